@@ -1,0 +1,1 @@
+"""From short YAML to Prometheus rules and Alertmanager routes."""

@@ -1,0 +1,1 @@
+"""From short YAML to Grafana dashboards."""

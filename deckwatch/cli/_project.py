@@ -1,0 +1,40 @@
+"""The project a command works on."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from deckwatch.cli.main import PACKAGES, deckwatch
+from deckwatch.core import plugins, project
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import click
+
+    from deckwatch.core.project import Project
+
+
+def fragments() -> list[Path]:
+    """Return the packages' parts of the project's schema."""
+    found = [plugins.folder(importlib.import_module(name), "project.schema.yaml") for name in PACKAGES]
+    return [path for path in found if path.is_file()]
+
+
+def load(folder: Path) -> Project:
+    """Read the project in a folder; raises InvalidInput."""
+    return project.load(folder, fragments())
+
+
+def defaults(folder: Path) -> dict[str, Any]:
+    """Return what `deckwatch.yaml` says of commands' options: a section with the command's name."""
+    data = load(folder).data
+    return {
+        name: {option.replace("-", "_").replace(".", "_"): value for option, value in data[name].items()}
+        for name in deckwatch.list_commands(_NO_CONTEXT)
+        if isinstance(data.get(name), dict)
+    }
+
+
+_NO_CONTEXT: click.Context = None  # type: ignore[assignment]  # the list of commands needs none

@@ -1,0 +1,43 @@
+"""What people see of problems and progress: errors with a caret, on standard error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deckwatch.core.place import Problem, caret
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def problems(found: Sequence[Problem], root: Path | None = None) -> None:
+    """Print problems, each with its line and a caret, and their count."""
+    texts: dict[str, str] = {}
+    for problem in found:
+        colour = "red" if problem.severity == "error" else "yellow"
+        click.echo(
+            click.style(f"{problem.place}: ", bold=True)
+            + click.style(f"{problem.severity}: ", fg=colour, bold=True)
+            + problem.message
+            + (f" ({problem.hint})" if problem.hint else "")
+            + click.style(f" [{problem.check}]", dim=True),
+            err=True,
+        )
+        if problem.place.file not in texts:
+            texts[problem.place.file] = _text(problem.place.file, root)
+        if line := caret(problem, texts[problem.place.file]):
+            click.echo(line, err=True)
+    errors = sum(problem.severity == "error" for problem in found)
+    warnings = len(found) - errors
+    parts = [f"{n} {word}{'s' if n > 1 else ''}" for n, word in ((errors, "error"), (warnings, "warning")) if n]
+    click.secho(", ".join(parts), err=True, bold=True)
+
+
+def _text(file: str, root: Path | None) -> str:
+    try:
+        return (root / file if root else Path(file)).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,1 @@
+"""The shared floor: places in YAML, the metric catalogue, PromQL, Jsonnet, plugins."""

@@ -1,0 +1,76 @@
+"""The catalogue: which metrics exist, of which kind and unit, with which labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Kind = Literal["counter", "gauge", "histogram", "summary", "untyped"]
+
+_PARTS = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count")}
+
+
+@dataclass(frozen=True, slots=True)
+class MetricInfo:
+    """What is known of a metric: enough to draw it, to record it and to alert on it."""
+
+    name: str
+    kind: Kind
+    help: str = ""
+    labels: tuple[str, ...] = ()
+    unit: str = ""
+    source: str = ""  # a collector's id, `recording`, `project`, or the program that exposes it
+    open_labels: bool = False  # more labels may appear than are declared (textfiles, label allow-lists)
+
+
+class Catalog:
+    """Metrics by name; a histogram is found by its parts' names too."""
+
+    def __init__(self, metrics: Iterable[MetricInfo] = ()) -> None:
+        self._metrics: dict[str, MetricInfo] = {}
+        self._series: dict[str, MetricInfo] = {}
+        self.add(metrics)
+
+    def add(self, metrics: Iterable[MetricInfo]) -> None:
+        """Add metrics; one that is there already stays as it is."""
+        for metric in metrics:
+            if metric.name in self._metrics:
+                continue
+            self._metrics[metric.name] = metric
+            for part in _PARTS.get(metric.kind, ("",)):
+                self._series.setdefault(metric.name + part, metric)
+            if metric.kind == "summary":
+                self._series.setdefault(metric.name, metric)
+
+    def __iter__(self) -> Iterator[MetricInfo]:
+        return iter(sorted(self._metrics.values(), key=lambda metric: metric.name))
+
+    def __len__(self) -> int:
+        return len(self._metrics)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._metrics
+
+    def get(self, name: str) -> MetricInfo | None:
+        """Return a declared metric by its own name (for a histogram: without `_bucket`)."""
+        return self._metrics.get(name)
+
+    def series(self, name: str) -> MetricInfo | None:
+        """Return the metric that a series of this name belongs to (`x_bucket` belongs to the histogram `x`)."""
+        return self._series.get(name)
+
+    def names(self) -> list[str]:
+        """Return the names of all series, for the nearest word."""
+        return list(self._series)
+
+    def labels(self, name: str) -> frozenset[str]:
+        """Return the labels that a series of this name carries by its declaration; empty for an unknown name."""
+        metric = self._series.get(name)
+        if metric is None:
+            return frozenset()
+        extra = {"le"} if metric.kind == "histogram" and name.endswith("_bucket") else set()
+        extra |= {"quantile"} if metric.kind == "summary" and name == metric.name else set()
+        return frozenset(metric.labels) | extra

@@ -1,0 +1,17 @@
+"""What exporter, Prometheus configuration, dashboards and alerts agree on, read from `contract.yaml`."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+from deckwatch.core import yamlfile
+
+
+@functools.cache
+def contract() -> dict[str, Any]:
+    """Return the agreed jobs, labels and names."""
+    path = Path(__file__).with_name("contract.yaml")
+    data: dict[str, Any] = yamlfile.load_file(path).data
+    return data

@@ -1,0 +1,117 @@
+"""Jsonnet, rendered in a child process (`_jsonnet_child.py`, the only file that knows an engine).
+
+Rendering runs in a child process with limits on memory and time: `std.repeat('x', 3e9)` under a memory limit
+aborts the whole interpreter in both engines, and the interpreter's lock is held throughout. The child serves
+imports from the folders it is told of and from nowhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from deckwatch.core.place import DeckwatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Engine = Literal["rjsonnet", "jsonnet"]
+ENGINES: tuple[Engine, ...] = ("rjsonnet", "jsonnet")
+
+_MEMORY_BYTES = 2 << 30
+_SECONDS = 60.0
+_CHILD = Path(__file__).with_name("_jsonnet_child.py")
+
+
+class JsonnetError(DeckwatchError):
+    """A Jsonnet program failed; the message is the engine's own."""
+
+
+class Renderer:
+    """A child process that evaluates Jsonnet, one program after another.
+
+    `folders` maps the first part of an import path to the folder that serves it: with {"dashboards": D},
+    `import 'dashboards/theme.libsonnet'` reads D/theme.libsonnet.
+    """
+
+    def __init__(self, folders: Mapping[str, Path], *, engine: Engine = "rjsonnet", seconds: float = _SECONDS) -> None:
+        self.folders = {name: str(path.resolve()) for name, path in folders.items()}
+        self.engine = engine
+        self.seconds = seconds
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        # Started here and not at the first program, so that the child loads while the caller reads YAML.
+        environment = {"PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", "")}
+        self._child = subprocess.Popen(
+            [sys.executable, "-I", str(_CHILD)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+        self._send({"engine": self.engine, "folders": self.folders, "memory": _MEMORY_BYTES})
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._child is not None:
+            self._child.kill()
+            self._child.communicate()
+            self._child = None
+
+    def evaluate(self, snippet: str, **arguments: Any) -> Any:
+        """Return the value of a Jsonnet program, a function of the keyword arguments where some are given.
+
+        Raises JsonnetError with the engine's message, or where the child ran out of memory or time.
+        """
+        self._send({"snippet": snippet, "arguments": {name: json.dumps(v) for name, v in arguments.items()}})
+        answer = json.loads(self._receive())
+        if "error" in answer:
+            hint = ""
+            if self.engine == "rjsonnet" and "no such field" in answer["error"]:
+                hint = "\nrjsonnet lacks a few standard functions: try --engine jsonnet"
+            raise JsonnetError(answer["error"].strip() + hint)
+        return json.loads(answer["value"])
+
+    def _send(self, message: dict[str, Any]) -> None:
+        child = self._running()
+        data = json.dumps(message).encode()
+        try:
+            child.stdin.write(len(data).to_bytes(8, "big") + data)  # type: ignore[union-attr]
+            child.stdin.flush()  # type: ignore[union-attr]
+        except BrokenPipeError:
+            raise self._died() from None
+
+    def _receive(self) -> bytes:
+        stdout = self._running().stdout
+        assert stdout is not None  # noqa: S101 - opened as a pipe above
+        deadline = time.monotonic() + self.seconds
+        data, wanted = b"", 8
+        with selectors.DefaultSelector() as selector:
+            selector.register(stdout, selectors.EVENT_READ)
+            while len(data) < wanted:
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    self.__exit__()
+                    raise JsonnetError(f"Jsonnet took longer than {self.seconds:g} s")
+                chunk = os.read(stdout.fileno(), 1 << 20)
+                if not chunk:
+                    raise self._died()
+                data += chunk
+                if wanted == 8 and len(data) >= 8:
+                    wanted = 8 + int.from_bytes(data[:8], "big")
+        return data[8:]
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._child is None:
+            raise JsonnetError("the renderer is not running")
+        return self._child
+
+    def _died(self) -> JsonnetError:
+        self.__exit__()
+        return JsonnetError(f"Jsonnet ran out of memory (more than {_MEMORY_BYTES >> 20} MiB) or crashed")

@@ -1,0 +1,99 @@
+"""Where a value stands in a user's file, and what is wrong there.
+
+Every fault of a user's input is a `Problem`; every expected failure of the program is a `DeckwatchError`:
+
+    DeckwatchError            a sentence for a person; exit code 1
+    ├── InvalidInput          one or more Problems, all of them at once
+    └── Unreachable           a server that was asked for does not answer
+
+Anything else that is raised is our bug (exit code 3, with its traceback).
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A position in a text file; line and column count from 1, 0 means the file as a whole."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        if not self.line:
+            return self.file
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, said to a person: where, what was expected, the nearest right word."""
+
+    place: Place
+    message: str
+    hint: str = ""
+    check: str = "input"
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{self.place}: {self.severity}: {self.message}{hint} [{self.check}]"
+
+
+class DeckwatchError(Exception):
+    """An expected failure, said in one sentence."""
+
+    exit_code = 1
+
+
+class InvalidInput(DeckwatchError):
+    """The user's input has problems; nothing was written."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(set(problems), key=lambda problem: (problem.place, problem.message))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class Unreachable(DeckwatchError):
+    """A server that was asked for does not answer, or answers nonsense."""
+
+
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """Return the known word most like a misspelt one, or None where nothing is near."""
+    known = {candidate.lower(): candidate for candidate in words}
+    found = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    return known[found[0]] if found else None
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """Return the hint for an unknown word: the nearest one, or all where they are few."""
+    words = list(words)
+    if near := nearest(word, words):
+        return f"did you mean {near}?"
+    return one_of(words) if 0 < len(words) <= 12 else ""
+
+
+def one_of(words: Sequence[str]) -> str:
+    """Return a short list of valid words."""
+    return "one of " + ", ".join(words) if len(words) > 1 else f"only {words[0]}"
+
+
+def caret(problem: Problem, text: str) -> str:
+    """Return the line a problem stands on with a caret under its column; empty without such a line."""
+    lines = text.splitlines()
+    if not 1 <= problem.place.line <= len(lines):
+        return ""
+    line = lines[problem.place.line - 1]
+    number = f"{problem.place.line:>5} | "
+    pad = "".join("\t" if character == "\t" else " " for character in line[: problem.place.column - 1])
+    return f"{number}{line}\n{' ' * (len(number) - 2)}| {pad}^"

@@ -1,0 +1,36 @@
+"""The folder walk: one extension is one file, found by listing its folder and never by editing an index."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+
+def names(package: ModuleType) -> list[str]:
+    """Return the names of a package's modules, sorted; those that begin with `_` are helpers and left out."""
+    return sorted(info.name for info in pkgutil.iter_modules(package.__path__) if not info.name.startswith("_"))
+
+
+def modules(package: ModuleType) -> Iterator[tuple[str, ModuleType]]:
+    """Import every module of a package and yield it with its name, which is the extension's id everywhere."""
+    for name in names(package):
+        yield name, importlib.import_module(f"{package.__name__}.{name}")
+
+
+def folder(package: ModuleType, *parts: str) -> Path:
+    """Return a data folder inside a package."""
+    return Path(package.__path__[0], *parts)
+
+
+def files(root: Path, suffix: str) -> list[Path]:
+    """Return the files below a folder with this suffix, sorted, hidden ones and helpers (`_name`) left out."""
+    if not root.is_dir():
+        return []
+    found = (path for path in root.rglob(f"*{suffix}") if path.is_file())
+    return sorted(path for path in found if not any(part[0] in "._" for part in path.relative_to(root).parts))

@@ -1,0 +1,113 @@
+"""Validation of a document by JSON Schema (draft 2020-12), told as Problems with places and the nearest word.
+
+Schemas are written with if/then per word and never `oneOf`, which can only say "not valid under any".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+
+from deckwatch.core.place import Problem, did_you_mean
+
+if TYPE_CHECKING:
+    from deckwatch.core.yamlfile import Document, Path
+
+_TYPES = {
+    "object": "a mapping (key: value)",
+    "array": "a list",
+    "string": "a text",
+    "number": "a number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "null": "nothing",
+}
+
+
+class Schema:
+    """A compiled JSON Schema."""
+
+    def __init__(self, schema: dict[str, Any]) -> None:
+        self.schema = schema
+        self._validator = jsonschema_rs.Draft202012Validator(schema)
+
+    def problems(self, document: Document) -> list[Problem]:
+        """Return everything that is wrong with a document's structure, in the order of its lines."""
+        found: dict[Path, Problem] = {}
+        for error in self._validator.iter_errors(document.data):
+            for path, problem in self._explain(document, error):
+                found.setdefault(path, problem)
+        return sorted(found.values(), key=lambda problem: problem.place)
+
+    def _explain(self, document: Document, error: Any) -> list[tuple[Path, Problem]]:
+        path: Path = tuple(error.instance_path)
+        kind = error.kind.name
+        if kind in ("additionalProperties", "unevaluatedProperties"):
+            known = self._known(error)
+            return [
+                (
+                    (*path, word),
+                    document.problem((*path, word), f"unknown key {word}", did_you_mean(word, known), key=True),
+                )
+                for word in error.kind.unexpected
+            ]
+        if kind == "falseSchema":
+            word = str(path[-1]) if path else ""
+            return [(path, document.problem(path, f"{word} does not go here", key=True))]
+        return [(path, document.problem(path, *self._sentence(error, kind)))]
+
+    def _sentence(self, error: Any, kind: str) -> tuple[str, str]:
+        value = error.instance
+        if kind == "type":
+            wanted = error.kind.as_dict().get("types") or error.kind.as_dict().get("type") or []
+            names = [wanted] if isinstance(wanted, str) else list(wanted)
+            said = " or ".join(_TYPES.get(name, name) for name in names)
+            return f"expected {said}, not {_shown(value)}", ""
+        if kind == "enum":
+            options = [str(option) for option in error.kind.options]
+            return f"unknown word {_shown(value)}", did_you_mean(str(value), options)
+        if kind == "required":
+            return f"{error.kind.as_dict().get('property')} is missing", ""
+        if kind == "pattern":
+            schema = self._at(list(error.schema_path)[:-1])
+            return f"{_shown(value)} is not {schema.get('title', 'of the form ' + str(schema.get('pattern')))}", ""
+        return error.message, ""
+
+    def _known(self, error: Any) -> list[str]:
+        """Return the keys that the schema at an error allows, also by its branches."""
+        schema = self._at(list(error.schema_path)[:-1])
+        known = list(schema.get("properties", {}))
+        for branch in schema.get("allOf", []):
+            known += list(branch.get("then", {}).get("properties", {}))
+            known += list(branch.get("properties", {}))
+        return [word for word in dict.fromkeys(known) if word]
+
+    def _at(self, path: list[Any]) -> dict[str, Any]:
+        schema: Any = self.schema
+        for step in path:
+            if isinstance(schema, dict) and "$ref" in schema and step not in schema:
+                schema = self._resolve(schema["$ref"])
+            if step == "$ref":
+                schema = self._resolve(schema["$ref"])
+                continue
+            schema = schema[step]
+        if "$ref" in schema:
+            schema = self._resolve(schema["$ref"])
+        return schema  # type: ignore[no-any-return]
+
+    def _resolve(self, reference: str) -> Any:
+        schema: Any = self.schema
+        for step in reference.removeprefix("#/").split("/"):
+            schema = schema[step.replace("~1", "/").replace("~0", "~")]
+        return schema
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "nothing"
+    return repr(value) if isinstance(value, str) else str(value).lower()

@@ -1,0 +1,190 @@
+"""YAML with places: plain values, and for each of them the line and column where it stands.
+
+Scalars follow the core schema of YAML 1.2 (chapter 10.3 of its specification), as the editors' language server
+does: PyYAML by itself reads `22:30` as 1350, `010` as 8 and `on` as true, and lets a duplicate key pass.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from deckwatch.core.place import InvalidInput, Place, Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path as FilePath
+
+Path = tuple[str | int, ...]
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_NULL = frozenset(("", "~", "null", "Null", "NULL"))
+_TRUE = frozenset(("true", "True", "TRUE"))
+_FALSE = frozenset(("false", "False", "FALSE"))
+_INT = re.compile(r"[-+]?[0-9]+\Z")
+_OCTAL = re.compile(r"0o[0-7]+\Z")
+_HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_SPECIAL = {".inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan")}
+_MOST_NODES = 200_000  # an alias that contains aliases may grow without bound ("billion laughs")
+
+
+@dataclass(slots=True)
+class Document:
+    """A YAML file as plain values, with the place of every key and value by its path."""
+
+    file: str
+    text: str
+    data: Any = None
+    keys: dict[Path, Place] = field(default_factory=dict)
+    values: dict[Path, Place] = field(default_factory=dict)
+    _scalars: dict[Path, tuple[str | None, int]] = field(default_factory=dict)
+
+    def place(self, path: Path = (), *, key: bool = False) -> Place:
+        """Return where the value at `path` (or its key) stands; the nearest parent's place for an unknown path."""
+        for end in range(len(path), -1, -1):
+            head = path[:end]
+            if (key or end < len(path)) and head in self.keys:
+                return self.keys[head]
+            if head in self.values:
+                return self.values[head]
+        return Place(self.file)
+
+    def inside(self, path: Path, offset: int) -> Place:
+        """Return the place of the character at `offset` of the text value at `path`.
+
+        Exact for plain, single-line quoted and literal block scalars; the value's start for the others, whose
+        line folding loses the way back.
+        """
+        start = self.place(path)
+        if path not in self._scalars:
+            return start
+        style, parent_column = self._scalars[path]
+        lines = self.text.split("\n")
+        if style is None or style in "'\"":
+            column = start.column + (style is not None)
+            rest = lines[start.line - 1][column - 1 :]
+            one_line = style is None or rest.rstrip().count(style) >= 1
+            return Place(self.file, start.line, column + offset) if one_line else start
+        if style != "|":
+            return start
+        value: str = self._at(path)
+        before = value[:offset]
+        line = start.line + 1 + before.count("\n")
+        body = lines[start.line :]
+        first = next((text for text in body if text.strip()), "")
+        indent = max(len(first) - len(first.lstrip(" ")), parent_column)
+        return Place(self.file, line, indent + 1 + len(before) - (before.rfind("\n") + 1))
+
+    def _at(self, path: Path) -> Any:
+        value = self.data
+        for step in path:
+            value = value[step]
+        return value
+
+    def problem(self, path: Path, message: str, hint: str = "", *, check: str = "input", key: bool = False) -> Problem:
+        """Return an error at the value (or the key) that stands at `path`."""
+        return Problem(self.place(path, key=key), message, hint, check)
+
+
+def load(text: str, file: str) -> Document:
+    """Read one YAML document.
+
+    Raises InvalidInput with the one syntax error the parser can tell, or with all duplicate and non-text keys.
+    """
+    document = Document(file, text)
+    try:
+        root = yaml.compose(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
+        message = " ".join(filter(None, (error.context, error.problem))) or "not YAML"
+        raise InvalidInput([Problem(place, message, check="yaml")]) from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise InvalidInput([Problem(Place(file), f"not YAML: {error}", check="yaml")]) from None
+    problems: list[Problem] = []
+    if root is not None:
+        document.data = _Builder(document, problems).build(root, (), 0)
+    if problems:
+        raise InvalidInput(problems)
+    return document
+
+
+def load_file(path: FilePath, name: str | None = None) -> Document:
+    """Read a YAML file; `name` is how messages call it. Raises InvalidInput, also where it cannot be read."""
+    name = name or str(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise InvalidInput([Problem(Place(name), f"cannot be read: {reason}", check="yaml")]) from None
+    return load(text, name)
+
+
+class _Builder:
+    """Turns PyYAML's nodes into values, and writes their places down."""
+
+    def __init__(self, document: Document, problems: list[Problem]) -> None:
+        self.document = document
+        self.problems = problems
+        self.nodes = 0
+        self.open: list[int] = []
+
+    def build(self, node: yaml.Node, path: Path, column: int) -> Any:
+        self.nodes += 1
+        place = self._place(node)
+        if self.nodes > _MOST_NODES or id(node) in self.open:
+            raise InvalidInput([Problem(place, "aliases make this file grow without bound", check="yaml")])
+        self.document.values[path] = place
+        if isinstance(node, yaml.ScalarNode):
+            style = node.style or None  # libyaml says '' of a plain scalar, the Python parser None
+            self.document._scalars[path] = (style, column)  # noqa: SLF001 - the builder is part of the document
+            tagged = self.document.text.startswith("!", node.start_mark.index)
+            return node.value if style or tagged else scalar(node.value)
+        self.open.append(id(node))
+        value = self._mapping(node, path) if isinstance(node, yaml.MappingNode) else self._sequence(node, path)
+        self.open.pop()
+        return value
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            place = self._place(key_node)
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.problems.append(Problem(place, "a key must be a word", check="yaml"))
+                continue
+            key = key_node.value
+            if key in result:
+                first = self.document.keys[(*path, key)]
+                self.problems.append(Problem(place, f"{key} stands here twice", f"first in line {first.line}", "yaml"))
+                continue
+            self.document.keys[(*path, key)] = place
+            result[key] = self.build(value_node, (*path, key), key_node.start_mark.column)
+        return result
+
+    def _sequence(self, node: yaml.Node, path: Path) -> list[Any]:
+        return [self.build(child, (*path, i), node.start_mark.column) for i, child in enumerate(node.value)]
+
+    def _place(self, node: yaml.Node) -> Place:
+        return Place(self.document.file, node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def scalar(text: str) -> Any:
+    """Return the value of a plain scalar by the core schema of YAML 1.2."""
+    if text in _NULL:
+        return None
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    if _INT.match(text):
+        return int(text)
+    if _OCTAL.match(text):
+        return int(text, 0)
+    if _HEX.match(text):
+        return int(text, 0)
+    if _FLOAT.match(text):
+        return float(text)
+    return _SPECIAL.get(text.lower(), text)

@@ -1,0 +1,1 @@
+"""What an application adds to itself: middleware for ASGI and WSGI, and business figures."""

@@ -1,0 +1,1 @@
+"""The daemon that puts container, host, application and database metrics on one page."""

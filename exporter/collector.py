@@ -1,0 +1,105 @@
+"""A collector: a function of the World that yields samples. One file is one collector, its name is the file's name.
+
+LOAD1 = Metric("node_load1", "gauge", "1m load average.")
+
+@collector(LOAD1, peer="node:loadavg")
+def collect(world: World) -> Iterator[Sample]:
+    yield LOAD1(float(...))
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from deckwatch.core import plugins
+from deckwatch.core.catalog import Kind, MetricInfo
+from exporter.metric import Metric, Sample
+
+if TYPE_CHECKING:
+    from exporter.world import World
+
+Collect = Callable[..., Iterable[Sample]]
+Subjects = Callable[["World"], Mapping[str, Any]]
+
+
+class NoData(Exception):
+    """The kernel, the engine or the configuration has no such thing: absent is not broken."""
+
+
+@dataclass(frozen=True)
+class Collector:
+    """What a file in `collectors/` declares.
+
+    `peer` names the collector of the exporter it stands in for: "node:cpu" also gives
+    `node_scrape_collector_success{collector="cpu"}`. `subjects` makes it run once for each of several things (a
+    database server, a probe), side by side and each with its own outcome: `collect(world, subject)`, whose name
+    stands in the label `subject_label` of the collector's own metrics. `budget` is the most series it may give.
+    """
+
+    name: str
+    metrics: tuple[Metric, ...]
+    collect: Collect
+    help: str
+    default: bool
+    peer: tuple[str, str] | None
+    subjects: Subjects | None
+    subject_label: str
+    budget: int
+
+
+def collector(
+    *metrics: Metric,
+    default: bool = True,
+    peer: str | None = None,
+    subjects: Subjects | None = None,
+    subject_label: str = "server",
+    budget: int = 20_000,
+) -> Callable[[Collect], Collector]:
+    """Declare the decorated function as the collector of its file; its docstring's first line is its description."""
+
+    def declare(collect: Collect) -> Collector:
+        name = collect.__module__.rpartition(".")[2]
+        namespace, _, peer_name = (peer or "").partition(":")
+        doc = (collect.__doc__ or "").strip().partition("\n")[0]
+        pair = (namespace, peer_name) if peer else None
+        return Collector(name, metrics, collect, doc, default, pair, subjects, subject_label, budget)
+
+    return declare
+
+
+def load() -> dict[str, Collector]:
+    """Import every file of `exporter/collectors` and return its collector by name."""
+    package = importlib.import_module("exporter.collectors")
+    return {name: module.collect for name, module in plugins.modules(package)}
+
+
+def choose(collectors: Mapping[str, Collector], switches: Mapping[str, bool] | None = None) -> dict[str, Collector]:
+    """Return the collectors that are on: by default, or by a switch on a name or a prefix (`host`, `host_cpu`)."""
+    switches = switches or {}
+    chosen = {}
+    for name, one in collectors.items():
+        on = one.default
+        for word in sorted(switches, key=len):
+            if matches(name, word):
+                on = switches[word]
+        if on:
+            chosen[name] = one
+    return chosen
+
+
+def matches(name: str, word: str) -> bool:
+    """Return whether `word` names a collector, or a prefix of its name that ends at an underscore."""
+    return name == word or name.startswith(word + "_")
+
+
+def catalog(collectors: Iterable[Collector]) -> Iterator[MetricInfo]:
+    """Yield what the collectors declare, as everything outside the exporter knows it."""
+    for one in collectors:
+        for metric in one.metrics:
+            kind: Kind = metric.kind
+            yield MetricInfo(
+                metric.name, kind, metric.help, metric.labels, metric.unit, one.name, open_labels=metric.open_labels
+            )

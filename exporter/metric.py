@@ -1,0 +1,102 @@
+"""Metrics, declared once as constants at the top of a collector's file, and the samples that fill them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from deckwatch.core.catalog import Kind
+
+_MOST_PREFIXES = 20_000  # of one metric; past that the cache starts anew, so that names that come and go cost nothing
+
+
+class Sample(NamedTuple):
+    """One value of one series: `labels` are the values of `metric.labels`, in that order."""
+
+    metric: Metric
+    labels: tuple[str, ...]
+    value: float
+
+
+class Metric:
+    """A metric's name, kind, help, label names and unit; calling it makes a sample.
+
+    `state` marks a gauge that holds a state (a container exited, a database is down): it keeps its last known value
+    for a bounded time while its source cannot be read. Counters and measured values never do.
+    `part` is for the series of a histogram or summary, whose names differ from the family's.
+    """
+
+    __slots__ = ("_prefixes", "family", "help", "kind", "labels", "name", "open_labels", "state", "unit")
+
+    def __init__(
+        self,
+        name: str,
+        kind: Kind,
+        help: str,  # noqa: A002 - the format's own word
+        labels: tuple[str, ...] = (),
+        *,
+        unit: str = "",
+        state: bool = False,
+        open_labels: bool = False,
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.help = help
+        self.labels = labels
+        self.unit = unit or _unit(name)
+        self.state = state
+        self.open_labels = open_labels
+        self.family = self
+        self._prefixes: dict[tuple[str, ...], str] = {}
+
+    def __call__(self, value: float, *labels: str) -> Sample:
+        """Return a sample; give as many label values as there are label names."""
+        return Sample(self, labels, value)
+
+    def part(self, suffix: str, labels: tuple[str, ...] | None = None) -> Metric:
+        """Return a metric that is written under this one's TYPE: `_bucket`, or the same name with other labels."""
+        part = Metric(self.name + suffix, self.kind, self.help, self.labels if labels is None else labels)
+        part.family = self.family
+        return part
+
+    def prefix(self, labels: tuple[str, ...]) -> str:
+        """Return `name{label="value",…} `, made once for each set of label values.
+
+        A label with an empty value is left out: to Prometheus the two are the same.
+        """
+        found = self._prefixes.get(labels)
+        if found is None:
+            if len(self._prefixes) >= _MOST_PREFIXES:
+                self._prefixes.clear()
+            if len(labels) != len(self.labels):
+                raise ValueError(f"{self.name} has the labels {self.labels}, not {len(labels)} values")
+            pairs = ",".join(f'{k}="{escape(v)}"' for k, v in zip(self.labels, labels, strict=True) if v)
+            found = self._prefixes[labels] = f"{self.name}{{{pairs}}} " if pairs else f"{self.name} "
+        return found
+
+    def __repr__(self) -> str:
+        return f"Metric({self.name})"
+
+
+def escape(value: str) -> str:
+    """Return a label value as the text format 0.0.4 wants it; what is not Unicode is replaced."""
+    if not value.isprintable() or "\\" in value or '"' in value:
+        value = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        value = value.encode("utf-8", "replace").decode("utf-8")
+    return value
+
+
+def number(value: float) -> str:
+    """Return a value as the text format writes it."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
+    return str(int(value)) if isinstance(value, bool) else repr(value)
+
+
+def _unit(name: str) -> str:
+    """Return the base unit that a name says by its end, as Prometheus' naming rules have it."""
+    for unit in ("seconds", "bytes", "ratio", "celsius", "hertz", "volts", "amperes", "meters"):
+        if name.removesuffix("_total").endswith("_" + unit):
+            return unit
+    return ""

@@ -1,0 +1,131 @@
+"""A server program that is started, waited for and ended: used by `deckwatch up` and by the live tests alike."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from deckwatch.core.place import DeckwatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+
+class NotReady(DeckwatchError):
+    """A program ended, or did not become ready in time; the message ends with the last lines of its log."""
+
+
+@dataclass
+class Program:
+    """One process of ours. `ready` is an address that answers 200, or a function that returns whether it is ready.
+
+    The process gets a session of its own, so that Ctrl-C at the terminal reaches only us, and we end it ourselves.
+    """
+
+    name: str
+    argv: Sequence[str]
+    log: Path
+    ready: str | Callable[[], bool]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    user: str | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        """Start the process; its output goes to the log file."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                list(self.argv),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env={**os.environ, **self.environment},
+                user=self.user,
+                group=self.user,
+                extra_groups=[] if self.user else None,
+                start_new_session=True,
+            )
+        return self
+
+    def wait_ready(self, seconds: float = 30.0) -> Self:
+        """Return when the program answers; raises NotReady."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.process is not None and self.process.poll() is not None:
+                raise NotReady(f"{self.name} ended with exit code {self.process.returncode}\n{self.tail()}")
+            if answers(self.ready) if isinstance(self.ready, str) else self.ready():
+                return self
+            time.sleep(0.05)
+        raise NotReady(f"{self.name} was not ready within {seconds:g} s\n{self.tail()}")
+
+    def stop(self, seconds: float = 10.0) -> None:
+        """End the process, by force where it does not end by itself; harmless when it has ended."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGCONT)
+                os.kill(self.process.pid, self.stop_signal)
+            try:
+                self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process = None
+
+    def tail(self, lines: int = 10) -> str:
+        """Return the end of the log."""
+        try:
+            return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        except OSError:
+            return ""
+
+    def __enter__(self) -> Self:
+        return self.start().wait_ready()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def answers(url: str) -> bool:
+    """Return whether an address answers a GET with a status below 400."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - our own address
+            return bool(response.status < 400)
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+def free_port(wanted: int = 0, host: str = "127.0.0.1") -> int:
+    """Return `wanted` if nobody listens on it, else a port that is free now."""
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise DeckwatchError("no port is free")
+
+
+def find(*names: str, folders: Sequence[str] = ("/usr/sbin", "/sbin", "/usr/local/bin")) -> str | None:
+    """Return the path of the first of these programs that is installed."""
+    path = os.pathsep.join([os.environ.get("PATH", ""), *folders])
+    for name in names:
+        if found := shutil.which(name, path=path):
+            return found
+    return None
