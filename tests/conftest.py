@@ -1,0 +1,72 @@
+"""Fixtures for all tests: what a live test needs, and the folder `tests/fixtures` in which servers are started.
+
+Test files cannot import each other (importlib mode), so shared fixtures live in `tests/fixtures/NAME.py`: each file
+there is loaded by its path and registered as a pytest plugin, and its fixtures can be used by every test by name.
+One server is one file (`engine.py` runs a Docker engine of the tests' own); a new file needs no entry anywhere.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from provisioning.program import find
+
+FIXTURES = Path(__file__).parent / "fixtures"
+REQUIRED = os.environ.get("DECKWATCH_LIVE") == "required"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for path in sorted(FIXTURES.glob("*.py")):
+        name = f"deckwatch_test_fixtures_{path.stem}"
+        if config.pluginmanager.has_plugin(name):
+            continue
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses look their module up
+        spec.loader.exec_module(module)
+        config.pluginmanager.register(module, name)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """List by name what was skipped and why: pytest's own summary folds tests that were skipped at one place."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section("skipped tests")
+    for report in skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        terminalreporter.line(f"{report.nodeid}: {reason.removeprefix('Skipped: ')}")
+
+
+class Need:
+    """What a live test needs of the machine: absent, the test is skipped by name and told how to get it.
+
+    With `DECKWATCH_LIVE=required` in the environment an absent thing is a failure: CI installs everything.
+    """
+
+    def __call__(self, *programs: str, get: str) -> str:
+        """Return the path of the first of these programs; `get` says how to install them."""
+        path = find(*programs)
+        self.that(path is not None, f"{programs[0]} is not installed; {get}")
+        assert path is not None
+        return path
+
+    def that(self, holds: object, otherwise: str) -> None:
+        """Go on if the condition holds; `otherwise` says what is missing and how to get it."""
+        if holds:
+            return
+        if REQUIRED:
+            pytest.fail(f"DECKWATCH_LIVE=required, but {otherwise}", pytrace=False)
+        pytest.skip(otherwise)
+
+
+@pytest.fixture(scope="session")
+def need() -> Need:
+    """Ask for a program: `need("promtool", get="apt-get install prometheus")` gives its path or skips the test."""
+    return Need()
