@@ -51,7 +51,7 @@ class Commands(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError:
             hint = did_you_mean(args[0], self.list_commands(ctx))
-            raise click.UsageError(f"no command {args[0]!r}; {hint}", ctx) from None
+            raise click.UsageError(f"no command {args[0]!r}" + (f"; {hint}" if hint else ""), ctx) from None
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
