@@ -78,8 +78,10 @@ def tokens(text: str) -> list[Token]:
         if found is None:
             what = "this text is not closed" if text[position] in "\"'`" else f"unexpected {text[position]!r}"
             raise PromqlError(what, position)
-        position = found.end()
         token = Token(found.lastgroup or "", found.group(), found.start())
+        if token.text.startswith(":") and opened and opened[-1].text == "[":
+            token = Token("op", ":", position)  # a subquery's colon; elsewhere a rule's name may begin with one
+        position += len(token.text)
         if token.kind in ("space", "comment"):
             continue
         result.append(token)

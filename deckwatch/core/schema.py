@@ -38,7 +38,7 @@ class Schema:
         for error in self._validator.iter_errors(document.data):
             for path, problem in self._explain(document, error):
                 found.setdefault(path, problem)
-        return sorted(found.values(), key=lambda problem: problem.place)
+        return sorted(found.values(), key=lambda problem: (problem.place, problem.message))
 
     def _explain(self, document: Document, error: Any) -> list[tuple[Path, Problem]]:
         path: Path = tuple(error.instance_path)

@@ -1,0 +1,65 @@
+# `make run` watches this machine; `make test` runs everything. All tools live in .venv, from the lock files.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+CODE := deckwatch exporter dashboards alerting provisioning
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check golden generate docs lock bench clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run ## Watch this machine: generate the bundle, start the exporter and what is installed of the stack
+	$(BIN)/deckwatch up $(ARGS)
+
+test: $(VENV)/.dev check ## Everything: format, lint, types, layers, freshness, tests; live ones where their servers are installed
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## Format, lint, types, import layers, and that generated files are fresh
+	$(BIN)/ruff format --check --quiet
+	$(BIN)/ruff check --quiet
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/deckwatch generate --check --out provisioning/out
+	$(BIN)/deckwatch docs --check
+
+golden: $(VENV)/.dev ## Write the golden files anew
+	DECKWATCH_GOLDEN=refresh $(BIN)/python -m pytest -q tests -k golden
+
+generate: $(VENV)/.run ## Write provisioning/out anew
+	$(BIN)/deckwatch generate --out provisioning/out
+
+docs: $(VENV)/.run ## Write docs/reference and docs/runbooks anew
+	$(BIN)/deckwatch docs
+
+bench: $(VENV)/.dev ## Measure, beside what is installed of the peers
+	$(BIN)/python -m bench $(ARGS)
+
+lock: $(VENV)/.dev ## Pin the newest versions: hashes, no addresses
+	$(PIP) install uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+	  --group build pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
+	  --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## Remove .venv and what was left by tools
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .deckwatch
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "deckwatch needs Python 3.11 or newer; name one by: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.run: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "installing into $(VENV) ..."
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.run
+	@echo "installing test tools into $(VENV) ..."
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@

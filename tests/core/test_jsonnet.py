@@ -1,0 +1,50 @@
+"""Jsonnet in its child process."""
+
+from __future__ import annotations
+
+import pytest
+
+from deckwatch.core.jsonnet import ENGINES, JsonnetError, Renderer
+
+
+@pytest.fixture(params=ENGINES)
+def renderer(request, tmp_path):
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "a.libsonnet").write_text("{ double(x):: x * 2, b: import 'sub/b.libsonnet' }")
+    (tmp_path / "lib" / "sub").mkdir()
+    (tmp_path / "lib" / "sub" / "b.libsonnet").write_text("(import '../c.libsonnet') + 1")
+    (tmp_path / "lib" / "c.libsonnet").write_text("41")
+    (tmp_path / "secret").write_text("1")
+    (tmp_path / "lib" / "link").symlink_to(tmp_path / "secret")
+    with Renderer({"lib": tmp_path / "lib"}, engine=request.param, seconds=5) as renderer:
+        yield renderer
+
+
+def test_programs_are_functions_of_their_arguments(renderer) -> None:
+    program = "local a = import 'lib/a.libsonnet'; function(x) { y: a.double(x.n), b: a.b }"
+    assert renderer.evaluate(program, x={"n": 21}) == {"y": 42, "b": 42}
+    assert renderer.evaluate("[1 < 2]") == [True], "one child answers program after program"
+
+
+@pytest.mark.parametrize(
+    "program", ["import '/etc/passwd'", "importstr 'lib/../secret'", "importstr 'lib/link'", "importstr '../secret'"]
+)
+def test_nothing_outside_the_folders_is_read(renderer, program) -> None:
+    with pytest.raises(JsonnetError, match="no such file"):
+        renderer.evaluate(program)
+
+
+def test_an_error_is_the_engines_own_and_the_child_lives_on(renderer) -> None:
+    with pytest.raises(JsonnetError, match="broken"):
+        renderer.evaluate("error 'broken'")
+    assert renderer.evaluate("1") == 1
+
+
+def test_too_much_memory_ends_the_child_and_not_us(renderer) -> None:
+    with pytest.raises(JsonnetError, match="memory"):
+        renderer.evaluate("std.length(std.repeat('x', 3e9))")
+
+
+def test_too_much_time_ends_the_child_and_not_us(tmp_path) -> None:
+    with Renderer({"lib": tmp_path}, seconds=0.5) as renderer, pytest.raises(JsonnetError, match="took longer than"):
+        renderer.evaluate("local f(n) = if n < 2 then n else f(n - 1) + f(n - 2); f(60)")

@@ -1,0 +1,24 @@
+"""Problems as people see them."""
+
+from __future__ import annotations
+
+from deckwatch.core.place import InvalidInput, Place, Problem, caret, did_you_mean, nearest
+
+
+def test_the_caret_stands_under_the_column() -> None:
+    problem = Problem(Place("x.yaml", 2, 4), "unknown key")
+    assert caret(problem, "a: 1\n\tb: 2\n") == "    2 | \tb: 2\n      | \t  ^"
+    assert caret(Problem(Place("x.yaml"), "x"), "a") == ""
+
+
+def test_the_nearest_word_is_named() -> None:
+    assert nearest("node_laod1", ["node_load1", "node_load15"]) == "node_load1"
+    assert nearest("zzz", ["node_load1"]) is None
+    assert did_you_mean("zzz", ["a", "b"]) == "one of a, b"
+    assert did_you_mean("Stat", ["stat"]) == "did you mean stat?"
+
+
+def test_problems_are_sorted_by_place_and_told_once() -> None:
+    later, first = Problem(Place("x", 9, 1), "b"), Problem(Place("x", 2, 1), "a", "hint")
+    error = InvalidInput([later, first, later])
+    assert str(error).splitlines() == ["x:2:1: error: a (hint) [input]", "x:9:1: error: b [input]"]

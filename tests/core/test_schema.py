@@ -1,0 +1,40 @@
+"""JSON Schema errors as Problems."""
+
+from __future__ import annotations
+
+from deckwatch.core.schema import Schema
+from deckwatch.core.yamlfile import load
+
+SCHEMA = Schema(
+    {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["title"],
+        "properties": {
+            "title": {"type": "string"},
+            "width": {"enum": ["half", "full"]},
+            "rows": {"type": "array", "items": {"$ref": "#/$defs/row"}},
+            "every": {"type": "string", "pattern": "^[0-9]+s$", "title": "a duration such as 10s"},
+        },
+        "$defs": {"row": {"type": "object", "additionalProperties": False, "properties": {"stat": {"type": "string"}}}},
+    }
+)
+
+
+def said(text: str) -> list[str]:
+    return [str(problem) for problem in SCHEMA.problems(load(text, "x.yaml"))]
+
+
+def test_a_right_document_has_no_problems() -> None:
+    assert said("title: x\nwidth: half\nrows: [{stat: a}]\nevery: 10s\n") == []
+
+
+def test_all_problems_are_told_at_their_places_with_the_nearest_word() -> None:
+    assert said("widht: half\nwidth: hafl\nrows:\n  - stat: 5\n  - stta: a\nevery: ten\n") == [
+        "x.yaml:1:1: error: title is missing [input]",
+        "x.yaml:1:1: error: unknown key widht (did you mean width?) [input]",
+        "x.yaml:2:8: error: unknown word 'hafl' (did you mean half?) [input]",
+        "x.yaml:4:11: error: expected a text, not 5 [input]",
+        "x.yaml:5:5: error: unknown key stta (did you mean stat?) [input]",
+        "x.yaml:6:8: error: 'ten' is not a duration such as 10s [input]",
+    ]
