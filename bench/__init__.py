@@ -1,0 +1,1 @@
+"""The measurements, beside what users would run instead."""

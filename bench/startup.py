@@ -1,0 +1,32 @@
+"""Commands: how long a person waits
+
+Whole processes from a cold start of the interpreter, file cache warm; median of 15.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench._measure import Row, once_ms, run_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def rows() -> Iterator[Row]:
+    deckwatch = str(Path(sys.executable).with_name("deckwatch"))
+    bare = statistics.median(run_ms([sys.executable, "-c", "import click"]))
+    yield Row(
+        "deckwatch --help", statistics.median(run_ms([deckwatch, "--help"])), bare, what="python -c 'import click'"
+    )
+    yield Row("deckwatch --version", statistics.median(run_ms([deckwatch, "--version"])), bare, what="the same")
+    with tempfile.TemporaryDirectory() as folder:
+        # A folder that does not exist yet each time: all files are rendered and written.
+        made = [once_ms([deckwatch, "generate", "--out", f"{folder}/{n}"], Path(folder)) for n in range(8)]
+        yield Row("deckwatch generate, cold", statistics.median(made), what="the shipped bundle, into a new folder")
+        again = run_ms([deckwatch, "generate", "--out", f"{folder}/0"])
+        yield Row("deckwatch generate, nothing to do", statistics.median(again), what="the same, into a fresh one")
