@@ -1,4 +1,4 @@
-"""Commands: how long a person waits
+"""Commands: how long a person waits.
 
 Whole processes from a cold start of the interpreter, file cache warm; median of 15.
 """
