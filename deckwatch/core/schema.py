@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core.place import Problem, did_you_mean, nearest
 
 if TYPE_CHECKING:
     from deckwatch.core.yamlfile import Document, Path
@@ -35,10 +35,25 @@ class Schema:
     def problems(self, document: Document) -> list[Problem]:
         """Return everything that is wrong with a document's structure, in the order of its lines."""
         found: dict[Path, Problem] = {}
-        for error in self._validator.iter_errors(document.data):
+        errors: list[Any] = list(self._validator.iter_errors(document.data))
+        unknown = {
+            (tuple(error.instance_path), word)
+            for error in errors
+            if error.kind.name in ("additionalProperties", "unevaluatedProperties")
+            for word in error.kind.unexpected
+        }
+        for error in errors:
+            if error.kind.name == "required" and self._misspelt(error, unknown):
+                continue
             for path, problem in self._explain(document, error):
                 found.setdefault(path, problem)
         return sorted(found.values(), key=lambda problem: (problem.place, problem.message))
+
+    def _misspelt(self, error: Any, unknown: set[tuple[Path, str]]) -> bool:
+        """Return whether a missing key is there under a name that is nearly right, which is told already."""
+        wanted = str(error.kind.as_dict().get("property"))
+        here = [word for path, word in unknown if path == tuple(error.instance_path)]
+        return nearest(wanted, here) is not None
 
     def _explain(self, document: Document, error: Any) -> list[tuple[Path, Problem]]:
         path: Path = tuple(error.instance_path)

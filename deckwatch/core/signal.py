@@ -1,0 +1,280 @@
+"""Signals: things measured, declared once in YAML, and the PromQL that follows from them.
+
+A panel, a recording rule and an alert made of one signal cannot drift apart: all three ask it for its expression,
+the panel with Grafana's `$__rate_interval`, the rules with a fixed window.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from deckwatch.core import promql, units
+from deckwatch.core.place import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deckwatch.core.catalog import Catalog, Kind
+    from deckwatch.core.place import Place
+    from deckwatch.core.yamlfile import Document, Path
+
+RATE_INTERVAL = "$__rate_interval"
+QUANTILES = {"p50": "0.5", "p90": "0.9", "p95": "0.95", "p99": "0.99", "p999": "0.999"}
+ASPECTS: dict[str, tuple[str, ...]] = {"histogram": (*QUANTILES, "avg", "rate"), "summary": ("avg", "rate")}
+THRESHOLDS = ("low", "high", "critical")
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z")
+_REGEX = re.compile(r"[.*+?|()\[\]{}^$\\]")
+
+
+class UnknownSignal(LookupError):
+    """No signal has this name; says which is the nearest."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One thing measured. Its name is `<subject>.<name>`; either `expr` or `metric` says where it comes from.
+
+    `by` is None where every series stands for itself, and empty where all are put together. `matchers` are written
+    as PromQL has them. `unit` is the unit of the value drawn, or for a histogram of what it observes.
+    """
+
+    name: str
+    document: Document
+    path: Path
+    title: str
+    about: str = ""
+    unit: str = ""
+    kind: Kind | Literal["expression"] = "expression"
+    expr: str = ""
+    metric: str = ""
+    by: tuple[str, ...] | None = None
+    matchers: tuple[str, ...] = ()
+    combine: str = "sum"
+    over: str = ""
+    whole: Reference | None = None
+    bad: Literal["up", "down"] | None = None
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
+    legend: str = ""
+    record: str = ""
+    window: str = "5m"
+
+    @property
+    def place(self) -> Place:
+        """Where the signal is declared."""
+        return self.document.place(self.path, key=True)
+
+    @property
+    def aspects(self) -> tuple[str, ...]:
+        """The words that may stand behind its name: `.p95` of a histogram; one of them must."""
+        return ASPECTS.get(self.kind, ()) if self.whole is None else ()
+
+    def place_in_expr(self, offset: int) -> Place:
+        """Return the place of a character of `expr`; the metric's place where there is no `expr`."""
+        if self.expr:
+            return self.document.inside((*self.path, "expr"), offset)
+        return self.document.place((*self.path, "metric"))
+
+    def expression(
+        self, aspect: str | None = None, *, window: str = RATE_INTERVAL, by: Sequence[str] | None = None
+    ) -> str:
+        """Return the PromQL: for a panel by default, for a rule with `window=signal.window`.
+
+        `by` replaces the signal's own labels. Raises ValueError for an aspect it lacks, or `by` of plain PromQL.
+        """
+        if (aspect or None) not in (self.aspects or (None,)):
+            raise ValueError(f"{self.name} is measured by {', '.join('.' + one for one in self.aspects) or 'its name'}")
+        if self.expr:
+            if by is not None:
+                raise ValueError(f"{self.name} is plain PromQL: its labels are decided in its expression")
+            return _with_rule_window(self.expr, window)
+        labels = self.by if by is None else tuple(by)
+        if self.whole is not None:
+            if labels is None:
+                labels = self.whole.signal.by or ()
+            return self._share(self.whole, labels, window)
+        if aspect in QUANTILES:
+            buckets = self._rate(f"{self.metric}_bucket", window, None if labels is None else (*labels, "le"))
+            return f"histogram_quantile({QUANTILES[aspect]}, {buckets})"
+        if aspect == "avg":
+            total, count = (self._rate(self.metric + part, window, labels) for part in ("_sum", "_count"))
+            return f"{total} / ({count} > 0)"
+        if aspect == "rate":
+            return self._rate(f"{self.metric}_count", window, labels)
+        return self._plain(window, labels)
+
+    def _share(self, whole: Reference, labels: tuple[str, ...], window: str) -> str:
+        part = self._plain(window, labels)
+        other = whole.expression(window=window, by=None if whole.signal.expr else labels)
+        # A part without any series yet is none of the whole, not unknown.
+        return f"({part} or 0 * {_bracketed(other)}) / ({other} > 0)"
+
+    def _plain(self, window: str, labels: tuple[str, ...] | None) -> str:
+        if self.kind == "counter":
+            return self._rate(self.metric, window, labels)
+        return self._grouped(self._selector(self.metric), labels, self.combine)
+
+    def _rate(self, metric: str, window: str, labels: tuple[str, ...] | None) -> str:
+        function, window = ("increase", self.over) if self.over else ("rate", window)
+        return self._grouped(f"{function}({self._selector(metric)}[{window}])", labels, "sum")
+
+    def _grouped(self, text: str, labels: tuple[str, ...] | None, combine: str) -> str:
+        if labels is None:
+            return text
+        return f"{combine} by ({', '.join(labels)}) ({text})" if labels else f"{combine}({text})"
+
+    def _selector(self, metric: str) -> str:
+        return metric + ("{" + ", ".join(self.matchers) + "}" if self.matchers else "")
+
+    def unit_of(self, aspect: str | None = None) -> str:
+        """Return the unit of an expression's value."""
+        return "per second" if aspect == "rate" else self.unit
+
+    def recording(self, aspect: str | None = None) -> str:
+        """Return the name of the series that a recording rule keeps, '' where the signal asks for none."""
+        return f"{self.record}:{aspect}" if self.record and aspect else self.record
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A signal as somebody asked for it: `latency.p95` is the signal `latency` and its aspect `p95`."""
+
+    signal: Signal
+    aspect: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The full name, `<subject>.<name>[.<aspect>]`."""
+        return f"{self.signal.name}.{self.aspect}" if self.aspect else self.signal.name
+
+    @property
+    def unit(self) -> str:
+        """The unit of the value."""
+        return self.signal.unit_of(self.aspect)
+
+    @property
+    def recording(self) -> str:
+        """The name of the recorded series, '' where there is none."""
+        return self.signal.recording(self.aspect)
+
+    def expression(self, *, window: str = RATE_INTERVAL, by: Sequence[str] | None = None) -> str:
+        """Return the PromQL; see `Signal.expression`."""
+        return self.signal.expression(self.aspect, window=window, by=by)
+
+
+class Signals(Mapping[str, Signal]):
+    """Signals by their full names."""
+
+    def __init__(self, signals: Mapping[str, Signal] | None = None) -> None:
+        self._signals = dict(signals or {})
+
+    def __getitem__(self, name: str) -> Signal:
+        return self._signals[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._signals)
+
+    def __len__(self) -> int:
+        return len(self._signals)
+
+    def find(self, text: str, subjects: Sequence[str] = ()) -> Reference:
+        """Return what `cpu`, `host.cpu`, `latency.p95` or `application.latency.p95` means.
+
+        Short names are looked for in `subjects`, in that order. Raises UnknownSignal.
+        """
+        for prefix in ("", *(f"{subject}." for subject in subjects)):
+            full = prefix + text
+            if found := self._signals.get(full):
+                if found.aspects:
+                    said = ", ".join(f"{text}.{aspect}" for aspect in found.aspects)
+                    raise UnknownSignal(f"{text} is a {found.kind}: say which of its figures", f"one of {said}")
+                return Reference(found)
+            head, _, aspect = full.rpartition(".")
+            if found := self._signals.get(head):
+                if aspect in found.aspects:
+                    return Reference(found, aspect)
+                hint = did_you_mean(aspect, found.aspects) if found.aspects else f"{head} has only one figure"
+                raise UnknownSignal(f"{text.rpartition('.')[0]} has no figure {aspect!r}", hint)
+        raise UnknownSignal(f"no signal is called {text}", did_you_mean(text, self.known(subjects)))
+
+    def known(self, subjects: Sequence[str] = ()) -> list[str]:
+        """Return every name that `find` understands, for the nearest word: short ones first."""
+        words: list[str] = []
+        for subject in subjects:
+            words += [name.partition(".")[2] for name in self._signals if name.startswith(f"{subject}.")]
+        words += self._signals
+        for word in tuple(words):
+            found = self._signals.get(word) or next(
+                (self._signals[f"{subject}.{word}"] for subject in subjects if f"{subject}.{word}" in self._signals),
+                None,
+            )
+            words += [f"{word}.{aspect}" for aspect in found.aspects] if found else []
+        return words
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text can be the name of a signal or a metric; anything else is PromQL."""
+    return bool(_NAME.match(text))
+
+
+def of_metric(name: str, catalog: Catalog, document: Document, path: Path) -> Signal | None:
+    """Return the signal that a bare metric's name stands for, drawn by its kind; None for an unknown metric."""
+    info = catalog.get(name) or catalog.series(name)
+    if info is None:
+        return None
+    kind = info.kind if info.name == name else "counter"
+    unit = units.rate_of(info.unit) if kind == "counter" else info.unit
+    return Signal(name, document, path, title_of(name), info.help, unit, kind, metric=name)
+
+
+def matchers(where: Mapping[str, Any], *, exclude: bool = False) -> tuple[str, ...]:
+    """Return label conditions as PromQL has them: `=` for a plain value, `=~` for a pattern or a list."""
+    result = []
+    for label, value in where.items():
+        options = [_text(one) for one in (value if isinstance(value, list) else [value])]
+        pattern = len(options) > 1 or bool(_REGEX.search(options[0]))
+        op = ("!~" if pattern else "!=") if exclude else ("=~" if pattern else "=")
+        result.append(f"{label}{op}{json.dumps('|'.join(options), ensure_ascii=False)}")
+    return tuple(result)
+
+
+def title_of(name: str) -> str:
+    """Return a title for something that has only a name."""
+    words = name.rpartition(".")[2].replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def with_thresholds(signal: Signal, values: Mapping[str, float]) -> Signal:
+    """Return the signal with some thresholds replaced."""
+    return replace(signal, thresholds={**signal.thresholds, **values})
+
+
+def _with_rule_window(expr: str, window: str) -> str:
+    """Return plain PromQL for a panel (rates over Grafana's interval) or for a rule (as written)."""
+    if window != RATE_INTERVAL:
+        return promql.with_window(expr, window)
+    result, position = [], 0
+    for selector in promql.selectors(expr):
+        if selector.function in ("rate", "irate") and selector.window and "$" not in selector.window:
+            opening = expr.index("[", selector.end)
+            result.append(expr[position:opening] + f"[{RATE_INTERVAL}]")
+            position = expr.index("]", opening) + 1
+    return "".join(result) + expr[position:]
+
+
+def _bracketed(text: str) -> str:
+    return text if re.fullmatch(r"\w+(?: by \([^)]*\) )?\((?:[^()]|\([^()]*\))*\)", text) else f"({text})"
+
+
+def _text(value: Any) -> str:
+    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)

@@ -1,0 +1,164 @@
+"""Reads the `signals:` of YAML documents; a file's name is its subject: `host.yaml` declares `host.cpu`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any
+
+from deckwatch.core import promql, units, yamlfile
+from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core.schema import Schema
+from deckwatch.core.signal import (
+    THRESHOLDS,
+    Reference,
+    Signal,
+    Signals,
+    UnknownSignal,
+    matchers,
+    title_of,
+    with_thresholds,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from deckwatch.core.catalog import Catalog
+    from deckwatch.core.place import Place
+    from deckwatch.core.yamlfile import Document
+
+SCHEMA = FilePath(__file__).with_name("signal.schema.yaml")
+
+
+def load(
+    documents: Iterable[Document], catalog: Catalog, settings: Mapping[str, tuple[Any, Place]] | None = None
+) -> tuple[Signals, list[Problem]]:
+    """Return the signals of all documents, and everything that is wrong with them.
+
+    Documents without `signals:` are passed over; a later document's signal replaces one of the same name. `settings`
+    are thresholds by their full names with the place where they are set: {"host.cpu.high": ("70%", place)}. Metrics
+    that the catalogue lacks are not a problem here: whoever uses an expression checks it.
+    """
+    problems: list[Problem] = []
+    declared: dict[str, tuple[Document, dict[str, Any]]] = {}
+    schema = Schema(_schema())
+    for document in documents:
+        if not isinstance(document.data, dict) or "signals" not in document.data:
+            continue
+        if found := schema.problems(document):
+            problems += found
+            continue
+        subject = subject_of(document.file)
+        for name, data in document.data["signals"].items():
+            declared[f"{subject}.{name}"] = (document, data)
+    signals = {}
+    for name, (document, data) in declared.items():
+        signals[name] = _signal(name, document, data, catalog, problems)
+    result = Signals(signals)
+    for name, (document, data) in declared.items():
+        if "share_of" in data:
+            signals[name] = _joined(signals[name], data["share_of"], result, document, problems)
+            result = Signals(signals)
+    return Signals(_set(signals, settings or {}, problems)), problems
+
+
+def subject_of(file: str) -> str:
+    """Return the subject that a file declares signals of: its name without the suffix."""
+    return FilePath(file).stem.replace("-", "_").lower()
+
+
+def _schema() -> dict[str, Any]:
+    part = yamlfile.load_file(SCHEMA).data
+    return {"type": "object", "required": ["signals"], **part}
+
+
+def _signal(
+    name: str, document: Document, data: Mapping[str, Any], catalog: Catalog, problems: list[Problem]
+) -> Signal:
+    short = name.rpartition(".")[2]
+    path = ("signals", short)
+    info = (catalog.get(data["metric"]) or catalog.series(data["metric"])) if "metric" in data else None
+    kind: Any = data.get("kind") or ("expression" if "expr" in data else info.kind if info else "untyped")
+    part_of_family = info is not None and info.name != data["metric"]
+    if part_of_family and "kind" not in data:
+        kind = "counter"  # `x_count` of a histogram, asked for by itself
+    if "expr" in data:
+        try:
+            promql.check(data["expr"])
+        except promql.PromqlError as error:
+            place = document.inside((*path, "expr"), error.offset)
+            problems.append(Problem(place, str(error), check="promql_syntax"))
+    unit = data.get("unit") or _unit(data, kind, info.unit if info else "")
+    signal = Signal(
+        name,
+        document,
+        path,
+        data.get("title") or title_of(short),
+        data.get("about") or (info.help if info else ""),
+        unit,
+        kind,
+        data.get("expr", ""),
+        data.get("metric", ""),
+        tuple(data["by"]) if "by" in data else None,
+        matchers(data.get("where", {})) + matchers(data.get("except", {}), exclude=True),
+        data.get("combine", "sum"),
+        data.get("over", ""),
+        bad=data.get("bad"),
+        values=data.get("values", {}),
+        legend=data.get("legend", ""),
+        record=data.get("record", ""),
+        window=data.get("window", "5m"),
+    )
+    thresholds = {}
+    for word in THRESHOLDS:
+        if word in data:
+            try:
+                thresholds[word] = units.quantity(data[word], unit)
+            except ValueError as error:
+                problems.append(document.problem((*path, word), str(error)))
+    return with_thresholds(signal, thresholds)
+
+
+def _unit(data: Mapping[str, Any], kind: str, unit: str) -> str:
+    if "share_of" in data:
+        return "ratio"
+    return units.rate_of(unit) if kind == "counter" and "over" not in data else unit
+
+
+def _joined(signal: Signal, text: str, signals: Signals, document: Document, problems: list[Problem]) -> Signal:
+    """Return the signal with the one that it is a part of."""
+    path = (*signal.path, "share_of")
+    subject = signal.name.partition(".")[0]
+    try:
+        whole: Reference = signals.find(text, (subject,))
+    except UnknownSignal as error:
+        problems.append(document.problem(path, error.message, error.hint))
+        return signal
+    seen = {signal.name}
+    part: Signal | None = whole.signal
+    while part is not None:
+        if part.name in seen:
+            problems.append(document.problem(path, f"{signal.name} would be a share of itself"))
+            return signal
+        seen.add(part.name)
+        part = part.whole.signal if part.whole else None
+    return replace(signal, whole=whole)
+
+
+def _set(
+    signals: dict[str, Signal], settings: Mapping[str, tuple[Any, Place]], problems: list[Problem]
+) -> dict[str, Signal]:
+    """Return the signals with thresholds replaced by name."""
+    result = dict(signals)
+    for full, (value, place) in settings.items():
+        name, _, word = full.rpartition(".")
+        signal = result.get(name)
+        if signal is None or word not in signal.thresholds:
+            known = [f"{one}.{word}" for one, found in signals.items() for word in found.thresholds]
+            problems.append(Problem(place, f"no threshold is called {full}", did_you_mean(full, known)))
+            continue
+        try:
+            result[name] = with_thresholds(signal, {word: units.quantity(value, signal.unit)})
+        except ValueError as error:
+            problems.append(Problem(place, str(error)))
+    return result

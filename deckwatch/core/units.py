@@ -1,0 +1,104 @@
+"""Units by the words people write, and how a quantity such as `80%`, `500ms` or `2GiB` is read in one of them.
+
+A metric's unit (`seconds`, `bytes`, `ratio` …) comes from the catalogue. `GRAFANA` translates words into Grafana's
+unit ids (packages/grafana-data/src/valueFormats/categories.ts); whoever draws also accepts an id itself.
+"""
+
+from __future__ import annotations
+
+import re
+
+GRAFANA = {
+    "none": "none",
+    "count": "short",
+    "ratio": "percentunit",
+    "percent": "percent",
+    "seconds": "s",
+    "milliseconds": "ms",
+    "microseconds": "µs",
+    "nanoseconds": "ns",
+    "minutes": "m",
+    "hours": "h",
+    "days": "d",
+    "timestamp": "dateTimeAsIso",
+    "ago": "dateTimeFromNow",
+    "bytes": "bytes",
+    "bits": "bits",
+    "bytes/s": "binBps",
+    "bits/s": "bps",
+    "requests/s": "reqps",
+    "operations/s": "ops",
+    "io/s": "iops",
+    "reads/s": "rps",
+    "writes/s": "wps",
+    "packets/s": "pps",
+    "per second": "cps",
+    "per minute": "cpm",
+    "celsius": "celsius",
+    "hertz": "hertz",
+    "volts": "volt",
+    "amperes": "amp",
+    "watts": "watt",
+    "joules": "joule",
+    "meters": "lengthm",
+    "grams": "massg",
+    "eur": "currencyEUR",
+    "usd": "currencyUSD",
+    "gbp": "currencyGBP",
+    "chf": "currencyCHF",
+}
+
+# A counter of seconds grows by a share of time: a CPU's, a disk's, a pool's.
+_RATES = {"": "per second", "none": "per second", "bytes": "bytes/s", "bits": "bits/s", "seconds": "ratio"}
+
+_BASE = {unit: word for word, unit in GRAFANA.items()}
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_SCALES = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9, "minutes": 1 / 60, "hours": 1 / 3600}
+_BYTES: dict[str, int] = {"B": 1} | {p + "B": 1000**i for i, p in enumerate("kMGTP", 1)}
+_BYTES |= {p + "iB": 1024**i for i, p in enumerate("KMGTP", 1)}
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d|w))+\Z")
+_PIECE = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d|w)")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kMGTP]?B|[KMGTP]iB)\Z")
+_PERCENT = re.compile(r"(-?\d+(?:\.\d+)?) ?%\Z")
+
+
+def rate_of(unit: str) -> str:
+    """Return the unit of a counter's rate, from the unit of what it counts."""
+    word = _BASE.get(unit, unit)
+    return _RATES.get(word, f"{word}/s" if f"{word}/s" in GRAFANA else "per second")
+
+
+def seconds(text: str) -> float:
+    """Return a duration such as `500ms`, `5m` or `1h30m` in seconds. Raises ValueError."""
+    if not _DURATION.match(text):
+        raise ValueError(f"{text!r} is not a duration such as 500ms, 5m or 1h30m")
+    # One rounding at the end, so that 500ms is 0.5 and 0.1 does not come out as 0.1000…01.
+    return round(sum(float(number) * _SECONDS[unit] for number, unit in _PIECE.findall(text)), 12)
+
+
+def quantity(value: object, unit: str) -> float:
+    """Return a threshold as a number of `unit`: a number as it is, or `80%`, `500ms`, `2GiB`. Raises ValueError."""
+    word = _BASE.get(unit, unit)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    text = str(value)
+    if found := _PERCENT.match(text):
+        number = float(found[1])
+        if word == "percent":
+            return number
+        if word == "ratio":
+            return round(number / 100, 12)
+        raise ValueError(f"a percentage fits the units ratio and percent, not {_said(unit)}")
+    if _DURATION.match(text):
+        if word != "seconds" and word not in _SCALES:
+            raise ValueError(f"a duration fits the unit seconds, not {_said(unit)}")
+        return round(seconds(text) * _SCALES.get(word, 1), 12)
+    if found := _SIZE.match(text):
+        if word not in ("bytes", "bytes/s"):
+            raise ValueError(f"a size fits the unit bytes, not {_said(unit)}")
+        return float(found[1]) * _BYTES[found[2]]
+    raise ValueError(f"{text!r} is not a number, a percentage, a duration or a size")
+
+
+def _said(unit: str) -> str:
+    return unit or "of a plain number"
