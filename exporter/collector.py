@@ -12,21 +12,17 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from deckwatch.core import plugins
 from deckwatch.core.catalog import Kind, MetricInfo
 from exporter.metric import Metric, Sample
+from exporter.world import NoData, World
 
-if TYPE_CHECKING:
-    from exporter.world import World
+__all__ = ["Collector", "NoData", "catalog", "choose", "collector", "load", "matches"]
 
 Collect = Callable[..., Iterable[Sample]]
-Subjects = Callable[["World"], Mapping[str, Any]]
-
-
-class NoData(Exception):
-    """The kernel, the engine or the configuration has no such thing: absent is not broken."""
+Subjects = Callable[[World], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,13 @@
 """One scrape: all chosen collectors side by side, each in one flight, within one deadline.
 
 A flight is one run of one collector for one subject. Whoever scrapes while it is in the air shares it; a stuck one
-is reported and joined by the next scrape, never piled up. Flights run on daemon threads of our own: a
-ThreadPoolExecutor with one stuck thread never lets the process exit.
+is reported and joined by the next scrape, never piled up.
 """
 
 from __future__ import annotations
 
 import itertools
 import logging
-import queue
 import threading
 import time
 from collections import Counter
@@ -17,9 +15,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from exporter.collector import Collector, NoData, matches
+from exporter.crew import Crew
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from exporter.metric import Sample
     from exporter.world import World
@@ -28,7 +27,6 @@ log = logging.getLogger("deckwatch.scrape")
 
 _KEEP_STATE_SECONDS = 15 * 60.0  # how long a state that can no longer be read goes on being shown
 _STANDSTILL_SECONDS = 0.02  # work that waits this long while nothing ends gets one more thread
-_MOST_THREADS = 64
 
 Key = tuple[str, str]  # collector, subject
 
@@ -66,40 +64,6 @@ class _Flight:
         self.done = threading.Event()
         self.outcome: Outcome | None = None
         self.started = time.monotonic()
-
-
-class Crew:
-    """Daemon threads that take work from one queue; one is added only while the work stands still."""
-
-    def __init__(self) -> None:
-        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._threads = 0
-        self._finished = 0
-
-    def submit(self, task: Callable[[], None]) -> None:
-        """Queue a task; it starts at once where a thread is free."""
-        self._work.put(task)
-        if not self._threads:
-            self._hire()
-
-    def progress(self) -> int:
-        """Return how many tasks have ended so far."""
-        return self._finished
-
-    def relieve(self) -> None:
-        """Add a thread if work is waiting: all the others are stuck or slow."""
-        if not self._work.empty() and self._threads < _MOST_THREADS:
-            self._hire()
-
-    def _hire(self) -> None:
-        self._threads += 1
-        threading.Thread(target=self._run, name=f"collect-{self._threads}", daemon=True).start()
-
-    def _run(self) -> None:
-        while True:
-            task = self._work.get()
-            task()
-            self._finished += 1
 
 
 class Scraper:

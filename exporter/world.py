@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+class NoData(Exception):
+    """The kernel, the engine or the configuration has no such thing: absent is not broken."""
+
+
 class Source(Protocol):
     """Something opened lazily and kept: descriptors, an event stream, connections."""
 

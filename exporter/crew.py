@@ -1,0 +1,57 @@
+"""Threads for work that may get stuck in the kernel: a hung mount, a stopped engine, a dead network.
+
+Daemon threads of our own: a ThreadPoolExecutor with one stuck thread never lets the process exit.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_MOST_THREADS = 64
+
+
+class Crew:
+    """Daemon threads that take work from one queue; one is added only while the work stands still.
+
+    A task must not raise.
+    """
+
+    def __init__(self, name: str = "collect") -> None:
+        self._name = name
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._threads = 0
+        self._finished = 0
+
+    def submit(self, task: Callable[[], None]) -> None:
+        """Queue a task; it starts at once where a thread is free."""
+        self._work.put(task)
+        if not self._threads:
+            self._hire()
+
+    def progress(self) -> int:
+        """Return how many tasks have ended so far."""
+        return self._finished
+
+    def relieve(self) -> None:
+        """Add a thread if work is waiting: all the others are stuck or slow."""
+        if not self._work.empty() and self._threads < _MOST_THREADS:
+            self._hire()
+
+    def close(self) -> None:
+        """Let the threads end; one that is stuck ends when it comes back."""
+        for _ in range(self._threads):
+            self._work.put(None)
+
+    def _hire(self) -> None:
+        self._threads += 1
+        threading.Thread(target=self._run, name=f"{self._name}-{self._threads}", daemon=True).start()
+
+    def _run(self) -> None:
+        while (task := self._work.get()) is not None:
+            task()
+            self._finished += 1
