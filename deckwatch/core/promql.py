@@ -188,6 +188,20 @@ def _selector(all_tokens: list[Token], i: int, text: str, function: str | None) 
     return Selector(metric, tuple(matchers), first.offset, brace, end, function, window), i
 
 
+def grouped(text: str) -> Iterator[Token]:
+    """Yield the labels that stand in lists: `by (…)`, `without (…)`, `on (…)`, `group_left (…)`. Raises PromqlError."""
+    inside = False
+    before = ""
+    for token in tokens(text):
+        if token.text == "(" and before.lower() in _LISTS:
+            inside = True
+        elif token.text == ")":
+            inside = False
+        elif inside and token.kind == "name":
+            yield token
+        before = token.text
+
+
 def _plain(text: str) -> str:
     """Return what a quoted text stands for; a bare name stands for itself."""
     if text[:1] == "`":

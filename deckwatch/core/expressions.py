@@ -1,0 +1,101 @@
+"""Checks one PromQL expression of a user's file against the catalogue: syntax, metrics, labels.
+
+Dashboards, rules and signals all ask here, so that a misspelt name is told in the same words wherever it stands.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deckwatch.core import labels, promql
+from deckwatch.core.place import Problem, did_you_mean, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from deckwatch.core.catalog import Catalog
+    from deckwatch.core.place import Place
+    from deckwatch.core.promql import Selector
+    from deckwatch.core.yamlfile import Document, Path
+
+_ANYWHERE = frozenset(("__name__",))
+
+
+def check_expression(document: Document, path: Path, base: int, text: str, catalog: Catalog) -> list[Problem]:
+    """Return what is wrong with an expression.
+
+    It stands in the text value at `path` of the document, `base` characters behind that value's start. Grafana's
+    variables are allowed. A metric that the catalogue lacks is an error, with the nearest known name.
+    """
+    return list(problems_of(text, catalog, lambda offset: document.inside(path, base + offset)))
+
+
+def problems_of(text: str, catalog: Catalog, place: Callable[[int], Place]) -> Iterator[Problem]:
+    """Yield the same problems of an expression that stands elsewhere; `place` turns an offset into a Place."""
+    try:
+        promql.check(text)
+        selectors = promql.selectors(text)
+    except promql.PromqlError as error:
+        yield Problem(place(error.offset), str(error), check="promql_syntax")
+        return
+    for selector in selectors:
+        yield from _selector_problems(selector, catalog, place)
+    yield from _grouping_problems(text, selectors, catalog, place)
+
+
+def _selector_problems(selector: Selector, catalog: Catalog, place: Callable[[int], Place]) -> Iterator[Problem]:
+    if selector.metric is None:
+        return
+    info = catalog.series(selector.metric)
+    if info is None:
+        yield Problem(
+            place(selector.offset),
+            f"no metric is called {selector.metric}",
+            hint_for_metric(selector.metric, catalog),
+            check="promql_metric",
+        )
+        return
+    known = labels.of_series(selector.metric, catalog)
+    for matcher in selector.matchers if known is not None else ():
+        if known is not None and matcher.label not in known | _ANYWHERE:
+            yield Problem(
+                place(matcher.offset),
+                f"{selector.metric} has no label {matcher.label}",
+                did_you_mean(matcher.label, sorted(known)),
+                check="promql_label",
+            )
+
+
+def hint_for_metric(name: str, catalog: Catalog) -> str:
+    """Return the nearest metric, and the two ways to make one known."""
+    near = nearest(name, catalog.names())
+    declare = "declare it under `metrics:` in deckwatch.yaml, or let `deckwatch metrics learn URL` do it"
+    return f"did you mean {near}? If it exists, {declare}" if near else declare
+
+
+def _grouping_problems(
+    text: str, selectors: list[Selector], catalog: Catalog, place: Callable[[int], Place]
+) -> Iterator[Problem]:
+    """Yield labels in `by (…)`, `on (…)` and the like that no selection of the expression can carry."""
+    known: set[str] = set()
+    for selector in selectors:
+        found = labels.of_series(selector.metric, catalog) if selector.metric else None
+        if found is None:
+            return
+        known |= found
+    known |= set(_made(text))
+    for token in promql.grouped(text):
+        if token.text not in known:
+            yield Problem(
+                place(token.offset),
+                f"nothing here has a label {token.text}",
+                did_you_mean(token.text, sorted(known)),
+                check="promql_label",
+            )
+
+
+def _made(text: str) -> Iterator[str]:
+    """Yield the texts of an expression: label_replace, label_join and count_values make labels of them."""
+    for token in promql.tokens(text):
+        if token.kind == "string":
+            yield token.text[1:-1]

@@ -1,0 +1,132 @@
+"""Which labels the result of an expression can carry, told from the catalogue's declarations.
+
+Joins and aggregations take labels away: a rule that names one of those afterwards never matches anything, and says
+so to nobody. The rules are Prometheus' own (promql/engine.go: `resultMetric`, `aggregation`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deckwatch.core import promql
+from deckwatch.core.contract import contract
+
+if TYPE_CHECKING:
+    from deckwatch.core.catalog import Catalog
+
+Labels = frozenset[str]  # None in place of it: nothing is known, any label may be there
+
+_SELECTING = frozenset(("topk", "bottomk", "limitk", "limit_ratio"))  # these keep every label of what they choose
+_WITHOUT_LABELS = frozenset(("scalar", "time", "vector", "pi"))
+_SETS = frozenset(("and", "or", "unless"))
+
+
+def target_labels() -> Labels:
+    """Return the labels that Prometheus sets on a target, or adds when it sends to the outside."""
+    agreed = contract()
+    own = {name for name, said in agreed["labels"].items() if said["set_by"] == "prometheus"}
+    # `service` is the label of a `scrape:` entry too, and so may stand on anything an application exposes.
+    return frozenset(own | {"service"} | set(agreed["external_labels"]))
+
+
+def of_series(name: str, catalog: Catalog) -> Labels | None:
+    """Return the labels that a series of this name can carry; None where they are not all known."""
+    info = catalog.series(name)
+    if info is None or info.open_labels:
+        return None
+    return catalog.labels(name) | target_labels()
+
+
+def of_expression(text: str, catalog: Catalog) -> Labels | None:
+    """Return the labels that the result can carry; None where they are not all known. Raises PromqlError."""
+    import promql_parser  # noqa: PLC0415 - 5 ms that `serve` does not need
+
+    try:
+        tree = promql_parser.parse(promql.without_variables(text))
+    except ValueError as error:
+        raise promql.PromqlError(str(error)) from None
+    return _of(tree, catalog)
+
+
+def _of(node: Any, catalog: Catalog) -> Labels | None:
+    kind = type(node).__name__
+    if kind == "VectorSelector":
+        return of_series(node.name, catalog) if node.name else None
+    if kind == "MatrixSelector":
+        return _of(node.vector_selector, catalog)
+    if kind in ("ParenExpr", "UnaryExpr", "SubqueryExpr"):
+        return _of(node.expr, catalog)
+    if kind == "AggregateExpr":
+        return _of_aggregation(node, catalog)
+    if kind == "Call":
+        return _of_call(node, catalog)
+    if kind == "BinaryExpr":
+        return _of_binary(node, catalog)
+    return frozenset()  # a number or a text
+
+
+def _of_aggregation(node: Any, catalog: Catalog) -> Labels | None:
+    name = str(node.op).lower()
+    inner = _of(node.expr, catalog)
+    if name in _SELECTING:
+        return inner
+    listed = frozenset(node.modifier.labels) if node.modifier is not None else frozenset()
+    if node.modifier is not None and str(node.modifier.type).endswith("Without"):
+        result = None if inner is None else inner - listed
+    else:
+        result = listed if inner is None else listed & inner
+    if name == "count_values" and result is not None:
+        return result | {node.param.val}
+    return result
+
+
+def _of_call(node: Any, catalog: Catalog) -> Labels | None:
+    name = node.func.name
+    if name in _WITHOUT_LABELS or not node.args:
+        return frozenset()
+    if name in ("absent", "absent_over_time"):
+        found = next((s for s in promql.selectors(str(node.args[0]))), None)
+        return frozenset(m.label for m in found.matchers if m.op == "=") if found is not None else frozenset()
+    vectors = [one for one in node.args if type(one).__name__ not in ("NumberLiteral", "StringLiteral")]
+    inner = _of(vectors[-1] if name == "histogram_quantile" else vectors[0], catalog) if vectors else frozenset()
+    if inner is None:
+        return None
+    if name == "histogram_quantile":
+        return inner - {"le"}
+    if name in ("label_replace", "label_join"):
+        return inner | {node.args[1].val}
+    return inner
+
+
+def _of_binary(node: Any, catalog: Catalog) -> Labels | None:
+    left, right = _of(node.lhs, catalog), _of(node.rhs, catalog)
+    if _is_scalar(node.lhs):
+        return right
+    if _is_scalar(node.rhs):
+        return left
+    operator = str(node.op).lower()
+    if operator in _SETS:
+        if operator != "or":
+            return left
+        return None if left is None or right is None else left | right
+    modifier = node.modifier
+    card = str(modifier.card).rpartition(".")[2] if modifier is not None else ""
+    if card in ("ManyToOne", "OneToMany"):
+        many = left if card == "ManyToOne" else right
+        return None if many is None else many | frozenset(modifier.group_labels or ())
+    matching = modifier.matching if modifier is not None else None
+    if matching is None:
+        return left if right is None or left is None else left & right
+    listed = frozenset(matching.labels)
+    if str(matching.type).endswith("Exclude"):
+        return None if left is None else left - listed
+    return listed if left is None else listed & left
+
+
+def _is_scalar(node: Any) -> bool:
+    kind = type(node).__name__
+    if kind in ("ParenExpr", "UnaryExpr"):
+        return _is_scalar(node.expr)
+    if kind == "BinaryExpr":
+        return _is_scalar(node.lhs) and _is_scalar(node.rhs)
+    return kind == "NumberLiteral" or (kind == "Call" and node.func.name in ("scalar", "time", "pi"))

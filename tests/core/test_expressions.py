@@ -1,0 +1,98 @@
+import pytest
+
+from deckwatch.core import yamlfile
+from deckwatch.core.catalog import Catalog, MetricInfo
+from deckwatch.core.expressions import check_expression
+from deckwatch.core.labels import of_expression
+
+CATALOG = Catalog(
+    [
+        MetricInfo("http_requests_total", "counter", "Requests.", ("code", "method")),
+        MetricInfo("http_request_duration_seconds", "histogram", "Time.", ("method",)),
+        MetricInfo("node_cpu_seconds_total", "counter", "Seconds.", ("cpu", "mode")),
+        MetricInfo("node_textfile", "gauge", "Anything.", ("file",), open_labels=True),
+        MetricInfo("up", "gauge", "Whether the target answers."),
+    ]
+)
+TARGET = {"job", "instance", "service", "cluster", "environment"}
+
+
+def problems(text, document="expr: {}\n"):
+    shown = yamlfile.load(document.format(text), "a.yaml")
+    return check_expression(shown, ("expr",), 0, text, CATALOG)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'sum by (code) (rate(http_requests_total{code=~"5..", job="shop"}[5m]))',
+        "histogram_quantile(0.95, sum by (le, method) (rate(http_request_duration_seconds_bucket[5m])))",
+        "http_request_duration_seconds_count / on (instance) group_left () up",
+        'node_textfile{whatever="1"}',
+        'label_replace(up, "zone", "$1", "instance", "(.).*") * on (zone) group_right up',
+        '{job="node"}',
+        'sum by ($label) (rate(http_requests_total{code="$code"}[$__rate_interval]))',
+        'up{cluster="a"} == 0 and on (instance, job) vector(time()) > 0',
+    ],
+)
+def test_right_expressions_pass(text):
+    assert problems(text, "expr: |\n  {}\n") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "check", "message", "hint"),
+    [
+        ("rate(http_request_total[5m])", 12, "promql_metric", "no metric is called http_request_total", "did you mean http_"),
+        ("http_requests_total{cod='5'}", 27, "promql_label", "http_requests_total has no label cod", "did you mean code"),
+        ("sum by (cod) (http_requests_total)", 15, "promql_label", "nothing here has a label cod", "did you mean code"),
+        ("sum(rate(up[5m])", 10, "promql_syntax", "'(' is not closed", ""),
+        ("zzz == 0", 7, "promql_metric", "no metric is called zzz", "declare it under `metrics:`"),
+    ],
+)  # fmt: skip
+def test_a_fault_stands_at_its_column_with_the_nearest_name(text, column, check, message, hint):
+    (found,) = problems(text)
+    assert (found.place.line, found.place.column, found.check, found.message) == (1, column, check, message)
+    assert found.hint.startswith(hint)
+
+
+def test_a_fault_in_a_block_stands_at_its_line():
+    shown = yamlfile.load("expr: |\n  sum(\n    rate(upp[5m])\n  )\n", "a.yaml")
+    (found,) = check_expression(shown, ("expr",), 0, shown.data["expr"], CATALOG)
+    assert (found.place.line, found.place.column) == (3, 10)
+
+
+def test_all_faults_of_an_expression_are_told():
+    assert len(problems("a_total / b_total + up{nope='1'}")) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("up", TARGET),
+        ("up == 0", TARGET),
+        ("sum by (code) (rate(http_requests_total[5m])) > 1", {"code"}),
+        ("sum by (mode, code) (rate(http_requests_total[5m]))", {"code"}),
+        ("sum without (cpu, job) (node_cpu_seconds_total)", (TARGET | {"mode"}) - {"job"}),
+        ("sum(up)", set()),
+        ("topk(3, up)", TARGET),
+        ('count_values("version", sum by (job) (up))', {"version"}),
+        ("histogram_quantile(0.9, sum by (le, method) (rate(http_request_duration_seconds_bucket[5m])))", {"method"}),
+        ("http_requests_total / on (instance) group_left (job) up", TARGET | {"code", "method"}),
+        ("up * on (instance) group_right (job) http_requests_total", TARGET | {"code", "method"}),
+        ("http_requests_total / on (instance, code) http_requests_total", {"instance", "code"}),
+        ("http_requests_total - ignoring (code) http_requests_total", TARGET | {"method"}),
+        ("http_requests_total == 1 and on (instance) up", TARGET | {"code", "method"}),
+        ("sum by (job) (up) or sum by (instance) (up)", {"job", "instance"}),
+        ("time() - up", TARGET),
+        ("1 - (up)", TARGET),
+        ("vector(1)", set()),
+        ('absent(up{job="node", instance=~".+"})', {"job"}),
+        ('label_replace(sum(up), "zone", "a", "", "")', {"zone"}),
+        ("max_over_time(rate(http_requests_total[1m])[5m:])", TARGET | {"code", "method"}),
+        ("node_textfile", None),
+        ("sum by (x) (node_textfile)", {"x"}),
+        ("unknown_metric", None),
+    ],
+)
+def test_the_labels_of_a_result(text, expected):
+    assert of_expression(text, CATALOG) == expected
