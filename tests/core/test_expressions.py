@@ -42,13 +42,25 @@ def test_right_expressions_pass(text):
 @pytest.mark.parametrize(
     ("text", "column", "check", "message", "hint"),
     [
-        ("rate(http_request_total[5m])", 12, "promql_metric", "no metric is called http_request_total", "did you mean http_"),
-        ("http_requests_total{cod='5'}", 27, "promql_label", "http_requests_total has no label cod", "did you mean code"),
+        (
+            "rate(http_request_total[5m])",
+            12,
+            "promql_metric",
+            "no metric is called http_request_total",
+            "did you mean http_",
+        ),
+        (
+            "http_requests_total{cod='5'}",
+            27,
+            "promql_label",
+            "http_requests_total has no label cod",
+            "did you mean code",
+        ),
         ("sum by (cod) (http_requests_total)", 15, "promql_label", "nothing here has a label cod", "did you mean code"),
         ("sum(rate(up[5m])", 10, "promql_syntax", "'(' is not closed", ""),
         ("zzz == 0", 7, "promql_metric", "no metric is called zzz", "declare it under `metrics:`"),
     ],
-)  # fmt: skip
+)
 def test_a_fault_stands_at_its_column_with_the_nearest_name(text, column, check, message, hint):
     (found,) = problems(text)
     assert (found.place.line, found.place.column, found.check, found.message) == (1, column, check, message)
