@@ -1,6 +1,7 @@
 """Threads for work that may get stuck in the kernel: a hung mount, a stopped engine, a dead network.
 
-Daemon threads of our own: a ThreadPoolExecutor with one stuck thread never lets the process exit.
+Daemon threads of our own: a ThreadPoolExecutor with one stuck thread never lets the process exit. They are as few
+as will do: reading /proc is work for one thread, since the interpreter lets only one run at a time.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ class Crew:
     def __init__(self, name: str = "collect") -> None:
         self._name = name
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
         self._threads = 0
         self._finished = 0
 
@@ -39,7 +41,7 @@ class Crew:
 
     def relieve(self) -> None:
         """Add a thread if work is waiting: all the others are stuck or slow."""
-        if not self._work.empty() and self._threads < _MOST_THREADS:
+        if not self._work.empty():
             self._hire()
 
     def close(self) -> None:
@@ -48,10 +50,17 @@ class Crew:
             self._work.put(None)
 
     def _hire(self) -> None:
-        self._threads += 1
-        threading.Thread(target=self._run, name=f"{self._name}-{self._threads}", daemon=True).start()
+        with self._lock:
+            if self._threads >= _MOST_THREADS:
+                return
+            self._threads += 1
+            name = f"{self._name}-{self._threads}"
+        threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def _run(self) -> None:
         while (task := self._work.get()) is not None:
             task()
-            self._finished += 1
+            # While it waits for the next one, this frame would keep the task and all that it read.
+            del task
+            with self._lock:
+                self._finished += 1

@@ -15,7 +15,7 @@ from exporter.metric import Metric, Sample, number
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from exporter.scrape import Key, Outcome, Tally
+    from exporter.scrape import Key, Outcome, Record
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -27,7 +27,7 @@ DURATION = Metric("deckwatch_collector_duration_seconds", "gauge", "How long the
 TIMEOUTS = Metric(
     "deckwatch_collector_timeouts_total", "counter", "Scrapes whose deadline the collector did not keep.", _OWN
 )
-AGE = Metric("deckwatch_collector_age_seconds", "gauge", "Age of what the collector shows.", _OWN)
+AGE = Metric("deckwatch_collector_age_seconds", "gauge", "Age of the collector's last complete reading.", _OWN)
 SERIES = Metric("deckwatch_collector_series", "gauge", "Series that the collector shows.", _OWN)
 DROPPED = Metric(
     "deckwatch_collector_series_dropped_total", "counter", "Series left out because of the collector's budget.", _OWN
@@ -55,41 +55,51 @@ PEERS = {
 
 
 def text(samples: Iterable[Sample]) -> str:
-    """Return the page: families in the order of their first sample, series in the order they came."""
-    families: dict[Metric, list[str]] = {}
+    """Return the page: families in the order of their first sample, series in the order they came.
+
+    Two metrics of one name (a textfile may hold any) are one family, as the format demands; the first gives HELP and
+    TYPE. The samples must have been checked.
+    """
+    families: dict[str, tuple[Metric, list[str]]] = {}
+    lines: list[str] = []
+    last: Metric | None = None
     for metric, labels, value in samples:
-        family = metric.family
-        lines = families.get(family)
-        if lines is None:
-            lines = families[family] = []
+        if metric is not last:
+            last = metric
+            family = metric.family
+            found = families.get(family.name)
+            if found is None:
+                found = families[family.name] = (family, [])
+            lines = found[1]
         # The cache is asked first and by hand: this loop is what a scrape costs.
         prefix = metric._prefixes.get(labels) or metric.prefix(labels)  # noqa: SLF001
         lines.append(f"{prefix}{value!r}\n" if math.isfinite(value) else f"{prefix}{number(value)}\n")
     pieces: list[str] = []
-    for family, lines in families.items():
+    for family, lines in families.values():
         help_text = family.help.replace("\\", "\\\\").replace("\n", "\\n")
         pieces.append(f"# HELP {family.name} {help_text}\n# TYPE {family.name} {family.kind}\n")
         pieces += lines
     return "".join(pieces)
 
 
-def own_samples(outcomes: Sequence[Outcome], tallies: Mapping[Key, Tally], now: float) -> Iterable[Sample]:
+def own_samples(outcomes: Sequence[Outcome], records: Mapping[Key, Record], now: float) -> Iterable[Sample]:
     """Yield what a page tells of its collectors; a collector with nothing to watch is left out."""
     for outcome in outcomes:
-        if outcome.absent:
+        if outcome.absent is not None:
             continue
         one = outcome.collector
         server, service = "", ""
         if outcome.subject:
             server, service = (outcome.subject, "") if one.subject_label == "server" else ("", outcome.subject)
         labels = (one.name, server, service)
-        tally = tallies.get((one.name, outcome.subject))
+        record = records[one.name, outcome.subject]
         yield SUCCESS(int(outcome.success), *labels)
         yield DURATION(outcome.seconds, *labels)
-        yield TIMEOUTS(tally.timeouts if tally else 0, *labels)
-        yield AGE(max(0.0, now - outcome.at), *labels)
+        yield TIMEOUTS(record.timeouts, *labels)
+        if outcome.at is not None:
+            yield AGE(max(0.0, now - outcome.at), *labels)
         yield SERIES(len(outcome.samples), *labels)
-        yield DROPPED(tally.dropped if tally else 0, *labels)
+        yield DROPPED(record.dropped, *labels)
         if one.peer is not None and one.peer[0] in PEERS:
             duration, success = PEERS[one.peer[0]]
             yield duration(outcome.seconds, one.peer[1], server)

@@ -6,9 +6,12 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from deckwatch.core.catalog import Kind
 
 _MOST_PREFIXES = 20_000  # of one metric; past that the cache starts anew, so that names that come and go cost nothing
+_MOST_INT = 1 << 1000  # a larger whole number is none that a float, and so Prometheus, can hold
 
 
 class Sample(NamedTuple):
@@ -77,6 +80,23 @@ class Metric:
 
     def __repr__(self) -> str:
         return f"Metric({self.name})"
+
+
+def checked(samples: Iterable[Sample]) -> Iterator[Sample]:
+    """Yield samples as they can be written; raises for one that cannot, so that it spoils no page.
+
+    Values of other types than float and int (bool, Decimal) become floats. Raises ValueError for a wrong number of
+    label values, TypeError for what is no number.
+    """
+    for sample in samples:
+        metric, labels, value = sample
+        if labels not in metric._prefixes:  # noqa: SLF001 - as in exposition: this loop is what a scrape costs
+            metric.prefix(labels)
+        kind: object = type(value)
+        if kind is float or (kind is int and -_MOST_INT < value < _MOST_INT):
+            yield sample
+        else:
+            yield Sample(metric, labels, float(value))
 
 
 def escape(value: str) -> str:

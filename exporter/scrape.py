@@ -10,22 +10,25 @@ import itertools
 import logging
 import threading
 import time
+import traceback
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from exporter.collector import Collector, NoData, matches
 from exporter.crew import Crew
+from exporter.metric import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from exporter.metric import Sample
     from exporter.world import World
 
 log = logging.getLogger("deckwatch.scrape")
 
-_KEEP_STATE_SECONDS = 15 * 60.0  # how long a state that can no longer be read goes on being shown
+KEEP_STATE_SECONDS = 15 * 60.0  # how long a state that can no longer be read goes on being shown
+SAME_MOMENT_SECONDS = 1.0  # a flight that took off longer before a scrape than this is no reading of that scrape's
 _STANDSTILL_SECONDS = 0.02  # work that waits this long while nothing ends gets one more thread
 
 Key = tuple[str, str]  # collector, subject
@@ -33,16 +36,19 @@ Key = tuple[str, str]  # collector, subject
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one flight ended. `error` is the class of what went wrong, never its text, which could carry a secret."""
+    """How one run ended. `error` is the class of what went wrong, never its text, which could carry a secret.
+
+    `absent` says why there is nothing to watch, in the collector's own words. `at` is the wall time of the last
+    complete reading, in seconds since the epoch; None where there was none.
+    """
 
     collector: Collector
     subject: str
     samples: Sequence[Sample]
     seconds: float
-    at: float  # wall time of the reading that `samples` show
+    at: float | None
     error: str | None = None
-    absent: bool = False
-    dropped: int = 0
+    absent: str | None = None
 
     @property
     def success(self) -> bool:
@@ -51,9 +57,14 @@ class Outcome:
 
 
 @dataclass
-class Tally:
-    """What is counted of a collector over the life of the process."""
+class Record:
+    """What is known of one collector, for one subject, over the life of the process."""
 
+    outcome: Outcome | None = None  # the newest, without its samples
+    series: int = 0
+    answered: bool = False  # whether it ever ended a run, in whichever way
+    good_at: float | None = None
+    states: list[Sample] = field(default_factory=list)  # of the last complete reading
     timeouts: int = 0
     dropped: int = 0
     errors: Counter[str] = field(default_factory=Counter)
@@ -61,24 +72,21 @@ class Tally:
 
 class _Flight:
     def __init__(self) -> None:
+        self.started = time.monotonic()
         self.done = threading.Event()
         self.outcome: Outcome | None = None
-        self.started = time.monotonic()
 
 
 class Scraper:
-    """Runs collectors over a World."""
+    """Runs collectors over a World, and remembers how they did."""
 
     def __init__(self, world: World, collectors: Mapping[str, Collector]) -> None:
         self.world = world
         self.collectors = dict(collectors)
-        self.tallies: dict[Key, Tally] = {}
-        self.last: dict[Key, Outcome] = {}  # the newest outcome of each, for the page and for /readyz
-        self._good: dict[Key, Outcome] = {}  # the newest that succeeded, for states that cannot be read any more
+        self.records: dict[Key, Record] = {}
         self._flights: dict[Key, _Flight] = {}
         self._lock = threading.Lock()
         self._crew = Crew()
-        self._said: set[Key] = set()
 
     def scrape(
         self,
@@ -86,41 +94,80 @@ class Scraper:
         seconds: float = 9.5,
         only: Iterable[str] = (),
         exclude: Iterable[str] = (),
-        subject: str | None = None,
+        server: str | None = None,
     ) -> list[Outcome]:
-        """Return the outcome of every chosen collector, within `seconds`.
+        """Return the outcome of every chosen collector, within `seconds`; never raises.
 
-        `only` and `exclude` are names or prefixes of collectors. `subject` leaves of the collectors that have
-        subjects only this one's run.
+        `only` and `exclude` are names or prefixes of collectors. Of the collectors that run once a server, `server`
+        leaves this one's run.
         """
-        deadline = time.monotonic() + seconds
-        flights: list[tuple[Collector, str, _Flight]] = []
+        begun = time.monotonic()
         only, exclude = tuple(only), tuple(exclude)
-        for one in self.collectors.values():
-            if only and not any(matches(one.name, word) for word in only):
-                continue
-            if any(matches(one.name, word) for word in exclude):
-                continue
-            for name, thing in self._subjects(one).items():
-                if subject is None or one.subjects is None or name == subject:
-                    flights.append((one, name, self._board(one, name, thing)))
-        self._wait([flight for _, _, flight in flights], deadline)
-        return [self._land(one, name, flight) for one, name, flight in flights]
+        boarded = [
+            boarding
+            for one in self.collectors.values()
+            if (not only or any(matches(one.name, word) for word in only))
+            and not any(matches(one.name, word) for word in exclude)
+            for boarding in self._boardings(one, server)
+        ]
+        flights = [self._board(*boarding) for boarding in boarded]
+        self._wait(flights, begun + seconds)
+        # A flight that was joined long after it took off has read old counters, and those make rates lie.
+        for index, flight in enumerate(flights):
+            if flight.done.is_set() and flight.started < begun - SAME_MOMENT_SECONDS:
+                flights[index] = self._board(*boarded[index])
+        self._wait(flights, begun + seconds)
+        return [self._land(one, subject, flight) for (one, subject, _), flight in zip(boarded, flights, strict=True)]
 
-    def _subjects(self, one: Collector) -> Mapping[str, Any]:
-        return {"": None} if one.subjects is None else one.subjects(self.world)
+    def close(self) -> None:
+        """Let the threads end that are not stuck."""
+        self._crew.close()
+
+    def subjects(self, one: Collector) -> list[str]:
+        """Return the names of what a collector runs once for each of; raises what it raises."""
+        return [] if one.subjects is None else list(one.subjects(self.world))
+
+    def unanswered(self) -> list[Key]:
+        """Return what has not ended a single run yet, neither with an answer nor with a reason."""
+        with self._lock:
+            tried = {name for name, _ in self.records}
+            waiting = [key for key, record in self.records.items() if not record.answered]
+        return sorted([*waiting, *((name, "") for name in self.collectors if name not in tried)])
+
+    def _boardings(self, one: Collector, server: str | None) -> Iterator[tuple[Collector, str, Any]]:
+        """Yield collector, subject's name and subject for each run; a fault in finding them is a run of its own."""
+        if one.subjects is None:
+            yield one, "", None
+            return
+        try:
+            things = one.subjects(self.world)
+        except Exception as fault:  # noqa: BLE001 - told as this collector's outcome, like any fault of its run
+            yield one, "", fault
+            return
+        if not things:
+            yield one, "", NoData("none is configured")
+            return
+        with self._lock:
+            if (one.name, "") not in self._flights:
+                self.records.pop((one.name, ""), None)  # of a time when they could not be found
+        for name, thing in things.items():
+            if server is None or one.subject_label != "server" or name == server:
+                yield one, name, thing
 
     def _board(self, one: Collector, subject: str, thing: Any) -> _Flight:
         """Return the flight of this collector that is in the air, or a new one."""
         key = (one.name, subject)
         with self._lock:
             flight = self._flights.get(key)
-            if flight is None:
-                flight = self._flights[key] = _Flight()
-                self._crew.submit(lambda flight=flight: self._fly(one, subject, thing, flight))  # type: ignore[misc]
+            if flight is not None:
+                return flight
+            flight = self._flights[key] = _Flight()
+            self.records.setdefault(key, Record())  # made here, so that all else finds one
+        self._crew.submit(lambda: self._fly(one, subject, thing, flight))
         return flight
 
     def _wait(self, flights: list[_Flight], deadline: float) -> None:
+        """Return when all flights are down, or at the deadline; adds a thread whenever the work stands still."""
         progress = -1
         for flight in flights:
             while not flight.done.is_set():
@@ -137,62 +184,87 @@ class Scraper:
         flight.started = time.monotonic()
         at = self.world.clock()
         samples: list[Sample] = []
-        error, absent, dropped = None, False, 0
+        dropped = 0
+        fault: BaseException | None = None
         try:
-            found = iter(one.collect(self.world) if one.subjects is None else one.collect(self.world, thing))
+            found = checked(_start(one, self.world, thing))
             # `extend` keeps what was read before a fault, so that it is shown with it.
             samples.extend(itertools.islice(found, one.budget))
             dropped = sum(1 for _ in found)
-        except NoData as reason:
-            absent = True
-            self._say_once(one, subject, reason)
-        except Exception as fault:
-            error = type(fault).__name__
-            log.warning("collector %s%s failed: %s", one.name, f" ({subject})" if subject else "", error)
-            log.debug("the fault of %s", one.name, exc_info=True)
+        except BaseException as caught:  # noqa: BLE001 - a SystemExit or a Rust panic must not end this thread either
+            fault = caught
         seconds = time.monotonic() - flight.started
-        outcome = Outcome(one, subject, samples, seconds, at, error, absent, dropped)
-        key = (one.name, subject)
         with self._lock:
-            tally = self.tallies.setdefault(key, Tally())
-            tally.dropped += dropped
-            if error:
-                tally.errors[error] += 1
-            else:
-                self._good[key] = outcome
-            self.last[key] = outcome
-            self._flights.pop(key, None)
-        flight.outcome = outcome
+            outcome = self._judge(Outcome(one, subject, samples, seconds, at), fault)
+            self.records[one.name, subject].dropped += dropped
+            self._note(outcome, _told(fault) if fault else "")
+            del self._flights[one.name, subject]
+            flight.outcome = outcome
+        if fault and outcome.error:
+            frames = "".join(traceback.format_tb(fault.__traceback__))  # without the fault's text: see Outcome
+            log.debug("collector %s, %s:\n%s", one.name, outcome.error, frames)
         flight.done.set()
+
+    def _judge(self, outcome: Outcome, fault: BaseException | None) -> Outcome:
+        """Return an outcome with its fault, where there is one; takes note of a complete reading."""
+        record = self.records[outcome.collector.name, outcome.subject]
+        holds_states = any(metric.state for metric in outcome.collector.metrics)
+        # What was there once and had states has not become absent but invisible, and may not fall silent.
+        if isinstance(fault, NoData) and not (holds_states and record.good_at is not None):
+            return replace(outcome, samples=(), absent=str(fault) or "it is not there")
+        if fault is not None:
+            return replace(outcome, at=record.good_at, error=type(fault).__name__)
+        record.good_at = outcome.at
+        if holds_states:
+            record.states = [sample for sample in outcome.samples if sample.metric.state]
+        return outcome
 
     def _land(self, one: Collector, subject: str, flight: _Flight) -> Outcome:
         """Return a flight's outcome, or that it did not end in time; with the last known states on any fault."""
-        outcome = flight.outcome
-        key = (one.name, subject)
-        if outcome is None:
-            with self._lock:
-                self.tallies.setdefault(key, Tally()).timeouts += 1
-            late = time.monotonic() - flight.started
-            outcome = Outcome(one, subject, (), late, self.world.clock(), "Timeout")
-            with self._lock:
-                self.last[key] = outcome
-        if outcome.success:
-            return outcome
-        return self._with_last_states(outcome, self._good.get(key))
+        with self._lock:
+            record = self.records[one.name, subject]
+            outcome = flight.outcome
+            if outcome is None:
+                late = time.monotonic() - flight.started
+                outcome = Outcome(one, subject, (), late, record.good_at, "Timeout")
+                record.timeouts += 1
+                self._note(outcome, "it did not answer in time")
+            if outcome.success or record.good_at is None:
+                return outcome
+            if self.world.clock() - record.good_at > KEEP_STATE_SECONDS:
+                return outcome
+            fresh = {(sample.metric, sample.labels) for sample in outcome.samples}
+            held = [sample for sample in record.states if (sample.metric, sample.labels) not in fresh]
+        return replace(outcome, samples=[*outcome.samples, *held])
 
-    def _with_last_states(self, outcome: Outcome, good: Outcome | None) -> Outcome:
-        if good is None or self.world.clock() - good.at > _KEEP_STATE_SECONDS:
-            return outcome
-        fresh = {(sample.metric, sample.labels) for sample in outcome.samples}
-        held = [s for s in good.samples if s.metric.state and (s.metric, s.labels) not in fresh]
-        if not held:
-            return outcome
-        return Outcome(
-            outcome.collector, outcome.subject, [*outcome.samples, *held], outcome.seconds, good.at, outcome.error
-        )
+    def _note(self, outcome: Outcome, told: str) -> None:
+        """Remember how a collector did, and say so when that has changed."""
+        record = self.records[outcome.collector.name, outcome.subject]
+        before = record.outcome
+        record.outcome = replace(outcome, samples=())
+        record.series = len(outcome.samples)
+        record.answered = record.answered or outcome.error != "Timeout"
+        name = f"{outcome.collector.name} ({outcome.subject})" if outcome.subject else outcome.collector.name
+        if outcome.error:
+            record.errors[outcome.error] += 1
+            if before is None or before.error != outcome.error:
+                log.warning("collector %s failed: %s", name, told)
+        elif before is not None and before.error:
+            log.info("collector %s works again", name)
+        if outcome.absent and (before is None or before.absent != outcome.absent):
+            log.info("collector %s has nothing to watch: %s", name, outcome.absent)
 
-    def _say_once(self, one: Collector, subject: str, reason: NoData) -> None:
-        key = (one.name, subject)
-        if key not in self._said:
-            self._said.add(key)
-            log.info("%s has nothing to watch: %s", one.name, reason)
+
+def _start(one: Collector, world: World, thing: Any) -> Iterable[Sample]:
+    if isinstance(thing, Exception):
+        raise thing
+    return one.collect(world) if one.subjects is None else one.collect(world, thing)
+
+
+def _told(fault: BaseException) -> str:
+    """Return a fault's class, with the system's own words where it is the system's: only those carry no secret."""
+    name = type(fault).__name__
+    if not isinstance(fault, OSError) or not fault.strerror or not isinstance(fault.errno, int):
+        return name
+    file = f": {fault.filename}" if isinstance(fault.filename, str) else ""
+    return f"{name} ({fault.strerror}{file})"

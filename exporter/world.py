@@ -5,12 +5,13 @@ Tests hand in a captured machine: a World with other roots, a fixed clock and fi
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,23 +52,30 @@ class World:
     page_size: int = 4096 if not hasattr(os, "sysconf") else os.sysconf("SC_PAGE_SIZE")
     user_hz: int = 100 if not hasattr(os, "sysconf") else os.sysconf("SC_CLK_TCK")
     _sources: dict[type[Any], Any] = field(default_factory=dict, repr=False)
-    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
+    _opening: dict[type[Any], threading.RLock] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def source(self, kind: type[S]) -> S:
-        """Return the World's one source of this type, opened at the first call."""
+        """Return the World's one source of this type, opened at the first call.
+
+        A source that takes long to open holds up only those who ask for it.
+        """
         found = self._sources.get(kind)
         if found is None:
             with self._lock:
+                opening = self._opening.setdefault(kind, threading.RLock())
+            with opening:
                 found = self._sources.get(kind)
                 if found is None:
                     found = self._sources[kind] = kind(self)
-        return found
+        return cast("S", found)
 
     def close(self) -> None:
-        """Close every source, the newest first."""
-        with self._lock:
-            while self._sources:
-                self._sources.popitem()[1].close()
+        """Close every source, the newest first; one that fails at it does not keep the others open."""
+        with contextlib.ExitStack() as stack:
+            for source in list(self._sources.values()):
+                stack.callback(source.close)
+            self._sources.clear()
 
     def __enter__(self) -> Self:
         return self
