@@ -8,17 +8,20 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from deckwatch.core.place import DeckwatchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
+
+_TETHER = Path(__file__).with_name("tether.py")
 
 
 class NotReady(DeckwatchError):
@@ -30,6 +33,8 @@ class Program:
     """One process of ours. `ready` is an address that answers 200, or a function that returns whether it is ready.
 
     The process gets a session of its own, so that Ctrl-C at the terminal reaches only us, and we end it ourselves.
+    `tether` makes it end also where we are killed; it follows the thread that starts it, so that must be one that
+    lives as long as the process should.
     """
 
     name: str
@@ -40,14 +45,16 @@ class Program:
     folder: Path | None = None
     user: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    tether: bool = False
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
         """Start the process; its output goes to the log file."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        tether = [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid())] if self.tether else []
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                list(self.argv),
+                [*tether, *self.argv],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -101,11 +108,15 @@ class Program:
 
 
 def answers(url: str) -> bool:
-    """Return whether an address answers a GET with a status below 400."""
+    """Return whether an address answers a GET with a status below 400; a proxy of the environment is not asked."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - our own address
+        with direct.open(url, timeout=2) as response:
             return bool(response.status < 400)
-    except (urllib.error.URLError, OSError, ValueError):
+    except urllib.error.HTTPError as error:
+        error.close()
+        return False
+    except (OSError, ValueError):
         return False
 
 

@@ -1,0 +1,77 @@
+"""prometheus.yml and Grafana's provisioning: shaped by the Jsonnet in `library/`, written as YAML."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from deckwatch.core import plugins, yamlwrite
+from deckwatch.core.artifact import Artifact
+from deckwatch.core.contract import contract
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from deckwatch.core.jsonnet import Renderer
+    from deckwatch.core.project import Project
+
+INTERVAL = "15s"
+_SECONDS = {"s": 1, "m": 60}
+_MOST_SCRAPE_SECONDS = 10  # Prometheus' own default; a shorter interval shortens it
+_ORDER = ("apiVersion", "job_name", "name", "uid", "type", "global", "rule_files", "alerting", "scrape_interval")
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder of dashboards in Grafana: `path` below grafana/dashboards; no uid means the top level."""
+
+    path: str
+    title: str
+    uid: str
+
+
+def library() -> Path:
+    """Return the folder of Jsonnet that the renderer must serve as `provisioning`."""
+    return plugins.folder(importlib.import_module("provisioning"), "library")
+
+
+def interval(project: Project) -> str:
+    """Return how often everything is scraped, as Prometheus writes it."""
+    text: str = project.data.get("build", {}).get("scrape_interval", INTERVAL)
+    return text
+
+
+def seconds(duration: str) -> int:
+    """Return a duration such as 15s or 1m in seconds."""
+    return int(duration[:-1]) * _SECONDS[duration[-1]]
+
+
+def files(
+    project: Project, folders: Sequence[Folder], renderer: Renderer, *, every: str | None = None
+) -> list[Artifact]:
+    """Return the files; `every` is a scrape interval that replaces the project's."""
+    every = every or interval(project)
+    jobs = contract()["jobs"]
+    settings = {
+        "interval": every,
+        "timeout": f"{min(_MOST_SCRAPE_SECONDS, seconds(every))}s",
+        "labels": project.data.get("build", {}).get("labels", {}),
+        "jobs": jobs,
+        "order": list(jobs),  # as the contract has them: Jsonnet would sort them
+    }
+    grafana = "local grafana = import 'provisioning/grafana.libsonnet';"
+    prometheus = renderer.evaluate("import 'provisioning/prometheus.libsonnet'", settings=settings)
+    datasources = renderer.evaluate(f"{grafana} function(interval) grafana.datasources(interval)", interval=every)
+    listed = [{"path": one.path, "title": one.title, "uid": one.uid} for one in folders]
+    dashboards = renderer.evaluate(f"{grafana} function(folders) grafana.dashboards(folders)", folders=listed)
+    return [
+        _yaml("prometheus/prometheus.yml", prometheus),
+        _yaml("grafana/provisioning/datasources/deckwatch.yaml", datasources),
+        _yaml("grafana/provisioning/dashboards/deckwatch.yaml", dashboards),
+    ]
+
+
+def _yaml(path: str, value: Any) -> Artifact:
+    return Artifact(path, yamlwrite.dump(value, order=_ORDER))

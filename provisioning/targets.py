@@ -1,0 +1,106 @@
+"""Who is scraped: files of targets, each read by Prometheus while it runs.
+
+The jobs themselves stand in prometheus.yml; only these files name machines, so that `deckwatch up` and an operator
+change machines without touching anything else. Identity follows the contract: `instance` is a name wherever one is
+known, `service` is what people call an application.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlsplit
+
+from deckwatch.core import yamlwrite
+from deckwatch.core.artifact import Artifact
+from deckwatch.core.contract import contract
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from deckwatch.core.project import Project
+
+FOLDER = "prometheus/targets"
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One page to read: `address` is host:port; labels that begin with `__` say how, the others stay."""
+
+    address: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine with an exporter."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Targets:
+    """All targets of a Prometheus, by the file that names them."""
+
+    hosts: Sequence[Host]
+    postgres: Mapping[str, Host] = field(default_factory=dict)  # a server's name, and the host whose exporter reads it
+    applications: Sequence[Target] = ()
+    prometheus: Sequence[Target] = ()
+    alertmanager: Sequence[Target] = ()
+
+    def files(self) -> list[Artifact]:
+        """Return the files in the format of file_sd."""
+        groups = {
+            "hosts": [Target(host.address, {"instance": host.name}) for host in self.hosts],
+            "postgres": [
+                Target(host.address, {"instance": server, "__param_server": server})
+                for server, host in self.postgres.items()
+            ],
+            "applications": self.applications,
+            "prometheus": self.prometheus,
+            "alertmanager": self.alertmanager,
+        }
+        return [Artifact(f"{FOLDER}/{name}.yaml", _file(targets)) for name, targets in groups.items()]
+
+
+def compose(project: Project) -> Targets:
+    """Return the targets of a project as the Compose file runs it: its services by their names."""
+    declared = [Host(one["name"], one["address"]) for one in project.data.get("hosts", ())]
+    hosts = declared or [Host("this-host", f"deckwatch:{contract()['port']}")]
+    return Targets(
+        hosts,
+        dict.fromkeys(postgres_servers(project), hosts[0]),
+        applications(project),
+        [Target("prometheus:9090", {"instance": "prometheus"})],
+        [Target("alertmanager:9093", {"instance": "alertmanager"})],
+    )
+
+
+def postgres_servers(project: Project) -> list[str]:
+    """Return the names of the database servers that the project watches."""
+    return [one["name"] for one in project.data.get("watch", {}).get("postgres", ())]
+
+
+def applications(project: Project) -> list[Target]:
+    """Return the targets of `scrape:`."""
+    return [application(one["service"], one["url"], one.get("instance")) for one in project.data.get("scrape", ())]
+
+
+def application(service: str, url: str, instance: str | None = None) -> Target:
+    """Return the target for an application's page; without a name, `instance` is its host and port."""
+    parts = urlsplit(url)
+    port = parts.port or _PORTS[parts.scheme]
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    address = f"{host}:{port}"
+    labels = {"instance": instance or address, "service": service}
+    labels["__metrics_path__"] = parts.path or "/metrics"
+    if parts.scheme != "http":
+        labels["__scheme__"] = parts.scheme
+    labels |= {f"__param_{name}": value for name, value in parse_qsl(parts.query, keep_blank_values=True)}
+    return Target(address, labels)
+
+
+def _file(targets: Sequence[Target]) -> str:
+    return yamlwrite.dump([{"targets": [one.address], "labels": dict(one.labels)} for one in targets])

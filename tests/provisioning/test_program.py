@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from deckwatch.core.place import DeckwatchError
+from provisioning.program import NotReady, Program, answers, find, free_port
+
+
+def alive(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+        return stat.rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def eventually(holds, seconds: float = 5.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if holds():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def web(tmp_path: Path, **options) -> tuple[Program, str]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/"
+    argv = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
+    return Program("web", argv, tmp_path / "log" / "web.log", url, folder=tmp_path, **options), url
+
+
+@pytest.mark.parametrize("tether", [False, True])
+def test_a_program_is_started_waited_for_and_ended(tmp_path: Path, tether: bool) -> None:
+    program, url = web(tmp_path, tether=tether)
+    with program:
+        assert program.process is not None
+        pid = program.process.pid
+        assert answers(url)
+        assert not answers(url + "nothing-here")
+        assert os.getsid(pid) == pid  # Ctrl-C at our terminal does not reach it
+    assert not alive(pid)
+    assert not answers(url)
+    program.stop()  # harmless
+
+
+def test_a_program_that_ends_says_so_with_its_last_words(tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", "import sys; print('no such file: x.yml'); sys.exit(3)"]
+    with pytest.raises(NotReady, match=r"web ended with exit code 3\nno such file: x\.yml"):
+        Program("web", argv, tmp_path / "web.log", lambda: False).start().wait_ready(5)
+
+
+def test_a_program_that_is_never_ready_is_told(tmp_path: Path) -> None:
+    program = Program("web", ["sleep", "60"], tmp_path / "web.log", lambda: False).start()
+    try:
+        with pytest.raises(NotReady, match=r"web was not ready within 0\.2 s"):
+            program.wait_ready(0.2)
+    finally:
+        program.stop()
+
+
+def test_one_that_will_not_end_is_killed(tmp_path: Path) -> None:
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    )
+    log = tmp_path / "deaf.log"
+    program = Program("deaf", [sys.executable, "-c", deaf], log, lambda: log.read_text() == "deaf\n")
+    program.start().wait_ready()
+    assert program.process is not None
+    pid = program.process.pid
+    program.stop(0.2)
+    assert not alive(pid)
+
+
+def test_a_stopped_one_can_be_ended(tmp_path: Path) -> None:
+    program = Program("sleeper", ["sleep", "60"], tmp_path / "log", lambda: True).start()
+    assert program.process is not None
+    pid = program.process.pid
+    os.kill(pid, signal.SIGSTOP)
+    program.stop(5)
+    assert not alive(pid)
+
+
+@pytest.mark.parametrize("tether", [False, True])
+def test_a_tethered_program_ends_when_we_are_killed(tmp_path: Path, tether: bool) -> None:
+    code = f"""
+        import time
+        from pathlib import Path
+        from provisioning.program import Program
+        program = Program("sleeper", ["sleep", "60"], Path({str(tmp_path / "log")!r}), lambda: True, tether={tether})
+        program.start()
+        print(program.process.pid, flush=True)
+        time.sleep(60)
+    """
+    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert eventually(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
+        parent.kill()
+    ended = eventually(lambda: not alive(pid), 5.0 if tether else 0.5)
+    if not ended:
+        os.kill(pid, signal.SIGKILL)
+    assert ended is tether
+
+
+def test_a_wanted_port_is_given_unless_somebody_listens_there(tmp_path: Path) -> None:
+    program, url = web(tmp_path)
+    port = int(url.rpartition(":")[2].rstrip("/"))
+    assert free_port(port) == port
+    with program:
+        other = free_port(port)
+        assert other not in (0, port)
+    with pytest.raises(DeckwatchError, match="no port is free"):
+        free_port(host="192.0.2.1")  # TEST-NET-1: no machine has it
+
+
+def test_programs_are_found_where_debian_keeps_servers(tmp_path: Path) -> None:
+    tool = tmp_path / "sbin" / "a-server"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    folders = [str(tool.parent)]
+    assert find("not-there", "a-server", folders=folders) == str(tool)
+    assert find("not-there", folders=folders) is None
