@@ -67,12 +67,17 @@ class Schema:
                 )
                 for word in error.kind.unexpected
             ]
+        if kind == "propertyNames":
+            inner = error.kind.as_dict()["error"]
+            named = (*path, inner.instance)
+            sentence = self._sentence(inner, inner.kind.name, list(error.schema_path))
+            return [(named, document.problem(named, *sentence, key=True))]
         if kind == "falseSchema":
             word = str(path[-1]) if path else ""
             return [(path, document.problem(path, f"{word} does not go here", key=True))]
-        return [(path, document.problem(path, *self._sentence(error, kind)))]
+        return [(path, document.problem(path, *self._sentence(error, kind, list(error.schema_path))))]
 
-    def _sentence(self, error: Any, kind: str) -> tuple[str, str]:
+    def _sentence(self, error: Any, kind: str, schema_path: list[Any]) -> tuple[str, str]:
         value = error.instance
         if kind == "type":
             wanted = error.kind.as_dict().get("types") or error.kind.as_dict().get("type") or []
@@ -85,7 +90,7 @@ class Schema:
         if kind == "required":
             return f"{error.kind.as_dict().get('property')} is missing", ""
         if kind == "pattern":
-            schema = self._at(list(error.schema_path)[:-1])
+            schema = self._at(schema_path[:-1])
             return f"{_shown(value)} is not {schema.get('title', 'of the form ' + str(schema.get('pattern')))}", ""
         return error.message, ""
 

@@ -38,3 +38,15 @@ def test_all_problems_are_told_at_their_places_with_the_nearest_word() -> None:
         "x.yaml:5:5: error: unknown key stta (did you mean stat?) [input]",
         "x.yaml:6:8: error: 'ten' is not a duration such as 10s [input]",
     ]
+
+
+def test_a_key_of_the_wrong_form_is_told_at_the_key() -> None:
+    named = {"type": "string", "pattern": "^[a-z]+$", "title": "a small word"}
+    schema = Schema(
+        {"type": "object", "properties": {"x": {"propertyNames": {"$ref": "#/$defs/n"}}}, "$defs": {"n": named}}
+    )
+    problems = schema.problems(load("x:\n  ok: 1\n  Bad: 2\n  No: 3\n", "x.yaml"))
+    assert [str(problem) for problem in problems] == [
+        "x.yaml:3:3: error: 'Bad' is not a small word [input]",
+        "x.yaml:4:3: error: 'No' is not a small word [input]",
+    ]
