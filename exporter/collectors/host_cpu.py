@@ -1,0 +1,64 @@
+"""Time of each CPU by mode, from /proc/stat (fs/proc/stat.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources import procfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from exporter.world import World
+
+SECONDS = Metric("node_cpu_seconds_total", "counter", "Time a CPU spent in each mode.", ("cpu", "mode"))
+GUEST = Metric(
+    "node_cpu_guest_seconds_total",
+    "counter",
+    "Time a CPU ran virtual machines, by mode; it is part of user and nice in node_cpu_seconds_total.",
+    ("cpu", "mode"),
+)
+
+_MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+_GUEST_MODES = ("user", "nice")
+_IDLE = _MODES.index("idle")
+_NEW_CPU_SECONDS = 3  # idle time that falls by more belongs to a CPU that went off and came back with new counters
+
+
+@collector(SECONDS, GUEST, peer="node:cpu")
+def collect(world: World) -> Iterator[Sample]:
+    """Seconds each CPU spent in user, system, idle and the other modes."""
+    now = procfs.parse_cpus(procfs.read(world, "stat"))
+    hertz = world.user_hz
+    for cpu, ticks in world.source(Highest).of(now).items():
+        for mode, count in zip(_MODES, ticks, strict=False):
+            yield SECONDS(count / hertz, cpu, mode)
+        for mode, count in zip(_GUEST_MODES, ticks[len(_MODES) :], strict=False):
+            yield GUEST(count / hertz, cpu, mode)
+
+
+class Highest:
+    """The highest ticks seen of each CPU.
+
+    The kernel's own counters of idle and iowait step back a little now and then (Documentation/filesystems/proc.rst);
+    Prometheus would take such a step for a reset and draw a spike.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._fall = _NEW_CPU_SECONDS * world.user_hz
+        self._ticks: dict[str, tuple[int, ...]] = {}
+
+    def of(self, now: Mapping[str, tuple[int, ...]]) -> Mapping[str, tuple[int, ...]]:
+        """Return these counters, none lower than at the last call; a CPU that is off is forgotten."""
+        self._ticks = {cpu: self._settled(self._ticks.get(cpu, ticks), ticks) for cpu, ticks in now.items()}
+        return self._ticks
+
+    def _settled(self, before: tuple[int, ...], now: tuple[int, ...]) -> tuple[int, ...]:
+        if before[_IDLE] - now[_IDLE] >= self._fall:
+            return now
+        return tuple(map(max, before, now))
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -1,0 +1,87 @@
+"""Reads and writes of disks, from /proc/diskstats (block/genhd.c; Documentation/admin-guide/iostats.rst)."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import TYPE_CHECKING
+
+from exporter.collector import NoData, collector
+from exporter.metric import Metric, Sample
+from exporter.sources import procfs, rootfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+
+def _disk(name: str, about: str) -> Metric:
+    return Metric(f"node_disk_{name}", "counter" if name.endswith("_total") else "gauge", about, ("device",))
+
+
+def _as_it_is(count: int) -> float:
+    return count
+
+
+def _bytes(sectors: int) -> float:
+    return sectors * 512  # whatever the disk's own sectors are
+
+
+def _seconds(milliseconds: int) -> float:
+    return milliseconds / 1000
+
+
+# In the file's order, with what makes a base unit of the kernel's.
+METRICS = (
+    (_disk("reads_completed_total", "Reads completed."), _as_it_is),
+    (_disk("reads_merged_total", "Reads that were merged with a neighbouring one."), _as_it_is),
+    (_disk("read_bytes_total", "Bytes read."), _bytes),
+    (_disk("read_time_seconds_total", "Time spent on reads; reads side by side count each."), _seconds),
+    (_disk("writes_completed_total", "Writes completed."), _as_it_is),
+    (_disk("writes_merged_total", "Writes that were merged with a neighbouring one."), _as_it_is),
+    (_disk("written_bytes_total", "Bytes written."), _bytes),
+    (_disk("write_time_seconds_total", "Time spent on writes; writes side by side count each."), _seconds),
+    (_disk("io_now", "Requests in progress."), _as_it_is),
+    (_disk("io_time_seconds_total", "Time in which at least one request was in progress."), _seconds),
+    (_disk("io_time_weighted_seconds_total", "Time spent on requests, times their number."), _seconds),
+    (_disk("discards_completed_total", "Discards completed."), _as_it_is),
+    (_disk("discards_merged_total", "Discards that were merged with a neighbouring one."), _as_it_is),
+    (_disk("discarded_sectors_total", "Sectors of 512 bytes discarded."), _as_it_is),
+    (_disk("discard_time_seconds_total", "Time spent on discards."), _seconds),
+    (_disk("flush_requests_total", "Flushes of the disk's cache."), _as_it_is),
+    (_disk("flush_requests_time_seconds_total", "Time spent on flushes."), _seconds),
+)
+INFO = Metric(
+    "node_disk_info",
+    "gauge",
+    "What the disk is, in labels; always 1.",
+    ("device", "major", "minor", "path", "wwn", "model", "serial", "revision", "rotational"),
+)
+
+# Partitions, whose disk is there, and devices that are memory or a file.
+_LEFT_OUT = re.compile(r"(?:(?:z?ram|loop|fd|(?:h|s|v|xv)d[a-z]+)|nvme\d+n\d+p)\d+")
+
+
+@collector(*(metric for metric, _ in METRICS), INFO, peer="node:diskstats")
+def collect(world: World) -> Iterator[Sample]:
+    """Reads, writes, discards and busy time of each disk."""
+    for disk in procfs.parse_diskstats(procfs.read(world, "diskstats")):
+        if _LEFT_OUT.fullmatch(disk.name):
+            continue
+        for (metric, in_base_unit), count in zip(METRICS, disk.counters, strict=False):
+            yield metric(in_base_unit(count), disk.name)
+        yield INFO(1, disk.name, disk.major, disk.minor, *_about(world, disk))
+
+
+def _about(world: World, disk: procfs.Disk) -> tuple[str, ...]:
+    """Return path, WWN, model, serial number and revision as udev found them, and whether the disk turns."""
+    udev: dict[str, str] = {}
+    with contextlib.suppress(NoData):  # no udev, as in most virtual machines
+        udev = rootfs.parse_udev(rootfs.read(world, f"run/udev/data/b{disk.major}:{disk.minor}"))
+    serial = udev.get("SCSI_IDENT_SERIAL") or udev.get("ID_SERIAL_SHORT") or udev.get("ID_SERIAL", "")
+    rotational = b"0"
+    with contextlib.suppress(NoData):
+        rotational = procfs.read_sys(world, f"block/{disk.name.replace('/', '!')}/queue/rotational")
+    path, wwn, model, revision = (udev.get(f"ID_{name}", "") for name in ("PATH", "WWN", "MODEL", "REVISION"))
+    return path, wwn, model, serial, revision, procfs.text(rotational)

@@ -1,0 +1,25 @@
+"""Open files of the whole machine, from /proc/sys/fs/file-nr (fs/file_table.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources import procfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+ALLOCATED = Metric("node_filefd_allocated", "gauge", "Open files, all processes together.")
+MAXIMUM = Metric("node_filefd_maximum", "gauge", "Most files that may be open at once (fs.file-max).")
+
+
+@collector(ALLOCATED, MAXIMUM, peer="node:filefd")
+def collect(world: World) -> Iterator[Sample]:
+    """Open files and their limit."""
+    allocated, _free, maximum = procfs.parse_numbers(procfs.read(world, "sys/fs/file-nr"), 3)[:3]
+    yield ALLOCATED(allocated)
+    yield MAXIMUM(maximum)

@@ -1,0 +1,77 @@
+"""Space and files of mounted file systems, from mountinfo of process 1 and statvfs(2)."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources import mounts, procfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+_LABELS = ("device", "mountpoint", "fstype", "device_error")
+
+
+def _gauge(name: str, about: str) -> Metric:
+    return Metric(f"node_filesystem_{name}", "gauge", about, _LABELS)
+
+
+ERROR = _gauge("device_error", "1 if the file system cannot say how full it is; the label device_error says why.")
+READONLY = _gauge("readonly", "1 if the file system can only be read, be it by choice or after an error.")
+SIZE = _gauge("size_bytes", "Size of the file system.")
+FREE = _gauge("free_bytes", "Free space, with what is kept for root.")
+AVAILABLE = _gauge("avail_bytes", "Free space that every user can have.")
+FILES = _gauge("files", "Files that the file system can hold (inodes); 0 where it has no such limit.")
+FILES_FREE = _gauge("files_free", "Files that can still be made (free inodes).")
+INFO = Metric(
+    "node_filesystem_mount_info",
+    "gauge",
+    "Device numbers of the mount, in labels; always 1.",
+    ("device", "major", "minor", "mountpoint"),
+)
+
+# node_exporter's defaults: what holds no files of anybody's, and the layers of containers.
+_POINTS_LEFT_OUT = re.compile(
+    r"/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)(/|$)"
+)
+_TYPES_LEFT_OUT = re.compile(
+    "autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|erofs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|"
+    "overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tracefs"
+)
+
+
+@collector(ERROR, READONLY, SIZE, FREE, AVAILABLE, FILES, FILES_FREE, INFO, peer="node:filesystem")
+def collect(world: World) -> Iterator[Sample]:
+    """Size, free space and free inodes of each mounted file system."""
+    watched = [
+        mount
+        for mount in mounts.parse_mountinfo(procfs.read_of_init(world, "mountinfo"))
+        if not _TYPES_LEFT_OUT.fullmatch(mount.fstype) and not _POINTS_LEFT_OUT.match(mount.point)
+    ]
+    space = world.source(mounts.Space).of(mount.point for mount in watched)
+    for mount in watched:
+        found = space[mount.point]
+        error = _reason(found) if isinstance(found, OSError) else ""
+        labels = (mount.device, mount.point, mount.fstype, error)
+        yield ERROR(int(bool(error)), *labels)
+        yield READONLY(int(mount.readonly), *labels)
+        if not isinstance(found, OSError):
+            yield SIZE(found.f_blocks * found.f_frsize, *labels)
+            yield FREE(found.f_bfree * found.f_frsize, *labels)
+            yield AVAILABLE(found.f_bavail * found.f_frsize, *labels)
+            yield FILES(found.f_files, *labels)
+            yield FILES_FREE(found.f_ffree, *labels)
+            yield INFO(1, mount.device, mount.major, mount.minor, mount.point)
+
+
+def _reason(error: OSError) -> str:
+    """Return node_exporter's words for an error: few and fixed, so that they can stand in a label."""
+    if isinstance(error, TimeoutError) and error.errno is None:
+        return "mountpoint timeout"
+    return os.strerror(error.errno or 0).lower()

@@ -1,0 +1,49 @@
+"""Traffic of network interfaces, from net/dev (net/core/net-procfs.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.collectors import _interface
+from exporter.metric import Metric, Sample
+from exporter.sources import procfs, procnet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+
+def _counter(name: str, about: str) -> Metric:
+    return Metric(f"node_network_{name}_total", "counter", about, ("device",))
+
+
+# In the file's order.
+METRICS = (
+    _counter("receive_bytes", "Bytes received."),
+    _counter("receive_packets", "Packets received."),
+    _counter("receive_errs", "Packets received with errors."),
+    _counter("receive_drop", "Packets dropped on their way in, for want of buffers or of anyone to take them."),
+    _counter("receive_fifo", "Packets lost because the device's own queue ran over."),
+    _counter("receive_frame", "Packets with a wrong length, alignment or checksum."),
+    _counter("receive_compressed", "Compressed packets received (PPP, SLIP)."),
+    _counter("receive_multicast", "Multicast packets received."),
+    _counter("transmit_bytes", "Bytes sent."),
+    _counter("transmit_packets", "Packets sent."),
+    _counter("transmit_errs", "Packets that could not be sent."),
+    _counter("transmit_drop", "Packets dropped on their way out."),
+    _counter("transmit_fifo", "Packets lost because the device's own queue ran dry."),
+    _counter("transmit_colls", "Collisions while sending."),
+    _counter("transmit_carrier", "Packets lost because the carrier went away, or by other faults of the line."),
+    _counter("transmit_compressed", "Compressed packets sent (PPP, SLIP)."),
+)
+
+
+@collector(*METRICS, peer="node:netdev")
+def collect(world: World) -> Iterator[Sample]:
+    """Bytes, packets, errors and drops of each interface."""
+    for device, counters in procnet.parse_dev(procfs.read_of_init(world, "net/dev")).items():
+        if _interface.watched(world, device):
+            for metric, count in zip(METRICS, counters, strict=True):
+                yield metric(count, device)

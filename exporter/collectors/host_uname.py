@@ -1,0 +1,46 @@
+"""The kernel's name and release, and the host's own name, from uname(2)."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from exporter.collector import NoData, collector
+from exporter.metric import Metric, Sample
+from exporter.sources import procfs, rootfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+INFO = Metric(
+    "node_uname_info",
+    "gauge",
+    "The kernel and the host's name, in labels; always 1.",
+    ("domainname", "machine", "nodename", "release", "sysname", "version"),
+)
+
+
+@collector(INFO, peer="node:uname")
+def collect(world: World) -> Iterator[Sample]:
+    """The kernel's name and release, and the host's name."""
+    name = world.uname()
+    yield INFO(1, _domain(world), name.machine, _nodename(world), name.release, name.sysname, name.version)
+
+
+def _nodename(world: World) -> str:
+    """Return the host's name; in a container uname(2) says the container's, so the host's file is asked."""
+    if not procfs.beside_init(world):
+        with contextlib.suppress(NoData):
+            for line in procfs.text(rootfs.read(world, "etc/hostname")).splitlines():
+                if line.strip() and not line.startswith("#"):  # hostname(5)
+                    return line.strip()
+    return world.uname().nodename
+
+
+def _domain(world: World) -> str:
+    """Return the NIS domain, which Python's uname leaves out; the kernel writes `(none)` where there is none."""
+    with contextlib.suppress(NoData):
+        return procfs.text(procfs.read(world, "sys/kernel/domainname")).strip()
+    return ""

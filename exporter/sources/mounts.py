@@ -1,0 +1,113 @@
+"""What is mounted on the host, and how full it is, asked so that a dead file server holds nothing up."""
+
+from __future__ import annotations
+
+import functools
+import queue
+import re
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from exporter.crew import Crew
+from exporter.sources.procfs import ParseError, text
+from exporter.sources.rootfs import path
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable
+
+    from exporter.world import World
+
+_PATIENCE_SECONDS = 2.0  # for all mounts together; whatever has not answered by then is stuck
+_STANDSTILL_SECONDS = 0.05  # a mount that takes longer is left to its thread, and another one goes on
+
+
+class Mount(NamedTuple):
+    """One mounted file system; `point` is the path on the host."""
+
+    device: str
+    point: str
+    fstype: str
+    major: str
+    minor: str
+    readonly: bool
+
+
+def parse_mountinfo(data: bytes) -> list[Mount]:
+    """Return what is mounted, from mountinfo (proc_pid_mountinfo(5)); of mounts upon one path only the last, visible.
+
+    A file system is read-only if its mount is, if the file system itself is, or if it gave up writing after an error.
+    """
+    mounts = {}
+    for line in data.splitlines():
+        before, separator, after = text(line).partition(" - ")
+        mount, file_system = before.split(" "), after.split(" ")
+        if not separator or len(mount) < 6 or len(file_system) < 3:
+            raise ParseError(f"mountinfo: {text(line)!r}")
+        major, colon, minor = mount[2].partition(":")
+        if not colon:
+            raise ParseError(f"mountinfo: no device numbers in {text(line)!r}")
+        point, options = _unescaped(mount[4]), mount[5].split(",")
+        fstype, device, super_options = (
+            _unescaped(file_system[0]),
+            _unescaped(file_system[1]),
+            file_system[2].split(","),
+        )
+        readonly = "ro" in options or "ro" in super_options or "emergency_ro" in super_options
+        mounts[point] = Mount(device, point, fstype, major, minor, readonly)
+    return list(mounts.values())
+
+
+def _unescaped(name: str) -> str:
+    """Return a path as it is: the kernel writes space, tab, newline and backslash as a backslash and octal digits."""
+    return re.sub(r"\\([0-3][0-7]{2})", lambda found: chr(int(found[1], 8)), name) if "\\" in name else name
+
+
+class Space:
+    """Asks statvfs(2) of many mounts.
+
+    The call has no time limit of its own: on a file server that is away it waits for ever. Each one therefore runs on
+    a thread that can be left behind, and a mount is not asked again before its last call has come back.
+    """
+
+    patience = _PATIENCE_SECONDS
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._crew = Crew("statvfs")
+        self._asked: set[str] = set()  # calls under way
+
+    def of(self, points: Iterable[str]) -> dict[str, os.statvfs_result | OSError]:
+        """Return for each mount point how full it is, or why that cannot be said; TimeoutError where it is stuck."""
+        answers: dict[str, os.statvfs_result | OSError] = {}
+        replies: queue.SimpleQueue[tuple[str, os.statvfs_result | OSError]] = queue.SimpleQueue()
+        waiting = 0
+        for point in points:
+            answers[point] = TimeoutError()
+            if point not in self._asked:
+                self._asked.add(point)
+                self._crew.submit(functools.partial(self._ask, point, replies))
+                waiting += 1
+        deadline = time.monotonic() + self.patience
+        while waiting and (left := deadline - time.monotonic()) > 0:
+            try:
+                point, answer = replies.get(timeout=min(left, _STANDSTILL_SECONDS))
+            except queue.Empty:
+                self._crew.relieve()
+                continue
+            answers[point] = answer
+            waiting -= 1
+        return answers
+
+    def _ask(self, point: str, replies: queue.SimpleQueue[tuple[str, os.statvfs_result | OSError]]) -> None:
+        answer: os.statvfs_result | OSError
+        try:
+            answer = self._world.statvfs(path(self._world, point))
+        except OSError as error:
+            answer = error
+        self._asked.discard(point)
+        replies.put((point, answer))
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._crew.close()

@@ -1,0 +1,194 @@
+"""The host's /proc and /sys: reading their files, and parsers for those of the whole machine.
+
+A parser takes what the kernel wrote and returns numbers in the kernel's own units, which its docstring says. It raises
+ParseError, or ValueError where a number is none, and nothing else. proc(5) and the kernel's own
+Documentation/filesystems/proc.rst describe the files.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from exporter.sources.files import KeptFiles, read_once
+from exporter.world import NoData
+
+if TYPE_CHECKING:
+    from exporter.world import World
+
+# ENOENT and ENOTDIR: this kernel has no such file.
+_ABSENT = (FileNotFoundError, NotADirectoryError)
+
+
+class ParseError(ValueError):
+    """A file of the kernel does not read as documented."""
+
+
+def read(world: World, name: str) -> bytes:
+    """Return `<procfs>/name`, through a kept descriptor; raises NoData where the kernel has no such file."""
+    try:
+        return world.source(KeptFiles).read(f"{world.procfs}/{name}")
+    except _ABSENT:
+        raise NoData(f"this kernel has no /proc/{name}") from None
+
+
+def read_sys(world: World, name: str) -> bytes:
+    """Return `<sysfs>/name` without the line's end, through a kept descriptor; raises NoData where it is absent."""
+    try:
+        return world.source(KeptFiles).read(f"{world.sysfs}/{name}").rstrip(b"\n")
+    except _ABSENT:
+        raise NoData(f"this kernel has no /sys/{name}") from None
+
+
+def list_sys(world: World, name: str) -> list[str]:
+    """Return the sorted names in the folder `<sysfs>/name`; raises NoData where it is absent."""
+    try:
+        return sorted(os.listdir(f"{world.sysfs}/{name}"))  # noqa: PTH208 - a Path for each name costs 2 µs
+    except _ABSENT:
+        raise NoData(f"this kernel has no /sys/{name}") from None
+
+
+def read_of_init(world: World, name: str) -> bytes:
+    """Return `<procfs>/1/name`, which shows the host also where the exporter has namespaces of its own.
+
+    Where process 1 is hidden (the mount option hidepid) and the exporter runs beside it, not in a container, its own
+    file says the same. Raises NoData where there is neither.
+    """
+    try:
+        return read_once(f"{world.procfs}/1/{name}")
+    except PermissionError:
+        if not beside_init(world):
+            raise
+    except _ABSENT:
+        if not beside_init(world):
+            raise NoData(f"no /proc/1/{name}") from None
+    try:
+        return read_once(f"{world.procfs}/self/{name}")
+    except _ABSENT:
+        raise NoData(f"no /proc/1/{name} and no /proc/self/{name}") from None
+
+
+def beside_init(world: World) -> bool:
+    """Return whether the exporter runs on the host itself: its own view of network and mounts is then the host's."""
+    return str(world.rootfs) == "/"
+
+
+def text(data: bytes) -> str:
+    """Return a name or a line as text; what is not UTF-8 is replaced."""
+    return data.decode("utf-8", "replace")
+
+
+def parse_cpus(data: bytes) -> dict[str, tuple[int, ...]]:
+    """Return from /proc/stat for each CPU online the ticks (USER_HZ a second) in each mode.
+
+    In the file's order: user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice; old kernels end
+    earlier.
+    """
+    cpus: dict[str, tuple[int, ...]] = {}
+    for line in data.split(b"\n"):
+        if not line.startswith(b"cpu"):
+            if cpus:
+                break  # the lines of CPUs stand together at the top; `intr` below is long
+            continue
+        name, *ticks = line.split()
+        if len(ticks) < 4:
+            raise ParseError(f"/proc/stat: too few columns for {text(name)}")
+        if name != b"cpu":  # the sum of all
+            cpus[text(name[3:])] = tuple(map(int, ticks))
+    if not cpus:
+        raise ParseError("/proc/stat: no CPUs")
+    return cpus
+
+
+def parse_stat(data: bytes) -> dict[bytes, int]:
+    """Return the first number of each line of /proc/stat that is not of a CPU: ctxt, btime, intr (the sum), …."""
+    found = {}
+    for line in data.split(b"\n"):
+        if line and not line.startswith(b"cpu"):
+            name, *values = line.split(b" ", 2)
+            if not values:
+                raise ParseError(f"/proc/stat: no value for {text(name)}")
+            found[name] = int(values[0])
+    return found
+
+
+class Amount(NamedTuple):
+    """One line of /proc/meminfo: bytes where the kernel writes kB, a count elsewhere."""
+
+    value: int
+    in_bytes: bool
+
+
+def parse_meminfo(data: bytes) -> dict[bytes, Amount]:
+    """Return /proc/meminfo by the kernel's names: MemTotal, Active(anon), HugePages_Total, …."""
+    found = {}
+    for line in data.split(b"\n"):
+        name, _, rest = line.partition(b":")
+        words = rest.split()
+        if words:
+            in_bytes = words[1:] == [b"kB"]
+            found[name] = Amount(int(words[0]) * 1024 if in_bytes else int(words[0]), in_bytes)
+        elif line:
+            raise ParseError(f"/proc/meminfo: {text(line)!r}")
+    return found
+
+
+def parse_pairs(data: bytes) -> dict[bytes, int]:
+    """Return a file of lines `name number`: /proc/vmstat, /proc/net/snmp6."""
+    words = data.split()
+    if len(words) % 2:
+        raise ParseError("a name without a number")
+    return dict(zip(words[::2], map(int, words[1::2]), strict=True))
+
+
+class Disk(NamedTuple):
+    """One line of /proc/diskstats: device numbers, name, and its 11 to 17 counters."""
+
+    major: str
+    minor: str
+    name: str
+    counters: tuple[int, ...]
+
+
+def parse_diskstats(data: bytes) -> list[Disk]:
+    """Return the block devices of /proc/diskstats; sectors are of 512 bytes, times in milliseconds.
+
+    Documentation/admin-guide/iostats.rst has the columns: 11 since Linux 2.6, 15 (discards) since 4.18, 17 (flushes)
+    since 5.5.
+    """
+    disks = []
+    for line in data.splitlines():
+        words = line.split()
+        if len(words) < 14:
+            raise ParseError(f"/proc/diskstats: {len(words)} columns")
+        disks.append(Disk(text(words[0]), text(words[1]), text(words[2]), tuple(map(int, words[3:]))))
+    return disks
+
+
+def parse_pressure(data: bytes) -> dict[str, int]:
+    """Return from a file of /proc/pressure the total stall time in microseconds of `some` and of `full`."""
+    totals = {}
+    for line in data.split(b"\n"):
+        share, _, rest = line.partition(b" ")
+        if share:
+            _, found, total = rest.partition(b"total=")
+            if not found:
+                raise ParseError(f"/proc/pressure: no total for {text(share)}")
+            totals[text(share)] = int(total)
+    return totals
+
+
+def parse_numbers(data: bytes, at_least: int = 1) -> list[int]:
+    """Return a line of whole numbers, such as /proc/sys/fs/file-nr: allocated, free, maximum."""
+    numbers = [int(word) for word in data.split()]
+    if len(numbers) < at_least:
+        raise ParseError(f"{len(numbers)} numbers, not {at_least}")
+    return numbers
+
+
+def parse_loadavg(data: bytes) -> tuple[float, float, float]:
+    """Return the load averages over 1, 5 and 15 minutes."""
+    words = data.split()
+    if len(words) < 3:
+        raise ParseError("/proc/loadavg: fewer than three numbers")
+    return float(words[0]), float(words[1]), float(words[2])
