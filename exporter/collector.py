@@ -16,10 +16,13 @@ from typing import Any
 
 from deckwatch.core import plugins
 from deckwatch.core.catalog import Kind, MetricInfo
+from exporter import own
 from exporter.metric import Metric, Sample
 from exporter.world import NoData, World
 
-__all__ = ["Collector", "NoData", "catalog", "choose", "collector", "load", "matches"]
+__all__ = ["Collector", "NoData", "catalog", "choose", "collector", "load", "matches", "words"]
+
+EVERY_COLLECTOR = "every collector"  # the source of metrics that are told of each of them
 
 Collect = Callable[..., Iterable[Sample]]
 Subjects = Callable[[World], Mapping[str, Any]]
@@ -91,11 +94,22 @@ def matches(name: str, word: str) -> bool:
     return name == word or name.startswith(word + "_")
 
 
+def words(names: Iterable[str]) -> list[str]:
+    """Return what `matches` takes for these names: each of them, and their prefixes that end at an underscore."""
+    found = {name[:end] for name in names for end in range(1, len(name)) if name[end] == "_"}
+    return sorted({*found, *names})
+
+
 def catalog(collectors: Iterable[Collector]) -> Iterator[MetricInfo]:
-    """Yield what the collectors declare, as everything outside the exporter knows it."""
+    """Yield what the collectors declare and what is told of each of them, as all outside the exporter knows it."""
     for one in collectors:
-        for metric in one.metrics:
-            kind: Kind = metric.kind
-            yield MetricInfo(
-                metric.name, kind, metric.help, metric.labels, metric.unit, one.name, open_labels=metric.open_labels
-            )
+        yield from (_info(metric, one.name) for metric in one.metrics)
+    for metric in (*own.OWN, *(metric for pair in own.PEERS.values() for metric in pair)):
+        yield _info(metric, EVERY_COLLECTOR)
+
+
+def _info(metric: Metric, source: str) -> MetricInfo:
+    kind: Kind = metric.kind
+    return MetricInfo(
+        metric.name, kind, metric.help, metric.labels, metric.unit, source, open_labels=metric.open_labels
+    )

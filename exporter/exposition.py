@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING
 
 from exporter.metric import Metric, Sample, number
+from exporter.own import AGE, DROPPED, DURATION, PEERS, SERIES, SUCCESS, TIMEOUTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,40 +19,6 @@ if TYPE_CHECKING:
     from exporter.scrape import Key, Outcome, Record
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-_OWN = ("collector", "server", "service")
-SUCCESS = Metric(
-    "deckwatch_collector_success", "gauge", "1 if the collector could read what it watches, 0 on a fault.", _OWN
-)
-DURATION = Metric("deckwatch_collector_duration_seconds", "gauge", "How long the collector's last run took.", _OWN)
-TIMEOUTS = Metric(
-    "deckwatch_collector_timeouts_total", "counter", "Scrapes whose deadline the collector did not keep.", _OWN
-)
-AGE = Metric("deckwatch_collector_age_seconds", "gauge", "Age of the collector's last complete reading.", _OWN)
-SERIES = Metric("deckwatch_collector_series", "gauge", "Series that the collector shows.", _OWN)
-DROPPED = Metric(
-    "deckwatch_collector_series_dropped_total", "counter", "Series left out because of the collector's budget.", _OWN
-)
-OWN = (SUCCESS, DURATION, TIMEOUTS, AGE, SERIES, DROPPED)
-
-# Exporters that are stood in for tell of their collectors under names of their own; others (cAdvisor) do not.
-PEERS = {
-    namespace: (
-        Metric(
-            f"{namespace}_scrape_collector_duration_seconds",
-            "gauge",
-            f"{namespace}_exporter: Duration of a collector scrape.",
-            ("collector", "server"),
-        ),
-        Metric(
-            f"{namespace}_scrape_collector_success",
-            "gauge",
-            f"{namespace}_exporter: Whether a collector succeeded.",
-            ("collector", "server"),
-        ),
-    )
-    for namespace in ("node", "pg")
-}
 
 
 def text(samples: Iterable[Sample]) -> str:

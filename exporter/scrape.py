@@ -60,8 +60,7 @@ class Outcome:
 class Record:
     """What is known of one collector, for one subject, over the life of the process."""
 
-    outcome: Outcome | None = None  # the newest, without its samples
-    series: int = 0
+    outcome: Outcome | None = None  # the newest
     answered: bool = False  # whether it ever ended a run, in whichever way
     good_at: float | None = None
     states: list[Sample] = field(default_factory=list)  # of the last complete reading
@@ -241,8 +240,7 @@ class Scraper:
         """Remember how a collector did, and say so when that has changed."""
         record = self.records[outcome.collector.name, outcome.subject]
         before = record.outcome
-        record.outcome = replace(outcome, samples=())
-        record.series = len(outcome.samples)
+        record.outcome = outcome
         record.answered = record.answered or outcome.error != "Timeout"
         name = f"{outcome.collector.name} ({outcome.subject})" if outcome.subject else outcome.collector.name
         if outcome.error:
@@ -252,7 +250,7 @@ class Scraper:
         elif before is not None and before.error:
             log.info("collector %s works again", name)
         if outcome.absent and (before is None or before.absent != outcome.absent):
-            log.info("collector %s has nothing to watch: %s", name, outcome.absent)
+            log.debug("collector %s has nothing to watch: %s", name, outcome.absent)
 
 
 def _start(one: Collector, world: World, thing: Any) -> Iterable[Sample]:

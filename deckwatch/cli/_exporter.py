@@ -1,0 +1,99 @@
+"""What the exporter's commands share: where the machine can be read, and the application over it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.server import App
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+LEVELS = ("debug", "info", "warning", "error")
+_CLOSING_SECONDS = 2.0
+
+
+def options(command: F) -> F:
+    """Add the options that say where host and containers can be read."""
+    for name, root, what in (("rootfs", "/", "/"), ("sysfs", "/sys", "/sys"), ("procfs", "/proc", "/proc")):
+        command = click.option(
+            f"--path.{name}",
+            f"path_{name}",
+            type=click.Path(path_type=Path),
+            default=root,
+            show_default=True,
+            help=f"Where the host's {what} can be read.",
+        )(command)
+    return click.option(
+        "--docker-host",
+        metavar="URL",
+        show_default="DOCKER_HOST, or the usual socket",
+        help="The Docker engine's address; empty for none.",
+    )(command)
+
+
+def application(
+    project: Path, *, path_procfs: Path, path_sysfs: Path, path_rootfs: Path, docker_host: str | None
+) -> App:
+    """Return the application over this machine, as the project's `watch:` has it; raises InvalidInput."""
+    from deckwatch.cli import _project
+    from deckwatch.core.place import InvalidInput
+    from exporter import collector, config
+    from exporter.scrape import Scraper
+    from exporter.server import App
+    from exporter.world import World
+
+    found = _project.load(project)
+    collectors = collector.load()
+    if problems := list(config.problems(found, collector.words(collectors))):
+        raise InvalidInput(problems)
+    watch = config.watch(found)
+    world = World(path_procfs, path_sysfs, path_rootfs, docker_host, watch)
+    return App(Scraper(world, collector.choose(collectors, config.switches(watch))), list(collectors))
+
+
+def close(app: App) -> None:
+    """Give back what the application holds, but do not wait for a source that hangs."""
+
+    def run() -> None:
+        app.scraper.close()
+        app.scraper.world.close()
+
+    closer = threading.Thread(target=run, name="close", daemon=True)
+    closer.start()
+    closer.join(_CLOSING_SECONDS)
+
+
+def log_to_stderr(level: str) -> None:
+    """Send the log to standard error, one line of logfmt for each message, from this level on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Logfmt())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    # uvicorn tells of each malformed request; whoever wants to know that asks for all.
+    logging.getLogger("uvicorn").setLevel(logging.INFO if level == "debug" else logging.ERROR)
+    for chatty in ("asyncio", "docker", "urllib3"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+class _Logfmt(logging.Formatter):
+    """`time=… level=… source=… msg="…"`, on one line whatever the message holds."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        message = record.getMessage()
+        if record.exc_info:
+            message += "\n" + self.formatException(record.exc_info)
+        return (
+            f"time={when}.{record.msecs:03.0f}Z level={record.levelname.lower()} "
+            f"source={record.name.removeprefix('deckwatch.')} msg={json.dumps(message, ensure_ascii=False)}"
+        )

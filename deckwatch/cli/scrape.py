@@ -1,0 +1,57 @@
+"""`deckwatch scrape`: one scrape to standard output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deckwatch.cli import _exporter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@click.option(
+    "--collect", multiple=True, metavar="WORD", help="Only these collectors, by name or prefix (host_cpu, host)."
+)
+@click.option("--exclude", multiple=True, metavar="WORD", help="All but these.")
+@click.option("--server", multiple=True, metavar="NAME", help="Of the database servers only this one.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=9.5,
+    show_default=True,
+    help="Seconds after which what has not answered is left out.",
+)
+@_exporter.options
+@click.option(
+    "--log-level", type=click.Choice(_exporter.LEVELS), default="warning", show_default=True, help="The least to log."
+)
+@click.pass_obj
+def command(
+    project: Path,
+    /,
+    *,
+    collect: tuple[str, ...],
+    exclude: tuple[str, ...],
+    server: tuple[str, ...],
+    timeout: float,
+    log_level: str,
+    **sources: Any,
+) -> None:
+    """Print one page of metrics, as `deckwatch serve` would serve it.
+
+    It takes as long as the slowest collector, a database's connection or the engine's first list of containers.
+    """
+    _exporter.log_to_stderr(log_level)
+    app = _exporter.application(project, **sources)
+    try:
+        choice = app.choice(collect, exclude, server)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    try:
+        click.echo(app.scrape(choice, timeout), nl=False)
+    finally:
+        _exporter.close(app)

@@ -1,0 +1,93 @@
+"""`deckwatch serve`: the exporter."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deckwatch.cli import _exporter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.listen import Address
+    from exporter.server import App
+
+log = logging.getLogger("deckwatch.serve")
+
+_FIRST_SCRAPE_SECONDS = 9.5
+
+
+class _Listen(click.ParamType["Address"]):
+    name = "HOST:PORT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
+        from exporter import listen
+
+        try:
+            return listen.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command()
+@click.option(
+    "--listen",
+    type=_Listen(),
+    default="127.0.0.1:9877",
+    show_default=True,
+    help="Where to answer; [::1]:9877 for IPv6.",
+)
+@_exporter.options
+@click.option(
+    "--log-level", type=click.Choice(_exporter.LEVELS), default="info", show_default=True, help="The least to log."
+)
+@click.pass_obj
+def command(project: Path, /, *, listen: Address, log_level: str, **sources: Any) -> None:
+    """Serve the metrics of this machine at /metrics.
+
+    Host and containers are found; databases and probes stand in `watch:` of deckwatch.yaml, or a database in
+    DECKWATCH_POSTGRES_DSN. The page at / shows what is watched and how each collector does.
+    """
+    from exporter import listen as listening
+
+    _exporter.log_to_stderr(log_level)
+    _raise_descriptor_limit()
+    app = _exporter.application(project, **sources)
+    with contextlib.ExitStack() as stack:
+        stack.callback(_exporter.close, app)
+        sockets = listening.bind(listen)
+        address = listening.Address(*sockets[0].getsockname()[:2])
+        log.info("listening on http://%s", address)
+        threading.Thread(target=_first_scrape, args=(app,), name="first-scrape", daemon=True).start()
+        listening.serve(app, sockets)
+
+
+def _first_scrape(app: App) -> None:
+    """Ask every collector once, for /readyz, and say what is watched and what is not there."""
+    from exporter import view
+
+    app.scraper.scrape(seconds=_FIRST_SCRAPE_SECONDS)
+    seen = view.look(app.scraper, app.scraper.world.clock())
+    log.info("watching the host %s", seen.host)
+    for card in seen.cards:
+        about = f" ({card.about.rstrip('.')})" if card.about else ""
+        log.info("%s: %s%s", card.title.lower(), card.figure, about)
+    absent: dict[str, list[str]] = {}
+    for row in (row for group in seen.groups for row in group.rows if row.state == "absent"):
+        absent.setdefault(row.said, []).append(f"{row.name} ({row.subject})" if row.subject else row.name)
+    for reason, names in absent.items():
+        log.info("nothing to watch for %s: %s", ", ".join(names), reason)
+
+
+def _raise_descriptor_limit() -> None:
+    """Raise the soft limit of open files to the hard one: every container takes a dozen."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS calls no limit what it does not grant
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

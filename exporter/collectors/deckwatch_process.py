@@ -1,0 +1,43 @@
+"""What this exporter itself uses, under the names of all Prometheus client libraries, from /proc/self."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources import procfs
+from exporter.sources.files import read_once
+from exporter.sources.process import parse_limits, parse_stat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+CPU = Metric("process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.")
+START = Metric("process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.")
+VIRTUAL = Metric("process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.")
+MOST_VIRTUAL = Metric(
+    "process_virtual_memory_max_bytes", "gauge", "Maximum amount of virtual memory available in bytes; -1: no limit."
+)
+RESIDENT = Metric("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.")
+OPEN = Metric("process_open_fds", "gauge", "Number of open file descriptors.")
+MOST_OPEN = Metric("process_max_fds", "gauge", "Maximum number of open file descriptors.")
+
+
+@collector(CPU, START, VIRTUAL, MOST_VIRTUAL, RESIDENT, OPEN, MOST_OPEN)
+def collect(world: World) -> Iterator[Sample]:
+    """CPU time, memory and open files of this exporter."""
+    usage = parse_stat(read_once(f"{world.procfs}/self/stat"))
+    booted = procfs.parse_stat(procfs.read(world, "stat"))[b"btime"]
+    yield CPU(usage.cpu_ticks / world.user_hz)
+    yield START(booted + usage.start_ticks / world.user_hz)
+    yield VIRTUAL(usage.virtual_bytes)
+    yield RESIDENT(usage.resident_pages * world.page_size)
+    yield OPEN(len(os.listdir(f"{world.procfs}/self/fd")))  # noqa: PTH208 - names are all that is wanted
+    limits = parse_limits(read_once(f"{world.procfs}/self/limits"))
+    yield MOST_OPEN(limits.open_files)
+    yield MOST_VIRTUAL(limits.address_space_bytes if math.isfinite(limits.address_space_bytes) else -1)

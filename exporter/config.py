@@ -1,0 +1,88 @@
+"""What is watched: the `watch:` block of the project file and the environment, as `World.config` holds it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from deckwatch.core.place import DeckwatchError, Problem, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from deckwatch.core.project import Project
+
+POSTGRES_DSN = "DECKWATCH_POSTGRES_DSN"
+
+_DSN_KEYS = ("dsn_file", "dsn_env", "dsn")
+_NAMED = ("postgres", "probes")  # lists whose entries' names are labels, and so must differ
+
+
+def watch(project: Project, environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+    """Return the checked `watch:` block, with the files' paths relative to the project made absolute.
+
+    A server that `DECKWATCH_POSTGRES_DSN` gives stands behind those of the file. The secrets themselves stay where
+    they are: who needs one reads it at every use. Raises DeckwatchError for a variable that is no connection string.
+    """
+    block = project.data.get("watch") or {}
+    config = dict(block)
+    servers = [_absolute(entry, project) for entry in block.get("postgres") or []]
+    if environment.get(POSTGRES_DSN):
+        taken = {entry["name"] for entry in servers}
+        servers.append({"name": _server_name(environment[POSTGRES_DSN], taken), "dsn_env": POSTGRES_DSN})
+    config["postgres"] = servers
+    return config
+
+
+def switches(config: Mapping[str, Any]) -> dict[str, bool]:
+    """Return the words of `watch: collectors:` with whether they turn on or off."""
+    block = config.get("collectors") or {}
+    return dict.fromkeys(block.get("on") or [], True) | dict.fromkeys(block.get("off") or [], False)
+
+
+def problems(project: Project, words: Collection[str]) -> Iterator[Problem]:
+    """Yield what is wrong with `watch:` beyond its structure; `words` are collectors' names and prefixes."""
+    block = project.data.get("watch") or {}
+    problem = project.document.problem
+    for key in ("on", "off"):
+        for index, word in enumerate((block.get("collectors") or {}).get(key) or []):
+            if word not in words:
+                hint = did_you_mean(word, words)
+                yield problem(("watch", "collectors", key, index), f"no collector is called {word!r}", hint)
+    for index, entry in enumerate(block.get("postgres") or []):
+        given = [key for key in _DSN_KEYS if key in entry]
+        if len(given) != 1:
+            said = f"not {' and '.join(given)}" if given else "none of them is there"
+            yield problem(("watch", "postgres", index), f"expected one of {', '.join(_DSN_KEYS)}; {said}")
+    for key in _NAMED:
+        seen: set[str] = set()
+        for index, entry in enumerate(block.get(key) or []):
+            name = entry.get("name")
+            if name in seen:
+                yield problem(("watch", key, index, "name"), f"{name!r} stands above already; names must differ")
+            if name is not None:
+                seen.add(name)
+
+
+def _absolute(entry: Mapping[str, Any], project: Project) -> dict[str, Any]:
+    if "dsn_file" not in entry:
+        return dict(entry)
+    return {**entry, "dsn_file": str(project.folder.absolute() / entry["dsn_file"])}
+
+
+def _server_name(dsn: str, taken: Collection[str]) -> str:
+    """Return the host that a connection string names, or `postgres` for a socket or where the name is taken."""
+    from psycopg import ProgrammingError  # noqa: PLC0415 - only where a database is configured
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
+    try:
+        host = str(conninfo_to_dict(dsn).get("host") or "")
+    except ProgrammingError:
+        # Not from the library's error: its text holds the string, and that a password.
+        raise DeckwatchError(f"{POSTGRES_DSN} is not a PostgreSQL connection string") from None
+    name = host.partition(",")[0]
+    if not name or name.startswith(("/", "@")) or name in taken:
+        name = "postgres"
+    if name in taken:
+        raise DeckwatchError(f"{POSTGRES_DSN} gives a server whose name {name!r} stands in deckwatch.yaml already")
+    return name

@@ -1,0 +1,125 @@
+"""The page for people, `/`: what is watched, and how each collector does.
+
+Plain HTML without scripts. Everything that comes from outside is escaped, and of a fault only its class is shown:
+its text could hold a connection string.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+from deckwatch import __version__
+from exporter import view
+
+if TYPE_CHECKING:
+    from exporter.scrape import Scraper
+    from exporter.view import Card, Group, Row
+
+HTML = "text/html; charset=utf-8"
+
+_STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+
+_POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
+HEADERS = (
+    ("content-security-policy", f"{_POLICY}; frame-ancestors 'none'"),
+    ("referrer-policy", "no-referrer"),
+)
+
+_LOGO = (
+    '<svg viewBox="0 0 24 24" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.8" '
+    'stroke-linecap="round" stroke-linejoin="round"><path d="M3 16.5h18l-2.2 4H5.2z"/>'
+    '<path d="M6 16.5v-4h4v4m0-4V8.5h4v4m0 4v-4h4v4m-8 0h4"/><path d="M12 5.5v-2"/></svg>'
+)
+
+
+def index(scraper: Scraper) -> str:
+    """Return the page."""
+    now = scraper.world.clock()
+    seen = view.look(scraper, now)
+    tone, verdict = seen.verdict
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
+    return _document(
+        f"{seen.host} · Deckwatch",
+        f"<header><h1>{escape(seen.host)}</h1>{_soft(seen.about)}"
+        f'<p class="verdict {tone}" role="status">{escape(verdict)}</p></header>\n'
+        f'<main>\n<section class="cards" aria-label="What is watched">{"".join(map(_card, seen.cards))}</section>\n'
+        f"{''.join(map(_group, seen.groups))}</main>\n"
+        f"<footer><span>As of {when} UTC</span>{_links()}</footer>",
+    )
+
+
+def not_found() -> str:
+    """Return the page for an address that does not exist."""
+    body = f"<header><h1>There is no such page</h1></header>\n<footer>{_links()}</footer>"
+    return _document("Not found · Deckwatch", body)
+
+
+def _document(title: str, body: str) -> str:
+    return (
+        '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
+        f'<body>\n<div class="brand">{_LOGO}<span><b>Deckwatch</b> {escape(__version__)}</span></div>\n'
+        f"{body}\n</body>\n</html>\n"
+    )
+
+
+def _links() -> str:
+    pages = (("/", "Overview"), ("/metrics", "All metrics"), ("/readyz", "Ready?"), ("/healthz", "Alive?"))
+    return "".join(f'<a href="{address}">{said}</a>' for address, said in pages)
+
+
+def _card(card: Card) -> str:
+    things = "".join(
+        f'<li><span>{escape(thing.name)}</span><span class="mark {thing.tone}">{escape(thing.said)}</span></li>'
+        for thing in card.things
+    )
+    return (
+        f'<div class="card"><h2>{escape(card.title)}</h2><p class="figure">{escape(card.figure)}</p>'
+        f"{_soft(card.about)}{f'<ul>{things}</ul>' if things else ''}</div>"
+    )
+
+
+def _group(group: Group) -> str:
+    absent = "".join(f"<li>{_name(row)} {_soft(row.said, 'span')}</li>" for row in group.rows if row.state == "absent")
+    shown = [row for row in group.rows if row.state != "absent"]
+    count = len(group.rows) - len(shown)
+    table = (
+        '<table><thead><tr><th scope="col">Collector</th><th scope="col">Reads</th><th scope="col">State</th>'
+        '<th scope="col" class="n">Took</th><th scope="col" class="n">Age</th><th scope="col" class="n">Series</th>'
+        f"</tr></thead><tbody>{''.join(map(_row, shown))}</tbody></table>"
+    )
+    few = f"<details><summary>{count} with nothing to watch here</summary><ul>{absent}</ul></details>"
+    address = escape("/metrics?" + urlencode({"collect[]": group.word}))
+    return (
+        f'<section class="group"><header><h3>{escape(group.title)}</h3><a href="{address}">metrics</a></header>'
+        f"{table if shown else ''}{few if count else ''}</section>\n"
+    )
+
+
+def _row(row: Row) -> str:
+    numbers = "".join(
+        f'<td class="n" data-is="{name}">{escape(text)}</td>'
+        for name, text in (("took", row.took), ("age", row.age), ("series", row.series))
+    )
+    return (
+        f'<tr><th scope="row">{_name(row)}</th><td class="about soft">{escape(row.about)}</td>'
+        f'<td class="state"><span class="mark {row.tone}">{escape(row.said)}</span></td>{numbers}</tr>'
+    )
+
+
+def _name(row: Row) -> str:
+    query = {"collect[]": row.name} | ({"server": row.server} if row.server else {})
+    name = f"{row.name} · {row.subject}" if row.subject else row.name
+    return f'<a href="{escape("/metrics?" + urlencode(query, errors="replace"))}">{escape(name)}</a>'
+
+
+def _soft(text: str, tag: str = "p") -> str:
+    return f'<{tag} class="soft">{escape(text)}</{tag}>' if text else ""

@@ -1,0 +1,208 @@
+"""What the exporter answers over HTTP, as an ASGI application.
+
+A scrape runs on a thread of its own, so that the event loop never waits and `/healthz` tells whether it lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+import math
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from urllib.parse import parse_qs
+
+from deckwatch.core.place import did_you_mean
+from exporter import collector, exposition, page
+from exporter.gzip import compress
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+    from exporter.scrape import Key, Scraper
+
+    Scope = dict[str, Any]
+    Receive = Callable[[], Awaitable[dict[str, Any]]]
+    Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+log = logging.getLogger("deckwatch.server")
+
+TEXT = "text/plain; charset=utf-8"
+DEFAULT_TIMEOUT_SECONDS = 10.0  # Prometheus' own default
+OFFSET_SECONDS = 0.5  # what is left of the scraper's patience for writing and sending the page
+_LONGEST_SECONDS = 120.0
+_MOST_FIELDS = 200  # of a query
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Response:
+    """Status, body and headers of an answer."""
+
+    status: int
+    body: bytes
+    content_type: str = TEXT
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Choice(NamedTuple):
+    """Collectors to take or to leave out, by name or prefix, and the one database server to read."""
+
+    only: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    server: str | None = None
+
+
+@dataclass
+class App:
+    """The ASGI application over one Scraper. `shipped` are the names of all collectors, also of those that are off."""
+
+    scraper: Scraper
+    shipped: Iterable[str]
+    words: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.words = collector.words(self.shipped)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; its body, if it has one, is not read."""
+        del receive
+        if scope["type"] != "http":
+            raise NotImplementedError(scope["type"])
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        response = await self._answer(scope["method"], scope["path"], scope["query_string"], headers)
+        sent = [
+            ("content-type", response.content_type),
+            ("cache-control", "no-store"),
+            ("x-content-type-options", "nosniff"),
+            *response.headers,
+        ]
+        if response.body:
+            sent.append(("content-length", str(len(response.body))))
+        if "content-length" in headers or "transfer-encoding" in headers:
+            sent.append(("connection", "close"))  # who sends a body could otherwise go on doing so
+        pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent]
+        await send({"type": "http.response.start", "status": response.status, "headers": pairs})
+        await send({"type": "http.response.body", "body": response.body})
+
+    async def _answer(self, method: str, path: str, query: bytes, headers: dict[str, str]) -> Response:
+        if method not in ("GET", "HEAD"):
+            return Response(405, b"only GET and HEAD\n", headers=(("allow", "GET, HEAD"),))
+        match path:
+            case "/metrics" if method == "HEAD":
+                return Response(200, b"", exposition.CONTENT_TYPE)
+            case "/metrics":
+                return await in_thread(lambda: self.metrics(query, headers))
+            case "/":
+                return Response(200, page.index(self.scraper).encode("utf-8", "replace"), page.HTML, page.HEADERS)
+            case "/healthz":
+                return Response(200, b"ok\n")
+            case "/readyz":
+                return ready(self.scraper.unanswered())
+            case _:
+                return Response(404, page.not_found().encode(), page.HTML, page.HEADERS)
+
+    def metrics(self, query: bytes, headers: dict[str, str]) -> Response:
+        """Scrape and write the page: 200 whatever broke behind it, 400 for a request that means nothing."""
+        try:
+            asked = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+            chosen = self.choice(asked.get("collect[]", []), asked.get("exclude[]", []), asked.get("server", []))
+        except ValueError as error:
+            return Response(400, f"{error}\n".encode("utf-8", "replace"))
+        body = self.scrape(chosen, patience(headers))
+        extra = [("vary", "accept-encoding")]
+        if accepts_gzip(headers.get("accept-encoding", "")):
+            body = compress(body)
+            extra.append(("content-encoding", "gzip"))
+        return Response(200, body, exposition.CONTENT_TYPE, tuple(extra))
+
+    def scrape(self, chosen: Choice, seconds: float) -> bytes:
+        """Return the page of these collectors, within so many seconds."""
+        outcomes = self.scraper.scrape(seconds=seconds, only=chosen.only, exclude=chosen.exclude, server=chosen.server)
+        own = exposition.own_samples(outcomes, self.scraper.records, self.scraper.world.clock())
+        samples = [sample for outcome in outcomes for sample in outcome.samples]
+        # What is no Unicode (in a foreign HELP line) is replaced here at the latest.
+        return exposition.text([*samples, *own]).encode("utf-8", "replace")
+
+    def choice(self, only: Sequence[str], exclude: Sequence[str], servers: Sequence[str]) -> Choice:
+        """Return what is to be scraped; raises ValueError with a sentence for words that mean nothing."""
+        if only and exclude:
+            raise ValueError("expected collectors to take or collectors to leave out, not both")
+        for word in (*only, *exclude):
+            if word not in self.words:
+                raise ValueError(_sentence(f"no collector is called {word!r}", did_you_mean(word, self.words)))
+        if len(servers) > 1:
+            raise ValueError("expected one server, not several")
+        if servers and servers[0] not in (known := self._servers()):
+            raise ValueError(_sentence(f"no database server is called {servers[0]!r}", did_you_mean(servers[0], known)))
+        return Choice(tuple(only), tuple(exclude), servers[0] if servers else None)
+
+    def _servers(self) -> list[str]:
+        """Return the names of the configured database servers."""
+        found: dict[str, None] = {}
+        for one in self.scraper.collectors.values():
+            if one.subjects is not None and one.subject_label == "server":
+                with contextlib.suppress(Exception):  # told by the scrape, as this collector's outcome
+                    found |= dict.fromkeys(self.scraper.subjects(one))
+        return list(found)
+
+
+def ready(waiting: list[Key]) -> Response:
+    """Return the answer of /readyz: whom it still waits for."""
+    if not waiting:
+        return Response(200, b"ready\n")
+    names = "".join(f"{name} ({subject})\n" if subject else f"{name}\n" for name, subject in waiting)
+    return Response(503, f"waiting for the first answer of:\n{names}".encode("utf-8", "replace"))
+
+
+def patience(headers: dict[str, str]) -> float:
+    """Return how many seconds a scrape may take: what the scraper says it waits, less an offset."""
+    try:
+        said = float(headers.get("x-prometheus-scrape-timeout-seconds", DEFAULT_TIMEOUT_SECONDS))
+    except ValueError:
+        said = DEFAULT_TIMEOUT_SECONDS
+    if not math.isfinite(said) or said <= 0:
+        said = DEFAULT_TIMEOUT_SECONDS
+    return min(max(said - OFFSET_SECONDS, said / 2), _LONGEST_SECONDS)
+
+
+def accepts_gzip(header: str) -> bool:
+    """Return whether an Accept-Encoding header allows gzip (RFC 9110, section 12.5.3)."""
+    weights: dict[str, float] = {}
+    for part in header.lower().split(","):
+        coding, _, parameter = part.partition(";")
+        try:
+            weight = float(parameter.strip().removeprefix("q=")) if parameter.strip() else 1.0
+        except ValueError:
+            weight = 0.0
+        weights[coding.strip()] = weight
+    return weights.get("gzip", weights.get("*", 0.0)) > 0
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run `work` on a daemon thread: one that hangs must not keep the process from ending, as an executor's would."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def run() -> None:
+        try:
+            result = work()
+        except Exception as fault:  # noqa: BLE001 - raised again where it is awaited
+            hand_over(functools.partial(future.set_exception, fault))
+        else:
+            hand_over(functools.partial(future.set_result, result))
+
+    def hand_over(settle: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody awaits this any more
+            loop.call_soon_threadsafe(lambda: None if future.done() else settle())
+
+    threading.Thread(target=run, name="scrape", daemon=True).start()
+    return await future
+
+
+def _sentence(said: str, hint: str) -> str:
+    return f"{said}; {hint}" if hint else said
