@@ -1,0 +1,113 @@
+"""What the sessions of a server do, and how long already, from pg_stat_activity.
+
+https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Row, Server, servers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from exporter.world import World
+
+_LABELS = (
+    "server",
+    "datname",
+    "state",
+    "usename",
+    "application_name",
+    "backend_type",
+    "wait_event_type",
+    "wait_event",
+)
+COUNT = Metric("pg_stat_activity_count", "gauge", "Sessions.", _LABELS)
+LONGEST = Metric(
+    "pg_stat_activity_max_tx_duration",
+    "gauge",
+    "Age of the oldest open transaction of these sessions.",
+    _LABELS,
+    unit="seconds",
+)
+QUERY = Metric(
+    "deckwatch_postgres_longest_query_seconds",
+    "gauge",
+    "How long the longest of the queries that run now has run; 0 where none runs.",
+    ("server", "datname"),
+)
+TRANSACTION = Metric(
+    "deckwatch_postgres_longest_transaction_seconds",
+    "gauge",
+    "Age of the oldest transaction that a client holds open; 0 where there is none.",
+    ("server", "datname"),
+)
+
+STATES = (
+    "active",
+    "idle",
+    "idle in transaction",
+    "idle in transaction (aborted)",
+    "fastpath function call",
+    "disabled",
+)
+
+# Clients choose application_name, so the number of groups is theirs to inflate: past this many they are one.
+MOST_GROUPS = 200
+_FOLDED = ("other", "other", "", "", "")
+
+SQL = """
+    SELECT
+        pg_database.datname, state, usename, application_name, backend_type, wait_event_type, wait_event,
+        count(pid),
+        max(extract(epoch FROM clock_timestamp() - xact_start))::float8,
+        max(extract(epoch FROM clock_timestamp() - query_start))
+            FILTER (WHERE state = 'active' AND backend_type = 'client backend')::float8,
+        max(extract(epoch FROM clock_timestamp() - xact_start))
+            FILTER (WHERE backend_type = 'client backend')::float8
+    FROM pg_database LEFT JOIN pg_stat_activity ON datid = oid AND pid <> pg_backend_pid()
+    GROUP BY 1, 2, 3, 4, 5, 6, 7
+    ORDER BY 8 DESC, 1, 2, 3, 4, 5, 6, 7
+"""
+
+
+@collector(COUNT, LONGEST, QUERY, TRANSACTION, subjects=servers, peer="pg:stat_activity")
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """Sessions by database, state and what they wait for; the longest query and transaction of each database."""
+    return samples(server.name, server.query(lambda _: SQL).rows)
+
+
+def samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:
+    """Turn rows of seven labels, a count and three ages into samples.
+
+    A database without sessions comes as a row with the count 0; a state that no session of a database is in is 0.
+    """
+    groups: dict[tuple[str, ...], list[float]] = {}
+    longest: dict[str, tuple[float, ...]] = {}
+    for row in rows:
+        group = tuple("" if label is None else str(label) for label in row[:7])
+        count, transaction, *ages = row[7:]
+        highest = longest.get(group[0], (0.0, 0.0))
+        longest[group[0]] = tuple(max(known, age or 0.0) for known, age in zip(highest, ages, strict=True))
+        if not count:
+            continue
+        if len(groups) >= MOST_GROUPS and group not in groups:
+            group = group[:2] + _FOLDED
+        entry = groups.setdefault(group, [0, 0.0])
+        entry[0] += count
+        entry[1] = max(entry[1], transaction or 0.0)
+    seen = {group[:2] for group in groups}
+    for datname in longest:
+        for state in STATES:
+            if (datname, state) not in seen:
+                groups[datname, state, "", "", "", "", ""] = [0, 0.0]
+    for group, (count, transaction) in groups.items():
+        yield COUNT(count, server, *group)
+        yield LONGEST(transaction, server, *group)
+    for datname, (query, transaction) in longest.items():
+        yield QUERY(query, server, datname)
+        yield TRANSACTION(transaction, server, datname)

@@ -1,0 +1,47 @@
+"""How the archiving of a server's write-ahead log goes, from pg_stat_archiver.
+
+https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ARCHIVER-VIEW
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+VIEW = View(
+    "pg_stat_archiver",
+    (
+        Column(
+            Metric("pg_stat_archiver_archived_count", "counter", "Segments archived.", ("server",)), "archived_count"
+        ),
+        Column(
+            Metric("pg_stat_archiver_failed_count", "counter", "Failed attempts to archive a segment.", ("server",)),
+            "failed_count",
+        ),
+        Column(
+            Metric(
+                "pg_stat_archiver_last_archive_age",
+                "gauge",
+                "Seconds since a segment was last archived.",
+                ("server",),
+                unit="seconds",
+            ),
+            "extract(epoch FROM now() - last_archived_time)::float8",
+        ),
+    ),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers, peer="pg:stat_archiver")
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """Segments of the write-ahead log archived, failures, and the age of the last success."""
+    return VIEW.read(server)

@@ -1,0 +1,87 @@
+"""Checkpoints and the background writer, from pg_stat_bgwriter.
+
+PostgreSQL 17 moved half of that view to pg_stat_checkpointer and pg_stat_io; the figures keep their names here, so
+that dashboards made for older servers stay filled.
+https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-CHECKPOINTER-VIEW
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+
+def _metric(name: str, text: str, unit: str = "") -> Metric:
+    return Metric(f"pg_stat_bgwriter_{name}_total", "counter", text, ("server",), unit=unit)
+
+
+def _moved(metric: Metric, before: str, since: str) -> tuple[Column, Column]:
+    """Return the column up to PostgreSQL 16, and what holds its figure since 17."""
+    return Column(metric, before, before=17), Column(metric, f"(SELECT {since})", since=17)
+
+
+VIEW = View(
+    "pg_stat_bgwriter",
+    (
+        *_moved(
+            _metric("checkpoints_timed", "Checkpoints begun because it was time."),
+            "checkpoints_timed",
+            "num_timed FROM pg_stat_checkpointer",
+        ),
+        *_moved(
+            _metric("checkpoints_req", "Checkpoints that were asked for."),
+            "checkpoints_req",
+            "num_requested FROM pg_stat_checkpointer",
+        ),
+        *_moved(
+            _metric("checkpoint_write_time", "Milliseconds that checkpoints wrote.", "milliseconds"),
+            "checkpoint_write_time",
+            "write_time FROM pg_stat_checkpointer",
+        ),
+        *_moved(
+            _metric("checkpoint_sync_time", "Milliseconds that checkpoints synchronised to disk.", "milliseconds"),
+            "checkpoint_sync_time",
+            "sync_time FROM pg_stat_checkpointer",
+        ),
+        *_moved(
+            _metric("buffers_checkpoint", "Buffers that checkpoints wrote."),
+            "buffers_checkpoint",
+            "buffers_written FROM pg_stat_checkpointer",
+        ),
+        *_moved(
+            _metric("buffers_backend", "Buffers that sessions wrote themselves."),
+            "buffers_backend",
+            "sum(writes)::int8 FROM pg_stat_io WHERE backend_type = 'client backend'",
+        ),
+        *_moved(
+            _metric("buffers_backend_fsync", "Synchronisations to disk that sessions made themselves."),
+            "buffers_backend_fsync",
+            "sum(fsyncs)::int8 FROM pg_stat_io WHERE backend_type = 'client backend'",
+        ),
+        Column(_metric("buffers_clean", "Buffers that the background writer wrote."), "buffers_clean"),
+        Column(
+            _metric("maxwritten_clean", "Rounds that the background writer cut short at its limit."),
+            "maxwritten_clean",
+        ),
+        Column(_metric("buffers_alloc", "Buffers allocated."), "buffers_alloc"),
+        Column(
+            _metric("stats_reset", "When these counters were last reset, as a Unix time.", "timestamp"),
+            "extract(epoch FROM stats_reset)::float8",
+        ),
+    ),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers, peer="pg:stat_bgwriter")
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """Checkpoints, and who wrote how many buffers."""
+    return VIEW.read(server)

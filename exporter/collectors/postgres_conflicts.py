@@ -1,0 +1,48 @@
+"""Why recovery cancelled queries on a replica, from pg_stat_database_conflicts.
+
+https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-DATABASE-CONFLICTS-VIEW
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+_REASONS = {
+    "tablespace": "dropped tablespaces",
+    "lock": "lock timeouts",
+    "snapshot": "old snapshots",
+    "bufferpin": "pinned buffers",
+    "deadlock": "deadlocks",
+}
+VIEW = View(
+    "pg_stat_database_conflicts WHERE datname IS NOT NULL",
+    tuple(
+        Column(
+            Metric(
+                f"pg_stat_database_conflicts_confl_{reason}",
+                "counter",
+                f"Queries that recovery cancelled because of {words}.",
+                ("server", "datid", "datname"),
+            ),
+            f"confl_{reason}",
+        )
+        for reason, words in _REASONS.items()
+    ),
+    labels=("datid", "datname"),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers)
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """Queries that recovery cancelled on a replica, by reason."""
+    return VIEW.read(server)

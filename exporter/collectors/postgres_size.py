@@ -1,0 +1,49 @@
+"""How large the databases of a server are, and how many connections each takes, from pg_database.
+
+https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-DBSIZE
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+# The size of a database that the role may not connect to is an error, which would take the other sizes along.
+_SIZE = """
+    CASE WHEN has_database_privilege(oid, 'CONNECT') OR pg_has_role('pg_read_all_stats', 'MEMBER')
+         THEN pg_database_size(oid) END
+"""
+VIEW = View(
+    "pg_database",
+    (
+        Column(
+            Metric("pg_database_size_bytes", "gauge", "Disk space that the database takes.", ("server", "datname")),
+            _SIZE,
+        ),
+        Column(
+            Metric(
+                "pg_database_connection_limit",
+                "gauge",
+                "Most connections that the database takes; -1 is no limit.",
+                ("server", "datname"),
+            ),
+            "datconnlimit",
+        ),
+    ),
+    labels=("datname",),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers, peer="pg:database")
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """Size and connection limit of each database; on its own because the server counts files for it."""
+    return VIEW.read(server)

@@ -1,0 +1,36 @@
+"""Whether a PostgreSQL server answers, its version, and since when it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, ServerDown, servers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+UP = Metric("pg_up", "gauge", "1 if the server answers, 0 if not.", ("server",), state=True)
+ERROR = Metric("pg_exporter_last_scrape_error", "gauge", "1 if the server could not be read, else 0.", ("server",))
+STATIC = Metric("pg_static", "untyped", "1, with the server's version.", ("server", "short_version", "version"))
+START = Metric("pg_postmaster_start_time_seconds", "gauge", "When the server was started, as a Unix time.", ("server",))
+
+SQL = "SELECT version(), extract(epoch FROM pg_postmaster_start_time())::float8"
+
+
+@collector(UP, ERROR, STATIC, START, subjects=servers, peer="pg:postmaster")
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """Whether a PostgreSQL server answers; that it does not is told, and no fault of this collector."""
+    try:
+        number, [(version, started)] = server.query(lambda _: SQL)
+    except ServerDown:
+        yield UP(0, server.name)
+        yield ERROR(1, server.name)
+        return
+    yield UP(1, server.name)
+    yield ERROR(0, server.name)
+    yield STATIC(1, server.name, f"{number // 10_000}.{number % 10_000}.0", version)
+    yield START(started, server.name)

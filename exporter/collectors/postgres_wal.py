@@ -1,0 +1,35 @@
+"""How much write-ahead log a server keeps, from pg_ls_waldir().
+
+https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-GENFILE
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+VIEW = View(
+    "pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'",
+    (
+        Column(Metric("pg_wal_segments", "gauge", "Segments of the write-ahead log on disk.", ("server",)), "count(*)"),
+        Column(
+            Metric("pg_wal_size_bytes", "gauge", "Disk space that the write-ahead log takes.", ("server",)),
+            "sum(size)::int8",
+        ),
+    ),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers, peer="pg:wal")
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """Segments and bytes of the write-ahead log; only a role with pg_monitor may see them."""
+    return VIEW.read(server)

@@ -1,0 +1,207 @@
+"""PostgreSQL servers: one kept connection to each, shared by its collectors, made anew in the background.
+
+Promises to the server: at most `MOST_CONNECTIONS` at any time, no transaction left open, no statement above its
+limits (`postgres_link`). Promises to a page: a server that is down costs it at most a short wait, once.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from exporter.sources.postgres_link import Link
+    from exporter.world import World
+
+log = logging.getLogger("deckwatch.postgres")
+
+MOST_CONNECTIONS = 3  # one in use; two more only while server processes hang that once were ours
+_PATIENCE_SECONDS = 2.0  # how long a page waits for a connection that is being made
+_TURN_SECONDS = 4.0  # how long a collector waits for the others of its server
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 15.0
+
+Row = tuple[Any, ...]
+
+
+class ServerDown(Exception):
+    """No connection can be had, or the server does not answer on it. `reason` is one of a few words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Busy(Exception):
+    """Other collectors of this server held the connection for too long."""
+
+
+class Answer(NamedTuple):
+    """A statement's rows, and the version of the server they come from (150018 for 15.18)."""
+
+    version: int
+    rows: list[Row]
+
+
+class Servers:
+    """The configured servers by name; a Source of the World, whose `config["postgres"]` lists them."""
+
+    def __init__(self, world: World) -> None:
+        entries = world.config.get("postgres") or []
+        self.by_name = {entry["name"]: Server(entry["name"], partial(_dsn, entry)) for entry in entries}
+        if not entries:
+            log.info("no PostgreSQL server is configured (watch: postgres: in deckwatch.yaml)")
+
+    def close(self) -> None:
+        """Close every connection."""
+        for server in self.by_name.values():
+            server.close()
+
+
+def servers(world: World) -> Mapping[str, Server]:
+    """Return the configured servers by name: the subjects of every PostgreSQL collector."""
+    return world.source(Servers).by_name
+
+
+class Server:
+    """One server. `dsn` is asked at every connect, so that a secret's file may change."""
+
+    def __init__(self, name: str, dsn: Callable[[], str]) -> None:
+        self.name = name
+        self._dsn = dsn
+        self._turn = threading.Lock()
+        self._link: Link | None = None
+        self._attempt: _Attempt | None = None
+        self._hanging: set[tuple[int, str]] = set()  # server processes that were left without an answer
+        self._reason = ""
+        self._pause = _FIRST_PAUSE_SECONDS
+        self._retry_at = 0.0
+
+    def query(self, sql: Callable[[int], str]) -> Answer:
+        """Run the statement that `sql` makes for the server's version.
+
+        Raises ServerDown, Busy, NoData where the role lacks a right, or an error whose class says why the server
+        refused.
+        """
+        if not self._turn.acquire(timeout=_TURN_SECONDS):
+            raise Busy(self.name)
+        try:
+            return self._query(sql, again=True)
+        finally:
+            self._turn.release()
+
+    def _query(self, sql: Callable[[int], str], *, again: bool) -> Answer:
+        from exporter.sources.postgres_link import Lost, Silent  # noqa: PLC0415 - psycopg, only where configured
+
+        link = self._connected()
+        try:
+            return Answer(link.version, link.run(sql(link.version)))
+        except Silent:
+            self._hanging.add(link.backend)
+            self._down("silent")
+        except Lost:
+            self._link = None
+            if again:  # the server was restarted since the last scrape
+                return self._query(sql, again=False)
+            self._down("connection lost")
+        raise ServerDown(self._reason)
+
+    def _connected(self) -> Link:
+        """Return the open connection; raises ServerDown at once while it is known that there is none."""
+        if self._link is not None:
+            return self._link
+        now = time.monotonic()
+        if self._attempt is None:
+            if now < self._retry_at:
+                raise ServerDown(self._reason)
+            self._attempt = _Attempt(self._dsn, self._hanging)
+        if not self._attempt.done.wait(max(0.0, self._attempt.started + _PATIENCE_SECONDS - now)):
+            raise ServerDown("no answer yet")
+        attempt, self._attempt = self._attempt, None
+        if attempt.link is None:
+            self._down(attempt.reason)
+            raise ServerDown(attempt.reason)
+        if self._reason:
+            log.info("PostgreSQL server %s answers again", self.name)
+        self._hanging &= attempt.link.sessions
+        self._link, self._reason, self._pause = attempt.link, "", _FIRST_PAUSE_SECONDS
+        return attempt.link
+
+    def _down(self, reason: str) -> None:
+        """Note that the server cannot be used, and when to try again."""
+        if reason != self._reason:
+            log.warning("PostgreSQL server %s cannot be read: %s", self.name, reason)
+        self._link, self._reason = None, reason
+        self._retry_at = time.monotonic() + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+
+    def close(self) -> None:
+        """Close the connection, and one that is being made as soon as it is there."""
+        if self._attempt is not None:
+            self._attempt.abandon()
+        if self._link is not None:
+            self._link.close()
+
+
+class _Attempt:
+    """One attempt to connect, on a daemon thread: a name server or a handshake can hang for long."""
+
+    def __init__(self, dsn: Callable[[], str], hanging: set[tuple[int, str]]) -> None:
+        self.started = time.monotonic()
+        self.done = threading.Event()
+        self.link: Link | None = None
+        self.reason = ""
+        self._abandoned = False
+        self._lock = threading.Lock()
+        self._dsn = dsn
+        self._hanging = frozenset(hanging)
+        threading.Thread(target=self._run, name="postgres-connect", daemon=True).start()
+
+    def _run(self) -> None:
+        link = None
+        try:
+            link = self._connect()
+        except OSError as fault:
+            self.reason = f"its connection string cannot be read ({type(fault).__name__})"
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the waiting page must hear of it
+            self.reason = str(fault) if isinstance(fault, ServerDown) else type(fault).__name__
+        with self._lock:
+            if self._abandoned and link is not None:
+                link.close()
+            else:
+                self.link = link
+            self.done.set()
+
+    def _connect(self) -> Link:
+        from exporter.sources.postgres_link import connect  # noqa: PLC0415 - psycopg, only where configured
+
+        link = connect(self._dsn())
+        if len(self._hanging & link.sessions) >= MOST_CONNECTIONS - 1:
+            link.close()
+            raise ServerDown("processes of earlier connections hang")
+        return link
+
+    def abandon(self) -> None:
+        """Close what the attempt brought or will bring."""
+        with self._lock:
+            self._abandoned = True
+            if self.link is not None:
+                self.link.close()
+
+
+def _dsn(entry: Mapping[str, str]) -> str:
+    """Return a server's connection string: given, in a file, or in a variable of the environment; raises OSError."""
+    if "dsn_file" in entry:
+        return Path(entry["dsn_file"]).read_text().strip()
+    if "dsn_env" in entry:
+        if not os.environ.get(entry["dsn_env"]):
+            raise FileNotFoundError(entry["dsn_env"])
+        return os.environ[entry["dsn_env"]]
+    return entry["dsn"]

@@ -1,0 +1,67 @@
+"""A statistics view of PostgreSQL as a table: which column fills which metric, from which server version on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exporter.metric import Metric, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from exporter.sources.postgres import Row, Server
+
+_NEVER = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The metric that an SQL expression fills, in servers of the major versions `since` up to but not `before`."""
+
+    metric: Metric
+    sql: str
+    since: int = 0
+    before: int = _NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Rows of `source` (what stands after FROM). `labels` is SQL for the values of the labels after `server`."""
+
+    source: str
+    columns: tuple[Column, ...]
+    labels: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics that the view fills, each once."""
+        return tuple(dict.fromkeys(column.metric for column in self.columns))
+
+    def of(self, version: int) -> tuple[Column, ...]:
+        """Return the columns that a server of this version (150018) has."""
+        return tuple(column for column in self.columns if column.since <= version // 10_000 < column.before)
+
+    def query(self, version: int) -> str:
+        """Return the statement for a server of this version."""
+        wanted = ", ".join((*self.labels, *(column.sql for column in self.of(version))))
+        return f"SELECT {wanted} FROM {self.source}"  # noqa: S608 - every part is a constant of ours
+
+    def samples(self, server: str, version: int, rows: Iterable[Row]) -> Iterator[Sample]:
+        """Turn rows into samples; a NULL drops its own field only."""
+        columns, first = self.of(version), len(self.labels)
+        for row in rows:
+            labels = (server, *("" if value is None else str(value) for value in row[:first]))
+            for column, value in zip(columns, row[first:], strict=True):
+                if value is not None:
+                    yield Sample(column.metric, labels, plain(value))
+
+    def read(self, server: Server) -> Iterator[Sample]:
+        """Ask the server and turn its answer into samples."""
+        version, rows = server.query(self.query)
+        return self.samples(server.name, version, rows)
+
+
+def plain(value: object) -> float:
+    """Return a number as the page writes it: an int stays exact; bool and numeric become int and float."""
+    return int(value) if isinstance(value, int) else float(value)  # type: ignore[arg-type]

@@ -1,0 +1,149 @@
+"""From rows to samples: each PostgreSQL collector on literal rows, and each view's statement by server version."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from exporter import collector, exposition
+from exporter.collectors import (
+    postgres_activity,
+    postgres_bgwriter,
+    postgres_database,
+    postgres_locks,
+    postgres_replication,
+    postgres_settings,
+)
+from exporter.metric import Metric
+from exporter.sources.postgres_view import Column, View
+
+
+def lines(samples):
+    return {line for line in exposition.text(samples).splitlines() if not line.startswith("#")}
+
+
+ROWS = Metric("pg_rows", "gauge", "Rows.", ("server", "datname"))
+TIME = Metric("pg_time_seconds_total", "counter", "Time.", ("server", "datname"))
+VIEW = View("some_view", (Column(ROWS, "rows"), Column(TIME, "time / 1000", since=14)), labels=("datname",))
+
+
+def test_a_column_is_asked_for_only_where_the_server_has_it():
+    assert VIEW.query(130000) == "SELECT datname, rows FROM some_view"
+    assert VIEW.query(150018) == "SELECT datname, rows, time / 1000 FROM some_view"
+
+
+def test_a_null_drops_its_own_field_only():
+    rows = [("shop", 3, None), ("postgres", None, 1.5)]
+    assert lines(VIEW.samples("a", 150000, rows)) == {
+        'pg_rows{server="a",datname="shop"} 3',
+        'pg_time_seconds_total{server="a",datname="postgres"} 1.5',
+    }
+
+
+@pytest.mark.parametrize(("value", "written"), [(True, "1"), (2**60 + 1, str(2**60 + 1)), (Decimal("2.5"), "2.5")])
+def test_every_type_of_number_becomes_one_the_page_can_hold(value, written):
+    assert lines(VIEW.samples("a", 130000, [("shop", value)])) == {f'pg_rows{{server="a",datname="shop"}} {written}'}
+
+
+def test_a_label_without_a_value_is_left_out():
+    assert lines(VIEW.samples("a", 130000, [(None, 1)])) == {'pg_rows{server="a"} 1'}
+
+
+def test_database_asks_for_active_time_from_14_on():
+    assert "active_time" not in postgres_database.VIEW.query(130023)
+    assert "active_time / 1000" in postgres_database.VIEW.query(140000)
+
+
+def test_bgwriter_keeps_its_names_where_17_has_moved_the_figures():
+    old, new = postgres_bgwriter.VIEW.of(160000), postgres_bgwriter.VIEW.of(170000)
+    assert {column.metric.name for column in old} == {column.metric.name for column in new}
+    assert "pg_stat_checkpointer" not in postgres_bgwriter.VIEW.query(160000)
+    assert "checkpoints_timed" not in postgres_bgwriter.VIEW.query(170000)
+
+
+def test_replication_of_a_primary_has_no_age():
+    assert lines(postgres_replication.VIEW.samples("a", 150000, [(0, False, None)])) == {
+        'pg_replication_lag_seconds{server="a"} 0',
+        'pg_replication_is_replica{server="a"} 0',
+    }
+
+
+def test_locks_fill_every_mode_of_every_database():
+    page = lines(postgres_locks.samples("a", [("shop", "rowexclusivelock", 2), ("empty", None, 0)]))
+    assert len(page) == 2 * len(postgres_locks.MODES)
+    assert 'pg_locks_count{server="a",datname="shop",mode="rowexclusivelock"} 2' in page
+    assert 'pg_locks_count{server="a",datname="empty",mode="rowexclusivelock"} 0' in page
+
+
+ACTIVE = ("shop", "active", "ann", "web", "client backend", "Lock", "relation")
+
+
+def test_activity_counts_groups_and_fills_states():
+    page = lines(postgres_activity.samples("a", [(*ACTIVE, 2, 7.5, 1.5, 7.5)]))
+    labels = (
+        'server="a",datname="shop",state="active",usename="ann",application_name="web",'
+        'backend_type="client backend",wait_event_type="Lock",wait_event="relation"'
+    )
+    assert f"pg_stat_activity_count{{{labels}}} 2" in page
+    assert f"pg_stat_activity_max_tx_duration{{{labels}}} 7.5" in page
+    assert 'pg_stat_activity_count{server="a",datname="shop",state="idle"} 0' in page
+    assert 'pg_stat_activity_count{server="a",datname="shop",state="active"} 0' not in page
+    assert 'deckwatch_postgres_longest_query_seconds{server="a",datname="shop"} 1.5' in page
+    assert 'deckwatch_postgres_longest_transaction_seconds{server="a",datname="shop"} 7.5' in page
+
+
+def test_activity_of_a_database_without_sessions_is_zero():
+    page = lines(postgres_activity.samples("a", [("shop", *[None] * 6, 0, None, None, None)]))
+    assert len(page) == 2 * len(postgres_activity.STATES) + 2
+    assert {line.rpartition(" ")[2] for line in page} == {"0", "0.0"}
+
+
+def test_activity_of_many_applications_stays_within_its_groups_and_loses_no_session():
+    rows = [
+        ("shop", "idle", "ann", f"job {number}", "client backend", None, None, 1, None, None, None)
+        for number in range(1000)
+    ]
+    counts = [
+        sample
+        for sample in postgres_activity.samples("a", rows)
+        if sample.metric is postgres_activity.COUNT and sample.value
+    ]
+    assert len(counts) == postgres_activity.MOST_GROUPS + 1
+    assert sum(sample.value for sample in counts) == 1000
+
+
+SETTINGS = {
+    ("max_connections", "integer", None, "100"): ("max_connections", 100),
+    ("shared_buffers", "integer", "8kB", "16384"): ("shared_buffers_bytes", 134217728),
+    ("work_mem", "integer", "kB", "4096"): ("work_mem_bytes", 4194304),
+    ("autovacuum_work_mem", "integer", "kB", "-1"): ("autovacuum_work_mem_bytes", -1),
+    ("checkpoint_timeout", "integer", "s", "300"): ("checkpoint_timeout_seconds", 300),
+    ("log_rotation_age", "integer", "min", "1440"): ("log_rotation_age_seconds", 86400),
+    ("vacuum_cost_delay", "real", "ms", "2"): ("vacuum_cost_delay_seconds", 0.002),
+    ("fsync", "bool", None, "on"): ("fsync", 1),
+    ("jit", "bool", None, "off"): ("jit", 0),
+    ("pg_stat_statements.max", "integer", None, "5000"): ("pg_stat_statements_max", 5000),
+}
+
+
+@pytest.mark.parametrize("row", SETTINGS, ids=lambda row: row[0])
+def test_settings_come_in_base_units(row):
+    name, value = SETTINGS[row]
+    assert lines(postgres_settings.samples("a", [row])) == {f'pg_settings_{name}{{server="a"}} {value}'}
+
+
+def test_a_setting_that_is_not_of_its_type_is_left_out():
+    assert not lines(postgres_settings.samples("a", [("sync_commit_cancel_wait", "integer", None, "auto")]))
+
+
+def test_the_catalogue_knows_a_setting_by_the_name_on_the_page():
+    [sample] = postgres_settings.samples("a", [("shared_buffers", "integer", "8kB", "1")])
+    assert sample.metric in postgres_settings.KNOWN
+
+
+def test_every_postgres_metric_carries_the_server():
+    for name, one in collector.load().items():
+        if name.startswith("postgres_"):
+            assert one.subjects is not None
+            assert {metric.labels[0] for metric in one.metrics} == {"server"}, name

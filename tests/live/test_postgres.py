@@ -1,0 +1,262 @@
+"""The PostgreSQL collectors against real servers, healthy and broken in each of the ways that servers break."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+
+import psycopg
+import pytest
+
+from exporter import collector, exposition
+from exporter.scrape import Scraper
+from exporter.sources import postgres
+from exporter.world import World
+
+pytestmark = pytest.mark.live
+
+PAGE_SECONDS = 9.5  # what Prometheus' default of 10 s leaves
+
+
+class Watch:
+    """An exporter of these servers; `page()` is one scrape as series and values."""
+
+    def __init__(self, **dsns):
+        self.world = World(config={"postgres": [{"name": name, "dsn": dsn} for name, dsn in dsns.items()]})
+        chosen = {name: one for name, one in collector.load().items() if name.startswith("postgres_")}
+        self.scraper = Scraper(self.world, chosen)
+        self.seconds = 0.0
+        self.outcomes = []
+
+    def page(self, seconds=PAGE_SECONDS):
+        begun = time.monotonic()
+        self.outcomes = self.scraper.scrape(seconds=seconds)
+        self.seconds = time.monotonic() - begun
+        text = exposition.text(sample for outcome in self.outcomes for sample in outcome.samples)
+        lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+        return {series: float(value) for series, _, value in lines}
+
+    def errors(self, server):
+        return {one.collector.name: one.error for one in self.outcomes if one.subject == server and one.error}
+
+
+@pytest.fixture
+def watch():
+    with contextlib.ExitStack() as stack:
+
+        def start(**dsns):
+            made = Watch(**dsns)
+            stack.callback(made.world.close)
+            stack.callback(made.scraper.close)
+            return made
+
+        yield start
+
+
+def test_two_servers_are_told_apart(postgres_server, watch):
+    first, second = postgres_server(), postgres_server()
+    second.sql("CREATE DATABASE only_here")
+    watched = watch(first=first.dsn, second=second.dsn)
+    page = watched.page()
+    assert not watched.errors("first")
+    assert not watched.errors("second")
+    assert page['pg_up{server="first"}'] == page['pg_up{server="second"}'] == 1
+    assert 'pg_database_size_bytes{server="second",datname="only_here"}' in page
+    assert 'pg_database_size_bytes{server="first",datname="only_here"}' not in page
+
+
+def test_the_figures_follow_the_load(postgres_server, watch):
+    server = postgres_server()
+    server.pgbench("--initialize", "--scale=1", "--quiet")
+    watched = watch(a=server.dsn)
+    [[oid]] = server.sql("SELECT oid FROM pg_database WHERE datname = 'shop'")
+    commits = f'pg_stat_database_xact_commit{{server="a",datid="{oid}",datname="shop"}}'
+    before = watched.page()
+    assert before['pg_database_size_bytes{server="a",datname="shop"}'] > 20_000_000
+    server.pgbench("--client=2", "--transactions=500", "--no-vacuum")
+    after = watched.page()
+    assert after[commits] - before[commits] >= 1000
+    assert after['pg_settings_max_connections{server="a"}'] == 100
+
+
+def test_a_query_that_runs_is_seen_with_its_age_and_its_locks(postgres_server, watch):
+    server = postgres_server()
+    watched = watch(a=server.dsn)
+    with psycopg.connect(server.admin, dbname="shop") as session:
+        session.execute("CREATE TABLE t (i int)")
+        session.execute("SELECT pg_sleep(0.2)")
+        page = watched.page()
+    assert page['deckwatch_postgres_longest_transaction_seconds{server="a",datname="shop"}'] > 0.2
+    assert page['deckwatch_postgres_longest_query_seconds{server="a",datname="shop"}'] == 0
+    assert page['pg_locks_count{server="a",datname="shop",mode="accessexclusivelock"}'] >= 1
+    idle = 'state="idle in transaction",usename="postgres",backend_type="client backend"'
+    wait = 'wait_event_type="Client",wait_event="ClientRead"'
+    assert page[f'pg_stat_activity_count{{server="a",datname="shop",{idle},{wait}}}'] == 1
+
+
+def test_our_own_limits_are_not_told_as_the_servers_settings(postgres_server, watch):
+    server = postgres_server()
+    page = watch(a=server.dsn).page()
+    for name in ("statement_timeout_seconds", "lock_timeout_seconds", "transaction_read_only"):
+        assert page[f'pg_settings_{name}{{server="a"}}'] == 0
+
+
+def test_a_stopped_server_costs_its_own_figures_only(postgres_server, watch, eventually):
+    frozen, healthy = postgres_server(), postgres_server()
+    watched = watch(frozen=frozen.dsn, healthy=healthy.dsn)
+    watched.page()
+    frozen.freeze()
+    page = watched.page()
+    assert watched.seconds < 5
+    assert page['pg_up{server="frozen"}'] == 0
+    assert page['pg_up{server="healthy"}'] == 1
+    assert not watched.errors("healthy")
+    assert set(watched.errors("frozen").values()) == {"ServerDown"}
+    watched.page()
+    assert watched.seconds < 3
+    frozen.thaw()
+    eventually(lambda: watched.page()['pg_up{server="frozen"}'] == 1)
+    assert not watched.errors("frozen")
+
+
+def test_a_server_that_dies_and_returns_is_found_again(postgres_server, watch, eventually):
+    server = postgres_server()
+    watched = watch(a=server.dsn)
+    started = watched.page()['pg_postmaster_start_time_seconds{server="a"}']
+    server.kill()
+    page = watched.page()
+    assert page['pg_up{server="a"}'] == 0
+    assert 'pg_postmaster_start_time_seconds{server="a"}' not in page
+    assert watched.seconds < 3
+    server.start()
+    eventually(lambda: watched.page()['pg_up{server="a"}'] == 1)
+    assert watched.page()['pg_postmaster_start_time_seconds{server="a"}'] > started
+
+
+def test_a_restart_between_two_scrapes_goes_unnoticed(postgres_server, watch):
+    server = postgres_server()
+    watched = watch(a=server.dsn)
+    watched.page()
+    server.stop()
+    server.start()
+    assert watched.page()['pg_up{server="a"}'] == 1
+    assert not watched.errors("a")
+
+
+def test_a_lock_on_a_catalogue_fails_what_reads_it_and_nothing_else(postgres_server, watch):
+    server = postgres_server()
+    watched = watch(a=server.dsn)
+    watched.page()
+    with psycopg.connect(server.admin, dbname="shop") as session:
+        session.execute("LOCK TABLE pg_database IN ACCESS EXCLUSIVE MODE")
+        page = watched.page()
+    assert watched.seconds < PAGE_SECONDS
+    assert page['pg_up{server="a"}'] == 1
+    assert page['pg_settings_max_connections{server="a"}'] == 100
+    assert watched.errors("a")["postgres_size"] == "LockNotAvailable"
+    watched.page()
+    assert not watched.errors("a")
+
+
+def test_one_connection_is_kept_and_scrapes_side_by_side_share_it(postgres_server, watch):
+    server = postgres_server()
+    watched = watch(a=server.dsn)
+    threads = [threading.Thread(target=watched.page) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert server.sessions() == 1
+    [[state, open_since]] = server.sql("SELECT state, xact_start FROM pg_stat_activity WHERE usename = 'deckwatch'")
+    assert (state, open_since) == ("idle", None)
+
+
+def test_server_processes_that_hang_never_pile_up(postgres_server, watch):
+    server = postgres_server()
+    watched = watch(a=server.dsn)
+    seen = 0
+    hung = []
+    for _ in range(5):
+        watched.page()
+        for (pid,) in server.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'deckwatch'"):
+            process = next((one for one in server.processes() if one.pid == pid), None)
+            if process is not None and process not in hung:
+                process.suspend()
+                hung.append(process)
+        watched.page()
+        seen = max(seen, server.sessions())
+        time.sleep(postgres._FIRST_PAUSE_SECONDS)
+    assert len(hung) == seen == postgres.MOST_CONNECTIONS - 1
+    assert watched.page()['pg_up{server="a"}'] == 0
+
+
+def test_a_database_can_be_dropped_while_it_is_watched(postgres_server, watch):
+    server = postgres_server()
+    watched = watch(a=server.dsn)
+    assert 'pg_database_size_bytes{server="a",datname="shop"}' in watched.page()
+    server.sql("DROP DATABASE shop")
+    assert 'pg_database_size_bytes{server="a",datname="shop"}' not in watched.page()
+    assert not watched.errors("a")
+
+
+def test_a_role_without_rights_sees_less_and_breaks_nothing(postgres_server, watch):
+    server = postgres_server()
+    server.sql("REVOKE pg_monitor FROM deckwatch")
+    server.sql("REVOKE CONNECT ON DATABASE shop FROM PUBLIC")
+    watched = watch(a=server.dsn)
+    page = watched.page()
+    assert not watched.errors("a")
+    assert 'pg_database_size_bytes{server="a",datname="postgres"}' in page
+    assert 'pg_database_size_bytes{server="a",datname="shop"}' not in page
+    assert 'pg_database_connection_limit{server="a",datname="shop"}' in page
+    assert 'pg_wal_segments{server="a"}' not in page
+
+
+@pytest.mark.parametrize(
+    ("dsn", "reason"),
+    [
+        ("postgresql://deckwatch:hunter2-wrong@127.0.0.1:{port}/postgres", "authentication"),
+        ("postgresql://deckwatch:hunter2@127.0.0.1:1/postgres", "refused"),
+        ("postgresql://deckwatch:{password}@127.0.0.1:{port}/nowhere", "unknown database or role"),
+        ("hunter2 is not a connection string", "malformed connection string"),
+        ("postgresql://deckwatch:hunter2@no-such-host.invalid/postgres", "unknown host"),
+    ],
+)
+def test_what_is_wrong_is_said_once_and_without_secrets(postgres_server, watch, caplog, dsn, reason):
+    server = postgres_server()
+    watched = watch(a=dsn.format(port=server.port, password=server.password))
+    with caplog.at_level(logging.DEBUG, logger="deckwatch"):
+        page = watched.page()
+        watched.page()
+    assert page['pg_up{server="a"}'] == 0
+    said = [record.getMessage() for record in caplog.records if record.name == "deckwatch.postgres"]
+    assert said == [f"PostgreSQL server a cannot be read: {reason}"]
+    for secret in ("hunter2", server.password, "127.0.0.1"):
+        assert secret not in caplog.text
+
+
+def test_a_connection_string_from_a_file_may_change(postgres_server, tmp_path, eventually):
+    server = postgres_server()
+    file = tmp_path / "dsn"
+    with World(config={"postgres": [{"name": "a", "dsn_file": str(file)}]}) as world:
+        one = postgres.servers(world)["a"]
+        with pytest.raises(postgres.ServerDown, match=r"cannot be read \(FileNotFoundError\)"):
+            one.query(lambda _: "SELECT 1")
+        file.write_text(server.dsn + "\n")
+
+        def answers():
+            with contextlib.suppress(postgres.ServerDown):
+                return one.query(lambda _: "SELECT 1").rows
+
+        assert eventually(answers) == [(1,)]
+
+
+def test_nothing_can_be_written(postgres_server):
+    server = postgres_server()
+    with (
+        World(config={"postgres": [{"name": "a", "dsn": server.admin}]}) as world,
+        pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
+    ):
+        postgres.servers(world)["a"].query(lambda _: "CREATE TABLE t (i int)")
