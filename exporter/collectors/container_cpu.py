@@ -1,0 +1,38 @@
+"""CPU time of containers, from cpu.stat, or version 1's cpuacct.usage, cpuacct.stat and cpu.stat (kernel/sched/)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.collectors._container import metric, running
+from exporter.sources import cgroup_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.metric import Sample
+    from exporter.world import World
+
+USAGE = metric("container_cpu_usage_seconds_total", "counter", "CPU time used, on all CPUs together.", "cpu")
+USER = metric("container_cpu_user_seconds_total", "counter", "CPU time used in the programs themselves.")
+SYSTEM = metric("container_cpu_system_seconds_total", "counter", "CPU time used by the kernel on their behalf.")
+PERIODS = metric("container_cpu_cfs_periods_total", "counter", "Periods of the CPU quota in which the container ran.")
+THROTTLED = metric(
+    "container_cpu_cfs_throttled_periods_total", "counter", "Periods in which the CPU quota held the container up."
+)
+
+
+@collector(USAGE, USER, SYSTEM, PERIODS, THROTTLED)
+def collect(world: World) -> Iterator[Sample]:
+    """CPU time of each container, and what its quota did where it has one."""
+    for container, labels, group in running(world):
+        found = cgroup_values.cpu(group, world.user_hz)
+        if found is None:
+            continue
+        yield USAGE(found.total, *labels, "total")
+        yield USER(found.user, *labels)
+        yield SYSTEM(found.system, *labels)
+        if container.limits.cpu_quota:
+            yield PERIODS(found.periods, *labels)
+            yield THROTTLED(found.throttled_periods, *labels)

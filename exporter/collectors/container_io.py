@@ -1,0 +1,35 @@
+"""Disk reads and writes of containers, from io.stat or blkio.throttle.* (block/blk-cgroup.c, block/blk-throttle.c).
+
+The figures are the container's own. cAdvisor shows those of the whole disk under two of the same names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.collectors._container import metric, running
+from exporter.sources import blockdev, cgroup_values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.metric import Sample
+    from exporter.world import World
+
+READ_BYTES = metric("container_fs_reads_bytes_total", "counter", "Bytes read from the disk.", "device")
+WRITTEN_BYTES = metric("container_fs_writes_bytes_total", "counter", "Bytes written to the disk.", "device")
+READS = metric("container_fs_reads_total", "counter", "Read operations on the disk.", "device")
+WRITES = metric("container_fs_writes_total", "counter", "Write operations on the disk.", "device")
+
+
+@collector(READ_BYTES, WRITTEN_BYTES, READS, WRITES)
+def collect(world: World) -> Iterator[Sample]:
+    """Bytes and operations that each container reads and writes on each disk."""
+    for _, labels, group in running(world):
+        for number, found in (cgroup_values.io(group) or {}).items():
+            device = blockdev.device_name(world, number)
+            yield READ_BYTES(found.read_bytes, *labels, device)
+            yield WRITTEN_BYTES(found.written_bytes, *labels, device)
+            yield READS(found.reads, *labels, device)
+            yield WRITES(found.writes, *labels, device)

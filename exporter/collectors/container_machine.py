@@ -1,0 +1,64 @@
+"""The machine under the containers, in cAdvisor's names, from /proc/cpuinfo, /proc/meminfo and the Docker engine."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from exporter.collector import NoData, collector
+from exporter.metric import Metric
+from exporter.sources import cpuinfo, procfs, rootfs
+from exporter.sources.docker import Engine
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.metric import Sample
+    from exporter.world import World
+
+_IDENTITY = ("boot_id", "machine_id", "system_uuid")
+
+CPUS = Metric("machine_cpu_cores", "gauge", "Logical CPUs.", _IDENTITY)
+CORES = Metric("machine_cpu_physical_cores", "gauge", "Cores of the CPUs.", _IDENTITY)
+SOCKETS = Metric("machine_cpu_sockets", "gauge", "CPU sockets.", _IDENTITY)
+MEMORY = Metric("machine_memory_bytes", "gauge", "Memory of the machine.", _IDENTITY)
+SWAP = Metric("machine_swap_bytes", "gauge", "Swap space of the machine.", _IDENTITY)
+VERSION = Metric(
+    "cadvisor_version_info",
+    "gauge",
+    "1, with the versions of kernel, system and engine; cAdvisor's own are empty, since it is not here.",
+    ("kernelVersion", "osVersion", "dockerVersion", "cadvisorVersion", "cadvisorRevision"),
+)
+
+
+@collector(CPUS, CORES, SOCKETS, MEMORY, SWAP, VERSION)
+def collect(world: World) -> Iterator[Sample]:
+    """CPUs and memory of the machine, versions of kernel and Docker engine."""
+    identity = _identity(world)
+    cpus = cpuinfo.parse_cpuinfo(procfs.read(world, "cpuinfo"))
+    yield CPUS(cpus.cpus, *identity)
+    yield CORES(cpus.cores, *identity)
+    yield SOCKETS(cpus.sockets, *identity)
+    memory = procfs.parse_meminfo(procfs.read(world, "meminfo"))
+    yield MEMORY(memory[b"MemTotal"].value, *identity)
+    yield SWAP(memory[b"SwapTotal"].value, *identity)
+    engine = world.source(Engine).snapshot()
+    yield VERSION(1, world.uname().release, _system(world), engine.version if engine else "", "", "")
+
+
+def _identity(world: World) -> tuple[str, ...]:
+    """Return what tells this machine and this start of it from others; what cannot be read is empty."""
+    boot_id = machine_id = system_uuid = b""
+    with contextlib.suppress(NoData):
+        boot_id = procfs.read(world, "sys/kernel/random/boot_id")
+    with contextlib.suppress(NoData):
+        machine_id = rootfs.read(world, "etc/machine-id")
+    with contextlib.suppress(NoData, PermissionError):  # for root only, and in most virtual machines a made-up one
+        system_uuid = procfs.read_sys(world, "class/dmi/id/product_uuid")
+    return tuple(procfs.text(one.strip()) for one in (boot_id, machine_id, system_uuid))
+
+
+def _system(world: World) -> str:
+    with contextlib.suppress(NoData):
+        return rootfs.parse_os_release(rootfs.read(world, "etc/os-release")).get("PRETTY_NAME", "")
+    return ""

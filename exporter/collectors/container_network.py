@@ -1,0 +1,59 @@
+"""Traffic of containers, from the net/dev of their first process (net/core/net-procfs.c).
+
+A container that shares the network of the host or of another container has no figures of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.collectors._container import metric, running
+from exporter.sources import procnet
+from exporter.sources.container_process import ContainerProcesses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.metric import Metric, Sample
+    from exporter.world import World
+
+
+def _counter(name: str, about: str) -> Metric:
+    return metric(f"container_network_{name}_total", "counter", about, "interface")
+
+
+# With the column of net/dev.
+METRICS = (
+    (_counter("receive_bytes", "Bytes received."), 0),
+    (_counter("receive_packets", "Packets received."), 1),
+    (_counter("receive_errors", "Packets received with errors."), 2),
+    (_counter("receive_packets_dropped", "Packets dropped on their way in."), 3),
+    (_counter("transmit_bytes", "Bytes sent."), 8),
+    (_counter("transmit_packets", "Packets sent."), 9),
+    (_counter("transmit_errors", "Packets that could not be sent."), 10),
+    (_counter("transmit_packets_dropped", "Packets dropped on their way out."), 11),
+)
+
+# Ends of containers inside of the container, and devices that tunnel modules put into every namespace.
+_INNER = ("veth", "docker", "br-")
+_EVERYWHERE = frozenset(
+    ("lo", "tunl0", "gre0", "gretap0", "erspan0", "ip_vti0", "ip6_vti0", "sit0", "ip6tnl0", "ip6gre0")
+)
+
+
+@collector(*(one for one, _ in METRICS))
+def collect(world: World) -> Iterator[Sample]:
+    """Bytes, packets, errors and drops of each container's interfaces."""
+    processes = world.source(ContainerProcesses)
+    for container, labels, _ in running(world):
+        if not container.own_network:
+            continue
+        data = processes.read(container, "net/dev")
+        if data is None:
+            continue
+        for interface, counters in procnet.parse_dev(data).items():
+            if interface in _EVERYWHERE or interface.startswith(_INNER):
+                continue
+            for one, column in METRICS:
+                yield one(counters[column], *labels, interface)

@@ -1,0 +1,37 @@
+"""What containers are allowed, from the engine's inspect (HostConfig)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.collectors._container import metric, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.metric import Sample
+    from exporter.world import World
+
+MEMORY = metric("container_spec_memory_limit_bytes", "gauge", "Most memory that it may use; 0 is no limit.")
+RESERVATION = metric(
+    "container_spec_memory_reservation_limit_bytes", "gauge", "Memory it is held to when memory is scarce, where set."
+)
+SHARES = metric("container_spec_cpu_shares", "gauge", "Its weight where CPUs are scarce, where set.")
+QUOTA = metric("container_spec_cpu_quota", "gauge", "CPU time in microseconds that it may use in a period, where set.")
+PERIOD = metric("container_spec_cpu_period", "gauge", "The period of the CPU quota in microseconds, where set.")
+
+
+@collector(MEMORY, RESERVATION, SHARES, QUOTA, PERIOD)
+def collect(world: World) -> Iterator[Sample]:
+    """Limits of memory and CPU of each running container."""
+    for container, labels, _ in running(world):
+        limits = container.limits
+        yield MEMORY(limits.memory, *labels)
+        if limits.memory_reservation:
+            yield RESERVATION(limits.memory_reservation, *labels)
+        if limits.cpu_shares:
+            yield SHARES(limits.cpu_shares, *labels)
+        if limits.cpu_quota:
+            yield QUOTA(limits.cpu_quota, *labels)
+            yield PERIOD(limits.cpu_period, *labels)

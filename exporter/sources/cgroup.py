@@ -1,0 +1,259 @@
+"""Control groups of containers: where they are, in version 1, 2 or both, and reading their files.
+
+The kernel's documentation: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/. A container's group is taken from
+`<procfs>/<pid>/cgroup` and looked for under `<sysfs>/fs/cgroup`. The two agree where the reader lives in the host's
+cgroup namespace; in one of its own (the engine's default with version 2) it reads `/../docker-<id>.scope` or `/../<id>`
+there, relative to itself. Both end in the container's id, so that is what is matched on.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import threading
+from typing import TYPE_CHECKING, ClassVar
+
+from exporter.sources.files import KeptFiles, read_once
+from exporter.sources.procfs import ParseError, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from exporter.sources.container import Container
+    from exporter.world import World
+
+_MOST_FOLDERS = 20_000  # looked at in the search of a container's group
+_V1_CONTROLLERS = ("cpu", "cpuacct", "memory", "blkio", "pids")
+
+# The group or the process is gone, or the kernel keeps no such file.
+_VANISHED = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
+
+
+def parse_proc_cgroup(data: bytes) -> dict[str, str]:
+    """Return from /proc/<pid>/cgroup for each controller of version 1 its group's path, and for version 2 under ""."""
+    paths = {}
+    for line in data.splitlines():
+        number, controllers, path = (text(word) for word in [*line.split(b":", 2), b"", b""][:3])
+        if not number.isdigit() or not path.startswith("/"):
+            raise ParseError(f"/proc/<pid>/cgroup: {text(line)!r}")
+        for controller in controllers.split(","):
+            paths[controller] = path
+    return paths
+
+
+def until_container(path: str, id_: str) -> str | None:
+    """Return a group's path up to the part that holds the container's id, without a leading `/..`; None without it.
+
+    What comes after that part are groups made inside of the container, by a systemd for instance.
+    """
+    parts = [part for part in path.split("/") if part not in ("", "..")]
+    for index, part in enumerate(parts):
+        if id_ in part:
+            return "/" + "/".join(parts[: index + 1])
+    return None
+
+
+def belongs(told: Mapping[str, str], id_: str) -> bool:
+    """Return whether a process with these groups can be of this container, and its number not in use by another.
+
+    One that is nowhere but in the roots may be: so the exporter's own container sees itself.
+    """
+    return any(id_ in path for path in told.values()) or all(path == "/" for path in told.values())
+
+
+class GroupFiles(KeptFiles):
+    """Kept descriptors of groups' files, as many as half the descriptor limit; the others are opened for each reading.
+
+    To give up the oldest would be no use here: all are read in turn.
+    """
+
+    most: ClassVar[int] = 1 << 30
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._room = self.most if soft == resource.RLIM_INFINITY else max(64, soft // 2)
+
+    def read(self, path: str) -> bytes:
+        """Return the file's content as it is now; raises OSError."""
+        if path not in self._kept and len(self._kept) >= self._room:
+            return read_once(path)
+        return super().read(path)
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Give up the descriptors of a group that is gone."""
+        for path in paths:
+            kept = self._kept.get(path)
+            if kept is not None:
+                self._give_up(path, kept)
+
+
+class Group:
+    """One container's control group. `path` is its path as the host sees it; `version` is 1 or 2."""
+
+    __slots__ = ("_files", "_folders", "_paths", "path", "version")
+
+    def __init__(self, path: str, folders: dict[str, str], files: GroupFiles) -> None:
+        self.path = path
+        self.version = 1 if "memory" in folders or "cpuacct" in folders else 2
+        self._folders = folders
+        self._files = files
+        self._paths: dict[tuple[str, str], str] = {}
+
+    def read(self, controller: str, name: str) -> bytes | None:
+        """Return a file's content; None where the group is gone or has no such file.
+
+        `controller` is one of version 1, or empty for the tree of version 2 (beside version 1 it may have
+        pressure files only).
+        """
+        path = self._paths.get((controller, name))
+        if path is None:
+            folder = self._folders.get(controller)
+            if folder is None:
+                return None
+            path = self._paths[controller, name] = f"{folder}/{name}"
+        try:
+            return self._files.read(path)
+        except _VANISHED:
+            return None
+        except OSError as error:
+            if error.errno == errno.EOPNOTSUPP:  # a pressure file with psi=0, cgroup.procs of a threaded group
+                return None
+            raise
+
+    def forget(self) -> None:
+        """Give up the descriptors: the container has ended."""
+        self._files.forget(self._paths.values())
+
+
+class Cgroups:
+    """The World's tree of control groups, and the groups of its containers."""
+
+    def __init__(self, world: World) -> None:
+        self._procfs = world.procfs
+        self._files = world.source(GroupFiles)
+        self._mounts = _mounts(f"{world.sysfs}/fs/cgroup")
+        self._groups: dict[str, Group] = {}
+        self._paths: dict[str, str] = {}  # as `path_of` told them, by container id
+        self._shape: tuple[str, str] | None = None  # what stands before and after the id in the last path found
+        self._missed: dict[str, int] = {}  # container id → pid for which the search found nothing
+        self._lock = threading.Lock()
+
+    @property
+    def there(self) -> bool:
+        """Whether there are control groups at all."""
+        return bool(self._mounts)
+
+    def of(self, container: Container) -> Group | None:
+        """Return the group of a running container; None if it cannot be found, for instance because it has ended."""
+        found = self._groups.get(container.id)
+        if found is None and container.pid:
+            with self._lock:
+                found = self._groups.get(container.id) or self._find(container)
+        return found
+
+    def path_of(self, container: Container, driver: str) -> str:
+        """Return the path of a container's group, the label `id`; once told, it stays for the container's life.
+
+        That of a stopped container is told as the engine would make it: after the example of one that was found, or
+        by its cgroup driver (`systemd`, else `cgroupfs`).
+        """
+        known = self._paths.get(container.id)
+        if known is None:
+            group = self.of(container)
+            if group is not None:
+                known = group.path
+            elif self._shape is not None and not container.cgroup_parent:
+                known = container.id.join(self._shape)
+            elif driver == "systemd":
+                known = f"/{container.cgroup_parent or 'system.slice'}/docker-{container.id}.scope"
+            else:
+                known = f"/{container.cgroup_parent.strip('/') or 'docker'}/{container.id}"
+            self._paths[container.id] = known
+        return known
+
+    def keep(self, running: Iterable[str], known: Iterable[str]) -> None:
+        """Forget the groups of containers that do not run any more, and all about those that are not known."""
+        running, known = set(running), set(known)
+        with self._lock:
+            for id_ in [id_ for id_ in self._groups if id_ not in running]:
+                self._groups.pop(id_).forget()
+            for kept in (self._paths, self._missed):
+                for id_ in [id_ for id_ in kept if id_ not in known]:
+                    del kept[id_]
+
+    def close(self) -> None:
+        """Nothing is held here: the descriptors are those of GroupFiles."""
+
+    def _find(self, container: Container) -> Group | None:
+        try:
+            told = parse_proc_cgroup(read_once(f"{self._procfs}/{container.pid}/cgroup"))
+        except _VANISHED:
+            told = {}  # ended, or the engine's /proc is not ours: the tree itself may still tell
+        if not belongs(told, container.id):
+            return None
+        visible = bool(told) and self._missed.get(container.id) != container.pid
+        folders: dict[str, str] = {}
+        path = ""
+        for controller, mount in self._mounts.items():
+            own = self._path_in(mount, told.get(controller, ""), container.id, path)
+            if own is None and visible and not folders:
+                own = _search(mount, container.id)
+            if own is not None:
+                folders[controller] = mount + own
+                path = own if controller in ("", "memory") or not path else path
+        if not folders:
+            self._missed[container.id] = container.pid
+            return None
+        before, id_, after = path.partition(container.id)
+        self._shape = (before, after) if id_ and not container.cgroup_parent else self._shape
+        found = self._groups[container.id] = Group(path, folders, self._files)
+        return found
+
+    def _path_in(self, mount: str, told: str, id_: str, elsewhere: str) -> str | None:
+        """Return the group's path under a mount: as /proc tells it, as in another tree, or in the last shape."""
+        own = until_container(told, id_)
+        in_shape = id_.join(self._shape) if self._shape is not None else ""
+        for candidate in (own, elsewhere, in_shape):
+            if candidate and os.path.isdir(mount + candidate):  # noqa: PTH112 - texts throughout
+                return candidate
+        return None
+
+
+def _mounts(root: str) -> dict[str, str]:
+    """Return the folder of each controller of version 1 and, under "", of version 2."""
+    if os.path.exists(f"{root}/cgroup.controllers"):  # noqa: PTH110
+        return {"": root}
+    try:
+        names = os.listdir(root)  # noqa: PTH208
+    except _VANISHED:
+        return {}
+    found = {"": f"{root}/unified"} if "unified" in names else {}
+    for controller in _V1_CONTROLLERS:
+        # One folder may serve several (`cpu,cpuacct`), with or without links in the names of each.
+        for name in sorted(names, key=len):
+            if controller in name.split(","):
+                found[controller] = f"{root}/{name}"
+                break
+    return found
+
+
+def _search(mount: str, id_: str) -> str | None:
+    """Return the path of the folder whose name holds the id, level by level."""
+    level, looked = [""], 0
+    while level and looked < _MOST_FOLDERS:
+        below = []
+        for path in level:
+            looked += 1
+            try:
+                with os.scandir(mount + (path or "/")) as entries:
+                    names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+            except _VANISHED:
+                continue
+            for name in names:
+                if id_ in name:
+                    return f"{path}/{name}"
+                below.append(f"{path}/{name}")
+        level = below
+    return None

@@ -1,0 +1,84 @@
+"""Files of containers' first processes, and never those of another process that was given the same number.
+
+The folder `/proc/<pid>` is kept open: it stands for the process, so that after its end everything in it is gone, also
+when the number is in use again. Files in it are opened for each reading, since a kept `net/dev` would keep the
+network namespace alive and go on telling old numbers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from exporter.sources.cgroup import belongs, parse_proc_cgroup
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exporter.sources.container import Container
+    from exporter.world import World
+
+_CHUNK = 16_384
+_ENDED = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
+
+
+class ContainerProcesses:
+    """Folders of processes by container id, open as long as the container runs."""
+
+    def __init__(self, world: World) -> None:
+        self._procfs = world.procfs
+        self._open: dict[str, tuple[int, int]] = {}  # container id → pid, descriptor
+        self._lock = threading.Lock()
+
+    def read(self, container: Container, name: str) -> bytes | None:
+        """Return `/proc/<pid>/name` of a container's first process; None if that has ended or is not to be seen."""
+        with self._lock, contextlib.suppress(*_ENDED):
+            folder = self._folder(container)
+            return None if folder is None else _read(name, folder)
+        return None
+
+    def keep(self, running: Iterable[str]) -> None:
+        """Close the folders of containers that do not run any more."""
+        running = set(running)
+        with self._lock:
+            for id_ in [id_ for id_ in self._open if id_ not in running]:
+                self._close(id_)
+
+    def close(self) -> None:
+        """Close all folders."""
+        self.keep(())
+
+    def _folder(self, container: Container) -> int | None:
+        pid, folder = self._open.get(container.id, (0, -1))
+        if pid == container.pid:
+            return folder
+        if pid:
+            self._close(container.id)
+        folder = os.open(f"{self._procfs}/{container.pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            ours = belongs(parse_proc_cgroup(_read("cgroup", folder)), container.id)
+        except BaseException:
+            os.close(folder)
+            raise
+        if not ours:
+            os.close(folder)
+            return None
+        self._open[container.id] = container.pid, folder
+        return folder
+
+    def _close(self, id_: str) -> None:
+        os.close(self._open.pop(id_)[1])
+
+
+def _read(name: str, folder: int) -> bytes:
+    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        data = chunk = os.read(descriptor, _CHUNK)
+        while chunk:
+            chunk = os.read(descriptor, _CHUNK)
+            data += chunk
+        return data
+    finally:
+        os.close(descriptor)

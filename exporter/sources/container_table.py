@@ -1,0 +1,182 @@
+"""The table of containers: a state machine fed with the engine's events and inspects, apart from all I/O.
+
+Two things are counted here because the engine forgets them:
+
+Restarts. `RestartCount` counts restarts by policy only, and every `docker start` and `docker restart` sets it back to
+0 (`containerStart` calls `ResetRestartManager(true)`, moby daemon/start.go). So a restart is a `start` event after an
+end that no earlier restart answered; `RestartCount` fills in where events were lost.
+
+OOM kills. `State.OOMKilled` is a flag that the next start clears, and an `oom` event comes with each time that it is
+set (moby daemon/monitor.go). So events are counted, and a run with the flag but no event counts once.
+
+Both begin at 0 when the table begins to watch, as a counter must: what happened before is not an event of ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from exporter.sources.container import Container, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+# Of the container, not of `docker exec`, which healthchecks call every few seconds.
+EVENTS = ("create", "start", "die", "oom", "pause", "unpause", "rename", "update", "health_status", "destroy")
+
+LINGER_SECONDS = 300.0  # how long the event counters of a removed container go on being shown
+_MOST_LINGERING = 200
+
+
+@dataclass
+class _Counts:
+    """What has happened to one container, by the engine's clock."""
+
+    ended: float = 0.0  # the latest end known
+    answered: float = 0.0  # the end that the latest counted restart came after
+    restarts: int = 0
+    policy_base: int = 0  # RestartCount less this is a number of restarts that we should know of
+    policy_seen: int = 0
+    oom_before: int = 0  # kills of earlier runs
+    oom_events: int = 0  # of this run
+    oom_flag: bool = False  # of this run
+    flag_is_old: bool = False  # this run's flag was set before we began to watch
+
+    def began(self, at: float) -> None:
+        """Take a start: it is a restart if an end stands before it that has not been counted yet."""
+        if self.answered < self.ended <= at:
+            self.restarts += 1
+            self.answered = self.ended
+        self.oom_before += self._kills_of_run()
+        self.oom_events, self.oom_flag, self.flag_is_old = 0, False, False
+
+    def seen(self, found: Container, *, old: bool) -> None:
+        """Take an inspect; `old` says that the container was there before we began to watch."""
+        if old:
+            self.policy_base, self.flag_is_old = found.restart_count, found.oom_killed
+        elif found.restart_count < self.policy_seen:
+            self.policy_base = -self.restarts  # the engine began to count anew
+        self.policy_seen = found.restart_count
+        self.restarts = max(self.restarts, found.restart_count - self.policy_base)
+        self.ended = max(self.ended, found.finished)
+        self.oom_flag = found.oom_killed and not self.flag_is_old
+
+    @property
+    def oom_kills(self) -> int:
+        return self.oom_before + self._kills_of_run()
+
+    def _kills_of_run(self) -> int:
+        return max(self.oom_events, int(self.oom_flag))
+
+
+class Table:
+    """Containers by id, in the order in which they were first seen. Not safe for several threads."""
+
+    def __init__(self) -> None:
+        self._containers: dict[str, Container] = {}
+        self._counts: dict[str, _Counts] = {}
+        self._glimpsed: dict[str, Container] = {}  # known from events only: gone before they could be inspected
+        self._departed: dict[str, tuple[float, Container]] = {}  # id → when it was seen to be gone (our clock)
+        self._began: float | None = None
+
+    def begin(self, engine_time: float) -> None:
+        """Watch from this moment of the engine's clock on; only the first call counts."""
+        if self._began is None:
+            self._began = engine_time
+
+    def take_event(self, event: Mapping[str, Any], now: float) -> str | None:
+        """Take an event of a container and return the id of the container to inspect, if one should be.
+
+        `now` is our own clock. An event of another kind is no concern of the table.
+        """
+        action, _, _ = str(event.get("Action", "")).partition(":")
+        id_ = str((event.get("Actor") or {}).get("ID", ""))
+        if event.get("Type", "container") != "container" or action not in EVENTS or not id_:
+            return None
+        if action == "destroy":
+            self.remove(id_, now)
+            return None
+        counts = self._counts.setdefault(id_, _Counts())
+        attributes = event["Actor"].get("Attributes") or {}
+        if id_ not in self._containers and id_ not in self._glimpsed:
+            self._glimpsed[id_] = _from_event(id_, attributes)
+        at = int(event.get("timeNano") or 0) / 1e9
+        if action == "start":
+            counts.began(at)
+        elif action == "die":
+            counts.ended = max(counts.ended, at)
+            self._note_exit(id_, str(attributes.get("exitCode", "")))
+        elif action == "oom":
+            counts.oom_events += 1
+        return id_
+
+    def _note_exit(self, id_: str, code: str) -> None:
+        """Keep the exit code that the event tells: when the inspect comes, a restart may have cleared it."""
+        known = self._containers.get(id_)
+        if known is not None and code.lstrip("-").isdigit():
+            self._containers[id_] = replace(known, exit_code=int(code))
+
+    def take_inspect(self, data: Mapping[str, Any]) -> Container:
+        """Take an inspect and return the container; raises as `container.parse` does."""
+        found = parse(data)
+        known = self._containers.get(found.id)
+        counts = self._counts.setdefault(found.id, _Counts())
+        old = known is None and self._began is not None and found.created < self._began
+        counts.seen(found, old=old)
+        if found.pid and known is not None:
+            found = replace(found, exit_code=known.exit_code)  # a running container's is always 0
+        self._containers[found.id] = found
+        self._glimpsed.pop(found.id, None)
+        return found
+
+    def take_list(self, entries: Iterable[Mapping[str, Any]], now: float) -> list[str]:
+        """Take the engine's full list, remove what is not in it, and return the ids that should be inspected.
+
+        Those are the unknown and the changed, and all with a healthcheck: their failing streak moves without an event.
+        """
+        wanted, listed = [], set()
+        for entry in entries:
+            id_ = str(entry["Id"])
+            listed.add(id_)
+            known = self._containers.get(id_)
+            names = {str(name).removeprefix("/") for name in entry.get("Names") or ()}
+            if known is None or known.state != entry.get("State") or known.name not in names or known.health:
+                wanted.append(id_)
+        for id_ in [id_ for id_ in self._counts if id_ not in listed]:
+            self.remove(id_, now)
+        return wanted
+
+    def remove(self, id_: str, now: float) -> None:
+        """Take a container out; if anything was counted of it, its counters linger."""
+        last = self._current(id_)
+        for kept in (self._containers, self._glimpsed, self._counts):
+            kept.pop(id_, None)
+        if last is not None and (last.restarts or last.oom_kills):
+            self._departed[id_] = (now, last)
+            while len(self._departed) > _MOST_LINGERING:
+                del self._departed[next(iter(self._departed))]
+
+    def containers(self) -> tuple[Container, ...]:
+        """Return all containers with their counters; one that has not changed is the same object as before."""
+        return tuple(found for id_ in self._containers if (found := self._current(id_)) is not None)
+
+    def departed(self, now: float) -> tuple[Container, ...]:
+        """Return the removed containers whose counters are still shown."""
+        for id_ in [id_ for id_, (gone, _) in self._departed.items() if now - gone > LINGER_SECONDS]:
+            del self._departed[id_]
+        return tuple(container for _, container in self._departed.values())
+
+    def _current(self, id_: str) -> Container | None:
+        kept = self._containers if id_ in self._containers else self._glimpsed
+        known, counts = kept.get(id_), self._counts.get(id_)
+        if known is None or counts is None:
+            return None
+        if (known.restarts, known.oom_kills) != (counts.restarts, counts.oom_kills):
+            known = kept[id_] = replace(known, restarts=counts.restarts, oom_kills=counts.oom_kills)
+        return known
+
+
+def _from_event(id_: str, attributes: Mapping[str, str]) -> Container:
+    """Return what an event tells of a container: its name, its image, and among its attributes its labels."""
+    return Container(id_, attributes.get("name", ""), attributes.get("image", ""), dict(attributes))

@@ -1,0 +1,132 @@
+"""The Docker engine: which containers there are and what happened to them, known without asking during a scrape.
+
+One stream of `/events`, an inspect for every change, the full list once a minute, and a ping every few seconds: the
+stream has no time limit, so a stopped engine is silence, and one that was killed ends the stream without an error.
+After a loss everything is inspected again and the stream continues where it broke off (`since`).
+
+Calls: GET /version /info /_ping /events /containers/json /containers/{id}/json, which is all that a proxy before the
+engine's socket must let through; the first without a version in its path, the others behind /v1.NN.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exporter.sources.container import unix_time
+from exporter.sources.container_table import Table
+
+if TYPE_CHECKING:
+    from exporter.sources.container import Container
+    from exporter.sources.docker_watch import Watch
+    from exporter.world import World
+
+log = logging.getLogger("deckwatch.docker")
+
+SOCKET = Path("/var/run/docker.sock")
+_FIRST_LIST_SECONDS = 5.0  # how long a scrape waits for the first list, once
+
+
+class EngineUnreachable(Exception):
+    """The engine does not answer: what is known of its containers grows old."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What is known of the engine. `since` is when it became reachable or unreachable, as a Unix time.
+
+    `departed` are removed containers whose event counters are still shown; `driver` is the engine's cgroup driver
+    (`systemd`, `cgroupfs`).
+    """
+
+    reachable: bool
+    since: float
+    containers: tuple[Container, ...] = ()
+    departed: tuple[Container, ...] = ()
+    version: str = ""
+    driver: str = ""
+
+
+class Engine:
+    """The World's Docker engine.
+
+    `World.docker_host` is its address, `unix://…` or `tcp://…`; None stands for DOCKER_HOST or the usual socket where
+    there is one, an empty text for no engine, and `file://…` for a captured engine: a JSON file with `version`, `info`,
+    `containers` (a list of inspects) and `events`.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._lock = threading.Lock()
+        self._watch: Watch | None = None
+        self._captured: Snapshot | None = None
+
+    def snapshot(self) -> Snapshot | None:
+        """Return what is known now, without a call to the engine; None where there is no engine to watch.
+
+        Only the very first call waits, for the first list.
+        """
+        if self._captured is not None:
+            return self._captured
+        watch = self._watch
+        if watch is None:
+            address = self.address()
+            if not address:
+                return None
+            if address.startswith("file://"):
+                self._captured = load(Path(address.removeprefix("file://")), self._world.clock())
+                return self._captured
+            watch = self._start(address)
+        return watch.snapshot(_FIRST_LIST_SECONDS)
+
+    def address(self) -> str:
+        """Return where the engine is: configured, from the environment, or the usual socket if it is there."""
+        if self._world.docker_host is not None:
+            return self._world.docker_host
+        if host := os.environ.get("DOCKER_HOST"):
+            return host
+        return f"unix://{SOCKET}" if SOCKET.exists() else ""
+
+    @property
+    def remote(self) -> bool:
+        """Whether the engine's address says that it may run on another machine."""
+        return self.address().startswith(("tcp://", "http://", "https://", "ssh://"))
+
+    def close(self) -> None:
+        """End the threads and the connections."""
+        with self._lock:
+            if self._watch is not None:
+                self._watch.close()
+
+    def _start(self, address: str) -> Watch:
+        # Imported here: `docker` and `requests` cost 20 MB and 100 ms, which a machine without an engine need not pay.
+        from exporter.sources.docker_watch import Watch  # noqa: PLC0415
+
+        with self._lock:
+            if self._watch is None:
+                self._watch = Watch(address, self._world.clock)
+            return self._watch
+
+
+def load(path: Path, now: float) -> Snapshot:
+    """Return the snapshot of a captured engine; raises OSError, ValueError or KeyError."""
+    data = json.loads(path.read_text())
+    table = Table()
+    table.begin(unix_time(data.get("info", {}).get("SystemTime", "")))
+    for inspect in data["containers"]:
+        table.take_inspect(inspect)
+    for event in data.get("events", ()):
+        table.take_event(event, now)
+    return Snapshot(
+        reachable=True,
+        since=now,
+        containers=table.containers(),
+        departed=table.departed(now),
+        version=data.get("version", {}).get("Version", ""),
+        driver=data.get("info", {}).get("CgroupDriver", ""),
+    )

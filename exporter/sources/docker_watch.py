@@ -1,0 +1,218 @@
+"""The threads behind the Docker engine: one reads its events, the other asks, keeps the table and publishes it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import docker
+import docker.errors
+import docker.utils
+
+from exporter.sources.container import unix_time
+from exporter.sources.container_table import EVENTS, Table
+from exporter.sources.docker import EngineUnreachable, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+log = logging.getLogger("deckwatch.docker")
+
+_ANSWER_SECONDS = 4  # within which the engine must answer a call
+_PING_SECONDS = 3.0
+_LIST_SECONDS = 60.0
+_BACK_OFF_SECONDS = (0.25, 5.0)  # first and longest pause before the next try
+
+Event = dict[str, Any]
+
+
+class _Events(threading.Thread):
+    """Reads the stream of events into a queue; `None` in the queue is the stream's end, for whatever reason."""
+
+    def __init__(self, client: docker.APIClient, since: int) -> None:
+        super().__init__(name="docker-events", daemon=True)
+        self._client = client
+        self._since = since
+        self._stream: Any = None
+        self.opened = threading.Event()
+        self.queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+
+    def run(self) -> None:
+        try:
+            wanted = {"type": ["container"], "event": list(EVENTS)}
+            self._stream = self._client.events(since=self._since, filters=wanted, decode=True)
+            self.opened.set()
+            for event in self._stream:
+                self.queue.put(event)
+        except Exception as fault:  # noqa: BLE001 - whatever ends the stream is a loss, and told by what follows
+            log.debug("the stream of events ended: %s", type(fault).__name__)
+        finally:
+            self.queue.put(None)
+
+    def close(self) -> None:
+        """Let the thread come back from the wait for the next event."""
+        if self._stream is not None and self.is_alive():
+            # docker-py takes the socket out of three other objects, and fails where the stream ends meanwhile.
+            with contextlib.suppress(AttributeError, OSError, ValueError):
+                self._stream.close()
+            self.join(_ANSWER_SECONDS)
+
+
+class Watch:
+    """Keeps a table of one engine's containers until it is closed."""
+
+    def __init__(self, address: str, clock: Callable[[], float]) -> None:
+        self._address = address
+        self._clock = clock
+        self._table = Table()
+        self._resume = 0  # nanoseconds of the engine's clock; what happened up to here is in the table
+        self._events: _Events | None = None
+        self._closing = threading.Event()
+        self._told = threading.Event()
+        self._snapshot = Snapshot(reachable=False, since=clock())
+        self._thread = threading.Thread(target=self._run, name="docker-watch", daemon=True)
+        self._thread.start()
+
+    def snapshot(self, seconds: float) -> Snapshot:
+        """Return the newest snapshot; the first is waited for, but not longer than `seconds`."""
+        self._told.wait(seconds)
+        return self._snapshot
+
+    def close(self) -> None:
+        """End both threads; one that is stuck in a call ends when the call does."""
+        self._closing.set()
+        if self._events is not None:
+            self._events.queue.put(None)  # wakes the other thread
+        self._thread.join(_ANSWER_SECONDS)
+
+    def _run(self) -> None:
+        """Watch, and after every loss wait and watch again; nothing ends this thread but `close`."""
+        shortest, longest = _BACK_OFF_SECONDS
+        pause = shortest
+        while not self._closing.is_set():
+            try:
+                self._watch()
+            except Exception as fault:  # noqa: BLE001 - the thread must outlive every fault, and tells them all
+                if self._closing.is_set():
+                    return
+                pause = shortest if self._snapshot.reachable else min(pause * 2, longest)
+                self._publish_loss(fault)
+            self._closing.wait(pause)
+
+    def _watch(self) -> None:
+        """Connect, list and follow the events; returns at `close`, raises on a loss."""
+        with _connect(self._address) as client:
+            info = client.info()
+            now = unix_time(info["SystemTime"])
+            self._table.begin(now)
+            # In whole seconds, so that up to one second comes twice: `_take` knows what it has had.
+            events = self._events = _Events(client, self._resume // 1_000_000_000 or int(now))
+            events.start()
+            try:
+                if not events.opened.wait(_ANSWER_SECONDS):
+                    raise EngineUnreachable("it gives no events")
+                self._list(client, everything=True)
+                version = str(info.get("ServerVersion", "")), str(info.get("CgroupDriver", ""))
+                self._publish(*version)
+                self._follow(client, events, version)
+            finally:
+                events.close()
+
+    def _follow(self, client: docker.APIClient, events: _Events, version: tuple[str, str]) -> None:
+        next_ping = time.monotonic() + _PING_SECONDS
+        next_list = time.monotonic() + _LIST_SECONDS
+        while not self._closing.is_set():
+            batch = _drain(events.queue, next_ping - time.monotonic())
+            changed = dict.fromkeys(id_ for event in batch if (id_ := self._take(event)))
+            for id_ in changed:
+                self._inspect(client, id_)
+            if time.monotonic() >= next_ping:
+                client.ping()
+                next_ping = time.monotonic() + _PING_SECONDS
+            if time.monotonic() >= next_list:
+                self._list(client, everything=False)
+                next_list = time.monotonic() + _LIST_SECONDS
+            self._publish(*version)
+
+    def _take(self, event: Event) -> str | None:
+        at = int(event.get("timeNano") or 0)
+        if at <= self._resume:
+            return None  # `since` includes its own moment
+        self._resume = at
+        return self._table.take_event(event, self._clock())
+
+    def _list(self, client: docker.APIClient, *, everything: bool) -> None:
+        entries = client.containers(all=True)
+        wanted = self._table.take_list(entries, self._clock())
+        for id_ in [entry["Id"] for entry in entries] if everything else wanted:
+            self._inspect(client, id_)
+
+    def _inspect(self, client: docker.APIClient, id_: str) -> None:
+        try:
+            data: Mapping[str, Any] = client.inspect_container(id_)
+        except docker.errors.NotFound:
+            return  # its `destroy` comes, or the next list lacks it
+        try:
+            self._table.take_inspect(data)
+        except (KeyError, TypeError, ValueError) as fault:
+            # One container that this engine describes in its own way must not blind us for all the others.
+            log.warning("container %s is left out, its description cannot be read: %r", id_[:12], fault)
+
+    def _publish(self, version: str, driver: str) -> None:
+        before = self._snapshot
+        now = self._clock()
+        self._snapshot = Snapshot(
+            reachable=True,
+            since=before.since if before.reachable else now,
+            containers=self._table.containers(),
+            departed=self._table.departed(now),
+            version=version,
+            driver=driver,
+        )
+        self._told.set()
+        if not before.reachable:
+            log.info("the Docker engine answers: version %s, %d containers", version, len(self._snapshot.containers))
+
+    def _publish_loss(self, fault: Exception) -> None:
+        before = self._snapshot
+        if before.reachable or not self._told.is_set():
+            log.warning("the Docker engine cannot be reached: %s", type(fault).__name__)
+        log.debug("the Docker engine: %s", fault)
+        self._snapshot = Snapshot(
+            reachable=False,
+            since=self._clock() if before.reachable else before.since,
+            containers=before.containers,
+            version=before.version,
+            driver=before.driver,
+        )
+        self._told.set()
+
+
+@contextlib.contextmanager
+def _connect(address: str) -> Iterator[docker.APIClient]:
+    """Yield a client that speaks the engine's version; with TLS where Docker's own variables say so."""
+    settings = docker.utils.kwargs_from_env(environment={**os.environ, "DOCKER_HOST": address})
+    client = docker.APIClient(version="auto", timeout=_ANSWER_SECONDS, **settings)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def _drain(events: queue.SimpleQueue[Event | None], seconds: float) -> list[Event]:
+    """Return the events that have come, waiting for the first; raises EngineUnreachable at the stream's end."""
+    batch: list[Event] = []
+    with contextlib.suppress(queue.Empty):
+        event = events.get(timeout=max(0.0, seconds))
+        while event is not None:
+            batch.append(event)
+            event = events.get_nowait()
+        if not batch:
+            raise EngineUnreachable("its stream of events ended")
+        events.put(None)  # first what came before the end: a killed engine will not tell it again
+    return batch
