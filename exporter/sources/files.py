@@ -43,7 +43,14 @@ class KeptFiles:
                 if error.errno not in _GONE:
                     raise
             self._give_up(path, kept)
-        return self._keep(path).read()
+        fresh = _Kept(path)
+        try:
+            data = fresh.read()
+        except OSError:
+            fresh.close()
+            raise
+        self._keep(path, fresh)
+        return data
 
     def close(self) -> None:
         """Close all descriptors."""
@@ -51,17 +58,14 @@ class KeptFiles:
             while self._kept:
                 self._kept.popitem()[1].close()
 
-    def _keep(self, path: str) -> _Kept:
-        fresh = _Kept(path)
+    def _keep(self, path: str, fresh: _Kept) -> None:
         with self._lock:
-            kept = self._kept.setdefault(path, fresh)
-            oldest = next(iter(self._kept)) if len(self._kept) > self.most else None
-            spare = self._kept.pop(oldest) if oldest is not None else None
+            spare = self._kept.pop(path, None)  # another thread was faster
+            if spare is None and len(self._kept) >= self.most:
+                spare = self._kept.pop(next(iter(self._kept)))
+            self._kept[path] = fresh
         if spare is not None:
             spare.close()
-        if kept is not fresh:  # another thread was faster
-            fresh.close()
-        return kept
 
     def _give_up(self, path: str, kept: _Kept) -> None:
         with self._lock:

@@ -1,0 +1,108 @@
+"""Metrics that scripts and cron jobs write to files: `*.prom` in the folder of `watch: {host: {textfile: …}}`."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from deckwatch.core.catalog import Catalog
+from exporter.collector import NoData, catalog, collector, load
+from exporter.metric import Metric, Sample
+from exporter.sources import textformat
+from exporter.sources.textfiles import TextFile, TextFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from exporter.world import World
+
+log = logging.getLogger("deckwatch.textfile")
+
+ERROR = Metric("node_textfile_scrape_error", "gauge", "1 if a file, or a part of one, could not be shown.")
+CHANGED = Metric(
+    "node_textfile_mtime_seconds",
+    "gauge",
+    "When a file that could be read was last changed, in seconds since 1970.",
+    ("file",),
+)
+
+_FOLDER = "/var/lib/deckwatch/textfile"
+# What the page tells of its collectors; beside these, all that a collector declares is ours.
+_OURS = ("deckwatch_", "node_scrape_collector_", "pg_scrape_collector_")
+
+
+@collector(ERROR, CHANGED, peer="node:textfile")
+def collect(world: World) -> Iterator[Sample]:
+    """Metrics from *.prom files, and when each file was changed."""
+    asked_for: str | None = world.config.get("host", {}).get("textfile")
+    try:
+        files = world.source(TextFiles).read(asked_for or _FOLDER)
+    except OSError as error:
+        if asked_for is None and isinstance(error, FileNotFoundError):
+            raise NoData(f"there is no folder {_FOLDER}") from None
+        yield ERROR(1)
+        raise
+    samples, complaints = world.source(Page).of(files)
+    yield ERROR(int(bool(complaints)))
+    for file in files:
+        if not file.error:
+            yield CHANGED(file.changed, file.path)
+    yield from samples
+
+
+class Page:
+    """Lays files together so that one cannot spoil what another, or a collector, says."""
+
+    def __init__(self, _world: World) -> None:
+        self._said: list[str] = []
+        self._ours: Catalog | None = None
+
+    def of(self, files: Iterable[TextFile]) -> tuple[list[Sample], list[str]]:
+        """Return the files' samples without those that collide, and why any were left out; that is logged once."""
+        samples: list[Sample] = []
+        complaints: dict[str, None] = {}
+        taken: dict[str, Metric] = {}  # the family that the series of a name belong to
+        seen: set[tuple[str, frozenset[tuple[str, str]]]] = set()
+        for file in files:
+            if file.error:
+                complaints[f"{file.path}: {file.error}"] = None
+            faults: dict[Metric, str] = {}
+            for sample in file.samples:
+                family = sample.metric.family
+                if family not in faults:
+                    faults[family] = self._fault(family, taken)
+                fault = faults[family]
+                series = textformat.series(sample)
+                if not fault and series in seen:
+                    fault = f"another file has the same series of {series[0]}"
+                if fault:
+                    complaints[f"{file.path}: {fault}"] = None
+                else:
+                    seen.add(series)
+                    samples.append(sample)
+        for complaint in complaints:
+            if complaint not in self._said:
+                log.warning("%s", complaint)
+        self._said = list(complaints)
+        return samples, self._said
+
+    def _fault(self, family: Metric, taken: dict[str, Metric]) -> str:
+        """Return why a family cannot be shown; empty where it can, and its names are then taken."""
+        names = textformat.names(family)
+        for name in names:
+            if self._is_ours(name):
+                return f"{name} is a name that Deckwatch itself uses"
+            other = taken.get(name, family)
+            if (other.name, other.kind) != (family.name, family.kind):
+                return f"{family.name} is of type {family.kind}; another file has {other.name} of type {other.kind}"
+        for name in names:
+            taken.setdefault(name, family)
+        return ""
+
+    def _is_ours(self, name: str) -> bool:
+        if self._ours is None:
+            self._ours = Catalog(catalog(load().values()))
+        return name.startswith(_OURS) or self._ours.series(name) is not None
+
+    def close(self) -> None:
+        """Nothing is held open."""

@@ -1,0 +1,78 @@
+"""A folder of `*.prom` files that scripts and cron jobs on the host write."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+
+from exporter.sources import rootfs, textformat
+
+if TYPE_CHECKING:
+    from exporter.metric import Sample
+    from exporter.world import World
+
+_MOST_BYTES = 8 << 20
+
+
+class TextFile(NamedTuple):
+    """One file: its path on the host, when it was changed (seconds since 1970), and its samples or what is wrong."""
+
+    path: str
+    changed: float
+    samples: list[Sample]
+    error: str = ""
+
+
+class TextFiles:
+    """The files as they are now; one that has not changed is not read again."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._known: dict[str, tuple[tuple[int, ...], TextFile]] = {}
+
+    def read(self, folder: str) -> list[TextFile]:
+        """Return the files of a folder of the host, by name; raises OSError where the folder cannot be listed."""
+        here = rootfs.path(self._world, folder)
+        names = sorted(name for name in os.listdir(here) if name.endswith(".prom"))  # noqa: PTH208 - names, not paths
+        known = {}
+        for name in names:
+            path = f"{folder.rstrip('/')}/{name}"
+            known[path] = self._read(f"{here}/{name}", path)
+        self._known = known
+        return [file for _, file in known.values()]
+
+    def _read(self, here: str, path: str) -> tuple[tuple[int, ...], TextFile]:
+        """Return a file and what tells this version of it from the next."""
+        version: tuple[int, ...] = ()
+        changed = 0.0
+        samples: list[Sample] = []
+        wrong = ""
+        try:
+            # O_NONBLOCK, not to wait for a writer where somebody put a pipe.
+            with open(os.open(here, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123 - a descriptor
+                about = os.fstat(file.fileno())
+                version = (about.st_ino, about.st_mtime_ns, about.st_size)
+                changed = about.st_mtime
+                before = self._known.get(path)
+                if before and before[0] == version:
+                    return before
+                samples = textformat.parse(_content(file, about), f"Read from {path}.")
+        except OSError as error:
+            wrong = os.strerror(error.errno or 0)
+        except UnicodeDecodeError:
+            wrong = "it is not UTF-8"
+        except ValueError as error:
+            wrong = str(error)
+        return version, TextFile(path, changed, samples, wrong)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _content(file: BinaryIO, about: os.stat_result) -> str:
+    if not stat.S_ISREG(about.st_mode):
+        raise ValueError("it is no regular file")
+    if about.st_size > _MOST_BYTES:
+        raise ValueError(f"it has more than {_MOST_BYTES >> 20} MiB")
+    return file.read(_MOST_BYTES).decode()

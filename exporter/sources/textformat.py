@@ -1,0 +1,145 @@
+"""Reads Prometheus' text format 0.0.4 as other programs write it: strictly, so that what is taken can be shown.
+
+The format: https://prometheus.io/docs/instrumenting/exposition_formats/
+"""
+
+from __future__ import annotations
+
+import re
+from typing import get_args
+
+from deckwatch.core.catalog import Kind
+from exporter.metric import Metric, Sample
+
+_PARTS = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count")}
+_KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}
+_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+# Possessive quantifiers (*+): a line cannot be made to cost more than its length.
+_SERIES = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)[ \t]*(?:\{((?:[^"{}]|"(?:[^"\\]|\\.)*+")*+)\})?[ \t]*([^\s{]\S*)(.*)')
+_LABEL = re.compile(r'[ \t]*([a-zA-Z_][a-zA-Z0-9_]*)[ \t]*=[ \t]*"((?:[^"\\]|\\[\\n"])*+)"[ \t]*(?:,|$)')
+_ESCAPED = {"\\\\": "\\", "\\n": "\n", '\\"': '"'}
+
+
+class FormatError(ValueError):
+    """A text is not in the format, or uses what cannot be passed on; the message begins with the line's number."""
+
+
+def parse(text: str, default_help: str = "") -> list[Sample]:
+    """Return the samples of a page, in its order; a metric without HELP gets `default_help`. Raises FormatError.
+
+    A time stamp at a sample is an error: passed on, it would make an old value look like one of this moment. So are
+    two values for one series, and a last line without its end, which is a file that is still being written.
+    """
+    if text and not text.endswith("\n"):
+        raise FormatError(f"line {text.count(chr(10)) + 1}: the line has no end, as if it were still being written")
+    page = _Page(default_help)
+    for number, line in enumerate(text.split("\n"), 1):
+        try:
+            page.take(line.strip())
+        except ValueError as error:
+            raise FormatError(f"line {number}: {error}") from None
+    return list(page.samples.values())
+
+
+def series(sample: Sample) -> tuple[str, frozenset[tuple[str, str]]]:
+    """Return what tells a sample's series from all others: its name and its labels."""
+    return sample.metric.name, frozenset(zip(sample.metric.labels, sample.labels, strict=True))
+
+
+def names(family: Metric) -> list[str]:
+    """Return the names that a family lays claim to: its own and those of its parts."""
+    return [family.name, *(family.name + part for part in _PARTS.get(family.kind, ()))]
+
+
+class _Page:
+    def __init__(self, default_help: str) -> None:
+        self.samples: dict[tuple[str, frozenset[tuple[str, str]]], Sample] = {}
+        self._default_help = default_help
+        self._kinds: dict[str, Kind] = {}
+        self._helps: dict[str, str] = {}
+        self._families: dict[str, Metric] = {}
+        self._metrics: dict[tuple[str, tuple[str, ...]], Metric] = {}
+
+    def take(self, line: str) -> None:
+        if line.startswith("#"):
+            self._comment(line)
+        elif line:
+            self._sample(line)
+
+    def _comment(self, line: str) -> None:
+        _, word, name, rest = (*line.split(None, 3), "", "", "")[:4]
+        if word not in ("HELP", "TYPE"):
+            return
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{word} of what is no metric's name")
+        if name in self._families:
+            raise ValueError(f"{word} of {name} after its first value")
+        if name in (self._helps if word == "HELP" else self._kinds):
+            raise ValueError(f"a second {word} of {name}")
+        if word == "HELP":
+            self._helps[name] = re.sub(r"\\[\\n]", lambda found: _ESCAPED[found[0]], rest)
+        elif rest in _KINDS:
+            self._kinds[name] = _KINDS[rest]
+        else:
+            raise ValueError(f"unknown type of {name}; expected one of {', '.join(_KINDS)}")
+
+    def _sample(self, line: str) -> None:
+        found = _SERIES.fullmatch(line)
+        if not found:
+            raise ValueError("expected a metric's name, its labels and a value")
+        name, inside, value, rest = found.groups()
+        if rest.strip():
+            raise ValueError(f"{name} has a time stamp or more after its value")
+        labels = _labels(inside or "")
+        sample = self._metric(name, tuple(labels))(_number(name, value), *labels.values())
+        if self.samples.setdefault(series(sample), sample) is not sample:
+            raise ValueError(f"a second value for the same series of {name}")
+
+    def _metric(self, name: str, labels: tuple[str, ...]) -> Metric:
+        metric = self._metrics.get((name, labels))
+        if metric is None:
+            family = self._family(name)
+            metric = self._metrics[name, labels] = family.part(name.removeprefix(family.name), labels)
+        return metric
+
+    def _family(self, name: str) -> Metric:
+        base = name
+        for suffix in ("_bucket", "_sum", "_count"):
+            stem = name.removesuffix(suffix)
+            if stem != name and suffix in _PARTS.get(self._kinds.get(stem, ""), ()):
+                base = stem
+        kind = self._kinds.get(base, "untyped")
+        if kind == "histogram" and base == name:
+            raise ValueError(f"{name} is a histogram, whose series are named {name}_bucket, _sum and _count")
+        family = self._families.get(base)
+        if family is None:
+            family = self._families[base] = Metric(base, kind, self._helps.get(base, self._default_help))
+        return family
+
+
+def _labels(text: str) -> dict[str, str]:
+    """Return the labels between the braces; an empty one is left out, as Prometheus does not tell it from none."""
+    labels: dict[str, str] = {}
+    seen = set()
+    at = 0
+    while text[at:].strip():
+        found = _LABEL.match(text, at)
+        if not found:
+            raise ValueError('expected labels of the form name="value", with \\\\, \\n and \\" for \\, newline and "')
+        name, value = found.groups()
+        if name in seen or name.startswith("__"):
+            raise ValueError(f"the label {name} {'appears twice' if name in seen else 'is reserved'}")
+        seen.add(name)
+        if value:
+            labels[name] = re.sub(r'\\[\\n"]', lambda found: _ESCAPED[found[0]], value)
+        at = found.end()
+    return labels
+
+
+def _number(name: str, value: str) -> float:
+    try:
+        if "_" not in value:  # which Python would take
+            return float(value)
+    except ValueError:
+        pass
+    raise ValueError(f"the value of {name} is no number")

@@ -1,0 +1,107 @@
+"""Kept descriptors: always the present content, never more than their number, and none left open."""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from exporter.sources import files
+from exporter.sources.files import KeptFiles, read_once
+from exporter.world import World
+
+
+@pytest.fixture
+def kept():
+    with World() as world:
+        yield world.source(KeptFiles)
+
+
+def descriptors() -> set[str]:
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        try:
+            found.add(str(descriptor.readlink()))
+        except FileNotFoundError:
+            continue  # the listing's own
+    return found
+
+
+def test_reads_what_is_there_now(kept: KeptFiles, tmp_path: Path) -> None:
+    file = tmp_path / "value"
+    for content in (b"1\n", b"2", b"", b"x" * 100_000):
+        file.write_bytes(content)
+        assert kept.read(str(file)) == content
+        assert read_once(str(file)) == content
+
+
+def test_reads_whole_tables_of_the_kernel(kept: KeptFiles) -> None:
+    for path in ("/proc/self/mountinfo", "/proc/kallsyms", "/proc/cpuinfo", "/proc/sys/kernel/ostype"):
+        assert kept.read(path) == read_once(path) == Path(path).read_bytes()
+
+
+def test_absent_files_are_said(kept: KeptFiles, tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(FileNotFoundError):
+            kept.read(str(tmp_path / "no"))
+
+
+def test_a_device_that_went_away_is_opened_again(kept: KeptFiles, tmp_path: Path, monkeypatch) -> None:
+    file = tmp_path / "carrier"
+    file.write_bytes(b"1")
+    kept.read(str(file))
+    real, gone = os.pread, [errno.ENODEV]
+
+    def pread(descriptor: int, size: int, offset: int) -> bytes:
+        if gone:
+            raise OSError(gone.pop(), "gone")
+        return real(descriptor, size, offset)
+
+    monkeypatch.setattr(os, "pread", pread)
+    file.rename(tmp_path / "old")
+    file.write_bytes(b"2")
+    assert kept.read(str(file)) == b"2"
+    gone.append(errno.EINVAL)  # the carrier of an interface that is down: no reason to open it again
+    with pytest.raises(OSError, match="gone"):
+        kept.read(str(file))
+
+
+def test_gives_up_the_oldest_and_closes_all(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(KeptFiles, "most", 3)
+    paths = [tmp_path / str(number) for number in range(6)]
+    with World() as world:
+        for _ in range(2):
+            for path in paths:
+                path.write_bytes(b"x")
+                assert world.source(KeptFiles).read(str(path)) == b"x"
+        assert descriptors() & set(map(str, paths)) == set(map(str, paths[-3:]))
+    assert not descriptors() & set(map(str, paths))
+
+
+def test_many_threads_read_one_file_and_few_descriptors(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(KeptFiles, "most", 2)
+    monkeypatch.setattr(files, "_CHUNK", 64)
+    paths = [tmp_path / str(number) for number in range(4)]
+    for path in paths:
+        path.write_bytes(path.name.encode() * 1000)
+    wrong: list[object] = []
+    with World() as world:
+        kept = world.source(KeptFiles)
+
+        def read() -> None:
+            try:
+                for path in paths * 50:
+                    if kept.read(str(path)) != path.name.encode() * 1000:
+                        wrong.append(path)
+            except OSError as error:
+                wrong.append(error)
+
+        threads = [threading.Thread(target=read) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert not wrong

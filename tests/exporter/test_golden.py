@@ -1,0 +1,111 @@
+"""Every collector over every captured machine: the page is as in tests/golden, and its own tools find it right."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter import collector, exposition
+from exporter.scrape import Scraper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.collector import Collector
+    from exporter.world import World
+
+TESTS = Path(__file__).parents[1]
+NAMES = sorted(path.parent.name for path in TESTS.glob("worlds/*/world.json"))
+GOLDEN = TESTS / "golden"
+KNOWN = Path(__file__).with_name("promtool_known.txt")
+PARTS = ("_bucket", "_sum", "_count")
+PEERS = os.environ.get("DECKWATCH_PEERS")
+
+
+def collectors() -> dict[str, Collector]:
+    """All but those that show this process."""
+    return {name: one for name, one in collector.load().items() if not name.startswith("deckwatch_")}
+
+
+def page(world: World) -> str:
+    outcomes = Scraper(world, collectors()).scrape(seconds=60)
+    faults = "".join(f"# {outcome.collector.name}: {outcome.error}\n" for outcome in outcomes if outcome.error)
+    return faults + exposition.text(sample for outcome in outcomes for sample in outcome.samples)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_page_is_as_before(name: str, captured: Callable[[str], World]) -> None:
+    text = page(captured(name))
+    golden = GOLDEN / f"{name}.prom"
+    if os.environ.get("DECKWATCH_GOLDEN") == "refresh":
+        golden.write_text(text)
+    assert text == golden.read_text(), "if this is meant, run `make golden` and look at the difference"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_page_holds_each_family_and_each_series_once(name: str) -> None:
+    families = list(text_string_to_metric_families((GOLDEN / f"{name}.prom").read_text()))
+    assert len(families) > 100
+    assert len({family.name for family in families}) == len(families)
+    series = [(sample.name, tuple(sorted(sample.labels.items()))) for family in families for sample in family.samples]
+    assert len(set(series)) == len(series)
+    assert not [s for family in families for s in family.samples if s.timestamp is not None or math.isnan(s.value)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_sample_is_declared(name: str, captured: Callable[[str], World]) -> None:
+    for outcome in Scraper(captured(name), collectors()).scrape(seconds=60):
+        declared = set(outcome.collector.metrics)
+        stray = {sample.metric.name for sample in outcome.samples if sample.metric.family not in declared}
+        # Files hold what their writers like, but never under a name of ours.
+        assert outcome.collector.name == "host_textfile" or not stray
+
+
+def test_promtool_complains_only_of_the_peers_names(need) -> None:
+    promtool = need("promtool", get="apt-get install prometheus")
+    complaints: set[str] = set()
+    shown: set[str] = set()
+    for name in NAMES:
+        text = (GOLDEN / f"{name}.prom").read_text()
+        done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
+        assert done.returncode in (0, 3), done.stderr  # 3: the format is right, the names are not all liked
+        complaints |= set(done.stdout.splitlines() + done.stderr.splitlines())
+        shown |= {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
+    known = {line for line in KNOWN.read_text().splitlines() if line.split()[0] in shown}
+    assert complaints == known
+
+
+@pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder of captured peer pages")
+def test_types_and_labels_are_node_exporters() -> None:
+    kinds, labels = declared("node_")
+    theirs = peer_page(max(Path(PEERS or "").glob("node_exporter-*.prom")))
+    both = sorted(set(kinds) & set(theirs))
+    assert len(both) > 180
+    assert {name: kinds[name] for name in both} == {name: theirs[name][0] for name in both}
+    assert {name: labels[name] for name in both} == {name: theirs[name][1] for name in both}
+
+
+def declared(prefix: str) -> tuple[dict[str, str], dict[str, set[str]]]:
+    metrics = [metric for one in collector.load().values() for metric in one.metrics if metric.name.startswith(prefix)]
+    return {metric.name: metric.kind for metric in metrics}, {metric.name: set(metric.labels) for metric in metrics}
+
+
+def peer_page(path: Path) -> dict[str, tuple[str, set[str]]]:
+    """Return for each family of a page its type and the names of all labels, also of empty ones."""
+    kinds: dict[str, str] = {}
+    labels: defaultdict[str, set[str]] = defaultdict(set)
+    text = path.read_text()
+    for line in text.splitlines():
+        if line.startswith("# TYPE "):
+            _, _, name, kinds[name] = line.split(" ")
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels[sample.name] |= set(sample.labels)
+    return {name: (kind, labels[name]) for name, kind in kinds.items()}

@@ -1,0 +1,90 @@
+"""A file server that is away costs its own figures and nobody else's."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import pytest
+
+from exporter.sources.mounts import Space
+from exporter.world import World
+
+FULL = os.statvfs_result((4096, 4096, 100, 50, 40, 10, 5, 5, 0, 255))
+
+
+class Server:
+    """A file server under every path that begins with /nfs; while it is away, calls wait."""
+
+    def __init__(self) -> None:
+        self.there = threading.Event()
+        self.calls: list[str] = []
+
+    def statvfs(self, path: str) -> os.statvfs_result:
+        self.calls.append(path)
+        if path.startswith("/nfs"):
+            self.there.wait(30)
+        if path == "/denied":
+            raise PermissionError(13, "Permission denied")
+        return FULL
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    yield server
+    server.there.set()
+
+
+@pytest.fixture
+def space(server: Server):
+    with World(statvfs=server.statvfs) as world:
+        space = world.source(Space)
+        space.patience = 0.4
+        yield space
+
+
+def test_says_how_full_or_why_not(space: Space) -> None:
+    answers = space.of(["/", "/denied"])
+    assert answers["/"] == FULL
+    assert isinstance(answers["/denied"], PermissionError)
+
+
+def test_stuck_mounts_cost_the_patience_once_for_all(space: Space, server: Server) -> None:
+    points = ["/nfs/1", "/a", "/nfs/2", "/nfs/3", "/b"]
+    start = time.monotonic()
+    answers = space.of(points)
+    assert 0.35 < time.monotonic() - start < 5
+    stuck = {point for point, answer in answers.items() if isinstance(answer, TimeoutError)}
+    assert stuck == {"/nfs/1", "/nfs/2", "/nfs/3"}
+    assert answers["/a"] == answers["/b"] == FULL
+
+    server.calls.clear()
+    start = time.monotonic()
+    assert space.of(points).keys() == set(points)
+    assert time.monotonic() - start < 0.3  # nobody waits for them again
+    assert sorted(server.calls) == ["/a", "/b"]
+
+
+def test_a_mount_that_came_back_is_asked_again(space: Space, server: Server) -> None:
+    assert isinstance(space.of(["/nfs/1"])["/nfs/1"], TimeoutError)
+    server.there.set()
+    deadline = time.monotonic() + 10
+    while isinstance(space.of(["/nfs/1"])["/nfs/1"], TimeoutError):
+        assert time.monotonic() < deadline
+
+
+def test_paths_lie_below_the_hosts_root(server: Server, tmp_path) -> None:
+    with World(statvfs=server.statvfs, rootfs=tmp_path) as world:
+        world.source(Space).of(["/", "/srv"])
+    assert sorted(server.calls) == [f"{tmp_path}/", f"{tmp_path}/srv"]
+
+
+def test_threads_end_with_the_world(server: Server) -> None:
+    with World(statvfs=server.statvfs) as world:
+        world.source(Space).of(["/"])
+    deadline = time.monotonic() + 10
+    while any(thread.name.startswith("statvfs") for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

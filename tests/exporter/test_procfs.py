@@ -1,0 +1,172 @@
+"""Parsers of /proc and of the host's files: on what kernels write, and on anything at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from exporter.sources import mounts, procfs, procnet, rootfs
+from exporter.sources.procfs import Amount, Disk, ParseError
+
+PARSERS = [
+    procfs.parse_cpus,
+    procfs.parse_stat,
+    procfs.parse_meminfo,
+    procfs.parse_pairs,
+    procfs.parse_diskstats,
+    procfs.parse_pressure,
+    procfs.parse_numbers,
+    procfs.parse_loadavg,
+    procnet.parse_dev,
+    procnet.parse_headed,
+    procnet.parse_sockstat,
+    mounts.parse_mountinfo,
+    rootfs.parse_os_release,
+    rootfs.parse_udev,
+]
+WORLDS = Path(__file__).parents[1] / "worlds"
+# Real files, cut and spliced anywhere: nearer to what a parser may meet than random bytes.
+REAL = [path.read_bytes() for path in sorted(WORLDS.glob("*/proc/**/*")) if path.is_file()]
+BROKEN = st.builds(
+    lambda data, start, end, more: data[start:end] + more,
+    *[st.sampled_from(REAL)],
+    *[st.integers(-400, 400)] * 2,
+    st.binary(max_size=9),
+)
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+@given(data=st.one_of(st.binary(), BROKEN))
+@example(data=b"")
+@example(data=b"\n")
+@example(data=b"cpu\ncpu0 1 2 3\n")
+@example(data=b"intr\n")
+@example(data=b"a:\na:\n")
+def test_parsers_raise_nothing_but_value_errors(parser, data: bytes) -> None:
+    try:
+        parser(data)
+    except ValueError as error:
+        assert str(error)
+
+
+def test_cpus() -> None:
+    data = b"cpu  3 0 3 8 0 0 4 0 0 0\ncpu0 1 2 3 4 5 6 7 8 9 10\ncpu12 1 2 3 4\nintr 99 1\n"
+    assert procfs.parse_cpus(data) == {"0": (1, 2, 3, 4, 5, 6, 7, 8, 9, 10), "12": (1, 2, 3, 4)}
+
+
+@pytest.mark.parametrize("data", [b"", b"cpu  1 2 3 4\n", b"cpu0 1 2 3\n", b"cpu0 1 2 x 4\n"])
+def test_cpus_malformed(data: bytes) -> None:
+    with pytest.raises(ValueError):
+        procfs.parse_cpus(data)
+
+
+def test_stat_takes_the_sum_of_interrupts_only() -> None:
+    data = b"cpu  1 2 3 4\ncpu0 1 2 3 4\nintr 2831114 0 13 0\nctxt 7\nbtime 1795199583\n"
+    assert procfs.parse_stat(data) == {b"intr": 2831114, b"ctxt": 7, b"btime": 1795199583}
+
+
+def test_meminfo_in_bytes_and_in_pieces() -> None:
+    data = b"MemTotal:         983496 kB\nActive(anon):       1708 kB\nHugePages_Total:       4\n"
+    assert procfs.parse_meminfo(data) == {
+        b"MemTotal": Amount(983496 * 1024, True),
+        b"Active(anon)": Amount(1708 * 1024, True),
+        b"HugePages_Total": Amount(4, False),
+    }
+
+
+@pytest.mark.parametrize("data", [b"MemTotal: kB\n", b"MemTotal:\n", b"MemTotal\n"])
+def test_meminfo_malformed(data: bytes) -> None:
+    with pytest.raises(ValueError):
+        procfs.parse_meminfo(data)
+
+
+def test_diskstats_of_all_ages() -> None:
+    old = b"   8       0 sda 1 2 3 4 5 6 7 8 9 10 11\n"
+    new = b" 254       0 vda 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17\n"
+    assert procfs.parse_diskstats(old + new) == [
+        Disk("8", "0", "sda", tuple(range(1, 12))),
+        Disk("254", "0", "vda", tuple(range(1, 18))),
+    ]
+    with pytest.raises(ParseError, match="7 columns"):
+        procfs.parse_diskstats(b"   8       1 sda1 1 2 3 4\n")
+
+
+def test_pressure() -> None:
+    data = b"some avg10=21.67 avg60=4.50 avg300=0.96 total=3391678\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=7\n"
+    assert procfs.parse_pressure(data) == {"some": 3391678, "full": 7}
+    with pytest.raises(ParseError, match="no total for some"):
+        procfs.parse_pressure(b"some avg10=21.67\n")
+
+
+def test_net_dev() -> None:
+    head = b"Inter-|   Receive\n face |bytes\n"
+    row = b" ".join(b"%d" % number for number in range(16))
+    # Old kernels wrote no space between the colon and a large number.
+    assert procnet.parse_dev(head + b"  eth0:" + row + b"\n") == {"eth0": tuple(range(16))}
+    with pytest.raises(ParseError, match="15 counters"):
+        procnet.parse_dev(head + b"  eth0:" + row[:-3] + b"\n")
+
+
+def test_snmp_pairs_names_with_values() -> None:
+    data = b"Ip: Forwarding DefaultTTL\nIp: 2 64\nTcp: MaxConn\nTcp: -1\n"
+    assert procnet.parse_headed(data) == {b"Ip": {b"Forwarding": 2, b"DefaultTTL": 64}, b"Tcp": {b"MaxConn": -1}}
+
+
+@pytest.mark.parametrize("data", [b"Ip: A B\nIp: 1\n", b"Ip: A\nTcp: 1\n", b"Ip: A\n"])
+def test_snmp_malformed(data: bytes) -> None:
+    with pytest.raises(ParseError):
+        procnet.parse_headed(data)
+
+
+def test_sockstat() -> None:
+    data = b"sockets: used 15\nFRAG: inuse 0 memory 4096\n"
+    assert procnet.parse_sockstat(data) == {b"sockets": {b"used": 15}, b"FRAG": {b"inuse": 0, b"memory": 4096}}
+
+
+def mount(point: str, *, options: str = "rw", source: str = "ext4 /dev/sda", super_options: str = "rw") -> bytes:
+    return f"27 1 254:3 / {point} {options} shared:1 master:2 - {source} {super_options}\n".encode()
+
+
+def test_mountinfo_unescapes_paths() -> None:
+    (found,) = mounts.parse_mountinfo(mount(r"/srv/a\040b\011c\134d", source=r"cifs //nas/My\040Share"))
+    assert found == mounts.Mount("//nas/My Share", "/srv/a b\tc\\d", "cifs", "254", "3", False)
+
+
+def test_mountinfo_of_mounts_upon_each_other_keeps_the_visible() -> None:
+    found = mounts.parse_mountinfo(mount("/", source="rootfs rootfs") + mount("/") + mount("/srv"))
+    assert [(one.device, one.point) for one in found] == [("/dev/sda", "/"), ("/dev/sda", "/srv")]
+
+
+@pytest.mark.parametrize(
+    ("options", "super_options", "readonly"),
+    [
+        ("rw,relatime", "rw,errors=remount-ro", False),
+        ("ro,relatime", "rw", True),
+        ("rw", "ro,errors=remount-ro", True),
+        ("rw", "rw,emergency_ro", True),
+    ],
+)
+def test_mountinfo_readonly(options: str, super_options: str, readonly: bool) -> None:
+    (found,) = mounts.parse_mountinfo(mount("/", options=options, super_options=super_options))
+    assert found.readonly is readonly
+
+
+@pytest.mark.parametrize("data", [b"27 1 254:3 / / rw\n", b"27 1 254 / / rw - ext4 /dev/sda rw\n", b"1 - ext4 a b\n"])
+def test_mountinfo_malformed(data: bytes) -> None:
+    with pytest.raises(ParseError, match="mountinfo"):
+        mounts.parse_mountinfo(data)
+
+
+def test_os_release_quotes() -> None:
+    data = b'ID=debian\nNAME="Debian \\"X\\""\nVERSION=\'12\'\n# ID=no\n\nnonsense\nEMPTY=\n'
+    assert rootfs.parse_os_release(data) == {"ID": "debian", "NAME": 'Debian "X"', "VERSION": "12", "EMPTY": ""}
+
+
+def test_udev_properties() -> None:
+    assert rootfs.parse_udev(b"S:disk/by-id/x=y\nE:ID_MODEL=QEMU_DISK\nE:NO\nE:A=b=c\n") == {
+        "ID_MODEL": "QEMU_DISK",
+        "A": "b=c",
+    }

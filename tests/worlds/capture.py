@@ -1,0 +1,67 @@
+"""Write this machine into `tests/worlds/NAME`: the files the host collectors read, without addresses and names."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+PROC = """\
+stat cpuinfo meminfo vmstat loadavg diskstats schedstat pressure/cpu pressure/io pressure/memory pressure/irq
+sys/fs/file-nr sys/kernel/domainname sys/kernel/random/entropy_avail sys/kernel/random/poolsize
+1/mountinfo 1/net/dev 1/net/snmp 1/net/snmp6 1/net/netstat 1/net/sockstat 1/net/sockstat6 1/net/softnet_stat
+1/net/stat/nf_conntrack sys/net/netfilter/nf_conntrack_max
+""".split()  # noqa: SIM905 - a list of words
+INTERFACE = """\
+operstate carrier mtu speed tx_queue_len flags address broadcast duplex ifalias statistics/rx_nohandler
+""".split()  # noqa: SIM905
+ROOT = ["etc/os-release"]
+MAC = re.compile(rb"(?!00:00:00:00:00:00|ff:ff:ff:ff:ff:ff)(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
+
+
+def main(name: str) -> None:
+    world = Path(__file__).parent / name
+    for path in PROC:
+        copy(Path("/proc") / path, world / "proc" / path)
+    for interface in Path("/sys/class/net").iterdir():
+        for attribute in INTERFACE:
+            copy(interface / attribute, world / "sys/class/net" / interface.name / attribute)
+    for disk in Path("/sys/block").iterdir():
+        copy(disk / "queue/rotational", world / "sys/block" / disk.name / "queue/rotational")
+    for path in ROOT:
+        copy(Path("/") / path, world / "root" / path)
+    (world / "root/etc/hostname").write_text("web-1\n")
+    points = [line.split(" ")[4] for line in Path("/proc/1/mountinfo").read_text().splitlines()]
+    system = os.uname()
+    facts = {
+        "clock": round(time.time(), 3),
+        "uname": [system.sysname, "container", system.release, system.version, system.machine],
+        "page_size": os.sysconf("SC_PAGE_SIZE"),
+        "user_hz": os.sysconf("SC_CLK_TCK"),
+        "statvfs": {point: filled(point) for point in points},
+    }
+    (world / "world.json").write_text(json.dumps(facts, indent=2) + "\n")
+
+
+def copy(source: Path, target: Path) -> None:
+    try:
+        data = source.read_bytes()
+    except OSError:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(MAC.sub(b"02:00:00:00:00:01", data))
+
+
+def filled(point: str) -> list[int] | int:
+    try:
+        space = os.statvfs(point)
+    except OSError as error:
+        return error.errno or 0
+    return [space.f_frsize, space.f_blocks, space.f_bfree, space.f_bavail, space.f_files, space.f_ffree]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
