@@ -12,6 +12,7 @@ import contextlib
 import logging
 import signal
 import socket
+import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h11
@@ -157,9 +158,10 @@ class Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Take SIGTERM and SIGINT as the wish to end; uvicorn would raise them again at the end."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.end)
+        if threading.current_thread() is threading.main_thread():  # no other gets signals
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self.end)
         yield
 
     def end(self) -> None:
@@ -174,8 +176,8 @@ class Server(uvicorn.Server):
                 await asyncio.wait_for(self._ending.wait(), _TICK_SECONDS)
 
 
-def serve(app: Any, sockets: list[socket.socket]) -> None:
-    """Answer on these sockets until SIGTERM or SIGINT; closes them."""
+def server(app: Any) -> Server:
+    """Return a server of this application, not yet started."""
     config = uvicorn.Config(
         app,
         http=Connection,
@@ -189,4 +191,9 @@ def serve(app: Any, sockets: list[socket.socket]) -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
-    asyncio.run(Server(config).serve(sockets))
+    return Server(config)
+
+
+def serve(app: Any, sockets: list[socket.socket]) -> None:
+    """Answer on these sockets until SIGTERM or SIGINT; closes them."""
+    asyncio.run(server(app).serve(sockets))

@@ -28,13 +28,19 @@ def load(folder: Path) -> Project:
 
 
 def defaults(folder: Path) -> dict[str, Any]:
-    """Return what `deckwatch.yaml` says of commands' options: a section with the command's name."""
+    """Return what `deckwatch.yaml` says of commands' options: a section with the command's name.
+
+    Two sections with a command's name say something else: `scrape:` lists pages of applications, `metrics:` their
+    metrics. `deckwatch scrape` reads this machine as `serve:` says.
+    """
     data = load(folder).data
-    return {
+    found = {
         name: {option.replace("-", "_").replace(".", "_"): value for option, value in data[name].items()}
         for name in deckwatch.list_commands(_NO_CONTEXT)
-        if isinstance(data.get(name), dict)
+        if name not in ("scrape", "metrics") and isinstance(data.get(name), dict)
     }
+    where = {name: value for name, value in found.get("serve", {}).items() if name.startswith(("path_", "docker_"))}
+    return {**found, "scrape": where}
 
 
 _NO_CONTEXT: click.Context = None  # type: ignore[assignment]  # the list of commands needs none
