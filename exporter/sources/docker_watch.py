@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import queue
+import socket
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -196,6 +197,10 @@ class Watch:
 @contextlib.contextmanager
 def _connect(address: str) -> Iterator[docker.APIClient]:
     """Yield a client that speaks the engine's version; with TLS where Docker's own variables say so."""
+    if address.startswith("unix://"):
+        with socket.socket(socket.AF_UNIX) as probe:  # docker-py leaves its socket open where it cannot connect
+            probe.settimeout(_ANSWER_SECONDS)
+            probe.connect(address.removeprefix("unix://"))
     settings = docker.utils.kwargs_from_env(environment={**os.environ, "DOCKER_HOST": address})
     client = docker.APIClient(version="auto", timeout=_ANSWER_SECONDS, **settings)
     try:
