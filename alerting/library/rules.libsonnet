@@ -1,0 +1,91 @@
+// Rules as Prometheus reads them, and their tests as promtool does.
+//
+// A topic: {
+//   topic, recordings: [{ record, expr }],
+//   alerts: [{
+//     alert, watched, operator, limit,      // operator '' where `watched` compares by itself
+//     hold, keep,                           // durations, '' for none
+//     labels: {}, each: [labels that tell such alerts apart],
+//     summary, means, threshold, metric, humanize: [template function, unit behind it],
+//     runbook, dashboard: {uid, panel?} or null
+//   }],
+//   tests: [{ name, alert, by, series: [{ series, values }], at: [{ time, labels or null }] }],
+// }
+// `links`: { grafana: address of Grafana }
+local dropEmpty(object) = { [key]: object[key] for key in std.objectFields(object) if object[key] != '' };
+
+local reference(label) = '{{ $labels.%s }}' % label;
+
+// "web-1 /data: The disk is full. It is at 96%, the limit is more than 90% for 5m. Nothing can be written any more."
+local description(alert) =
+  local where = std.join(' ', [reference(label) for label in alert.each]);
+  local value = '{{ $value | %s }}%s' % alert.humanize;
+  local now = if alert.operator == '' || alert.operator == '==' then
+    (if alert.each == [] then ' The value is %s.' % value else '')
+  else ' It is at %s; the limit is %s.' % [value, alert.threshold];
+  (if where == '' then '' else where + ': ') + alert.summary + now + ' ' + alert.means;
+
+// Grafana takes a variable from `var-NAME`; one that a dashboard does not have does no harm.
+local dashboardUrl(alert, links) =
+  if alert.dashboard == null then ''
+  else
+    local panel = if 'panel' in alert.dashboard then ['viewPanel=%d' % alert.dashboard.panel] else [];
+    local variables = ['var-%s={{ $labels.%s | urlquery }}' % [label, label] for label in alert.each];
+    local query = std.join('&', panel + variables);
+    '%s/d/%s%s' % [links.grafana, alert.dashboard.uid, if query == '' then '' else '?' + query];
+
+local expression(alert) =
+  if alert.operator == '' then alert.watched else '%s %s %s' % [alert.watched, alert.operator, alert.limit];
+
+local rule(alert, links) = dropEmpty({
+  alert: alert.alert,
+  expr: expression(alert),
+  'for': alert.hold,
+  keep_firing_for: alert.keep,
+}) {
+  labels: alert.labels,
+  annotations: dropEmpty({
+    summary: alert.summary,
+    description: description(alert),
+    metric: alert.metric,
+    threshold: alert.threshold,
+    runbook_url: alert.runbook,
+    dashboard_url: dashboardUrl(alert, links),
+  }),
+};
+
+local firing(test) = 'max by (%s) (ALERTS{alertname="%s", alertstate="firing"})' % [std.join(', ', test.by), test.alert];
+
+local labelText(labels) =
+  '{%s}' % std.join(', ', ['%s="%s"' % [label, labels[label]] for label in std.objectFields(labels)]);
+
+local unitTest(test, interval) = {
+  name: test.name,
+  interval: interval,
+  input_series: test.series,
+  promql_expr_test: [
+    {
+      expr: firing(test),
+      eval_time: moment.time,
+      exp_samples: if moment.labels == null then [] else [{ labels: labelText(moment.labels), value: 1 }],
+    }
+    for moment in test.at
+  ],
+};
+
+{
+  // The rule file of a topic.
+  rules(topic, links): {
+    groups: [{
+      name: topic.topic,
+      rules: topic.recordings + [rule(alert, links) for alert in topic.alerts],
+    }],
+  },
+
+  // The test file of a topic; `file` is where the rule file stands, seen from it.
+  tests(topic, file, interval): {
+    rule_files: [file],
+    evaluation_interval: interval,
+    tests: [unitTest(test, interval) for test in topic.tests],
+  },
+}

@@ -1,0 +1,140 @@
+"""Proofs become promtool's unit tests: fires when it says, not one evaluation earlier, and is silent afterwards.
+
+Of each proof that fires, the test also goes on with what the first silent proof gives, and expects silence at its
+end: the alert resolves. One more test gives no series at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alerting import words
+from alerting.series import INTERVAL, Series, lasting, notation, parse
+from alerting.spec import Step
+from deckwatch.core import promql, units
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from alerting.spec import Alert, Course, Proof, Recording
+
+_AFTERWARDS = 300.0  # seconds; as long as Prometheus looks back for a sample
+_CONSTANT = 600.0  # seconds that a proof of numbers lasts, besides `for`
+
+Check = tuple[float, dict[str, str] | None]  # at this second: the labels of what fires, or nothing does
+
+
+def watched(alert: Alert) -> Series:
+    """Return the series whose value the alert watches, with a made-up value for each label that tells alerts apart.
+
+    Raises ValueError where the alert watches more than one plain series.
+    """
+    try:
+        series = parse(alert.watched)
+    except ValueError:
+        raise ValueError("more than one plain series is watched: name each series that the proof gives") from None
+    return Series(series.metric, {**{label: f"{label}-1" for label in alert.each}, **series.labels})
+
+
+def series_of(alert: Alert, course: Course) -> Series:
+    """Return the series of a course. Raises ValueError."""
+    return parse(course.series) if course.series else watched(alert)
+
+
+def rule_labels(alert: Alert) -> dict[str, str]:
+    """Return the labels that the rule adds to those of its series."""
+    return {"severity": alert.severity, "owner": alert.owner, "topic": alert.topic, **alert.labels}
+
+
+def expected(alert: Alert, proof: Proof) -> dict[str, str]:
+    """Return the labels that a proof's alert fires with: the rule's own, and those in `each`.
+
+    Raises ValueError where the given series leave a choice.
+    """
+    said: Mapping[str, str] = proof.labels or {}
+    given = [series_of(alert, course) for course in proof.courses]
+    result = {"alertname": alert.name, **rule_labels(alert)}
+    for label in alert.each:
+        values = {said[label]} if label in said else {s.labels[label] for s in given if label in s.labels}
+        if len(values) > 1:
+            raise ValueError(f"the series have different values of {label}: say in `labels` which one fires")
+        if values:
+            result[label] = values.pop()
+    return result
+
+
+def lasts(alert: Alert, proof: Proof) -> float:
+    """Return how many seconds a proof lasts."""
+    longest = max((sum(step.seconds for step in course.steps) for course in proof.courses), default=0.0)
+    return max(longest or _grid(alert.hold + _CONSTANT), proof.fires or 0.0)
+
+
+def tests(alert: Alert, recordings: Mapping[str, Recording]) -> Iterator[dict[str, Any]]:
+    """Yield an alert's tests: {name, alert, by, series: [{series, values}], at: [{time, labels | None}]}.
+
+    Raises ValueError for a proof that cannot be one; `checks/proof.py` tells where it stands.
+    """
+    silent = next((proof for proof in alert.proofs if proof.fires is None), None)
+    for number, proof in enumerate(alert.proofs, 1):
+        if proof.fires is None:
+            yield _silent(alert, proof, number)
+        else:
+            calm = _grid(alert.keep + alert.hold + _looks_back(alert.watched, recordings) + _AFTERWARDS)
+            yield _firing(alert, proof, silent, number, calm)
+    if all(proof.courses for proof in alert.proofs):
+        yield _test(alert, "silent without data", {}, [(_grid(alert.hold + _AFTERWARDS), None)])
+
+
+def _silent(alert: Alert, proof: Proof, number: int) -> dict[str, Any]:
+    length = lasts(alert, proof)
+    times = {length}
+    for course in proof.courses:
+        times |= {sum(step.seconds for step in course.steps[: i + 1]) for i in range(len(course.steps))}
+    return _test(alert, f"silent, proof {number}", _courses(alert, proof), [(time, None) for time in sorted(times)])
+
+
+def _firing(alert: Alert, proof: Proof, silent: Proof | None, number: int, calm: float) -> dict[str, Any]:
+    fires, length = proof.fires or 0.0, lasts(alert, proof)
+    courses = _courses(alert, proof)
+    checks: list[Check] = [(fires - INTERVAL, None)] if fires >= INTERVAL else []
+    checks.append((fires, expected(alert, proof)))
+    if silent is not None:
+        end = lasts(alert, silent) + calm
+        after = {series: lasting(steps, end) for series, steps in _courses(alert, silent).items()}
+        for series in {**courses, **after}:
+            courses[series] = [*courses.get(series, [Step(length)]), *after.get(series, [Step(end)])]
+        checks.append((length + end, None))
+    return _test(alert, f"fires after {words.duration(fires)}, proof {number}", courses, checks)
+
+
+def _courses(alert: Alert, proof: Proof) -> dict[str, list[Step]]:
+    length = lasts(alert, proof)
+    return {
+        str(series_of(alert, course)): lasting(course.steps or [Step(length, value=course.constant)], length)
+        for course in proof.courses
+    }
+
+
+def _test(alert: Alert, name: str, courses: Mapping[str, Sequence[Step]], checks: Iterable[Check]) -> dict[str, Any]:
+    return {
+        "name": f"{alert.name}: {name}",
+        "alert": alert.name,
+        "by": sorted({"alertname", *rule_labels(alert), *alert.each}),
+        "series": [{"series": series, "values": notation(steps)} for series, steps in courses.items()],
+        "at": [{"time": words.duration(time), "labels": labels} for time, labels in checks],
+    }
+
+
+def _looks_back(expr: str, recordings: Mapping[str, Recording]) -> float:
+    """Return how many seconds back an expression looks, through the recordings that it reads."""
+    longest = 0.0
+    for selector in promql.selectors(expr):
+        own = units.seconds(selector.window.partition(":")[0]) if selector.window else 0.0
+        recording = recordings.get(selector.metric or "")
+        longest = max(longest, own + (_looks_back(recording.expr, recordings) if recording else 0.0))
+    return longest
+
+
+def _grid(seconds: float) -> float:
+    """Return the first moment of an evaluation at or after a second."""
+    return -(-seconds // INTERVAL) * INTERVAL

@@ -1,0 +1,219 @@
+"""Reads topic files: YAML with places becomes Groups; what is wrong becomes Problems, all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any, Literal
+
+from alerting.spec import Alert, Course, Group, Limit, Proof, Recording, Step
+from deckwatch.core import units, yamlfile
+from deckwatch.core.place import did_you_mean
+from deckwatch.core.schema import Schema
+from deckwatch.core.signal import THRESHOLDS, Reference, Signals, UnknownSignal
+from deckwatch.core.signalfile import subject_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from deckwatch.core.catalog import Catalog
+    from deckwatch.core.place import Problem
+    from deckwatch.core.yamlfile import Document, Path
+
+SCHEMA = FilePath(__file__).with_name("alert.schema.yaml")
+SHIPPED = FilePath(__file__).with_name("rules")
+
+_OPERATORS: dict[str, Literal[">", "<", "=="]] = {"above": ">", "below": "<", "is": "=="}
+
+
+@dataclass
+class Topics:
+    """What was read so far; a later file's alert or recording replaces one of the same name."""
+
+    catalog: Catalog
+    signals: Signals
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    recordings: dict[str, Recording] = field(default_factory=dict)
+    documents: dict[str, list[Document]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def groups(self) -> list[Group]:
+        """Return one group for each topic that has any rule."""
+        result = []
+        for topic, documents in self.documents.items():
+            alerts = tuple(alert for alert in self.alerts.values() if alert.topic == topic)
+            recordings = tuple(one for one in self.recordings.values() if one.topic == topic)
+            if alerts or recordings:
+                titles = [document.data["title"] for document in documents if "title" in document.data]
+                title = titles[-1] if titles else topic.replace("_", " ").capitalize()
+                result.append(Group(topic, title, tuple(documents), recordings, alerts))
+        return result
+
+
+def shipped(names: Iterable[str] | None = None) -> list[Document]:
+    """Return the topic files that come with the program: all of them, or those with these names."""
+    wanted = None if names is None else set(names)
+    found = (path for path in sorted(SHIPPED.glob("*.yaml")) if wanted is None or path.stem in wanted)
+    return [yamlfile.load_file(path, f"alerting/rules/{path.name}") for path in found]
+
+
+def read(documents: Iterable[Document], catalog: Catalog, signals: Signals) -> Topics:
+    """Return everything that the topic files say. Documents without alerts or recordings are passed over."""
+    topics = Topics(catalog, signals)
+    schema = Schema(yamlfile.load_file(SCHEMA).data)
+    for document in documents:
+        if not isinstance(document.data, dict) or not {"alerts", "recordings"} & set(document.data):
+            continue
+        if found := schema.problems(document):
+            topics.problems += found
+            continue
+        _File(document, topics).read()
+    return topics
+
+
+class _File:
+    """One topic file whose structure is right."""
+
+    def __init__(self, document: Document, topics: Topics) -> None:
+        self.document = document
+        self.topic = subject_of(document.file)
+        self.topics = topics
+
+    def read(self) -> None:
+        """Put the file's recordings and alerts with those that were read before."""
+        self.topics.documents.setdefault(self.topic, []).append(self.document)
+        for name, data in self.document.data.get("recordings", {}).items():
+            recording = self._recording(name, data)
+            if recording is not None:
+                self.topics.recordings[name] = recording
+        for name, data in self.document.data.get("alerts", {}).items():
+            self.topics.alerts.pop(name, None)  # the order is that of the files which have the last word
+            alert = self._alert(name, data)
+            if alert is not None:
+                self.topics.alerts[name] = alert
+
+    def _problem(self, path: Path, message: str, hint: str = "") -> None:
+        self.topics.problems.append(self.document.problem(path, message, hint))
+
+    def _recording(self, name: str, data: Mapping[str, Any]) -> Recording | None:
+        path: Path = ("recordings", name)
+        empty = data.get("empty", "")
+        if "signal" in data:
+            reference = self._signal((*path, "signal"), data["signal"])
+            return None if reference is None else self._recorded(reference, name, path, empty)
+        unit = data.get("unit", "")
+        return Recording(name, self.topic, self.document, path, data["expr"], unit, data["about"], empty)
+
+    def _recorded(self, reference: Reference, name: str, path: Path, empty: str = "") -> Recording:
+        signal = reference.signal
+        expr = reference.expression(window=signal.window)
+        about = signal.about or signal.title
+        return Recording(name, self.topic, self.document, path, expr, reference.unit, about, empty, reference)
+
+    def _signal(self, path: Path, text: str) -> Reference | None:
+        try:
+            return self.topics.signals.find(text, (self.topic,))
+        except UnknownSignal as error:
+            self._problem(path, error.message, error.hint)
+            return None
+
+    def _alert(self, name: str, data: Mapping[str, Any]) -> Alert | None:
+        path: Path = ("alerts", name)
+        reference = None
+        if "signal" in data:
+            reference = self._signal((*path, "signal"), data["signal"])
+            if reference is None:
+                return None
+            watched, unit = self._watched(reference, (*path, "signal"), data.get("empty", "")), reference.unit
+        else:
+            watched = data["expr"].strip()
+            unit = data.get("unit") or _unit_of(watched, self.topics.catalog)
+        topic = self.document.data
+        return Alert(
+            name=name,
+            topic=self.topic,
+            document=self.document,
+            watched=watched,
+            limit=self._limit(path, data, reference, unit),
+            severity=data["severity"],
+            owner=data.get("owner") or topic.get("owner", ""),
+            summary=data["summary"],
+            means=data["means"],
+            do=tuple(data["do"]),
+            proofs=tuple(self._proof((*path, "proof", i), one, unit) for i, one in enumerate(data["proof"])),
+            hold=units.seconds(data.get("for", "0s")),
+            keep=units.seconds(data.get("keep_firing_for", "0s")),
+            each=tuple(data.get("each", ())),
+            unit=unit,
+            family=data.get("family", ""),
+            labels=data.get("labels", {}),
+            dashboard=data.get("dashboard") or topic.get("dashboard", ""),
+            panel=data.get("panel", ""),
+            empty=data.get("empty", ""),
+            reference=reference,
+        )
+
+    def _watched(self, reference: Reference, path: Path, empty: str) -> str:
+        """Return a signal's expression in a rule: the name of its recording, which is made here, if it has one."""
+        record = reference.recording
+        if not record:
+            return reference.expression(window=reference.signal.window)
+        if record not in self.topics.recordings:
+            self.topics.recordings[record] = self._recorded(reference, record, path, empty)
+        return record
+
+    def _limit(self, path: Path, data: Mapping[str, Any], reference: Reference | None, unit: str) -> Limit | None:
+        word = next((word for word in _OPERATORS if word in data), None)
+        if word is None:
+            return None
+        value = data[word]
+        if reference is not None and value in THRESHOLDS:
+            thresholds = reference.signal.thresholds
+            if value not in thresholds:
+                message = f"the signal {reference.signal.name} has no threshold {value}"
+                self._problem((*path, word), message, did_you_mean(value, sorted(thresholds)))
+                return None
+            return Limit(_OPERATORS[word], thresholds[value])
+        try:
+            return Limit(_OPERATORS[word], units.quantity(value, unit))
+        except ValueError as error:
+            self._problem((*path, word), str(error))
+            return None
+
+    def _proof(self, path: Path, data: Mapping[str, Any], unit: str) -> Proof:
+        give = data["give"]
+        fires = units.seconds(data["fires"]) if "fires" in data else None
+        if isinstance(give, list):
+            courses = [self._course((*path, "give"), "", give, unit)]
+        else:
+            courses = [self._course((*path, "give", series), series, one, unit) for series, one in give.items()]
+        return Proof(path, tuple(courses), fires, data.get("labels"))
+
+    def _course(self, path: Path, series: str, data: Any, unit: str) -> Course:
+        if not isinstance(data, list):
+            return Course(series, constant=self._value(path, data, unit))
+        return Course(series, tuple(self._step((*path, i), step, unit) for i, step in enumerate(data)))
+
+    def _step(self, path: Path, data: Mapping[str, Any], unit: str) -> Step:
+        seconds = units.seconds(data["for"])
+        if "value" in data:
+            return Step(seconds, value=self._value((*path, "value"), data["value"], unit))
+        return Step(seconds, rate=data.get("rate"))
+
+    def _value(self, path: Path, value: object, unit: str) -> float:
+        text = str(value)
+        if text.endswith("%"):
+            unit = unit if unit == "percent" else "ratio"
+        else:  # a series may be of another unit than what is watched: a size is bytes, a duration seconds
+            unit = "bytes" if text.endswith("B") else "seconds"
+        try:
+            return units.quantity(value, unit)
+        except ValueError as error:
+            self._problem(path, str(error))
+            return 0.0
+
+
+def _unit_of(expr: str, catalog: Catalog) -> str:
+    """Return the unit of a metric that stands by itself, '' for any other expression."""
+    info = catalog.series(expr.partition("{")[0].strip())
+    return info.unit if info is not None else ""

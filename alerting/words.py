@@ -1,0 +1,75 @@
+"""How durations, limits and labels are written: for Prometheus, and for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deckwatch.core import units
+
+if TYPE_CHECKING:
+    from alerting.spec import Alert, Limit
+
+_PIECES = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
+_SIZES = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
+_COMPARED = {">": "more than ", "<": "less than ", "==": ""}
+
+# The template function that makes a value of a unit readable, and what stands behind it.
+HUMANIZED = {
+    "ratio": ("humanizePercentage", ""),
+    "seconds": ("humanizeDuration", ""),
+    "bytes": ("humanize1024", "B"),
+    "bytes/s": ("humanize1024", "B/s"),
+    "percent": ("humanize", "%"),
+    "timestamp": ("humanizeTimestamp", ""),
+}
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as Prometheus reads it, such as 1h30m; whole seconds."""
+    rest = round(seconds)
+    text = ""
+    for unit, size in _PIECES:
+        count, rest = divmod(rest, size)
+        text += f"{count}{unit}" if count else ""
+    return text or "0s"
+
+
+def number(value: float) -> str:
+    """Return a number as PromQL reads it, without the noise of binary fractions."""
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else format(value, ".12g")
+
+
+def quantity(value: float, unit: str) -> str:
+    """Return a value of a unit as people write it: 80%, 1h30m, 2GiB."""
+    if unit == "ratio":
+        return number(value * 100) + "%"
+    if unit == "percent":
+        return number(value) + "%"
+    if unit == "seconds":
+        return duration(value) if value >= 1 and value == int(value) else _small_seconds(value)
+    if unit in ("bytes", "bytes/s"):
+        return _size(value) + unit.removeprefix("bytes")
+    rate = {"per second": " a second", "per minute": " a minute"}.get(unit, f" {unit}" if unit in units.GRAFANA else "")
+    return number(value) + (rate if unit not in ("none", "count") else "")
+
+
+def _small_seconds(value: float) -> str:
+    return f"{number(value * 1000)}ms" if 0 < abs(value) < 1 else f"{number(value)}s"
+
+
+def _size(value: float) -> str:
+    for unit, size in _SIZES:
+        if abs(value) >= size:
+            return format(value / size, ".4g") + unit
+    return number(value) + "B"
+
+
+def limit(one: Limit, unit: str) -> str:
+    """Return a limit in words: `more than 80%`."""
+    return _COMPARED[one.operator] + quantity(one.value, unit)
+
+
+def threshold(alert: Alert) -> str:
+    """Return from where on an alert fires: `more than 80% for 5m`; its condition itself where it has no limit."""
+    text = limit(alert.limit, alert.unit) if alert.limit is not None else alert.watched
+    return f"{text} for {duration(alert.hold)}" if alert.hold else text
