@@ -12,7 +12,10 @@ def parse_dev(data: bytes) -> dict[str, tuple[int, ...]]:
     colls, carrier, compressed (net/core/net-procfs.c).
     """
     devices = {}
-    for line in data.splitlines()[2:]:
+    lines = data.splitlines()
+    if not lines or b"|" not in lines[0]:
+        raise ParseError("net/dev: its heading is missing")
+    for line in lines[2:]:
         name, _, rest = line.partition(b":")
         counters = tuple(map(int, rest.split()))
         if len(counters) != 16:

@@ -1,0 +1,229 @@
+"""The host collectors: absent is no data, unreadable and malformed are failures, and what each must not get wrong."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exporter import collector
+from exporter.scrape import Scraper
+from exporter.sources.files import KeptFiles
+from exporter.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from exporter.scrape import Outcome
+
+WORLDS = Path(__file__).parents[1] / "worlds"
+HOST = {name: one for name, one in collector.load().items() if name.startswith("host_")}
+# What a collector cannot do without.
+FILES = {
+    "host_cpu": "proc/stat",
+    "host_disk": "proc/diskstats",
+    "host_filefd": "proc/sys/fs/file-nr",
+    "host_filesystem": "proc/1/mountinfo",
+    "host_load": "proc/loadavg",
+    "host_memory": "proc/meminfo",
+    "host_netstat": "proc/1/net/snmp",
+    "host_network": "proc/1/net/dev",
+    "host_network_device": "sys/class/net",
+    "host_os": "root/etc/os-release",
+    "host_pressure": "proc/pressure",
+    "host_sockstat": "proc/1/net/sockstat",
+    "host_stat": "proc/stat",
+    "host_textfile": "root/var/lib/deckwatch/textfile",
+    "host_vmstat": "proc/vmstat",
+}
+TOLERANT = {"host_os", "host_textfile"}  # their files are written by people; what is malformed is told otherwise
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Callable[..., World]]:
+    """A copy of a captured machine whose files may be changed."""
+    shutil.copytree(WORLDS / "vm-kernel6.18-cgroup1", tmp_path, dirs_exist_ok=True)
+    opened = []
+
+    def make(**more: Any) -> World:
+        roots: dict[str, Any] = {"procfs": tmp_path / "proc", "sysfs": tmp_path / "sys", "rootfs": tmp_path / "root"}
+        opened.append(World(docker_host="", **(roots | more)))
+        return opened[-1]
+
+    yield make
+    for world in opened:
+        world.close()
+
+
+def run(world: World, name: str) -> Outcome:
+    (outcome,) = Scraper(world, {name: HOST[name]}).scrape(seconds=30)
+    return outcome
+
+
+def values(outcome: Outcome) -> dict[tuple[str, ...], float]:
+    assert outcome.error is None
+    return {(sample.metric.name, *sample.labels): sample.value for sample in outcome.samples}
+
+
+def spoil(path: Path, content: bytes) -> None:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    for file in files:
+        file.write_bytes(content)
+
+
+def test_every_collector_is_tried_here() -> None:
+    assert set(HOST) - set(FILES) == {"host_time", "host_uname"}
+
+
+@pytest.mark.parametrize(("name", "path"), FILES.items())
+def test_absent_is_no_data(machine, tmp_path: Path, name: str, path: str) -> None:
+    assert not run(machine(), name).error
+    gone = tmp_path / path
+    shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
+    outcome = run(machine(), name)
+    assert outcome.absent
+    assert not outcome.error
+    assert not outcome.samples
+
+
+@pytest.mark.parametrize(("name", "path"), [(n, p) for n, p in FILES.items() if n not in TOLERANT])
+def test_malformed_is_a_failure(machine, tmp_path: Path, name: str, path: str) -> None:
+    spoil(tmp_path / path, b"nonsense: x y z\n\xff\n")
+    outcome = run(machine(), name)
+    assert outcome.error in ("ParseError", "ValueError")
+
+
+@pytest.mark.parametrize(("name", "path"), [(n, p) for n, p in FILES.items() if n != "host_textfile"])
+def test_unreadable_is_a_failure(machine, tmp_path: Path, name: str, path: str, monkeypatch) -> None:
+    # The tests may run as root, whom no mode keeps out.
+    real = os.open
+
+    def denied(file: str, *rest: Any) -> int:
+        if str(file).startswith(str(tmp_path / path)):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(file, *rest)
+
+    monkeypatch.setattr(os, "open", denied)
+    assert run(machine(), name).error == "PermissionError"
+
+
+def test_all_work_on_this_machine() -> None:
+    with World(docker_host="") as world:
+        outcomes = Scraper(world, HOST).scrape(seconds=30)
+    assert {outcome.collector.name: outcome.error for outcome in outcomes if outcome.error} == {}
+    assert sum(len(outcome.samples) for outcome in outcomes) > 150
+
+
+def test_cpu_never_goes_back_but_for_a_new_cpu(machine, tmp_path: Path) -> None:
+    world = machine()
+
+    def seconds(*lines: str) -> dict[tuple[str, str], float]:
+        (tmp_path / "proc/stat").write_text("\n".join(["cpu  0 0 0 0", *lines, "intr 0", ""]))
+        return {key[1:]: v for key, v in values(run(world, "host_cpu")).items() if key[0] == "node_cpu_seconds_total"}
+
+    before = seconds("cpu0 100 0 0 1000 50 0 0 0 0 0", "cpu1 100 0 0 1000 50 0 0 0 0 0")
+    assert before["0", "idle"] == 10
+    step_back = seconds("cpu0 110 0 0 999 49 0 0 0 0 0", "cpu1 100 0 0 1000 50 0 0 0 0 0")
+    assert (step_back["0", "user"], step_back["0", "idle"], step_back["0", "iowait"]) == (1.1, 10, 0.5)
+    # A CPU that was off begins anew, and one that is off is not shown.
+    came_back = seconds("cpu0 1 0 0 5 0 0 0 0 0 0")
+    assert (came_back["0", "user"], came_back["0", "idle"]) == (0.01, 0.05)
+    assert not [cpu for cpu, _ in came_back if cpu == "1"]
+    assert seconds("cpu0 2 0 0 6 0", "cpu1 1 0 0 2 0")["1", "idle"] == 0.02
+
+
+def test_pressure_that_is_compiled_in_but_off_is_no_data(machine, monkeypatch) -> None:
+    def off(_files: KeptFiles, _path: str) -> bytes:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    monkeypatch.setattr(KeptFiles, "read", off)
+    assert run(machine(), "host_pressure").absent
+
+
+def test_pressure_of_interrupts_where_the_kernel_tells(machine, tmp_path: Path) -> None:
+    (tmp_path / "proc/pressure/irq").write_text("full avg10=0.00 avg60=0.00 avg300=0.00 total=1500000\n")
+    assert values(run(machine(), "host_pressure"))["node_pressure_irq_stalled_seconds_total",] == 1.5
+
+
+def test_memory_shows_what_a_later_kernel_brings(machine, tmp_path: Path) -> None:
+    with (tmp_path / "proc/meminfo").open("a") as file:
+        file.write("Marvels(new):      3 kB\nMarvels_Total:     7\n")
+    found = values(run(machine(), "host_memory"))
+    assert found["node_memory_Marvels_new_bytes",] == 3072
+    assert found["node_memory_Marvels_Total",] == 7
+
+
+@pytest.mark.parametrize("show", [True, False])
+def test_ends_of_container_networks_are_shown_where_asked_for(machine, show: bool) -> None:
+    world = machine(config={"host": {"veth": show}})
+    for name in ("host_network", "host_network_device"):
+        devices = {sample.labels[0] for sample in run(world, name).samples}
+        assert ("veth3f1c2aa" in devices) is show
+        assert {"lo", "eth0", "docker0"} <= devices
+
+
+def test_attributes_that_an_interface_has_not_now_are_left_out(machine, tmp_path: Path, monkeypatch) -> None:
+    """`carrier` and `speed` of an interface that is down are there, but reading them gives EINVAL."""
+    real = os.pread
+    down = {(tmp_path / f"sys/class/net/eth0/{name}").stat().st_ino for name in ("carrier", "speed", "duplex")}
+
+    def pread(descriptor: int, size: int, offset: int) -> bytes:
+        if os.fstat(descriptor).st_ino in down:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return real(descriptor, size, offset)
+
+    monkeypatch.setattr(os, "pread", pread)
+    found = values(run(machine(), "host_network_device"))
+    assert not {
+        key for key in found if key[:2] in (("node_network_carrier", "eth0"), ("node_network_speed_bytes", "eth0"))
+    }
+    assert found["node_network_mtu_bytes", "eth0"] == 1400
+    assert found["node_network_carrier", "lo"] == 1
+
+
+def test_names_come_from_the_host_and_not_from_the_container(machine, tmp_path: Path) -> None:
+    container = os.uname_result(("Linux", "4f66ad9a0b2e", "6.18.44", "#1 SMP", "x86_64"))
+
+    def nodename(**more: Any) -> str:
+        (sample,) = run(machine(uname=lambda: container, **more), "host_uname").samples
+        return sample.labels[sample.metric.labels.index("nodename")]
+
+    assert nodename() == "web-1"
+    assert nodename(rootfs=Path("/")) == "4f66ad9a0b2e"
+    (tmp_path / "root/etc/hostname").write_text("# a comment\n\ndb-1.example\n")
+    assert nodename() == "db-1.example"
+    (tmp_path / "root/etc/hostname").unlink()
+    assert nodename() == "4f66ad9a0b2e"
+
+
+def test_process_1_may_be_hidden_from_an_exporter_on_the_host(machine, tmp_path: Path) -> None:
+    (tmp_path / "proc/1").rename(tmp_path / "proc/self")  # as the mount option hidepid does
+    assert ("node_network_receive_bytes_total", "eth0") in values(run(machine(rootfs=Path("/")), "host_network"))
+    # In a container its own network would be shown as if it were the host's.
+    assert run(machine(), "host_network").absent
+
+
+def test_a_full_and_a_broken_file_system(machine) -> None:
+    def statvfs(path: str) -> os.statvfs_result:
+        if path.endswith("/customer files"):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return os.statvfs_result((1 << 20, 4096, 1000, 300, 200, 50, 5, 5, 0, 255))
+
+    found = values(run(machine(statvfs=statvfs), "host_filesystem"))
+    root = ("/dev/vda", "/", "ext4", "")
+    # Blocks are counted in fragments (f_frsize), not in the size that suits reading (f_bsize).
+    assert [found[f"node_filesystem_{name}", *root] for name in ("size_bytes", "free_bytes", "avail_bytes")] == [
+        *(4096 * 1000, 4096 * 300, 4096 * 200),
+    ]
+    assert (found["node_filesystem_files", *root], found["node_filesystem_files_free", *root]) == (50, 5)
+    broken = ("/dev/vdb", "/srv/customer files", "ext4", "stale file handle")
+    assert found["node_filesystem_device_error", *broken] == 1
+    assert found["node_filesystem_readonly", *broken] == 1
+    assert ("node_filesystem_size_bytes", *broken) not in found
+    assert not [key for key in found if key[0] == "node_filesystem_mount_info" and key[-1] == "/srv/customer files"]
+    mounted = {key[2] for key in found if key[0] == "node_filesystem_device_error"}
+    assert mounted == {"/", "/var/lib/docker", "/srv/customer files"}  # none of /dev, /proc, /sys, overlay, nsfs
