@@ -1,1 +1,30 @@
-"""From short YAML to Grafana dashboards."""
+"""Dashboards: short YAML in, Grafana's JSON out.
+
+`bundle` builds them all; `dashboards.sources` finds the files, `dashboards.panels` the panel types.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dashboards.build import Bundle, Settings
+    from dashboards.sources import Source
+    from deckwatch.core.catalog import Catalog
+    from deckwatch.core.jsonnet import Renderer
+    from deckwatch.core.signal import Signals
+
+
+def bundle(
+    sources: Sequence[Source],
+    catalog: Catalog,
+    signals: Signals,
+    settings: Settings | None = None,
+    child: Renderer | None = None,
+) -> Bundle:
+    """Return all dashboards as files, with everything that is wrong with them; see `dashboards.build.bundle`."""
+    from dashboards import build  # noqa: PLC0415 - the schema validator must not be loaded by `serve`
+
+    return build.bundle(sources, catalog, signals, settings, child)

@@ -37,6 +37,14 @@ def of_series(name: str, catalog: Catalog) -> Labels | None:
     return catalog.labels(name) | target_labels()
 
 
+def of_metric(name: str, catalog: Catalog) -> Labels | None:
+    """Return the labels of a metric by its own name (for a histogram: without `le`); None where not all are known."""
+    info = catalog.get(name) or catalog.series(name)
+    if info is None or info.open_labels:
+        return None
+    return frozenset(info.labels) | target_labels()
+
+
 def of_expression(text: str, catalog: Catalog) -> Labels | None:
     """Return the labels that the result can carry; None where they are not all known. Raises PromqlError."""
     import promql_parser  # noqa: PLC0415 - 5 ms that `serve` does not need

@@ -32,12 +32,13 @@ _REGEX = re.compile(r"[.*+?|()\[\]{}^$\\]")
 
 
 class UnknownSignal(LookupError):
-    """No signal has this name; says which is the nearest."""
+    """No signal has this name; says which is the nearest. `near` tells that there is such a signal, used wrongly."""
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, near: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.near = near
 
 
 @dataclass(frozen=True)
@@ -197,14 +198,15 @@ class Signals(Mapping[str, Signal]):
             if found := self._signals.get(full):
                 if found.aspects:
                     said = ", ".join(f"{text}.{aspect}" for aspect in found.aspects)
-                    raise UnknownSignal(f"{text} is a {found.kind}: say which of its figures", f"one of {said}")
+                    message = f"{text} is a {found.kind}: say which of its figures"
+                    raise UnknownSignal(message, f"one of {said}", near=True)
                 return Reference(found)
             head, _, aspect = full.rpartition(".")
             if found := self._signals.get(head):
                 if aspect in found.aspects:
                     return Reference(found, aspect)
                 hint = did_you_mean(aspect, found.aspects) if found.aspects else f"{head} has only one figure"
-                raise UnknownSignal(f"{text.rpartition('.')[0]} has no figure {aspect!r}", hint)
+                raise UnknownSignal(f"{text.rpartition('.')[0]} has no figure {aspect!r}", hint, near=True)
         raise UnknownSignal(f"no signal is called {text}", did_you_mean(text, self.known(subjects)))
 
     def known(self, subjects: Sequence[str] = ()) -> list[str]:

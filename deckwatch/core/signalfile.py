@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import promql, units, yamlfile
+from deckwatch.core import expressions, labels, promql, units, yamlfile
 from deckwatch.core.place import Problem, did_you_mean
 from deckwatch.core.schema import Schema
 from deckwatch.core.signal import (
@@ -21,7 +21,7 @@ from deckwatch.core.signal import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.place import Place
@@ -60,6 +60,38 @@ def load(
             signals[name] = _joined(signals[name], data["share_of"], result, document, problems)
             result = Signals(signals)
     return Signals(_set(signals, settings or {}, problems)), problems
+
+
+def check(signals: Signals, catalog: Catalog) -> list[Problem]:
+    """Return what is wrong with the signals in the light of the catalogue: unknown metrics and labels, by place.
+
+    Apart from `load`, since recordings made of signals are metrics too and stand in the catalogue only then.
+    """
+    problems: list[Problem] = []
+    for signal in signals.values():
+        document, path = signal.document, signal.path
+        if signal.expr:
+            problems += expressions.problems_of(signal.expr, catalog, signal.place_in_expr)
+            continue
+        known = labels.of_metric(signal.metric, catalog)
+        if catalog.get(signal.metric) is None and catalog.series(signal.metric) is None:
+            hint = expressions.hint_for_metric(signal.metric, catalog)
+            message = f"no metric is called {signal.metric}"
+            problems.append(document.problem((*path, "metric"), message, hint, check="promql_metric"))
+        elif known is not None:
+            problems += _unknown_labels(signal, known)
+    return problems
+
+
+def _unknown_labels(signal: Signal, known: frozenset[str]) -> Iterator[Problem]:
+    data = signal.document.data["signals"][signal.path[-1]]
+    named = [(("by", i), label) for i, label in enumerate(data.get("by", []))]
+    named += [((key, label), label) for key in ("where", "except") for label in data.get(key, {})]
+    for steps, label in named:
+        if label not in known:
+            place = signal.document.place((*signal.path, *steps), key=steps[0] != "by")
+            hint = did_you_mean(label, sorted(known))
+            yield Problem(place, f"{signal.metric} has no label {label}", hint, check="promql_label")
 
 
 def subject_of(file: str) -> str:

@@ -1,0 +1,39 @@
+"""Thresholds and ends of an axis fit the unit of what they are compared with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dashboards.render import THRESHOLDS
+from deckwatch.core import units
+from deckwatch.core.place import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    from dashboards.build import Built
+    from deckwatch.core.catalog import Catalog
+    from deckwatch.core.yamlfile import Document, Path
+
+_KEYS = (*THRESHOLDS, "min", "max")
+
+
+def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
+    """Yield percentages, durations and sizes beside a unit that they do not fit."""
+    del catalog
+    for one in built:
+        for panel, queries in one.examined("quantity"):
+            unit = panel.said.get("unit") or next((query.unit for query in queries if query.unit), "")
+            yield from _faults(panel.document, panel.path, panel.said, unit)
+            for query, asked in zip(queries, panel.asked(), strict=True):
+                yield from _faults(panel.document, asked.path[:-1], query.said, query.unit)
+
+
+def _faults(document: Document, path: Path, said: Mapping[str, Any], unit: str) -> Iterator[Problem]:
+    for key in _KEYS:
+        if key in said:
+            try:
+                units.quantity(said[key], unit)
+            except ValueError as error:
+                yield Problem(document.place((*path, key)), str(error), check="quantity")

@@ -1,0 +1,36 @@
+"""Units are words of ours, or ids of Grafana's: an unknown one would be printed behind each number."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dashboards import grafana_units
+from deckwatch.core import units
+from deckwatch.core.place import Problem, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dashboards.build import Built
+    from deckwatch.core.catalog import Catalog
+    from deckwatch.core.place import Place
+
+
+def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
+    """Yield units that Grafana does not know, where they are said: at a panel, a query or a signal."""
+    del catalog
+    known = [*units.GRAFANA, *grafana_units.load()]
+    for one in built:
+        for panel, queries in one.examined("unit"):
+            places: dict[Place, str] = {}
+            if "unit" in panel.said:
+                places[panel.document.place((*panel.path, "unit"))] = panel.said["unit"]
+            for query, asked in zip(queries, panel.asked(), strict=True):
+                if "unit" in query.said:
+                    places[panel.document.place((*asked.path[:-1], "unit"))] = query.said["unit"]
+                elif query.signal is not None and query.unit:
+                    signal = query.signal
+                    places[signal.document.place((*signal.path, "unit"))] = query.unit
+            for place, unit in places.items():
+                if unit not in known:
+                    yield Problem(place, f"unknown unit {unit}", did_you_mean(unit, known), check="unit")

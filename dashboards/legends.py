@@ -1,0 +1,53 @@
+"""How the series of a query are called in a legend: by the labels that tell them apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deckwatch.core import labels, promql
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deckwatch.core.catalog import Catalog
+
+# Labels that say where a series was read, and tell nothing apart within one panel.
+_NOISE = frozenset(("job", "cluster", "environment", "service", "__name__"))
+_MOST = 3
+AUTO = "__auto"  # Grafana's word for "whatever differs"
+
+
+def result_labels(source: str, catalog: Catalog) -> frozenset[str] | None:
+    """Return the labels that the result of an expression can have; None where they are not all known."""
+    try:
+        return labels.of_expression(source, catalog)
+    except promql.PromqlError:
+        return None
+
+
+def distinguishing(source: str, by: Sequence[str] | None, catalog: Catalog) -> tuple[str, ...] | None:
+    """Return the labels by which the series of a result differ, `instance` first; None where that is not known."""
+    if by is not None:
+        return tuple(by)
+    known = result_labels(source, catalog)
+    if known is None:
+        return None
+    selectors = promql.selectors(source)
+    fixed = {matcher.label for selector in selectors for matcher in selector.matchers if matcher.op == "="}
+    return tuple(sorted(known - _NOISE - fixed, key=lambda label: (label != "instance", label)))
+
+
+def legend(said: str, shown: Sequence[str] | None, *, name: str, several: bool) -> str:
+    """Return how one series is called.
+
+    `said` is the form that somebody chose, if any, and `name` what the query is called where there are several.
+    """
+    if said:
+        series = said
+    elif shown is not None and len(shown) <= _MOST:
+        series = " ".join("{{" + label + "}}" for label in shown)
+    else:
+        series = ""
+    if several:
+        return f"{name} {series}".strip() or AUTO
+    return series or (name if shown == () and name else AUTO)

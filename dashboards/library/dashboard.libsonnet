@@ -1,0 +1,81 @@
+// A dashboard in Grafana's classic form, which file provisioning of every version from 10.4 on takes.
+local theme = import 'theme.libsonnet';
+local variables = import 'variables.libsonnet';
+
+// One panel, with whatever Grafana has and we have no word for merged in last.
+local render(panels, spec) =
+  local made = panels[spec.type].panel(spec);
+  if std.objectHas(spec, 'raw') then std.mergePatch(made, spec.raw) else made;
+
+// A row in its place; an open row stands before its panels, a collapsed one holds them.
+local row(panels, spec) =
+  local inner = [render(panels, panel) for panel in spec.panels];
+  local collapsed = theme.get(spec, 'collapsed', false);
+  local head = {
+    id: spec.id,
+    type: 'row',
+    title: spec.title,
+    collapsed: collapsed,
+    gridPos: spec.grid,
+    panels: if collapsed then inner else [],
+  };
+  [head] + (if collapsed then [] else inner);
+
+// Firing alerts, drawn over the graphs.
+local alerts(spec) = {
+  name: 'Alerts',
+  datasource: theme.datasource,
+  enable: true,
+  hide: false,
+  iconColor: theme.colors.bad,
+  expr: spec.expr,
+  titleFormat: '{{alertname}}',
+  textFormat: '{{instance}} {{name}}',
+  tagKeys: 'severity',
+  step: '60s',
+  useValueForTime: false,
+};
+
+local link(spec) = {
+  type: 'dashboards',
+  title: spec.title,
+  tags: [spec.tag],
+  asDropdown: spec.dropdown,
+  includeVars: false,
+  keepTime: true,
+  targetBlank: false,
+  icon: 'external link',
+  tooltip: '',
+  url: '',
+};
+
+{
+  // spec: {uid, title, description, tags, range, refresh, variables, alerts, links, rows, raw}; rows: panels, or
+  // {title, panels, collapsed} with panels inside. panels: a panel file for each type.
+  new(spec, panels)::
+    local made = {
+      uid: spec.uid,
+      title: spec.title,
+      description: theme.get(spec, 'description', ''),
+      tags: theme.get(spec, 'tags', []),
+      timezone: 'browser',
+      editable: false,
+      graphTooltip: 1,
+      schemaVersion: 39,
+      version: 1,
+      refresh: spec.refresh,
+      time: { from: 'now-' + spec.range, to: 'now' },
+      timepicker: {},
+      fiscalYearStartMonth: 0,
+      weekStart: '',
+      liveNow: false,
+      links: [link(one) for one in theme.get(spec, 'links', [])],
+      annotations: { list: [alerts(spec.alerts)] },
+      templating: { list: [variables.datasource()] + [variables.label(one) for one in theme.get(spec, 'variables', [])] },
+      panels: std.flattenArrays([
+        if std.objectHas(item, 'panels') then row(panels, item) else [render(panels, item)]
+        for item in spec.rows
+      ]),
+    };
+    if std.objectHas(spec, 'raw') then std.mergePatch(made, spec.raw) else made,
+}

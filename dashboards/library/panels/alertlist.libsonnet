@@ -1,0 +1,49 @@
+// Alerts that fire or are about to.
+local theme = import '../theme.libsonnet';
+
+local filter(labels) = std.join(', ', [
+  local value = labels[label];
+  label + '=~"' + (if std.isArray(value) then std.join('|', value) else value) + '"'
+  for label in std.objectFields(labels)
+]);
+
+{
+  words: { alerts: 'Alerts that fire, by their labels: {severity: [critical, error]}; {} shows all.' },
+  content: {
+    description: 'Labels that an alert must have, each with one value or several.',
+    type: 'object',
+    additionalProperties: { type: ['string', 'array'], items: { type: 'string' } },
+  },
+  queries: '',
+  height: 8,
+  width: 4,
+  options: {
+    pending: { description: 'Show alerts too that are about to fire.', type: 'boolean', default: true },
+    most: { description: 'Show so many at most.', type: 'integer', minimum: 1, default: 20 },
+    group: { description: 'Put alerts together that share these labels.', type: 'array', items: { type: 'string' } },
+  },
+  example: { alerts: { severity: ['critical', 'error'] }, title: 'Alerts', description: 'What fires now.' },
+
+  panel(spec)::
+    local options = theme.get(spec, 'options', {});
+    theme.panel(spec, 'alertlist', {
+      options: {
+        viewMode: 'list',
+        groupMode: if std.objectHas(options, 'group') then 'custom' else 'default',
+        groupBy: theme.get(options, 'group', []),
+        maxItems: theme.get(options, 'most', 20),
+        sortOrder: 3,  // the most important first
+        dashboardAlerts: false,
+        alertName: '',
+        alertInstanceLabelFilter: if spec.content == {} then '' else '{' + filter(spec.content) + '}',
+        datasource: '',
+        stateFilter: {
+          firing: true,
+          pending: theme.get(options, 'pending', true),
+          noData: false,
+          normal: false,
+          'error': true,
+        },
+      },
+    }),
+}

@@ -1,0 +1,42 @@
+// One bar for each series: a ranking.
+local theme = import '../theme.libsonnet';
+
+{
+  words: { bargauge: 'The values now, one bar for each series; with top: a ranking.' },
+  content: { '$ref': '#/$defs/queries' },
+  queries: 'instant',
+  height: 8,
+  width: 4,
+  options: {
+    direction: { description: 'Which way the bars grow.', enum: ['right', 'up'], default: 'right' },
+    style: { description: 'How the bars look.', enum: ['plain', 'gradient', 'lcd'], default: 'gradient' },
+  },
+  example: {
+    bargauge: 'node_filesystem_avail_bytes',
+    title: 'Space left',
+    description: 'Free space on each file system.',
+    legend: '{{mountpoint}}',
+    top: 5,
+  },
+
+  panel(spec)::
+    local options = theme.get(spec, 'options', {});
+    local ratio = theme.get(spec, 'unit', '') == 'percentunit';
+    local color = if theme.hasThresholds(spec) then { mode: 'thresholds' } else { mode: 'continuous-BlPu' };
+    theme.queried(spec, 'bargauge', 'instant', {
+      fieldConfig: theme.fieldConfig({ min: 0 } + (if ratio then { max: 1 } else {}) + spec, color),
+      options: {
+        displayMode: { plain: 'basic', gradient: 'gradient', lcd: 'lcd' }[theme.get(options, 'style', 'gradient')],
+        orientation: if theme.get(options, 'direction', 'right') == 'right' then 'horizontal' else 'vertical',
+        reduceOptions: theme.reduce,
+        valueMode: 'color',
+        namePlacement: 'auto',
+        showUnfilled: true,
+        sizing: 'auto',
+        minVizWidth: 8,
+        minVizHeight: 16,
+        maxVizHeight: 300,
+        legend: { showLegend: false, displayMode: 'list', placement: 'bottom', calcs: [] },
+      },
+    }),
+}

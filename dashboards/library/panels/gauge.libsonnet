@@ -1,0 +1,31 @@
+// A value between two ends, as a dial.
+local theme = import '../theme.libsonnet';
+
+{
+  words: { gauge: 'The value now between its ends, as a dial; set min and max, or use a ratio.' },
+  content: { '$ref': '#/$defs/queries' },
+  queries: 'instant',
+  height: 6,
+  width: 3,
+  options: {
+    labels: { description: 'Write the thresholds on the dial.', type: 'boolean', default: false },
+  },
+  example: { gauge: 'node_load1', title: 'Load', description: 'Load against eight.', max: 8 },
+
+  panel(spec)::
+    local options = theme.get(spec, 'options', {});
+    local ratio = theme.get(spec, 'unit', '') == 'percentunit';
+    local ends = { min: 0 } + (if ratio then { max: 1 } else if spec.unit == 'percent' then { max: 100 } else {});
+    theme.queried(spec, 'gauge', 'instant', {
+      fieldConfig: theme.fieldConfig(ends + spec, { mode: 'thresholds' }),
+      options: {
+        orientation: 'auto',
+        reduceOptions: theme.reduce,
+        showThresholdLabels: theme.get(options, 'labels', false),
+        showThresholdMarkers: true,
+        sizing: 'auto',
+        minVizWidth: 75,
+        minVizHeight: 75,
+      },
+    }),
+}

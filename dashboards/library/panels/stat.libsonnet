@@ -1,0 +1,42 @@
+// One number, large.
+local theme = import '../theme.libsonnet';
+
+{
+  words: { stat: 'The value now, as a large number.' },
+  content: { '$ref': '#/$defs/queries' },
+  queries: 'instant',
+  height: 4,
+  width: 3,
+  options: {
+    trend: { description: 'Draw the course of the value behind it.', type: 'boolean', default: false },
+    color: {
+      description: 'What the thresholds colour: the number, the whole tile, or nothing.',
+      enum: ['value', 'background', 'none'],
+      default: 'value',
+    },
+    text: {
+      description: "What is written: the value, the series' name, or both.",
+      enum: ['auto', 'value', 'name', 'value_and_name'],
+      default: 'auto',
+    },
+  },
+  example: { stat: 'up', title: 'Targets', description: 'Pages that Prometheus reads.', color: 'background' },
+
+  panel(spec)::
+    local options = theme.get(spec, 'options', {});
+    local trend = theme.get(options, 'trend', false);
+    theme.queried(spec, 'stat', if trend then 'range' else 'instant', {
+      fieldConfig: theme.fieldConfig(spec, { mode: 'thresholds' }),
+      options: {
+        colorMode: theme.get(options, 'color', 'value'),
+        graphMode: if trend then 'area' else 'none',
+        justifyMode: 'auto',
+        orientation: 'auto',
+        percentChangeColorMode: 'standard',
+        reduceOptions: theme.reduce,
+        showPercentChange: false,
+        textMode: theme.get(options, 'text', 'auto'),
+        wideLayout: true,
+      },
+    }),
+}

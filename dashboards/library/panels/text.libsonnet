@@ -1,0 +1,20 @@
+// Words, in Markdown.
+local theme = import '../theme.libsonnet';
+
+{
+  words: { text: 'Words in Markdown: what a dashboard is for, what to do.' },
+  content: { type: 'string' },
+  queries: '',
+  height: 3,
+  width: 4,
+  options: {
+    transparent: { description: 'Without a box around it.', type: 'boolean', default: false },
+  },
+  example: { text: '## Hello', title: '' },
+
+  panel(spec):: theme.panel(
+    spec { transparent: theme.get(theme.get(spec, 'options', {}), 'transparent', false) },
+    'text',
+    { options: { mode: 'markdown', content: spec.content } }
+  ),
+}

@@ -1,0 +1,93 @@
+"""The queries of dashboards as a live Prometheus is asked for them: `verify` runs each."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from dashboards.render import title
+from dashboards.variables import ALL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from dashboards.build import Built
+    from deckwatch.core.place import Place
+
+_VARIABLE = re.compile(r"\$\{?(\w+)(?::\w+)?\}?|\[\[(\w+)\]\]")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveQuery:
+    """One query of a dashboard.
+
+    `expr` holds Grafana's variables; `concrete` puts values in their place. `empty` is the reason for which it may
+    return nothing, '' where it may not. `needs` are metrics without which this is not watched here at all.
+    """
+
+    uid: str
+    dashboard: str
+    kind: Literal["panel", "variable", "annotation"]
+    title: str
+    ref: str
+    expr: str
+    mode: Literal["range", "instant"]
+    place: Place
+    empty: str = ""
+    needs: tuple[str, ...] = ()
+
+    def concrete(self, interval: str = "1m", span: str = "1h", values: Mapping[str, str] | None = None) -> str:
+        """Return PromQL without variables: choices are "All" unless `values` says otherwise.
+
+        `interval` stands for Grafana's intervals (four scrapes at least), `span` for the time that is shown.
+        """
+        known = {
+            "__rate_interval": interval,
+            "__interval": interval,
+            "__interval_ms": "60000",
+            "__range": span,
+            "__range_s": "3600",
+            **(values or {}),
+        }
+        return _VARIABLE.sub(lambda found: known.get(found[1] or found[2], ALL), self.expr)
+
+
+def queries(built: Built, model: Mapping[str, Any]) -> Iterator[LiveQuery]:
+    """Yield every query of a dashboard: its choices', its panels' and its annotation's, in that order.
+
+    `model` is what was rendered of it, for whether a panel asks for a span of time or for now.
+    """
+    dashboard = built.dashboard
+    uid, name = dashboard.uid, dashboard.title
+    whole = (dashboard.said("needs"),) if dashboard.said("needs") else ()
+    for one in built.variables:
+        yield LiveQuery(uid, name, "variable", one.title, one.name, one.expr, "instant", one.place, needs=whole)
+    modes = {target["refId"] + str(panel["id"]): target["range"] for panel, target in _targets(model)}
+    numbers = built.numbers()
+    for panel in dashboard.panels():
+        found = built.queries[panel.path]
+        for query in found:
+            ranged = modes.get(query.ref + str(numbers[built.key(panel)]), True)
+            yield LiveQuery(
+                uid,
+                name,
+                "panel",
+                title(panel, found),
+                query.ref,
+                query.expr,
+                "range" if ranged else "instant",
+                query.place,
+                panel.said.get("empty", ""),
+                panel.needs,
+            )
+    place = dashboard.document.place(("dashboard",))
+    reason = "no alert fires"
+    yield LiveQuery(uid, name, "annotation", "Alerts", "Alerts", built.alerts, "range", place, reason)
+
+
+def _targets(model: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    for panel in model["panels"]:
+        for inner in (panel, *panel.get("panels", [])):
+            for target in inner.get("targets", []):
+                yield inner, target

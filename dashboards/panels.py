@@ -1,0 +1,69 @@
+"""The panel types: what each file of `library/panels` says of itself, its words, options and example."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from deckwatch.core import plugins
+from deckwatch.core.jsonnet import Renderer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from deckwatch.core.jsonnet import Engine
+
+LIBRARY = Path(__file__).with_name("library")
+_OWN = "own"
+
+
+@dataclass(frozen=True, slots=True)
+class PanelType:
+    """What a panel file declares.
+
+    `words` are the YAML words it answers to, each with a sentence; `content` is the JSON Schema of what stands behind
+    the word, `options` the schemas of its own keys. `queries` says how the queries behind the word are asked (range,
+    instant, table), and is empty where the content is something else. `height` is its usual height, `width` the least
+    width (of 24) that still reads well.
+    """
+
+    name: str
+    words: Mapping[str, str]
+    content: Mapping[str, Any]
+    options: Mapping[str, Any]
+    queries: Literal["range", "instant", "table", ""]
+    height: int
+    width: int
+    example: Mapping[str, Any]
+
+
+def renderer(own: Path | None = None, *, engine: Engine = "rjsonnet") -> Renderer:
+    """Return the child process that renders dashboards; enter it early, so that it starts while YAML is read.
+
+    `own` is a user's folder of panel files, which extend the shipped ones or stand in for them.
+    """
+    folders = {"dashboards": LIBRARY}
+    if own is not None:
+        folders[_OWN] = own
+    return Renderer(folders, engine=engine)
+
+
+def table(own: Path | None = None) -> str:
+    """Return Jsonnet for the table of panel files: Jsonnet cannot list a folder, so Python passes it."""
+    files = {path.stem: f"dashboards/panels/{path.name}" for path in plugins.files(LIBRARY / "panels", ".libsonnet")}
+    if own is not None:
+        files |= {path.stem: f"{_OWN}/{path.name}" for path in plugins.files(own, ".libsonnet")}
+    entries = (f"'{name}': import '{path}'" for name, path in sorted(files.items()))
+    return "{ " + ", ".join(entries) + " }"
+
+
+def load(child: Renderer, own: Path | None = None) -> dict[str, PanelType]:
+    """Return the panel types by name, as the running renderer reads them. Raises JsonnetError."""
+    said = child.evaluate(table(own))
+    return {name: PanelType(name, **declared) for name, declared in said.items()}
+
+
+def by_word(types: Mapping[str, PanelType]) -> dict[str, PanelType]:
+    """Return the panel types by the words that stand for them in YAML."""
+    return {word: one for one in types.values() for word in one.words}

@@ -1,0 +1,174 @@
+"""From what a panel asks for, a signal, a metric or PromQL, to the query that Grafana gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dashboards import legends
+from deckwatch.core import expressions, promql
+from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core.signal import Reference, Signal, Signals, UnknownSignal, is_name, of_metric
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from dashboards.spec import Asked, Panel
+    from deckwatch.core.catalog import Catalog
+    from deckwatch.core.place import Place
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query of a panel.
+
+    `source` is the PromQL before the choices at the top are added, and `place_of` turns an offset in it into a place.
+    `shown` are the labels by which its series differ, as far as they are known. `said` is what stands beside it in
+    YAML, and `signal` is None for PromQL.
+    """
+
+    ref: str
+    expr: str
+    source: str
+    place: Place
+    place_of: Callable[[int], Place]
+    title: str
+    legend: str
+    unit: str
+    shown: tuple[str, ...] | None
+    said: Mapping[str, Any]
+    signal: Signal | None = None
+
+    @property
+    def about(self) -> str:
+        """What its signal or metric means."""
+        return self.signal.about if self.signal is not None else ""
+
+
+class Resolver:
+    """Resolves the queries of one dashboard. `scoped` adds the choices at the top to an expression."""
+
+    def __init__(
+        self, signals: Signals, catalog: Catalog, subjects: Sequence[str], scoped: Callable[[str], str]
+    ) -> None:
+        self.signals = signals
+        self.catalog = catalog
+        self.subjects = subjects
+        self.scoped = scoped
+        self.problems: list[Problem] = []
+
+    def panel(self, panel: Panel) -> list[Query]:
+        """Return a panel's queries; what is wrong with them is added to `problems`."""
+        found: list[Query] = []
+        for asked in panel.asked():
+            query = self._query(panel, asked, _ref(len(found)))
+            if query is not None:
+                found.append(query)
+        return found
+
+    def _query(self, panel: Panel, asked: Asked, ref: str) -> Query | None:
+        document = panel.document
+        place = document.place(asked.path)
+        try:
+            reference = self._reference(panel, asked)
+        except UnknownSignal as error:
+            self.problems.append(Problem(place, error.message, error.hint, check="unknown_name"))
+            return None
+        by = asked.said.get("by", panel.said.get("by"))
+        try:
+            source = self._expression(panel, asked, reference, by)
+        except ValueError as error:
+            where = document.place((*panel.path, "by"), key=True)
+            self.problems.append(Problem(where, str(error), check="by"))
+            return None
+        signal = reference.signal if reference is not None else None
+        try:
+            expr = source if "unscoped" in panel.said else self.scoped(source)
+        except promql.PromqlError:
+            expr = source  # the check of expressions tells it, at its place
+        shown = legends.distinguishing(source, by if by is not None else signal.by if signal else None, self.catalog)
+        title = asked.said.get("title") or _title(reference) or panel.said.get("title", "")
+        return Query(
+            ref,
+            _topped(expr, panel),
+            source,
+            place,
+            signal.place_in_expr if signal is not None else lambda at: document.inside(asked.path, at),
+            title,
+            self._legend(panel, asked, reference, shown),
+            asked.said.get("unit") or panel.said.get("unit") or (reference.unit if reference is not None else ""),
+            shown,
+            asked.said,
+            signal,
+        )
+
+    def _legend(self, panel: Panel, asked: Asked, reference: Reference | None, shown: Sequence[str] | None) -> str:
+        if "legend" in asked.said:
+            return str(asked.said["legend"])
+        several = len(panel.asked()) > 1
+        said = panel.said.get("legend") or (reference.signal.legend if reference is not None else "")
+        name = asked.said.get("title") or _title(reference)
+        figures = {one.text.strip().rpartition(".")[0] for one in panel.asked()}
+        if reference is not None and reference.aspect and len(figures) == 1 and "title" not in asked.said:
+            name = reference.aspect  # p50, p95 and p99 of one thing need not repeat its name
+        return legends.legend(said, shown, name=name, several=several)
+
+    def _reference(self, panel: Panel, asked: Asked) -> Reference | None:
+        """Return the signal or metric that a text names; None for PromQL. Raises UnknownSignal."""
+        text = asked.text.strip()
+        if is_name(text):
+            try:
+                return self.signals.find(text, self.subjects)
+            except UnknownSignal as error:
+                if error.near:
+                    raise
+        name, _, aspect = text.partition(".")
+        signal = of_metric(name, self.catalog, panel.document, (*asked.path,))
+        if signal is None:
+            if not is_name(text):
+                return None
+            near = did_you_mean(text, [*self.signals.known(self.subjects), *self.catalog.names()])
+            hint = near or expressions.hint_for_metric(text, self.catalog)
+            raise UnknownSignal(f"no signal and no metric is called {text}", hint)
+        if (aspect or None) not in (signal.aspects or (None,)):
+            figures = ", ".join(f"{name}.{one}" for one in signal.aspects)
+            hint = f"one of {figures}" if figures else f"{name} has only one figure"
+            raise UnknownSignal(f"{name} is a {signal.kind}: {text} is not one of its figures", hint, near=True)
+        return Reference(signal, aspect or None)
+
+    def _expression(self, panel: Panel, asked: Asked, reference: Reference | None, by: Sequence[str] | None) -> str:
+        if by is None:
+            return reference.expression() if reference is not None else asked.text.strip()
+        if reference is not None and not reference.signal.expr:
+            return reference.expression(by=by)
+        if panel.type.queries != "table":
+            what = reference.name if reference is not None else "this"
+            raise ValueError(f"{what} is plain PromQL: write its labels there, as in sum by ({', '.join(by)}) (…)")
+        # Columns of a table are laid side by side by their labels, so each must have these and no others.
+        source = reference.expression() if reference is not None else asked.text.strip()
+        fits = legends.result_labels(source, self.catalog) == frozenset(by)
+        return source if fits else f"max by ({', '.join(by)}) ({source})"
+
+
+def _title(reference: Reference | None) -> str:
+    if reference is None:
+        return ""
+    return f"{reference.signal.title} {reference.aspect}" if reference.aspect else reference.signal.title
+
+
+def _topped(expr: str, panel: Panel) -> str:
+    """Return the expression for the highest few; what is asked for once is sorted too."""
+    if "top" not in panel.said or panel.type.queries == "table":
+        return expr
+    chosen = f"topk({panel.said['top']}, {expr})"
+    return f"sort_desc({chosen})" if panel.type.queries == "instant" else chosen
+
+
+def _ref(index: int) -> str:
+    """Return A, B, … Z, AA, … as Grafana names queries."""
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters

@@ -1,0 +1,76 @@
+"""The one published schema of dashboard files: the core words, the signals', and those of every panel file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deckwatch.core import signalfile, yamlfile
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from dashboards.panels import PanelType
+    from deckwatch.core.place import Problem
+    from deckwatch.core.schema import Schema
+    from deckwatch.core.yamlfile import Document
+    from deckwatch.core.yamlfile import Path as YamlPath
+
+CORE = Path(__file__).with_name("dashboard.schema.yaml")
+
+
+def assemble(types: Mapping[str, PanelType]) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a dashboard file.
+
+    Each panel word has a closed schema of its own and is chosen by if/then, so that a fault is told of the word that
+    the user meant, and an unknown key is told with the keys that this word understands.
+    """
+    core = yamlfile.load_file(CORE).data
+    signals = yamlfile.load_file(signalfile.SCHEMA).data
+    definitions = signals["$defs"] | core["$defs"]
+    common = definitions.pop("panel_common")["properties"]
+    words = [(word, said, one) for one in types.values() for word, said in one.words.items()]
+    for word, said, one in words:
+        content = {"description": said, **one.content}
+        properties = common | dict(one.options) | {word: content}
+        definitions[f"panel_{word}"] = {"properties": properties, "additionalProperties": False}
+    # Of a panel without any known word, each key is looked at: the misspelt word is then told with the nearest one.
+    known = common | {word: {"description": said} for word, said, _ in words}
+    definitions["panel_unknown"] = {"properties": known, "additionalProperties": False}
+    branches: list[dict[str, Any]] = [
+        {"if": {"required": [word]}, "then": {"$ref": f"#/$defs/panel_{word}"}} for word, _, _ in words
+    ]
+    none = {"not": {"anyOf": [{"required": [word]} for word, _, _ in words]}}
+    branches.append({"if": none, "then": {"$ref": "#/$defs/panel_unknown"}})
+    definitions["panel"] = {"type": "object", "allOf": branches}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Deckwatch dashboard",
+        "type": "object",
+        "required": ["dashboard", "rows"],
+        "additionalProperties": False,
+        "properties": core["properties"] | signals["properties"],
+        "$defs": definitions,
+    }
+
+
+def problems(schema: Schema, document: Document, words: Collection[str]) -> list[Problem]:
+    """Return what is wrong with a file's structure; of a panel with two words only that, once."""
+    doubles = dict(_doubles(document, words))
+    told = {document.place((*path, word), key=True) for path, found in doubles.items() for word in found}
+    wrong = [problem for problem in schema.problems(document) if problem.place not in told]
+    for path, found in doubles.items():
+        message = f"{' and '.join(found)} are two panels"
+        wrong.append(document.problem((*path, found[1]), message, "one word says what a panel is", key=True))
+    return wrong
+
+
+def _doubles(document: Document, words: Collection[str]) -> Iterator[tuple[YamlPath, list[str]]]:
+    rows = document.data.get("rows") if isinstance(document.data, dict) else None
+    for i, row in enumerate(rows if isinstance(rows, list) else []):
+        inner = row.get("panels") if isinstance(row, dict) else row
+        path: YamlPath = ("rows", i, "panels") if isinstance(row, dict) else ("rows", i)
+        for j, panel in enumerate(inner if isinstance(inner, list) else []):
+            found = [key for key in panel if key in words] if isinstance(panel, dict) else []
+            if len(found) > 1:
+                yield (*path, j), found

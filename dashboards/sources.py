@@ -1,0 +1,88 @@
+"""Dashboard files: which there are, and what their addresses in Grafana are."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deckwatch.core import plugins, yamlfile
+from deckwatch.core.place import InvalidInput
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from deckwatch.core.place import Problem
+    from deckwatch.core.yamlfile import Document
+
+SPECS = Path(__file__).with_name("specs")
+SIGNALS = Path(__file__).with_name("signals")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One YAML file of dashboards or signals.
+
+    `uid` is the dashboard's address: folder and file joined by `-`, the file alone at the top or where both are
+    equal. `subjects` are those whose signals may go by their short names in it. A user's dashboard replaces a shipped
+    one of the same address.
+    """
+
+    document: Document
+    uid: str
+    subjects: tuple[str, ...]
+    shipped: bool = False
+
+    @property
+    def is_dashboard(self) -> bool:
+        """Whether it says what a dashboard looks like; otherwise it only declares signals or alerts."""
+        data = self.document.data
+        return isinstance(data, dict) and ("dashboard" in data or "rows" in data)
+
+
+def sets() -> list[str]:
+    """Return the names of the shipped sets: a folder of dashboards each."""
+    return sorted(path.name for path in SPECS.iterdir() if path.is_dir())
+
+
+def shipped(names: Iterable[str] | None = None) -> list[Source]:
+    """Return the shipped dashboards and signals; with `names` only those sets, and the overview, which has none."""
+    chosen = set(sets() if names is None else names)
+    files = [path for path in plugins.files(SPECS, ".yaml") if path.parent == SPECS or path.parent.name in chosen]
+    found = [_source(path, SPECS, str(path), shipped=True) for path in files]
+    return found + [_source(path, SIGNALS, str(path), shipped=True) for path in plugins.files(SIGNALS, ".yaml")]
+
+
+def folder(root: Path, base: Path) -> tuple[list[Source], list[Problem]]:
+    """Return the YAML files below a user's folder; messages call them by their path from `base`, the project.
+
+    A file that cannot be read is told and left out.
+    """
+    found: list[Source] = []
+    problems: list[Problem] = []
+    for path in plugins.files(root, ".yaml") + plugins.files(root, ".yml"):
+        name = str(path.relative_to(base)) if path.is_relative_to(base) else str(path)
+        try:
+            found.append(_source(path, root, name))
+        except InvalidInput as error:
+            problems += error.problems
+    return found, problems
+
+
+def address(path: Path) -> str:
+    """Return the uid for a file's path from its root: `host/host.yaml` is host, `shop/sales.yaml` is shop-sales."""
+    parts = [_slug(part) for part in (*path.parent.parts, path.stem)]
+    if len(parts) > 1 and parts[-1] == parts[-2]:
+        parts.pop()
+    return "-".join(filter(None, parts))
+
+
+def _source(path: Path, root: Path, name: str, *, shipped: bool = False) -> Source:
+    inside = path.relative_to(root)
+    subjects = dict.fromkeys(part.replace("-", "_").lower() for part in (path.stem, *reversed(inside.parent.parts)))
+    return Source(yamlfile.load_file(path, name), address(inside), tuple(subjects), shipped)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

@@ -1,0 +1,133 @@
+"""A dashboard as its file says it: users' words, not Grafana's, with the place of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from deckwatch.core.place import one_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from dashboards.panels import PanelType
+    from dashboards.sources import Source
+    from deckwatch.core.place import Place, Problem
+    from deckwatch.core.yamlfile import Document, Path
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One query as it was written: the text, and what is said beside it. `path` leads to the text."""
+
+    text: str
+    path: Path
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel: its word, what stands behind the word, and its keys (`said`)."""
+
+    word: str
+    type: PanelType
+    said: Mapping[str, Any]
+    document: Document
+    path: Path
+    needs: tuple[str, ...]
+
+    @property
+    def place(self) -> Place:
+        """Where the panel begins."""
+        return self.document.place((*self.path, self.word), key=True)
+
+    @property
+    def content(self) -> Any:
+        """What stands behind the word."""
+        return self.said[self.word]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keys that only this type of panel has."""
+        return {key: value for key, value in self.said.items() if key in self.type.options}
+
+    def asked(self) -> list[Asked]:
+        """Return its queries as they are written."""
+        if not self.type.queries:
+            return []
+        path = (*self.path, self.word)
+        if not isinstance(self.content, list):
+            return [_asked(self.content, path)]
+        return [_asked(one, (*path, i)) for i, one in enumerate(self.content)]
+
+
+@dataclass(frozen=True)
+class Row:
+    """Panels that stand side by side; with a title it is one of Grafana's rows."""
+
+    panels: tuple[Panel, ...]
+    path: Path
+    title: str = ""
+    collapsed: bool = False
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """One dashboard file. `uid` is its address in Grafana, `subjects` those whose signals go by short names here."""
+
+    uid: str
+    subjects: tuple[str, ...]
+    document: Document
+    rows: tuple[Row, ...]
+
+    @property
+    def title(self) -> str:
+        """The title."""
+        return str(self.document.data["dashboard"])
+
+    def said(self, key: str, default: Any = None) -> Any:
+        """Return what the file says under a top-level key."""
+        return self.document.data.get(key, default)
+
+    def panels(self) -> Iterator[Panel]:
+        """Yield all panels, in order."""
+        for row in self.rows:
+            yield from row.panels
+
+
+def read(source: Source, words: Mapping[str, PanelType]) -> tuple[Dashboard, list[Problem]]:
+    """Return the dashboard of a file whose structure the schema has checked, and what the schema cannot tell."""
+    problems: list[Problem] = []
+    document = source.document
+
+    def panels(data: list[Any], path: Path, needs: tuple[str, ...]) -> tuple[Panel, ...]:
+        found = []
+        for i, said in enumerate(data):
+            word = next((key for key in said if key in words), None)
+            if word is None:
+                message = "this panel has no word that says what it is"
+                problems.append(document.problem((*path, i), message, one_of(sorted(words))))
+            else:
+                found.append(Panel(word, words[word], said, document, (*path, i), needs + _needs(said)))
+        return tuple(found)
+
+    rows = []
+    everywhere = _needs(document.data)
+    for i, data in enumerate(document.data["rows"]):
+        path: Path = ("rows", i)
+        if isinstance(data, list):
+            rows.append(Row(panels(data, path, everywhere), path))
+        else:
+            inner = panels(data["panels"], (*path, "panels"), everywhere + _needs(data))
+            rows.append(Row(inner, path, data["row"], data.get("collapsed", False)))
+    return Dashboard(source.uid, source.subjects, document, tuple(rows)), problems
+
+
+def _needs(data: Mapping[str, Any]) -> tuple[str, ...]:
+    return (data["needs"],) if "needs" in data else ()
+
+
+def _asked(data: Any, path: Path) -> Asked:
+    if isinstance(data, dict):
+        return Asked(data["show"], (*path, "show"), data)
+    return Asked(data, path)

@@ -1,0 +1,131 @@
+"""The choices at the top of a dashboard, and the conditions that they put on every query.
+
+`job` and `instance` are always there; `choose:` adds labels. The choice "All" is `.+`, so that it holds for each
+series that has the label at all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from deckwatch.core import expressions, promql
+from deckwatch.core.labels import target_labels
+from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core.signal import title_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from dashboards.spec import Dashboard
+    from deckwatch.core.catalog import Catalog
+    from deckwatch.core.place import Place
+    from deckwatch.core.promql import Selector
+    from deckwatch.core.yamlfile import Path
+
+ALWAYS = ("job", "instance")
+ALL = ".+"
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One choice. `selector` is the selection of series whose values of the label are offered."""
+
+    name: str
+    title: str
+    selector: str
+    place: Place
+
+    @property
+    def query(self) -> str:
+        """The query as Grafana has it."""
+        return f"label_values({self.selector}, {self.name})"
+
+    @property
+    def expr(self) -> str:
+        """The same as PromQL."""
+        return f"group by ({self.name}) ({self.selector})"
+
+
+class Scope:
+    """What a dashboard lets choose, as conditions on its queries."""
+
+    def __init__(self, dashboard: Dashboard, catalog: Catalog) -> None:
+        self.dashboard = dashboard
+        self.catalog = catalog
+        self.said: dict[str, Mapping[str, Any]] = {name: {} for name in ALWAYS}
+        self._paths: dict[str, Path] = {}
+        for i, one in enumerate(dashboard.said("choose", [])):
+            name = one if isinstance(one, str) else one["label"]
+            self.said[name] = {} if isinstance(one, str) else one
+            self._paths[name] = ("choose", i)
+
+    def conditions(self, selector: Selector) -> list[str]:
+        """Return what a selection of series must fulfil: `job=~"$job"` and so on, for the labels that it has."""
+        return [f'{name}=~"${name}"' for name in self.said if self._has(selector.metric, name)]
+
+    def add(self, expr: str) -> str:
+        """Return an expression with the choices added to each of its selections."""
+        return promql.with_matchers(expr, self.conditions)
+
+    def _has(self, metric: str | None, label: str) -> bool:
+        info = self.catalog.series(metric) if metric else None
+        if info is None:
+            return label in ALWAYS
+        if label in self.catalog.labels(info.name if metric is None else metric):
+            return True
+        if info.source == "recording" or label not in target_labels():
+            return False
+        # `service` is a target label of applications' own pages, and nothing of ours has it unless it says so.
+        return label in ALWAYS or info.source in ("project", "instrument")
+
+    def variables(self, sources: Sequence[str], problems: list[Problem]) -> list[Variable]:
+        """Return the choices; `sources` are the PromQL of all panels, in order.
+
+        The values come from the metric that `from:` names, that the dashboard needs, or that it asks for most.
+        """
+        used = Counter(metric for source in sources for metric in _metrics(source))
+        needed = [self.dashboard.said("needs")] if self.dashboard.said("needs") else []
+        found: list[Variable] = []
+        for name, said in self.said.items():
+            path = self._paths.get(name, ("dashboard",))
+            if "from" in said:
+                metric = said["from"]
+                document = self.dashboard.document
+                problems += expressions.check_expression(document, (*path, "from"), 0, metric, self.catalog)
+            else:
+                having = [one for one in (*needed, *dict(used.most_common())) if self._has(one, name)]
+                metric = having[0] if having else "up" if name in ALWAYS else ""
+            place = self.dashboard.document.place(path)
+            if not metric:
+                hint = did_you_mean(name, sorted({label for one in used for label in self.catalog.labels(one)}))
+                problems.append(Problem(place, f"no figure of this dashboard has a label {name}", hint, "choose"))
+                continue
+            selector = self._narrowed(metric, {one.name for one in found})
+            found.append(Variable(name, said.get("title") or title_of(name), selector, place))
+        return found
+
+    def _narrowed(self, selector: str, names: Collection[str]) -> str:
+        """Return a selection with the conditions of these choices: each offers what the ones before it leave."""
+
+        def wanted(one: Selector) -> list[str]:
+            return [said for said in self.conditions(one) if said.partition("=")[0] in names]
+
+        try:
+            return promql.with_matchers(selector, wanted)
+        except promql.PromqlError:
+            return selector  # told as a problem of `from:`
+
+    def alerts(self) -> str:
+        """Return the expression of the alerts drawn over the graphs: those of what is chosen, and those of no one."""
+        # `|` lets alerts pass that do not carry the label: an alert about a whole service has no instance.
+        chosen = ", ".join(f'{name}=~"${name}|"' for name in self.said if name != "job")
+        return f'ALERTS{{alertstate="firing", {chosen}}}'
+
+
+def _metrics(source: str) -> Iterable[str]:
+    try:
+        return [one.metric for one in promql.selectors(source) if one.metric]
+    except promql.PromqlError:
+        return []

@@ -1,0 +1,66 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboards import layout
+from dashboards.layout import COLUMNS, Box
+
+boxes = st.lists(
+    st.builds(
+        Box,
+        width=st.none() | st.integers(1, COLUMNS),
+        height=st.integers(1, 12),
+        least=st.integers(1, COLUMNS),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+def cells(spot):
+    return {(x, y) for x in range(spot.x, spot.x + spot.w) for y in range(spot.y, spot.y + spot.h)}
+
+
+@given(st.lists(boxes, min_size=1, max_size=4))
+def test_nothing_overlaps_or_leaves_the_grid_and_order_is_kept(rows):
+    top, taken, before = 0, set(), (-1, -1)
+    for row in rows:
+        spots, below = layout.row(row, top)
+        assert len(spots) == len(row)
+        for box, spot in zip(row, spots, strict=True):
+            assert spot.x >= 0
+            assert spot.w >= 1
+            assert spot.x + spot.w <= COLUMNS
+            assert top <= spot.y < below
+            assert spot.h >= box.height
+            assert box.width is None or spot.w == box.width
+            assert not cells(spot) & taken
+            taken |= cells(spot)
+            assert (spot.y, spot.x) > before
+            before = (spot.y, spot.x)
+        top = below
+
+
+@given(boxes)
+def test_a_line_without_widths_is_full_and_has_no_holes(row):
+    row = [Box(None, box.height, box.least) for box in row]
+    spots, below = layout.row(row, 0)
+    covered = set().union(*map(cells, spots))
+    assert covered == {(x, y) for x in range(COLUMNS) for y in range(below)}
+
+
+@given(boxes)
+def test_a_line_with_an_open_width_is_full(row):
+    spots, _ = layout.row(row, 0)
+    for y in {spot.y for spot in spots}:
+        line = [(box, spot) for box, spot in zip(row, spots, strict=True) if spot.y == y]
+        if any(box.width is None for box, _ in line):
+            assert sum(spot.w for _, spot in line) == COLUMNS
+
+
+def test_tiles_that_need_two_lines_share_them_evenly():
+    spots, _ = layout.row([Box(None, 4, 3)] * 10, 0)
+    assert [spot.w for spot in spots] == [5, 5, 5, 5, 4] * 2
+
+
+def test_widths_are_words_or_columns():
+    assert [layout.columns(width) for width in ("half", "third", 7, None)] == [12, 8, 7, None]
