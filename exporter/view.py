@@ -162,7 +162,8 @@ def _verdict(records: Mapping[Key, Record], groups: list[Group], now: float) -> 
         return "late", f"Nobody has read the metrics for {age(now - newest)}: is Prometheus running?"
     outcomes = [record.outcome for record in records.values() if record.outcome is not None]
     series, took = sum(len(one.samples) for one in outcomes), sum(one.seconds for one in outcomes)
-    return "good", f"All {len(rows)} collectors answer: {series} series in {duration(took)}"
+    who = "The one collector answers" if len(rows) == 1 else f"All {len(rows)} collectors answer"
+    return "good", f"{who}: {series} series in {duration(took)}"
 
 
 def _host(scraper: Scraper, records: Mapping[Key, Record]) -> tuple[str, str]:

@@ -50,7 +50,7 @@ def test_prometheus_own_parser_reads_the_samples_back(given_samples):
     for metric, labels, value in given_samples:
         key = metric.name, tuple(sorted((k, v) for k, v in zip(LABELS, labels, strict=True) if v))
         kind, read = found[key]
-        assert same(read, float(value))
+        assert same(float(read), float(value))
         # The parser writes untyped as unknown.
         assert kind == {"untyped": "unknown"}.get(metric.kind, metric.kind)
 

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter import page, view
+from exporter.collector import Collector, NoData
+from exporter.metric import Metric, Sample
+from exporter.scrape import Scraper
+from exporter.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+HOSTILE = "\"><script>alert(1)</script>&'\udcff"
+UNAME = Metric("node_uname_info", "gauge", "", ("nodename", "sysname", "release", "machine"))
+STATE = Metric("deckwatch_container_state", "gauge", "", ("id", "name", "state"), state=True)
+UP = Metric("pg_up", "gauge", "", ("server",), state=True)
+SUCCESS = Metric("probe_success", "gauge", "", ("service",), state=True)
+
+
+def one(name: str, collect: Callable, *metrics: Metric, about: str = "A test.", **options: object) -> Collector:
+    settings = {"default": True, "peer": None, "subjects": None, "subject_label": "server", "budget": 3, **options}
+    return Collector(name, metrics, collect, about, **settings)
+
+
+def raises(fault: Exception) -> Callable[..., Iterator[Sample]]:
+    def collect(*_: object) -> Iterator[Sample]:
+        raise fault
+        yield
+
+    return collect
+
+
+def containers(*states: str) -> Collector:
+    found = [STATE(1, str(number), "c", state) for number, state in enumerate(states)]
+    found += [STATE(0, str(number), "c", "dead") for number, _ in enumerate(states)]
+    return one("container_state", lambda _: found, STATE, budget=100)
+
+
+def servers(**up: float) -> Collector:
+    def collect(_world: World, name: str) -> Iterator[Sample]:
+        yield UP(up[name], name)
+
+    return one("postgres_up", collect, UP, subjects=lambda _: {name: name for name in up})
+
+
+def scraped(*collectors: Collector, clock: Callable[[], float] = lambda: 1000.0) -> Scraper:
+    scraper = Scraper(World(clock=clock), {each.name: each for each in collectors})
+    scraper.scrape(seconds=5)
+    scraper.close()
+    return scraper
+
+
+def seen(*collectors: Collector) -> view.View:
+    return view.look(scraped(*collectors), 1000.0)
+
+
+class Elements(HTMLParser):
+    """Collects a page's elements, and its text outside the style."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in ("meta", "path"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag != "path":
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] != ["style"]:
+            self.text += data
+
+
+def test_everything_that_comes_from_outside_is_escaped():
+    hostile = lambda _: [UNAME(1, HOSTILE, HOSTILE, HOSTILE, HOSTILE)]  # noqa: E731
+    scraper = scraped(
+        one("host_uname", hostile, UNAME, about=HOSTILE),
+        one("host_absent", raises(NoData(HOSTILE))),
+        one("host_broken", raises(type("<b>Bold</b>", (Exception,), {})())),
+        servers(**{HOSTILE: 1.0}),
+        one("app_probe", raises(ValueError()), subjects=lambda _: {HOSTILE: 1}, subject_label="service"),
+    )
+    text = page.index(scraper).encode("utf-8", "replace").decode()
+    elements = Elements(text)
+    assert elements.open == []
+    assert {tag for tag, _ in elements.found} <= {
+        *("html", "head", "meta", "title", "style", "body", "div", "svg", "path", "span", "b", "header", "h1", "h2"),
+        *("h3", "p", "main", "section", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "a", "details"),
+        *("summary", "footer"),
+    }
+    assert elements.text.count("\"><script>alert(1)</script>&'") >= 6
+    for tag, attributes in elements.found:
+        assert not [name for name in attributes if name.startswith("on")]
+        assert tag != "a" or attributes["href"].startswith("/")
+
+
+def test_nothing_of_a_fault_but_its_class_is_shown():
+    text = page.index(scraped(one("postgres_up", raises(ConnectionError("postgresql://me:hunter2@db/shop")))))
+    assert "ConnectionError" in text
+    assert "hunter2" not in text
+    assert "@db" not in text
+
+
+def test_the_policy_allows_this_style_and_nothing_else():
+    text = page.index(scraped(containers("running")))
+    [style] = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = dict(page.HEADERS)["content-security-policy"]
+    assert f"style-src 'sha256-{digest}'" in policy
+    assert "default-src 'none'" in policy
+    assert "style=" not in text
+    assert "url(" not in style
+
+
+def test_the_page_can_be_read_by_a_machine_for_people_who_do_not_see():
+    elements = Elements(page.index(scraped(containers("running"))))
+    assert ("html", {"lang": "en"}) in elements.found
+    assert all(attributes.get("scope") in ("col", "row") for tag, attributes in elements.found if tag == "th")
+    assert [tag for tag, _ in elements.found].count("h1") == 1
+
+
+def test_containers_are_counted_by_state():
+    [card] = seen(containers("running", "exited", "running", "paused", "exited")).cards
+    assert (card.title, card.figure, card.about) == ("Containers", "2 of 5 running", "2 exited, 1 paused")
+
+
+@pytest.mark.parametrize(
+    ("collect", "figure", "about"),
+    [
+        (lambda _: [], "none", ""),
+        (raises(NoData("no engine here")), "none", "no engine here"),
+        (raises(OSError()), "not known", "The engine has not been read."),
+    ],
+)
+def test_no_containers_has_a_reason(collect, figure, about):
+    [card] = seen(one("container_state", collect, STATE)).cards
+    assert (card.figure, card.about) == (figure, about)
+
+
+def test_containers_of_a_dead_engine_are_still_shown():
+    runs = iter([lambda: [STATE(1, "1", "web", "running")], raises(OSError())])
+    scraper = scraped(one("container_state", lambda _: next(runs)(), STATE))
+    scraper.scrape(seconds=5)
+    assert view.look(scraper, 1000.0).cards[0].figure == "1 of 1 running"
+
+
+def test_database_servers_by_name():
+    [card] = seen(servers(shop=1, crm=0)).cards
+    assert card.figure == "1 of 2 up"
+    assert [(thing.name, thing.said, thing.tone) for thing in card.things] == [
+        ("shop", "up", "good"),
+        ("crm", "down", "bad"),
+    ]
+
+
+def test_probes_by_service():
+    def probe(_world: World, name: str) -> Iterator[Sample]:
+        if name == "pay":
+            raise TimeoutError
+        yield SUCCESS(name == "shop", name)
+
+    names = {"shop": "shop", "mail": "mail", "pay": "pay"}
+    [card] = seen(one("app_probe", probe, SUCCESS, subjects=lambda _: names, subject_label="service")).cards
+    assert card.figure == "1 of 3 well"
+    assert [thing.said for thing in card.things] == ["answers", "fails", "not known"]
+
+
+def test_nothing_configured_is_said():
+    [card] = seen(servers()).cards
+    assert (card.figure, card.about) == ("none", "None is configured in deckwatch.yaml.")
+
+
+def test_rows_say_how_each_collector_does():
+    many = [STATE(1, str(number), "c", "running") for number in range(5)]
+    [group] = seen(
+        one("host_absent", raises(NoData("no such file"))),
+        one("host_many", lambda _: many, STATE),
+        one("host_broken", raises(PermissionError("x"))),
+    ).groups
+    assert (group.word, group.title) == ("host", "Host")
+    assert [(row.name, row.state, row.said, row.series) for row in group.rows] == [
+        ("host_broken", "failed", "PermissionError", "0"),
+        ("host_many", "ok", "ok, 2 series dropped", "3"),
+        ("host_absent", "absent", "no such file", ""),
+    ]
+    assert group.rows[0].age == "never read"
+    assert group.rows[1].age == "0 s"
+
+
+def test_before_the_first_scrape_the_page_says_that_it_is_starting():
+    scraper = Scraper(World(), {"host_cpu": one("host_cpu", lambda _: [])})
+    looked = view.look(scraper, 1000.0)
+    assert looked.verdict == ("none", "Starting: 1 of 1 collectors have not answered yet")
+    assert looked.host == os.uname().nodename
+
+
+def test_the_verdict():
+    well, broken = one("host_cpu", lambda _: [UP(1, "x")], UP), one("host_io", raises(OSError()))
+    tone, said = seen(well).verdict
+    assert (tone, said.partition(" in ")[0]) == ("good", "The one collector answers: 1 series")
+    assert seen(well, broken).verdict == ("bad", "1 of 2 collectors does not answer: host_io")
+    assert view.look(scraped(well), 1000 + 600).verdict == (
+        "late",
+        "Nobody has read the metrics for 10 min: is Prometheus running?",
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.0000123, "12 µs"), (0.0123, "12.3 ms"), (0.5, "0.50 s"), (75.2, "75 s")]
+)
+def test_durations(seconds, said):
+    assert view.duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(-3, "0 s"), (7.4, "7 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (200_000, "2 d")]
+)
+def test_ages(seconds, said):
+    assert view.age(seconds) == said
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of `#rrggbb` (WCAG 2.1)."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_every_text_stands_out_from_its_ground_in_both_themes():
+    style = Path(page.__file__).with_name("page.css").read_text()
+    themes = [
+        dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    ]
+    assert len(themes) == 2
+    grounds = ("paper", "card")
+    pairs = [(text, ground) for text in ("ink", "soft", "link") for ground in grounds]
+    pairs += [(tone, f"{tone}-back") for tone in ("good", "bad", "late", "none")]
+    for theme in themes:
+        for text, ground in pairs:
+            light, dark = sorted((luminance(theme[text]), luminance(theme[ground])), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)

@@ -1,0 +1,407 @@
+"""The application over a real uvicorn on a free port, with collectors of the tests' own."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import re
+import socket
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter import listen
+from exporter.collector import Collector, NoData
+from exporter.gzip import by_zlib, compress
+from exporter.metric import Metric, Sample
+from exporter.scrape import Scraper
+from exporter.server import App, accepts_gzip, patience
+from exporter.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+VALUE = Metric("deckwatch_test_value", "gauge", "A measured value.", ("name",))
+
+
+def one(name: str, collect: Callable, **options: object) -> Collector:
+    settings = {"default": True, "peer": None, "subjects": None, "subject_label": "server", "budget": 50_000, **options}
+    return Collector(name, (VALUE,), collect, "A test.", **settings)
+
+
+def gives(*names: str) -> Callable[[World], Iterator[Sample]]:
+    return lambda _world: (VALUE(1, name) for name in names)
+
+
+def unreadable(_world: World) -> Iterator[Sample]:
+    raise PermissionError(13, "Permission denied", "/proc/pressure/cpu")
+
+
+def of_server(_world: World, name: str) -> Iterator[Sample]:
+    yield VALUE(1, name)
+
+
+@contextmanager
+def running(*collectors: Collector, shipped: tuple[str, ...] = ()) -> Iterator[httpx.Client]:
+    """Serve these collectors and give a client of the server."""
+    names = {each.name: each for each in collectors}
+    scraper = Scraper(World(), names)
+    sockets = listen.bind(listen.parse("127.0.0.1:0"))
+    port = sockets[0].getsockname()[1]
+    server = listen.server(App(scraper, [*names, *shipped]))
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    async def serve() -> None:
+        loops.append(asyncio.get_running_loop())
+        await server.serve(sockets)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+            yield client
+    finally:
+        loops[0].call_soon_threadsafe(server.end)
+        thread.join(10)
+        scraper.close()
+    assert not thread.is_alive()
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[httpx.Client]:
+    with running(
+        one("host_cpu", gives("cpu")),
+        one("host_disk", gives("disk")),
+        one("host_pressure", unreadable),
+        one("container_state", gives("web", 'na"me\n')),
+        one("postgres_up", of_server, subjects=lambda _: {"shop-db": "shop", "crm": "crm"}),
+        shipped=("host_systemd",),
+    ) as client:
+        yield client
+
+
+def names(response: httpx.Response) -> set[str]:
+    """Return the labels `name` of the tests' own metric."""
+    assert response.status_code == 200
+    return {
+        sample.labels["name"]
+        for family in text_string_to_metric_families(response.text)
+        for sample in family.samples
+        if family.name == VALUE.name
+    }
+
+
+def test_a_page_has_everything_and_tells_what_broke(client):
+    response = client.get("/metrics")
+    assert names(response) == {"cpu", "disk", "web", 'na"me\n', "shop", "crm"}
+    assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert 'deckwatch_collector_success{collector="host_pressure"} 0' in response.text
+    assert 'deckwatch_collector_success{collector="host_cpu"} 1' in response.text
+    assert 'deckwatch_collector_success{collector="postgres_up",server="crm"} 1' in response.text
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("collect[]=host", {"cpu", "disk"}),
+        ("collect[]=host_cpu&collect[]=container", {"cpu", "web", 'na"me\n'}),
+        ("exclude[]=host&exclude[]=postgres", {"web", 'na"me\n'}),
+        ("collect[]=postgres&server=crm", {"crm"}),
+        ("collect%5B%5D=host_disk", {"disk"}),
+        ("collect[]=host_systemd", set()),  # shipped, but off
+        ("collect[]=host_disk&unknown=1", {"disk"}),
+    ],
+)
+def test_a_page_of_chosen_collectors(client, query, expected):
+    response = client.get(f"/metrics?{query}")
+    assert names(response) == expected
+    told = set(re.findall(r'deckwatch_collector_success\{collector="(\w+)', response.text))
+    assert len(told) <= len(expected) + 1  # of none but those on the page (and host_pressure, which fails)
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("collect[]=host_cpus", "no collector is called 'host_cpus'; did you mean host_cpu?"),
+        ("exclude[]=contaner", "no collector is called 'contaner'; did you mean container?"),
+        ("collect[]=", "no collector is called ''"),
+        ("collect[]=host&exclude[]=host_cpu", "expected collectors to take or collectors to leave out, not both"),
+        ("server=shopdb", "no database server is called 'shopdb'; did you mean shop-db?"),
+        ("server=crm&server=shop-db", "expected one server, not several"),
+        ("&".join(f"collect[]={number}" for number in range(300)), "Max number of fields exceeded"),
+    ],
+)
+def test_a_query_that_means_nothing_is_told_in_a_sentence(client, query, sentence):
+    response = client.get(f"/metrics?{query}")
+    assert response.status_code == 400
+    assert response.text.startswith(sentence)
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+def test_gzip_only_where_it_is_accepted(client):
+    plain = client.get("/metrics?collect[]=host_cpu", headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    packed = client.get("/metrics?collect[]=host_cpu", headers={"accept-encoding": "gzip"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert packed.headers["vary"] == "accept-encoding"
+    assert names(packed) == names(plain) == {"cpu"}
+
+
+@pytest.mark.parametrize(
+    ("header", "accepted"),
+    [
+        ("gzip", True),
+        ("gzip, deflate, br", True),
+        ("br;q=1.0, GZIP;q=0.8, *;q=0.1", True),
+        ("*", True),
+        ("", False),
+        ("identity", False),
+        ("gzip;q=0", False),
+        ("gzip;q=0, *", False),
+        ("gzip;q=nonsense", False),
+    ],
+)
+def test_who_accepts_gzip(header, accepted):
+    assert accepts_gzip(header) is accepted
+
+
+@pytest.mark.parametrize("pack", [compress, by_zlib])
+def test_both_packers_write_gzip(pack):
+    data = b"node_load1 0.5\n" * 1000
+    assert gzip.decompress(pack(data)) == data
+    assert len(pack(data)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        (None, 9.5),
+        ("10", 9.5),
+        ("3.5", 3.0),
+        ("0.6", 0.3),
+        ("0", 9.5),
+        ("-1", 9.5),
+        ("x", 9.5),
+        ("nan", 9.5),
+        ("9e9", 120),
+    ],
+)
+def test_patience_is_the_scrapers_less_an_offset(said, seconds):
+    headers = {} if said is None else {"x-prometheus-scrape-timeout-seconds": said}
+    assert patience(headers) == pytest.approx(seconds)
+
+
+def test_a_hanging_collector_does_not_keep_the_page_from_being_served_in_time():
+    release = threading.Event()
+
+    def hang(_world: World) -> Iterator[Sample]:
+        release.wait(30)
+        yield VALUE(1, "late")
+
+    with ExitStack() as stack:
+        client = stack.enter_context(running(one("app_hang", hang), one("host_cpu", gives("cpu"))))
+        stack.callback(release.set)
+        begun = time.monotonic()
+        response = client.get("/metrics", headers={"x-prometheus-scrape-timeout-seconds": "1"})
+        assert time.monotonic() - begun < 1.0
+        assert names(response) == {"cpu"}
+        assert 'deckwatch_collector_success{collector="app_hang"} 0' in response.text
+        assert 'deckwatch_collector_timeouts_total{collector="app_hang"} 1' in response.text
+        ready = client.get("/readyz")
+        assert (ready.status_code, ready.text) == (503, "waiting for the first answer of:\napp_hang\n")
+
+
+def test_the_loop_lives_while_a_scrape_hangs():
+    release = threading.Event()
+
+    def hang(_world: World) -> Iterator[Sample]:
+        release.wait(30)
+        yield from ()
+
+    with ExitStack() as stack:
+        client = stack.enter_context(running(one("app_hang", hang)))
+        stack.callback(release.set)
+        scrape = threading.Thread(target=lambda: client.get("/metrics"))
+        scrape.start()
+        time.sleep(0.1)
+        begun = time.monotonic()
+        assert client.get("/healthz").text == "ok\n"
+        assert time.monotonic() - begun < 0.5
+        release.set()
+        scrape.join(5)
+
+
+def test_readiness_waits_for_every_subject():
+    def absent(_world: World) -> Iterator[Sample]:
+        raise NoData("no such thing")
+
+    with running(
+        one("host_cpu", absent),
+        one("host_pressure", unreadable),
+        one("postgres_up", of_server, subjects=lambda _: {"shop-db": "shop"}),
+    ) as client:
+        response = client.get("/readyz")
+        assert response.status_code == 503
+        assert response.text.splitlines()[1:] == ["host_cpu", "host_pressure", "postgres_up"]
+        client.get("/metrics")
+        assert client.get("/readyz").text == "ready\n"
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/healthz", "/readyz", "/nowhere"])
+def test_head_is_get_without_a_body(client, path):
+    client.get("/metrics")
+    head, get = client.head(path), client.get(path)
+    assert head.status_code == get.status_code
+    assert head.headers["content-type"] == get.headers["content-type"]
+    assert head.content == b""
+
+
+def test_other_methods_are_refused_and_their_bodies_are_not_waited_for(client):
+    response = client.post("/metrics", content=b"x" * 100_000)
+    assert response.status_code == 405
+    assert response.headers["allow"] == "GET, HEAD"
+    assert response.headers["connection"] == "close"
+
+
+def test_an_unknown_address_leads_to_the_known_ones(client):
+    response = client.get("/<script>")
+    assert response.status_code == 404
+    assert 'href="/metrics"' in response.text
+    assert "<script" not in response.text
+
+
+def test_every_answer_forbids_guessing_and_keeping(client):
+    for path in ("/", "/metrics", "/healthz", "/nowhere"):
+        headers = client.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+        assert "server" not in headers
+
+
+def dial(client: httpx.Client, sent: bytes = b"") -> socket.socket:
+    found = socket.create_connection((client.base_url.host, client.base_url.port), timeout=5)
+    found.sendall(sent)
+    return found
+
+
+def answered(connection: socket.socket) -> bool:
+    received = b""
+    while not received.endswith(b"ok\n") and (chunk := connection.recv(4096)):
+        received += chunk
+    return received.startswith(b"HTTP/1.1 200")
+
+
+def is_cut(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_who_does_not_complete_a_header_is_cut(monkeypatch):
+    monkeypatch.setattr(listen, "HEADER_SECONDS", 0.3)
+    with running(one("host_cpu", gives("cpu"))) as client:
+        begun = time.monotonic()
+        with dial(client) as silent, dial(client, b"GET / HTTP/1.1\r\nHost: x\r\n") as slow:
+            assert is_cut(silent)
+            assert is_cut(slow)
+        assert 0.2 < time.monotonic() - begun < 2
+
+
+def test_the_second_header_on_a_connection_has_the_same_limit(monkeypatch):
+    monkeypatch.setattr(listen, "HEADER_SECONDS", 0.3)
+    with (
+        running(one("host_cpu", gives("cpu"))) as client,
+        dial(client, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") as kept,
+    ):
+        assert answered(kept)
+        time.sleep(0.5)  # idle between two requests is no fault
+        kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert answered(kept)
+        kept.sendall(b"G")
+        assert is_cut(kept)
+
+
+def test_idle_connections_beyond_the_limit_make_room(monkeypatch):
+    monkeypatch.setattr(listen, "MOST_CONNECTIONS", 8)
+    with running(one("host_cpu", gives("cpu"))) as client, ExitStack() as stack:
+        dawdlers = [stack.enter_context(dial(client, b"GET / HTTP/1.1\r\nX: ")) for _ in range(30)]
+        begun = time.monotonic()
+        assert names(client.get("/metrics")) == {"cpu"}
+        assert time.monotonic() - begun < 1
+        assert is_cut(dawdlers[0])
+
+
+def test_a_new_connection_is_refused_while_all_are_busy(monkeypatch):
+    monkeypatch.setattr(listen, "MOST_CONNECTIONS", 2)
+    release = threading.Event()
+
+    def hang(_world: World) -> Iterator[Sample]:
+        release.wait(30)
+        yield VALUE(1, "x")
+
+    with ExitStack() as stack:
+        client = stack.enter_context(running(one("app_hang", hang)))
+        stack.callback(release.set)
+        request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+        busy = [stack.enter_context(dial(client, request)) for _ in range(2)]
+        time.sleep(0.2)
+        with dial(client, request) as refused:
+            assert is_cut(refused)
+        release.set()
+        assert all(connection.recv(4096).startswith(b"HTTP/1.1 200") for connection in busy)
+
+
+def test_who_does_not_read_is_cut(monkeypatch):
+    monkeypatch.setattr(listen, "READING_SECONDS", 0.3)
+    many = [str(number).rjust(200, "x") for number in range(40_000)]
+    with running(one("host_many", gives(*many))) as client, socket.socket() as lazy:
+        lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        lazy.settimeout(10)
+        lazy.connect((client.base_url.host, client.base_url.port))
+        lazy.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(2)
+        received = lazy.recv(4096)
+        expected = int(re.search(rb"content-length: (\d+)", received)[1])
+        while chunk := lazy.recv(1 << 20):
+            received += chunk
+        assert len(received) < expected  # what the kernel had taken already, and then the end
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:9877", ("127.0.0.1", 9877)),
+        ("[::1]:0", ("::1", 0)),
+        (":9877", ("", 9877)),
+        ("localhost:80", ("localhost", 80)),
+    ],
+)
+def test_addresses_are_read(text, address):
+    assert listen.parse(text) == address
+    assert str(listen.parse(text)) == text
+
+
+@pytest.mark.parametrize("text", ["", "9877", "localhost", "::1:9877", "[::1]", "host:http", "host:99999", "[host]:1"])
+def test_what_is_no_address_is_refused(text):
+    with pytest.raises(ValueError, match=r"expected HOST:PORT|stands in brackets"):
+        listen.parse(text)
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:0", "[::1]:0", ":0", "localhost:0"])
+def test_addresses_are_bound(text):
+    sockets = listen.bind(listen.parse(text))
+    try:
+        assert len({found.getsockname()[1] for found in sockets}) == 1
+        for found in sockets:
+            host = "::1" if found.family == socket.AF_INET6 else "127.0.0.1"
+            with socket.create_connection((host, found.getsockname()[1]), timeout=5):
+                pass
+    finally:
+        for found in sockets:
+            found.close()
