@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -126,5 +126,5 @@ def unix_time(text: str) -> float:
     if match is None:
         raise ValueError(f"not a time as the engine writes it: {text!r}")
     second, fraction, zone = match.groups()
-    moment = datetime.fromisoformat(second + ("+00:00" if zone == "Z" else zone)).astimezone(UTC)
+    moment = datetime.fromisoformat(second + ("+00:00" if zone == "Z" else zone))
     return moment.timestamp() + float(fraction or 0)

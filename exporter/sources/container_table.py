@@ -60,7 +60,8 @@ class _Counts:
         self.policy_seen = found.restart_count
         self.restarts = max(self.restarts, found.restart_count - self.policy_base)
         self.ended = max(self.ended, found.finished)
-        self.oom_flag = found.oom_killed and not self.flag_is_old
+        self.flag_is_old = self.flag_is_old and found.oom_killed
+        self.oom_flag = self.oom_flag or (found.oom_killed and not self.flag_is_old)
 
     @property
     def oom_kills(self) -> int:

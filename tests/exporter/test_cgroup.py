@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.sources import cgroup
+from exporter.sources.cgroup import Cgroups, GroupFiles, belongs, parse_proc_cgroup, until_container
+from exporter.sources.container import Container
+from exporter.sources.procfs import ParseError
+from exporter.world import World
+
+ID = "4f66ad9a0b2e1c7d8e9fa0b1c2d3e4f5061728394a5b6c7d8e9fa0b1c2d3e4f5"
+OTHER = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90"
+
+
+def test_proc_cgroup_of_version_2():
+    assert parse_proc_cgroup(f"0::/system.slice/docker-{ID}.scope\n".encode()) == {
+        "": f"/system.slice/docker-{ID}.scope"
+    }
+
+
+def test_proc_cgroup_of_both_versions():
+    data = b"9:name=systemd:/docker/x\n4:memory:/docker/x\n2:cpu,cpuacct:/docker/x\n0::/docker/x\n"
+    found = parse_proc_cgroup(data)
+    assert {found[key] for key in ("name=systemd", "memory", "cpu", "cpuacct", "")} == {"/docker/x"}
+
+
+@given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
+def test_proc_cgroup_raises_nothing_but_parse_error(data):
+    with contextlib.suppress(ParseError):
+        assert all(path.startswith("/") for path in parse_proc_cgroup(data).values())
+
+
+@pytest.mark.parametrize(
+    ("told", "path"),
+    [
+        (f"/docker/{ID}", f"/docker/{ID}"),
+        (f"/system.slice/docker-{ID}.scope", f"/system.slice/docker-{ID}.scope"),
+        (f"/../../system.slice/docker-{ID}.scope", f"/system.slice/docker-{ID}.scope"),
+        (f"/../{ID}", f"/{ID}"),
+        (f"/docker/{ID}/init.scope", f"/docker/{ID}"),
+        (f"/docker/{OTHER}", None),
+        ("/", None),
+    ],
+)
+def test_a_path_ends_at_the_container(told, path):
+    assert until_container(told, ID) == path
+
+
+def test_whose_process_it_is():
+    assert belongs({"": f"/docker/{ID}"}, ID)
+    assert belongs({"": "/"}, ID), "the exporter's own container, seen from inside"
+    assert not belongs({"": "/user.slice"}, ID)
+    assert not belongs({"memory": f"/docker/{OTHER}", "cpu": "/"}, ID)
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+class Machine:
+    """A tree of control groups in a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.world = World(procfs=root / "proc", sysfs=root / "sys", docker_host="")
+
+    def file(self, path: str, text: str) -> Path:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    def group(self, container: Container):
+        return self.world.source(Cgroups).of(container)
+
+
+@pytest.fixture
+def machine(tmp_path):
+    machine = Machine(tmp_path)
+    yield machine
+    machine.world.close()
+
+
+@pytest.fixture
+def unified(machine):
+    machine.file("sys/fs/cgroup/cgroup.controllers", "cpu io memory pids\n")
+    return machine
+
+
+def test_version_2(unified):
+    unified.file("proc/96/cgroup", f"0::/system.slice/docker-{ID}.scope\n")
+    unified.file(f"sys/fs/cgroup/system.slice/docker-{ID}.scope/memory.current", "4096\n")
+    group = unified.group(Container(ID, pid=96))
+    assert (group.path, group.version) == (f"/system.slice/docker-{ID}.scope", 2)
+    assert group.read("", "memory.current") == b"4096\n"
+    assert group.read("", "memory.peak") is None
+    assert group.read("memory", "memory.stat") is None
+
+
+def test_version_1_with_joined_controllers_and_the_tree_of_version_2_beside(machine):
+    machine.file("proc/96/cgroup", f"4:memory:/docker/{ID}\n2:cpu,cpuacct:/docker/{ID}\n0::/docker/{ID}\n")
+    machine.file(f"sys/fs/cgroup/memory/docker/{ID}/memory.usage_in_bytes", "1\n")
+    machine.file(f"sys/fs/cgroup/cpu,cpuacct/docker/{ID}/cpuacct.usage", "2\n")
+    machine.file(f"sys/fs/cgroup/unified/docker/{ID}/cpu.pressure", "3\n")
+    group = machine.group(Container(ID, pid=96))
+    assert (group.path, group.version) == (f"/docker/{ID}", 1)
+    assert group.read("memory", "memory.usage_in_bytes") == b"1\n"
+    assert group.read("cpuacct", "cpuacct.usage") == b"2\n"
+    assert group.read("", "cpu.pressure") == b"3\n"
+    assert group.read("pids", "pids.current") is None
+
+
+@pytest.mark.parametrize("told", [f"/../docker-{ID}.scope", f"/../../../elsewhere/docker-{ID}.scope"])
+def test_a_reader_in_a_namespace_of_its_own_finds_the_group_by_the_id(unified, told):
+    unified.file("proc/96/cgroup", f"0::{told}\n")
+    unified.file(f"sys/fs/cgroup/system.slice/docker-{ID}.scope/memory.current", "4096\n")
+    assert unified.group(Container(ID, pid=96)).path == f"/system.slice/docker-{ID}.scope"
+
+
+def test_the_readers_own_container_is_found_in_the_shape_of_another(unified):
+    unified.file("proc/96/cgroup", f"0::/../docker-{OTHER}.scope\n")
+    unified.file("proc/97/cgroup", "0::/\n")
+    for id_ in (ID, OTHER):
+        unified.file(f"sys/fs/cgroup/system.slice/docker-{id_}.scope/memory.current", "1\n")
+    assert unified.group(Container(OTHER, pid=96)).path == f"/system.slice/docker-{OTHER}.scope"
+    assert unified.group(Container(ID, pid=97)).path == f"/system.slice/docker-{ID}.scope"
+
+
+def test_the_readers_own_container_is_found_when_it_is_the_only_one(unified):
+    unified.file("proc/97/cgroup", "0::/\n")
+    unified.file(f"sys/fs/cgroup/system.slice/docker-{ID}.scope/memory.current", "1\n")
+    assert unified.group(Container(ID, pid=97)).path == f"/system.slice/docker-{ID}.scope"
+
+
+def test_a_process_id_that_another_process_has_now(unified):
+    unified.file("proc/96/cgroup", f"0::/system.slice/docker-{OTHER}.scope\n")
+    unified.file(f"sys/fs/cgroup/system.slice/docker-{ID}.scope/memory.current", "1\n")
+    assert unified.group(Container(ID, pid=96)) is None
+
+
+def test_a_container_that_has_ended_has_no_group(unified):
+    assert unified.group(Container(ID, pid=96)) is None
+    assert unified.group(Container(ID, pid=0)) is None
+
+
+def test_the_tree_is_searched_once_for_a_process_without_a_group(unified, monkeypatch):
+    unified.file("proc/96/cgroup", "0::/\n")
+    searched = []
+    monkeypatch.setattr(cgroup, "_search", lambda *arguments: searched.append(arguments))
+    for _ in range(3):
+        assert unified.group(Container(ID, pid=96)) is None
+    assert len(searched) == 1
+
+
+def test_no_control_groups_at_all(machine):
+    groups = machine.world.source(Cgroups)
+    assert not groups.there
+    assert groups.of(Container(ID, pid=1)) is None
+
+
+def test_the_path_of_a_stopped_container_is_as_the_engine_would_make_it(unified):
+    groups = unified.world.source(Cgroups)
+    assert groups.path_of(Container("a"), "cgroupfs") == "/docker/a"
+    assert groups.path_of(Container("b"), "systemd") == "/system.slice/docker-b.scope"
+    assert groups.path_of(Container("c", cgroup_parent="/apps"), "cgroupfs") == "/apps/c"
+    assert groups.path_of(Container("d", cgroup_parent="apps.slice"), "systemd") == "/apps.slice/docker-d.scope"
+
+
+def test_the_path_stays_for_the_containers_life(unified):
+    groups = unified.world.source(Cgroups)
+    before = groups.path_of(Container(ID), "cgroupfs")
+    unified.file("proc/96/cgroup", f"0::/nested/docker/{ID}\n")
+    unified.file(f"sys/fs/cgroup/nested/docker/{ID}/memory.current", "1\n")
+    running = Container(ID, pid=96)
+    assert groups.of(running).path == f"/nested/docker/{ID}"
+    assert groups.path_of(running, "cgroupfs") == before
+    assert groups.path_of(Container("later"), "cgroupfs") == "/nested/docker/later"
+    groups.keep([], [])
+    assert groups.path_of(running, "cgroupfs") == f"/nested/docker/{ID}"
+
+
+def test_descriptors_of_ended_containers_are_given_up(unified):
+    unified.file("proc/96/cgroup", f"0::/docker/{ID}\n")
+    unified.file(f"sys/fs/cgroup/docker/{ID}/memory.current", "1\n")
+    groups, files = unified.world.source(Cgroups), unified.world.source(GroupFiles)
+    group = groups.of(Container(ID, pid=96))
+    before = descriptors()
+    group.read("", "memory.current")
+    assert descriptors() == before + 1
+    groups.keep([ID], [ID])
+    assert files._kept
+    groups.keep([], [ID])
+    assert not files._kept
+    assert descriptors() == before
+
+
+def test_beyond_the_descriptor_limit_files_are_opened_for_each_reading(unified):
+    files = unified.world.source(GroupFiles)
+    files._room = 1
+    paths = [str(unified.file(f"sys/{name}", name)) for name in "abc"]
+    assert [files.read(path) for path in paths * 2] == [b"a", b"b", b"c"] * 2
+    assert list(files._kept) == paths[:1]

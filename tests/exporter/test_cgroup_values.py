@@ -1,0 +1,160 @@
+"""Parsers of control groups' files, on what kernels 6.1 (version 2) and 6.18 (version 1) wrote."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.sources import cgroup_values as values
+from exporter.sources.cgroup_values import Cpu, Io, Memory, MemoryDetail, Pressure
+
+CPU_STAT = b"""usage_usec 2402611
+user_usec 2095984
+system_usec 306626
+nr_periods 48
+nr_throttled 47
+throttled_usec 3799458
+nr_bursts 0
+burst_usec 0
+"""
+IO_STAT = b"""8:0 rbytes=90112 wbytes=4096 rios=5 wios=1 dbytes=0 dios=0
+7:0
+253:0 rbytes=0 wbytes=0 rios=0 wios=0 dbytes=0 dios=0
+259:1 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=5 dios=6 cost.usage=7 rios.avg=8
+"""
+BYTES = b"""254:0 Read 655360
+254:0 Write 1310720
+254:0 Sync 1966080
+254:0 Async 0
+254:0 Discard 0
+254:0 Total 1966080
+7:0 Read 0
+7:0 Write 0
+Total 1966080
+"""
+COUNTS = BYTES.replace(b"655360", b"10").replace(b"1310720", b"20").replace(b"1966080", b"30")
+
+
+class Group:
+    """Files by controller and name, in place of a control group."""
+
+    def __init__(self, version: int, files: dict[tuple[str, str], bytes]) -> None:
+        self.version = version
+        self.files = files
+
+    def read(self, controller: str, name: str) -> bytes | None:
+        return self.files.get((controller, name))
+
+
+def test_cpu_of_version_2():
+    found = values.cpu(Group(2, {("", "cpu.stat"): CPU_STAT}), 100)
+    assert found == pytest.approx(Cpu(2.402611, 2.095984, 0.306626, 48, 47, 3.799458, 0, 0.0))
+
+
+def test_cpu_without_its_controller_has_no_quota():
+    found = values.parse_cpu_stat(CPU_STAT.partition(b"nr_periods")[0])
+    assert (found.total, found.periods, found.throttled) == (pytest.approx(2.402611), 0, 0)
+
+
+def test_cpu_of_version_1():
+    files = {
+        ("cpuacct", "cpuacct.usage"): b"42047683\n",
+        ("cpuacct", "cpuacct.stat"): b"user 3\nsystem 1\n",
+        ("cpu", "cpu.stat"): b"nr_periods 9\nnr_throttled 2\nthrottled_time 1500000000\nnr_bursts 0\nburst_time 0\n",
+    }
+    found = values.cpu(Group(1, files), 100)
+    assert found == pytest.approx(Cpu(0.042047683, 0.03, 0.01, 9, 2, 1.5, 0, 0.0))
+    del files["cpu", "cpu.stat"]
+    assert values.cpu(Group(1, files), 100).periods == 0
+
+
+def test_memory_of_version_2():
+    files = {
+        ("", "memory.current"): b"1000\n",
+        ("", "memory.stat"): b"anon 100\nfile 800\nfile_mapped 7\ninactive_file 300\npgfault 5\npgmajfault 2\n",
+        ("", "memory.events"): b"low 0\nhigh 0\nmax 35\noom 1\noom_kill 1\noom_group_kill 0\n",
+        ("", "memory.peak"): b"2000\n",
+        ("", "memory.swap.current"): b"50\n",
+    }
+    assert values.memory(Group(2, files)) == Memory(1000, 700, 100, 800, 1)
+    assert values.memory_detail(Group(2, files)) == MemoryDetail(50, 7, 2000, 35, 5, 2)
+    del files["", "memory.peak"]
+    assert values.memory_detail(Group(2, files)).peak is None
+
+
+def test_memory_of_version_1_counts_the_groups_below():
+    files = {
+        ("memory", "memory.usage_in_bytes"): b"1000\n",
+        ("memory", "memory.stat"): b"rss 1\ncache 1\ninactive_file 1\ntotal_rss 100\ntotal_cache 800\n"
+        b"total_inactive_file 1200\ntotal_mapped_file 7\ntotal_pgfault 5\ntotal_pgmajfault 2\n",
+        ("memory", "memory.oom_control"): b"oom_kill_disable 0\nunder_oom 0\noom_kill 3\n",
+        ("memory", "memory.max_usage_in_bytes"): b"2000\n",
+        ("memory", "memory.failcnt"): b"35\n",
+    }
+    assert values.memory(Group(1, files)) == Memory(1000, 0, 100, 800, 3)
+    assert values.memory_detail(Group(1, files)) == MemoryDetail(0, 7, 2000, 35, 5, 2)
+
+
+def test_io_of_version_2_leaves_out_devices_that_were_never_used():
+    found = values.io(Group(2, {("", "io.stat"): IO_STAT}))
+    assert found == {"8:0": Io(90112, 4096, 5, 1), "259:1": Io(1, 2, 3, 4)}
+    assert values.io(Group(2, {("", "io.stat"): b""})) == {}
+
+
+@pytest.mark.parametrize("end", ["_recursive", ""])
+def test_io_of_version_1(end):
+    files = {
+        ("blkio", f"blkio.throttle.io_service_bytes{end}"): BYTES,
+        ("blkio", f"blkio.throttle.io_serviced{end}"): COUNTS,
+    }
+    assert values.io(Group(1, files)) == {"254:0": Io(655360, 1310720, 10, 20)}
+
+
+def test_processes_and_threads():
+    assert values.processes(Group(2, {("", "cgroup.procs"): b"96\n0\n0\n"})) == 3
+    assert values.processes(Group(1, {("pids", "cgroup.procs"): b""})) is None
+    two = {("", "pids.current"): b"3\n", ("", "pids.max"): b"max\n"}
+    assert values.threads(Group(2, two)) == (3, 0)
+    assert values.threads(Group(2, two | {("", "pids.max"): b"50\n"})) == (3, 50)
+
+
+def test_pressure():
+    some = b"some avg10=0.00 avg60=0.00 avg300=0.00 total=7253\n"
+    full = b"full avg10=0.00 avg60=0.00 avg300=0.00 total=3012\n"
+    files = {("", "cpu.pressure"): some, ("", "io.pressure"): some + full}
+    assert values.pressure(Group(2, files), "io") == pytest.approx(Pressure(0.007253, 0.003012))
+    assert values.pressure(Group(1, files), "cpu") == pytest.approx(Pressure(0.007253, 0.0))
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_group_that_is_gone_has_no_values(version):
+    gone = Group(version, {})
+    assert values.cpu(gone, 100) is None
+    assert values.memory(gone) is None
+    assert values.memory_detail(gone) is None
+    assert values.io(gone) is None
+    assert values.processes(gone) is None
+    assert values.threads(gone) is None
+    assert values.pressure(gone, "cpu") is None
+
+
+WORDS = st.sampled_from(
+    [b"8:0", b"Read", b"Total", b"4096", b"-1", b"x", b"rbytes=1", b"rbytes=x", b"total=5", b"some"]
+)
+FILES = st.binary(max_size=60) | st.lists(st.lists(WORDS, max_size=4).map(b" ".join), max_size=4).map(b"\n".join)
+
+
+@given(FILES, FILES)
+def test_parsers_raise_nothing_but_value_errors(one, other):
+    for parse in (
+        values.parse_cpu_stat,
+        values.parse_io_stat,
+        lambda data: values.parse_blkio(data, other),
+        lambda data: values.parse_cpuacct(data, other, other, 100),
+        lambda data: values.pressure(Group(2, {("", "cpu.pressure"): data}), "cpu"),
+    ):
+        with contextlib.suppress(ValueError):
+            assert parse(one) is not None

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.sources.container import Limits, parse, unix_time
+
+
+def inspect(**changes: Any) -> dict[str, Any]:
+    """The parts of an inspect that are read, as Docker 20.10 writes them."""
+    state = {
+        "Status": "running",
+        "Pid": 28598,
+        "ExitCode": 0,
+        "OOMKilled": False,
+        "StartedAt": "2026-11-20T18:51:37.831694956Z",
+        "FinishedAt": "0001-01-01T00:00:00Z",
+    }
+    host = {"NetworkMode": "default", "RestartPolicy": {"Name": "no"}, "Memory": 0, "NanoCpus": 0}
+    return {
+        "Id": "49140422",
+        "Name": "/shop-web-1",
+        "Created": "2026-11-20T18:51:37.621688091Z",
+        "RestartCount": 0,
+        "State": state | changes.get("state", {}),
+        "Config": {"Image": "shop:1", "Labels": changes.get("labels", {})},
+        "HostConfig": host | changes.get("host", {}),
+    }
+
+
+def test_a_running_container():
+    found = parse(inspect())
+    assert (found.id, found.name, found.image) == ("49140422", "shop-web-1", "shop:1")
+    assert (found.state, found.pid, found.health, found.failing_streak) == ("running", 28598, "", 0)
+    assert found.started == pytest.approx(1795200697.831695, abs=1e-6)
+    assert found.finished == 0
+    assert found.limits == Limits()
+    assert found.own_network
+    assert not found.expected_running
+
+
+def test_fields_that_engines_leave_out_or_set_to_null():
+    data = inspect(host={"RestartPolicy": None, "Memory": None}, state={"Health": None, "Pid": None})
+    data["Config"]["Labels"] = None
+    del data["RestartCount"]
+    found = parse(data)
+    assert (found.labels, found.restart_count, found.pid, found.restart_policy) == ({}, 0, 0, "")
+
+
+@pytest.mark.parametrize(
+    ("policy", "labels", "expected"),
+    [
+        ("no", {}, False),
+        ("on-failure", {}, False),
+        ("always", {}, True),
+        ("unless-stopped", {}, True),
+        ("no", {"deckwatch.expected": "running"}, True),
+        ("always", {"deckwatch.expected": "stopped"}, False),
+        ("always", {"deckwatch.expected": "perhaps"}, True),
+    ],
+)
+def test_what_ought_to_run(policy, labels, expected):
+    found = parse(inspect(host={"RestartPolicy": {"Name": policy}}, labels=labels))
+    assert found.expected_running is expected
+
+
+@pytest.mark.parametrize(
+    ("host", "limits"),
+    [
+        ({"Memory": 67108864, "MemorySwap": 134217728}, Limits(memory=67108864, memory_swap=134217728)),
+        ({"NanoCpus": 1_500_000_000}, Limits(cpu_quota=150_000, cpu_period=100_000)),
+        ({"CpuQuota": 20_000, "CpuPeriod": 50_000}, Limits(cpu_quota=20_000, cpu_period=50_000)),
+        ({"CpuQuota": 20_000}, Limits(cpu_quota=20_000, cpu_period=100_000)),
+        ({"CpuQuota": -1, "CpuPeriod": 50_000}, Limits()),
+        ({"CpuShares": 512, "MemoryReservation": 4096}, Limits(cpu_shares=512, memory_reservation=4096)),
+    ],
+)
+def test_limits(host, limits):
+    assert parse(inspect(host=host)).limits == limits
+
+
+@pytest.mark.parametrize("mode", ["host", "container:49140422"])
+def test_a_network_that_is_not_its_own(mode):
+    assert not parse(inspect(host={"NetworkMode": mode})).own_network
+
+
+def test_health():
+    found = parse(inspect(state={"Health": {"Status": "unhealthy", "FailingStreak": 4}}))
+    assert (found.health, found.failing_streak) == ("unhealthy", 4)
+    # Podman and some images write a health of `none` or an empty one where there is no healthcheck.
+    assert parse(inspect(state={"Health": {"Status": "none"}})).health == ""
+    assert parse(inspect(state={"Health": {"Status": ""}})).health == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("2026-11-20T18:51:37Z", 1795200697.0),
+        ("2026-11-20T18:51:37.5Z", 1795200697.5),
+        ("2026-11-20T19:51:37.25+01:00", 1795200697.25),
+        ("0001-01-01T00:00:00Z", 0.0),
+        ("", 0.0),
+    ],
+)
+def test_times(text, time):
+    assert unix_time(text) == time
+
+
+@given(st.text(max_size=40) | st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", fullmatch=True))
+def test_what_is_no_time_is_a_value_error(text):
+    with contextlib.suppress(ValueError):
+        assert isinstance(unix_time(text), float)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from exporter.sources.container import Container
+from exporter.sources.container_process import ContainerProcesses
+from exporter.world import World
+
+ID = "4f66ad9a0b2e1c7d8e9fa0b1c2d3e4f5061728394a5b6c7d8e9fa0b1c2d3e4f5"
+
+
+@pytest.fixture
+def world(tmp_path):
+    with World(procfs=tmp_path, docker_host="") as world:
+        yield world
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def process(world: World, pid: int, cgroup: str, **files: str) -> None:
+    folder = Path(world.procfs) / str(pid)
+    folder.mkdir()
+    (folder / "cgroup").write_text(f"0::{cgroup}\n")
+    for name, text in files.items():
+        (folder / name).write_text(text)
+
+
+def test_a_file_of_a_containers_process(world):
+    process(world, 96, f"/docker/{ID}", status="x" * 40_000)
+    processes = world.source(ContainerProcesses)
+    for _ in range(2):
+        assert processes.read(Container(ID, pid=96), "status") == b"x" * 40_000
+    assert processes.read(Container(ID, pid=96), "absent") is None
+
+
+def test_a_number_that_another_process_has(world):
+    process(world, 96, "/system.slice/ssh.service", status="secret")
+    assert world.source(ContainerProcesses).read(Container(ID, pid=96), "status") is None
+    assert world.source(ContainerProcesses).read(Container(ID, pid=97), "status") is None
+
+
+def test_a_restarted_container_has_another_process(world):
+    process(world, 96, f"/docker/{ID}", status="old")
+    process(world, 98, f"/docker/{ID}", status="new")
+    processes = world.source(ContainerProcesses)
+    before = descriptors()
+    assert processes.read(Container(ID, pid=96), "status") == b"old"
+    assert processes.read(Container(ID, pid=98), "status") == b"new"
+    assert descriptors() == before + 1
+    processes.keep([])
+    assert descriptors() == before
+
+
+def test_an_ended_process_is_gone_although_its_folder_is_open():
+    """The kernel's own promise, on which this file rests."""
+    child = subprocess.Popen(["sleep", "60"])
+    folder = os.open(f"/proc/{child.pid}", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.close(os.open("net/dev", os.O_RDONLY, dir_fd=folder))
+        child.kill()
+        child.wait()
+        with pytest.raises((FileNotFoundError, ProcessLookupError)):
+            os.open("net/dev", os.O_RDONLY, dir_fd=folder)
+    finally:
+        os.close(folder)

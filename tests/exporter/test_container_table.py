@@ -1,0 +1,263 @@
+"""The table of containers, fed with events and inspects as Docker 20.10 sends them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.sources.container_table import LINGER_SECONDS, Table
+
+ID = "49140422"
+BEGAN = 1_795_200_000
+
+
+def stamp(second: float) -> str:
+    """RFC 3339 text of a moment, in seconds since the table began to watch; negative ones lie before that."""
+    whole, part = divmod(round((second + 480) * 1000), 1000)
+    hours, rest = divmod(whole, 3600)
+    return f"2026-11-20T{18 + hours:02}:{32 + rest // 60:02}:{rest % 60:02}.{part:03}Z"
+
+
+def event(action: str, second: float = 0.0, id_: str = ID, **attributes: str) -> dict[str, Any]:
+    return {
+        "Type": "container",
+        "Action": action,
+        "Actor": {"ID": id_, "Attributes": {"name": "web", "image": "shop:1", **attributes}},
+        "timeNano": int((BEGAN + second) * 1e9),
+    }
+
+
+def inspect(
+    status: str = "running",
+    *,
+    created: float = 1.0,
+    started: float | None = None,
+    finished: float | None = None,
+    exit_code: int = 0,
+    oom: bool = False,
+    restarts: int = 0,
+    health: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    state: dict[str, Any] = {
+        "Status": status,
+        "Pid": 4242 if status in ("running", "paused") else 0,
+        "ExitCode": exit_code,
+        "OOMKilled": oom,
+        "StartedAt": stamp(started) if started is not None else "0001-01-01T00:00:00Z",
+        "FinishedAt": stamp(finished) if finished is not None else "0001-01-01T00:00:00Z",
+        "Health": health,
+    }
+    return {
+        "Id": ID,
+        "Name": "/web",
+        "Created": stamp(created),
+        "RestartCount": restarts,
+        "State": state,
+        "Config": {"Image": "shop:1", "Labels": {}},
+        "HostConfig": {"NetworkMode": "default"},
+    }
+
+
+@pytest.fixture
+def table() -> Table:
+    table = Table()
+    table.begin(BEGAN)
+    return table
+
+
+def counts(table: Table) -> tuple[int, int]:
+    [container] = table.containers()
+    return container.restarts, container.oom_kills
+
+
+def test_the_stamps_of_this_test_are_on_the_tables_clock(table):
+    assert table.take_inspect(inspect(created=1.5)).created == BEGAN + 1.5
+
+
+def test_a_new_container_has_counters_at_zero(table):
+    assert table.take_event(event("create", 1), 0) == ID
+    assert table.take_event(event("start", 2), 0) == ID
+    table.take_inspect(inspect(started=2))
+    assert counts(table) == (0, 0)
+
+
+def test_the_first_start_is_no_restart_although_the_inspect_knew_of_it_before(table):
+    table.take_event(event("create", 1), 0)
+    table.take_inspect(inspect("exited", started=2, finished=3))
+    table.take_event(event("start", 2.01), 0)
+    table.take_event(event("die", 3.01, exitCode="1"), 0)
+    assert counts(table) == (0, 0)
+
+
+def test_each_start_after_an_end_is_a_restart(table):
+    table.take_inspect(inspect(started=2))
+    for run in range(3):
+        table.take_event(event("die", 10 + run, exitCode="1"), 0)
+        table.take_event(event("start", 10.5 + run), 0)
+        table.take_inspect(inspect(started=10.49 + run, finished=9.99 + run, restarts=run + 1))
+    assert counts(table) == (3, 0)
+
+
+def test_a_start_by_hand_counts_though_the_engines_count_begins_anew(table):
+    table.take_inspect(inspect(started=2, restarts=0))
+    table.take_event(event("die", 10), 0)
+    table.take_event(event("start", 11), 0)
+    table.take_inspect(inspect(started=11, finished=10, restarts=1))
+    table.take_event(event("die", 20), 0)
+    table.take_event(event("start", 21), 0)
+    table.take_inspect(inspect(started=21, finished=20, restarts=0))  # `docker restart`
+    table.take_event(event("die", 30), 0)
+    table.take_event(event("start", 31), 0)
+    table.take_inspect(inspect(started=31, finished=30, restarts=1))
+    assert counts(table) == (3, 0)
+
+
+def test_restarts_from_before_we_watched_are_not_ours(table):
+    table.take_inspect(inspect(created=-100, started=-5, finished=-6, restarts=7, oom=True))
+    assert counts(table) == (0, 0)
+    table.take_event(event("die", 10), 0)
+    table.take_event(event("start", 11), 0)
+    table.take_inspect(inspect(created=-100, started=11, finished=10, restarts=8))
+    assert counts(table) == (1, 0)
+
+
+def test_a_container_that_had_ended_before_we_watched_and_is_started(table):
+    table.take_inspect(inspect("exited", created=-100, started=-50, finished=-20))
+    table.take_event(event("start", 5), 0)
+    assert counts(table) == (1, 0)
+
+
+def test_the_engines_own_count_fills_in_for_lost_events(table):
+    table.take_inspect(inspect(started=2))
+    table.take_inspect(inspect(started=50, finished=49, restarts=4))
+    assert counts(table) == (4, 0)
+
+
+def test_an_engine_that_came_back_tells_the_start_but_not_the_end(table):
+    table.take_inspect(inspect(started=2))
+    table.take_inspect(inspect(started=50, finished=40))
+    table.take_event(event("start", 50.01), 0)
+    assert counts(table) == (1, 0)
+
+
+def test_oom_kills_are_counted_over_runs(table):
+    table.take_inspect(inspect(started=2))
+    table.take_event(event("oom", 3), 0)
+    table.take_event(event("oom", 4), 0)
+    table.take_event(event("die", 5, exitCode="137"), 0)
+    table.take_inspect(inspect("exited", started=2, finished=5, oom=True, exit_code=137))
+    table.take_event(event("start", 6), 0)
+    table.take_inspect(inspect(started=6, finished=5))
+    table.take_event(event("oom", 7), 0)
+    assert counts(table) == (1, 3)
+
+
+def test_an_oom_kill_whose_event_was_lost_counts_once(table):
+    table.take_inspect(inspect(started=2))
+    for _ in range(2):
+        table.take_inspect(inspect("exited", started=2, finished=5, oom=True, exit_code=137))
+    table.take_event(event("start", 6), 0)
+    table.take_inspect(inspect(started=6, finished=5))
+    assert counts(table) == (1, 1)
+
+
+def test_the_exit_code_of_the_last_end_stays_while_it_runs_again(table):
+    table.take_inspect(inspect(started=2))
+    table.take_event(event("die", 5, exitCode="3"), 0)
+    table.take_event(event("start", 6), 0)
+    table.take_inspect(inspect(started=6, finished=5, exit_code=0))
+    assert table.containers()[0].exit_code == 3
+    table.take_inspect(inspect("exited", started=6, finished=8, exit_code=0))
+    assert table.containers()[0].exit_code == 0
+
+
+def test_a_container_that_came_and_went_between_two_scrapes_leaves_its_counters(table):
+    for action, second in (("create", 1), ("start", 2), ("oom", 3), ("die", 3.1)):
+        table.take_event(event(action, second, exitCode="137", **{"com.docker.compose.service": "job"}), 100)
+    assert table.take_event(event("destroy", 3.2), 100) is None
+    assert table.containers() == ()
+    [gone] = table.departed(100)
+    assert (gone.name, gone.image, gone.oom_kills, gone.labels["com.docker.compose.service"]) == (
+        "web",
+        "shop:1",
+        1,
+        "job",
+    )
+    assert table.departed(100 + LINGER_SECONDS) == (gone,)
+    assert table.departed(101 + LINGER_SECONDS) == ()
+
+
+def test_a_removed_container_to_which_nothing_happened_leaves_nothing(table):
+    table.take_inspect(inspect(started=2))
+    table.take_event(event("destroy", 3), 100)
+    assert (table.containers(), table.departed(100)) == ((), ())
+
+
+def test_lingering_containers_are_bounded(table):
+    for number in range(500):
+        id_ = f"{number:08}"
+        for action in ("create", "start", "oom", "die", "destroy"):
+            table.take_event(event(action, number, id_), 100)
+    departed = table.departed(100)
+    assert len(departed) == 200
+    assert departed[-1].id == "00000499"
+
+
+def test_the_list_names_the_unknown_the_changed_and_those_with_a_healthcheck(table):
+    table.take_inspect(inspect(started=2))
+    same = {"Id": ID, "Names": ["/web"], "State": "running"}
+    assert table.take_list([same], 0) == []
+    assert table.take_list([same | {"State": "exited"}], 0) == [ID]
+    assert table.take_list([same | {"Names": ["/other"]}], 0) == [ID]
+    assert table.take_list([same, {"Id": "new", "Names": ["/new"], "State": "running"}], 0) == ["new"]
+    table.take_inspect(inspect(started=2, health={"Status": "healthy", "FailingStreak": 0}))
+    assert table.take_list([same], 0) == [ID]
+
+
+def test_what_the_list_lacks_is_gone(table):
+    table.take_inspect(inspect(started=2))
+    table.take_event(event("oom", 3), 0)
+    assert table.take_list([], 100) == []
+    assert table.containers() == ()
+    assert [one.oom_kills for one in table.departed(100)] == [1]
+
+
+def test_events_that_are_no_concern(table):
+    assert table.take_event(event("exec_start: true", 1), 0) is None
+    assert table.take_event({**event("connect"), "Type": "network"}, 0) is None
+    assert table.take_event({}, 0) is None
+    assert table.take_event(event("health_status: unhealthy", 1), 0) == ID
+    assert table.containers() == ()
+
+
+def test_an_unchanged_container_is_the_same_object(table):
+    table.take_inspect(inspect(started=2))
+    table.take_event(event("oom", 3), 0)
+    assert table.containers()[0] is table.containers()[0]
+
+
+ACTIONS = st.sampled_from(["create", "start", "die", "oom", "destroy", "rename", "inspect", "list"])
+
+
+@given(st.lists(ACTIONS, max_size=40))
+def test_counters_never_fall_while_a_container_is_there(actions):
+    table = Table()
+    table.begin(BEGAN)
+    last = (0, 0)
+    for second, action in enumerate(actions, start=1):
+        if action == "inspect":
+            table.take_inspect(inspect(started=1, restarts=second % 3, oom=second % 2 == 0))
+        elif action == "list":
+            table.take_list([{"Id": ID, "Names": ["/web"], "State": "running"}], second)
+        else:
+            table.take_event(event(action, second), second)
+        if action == "destroy" or not table.containers():
+            last = (0, 0)
+        else:
+            now = counts(table)
+            assert now[0] >= last[0]
+            assert now[1] >= last[1]
+            last = now
