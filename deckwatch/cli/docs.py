@@ -1,0 +1,96 @@
+"""`deckwatch docs`: the reference, written from the code, so that the two cannot differ."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deckwatch.core.artifact import Artifact
+
+
+@click.command("docs")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("docs/reference"),
+    show_default=True,
+    help="Folder to write; it is replaced whole.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 where the folder is not what would be written.")
+def command(out: Path, check: bool) -> int:
+    """Write the reference of commands, collectors, metrics, YAML keys and checks.
+
+    In a clone, `make docs` keeps docs/reference up to date, and CI compares.
+    """
+    from provisioning import reference
+    from provisioning.plan import Plan
+    from provisioning.write import write
+
+    plan = Plan([*reference.artifacts(), _commands()])
+    changes = plan.changes(out) if check else write(plan, out)
+    for change in changes:
+        click.echo(f"{change.kind} {out / change.path}", err=True)
+    if check and changes:
+        click.echo(f"{out} is not up to date: run `deckwatch docs`", err=True)
+        return 1
+    return 0
+
+
+def _commands() -> Artifact:
+    from deckwatch.core.artifact import Artifact
+
+    return Artifact("commands.md", "\n".join(_pages()))
+
+
+def _pages() -> Iterator[str]:
+    from deckwatch.cli.main import deckwatch
+
+    yield "# Commands\n"
+    yield "Every option can also come from the environment (the variable is named beside it) or from `deckwatch.yaml`,"
+    yield "under the command's name. The order is flag, environment, file, default. Exit codes: 0 done, 1 the input or a"
+    yield "check is wrong, 3 a bug of ours, 130 interrupted.\n"
+    with click.Context(deckwatch, info_name="deckwatch", auto_envvar_prefix="DECKWATCH") as context:
+        for name in deckwatch.list_commands(context):
+            found = deckwatch.get_command(context, name)
+            if found is not None and not found.hidden:
+                yield from _page(context, name, found)
+
+
+def _page(parent: click.Context, name: str, found: click.Command) -> Iterator[str]:
+    with click.Context(found, info_name=name, parent=parent) as context:
+        yield f"## {context.command_path}\n"
+        yield _prose(found.help or "") + "\n"
+        rows = [_row(one, context) for one in found.params if isinstance(one, click.Option) and not one.hidden]
+        if rows:
+            yield "| option | meaning | default | environment |"
+            yield "|---|---|---|---|"
+            yield "\n".join(rows) + "\n"
+        if isinstance(found, click.Group):
+            for child in found.list_commands(context):
+                inner = found.get_command(context, child)
+                if inner is not None:
+                    yield from _page(context, child, inner)
+
+
+def _row(option: click.Option, context: click.Context) -> str:
+    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+    metavar = "" if option.is_flag else f" {option.make_metavar(context)}"
+    default = option.show_default if isinstance(option.show_default, str) else option.default
+    shown = "" if option.is_flag or not isinstance(default, str | int | float | Path) else f"`{default}`"
+    variable = (
+        option.envvar if isinstance(option.envvar, str) else f"{context.auto_envvar_prefix}_{option.name}".upper()
+    )
+    cells = (names + metavar.replace("|", "\\|"), (option.help or "").replace("|", "\\|"), shown, f"`{variable}`")
+    return "| " + " | ".join(cells) + " |"
+
+
+def _prose(text: str) -> str:
+    """Return a docstring with its paragraphs, without click's marks for lines that must not be wrapped."""
+    import inspect
+
+    return inspect.cleandoc(text).replace("\b\n", "").replace("\f", "").strip()
