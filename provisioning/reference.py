@@ -44,8 +44,8 @@ def _collectors(collectors: Mapping[str, Collector]) -> Iterator[str]:
 
 def _metrics(collectors: Mapping[str, Collector]) -> Iterator[str]:
     yield "# Metrics\n"
-    yield "`deckwatch metrics --format json` gives the same to a program. Labels that Prometheus adds (`job`, `instance`)"
-    yield "are left out.\n"
+    yield "`deckwatch metrics --format json` gives the same to a program. Labels that Prometheus adds (`job`,"
+    yield "`instance`) are left out.\n"
     for name, one in collectors.items():
         yield f"## {name}\n"
         yield f"{one.help}\n"

@@ -52,8 +52,8 @@ def _pages() -> Iterator[str]:
 
     yield "# Commands\n"
     yield "Every option can also come from the environment (the variable is named beside it) or from `deckwatch.yaml`,"
-    yield "under the command's name. The order is flag, environment, file, default. Exit codes: 0 done, 1 the input or a"
-    yield "check is wrong, 3 a bug of ours, 130 interrupted.\n"
+    yield "under the command's name. The order is flag, environment, file, default. Exit codes: 0 done, 1 the input or"
+    yield "a check is wrong, 3 a bug of ours, 130 interrupted.\n"
     with click.Context(deckwatch, info_name="deckwatch", auto_envvar_prefix="DECKWATCH") as context:
         for name in deckwatch.list_commands(context):
             found = deckwatch.get_command(context, name)
