@@ -9,15 +9,19 @@ import sys
 import time
 from pathlib import Path
 
+from exporter.timex import adjtimex
+
 PROC = """\
 stat cpuinfo meminfo vmstat loadavg diskstats schedstat pressure/cpu pressure/io pressure/memory pressure/irq
 sys/fs/file-nr sys/kernel/domainname sys/kernel/random/entropy_avail sys/kernel/random/poolsize
-1/mountinfo 1/net/dev 1/net/snmp 1/net/snmp6 1/net/netstat 1/net/sockstat 1/net/sockstat6 1/net/softnet_stat
-1/net/stat/nf_conntrack sys/net/netfilter/nf_conntrack_max
+sys/kernel/hung_task_detect_count 1/mountinfo 1/net/dev 1/net/snmp 1/net/snmp6 1/net/netstat 1/net/sockstat 1/net/sockstat6 1/net/softnet_stat
+1/net/arp 1/net/udp 1/net/udp6 1/net/stat/nf_conntrack sys/net/netfilter/nf_conntrack_max
 """.split()  # noqa: SIM905 - a list of words
 INTERFACE = """\
-operstate carrier mtu speed tx_queue_len flags address broadcast duplex ifalias statistics/rx_nohandler
+operstate carrier mtu speed tx_queue_len flags address broadcast duplex ifalias carrier_changes
+statistics/rx_nohandler
 """.split()  # noqa: SIM905
+SENSORS = ["class/hwmon/*/*", "class/thermal/*/*", "devices/system/cpu/cpu[0-9]*/cpufreq/scaling_*_freq"]
 ROOT = ["etc/os-release"]
 MAC = re.compile(rb"(?!00:00:00:00:00:00|ff:ff:ff:ff:ff:ff)(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 
@@ -29,6 +33,9 @@ def main(name: str) -> None:
     for interface in Path("/sys/class/net").iterdir():
         for attribute in INTERFACE:
             copy(interface / attribute, world / "sys/class/net" / interface.name / attribute)
+    for pattern in SENSORS:
+        for file in Path("/sys").glob(pattern):
+            copy(file, world / file.relative_to("/"))
     for disk in Path("/sys/block").iterdir():
         copy(disk / "queue/rotational", world / "sys/block" / disk.name / "queue/rotational")
     for path in ROOT:
@@ -41,6 +48,7 @@ def main(name: str) -> None:
         "uname": [system.sysname, "container", system.release, system.version, system.machine],
         "page_size": os.sysconf("SC_PAGE_SIZE"),
         "user_hz": os.sysconf("SC_CLK_TCK"),
+        "adjtimex": adjtimex(),
         "statvfs": {point: filled(point) for point in points},
     }
     (world / "world.json").write_text(json.dumps(facts, indent=2) + "\n")
