@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import threading
@@ -71,8 +72,11 @@ def bind(address: Address) -> list[socket.socket]:
     except OSError as error:
         for one in opened:
             one.close()
-        reason = (error.strerror or str(error)).lower()
-        raise DeckwatchError(f"cannot listen on {address}: {reason}; choose another with --listen") from None
+        # The system's own words: `create_server` adds the address to them, a name's fault has words of its own.
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise DeckwatchError(
+            f"cannot listen on {address}: {str(reason).lower()}; choose another with --listen"
+        ) from None
     return opened
 
 

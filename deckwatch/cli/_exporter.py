@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from exporter.server import App
 
@@ -29,7 +29,7 @@ def options(command: F) -> F:
         command = click.option(
             f"--path.{name}",
             f"path_{name}",
-            type=click.Path(path_type=Path),
+            type=click.Path(exists=True, file_okay=False, path_type=Path),
             default=root,
             show_default=True,
             help=f"Where the host's {what} can be read.",
@@ -60,6 +60,16 @@ def application(
     watch = config.watch(found)
     world = World(path_procfs, path_sysfs, path_rootfs, docker_host, watch)
     return App(Scraper(world, collector.choose(collectors, config.switches(watch))), list(collectors))
+
+
+def absent(app: App) -> Iterator[str]:
+    """Yield a line for each reason for which collectors have nothing to watch."""
+    found: dict[str, list[str]] = {}
+    for (name, subject), record in sorted(app.scraper.records.items()):
+        if record.outcome is not None and record.outcome.absent is not None:
+            found.setdefault(record.outcome.absent, []).append(f"{name} ({subject})" if subject else name)
+    for reason, names in found.items():
+        yield f"nothing to watch for {', '.join(names)}: {reason}"
 
 
 def close(app: App) -> None:

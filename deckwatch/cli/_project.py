@@ -31,11 +31,14 @@ def defaults(folder: Path) -> dict[str, Any]:
     """Return what `deckwatch.yaml` says of commands' options: a section with the command's name.
 
     Two sections with a command's name say something else: `scrape:` lists pages of applications, `metrics:` their
-    metrics. `deckwatch scrape` reads this machine as `serve:` says.
+    metrics. `deckwatch scrape` reads this machine as `serve:` says. Paths are relative to the file.
     """
     data = load(folder).data
     found = {
-        name: {option.replace("-", "_").replace(".", "_"): value for option, value in data[name].items()}
+        name: {
+            option.replace("-", "_").replace(".", "_"): str(folder / value) if option.startswith("path.") else value
+            for option, value in data[name].items()
+        }
         for name in deckwatch.list_commands(_NO_CONTEXT)
         if name not in ("scrape", "metrics") and isinstance(data.get(name), dict)
     }

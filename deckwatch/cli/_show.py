@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,18 @@ from deckwatch.core.place import Problem, caret
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rich.console import Console
+
+_WIDE = 250
+
+
+def console() -> Console:
+    """Return rich's console for tables; what is read by a program is not wrapped to the width of a screen."""
+    from rich.console import Console
+
+    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=_WIDE if piped else None, soft_wrap=False)
 
 
 def problems(found: Sequence[Problem], root: Path | None = None) -> None:

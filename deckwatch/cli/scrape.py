@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,8 @@ from deckwatch.cli import _exporter
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+log = logging.getLogger("deckwatch.scrape")
 
 
 @click.command()
@@ -53,5 +56,7 @@ def command(
         raise click.UsageError(str(error)) from None
     try:
         click.echo(app.scrape(choice, timeout), nl=False)
+        for line in _exporter.absent(app):
+            log.log(logging.WARNING if collect else logging.INFO, "%s", line)
     finally:
         _exporter.close(app)

@@ -77,11 +77,8 @@ def _first_scrape(app: App) -> None:
     for card in seen.cards:
         about = f" ({card.about.rstrip('.')})" if card.about else ""
         log.info("%s: %s%s", card.title.lower(), card.figure, about)
-    absent: dict[str, list[str]] = {}
-    for row in (row for group in seen.groups for row in group.rows if row.state == "absent"):
-        absent.setdefault(row.said, []).append(f"{row.name} ({row.subject})" if row.subject else row.name)
-    for reason, names in absent.items():
-        log.info("nothing to watch for %s: %s", ", ".join(names), reason)
+    for line in _exporter.absent(app):
+        log.info("%s", line)
 
 
 def _raise_descriptor_limit() -> None:

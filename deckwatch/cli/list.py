@@ -1,0 +1,114 @@
+"""`deckwatch list`: what is shipped, found by listing the folders it stands in."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from deckwatch.cli import _show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+
+class Item(NamedTuple):
+    """One shipped thing: the name by which it is chosen, what it is, and a word on it that stands between the two."""
+
+    name: str
+    about: str
+    word: str = ""
+
+
+def _collectors() -> Iterator[Item]:
+    from exporter import collector
+
+    for name, one in collector.load().items():
+        yield Item(name, one.help, "" if one.default else "off by default")
+
+
+def _dashboards() -> Iterator[Item]:
+    for name, data in _documents("dashboards", "specs"):
+        yield Item(name, data.get("about", ""), str(data.get("dashboard", "")))
+
+
+def _panels() -> Iterator[Item]:
+    return _by_comment("dashboards", "library", "panels")
+
+
+def _alerts() -> Iterator[Item]:
+    for topic, data in _documents("alerting", "rules"):
+        for name, alert in (data.get("alerts") or {}).items():
+            yield Item(name, alert.get("summary", ""), f"{topic}, {alert.get('severity', 'warning')}")
+
+
+def _receivers() -> Iterator[Item]:
+    return _by_comment("alerting", "library", "receivers")
+
+
+def _checks() -> Iterator[Item]:
+    from deckwatch.core import plugins
+
+    for package in ("dashboards", "alerting"):
+        for name, module in plugins.modules(importlib.import_module(f"{package}.checks")):
+            yield Item(name, (module.__doc__ or "").strip().partition("\n")[0], package)
+
+
+KINDS: dict[str, Callable[[], Iterator[Item]]] = {
+    "collectors": _collectors,
+    "dashboards": _dashboards,
+    "panels": _panels,
+    "alerts": _alerts,
+    "receivers": _receivers,
+    "checks": _checks,
+}
+
+
+@click.command("list")
+@click.argument("kinds", metavar="[KIND]...", nargs=-1, type=click.Choice(list(KINDS)))
+def command(kinds: tuple[str, ...]) -> None:
+    """List what is shipped: collectors, dashboards, panels, alerts, receivers, checks.
+
+    Collectors are chosen by their name or its beginning (host, host_cpu), alerts and dashboards by their name.
+    """
+    from rich import box
+    from rich.table import Table
+
+    console = _show.console()
+    for kind in kinds or KINDS:
+        items = sorted(KINDS[kind]())
+        if not items:
+            continue
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+        table.add_column(f"{len(items)} {kind}", style="bold", overflow="fold")
+        if any(item.word for item in items):
+            table.add_column("", style="dim")
+        table.add_column("")
+        for name, about, word in items:
+            table.add_row(name, *([word] if len(table.columns) == 3 else []), about)
+        console.print(table)
+
+
+def _documents(package: str, *folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the YAML files of a folder of shipped things, by their name below it."""
+    from deckwatch.core import yamlfile
+
+    for name, path in _files(package, *folder, suffix=".yaml"):
+        yield name, yamlfile.load_file(path).data
+
+
+def _by_comment(package: str, *folder: str) -> Iterator[Item]:
+    """Yield the Jsonnet files of a folder, each with the comment on its first line."""
+    for name, path in _files(package, *folder, suffix=".libsonnet"):
+        first = path.read_text(encoding="utf-8").partition("\n")[0]
+        yield Item(name, first.removeprefix("//").strip() if first.startswith("//") else "")
+
+
+def _files(package: str, *folder: str, suffix: str) -> Iterator[tuple[str, Path]]:
+    from deckwatch.core import plugins
+
+    root = plugins.folder(importlib.import_module(package), *folder)
+    for path in plugins.files(root, suffix):
+        yield path.relative_to(root).with_suffix("").as_posix(), path

@@ -1,0 +1,164 @@
+"""`deckwatch serve` as a process: its log, its answers, its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+DECKWATCH = Path(sys.executable).with_name("deckwatch")
+
+
+@pytest.fixture
+def start(tmp_path) -> Iterator[Callable[..., tuple[subprocess.Popen[str], str]]]:
+    """Start `deckwatch serve` on a free port; gives the process and its address, read from its log."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str, **environment: str) -> tuple[subprocess.Popen[str], str]:
+        process = subprocess.Popen(
+            [DECKWATCH, "serve", "--listen", "127.0.0.1:0", "--docker-host", "", *arguments],
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stderr is not None
+        for line in process.stderr:
+            if found := re.search(r"listening on (http://[\d.:]+)", line):
+                return process, found[1]
+        raise AssertionError(f"it ended with {process.wait()}")
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def get(address: str) -> str:
+    with urllib.request.urlopen(address, timeout=10) as response:
+        return response.read().decode()
+
+
+def wait_ready(address: str) -> None:
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        try:
+            get(f"{address}/readyz")
+        except urllib.error.HTTPError as error:
+            error.close()
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("it did not become ready")
+
+
+def end(process: subprocess.Popen[str], number: signal.Signals = signal.SIGTERM) -> tuple[float, str]:
+    """End the process; return how many seconds that took, and the rest of its log."""
+    begun = time.monotonic()
+    process.send_signal(number)
+    _, log = process.communicate(timeout=15)
+    return time.monotonic() - begun, log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_and_ends_cleanly(start, number):
+    process, address = start()
+    wait_ready(address)
+    assert "node_load1 " in get(f"{address}/metrics?collect[]=host")
+    assert "deckwatch_build_info{" in get(f"{address}/metrics")
+    assert get(f"{address}/healthz") == "ok\n"
+    seconds, log = end(process, number)
+    assert process.returncode == 0
+    assert seconds < 2
+    assert "Traceback" not in log
+
+
+def test_the_log_says_what_is_watched_and_once_what_is_not_there(start):
+    process, address = start()
+    wait_ready(address)
+    for _ in range(3):
+        get(f"{address}/metrics")
+    _, log = end(process)
+    lines = [line for line in log.splitlines() if line]
+    assert all(re.match(r'time=\S+Z level=info source=\w+ msg="[^\n]+"$', line) for line in lines), log
+    messages = [json.loads(line.partition("msg=")[2]) for line in lines]
+    assert any(message.startswith("watching the host ") for message in messages)
+    absent = [message for message in messages if message.startswith("nothing to watch for ")]
+    assert any("container_state" in message for message in absent)
+    assert len(absent) == len(set(absent)) < 12
+
+
+def test_a_stuck_source_does_not_keep_it_from_ending(start, tmp_path):
+    listener = socket.create_server(("127.0.0.1", 0))  # takes connections and never answers
+    with listener:
+        process, address = start("--docker-host", f"tcp://127.0.0.1:{listener.getsockname()[1]}")
+        get(f"{address}/metrics?collect[]=host")
+        seconds, _ = end(process)
+    assert process.returncode == 0
+    assert seconds < 4
+
+
+def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = subprocess.run(
+            [DECKWATCH, "serve", "--listen", f"127.0.0.1:{port}", "--docker-host", ""],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    assert ran.returncode == 1
+    assert ran.stderr == (
+        f"deckwatch: cannot listen on 127.0.0.1:{port}: address already in use; choose another with --listen\n"
+    )
+
+
+def test_options_come_from_flag_then_environment_then_file(start, tmp_path):
+    for load, name in enumerate(("flag", "environment", "file"), 1):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "loadavg").write_text(f"{load} 0 0 1/2 3\n")
+    (tmp_path / "deckwatch.yaml").write_text("serve: {path.procfs: file}\n")
+
+    def read(*arguments: str, **environment: str) -> str:
+        process, address = start(*arguments, **environment)
+        [found] = re.findall(r"^node_load1 (\S+)$", get(f"{address}/metrics?collect[]=host_load"), re.MULTILINE)
+        end(process)
+        return found
+
+    assert read() == "3.0"
+    assert read(DECKWATCH_SERVE_PATH_PROCFS="environment") == "2.0"
+    assert read("--path.procfs", "flag", DECKWATCH_SERVE_PATH_PROCFS="environment") == "1.0"
+
+
+def test_it_raises_the_limit_of_open_files(start):
+    process, address = start()
+    wait_ready(address)
+    limits = Path(f"/proc/{process.pid}/limits").read_text()
+    soft, hard = re.search(r"Max open files\s+(\d+)\s+(\d+)", limits).groups()
+    assert soft == hard
+
+
+def test_without_a_project_file_it_loads_no_generator(start):
+    process, address = start()
+    wait_ready(address)
+    mapped = Path(f"/proc/{process.pid}/maps").read_text()
+    assert not re.findall(r"jsonnet|jsonschema|promql|psycopg|orjson", mapped)
+    assert "isal" in mapped or "zlib" in mapped

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import exporter
+from deckwatch.core import plugins, project, yamlfile
+from deckwatch.core.place import DeckwatchError, InvalidInput
+from exporter import config
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deckwatch.core.project import Project
+
+WORDS = ["host", "host_cpu", "postgres", "postgres_up"]
+FRAGMENT = plugins.folder(exporter, "project.schema.yaml")
+
+
+def read(folder: Path, text: str) -> Project:
+    (folder / "deckwatch.yaml").write_text(text)
+    return project.load(folder, [FRAGMENT])
+
+
+def said(found: Project) -> list[str]:
+    return [str(problem) for problem in config.problems(found, WORDS)]
+
+
+def test_a_folder_without_a_file_watches_what_is_found(tmp_path):
+    found = project.load(tmp_path, [FRAGMENT])
+    assert config.watch(found, {}) == {"postgres": []}
+    assert said(found) == []
+
+
+def test_paths_are_relative_to_the_project(tmp_path):
+    found = read(
+        tmp_path, "watch:\n  postgres:\n    - {name: a, dsn_file: secrets/a}\n    - {name: b, dsn_file: /run/b}\n"
+    )
+    assert config.watch(found, {})["postgres"] == [
+        {"name": "a", "dsn_file": str(tmp_path / "secrets/a")},
+        {"name": "b", "dsn_file": "/run/b"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("dsn", "name"),
+    [
+        ("postgresql://me:hunter2@shop-db.internal:5433/shop?sslmode=require", "shop-db.internal"),
+        ("host=10.1.2.3 user=me password=hunter2", "10.1.2.3"),
+        ("host=first,second user=me", "first"),
+        ("postgresql:///shop", "postgres"),
+        ("host=/var/run/postgresql", "postgres"),
+        ("dbname=shop", "postgres"),
+    ],
+)
+def test_a_server_in_the_environment_is_named_by_its_host_and_its_secret_stays_there(tmp_path, dsn, name):
+    servers = config.watch(project.load(tmp_path, []), {"DECKWATCH_POSTGRES_DSN": dsn})["postgres"]
+    assert servers == [{"name": name, "dsn_env": "DECKWATCH_POSTGRES_DSN"}]
+
+
+def test_a_server_in_the_environment_stands_behind_those_of_the_file(tmp_path):
+    found = read(tmp_path, "watch: {postgres: [{name: db, dsn: host=db}]}")
+    servers = config.watch(found, {"DECKWATCH_POSTGRES_DSN": "host=db"})["postgres"]
+    assert [server["name"] for server in servers] == ["db", "postgres"]
+
+
+def test_two_servers_of_one_name_are_refused(tmp_path):
+    found = read(tmp_path, "watch: {postgres: [{name: postgres, dsn: host=db}]}")
+    with pytest.raises(DeckwatchError, match="DECKWATCH_POSTGRES_DSN gives a server whose name 'postgres' stands"):
+        config.watch(found, {"DECKWATCH_POSTGRES_DSN": "dbname=shop"})
+
+
+def test_a_variable_that_is_no_connection_string_is_told_without_it(tmp_path):
+    with pytest.raises(DeckwatchError, match="is not a PostgreSQL connection string") as caught:
+        config.watch(project.load(tmp_path, []), {"DECKWATCH_POSTGRES_DSN": "postgresql//me:hunter2@db"})
+    assert "hunter2" not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_collectors_are_switched(tmp_path):
+    found = read(tmp_path, "watch:\n  collectors:\n    on: [host_cpu]\n    off: [host, postgres_up]\n")
+    assert config.switches(config.watch(found, {})) == {"host_cpu": True, "host": False, "postgres_up": False}
+    assert said(found) == []
+
+
+def test_unknown_collectors_are_told_at_their_places(tmp_path):
+    found = read(tmp_path, "watch:\n  collectors:\n    on: [host_cpu, hots]\n    off:\n      - postgres_u\n")
+    file = tmp_path / "deckwatch.yaml"
+    assert said(found) == [
+        f"{file}:3:20: error: no collector is called 'hots' (did you mean host?) [input]",
+        f"{file}:5:9: error: no collector is called 'postgres_u' (did you mean postgres_up?) [input]",
+    ]
+
+
+def test_a_server_has_exactly_one_connection_string_and_a_name_of_its_own(tmp_path):
+    found = read(
+        tmp_path,
+        "watch: {postgres: [{name: a}, {name: b, dsn: host=b, dsn_env: B}, {name: a, dsn: host=a}]}\n",
+    )
+    assert [message.partition("error: ")[2] for message in said(found)] == [
+        "expected one of dsn_file, dsn_env, dsn; none of them is there [input]",
+        "expected one of dsn_file, dsn_env, dsn; not dsn_env and dsn [input]",
+        "'a' stands above already; names must differ [input]",
+    ]
+
+
+def test_an_unknown_key_is_told_with_the_nearest(tmp_path):
+    with pytest.raises(
+        InvalidInput, match=r"deckwatch.yaml:2:3: error: unknown key postgress \(did you mean postgres\?\)"
+    ):
+        read(tmp_path, "watch:\n  postgress: []\n")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9877", "'[::1]:9877'", "':9877'", "localhost:1"])
+def test_addresses_that_serve_takes_pass_the_schema(tmp_path, address):
+    read(tmp_path, f"serve: {{listen: {address}}}")
+
+
+@pytest.mark.parametrize("address", ["9877", "'::1:9877'", "host", "'host:http'"])
+def test_others_do_not(tmp_path, address):
+    with pytest.raises(InvalidInput):
+        read(tmp_path, f"serve: {{listen: {address}}}")
+
+
+def test_every_key_is_described():
+    def keys(schema: object, name: str) -> list[str]:
+        if isinstance(schema, list):
+            return [found for one in schema for found in keys(one, name)]
+        if not isinstance(schema, dict):
+            return []
+        missing = [
+            f"{name}.{key}"
+            for key, one in schema.get("properties", {}).items()
+            if isinstance(one, dict) and "description" not in one
+        ]
+        return missing + [found for key, one in schema.items() for found in keys(one, f"{name}.{key}")]
+
+    assert keys(yamlfile.load_file(FRAGMENT).data, "") == []
