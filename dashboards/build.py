@@ -47,8 +47,10 @@ class Built:
     refresh: str
 
     def key(self, panel: Panel) -> str:
-        """Return the name of a panel by which its number is made: its `id`, or else its title."""
-        return str(panel.said.get("id") or render.title(panel, self.queries[panel.path]) or panel.content)
+        """Return the name by which a panel's number is made: its `id`, or its word and its title."""
+        if "id" in panel.said:
+            return str(panel.said["id"])
+        return f"{panel.word} {render.title(panel, self.queries[panel.path]) or panel.content}"
 
     def named(self) -> Iterator[tuple[str, YamlPath]]:
         """Yield the names of all rows and panels, in order, each with its path."""

@@ -1,0 +1,37 @@
+// What state each thing was in, over time: one band for each.
+local theme = import '../theme.libsonnet';
+
+{
+  words: { states: 'States over time, one band for each series; give values: words for the numbers.' },
+  content: { '$ref': '#/$defs/queries' },
+  queries: 'range',
+  height: 8,
+  width: 8,
+  options: {
+    written: { description: 'Write the state into its band.', enum: ['auto', 'always', 'never'], default: 'auto' },
+  },
+  example: {
+    states: 'up',
+    title: 'Targets',
+    description: 'Pages that Prometheus reads.',
+    values: { '0': 'down', '1': 'up' },
+    bad: 'down',
+    critical: 1,
+  },
+
+  panel(spec):: theme.queried(spec, 'state-timeline', 'range', {
+    fieldConfig: theme.fieldConfig(spec, { mode: 'thresholds' }, {
+      fillOpacity: 70,
+      lineWidth: 0,
+      hideFrom: { legend: false, tooltip: false, viz: false },
+    }),
+    options: {
+      alignValue: 'left',
+      mergeValues: true,
+      rowHeight: 0.85,
+      showValue: theme.get(theme.get(spec, 'options', {}), 'written', 'auto'),
+      legend: { showLegend: false, displayMode: 'list', placement: 'bottom', calcs: [] },
+      tooltip: { mode: 'single', sort: 'none' },
+    },
+  }),
+}
