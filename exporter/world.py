@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
+from exporter.timex import Timex, adjtimex
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -49,6 +51,7 @@ class World:
     clock: Callable[[], float] = time.time
     statvfs: Callable[[str], os.statvfs_result] = os.statvfs
     uname: Callable[[], os.uname_result] = os.uname
+    adjtimex: Callable[[], Timex] = adjtimex
     page_size: int = 4096 if not hasattr(os, "sysconf") else os.sysconf("SC_PAGE_SIZE")
     user_hz: int = 100 if not hasattr(os, "sysconf") else os.sysconf("SC_CLK_TCK")
     _sources: dict[type[Any], Any] = field(default_factory=dict, repr=False)

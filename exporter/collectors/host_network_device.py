@@ -32,6 +32,9 @@ NUMBERS = {
     "carrier": _property("carrier", "1 if there is a signal on the line, else 0."),
     "mtu": _property("mtu_bytes", "Largest packet the interface takes."),
     "tx_queue_len": _property("transmit_queue_length", "Most packets that may wait to be sent."),
+    "carrier_changes": Metric(
+        "node_network_carrier_changes_total", "counter", "Times that the carrier came or went.", ("device",)
+    ),
     "statistics/rx_nohandler": Metric(
         "node_network_receive_nohandler_total",
         "counter",

@@ -178,6 +178,20 @@ def parse_pressure(data: bytes) -> dict[str, int]:
     return totals
 
 
+def parse_schedstat(data: bytes) -> dict[str, tuple[int, int, int]]:
+    """Return from /proc/schedstat for each CPU the nanoseconds tasks ran, those they waited, and how often they ran."""
+    found = {}
+    for line in data.splitlines():
+        words = line.split()
+        if words and words[0].startswith(b"cpu"):
+            if len(words) < 10:
+                raise ParseError(f"/proc/schedstat: {len(words)} columns")
+            found[text(words[0][3:])] = (int(words[7]), int(words[8]), int(words[9]))
+    if not found:
+        raise ParseError("/proc/schedstat: no CPUs")
+    return found
+
+
 def parse_numbers(data: bytes, at_least: int = 1) -> list[int]:
     """Return a line of whole numbers, such as /proc/sys/fs/file-nr: allocated, free, maximum."""
     numbers = [int(word) for word in data.split()]

@@ -50,3 +50,51 @@ def parse_sockstat(data: bytes) -> dict[bytes, dict[bytes, int]]:
             raise ParseError(f"net/sockstat: {text(line)!r}")
         found[protocol] = dict(zip(words[::2], map(int, words[1::2]), strict=True))
     return found
+
+
+def parse_softnet(data: bytes) -> dict[str, list[int]]:
+    """Return from net/softnet_stat for each CPU its columns; hexadecimal, one line for each CPU online."""
+    found = {}
+    for number, line in enumerate(data.splitlines()):
+        columns = [int(word, 16) for word in line.split()]
+        if len(columns) < 3:
+            raise ParseError(f"net/softnet_stat: {len(columns)} columns")
+        # Since Linux 5.10 the 13th column says which CPU; before, the lines of CPUs that are off were missing untold.
+        found[str(columns[12] if len(columns) > 12 else number)] = columns
+    return found
+
+
+def parse_arp(data: bytes) -> dict[str, int]:
+    """Return from net/arp how many neighbours each interface has."""
+    found: dict[str, int] = {}
+    for line in data.splitlines()[1:]:
+        words = line.split()
+        if len(words) != 6:
+            raise ParseError(f"net/arp: {len(words)} columns, not 6")
+        device = text(words[5])
+        found[device] = found.get(device, 0) + 1
+    return found
+
+
+def parse_udp(data: bytes) -> tuple[int, int]:
+    """Return from net/udp or net/udp6 the bytes in all sending and in all receiving queues."""
+    sent = received = 0
+    for line in data.splitlines()[1:]:
+        words = line.split()
+        if len(words) < 5:
+            raise ParseError(f"net/udp: {len(words)} columns")
+        sending, _, receiving = words[4].partition(b":")
+        sent += int(sending, 16)
+        received += int(receiving, 16)
+    return sent, received
+
+
+def parse_conntrack(data: bytes) -> tuple[int, dict[str, int]]:
+    """Return from net/stat/nf_conntrack how many connections are followed, and each counter summed over all CPUs."""
+    heading, *lines = data.splitlines() or [b""]
+    names = [text(word) for word in heading.split()]
+    rows = [[int(word, 16) for word in line.split()] for line in lines]
+    if names[:1] != ["entries"] or not rows or any(len(row) != len(names) for row in rows):
+        raise ParseError("net/stat/nf_conntrack: not a heading and a line for each CPU")
+    counts = {name: sum(row[column] for row in rows) for column, name in enumerate(names)}
+    return rows[0][0], counts  # every line has the same number of entries

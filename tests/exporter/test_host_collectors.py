@@ -13,6 +13,7 @@ import pytest
 from exporter import collector
 from exporter.scrape import Scraper
 from exporter.sources.files import KeptFiles
+from exporter.timex import Timex, adjtimex
 from exporter.world import World
 
 if TYPE_CHECKING:
@@ -24,10 +25,16 @@ WORLDS = Path(__file__).parents[1] / "worlds"
 HOST = {name: one for name, one in collector.load().items() if name.startswith("host_")}
 # What a collector cannot do without.
 FILES = {
+    "host_arp": "proc/1/net/arp",
+    "host_conntrack": "proc/1/net/stat/nf_conntrack",
     "host_cpu": "proc/stat",
+    "host_cpufreq": "sys/devices/system/cpu",
     "host_disk": "proc/diskstats",
+    "host_entropy": "proc/sys/kernel/random",
     "host_filefd": "proc/sys/fs/file-nr",
     "host_filesystem": "proc/1/mountinfo",
+    "host_hung": "proc/sys/kernel/hung_task_detect_count",
+    "host_hwmon": "sys/class/hwmon",
     "host_load": "proc/loadavg",
     "host_memory": "proc/meminfo",
     "host_netstat": "proc/1/net/snmp",
@@ -35,9 +42,13 @@ FILES = {
     "host_network_device": "sys/class/net",
     "host_os": "root/etc/os-release",
     "host_pressure": "proc/pressure",
+    "host_schedstat": "proc/schedstat",
     "host_sockstat": "proc/1/net/sockstat",
+    "host_softnet": "proc/1/net/softnet_stat",
     "host_stat": "proc/stat",
     "host_textfile": "root/var/lib/deckwatch/textfile",
+    "host_thermal": "sys/class/thermal",
+    "host_udp_queues": "proc/1/net/udp",
     "host_vmstat": "proc/vmstat",
 }
 TOLERANT = {"host_os", "host_textfile"}  # their files are written by people; what is malformed is told otherwise
@@ -46,7 +57,9 @@ TOLERANT = {"host_os", "host_textfile"}  # their files are written by people; wh
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Callable[..., World]]:
     """A copy of a captured machine whose files may be changed."""
-    shutil.copytree(WORLDS / "vm-kernel6.18-cgroup1", tmp_path, dirs_exist_ok=True)
+    shutil.copytree(WORLDS / "vm-kernel6.18-cgroup1", tmp_path, symlinks=True, dirs_exist_ok=True)
+    for sensors in ("sys/class/hwmon", "sys/class/thermal", "sys/devices"):  # which a virtual machine has not
+        shutil.copytree(WORLDS / "kernel4.4-no-psi" / sensors, tmp_path / sensors, symlinks=True, dirs_exist_ok=True)
     opened = []
 
     def make(**more: Any) -> World:
@@ -76,7 +89,7 @@ def spoil(path: Path, content: bytes) -> None:
 
 
 def test_every_collector_is_tried_here() -> None:
-    assert set(HOST) - set(FILES) == {"host_time", "host_uname"}
+    assert set(HOST) - set(FILES) == {"host_time", "host_timex", "host_uname"}
 
 
 @pytest.mark.parametrize(("name", "path"), FILES.items())
@@ -227,3 +240,53 @@ def test_a_full_and_a_broken_file_system(machine) -> None:
     assert not [key for key in found if key[0] == "node_filesystem_mount_info" and key[-1] == "/srv/customer files"]
     mounted = {key[2] for key in found if key[0] == "node_filesystem_device_error"}
     assert mounted == {"/", "/var/lib/docker", "/srv/customer files"}  # none of /dev, /proc, /sys, overlay, nsfs
+
+
+def test_a_sensor_that_is_silent_is_left_out_and_others_are_not(machine, tmp_path: Path, monkeypatch) -> None:
+    real = os.pread
+    silent = {
+        (tmp_path / f"sys/class/{name}").stat().st_ino
+        for name in ("hwmon/hwmon1/fan2_input", "thermal/thermal_zone0/temp")
+    }
+
+    def pread(descriptor: int, size: int, offset: int) -> bytes:
+        if os.fstat(descriptor).st_ino in silent:
+            raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
+        return real(descriptor, size, offset)
+
+    monkeypatch.setattr(os, "pread", pread)
+    found = values(run(machine(), "host_hwmon")) | values(run(machine(), "host_thermal"))
+    assert ("node_hwmon_fan_rpm", "nct6779", "fan2") not in found
+    assert found["node_hwmon_in_volts", "nct6779", "in0"] == 0.792
+    assert not [key for key in found if key[0] == "node_thermal_zone_temp"]
+    assert found["node_cooling_device_max_state", "0", "Processor"] == 3
+
+
+def test_chips_of_one_device_and_of_one_name_are_told_apart(machine, tmp_path: Path) -> None:
+    hwmon = tmp_path / "sys/class/hwmon"
+    (hwmon / "hwmon3/name").write_text("asus\n")
+    chips = {sample.labels[0] for sample in run(machine(), "host_hwmon").samples}
+    assert chips == {
+        *("platform_coretemp_0", "nct6779", "platform_asus_nb_wmi_hwmon2", "platform_asus_nb_wmi_hwmon3"),
+    }
+
+
+def test_the_clock_where_it_may_not_be_asked(machine) -> None:
+    def denied() -> Timex:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    assert run(machine(adjtimex=denied), "host_timex").absent
+    told = adjtimex()
+    found = values(run(machine(adjtimex=lambda: told._replace(status=0x2001, offset=1_500_000_000)), "host_timex"))
+    assert found["node_timex_offset_seconds",] == 1.5
+    found = values(run(machine(adjtimex=lambda: told._replace(status=1, offset=500_000, state=5)), "host_timex"))
+    assert (found["node_timex_offset_seconds",], found["node_timex_sync_status",]) == (0.5, 0)
+
+
+def test_the_kernels_clock_reads_plausibly() -> None:
+    """A struct laid out wrongly would show elsewhere what stands here."""
+    told = adjtimex()
+    assert 9_000 <= told.tick <= 11_000
+    assert -512 << 16 <= told.freq <= 512 << 16
+    assert 0 <= told.tai < 100
+    assert 0 <= told.state <= 5

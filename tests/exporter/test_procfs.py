@@ -18,11 +18,16 @@ PARSERS = [
     procfs.parse_pairs,
     procfs.parse_diskstats,
     procfs.parse_pressure,
+    procfs.parse_schedstat,
     procfs.parse_numbers,
     procfs.parse_loadavg,
     procnet.parse_dev,
     procnet.parse_headed,
     procnet.parse_sockstat,
+    procnet.parse_softnet,
+    procnet.parse_arp,
+    procnet.parse_udp,
+    procnet.parse_conntrack,
     mounts.parse_mountinfo,
     rootfs.parse_os_release,
     rootfs.parse_udev,
@@ -124,6 +129,26 @@ def test_snmp_malformed(data: bytes) -> None:
 def test_sockstat() -> None:
     data = b"sockets: used 15\nFRAG: inuse 0 memory 4096\n"
     assert procnet.parse_sockstat(data) == {b"sockets": {b"used": 15}, b"FRAG": {b"inuse": 0, b"memory": 4096}}
+
+
+def test_softnet_names_cpus_where_the_kernel_does() -> None:
+    old = b"0000000a 00000001 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000\n"
+    assert procnet.parse_softnet(old * 2) == {"0": [10, 1, *[0] * 9], "1": [10, 1, *[0] * 9]}
+    new = old.rstrip() + b" 00000002 00000003\n"
+    assert list(procnet.parse_softnet(new)) == ["3"]
+
+
+def test_udp_adds_up_queues() -> None:
+    data = b"  sl  local_address\n 1: 0:0 0:0 07 00000100:00000010 00:0\n 2: 0:0 0:0 07 00000001:00000000 00:0\n"
+    assert procnet.parse_udp(data) == (0x101, 0x10)
+
+
+def test_conntrack_adds_up_counters_but_not_entries() -> None:
+    data = b"entries  found drop\n00000010  00000001 0000000a\n00000010  00000002 00000000\n"
+    entries, counts = procnet.parse_conntrack(data)
+    assert (entries, counts["found"], counts["drop"]) == (16, 3, 10)
+    with pytest.raises(ParseError):
+        procnet.parse_conntrack(b"entries found\n")
 
 
 def mount(point: str, *, options: str = "rw", source: str = "ext4 /dev/sda", super_options: str = "rw") -> bytes:

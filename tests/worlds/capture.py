@@ -9,21 +9,28 @@ import sys
 import time
 from pathlib import Path
 
+from exporter.sources.mounts import parse_mountinfo
 from exporter.timex import adjtimex
 
 PROC = """\
 stat cpuinfo meminfo vmstat loadavg diskstats schedstat pressure/cpu pressure/io pressure/memory pressure/irq
 sys/fs/file-nr sys/kernel/domainname sys/kernel/random/entropy_avail sys/kernel/random/poolsize
-sys/kernel/hung_task_detect_count 1/mountinfo 1/net/dev 1/net/snmp 1/net/snmp6 1/net/netstat 1/net/sockstat 1/net/sockstat6 1/net/softnet_stat
-1/net/arp 1/net/udp 1/net/udp6 1/net/stat/nf_conntrack sys/net/netfilter/nf_conntrack_max
-""".split()  # noqa: SIM905 - a list of words
+sys/kernel/hung_task_detect_count sys/net/netfilter/nf_conntrack_max
+1/mountinfo 1/net/dev 1/net/snmp 1/net/snmp6 1/net/netstat 1/net/sockstat 1/net/sockstat6
+1/net/softnet_stat 1/net/arp 1/net/udp 1/net/udp6 1/net/stat/nf_conntrack
+""".split()
 INTERFACE = """\
 operstate carrier mtu speed tx_queue_len flags address broadcast duplex ifalias carrier_changes
 statistics/rx_nohandler
-""".split()  # noqa: SIM905
+""".split()
 SENSORS = ["class/hwmon/*/*", "class/thermal/*/*", "devices/system/cpu/cpu[0-9]*/cpufreq/scaling_*_freq"]
 ROOT = ["etc/os-release"]
-MAC = re.compile(rb"(?!00:00:00:00:00:00|ff:ff:ff:ff:ff:ff)(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
+# Addresses of interfaces, of the Internet as people write it, and as net/udp and net/udp6 do.
+HIDDEN = (
+    (re.compile(rb"(?!00:00:00:00:00:00|ff:ff:ff:ff:ff:ff)(?:[0-9a-f]{2}:){5}[0-9a-f]{2}"), b"02:00:00:00:00:01"),
+    (re.compile(rb"\b\d{1,3}(?:\.\d{1,3}){3}\b"), b"192.0.2.1"),
+    (re.compile(rb"\b(?:[0-9A-F]{32}|[0-9A-F]{8})(?=:[0-9A-F]{4}\b)"), b"00000000"),
+)
 
 
 def main(name: str) -> None:
@@ -41,7 +48,7 @@ def main(name: str) -> None:
     for path in ROOT:
         copy(Path("/") / path, world / "root" / path)
     (world / "root/etc/hostname").write_text("web-1\n")
-    points = [line.split(" ")[4] for line in Path("/proc/1/mountinfo").read_text().splitlines()]
+    points = [mount.point for mount in parse_mountinfo(Path("/proc/1/mountinfo").read_bytes())]
     system = os.uname()
     facts = {
         "clock": round(time.time(), 3),
@@ -60,7 +67,9 @@ def copy(source: Path, target: Path) -> None:
     except OSError:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(MAC.sub(b"02:00:00:00:00:01", data))
+    for pattern, instead in HIDDEN:
+        data = pattern.sub(instead, data)
+    target.write_bytes(data)
 
 
 def filled(point: str) -> list[int] | int:

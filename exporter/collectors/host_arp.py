@@ -1,0 +1,25 @@
+"""Neighbours known by ARP, from net/arp (net/ipv4/arp.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.collectors import _interface
+from exporter.metric import Metric, Sample
+from exporter.sources import procfs, procnet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+ENTRIES = Metric("node_arp_entries", "gauge", "Neighbours in the ARP table.", ("device",))
+
+
+@collector(ENTRIES, peer="node:arp")
+def collect(world: World) -> Iterator[Sample]:
+    """Neighbours in the ARP table of each interface."""
+    for device, count in procnet.parse_arp(procfs.read_of_init(world, "net/arp")).items():
+        if _interface.watched(world, device):
+            yield ENTRIES(count, device)

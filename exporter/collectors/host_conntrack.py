@@ -1,0 +1,48 @@
+"""Connections that the firewall follows, from net/stat/nf_conntrack (net/netfilter/nf_conntrack_standalone.c)."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from exporter.collector import NoData, collector
+from exporter.metric import Metric, Sample
+from exporter.sources import procfs, procnet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+ENTRIES = Metric("node_nf_conntrack_entries", "gauge", "Connections that are followed.")
+LIMIT = Metric("node_nf_conntrack_entries_limit", "gauge", "Most connections that can be followed.")
+
+
+def _statistic(name: str, about: str) -> Metric:
+    return Metric(f"node_nf_conntrack_stat_{name}", "gauge", about)
+
+
+# Counters all, but node_exporter calls them gauges.
+STATISTICS = {
+    "found": _statistic("found", "Connections found when looked up."),
+    "invalid": _statistic("invalid", "Packets that belong to no connection."),
+    "ignore": _statistic("ignore", "Packets whose connection was known already."),
+    "insert": _statistic("insert", "Connections that were entered."),
+    "insert_failed": _statistic("insert_failed", "Connections that could not be entered."),
+    "drop": _statistic("drop", "Packets dropped because their connection could not be followed."),
+    "early_drop": _statistic("early_drop", "Connections given up to make room for new ones."),
+    "search_restart": _statistic("search_restart", "Look-ups begun again because the table changed meanwhile."),
+}
+
+
+@collector(ENTRIES, LIMIT, *STATISTICS.values(), peer="node:conntrack")
+def collect(world: World) -> Iterator[Sample]:
+    """Connections that the firewall follows, and how many it could."""
+    # Not sys/net/netfilter/nf_conntrack_count, which in a container counts the container's own.
+    entries, counts = procnet.parse_conntrack(procfs.read_of_init(world, "net/stat/nf_conntrack"))
+    yield ENTRIES(entries)
+    with contextlib.suppress(NoData):
+        yield LIMIT(procfs.parse_numbers(procfs.read(world, "sys/net/netfilter/nf_conntrack_max"))[0])
+    for name, metric in STATISTICS.items():
+        if name in counts:
+            yield metric(counts[name])

@@ -1,0 +1,24 @@
+"""The kernel's store of randomness, from /proc/sys/kernel/random (random(4))."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources import procfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+AVAILABLE = Metric("node_entropy_available_bits", "gauge", "Randomness in store, in bits.")
+SIZE = Metric("node_entropy_pool_size_bits", "gauge", "Most randomness in store, in bits; 256 since Linux 5.18.")
+
+
+@collector(AVAILABLE, SIZE, peer="node:entropy")
+def collect(world: World) -> Iterator[Sample]:
+    """Randomness in the kernel's store."""
+    yield AVAILABLE(procfs.parse_numbers(procfs.read(world, "sys/kernel/random/entropy_avail"))[0])
+    yield SIZE(procfs.parse_numbers(procfs.read(world, "sys/kernel/random/poolsize"))[0])

@@ -1,0 +1,38 @@
+"""Thermal zones and cooling devices, from /sys/class/thermal (Documentation/ABI/testing/sysfs-class-thermal)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.collectors import _sensor
+from exporter.metric import Metric, Sample
+from exporter.sources import procfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+TEMPERATURE = Metric(
+    "node_thermal_zone_temp", "gauge", "Temperature of the zone, in degrees Celsius.", ("zone", "type"), unit="celsius"
+)
+STATE = Metric("node_cooling_device_cur_state", "gauge", "How hard the device cools now.", ("name", "type"))
+MOST = Metric("node_cooling_device_max_state", "gauge", "How hard the device can cool.", ("name", "type"))
+
+
+@collector(TEMPERATURE, STATE, MOST, peer="node:thermal_zone")
+def collect(world: World) -> Iterator[Sample]:
+    """Temperatures of thermal zones and states of cooling devices."""
+    for name in procfs.list_sys(world, "class/thermal"):
+        folder = f"class/thermal/{name}"
+        kind = procfs.text(_sensor.read(world, f"{folder}/type") or b"")
+        if name.startswith("thermal_zone"):
+            temperature = _sensor.number(world, f"{folder}/temp")
+            if temperature is not None:
+                yield TEMPERATURE(temperature / 1000, name.removeprefix("thermal_zone"), kind)
+        elif name.startswith("cooling_device"):
+            for metric, file in ((STATE, "cur_state"), (MOST, "max_state")):
+                state = _sensor.number(world, f"{folder}/{file}")
+                if state is not None:
+                    yield metric(state, name.removeprefix("cooling_device"), kind)
