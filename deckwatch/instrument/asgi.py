@@ -1,0 +1,164 @@
+"""ASGI middleware: counts and times HTTP requests and WebSockets (https://asgi.readthedocs.io/en/latest/specs/)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import REGISTRY, CollectorRegistry
+
+from deckwatch.instrument.meters import BUCKETS, FINE_BUCKETS, Meters, Recorder, Socket, protocol_label
+from deckwatch.instrument.page import asgi_page
+from deckwatch.instrument.routes import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+
+    Scope = MutableMapping[str, Any]
+    Message = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+    App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_CLIENT_GONE = 499  # nginx's code for a client that went away before it was answered
+_REFUSED = 403  # what a server answers when the application closes a WebSocket that it has not accepted
+
+
+class AsgiMiddleware:
+    """Measures the application inside it.
+
+    `metrics_path` is where the metrics can be read; without it they are shown nowhere (see `asgi_page`). `handler`
+    gives the route's template for frameworks other than Starlette and FastAPI, from the scope after the request.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        metrics_path: str | None = None,
+        registry: CollectorRegistry = REGISTRY,
+        buckets: Sequence[float] = BUCKETS,
+        fine_buckets: Sequence[float] = FINE_BUCKETS,
+        most_handlers: int = 200,
+        handler: Callable[[Scope], str | None] | None = None,
+    ) -> None:
+        self.app = app
+        self._meters = Meters.of(registry, buckets, fine_buckets, most_handlers)
+        self._templates = Templates()
+        self._handler = handler or self._templates.find
+        self._metrics_path = metrics_path
+        self._page = asgi_page(registry)
+        self._announced: Any = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection, as ASGI has it."""
+        if scope["type"] == "http":
+            if self._metrics_path and scope["path"].removeprefix(scope.get("root_path", "")) == self._metrics_path:
+                await self._page(scope, receive, send)
+            else:
+                await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            self._announce(getattr(scope.get("app"), "router", None))
+            await self.app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Recorder(self._meters, scope["method"], _protocol(scope), lambda: self._handler(scope))
+        gone = False
+        headers: Any = ()
+
+        async def receive_counted() -> Message:
+            nonlocal gone
+            message = await receive()
+            if message["type"] == "http.request":
+                request.received = (request.received or 0) + len(message.get("body", b""))
+            elif message["type"] == "http.disconnect":
+                gone = True
+            return message
+
+        async def send_counted(message: Message) -> None:
+            nonlocal gone, headers
+            kind = message["type"]
+            if kind == "http.response.start":
+                request.status = message["status"]
+                headers = message.get("headers", ())
+            try:
+                await send(message)
+            except OSError:
+                gone = True
+                raise
+            if kind == "http.response.body":
+                request.sent += len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    # Here and not when the application returns: its background tasks are no part of the answer.
+                    request.finish()
+            elif kind == "http.response.pathsend":  # the server sends a file by itself
+                request.sent += int(_header(headers, b"content-length") or 0)
+                request.finish()
+
+        try:
+            await self.app(scope, receive_counted, send_counted)
+        except Exception as fault:
+            if gone and not request.done:
+                request.finish(_CLIENT_GONE)
+            else:
+                request.fail(fault)
+            raise
+        except BaseException:  # the task is cancelled, for the client has gone or the server ends
+            request.finish(_CLIENT_GONE)
+            raise
+        request.finish(_CLIENT_GONE if gone and not request.status else 0)
+        self._announce(scope.get("router"))
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        socket = Socket(self._meters, lambda: self._handler(scope))
+        gone = False
+
+        async def receive_counted() -> Message:
+            nonlocal gone
+            message = await receive()
+            if message["type"] == "websocket.receive":
+                self._meters.received.inc()
+            elif message["type"] == "websocket.disconnect":
+                gone = True
+            return message
+
+        async def send_counted(message: Message) -> None:
+            await send(message)
+            kind = message["type"]
+            if kind == "websocket.send":
+                self._meters.sent.inc()
+            elif kind == "websocket.accept":
+                socket.open()
+            elif kind == "websocket.close":
+                socket.answer(_REFUSED)
+            elif kind == "websocket.http.response.start":
+                socket.answer(message["status"])
+
+        try:
+            await self.app(scope, receive_counted, send_counted)
+        except Exception as fault:
+            if not gone:
+                socket.fail(fault)
+            raise
+        finally:
+            socket.close(_CLIENT_GONE if gone else 500)
+
+    def _announce(self, router: Any) -> None:
+        """Begin the failures of every route at zero, when the application starts or is first seen."""
+        if router is None or router is self._announced:
+            return
+        self._announced = router
+        for method, template in self._templates.all(router):
+            self._meters.announce(method, self._meters.handler(template), "http/1.1")
+
+
+def _protocol(scope: Scope) -> str:
+    version = scope.get("http_version", "1.1")
+    if version == "2" and (_header(scope["headers"], b"content-type") or b"").startswith(b"application/grpc"):
+        return "grpc"
+    return protocol_label(version)
+
+
+def _header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+    return next((value for key, value in headers if key.lower() == name), None)
