@@ -1,0 +1,80 @@
+"""Middleware: what a request costs an application more when it is measured.
+
+A Starlette application with one route, called 20,000 times in one process without a server between; best of five.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from bench._measure import Row
+from deckwatch.instrument import AsgiMiddleware, WsgiMiddleware
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TIMES = 20_000
+
+
+def rows() -> Iterator[Row]:
+    bare, measured = _starlette(), _starlette()
+    measured.add_middleware(AsgiMiddleware, registry=CollectorRegistry())
+    yield Row("ASGI request", _asgi(measured), _asgi(bare), "µs", "Starlette without the middleware")
+    app = WsgiMiddleware(_wsgi_app, registry=CollectorRegistry())
+    yield Row("WSGI request", _wsgi(app), _wsgi(_wsgi_app), "µs", "a function that answers one line")
+
+
+def _starlette() -> Starlette:
+    async def hello(_request):
+        return PlainTextResponse("hello")
+
+    return Starlette(routes=[Route("/hello/{name}", hello)])
+
+
+def _asgi(app: Any) -> float:
+    message = {"type": "http.request", "body": b""}
+
+    async def receive():
+        return message
+
+    async def send(_message):
+        pass
+
+    async def run():
+        for _ in range(TIMES):
+            scope = {"type": "http", "method": "GET", "path": "/hello/a", "http_version": "1.1"}
+            await app(scope | {"headers": [], "query_string": b"", "root_path": ""}, receive, send)
+
+    return min(_seconds(lambda: asyncio.run(run())) for _ in range(5)) / TIMES * 1e6
+
+
+def _wsgi_app(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("200 OK", [])
+    return [b"hello"]
+
+
+def _wsgi(app: Any) -> float:
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "SERVER_PROTOCOL": "HTTP/1.1"}
+
+    def run():
+        for _ in range(TIMES):
+            body = app(environ, lambda *_: None)
+            for _piece in body:
+                pass
+            if hasattr(body, "close"):
+                body.close()
+
+    return min(_seconds(run) for _ in range(5)) / TIMES * 1e6
+
+
+def _seconds(work: Any) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
