@@ -60,7 +60,7 @@ def bind(address: Address) -> list[socket.socket]:
     """Return listening sockets for an address, one for each that its name stands for; raises DeckwatchError."""
     if address.host in ("", "::") and socket.has_dualstack_ipv6():
         with contextlib.suppress(OSError):  # the kernel knows IPv6, but this machine has it turned off
-            return [socket.create_server(("", address.port), family=socket.AF_INET6, dualstack_ipv6=True)]
+            return [_at_once(socket.create_server(("", address.port), family=socket.AF_INET6, dualstack_ipv6=True))]
     opened: list[socket.socket] = []
     try:
         found = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -68,7 +68,7 @@ def bind(address: Address) -> list[socket.socket]:
             if family in (socket.AF_INET, socket.AF_INET6):
                 # The second address of a name takes the port that the first was given.
                 port = opened[0].getsockname()[1] if opened else address.port
-                opened.append(socket.create_server((where[0], port, *where[2:]), family=family))
+                opened.append(_at_once(socket.create_server((where[0], port, *where[2:]), family=family)))
     except OSError as error:
         for one in opened:
             one.close()
@@ -78,6 +78,16 @@ def bind(address: Address) -> list[socket.socket]:
             f"cannot listen on {address}: {str(reason).lower()}; choose another with --listen"
         ) from None
     return opened
+
+
+def _at_once(listening: socket.socket) -> socket.socket:
+    """Let the sockets that are accepted send at once.
+
+    Without it the second part of an answer waits 40 ms for the peer's delayed acknowledgement. asyncio does this only
+    for sockets made with their protocol's number, which `create_server` leaves at 0.
+    """
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 class Connection(H11Protocol):

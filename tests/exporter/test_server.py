@@ -400,8 +400,8 @@ def test_addresses_are_bound(text):
         assert len({found.getsockname()[1] for found in sockets}) == 1
         for found in sockets:
             host = "::1" if found.family == socket.AF_INET6 else "127.0.0.1"
-            with socket.create_connection((host, found.getsockname()[1]), timeout=5):
-                pass
+            with socket.create_connection((host, found.getsockname()[1]), timeout=5), found.accept()[0] as accepted:
+                assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     finally:
         for found in sockets:
             found.close()
