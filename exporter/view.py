@@ -102,6 +102,7 @@ def look(scraper: Scraper, now: float) -> View:
         for word, found in rows.items()
         if found
     ]
+    groups.sort(key=lambda group: min(_URGENCY[row.state] for row in group.rows) > _URGENCY["late"])
     host, about = _host(scraper, records)
     cards = [
         _containers(scraper, records),
@@ -151,7 +152,9 @@ def _verdict(records: Mapping[Key, Record], groups: list[Group], now: float) -> 
     rows = [row for group in groups for row in group.rows if row.state != "absent"]
     broken = [row for row in rows if row.state in ("failed", "late")]
     if broken:
-        names = ", ".join(f"{row.name} ({row.subject})" if row.subject else row.name for row in broken)
+        # Where a server is down, all of its collectors are: its name says it.
+        counts = Counter(row.subject or row.name for row in broken)
+        names = ", ".join(f"{name} ({count})" if count > 1 else name for name, count in counts.items())
         does = "does" if len(broken) == 1 else "do"
         tone: Tone = "bad" if any(row.state == "failed" for row in broken) else "late"
         return tone, f"{len(broken)} of {len(rows)} collectors {does} not answer: {names}"

@@ -53,7 +53,7 @@ def application(
     from exporter.server import App
     from exporter.world import World
 
-    found = _project.load(project)
+    found = _project.load(project, lean=True)
     collectors = collector.load()
     if problems := list(config.problems(found, collector.words(collectors))):
         raise InvalidInput(problems)

@@ -22,18 +22,18 @@ def fragments() -> list[Path]:
     return [path for path in found if path.is_file()]
 
 
-def load(folder: Path) -> Project:
-    """Read the project in a folder; raises InvalidInput."""
-    return project.load(folder, fragments())
+def load(folder: Path, *, lean: bool = False) -> Project:
+    """Read the project in a folder; raises InvalidInput. `lean` is for a process that lives long."""
+    return project.load(folder, fragments(), lean=lean)
 
 
-def defaults(folder: Path) -> dict[str, Any]:
+def defaults(folder: Path, *, lean: bool = False) -> dict[str, Any]:
     """Return what `deckwatch.yaml` says of commands' options: a section with the command's name.
 
     Two sections with a command's name say something else: `scrape:` lists pages of applications, `metrics:` their
     metrics. `deckwatch scrape` reads this machine as `serve:` says. Paths are relative to the file.
     """
-    data = load(folder).data
+    data = load(folder, lean=lean).data
     found = {
         name: {
             option.replace("-", "_").replace(".", "_"): str(folder / value) if option.startswith("path.") else value

@@ -75,7 +75,7 @@ def deckwatch(ctx: click.Context, project: Path) -> None:
     if ctx.invoked_subcommand and (project / "deckwatch.yaml").is_file():
         from deckwatch.cli import _project
 
-        ctx.default_map = _project.defaults(project)
+        ctx.default_map = _project.defaults(project, lean=ctx.invoked_subcommand == "serve")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

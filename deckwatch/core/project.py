@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import yamlfile
+from deckwatch.core.apart import apart
 from deckwatch.core.place import InvalidInput
 from deckwatch.core.yamlfile import Document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    from deckwatch.core.place import Problem
 
 FILE = "deckwatch.yaml"
 
@@ -29,19 +32,27 @@ class Project:
         return self.document.data or {}
 
 
-def load(folder: Path, fragments: Iterable[Path]) -> Project:
-    """Read and check a project. `fragments` are the packages' parts of its schema; raises InvalidInput."""
+def load(folder: Path, fragments: Iterable[Path], *, lean: bool = False) -> Project:
+    """Read and check a project. `fragments` are the packages' parts of its schema; raises InvalidInput.
+
+    `lean` checks in a child process: the validator takes 8 MB, which a process that lives long should not keep.
+    """
     path = folder / FILE
     if not path.is_file():
         return Project(folder)
     document = yamlfile.load_file(path)
-    from deckwatch.core.schema import Schema  # noqa: PLC0415 - needed only where there is a file
-
     if document.data is None:
         document.data = {}
-    if problems := Schema(project_schema(fragments)).problems(document):
+    problems = apart(lambda: _problems(document, fragments)) if lean else _problems(document, fragments)
+    if problems:
         raise InvalidInput(problems)
     return Project(folder, document)
+
+
+def _problems(document: Document, fragments: Iterable[Path]) -> list[Problem]:
+    from deckwatch.core.schema import Schema  # noqa: PLC0415 - needed only where there is a file
+
+    return Schema(project_schema(fragments)).problems(document)
 
 
 def project_schema(fragments: Iterable[Path]) -> dict[str, Any]:
