@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import errno
+import functools
 import os
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _LONGS_AND_INTS = (  # struct timex in include/uapi/linux/timex.h
     *(("modes", "uint"), ("offset", "long"), ("freq", "long"), ("maxerror", "long"), ("esterror", "long")),
@@ -39,6 +43,17 @@ class Timex(NamedTuple):
 
 def adjtimex() -> Timex:
     """Ask the kernel, changing nothing; raises OSError, with ENOSYS where the system has no such call."""
+    call, struct = _library()
+    told = struct()
+    state, error = call(told)
+    if state < 0:
+        raise OSError(error, os.strerror(error))
+    return Timex._make([*(getattr(told, name) for name in Timex._fields[:-1]), state])
+
+
+@functools.cache
+def _library() -> tuple[Callable[[Any], tuple[int, int]], Callable[[], Any]]:
+    """Return the call, which gives its result and errno, and what makes an empty struct timex for it."""
     import ctypes  # noqa: PLC0415 - most of the program does without
 
     kinds = {"int": ctypes.c_int, "uint": ctypes.c_uint, "long": ctypes.c_long}
@@ -50,11 +65,7 @@ def adjtimex() -> Timex:
         ]
 
     try:
-        call = ctypes.CDLL(None, use_errno=True).adjtimex
+        function = ctypes.CDLL(None, use_errno=True).adjtimex
     except AttributeError:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from None
-    told = Struct()
-    state = call(ctypes.byref(told))
-    if state < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    return Timex._make([*(getattr(told, name) for name in Timex._fields[:-1]), state])
+    return lambda struct: (function(ctypes.byref(struct)), ctypes.get_errno()), Struct

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
@@ -26,9 +25,11 @@ METRICS = {
 @collector(*METRICS.values(), peer="node:cpufreq")
 def collect(world: World) -> Iterator[Sample]:
     """Clock of each CPU, and its limits."""
-    for name in procfs.list_sys(world, "devices/system/cpu"):
-        if re.fullmatch(r"cpu\d+", name):
-            for file, metric in METRICS.items():
-                kilohertz = _sensor.number(world, f"devices/system/cpu/{name}/cpufreq/{file}")
-                if kilohertz is not None:
-                    yield metric(kilohertz * 1000, name.removeprefix("cpu"))
+    folder = "devices/system/cpu/cpufreq"
+    for policy in procfs.list_sys(world, folder):  # CPUs that have one clock have one policy
+        cpus = procfs.text(_sensor.read(world, f"{folder}/{policy}/affected_cpus") or b"").split()
+        for file, metric in METRICS.items():
+            kilohertz = _sensor.number(world, f"{folder}/{policy}/{file}") if cpus else None
+            if kilohertz is not None:
+                for cpu in cpus:
+                    yield metric(kilohertz * 1000, cpu)

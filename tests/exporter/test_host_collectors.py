@@ -28,7 +28,7 @@ FILES = {
     "host_arp": "proc/1/net/arp",
     "host_conntrack": "proc/1/net/stat/nf_conntrack",
     "host_cpu": "proc/stat",
-    "host_cpufreq": "sys/devices/system/cpu",
+    "host_cpufreq": "sys/devices/system/cpu/cpufreq",
     "host_disk": "proc/diskstats",
     "host_entropy": "proc/sys/kernel/random",
     "host_filefd": "proc/sys/fs/file-nr",

@@ -23,7 +23,7 @@ INTERFACE = """\
 operstate carrier mtu speed tx_queue_len flags address broadcast duplex ifalias carrier_changes
 statistics/rx_nohandler
 """.split()
-SENSORS = ["class/hwmon/*/*", "class/thermal/*/*", "devices/system/cpu/cpu[0-9]*/cpufreq/scaling_*_freq"]
+SENSORS = ["class/hwmon/*/*", "class/thermal/*/*", "devices/system/cpu/cpufreq/*/*"]
 ROOT = ["etc/os-release"]
 # Addresses of interfaces, of the Internet as people write it, and as net/udp and net/udp6 do.
 HIDDEN = (
