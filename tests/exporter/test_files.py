@@ -39,7 +39,7 @@ def test_reads_what_is_there_now(kept: KeptFiles, tmp_path: Path) -> None:
 
 
 def test_reads_whole_tables_of_the_kernel(kept: KeptFiles) -> None:
-    for path in ("/proc/self/mountinfo", "/proc/crypto", "/proc/cpuinfo", "/proc/sys/kernel/ostype"):
+    for path in ("/proc/crypto", "/proc/filesystems", "/proc/version", "/proc/sys/kernel/ostype"):
         assert kept.read(path) == read_once(path) == Path(path).read_bytes()
 
 
