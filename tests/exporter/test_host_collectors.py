@@ -57,7 +57,8 @@ TOLERANT = {"host_os", "host_textfile"}  # their files are written by people; wh
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Callable[..., World]]:
     """A copy of a captured machine whose files may be changed."""
-    shutil.copytree(WORLDS / "vm-kernel6.18-cgroup1", tmp_path, symlinks=True, dirs_exist_ok=True)
+    without = shutil.ignore_patterns("cgroup")
+    shutil.copytree(WORLDS / "vm-kernel6.18-cgroup1", tmp_path, symlinks=True, dirs_exist_ok=True, ignore=without)
     for sensors in ("sys/class/hwmon", "sys/class/thermal", "sys/devices"):  # which a virtual machine has not
         shutil.copytree(WORLDS / "kernel4.4-no-psi" / sensors, tmp_path / sensors, symlinks=True, dirs_exist_ok=True)
     opened = []
