@@ -21,6 +21,7 @@ class Part(NamedTuple):
     operator: str
     right: str
     offset: int  # of the operator in the whole text; of the operand where nothing is compared
+    joined: str = ""  # the set operator before it
 
 
 def parts(text: str) -> list[Part]:
@@ -44,32 +45,45 @@ def bracketed(text: str) -> str:
 def _parts(text: str, base: int) -> list[Part]:
     operands = _split(text)
     if len(operands) == 1:
-        start, end = operands[0]
-        return _one(text[start:end], base + start)
-    return [part for start, end in operands for part in _parts(text[start:end], base + start)]
+        return _one(text, base)
+    result = []
+    for start, end, joined in operands:
+        inner = _parts(text[start:end], base + start)
+        result += [inner[0]._replace(joined=joined or inner[0].joined), *inner[1:]]
+        if joined == "unless":  # all that stands in its brackets is taken away
+            result[-len(inner) :] = [part._replace(joined=joined) for part in inner]
+    return result
 
 
-def _split(text: str) -> list[tuple[int, int]]:
-    """Return where the operands of the outermost set operators begin and end, their modifiers left out."""
-    result: list[tuple[int, int]] = []
-    start, depth, at_modifier = 0, 0, False
+def _split(text: str) -> list[tuple[int, int, str]]:
+    """Return where the operands of the outermost set operators begin and end, each with the operator before it."""
+    result: list[tuple[int, int, str]] = []
+    start, depth, joined = 0, 0, ""
     pieces = promql.tokens(text)
     for i, token in enumerate(pieces):
         word = token.text.lower()
-        if token.kind == "op" and token.text in "([{":
-            depth += 1
-        elif token.kind == "op" and token.text in ")]}":
-            depth -= 1
-            if depth == 0 and at_modifier:
-                following = pieces[i + 1].text.lower() if i + 1 < len(pieces) else ""
-                if following not in _MODIFIERS:
-                    start, at_modifier = token.offset + 1, False
-        elif depth == 0 and token.kind == "name" and word in _SETS:
-            result.append((start, token.offset))
-            start = token.offset + len(word)
-            at_modifier = i + 1 < len(pieces) and pieces[i + 1].text.lower() in _MODIFIERS
-    result.append((start, len(text)))
-    return result
+        depth += _depth(token)
+        if depth == 0 and token.kind == "name" and word in _SETS:
+            result.append((start, token.offset, joined))
+            start, joined = _behind_modifiers(pieces, i + 1, len(text)), word
+    return [*result, (start, len(text), joined)]
+
+
+def _behind_modifiers(pieces: list[promql.Token], i: int, end: int) -> int:
+    """Return the offset of the operand behind `on (…)`, `ignoring (…)`, `group_left (…)` and `bool`."""
+    while i < len(pieces) and pieces[i].text.lower() in _MODIFIERS:
+        i += 1
+        if i < len(pieces) and pieces[i].text == "(" and pieces[i - 1].text.lower() != "bool":
+            while pieces[i].text != ")":
+                i += 1
+            i += 1
+    return pieces[i].offset if i < len(pieces) else end
+
+
+def _depth(token: promql.Token) -> int:
+    if token.kind != "op":
+        return 0
+    return (token.text in "([{") - (token.text in ")]}")
 
 
 def _one(text: str, base: int) -> list[Part]:
@@ -78,27 +92,18 @@ def _one(text: str, base: int) -> list[Part]:
     found: Part | None = None
     pieces = promql.tokens(text)
     for i, token in enumerate(pieces):
-        if token.kind == "op" and token.text in "([{":
-            depth += 1
-        elif token.kind == "op" and token.text in ")]}":
-            depth -= 1
-        elif depth == 0 and token.kind == "op" and token.text in _COMPARISONS:
-            following = i + 1
-            if following < len(pieces) and pieces[following].text.lower() == "bool":
+        depth += _depth(token)
+        if depth == 0 and token.kind == "op" and token.text in _COMPARISONS:
+            if i + 1 < len(pieces) and pieces[i + 1].text.lower() == "bool":
                 continue  # gives 0 or 1 and filters nothing
-            while following < len(pieces) and pieces[following].text.lower() in _MODIFIERS:
-                while pieces[following].text != ")":
-                    following += 1
-                following += 1
-            right = text[pieces[following].offset :] if following < len(pieces) else ""
+            right = text[_behind_modifiers(pieces, i + 1, len(text)) :]
             found = Part(text[: token.offset].strip(), token.text, right.strip(), base + token.offset)
     if found is not None:
         return [found]
     if inner := _inside_brackets(pieces):
         start, end = inner
         return _parts(text[start:end], base + start)
-    lead = len(text) - len(text.lstrip())
-    return [Part(text.strip(), "", "", base + lead)]
+    return [Part(text.strip(), "", "", base + len(text) - len(text.lstrip()))]
 
 
 def _inside_brackets(pieces: list[promql.Token]) -> tuple[int, int] | None:
@@ -107,7 +112,7 @@ def _inside_brackets(pieces: list[promql.Token]) -> tuple[int, int] | None:
         return None
     depth = 0
     for token in pieces[:-1]:
-        depth += (token.kind == "op" and token.text in "([{") - (token.kind == "op" and token.text in ")]}")
+        depth += _depth(token)
         if depth == 0:
             return None
     return pieces[0].offset + 1, pieces[-1].offset

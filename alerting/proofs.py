@@ -46,6 +46,11 @@ def rule_labels(alert: Alert) -> dict[str, str]:
     return {"severity": alert.severity, "owner": alert.owner, "topic": alert.topic, **alert.labels}
 
 
+def _fixed(alert: Alert) -> dict[str, str]:
+    """Return the rule's labels but for those that Prometheus makes of a template."""
+    return {label: text for label, text in rule_labels(alert).items() if "{{" not in text}
+
+
 def expected(alert: Alert, proof: Proof) -> dict[str, str]:
     """Return the labels that a proof's alert fires with: the rule's own, and those in `each`.
 
@@ -53,7 +58,7 @@ def expected(alert: Alert, proof: Proof) -> dict[str, str]:
     """
     said: Mapping[str, str] = proof.labels or {}
     given = [series_of(alert, course) for course in proof.courses]
-    result = {"alertname": alert.name, **rule_labels(alert)}
+    result = {"alertname": alert.name, **_fixed(alert)}
     for label in alert.each:
         values = {said[label]} if label in said else {s.labels[label] for s in given if label in s.labels}
         if len(values) > 1:
@@ -119,7 +124,7 @@ def _test(alert: Alert, name: str, courses: Mapping[str, Sequence[Step]], checks
     return {
         "name": f"{alert.name}: {name}",
         "alert": alert.name,
-        "by": sorted({"alertname", *rule_labels(alert), *alert.each}),
+        "by": sorted({"alertname", *_fixed(alert), *alert.each}),
         "series": [{"series": series, "values": notation(steps)} for series, steps in courses.items()],
         "at": [{"time": words.duration(time), "labels": labels} for time, labels in checks],
     }

@@ -97,18 +97,38 @@ class _File:
 
     def _recording(self, name: str, data: Mapping[str, Any]) -> Recording | None:
         path: Path = ("recordings", name)
-        empty = data.get("empty", "")
         if "signal" in data:
             reference = self._signal((*path, "signal"), data["signal"])
-            return None if reference is None else self._recorded(reference, name, path, empty)
-        unit = data.get("unit", "")
-        return Recording(name, self.topic, self.document, path, data["expr"], unit, data["about"], empty)
+            return None if reference is None else self._recorded(reference, name, path, data)
+        return Recording(
+            name=name,
+            topic=self.topic,
+            document=self.document,
+            path=path,
+            expr=data["expr"].strip(),
+            unit=data.get("unit", ""),
+            about=data["about"],
+            needs=self._needs(data),
+            empty=data.get("empty", ""),
+        )
 
-    def _recorded(self, reference: Reference, name: str, path: Path, empty: str = "") -> Recording:
+    def _recorded(self, reference: Reference, name: str, path: Path, data: Mapping[str, Any]) -> Recording:
         signal = reference.signal
-        expr = reference.expression(window=signal.window)
-        about = signal.about or signal.title
-        return Recording(name, self.topic, self.document, path, expr, reference.unit, about, empty, reference)
+        return Recording(
+            name=name,
+            topic=self.topic,
+            document=self.document,
+            path=path,
+            expr=reference.expression(window=signal.window),
+            unit=reference.unit,
+            about=signal.about or signal.title,
+            needs=self._needs(data),
+            empty=data.get("empty", ""),
+            reference=reference,
+        )
+
+    def _needs(self, data: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(one["needs"] for one in (self.document.data, data) if "needs" in one)
 
     def _signal(self, path: Path, text: str) -> Reference | None:
         try:
@@ -124,7 +144,7 @@ class _File:
             reference = self._signal((*path, "signal"), data["signal"])
             if reference is None:
                 return None
-            watched, unit = self._watched(reference, (*path, "signal"), data.get("empty", "")), reference.unit
+            watched, unit = self._watched(reference, (*path, "signal"), data), reference.unit
         else:
             watched = data["expr"].strip()
             unit = data.get("unit") or _unit_of(watched, self.topics.catalog)
@@ -149,17 +169,18 @@ class _File:
             labels=data.get("labels", {}),
             dashboard=data.get("dashboard") or topic.get("dashboard", ""),
             panel=data.get("panel", ""),
+            needs=self._needs(data),
             empty=data.get("empty", ""),
             reference=reference,
         )
 
-    def _watched(self, reference: Reference, path: Path, empty: str) -> str:
+    def _watched(self, reference: Reference, path: Path, data: Mapping[str, Any]) -> str:
         """Return a signal's expression in a rule: the name of its recording, which is made here, if it has one."""
         record = reference.recording
         if not record:
             return reference.expression(window=reference.signal.window)
         if record not in self.topics.recordings:
-            self.topics.recordings[record] = self._recorded(reference, record, path, empty)
+            self.topics.recordings[record] = self._recorded(reference, record, path, data)
         return record
 
     def _limit(self, path: Path, data: Mapping[str, Any], reference: Reference | None, unit: str) -> Limit | None:
@@ -173,7 +194,7 @@ class _File:
                 message = f"the signal {reference.signal.name} has no threshold {value}"
                 self._problem((*path, word), message, did_you_mean(value, sorted(thresholds)))
                 return None
-            return Limit(_OPERATORS[word], thresholds[value])
+            return Limit(_OPERATORS[word], thresholds[value], value)
         try:
             return Limit(_OPERATORS[word], units.quantity(value, unit))
         except ValueError as error:

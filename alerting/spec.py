@@ -24,10 +24,11 @@ MOST_RULES = 20  # of one group; Prometheus evaluates a group one rule after ano
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`value` is a number of the watched thing's unit."""
+    """`value` is a number of the watched thing's unit; `threshold` is the signal's word for it, if it has one."""
 
     operator: Operator
     value: float
+    threshold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,10 @@ class Alert:
     labels: Mapping[str, str] = field(default_factory=dict)
     dashboard: str = ""
     panel: str = ""
+    needs: tuple[str, ...] = ()
     empty: str = ""
     reference: Reference | None = None
+    adjusted: bool = False  # the project has set its limit
 
     @property
     def path(self) -> Path:
@@ -120,6 +123,7 @@ class Recording:
     expr: str
     unit: str = ""
     about: str = ""
+    needs: tuple[str, ...] = ()
     empty: str = ""
     reference: Reference | None = None
 

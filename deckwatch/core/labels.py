@@ -14,6 +14,8 @@ from deckwatch.core.contract import contract
 if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
 
+RECORDING = "recording"  # the source of a metric that a rule records
+
 Labels = frozenset[str]  # None in place of it: nothing is known, any label may be there
 
 _SELECTING = frozenset(("topk", "bottomk", "limitk", "limit_ratio"))  # these keep every label of what they choose
@@ -34,6 +36,8 @@ def of_series(name: str, catalog: Catalog) -> Labels | None:
     info = catalog.series(name)
     if info is None or info.open_labels:
         return None
+    if info.source == RECORDING:
+        return catalog.labels(name)  # what its expression keeps, and nothing of a target
     return catalog.labels(name) | target_labels()
 
 

@@ -12,6 +12,7 @@ CATALOG = Catalog(
         MetricInfo("node_cpu_seconds_total", "counter", "Seconds.", ("cpu", "mode")),
         MetricInfo("node_textfile", "gauge", "Anything.", ("file",), open_labels=True),
         MetricInfo("up", "gauge", "Whether the target answers."),
+        MetricInfo("job:up:count", "gauge", "Targets that answer.", ("job",), source="recording"),
     ]
 )
 TARGET = {"job", "instance", "service", "cluster", "environment"}
@@ -101,6 +102,7 @@ def test_all_faults_of_an_expression_are_told():
         ('absent(up{job="node", instance=~".+"})', {"job"}),
         ('label_replace(sum(up), "zone", "a", "", "")', {"zone"}),
         ("max_over_time(rate(http_requests_total[1m])[5m:])", TARGET | {"code", "method"}),
+        ("job:up:count > 1", {"job"}),
         ("node_textfile", None),
         ("sum by (x) (node_textfile)", {"x"}),
         ("unknown_metric", None),

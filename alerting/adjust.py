@@ -1,0 +1,108 @@
+"""What a project changes of shipped alerts by name: which are left out, and where their limits are.
+
+The proofs of an alert are written for its limit. Where the project sets another one, two others take their place: just
+beyond the new limit it fires after `for`, at the limit it is silent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from alerting import proofs
+from alerting.series import INTERVAL
+from alerting.spec import Alert, Course, Limit, Proof, Step
+from deckwatch.core import units
+from deckwatch.core.place import Problem, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from alerting.read import Topics
+    from deckwatch.core.place import Place
+
+_WORDS = {">": "above", "<": "below", "==": "is"}
+_BEYOND = 0.01  # this share of the limit is just beyond it
+
+
+def disable(topics: Topics, names: Mapping[str, Place]) -> list[Problem]:
+    """Leave alerts out; return a problem for each name that no alert has."""
+    problems = []
+    for name, place in names.items():
+        if name in topics.alerts:
+            del topics.alerts[name]
+        else:
+            problems.append(Problem(place, f"no alert is called {name}", did_you_mean(name, topics.alerts)))
+    return problems
+
+
+def limits(topics: Topics, settings: Mapping[str, tuple[Any, Place]]) -> list[Problem]:
+    """Set limits by name, `HostCpuHigh.above` or `HostCpuHigh.for`; return what is wrong with them.
+
+    Names that begin with a small letter are those of signals' thresholds, which the signals have taken already.
+    """
+    problems: list[Problem] = []
+    known = list(_adjustable(topics.alerts.values()))
+    for full, (value, place) in settings.items():
+        name, _, word = full.partition(".")
+        if not name[:1].isupper():
+            continue
+        if full not in known:
+            problems.append(Problem(place, f"no limit is called {full}", did_you_mean(full, known)))
+            continue
+        try:
+            topics.alerts[name] = _set(topics.alerts[name], word, value)
+        except ValueError as error:
+            problems.append(Problem(place, str(error)))
+            continue
+        problems += _prove_anew(topics, name, place)
+    for alert in list(topics.alerts.values()):
+        threshold = alert.limit.threshold if alert.limit is not None else ""
+        if alert.reference is not None and (full := f"{alert.reference.signal.name}.{threshold}") in settings:
+            problems += _prove_anew(topics, alert.name, settings[full][1])
+    return problems
+
+
+def _adjustable(alerts: Iterable[Alert]) -> Iterator[str]:
+    for alert in alerts:
+        if alert.limit is not None:
+            yield f"{alert.name}.{_WORDS[alert.limit.operator]}"
+        if alert.hold:
+            yield f"{alert.name}.for"
+
+
+def _set(alert: Alert, word: str, value: Any) -> Alert:
+    if word == "for":
+        return replace(alert, hold=units.seconds(str(value)))
+    limit = alert.limit or Limit(">", 0.0)
+    return replace(alert, limit=Limit(limit.operator, units.quantity(value, alert.unit)))
+
+
+def _prove_anew(topics: Topics, name: str, place: Place) -> list[Problem]:
+    """Replace an alert's proofs by those of its new limit; warn where its series cannot be made up."""
+    alert = topics.alerts[name]
+    try:
+        proofs.watched(alert)
+    except ValueError:
+        topics.alerts[name] = replace(alert, proofs=(), adjusted=True)
+        message = f"the proofs of {name} are for the shipped limit, and are left out"
+        hint = "they name series that lie on the one or the other side of it"
+        return [Problem(place, message, hint, check="proof", severity="warning")]
+    topics.alerts[name] = replace(alert, proofs=_both_sides(alert), adjusted=True)
+    return []
+
+
+def _both_sides(alert: Alert) -> tuple[Proof, ...]:
+    limit = alert.limit
+    if limit is None:
+        return ()
+    step = abs(limit.value) * _BEYOND or 1.0
+    beyond = {">": limit.value + step, "<": limit.value - step, "==": limit.value}[limit.operator]
+    inside = limit.value + step if limit.operator == "==" else limit.value
+    lasts = -(-alert.hold // INTERVAL) * INTERVAL + 10 * INTERVAL
+    fires = -(-alert.hold // INTERVAL) * INTERVAL
+    path = (*alert.path, "proof")
+    return (
+        Proof(path, (Course("", (Step(lasts, value=beyond),)),), fires),
+        Proof(path, (Course("", (Step(lasts, value=inside),)),), None),
+    )

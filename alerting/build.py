@@ -1,0 +1,125 @@
+"""All alerting together: read, checked, rendered.
+
+catalog = provisioning.catalogue.load(project)
+build.record(documents, signals, catalog)             # so that dashboards may draw what rules record
+found = build.bundle(documents, catalog, signals, project, settings, renderer=renderer)
+found.artifacts, found.problems, found.queries, found.runbooks
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from alerting import adjust, checking, live, read, render, runbooks
+from alerting.checking import Context
+from alerting.configuration import Configuration
+from alerting.receivers import NEWEST
+from deckwatch.core import labels, promql
+from deckwatch.core.catalog import MetricInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from alerting.live import LiveQuery
+    from alerting.read import Topics
+    from deckwatch.core.artifact import Artifact
+    from deckwatch.core.catalog import Catalog
+    from deckwatch.core.jsonnet import Renderer
+    from deckwatch.core.place import Place, Problem
+    from deckwatch.core.project import Project
+    from deckwatch.core.signal import Signals
+    from deckwatch.core.yamlfile import Document
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What holds for all alerts.
+
+    `set` are limits by name, `HostCpuHigh.above`, each with the place where the project sets it; names of signals'
+    thresholds (`host.cpu.high`) may be among them. `disable` are names of alerts with their places. `shipped` are the
+    documents that come with the program: only their alerts may be replaced by another file's. `collectors` are the
+    exporter's. `panels` are the ids of panels by dashboard and title, None where dashboards are not known.
+    """
+
+    alertmanager: str = NEWEST
+    grafana: str = "http://127.0.0.1:3000"
+    set: Mapping[str, tuple[Any, Place]] = field(default_factory=dict)
+    disable: Mapping[str, Place] = field(default_factory=dict)
+    shipped: Collection[str] = ()
+    collectors: Collection[str] = ()
+    panels: Mapping[str, Mapping[str, int]] | None = None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What came of all topics. With an error among the problems there are no artifacts."""
+
+    artifacts: list[Artifact] = field(default_factory=list)
+    runbooks: list[Artifact] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    queries: list[LiveQuery] = field(default_factory=list)
+
+
+def record(documents: Iterable[Document], signals: Signals, catalog: Catalog) -> None:
+    """Add to the catalogue what the topics' rules record; faults are told by `bundle`."""
+    _register(read.read(documents, catalog, signals), catalog)
+
+
+def bundle(
+    documents: Sequence[Document],
+    catalog: Catalog,
+    signals: Signals,
+    project: Project,
+    settings: Settings,
+    *,
+    renderer: Renderer,
+) -> Bundle:
+    """Return the rules with their tests, Alertmanager's configuration and the runbooks.
+
+    `renderer` serves `render.library()` as `alerting`.
+    """
+    topics = read.read(documents, catalog, signals)
+    _register(topics, catalog)
+    problems = [*topics.problems, *_twice(documents, settings)]
+    problems += adjust.disable(topics, settings.disable) + adjust.limits(topics, settings.set)
+    groups = topics.groups()
+    context = Context(groups, catalog, settings.panels, settings.collectors)
+    problems += checking.problems(context)
+    configuration = Configuration(project, context, settings.alertmanager, renderer)
+    problems += configuration.problems
+    if any(problem.severity == "error" for problem in problems):
+        return Bundle(problems=problems)
+    published: str = project.data.get("runbooks", render.Links.runbooks)
+    links = render.Links(settings.grafana, published, settings.panels)
+    return Bundle(
+        [*render.rules(groups, links, renderer), *configuration.artifacts()],
+        runbooks.artifacts(groups),
+        problems,
+        list(live.queries(groups, context)),
+    )
+
+
+def _register(topics: Topics, catalog: Catalog) -> None:
+    for one in topics.recordings.values():
+        try:
+            carried = labels.of_expression(one.expr, catalog)
+        except promql.PromqlError:
+            carried = None
+        known = tuple(sorted(carried or ()))
+        catalog.add(
+            [MetricInfo(one.name, "gauge", one.about, known, one.unit, labels.RECORDING, open_labels=carried is None)]
+        )
+
+
+def _twice(documents: Iterable[Document], settings: Settings) -> Iterator[Problem]:
+    """Yield alerts that two files of the project declare; one of them would be lost."""
+    seen: dict[str, Document] = {}
+    for document in documents:
+        if document.file in settings.shipped or not isinstance(document.data, dict):
+            continue
+        for name in document.data.get("alerts") or ():
+            if name in seen:
+                hint = f"first in {seen[name].place(('alerts', name), key=True)}"
+                yield document.problem(("alerts", name), f"{name} stands in two files", hint, check="names", key=True)
+            seen.setdefault(name, document)

@@ -1,0 +1,46 @@
+"""A rule and the recordings that it reads stand in one topic: groups are evaluated side by side, in no order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deckwatch.core import promql
+from deckwatch.core.place import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from alerting.checking import Context
+    from deckwatch.core.place import Place
+
+
+def check(context: Context) -> Iterator[Problem]:
+    """Yield rules that read a recording of another topic, or one that is made behind them."""
+    for group in context.groups:
+        made: set[str] = set()
+        for recording in group.recordings:
+            yield from _foreign(recording.expr, group.topic, recording.place_in_expr, context)
+            for offset, name in _read(recording.expr, context):
+                if context.recordings[name].topic == group.topic and name not in made:
+                    message = f"{name} is recorded behind this, so its value would be one evaluation old"
+                    yield Problem(recording.place_in_expr(offset), message, "put it first", check="dependency")
+            made.add(recording.name)
+        for alert in group.alerts:
+            yield from _foreign(alert.watched, group.topic, alert.place_in_expr, context)
+
+
+def _foreign(text: str, topic: str, place: Callable[[int], Place], context: Context) -> Iterator[Problem]:
+    for offset, name in _read(text, context):
+        other = context.recordings[name].topic
+        if other != topic:
+            message = f"{name} is recorded in the topic {other}, so its value may be one evaluation old"
+            yield Problem(place(offset), message, "record it in this file", check="dependency", severity="warning")
+
+
+def _read(text: str, context: Context) -> Iterator[tuple[int, str]]:
+    try:
+        for selector in promql.selectors(text):
+            if selector.metric is not None and selector.metric in context.recordings:
+                yield selector.offset, selector.metric
+    except promql.PromqlError:
+        return  # told by the check of expressions

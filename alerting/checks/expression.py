@@ -1,0 +1,21 @@
+"""Every expression is PromQL, and reads metrics and labels that exist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deckwatch.core import expressions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from alerting.checking import Context
+    from deckwatch.core.place import Problem
+
+
+def check(context: Context) -> Iterator[Problem]:
+    """Yield faults of syntax, unknown metrics and unknown labels; a signal's are told where it is declared."""
+    for recording in context.recordings.values():
+        yield from expressions.problems_of(recording.expr, context.catalog, recording.place_in_expr)
+    for alert in context.alerts():
+        yield from expressions.problems_of(alert.watched, context.catalog, alert.place_in_expr)

@@ -1,0 +1,39 @@
+"""Patterns are patterns: `=~` with a plain word is `=`, and Prometheus anchors every pattern by itself."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from deckwatch.core import promql
+from deckwatch.core.place import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from alerting.checking import Context
+    from deckwatch.core.place import Place
+
+_SPECIAL = re.compile(r"[.*+?|()\[\]{}^$\\]")
+
+
+def check(context: Context) -> Iterator[Problem]:
+    """Yield conditions on labels that say more than they need to."""
+    for recording in context.recordings.values():
+        yield from _problems(recording.expr, recording.place_in_expr)
+    for alert in context.alerts():
+        yield from _problems(alert.watched, alert.place_in_expr)
+
+
+def _problems(text: str, place: Callable[[int], Place]) -> Iterator[Problem]:
+    try:
+        found = promql.selectors(text)
+    except promql.PromqlError:
+        return  # told by the check of expressions
+    for matcher in (one for selector in found for one in selector.matchers if one.op in ("=~", "!~")):
+        if not _SPECIAL.search(matcher.value):
+            hint = f"write {matcher.label}{'!=' if matcher.op == '!~' else '='}"
+            yield Problem(place(matcher.offset), f"{matcher.value!r} is no pattern", hint, "pattern", "warning")
+        elif matcher.value.startswith("^") or (matcher.value.endswith("$") and not matcher.value.endswith("\\$")):
+            message = "^ and $ stand around every pattern by themselves"
+            yield Problem(place(matcher.offset), message, "leave them out", "pattern", "warning")

@@ -1,0 +1,69 @@
+"""Every alert is proved: it fires when it should, it is silent when it should, and the series it is given exist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alerting import proofs
+from alerting.series import INTERVAL
+from deckwatch.core import expressions
+from deckwatch.core.place import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from alerting.checking import Context
+    from alerting.spec import Alert, Course, Proof
+    from deckwatch.core.place import Place
+
+
+def check(context: Context) -> Iterator[Problem]:
+    """Yield alerts that lack a proof of one of the two kinds, and proofs that cannot be run."""
+    for alert in context.alerts():
+        if alert.adjusted:
+            continue  # its proofs are made, not written
+        fires = [proof for proof in alert.proofs if proof.fires is not None]
+        always = any(not proof.courses for proof in fires)
+        if not fires:
+            yield _problem(alert, f"nothing proves that {alert.name} fires", "add {give: …, fires: 5m}")
+        if len(fires) == len(alert.proofs) and not always:
+            yield _problem(alert, f"nothing proves that {alert.name} is silent", "add {give: …, silent: true}")
+        for proof in alert.proofs:
+            yield from _faults(alert, proof, context)
+
+
+def _problem(alert: Alert, message: str, hint: str) -> Problem:
+    return Problem(alert.document.place((*alert.path, "proof"), key=True), message, hint, check="proof")
+
+
+def _faults(alert: Alert, proof: Proof, context: Context) -> Iterator[Problem]:
+    document = alert.document
+    if proof.fires is not None and proof.fires % INTERVAL:
+        yield _off_grid(document.place((*proof.path, "fires")), proof.fires)
+    found: list[Problem] = []
+    for course in proof.courses:
+        path = (*proof.path, "give", course.series) if course.series else (*proof.path, "give")
+        found += _series_faults(alert, course, document.place(path, key=True), context)
+        for i, step in enumerate(course.steps):
+            if step.seconds % INTERVAL:
+                yield _off_grid(document.place((*path, i, "for")), step.seconds)
+    yield from found
+    if not found and proof.fires is not None:
+        try:
+            proofs.expected(alert, proof)
+        except ValueError as error:
+            yield Problem(document.place(proof.path), str(error), check="proof")
+
+
+def _series_faults(alert: Alert, course: Course, place: Place, context: Context) -> Iterator[Problem]:
+    try:
+        proofs.series_of(alert, course)
+    except ValueError as error:
+        yield Problem(place, str(error), check="proof")
+        return
+    if course.series:
+        yield from expressions.problems_of(course.series, context.catalog, lambda _: place)
+
+
+def _off_grid(place: Place, seconds: float) -> Problem:
+    return Problem(place, f"there is no sample after {seconds:g} s", "a multiple of 15s", check="proof")

@@ -1,0 +1,22 @@
+"""A topic has twenty rules at most: Prometheus evaluates a group one rule after another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alerting.spec import MOST_RULES
+from deckwatch.core.place import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from alerting.checking import Context
+
+
+def check(context: Context) -> Iterator[Problem]:
+    """Yield topics with too many rules."""
+    for group in context.groups:
+        count = len(group.recordings) + len(group.alerts)
+        if count > MOST_RULES:
+            message = f"the topic {group.topic} has {count} rules, more than {MOST_RULES}"
+            yield Problem(group.documents[-1].place(), message, "split it into two files", check="size")

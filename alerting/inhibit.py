@@ -1,0 +1,197 @@
+"""Which alerts keep others silent: as declared, by severity within a family, and by the collectors that alerts read.
+
+Alertmanager takes a label that is missing on both sides for equal, and lets an alert silence itself. So every rule
+names the alerts on both sides, agrees only in labels that both sides carry, and no alerts silence each other.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alerting.render import expression
+from alerting.routes import Selection, matcher, selection
+from alerting.spec import SEVERITIES, Alert
+from deckwatch.core import labels, promql
+from deckwatch.core.place import Problem, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from alerting.checking import Context
+    from deckwatch.core.yamlfile import Document, Path
+
+BLIND = "CollectorBlind"
+_TARGET = ("job", "instance")  # on every series that is scraped
+_SUBJECT = ("server", "service")  # collectors of several things are blind for one of them
+
+
+@dataclass(frozen=True)
+class Inhibition:
+    """While one of `sources` fires, the `targets` with the same values of `equal` are not sent."""
+
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    equal: tuple[str, ...]
+    source_matchers: tuple[str, ...] = ()  # how Alertmanager is told of the alerts, if not by their names
+    target_matchers: tuple[str, ...] = ()
+
+    def as_data(self) -> dict[str, Any]:
+        """Return what the Jsonnet library makes a rule of."""
+        return {
+            "source": list(self.source_matchers or (matcher("alertname", self.sources),)),
+            "target": list(self.target_matchers or (matcher("alertname", self.targets),)),
+            "equal": list(self.equal),
+        }
+
+
+def inhibitions(
+    documents: Sequence[Document], own: Document, context: Context
+) -> tuple[list[Inhibition], list[Problem]]:
+    """Return all rules, and what is wrong with those of the project, `own`.
+
+    A shipped rule on alerts that are not in the bundle is left out.
+    """
+    problems: list[Problem] = []
+    result: list[Inhibition] = []
+    for document in documents:
+        for i, data in enumerate((document.data or {}).get("inhibitions", ())):
+            result += _declared(document, ("inhibitions", i), data, context, problems, strict=document is own)
+    result += _families(context)
+    result += _feeds(context, {target for rule in result if BLIND in rule.targets for target in rule.sources})
+    if circle := _circle(result):
+        message = f"{' and '.join(circle)} would silence each other, and nobody would be told of any"
+        problems.append(Problem(own.place(("inhibitions",)), message, check="inhibition"))
+    return result, problems
+
+
+def _declared(
+    document: Document, path: Path, data: Mapping[str, Any], context: Context, problems: list[Problem], *, strict: bool
+) -> list[Inhibition]:
+    alerts = list(context.alerts())
+    sides = [selection(document, (*path, side), data[side]) for side in ("while", "mute")]
+    sources, targets = ([alert for alert in alerts if side.takes(alert)] for side in sides)
+    targets = [alert for alert in targets if alert not in sources]
+    equal = tuple(data["same"])
+    if strict:
+        found = [problem for side in sides for problem in side.problems(alerts)]
+        found += _missing(document, path, [*sources, *targets], equal, context)
+        problems += found
+        if found:
+            return []
+    if not sources or not targets:
+        return []
+    there = [f'{label}!=""' for label in equal if label not in _TARGET]
+    return [
+        Inhibition(
+            tuple(alert.name for alert in sources),
+            tuple(alert.name for alert in targets),
+            equal,
+            (*_matchers(sides[0], sources, alerts), *there),
+            tuple(_matchers(sides[1], targets, alerts)),
+        )
+    ]
+
+
+def _matchers(side: Selection, chosen: Sequence[Alert], alerts: Sequence[Alert]) -> list[str]:
+    """Return a selection's own words where they select just these alerts, else the alerts' names."""
+    if [alert for alert in alerts if side.takes(alert)] == list(chosen):
+        return side.matchers()
+    return [matcher("alertname", [alert.name for alert in chosen]), *(matcher(*one) for one in side.labels.items())]
+
+
+def _missing(
+    document: Document, path: Path, alerts: Iterable[Alert], equal: Sequence[str], context: Context
+) -> Iterator[Problem]:
+    for alert in alerts:
+        carried = carries(alert, context)
+        for i, label in enumerate(equal):
+            if label not in carried:
+                place = document.place((*path, "same", i))
+                hint = did_you_mean(label, sorted(carried))
+                yield Problem(place, f"{alert.name} has no label {label}", hint, check="inhibition")
+
+
+def carries(alert: Alert, context: Context) -> frozenset[str]:
+    """Return the labels that an alert can have when it fires."""
+    own = frozenset(("alertname", "severity", "owner", "topic", *alert.labels))
+    try:
+        found = labels.of_expression(expression(alert), context.catalog)
+    except promql.PromqlError:
+        found = None  # told by the check of expressions
+    return own | (frozenset(alert.each) if found is None else found)
+
+
+def _families(context: Context) -> Iterator[Inhibition]:
+    """Yield for each alert of a family that it silences the less severe ones."""
+    families: dict[str, list[Alert]] = defaultdict(list)
+    for alert in context.alerts():
+        if alert.family:
+            families[alert.family].append(alert)
+    for alerts in families.values():
+        for alert in alerts:
+            rank = SEVERITIES.index(alert.severity)
+            milder = [one for one in alerts if SEVERITIES.index(one.severity) < rank]
+            shared = set(alert.each).intersection(*(one.each for one in milder))
+            both = carries(alert, context).intersection(*(carries(one, context) for one in milder))
+            equal = (*(label for label in _TARGET if label in both), *sorted(shared.difference(_TARGET)))
+            if milder and equal:
+                yield Inhibition((alert.name,), tuple(one.name for one in milder), equal)
+
+
+def _feeds(context: Context, causes: set[str]) -> Iterator[Inhibition]:
+    """Yield for each collector that its blindness silences the alerts that read what it shows.
+
+    `causes` are alerts that silence the blindness itself: a server that does not answer blinds its collectors.
+    """
+    if all(alert.name != BLIND for alert in context.alerts()):
+        return
+    fed: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    for alert in context.alerts():
+        if alert.name == BLIND or alert.name in causes:
+            continue
+        carried = carries(alert, context)
+        if not carried.issuperset(_TARGET):
+            continue
+        for metric in sorted(metrics(alert.watched, context)):
+            info = context.catalog.series(metric)
+            if info is None or info.source not in context.collectors:
+                continue
+            subject = tuple(label for label in _SUBJECT if label in info.labels and label in carried)
+            names = fed[info.source, (*_TARGET, *subject)]
+            if alert.name not in names:
+                names.append(alert.name)
+    for (collector, equal), names in sorted(fed.items()):
+        yield Inhibition(
+            (BLIND,), tuple(names), equal, (matcher("alertname", [BLIND]), matcher("collector", [collector]))
+        )
+
+
+def metrics(expr: str, context: Context) -> set[str]:
+    """Return the metrics that an expression reads, through recordings."""
+    result: set[str] = set()
+    for name in {selector.metric for selector in promql.selectors(expr) if selector.metric}:
+        recording = context.recordings.get(name)
+        result |= metrics(recording.expr, context) if recording is not None else {name}
+    return result
+
+
+def _circle(rules: Sequence[Inhibition]) -> list[str]:
+    """Return the alerts that silence themselves, by any number of steps."""
+    mutes: dict[str, set[str]] = defaultdict(set)
+    for rule in rules:
+        for source in rule.sources:
+            mutes[source] |= set(rule.targets)
+    return sorted(name for name in mutes if name in _reached(name, mutes))
+
+
+def _reached(name: str, mutes: Mapping[str, set[str]]) -> set[str]:
+    reached: set[str] = set()
+    waiting = list(mutes[name])
+    while waiting:
+        one = waiting.pop()
+        if one not in reached:
+            reached.add(one)
+            waiting += mutes.get(one, ())
+    return reached

@@ -1,0 +1,67 @@
+"""The expressions of rules as a live Prometheus is asked for them: `verify` runs each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from alerting import condition, render
+from deckwatch.core import promql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from alerting.checking import Context
+    from alerting.spec import Alert, Group
+    from deckwatch.core.place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class LiveQuery:
+    """One expression of a topic, to be asked for at one moment.
+
+    `kind` is `recording`, `side` for each side of what an alert compares, or `alert` for the whole condition, which
+    must only be understood. `empty` is the reason for which it may return nothing, '' where it may not. `needs` are
+    metrics without which this is not watched here at all.
+    """
+
+    topic: str
+    kind: Literal["recording", "side", "alert"]
+    name: str
+    expr: str
+    place: Place
+    empty: str = ""
+    needs: tuple[str, ...] = ()
+
+
+def queries(groups: Sequence[Group], context: Context) -> Iterator[LiveQuery]:
+    """Yield the queries of all topics: of each its recordings first, then of each alert its sides and itself."""
+    for group in groups:
+        for one in group.recordings:
+            yield LiveQuery(group.topic, "recording", one.name, one.expr, one.place, one.empty, one.needs)
+        for alert in group.alerts:
+            yield from _sides(alert, context)
+            whole = render.expression(alert)
+            reason = "it does not fire"
+            yield LiveQuery(alert.topic, "alert", alert.name, whole, alert.place, reason, alert.needs)
+
+
+def _sides(alert: Alert, context: Context) -> Iterator[LiveQuery]:
+    seen: set[str] = set()
+    for part in condition.parts(render.expression(alert)):
+        for text in (part.left, part.right):
+            if not text or text in seen or not promql.selectors(text):
+                continue
+            seen.add(text)
+            empty = alert.empty or _reason(text, part.joined, context)
+            yield LiveQuery(alert.topic, "side", alert.name, text, alert.place, empty, alert.needs)
+
+
+def _reason(text: str, joined: str, context: Context) -> str:
+    """Return why a side may have no data, '' if it must have some."""
+    if joined == "unless":
+        return "what is taken away need not be there"
+    if any(token.text == "offset" for token in promql.tokens(text)):
+        return "it looks back to a time that may not have been recorded"
+    read = (context.recordings.get(one.metric or "") for one in promql.selectors(text))
+    return next((one.empty for one in read if one is not None and one.empty), "")

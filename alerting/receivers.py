@@ -1,0 +1,80 @@
+"""Kinds of receivers: each is a Jsonnet file that declares its options and shapes them for Alertmanager."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alerting.render import library
+from deckwatch.core import plugins
+from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core.schema import Schema
+from deckwatch.core.yamlfile import Document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from deckwatch.core.jsonnet import Renderer
+
+OLDEST = "0.25"  # of Alertmanager, that we write for
+NEWEST = "0.34"
+
+_NOT_KINDS = frozenset(("hours",))
+
+
+class Kinds:
+    """The kinds of receivers by name, as their files declare them."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        declared = renderer.evaluate(
+            f"local all = {table()}; {{ [k]: all[k] {{ build:: null }} for k in std.objectFields(all) }}"
+        )
+        self.options: Mapping[str, dict[str, Any]] = {name: one["options"] for name, one in declared.items()}
+        self.since: Mapping[str, Mapping[str, str]] = {name: one["since"] for name, one in declared.items()}
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of a team's receivers: its properties, to be laid beside `hours`."""
+        return dict(self.options)
+
+    def problems(self, document: Document, target: str) -> Iterator[Problem]:
+        """Yield what is wrong with the receivers of the project's teams, for a version of Alertmanager."""
+        for team, said in (document.data or {}).get("teams", {}).items():
+            for kind in said:
+                path = ("teams", team, kind)
+                if kind in _NOT_KINDS:
+                    continue
+                if kind not in self.options:
+                    known = sorted([*self.options, *_NOT_KINDS])
+                    yield document.problem(path, f"unknown key {kind}", did_you_mean(kind, known), key=True)
+                    continue
+                yield from self._inside(document, path, target)
+
+    def _inside(self, document: Document, path: tuple[str, ...], target: str) -> Iterator[Problem]:
+        kind, options = path[-1], document.data["teams"][path[1]][path[2]]
+        yield from Schema(self.options[kind]).problems(_part(document, path))
+        for option, since in self.since[kind].items():
+            if isinstance(options, dict) and option in options and number(target) < number(since):
+                message = f"{option} of {kind} needs Alertmanager {since}, and the target is {target}"
+                yield document.problem((*path, option), message, key=True)
+
+
+def table() -> str:
+    """Return the Jsonnet table of receiver files: Jsonnet cannot list a folder."""
+    names = [path.stem for path in plugins.files(library() / "receivers", ".libsonnet")]
+    return "{" + ", ".join(f"{name}: import 'alerting/receivers/{name}.libsonnet'" for name in names) + "}"
+
+
+def number(version: str) -> tuple[int, ...]:
+    """Return a version such as 0.26 as numbers that can be compared."""
+    return tuple(int(part) for part in version.split(".")[:2])
+
+
+def _part(document: Document, path: tuple[str, ...]) -> Document:
+    """Return a document that is what stands at a path of another, with the places of that one."""
+    data: Any = document.data
+    for step in path:
+        data = data[step]
+    count = len(path)
+    part = Document(document.file, document.text, data)
+    part.keys = {key[count:]: place for key, place in document.keys.items() if key[:count] == path}
+    part.values = {key[count:]: place for key, place in document.values.items() if key[:count] == path}
+    return part

@@ -1,0 +1,166 @@
+"""Who is told: teams and routes, of the project and those that are shipped, as Alertmanager's tree wants them."""
+
+from __future__ import annotations
+
+import json
+import zoneinfo
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, Any
+
+from deckwatch.core import yamlfile
+from deckwatch.core.place import Problem, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from alerting.spec import Alert
+    from deckwatch.core.yamlfile import Document, Path
+
+SHIPPED = FilePath(__file__).with_name("routes.yaml")
+NOBODY = "nobody"
+
+_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Alerts, by everything that is said at once; what is not said is empty and selects all."""
+
+    document: Document
+    path: Path
+    alerts: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    severities: tuple[str, ...] = ()
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def takes(self, alert: Alert) -> bool:
+        """Return whether an alert is selected, its labels of series left aside."""
+        wanted = (
+            (self.alerts, alert.name),
+            (self.topics, alert.topic),
+            (self.owners, alert.owner),
+            (self.severities, alert.severity),
+        )
+        return all(not words or word in words for words, word in wanted)
+
+    def matchers(self) -> list[str]:
+        """Return the selection as Alertmanager's matchers."""
+        words = {"alertname": self.alerts, "topic": self.topics, "owner": self.owners, "severity": self.severities}
+        return [matcher(label, values) for label, values in {**words, **self.labels}.items() if values]
+
+    def problems(self, alerts: Sequence[Alert]) -> Iterator[Problem]:
+        """Yield names that no alert has."""
+        for key, words, known in (
+            ("alert", self.alerts, {alert.name for alert in alerts}),
+            ("topic", self.topics, {alert.topic for alert in alerts}),
+            ("owner", self.owners, {alert.owner for alert in alerts}),
+        ):
+            for word in words:
+                if word not in known:
+                    hint = did_you_mean(word, sorted(known))
+                    yield Problem(self.document.place((*self.path, key)), f"no {key} is called {word}", hint, "route")
+
+
+@dataclass(frozen=True)
+class Route:
+    """Alerts, and the teams that are told of them."""
+
+    selection: Selection
+    to: tuple[str, ...]
+
+    def as_data(self) -> dict[str, Any]:
+        """Return what the Jsonnet library makes a route of."""
+        return {"matchers": self.selection.matchers(), "to": list(self.to)}
+
+
+def shipped() -> Document:
+    """Return the routes that come with the program."""
+    return yamlfile.load_file(SHIPPED, "alerting/routes.yaml")
+
+
+def selection(document: Document, path: Path, data: Mapping[str, Any]) -> Selection:
+    """Return the selection that a mapping describes."""
+    return Selection(
+        document,
+        path,
+        words(data.get("alert")),
+        words(data.get("topic")),
+        words(data.get("owner")),
+        words(data.get("severity")),
+        {label: words(value) for label, value in data.get("labels", {}).items()},
+    )
+
+
+def routes(project: Document, defaults: Document) -> list[Route]:
+    """Return all routes in their order: the project's, those shipped, each team's own alerts, the rest."""
+    result = [
+        Route(selection(document, ("routes", i), one), words(one["to"]))
+        for document in (project, defaults)
+        for i, one in enumerate((document.data or {}).get("routes", ()))
+    ]
+    teams = list((project.data or {}).get("teams", {}))
+    result += [Route(Selection(project, ("teams", team), owners=(team,)), (team,)) for team in teams]
+    if teams:
+        result.append(Route(Selection(project, ("teams", teams[0])), (teams[0],)))
+    return result
+
+
+def problems(project: Document, found: Sequence[Route], alerts: Sequence[Alert]) -> Iterator[Problem]:
+    """Yield what is wrong with the project's routes and hours beyond their structure."""
+    teams = (project.data or {}).get("teams", {})
+    for route in found:
+        if route.selection.document is not project or route.selection.path[0] != "routes":
+            continue
+        yield from route.selection.problems(alerts)
+        for name in route.to:
+            if name not in teams and name != NOBODY:
+                hint = did_you_mean(name, [*teams, NOBODY])
+                yield project.problem((*route.selection.path, "to"), f"no team is called {name}", hint, check="route")
+    if NOBODY in teams:
+        yield project.problem(("teams", NOBODY), "nobody is who is told of nothing", "another name", key=True)
+    for name, team in teams.items():
+        yield from _hour_problems(project, ("teams", name, "hours"), team.get("hours", {}))
+
+
+def team(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a team as the Jsonnet library has it: its kinds of receivers, and its hours with all days by name."""
+    result: dict[str, Any] = {"kinds": {kind: options for kind, options in data.items() if kind != "hours"}}
+    if "hours" in data:
+        hours = dict(data["hours"])
+        if "days" in hours:
+            hours["days"] = _days(hours["days"]["from"], hours["days"]["to"])
+        result["hours"] = hours
+    return result
+
+
+def matcher(label: str, values: Collection[str]) -> str:
+    """Return one of Alertmanager's matchers: `=` for a value, `=~` for several."""
+    values = list(values)
+    operator = "=" if len(values) == 1 else "=~"
+    return f"{label}{operator}{json.dumps('|'.join(values), ensure_ascii=False)}"
+
+
+def words(value: Any) -> tuple[str, ...]:
+    """Return one word or a list of them as a tuple."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _days(first: str, last: str) -> list[str]:
+    """Return the days from one to another; a week may end in the middle of it (Alertmanager's begins on Sunday)."""
+    start, end = _DAYS.index(first), _DAYS.index(last)
+    return [_DAYS[(start + i) % 7] for i in range((end - start) % 7 + 1)]
+
+
+def _hour_problems(project: Document, path: Path, hours: Mapping[str, Any]) -> Iterator[Problem]:
+    if "from" in hours and hours["from"] >= hours["to"]:
+        yield project.problem((*path, "to"), f"{hours['to']} is not behind {hours['from']}", check="route")
+    known = zoneinfo.available_timezones()
+    zone = hours.get("zone")
+    if zone is not None and known and zone not in known:
+        yield project.problem(
+            (*path, "zone"), f"no time zone is called {zone}", did_you_mean(zone, known), check="route"
+        )

@@ -1,0 +1,95 @@
+"""A runbook for each alert: what it means, what to do, what was asked of Prometheus. Written from the topic files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alerting import render, words
+from deckwatch.core import promql
+from deckwatch.core.artifact import Artifact
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from alerting.spec import Alert, Group, Recording
+
+_NOTE = "<!-- Written by `deckwatch generate` from {}; do not edit. -->\n"
+
+
+def artifacts(groups: Sequence[Group]) -> list[Artifact]:
+    """Return one page for each alert, and README.md with all of them, by topic."""
+    recordings = {one.name: one for group in groups for one in group.recordings}
+    pages = [
+        Artifact(f"{alert.name}.md", "\n".join(_page(alert, group, recordings)) + "\n")
+        for group in groups
+        for alert in group.alerts
+    ]
+    return [Artifact("README.md", "\n".join(_index(groups)) + "\n"), *pages]
+
+
+def _index(groups: Sequence[Group]) -> Iterator[str]:
+    yield _NOTE.format("the topic files")
+    yield "# Runbooks\n"
+    for group in groups:
+        if group.alerts:
+            yield f"## {group.title}\n"
+            yield "| alert | severity | what is wrong |"
+            yield "|---|---|---|"
+            yield from (f"| [{one.name}]({one.name}.md) | {one.severity} | {one.summary} |" for one in group.alerts)
+            yield ""
+
+
+def _page(alert: Alert, group: Group, recordings: Mapping[str, Recording]) -> Iterator[str]:
+    yield _NOTE.format(alert.document.file)
+    yield f"# {alert.name}\n"
+    yield f"**{alert.summary}** {' '.join(alert.means.split())}\n"
+    yield "| | |"
+    yield "|---|---|"
+    yield f"| severity | {alert.severity} |"
+    yield f"| owner | {alert.owner} |"
+    yield f"| topic | [{group.title}](README.md) |"
+    yield f"| fires at | {_cell(_fires_at(alert))} |"
+    if alert.each:
+        yield f"| one for each | {', '.join(alert.each)} |"
+    if alert.dashboard:
+        yield f"| dashboard | `{alert.dashboard}`{f', panel {alert.panel}' if alert.panel else ''} |"
+    yield "\n## What to do\n"
+    yield from (f"{i}. {' '.join(step.split())}" for i, step in enumerate(alert.do, 1))
+    yield "\n## What is asked\n"
+    yield from _code("promql", render.expression(alert))
+    for recording in _read(alert.watched, recordings):
+        yield f"\n`{recording.name}`: {recording.about}\n"
+        yield from _code("promql", recording.expr)
+    yield "\n## To silence it for two hours\n"
+    matchers = " ".join([f"alertname={alert.name}", *(f'{label}="…"' for label in alert.each)])
+    yield from _code("sh", f"amtool silence add --duration=2h --comment='why' {matchers}")
+
+
+def _fires_at(alert: Alert) -> str:
+    if alert.limit is None:
+        held = f", for {words.duration(alert.hold)}" if alert.hold else ""
+        return f"the condition below{held}"
+    return words.threshold(alert)
+
+
+def _read(expr: str, recordings: Mapping[str, Recording]) -> Iterator[Recording]:
+    """Yield the recordings that an expression reads, and those that they read."""
+    seen: set[str] = set()
+    waiting = [expr]
+    while waiting:
+        for selector in promql.selectors(waiting.pop()):
+            found = recordings.get(selector.metric or "")
+            if found is not None and found.name not in seen:
+                seen.add(found.name)
+                yield found
+                waiting.append(found.expr)
+
+
+def _code(language: str, text: str) -> Iterator[str]:
+    yield f"```{language}"
+    yield text
+    yield "```"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
