@@ -56,11 +56,10 @@ TOLERANT = {"host_os", "host_textfile"}  # their files are written by people; wh
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Callable[..., World]]:
-    """A copy of a captured machine whose files may be changed."""
-    without = shutil.ignore_patterns("cgroup")
-    shutil.copytree(WORLDS / "vm-kernel6.18-cgroup1", tmp_path, symlinks=True, dirs_exist_ok=True, ignore=without)
-    for sensors in ("sys/class/hwmon", "sys/class/thermal", "sys/devices"):  # which a virtual machine has not
-        shutil.copytree(WORLDS / "kernel4.4-no-psi" / sensors, tmp_path / sensors, symlinks=True, dirs_exist_ok=True)
+    """A copy of a captured machine whose files may be changed, with sensors, which virtual machines have not."""
+    copy("vm-kernel6.18-cgroup1", ".", tmp_path)
+    for sensors in ("sys/class/hwmon", "sys/class/thermal", "sys/devices"):
+        copy("kernel4.4-no-psi", sensors, tmp_path)
     opened = []
 
     def make(**more: Any) -> World:
@@ -71,6 +70,17 @@ def machine(tmp_path: Path) -> Iterator[Callable[..., World]]:
     yield make
     for world in opened:
         world.close()
+
+
+def copy(name: str, part: str, target: Path) -> None:
+    shutil.copytree(
+        WORLDS / name / part,
+        target / part,
+        symlinks=True,
+        dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns("cgroup"),
+        copy_function=shutil.copyfile,
+    )
 
 
 def run(world: World, name: str) -> Outcome:
