@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
 POSTGRES_DSN = "DECKWATCH_POSTGRES_DSN"
 
-_DSN_KEYS = ("dsn_file", "dsn_env", "dsn")
-_NAMED = ("postgres", "probes")  # lists whose entries' names are labels, and so must differ
+# Lists of what is watched, and the keys of which an entry has exactly one.
+_ONE_OF = {"postgres": ("dsn_file", "dsn_env", "dsn"), "probes": ("http", "tcp")}
+_FILES = ("dsn_file", "ca_file")
 
 
 def watch(project: Project, environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
@@ -27,6 +28,7 @@ def watch(project: Project, environment: Mapping[str, str] = os.environ) -> dict
     block = project.data.get("watch") or {}
     config = dict(block)
     servers = [_absolute(entry, project) for entry in block.get("postgres") or []]
+    config["probes"] = [_absolute(entry, project) for entry in block.get("probes") or []]
     if environment.get(POSTGRES_DSN):
         taken = {entry["name"] for entry in servers}
         servers.append({"name": _server_name(environment[POSTGRES_DSN], taken), "dsn_env": POSTGRES_DSN})
@@ -49,25 +51,27 @@ def problems(project: Project, words: Collection[str]) -> Iterator[Problem]:
             if word not in words:
                 hint = did_you_mean(word, words)
                 yield problem(("watch", "collectors", key, index), f"no collector is called {word!r}", hint)
-    for index, entry in enumerate(block.get("postgres") or []):
-        given = [key for key in _DSN_KEYS if key in entry]
-        if len(given) != 1:
-            said = f"not {' and '.join(given)}" if given else "none of them is there"
-            yield problem(("watch", "postgres", index), f"expected one of {', '.join(_DSN_KEYS)}; {said}")
-    for key in _NAMED:
-        seen: set[str] = set()
+    for key, choices in _ONE_OF.items():
+        seen: set[tuple[str, str]] = set()
         for index, entry in enumerate(block.get(key) or []):
-            name = entry.get("name")
-            if name in seen:
-                yield problem(("watch", key, index, "name"), f"{name!r} stands above already; names must differ")
-            if name is not None:
-                seen.add(name)
+            path = ("watch", key, index)
+            given = [choice for choice in choices if choice in entry]
+            if len(given) != 1:
+                said = f"not {' and '.join(given)}" if given else "none of them is there"
+                yield problem(path, f"expected one of {', '.join(choices)}; {said}")
+            # Names are labels: two of the same would be the same series.
+            service, name = entry.get("service", ""), entry.get("name", "")
+            if (service, name) in seen and name:
+                yield problem((*path, "name"), f"{name!r} stands above already; names must differ")
+            elif (service, name) in seen:
+                hint = "give this probe a name, or both"
+                yield problem((*path, "service"), f"{service!r} is probed above already", hint)
+            seen.add((service, name))
 
 
 def _absolute(entry: Mapping[str, Any], project: Project) -> dict[str, Any]:
-    if "dsn_file" not in entry:
-        return dict(entry)
-    return {**entry, "dsn_file": str(project.folder.absolute() / entry["dsn_file"])}
+    folder = project.folder.absolute()
+    return {key: str(folder / value) if key in _FILES else value for key, value in entry.items()}
 
 
 def _server_name(dsn: str, taken: Collection[str]) -> str:

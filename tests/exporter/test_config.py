@@ -29,7 +29,7 @@ def said(found: Project) -> list[str]:
 
 def test_a_folder_without_a_file_watches_what_is_found(tmp_path):
     found = project.load(tmp_path, [FRAGMENT])
-    assert config.watch(found, {}) == {"postgres": []}
+    assert config.watch(found, {}) == {"postgres": [], "probes": []}
     assert said(found) == []
 
 

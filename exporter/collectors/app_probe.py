@@ -1,0 +1,169 @@
+"""Whether a service answers from outside, over HTTP or TCP, in the names of blackbox_exporter.
+
+A probe that fails is an answer: `probe_success` is 0 and the collector has done its work.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deckwatch.core import units
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources import http
+from exporter.sources.dial import Deadline, Dialler, Phases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from exporter.world import World
+
+log = logging.getLogger("deckwatch.probe")
+
+_LABELS = ("service", "kind", "probe")
+
+SUCCESS = Metric("probe_success", "gauge", "1 if the service answered as it should, else 0.", _LABELS, state=True)
+DURATION = Metric("probe_duration_seconds", "gauge", "How long the probe took.", _LABELS)
+LOOKUP = Metric("probe_dns_lookup_time_seconds", "gauge", "How long the service's name was looked up.", _LABELS)
+PROTOCOL = Metric("probe_ip_protocol", "gauge", "The version of IP that was used: 4 or 6.", _LABELS)
+PHASE = Metric(
+    "probe_http_duration_seconds", "gauge", "How long each phase took, all redirects together.", (*_LABELS, "phase")
+)
+STATUS = Metric("probe_http_status_code", "gauge", "The last answer's status; 0 without one.", _LABELS)
+VERSION = Metric("probe_http_version", "gauge", "The answer's version of HTTP.", _LABELS)
+SSL = Metric("probe_http_ssl", "gauge", "1 if the last connection was under TLS, else 0.", _LABELS)
+REDIRECTS = Metric("probe_http_redirects", "gauge", "Redirects that were followed.", _LABELS)
+LENGTH = Metric(
+    "probe_http_content_length",
+    "gauge",
+    "Length that the answer announced; -1 where it did not.",
+    _LABELS,
+    unit="bytes",
+)
+BODY = Metric(
+    "probe_http_uncompressed_body_length", "gauge", "Bytes of the body that were read.", _LABELS, unit="bytes"
+)
+EXPIRY = Metric(
+    "probe_ssl_earliest_cert_expiry", "gauge", "When the certificate ends, as a Unix time.", _LABELS, unit="timestamp"
+)
+TLS = Metric("probe_tls_version_info", "gauge", "1, with the version of TLS.", (*_LABELS, "version"))
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One entry of `watch: probes:`. `url` or `host` and `port`; `expect` are statuses (200) and classes (2xx)."""
+
+    service: str
+    kind: str = "component"
+    name: str = ""
+    url: str = ""
+    host: str = ""
+    port: int = 0
+    seconds: float = 5.0
+    expect: tuple[str, ...] = ("2xx",)
+    authority: Path | None = None
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Probe:
+        """Read an entry that the project's schema has checked."""
+        host, _, port = str(entry.get("tcp", ":0")).rpartition(":")
+        expect = entry.get("expect", "2xx")
+        return cls(
+            service=entry["service"],
+            kind=entry.get("kind", "component"),
+            name=entry.get("name", ""),
+            url=entry.get("http", ""),
+            host=host.strip("[]"),
+            port=int(port),
+            seconds=units.seconds(entry.get("timeout", "5s")),
+            expect=tuple(str(one) for one in (expect if isinstance(expect, list) else [expect])),
+            authority=Path(entry["ca_file"]) if "ca_file" in entry else None,
+        )
+
+    def key(self) -> str:
+        """Return what the probe is called among all: the service, and its own name where it has one."""
+        return f"{self.service}/{self.name}" if self.name else self.service
+
+    def expects(self, status: int) -> bool:
+        """Return whether an answer's status is as it should be."""
+        return str(status) in self.expect or f"{status // 100}xx" in self.expect
+
+
+class Told:
+    """What was last said of each probe, so that a change is said and nothing twice; a Source of the World."""
+
+    def __init__(self, _world: World) -> None:
+        self._reasons: dict[str, str] = {}
+
+    def tell(self, probe: Probe, reason: str) -> None:
+        """Say why a probe fails, or that it succeeds again (an empty reason)."""
+        before = self._reasons.get(probe.key(), "")
+        self._reasons[probe.key()] = reason
+        if reason and reason != before:
+            log.warning("probe %s fails: %s", probe.key(), reason)
+        elif before and not reason:
+            log.info("probe %s succeeds again", probe.key())
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def probes(world: World) -> Mapping[str, Probe]:
+    """Return the configured probes by their keys."""
+    return {probe.key(): probe for probe in map(Probe.of, world.config.get("probes") or [])}
+
+
+@collector(
+    *(SUCCESS, DURATION, LOOKUP, PROTOCOL, PHASE, STATUS, VERSION, SSL, REDIRECTS, LENGTH, BODY, EXPIRY, TLS),
+    subjects=probes,
+    subject_label="service",
+)
+def collect(world: World, probe: Probe) -> Iterator[Sample]:
+    """Whether a configured service answers over HTTP or TCP, how fast, and until when its certificate holds."""
+    labels = (probe.service, probe.kind, probe.name)
+    begun = time.perf_counter()
+    found = _http(world, probe, labels) if probe.url else _tcp(world, probe, labels)
+    yield DURATION(time.perf_counter() - begun, *labels)
+    yield from found
+
+
+def _http(world: World, probe: Probe, labels: tuple[str, ...]) -> list[Sample]:
+    # A redirect that is what is expected is the answer and not a way to it.
+    follow = not any(one.startswith("3") for one in probe.expect)
+    answer = http.get(world.source(Dialler), probe.url, seconds=probe.seconds, follow=follow, authority=probe.authority)
+    reason = answer.error or ("" if probe.expects(answer.status) else f"status {answer.status}")
+    world.source(Told).tell(probe, reason)
+    found = [
+        SUCCESS(int(not reason), *labels),
+        LOOKUP(answer.phases.get("resolve", 0.0), *labels),
+        *(PHASE(answer.phases.get(phase, 0.0), *labels, phase) for phase in http.PHASES),
+        STATUS(answer.status, *labels),
+        VERSION(answer.version, *labels),
+        SSL(int(bool(answer.tls_version)), *labels),
+        REDIRECTS(answer.redirects, *labels),
+        LENGTH(answer.content_length, *labels),
+        BODY(answer.body_length, *labels),
+    ]
+    if answer.ip_protocol:
+        found.append(PROTOCOL(answer.ip_protocol, *labels))
+    if answer.certificate_ends is not None:
+        found.append(EXPIRY(answer.certificate_ends, *labels))
+    if answer.tls_version:
+        found.append(TLS(1, *labels, answer.tls_version))
+    return found
+
+
+def _tcp(world: World, probe: Probe, labels: tuple[str, ...]) -> list[Sample]:
+    phases, protocol, reason = Phases(), 0, ""
+    try:
+        with world.source(Dialler).dial(probe.host, probe.port, Deadline(probe.seconds), phases) as reached:
+            protocol = 6 if ":" in reached.getpeername()[0] else 4
+    except OSError as fault:
+        reason = type(fault).__name__
+    world.source(Told).tell(probe, reason)
+    found = [SUCCESS(int(not reason), *labels), LOOKUP(phases.get("resolve", 0.0), *labels)]
+    return [*found, PROTOCOL(protocol, *labels)] if protocol else found

@@ -1,0 +1,135 @@
+"""Reach a TCP service within one deadline for everything, and tell how long each step took."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from exporter.world import World
+
+Address = tuple[Any, ...]  # family, type, protocol, canonical name, address: as socket.getaddrinfo gives it
+
+
+class Deadline:
+    """A point in time that several steps have to keep together."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Return the seconds that are left; raises TimeoutError where none are."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+class Phases(dict[str, float]):
+    """Seconds spent by phase; several visits to a phase are added up."""
+
+    def since(self, phase: str, begun: float) -> float:
+        """Add the time since `begun` (of `perf_counter`) to a phase and return the time now."""
+        now = time.perf_counter()
+        self[phase] = self.get(phase, 0.0) + now - begun
+        return now
+
+
+class Dialler:
+    """Opens sockets; a Source of the World, which keeps what is dear: look-ups under way and trusted certificates."""
+
+    def __init__(self, _world: World) -> None:
+        self._lookups: dict[tuple[str, int], _Lookup] = {}
+        self._contexts: dict[tuple[str, int], ssl.SSLContext] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Nothing is held open between probes."""
+
+    def dial(self, host: str, port: int, deadline: Deadline, phases: Phases) -> socket.socket:
+        """Return a connected socket, to the first of the host's addresses that answers; raises OSError."""
+        begun = time.perf_counter()
+        try:
+            addresses = self._resolve(host, port, deadline)
+        finally:
+            begun = phases.since("resolve", begun)
+        fault: OSError = OSError("the name has no address")
+        try:
+            for index, (family, kind, protocol, _, address) in enumerate(addresses):
+                made = socket.socket(family, kind, protocol)
+                # An address that swallows packets may cost its share of the time and not all of it.
+                made.settimeout(deadline.left() / (len(addresses) - index))
+                try:
+                    made.connect(address)
+                except OSError as error:
+                    made.close()
+                    fault = error
+                else:
+                    return made
+        finally:
+            phases.since("connect", begun)
+        raise fault
+
+    def shake_hands(
+        self, plain: socket.socket, host: str, authority: Path | None, deadline: Deadline, phases: Phases
+    ) -> ssl.SSLSocket:
+        """Return the socket under TLS, the certificate checked against the system's or the given authorities."""
+        context = self._context(authority)
+        begun = time.perf_counter()
+        plain.settimeout(deadline.left())
+        try:
+            return context.wrap_socket(plain, server_hostname=host)
+        finally:
+            phases.since("tls", begun)
+
+    def _resolve(self, host: str, port: int, deadline: Deadline) -> list[Address]:
+        """Look a name up. The system's look-up knows no deadline: a stuck one is left behind and joined next time."""
+        try:
+            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+        except socket.gaierror:
+            pass  # a name, not an address
+        key = (host, port)
+        with self._lock:
+            lookup = self._lookups.get(key)
+            if lookup is None or lookup.done.is_set():
+                lookup = self._lookups[key] = _Lookup(host, port)
+        if not lookup.done.wait(deadline.left()):
+            raise TimeoutError
+        with self._lock:
+            self._lookups.pop(key, None)
+        if lookup.fault is not None:
+            raise lookup.fault
+        return lookup.addresses
+
+    def _context(self, authority: Path | None) -> ssl.SSLContext:
+        """Return the TLS settings; reading the system's certificates takes as long as ten probes."""
+        key = (str(authority or ""), authority.stat().st_mtime_ns if authority else 0)
+        with self._lock:
+            if key not in self._contexts:
+                context = ssl.create_default_context(cafile=authority)
+                context.set_alpn_protocols(["http/1.1"])
+                self._contexts[key] = context
+            return self._contexts[key]
+
+
+class _Lookup:
+    def __init__(self, host: str, port: int) -> None:
+        self.done = threading.Event()
+        self.addresses: list[Address] = []
+        self.fault: OSError | None = None
+        self._name = (host, port)
+        threading.Thread(target=self._run, name="lookup", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self.addresses = socket.getaddrinfo(*self._name, type=socket.SOCK_STREAM)
+        except OSError as fault:
+            self.fault = fault
+        except UnicodeError:
+            self.fault = OSError("the name is no host's")
+        self.done.set()

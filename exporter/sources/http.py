@@ -1,0 +1,192 @@
+"""One GET over HTTP/1.1, timed phase by phase, within one deadline and with bounds on what is read."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import http.client
+import io
+import ssl
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+
+from deckwatch import __version__
+from exporter.sources.dial import Deadline, Dialler, Phases
+
+if TYPE_CHECKING:
+    import socket
+    from pathlib import Path
+
+PHASES = ("resolve", "connect", "tls", "processing", "transfer")
+MOST_REDIRECTS = 10
+MOST_BODY_BYTES = 1 << 20  # what follows is neither read nor waited for
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass
+class Answer:
+    """What came of a GET. Without an answer `status` is 0 and `error` the class of what went wrong."""
+
+    status: int = 0
+    version: float = 0.0
+    redirects: int = 0
+    content_length: int = -1
+    body_length: int = 0
+    ip_protocol: int = 0
+    tls_version: str = ""  # of the last connection; empty without TLS
+    certificate_ends: float | None = None
+    phases: Phases = field(default_factory=Phases)
+    error: str = ""
+
+
+def get(dialler: Dialler, url: str, *, seconds: float, follow: bool = True, authority: Path | None = None) -> Answer:
+    """GET an address and follow its redirects; never raises for what the other side or the network does."""
+    answer = Answer()
+    deadline = Deadline(seconds)
+    try:
+        target = _Target.of(url)
+        while location := _exchange(dialler, target, deadline, authority, answer):
+            if not follow:
+                break
+            if answer.redirects >= MOST_REDIRECTS:
+                answer.error = "TooManyRedirects"
+                break
+            answer.redirects += 1
+            target = target.towards(location)
+    except (OSError, http.client.HTTPException, ValueError) as fault:
+        answer.error = type(fault).__name__
+    return answer
+
+
+def _exchange(
+    dialler: Dialler, target: _Target, deadline: Deadline, authority: Path | None, answer: Answer
+) -> str | None:
+    """Send one request and read its answer; returns where it redirects to."""
+    answer.status, answer.tls_version = 0, ""
+    with contextlib.ExitStack() as stack:
+        wire = stack.enter_context(dialler.dial(target.host, target.port, deadline, answer.phases))
+        answer.ip_protocol = 6 if ":" in wire.getpeername()[0] else 4
+        if target.secure:
+            secured = dialler.shake_hands(wire, target.host, authority, deadline, answer.phases)
+            wire = stack.enter_context(secured)
+            answer.tls_version = (secured.version() or "").replace("TLSv", "TLS ")
+            answer.certificate_ends = _ends(secured)
+        return _converse(_Wire(wire, deadline), target, answer)
+
+
+def _converse(wire: _Wire, target: _Target, answer: Answer) -> str | None:
+    connection = http.client.HTTPConnection(target.host, target.port)
+    connection.default_port = _PORTS["https" if target.secure else "http"]  # so that Host names only other ports
+    connection.sock = wire
+    begun = time.perf_counter()
+    try:
+        connection.request("GET", target.path, headers=target.headers())
+        with connection.getresponse() as response:
+            answer.status = response.status
+            answer.version = response.version / 10
+            answer.content_length = -1 if response.length is None else response.length
+            answer.body_length = 0
+            while answer.body_length < MOST_BODY_BYTES and (piece := response.read1(65536)):
+                answer.body_length += len(piece)
+            if answer.body_length < min(answer.content_length, MOST_BODY_BYTES):
+                raise http.client.IncompleteRead(b"")
+            return response.headers["Location"] if response.status in _REDIRECTS else None
+    finally:
+        first = wire.first_byte_at or time.perf_counter()
+        answer.phases["processing"] = answer.phases.get("processing", 0.0) + first - begun
+        answer.phases.since("transfer", first)
+        connection.close()
+
+
+def _ends(secured: ssl.SSLSocket) -> float | None:
+    """Return when the server's certificate ends, as a Unix time."""
+    ends = (secured.getpeercert() or {}).get("notAfter")
+    return ssl.cert_time_to_seconds(ends) if isinstance(ends, str) else None
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A checked address. `credentials` from it are sent to its own host only."""
+
+    secure: bool
+    host: str
+    port: int
+    path: str
+    credentials: str = ""
+    url: str = ""
+
+    @classmethod
+    def of(cls, url: str) -> _Target:
+        """Read an address; raises ValueError where it is none of HTTP's."""
+        parts: SplitResult = urlsplit(url)
+        if parts.scheme not in _PORTS or not parts.hostname:
+            raise ValueError("not an address of HTTP")
+        path = quote(parts.path, safe="/%:@!$&'()*+,;=~") or "/"
+        if parts.query:
+            path += "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?")
+        host = parts.hostname if ":" in parts.hostname else parts.hostname.encode("idna").decode()
+        name = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+        credentials = base64.b64encode(name.encode()).decode() if parts.username else ""
+        secure = parts.scheme == "https"
+        return cls(secure, host, parts.port or _PORTS[parts.scheme], path, credentials, url)
+
+    def towards(self, location: str) -> _Target:
+        """Return where a redirect leads."""
+        there = _Target.of(urljoin(self.url, location))
+        at_home = (there.secure, there.host, there.port) == (self.secure, self.host, self.port)
+        if at_home and not there.credentials:
+            return _Target(there.secure, there.host, there.port, there.path, self.credentials, there.url)
+        return there
+
+    def headers(self) -> dict[str, str]:
+        """Return what is sent beside Host."""
+        sent = {"User-Agent": f"deckwatch/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
+        if self.credentials:
+            sent["Authorization"] = f"Basic {self.credentials}"
+        return sent | {"Connection": "close"}
+
+
+class _Wire:
+    """A socket as http.client uses it, whose every read and write keeps the deadline.
+
+    A socket's timeout alone would begin anew with each byte that a slow server sends.
+    """
+
+    def __init__(self, wire: socket.socket, deadline: Deadline) -> None:
+        self._wire = wire
+        self._deadline = deadline
+        self.first_byte_at = 0.0
+
+    def sendall(self, data: bytes) -> None:
+        """Send all of it."""
+        self._wire.settimeout(self._deadline.left())
+        self._wire.sendall(data)
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """Return what http.client reads from."""
+        return io.BufferedReader(_Reading(self))
+
+    def receive_into(self, buffer: memoryview) -> int:
+        """Read what is there."""
+        self._wire.settimeout(self._deadline.left())
+        size = self._wire.recv_into(buffer)
+        self.first_byte_at = self.first_byte_at or time.perf_counter()
+        return size
+
+    def close(self) -> None:
+        """Leave the socket to who opened it."""
+
+
+class _Reading(io.RawIOBase):
+    def __init__(self, wire: _Wire) -> None:
+        self._wire = wire
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        return self._wire.receive_into(buffer)

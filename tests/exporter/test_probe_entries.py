@@ -1,0 +1,108 @@
+"""`watch: probes:` from the file to what is asked for: schema, checks, and how an entry is understood."""
+
+from __future__ import annotations
+
+import pytest
+
+import exporter
+from deckwatch.core import plugins, project
+from deckwatch.core.place import InvalidInput
+from exporter import config
+from exporter.collectors.app_probe import Probe, probes
+from exporter.sources.http import _Target
+from exporter.world import World
+
+FRAGMENT = plugins.folder(exporter, "project.schema.yaml")
+
+
+def read(folder, *entries):
+    text = "watch:\n  probes:\n" + "".join(f"    - {entry}\n" for entry in entries)
+    (folder / "deckwatch.yaml").write_text(text)
+    return project.load(folder, [FRAGMENT])
+
+
+def test_every_form_of_the_guide_is_understood(tmp_path):
+    found = read(
+        tmp_path,
+        "{service: shop, http: 'https://shop.example/health'}",
+        "{service: shop, name: login, http: 'http://[::1]:8000/login', expect: [200, 3xx], timeout: 500ms}",
+        "{service: payments, tcp: 'payments.internal:8443', kind: dependency, ca_file: ca.pem}",
+    )
+    assert list(config.problems(found, [])) == []
+    made = probes(World(config=config.watch(found, {})))
+    assert list(made) == ["shop", "shop/login", "payments"]
+    assert made["shop"] == Probe("shop", url="https://shop.example/health")
+    assert made["shop/login"].seconds == 0.5
+    assert made["shop/login"].expect == ("200", "3xx")
+    assert (made["payments"].host, made["payments"].port) == ("payments.internal", 8443)
+    assert made["payments"].kind == "dependency"
+    assert made["payments"].authority == tmp_path / "ca.pem"
+
+
+def test_an_address_of_ipv6_loses_its_brackets():
+    probe = Probe.of({"service": "a", "tcp": "[fe80::1%eth0]:53"})
+    assert (probe.host, probe.port) == ("fe80::1%eth0", 53)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "{http: 'http://a/'}",
+        "{service: a, http: 'ftp://a/'}",
+        "{service: a, tcp: 'a'}",
+        "{service: a, tcp: 'a:1', kind: friend}",
+        "{service: a, tcp: 'a:1', timeout: 5}",
+        "{service: a, http: 'http://a/', expect: 99}",
+        "{service: a, http: 'http://a/', expect: ok}",
+        "{service: a, http: 'http://a/', expect: []}",
+    ],
+)
+def test_what_the_schema_refuses(tmp_path, entry):
+    with pytest.raises(InvalidInput, match=r"deckwatch.yaml:3:"):
+        read(tmp_path, entry)
+
+
+def test_what_only_the_whole_list_shows(tmp_path):
+    found = read(
+        tmp_path,
+        "{service: a}",
+        "{service: b, http: 'http://b/', tcp: 'b:1'}",
+        "{service: c, tcp: 'c:1'}",
+        "{service: c, tcp: 'c:2'}",
+        "{service: c, name: x, tcp: 'c:3'}",
+        "{service: c, name: x, tcp: 'c:4'}",
+    )
+    said = [f"{one.place.line}:{one.place.column} {one.message}" for one in config.problems(found, [])]
+    assert said == [
+        "3:7 expected one of http, tcp; none of them is there",
+        "4:7 expected one of http, tcp; not http and tcp",
+        "6:17 'c' is probed above already",
+        "8:26 'x' stands above already; names must differ",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port", "path"),
+    [
+        ("http://a", "a", 80, "/"),
+        ("https://a:8443/x?y=1&z", "a", 8443, "/x?y=1&z"),
+        ("http://[::1]/ä b", "::1", 80, "/%C3%A4%20b"),
+        ("http://bücher.example/%20", "xn--bcher-kva.example", 80, "/%20"),
+    ],
+)
+def test_an_address_is_taken_apart(url, host, port, path):
+    target = _Target.of(url)
+    assert (target.host, target.port, target.path) == (host, port, path)
+
+
+def test_credentials_do_not_follow_a_redirect_to_another_host():
+    start = _Target.of("https://me:secret@a/")
+    assert start.towards("/b").credentials == start.credentials != ""
+    for elsewhere in ("https://b/", "http://a/", "https://a:8443/", "//b/"):
+        assert start.towards(elsewhere).credentials == ""
+
+
+@pytest.mark.parametrize("url", ["ftp://a/", "http:///x", "nonsense", "http://a:port/"])
+def test_what_is_no_address_of_http(url):
+    with pytest.raises(ValueError, match=r"."):
+        _Target.of(url)
