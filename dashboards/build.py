@@ -71,6 +71,14 @@ class Built:
         keys = [key for key, _ in self.named()]
         return dict(zip(keys, ids.numbers(keys), strict=True))
 
+    def titles(self) -> dict[str, int]:
+        """Return the numbers of panels by their titles; of several with one title the first."""
+        numbers = self.numbers()
+        found: dict[str, int] = {}
+        for panel in self.dashboard.panels():
+            found.setdefault(render.title(panel, self.queries[panel.path]), numbers[self.key(panel)])
+        return found
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -88,6 +96,8 @@ class Bundle:
     problems: list[Problem] = field(default_factory=list)
     queries: list[live.LiveQuery] = field(default_factory=list)
     folders: list[Folder] = field(default_factory=list)
+    # The numbers of panels by dashboard and title, for links from alerts.
+    panels: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def bundle(
@@ -122,6 +132,7 @@ def bundle(
         problems,
         [query for one, model in pairs for query in live.queries(one, model)],
         [folders[path] for path in sorted(folders)],
+        {one.dashboard.uid: one.titles() for one in built},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from deckwatch.core import labels, promql
@@ -26,15 +27,24 @@ def result_labels(source: str, catalog: Catalog) -> frozenset[str] | None:
 
 
 def distinguishing(source: str, by: Sequence[str] | None, catalog: Catalog) -> tuple[str, ...] | None:
-    """Return the labels by which the series of a result differ, `instance` first; None where that is not known."""
-    if by is not None:
-        return tuple(by)
-    known = result_labels(source, catalog)
-    if known is None:
-        return None
-    selectors = promql.selectors(source)
-    fixed = {matcher.label for selector in selectors for matcher in selector.matchers if matcher.op == "="}
-    return tuple(sorted(known - _NOISE - fixed, key=lambda label: (label != "instance", label)))
+    """Return the labels by which the series of a result differ; None where that is not known.
+
+    They stand as in the expression's own `by (…)`, with `instance` last: what tells most comes first.
+    """
+    if by is None:
+        known = result_labels(source, catalog)
+        if known is None:
+            return None
+        selectors = promql.selectors(source)
+        fixed = {matcher.label for selector in selectors for matcher in selector.matchers if matcher.op == "="}
+        by = sorted(known - _NOISE - fixed)
+        written = next((found for found in _groupings(source) if set(found) == set(by)), None)
+        by = written or by
+    return tuple(sorted(by, key=lambda label: label == "instance"))
+
+
+def _groupings(source: str) -> list[list[str]]:
+    return [re.findall(r"\w+", found) for found in re.findall(r"\bby\s*\(([^)]*)\)", source)]
 
 
 def legend(said: str, shown: Sequence[str] | None, *, name: str, several: bool) -> str:

@@ -29,7 +29,7 @@ def render(child: Renderer, built: Sequence[Built], own: Path | None = None) -> 
         f"local panels = {panels.table(own)}; local dashboard = import 'dashboards/dashboard.libsonnet'; "
         "function(dashboards) [dashboard.new(spec, panels) for spec in dashboards]"
     )
-    models: list[dict[str, Any]] = child.evaluate(program, dashboards=[described(one) for one in built])
+    models: list[dict[str, Any]] = child.evaluate(program, dashboards=[described(one, built) for one in built])
     return models
 
 
@@ -38,16 +38,20 @@ def text(model: Mapping[str, Any]) -> str:
     return orjson.dumps(model, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE).decode()
 
 
-def described(built: Built) -> dict[str, Any]:
-    """Return a dashboard as the Jsonnet library wants it; `library/README.md` lists the fields."""
+def described(built: Built, others: Sequence[Built]) -> dict[str, Any]:
+    """Return a dashboard as the Jsonnet library wants it; `library/README.md` lists the fields.
+
+    `others` are all dashboards, to which its panels may link.
+    """
     dashboard = built.dashboard
+    targets = {one.dashboard.uid: one for one in others}
     numbers = built.numbers()
     rows: list[dict[str, Any]] = []
     top = 0
     for row in dashboard.rows:
         spots, below = layout.row([_box(panel) for panel in row.panels], top + bool(row.title))
         described_panels = [
-            _panel(panel, built.queries[panel.path], numbers[built.key(panel)], spot)
+            _panel(panel, built.queries[panel.path], numbers[built.key(panel)], spot, targets)
             for panel, spot in zip(row.panels, spots, strict=True)
         ]
         if not row.title:
@@ -88,7 +92,9 @@ def _box(panel: Panel) -> Box:
     return Box(layout.columns(panel.said.get("width")), panel.said.get("height", panel.type.height), panel.type.width)
 
 
-def _panel(panel: Panel, queries: Sequence[Query], number: int, spot: layout.Spot) -> dict[str, Any]:
+def _panel(
+    panel: Panel, queries: Sequence[Query], number: int, spot: layout.Spot, targets: Mapping[str, Built]
+) -> dict[str, Any]:
     said = panel.said
     unit = said.get("unit") or next((query.unit for query in queries if query.unit), "")
     # What several queries share of one signal is the panel's; what differs is said for each by itself.
@@ -115,8 +121,16 @@ def _panel(panel: Panel, queries: Sequence[Query], number: int, spot: layout.Spo
         if key in said:
             result[key] = units.quantity(said[key], unit)
     if "link" in said:
-        result["link"] = {"uid": said["link"], "labels": list(queries[0].shown or ()) if queries else []}
+        result["link"] = _link(targets[said["link"]], queries)
     return result
+
+
+def _link(target: Built, queries: Sequence[Query]) -> dict[str, Any]:
+    """Return a link to a dashboard: with the labels that its queries tell apart and that can be chosen there."""
+    offered = {one.name for one in target.variables}
+    shown = [set(query.shown or ()) for query in queries]
+    common = sorted(set.intersection(*shown) & offered) if shown else []
+    return {"uid": target.dashboard.uid, "title": target.dashboard.title, "labels": common}
 
 
 def _query(panel: Panel, query: Query, shared: Query | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.core import expressions, promql
 from deckwatch.core.labels import target_labels
 from deckwatch.core.place import Problem, did_you_mean
-from deckwatch.core.signal import title_of
+from deckwatch.core.signal import matchers, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -118,10 +118,12 @@ class Scope:
             return selector  # told as a problem of `from:`
 
     def alerts(self) -> str:
-        """Return the expression of the alerts drawn over the graphs: those of what is chosen, and those of no one."""
+        """Return the expression of the alerts that begin: those that the dashboard says, of what is chosen in it."""
         # `|` lets alerts pass that do not carry the label: an alert about a whole service has no instance.
-        chosen = ", ".join(f'{name}=~"${name}|"' for name in self.said if name != "job")
-        return f'ALERTS{{alertstate="firing", {chosen}}}'
+        chosen = [f'{name}=~"${name}"' for name in self.said if name not in ALWAYS]
+        wanted = list(matchers(self.dashboard.said("alerts", {}))) or chosen
+        firing = ", ".join(['alertstate="firing"', 'instance=~"$instance|"', *wanted])
+        return f"ALERTS{{{firing}}} unless ALERTS{{{firing}}} offset $__interval"
 
 
 def _metrics(source: str) -> Iterable[str]:

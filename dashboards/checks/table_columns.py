@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core.signal import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +24,8 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
             if "by" not in panel.said:
                 hint = "add by: with the labels that make a line, such as by: [name]"
                 yield Problem(panel.place, "this table does not say what its lines are", hint, "table_columns")
-            seen: set[str] = set()
+            names = panel.said.get("names", {})
+            seen = {str(names.get(label, title_of(label))) for label in panel.said.get("by", [])}
             for query in queries:
                 if not query.title:
                     hint = "write {show: …, title: …}"

@@ -21,7 +21,8 @@ local row(panels, spec) =
   };
   [head] + (if collapsed then [] else inner);
 
-// Firing alerts, drawn over the graphs.
+// A line over the graphs where an alert begins to fire. Its whole time would paint the graphs red on the very days on
+// which they are read most.
 local alerts(spec) = {
   name: 'Alerts',
   datasource: theme.datasource,

@@ -5,7 +5,7 @@
 {
   datasource: { type: 'prometheus', uid: '${datasource}' },
 
-  colors: { good: 'green', attention: 'orange', bad: 'red', plain: 'text', neutral: 'blue' },
+  colors: { good: 'green', attention: 'orange', bad: 'red', plain: 'text', neutral: 'blue', unknown: '#73767e' },
 
   get(object, field, default):: if std.objectHas(object, field) && object[field] != null then object[field] else default,
 
@@ -56,27 +56,45 @@
 
   hasThresholds(spec):: $.get(spec, 'thresholds', {}) != {},
 
-  // Words for single values, such as {"0": "Down", "1": "Up"}.
+  // The colour that a value has by the thresholds.
+  colorOf(spec, value)::
+    std.foldl(function(color, step) if step.value != null && value >= step.value then step.color else color,
+              $.steps(spec), $.steps(spec)[0].color),
+
+  // Words for single values, such as {"0": "Down", "1": "Up"}. They carry their colours, since a state timeline that is
+  // coloured by thresholds writes these in place of the words.
   mappings(spec)::
     local values = $.get(spec, 'values', {});
     local names = std.objectFields(values);
-    if std.length(names) == 0 then [] else [{
+    local word(i) = {
+      text: values[names[i]],
+      index: i,
+      [if $.hasThresholds(spec) then 'color']: $.colorOf(spec, std.parseJson(names[i])),
+    };
+    if names == [] then [] else [{
       type: 'value',
-      options: { [names[i]]: { text: values[names[i]], index: i } for i in std.range(0, std.length(names) - 1) },
+      options: { [names[i]]: word(i) for i in std.range(0, std.length(names) - 1) },
     }],
 
-  // The fields of a panel: unit, colours, limits. `color` is Grafana's colour mode, `custom` what the type adds.
-  fieldConfig(spec, color, custom={}):: {
+  // No data is no good news: it has none of the thresholds' colours.
+  nothing(spec):: [{
+    type: 'special',
+    options: { match: 'null+nan', result: { text: $.get(spec, 'nothing', 'No data'), color: $.colors.unknown, index: 99 } },
+  }],
+
+  // The fields of a panel: unit, colours, limits. `color` is Grafana's colour mode; `custom` and `extra`,
+  // which are mappings, are what the type adds.
+  fieldConfig(spec, color, custom={}, extra=[]):: {
     defaults: {
       unit: $.get(spec, 'unit', 'short'),
       color: color,
       thresholds: $.thresholds(spec),
-      mappings: $.mappings(spec),
+      mappings: $.mappings(spec) + extra,
       [if std.objectHas(spec, 'decimals') then 'decimals']: spec.decimals,
       [if std.objectHas(spec, 'min') then 'min']: spec.min,
       [if std.objectHas(spec, 'max') then 'max']: spec.max,
       [if std.objectHas(spec, 'nothing') then 'noValue']: spec.nothing,
-      [if std.length($.get(spec, 'links', [])) > 0 then 'links']: spec.links,
+      [if std.objectHas(spec, 'link') then 'links']: [$.link(spec.link, function(label) '__field.labels.' + label)],
       [if custom != {} then 'custom']: custom,
     },
     overrides: std.flattenArrays([$.queryOverride(spec, query) for query in $.get(spec, 'queries', [])])
@@ -105,6 +123,14 @@
     }
     for name in std.objectFields($.get(spec, 'colors', {}))
   ],
+
+  // A click opens another dashboard, with the same span of time and the labels of what was clicked on. `valueOf` says
+  // how Grafana calls the value of a label there.
+  link(link, valueOf):: {
+    title: 'Open ' + link.title,
+    url: '/d/' + link.uid + '?${__url_time_range}'
+         + std.join('', ['&var-' + label + '=${' + valueOf(label) + ':percentencode}' for label in link.labels]),
+  },
 
   // One number out of a series: its last one.
   reduce: { calcs: ['lastNotNull'], fields: '', values: false },

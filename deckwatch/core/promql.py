@@ -265,12 +265,12 @@ def _guess(text: str, message: str) -> int:
 def with_matchers(text: str, wanted: Callable[[Selector], Sequence[str]]) -> str:
     """Return the expression with matchers such as `job=~"$job"` added to each selection, as `wanted` says.
 
-    A matcher on a label that the selection restricts already is not added.
+    A matcher on a label that the selection restricts to certain values already is not added.
     """
     result: list[str] = []
     position = 0
     for selector in selectors(text):
-        present = {matcher.label for matcher in selector.matchers}
+        present = {matcher.label for matcher in selector.matchers if matcher.op in ("=", "=~")}
         extra = [one for one in wanted(selector) if re.split(r"[=!]", one, maxsplit=1)[0] not in present]
         if not extra:
             continue

@@ -22,9 +22,10 @@ local theme = import '../theme.libsonnet';
   panel(spec)::
     local options = theme.get(spec, 'options', {});
     local ratio = theme.get(spec, 'unit', '') == 'percentunit';
-    local color = if theme.hasThresholds(spec) then { mode: 'thresholds' } else { mode: 'continuous-BlPu' };
+    local limited = theme.hasThresholds(spec);
+    local color = if limited then { mode: 'thresholds' } else { mode: 'continuous-BlPu' };
     theme.queried(spec, 'bargauge', 'instant', {
-      fieldConfig: theme.fieldConfig({ min: 0 } + (if ratio then { max: 1 } else {}) + spec, color),
+      fieldConfig: theme.fieldConfig({ min: 0 } + (if ratio && limited then { max: 1 } else {}) + spec, color),
       options: {
         displayMode: { plain: 'basic', gradient: 'gradient', lcd: 'lcd' }[theme.get(options, 'style', 'gradient')],
         orientation: if theme.get(options, 'direction', 'right') == 'right' then 'horizontal' else 'vertical',

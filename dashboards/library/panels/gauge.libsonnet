@@ -16,8 +16,10 @@ local theme = import '../theme.libsonnet';
     local options = theme.get(spec, 'options', {});
     local ratio = theme.get(spec, 'unit', '') == 'percentunit';
     local ends = { min: 0 } + (if ratio then { max: 1 } else if spec.unit == 'percent' then { max: 100 } else {});
+    // A gauge of one series does not write its name; the highest of several is worth nothing without it.
+    local named = if std.objectHas(spec, 'top') then { defaults+: { displayName: '${__series.name}' } } else {};
     theme.queried(spec, 'gauge', 'instant', {
-      fieldConfig: theme.fieldConfig(ends + spec, { mode: 'thresholds' }),
+      fieldConfig: theme.fieldConfig(ends + spec, { mode: 'thresholds' }, {}, theme.nothing(spec)) + named,
       options: {
         orientation: 'auto',
         reduceOptions: theme.reduce,

@@ -26,7 +26,7 @@ local theme = import '../theme.libsonnet';
     local options = theme.get(spec, 'options', {});
     local trend = theme.get(options, 'trend', false);
     theme.queried(spec, 'stat', if trend then 'range' else 'instant', {
-      fieldConfig: theme.fieldConfig(spec, { mode: 'thresholds' }),
+      fieldConfig: theme.fieldConfig(spec, { mode: 'thresholds' }, {}, theme.nothing(spec)),
       options: {
         colorMode: theme.get(options, 'color', 'value'),
         graphMode: if trend then 'area' else 'none',

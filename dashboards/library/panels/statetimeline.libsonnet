@@ -20,7 +20,7 @@ local theme = import '../theme.libsonnet';
   },
 
   panel(spec):: theme.queried(spec, 'state-timeline', 'range', {
-    fieldConfig: theme.fieldConfig(spec, { mode: 'thresholds' }, {
+    fieldConfig: theme.fieldConfig(spec, { mode: 'fixed', fixedColor: theme.colors.neutral }, {
       fillOpacity: 70,
       lineWidth: 0,
       hideFrom: { legend: false, tooltip: false, viz: false },

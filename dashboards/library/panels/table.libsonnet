@@ -58,19 +58,23 @@ local override(query) = {
     local labels = theme.get(spec, 'by', []);
     local shown = [label for label in labels if titleOf(label) != ''];
     local columns = shown + [column(spec, query) for query in spec.queries];
+    local linked = {
+      matcher: { id: 'byName', options: titleOf(shown[0]) },
+      properties: [{
+        id: 'links',
+        value: [theme.link(spec.link, function(label) '__data.fields["' + titleOf(label) + '"]')],
+      }],
+    };
     theme.queried(spec, 'table', 'table', {
-      fieldConfig: theme.fieldConfig(spec { queries: [], links: [], colors: {} }, { mode: 'thresholds' }, {
+      fieldConfig: theme.fieldConfig({ unit: theme.get(spec, 'unit', 'short') }, { mode: 'thresholds' }, {
         align: 'auto',
         cellOptions: { type: 'auto' },
         filterable: false,
         inspect: false,
+        minWidth: 80,
       }) + {
-        overrides: [override(query) for query in spec.queries] + (
-          if std.length(theme.get(spec, 'links', [])) == 0 || shown == [] then [] else [{
-            matcher: { id: 'byName', options: titleOf(shown[0]) },
-            properties: [{ id: 'links', value: spec.links }],
-          }]
-        ),
+        overrides: [override(query) for query in spec.queries]
+                   + (if std.objectHas(spec, 'link') && shown != [] then [linked] else []),
       },
       options: {
         showHeader: true,

@@ -36,6 +36,10 @@ local styles = {
     local below = std.length([q for q in spec.queries if theme.get(q, 'below', false)]) > 0;
     local stack = theme.get(options, 'stack', style.stack);
     local dashed = theme.hasThresholds(spec) && theme.get(options, 'limits', true) && !stack;
+    // The first limit is in sight even where the values are far below it; shares of nothing do not end at 10000 %.
+    local limits = theme.get(spec, 'thresholds', {});
+    local softMax = if std.objectHas(spec, 'max') then null else if dashed && theme.get(spec, 'bad', '') == 'up' && std.objectHas(limits, 'high') then limits.high
+    else if !below && spec.unit == 'percentunit' then 0.01 else null;
     theme.queried(spec, 'timeseries', 'range', {
       fieldConfig: theme.fieldConfig(spec, { mode: 'palette-classic' }, {
         drawStyle: style.drawStyle,
@@ -53,6 +57,7 @@ local styles = {
         axisCenteredZero: false,
         axisColorMode: 'text',
         [if !below then 'axisSoftMin']: 0,
+        [if softMax != null then 'axisSoftMax']: softMax,
         barAlignment: 0,
         hideFrom: { legend: false, tooltip: false, viz: false },
         scaleDistribution: if theme.get(options, 'scale', 'linear') == 'log' then { type: 'log', log: 10 } else { type: 'linear' },
