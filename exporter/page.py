@@ -38,6 +38,13 @@ _LOGO = (
     '<path d="M6 16.5v-4h4v4m0-4V8.5h4v4m0 4v-4h4v4m-8 0h4"/><path d="M12 5.5v-2"/></svg>'
 )
 
+_LINKS = (("/metrics", "Metrics"), ("/readyz", "Ready?"), ("/healthz", "Alive?"))
+_NAV = (
+    f'<nav>{_LOGO}<span><a href="/">Deckwatch</a> {escape(__version__)}</span>'
+    + "".join(f'<a href="{address}">{said}</a>' for address, said in _LINKS)
+    + "</nav>"
+)
+
 
 def index(scraper: Scraper) -> str:
     """Return the page."""
@@ -51,14 +58,13 @@ def index(scraper: Scraper) -> str:
         f'<p class="verdict {tone}" role="status">{escape(verdict)}</p></header>\n'
         f'<main>\n<section class="cards" aria-label="What is watched">{"".join(map(_card, seen.cards))}</section>\n'
         f"{''.join(map(_group, seen.groups))}</main>\n"
-        f"<footer><span>As of {when} UTC</span>{_links()}</footer>",
+        f"<footer>As of {when} UTC</footer>",
     )
 
 
 def not_found() -> str:
     """Return the page for an address that does not exist."""
-    body = f"<header><h1>There is no such page</h1></header>\n<footer>{_links()}</footer>"
-    return _document("Not found · Deckwatch", body)
+    return _document("Not found · Deckwatch", "<header><h1>There is no such page</h1></header>")
 
 
 def _document(title: str, body: str) -> str:
@@ -66,14 +72,9 @@ def _document(title: str, body: str) -> str:
         '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
-        f'<body>\n<div class="brand">{_LOGO}<span><b>Deckwatch</b> {escape(__version__)}</span></div>\n'
+        f"<body>\n{_NAV}\n"
         f"{body}\n</body>\n</html>\n"
     )
-
-
-def _links() -> str:
-    pages = (("/", "Overview"), ("/metrics", "All metrics"), ("/readyz", "Ready?"), ("/healthz", "Alive?"))
-    return "".join(f'<a href="{address}">{said}</a>' for address, said in pages)
 
 
 def _card(card: Card) -> str:
@@ -82,25 +83,28 @@ def _card(card: Card) -> str:
         for thing in card.things
     )
     return (
-        f'<div class="card"><h2>{escape(card.title)}</h2><p class="figure">{escape(card.figure)}</p>'
+        f'<div class="card"><h2 class="label">{escape(card.title)}</h2><p class="figure">{escape(card.figure)}</p>'
         f"{_soft(card.about)}{f'<ul>{things}</ul>' if things else ''}</div>"
     )
 
 
 def _group(group: Group) -> str:
-    absent = "".join(f"<li>{_name(row)} {_soft(row.said, 'span')}</li>" for row in group.rows if row.state == "absent")
-    shown = [row for row in group.rows if row.state != "absent"]
-    count = len(group.rows) - len(shown)
+    shown = group.shown
+    absent = [row for row in group.rows if row.state == "absent"]
+    tone, said = group.verdict
     table = (
         '<table><thead><tr><th scope="col">Collector</th><th scope="col">Reads</th><th scope="col">State</th>'
         '<th scope="col" class="n">Took</th><th scope="col" class="n">Age</th><th scope="col" class="n">Series</th>'
         f"</tr></thead><tbody>{''.join(map(_row, shown))}</tbody></table>"
     )
-    few = f"<details><summary>{count} with nothing to watch here</summary><ul>{absent}</ul></details>"
-    address = escape("/metrics?" + urlencode({"collect[]": group.word}))
+    reasons = "".join(f"<li>{_name(row)} {_soft(row.said, 'span')}</li>" for row in absent)
+    more = f'<p class="more">{len(absent)} more with nothing to watch here:</p>' if shown else ""
+    address = escape(_address(group.word, group.server))
     return (
-        f'<section class="group"><header><h3>{escape(group.title)}</h3><a href="{address}">metrics</a></header>'
-        f"{table if shown else ''}{few if count else ''}</section>\n"
+        f'<details class="group"{" open" if shown else ""}><summary><h2>{escape(group.title)}</h2>'
+        f'<span class="mark {tone}">{escape(said)}</span></summary>\n'
+        f"{table if shown else ''}{f'{more}<ul>{reasons}</ul>' if absent else ''}"
+        f'<p class="more"><a href="{address}">Metrics of these collectors</a></p></details>\n'
     )
 
 
@@ -116,9 +120,12 @@ def _row(row: Row) -> str:
 
 
 def _name(row: Row) -> str:
-    query = {"collect[]": row.name} | ({"server": row.server} if row.server else {})
-    name = f"{row.name} · {row.subject}" if row.subject else row.name
-    return f'<a href="{escape("/metrics?" + urlencode(query, errors="replace"))}">{escape(name)}</a>'
+    return f'<a href="{escape(_address(row.name, row.server))}">{escape(row.name)}</a>'
+
+
+def _address(word: str, server: str) -> str:
+    query = {"collect[]": word} | ({"server": server} if server else {})
+    return "/metrics?" + urlencode(query, safe="[]", errors="replace")
 
 
 def _soft(text: str, tag: str = "p") -> str:

@@ -24,8 +24,10 @@ GROUPS = {
     "app": "Applications",
     "deckwatch": "Deckwatch itself",
 }
+_ORDER = {word: number for number, word in enumerate(GROUPS)}
 _TONES: dict[State, Tone] = {"ok": "good", "absent": "none", "failed": "bad", "late": "late", "waiting": "none"}
 _URGENCY: dict[State, int] = {"failed": 0, "late": 1, "waiting": 2, "ok": 3, "absent": 4}
+_TROUBLES: dict[State, str] = {"failed": "failed", "late": "too late", "waiting": "not heard of yet"}
 _STATE_COLLECTOR = "container_state"
 _STALE_SECONDS = 5 * 60.0  # nobody scrapes this rarely
 
@@ -52,11 +54,29 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """The collectors of one kind; `word` is what `collect[]` calls them."""
+    """The collectors of one kind, for one subject where they run for several; `word` is what `collect[]` calls them."""
 
     word: str
     title: str
+    server: str
     rows: list[Row]
+
+    @property
+    def shown(self) -> list[Row]:
+        """Those that have something to watch."""
+        return [row for row in self.rows if row.state != "absent"]
+
+    @property
+    def verdict(self) -> tuple[Tone, str]:
+        """How they do, in a few words."""
+        states = Counter(row.state for row in self.rows)
+        for state, words in _TROUBLES.items():
+            if count := states[state]:
+                return _TONES[state], f"{count} of {len(self.shown)} {words}"
+        if self.shown:
+            return "good", "ok"
+        reasons = {row.said for row in self.rows}
+        return "none", reasons.pop() if len(reasons) == 1 else "nothing to watch"
 
 
 @dataclass(frozen=True)
@@ -92,22 +112,20 @@ class View:
 def look(scraper: Scraper, now: float) -> View:
     """Return what is known at this moment."""
     records = dict(scraper.records)
-    rows: dict[str, list[Row]] = {word: [] for word in GROUPS}
+    rows: dict[tuple[str, str], list[Row]] = {(word, ""): [] for word in GROUPS}
     for one in scraper.collectors.values():
         mine = [(subject, record) for (name, subject), record in records.items() if name == one.name]
-        group = rows.setdefault(one.name.partition("_")[0], [])
-        group += [_row(one, subject, record, now) for subject, record in mine or [("", Record())]]
-    groups = [
-        Group(word, GROUPS.get(word, word.capitalize()), sorted(found, key=lambda row: _URGENCY[row.state]))
-        for word, found in rows.items()
-        if found
-    ]
-    groups.sort(key=lambda group: min(_URGENCY[row.state] for row in group.rows) > _URGENCY["late"])
+        for subject, record in mine or [("", Record())]:
+            group = rows.setdefault((one.name.partition("_")[0], subject), [])
+            group.append(_row(one, subject, record, now))
+    groups = [_group(word, subject, found) for (word, subject), found in rows.items() if found]
+    # What needs a look stands first; else the order is that of GROUPS.
+    groups.sort(key=lambda group: (_urgency(group) > _URGENCY["late"], _ORDER.get(group.word, len(_ORDER))))
     host, about = _host(scraper, records)
     cards = [
         _containers(scraper, records),
-        _things(scraper, records, "server", "Database servers", metric="pg_up", words=("up", "down")),
-        _things(scraper, records, "service", "Probes", metric="probe_success", words=("answers", "fails")),
+        _things(scraper, records, "Database servers", label="server", key="postgres", metric="pg_up", good="up"),
+        _things(scraper, records, "Probes", label="service", key="probes", metric="probe_success", good="well"),
     ]
     return View(host, about, _verdict(records, groups, now), [card for card in cards if card], groups)
 
@@ -127,6 +145,16 @@ def age(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
+def _group(word: str, subject: str, rows: list[Row]) -> Group:
+    title = GROUPS.get(word, word.capitalize())
+    rows.sort(key=lambda row: _URGENCY[row.state])
+    return Group(word, f"{title}: {subject}" if subject else title, rows[0].server, rows)
+
+
+def _urgency(group: Group) -> int:
+    return min(_URGENCY[row.state] for row in group.rows)
+
+
 def _row(one: Collector, subject: str, record: Record, now: float) -> Row:
     outcome = record.outcome
     state: State
@@ -143,7 +171,7 @@ def _row(one: Collector, subject: str, record: Record, now: float) -> Row:
     server = subject if one.subject_label == "server" else ""
     if outcome is None or outcome.absent is not None:
         return Row(one.name, subject, server, one.help, state, said)
-    old = "never read" if outcome.at is None else age(now - outcome.at)
+    old = "never" if outcome.at is None else age(now - outcome.at)
     took, series = duration(outcome.seconds), str(len(outcome.samples))
     return Row(one.name, subject, server, one.help, state, said, took, old, series)
 
@@ -170,7 +198,7 @@ def _verdict(records: Mapping[Key, Record], groups: list[Group], now: float) -> 
 
 
 def _host(scraper: Scraper, records: Mapping[Key, Record]) -> tuple[str, str]:
-    for labels, _ in _series(records, "node_uname_info"):
+    for _, labels, _ in _series(records, "node_uname_info"):
         return labels["nodename"], f"{labels['sysname']} {labels['release']} on {labels['machine']}"
     return scraper.world.uname().nodename, ""
 
@@ -178,7 +206,7 @@ def _host(scraper: Scraper, records: Mapping[Key, Record]) -> tuple[str, str]:
 def _containers(scraper: Scraper, records: Mapping[Key, Record]) -> Card | None:
     if _STATE_COLLECTOR not in scraper.collectors:
         return None
-    states = Counter(labels["state"] for labels, value in _series(records, "deckwatch_container_state") if value)
+    states = Counter(labels["state"] for _, labels, value in _series(records, "deckwatch_container_state") if value)
     if states:
         others = ", ".join(f"{count} {state}" for state, count in states.most_common() if state != "running")
         return Card("Containers", f"{states['running']} of {states.total()} running", others)
@@ -189,38 +217,33 @@ def _containers(scraper: Scraper, records: Mapping[Key, Record]) -> Card | None:
 
 
 def _things(
-    scraper: Scraper,
-    records: Mapping[Key, Record],
-    label: str,
-    title: str,
-    *,
-    metric: str,
-    words: tuple[str, str],
+    scraper: Scraper, records: Mapping[Key, Record], title: str, *, label: str, key: str, metric: str, good: str
 ) -> Card | None:
-    """Return the card of what is configured by name; `words` say that `metric` is 1, and that it is 0."""
+    """Return the card of what stands below a key of `watch:`; `good` says that `metric` is 1."""
     collectors = {one.name for one in scraper.collectors.values() if one.subjects and one.subject_label == label}
     if not collectors:
         return None
     names = dict.fromkeys(subject for name, subject in records if name in collectors and subject)
-    values = {labels[label]: value for labels, value in _series(records, metric)}
-    things: list[Thing] = []
-    for name in names:
-        value = values.get(name)
-        good = value is not None and value > 0
-        tone: Tone = "none" if value is None else "good" if good else "bad"
-        things.append(Thing(name, "not known" if value is None else words[not good], tone))
-    if not things:
-        return Card(title, "none", "None is configured in deckwatch.yaml.")
+    if not names:
+        return Card(title, "none", f"They stand in deckwatch.yaml, under watch: {key}.")
+    values = {subject: value for subject, _, value in _series(records, metric)}
+    things = tuple(_thing(name, values.get(name), good) for name in names)
     count = sum(thing.tone == "good" for thing in things)
-    return Card(title, f"{count} of {len(things)} {'up' if label == 'server' else 'well'}", things=tuple(things))
+    return Card(title, f"{count} of {len(things)} {good}", things=things)
 
 
-def _series(records: Mapping[Key, Record], name: str) -> Iterator[tuple[dict[str, str], float]]:
-    """Yield labels and value of each series of a metric, of the newest outcomes or else the last known states."""
-    for record in records.values():
+def _thing(name: str, value: float | None, good: str) -> Thing:
+    if value is None:
+        return Thing(name, "not known", "none")
+    return Thing(name, good, "good") if value else Thing(name, "down", "bad")
+
+
+def _series(records: Mapping[Key, Record], name: str) -> Iterator[tuple[str, dict[str, str], float]]:
+    """Yield subject, labels and value of each series of a metric, of the newest outcomes or the last known states."""
+    for (_, subject), record in records.items():
         outcome = record.outcome
         if outcome is None:
             continue
         for metric, labels, value in record.states if outcome.error else outcome.samples:
             if metric.name == name:
-                yield dict(zip(metric.labels, labels, strict=True)), value
+                yield subject, dict(zip(metric.labels, labels, strict=True)), value

@@ -101,7 +101,23 @@ def test_everything_that_comes_from_outside_is_escaped():
     elements = Elements(text)
     assert elements.open == []
     assert {tag for tag, _ in elements.found} <= {
-        *("html", "head", "meta", "title", "style", "body", "div", "svg", "path", "span", "b", "header", "h1", "h2"),
+        *(
+            "html",
+            "head",
+            "meta",
+            "title",
+            "style",
+            "body",
+            "nav",
+            "div",
+            "svg",
+            "path",
+            "span",
+            "b",
+            "header",
+            "h1",
+            "h2",
+        ),
         *("h3", "p", "main", "section", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "a", "details"),
         *("summary", "footer"),
     }
@@ -179,12 +195,12 @@ def test_probes_by_service():
     names = {"shop": "shop", "mail": "mail", "pay": "pay"}
     [card] = seen(one("app_probe", probe, SUCCESS, subjects=lambda _: names, subject_label="service")).cards
     assert card.figure == "1 of 3 well"
-    assert [thing.said for thing in card.things] == ["answers", "fails", "not known"]
+    assert [thing.said for thing in card.things] == ["well", "down", "not known"]
 
 
 def test_nothing_configured_is_said():
     [card] = seen(servers()).cards
-    assert (card.figure, card.about) == ("none", "None is configured in deckwatch.yaml.")
+    assert (card.figure, card.about) == ("none", "They stand in deckwatch.yaml, under watch: postgres.")
 
 
 def test_rows_say_how_each_collector_does():
@@ -200,8 +216,28 @@ def test_rows_say_how_each_collector_does():
         ("host_many", "ok", "ok, 2 series dropped", "3"),
         ("host_absent", "absent", "no such file", ""),
     ]
-    assert group.rows[0].age == "never read"
+    assert group.verdict == ("bad", "1 of 2 failed")
+    assert group.rows[0].age == "never"
     assert group.rows[1].age == "0 s"
+
+
+def test_each_subject_is_a_group_and_what_needs_a_look_stands_first():
+    def collect(_world: World, name: str) -> Iterator[Sample]:
+        if name == "crm":
+            raise ConnectionError
+        yield UP(1, name)
+
+    groups = seen(
+        one("postgres_up", collect, UP, subjects=lambda _: {"shop": "shop", "crm": "crm"}),
+        one("host_cpu", lambda _: []),
+        one("container_state", raises(NoData("no engine here")), STATE),
+    ).groups
+    assert [(group.title, group.server, group.verdict) for group in groups] == [
+        ("PostgreSQL: crm", "crm", ("bad", "1 of 1 failed")),
+        ("Host", "", ("good", "ok")),
+        ("Containers", "", ("none", "no engine here")),
+        ("PostgreSQL: shop", "shop", ("good", "ok")),
+    ]
 
 
 def test_before_the_first_scrape_the_page_says_that_it_is_starting():

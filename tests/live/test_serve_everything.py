@@ -35,7 +35,7 @@ def everything(tmp_path, engine, postgres_server, wait_for):
     secret.write_text(server.dsn + "\n")
     (tmp_path / "deckwatch.yaml").write_text(
         "watch:\n"
-        "  collectors: {on: [host, container, postgres, deckwatch]}\n"
+        "  collectors: {on: [host, container, postgres, app, deckwatch]}\n"
         "  postgres:\n"
         f"    - {{name: shop-db, dsn_file: {secret.name}}}\n"
         f"    - {{name: crm-db, dsn: 'host=127.0.0.1 port={free_port()} user=me password=hunter2'}}\n"
