@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import subprocess
 import threading
 import time
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -17,6 +19,7 @@ from exporter.world import World
 
 pytestmark = pytest.mark.live
 
+KNOWN = Path(__file__).parents[1] / "exporter" / "promtool_known.txt"
 PAGE_SECONDS = 9.5  # what Prometheus' default of 10 s leaves
 
 
@@ -29,13 +32,14 @@ class Watch:
         self.scraper = Scraper(self.world, chosen)
         self.seconds = 0.0
         self.outcomes = []
+        self.text = ""
 
     def page(self, seconds=PAGE_SECONDS):
         begun = time.monotonic()
         self.outcomes = self.scraper.scrape(seconds=seconds)
         self.seconds = time.monotonic() - begun
-        text = exposition.text(sample for outcome in self.outcomes for sample in outcome.samples)
-        lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+        self.text = exposition.text(sample for outcome in self.outcomes for sample in outcome.samples)
+        lines = (line.rpartition(" ") for line in self.text.splitlines() if not line.startswith("#"))
         return {series: float(value) for series, _, value in lines}
 
     def errors(self, server):
@@ -65,6 +69,18 @@ def test_two_servers_are_told_apart(postgres_server, watch):
     assert page['pg_up{server="first"}'] == page['pg_up{server="second"}'] == 1
     assert 'pg_database_size_bytes{server="second",datname="only_here"}' in page
     assert 'pg_database_size_bytes{server="first",datname="only_here"}' not in page
+
+
+def test_promtool_complains_only_of_the_peers_names(postgres_server, watch, need):
+    promtool = need("promtool", get="apt-get install prometheus")
+    watched = watch(a=postgres_server().dsn)
+    watched.page()
+    done = subprocess.run(
+        [promtool, "check", "metrics"], input=watched.text, capture_output=True, text=True, check=False
+    )
+    shown = {line.split()[2] for line in watched.text.splitlines() if line.startswith("# TYPE ")}
+    known = {line for line in KNOWN.read_text().splitlines() if line.split()[0] in shown}
+    assert set(done.stderr.splitlines()) == known
 
 
 def test_the_figures_follow_the_load(postgres_server, watch):
