@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from alerting.checking import Context
+    from deckwatch.core.catalog import MetricInfo
     from deckwatch.core.yamlfile import Document, Path
 
 BLIND = "CollectorBlind"
@@ -152,20 +153,25 @@ def _feeds(context: Context, causes: set[str]) -> Iterator[Inhibition]:
         if alert.name == BLIND or alert.name in causes:
             continue
         carried = carries(alert, context)
-        if not carried.issuperset(_TARGET):
-            continue
         for metric in sorted(metrics(alert.watched, context)):
             info = context.catalog.series(metric)
             if info is None or info.source not in context.collectors:
                 continue
-            subject = tuple(label for label in _SUBJECT if label in info.labels and label in carried)
-            names = fed[info.source, (*_TARGET, *subject)]
-            if alert.name not in names:
+            equal = tuple(label for label in (*_TARGET, *_SUBJECT) if label in carried and _on(label, info))
+            names = fed[info.source, equal]
+            if equal and alert.name not in names:
                 names.append(alert.name)
     for (collector, equal), names in sorted(fed.items()):
+        if not names:
+            continue
         yield Inhibition(
             (BLIND,), tuple(names), equal, (matcher("alertname", [BLIND]), matcher("collector", [collector]))
         )
+
+
+def _on(label: str, info: MetricInfo) -> bool:
+    """Return whether a metric has a label from its collector, or from the target that shows it."""
+    return label in info.labels or label in _TARGET
 
 
 def metrics(expr: str, context: Context) -> set[str]:
