@@ -67,8 +67,7 @@ class Targets:
 
 def compose(project: Project) -> Targets:
     """Return the targets of a project as the Compose file runs it: its services by their names."""
-    declared = [Host(one["name"], one["address"]) for one in project.data.get("hosts", ())]
-    hosts = declared or [Host("this-host", f"deckwatch:{contract()['port']}")]
+    hosts = declared_hosts(project) or [Host("this-host", f"deckwatch:{contract()['port']}")]
     return Targets(
         hosts,
         dict.fromkeys(postgres_servers(project), hosts[0]),
@@ -76,6 +75,11 @@ def compose(project: Project) -> Targets:
         [Target("prometheus:9090", {"instance": "prometheus"})],
         [Target("alertmanager:9093", {"instance": "alertmanager"})],
     )
+
+
+def declared_hosts(project: Project) -> list[Host]:
+    """Return the machines of `hosts:`."""
+    return [Host(one["name"], one["address"]) for one in project.data.get("hosts", ())]
 
 
 def postgres_servers(project: Project) -> list[str]:

@@ -1,0 +1,52 @@
+"""Which metrics exist: what our exporter declares, what others expose, what the project declares."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from deckwatch.core import plugins, yamlfile
+from deckwatch.core.catalog import Catalog, MetricInfo
+from deckwatch.instrument import metrics as instrument
+from exporter import collector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from deckwatch.core.project import Project
+
+_UNITS = ("seconds", "bytes", "ratio")
+
+
+def load(project: Project) -> Catalog:
+    """Return the catalogue that every expression of a project is checked against, but for what rules record.
+
+    The project's own declarations come first: its word on its metrics holds.
+    """
+    catalog = Catalog(_infos(project.data.get("metrics", {}), "project"))
+    catalog.add(collector.catalog(collector.load().values()))
+    catalog.add(_instrumented(one) for one in instrument.METRICS)
+    catalog.add(foreign())
+    return catalog
+
+
+def _instrumented(one: instrument.Declared) -> MetricInfo:
+    return MetricInfo(one.name, one.kind, one.help, one.labels, one.unit, "deckwatch.instrument")
+
+
+def foreign() -> Iterator[MetricInfo]:
+    """Yield the metrics of other programs, from the tables in `library/metrics`; a table's name is the program's."""
+    folder = plugins.folder(importlib.import_module("provisioning"), "library", "metrics")
+    for path in plugins.files(folder, ".yaml"):
+        yield from _infos(yamlfile.load_file(path).data, path.stem)
+
+
+def _infos(declared: Mapping[str, Mapping[str, Any]], source: str) -> Iterator[MetricInfo]:
+    for name, said in declared.items():
+        unit = said.get("unit") or _unit(name)
+        labels = tuple(said.get("labels", ()))
+        yield MetricInfo(name, said["kind"], said.get("help", ""), labels, unit, source, said.get("open", False))
+
+
+def _unit(name: str) -> str:
+    return next((unit for unit in _UNITS if name.removesuffix("_total").endswith("_" + unit)), "")
