@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from exporter.metric import Metric, Sample, number
 from exporter.own import AGE, DROPPED, DURATION, PEERS, SERIES, SUCCESS, TIMEOUTS
+from exporter.scrape import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from exporter.scrape import Key, Outcome, Record
+    from exporter.scrape import Key, Outcome
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -59,7 +60,7 @@ def own_samples(outcomes: Sequence[Outcome], records: Mapping[Key, Record], now:
         if outcome.subject:
             server, service = (outcome.subject, "") if one.subject_label == "server" else ("", outcome.subject)
         labels = (one.name, server, service)
-        record = records[one.name, outcome.subject]
+        record = records.get((one.name, outcome.subject)) or Record()  # another scrape may have dropped it
         yield SUCCESS(int(outcome.success), *labels)
         yield DURATION(outcome.seconds, *labels)
         yield TIMEOUTS(record.timeouts, *labels)

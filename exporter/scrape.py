@@ -32,6 +32,7 @@ SAME_MOMENT_SECONDS = 1.0  # a flight that took off longer before a scrape than 
 _STANDSTILL_SECONDS = 0.02  # work that waits this long while nothing ends gets one more thread
 
 Key = tuple[str, str]  # collector, subject
+_Said = tuple[int, str]  # level and message
 
 
 @dataclass(frozen=True)
@@ -184,35 +185,35 @@ class Scraper:
         at = self.world.clock()
         samples: list[Sample] = []
         dropped = 0
-        fault: BaseException | None = None
+        fault: _Fault | None = None
         try:
             found = checked(_start(one, self.world, thing))
             # `extend` keeps what was read before a fault, so that it is shown with it.
             samples.extend(itertools.islice(found, one.budget))
             dropped = sum(1 for _ in found)
         except BaseException as caught:  # noqa: BLE001 - a SystemExit or a Rust panic must not end this thread either
-            fault = caught
+            fault = _Fault.of(caught)
         seconds = time.monotonic() - flight.started
         with self._lock:
             outcome = self._judge(Outcome(one, subject, samples, seconds, at), fault)
             self.records[one.name, subject].dropped += dropped
-            self._note(outcome, _told(fault) if fault else "")
+            said = self._note(outcome, fault.told if fault else "")
             del self._flights[one.name, subject]
             flight.outcome = outcome
+        _say(said)
         if fault and outcome.error:
-            frames = "".join(traceback.format_tb(fault.__traceback__))  # without the fault's text: see Outcome
-            log.debug("collector %s, %s:\n%s", one.name, outcome.error, frames)
+            log.debug("collector %s, %s:\n%s", one.name, fault.name, fault.frames)
         flight.done.set()
 
-    def _judge(self, outcome: Outcome, fault: BaseException | None) -> Outcome:
+    def _judge(self, outcome: Outcome, fault: _Fault | None) -> Outcome:
         """Return an outcome with its fault, where there is one; takes note of a complete reading."""
         record = self.records[outcome.collector.name, outcome.subject]
         holds_states = any(metric.state for metric in outcome.collector.metrics)
-        # What was there once and had states has not become absent but invisible, and may not fall silent.
-        if isinstance(fault, NoData) and not (holds_states and record.good_at is not None):
-            return replace(outcome, samples=(), absent=str(fault) or "it is not there")
         if fault is not None:
-            return replace(outcome, at=record.good_at, error=type(fault).__name__)
+            # What was there once and had states has not become absent but invisible, and may not fall silent.
+            if fault.absent is not None and not (holds_states and record.good_at is not None):
+                return replace(outcome, samples=(), absent=fault.absent)
+            return replace(outcome, at=record.good_at, error=fault.name)
         record.good_at = outcome.at
         if holds_states:
             record.states = [sample for sample in outcome.samples if sample.metric.state]
@@ -220,24 +221,25 @@ class Scraper:
 
     def _land(self, one: Collector, subject: str, flight: _Flight) -> Outcome:
         """Return a flight's outcome, or that it did not end in time; with the last known states on any fault."""
+        said = None
         with self._lock:
-            record = self.records[one.name, subject]
+            record = self.records.setdefault((one.name, subject), Record())  # another scrape may have dropped it
             outcome = flight.outcome
             if outcome is None:
                 late = time.monotonic() - flight.started
                 outcome = Outcome(one, subject, (), late, record.good_at, "Timeout")
                 record.timeouts += 1
-                self._note(outcome, "it did not answer in time")
-            if outcome.success or record.good_at is None:
-                return outcome
-            if self.world.clock() - record.good_at > KEEP_STATE_SECONDS:
-                return outcome
-            fresh = {(sample.metric, sample.labels) for sample in outcome.samples}
-            held = [sample for sample in record.states if (sample.metric, sample.labels) not in fresh]
-        return replace(outcome, samples=[*outcome.samples, *held])
+                said = self._note(outcome, "it did not answer in time")
+            held: list[Sample] = []
+            known = record.good_at is not None and self.world.clock() - record.good_at <= KEEP_STATE_SECONDS
+            if outcome.error and known:
+                fresh = {(sample.metric, sample.labels) for sample in outcome.samples}
+                held = [sample for sample in record.states if (sample.metric, sample.labels) not in fresh]
+        _say(said)
+        return replace(outcome, samples=[*outcome.samples, *held]) if held else outcome
 
-    def _note(self, outcome: Outcome, told: str) -> None:
-        """Remember how a collector did, and say so when that has changed."""
+    def _note(self, outcome: Outcome, told: str) -> _Said | None:
+        """Remember how a collector did; return what is to be said, which is a change."""
         record = self.records[outcome.collector.name, outcome.subject]
         before = record.outcome
         record.outcome = outcome
@@ -246,11 +248,34 @@ class Scraper:
         if outcome.error:
             record.errors[outcome.error] += 1
             if before is None or before.error != outcome.error:
-                log.warning("collector %s failed: %s", name, told)
+                return logging.WARNING, f"collector {name} failed: {told}"
         elif before is not None and before.error:
-            log.info("collector %s works again", name)
-        if outcome.absent and (before is None or before.absent != outcome.absent):
-            log.debug("collector %s has nothing to watch: %s", name, outcome.absent)
+            return logging.INFO, f"collector {name} works again"
+        elif outcome.absent is not None and (before is None or before.absent != outcome.absent):
+            return logging.DEBUG, f"collector {name} has nothing to watch: {outcome.absent}"
+        return None
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """What is kept of an exception: not itself, since its frames hold what was read, nor its text (see Outcome)."""
+
+    name: str
+    told: str
+    frames: str
+    absent: str | None
+
+    @classmethod
+    def of(cls, caught: BaseException) -> _Fault:
+        absent = (str(caught) or "it is not there") if isinstance(caught, NoData) else None
+        frames = "".join(traceback.format_tb(caught.__traceback__)) if log.isEnabledFor(logging.DEBUG) else ""
+        return cls(type(caught).__name__, absent or _told(caught), frames, absent)
+
+
+def _say(said: _Said | None) -> None:
+    """Log, without the lock: whoever reads the log may be slow."""
+    if said is not None:
+        log.log(said[0], "%s", said[1])
 
 
 def _start(one: Collector, world: World, thing: Any) -> Iterable[Sample]:

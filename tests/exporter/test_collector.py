@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from deckwatch.core.contract import contract
+from exporter import collector
+from exporter.collector import Collector, choose, matches, words
+
+SHIPPED = collector.load()
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "match"),
+    [
+        ("host_cpu", "host_cpu", True),
+        ("host_cpu", "host", True),
+        ("host_cpufreq", "host_cpu", False),
+        ("host_network_device", "host_network", True),
+        ("hostage", "host", False),
+        ("host_cpu", "", False),
+        ("host_cpu", "cpu", False),
+    ],
+)
+def test_a_word_is_a_name_or_a_prefix_of_whole_words(name, word, match):
+    assert matches(name, word) is match
+
+
+def test_words_are_all_that_matches():
+    assert words(["host_cpu", "host_network_device", "up"]) == [
+        "host",
+        "host_cpu",
+        "host_network",
+        "host_network_device",
+        "up",
+    ]
+
+
+def test_the_longer_switch_wins():
+    names = {
+        name: Collector(
+            name,
+            (),
+            lambda _: (),
+            "",
+            default=name != "host_b",
+            peer=None,
+            subjects=None,
+            subject_label="server",
+            budget=1,
+        )
+        for name in ("host_a", "host_b", "host_c", "app_x")
+    }
+    assert list(choose(names)) == ["host_a", "host_c", "app_x"]
+    assert list(choose(names, {"host": False})) == ["app_x"]
+    assert list(choose(names, {"host": False, "host_b": True})) == ["host_b", "app_x"]
+    assert list(choose(names, {"host": True, "host_a": False})) == ["host_b", "host_c", "app_x"]
+
+
+def test_the_catalogue_holds_what_is_told_of_every_collector():
+    found = {metric.name: metric for metric in collector.catalog(SHIPPED.values())}
+    assert found["node_load1"].source == "host_load"
+    assert {found[name].source for name in contract()["collector_metrics"]} == {collector.EVERY_COLLECTOR}
+    assert found["node_scrape_collector_success"].labels == ("collector", "server")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_collector_declares_itself(name):
+    one = SHIPPED[name]
+    assert one.name == name
+    assert re.fullmatch(r"(host|container|postgres|app|deckwatch)_[a-z0-9_]+", name)
+    assert re.fullmatch(r"[A-Z].{8,}\.", one.help), "the first line of its docstring is a sentence"
+    prefixes = (contract()["own_prefix"], *contract()["peer_prefixes"])
+    for metric in one.metrics:
+        assert metric.name.startswith(prefixes)
+        assert metric.help
+        assert not metric.state or metric.kind == "gauge"
+
+
+def test_no_metric_has_two_declarations_that_differ():
+    seen: dict[str, tuple] = {}
+    for one in SHIPPED.values():
+        for metric in one.metrics:
+            said = (metric.kind, metric.help, metric.unit)
+            assert seen.setdefault(metric.name, said) == said, metric.name
