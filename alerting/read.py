@@ -193,13 +193,13 @@ class _File:
             if value not in thresholds:
                 message = f"the signal {reference.signal.name} has no threshold {value}"
                 self._problem((*path, word), message, did_you_mean(value, sorted(thresholds)))
-                return None
+                return Limit(_OPERATORS[word], 0.0)  # so that no check says once more what is told here
             return Limit(_OPERATORS[word], thresholds[value], value)
         try:
             return Limit(_OPERATORS[word], units.quantity(value, unit))
         except ValueError as error:
             self._problem((*path, word), str(error))
-            return None
+            return Limit(_OPERATORS[word], 0.0)
 
     def _proof(self, path: Path, data: Mapping[str, Any], unit: str) -> Proof:
         give = data["give"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from alerting.spec import Alert, Group
+    from alerting.spec import Alert, Group, Recording
     from deckwatch.core.jsonnet import Renderer
 
 RULES = "prometheus/rules"
@@ -43,11 +43,12 @@ def library() -> Path:
 def rules(groups: Sequence[Group], links: Links, renderer: Renderer) -> list[Artifact]:
     """Return the rule files and their test files, in the order of the topics."""
     interval = words.duration(INTERVAL)
-    topics = [_topic(group, links) for group in groups]
+    recordings = {one.name: one for group in groups for one in group.recordings}
+    topics = [_topic(group, links, recordings) for group in groups]
     rendered = renderer.evaluate(
         "local lib = import 'alerting/rules.libsonnet';"
         "function(topics, links, interval) ["
-        " [lib.rules(one, links), lib.tests(one, '../%s.yaml' % one.topic, interval)] for one in topics]",
+        " [lib.rules(one, links), lib.tests(one, interval)] for one in topics]",
         topics=topics,
         links={"grafana": links.grafana.rstrip("/")},
         interval=interval,
@@ -72,12 +73,14 @@ def _text(value: Any, header: str) -> str:
     return yamlwrite.dump(value, header=header, order=_ORDER)
 
 
-def _topic(group: Group, links: Links) -> dict[str, Any]:
-    recordings = {one.name: one for one in group.recordings}
+def _topic(group: Group, links: Links, recordings: Mapping[str, Recording]) -> dict[str, Any]:
+    read = (recordings.get(one.metric or "") for alert in group.alerts for one in promql.selectors(alert.watched))
+    needed = {one.topic for one in read if one is not None} | {group.topic}
     return {
         "topic": group.topic,
         "recordings": [{"record": one.name, "expr": one.expr.strip()} for one in group.recordings],
         "alerts": [_alert(alert, links) for alert in group.alerts],
+        "files": [f"../{topic}.yaml" for topic in sorted(needed)],
         "tests": [test for alert in group.alerts for test in proofs.tests(alert, recordings)],
     }
 

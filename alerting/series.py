@@ -72,7 +72,4 @@ def lasting(steps: Sequence[Step], seconds: float) -> list[Step]:
     missing = seconds - sum(step.seconds for step in steps)
     if missing <= 0:
         return list(steps)
-    last = steps[-1]
-    if last.value is not None or last.rate is None:
-        return [*steps[:-1], replace(last, seconds=last.seconds + missing)]
-    return [*steps, replace(last, seconds=missing)]
+    return [*steps[:-1], replace(steps[-1], seconds=steps[-1].seconds + missing)]

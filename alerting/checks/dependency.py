@@ -1,4 +1,7 @@
-"""A rule and the recordings that it reads stand in one topic: groups are evaluated side by side, in no order."""
+"""A rule and the recordings that it reads stand in one topic: groups are evaluated side by side, in no order.
+
+An alert on a signal is free to read what another topic records of it: the signal is one for all.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def check(context: Context) -> Iterator[Problem]:
                     message = f"{name} is recorded behind this, so its value would be one evaluation old"
                     yield Problem(recording.place_in_expr(offset), message, "put it first", check="dependency")
             made.add(recording.name)
-        for alert in group.alerts:
+        for alert in (one for one in group.alerts if one.reference is None):
             yield from _foreign(alert.watched, group.topic, alert.place_in_expr, context)
 
 

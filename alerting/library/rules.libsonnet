@@ -9,6 +9,7 @@
 //     summary, means, threshold, metric, humanize: [template function, unit behind it],
 //     runbook, dashboard: {uid, panel?} or null
 //   }],
+//   files: [rule files of the tests],
 //   tests: [{ name, alert, by, series: [{ series, values }], at: [{ time, labels or null }] }],
 // }
 // `links`: { grafana: address of Grafana }
@@ -82,9 +83,9 @@ local unitTest(test, interval) = {
     }],
   },
 
-  // The test file of a topic; `file` is where the rule file stands, seen from it.
-  tests(topic, file, interval): {
-    rule_files: [file],
+  // The test file of a topic; `topic.files` are the rule files that it takes, seen from where it stands.
+  tests(topic, interval): {
+    rule_files: topic.files,
     evaluation_interval: interval,
     tests: [unitTest(test, interval) for test in topic.tests],
   },

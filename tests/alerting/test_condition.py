@@ -25,6 +25,16 @@ def test_what_is_compared_with_what(text, expected):
     assert [part[:3] for part in parts(text)] == expected
 
 
+def test_what_is_taken_away_is_known_by_its_operator():
+    assert [part.joined for part in parts("a > 1 or (b > 2 unless (c or d)) and e")] == [
+        "",
+        "or",
+        "unless",
+        "unless",
+        "and",
+    ]
+
+
 def test_the_operator_stands_where_it_is_written():
     text = "(a > 1) or (bb < 2)"
     assert [text[part.offset] for part in parts(text)] == [">", "<"]

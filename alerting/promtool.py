@@ -1,0 +1,123 @@
+"""Runs promtool's unit tests of generated rules, and tells where in the YAML a proof fails."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alerting import proofs, words
+from alerting.render import RULES
+from deckwatch.core.place import DeckwatchError, Place, Problem
+from deckwatch.core.units import seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from alerting.spec import Alert, Group, Recording
+    from deckwatch.core.artifact import Artifact
+
+GET = "install Prometheus (Debian: apt-get install prometheus), which brings it"
+
+_FAILURE = re.compile(
+    r"""expr:\ ".*?ALERTS\{alertname=\\"(?P<alert>\w+)\\".*?",\ time:\ (?P<time>\w+),
+        \s*exp:(?P<expected>.*?)\n\s*got:(?P<got>.*)""",
+    re.VERBOSE,
+)
+
+
+class NoPromtool(DeckwatchError):
+    """promtool is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__(f"promtool is not installed; {GET}")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What promtool said. `tests` is how many there were; `problems` stand at the proofs that failed."""
+
+    tests: int
+    alerts: int
+    problems: list[Problem] = field(default_factory=list)
+
+
+def run(groups: Sequence[Group], artifacts: Iterable[Artifact]) -> Outcome:
+    """Run the tests among the artifacts. Raises NoPromtool, and DeckwatchError where promtool refuses a rule file."""
+    program = shutil.which("promtool")
+    if program is None:
+        raise NoPromtool
+    with tempfile.TemporaryDirectory(prefix="deckwatch-test-") as folder:
+        paths = _written(Path(folder), artifacts)
+        rule_files = [path for path in paths if path.parent.name != "tests"]
+        test_files = [path for path in paths if path.parent.name == "tests"]
+        _check(program, rule_files)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            said = list(pool.map(lambda path: _test(program, path), test_files))
+    alerts = {alert.name: alert for group in groups for alert in group.alerts}
+    recordings = {one.name: one for group in groups for one in group.recordings}
+    count = sum(1 for alert in alerts.values() for _ in proofs.tests(alert, recordings))
+    problems = [problem for text in said for problem in explain(text, alerts, recordings)]
+    return Outcome(count, len(alerts), problems)
+
+
+def _written(folder: Path, artifacts: Iterable[Artifact]) -> list[Path]:
+    result = []
+    for artifact in artifacts:
+        if artifact.path.startswith(f"{RULES}/"):
+            path = folder / artifact.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(artifact.text, encoding="utf-8")
+            result.append(path)
+    return result
+
+
+def _check(program: str, files: Sequence[Path]) -> None:
+    done = subprocess.run([program, "check", "rules", *map(str, files)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DeckwatchError(f"promtool refuses the rules:\n{done.stderr or done.stdout}")
+
+
+def _test(program: str, file: Path) -> str:
+    """Return what promtool says of a test file that fails, '' of one that passes."""
+    done = subprocess.run([program, "test", "rules", str(file)], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+def explain(text: str, alerts: Mapping[str, Alert], recordings: Mapping[str, Recording]) -> list[Problem]:
+    """Return promtool's failures as Problems at the proofs that they are of; what is not understood, as it stands."""
+    if not text:
+        return []
+    found = []
+    for failure in _FAILURE.finditer(text):
+        alert = alerts.get(failure["alert"])
+        if alert is not None:
+            fired = failure["got"].strip() != "nil"
+            wanted = failure["expected"].strip() != "nil"
+            found.append(_problem(alert, recordings, failure["time"], wanted=wanted, fired=fired))
+    return found or [Problem(Place("promtool"), text.strip(), check="proof")]
+
+
+def _problem(alert: Alert, recordings: Mapping[str, Recording], time: str, *, wanted: bool, fired: bool) -> Problem:
+    moment = words.duration(seconds(time))
+    place = alert.document.place((*alert.path, "proof"), key=True)
+    told = ""
+    for test in proofs.tests(alert, recordings):
+        if any(one["time"] == moment and (one["labels"] is not None) == wanted for one in test["at"]):
+            told = test["name"].partition(": ")[2]
+            if number := re.search(r"proof (\d+)", told):
+                place = alert.document.place((*alert.path, "proof", int(number[1]) - 1))
+            break
+    if wanted and fired:
+        message = f"{alert.name} fires after {moment} with other labels than those that the proof gives"
+    elif wanted:
+        message = f"{alert.name} does not fire after {moment}"
+    else:
+        message = f"{alert.name} fires after {moment} and should not"
+    return Problem(place, message, told, check="proof")
