@@ -43,10 +43,12 @@ def renderer(own: Path | None = None, *, engine: Engine = "rjsonnet") -> Rendere
 
     `own` is a user's folder of panel files, which extend the shipped ones or stand in for them.
     """
-    folders = {"dashboards": LIBRARY}
-    if own is not None:
-        folders[_OWN] = own
-    return Renderer(folders, engine=engine)
+    return Renderer(folders(own), engine=engine)
+
+
+def folders(own: Path | None = None) -> dict[str, Path]:
+    """Return what a renderer of dashboards must serve."""
+    return {"dashboards": LIBRARY} | ({_OWN: own} if own is not None else {})
 
 
 def table(own: Path | None = None) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from deckwatch.core.project import Project
 
 INTERVAL = "15s"
+_REFRESH = "30s"
 _SECONDS = {"s": 1, "m": 60}
 _MOST_SCRAPE_SECONDS = 10  # Prometheus' own default; a shorter interval shortens it
 _ORDER = ("apiVersion", "job_name", "name", "uid", "type", "global", "rule_files", "alerting", "scrape_interval")
@@ -48,11 +49,13 @@ def seconds(duration: str) -> int:
     return int(duration[:-1]) * _SECONDS[duration[-1]]
 
 
-def files(
-    project: Project, folders: Sequence[Folder], renderer: Renderer, *, every: str | None = None
-) -> list[Artifact]:
-    """Return the files; `every` is a scrape interval that replaces the project's."""
-    every = every or interval(project)
+def refresh(every: str) -> str:
+    """Return how often a dashboard asks again: no faster than its figures come."""
+    return every if seconds(every) > seconds(_REFRESH) else _REFRESH
+
+
+def files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, every: str) -> list[Artifact]:
+    """Return the files; `every` is the scrape interval."""
     jobs = contract()["jobs"]
     settings = {
         "interval": every,

@@ -16,8 +16,9 @@ from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import contract
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from deckwatch.core.place import Problem
     from deckwatch.core.project import Project
 
 FOLDER = "prometheus/targets"
@@ -75,6 +76,19 @@ def compose(project: Project) -> Targets:
         [Target("prometheus:9090", {"instance": "prometheus"})],
         [Target("alertmanager:9093", {"instance": "alertmanager"})],
     )
+
+
+def problems(project: Project) -> Iterator[Problem]:
+    """Yield what is wrong with `hosts:` and `scrape:` beyond their structure: two targets with one identity."""
+    seen: set[tuple[str, ...]] = set()
+    entries = [(("hosts", i, "name"), ("host", one["name"])) for i, one in enumerate(project.data.get("hosts", ()))]
+    for i, target in enumerate(applications(project)):
+        entries.append((("scrape", i), ("page", target.labels["service"], target.labels["instance"])))
+    for path, identity in entries:
+        if identity in seen:
+            message = f"{' '.join(identity[1:])} stands above already; its figures would be the same series"
+            yield project.document.problem(path, message, "give this one a name of its own")
+        seen.add(identity)
 
 
 def declared_hosts(project: Project) -> list[Host]:

@@ -1,0 +1,114 @@
+"""The YAML that a bundle is made of: the shipped sets that the project includes, and its own folders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from alerting import read
+from dashboards import sources as dashboards
+from deckwatch.core.place import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from dashboards.sources import Source
+    from deckwatch.core.place import Problem
+    from deckwatch.core.project import Project
+    from deckwatch.core.yamlfile import Document
+
+# A project's own folders, which are read where they are there and `build: {include: …}` does not say otherwise.
+FOLDERS = ("signals", "dashboards", "alerts")
+_WORDS = ("signals", "dashboard", "rows", "alerts", "recordings")
+
+
+@dataclass
+class Sources:
+    """What was found: dashboards and files of signals, and topics of alerts; the shipped ones come first."""
+
+    files: list[Source] = field(default_factory=list)
+    topics: list[Document] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    shipped: set[str] = field(default_factory=set)
+    own: set[str] = field(default_factory=set)  # names of the project's files, relative to its folder
+
+    @property
+    def documents(self) -> list[Document]:
+        """Every file, each of which may declare signals."""
+        others = [source.document for source in self.files]
+        return others + [topic for topic in self.topics if topic not in others]
+
+
+def load(project: Project) -> Sources:
+    """Read all files of a project's bundle; what is wrong with them, or with the words that name them, is told."""
+    found = Sources()
+    sets, folders = _included(project, found.problems)
+    topics = None if sets is None else {*sets, *_beside_sets()}
+    found.topics += read.shipped(topics)
+    found.files += dashboards.shipped(sets)
+    found.shipped = {document.file for document in found.documents}
+    for folder in folders:
+        files, problems = dashboards.folder(folder, project.folder)
+        found.files += files
+        found.topics += [source.document for source in files if not source.is_dashboard]
+        found.own |= {source.document.file for source in files}
+        found.problems += problems
+        found.problems += [problem for source in files for problem in _meant(source.document)]
+    return found
+
+
+def at_home(problems: Iterable[Problem], found: Sources, project: Project) -> list[Problem]:
+    """Return problems with the paths of the project's files as the caller of the program would write them."""
+    result = []
+    for problem in problems:
+        file = problem.place.file
+        here = str(project.folder / file) if file in found.own else file
+        result.append(replace(problem, place=replace(problem.place, file=here)))
+    return result
+
+
+def settings(project: Project) -> Mapping[str, tuple[object, object]]:
+    """Return what the project sets by name, each with its place."""
+    place = project.document.place
+    said = project.data.get("build", {}).get("set", {})
+    return {name: (value, place(("build", "set", name))) for name, value in said.items()}
+
+
+def _included(project: Project, problems: list[Problem]) -> tuple[list[str] | None, list[Path]]:
+    """Return the shipped sets, None for all of them, and the folders."""
+    if "include" not in project.data.get("build", {}):
+        return None, [project.folder / name for name in FOLDERS]
+    known = dashboards.sets()
+    sets, folders = [], []
+    for index, word in enumerate(project.data["build"]["include"]):
+        path = ("build", "include", index)
+        if "/" in word:
+            folder = project.folder / word
+            folders.append(folder)
+            if not folder.is_dir():
+                problems.append(project.document.problem(path, f"there is no folder {word}", "beside deckwatch.yaml"))
+        elif word in known:
+            sets.append(word)
+        else:
+            hint = did_you_mean(word, known) or "a folder of your own ends with /"
+            problems.append(project.document.problem(path, f"no shipped set is called {word}", hint))
+    return sets, folders
+
+
+def _beside_sets() -> set[str]:
+    """Return the topics that no set of dashboards goes with: those about the monitoring itself."""
+    return {path.stem for path in read.SHIPPED.glob("*.yaml")} - set(dashboards.sets())
+
+
+def _meant(document: Document) -> list[Problem]:
+    """Tell of a file that says nothing we know, which is a file with its first word misspelt."""
+    if document.data is None:
+        return []
+    if not isinstance(document.data, dict):
+        return [document.problem((), "expected a mapping (key: value)")]
+    if set(document.data) & set(_WORDS):
+        return []
+    return [
+        document.problem((word,), f"unknown key {word}", did_you_mean(word, _WORDS), key=True) for word in document.data
+    ]

@@ -1,0 +1,118 @@
+"""Everything together: a project becomes a Plan, and all that is wrong with it is told at once.
+
+project -> catalogue -> signals -> what rules record -> dashboards -> alerts -> configuration -> Plan
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alerting import build as alerting
+from alerting import render as alerting_render
+from alerting.receivers import NEWEST
+from dashboards import build as dashboards
+from dashboards import panels
+from deckwatch.core import signalfile
+from deckwatch.core.artifact import Artifact
+from deckwatch.core.jsonnet import Renderer
+from deckwatch.core.place import InvalidInput
+from exporter import collector, config
+from provisioning import catalogue, configuration, sources, targets
+from provisioning.configuration import Folder
+from provisioning.plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from alerting.live import LiveQuery as RuleQuery
+    from dashboards.live import LiveQuery as DashboardQuery
+    from deckwatch.core.catalog import Catalog
+    from deckwatch.core.jsonnet import Engine
+    from deckwatch.core.place import Problem
+    from deckwatch.core.project import Project
+
+GRAFANA = "http://127.0.0.1:3000"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a bundle is made. What is None comes from the project."""
+
+    engine: Engine = "rjsonnet"
+    every: str | None = None  # the scrape interval
+    grafana: str | None = None  # where people open Grafana
+    alertmanager: str | None = None  # the version that is written for
+
+
+@dataclass(frozen=True)
+class Built:
+    """A project's bundle: its files, and its queries for a live Prometheus. `warnings` do not stop it."""
+
+    plan: Plan
+    catalog: Catalog
+    dashboards: Sequence[DashboardQuery]
+    rules: Sequence[RuleQuery]
+    warnings: Sequence[Problem]
+
+
+def build(project: Project, options: Options | None = None) -> Built:
+    """Return a project's bundle; raises InvalidInput with every problem of all its files."""
+    options = options or Options()
+    own_panels = project.folder / "panels"
+    with _renderer(own_panels if own_panels.is_dir() else None, options.engine) as renderer:
+        return _build(project, options, renderer, own_panels if own_panels.is_dir() else None)
+
+
+def _renderer(own_panels: Path | None, engine: Engine) -> Renderer:
+    """Return one child process for all Jsonnet of the bundle; it starts while YAML is read."""
+    own = {"alerting": alerting_render.library(), "provisioning": configuration.library()}
+    return Renderer(panels.folders(own_panels) | own, engine=engine)
+
+
+def _build(project: Project, options: Options, renderer: Renderer, own_panels: Path | None) -> Built:
+    said: dict[str, Any] = project.data.get("build", {})
+    place = project.document.place
+    catalog = catalogue.load(project)
+    found = sources.load(project)
+    chosen = sources.settings(project)
+    thresholds = {name: value for name, value in chosen.items() if not name[:1].isupper()}
+    signals, problems = signalfile.load(found.documents, catalog, thresholds)
+    problems += found.problems
+    problems += config.problems(project, collector.words(collector.load()))
+    problems += targets.problems(project)
+    alerting.record(found.topics, signals, catalog)
+    every = options.every or configuration.interval(project)
+    look = dashboards.Settings(configuration.refresh(every), options.engine, own_panels)
+    drawn = dashboards.bundle(found.files, catalog, signals, look, renderer)
+    ruled = alerting.bundle(
+        found.topics,
+        catalog,
+        signals,
+        project,
+        alerting.Settings(
+            alertmanager=options.alertmanager or said.get("targets", {}).get("alertmanager", NEWEST),
+            grafana=options.grafana or said.get("grafana", GRAFANA),
+            set=chosen,
+            disable={name: place(("build", "disable", i)) for i, name in enumerate(said.get("disable", ()))},
+            shipped=found.shipped,
+            collectors=list(collector.load()),
+            panels=drawn.panels if drawn.artifacts else None,
+        ),
+        renderer=renderer,
+    )
+    everything = sources.at_home([*problems, *drawn.problems, *ruled.problems], found, project)
+    if any(problem.severity == "error" for problem in everything):
+        raise InvalidInput(everything)
+    folders = [Folder(one.path, one.title, one.path) for one in drawn.folders]
+    plan = Plan(
+        [
+            *drawn.artifacts,
+            *ruled.artifacts,
+            *(Artifact(f"runbooks/{one.path}", one.text) for one in ruled.runbooks),
+            *configuration.files(project, folders, renderer, every=every),
+            *targets.compose(project).files(),
+        ]
+    )
+    return Built(plan, catalog, drawn.queries, ruled.queries, sorted(set(everything), key=lambda one: one.place))
