@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -61,19 +62,28 @@ def _print_json(found: list[MetricInfo], collectors: dict[str, Collector]) -> No
 
 
 def _print_table(found: list[MetricInfo], collectors: dict[str, Collector]) -> None:
-    from rich import box
+    """Print what each source gives: its name and the labels that all of its metrics have, then the metrics."""
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), caption_justify="left")
-    table.add_column("Metric", style="bold", overflow="fold", ratio=4)
-    table.add_column("Kind", no_wrap=True)
-    table.add_column("Labels", overflow="fold", ratio=2)
-    table.add_column("From", overflow="fold", ratio=2)
-    table.add_column("Meaning", ratio=5)
-    for metric in found:
-        one = collectors.get(metric.source)
-        source = metric.source if one is None or one.default else f"{metric.source} (off)"
-        table.add_row(metric.name, metric.kind, ", ".join(metric.labels), source, escape(metric.help))
-    table.caption = f"{len(found)} metrics; (off): the collector is off by default, see watch: collectors:"
-    _show.console().print(table)
+    console = _show.console()
+    longest = max((len(metric.name) for metric in found), default=0)
+    by_source = sorted(found, key=lambda metric: metric.source)
+    for source, group in itertools.groupby(by_source, key=lambda metric: metric.source):
+        metrics = list(group)
+        common = [label for label in metrics[0].labels if all(label in one.labels for one in metrics)]
+        off = "off by default" if source in collectors and not collectors[source].default else ""
+        console.print(f"[bold]{escape(source)}[/bold] [dim]{' '.join(filter(None, (off, _braces(common))))}[/dim]")
+        table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
+        table.add_column(width=min(longest, console.width // 2) + 2, overflow="fold")
+        table.add_column(width=9, style="dim")
+        table.add_column()
+        for metric in metrics:
+            rest = _braces([label for label in metric.labels if label not in common])
+            table.add_row(f"  {metric.name}", metric.kind, f"{escape(metric.help)} [dim]{rest}[/dim]")
+        console.print(table)
+    console.print(f"{len(found)} metrics", style="dim")
+
+
+def _braces(labels: list[str]) -> str:
+    return f"{{{', '.join(labels)}}}" if labels else ""
