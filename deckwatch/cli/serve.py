@@ -64,8 +64,8 @@ def command(project: Path, /, *, listen: Address, log_level: str, **sources: Any
     with contextlib.ExitStack() as stack:
         stack.callback(_exporter.close, app)
         sockets = listening.bind(listen)
-        address = listening.Address(*sockets[0].getsockname()[:2])
-        log.info("listening on http://%s", address)
+        for one in sockets:
+            log.info("listening on http://%s", listening.Address(*one.getsockname()[:2]))
         threading.Thread(target=_first_scrape, args=(app,), name="first-scrape", daemon=True).start()
         listening.serve(app, sockets)
 
