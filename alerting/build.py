@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from alerting.live import LiveQuery
     from alerting.read import Topics
+    from alerting.spec import Group
     from deckwatch.core.artifact import Artifact
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Renderer
@@ -59,6 +60,7 @@ class Bundle:
     runbooks: list[Artifact] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     queries: list[LiveQuery] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
 
 
 def record(documents: Iterable[Document], signals: Signals, catalog: Catalog) -> None:
@@ -97,6 +99,7 @@ def bundle(
         runbooks.artifacts(groups),
         problems,
         list(live.queries(groups, context)),
+        groups,
     )
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from alerting.live import LiveQuery as RuleQuery
+    from alerting.spec import Group
     from dashboards.live import LiveQuery as DashboardQuery
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Engine
@@ -48,12 +49,16 @@ class Options:
 
 @dataclass(frozen=True)
 class Built:
-    """A project's bundle: its files, and its queries for a live Prometheus. `warnings` do not stop it."""
+    """A project's bundle: its files, its topics of alerts, and its queries for a live Prometheus.
+
+    `warnings` do not stop it.
+    """
 
     plan: Plan
     catalog: Catalog
     dashboards: Sequence[DashboardQuery]
     rules: Sequence[RuleQuery]
+    topics: Sequence[Group]
     warnings: Sequence[Problem]
 
 
@@ -115,4 +120,5 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
             *targets.compose(project).files(),
         ]
     )
-    return Built(plan, catalog, drawn.queries, ruled.queries, sorted(set(everything), key=lambda one: one.place))
+    warnings = sorted(set(everything), key=lambda one: one.place)
+    return Built(plan, catalog, drawn.queries, ruled.queries, ruled.groups, warnings)
