@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from deckwatch.core.catalog import Catalog
 
-# Labels that say where a series was read, and tell nothing apart within one panel.
+# Labels that say where a series was read; they tell nothing apart unless somebody groups by them.
 _NOISE = frozenset(("job", "cluster", "environment", "service", "__name__"))
 _MOST = 3
 AUTO = "__auto"  # Grafana's word for "whatever differs"
@@ -35,11 +35,12 @@ def distinguishing(source: str, by: Sequence[str] | None, catalog: Catalog) -> t
         known = result_labels(source, catalog)
         if known is None:
             return None
+        groupings = _groupings(source)
+        named = {label for grouping in groupings for label in grouping}
         selectors = promql.selectors(source)
         fixed = {matcher.label for selector in selectors for matcher in selector.matchers if matcher.op == "="}
-        by = sorted(known - _NOISE - fixed)
-        written = next((found for found in _groupings(source) if set(found) == set(by)), None)
-        by = written or by
+        by = sorted(known - (_NOISE - named) - fixed)
+        by = next((found for found in groupings if set(found) == set(by)), by)
     return tuple(sorted(by, key=lambda label: label == "instance"))
 
 

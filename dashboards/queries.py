@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dashboards.spec import Asked, Panel
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.place import Place
+    from deckwatch.core.yamlfile import Path
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Query:
     """One query of a panel.
 
     `source` is the PromQL before the choices at the top are added, and `place_of` turns an offset in it into a place.
-    `shown` are the labels by which its series differ, as far as they are known. `said` is what stands beside it in
-    YAML, and `signal` is None for PromQL.
+    `sound` tells that it is PromQL at all. `shown` are the labels by which its series differ, as far as they are known.
+    `said` is what stands beside it in YAML, at `path`; `signal` is None for PromQL.
     """
 
     ref: str
@@ -32,11 +33,13 @@ class Query:
     source: str
     place: Place
     place_of: Callable[[int], Place]
+    sound: bool
     title: str
     legend: str
     unit: str
     shown: tuple[str, ...] | None
     said: Mapping[str, Any]
+    path: Path
     signal: Signal | None = None
 
     @property
@@ -82,23 +85,25 @@ class Resolver:
             self.problems.append(Problem(where, str(error), check="by"))
             return None
         signal = reference.signal if reference is not None else None
-        try:
-            expr = source if "unscoped" in panel.said else self.scoped(source)
-        except promql.PromqlError:
-            expr = source  # the check of expressions tells it, at its place
+        sound = _is_sound(source)
+        # What is no PromQL is told by the check of expressions, at its place.
+        expr = self.scoped(source) if sound and "unscoped" not in panel.said else source
         shown = legends.distinguishing(source, by if by is not None else signal.by if signal else None, self.catalog)
-        title = asked.said.get("title") or _title(reference) or panel.said.get("title", "")
+        only = len(panel.asked()) == 1
+        title = asked.said.get("title") or _title(reference) or (panel.said.get("title", "") if only else "")
         return Query(
             ref,
             _topped(expr, panel),
             source,
             place,
             signal.place_in_expr if signal is not None else lambda at: document.inside(asked.path, at),
+            sound,
             title,
             self._legend(panel, asked, reference, shown),
             asked.said.get("unit") or panel.said.get("unit") or (reference.unit if reference is not None else ""),
             shown,
             asked.said,
+            asked.path[:-1] if asked.said else asked.path,
             signal,
         )
 
@@ -148,6 +153,14 @@ class Resolver:
         source = reference.expression() if reference is not None else asked.text.strip()
         fits = legends.result_labels(source, self.catalog) == frozenset(by)
         return source if fits else f"max by ({', '.join(by)}) ({source})"
+
+
+def _is_sound(source: str) -> bool:
+    try:
+        promql.check(source)
+    except promql.PromqlError:
+        return False
+    return True
 
 
 def _title(reference: Reference | None) -> str:

@@ -120,7 +120,7 @@ def _panel(
     for key in ("min", "max"):
         if key in said:
             result[key] = units.quantity(said[key], unit)
-    if "link" in said:
+    if said.get("link") in targets:
         result["link"] = _link(targets[said["link"]], queries)
     return result
 
@@ -173,8 +173,7 @@ def description(panel: Panel, queries: Sequence[Query]) -> str:
     """Return what a panel means: its own words, or those of its signals, where they are several behind their names."""
     if "description" in panel.said:
         return str(panel.said["description"])
-    abouts = dict.fromkeys((query.signal.title if query.signal else "", query.about) for query in queries)
-    said = [(name, about) for name, about in abouts if about]
-    if len(said) == 1:
-        return said[0][1]
-    return "\n".join(f"- **{name}**: {about}" for name, about in said)
+    abouts = {query.signal.title if query.signal else "": query.about for query in queries}
+    if len(abouts) == 1:
+        return next(iter(abouts.values()))
+    return "\n".join(f"- **{name}**: {about}" for name, about in abouts.items() if about)

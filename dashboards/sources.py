@@ -46,6 +46,11 @@ def sets() -> list[str]:
     return sorted(path.name for path in SPECS.iterdir() if path.is_dir())
 
 
+def addresses() -> list[str]:
+    """Return the addresses of all shipped dashboards."""
+    return [address(path.relative_to(SPECS)) for path in plugins.files(SPECS, ".yaml")]
+
+
 def shipped(names: Iterable[str] | None = None) -> list[Source]:
     """Return the shipped dashboards and signals; with `names` only those sets, and the overview, which has none."""
     chosen = set(sets() if names is None else names)

@@ -121,7 +121,7 @@ class Scope:
         """Return the expression of the alerts that begin: those that the dashboard says, of what is chosen in it."""
         # `|` lets alerts pass that do not carry the label: an alert about a whole service has no instance.
         chosen = [f'{name}=~"${name}"' for name in self.said if name not in ALWAYS]
-        wanted = list(matchers(self.dashboard.said("alerts", {}))) or chosen
+        wanted = list(matchers(self.dashboard.said("marks", {}))) or chosen
         firing = ", ".join(['alertstate="firing"', 'instance=~"$instance|"', *wanted])
         return f"ALERTS{{{firing}}} unless ALERTS{{{firing}}} offset $__interval"
 

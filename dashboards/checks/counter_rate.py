@@ -34,7 +34,7 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     for one in built:
         for _, queries in one.examined("counter_rate"):
             for query in queries:
-                for selector in _selectors(query.source):
+                for selector in promql.selectors(query.source) if query.sound else ():
                     if said := _fault(selector, catalog):
                         # A signal's expression is its own PromQL; of a bare metric the place is its name.
                         offset = selector.offset if query.signal is None or query.signal.expr else 0
@@ -51,10 +51,3 @@ def _fault(selector: Selector, catalog: Catalog) -> tuple[str, str] | None:
     if info.kind == "gauge" and selector.function in _RATES:
         return f"{selector.function}() of {selector.metric}, which is a gauge", "use delta() or deriv()"
     return None
-
-
-def _selectors(source: str) -> Sequence[Selector]:
-    try:
-        return promql.selectors(source)
-    except promql.PromqlError:
-        return []  # told by the check of expressions

@@ -1,9 +1,10 @@
-"""A link leads to a dashboard that exists."""
+"""A link leads to a dashboard that exists. One that leads to a shipped set that is left out here is left out too."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dashboards import sources
 from deckwatch.core.place import Problem, did_you_mean
 
 if TYPE_CHECKING:
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
-    """Yield links to addresses that no dashboard of this bundle has."""
+    """Yield links to addresses that no dashboard has, shipped or of the user's own."""
     del catalog
-    known = [one.dashboard.uid for one in built]
+    known = [one.dashboard.uid for one in built] + sources.addresses()
     for one in built:
         for panel, _ in one.examined("link"):
             target = panel.said.get("link")

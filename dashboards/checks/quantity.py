@@ -26,8 +26,8 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
         for panel, queries in one.examined("quantity"):
             unit = panel.said.get("unit") or next((query.unit for query in queries if query.unit), "")
             yield from _faults(panel.document, panel.path, panel.said, unit)
-            for query, asked in zip(queries, panel.asked(), strict=True):
-                yield from _faults(panel.document, asked.path[:-1], query.said, query.unit)
+            for query in queries:
+                yield from _faults(panel.document, query.path, query.said, query.unit)
 
 
 def _faults(document: Document, path: Path, said: Mapping[str, Any], unit: str) -> Iterator[Problem]:

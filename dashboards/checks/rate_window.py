@@ -9,11 +9,10 @@ from deckwatch.core.place import Problem
 from deckwatch.core.signal import RATE_INTERVAL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from dashboards.build import Built
     from deckwatch.core.catalog import Catalog
-    from deckwatch.core.place import Place
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
@@ -22,16 +21,8 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     for one in built:
         for _, queries in one.examined("rate_window"):
             for query in queries:
-                if query.signal is None:
-                    yield from _fixed(query.source, query.place_of)
-
-
-def _fixed(source: str, place_of: Callable[[int], Place]) -> Iterator[Problem]:
-    try:
-        selectors = promql.selectors(source)
-    except promql.PromqlError:
-        return
-    for selector in selectors:
-        if selector.function in ("rate", "irate") and selector.window not in (None, RATE_INTERVAL):
-            message = f"{selector.function}() over a fixed window of {selector.window}"
-            yield Problem(place_of(selector.offset), message, f"use [{RATE_INTERVAL}]", check="rate_window")
+                for selector in promql.selectors(query.source) if query.signal is None and query.sound else ():
+                    if selector.function in ("rate", "irate") and selector.window not in (None, RATE_INTERVAL):
+                        message = f"{selector.function}() over a fixed window of {selector.window}"
+                        place = query.place_of(selector.offset)
+                        yield Problem(place, message, f"use [{RATE_INTERVAL}]", check="rate_window")

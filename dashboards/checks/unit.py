@@ -25,12 +25,11 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
             places: dict[Place, str] = {}
             if "unit" in panel.said:
                 places[panel.document.place((*panel.path, "unit"))] = panel.said["unit"]
-            for query, asked in zip(queries, panel.asked(), strict=True):
+            for query in queries:
                 if "unit" in query.said:
-                    places[panel.document.place((*asked.path[:-1], "unit"))] = query.said["unit"]
-                elif query.signal is not None and query.unit:
-                    signal = query.signal
-                    places[signal.document.place((*signal.path, "unit"))] = query.unit
+                    places[panel.document.place((*query.path, "unit"))] = query.said["unit"]
+                elif "unit" not in panel.said and query.signal is not None and query.unit:
+                    places[query.signal.document.place((*query.signal.path, "unit"))] = query.unit
             for place, unit in places.items():
                 if unit not in known:
                     yield Problem(place, f"unknown unit {unit}", did_you_mean(unit, known), check="unit")

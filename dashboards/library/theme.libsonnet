@@ -128,6 +128,7 @@
   // how Grafana calls the value of a label there.
   link(link, valueOf):: {
     title: 'Open ' + link.title,
+    targetBlank: false,
     url: '/d/' + link.uid + '?${__url_time_range}'
          + std.join('', ['&var-' + label + '=${' + valueOf(label) + ':percentencode}' for label in link.labels]),
   },

@@ -80,7 +80,7 @@ local override(query) = {
         showHeader: true,
         cellHeight: 'sm',
         frameIndex: 0,
-        footer: { show: false, reducer: ['sum'], countRows: false, fields: '' },
+        footer: { show: false, reducer: ['sum'], countRows: false, fields: [] },
         sortBy: if std.objectHas(options, 'sort')
         then [{ displayName: options.sort, desc: !theme.get(options, 'ascending', false) }] else [],
       },

@@ -1,0 +1,38 @@
+"""What `verify` is told of each dashboard."""
+
+from deckwatch.core import promql
+
+TEXT = """\
+dashboard: Shop
+needs: http_requests_total
+choose: [service]
+rows:
+  - - {lines: http_requests_total, empty: Nobody asks at night.}
+    - {stat: http_requests_in_progress, needs: up}
+"""
+
+
+def test_choices_panels_and_the_annotation_are_listed(build):
+    found = build(TEXT).bundle.queries
+    assert [(one.kind, one.title, one.mode) for one in found] == [
+        ("variable", "Job", "instant"),
+        ("variable", "Instance", "instant"),
+        ("variable", "Service", "instant"),
+        ("panel", "Http requests total", "range"),
+        ("panel", "Http requests in progress", "instant"),
+        ("annotation", "Alerts", "range"),
+    ]
+    assert [one.empty for one in found] == ["", "", "", "Nobody asks at night.", "", "no alert fires"]
+    assert found[3].needs == ("http_requests_total",)
+    assert found[4].needs == ("http_requests_total", "up")
+    assert found[4].place.line == 6
+
+
+def test_concrete_queries_hold_no_variables(build):
+    for one in build(TEXT).bundle.queries:
+        text = one.concrete(interval="1m")
+        assert "$" not in text
+        promql.check(text)
+    assert 'service=~".+"' in build(TEXT).bundle.queries[3].concrete()
+    assert 'service=~"shop"' in build(TEXT).bundle.queries[3].concrete(values={"service": "shop"})
+    assert "[40s]" in build(TEXT).bundle.queries[3].concrete(interval="40s")

@@ -1,0 +1,69 @@
+import jsonschema_rs
+import pytest
+
+from dashboards import panels, schema
+from deckwatch.core import plugins
+
+NAMES = [path.stem for path in plugins.files(panels.LIBRARY / "panels", ".libsonnet")]
+
+
+@pytest.fixture(scope="module")
+def types():
+    with panels.renderer() as child:
+        yield panels.load(child)
+
+
+def test_every_file_of_the_folder_is_a_panel_type(types):
+    assert sorted(types) == sorted(NAMES)
+
+
+def test_each_word_belongs_to_one_panel_type(types):
+    words = [word for one in types.values() for word in one.words]
+    assert len(words) == len(set(words))
+    assert {"lines", "area", "bars", "stat", "gauge", "bargauge", "table", "text", "alerts"} <= set(words)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_word_and_option_is_described(types, name):
+    one = types[name]
+    said = [*one.words.values(), *(option["description"] for option in one.options.values())]
+    assert all(text.endswith((".", ";")) or "," in text or ":" in text for text in said)
+    assert all(len(text) > 10 for text in said)
+    assert 1 <= one.width <= 24
+    assert one.height >= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_example_fits_the_schema_and_misspelt_keys_do_not(types, name):
+    validator = jsonschema_rs.Draft202012Validator(schema.assemble(types))
+    example = dict(types[name].example)
+    assert validator.is_valid({"dashboard": "Example", "rows": [[example]]})
+    assert not validator.is_valid({"dashboard": "Example", "rows": [[{**example, "tilte": "x"}]]})
+
+
+def test_every_key_of_the_schema_is_described(types):
+    assembled = schema.assemble(types)
+
+    def undescribed(node, path):
+        if isinstance(node, dict):
+            for key, value in node.get("properties", {}).items():
+                if isinstance(value, dict) and "description" not in value and "$ref" not in value:
+                    yield f"{path}/{key}"
+            for key, value in node.items():
+                yield from undescribed(value, f"{path}/{key}")
+        elif isinstance(node, list):
+            for i, value in enumerate(node):
+                yield from undescribed(value, f"{path}/{i}")
+
+    assert list(undescribed(assembled, "")) == []
+
+
+def test_a_users_folder_adds_a_panel_type(tmp_path):
+    (tmp_path / "news.libsonnet").write_text(
+        "local theme = import 'dashboards/theme.libsonnet';"
+        "{ words: { news: 'News from elsewhere.' }, content: { type: 'string' }, queries: '', height: 4, width: 4,"
+        " options: {}, example: { news: 'x' }, panel(spec):: theme.panel(spec, 'news', {}) }"
+    )
+    with panels.renderer(tmp_path) as child:
+        found = panels.load(child, tmp_path)
+    assert set(NAMES) | {"news"} == set(found)

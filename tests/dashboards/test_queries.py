@@ -1,0 +1,129 @@
+"""What a panel asks for becomes the query, legend, title, unit and description that Grafana gets."""
+
+import pytest
+
+SIGNALS = """\
+signals:
+  requests: {metric: http_requests_total, by: [service], unit: requests/s}
+  errors: {metric: http_requests_total, where: {code: "5.."}, share_of: requests, bad: up, high: 5%, critical: 10%}
+  latency: {metric: http_request_duration_seconds, by: [service], bad: up, high: 1s, about: How long it takes.}
+  busy: {title: CPU, expr: '1 - avg by (instance) (rate(node_cpu_seconds_total{mode="idle"}[5m]))', unit: ratio}
+"""
+SCOPE = 'job=~"$job", instance=~"$instance"'
+
+
+def one(build, panel, *, choose=""):
+    made = build(f"{SIGNALS}dashboard: Shop\n{choose}rows:\n  - - {panel}\n")
+    assert made.problems == []
+    (found,) = made.panels.values()
+    return found
+
+
+def expressions(panel):
+    return [target["expr"] for target in panel["targets"]]
+
+
+def test_a_signal_gives_query_title_unit_legend_and_thresholds(build):
+    panel = one(build, "lines: errors")
+    requests = f"sum by (service) (rate(http_requests_total{{{SCOPE}}}[$__rate_interval]))"
+    errors = f'sum by (service) (rate(http_requests_total{{{SCOPE}, code="5.."}}[$__rate_interval]))'
+    errors = errors.replace('code="5.."', 'code=~"5.."')
+    assert expressions(panel) == [f"({errors} or 0 * {requests}) / ({requests} > 0)"]
+    assert panel["title"] == "Errors"
+    assert panel["targets"][0]["legendFormat"] == "{{service}}"
+    defaults = panel["fieldConfig"]["defaults"]
+    assert defaults["unit"] == "percentunit"
+    assert [(step["color"], step["value"]) for step in defaults["thresholds"]["steps"]] == [
+        ("green", None),
+        ("orange", 0.05),
+        ("red", 0.1),
+    ]
+
+
+def test_a_bare_metric_is_drawn_by_its_kind(build):
+    panel = one(build, "lines: node_network_receive_bytes_total")
+    assert expressions(panel) == [f"rate(node_network_receive_bytes_total{{{SCOPE}}}[$__rate_interval])"]
+    assert panel["fieldConfig"]["defaults"]["unit"] == "binBps"
+    assert panel["targets"][0]["legendFormat"] == "{{device}} {{instance}}"
+    assert panel["description"]
+
+
+def test_plain_promql_is_welcome(build):
+    panel = one(
+        build, "{lines: 'sum by (mode) (rate(node_cpu_seconds_total[$__rate_interval]))', title: T, description: D}"
+    )
+    assert expressions(panel) == [f"sum by (mode) (rate(node_cpu_seconds_total{{{SCOPE}}}[$__rate_interval]))"]
+    assert panel["targets"][0]["legendFormat"] == "{{mode}}"
+
+
+def test_figures_of_one_signal_are_called_by_their_figures(build):
+    panel = one(build, "{lines: [latency.p50, latency.p99], title: Response time}")
+    assert [target["legendFormat"] for target in panel["targets"]] == ["p50 {{service}}", "p99 {{service}}"]
+    assert panel["description"] == "How long it takes."
+    assert panel["fieldConfig"]["overrides"] == []
+
+
+def test_several_signals_are_called_by_their_titles_and_described_each(build):
+    panel = one(build, "{lines: [busy, {show: requests, title: Asked, unit: none}], title: Both}")
+    assert [target["legendFormat"] for target in panel["targets"]] == ["CPU {{instance}}", "Asked {{service}}"]
+    assert [target["refId"] for target in panel["targets"]] == ["A", "B"]
+    assert panel["fieldConfig"]["defaults"]["unit"] == "percentunit"
+    (override,) = panel["fieldConfig"]["overrides"]
+    assert override["matcher"] == {"id": "byFrameRefID", "options": "B"}
+    assert override["properties"] == [{"id": "unit", "value": "none"}]
+
+
+def test_chosen_labels_hold_for_the_metrics_that_have_them(build):
+    made = build(
+        f"{SIGNALS}dashboard: Shop\nchoose: [handler]\nrows:\n  - - lines: requests\n    - lines: busy\n"
+        "      description: Busy.\n"
+    )
+    assert made.problems == []
+    assert f'{{{SCOPE}, handler=~"$handler"}}' in made.panels["Requests"]["targets"][0]["expr"]
+    assert "$handler" not in made.panels["CPU"]["targets"][0]["expr"]
+
+
+def test_a_condition_that_excludes_does_not_keep_the_choice_away(build):
+    panel = one(
+        build, "{lines: 'node_network_up{device!=\"lo\"}', title: T, description: D}", choose="choose: [device]\n"
+    )
+    assert expressions(panel) == [f'node_network_up{{{SCOPE}, device=~"$device", device!="lo"}}']
+
+
+def test_unscoped_panels_ask_as_written(build):
+    panel = one(build, "{stat: 'count(ALERTS)', title: T, description: D, unscoped: Alerts may lack both labels.}")
+    assert expressions(panel) == ["count(ALERTS)"]
+
+
+@pytest.mark.parametrize(
+    ("panel", "expected"),
+    [
+        ("{lines: requests, by: [code]}", "sum by (code)"),
+        ("{lines: requests, by: []}", "sum(rate("),
+        ("{bargauge: requests, top: 3}", "sort_desc(topk(3, sum by (service)"),
+        ("{lines: requests, top: 3}", "topk(3, sum by (service)"),
+    ],
+)
+def test_labels_and_ranking_can_be_said_at_the_panel(build, panel, expected):
+    found = one(build, panel)
+    assert expressions(found)[0].startswith(expected)
+
+
+def test_the_columns_of_a_table_meet_by_their_labels(build):
+    panel = one(build, "{table: [requests, busy], title: T, by: [instance], sort: CPU, description: D}")
+    first, second = expressions(panel)
+    assert first.startswith("sum by (instance) (")
+    assert second.startswith("1 - avg by (instance) (")
+    assert all(target["format"] == "table" and target["instant"] for target in panel["targets"])
+    merge, organize = panel["transformations"]
+    assert merge["id"] == "merge"
+    assert organize["options"]["renameByName"] == {"instance": "Instance", "Value #A": "Requests", "Value #B": "CPU"}
+    assert organize["options"]["indexByName"] == {"instance": 0, "Value #A": 1, "Value #B": 2}
+    assert panel["options"]["sortBy"] == [{"displayName": "CPU", "desc": True}]
+
+
+def test_promql_with_other_labels_is_brought_to_those_of_the_table(build):
+    panel = one(build, "{table: node_filesystem_avail_bytes, title: T, by: [instance], description: D}")
+    assert expressions(panel)[0].startswith("sum by (instance) (node_filesystem_avail_bytes")
+    panel = one(build, "{table: {show: 'node_load1 * 2', title: L}, title: T, by: [instance], description: D}")
+    assert expressions(panel) == [f"max by (instance) (node_load1{{{SCOPE}}} * 2)"]

@@ -1,0 +1,158 @@
+"""The model that Grafana gets: placed, numbered, and the same bytes whichever engine makes it."""
+
+import json
+
+import pytest
+
+from dashboards import panels, sources
+from dashboards.build import Settings, bundle
+from deckwatch.core import signalfile
+
+ROWS = """\
+dashboard: Shop
+about: Is it well?
+range: 6h
+rows:
+  - - {stat: up, title: A}
+    - {stat: up, title: B, width: half}
+  - row: Closed
+    collapsed: true
+    panels:
+      - {lines: up, title: C}
+  - row: Open
+    panels:
+      - {lines: up, title: D}
+"""
+
+
+def test_rows_are_laid_out_and_collapsed_ones_hold_their_panels(build):
+    made = build(ROWS.replace("title:", "description: Up., title:"))
+    assert made.problems == []
+    assert [(p["title"], tuple(p["gridPos"].values())) for p in made.model["panels"]] == [
+        ("A", (4, 12, 0, 0)),
+        ("B", (4, 12, 12, 0)),
+        ("Closed", (1, 24, 0, 4)),
+        ("Open", (1, 24, 0, 5)),
+        ("D", (8, 24, 0, 6)),
+    ]
+    closed = made.model["panels"][2]
+    assert [panel["title"] for panel in closed["panels"]] == ["C"]
+    assert made.model["panels"][3]["panels"] == []
+
+
+def test_the_dashboard_says_what_grafana_asks_for(build):
+    model = build(ROWS.replace("title:", "description: Up., title:")).model
+    assert model["uid"] == "shop"
+    assert model["editable"] is False
+    assert model["schemaVersion"] == 39
+    assert model["time"] == {"from": "now-6h", "to": "now"}
+    assert model["refresh"] == "30s"
+    assert "id" not in model
+    names = [(one["name"], one["type"]) for one in model["templating"]["list"]]
+    assert names == [("datasource", "datasource"), ("job", "query"), ("instance", "query")]
+    assert all(one["allValue"] == ".+" and one["multi"] for one in model["templating"]["list"][1:])
+    assert model["templating"]["list"][2]["query"] == 'label_values(up{job=~"$job"}, instance)'
+
+
+def test_a_panel_keeps_its_number_when_others_come_and_go(build):
+    def numbers(text):
+        return {title: panel["id"] for title, panel in build(text).panels.items()}
+
+    panel = "    - {stat: up, title: X, description: Up.}\n"
+    text = ROWS.replace("title:", "description: Up., title:")
+    before = numbers(text)
+    after = numbers(
+        text.replace(
+            "    - {stat: up, description: Up., title: B", panel + "    - {stat: up, description: Up., title: B"
+        )
+    )
+    assert before.items() <= after.items()
+    assert build(text).bundle.panels["shop"]["A"] == before["A"]
+
+
+def test_raw_is_merged_last(build):
+    made = build(
+        "dashboard: Shop\nraw: {weekStart: monday}\nrows:\n"
+        "  - - {lines: up, description: Up., raw: {options: {tooltip: {mode: single}}, transparent: true}}\n"
+    )
+    panel = made.panels["Up"]
+    assert panel["options"]["tooltip"]["mode"] == "single"
+    assert panel["options"]["tooltip"]["sort"] == "desc"
+    assert panel["transparent"] is True
+    assert made.model["weekStart"] == "monday"
+
+
+@pytest.mark.parametrize(
+    ("keys", "steps"),
+    [
+        ("bad: up, high: 80%, critical: 95%", [("green", None), ("orange", 0.8), ("red", 0.95)]),
+        ("bad: up, critical: 95%", [("green", None), ("red", 0.95)]),
+        ("bad: down, low: 95%, critical: 80%", [("red", None), ("orange", 0.8), ("green", 0.95)]),
+        ("bad: down, low: 95%", [("orange", None), ("green", 0.95)]),
+        ("bad: down, critical: 80%", [("red", None), ("green", 0.8)]),
+        ("low: 20%, high: 80%", [("orange", None), ("green", 0.2), ("orange", 0.8)]),
+        ("bad: up", [("text", None)]),
+    ],
+)
+def test_colours_follow_the_direction_in_which_it_gets_worse(build, keys, steps):
+    made = build(f"dashboard: Shop\nrows:\n  - - {{stat: up, unit: ratio, description: Up., {keys}}}\n")
+    found = made.panels["Up"]["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    assert [(step["color"], step["value"]) for step in found] == steps
+
+
+def test_words_for_values_carry_their_colours(build):
+    made = build(
+        "dashboard: Shop\nrows:\n"
+        "  - - {states: up, description: Up., bad: down, critical: 1, values: {0: down, 1: up}}\n"
+    )
+    (mapping,) = made.panels["Up"]["fieldConfig"]["defaults"]["mappings"]
+    assert mapping["options"] == {
+        "0": {"text": "down", "index": 0, "color": "red"},
+        "1": {"text": "up", "index": 1, "color": "green"},
+    }
+
+
+def test_a_link_takes_the_labels_along_that_can_be_chosen_there(build):
+    text = (
+        "dashboard: Shop\nrows:\n  - - {table: up, title: T, description: D, by: [instance, job], link: shop,"
+        " names: {instance: Host}}\n    - {stat: node_load1, link: shop}\n"
+    )
+    made = build(text)
+    (link,) = made.panels["T"]["fieldConfig"]["overrides"][-1]["properties"][0]["value"]
+    assert link["url"] == (
+        '/d/shop?${__url_time_range}&var-instance=${__data.fields["Host"]:percentencode}'
+        '&var-job=${__data.fields["Job"]:percentencode}'
+    )
+    (link,) = made.panels["Node load1"]["fieldConfig"]["defaults"]["links"]
+    assert link["url"].endswith("&var-instance=${__field.labels.instance:percentencode}")
+
+
+def test_both_engines_give_the_same_bytes(catalog):
+    found = sources.shipped()
+    signals, _ = signalfile.load([one.document for one in found], catalog)
+    first, second = (
+        bundle(found, catalog, signals, Settings(engine=engine)).artifacts for engine in ("rjsonnet", "jsonnet")
+    )
+    assert first == second
+    assert first
+
+
+def test_the_bytes_are_sorted_and_end_with_a_newline(build):
+    (artifact,) = build(ROWS.replace("title:", "description: Up., title:")).bundle.artifacts
+    assert artifact.path == "grafana/dashboards/deckwatch/shop.json"
+    assert artifact.text == json.dumps(json.loads(artifact.text), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def test_the_library_works_without_our_python(child):
+    program = """
+      local dashboard = import 'dashboards/dashboard.libsonnet';
+      local panels = { stat: import 'dashboards/panels/stat.libsonnet' };
+      function(load) dashboard.new({
+        uid: 'mine', title: 'Mine', range: '1h', refresh: '1m', alerts: { expr: 'ALERTS' },
+        rows: [{ id: 1, type: 'stat', word: 'stat', title: 'Load', unit: 'short', grid: { x: 0, y: 0, w: 24, h: 4 },
+                 queries: [{ ref: 'A', expr: load }] }],
+      }, panels)
+    """
+    model = child.evaluate(program, load="node_load1")
+    assert model["panels"][0]["targets"][0]["expr"] == "node_load1"
+    assert panels.LIBRARY.joinpath("README.md").is_file()
