@@ -83,20 +83,21 @@ def running(world: World) -> list[Running]:
     if not world.source(Cgroups).there:
         raise NoData(f"no control groups in {world.sysfs}/fs/cgroup")
     found = _found(world, known)
-    if found or not _should_run(known):
+    if found or world.source(Cgroups).proven or not _alive(known):
         return found
     time.sleep(_GRACE_SECONDS)
-    known = snapshot(world)
-    found = _found(world, known)
-    if found or not _should_run(known):
+    later = snapshot(world)
+    found = _found(world, later)
+    if found or not (_alive(known) & _alive(later)):
         return found
     if world.source(Engine).remote:
         raise NoData("the engine's containers run on another machine")
-    raise GroupsUnseen(f"{len(known.containers)} containers, no control group of theirs in {world.sysfs}/fs/cgroup")
+    raise GroupsUnseen(f"none of {len(_alive(later))} containers has a group in {world.sysfs}/fs/cgroup")
 
 
-def _should_run(known: Snapshot) -> bool:
-    return known.reachable and any(container.pid for container in known.containers)
+def _alive(known: Snapshot) -> set[tuple[str, int]]:
+    """Return the runs that go on by what the engine says; none where it says nothing."""
+    return {(container.id, container.pid) for container in known.containers if container.pid and known.reachable}
 
 
 def _found(world: World, known: Snapshot) -> list[Running]:

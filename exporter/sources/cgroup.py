@@ -18,7 +18,7 @@ from exporter.sources.files import KeptFiles, read_once
 from exporter.sources.procfs import ParseError, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from exporter.sources.container import Container
     from exporter.world import World
@@ -81,9 +81,9 @@ class GroupFiles(KeptFiles):
             return read_once(path)
         return super().read(path)
 
-    def forget(self, paths: Iterable[str]) -> None:
-        """Give up the descriptors of a group that is gone."""
-        for path in paths:
+    def keep_only(self, paths: Collection[str]) -> None:
+        """Give up all descriptors but these."""
+        for path in [path for path in self._kept if path not in paths]:
             kept = self._kept.get(path)
             if kept is not None:
                 self._give_up(path, kept)
@@ -101,11 +101,11 @@ class Group:
         self._files = files
         self._paths: dict[tuple[str, str], str] = {}
 
-    def read(self, controller: str, name: str) -> bytes | None:
+    def read(self, controller: str, name: str, *, once: bool = False) -> bytes | None:
         """Return a file's content; None where the group is gone or has no such file.
 
         `controller` is one of version 1, or empty for the tree of version 2 (beside version 1 it may have
-        pressure files only).
+        pressure files only). `once` opens the file for this reading only.
         """
         path = self._paths.get((controller, name))
         if path is None:
@@ -114,7 +114,7 @@ class Group:
                 return None
             path = self._paths[controller, name] = f"{folder}/{name}"
         try:
-            return self._files.read(path)
+            return read_once(path) if once else self._files.read(path)
         except _VANISHED:
             return None
         except OSError as error:
@@ -122,9 +122,9 @@ class Group:
                 return None
             raise
 
-    def forget(self) -> None:
-        """Give up the descriptors: the container has ended."""
-        self._files.forget(self._paths.values())
+    def paths(self) -> Iterable[str]:
+        """Return the files that were read so far."""
+        return self._paths.values()
 
 
 class Cgroups:
@@ -138,6 +138,7 @@ class Cgroups:
         self._paths: dict[str, str] = {}  # as `path_of` told them, by container id
         self._shape: tuple[str, str] | None = None  # what stands before and after the id in the last path found
         self._missed: dict[str, int] = {}  # container id → pid for which the search found nothing
+        self.proven = False  # whether any container's group was ever found
         self._lock = threading.Lock()
 
     @property
@@ -177,8 +178,11 @@ class Cgroups:
         """Forget the groups of containers that do not run any more, and all about those that are not known."""
         running, known = set(running), set(known)
         with self._lock:
-            for id_ in [id_ for id_ in self._groups if id_ not in running]:
-                self._groups.pop(id_).forget()
+            ended = [id_ for id_ in self._groups if id_ not in running]
+            for id_ in ended:
+                del self._groups[id_]
+            if ended:
+                self._files.keep_only({path for group in self._groups.values() for path in group.paths()})
             for kept in (self._paths, self._missed):
                 for id_ in [id_ for id_ in kept if id_ not in known]:
                     del kept[id_]
@@ -206,6 +210,7 @@ class Cgroups:
         if not folders:
             self._missed[container.id] = container.pid
             return None
+        self.proven = True
         before, id_, after = path.partition(container.id)
         self._shape = (before, after) if id_ and not container.cgroup_parent else self._shape
         found = self._groups[container.id] = Group(path, folders, self._files)

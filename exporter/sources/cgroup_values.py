@@ -169,7 +169,8 @@ def memory_detail(group: Group) -> MemoryDetail | None:
 def io(group: Group) -> dict[str, Io] | None:
     """Return reads and writes by device number (`8:0`): io.stat, or blkio.throttle.io_service{_bytes,d}.
 
-    Version 1 does not see what the page cache writes later; version 2 does. Devices that were never used are left out.
+    Version 1 does not see what the page cache writes later, and since Linux 6.10 it counts for a disk only after some
+    limit was set on that disk (block/blk-throttle.c). Devices that were never used are left out.
     """
     if group.version == 2:
         data = group.read("", "io.stat")
@@ -228,9 +229,10 @@ def processes(group: Group) -> int | None:
     """Return how many processes the group holds, from cgroup.procs.
 
     Where the reader has a process namespace of its own, version 2 lists foreign processes as 0 and version 1 not at
-    all: an empty list is no answer, since a running container has at least one.
+    all: an empty list is no answer, since a running container has at least one. Version 1 makes the list once for
+    each opening and then goes on telling it as long as it is read every second (kernel/cgroup/cgroup-v1.c).
     """
-    data = group.read("" if group.version == 2 else "pids", "cgroup.procs")
+    data = group.read("", "cgroup.procs") if group.version == 2 else group.read("pids", "cgroup.procs", once=True)
     return len(data.split()) or None if data is not None else None
 
 

@@ -111,13 +111,15 @@ class Watch:
             info = client.info()
             now = unix_time(info["SystemTime"])
             self._table.begin(now)
+            self._resume = self._resume or int(now * 1e9)
             # In whole seconds, so that up to one second comes twice: `_take` knows what it has had.
-            events = self._events = _Events(client, self._resume // 1_000_000_000 or int(now))
+            events = self._events = _Events(client, self._resume // 1_000_000_000)
             events.start()
             try:
                 if not events.opened.wait(_ANSWER_SECONDS):
                     raise EngineUnreachable("it gives no events")
                 self._list(client, everything=True)
+                _release(client)
                 version = str(info.get("ServerVersion", "")), str(info.get("CgroupDriver", ""))
                 self._publish(*version)
                 self._follow(client, events, version)
@@ -138,6 +140,7 @@ class Watch:
             if time.monotonic() >= next_list:
                 self._list(client, everything=False)
                 next_list = time.monotonic() + _LIST_SECONDS
+            _release(client)
             self._publish(*version)
 
     def _take(self, event: Event) -> str | None:
@@ -207,6 +210,14 @@ def _connect(address: str) -> Iterator[docker.APIClient]:
         yield client
     finally:
         client.close()
+
+
+def _release(client: docker.APIClient) -> None:
+    """Close the idle connections: docker-py keeps one for each path that it ever asked for, up to 25 of them.
+
+    A session can be used again after `close`, and the stream of events has its connection to itself.
+    """
+    client.close()
 
 
 def _drain(events: queue.SimpleQueue[Event | None], seconds: float) -> list[Event]:

@@ -45,7 +45,7 @@ class Group:
         self.version = version
         self.files = files
 
-    def read(self, controller: str, name: str) -> bytes | None:
+    def read(self, controller: str, name: str, *, once: bool = False) -> bytes | None:
         return self.files.get((controller, name))
 
 
