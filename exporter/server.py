@@ -98,7 +98,8 @@ class App:
             case "/metrics":
                 return await in_thread(lambda: self.metrics(query, headers))
             case "/":
-                return Response(200, page.index(self.scraper).encode("utf-8", "replace"), page.HTML, page.HEADERS)
+                text = await in_thread(lambda: page.index(self.scraper))
+                return Response(200, text.encode("utf-8", "replace"), page.HTML, page.HEADERS)
             case "/healthz":
                 return Response(200, b"ok\n")
             case "/readyz":
@@ -200,7 +201,7 @@ async def in_thread(work: Callable[[], T]) -> T:
         with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody awaits this any more
             loop.call_soon_threadsafe(lambda: None if future.done() else settle())
 
-    threading.Thread(target=run, name="scrape", daemon=True).start()
+    threading.Thread(target=run, name="answer", daemon=True).start()
     return await future
 
 
