@@ -1,0 +1,170 @@
+"""The container collectors over captured machines and an engine from a file; their names beside cAdvisor's."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter import collector
+from exporter.collectors import _container
+from exporter.scrape import Scraper
+from exporter.sources.docker import Engine
+from exporter.world import NoData, World
+
+PEERS = os.environ.get("DECKWATCH_PEERS")
+CONTAINER = {name: one for name, one in collector.load().items() if name.startswith("container_")}
+WORLD = "debian12-kernel6.1-cgroup2"
+CGROUP1 = "vm-kernel6.18-cgroup1"
+
+
+def values(world: World, name: str, metric: str) -> dict[str, float]:
+    """Return a metric's values by the container's name, or by its last label where it has one more."""
+    [outcome] = Scraper(world, {name: CONTAINER[name]}).scrape()
+    assert outcome.success, outcome.error
+    labels = len(_container.LABELS)
+    return {
+        "/".join((sample.labels[1], *sample.labels[labels:])): sample.value
+        for sample in outcome.samples
+        if sample.metric.name == metric
+    }
+
+
+@pytest.mark.parametrize(
+    ("world", "collector", "metric", "expected"),
+    [
+        (WORLD, "container_cpu", "container_cpu_cfs_throttled_periods_total", {"shop-worker-1": 47}),
+        (WORLD, "container_memory", "container_oom_events_total", {"shop-worker-1": 1, "shop-web-1": 0}),
+        (WORLD, "container_spec", "container_spec_memory_limit_bytes", {"shop-worker-1": 1 << 26, "shop-web-1": 0}),
+        (WORLD, "container_spec", "container_spec_cpu_quota", {"shop-worker-1": 50_000}),
+        (WORLD, "container_pids", "container_processes", {"shop-worker-1": 1, "shop-web-1": 1}),
+        (WORLD, "container_threads", "container_threads_max", {"shop-worker-1": 50, "shop-web-1": 0}),
+        (
+            WORLD,
+            "container_state",
+            "deckwatch_container_expected_running",
+            {"shop-worker-1": 1, "shop-web-1": 1, "shop-migrate-1": 0},
+        ),
+        (
+            WORLD,
+            "container_state",
+            "deckwatch_container_oom_kills_total",
+            {"shop-worker-1": 1, "shop-web-1": 0, "shop-migrate-1": 0, "shop-import-run-1": 1},
+        ),
+        (WORLD, "container_state", "container_health_state", {"shop-web-1": 1}),
+        (CGROUP1, "container_io", "container_fs_writes_bytes_total", {"shop-web-1//dev/vda": 1_384_448}),
+        (CGROUP1, "container_io", "container_fs_reads_total", {"shop-web-1//dev/vda": 11}),
+        (
+            CGROUP1,
+            "container_state",
+            "deckwatch_container_exit_code",
+            {"shop-web-1": 0, "shop-side-1": 0, "shop-worker-1": 3},
+        ),
+    ],
+)
+def test_captured_machines(captured, world, collector, metric, expected):
+    assert values(captured(world), collector, metric) == expected
+
+
+def test_only_a_network_of_its_own_is_shown(captured):
+    found = values(captured(CGROUP1), "container_network", "container_network_receive_bytes_total")
+    assert list(found) == ["shop-web-1/eth0"], "shop-side-1 shares it"
+
+
+def test_states_are_marked_so_that_they_are_held_and_counters_are_not():
+    state = CONTAINER["container_state"].metrics
+    held = {metric.name for metric in state if metric.state}
+    assert held >= {"deckwatch_container_state", "deckwatch_container_exit_code", "container_start_time_seconds"}
+    assert not [metric.name for metric in state if metric.state and metric.kind == "counter"]
+    assert not [
+        metric for name, one in CONTAINER.items() if name != "container_state" for metric in one.metrics if metric.state
+    ]
+
+
+def test_every_series_of_a_container_has_the_same_first_labels():
+    alone = {"container_machine": "all", "container_state": {"container_scrape_error"}}
+    for name, one in CONTAINER.items():
+        for metric in one.metrics:
+            if alone.get(name) != "all" and metric.name not in alone.get(name, ()):
+                assert metric.labels[: len(_container.LABELS)] == _container.LABELS
+
+
+def test_without_an_engine_there_is_nothing_to_watch():
+    with World(docker_host="") as world:
+        for name, one in CONTAINER.items():
+            if name != "container_machine":
+                with pytest.raises(NoData, match="no Docker engine"):
+                    list(one.collect(world))
+
+
+@pytest.fixture
+def no_variable(monkeypatch):
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    return monkeypatch
+
+
+def test_where_the_engine_is_looked_for(no_variable, tmp_path):
+    no_variable.setattr("exporter.sources.docker.SOCKET", tmp_path / "docker.sock")
+    with World() as world:
+        engine = world.source(Engine)
+        assert engine.address() == ""
+        (tmp_path / "docker.sock").touch()
+        assert engine.address() == f"unix://{tmp_path}/docker.sock"
+        no_variable.setenv("DOCKER_HOST", "tcp://engine:2375")
+        assert engine.address() == "tcp://engine:2375"
+        assert engine.remote
+    with World(docker_host="unix:///given.sock") as world:
+        assert world.source(Engine).address() == "unix:///given.sock"
+        assert not world.source(Engine).remote
+
+
+def machine(tmp_path: Path, **world: object) -> World:
+    """A machine whose engine says that one container runs, and of which nothing else is to be seen."""
+    source = Path(__file__).parents[1] / "worlds" / WORLD / "engine.json"
+    data = json.loads(source.read_text())
+    (tmp_path / "engine.json").write_text(json.dumps({**data, "containers": data["containers"][:1]}))
+    return World(
+        procfs=tmp_path / "proc", sysfs=tmp_path / "sys", docker_host=f"file://{tmp_path}/engine.json", **world
+    )
+
+
+def test_containers_of_which_no_group_can_be_seen_are_a_fault(tmp_path):
+    groups = tmp_path / "sys/fs/cgroup"
+    groups.mkdir(parents=True)
+    (groups / "cgroup.controllers").write_text("memory\n")
+    with machine(tmp_path) as world, pytest.raises(_container.GroupsUnseen):
+        _container.running(world)
+
+
+def test_a_system_without_control_groups_has_no_figures_of_containers(tmp_path):
+    with machine(tmp_path) as world, pytest.raises(NoData, match="no control groups"):
+        _container.running(world)
+
+
+def test_an_engine_elsewhere_has_its_groups_elsewhere(tmp_path, monkeypatch):
+    groups = tmp_path / "sys/fs/cgroup"
+    groups.mkdir(parents=True)
+    (groups / "cgroup.controllers").write_text("memory\n")
+    monkeypatch.setattr(Engine, "remote", True)
+    with machine(tmp_path) as world, pytest.raises(NoData, match="another machine"):
+        _container.running(world)
+
+
+@pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder of captured peer pages")
+def test_types_and_labels_are_cadvisors():
+    page = max(Path(PEERS or "").glob("cadvisor-*.prom")).read_text()
+    theirs = {line.split(" ")[2]: line.split(" ")[3] for line in page.splitlines() if line.startswith("# TYPE ")}
+    labels: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            # The parser adds `_total` to the counters of cAdvisor that lack it.
+            name = sample.name if sample.name in theirs else sample.name.removesuffix("_total")
+            labels.setdefault(name, set()).update(sample.labels)
+    ours = {metric.name: metric for one in CONTAINER.values() for metric in one.metrics}
+    both = sorted(set(ours) & set(theirs))
+    assert len(both) > 40
+    assert {name: ours[name].kind for name in both} == {name: theirs[name] for name in both}
+    assert {name: set(ours[name].labels) for name in both} == {name: labels[name] for name in both}
