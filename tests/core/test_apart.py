@@ -9,7 +9,6 @@ import pytest
 
 from deckwatch.core.apart import apart
 
-
 PROGRAM = """
 import os
 from deckwatch.core.apart import apart
