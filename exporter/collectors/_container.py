@@ -30,7 +30,8 @@ LABELS = (
     "container_label_com_docker_compose_service",
 )
 
-_GRACE_SECONDS = 0.3  # in which the engine tells that a container has just ended
+_SETTLED_SECONDS = 10.0  # a container that runs longer than that does not come and go
+_GRACE_SECONDS = 0.3  # in which the engine tells that such a one has just ended
 
 Labels = tuple[str, ...]
 
@@ -83,21 +84,29 @@ def running(world: World) -> list[Running]:
     if not world.source(Cgroups).there:
         raise NoData(f"no control groups in {world.sysfs}/fs/cgroup")
     found = _found(world, known)
-    if found or world.source(Cgroups).proven or not _alive(known):
+    if found or world.source(Cgroups).proven:
         return found
-    time.sleep(_GRACE_SECONDS)
-    later = snapshot(world)
-    found = _found(world, later)
-    if found or not (_alive(known) & _alive(later)):
+    missing = _settled(world, known)
+    if missing:
+        time.sleep(_GRACE_SECONDS)
+        known = snapshot(world)
+        found = _found(world, known)
+        missing &= _settled(world, known)
+    if found or not missing:
         return found
     if world.source(Engine).remote:
         raise NoData("the engine's containers run on another machine")
-    raise GroupsUnseen(f"none of {len(_alive(later))} containers has a group in {world.sysfs}/fs/cgroup")
+    raise GroupsUnseen(f"none of {len(missing)} containers has a group in {world.sysfs}/fs/cgroup")
 
 
-def _alive(known: Snapshot) -> set[tuple[str, int]]:
-    """Return the runs that go on by what the engine says; none where it says nothing."""
-    return {(container.id, container.pid) for container in known.containers if container.pid and known.reachable}
+def _settled(world: World, known: Snapshot) -> set[tuple[str, int]]:
+    """Return the runs that go on, by what the engine says, for a while already; none where it says nothing."""
+    latest = world.clock() - _SETTLED_SECONDS
+    return {
+        (container.id, container.pid)
+        for container in known.containers
+        if known.reachable and container.pid and container.started < latest
+    }
 
 
 def _found(world: World, known: Snapshot) -> list[Running]:
