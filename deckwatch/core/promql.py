@@ -6,6 +6,7 @@ here supplies both. Grammar: https://prometheus.io/docs/prometheus/latest/queryi
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -70,6 +71,11 @@ class Selector:
 
 def tokens(text: str) -> list[Token]:
     """Cut an expression into tokens; raises PromqlError at a character that fits nowhere, or an unclosed bracket."""
+    return list(_tokens(text))
+
+
+@functools.lru_cache(maxsize=4096)  # one expression is looked at by many checks
+def _tokens(text: str) -> tuple[Token, ...]:
     result: list[Token] = []
     opened: list[Token] = []
     position = 0
@@ -93,12 +99,17 @@ def tokens(text: str) -> list[Token]:
             opened.pop()
     if opened:
         raise PromqlError(f"{opened[-1].text!r} is not closed", opened[-1].offset)
-    return result
+    return tuple(result)
 
 
 def selectors(text: str) -> list[Selector]:
     """Return every selection of series in an expression, in order. Raises PromqlError."""
-    return list(_selectors(tokens(text), text))
+    return list(_all_selectors(text))
+
+
+@functools.lru_cache(maxsize=4096)
+def _all_selectors(text: str) -> tuple[Selector, ...]:
+    return tuple(_selectors(tokens(text), text))
 
 
 def _selectors(all_tokens: list[Token], text: str) -> Iterator[Selector]:
@@ -236,6 +247,7 @@ def without_variables(text: str) -> str:
     return "".join(result)
 
 
+@functools.lru_cache(maxsize=4096)
 def check(text: str) -> None:
     """Raise PromqlError where an expression, with Grafana's variables allowed, is not PromQL."""
     import promql_parser  # noqa: PLC0415 - 5 ms that `serve` does not need
