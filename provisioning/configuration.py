@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import plugins, yamlwrite
+from deckwatch.core import plugins, units, yamlwrite
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import contract
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 INTERVAL = "15s"
 _REFRESH = "30s"
-_SECONDS = {"s": 1, "m": 60}
 _MOST_SCRAPE_SECONDS = 10  # Prometheus' own default; a shorter interval shortens it
 _ORDER = ("apiVersion", "job_name", "name", "uid", "type", "global", "rule_files", "alerting", "scrape_interval")
 
@@ -44,14 +43,9 @@ def interval(project: Project) -> str:
     return text
 
 
-def seconds(duration: str) -> int:
-    """Return a duration such as 15s or 1m in seconds."""
-    return int(duration[:-1]) * _SECONDS[duration[-1]]
-
-
 def refresh(every: str) -> str:
     """Return how often a dashboard asks again: no faster than its figures come."""
-    return every if seconds(every) > seconds(_REFRESH) else _REFRESH
+    return every if units.seconds(every) > units.seconds(_REFRESH) else _REFRESH
 
 
 def files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, every: str) -> list[Artifact]:
@@ -59,7 +53,7 @@ def files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, ev
     jobs = contract()["jobs"]
     settings = {
         "interval": every,
-        "timeout": f"{min(_MOST_SCRAPE_SECONDS, seconds(every))}s",
+        "timeout": f"{min(_MOST_SCRAPE_SECONDS, units.seconds(every)):g}s",
         "labels": project.data.get("build", {}).get("labels", {}),
         "jobs": jobs,
         "order": list(jobs),  # as the contract has them: Jsonnet would sort them

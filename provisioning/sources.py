@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alerting import read
 from dashboards import sources as dashboards
 from deckwatch.core.place import did_you_mean
+from deckwatch.core.project import FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from pathlib import Path
 
     from dashboards.sources import Source
-    from deckwatch.core.place import Problem
+    from deckwatch.core.place import Place, Problem
     from deckwatch.core.project import Project
     from deckwatch.core.yamlfile import Document
 
@@ -68,7 +69,7 @@ def at_home(problems: Iterable[Problem], found: Sources, project: Project) -> li
     return result
 
 
-def settings(project: Project) -> Mapping[str, tuple[object, object]]:
+def settings(project: Project) -> dict[str, tuple[Any, Place]]:
     """Return what the project sets by name, each with its place."""
     place = project.document.place
     said = project.data.get("build", {}).get("set", {})
@@ -78,7 +79,9 @@ def settings(project: Project) -> Mapping[str, tuple[object, object]]:
 def _included(project: Project, problems: list[Problem]) -> tuple[list[str] | None, list[Path]]:
     """Return the shipped sets, None for all of them, and the folders."""
     if "include" not in project.data.get("build", {}):
-        return None, [project.folder / name for name in FOLDERS]
+        # Without a project file the shipped set is meant, whatever else lies in the folder.
+        own = FOLDERS if (project.folder / FILE).is_file() else ()
+        return None, [project.folder / name for name in own]
     known = dashboards.sets()
     sets, folders = [], []
     for index, word in enumerate(project.data["build"]["include"]):

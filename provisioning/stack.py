@@ -42,7 +42,7 @@ class Options:
     """How a bundle is made. What is None comes from the project."""
 
     engine: Engine = "rjsonnet"
-    every: str | None = None  # the scrape interval
+    every: str | None = None  # the scrape interval, such as 5s
     grafana: str | None = None  # where people open Grafana
     alertmanager: str | None = None  # the version that is written for
 

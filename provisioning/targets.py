@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from deckwatch.core.place import Problem
     from deckwatch.core.project import Project
+    from deckwatch.core.yamlfile import Path
 
 FOLDER = "prometheus/targets"
 _PORTS = {"http": 80, "https": 443}
@@ -81,12 +82,12 @@ def compose(project: Project) -> Targets:
 def problems(project: Project) -> Iterator[Problem]:
     """Yield what is wrong with `hosts:` and `scrape:` beyond their structure: two targets with one identity."""
     seen: set[tuple[str, ...]] = set()
-    entries = [(("hosts", i, "name"), ("host", one["name"])) for i, one in enumerate(project.data.get("hosts", ()))]
-    for i, target in enumerate(applications(project)):
-        entries.append((("scrape", i), ("page", target.labels["service"], target.labels["instance"])))
+    hosts = [(("hosts", i), ("host", one.name)) for i, one in enumerate(declared_hosts(project))]
+    pages = [(one.labels["service"], one.labels["instance"]) for one in applications(project)]
+    entries: list[tuple[Path, tuple[str, ...]]] = [*hosts, *((("scrape", i), page) for i, page in enumerate(pages))]
     for path, identity in entries:
         if identity in seen:
-            message = f"{' '.join(identity[1:])} stands above already; its figures would be the same series"
+            message = f"{' '.join(identity)} stands above already: their figures would be the same series"
             yield project.document.problem(path, message, "give this one a name of its own")
         seen.add(identity)
 

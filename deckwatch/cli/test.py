@@ -30,12 +30,12 @@ def command(project: Path, /) -> int:
         outcomes = promtool.run(plan, lambda _: advance())
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Topic")
-    table.add_column("Alerts", justify="right")
-    table.add_column("Looked at", justify="right")
+    table.add_column("Tests", justify="right")
+    table.add_column("Moments", justify="right")
     table.add_column("")
     for one in outcomes:
         result = "[green]passed[/]" if one.passed else "[red]failed[/]"
-        table.add_row(one.topic, str(one.alerts), f"{one.moments} times", result)
+        table.add_row(one.topic, str(one.tests), str(one.moments), result)
     _show.console().print(table)
     failed = [one for one in outcomes if not one.passed]
     for one in failed:

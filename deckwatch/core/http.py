@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Self
 
 import requests
 
@@ -21,6 +21,16 @@ class Client:
         self.tries = tries
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy from the environment must not see a server's own addresses
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that were kept."""
+        self._session.close()
 
     def get(self, path: str, **parameters: Any) -> Any:
         """Return the JSON answer to a GET; raises Unreachable, after a few tries where the server is away."""

@@ -1,0 +1,31 @@
+"""`deckwatch check`: everything that can be said of the YAML without a server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@click.pass_obj
+def command(project: Path, /) -> None:
+    """Check the project and its dashboards and alerts; write nothing.
+
+    Words, structure, PromQL, metrics, labels, units, addresses, receivers: all problems of all files at once, each
+    with its line.
+    """
+    from deckwatch.cli import _project, _show
+    from provisioning import stack
+
+    with _show.busy("checking"):
+        built = stack.build(_project.load(project))
+    if built.warnings:
+        _show.problems(built.warnings)
+    dashboards = len({query.uid for query in built.dashboards})
+    alerts = len({query.name for query in built.rules if query.kind == "alert"})
+    queries = len(built.dashboards) + len(built.rules)
+    click.echo(f"no errors in {dashboards} dashboards and {alerts} alerts with {queries} queries", err=True)

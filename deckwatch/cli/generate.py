@@ -1,0 +1,77 @@
+"""`deckwatch generate`: short YAML becomes dashboards, rules, routes and the files that join them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deckwatch.core.jsonnet import Engine
+    from provisioning.plan import Change
+
+_MOST_LINES = 12  # of one file's difference
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    show_default="out, in the project's folder",
+    help="Folder to write. It is replaced whole, and only if it is empty or ours.",
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 where the folder is not what would be written.")
+@click.option(
+    "--engine",
+    type=click.Choice(["rjsonnet", "jsonnet"]),
+    default="rjsonnet",
+    show_default=True,
+    help="Which Jsonnet renders; both give the same bytes.",
+)
+@click.pass_obj
+def command(project: Path, /, *, out: Path | None, check: bool, engine: Engine) -> int:
+    """Generate dashboards, rules, routes and provisioning from YAML.
+
+    Everything is checked first; with a mistake anywhere nothing is written.
+    """
+    from deckwatch.cli import _project, _show
+    from provisioning import stack
+    from provisioning.write import write
+
+    out = out or project / "out"
+    with _show.busy("generating"):
+        built = stack.build(_project.load(project), stack.Options(engine=engine))
+        changes = built.plan.changes(out) if check else write(built.plan, out)
+    if built.warnings:
+        _show.problems(built.warnings)
+    if not changes:
+        click.echo(f"{out} is up to date: {len(built.plan.files())} files", err=True)
+        return 0
+    if not check:
+        click.echo(f"{out}: {_counts(changes)}", err=True)
+        return 0
+    for change in changes:
+        _tell(change)
+    click.echo(f"{out} is not up to date ({_counts(changes)}): run `deckwatch generate`", err=True)
+    return 1
+
+
+def _counts(changes: Sequence[Change]) -> str:
+    kinds = [change.kind for change in changes]
+    return ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("added", "changed", "removed") if kind in kinds)
+
+
+def _tell(change: Change) -> None:
+    """Print a file that differs, and where it does."""
+    added, removed = change.lines()
+    click.secho(f"{change.kind} {change.path} (+{added} -{removed})", bold=True)
+    if change.kind != "changed":
+        return
+    lines = change.diff()
+    for line in lines[:_MOST_LINES]:
+        click.secho(f"    {line}", fg={"+": "green", "-": "red"}.get(line[0]))
+    if len(lines) > _MOST_LINES:
+        click.echo(f"    ... {len(lines) - _MOST_LINES} more lines")
