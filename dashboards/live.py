@@ -78,7 +78,7 @@ def queries(built: Built, model: Mapping[str, Any]) -> Iterator[LiveQuery]:
                 query.expr,
                 "range" if ranged else "instant",
                 query.place,
-                panel.said.get("empty", ""),
+                query.said.get("empty") or panel.said.get("empty", ""),
                 panel.needs,
             )
     place = dashboard.document.place(("dashboard",))

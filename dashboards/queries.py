@@ -93,7 +93,7 @@ class Resolver:
         title = asked.said.get("title") or _title(reference) or (panel.said.get("title", "") if only else "")
         return Query(
             ref,
-            _topped(expr, panel),
+            _ranked(expr, panel),
             source,
             place,
             signal.place_in_expr if signal is not None else lambda at: document.inside(asked.path, at),
@@ -169,12 +169,15 @@ def _title(reference: Reference | None) -> str:
     return f"{reference.signal.title} {reference.aspect}" if reference.aspect else reference.signal.title
 
 
-def _topped(expr: str, panel: Panel) -> str:
-    """Return the expression for the highest few; what is asked for once is sorted too."""
-    if "top" not in panel.said or panel.type.queries == "table":
-        return expr
-    chosen = f"topk({panel.said['top']}, {expr})"
-    return f"sort_desc({chosen})" if panel.type.queries == "instant" else chosen
+def _ranked(expr: str, panel: Panel) -> str:
+    """Return the expression for the highest or the lowest few; what is asked for once is sorted too."""
+    if panel.type.queries == "table":
+        return expr  # its lines are ranked by one of the columns
+    for word, choose, sort in (("top", "topk", "sort_desc"), ("lowest", "bottomk", "sort")):
+        if word in panel.said:
+            chosen = f"{choose}({panel.said[word]}, {expr})"
+            return f"{sort}({chosen})" if panel.type.queries == "instant" else chosen
+    return expr
 
 
 def _ref(index: int) -> str:

@@ -49,7 +49,7 @@ def described(built: Built, others: Sequence[Built]) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     top = 0
     for row in dashboard.rows:
-        spots, below = layout.row([_box(panel) for panel in row.panels], top + bool(row.title))
+        spots, below = layout.row([_box(panel, row.height) for panel in row.panels], top + bool(row.title))
         described_panels = [
             _panel(panel, built.queries[panel.path], numbers[built.key(panel)], spot, targets)
             for panel, spot in zip(row.panels, spots, strict=True)
@@ -88,8 +88,9 @@ def grafana_unit(unit: str) -> str:
     return units.GRAFANA.get(unit, unit) or "short"
 
 
-def _box(panel: Panel) -> Box:
-    return Box(layout.columns(panel.said.get("width")), panel.said.get("height", panel.type.height), panel.type.width)
+def _box(panel: Panel, height: int | None) -> Box:
+    height = panel.said.get("height", height or panel.type.height)
+    return Box(layout.columns(panel.said.get("width")), height, panel.type.width)
 
 
 def _panel(
@@ -114,9 +115,13 @@ def _panel(
         result["unit"] = grafana_unit(unit)
         result["queries"] = [_query(panel, query, shared) for query in queries]
         result |= _limits(said, unit, shared)
-    for key in ("decimals", "colors", "nothing", "by", "top", "raw"):
+    for key in ("decimals", "colors", "nothing", "by", "raw"):
         if key in said:
             result[key] = said[key]
+    if most := said.get("top") or said.get("lowest"):
+        result["top"] = most
+        if "lowest" in said:
+            result["options"] = {"ascending": True, **panel.options}
     for key in ("min", "max"):
         if key in said:
             result[key] = units.quantity(said[key], unit)

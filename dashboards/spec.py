@@ -69,6 +69,7 @@ class Row:
     path: Path
     title: str = ""
     collapsed: bool = False
+    height: int | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ def read(source: Source, words: Mapping[str, PanelType]) -> tuple[Dashboard, lis
             rows.append(Row(panels(data, path, everywhere), path))
         else:
             inner = panels(data["panels"], (*path, "panels"), everywhere + _needs(data))
-            rows.append(Row(inner, path, data["row"], data.get("collapsed", False)))
+            rows.append(Row(inner, path, data["row"], data.get("collapsed", False), data.get("height")))
     return Dashboard(source.uid, source.subjects, document, tuple(rows)), problems
 
 

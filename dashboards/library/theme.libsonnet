@@ -115,10 +115,11 @@
     if $.get(query, 'below', false) then [{ id: 'custom.transform', value: 'negative-Y' }] else [],
   ]),
 
-  // Series that always have the same colour, by name.
+  // Series that always have the same colour, by name; ^5.. is a pattern.
   colorOverrides(spec):: [
     {
-      matcher: { id: 'byName', options: name },
+      matcher: if std.startsWith(name, '^') then { id: 'byRegexp', options: '/' + name + '/' }
+      else { id: 'byName', options: name },
       properties: [{ id: 'color', value: { mode: 'fixed', fixedColor: spec.colors[name] } }],
     }
     for name in std.objectFields($.get(spec, 'colors', {}))

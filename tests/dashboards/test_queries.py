@@ -102,6 +102,7 @@ def test_unscoped_panels_ask_as_written(build):
         ("{lines: requests, by: []}", "sum(rate("),
         ("{bargauge: requests, top: 3}", "sort_desc(topk(3, sum by (service)"),
         ("{lines: requests, top: 3}", "topk(3, sum by (service)"),
+        ("{stat: requests, lowest: 1}", "sort(bottomk(1, sum by (service)"),
     ],
 )
 def test_labels_and_ranking_can_be_said_at_the_panel(build, panel, expected):

@@ -2,9 +2,9 @@
 local theme = import '../theme.libsonnet';
 
 local styles = {
-  lines: { drawStyle: 'line', fillOpacity: 8, stack: false },
-  area: { drawStyle: 'line', fillOpacity: 35, stack: true },
-  bars: { drawStyle: 'bars', fillOpacity: 70, stack: true },
+  lines: { drawStyle: 'line', fillOpacity: 12, stack: false, gradient: 'opacity' },
+  area: { drawStyle: 'line', fillOpacity: 35, stack: true, gradient: 'none' },
+  bars: { drawStyle: 'bars', fillOpacity: 70, stack: true, gradient: 'none' },
 };
 
 {
@@ -44,7 +44,7 @@ local styles = {
       fieldConfig: theme.fieldConfig(spec, { mode: 'palette-classic' }, {
         drawStyle: style.drawStyle,
         fillOpacity: style.fillOpacity,
-        gradientMode: 'none',
+        gradientMode: style.gradient,
         lineInterpolation: 'linear',
         lineWidth: 1,
         pointSize: 4,
