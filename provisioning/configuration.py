@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 INTERVAL = "15s"
 _REFRESH = "30s"
 _MOST_SCRAPE_SECONDS = 10  # Prometheus' own default; a shorter interval shortens it
+_UNUSED = ("alerting", "notifiers", "plugins")
 _ORDER = ("apiVersion", "job_name", "name", "uid", "type", "global", "rule_files", "alerting", "scrape_interval")
 
 
@@ -63,7 +64,10 @@ def files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, ev
     datasources = renderer.evaluate(f"{grafana} function(interval) grafana.datasources(interval)", interval=every)
     listed = [{"path": one.path, "title": one.title, "uid": one.uid} for one in folders]
     dashboards = renderer.evaluate(f"{grafana} function(folders) grafana.dashboards(folders)", folders=listed)
+    # Grafana calls it an error where one of its folders is not there.
+    unused = [_yaml(f"grafana/provisioning/{name}/deckwatch.yaml", {"apiVersion": 1}) for name in _UNUSED]
     return [
+        *unused,
         _yaml("prometheus/prometheus.yml", prometheus),
         _yaml("grafana/provisioning/datasources/deckwatch.yaml", datasources),
         _yaml("grafana/provisioning/dashboards/deckwatch.yaml", dashboards),

@@ -111,6 +111,7 @@ def _grafana(path: str, site: Site) -> Program:
     folder = site.keep(GRAFANA)
     own = folder / "grafana.ini"  # named and empty, so that no machine-wide file is read
     own.touch()
+    (folder / "plugins").mkdir(exist_ok=True)
     argv = [path] if Path(path).name == "grafana-server" else [path, "server"]
     argv += [f"--homepath={_homepath(Path(path))}", f"--config={own}"]
     ready = site.url(GRAFANA) + "/api/health"

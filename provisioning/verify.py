@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from deckwatch.core import units, yamlfile
@@ -146,7 +146,18 @@ def verify(
         return answer
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        return list(threads.map(one, asked))
+        return _without_choices(list(threads.map(one, asked)))
+
+
+def _without_choices(answers: list[Answer]) -> list[Answer]:
+    """Return the answers; a page of which no panel is watched here has nothing to choose from either."""
+    watched = {one.question.page for one in answers if one.question.kind == "panel" and one.status != "not watched"}
+    return [
+        replace(one, status="not watched")
+        if one.question.kind == "variable" and one.status == "nothing" and one.question.page not in watched
+        else one
+        for one in answers
+    ]
 
 
 def _ask(prometheus: Prometheus, question: Question) -> Answer:

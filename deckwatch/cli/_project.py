@@ -36,7 +36,7 @@ def defaults(folder: Path, *, lean: bool = False) -> dict[str, Any]:
     data = load(folder, lean=lean).data
     found = {
         name: {
-            option.replace("-", "_").replace(".", "_"): str(folder / value) if option.startswith("path.") else value
+            option.replace("-", "_").replace(".", "_"): str(folder / value) if _is_path(option) else value
             for option, value in data[name].items()
         }
         for name in deckwatch.list_commands(_NO_CONTEXT)
@@ -44,6 +44,10 @@ def defaults(folder: Path, *, lean: bool = False) -> dict[str, Any]:
     }
     where = {name: value for name, value in found.get("serve", {}).items() if name.startswith(("path_", "docker_"))}
     return {**found, "scrape": where}
+
+
+def _is_path(option: str) -> bool:
+    return option.startswith("path.") or option in ("out", "state-dir")
 
 
 _NO_CONTEXT: click.Context = None  # type: ignore[assignment]  # the list of commands needs none

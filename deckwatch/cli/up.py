@@ -23,9 +23,9 @@ _ENDING = (signal.SIGTERM, signal.SIGHUP)
     show_default=".deckwatch, in the project's folder",
     help="Folder for databases, logs and the generated bundle.",
 )
-@click.option("--open/--no-open", "browse", default=True, help="Open Grafana, or the exporter's page, in a browser.")
+@click.option("--open/--no-open", default=True, help="Open Grafana, or the exporter's page, in a browser.")
 @click.pass_obj
-def command(project: Path, /, *, state_dir: Path | None, browse: bool) -> None:
+def command(project: Path, /, *, state_dir: Path | None, open: bool) -> None:  # noqa: A002 - the option's name
     """Start the exporter, and what is installed of Prometheus, Alertmanager and Grafana.
 
     They are configured from the bundle, listen on loopback only and keep their state in one folder. Ports that are
@@ -41,7 +41,7 @@ def command(project: Path, /, *, state_dir: Path | None, browse: bool) -> None:
         with _show.busy("starting"):
             stack.start()
         _tell(stack)
-        if browse:
+        if open:
             _open(stack)
         _stay(stack)
     except KeyboardInterrupt:

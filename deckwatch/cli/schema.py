@@ -1,0 +1,37 @@
+"""`deckwatch schema`: the JSON Schemas by which an editor completes and checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("kind", type=click.Choice(["project", "dashboard", "alerts"]), required=False)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    show_default=".deckwatch, in the project's folder",
+    help="Folder to write the schemas to.",
+)
+@click.pass_obj
+def command(project: Path, /, *, kind: str | None, out: Path | None) -> None:
+    """Write the JSON Schemas of deckwatch.yaml, of dashboards and of alerts; with KIND print that one.
+
+    An editor with a YAML language server uses them by a first line such as
+    `# yaml-language-server: $schema=.deckwatch/schema.json`.
+    """
+    from provisioning import schemas
+
+    own_panels = project / "panels"
+    files = schemas.files(own_panels if own_panels.is_dir() else None)
+    if kind is not None:
+        wanted = schemas.NAMES[kind]
+        click.echo(next(file.text for file in files if file.path == wanted), nl=False)
+        return
+    folder = out or project / ".deckwatch"
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        (folder / file.path).write_text(file.text, encoding="utf-8")
+        click.echo(f"{folder / file.path}", err=True)

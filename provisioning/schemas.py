@@ -1,0 +1,58 @@
+"""The published JSON Schemas, one for each kind of file: editors complete and check by them, and so do we."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from alerting import read
+from alerting import render as alerting_render
+from alerting.receivers import Kinds
+from dashboards import panels, schema
+from deckwatch.core import plugins, signalfile, yamlfile
+from deckwatch.core.artifact import Artifact
+from deckwatch.core.jsonnet import Renderer
+from deckwatch.core.project import project_schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = {"project": "schema.json", "dashboard": "dashboard.schema.json", "alerts": "alerts.schema.json"}
+_PACKAGES = ("exporter", "dashboards", "alerting", "provisioning")
+
+
+def files(own_panels: Path | None = None) -> list[Artifact]:
+    """Return the schemas as files; `own_panels` is a user's folder of panel files, whose words count too."""
+    folders = panels.folders(own_panels) | {"alerting": alerting_render.library()}
+    with Renderer(folders) as renderer:
+        made = {
+            "project": project(renderer),
+            "dashboard": schema.assemble(panels.load(renderer, own_panels)),
+            "alerts": alerts(),
+        }
+    return [Artifact(NAMES[kind], _text(one)) for kind, one in made.items()]
+
+
+def project(renderer: Renderer) -> dict[str, Any]:
+    """Return the schema of deckwatch.yaml, with the receivers that a team may have."""
+    parts = [plugins.folder(importlib.import_module(name), "project.schema.yaml") for name in _PACKAGES]
+    result = project_schema(path for path in parts if path.is_file())
+    team = result["$defs"]["team"]
+    team["properties"] |= Kinds(renderer).schema()
+    team["additionalProperties"] = False
+    return result
+
+
+def alerts() -> dict[str, Any]:
+    """Return the schema of a file of alerts, in which signals may be declared too."""
+    result: dict[str, Any] = yamlfile.load_file(read.SCHEMA).data
+    signals = yamlfile.load_file(signalfile.SCHEMA).data
+    result["properties"] |= signals["properties"]
+    result["$defs"] |= signals["$defs"]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result}
+
+
+def _text(value: dict[str, Any]) -> str:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
