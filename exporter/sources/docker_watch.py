@@ -27,6 +27,7 @@ log = logging.getLogger("deckwatch.docker")
 _ANSWER_SECONDS = 4  # within which the engine must answer a call
 _PING_SECONDS = 3.0
 _LIST_SECONDS = 60.0
+_REMEMBERED = 1024  # events; the engine itself keeps 256 to tell again
 _BACK_OFF_SECONDS = (0.25, 5.0)  # first and longest pause before the next try
 
 Event = dict[str, Any]
@@ -35,10 +36,11 @@ Event = dict[str, Any]
 class _Events(threading.Thread):
     """Reads the stream of events into a queue; `None` in the queue is the stream's end, for whatever reason."""
 
-    def __init__(self, client: docker.APIClient, since: int) -> None:
+    def __init__(self, client: docker.APIClient, since_nanoseconds: int) -> None:
         super().__init__(name="docker-events", daemon=True)
         self._client = client
-        self._since = since
+        seconds, rest = divmod(since_nanoseconds, 1_000_000_000)
+        self._since = f"{seconds}.{rest:09}"
         self._stream: Any = None
         self.opened = threading.Event()
         self.queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
@@ -46,7 +48,8 @@ class _Events(threading.Thread):
     def run(self) -> None:
         try:
             wanted = {"type": ["container"], "event": list(EVENTS)}
-            self._stream = self._client.events(since=self._since, filters=wanted, decode=True)
+            # docker-py hands a text on as it is, and the engine takes fractions of a second.
+            self._stream = self._client.events(since=self._since, filters=wanted, decode=True)  # type: ignore[call-overload]
             self.opened.set()
             for event in self._stream:
                 self.queue.put(event)
@@ -71,7 +74,8 @@ class Watch:
         self._address = address
         self._clock = clock
         self._table = Table()
-        self._resume = 0  # nanoseconds of the engine's clock; what happened up to here is in the table
+        self._resume = 0  # where in the engine's time the stream is to go on after a loss, in nanoseconds
+        self._taken: dict[tuple[int, str, str], None] = {}  # the newest events, since some of them come twice
         self._events: _Events | None = None
         self._closing = threading.Event()
         self._told = threading.Event()
@@ -112,8 +116,7 @@ class Watch:
             now = unix_time(info["SystemTime"])
             self._table.begin(now)
             self._resume = self._resume or int(now * 1e9)
-            # In whole seconds, so that up to one second comes twice: `_take` knows what it has had.
-            events = self._events = _Events(client, self._resume // 1_000_000_000)
+            events = self._events = _Events(client, self._resume)
             events.start()
             try:
                 if not events.opened.wait(_ANSWER_SECONDS):
@@ -145,9 +148,13 @@ class Watch:
 
     def _take(self, event: Event) -> str | None:
         at = int(event.get("timeNano") or 0)
-        if at <= self._resume:
-            return None  # `since` includes its own moment
-        self._resume = at
+        known_by = (at, str(event.get("Action")), str((event.get("Actor") or {}).get("ID")))
+        if known_by in self._taken:
+            return None
+        self._taken[known_by] = None
+        if len(self._taken) > _REMEMBERED:
+            del self._taken[next(iter(self._taken))]
+        self._resume = at or self._resume  # not the latest: a clock that is set back must not silence what follows
         return self._table.take_event(event, self._clock())
 
     def _list(self, client: docker.APIClient, *, everything: bool) -> None:
