@@ -92,10 +92,13 @@ def tests(alert: Alert, recordings: Mapping[str, Recording]) -> Iterator[dict[st
 
 def _silent(alert: Alert, proof: Proof, number: int) -> dict[str, Any]:
     length = lasts(alert, proof)
-    times = {length}
+    starts = {0.0, length}
     for course in proof.courses:
-        times |= {sum(step.seconds for step in course.steps[: i + 1]) for i in range(len(course.steps))}
-    return _test(alert, f"silent, proof {number}", _courses(alert, proof), [(time, None) for time in sorted(times)])
+        starts |= {sum(step.seconds for step in course.steps[: i + 1]) for i in range(len(course.steps))}
+    # At the end of each step, and at the first moment at which what began with it could fire.
+    times = starts - {0.0} | {start + _grid(alert.hold) for start in starts}
+    checks: list[Check] = [(time, None) for time in sorted(times) if time <= length]
+    return _test(alert, f"silent, proof {number}", _courses(alert, proof), checks)
 
 
 def _firing(alert: Alert, proof: Proof, silent: Proof | None, number: int, calm: float) -> dict[str, Any]:

@@ -1,0 +1,179 @@
+"""The owners' tools on what is generated: rules load, proofs hold, and a rule that is made wrong is caught."""
+
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from alerting import condition, promtool, proofs, render
+from alerting.promtool import explain
+from deckwatch.core.yamlwrite import dump
+
+GET = "apt-get install prometheus"
+FLIPPED = {">": "<", "<": ">", ">=": "<", "<=": ">", "==": "!=", "!=": "=="}
+
+
+@pytest.fixture(scope="module")
+def program(need):
+    return need("promtool", get=GET)
+
+
+def test_shipped_rules_are_taken_by_promtool(program, shipped_alerting, tmp_path):
+    folder = shipped_alerting.write(tmp_path) / render.RULES
+    files = sorted(map(str, folder.glob("*.yaml")))
+    done = subprocess.run([program, "check", "rules", *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "duplicate" not in (done.stdout + done.stderr).lower()
+
+
+@pytest.mark.slow
+def test_shipped_proofs_hold(program, shipped_alerting):
+    outcome = promtool.run(shipped_alerting.groups, shipped_alerting.bundle.artifacts)
+    assert [str(problem) for problem in outcome.problems] == []
+    assert outcome.alerts == sum(len(group.alerts) for group in shipped_alerting.groups) > 40
+    assert outcome.tests > 3 * outcome.alerts
+
+
+def test_a_proof_that_fails_is_told_where_it_stands(program, alerting_of):
+    text = """\
+owner: shop
+alerts:
+  LoadHigh:
+    expr: node_load1
+    above: 4
+    for: 1m
+    severity: warning
+    each: [instance]
+    summary: The load is high.
+    means: It is high.
+    do: [Look.]
+    proof:
+      - {give: [{value: 5, for: 5m}], fires: 2m}
+      - {give: [{value: 6, for: 5m}], silent: true}
+      - {give: [{value: 3, for: 5m}], fires: 1m}
+"""
+    built = alerting_of({"load.yaml": text})
+    outcome = promtool.run(built.groups, built.bundle.artifacts)
+    # The first proof says when it fires a minute late; the second, which shall be silent, is what all recover with.
+    assert sorted({str(problem) for problem in outcome.problems}) == [
+        "load.yaml:13:9: error: LoadHigh fires after 16m and should not (fires after 2m, proof 1) [proof]",
+        "load.yaml:13:9: error: LoadHigh fires after 1m45s and should not (fires after 2m, proof 1) [proof]",
+        "load.yaml:14:9: error: LoadHigh fires after 1m and should not (silent, proof 2) [proof]",
+        "load.yaml:14:9: error: LoadHigh fires after 5m and should not (silent, proof 2) [proof]",
+        "load.yaml:15:9: error: LoadHigh does not fire after 1m (fires after 1m, proof 3) [proof]",
+    ]
+
+
+def test_what_promtool_says_and_nobody_understands_is_shown_as_it_is():
+    (problem,) = explain("panic: something new", {}, {})
+    assert problem.message == "panic: something new"
+
+
+def test_descriptions_are_filled_in_with_every_label(program, shipped_alerting, tmp_path):
+    """A label that the result lacks shows as nothing, a fault in a template as its message."""
+    folder = shipped_alerting.write(tmp_path) / render.RULES
+    for group in shipped_alerting.groups:
+        recordings = {one.name: one for one in group.recordings}
+        firing = [
+            next(test for test in proofs.tests(alert, recordings) if "fires" in test["name"]) for alert in group.alerts
+        ]
+        tests = [
+            {
+                "interval": "15s",
+                "input_series": test["series"],
+                "alert_rule_test": [
+                    {"eval_time": moment["time"], "alertname": test["alert"], "exp_alerts": []}
+                    for moment in test["at"]
+                    if moment["labels"]
+                ],
+            }
+            for test in firing
+        ]
+        # Nothing is expected, so that promtool prints what it got.
+        path = folder / f"{group.topic}_texts.yaml"
+        path.write_text(dump({"rule_files": [f"{group.topic}.yaml"], "evaluation_interval": "15s", "tests": tests}))
+        said = subprocess.run([program, "test", "rules", str(path)], capture_output=True, text=True, check=False)
+        texts = re.findall(r'description="((?:[^"\\]|\\.)*)"', said.stdout + said.stderr)
+        assert len(texts) == len(group.alerts), said.stdout + said.stderr
+        for text in texts:
+            assert "error expanding" not in text
+            assert "<no value>" not in text
+            assert not re.match(r"[\s:]", text), f"a label is missing: {text}"
+            assert not re.search(r"  |%!|{{", text), text
+
+
+@pytest.mark.slow
+def test_a_rule_that_is_made_wrong_fails_its_proofs(program, shipped_alerting, tmp_path):
+    """Every comparison turned round, every limit doubled: some test of the alert must see it."""
+    wrong = {}
+    for group in shipped_alerting.groups:
+        recordings = [{"record": one.name, "expr": one.expr} for one in group.recordings]
+        known = {one.name: one for one in group.recordings}
+        for alert in group.alerts:
+            for name, expr in mutants(render.expression(alert)):
+                rule = {
+                    "alert": alert.name,
+                    "expr": expr,
+                    "labels": proofs.rule_labels(alert),
+                    **({"for": f"{alert.hold:.0f}s"} if alert.hold else {}),
+                    **({"keep_firing_for": f"{alert.keep:.0f}s"} if alert.keep else {}),
+                }
+                read = [one for one in recordings if one["record"] in expr]
+                stem = f"{alert.name}-{name}"
+                (tmp_path / f"{stem}.yaml").write_text(dump({"groups": [{"name": "a", "rules": [*read, rule]}]}))
+                tests = cases_of(alert, known, f"{stem}.yaml")
+                (tmp_path / f"{stem}_test.yaml").write_text(dump(tests))
+                wrong[stem] = expr
+    files = [str(tmp_path / f"{stem}_test.yaml") for stem in wrong]
+    said = subprocess.run([program, "test", "rules", *files], capture_output=True, text=True, check=False)
+    verdicts = re.findall(r"Unit Testing:\s+(\S+)\n\s+(SUCCESS|FAILED)?", said.stdout)
+    assert len(verdicts) == len(wrong) > 90
+    assert [path.rpartition("/")[2] for path, verdict in verdicts if verdict == "SUCCESS"] == []
+
+
+def cases_of(alert, recordings, rules):
+    return {
+        "rule_files": [rules],
+        "evaluation_interval": "15s",
+        "tests": [
+            {
+                "interval": "15s",
+                "input_series": test["series"],
+                "promql_expr_test": [
+                    {
+                        "expr": f'count(ALERTS{{alertname="{alert.name}", alertstate="firing"}})',
+                        "eval_time": moment["time"],
+                        "exp_samples": [{"labels": "{}", "value": 1}] if moment["labels"] else [],
+                    }
+                    for moment in test["at"]
+                ],
+            }
+            for test in proofs.tests(alert, recordings)
+        ],
+    }
+
+
+def mutants(expr):
+    for i, part in enumerate(condition.parts(expr)):
+        if not part.operator:
+            continue
+        end = part.offset + len(part.operator)
+        yield f"turned-{i}", expr[: part.offset] + FLIPPED[part.operator] + expr[end:]
+        try:
+            limit = float(part.right)
+        except ValueError:
+            continue
+        if limit or part.operator == "==":
+            at = expr.index(part.right, end)
+            yield f"doubled-{i}", expr[:at] + str(limit * 2 or 1) + expr[at + len(part.right) :]
+
+
+def test_yaml_of_shipped_rules_says_where_it_comes_from(shipped_alerting):
+    for path, text in shipped_alerting.texts().items():
+        if path.startswith(render.RULES):
+            topic = path.rpartition("/")[2].removesuffix(".yaml").removesuffix("_test")
+            assert text.startswith(
+                f"# Generated by `deckwatch generate`; do not edit: change alerting/rules/{topic}.yaml.\n"
+            )
+            assert yaml.safe_load(text)
