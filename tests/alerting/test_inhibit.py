@@ -1,0 +1,123 @@
+"""Which alerts keep others silent, and that no rule falls into what Alertmanager does with missing labels."""
+
+import pytest
+
+from alerting import inhibit, routes
+from deckwatch.core import yamlfile
+from deckwatch.core.project import FILE
+from deckwatch.core.yamlfile import Document
+
+NOTHING = Document(FILE, "", {})
+
+
+@pytest.fixture(scope="module")
+def rules(shipped_alerting):
+    found, problems = inhibit.inhibitions([routes.shipped(), NOTHING], NOTHING, shipped_alerting.context)
+    assert problems == []
+    return found
+
+
+def muting(rules, source, target):
+    return [rule for rule in rules if source in rule.sources and target in rule.targets]
+
+
+def test_no_alert_stands_on_both_sides(rules):
+    for rule in rules:
+        assert not set(rule.sources) & set(rule.targets)
+
+
+def test_both_sides_carry_every_label_in_which_they_must_agree(rules, shipped_alerting):
+    alerts = {alert.name: alert for alert in shipped_alerting.context.alerts()}
+    for rule in rules:
+        assert rule.equal
+        for name in (*rule.sources, *rule.targets):
+            assert set(rule.equal) <= inhibit.carries(alerts[name], shipped_alerting.context), (name, rule)
+
+
+def test_every_shipped_entry_is_used(shipped_alerting):
+    document = routes.shipped()
+    for i in range(len(document.data["inhibitions"])):
+        alone = Document(document.file, document.text, {"inhibitions": [document.data["inhibitions"][i]]})
+        found, _ = inhibit.inhibitions([alone], NOTHING, shipped_alerting.context)
+        without, _ = inhibit.inhibitions([], NOTHING, shipped_alerting.context)
+        assert any(rule not in without for rule in found), document.data["inhibitions"][i]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "equal"),
+    [
+        ("HostMemoryCritical", "HostMemoryHigh", ("instance",)),
+        ("HostFilesystemCritical", "HostFilesystemFull", ("instance", "mountpoint")),
+        ("HostFilesystemCritical", "HostFilesystemFillPredicted", ("instance", "mountpoint")),
+        ("ApplicationErrorsCritical", "ApplicationErrorsHigh", ("service",)),
+        ("ExporterDown", "ContainerNotRunning", ("instance",)),
+        ("ExporterDown", "TargetDown", ("instance",)),
+        ("TargetDown", "ContainerNotRunning", ("instance",)),
+        ("CollectorBlind", "ContainerNotRunning", ("job", "instance")),
+        ("CollectorBlind", "PostgresQueryLong", ("server",)),
+        ("CollectorBlind", "ApplicationDown", ("job", "instance", "service")),
+        ("PostgresDown", "CollectorBlind", ("job", "instance")),
+        ("ContainerNotRunning", "ApplicationDown", ("service",)),
+    ],
+)
+def test_what_explains_mutes_what_follows(rules, source, target, equal):
+    assert [rule.equal for rule in muting(rules, source, target)] == [equal]
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("HostMemoryHigh", "HostMemoryCritical"),
+        ("HostCpuHigh", "ContainerNotRunning"),
+        ("CollectorBlind", "PostgresDown"),  # which blinds the collectors
+        ("ContainerNotRunning", "HostMemoryCritical"),
+        ("ApplicationDown", "ContainerNotRunning"),
+    ],
+)
+def test_what_follows_does_not_mute_what_explains(rules, source, target):
+    assert muting(rules, source, target) == []
+
+
+def test_a_blind_collector_mutes_only_what_it_feeds(rules):
+    (rule,) = [one for one in rules if 'collector="container_state"' in one.source_matchers]
+    assert set(rule.targets) == {
+        "ContainerNotRunning",
+        "ContainerRestartLoop",
+        "ContainerOomKilled",
+        "ContainerUnhealthy",
+    }
+
+
+def test_a_label_that_may_be_missing_must_be_there(rules):
+    (rule,) = muting(rules, "ContainerNotRunning", "ApplicationDown")
+    assert 'service!=""' in rule.source_matchers
+
+
+@pytest.mark.parametrize(
+    ("entry", "wanted"),
+    [
+        ("{while: {alert: HostCpuHihg}, mute: {topic: host}, same: [instance]}", "2:21: error: no alert is called"),
+        ("{while: {alert: HostCpuHigh}, mute: {topic: postgres}, same: [instance]}", "2:67: error: Postgres"),
+        (
+            "{while: {alert: HostMemoryHigh}, mute: {alert: HostMemoryCritical}, same: [instance]}",
+            "HostMemoryCritical and HostMemoryHigh would silence each other",
+        ),
+    ],
+)
+def test_a_faulty_entry_of_the_project_is_told(shipped_alerting, entry, wanted):
+    document = yamlfile.load(f"inhibitions:\n  - {entry}\n", FILE)
+    _, problems = inhibit.inhibitions([routes.shipped(), document], document, shipped_alerting.context)
+    assert any(wanted in str(problem) for problem in problems), [str(problem) for problem in problems]
+
+
+def test_an_entry_of_the_project_is_added(shipped_alerting):
+    entry = "{while: {alert: HostCpuHigh}, mute: {topic: containers, severity: warning}, same: [instance]}"
+    document = yamlfile.load(f"inhibitions:\n  - {entry}\n", FILE)
+    rules, problems = inhibit.inhibitions([routes.shipped(), document], document, shipped_alerting.context)
+    assert problems == []
+    (rule,) = muting(rules, "HostCpuHigh", "ContainerCpuHigh")
+    assert rule.as_data() == {
+        "source": ['alertname="HostCpuHigh"'],
+        "target": ['topic="containers"', 'severity="warning"'],
+        "equal": ["instance"],
+    }
