@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("words", metavar="[WORD]...", nargs=-1)
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("--learn", metavar="URL", help="Print the `metrics:` block for a page whose metrics are not known yet.")
 @click.pass_obj
-def command(project: Path, /, *, words: tuple[str, ...], form: str) -> None:
+def command(project: Path, /, *, words: tuple[str, ...], form: str, learn: str | None) -> None:
     """Show the metric catalogue, against which every expression is checked.
 
     It holds what the collectors and `deckwatch.instrument` expose, what Prometheus, Alertmanager and Grafana do, and
@@ -30,11 +31,15 @@ def command(project: Path, /, *, words: tuple[str, ...], form: str) -> None:
     from exporter import collector
     from provisioning import catalogue
 
+    known = catalogue.load(_project.load(project))
+    if learn:
+        from provisioning.learn import learn as block_of
+
+        click.echo(block_of(learn, known), nl=False)
+        return
     collectors = collector.load()
     found = [
-        metric
-        for metric in catalogue.load(_project.load(project))
-        if not words or any(word in metric.name or word in metric.source for word in words)
+        metric for metric in known if not words or any(word in metric.name or word in metric.source for word in words)
     ]
     if form == "json":
         _print_json(found, collectors)

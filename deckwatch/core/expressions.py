@@ -69,7 +69,7 @@ def _selector_problems(selector: Selector, catalog: Catalog, place: Callable[[in
 def hint_for_metric(name: str, catalog: Catalog) -> str:
     """Return the nearest metric, and the two ways to make one known."""
     near = nearest(name, catalog.names())
-    declare = "declare it under `metrics:` in deckwatch.yaml, or let `deckwatch metrics learn URL` do it"
+    declare = "declare it under `metrics:` in deckwatch.yaml, or print the lines with `deckwatch metrics --learn URL`"
     return f"did you mean {near}? If it exists, {declare}" if near else declare
 
 

@@ -1,0 +1,42 @@
+"""A page of somebody else's metrics, as the `metrics:` block that makes them known to the checks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from deckwatch.core import yamlwrite
+from deckwatch.core.http import Client
+from deckwatch.core.place import DeckwatchError
+
+if TYPE_CHECKING:
+    from deckwatch.core.catalog import Catalog
+
+_FROM_PROMETHEUS = frozenset(("job", "instance", "service"))
+_PARTS = frozenset(("le", "quantile"))
+_KINDS = {"counter", "gauge", "histogram", "summary"}
+
+
+def learn(url: str, known: Catalog) -> str:
+    """Return the block for a page's metrics that are not known yet; raises DeckwatchError where it is no such page."""
+    text = Client(url).get("")
+    try:
+        families = list(text_string_to_metric_families(str(text)))
+    except ValueError:
+        families = []
+    if not families:
+        raise DeckwatchError(f"{url} is no page of metrics in Prometheus' text format")
+    block: dict[str, Any] = {}
+    for family in families:
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        if name in known or name.endswith("_created"):
+            continue
+        labels = {label for sample in family.samples for label in sample.labels} - _FROM_PROMETHEUS - _PARTS
+        declared: dict[str, Any] = {"kind": family.type if family.type in _KINDS else "untyped"}
+        if family.documentation:
+            declared["help"] = family.documentation
+        if labels:
+            declared["labels"] = sorted(labels)
+        block[name] = declared
+    return yamlwrite.dump({"metrics": block})

@@ -1,0 +1,61 @@
+"""The `metrics:` block that is made of a page."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from deckwatch.core import yamlfile
+from deckwatch.core.catalog import Catalog, MetricInfo
+from deckwatch.core.place import DeckwatchError
+from provisioning.learn import learn
+
+PAGE = """# HELP shop_orders_total Orders.
+# TYPE shop_orders_total counter
+shop_orders_total{status="paid",service="shop"} 3
+# TYPE shop_orders_created gauge
+shop_orders_created{status="paid"} 1
+# TYPE shop_wait_seconds histogram
+shop_wait_seconds_bucket{le="1"} 1
+shop_wait_seconds_bucket{le="+Inf"} 1
+shop_wait_seconds_sum 1
+shop_wait_seconds_count 1
+# TYPE node_load1 gauge
+node_load1 1
+loose 1
+"""
+
+
+@pytest.fixture
+def serve():
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(PAGE.encode() if self.path == "/metrics" else b"<html>hello</html>")
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_what_is_not_known_yet_becomes_a_block(serve):
+    block = yamlfile.load(learn(f"{serve}/metrics", Catalog([MetricInfo("node_load1", "gauge")])), "x").data["metrics"]
+    assert block == {
+        "shop_orders_total": {"kind": "counter", "help": "Orders.", "labels": ["status"]},
+        "shop_wait_seconds": {"kind": "histogram"},
+        "loose": {"kind": "untyped"},
+    }
+
+
+def test_what_is_no_page_of_metrics_is_said(serve):
+    with pytest.raises(DeckwatchError, match="no page of metrics"):
+        learn(f"{serve}/", Catalog())
