@@ -14,52 +14,17 @@ import resource
 import threading
 from typing import TYPE_CHECKING, ClassVar
 
+from exporter.sources import cgroup_path
 from exporter.sources.files import KeptFiles, read_once
-from exporter.sources.procfs import ParseError, text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
 
     from exporter.sources.container import Container
     from exporter.world import World
 
-_MOST_FOLDERS = 20_000  # looked at in the search of a container's group
-_V1_CONTROLLERS = ("cpu", "cpuacct", "memory", "blkio", "pids")
-
 # The group or the process is gone, or the kernel keeps no such file.
 _VANISHED = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
-
-
-def parse_proc_cgroup(data: bytes) -> dict[str, str]:
-    """Return from /proc/<pid>/cgroup for each controller of version 1 its group's path, and for version 2 under ""."""
-    paths = {}
-    for line in data.splitlines():
-        number, controllers, path = (text(word) for word in [*line.split(b":", 2), b"", b""][:3])
-        if not number.isdigit() or not path.startswith("/"):
-            raise ParseError(f"/proc/<pid>/cgroup: {text(line)!r}")
-        for controller in controllers.split(","):
-            paths[controller] = path
-    return paths
-
-
-def until_container(path: str, id_: str) -> str | None:
-    """Return a group's path up to the part that holds the container's id, without a leading `/..`; None without it.
-
-    What comes after that part are groups made inside of the container, by a systemd for instance.
-    """
-    parts = [part for part in path.split("/") if part not in ("", "..")]
-    for index, part in enumerate(parts):
-        if id_ in part:
-            return "/" + "/".join(parts[: index + 1])
-    return None
-
-
-def belongs(told: Mapping[str, str], id_: str) -> bool:
-    """Return whether a process with these groups can be of this container, and its number not in use by another.
-
-    One that is nowhere but in the roots may be: so the exporter's own container sees itself.
-    """
-    return any(id_ in path for path in told.values()) or all(path == "/" for path in told.values())
 
 
 class GroupFiles(KeptFiles):
@@ -133,7 +98,7 @@ class Cgroups:
     def __init__(self, world: World) -> None:
         self._procfs = world.procfs
         self._files = world.source(GroupFiles)
-        self._mounts = _mounts(f"{world.sysfs}/fs/cgroup")
+        self._mounts = cgroup_path.mounts(f"{world.sysfs}/fs/cgroup")
         self._groups: dict[str, Group] = {}
         self._paths: dict[str, str] = {}  # as `path_of` told them, by container id
         self._shape: tuple[str, str] | None = None  # what stands before and after the id in the last path found
@@ -192,10 +157,10 @@ class Cgroups:
 
     def _find(self, container: Container) -> Group | None:
         try:
-            told = parse_proc_cgroup(read_once(f"{self._procfs}/{container.pid}/cgroup"))
+            told = cgroup_path.parse_proc_cgroup(read_once(f"{self._procfs}/{container.pid}/cgroup"))
         except _VANISHED:
             told = {}  # ended, or the engine's /proc is not ours: the tree itself may still tell
-        if not belongs(told, container.id):
+        if not cgroup_path.belongs(told, container.id):
             return None
         visible = bool(told) and self._missed.get(container.id) != container.pid
         folders: dict[str, str] = {}
@@ -203,7 +168,7 @@ class Cgroups:
         for controller, mount in self._mounts.items():
             own = self._path_in(mount, told.get(controller, ""), container.id, path)
             if own is None and visible and not folders:
-                own = _search(mount, container.id)
+                own = cgroup_path.search(mount, container.id)
             if own is not None:
                 folders[controller] = mount + own
                 path = own if controller in ("", "memory") or not path else path
@@ -218,47 +183,9 @@ class Cgroups:
 
     def _path_in(self, mount: str, told: str, id_: str, elsewhere: str) -> str | None:
         """Return the group's path under a mount: as /proc tells it, as in another tree, or in the last shape."""
-        own = until_container(told, id_)
+        own = cgroup_path.until_container(told, id_)
         in_shape = id_.join(self._shape) if self._shape is not None else ""
         for candidate in (own, elsewhere, in_shape):
             if candidate and os.path.isdir(mount + candidate):  # noqa: PTH112 - texts throughout
                 return candidate
         return None
-
-
-def _mounts(root: str) -> dict[str, str]:
-    """Return the folder of each controller of version 1 and, under "", of version 2."""
-    if os.path.exists(f"{root}/cgroup.controllers"):  # noqa: PTH110
-        return {"": root}
-    try:
-        names = os.listdir(root)  # noqa: PTH208
-    except _VANISHED:
-        return {}
-    found = {"": f"{root}/unified"} if "unified" in names else {}
-    for controller in _V1_CONTROLLERS:
-        # One folder may serve several (`cpu,cpuacct`), with or without links in the names of each.
-        for name in sorted(names, key=len):
-            if controller in name.split(","):
-                found[controller] = f"{root}/{name}"
-                break
-    return found
-
-
-def _search(mount: str, id_: str) -> str | None:
-    """Return the path of the folder whose name holds the id, level by level."""
-    level, looked = [""], 0
-    while level and looked < _MOST_FOLDERS:
-        below = []
-        for path in level:
-            looked += 1
-            try:
-                with os.scandir(mount + (path or "/")) as entries:
-                    names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-            except _VANISHED:
-                continue
-            for name in names:
-                if id_ in name:
-                    return f"{path}/{name}"
-                below.append(f"{path}/{name}")
-        level = below
-    return None

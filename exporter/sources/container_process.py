@@ -12,7 +12,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from exporter.sources.cgroup import belongs, parse_proc_cgroup
+from exporter.sources.cgroup_path import belongs, parse_proc_cgroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

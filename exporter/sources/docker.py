@@ -11,7 +11,6 @@ engine's socket must let through; the first without a version in its path, the o
 from __future__ import annotations
 
 import json
-import logging
 import os
 import threading
 from dataclasses import dataclass
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from exporter.sources.container import Container
     from exporter.sources.docker_watch import Watch
     from exporter.world import World
-
-log = logging.getLogger("deckwatch.docker")
 
 SOCKET = Path("/var/run/docker.sock")
 _FIRST_LIST_SECONDS = 5.0  # how long a scrape waits for the first list, once

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import queue
 import socket
 import threading
 import time
@@ -16,8 +15,9 @@ import docker.errors
 import docker.utils
 
 from exporter.sources.container import unix_time
-from exporter.sources.container_table import EVENTS, Table
+from exporter.sources.container_table import Table
 from exporter.sources.docker import EngineUnreachable, Snapshot
+from exporter.sources.docker_events import Event, Events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -30,42 +30,6 @@ _LIST_SECONDS = 60.0
 _REMEMBERED = 1024  # events; the engine itself keeps 256 to tell again
 _BACK_OFF_SECONDS = (0.25, 5.0)  # first and longest pause before the next try
 
-Event = dict[str, Any]
-
-
-class _Events(threading.Thread):
-    """Reads the stream of events into a queue; `None` in the queue is the stream's end, for whatever reason."""
-
-    def __init__(self, client: docker.APIClient, since_nanoseconds: int) -> None:
-        super().__init__(name="docker-events", daemon=True)
-        self._client = client
-        seconds, rest = divmod(since_nanoseconds, 1_000_000_000)
-        self._since = f"{seconds}.{rest:09}"
-        self._stream: Any = None
-        self.opened = threading.Event()
-        self.queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-
-    def run(self) -> None:
-        try:
-            wanted = {"type": ["container"], "event": list(EVENTS)}
-            # docker-py hands a text on as it is, and the engine takes fractions of a second.
-            self._stream = self._client.events(since=self._since, filters=wanted, decode=True)  # type: ignore[call-overload]
-            self.opened.set()
-            for event in self._stream:
-                self.queue.put(event)
-        except Exception as fault:  # noqa: BLE001 - whatever ends the stream is a loss, and told by what follows
-            log.debug("the stream of events ended: %s", type(fault).__name__)
-        finally:
-            self.queue.put(None)
-
-    def close(self) -> None:
-        """Let the thread come back from the wait for the next event."""
-        if self._stream is not None and self.is_alive():
-            # docker-py takes the socket out of three other objects, and fails where the stream ends meanwhile.
-            with contextlib.suppress(AttributeError, OSError, ValueError):
-                self._stream.close()
-            self.join(_ANSWER_SECONDS)
-
 
 class Watch:
     """Keeps a table of one engine's containers until it is closed."""
@@ -76,7 +40,7 @@ class Watch:
         self._table = Table()
         self._resume = 0  # where in the engine's time the stream is to go on after a loss, in nanoseconds
         self._taken: dict[tuple[int, str, str], None] = {}  # the newest events, since some of them come twice
-        self._events: _Events | None = None
+        self._events: Events | None = None
         self._closing = threading.Event()
         self._told = threading.Event()
         self._snapshot = Snapshot(reachable=False, since=clock())
@@ -92,7 +56,7 @@ class Watch:
         """End both threads; one that is stuck in a call ends when the call does."""
         self._closing.set()
         if self._events is not None:
-            self._events.queue.put(None)  # wakes the other thread
+            self._events.end()  # wakes the other thread
         self._thread.join(_ANSWER_SECONDS)
 
     def _run(self) -> None:
@@ -116,7 +80,7 @@ class Watch:
             now = unix_time(info["SystemTime"])
             self._table.begin(now)
             self._resume = self._resume or int(now * 1e9)
-            events = self._events = _Events(client, self._resume)
+            events = self._events = Events(client, self._resume)
             events.start()
             try:
                 if not events.opened.wait(_ANSWER_SECONDS):
@@ -129,11 +93,11 @@ class Watch:
             finally:
                 events.close()
 
-    def _follow(self, client: docker.APIClient, events: _Events, version: tuple[str, str]) -> None:
+    def _follow(self, client: docker.APIClient, events: Events, version: tuple[str, str]) -> None:
         next_ping = time.monotonic() + _PING_SECONDS
         next_list = time.monotonic() + _LIST_SECONDS
         while not self._closing.is_set():
-            batch = _drain(events.queue, next_ping - time.monotonic())
+            batch = events.take(next_ping - time.monotonic())
             changed = dict.fromkeys(id_ for event in batch if (id_ := self._take(event)))
             for id_ in changed:
                 self._inspect(client, id_)
@@ -225,17 +189,3 @@ def _release(client: docker.APIClient) -> None:
     A session can be used again after `close`, and the stream of events has its connection to itself.
     """
     client.close()
-
-
-def _drain(events: queue.SimpleQueue[Event | None], seconds: float) -> list[Event]:
-    """Return the events that have come, waiting for the first; raises EngineUnreachable at the stream's end."""
-    batch: list[Event] = []
-    with contextlib.suppress(queue.Empty):
-        event = events.get(timeout=max(0.0, seconds))
-        while event is not None:
-            batch.append(event)
-            event = events.get_nowait()
-        if not batch:
-            raise EngineUnreachable("its stream of events ended")
-        events.put(None)  # first what came before the end: a killed engine will not tell it again
-    return batch

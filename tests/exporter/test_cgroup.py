@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sources import cgroup
-from exporter.sources.cgroup import Cgroups, GroupFiles, belongs, parse_proc_cgroup, until_container
+from exporter.sources import cgroup_path
+from exporter.sources.cgroup import Cgroups, GroupFiles
+from exporter.sources.cgroup_path import belongs, parse_proc_cgroup, until_container
 from exporter.sources.container import Container
 from exporter.sources.procfs import ParseError
 from exporter.world import World
@@ -151,7 +152,7 @@ def test_a_container_that_has_ended_has_no_group(unified):
 def test_the_tree_is_searched_once_for_a_process_without_a_group(unified, monkeypatch):
     unified.file("proc/96/cgroup", "0::/\n")
     searched = []
-    monkeypatch.setattr(cgroup, "_search", lambda *arguments: searched.append(arguments))
+    monkeypatch.setattr(cgroup_path, "search", lambda *arguments: searched.append(arguments))
     for _ in range(3):
         assert unified.group(Container(ID, pid=96)) is None
     assert len(searched) == 1

@@ -1,0 +1,86 @@
+"""Where a container's control group is: paths as /proc tells them, and the folders of the mounted tree."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from exporter.sources.procfs import ParseError, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_V1_CONTROLLERS = ("cpu", "cpuacct", "memory", "blkio", "pids")
+_MOST_FOLDERS = 20_000  # looked at in the search of a container's group
+
+_VANISHED = (FileNotFoundError, NotADirectoryError)
+
+
+def parse_proc_cgroup(data: bytes) -> dict[str, str]:
+    """Return from /proc/<pid>/cgroup for each controller of version 1 its group's path, and for version 2 under ""."""
+    paths = {}
+    for line in data.splitlines():
+        number, controllers, path = (text(word) for word in [*line.split(b":", 2), b"", b""][:3])
+        if not number.isdigit() or not path.startswith("/"):
+            raise ParseError(f"/proc/<pid>/cgroup: {text(line)!r}")
+        for controller in controllers.split(","):
+            paths[controller] = path
+    return paths
+
+
+def until_container(path: str, id_: str) -> str | None:
+    """Return a group's path up to the part that holds the container's id, without a leading `/..`; None without it.
+
+    What comes after that part are groups made inside of the container, by a systemd for instance.
+    """
+    parts = [part for part in path.split("/") if part not in ("", "..")]
+    for index, part in enumerate(parts):
+        if id_ in part:
+            return "/" + "/".join(parts[: index + 1])
+    return None
+
+
+def belongs(told: Mapping[str, str], id_: str) -> bool:
+    """Return whether a process with these groups can be of this container, and its number not in use by another.
+
+    One that is nowhere but in the roots may be: so the exporter's own container sees itself.
+    """
+    return any(id_ in path for path in told.values()) or all(path == "/" for path in told.values())
+
+
+def mounts(root: str) -> dict[str, str]:
+    """Return the folder of each controller of version 1 and, under "", of version 2."""
+    if os.path.exists(f"{root}/cgroup.controllers"):  # noqa: PTH110
+        return {"": root}
+    try:
+        names = os.listdir(root)  # noqa: PTH208
+    except _VANISHED:
+        return {}
+    found = {"": f"{root}/unified"} if "unified" in names else {}
+    for controller in _V1_CONTROLLERS:
+        # One folder may serve several (`cpu,cpuacct`), with or without links in the names of each.
+        for name in sorted(names, key=len):
+            if controller in name.split(","):
+                found[controller] = f"{root}/{name}"
+                break
+    return found
+
+
+def search(mount: str, id_: str) -> str | None:
+    """Return the path of the folder whose name holds the id, level by level."""
+    level, looked = [""], 0
+    while level and looked < _MOST_FOLDERS:
+        below = []
+        for path in level:
+            looked += 1
+            try:
+                with os.scandir(mount + (path or "/")) as entries:
+                    names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+            except _VANISHED:
+                continue
+            for name in names:
+                if id_ in name:
+                    return f"{path}/{name}"
+                below.append(f"{path}/{name}")
+        level = below
+    return None
