@@ -94,8 +94,8 @@ def running(world: World) -> list[Running]:
         missing &= _settled(world, known)
     if found or not missing:
         return found
-    if world.source(Engine).remote:
-        raise NoData("the engine's containers run on another machine")
+    if known.kernel not in ("", world.uname().release):
+        raise NoData(f"the engine's containers run under another kernel, {known.kernel}")
     raise GroupsUnseen(f"none of {len(missing)} containers has a group in {world.sysfs}/fs/cgroup")
 
 

@@ -37,8 +37,8 @@ class EngineUnreachable(Exception):
 class Snapshot:
     """What is known of the engine. `since` is when it became reachable or unreachable, as a Unix time.
 
-    `departed` are removed containers whose event counters are still shown; `driver` is the engine's cgroup driver
-    (`systemd`, `cgroupfs`).
+    `departed` are removed containers whose event counters are still shown; `version` is empty until it has answered
+    once; `driver` is its cgroup driver (`systemd`, `cgroupfs`); `kernel` is the release of the kernel under it.
     """
 
     reachable: bool
@@ -47,6 +47,7 @@ class Snapshot:
     departed: tuple[Container, ...] = ()
     version: str = ""
     driver: str = ""
+    kernel: str = ""
 
 
 class Engine:
@@ -89,11 +90,6 @@ class Engine:
             return host
         return f"unix://{SOCKET}" if SOCKET.exists() else ""
 
-    @property
-    def remote(self) -> bool:
-        """Whether the engine's address says that it may run on another machine."""
-        return self.address().startswith(("tcp://", "http://", "https://", "ssh://"))
-
     def close(self) -> None:
         """End the threads and the connections."""
         with self._lock:
@@ -126,4 +122,5 @@ def load(path: Path, now: float) -> Snapshot:
         departed=table.departed(now),
         version=data.get("version", {}).get("Version", ""),
         driver=data.get("info", {}).get("CgroupDriver", ""),
+        kernel=data.get("info", {}).get("KernelVersion", ""),
     )

@@ -8,6 +8,7 @@ import os
 import socket
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import docker
@@ -87,13 +88,12 @@ class Watch:
                     raise EngineUnreachable("it gives no events")
                 self._list(client, everything=True)
                 _release(client)
-                version = str(info.get("ServerVersion", "")), str(info.get("CgroupDriver", ""))
-                self._publish(*version)
-                self._follow(client, events, version)
+                self._publish(info)
+                self._follow(client, events, info)
             finally:
                 events.close()
 
-    def _follow(self, client: docker.APIClient, events: Events, version: tuple[str, str]) -> None:
+    def _follow(self, client: docker.APIClient, events: Events, info: Mapping[str, Any]) -> None:
         next_ping = time.monotonic() + _PING_SECONDS
         next_list = time.monotonic() + _LIST_SECONDS
         while not self._closing.is_set():
@@ -108,7 +108,7 @@ class Watch:
                 self._list(client, everything=False)
                 next_list = time.monotonic() + _LIST_SECONDS
             _release(client)
-            self._publish(*version)
+            self._publish(info)
 
     def _take(self, event: Event) -> str | None:
         at = int(event.get("timeNano") or 0)
@@ -138,7 +138,7 @@ class Watch:
             # One container that this engine describes in its own way must not blind us for all the others.
             log.warning("container %s is left out, its description cannot be read: %r", id_[:12], fault)
 
-    def _publish(self, version: str, driver: str) -> None:
+    def _publish(self, info: Mapping[str, Any]) -> None:
         before = self._snapshot
         now = self._clock()
         self._snapshot = Snapshot(
@@ -146,25 +146,22 @@ class Watch:
             since=before.since if before.reachable else now,
             containers=self._table.containers(),
             departed=self._table.departed(now),
-            version=version,
-            driver=driver,
+            version=str(info.get("ServerVersion", "")),
+            driver=str(info.get("CgroupDriver", "")),
+            kernel=str(info.get("KernelVersion", "")),
         )
         self._told.set()
         if not before.reachable:
-            log.info("the Docker engine answers: version %s, %d containers", version, len(self._snapshot.containers))
+            number = len(self._snapshot.containers)
+            log.info("the Docker engine answers: version %s, %d containers", self._snapshot.version, number)
 
     def _publish_loss(self, fault: Exception) -> None:
         before = self._snapshot
         if before.reachable or not self._told.is_set():
             log.warning("the Docker engine cannot be reached: %s", type(fault).__name__)
         log.debug("the Docker engine: %s", fault)
-        self._snapshot = Snapshot(
-            reachable=False,
-            since=self._clock() if before.reachable else before.since,
-            containers=before.containers,
-            version=before.version,
-            driver=before.driver,
-        )
+        since = self._clock() if before.reachable else before.since
+        self._snapshot = replace(before, reachable=False, since=since, departed=())
         self._told.set()
 
 

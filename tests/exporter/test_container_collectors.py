@@ -115,20 +115,18 @@ def test_where_the_engine_is_looked_for(no_variable, tmp_path):
         assert engine.address() == f"unix://{tmp_path}/docker.sock"
         no_variable.setenv("DOCKER_HOST", "tcp://engine:2375")
         assert engine.address() == "tcp://engine:2375"
-        assert engine.remote
     with World(docker_host="unix:///given.sock") as world:
         assert world.source(Engine).address() == "unix:///given.sock"
-        assert not world.source(Engine).remote
 
 
-def machine(tmp_path: Path, **world: object) -> World:
+def machine(tmp_path: Path, kernel: str = "") -> World:
     """A machine whose engine says that one container runs, and of which nothing else is to be seen."""
     source = Path(__file__).parents[1] / "worlds" / WORLD / "engine.json"
     data = json.loads(source.read_text())
-    (tmp_path / "engine.json").write_text(json.dumps({**data, "containers": data["containers"][:1]}))
-    return World(
-        procfs=tmp_path / "proc", sysfs=tmp_path / "sys", docker_host=f"file://{tmp_path}/engine.json", **world
+    (tmp_path / "engine.json").write_text(
+        json.dumps({**data, "info": {"KernelVersion": kernel}, "containers": data["containers"][:1]})
     )
+    return World(procfs=tmp_path / "proc", sysfs=tmp_path / "sys", docker_host=f"file://{tmp_path}/engine.json")
 
 
 def test_containers_of_which_no_group_can_be_seen_are_a_fault(tmp_path):
@@ -144,12 +142,11 @@ def test_a_system_without_control_groups_has_no_figures_of_containers(tmp_path):
         _container.running(world)
 
 
-def test_an_engine_elsewhere_has_its_groups_elsewhere(tmp_path, monkeypatch):
+def test_an_engine_elsewhere_has_its_groups_elsewhere(tmp_path):
     groups = tmp_path / "sys/fs/cgroup"
     groups.mkdir(parents=True)
     (groups / "cgroup.controllers").write_text("memory\n")
-    monkeypatch.setattr(Engine, "remote", True)
-    with machine(tmp_path) as world, pytest.raises(NoData, match="another machine"):
+    with machine(tmp_path, kernel="5.10-linuxkit") as world, pytest.raises(NoData, match="another kernel"):
         _container.running(world)
 
 
