@@ -66,10 +66,8 @@ def _page(alert: Alert, group: Group, recordings: Mapping[str, Recording]) -> It
 
 
 def _fires_at(alert: Alert) -> str:
-    if alert.limit is None:
-        held = f", for {words.duration(alert.hold)}" if alert.hold else ""
-        return f"the condition below{held}"
-    return words.threshold(alert)
+    held = f" for {words.duration(alert.hold)}" if alert.hold else ""
+    return words.threshold(alert) or f"the condition below{held}"
 
 
 def _read(expr: str, recordings: Mapping[str, Recording]) -> Iterator[Recording]:

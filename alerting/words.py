@@ -70,6 +70,8 @@ def limit(one: Limit, unit: str) -> str:
 
 
 def threshold(alert: Alert) -> str:
-    """Return from where on an alert fires: `more than 80% for 5m`; its condition itself where it has no limit."""
-    text = limit(alert.limit, alert.unit) if alert.limit is not None else alert.watched
+    """Return from where on an alert fires, `more than 80% for 5m`; '' where its condition compares by itself."""
+    if alert.limit is None:
+        return ""
+    text = limit(alert.limit, alert.unit)
     return f"{text} for {duration(alert.hold)}" if alert.hold else text
