@@ -117,11 +117,16 @@ def bundle(
         with panels.renderer(settings.own_panels, engine=settings.engine) as started:
             return bundle(sources, catalog, signals, settings, started)
     types = panels.load(child, settings.own_panels)
-    problems = signalfile.check(signals, catalog)
+    problems: list[Problem] = []
     read = _read(sources, types, problems)
+    malformed = bool(problems)
+    problems += signalfile.check(signals, catalog)
     built = [_build(dashboard, catalog, signals, settings, problems) for dashboard in read]
     for _, check in plugins.modules(checks):
         problems += check.check(built, catalog)
+    if malformed:
+        # What these miss may stand where a file could not be read.
+        problems = [one for one in problems if one.check not in ("choose", "link")]
     if any(one.severity == "error" for one in problems):
         return Bundle(problems=problems)
     models = render.render(child, built, settings.own_panels)
@@ -148,7 +153,7 @@ def path_of(dashboard: Dashboard) -> str:
 
 
 def _read(sources: Sequence[Source], types: Mapping[str, PanelType], problems: list[Problem]) -> list[Dashboard]:
-    """Return the dashboards that are well formed; the structure of the others is told in `problems`."""
+    """Return the dashboards, without what is not well formed in them, which is told in `problems`."""
     compiled = Schema(schema.assemble(types))
     words = panels.by_word(types)
     own = {one.uid for one in sources if one.is_dashboard and not one.shipped}
@@ -157,10 +162,12 @@ def _read(sources: Sequence[Source], types: Mapping[str, PanelType], problems: l
         if not source.is_dashboard or (source.shipped and source.uid in own):
             continue
         wrong = schema.problems(compiled, source.document, words)
-        if not wrong:
-            dashboard, wrong = spec.read(source, words)
-            found.append(dashboard)
+        unusable = schema.unusable(source.document, wrong)
         problems += wrong
+        if () not in unusable:
+            dashboard, wrong = spec.read(source, words, unusable)
+            found.append(dashboard)
+            problems += wrong
     return sorted(found, key=lambda one: one.uid)
 
 

@@ -75,7 +75,8 @@ class Resolver:
         try:
             reference = self._reference(panel, asked)
         except UnknownSignal as error:
-            self.problems.append(Problem(place, error.message, error.hint, check="unknown_name"))
+            if not error.told:
+                self.problems.append(Problem(place, error.message, error.hint, check="unknown_name"))
             return None
         by = asked.said.get("by", panel.said.get("by"))
         try:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from dashboards.panels import PanelType
-    from deckwatch.core.place import Problem
+    from deckwatch.core.place import Place, Problem
     from deckwatch.core.schema import Schema
     from deckwatch.core.yamlfile import Document
     from deckwatch.core.yamlfile import Path as YamlPath
@@ -74,3 +74,32 @@ def _doubles(document: Document, words: Collection[str]) -> Iterator[tuple[YamlP
             found = [key for key in panel if key in words] if isinstance(panel, dict) else []
             if len(found) > 1:
                 yield (*path, j), found
+
+
+def unusable(document: Document, wrong: Collection[Problem]) -> set[YamlPath]:
+    """Return the panels, rows and top-level keys in which these problems stand; () where nothing can be used.
+
+    The rest of the file is looked at all the same, so that one run tells all that is wrong.
+    """
+    data = document.data
+    if (
+        not isinstance(data, dict)
+        or not isinstance(data.get("dashboard"), str)
+        or not isinstance(data.get("rows"), list)
+    ):
+        return {()}
+    paths: dict[Place, YamlPath] = {}
+    for path, place in (*document.values.items(), *document.keys.items()):
+        if len(path) >= len(paths.get(place, ())):
+            paths[place] = path
+    return {_part(data, paths.get(problem.place, ())) for problem in wrong}
+
+
+def _part(data: Mapping[str, Any], path: YamlPath) -> YamlPath:
+    """Return the panel, row or top-level key that a path lies in."""
+    if path[:1] != ("rows",):
+        return path[:1]
+    if len(path) < 2:
+        return ()
+    steps = 3 if isinstance(data["rows"][path[1]], list) else 4 if path[2:3] == ("panels",) else 2
+    return path[:steps] if len(path) >= steps else path[:2]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core.place import one_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from dashboards.panels import PanelType
     from dashboards.sources import Source
@@ -96,14 +96,22 @@ class Dashboard:
             yield from row.panels
 
 
-def read(source: Source, words: Mapping[str, PanelType]) -> tuple[Dashboard, list[Problem]]:
-    """Return the dashboard of a file whose structure the schema has checked, and what the schema cannot tell."""
+def read(
+    source: Source, words: Mapping[str, PanelType], unusable: Collection[Path] = ()
+) -> tuple[Dashboard, list[Problem]]:
+    """Return the dashboard of a file whose structure the schema has checked, and what the schema cannot tell.
+
+    What stands at the paths in `unusable` (panels, rows, top-level keys) is passed over.
+    """
     problems: list[Problem] = []
-    document = source.document
+    usable = {key: value for key, value in source.document.data.items() if (key,) not in unusable}
+    document = replace(source.document, data=usable)
 
     def panels(data: list[Any], path: Path, needs: tuple[str, ...]) -> tuple[Panel, ...]:
         found = []
         for i, said in enumerate(data):
+            if (*path, i) in unusable:
+                continue
             word = next((key for key in said if key in words), None)
             if word is None:
                 message = "this panel has no word that says what it is"
@@ -116,6 +124,8 @@ def read(source: Source, words: Mapping[str, PanelType]) -> tuple[Dashboard, lis
     everywhere = _needs(document.data)
     for i, data in enumerate(document.data["rows"]):
         path: Path = ("rows", i)
+        if path in unusable:
+            continue
         if isinstance(data, list):
             rows.append(Row(panels(data, path, everywhere), path))
         else:

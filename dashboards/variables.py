@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ALWAYS = ("job", "instance")
 ALL = ".+"
+# Where metrics of applications are declared; their pages have the label `service` from the scrape.
+_APPLICATIONS = ("project", "deckwatch.instrument")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,22 @@ class Scope:
         return [f'{name}=~"${name}"' for name in self.said if self._has(selector.metric, name)]
 
     def add(self, expr: str) -> str:
-        """Return an expression with the choices added to each of its selections."""
-        return promql.with_matchers(expr, self.conditions)
+        """Return an expression with the choices added to each of its selections.
+
+        A label that one of them decides about is left alone in the others: in the share of `code=~"5.."` in all
+        requests, the whole must not become what is chosen of the codes.
+        """
+        decided = {
+            matcher.label
+            for selector in promql.selectors(expr)
+            for matcher in selector.matchers
+            if matcher.op in ("=", "=~") and matcher.label not in ALWAYS
+        }
+
+        def wanted(selector: Selector) -> list[str]:
+            return [one for one in self.conditions(selector) if one.partition("=")[0] not in decided]
+
+        return promql.with_matchers(expr, wanted)
 
     def _has(self, metric: str | None, label: str) -> bool:
         info = self.catalog.series(metric) if metric else None
@@ -77,8 +93,7 @@ class Scope:
             return True
         if info.source == "recording" or label not in target_labels():
             return False
-        # `service` is a target label of applications' own pages, and nothing of ours has it unless it says so.
-        return label in ALWAYS or info.source in ("project", "instrument")
+        return label in ALWAYS or (label == "service" and info.source in _APPLICATIONS)
 
     def variables(self, sources: Sequence[str], problems: list[Problem]) -> list[Variable]:
         """Return the choices; `sources` are the PromQL of all panels, in order.
@@ -119,10 +134,13 @@ class Scope:
 
     def alerts(self) -> str:
         """Return the expression of the alerts that begin: those that the dashboard says, of what is chosen in it."""
-        # `|` lets alerts pass that do not carry the label: an alert about a whole service has no instance.
-        chosen = [f'{name}=~"${name}"' for name in self.said if name not in ALWAYS]
-        wanted = list(matchers(self.dashboard.said("marks", {}))) or chosen
-        firing = ", ".join(['alertstate="firing"', 'instance=~"$instance|"', *wanted])
+        marks = list(matchers(self.dashboard.said("marks", {})))
+        names = [name for name in self.said if name != "job"]
+        # `|` lets alerts pass that do not carry the label: an alert about a whole service has no instance. Where the
+        # dashboard does not say which alerts are its own, those are that carry the first label to choose by.
+        first = None if marks else next((name for name in names if name not in ALWAYS), None)
+        chosen = [f'{name}=~"${name}"' if name == first else f'{name}=~"${name}|"' for name in names]
+        firing = ", ".join(['alertstate="firing"', *marks, *chosen])
         return f"ALERTS{{{firing}}} unless ALERTS{{{firing}}} offset $__interval"
 
 

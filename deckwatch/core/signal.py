@@ -16,7 +16,7 @@ from deckwatch.core import promql, units
 from deckwatch.core.place import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from deckwatch.core.catalog import Catalog, Kind
     from deckwatch.core.place import Place
@@ -32,13 +32,17 @@ _REGEX = re.compile(r"[.*+?|()\[\]{}^$\\]")
 
 
 class UnknownSignal(LookupError):
-    """No signal has this name; says which is the nearest. `near` tells that there is such a signal, used wrongly."""
+    """No signal has this name; says which is the nearest.
 
-    def __init__(self, message: str, hint: str = "", *, near: bool = False) -> None:
+    `near` tells that there is such a signal, used wrongly, and `told` that its own declaration has a problem already.
+    """
+
+    def __init__(self, message: str, hint: str = "", *, near: bool = False, told: bool = False) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.near = near
+        self.told = told
 
 
 @dataclass(frozen=True)
@@ -174,10 +178,11 @@ class Reference:
 
 
 class Signals(Mapping[str, Signal]):
-    """Signals by their full names."""
+    """Signals by their full names. `faulty` are those whose declaration cannot be used."""
 
-    def __init__(self, signals: Mapping[str, Signal] | None = None) -> None:
+    def __init__(self, signals: Mapping[str, Signal] | None = None, faulty: Iterable[str] = ()) -> None:
         self._signals = dict(signals or {})
+        self.faulty = frozenset(faulty)
 
     def __getitem__(self, name: str) -> Signal:
         return self._signals[name]
@@ -207,6 +212,8 @@ class Signals(Mapping[str, Signal]):
                     return Reference(found, aspect)
                 hint = did_you_mean(aspect, found.aspects) if found.aspects else f"{head} has only one figure"
                 raise UnknownSignal(f"{text.rpartition('.')[0]} has no figure {aspect!r}", hint, near=True)
+            if full in self.faulty or head in self.faulty:
+                raise UnknownSignal(f"the signal {text} is not declared as it should be", near=True, told=True)
         raise UnknownSignal(f"no signal is called {text}", did_you_mean(text, self.known(subjects)))
 
     def known(self, subjects: Sequence[str] = ()) -> list[str]:

@@ -41,25 +41,36 @@ def load(
     """
     problems: list[Problem] = []
     declared: dict[str, tuple[Document, dict[str, Any]]] = {}
+    faulty: set[str] = set()
     schema = Schema(_schema())
     for document in documents:
         if not isinstance(document.data, dict) or "signals" not in document.data:
             continue
-        if found := schema.problems(document):
-            problems += found
-            continue
+        wrong = schema.problems(document)
+        problems += wrong
         subject = subject_of(document.file)
-        for name, data in document.data["signals"].items():
-            declared[f"{subject}.{name}"] = (document, data)
-    signals = {}
-    for name, (document, data) in declared.items():
-        signals[name] = _signal(name, document, data, catalog, problems)
-    result = Signals(signals)
+        names = _names(document, wrong)
+        faulty |= {f"{subject}.{name}" for name in names}
+        for name, data in _mapping(document.data["signals"]).items():
+            if name not in names:
+                declared[f"{subject}.{name}"] = (document, data)
+    signals = {name: _signal(name, *one, catalog, problems) for name, one in declared.items()}
     for name, (document, data) in declared.items():
         if "share_of" in data:
-            signals[name] = _joined(signals[name], data["share_of"], result, document, problems)
-            result = Signals(signals)
-    return Signals(_set(signals, settings or {}, problems)), problems
+            known = Signals(signals, faulty)
+            signals[name] = _joined(signals[name], data["share_of"], known, document, problems)
+    return Signals(_set(signals, settings or {}, problems), faulty), problems
+
+
+def _names(document: Document, wrong: Iterable[Problem]) -> set[str]:
+    """Return the names of the signals in which these problems stand."""
+    places = {problem.place for problem in wrong}
+    paths = [*document.values.items(), *document.keys.items()]
+    return {str(path[1]) for path, place in paths if place in places and len(path) > 1 and path[0] == "signals"}
+
+
+def _mapping(data: Any) -> dict[str, Any]:
+    return data if isinstance(data, dict) else {}
 
 
 def check(signals: Signals, catalog: Catalog) -> list[Problem]:
@@ -164,7 +175,8 @@ def _joined(signal: Signal, text: str, signals: Signals, document: Document, pro
     try:
         whole: Reference = signals.find(text, (subject,))
     except UnknownSignal as error:
-        problems.append(document.problem(path, error.message, error.hint))
+        if not error.told:
+            problems.append(document.problem(path, error.message, error.hint))
         return signal
     seen = {signal.name}
     part: Signal | None = whole.signal

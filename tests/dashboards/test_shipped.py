@@ -134,8 +134,8 @@ def test_colours_are_said_of_series_that_exist(models):
 def test_grafanas_own_schemas_accept_them(models):
     folder = Path(PEERS) / "grafana-schema"
     whole = json.loads((folder / "dashboard.jsonschema.json").read_text())
-    # These are open in Grafana's own model (dashboard_kind.cue); the schemas made of it say an object, and for the links
-    # of a field one of a dashboard's.
+    # These are open in Grafana's own model (dashboard_kind.cue); the schemas made of it ask for an object, and of a
+    # field's links for all that a dashboard's have.
     whole["definitions"]["MatcherConfig"]["properties"]["options"] = {}
     whole["definitions"]["DynamicConfigValue"]["properties"]["value"] = {}
     whole["definitions"]["FieldConfig"]["properties"]["links"] = {}

@@ -40,12 +40,30 @@ def test_job_and_instance_can_be_read_elsewhere_and_stay_first(build):
 @pytest.mark.parametrize(
     ("head", "labels"),
     [
-        ("", ""),
-        ("choose: [code]\n", ', code=~"$code"'),
-        ("choose: [code]\nmarks: {severity: [critical, error]}\n", ', severity=~"critical|error"'),
+        ("", 'instance=~"$instance|"'),
+        ("choose: [code, handler]\n", 'instance=~"$instance|", code=~"$code", handler=~"$handler|"'),
+        (
+            "choose: [code]\nmarks: {topic: [shop, host]}\n",
+            'topic=~"shop|host", instance=~"$instance|", code=~"$code|"',
+        ),
     ],
 )
 def test_alerts_are_those_of_what_is_chosen(build, head, labels):
     (annotation,) = build(f"dashboard: Shop\n{head}{PANELS}").model["annotations"]["list"]
-    firing = f'ALERTS{{alertstate="firing", instance=~"$instance|"{labels}}}'
+    firing = f'ALERTS{{alertstate="firing", {labels}}}'
     assert annotation["expr"] == f"{firing} unless {firing} offset $__interval"
+
+
+def test_the_label_service_is_chosen_by_where_pages_of_applications_have_it(build):
+    made = build(f"dashboard: Shop\nchoose: [service]\n{PANELS}")
+    assert 'service=~"$service"' in made.panels["Http requests total"]["targets"][0]["expr"]
+    assert "$service" not in made.panels["Node load1"]["targets"][0]["expr"]
+
+
+def test_a_label_that_an_expression_decides_about_is_not_chosen_in_it(build):
+    made = build(
+        "signals:\n  all: {metric: http_requests_total, by: []}\n"
+        "  bad: {metric: http_requests_total, where: {code: '5..'}, share_of: all}\n"
+        f"dashboard: Shop\nchoose: [code]\n{PANELS}    - {{lines: bad}}\n"
+    )
+    assert "$code" not in made.panels["Bad"]["targets"][0]["expr"]
