@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deckwatch.core import project
-from provisioning import promtool, stack
+from provisioning import stack
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 FRAGMENTS = [
