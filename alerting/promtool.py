@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +18,14 @@ from deckwatch.core.place import DeckwatchError, Place, Problem
 from deckwatch.core.units import seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from alerting.spec import Alert, Group, Recording
     from deckwatch.core.artifact import Artifact
 
-GET = "install Prometheus (Debian: apt-get install prometheus), which brings it"
+GET = "it comes with Prometheus: apt-get install prometheus, or https://prometheus.io/download"
+
+_SECONDS = 600.0
 
 _FAILURE = re.compile(
     r"""expr:\ ".*?ALERTS\{alertname=\\"(?P<alert>\w+)\\".*?",\ time:\ (?P<time>\w+),
@@ -39,54 +41,67 @@ class NoPromtool(DeckwatchError):
         super().__init__(f"promtool is not installed; {GET}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What promtool said. `tests` is how many there were; `problems` stand at the proofs that failed."""
+    """What promtool said of one topic: how many tests there were, at how many moments; problems stand at proofs."""
 
+    topic: str
     tests: int
-    alerts: int
-    problems: list[Problem] = field(default_factory=list)
+    moments: int
+    problems: tuple[Problem, ...] = ()
 
 
-def run(groups: Sequence[Group], artifacts: Iterable[Artifact]) -> Outcome:
-    """Run the tests among the artifacts. Raises NoPromtool, and DeckwatchError where promtool refuses a rule file."""
+def run(
+    groups: Sequence[Group], artifacts: Iterable[Artifact], done: Callable[[Outcome], None] = lambda _: None
+) -> list[Outcome]:
+    """Run the tests of all topics, of which `artifacts` hold the rules, and call `done` with each outcome.
+
+    Raises NoPromtool, and DeckwatchError where promtool refuses a rule file.
+    """
     program = shutil.which("promtool")
     if program is None:
         raise NoPromtool
-    with tempfile.TemporaryDirectory(prefix="deckwatch-test-") as folder:
-        paths = _written(Path(folder), artifacts)
-        rule_files = [path for path in paths if path.parent.name != "tests"]
-        test_files = [path for path in paths if path.parent.name == "tests"]
-        _check(program, rule_files)
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            said = list(pool.map(lambda path: _test(program, path), test_files))
-    alerts = {alert.name: alert for group in groups for alert in group.alerts}
     recordings = {one.name: one for group in groups for one in group.recordings}
-    count = sum(1 for alert in alerts.values() for _ in proofs.tests(alert, recordings))
-    problems = [problem for text in said for problem in explain(text, alerts, recordings)]
-    return Outcome(count, len(alerts), problems)
+    with tempfile.TemporaryDirectory(prefix="deckwatch-test-") as name:
+        folder = Path(name) / RULES
+        _check(program, _written(Path(name), artifacts))
+
+        def one(group: Group) -> Outcome:
+            found = [test for alert in group.alerts for test in proofs.tests(alert, recordings)]
+            said = _test(program, folder / "tests" / f"{group.topic}_test.yaml")
+            problems = explain(said, {alert.name: alert for alert in group.alerts}, recordings)
+            outcome = Outcome(group.topic, len(found), sum(len(test["at"]) for test in found), tuple(problems))
+            done(outcome)
+            return outcome
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return list(pool.map(one, (group for group in groups if group.alerts)))
 
 
 def _written(folder: Path, artifacts: Iterable[Artifact]) -> list[Path]:
+    """Write rules and tests; return the rule files."""
     result = []
     for artifact in artifacts:
         if artifact.path.startswith(f"{RULES}/"):
             path = folder / artifact.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(artifact.text, encoding="utf-8")
-            result.append(path)
+            if path.parent.name != "tests":
+                result.append(path)
     return result
 
 
 def _check(program: str, files: Sequence[Path]) -> None:
-    done = subprocess.run([program, "check", "rules", *map(str, files)], capture_output=True, text=True, check=False)
+    asked = [program, "check", "rules", *map(str, files)]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=_SECONDS)
     if done.returncode:
         raise DeckwatchError(f"promtool refuses the rules:\n{done.stderr or done.stdout}")
 
 
 def _test(program: str, file: Path) -> str:
     """Return what promtool says of a test file that fails, '' of one that passes."""
-    done = subprocess.run([program, "test", "rules", str(file)], capture_output=True, text=True, check=False)
+    asked = [program, "test", "rules", str(file)]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=_SECONDS)
     return done.stdout + done.stderr if done.returncode else ""
 
 

@@ -50,12 +50,12 @@ class Selection:
         words = {"alertname": self.alerts, "topic": self.topics, "owner": self.owners, "severity": self.severities}
         return [matcher(label, values) for label, values in {**words, **self.labels}.items() if values]
 
-    def problems(self, alerts: Sequence[Alert]) -> Iterator[Problem]:
-        """Yield names that no alert has."""
+    def problems(self, alerts: Sequence[Alert], teams: Collection[str] = ()) -> Iterator[Problem]:
+        """Yield names that no alert has; a team may own what is not there yet."""
         for key, words, known in (
             ("alert", self.alerts, {alert.name for alert in alerts}),
             ("topic", self.topics, {alert.topic for alert in alerts}),
-            ("owner", self.owners, {alert.owner for alert in alerts}),
+            ("owner", self.owners, {alert.owner for alert in alerts if alert.owner} | set(teams)),
         ):
             for word in words:
                 if word not in known:
@@ -113,7 +113,7 @@ def problems(project: Document, found: Sequence[Route], alerts: Sequence[Alert])
     for route in found:
         if route.selection.document is not project or route.selection.path[0] != "routes":
             continue
-        yield from route.selection.problems(alerts)
+        yield from route.selection.problems(alerts, teams)
         for name in route.to:
             if name not in teams and name != NOBODY:
                 hint = did_you_mean(name, [*teams, NOBODY])

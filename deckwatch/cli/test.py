@@ -15,29 +15,30 @@ if TYPE_CHECKING:
 def command(project: Path, /) -> int:
     """Run the proofs of all alerts: that each fires when it should, and not before.
 
-    promtool, which comes with Prometheus, runs them; nothing is written but a temporary folder.
+    promtool, which comes with Prometheus, runs them; nothing is written but a temporary folder. A proof that fails is
+    told at its place in the YAML.
     """
     from rich import box
     from rich.table import Table
 
+    from alerting import promtool
     from deckwatch.cli import _project, _show
-    from provisioning import promtool, stack
+    from provisioning import stack
 
     with _show.busy("generating"):
-        plan = stack.build(_project.load(project)).plan
-    topics = sum(file.path.startswith("prometheus/rules/tests/") for file in plan.files())
-    with _show.progress("testing", topics) as advance:
-        outcomes = promtool.run(plan, lambda _: advance())
+        built = stack.build(_project.load(project))
+    with _show.progress("testing", sum(bool(topic.alerts) for topic in built.topics)) as advance:
+        outcomes = promtool.run(built.topics, built.plan.files(), lambda _: advance())
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Topic")
     table.add_column("Tests", justify="right")
     table.add_column("Moments", justify="right")
     table.add_column("")
     for one in outcomes:
-        result = "[green]passed[/]" if one.passed else "[red]failed[/]"
+        result = "[red]failed[/]" if one.problems else "[green]passed[/]"
         table.add_row(one.topic, str(one.tests), str(one.moments), result)
     _show.console().print(table)
-    failed = [one for one in outcomes if not one.passed]
-    for one in failed:
-        click.echo(f"{one.topic}:\n{one.said}\n", err=True)
-    return 1 if failed else 0
+    if failed := [problem for one in outcomes for problem in one.problems]:
+        _show.problems(failed, project)
+        return 1
+    return 0
