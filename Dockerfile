@@ -1,0 +1,38 @@
+# Stages: `deckwatch` is the program, `shop` the example that it watches.
+FROM python:3.13.9-slim-trixie AS build
+WORKDIR /src
+RUN python -m venv /opt/deckwatch
+ENV PATH=/opt/deckwatch/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+COPY requirements.lock ./
+RUN pip install --require-hashes --requirement requirements.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY deckwatch deckwatch
+COPY exporter exporter
+COPY dashboards dashboards
+COPY alerting alerting
+COPY provisioning provisioning
+RUN pip install --no-deps --no-build-isolation . && pip uninstall --yes pip
+
+FROM build AS build-shop
+RUN python -m ensurepip
+COPY requirements-dev.lock ./
+RUN python -m pip install --require-hashes --requirement requirements-dev.lock
+
+FROM python:3.13.9-slim-trixie AS runtime
+RUN useradd --uid 9877 --no-create-home --shell /usr/sbin/nologin deckwatch
+ENV PATH=/opt/deckwatch/bin:$PATH PYTHONDONTWRITEBYTECODE=1
+USER 9877:9877
+
+FROM runtime AS shop
+COPY --from=build-shop /opt/deckwatch /opt/deckwatch
+COPY examples/shop /shop
+WORKDIR /shop
+EXPOSE 8000
+CMD ["uvicorn", "app:app", "--host", "0.0.0.0", "--port", "8000"]
+
+FROM runtime AS deckwatch
+COPY --from=build /opt/deckwatch /opt/deckwatch
+WORKDIR /
+EXPOSE 9877
+ENTRYPOINT ["deckwatch"]
+CMD ["serve", "--listen=:9877"]

@@ -1,0 +1,184 @@
+"""What the Compose file promises, read from the file itself."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deckwatch.core.contract import contract
+from deckwatch.core.project import Project
+from provisioning import stack
+from provisioning.servers import HOME
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "docker-compose.yml"
+COMPOSE = yaml.safe_load(FILE.read_text())
+SERVICES = COMPOSE["services"]
+FETCHED = {name: one for name, one in SERVICES.items() if "build" not in one}
+
+
+def flags(service: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for word in SERVICES[service]["command"]:
+        name, _, value = word.partition("=")
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def test_it_is_a_compose_file(need) -> None:
+    program = Path(sys.executable).with_name("check-jsonschema")
+    need.that(program.exists(), "check-jsonschema is not installed; pip install check-jsonschema")
+    ran = subprocess.run(
+        [program, "--builtin-schema", "vendor.compose-spec", FILE], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_service_can_raise_its_rights(name: str) -> None:
+    service = SERVICES[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    forbidden = {"privileged", "cap_add", "pid", "ipc", "devices", "userns_mode"} & set(service)
+    assert not forbidden
+    assert service.get("network_mode") in (None, "none")
+
+
+def test_the_exporter_has_a_user_of_its_own_and_reads_only() -> None:
+    service = SERVICES["deckwatch"]
+    user, _, group = service["user"].partition(":")
+    assert int(user) > 999
+    assert int(group) > 999
+    assert service["read_only"] is True
+    assert f"useradd --uid {user} " in (ROOT / "Dockerfile").read_text()
+    modes = {volume.rsplit(":", 1)[1] for volume in service["volumes"]}
+    assert modes == {"ro", "ro,rslave"}
+    assert "/:/host/root:ro,rslave" in service["volumes"]
+    assert "/proc:/host/proc:ro" in service["volumes"]
+    assert "/sys:/host/sys:ro" in service["volumes"]
+
+
+def test_only_the_proxy_holds_the_socket() -> None:
+    holders = [name for name, one in SERVICES.items() if any("docker.sock" in v for v in one.get("volumes", ()))]
+    assert holders == ["docker-proxy"]
+    assert SERVICES["docker-proxy"]["networks"] == ["docker-proxy"]
+    assert COMPOSE["networks"]["docker-proxy"]["internal"] is True
+    members = [name for name, one in SERVICES.items() if "docker-proxy" in one.get("networks", ())]
+    assert members == ["deckwatch", "docker-proxy"]
+    assert flags("docker-proxy")["-allowfrom"] == ["deckwatch"]
+    assert "ports" not in SERVICES["docker-proxy"]
+    assert SERVICES["docker-proxy"]["user"].startswith("65534:${DOCKER_GID:?")
+
+
+ALLOWED = [
+    "/_ping",
+    "/version",
+    "/info",
+    "/events",
+    "/containers/json",
+    "/containers/3f2a/json",
+    "/containers/a_b-1.c/json",
+]
+REFUSED = [
+    "/containers/3f2a/archive",
+    "/containers/3f2a/export",
+    "/containers/3f2a/logs",
+    "/containers/3f2a/stats",
+    "/containers/../images/json",
+    "/containers/a/b/json",
+    "/images/json",
+    "/v1.51/../secrets",
+    "/secrets",
+    "/v2/info",
+    "/infos",
+    "/x/info",
+]
+
+
+@pytest.mark.parametrize("version", ["", "/v1.24", "/v1.51"])
+def test_the_proxy_lets_exactly_six_paths_through(version: str) -> None:
+    words = flags("docker-proxy")
+    assert {name for name in words if name.startswith("-allow")} == {
+        *("-allowfrom", "-allowGET", "-allowHEAD", "-allowhealthcheck")
+    }
+    (pattern,) = words["-allowGET"]
+    for path in ALLOWED:
+        assert re.fullmatch(pattern, version + path)  # the proxy anchors it at both ends too
+    for path in REFUSED:
+        assert not re.fullmatch(pattern, version + path)
+
+
+def test_ports_are_on_loopback_only() -> None:
+    ports = [port for one in SERVICES.values() for port in one.get("ports", ())]
+    assert sorted(ports) == [f"127.0.0.1:{port}:{port}" for port in (3000, 9090, 9093, contract()["port"])]
+
+
+@pytest.mark.parametrize("name", FETCHED)
+def test_images_are_pinned(name: str) -> None:
+    assert re.fullmatch(r"[a-z0-9/-]+:v?\d+\.\d+(\.\d+)?(-alpine)?|deckwatch:\d+\.\d+\.\d+", FETCHED[name]["image"])
+
+
+def test_whoever_stays_has_a_healthcheck_and_comes_back() -> None:
+    for name in ("deckwatch", "docker-proxy", "prometheus", "alertmanager", "grafana"):
+        assert SERVICES[name]["restart"] == "unless-stopped"
+        assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
+
+
+def test_what_is_kept_lies_on_named_volumes() -> None:
+    kept = {"prometheus": "/prometheus", "alertmanager": "/alertmanager", "grafana": "/var/lib/grafana"}
+    for name, path in kept.items():
+        assert f"{name}:{path}" in SERVICES[name]["volumes"]
+        assert name in COMPOSE["volumes"]
+
+
+def test_the_files_that_it_names_are_in_the_bundle(tmp_path: Path) -> None:
+    files = {file.path for file in stack.build(Project(tmp_path)).plan.files()}
+    named = re.findall(r"/project/out/([^\s\"']+)", FILE.read_text())
+    assert len(named) == 4
+    for path in named:
+        assert path in files or any(file.startswith(f"{path}/") for file in files)
+    assert HOME in named
+    # Its parent is mounted and not the folder itself, which is exchanged.
+    mounts = {
+        one.split(":/project")[0]
+        for service in SERVICES.values()
+        for one in service.get("volumes", ())
+        if ":/project" in one
+    }
+    assert mounts == {"${DECKWATCH_PROJECT:-./provisioning}", "${DECKWATCH_PROJECT:-./examples/shop}"}
+
+
+def test_there_is_no_default_password() -> None:
+    text = FILE.read_text()
+    assert re.findall(r"PASSWORD: ", text) == []
+    assert set(re.findall(r"(\w*PASSWORD\w*)[:=]", text)) == {
+        "POSTGRES_PASSWORD_FILE",
+        "GF_SECURITY_ADMIN_PASSWORD__FILE",
+    }
+
+
+def test_grafanas_password_is_made_once(tmp_path: Path) -> None:
+    shell = shutil.which("busybox") or "/bin/sh"
+    script = SERVICES["grafana"]["command"][0].replace("$$", "$")
+    script = script.replace("exec /run.sh", 'cat "$GF_SECURITY_ADMIN_PASSWORD__FILE"')
+    argv = [shell, "sh"] if shell.endswith("busybox") else [shell]
+
+    def start() -> str:
+        environment = {"GF_PATHS_DATA": str(tmp_path), "PATH": "/usr/bin:/bin"}
+        return subprocess.run(
+            [*argv, "-euc", script], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    first = start()
+    assert len(first) == 32
+    assert start() == first
+    file = tmp_path / "admin-password"
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.unlink()
+    assert start() != first
