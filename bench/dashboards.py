@@ -1,0 +1,66 @@
+"""Dashboards: from YAML to Grafana's JSON.
+
+The shipped ones in a process of their own, from the start of the interpreter; then 50 dashboards of 20 panels, read,
+checked, laid out and rendered, beside the same with the reference engine. Medians.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dashboards
+from bench._measure import Row, run_ms
+from dashboards import panels
+from dashboards.build import Settings
+from dashboards.sources import Source
+from deckwatch.core import yamlfile
+from deckwatch.core.project import Project
+from deckwatch.core.signal import Signals
+from provisioning import catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deckwatch.core.jsonnet import Engine
+
+_SHIPPED = """
+from pathlib import Path
+from dashboards import panels
+with panels.renderer() as child:
+    import dashboards
+    from dashboards import sources
+    from deckwatch.core import signalfile
+    from deckwatch.core.project import Project
+    from provisioning import catalogue
+    catalog, found = catalogue.load(Project(Path())), sources.shipped()
+    signals, _ = signalfile.load([one.document for one in found], catalog)
+    assert len(dashboards.bundle(found, catalog, signals, None, child).artifacts) >= 5
+"""
+
+
+def rows() -> Iterator[Row]:
+    yield Row("the shipped dashboards, cold", statistics.median(run_ms([sys.executable, "-c", _SHIPPED])))
+    ours, reference = (_many(engine) for engine in ("rjsonnet", "jsonnet"))
+    yield Row("50 dashboards of 20 panels", ours, reference, what="the reference engine, jsonnet")
+
+
+def _many(engine: Engine) -> float:
+    text = "dashboard: Number #\nrows:\n" + "".join(
+        f"  - - {{lines: node_load1, title: A {row}}}\n    - {{stat: up, title: B {row}, description: Up.}}\n"
+        for row in range(10)
+    )
+    catalog = catalogue.load(Project(Path()))
+    taken = []
+    with panels.renderer(engine=engine) as child:
+        for _ in range(5):
+            begun = time.perf_counter()
+            found = [Source(yamlfile.load(text.replace("#", str(i)), f"{i}.yaml"), f"d{i}", ()) for i in range(50)]
+            made = dashboards.bundle(found, catalog, Signals(), Settings(engine=engine), child)
+            taken.append(1000 * (time.perf_counter() - begun))
+            if len(made.artifacts) != 50:
+                raise RuntimeError(made.problems)
+    return statistics.median(taken)
