@@ -1,0 +1,61 @@
+"""What a project changes of shipped alerts, by name."""
+
+import pytest
+
+from alerting import promtool
+from deckwatch.core.place import Place
+
+PLACE = Place("deckwatch.yaml", 7, 3)
+
+
+def alert(built, name):
+    return next(one for group in built.bundle.groups for one in group.alerts if one.name == name)
+
+
+def test_a_disabled_alert_is_gone_with_its_tests_and_runbook(alerting_of):
+    built = alerting_of(shipped=True, disable={"HostClockSkew": PLACE})
+    assert built.said() == []
+    assert not any("HostClockSkew" in text for text in built.texts().values())
+    assert not any("HostClockSkew" in page.path for page in built.bundle.runbooks)
+
+
+def test_a_limit_is_set_by_the_alerts_name_and_proved_anew(alerting_of, need):
+    need("promtool", get="apt-get install prometheus")
+    own = {
+        "ExporterDown.for": ("5m", PLACE),
+        "HostNetworkErrors.above": ("3%", PLACE),
+        "host.cpu.high": ("95%", PLACE),
+    }
+    built = alerting_of(shipped=True, set=own)
+    adjusted = [one.name for group in built.bundle.groups for one in group.alerts if one.adjusted]
+    assert adjusted == ["ExporterDown", "HostCpuHigh", "HostNetworkErrors"]
+    assert alert(built, "HostNetworkErrors").limit.value == 0.03
+    assert alert(built, "HostCpuHigh").limit.value == 0.95
+    assert alert(built, "ExporterDown").hold == 300
+    groups = [group for group in built.bundle.groups if group.topic == "host"]
+    (outcome,) = promtool.run(groups, built.bundle.artifacts)
+    assert outcome.problems == ()
+
+
+def test_where_no_series_can_be_made_up_the_proofs_are_left_out_and_that_is_said(alerting_of):
+    built = alerting_of(shipped=True, set={"ExporterDown.for": ("5m", PLACE)})
+    (line,) = built.said()
+    assert line.startswith("deckwatch.yaml:7:3: warning: the proofs of ExporterDown are for the shipped limit, and are")
+    assert alert(built, "ExporterDown").proofs == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "wanted"),
+    [
+        ({"disable": {"HostClokSkew": PLACE}}, "no alert is called HostClokSkew (did you mean HostClockSkew?)"),
+        (
+            {"set": {"HostNetworkErrors.below": (1, PLACE)}},
+            "no limit is called HostNetworkErrors.below (did you mean HostNetworkErrors.above?)",
+        ),
+        ({"set": {"HostNetworkErrors.above": ("3s", PLACE)}}, "a duration fits the unit seconds, not ratio"),
+        ({"set": {"HostNetworkErrors.for": ("soon", PLACE)}}, "'soon' is not a duration such as 500ms, 5m or 1h30m"),
+    ],
+)
+def test_a_fault_is_told_where_it_is_set(alerting_of, settings, wanted):
+    said = alerting_of(shipped=True, **settings).said()
+    assert [line.partition(" [")[0] for line in said] == [f"deckwatch.yaml:7:3: error: {wanted}"]

@@ -1,0 +1,59 @@
+"""What `verify` asks of a live Prometheus."""
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def queries(shipped_alerting):
+    return shipped_alerting.bundle.queries
+
+
+def of(queries, name):
+    return [(one.kind, one.expr) for one in queries if one.name == name]
+
+
+def test_every_rule_is_asked(queries, shipped_alerting):
+    for group in shipped_alerting.groups:
+        assert {one.name for one in group.recordings} == {
+            one.name for one in queries if one.topic == group.topic and one.kind == "recording"
+        }
+        assert {one.name for one in group.alerts} == {
+            one.name for one in queries if one.topic == group.topic and one.kind == "alert"
+        }
+
+
+def test_both_sides_of_a_comparison_are_asked_and_numbers_are_not(queries):
+    assert of(queries, "HostFilesystemFillPredicted") == [
+        ("side", 'predict_linear(node_filesystem_avail_bytes{fstype!~"tmpfs|ramfs|squashfs|iso9660"}[6h], 4 * 86400)'),
+        ("side", "instance_filesystem:space_utilization:ratio"),
+        (
+            "alert",
+            next(one.expr for one in queries if one.name == "HostFilesystemFillPredicted" and one.kind == "alert"),
+        ),
+    ]
+
+
+def test_a_condition_that_does_not_hold_is_rightly_empty_and_its_sides_are_not(queries):
+    kinds = {one.kind: one.empty for one in queries if one.name == "ContainerNotRunning"}
+    assert kinds == {"side": "", "alert": "it does not fire"}
+
+
+def test_what_is_taken_away_or_looked_back_at_need_not_be_there(queries):
+    reasons = {one.expr: one.empty for one in queries if one.name == "ContainerOomKilled" and one.kind == "side"}
+    assert reasons["increase(deckwatch_container_oom_kills_total[10m])"] == ""
+    assert reasons["deckwatch_container_oom_kills_total offset 10m"] == "what is taken away need not be there"
+    (looks_back,) = [text for text in reasons if text.startswith("deckwatch_collector_success")]
+    assert reasons[looks_back] == "it looks back to a time that may not have been recorded"
+
+
+def test_what_a_topic_needs_stands_with_each_query(queries):
+    assert {one.needs for one in queries if one.topic == "postgres"} == {("pg_up",)}
+
+
+def test_an_alert_is_as_empty_as_the_recording_that_it_reads(queries):
+    sides = [one for one in queries if one.name == "ContainerCpuHigh" and one.kind == "side"]
+    assert [one.empty for one in sides] == ["No container has a limit of processor time."]
+
+
+def test_every_query_knows_its_place(queries):
+    assert all(one.place.line > 0 for one in queries)
