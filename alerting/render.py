@@ -31,7 +31,7 @@ class Links:
     """Where people go from an alert. `panels` are the ids of panels by dashboard and title."""
 
     grafana: str = "http://127.0.0.1:3000"
-    runbooks: str = "docs/runbooks"
+    runbooks: str = "runbooks"
     panels: Mapping[str, Mapping[str, int]] | None = None
 
 

@@ -11,7 +11,7 @@ def test_every_alert_has_a_page_that_its_annotation_names(shipped_alerting):
         if path.startswith("prometheus/rules/") and "/tests/" not in path:
             for rule in yaml.safe_load(text)["groups"][0]["rules"]:
                 if "alert" in rule:
-                    assert rule["annotations"]["runbook_url"] == f"docs/runbooks/{rule['alert']}.md"
+                    assert rule["annotations"]["runbook_url"] == f"runbooks/{rule['alert']}.md"
                     assert f"{rule['alert']}.md" in pages
 
 
