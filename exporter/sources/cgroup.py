@@ -83,7 +83,9 @@ class Group:
         except _VANISHED:
             return None
         except OSError as error:
-            if error.errno == errno.EOPNOTSUPP:  # a pressure file with psi=0, cgroup.procs of a threaded group
+            # ENODEV: the group went between opening and reading. EOPNOTSUPP: a pressure file with psi=0, or
+            # cgroup.procs of a threaded group.
+            if error.errno in (errno.ENODEV, errno.EOPNOTSUPP):
                 return None
             raise
 

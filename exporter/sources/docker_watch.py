@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import docker
 import docker.errors
 import docker.utils
+import requests
 
 from exporter.sources.container import unix_time
 from exporter.sources.container_table import Table
@@ -128,15 +129,20 @@ class Watch:
             self._inspect(client, id_)
 
     def _inspect(self, client: docker.APIClient, id_: str) -> None:
+        """Ask for one container; one that cannot be described now must not blind us for all the others.
+
+        It stays as it was last known, and the next full list says whether to ask again.
+        """
         try:
-            data: Mapping[str, Any] = client.inspect_container(id_)
+            self._table.take_inspect(client.inspect_container(id_))
         except docker.errors.NotFound:
             return  # its `destroy` comes, or the next list lacks it
-        try:
-            self._table.take_inspect(data)
-        except (KeyError, TypeError, ValueError) as fault:
-            # One container that this engine describes in its own way must not blind us for all the others.
-            log.warning("container %s is left out, its description cannot be read: %r", id_[:12], fault)
+        except requests.exceptions.ReadTimeout:
+            # A container that is stuck on its way up or down, in a mount for instance, is locked in the engine.
+            client.ping()
+            log.warning("the Docker engine does not describe container %s in time", id_[:12])
+        except (docker.errors.APIError, KeyError, TypeError, ValueError) as fault:
+            log.warning("the Docker engine's description of container %s cannot be had: %r", id_[:12], fault)
 
     def _publish(self, info: Mapping[str, Any]) -> None:
         before = self._snapshot

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sources import cgroup_path
+from exporter.sources import cgroup, cgroup_path
 from exporter.sources.cgroup import Cgroups, GroupFiles
 from exporter.sources.cgroup_path import belongs, parse_proc_cgroup, until_container
 from exporter.sources.container import Container
@@ -206,3 +208,18 @@ def test_beyond_the_descriptor_limit_files_are_opened_for_each_reading(unified):
     paths = [str(unified.file(f"sys/{name}", name)) for name in "abc"]
     assert [files.read(path) for path in paths * 2] == [b"a", b"b", b"c"] * 2
     assert list(files._kept) == paths[:1]
+
+
+@pytest.mark.parametrize("number", [errno.ENODEV, errno.EOPNOTSUPP])
+def test_a_group_that_goes_between_opening_and_reading(unified, monkeypatch, number):
+    unified.file("proc/96/cgroup", f"0::/docker/{ID}\n")
+    unified.file(f"sys/fs/cgroup/docker/{ID}/cgroup.procs", "96\n")
+    group = unified.group(Container(ID, pid=96))
+
+    def refuse(*_: object) -> bytes:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(cgroup, "read_once", refuse)
+    monkeypatch.setattr(GroupFiles, "read", refuse)
+    assert group.read("", "cgroup.procs", once=True) is None
+    assert group.read("", "cgroup.procs") is None

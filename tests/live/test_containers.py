@@ -49,7 +49,8 @@ def descriptors() -> int:
 
 
 def test_values_are_those_of_docker_stats_and_of_the_kernel(engine, watch, eventually):
-    container = engine.run("i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; sleep 1000; true", **TYPICAL)
+    work = "x=$(head -c 16000000 /dev/zero | tr '\\0' x); i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done"
+    container = engine.run(f"{work}; sleep 1000; true", **TYPICAL)
     eventually(lambda: container.stats(stream=False, one_shot=True)["pids_stats"].get("current") == 2)
     page = watch(engine.url).page()
     stats = container.stats(stream=False, one_shot=True)
@@ -62,7 +63,11 @@ def test_values_are_those_of_docker_stats_and_of_the_kernel(engine, watch, event
         cpu["usage_in_usermode"] / 1e9, abs=0.02
     )
     memory = stats["memory_stats"]
-    assert page.value("container_memory_usage_bytes", name=NAME) == pytest.approx(memory["usage"], abs=200_000)
+    # Each CPU keeps up to 64 pages in stock, which the kernel counts as used.
+    assert page.value("container_memory_usage_bytes", name=NAME) == pytest.approx(memory["usage"], abs=1 << 20)
+    held = memory["stats"].get("total_rss") or memory["stats"]["anon"]
+    assert page.value("container_memory_rss", name=NAME) == pytest.approx(held, abs=1 << 20)
+    assert held > 16_000_000
     assert page.value("container_spec_memory_limit_bytes", name=NAME) == memory["limit"] == 64 << 20
     assert page.value("container_spec_cpu_quota", name=NAME) == 50_000
     assert page.value("container_processes", name=NAME) == stats["pids_stats"]["current"] == 2
@@ -196,14 +201,14 @@ def test_a_restart_loop_is_counted_and_adds_no_series(engine, watch, eventually)
     watched = watch(engine.url)
     watched.page()
     engine.run("sleep 0.2; exit 4", **{**TYPICAL, "name": NAME})
-    eventually(lambda: watched.page().value("deckwatch_container_restarts_total", name=NAME) >= 1)
+    restarts = "deckwatch_container_restarts_total"
+    eventually(lambda: watched.page().values(restarts, name=NAME) >= [1])
     first = watched.page()
-    engine_count = "RestartCount"
 
     def agrees() -> bool:
         page = watched.page()
         container = engine.client.api.inspect_container(NAME)
-        return page.value("deckwatch_container_restarts_total", name=NAME) == container[engine_count] >= 3
+        return page.value(restarts, name=NAME) == container["RestartCount"] >= 3
 
     eventually(agrees)
     page = watched.page()
@@ -418,7 +423,7 @@ def test_descriptors_of_thirty_containers_are_given_back(engine, watch, eventual
     for number in range(30):
         engine.run("exec sleep 1000", name=f"web-{number}")
     eventually(lambda: len(watched.page().series["container_memory_rss"]) == 30)
-    assert descriptors() - before >= 30 * 8
+    assert descriptors() - before >= 30 * 6
     for container in engine.client.containers.list(sparse=True):
         container.remove(force=True)
     eventually(lambda: not watched.page().series["container_memory_rss"])
