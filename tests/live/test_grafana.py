@@ -1,0 +1,75 @@
+"""A real Grafana takes every dashboard, into its folder, without a word of complaint.
+
+Grafana is no Debian package, so CI does without it: the test is skipped where it is not installed, and never required.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from deckwatch.core.http import Client
+from deckwatch.core.project import Project
+from provisioning.servers import EXPORTER, GRAFANA, HOW_TO_GET, PROMETHEUS, installed
+from provisioning.up import Stack
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+GET = "apt-get install prometheus"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory, need):
+    need("prometheus", get=GET)
+    if installed(GRAFANA) is None:
+        pytest.skip(f"grafana is not installed; {HOW_TO_GET[GRAFANA]}")
+    folder = tmp_path_factory.mktemp("grafana")
+    (folder / "project").mkdir()
+    with Stack(
+        Project(folder / "project"),
+        folder / "state",
+        programs=(EXPORTER, PROMETHEUS, GRAFANA),
+        every="1s",
+        ports={},
+        exporter_arguments=("--docker-host", ""),
+    ) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def grafana(stack):
+    return Client(stack.url(GRAFANA))
+
+
+def generated(stack):
+    files = sorted((stack.site.bundle / "grafana" / "dashboards").rglob("*.json"))
+    return {path.stem: json.loads(path.read_text()) for path in files}
+
+
+def test_all_dashboards_are_there_in_their_folder(stack, grafana):
+    ours = generated(stack)
+    deadline = time.monotonic() + 60
+    while len(found := grafana.get("/api/search", type="dash-db")) < len(ours):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.5)
+    assert {one["uid"]: (one["title"], one["folderTitle"]) for one in found} == {
+        uid: (model["title"], "Deckwatch") for uid, model in ours.items()
+    }
+
+
+def test_what_grafana_serves_is_what_was_generated(stack, grafana):
+    for uid, model in generated(stack).items():
+        served = grafana.get(f"/api/dashboards/uid/{uid}")
+        assert served["meta"]["provisioned"] is True
+        assert served["meta"]["canSave"] is False
+        kept = {key: value for key, value in served["dashboard"].items() if key not in ("id", "version")}
+        assert kept == {key: value for key, value in model.items() if key != "version"}
+
+
+def test_provisioning_complains_of_nothing(stack):
+    lines = stack.site.log(GRAFANA).read_text().splitlines()
+    told = [line for line in lines if "logger=provisioning" in line]
+    assert told
+    assert [line for line in told if "level=info" not in line and "level=debug" not in line] == []
