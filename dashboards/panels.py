@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from deckwatch.core import plugins
 from deckwatch.core.jsonnet import Renderer
+from deckwatch.core.place import DeckwatchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,8 +62,21 @@ def table(own: Path | None = None) -> str:
 
 
 def load(child: Renderer, own: Path | None = None) -> dict[str, PanelType]:
-    """Return the panel types by name, as the running renderer reads them. Raises JsonnetError."""
+    """Return the panel types by name, as the running renderer reads them.
+
+    Raises JsonnetError, and DeckwatchError for a file that is no panel type: both are of a user's own folder.
+    """
     said = child.evaluate(table(own))
+    wanted = {field.name for field in fields(PanelType)} - {"name"}
+    owners: dict[str, str] = {}
+    for name, declared in said.items():
+        if missing := sorted(wanted - set(declared)):
+            raise DeckwatchError(f"the panel file {name}.libsonnet lacks {', '.join(missing)}")
+        if unknown := sorted(set(declared) - wanted):
+            raise DeckwatchError(f"the panel file {name}.libsonnet says {', '.join(unknown)}, which nothing reads")
+        for word in declared["words"]:
+            if owners.setdefault(word, name) != name:
+                raise DeckwatchError(f"two panel files have the word {word}: {owners[word]} and {name}")
     return {name: PanelType(name, **declared) for name, declared in said.items()}
 
 
