@@ -59,11 +59,15 @@ class Configuration:
         return [Artifact(f"{FOLDER}/alertmanager.yml", yamlwrite.dump(config, header=header, order=_ORDER)), *texts]
 
     def _spec(self) -> dict[str, Any]:
-        teams = {name: routes.team(data) for name, data in (self.project.data or {}).get("teams", {}).items()}
+        data = self.project.data or {}
+        teams = {name: routes.team(said) for name, said in data.get("teams", {}).items()}
+        # What tells this Prometheus from others stands on every alert of it, and nothing explains another one's.
+        outside = list(data.get("build", {}).get("labels", {}))
+        timing = {key: self.defaults.data[key] for key in _TIMING}
         return {
-            "timing": {key: self.defaults.data[key] for key in _TIMING},
+            "timing": {**timing, "group_by": [*timing["group_by"], *outside]},
             "default": routes.NOBODY,
             "teams": {routes.NOBODY: {"kinds": {}}, **teams},
             "routes": [route.as_data() for route in self.routes],
-            "inhibitions": [one.as_data() for one in self.inhibitions],
+            "inhibitions": [{**one.as_data(), "equal": [*one.equal, *outside]} for one in self.inhibitions],
         }

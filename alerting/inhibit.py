@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from deckwatch.core.yamlfile import Document, Path
 
 BLIND = "CollectorBlind"
+_OWN = frozenset(("alertname", "severity", "owner", "topic"))  # labels of the rule itself
 _TARGET = ("job", "instance")  # on every series that is scraped
 _SUBJECT = ("server", "service")  # collectors of several things are blind for one of them
 
@@ -116,7 +117,7 @@ def _missing(
 
 def carries(alert: Alert, context: Context) -> frozenset[str]:
     """Return the labels that an alert can have when it fires."""
-    own = frozenset(("alertname", "severity", "owner", "topic", *alert.labels))
+    own = _OWN | frozenset(alert.labels)
     try:
         found = labels.of_expression(expression(alert), context.catalog)
     except promql.PromqlError:
@@ -134,10 +135,10 @@ def _families(context: Context) -> Iterator[Inhibition]:
         for alert in alerts:
             rank = SEVERITIES.index(alert.severity)
             milder = [one for one in alerts if SEVERITIES.index(one.severity) < rank]
-            shared = set(alert.each).intersection(*(one.each for one in milder))
-            both = carries(alert, context).intersection(*(carries(one, context) for one in milder))
-            equal = (*(label for label in _TARGET if label in both), *sorted(shared.difference(_TARGET)))
-            if milder and equal:
+            # All that both can carry, not only what tells them apart: the same disk, not the same machine.
+            both = carries(alert, context).intersection(*(carries(one, context) for one in milder)) - _OWN
+            equal = (*(label for label in _TARGET if label in both), *sorted(both.difference(_TARGET)))
+            if milder:
                 yield Inhibition((alert.name,), tuple(one.name for one in milder), equal)
 
 
@@ -158,15 +159,11 @@ def _feeds(context: Context, causes: set[str]) -> Iterator[Inhibition]:
             if info is None or info.source not in context.collectors:
                 continue
             equal = tuple(label for label in (*_TARGET, *_SUBJECT) if label in carried and _on(label, info))
-            names = fed[info.source, equal]
-            if equal and alert.name not in names:
-                names.append(alert.name)
+            if equal and alert.name not in fed[info.source, equal]:
+                fed[info.source, equal].append(alert.name)
     for (collector, equal), names in sorted(fed.items()):
-        if not names:
-            continue
-        yield Inhibition(
-            (BLIND,), tuple(names), equal, (matcher("alertname", [BLIND]), matcher("collector", [collector]))
-        )
+        blind = (matcher("alertname", [BLIND]), matcher("collector", [collector]))
+        yield Inhibition((BLIND,), tuple(names), equal, blind)
 
 
 def _on(label: str, info: MetricInfo) -> bool:
@@ -175,11 +172,22 @@ def _on(label: str, info: MetricInfo) -> bool:
 
 
 def metrics(expr: str, context: Context) -> set[str]:
-    """Return the metrics that an expression reads, through recordings."""
+    """Return the metrics that an expression reads, through recordings; none for what is not PromQL."""
     result: set[str] = set()
-    for name in {selector.metric for selector in promql.selectors(expr) if selector.metric}:
-        recording = context.recordings.get(name)
-        result |= metrics(recording.expr, context) if recording is not None else {name}
+    seen: set[str] = set()
+    waiting = [expr]
+    while waiting:
+        try:
+            read = {selector.metric for selector in promql.selectors(waiting.pop()) if selector.metric}
+        except promql.PromqlError:
+            continue  # told by the check of expressions
+        for name in read - seen:
+            seen.add(name)
+            recording = context.recordings.get(name)
+            if recording is None:
+                result.add(name)
+            else:
+                waiting.append(recording.expr)
     return result
 
 

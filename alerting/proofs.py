@@ -54,10 +54,12 @@ def _fixed(alert: Alert) -> dict[str, str]:
 def expected(alert: Alert, proof: Proof) -> dict[str, str]:
     """Return the labels that a proof's alert fires with: the rule's own, and those in `each`.
 
-    Raises ValueError where the given series leave a choice.
+    Raises ValueError where the given series leave a choice, or the proof names another label.
     """
     said: Mapping[str, str] = proof.labels or {}
     given = [series_of(alert, course) for course in proof.courses]
+    if unknown := [label for label in said if label not in alert.each]:
+        raise ValueError(f"{unknown[0]} is not one of the labels in `each`")
     result = {"alertname": alert.name, **_fixed(alert)}
     for label in alert.each:
         values = {said[label]} if label in said else {s.labels[label] for s in given if label in s.labels}
@@ -134,13 +136,18 @@ def _test(alert: Alert, name: str, courses: Mapping[str, Sequence[Step]], checks
 
 
 def _looks_back(expr: str, recordings: Mapping[str, Recording]) -> float:
-    """Return how many seconds back an expression looks, through the recordings that it reads."""
-    longest = 0.0
-    for selector in promql.selectors(expr):
-        own = units.seconds(selector.window.partition(":")[0]) if selector.window else 0.0
-        recording = recordings.get(selector.metric or "")
-        longest = max(longest, own + (_looks_back(recording.expr, recordings) if recording else 0.0))
-    return longest
+    """Return how many seconds back an expression may look, through the recordings that it reads."""
+    seconds = 0.0
+    seen: set[str] = set()
+    waiting = [expr]
+    while waiting:
+        read = promql.selectors(waiting.pop())
+        windows = [units.seconds(one.window.partition(":")[0]) for one in read if one.window]
+        seconds += max(windows, default=0.0)
+        names = {one.metric for one in read if one.metric is not None and one.metric in recordings} - seen
+        seen |= names
+        waiting += [recordings[name].expr for name in names]
+    return seconds
 
 
 def _grid(seconds: float) -> float:

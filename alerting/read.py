@@ -105,7 +105,7 @@ class _File:
             topic=self.topic,
             document=self.document,
             path=path,
-            expr=data["expr"].strip(),
+            expr=data["expr"].rstrip(),
             unit=data.get("unit", ""),
             about=data["about"],
             needs=self._needs(data),
@@ -146,7 +146,7 @@ class _File:
                 return None
             watched, unit = self._watched(reference, (*path, "signal"), data), reference.unit
         else:
-            watched = data["expr"].strip()
+            watched = data["expr"].rstrip()
             unit = data.get("unit") or _unit_of(watched, self.topics.catalog)
         topic = self.document.data
         return Alert(

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from deckwatch.core.jsonnet import Renderer
 
-OLDEST = "0.25"  # of Alertmanager, that we write for
-NEWEST = "0.34"
+NEWEST = "0.34"  # of Alertmanager, for which is written where the project says nothing
 
 _NOT_KINDS = frozenset(("hours",))
 

@@ -158,9 +158,10 @@ def _days(first: str, last: str) -> list[str]:
 def _hour_problems(project: Document, path: Path, hours: Mapping[str, Any]) -> Iterator[Problem]:
     if "from" in hours and hours["from"] >= hours["to"]:
         yield project.problem((*path, "to"), f"{hours['to']} is not behind {hours['from']}", check="route")
-    known = zoneinfo.available_timezones()
-    zone = hours.get("zone")
-    if zone is not None and known and zone not in known:
+    if "zone" not in hours:
+        return
+    zone, known = hours["zone"], zoneinfo.available_timezones()
+    if known and zone not in known:
         yield project.problem(
             (*path, "zone"), f"no time zone is called {zone}", did_you_mean(zone, known), check="route"
         )

@@ -1,6 +1,7 @@
 """Which alerts keep others silent, and that no rule falls into what Alertmanager does with missing labels."""
 
 import pytest
+import yaml
 
 from alerting import inhibit, routes
 from deckwatch.core import yamlfile
@@ -29,7 +30,7 @@ def test_no_alert_stands_on_both_sides(rules):
 def test_both_sides_carry_every_label_in_which_they_must_agree(rules, shipped_alerting):
     alerts = {alert.name: alert for alert in shipped_alerting.context.alerts()}
     for rule in rules:
-        assert rule.equal
+        assert rule.equal, rule
         for name in (*rule.sources, *rule.targets):
             assert set(rule.equal) <= inhibit.carries(alerts[name], shipped_alerting.context), (name, rule)
 
@@ -47,8 +48,8 @@ def test_every_shipped_entry_is_used(shipped_alerting):
     ("source", "target", "equal"),
     [
         ("HostMemoryCritical", "HostMemoryHigh", ("instance",)),
-        ("HostFilesystemCritical", "HostFilesystemFull", ("instance", "mountpoint")),
-        ("HostFilesystemCritical", "HostFilesystemFillPredicted", ("instance", "mountpoint")),
+        ("HostFilesystemCritical", "HostFilesystemFull", ("instance", "device", "mountpoint")),
+        ("HostFilesystemCritical", "HostFilesystemFillPredicted", ("instance", "device", "mountpoint")),
         ("ApplicationErrorsCritical", "ApplicationErrorsHigh", ("service",)),
         ("ExporterDown", "ContainerNotRunning", ("instance",)),
         ("ExporterDown", "TargetDown", ("instance",)),
@@ -121,3 +122,47 @@ def test_an_entry_of_the_project_is_added(shipped_alerting):
         "target": ['topic="containers"', 'severity="warning"'],
         "equal": ["instance"],
     }
+
+
+def test_stages_of_one_fault_are_silenced_on_the_same_thing_only(alerting_of):
+    alert = """\
+  {name}:
+    expr: node_filesystem_files_free
+    below: {limit}
+    for: 1m
+    severity: {severity}
+    family: files
+    summary: There are few files left.
+    means: Few.
+    do: [Look.]
+    proof:
+      - {{give: [{{value: 1, for: 5m}}], fires: 1m}}
+      - {{give: [{{value: 99, for: 5m}}], silent: true}}
+"""
+    made = alert.format(name="FilesFew", limit=50, severity="warning") + alert.format(
+        name="FilesGone", limit=5, severity="critical"
+    )
+    context = alerting_of({"files.yaml": f"owner: shop\nalerts:\n{made}"}).context
+    (rule,), problems = inhibit.inhibitions([], NOTHING, context)
+    assert problems == []
+    assert {"instance", "device", "mountpoint"} <= set(rule.equal)
+
+
+def test_what_tells_this_prometheus_from_others_must_agree_too(alerting_of):
+    project = "build: {labels: {cluster: east}}\n"
+    texts = alerting_of(project=project, shipped=True).texts()
+    config = yaml.safe_load(texts["alertmanager/alertmanager.yml"])
+    assert config["route"]["group_by"] == ["alertname", "job", "cluster"]
+    assert all(rule["equal"][-1] == "cluster" for rule in config["inhibit_rules"])
+
+
+def test_faulty_expressions_and_recordings_in_a_circle_are_told_and_break_nothing(alerting_of):
+    texts = {
+        "a.yaml": "recordings:\n  a:x:y: {expr: 'b:x:y + a:x:y', about: A.}\n  a:x:z: {expr: 'sum(', about: A.}\n",
+        "b.yaml": "recordings:\n  b:x:y: {expr: 'a:x:y', about: B.}\n",
+    }
+    built = alerting_of(texts, shipped=True)
+    said = "\n".join(built.said())
+    assert "a:x:y is recorded behind this" in said
+    assert "b:x:y is recorded in the topic b" in said
+    assert "a.yaml:3:21: error: '(' is not closed" in said
