@@ -87,9 +87,9 @@ class Scope:
 
     def _has(self, metric: str | None, label: str) -> bool:
         info = self.catalog.series(metric) if metric else None
-        if info is None:
+        if metric is None or info is None:
             return label in ALWAYS
-        if label in self.catalog.labels(info.name if metric is None else metric):
+        if label in self.catalog.labels(metric):
             return True
         if info.source == "recording" or label not in target_labels():
             return False

@@ -1,4 +1,4 @@
-"""Thresholds and ends of an axis fit the unit of what they are compared with."""
+"""Thresholds and ends of an axis fit the unit of what they are compared with, and stand in their order."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dashboards.render import THRESHOLDS
 from deckwatch.core import units
 from deckwatch.core.place import Problem
+from deckwatch.core.signal import disorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,9 +32,12 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
 
 
 def _faults(document: Document, path: Path, said: Mapping[str, Any], unit: str) -> Iterator[Problem]:
+    values: dict[str, float] = {}
     for key in _KEYS:
         if key in said:
             try:
-                units.quantity(said[key], unit)
+                values[key] = units.quantity(said[key], unit)
             except ValueError as error:
                 yield Problem(document.place((*path, key)), str(error), check="quantity")
+    if found := disorder({key: values[key] for key in THRESHOLDS if key in values}, said.get("bad")):
+        yield Problem(document.place((*path, found[0])), found[1], check="quantity")

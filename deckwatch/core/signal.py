@@ -6,6 +6,7 @@ the panel with Grafana's `$__rate_interval`, the rules with a fixed window.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -266,6 +267,21 @@ def title_of(name: str) -> str:
 def with_thresholds(signal: Signal, values: Mapping[str, float]) -> Signal:
     """Return the signal with some thresholds replaced."""
     return replace(signal, thresholds={**signal.thresholds, **values})
+
+
+def disorder(thresholds: Mapping[str, float], bad: str | None) -> tuple[str, str] | None:
+    """Return the threshold that cannot be where it is, and why; None where all are in order.
+
+    Downwards it goes from `low` to `critical`; otherwise upwards from `low` (which then is a lower end) over `high`.
+    """
+    if bad == "down" and "high" in thresholds:
+        return "high", "what gets worse downwards has low and critical, not high"
+    order = ("critical", "low") if bad == "down" else THRESHOLDS
+    present = [word for word in order if word in thresholds]
+    for lower, upper in itertools.pairwise(present):
+        if thresholds[lower] >= thresholds[upper]:
+            return upper, f"{upper} must lie above {lower}"
+    return None
 
 
 def _with_rule_window(expr: str, window: str) -> str:

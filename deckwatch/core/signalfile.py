@@ -15,6 +15,7 @@ from deckwatch.core.signal import (
     Signal,
     Signals,
     UnknownSignal,
+    disorder,
     matchers,
     title_of,
     with_thresholds,
@@ -59,7 +60,19 @@ def load(
         if "share_of" in data:
             known = Signals(signals, faulty)
             signals[name] = _joined(signals[name], data["share_of"], known, document, problems)
-    return Signals(_set(signals, settings or {}, problems), faulty), problems
+    signals = _set(signals, settings or {}, problems)
+    problems += _disorders(signals, settings or {})
+    return Signals(signals, faulty), problems
+
+
+def _disorders(signals: Mapping[str, Signal], settings: Mapping[str, tuple[Any, Place]]) -> Iterator[Problem]:
+    """Yield thresholds that stand on the wrong side of another, where the last word on them was said."""
+    for name, signal in signals.items():
+        if found := disorder(signal.thresholds, signal.bad):
+            word, message = found
+            place = signal.document.place((*signal.path, word))
+            said = [one for key, (_, one) in settings.items() if key.rpartition(".")[0] == name]
+            yield Problem(said[0] if said else place, f"{name}: {message}")
 
 
 def _names(document: Document, wrong: Iterable[Problem]) -> set[str]:
