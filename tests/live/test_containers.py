@@ -15,6 +15,9 @@ import pytest
 
 pytestmark = pytest.mark.live
 
+# docker-py leaves it to the interpreter to close a socket with which it could not connect.
+docker_py_forgets = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
 NAME = "shop-web-1"
 TYPICAL = {
     "name": NAME,
@@ -286,6 +289,7 @@ def still_known(page, *, running: str, exited: str) -> None:
     assert page.values("container_memory_rss", name=running)
 
 
+@docker_py_forgets
 @pytest.mark.parametrize("how", ["freeze", "kill"])
 def test_an_engine_that_does_not_answer(engine, watch, eventually, how):
     engine.run("while :; do :; done", name="busy")
@@ -333,6 +337,7 @@ def test_a_container_that_ends_while_the_engine_does_not_answer(engine, watch, e
     eventually(lambda: watched.page().state(NAME) == "exited")
 
 
+@docker_py_forgets
 def test_an_engine_that_is_not_there_yet(engine, watch, eventually):
     engine.kill()
     watched = watch(engine.url)
@@ -369,8 +374,9 @@ def test_what_happens_while_the_stream_of_events_is_lost_is_not(engine, relay, w
     eventually(lambda: watched.page().success["container_state"])
     eventually(lambda: watched.page().value("deckwatch_container_restarts_total", name=NAME) == 2)
     relay.drop()
-    eventually(lambda: watched.page().success["container_state"])
-    assert watched.page().value("deckwatch_container_restarts_total", name=NAME) == 2, "a replayed event counts once"
+    container.restart(timeout=0)
+    eventually(lambda: watched.page().values("deckwatch_container_restarts_total", name=NAME) >= [3])
+    assert watched.page().value("deckwatch_container_restarts_total", name=NAME) == 3, "a replayed event counts once"
 
 
 def test_pressure_where_the_kernel_tells_it(engine, watch, need):

@@ -1,0 +1,93 @@
+"""What the threads behind the engine do with single answers; `tests/live/test_containers.py` has the whole."""
+
+from __future__ import annotations
+
+import logging
+
+import docker.errors
+import pytest
+import requests
+
+from exporter.sources.container_table import Table
+from exporter.sources.docker import EngineUnreachable
+from exporter.sources.docker_events import Events
+from exporter.sources.docker_watch import Watch
+
+
+class Client:
+    """An engine that gives one answer about a container, and another to a ping."""
+
+    def __init__(self, container: object, ping: object = None) -> None:
+        self.container = container
+        self.answer = ping
+
+    def inspect_container(self, _id: str) -> object:
+        if isinstance(self.container, Exception):
+            raise self.container
+        return self.container
+
+    def ping(self) -> None:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+
+
+@pytest.fixture
+def watch():
+    """A Watch whose threads were not started."""
+    watch = object.__new__(Watch)
+    watch._table = Table()
+    watch._taken, watch._resume, watch._clock = {}, 0, lambda: 0.0
+    return watch
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (docker.errors.NotFound("no such container"), ""),
+        (docker.errors.APIError("layer is broken"), "cannot be had"),
+        (requests.exceptions.ReadTimeout(), "in time"),
+        ({"Id": "a"}, "cannot be had"),
+        ({"Id": "a", "State": None, "Config": {}, "HostConfig": {}}, "cannot be had"),
+    ],
+)
+def test_one_container_that_is_not_described_is_no_loss(watch, caplog, answer, said):
+    caplog.set_level(logging.INFO)
+    watch._inspect(Client(answer), "a" * 64)
+    assert watch._table.containers() == ()
+    assert said in caplog.text
+    assert bool(caplog.text) == bool(said)
+
+
+def test_an_engine_that_answers_nothing_at_all_is_lost(watch):
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        watch._inspect(Client(requests.exceptions.ReadTimeout(), requests.exceptions.ReadTimeout()), "a" * 64)
+
+
+def event(action: str, nanoseconds: int) -> dict[str, object]:
+    return {"Type": "container", "Action": action, "Actor": {"ID": "a"}, "timeNano": nanoseconds}
+
+
+def test_an_event_that_comes_twice_is_taken_once_and_a_clock_set_back_silences_nothing(watch):
+    assert watch._take(event("start", 2_000_000_000)) == "a"
+    assert watch._take(event("start", 2_000_000_000)) is None
+    assert watch._take(event("die", 2_000_000_000)) == "a"
+    assert watch._take(event("start", 1_000_000_000)) == "a"
+    assert watch._resume == 1_000_000_000
+
+
+def test_what_came_before_the_end_of_the_stream_is_given_before_it():
+    events = Events(None, 0)
+    for one in ("start", "die"):
+        events._queue.put(event(one, 1))
+    events.end()
+    assert [one["Action"] for one in events.take(0)] == ["start", "die"]
+    with pytest.raises(EngineUnreachable):
+        events.take(0)
+
+
+def test_a_stream_in_which_nothing_happens():
+    assert Events(None, 0).take(0.01) == []
+
+
+def test_the_moment_from_which_events_are_asked_for():
+    assert Events(None, 1_795_200_697_000_000_042)._since == "1795200697.000000042"
