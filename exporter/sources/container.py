@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 STATES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
 HEALTH = ("healthy", "unhealthy", "starting")
 
+UNREADABLE = (KeyError, ValueError, TypeError, AttributeError)  # an answer that is not of the API's shape
+
 EXPECTED_LABEL = "deckwatch.expected"  # `running` or `stopped`; stands above the restart policy
 _EXPECTED_POLICIES = ("always", "unless-stopped")
 
@@ -78,7 +80,7 @@ class Container:
 
 
 def parse(data: Mapping[str, Any]) -> Container:
-    """Return the container of an inspect; raises KeyError, ValueError or TypeError where it is none."""
+    """Return the container of an inspect; raises one of UNREADABLE where it is none."""
     state, config, host = data["State"], data["Config"], data["HostConfig"]
     health = state.get("Health") or {}
     status = health.get("Status") or ""

@@ -16,7 +16,7 @@ import docker.errors
 import docker.utils
 import requests
 
-from exporter.sources.container import unix_time
+from exporter.sources.container import UNREADABLE, unix_time
 from exporter.sources.container_table import Table
 from exporter.sources.docker import EngineUnreachable, Snapshot
 from exporter.sources.docker_events import Event, Events
@@ -141,7 +141,7 @@ class Watch:
             # A container that is stuck on its way up or down, in a mount for instance, is locked in the engine.
             client.ping()
             log.warning("the Docker engine does not describe container %s in time", id_[:12])
-        except (docker.errors.APIError, KeyError, TypeError, ValueError) as fault:
+        except (docker.errors.APIError, *UNREADABLE) as fault:
             log.warning("the Docker engine's description of container %s cannot be had: %r", id_[:12], fault)
 
     def _publish(self, info: Mapping[str, Any]) -> None:
