@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Literal
 
-from alerting.spec import Alert, Course, Group, Limit, Proof, Recording, Step
+from alerting.read_proof import ProofReader
+from alerting.spec import Alert, Group, Limit, Recording
 from deckwatch.core import units, yamlfile
 from deckwatch.core.place import did_you_mean
 from deckwatch.core.schema import Schema
@@ -149,6 +150,7 @@ class _File:
             watched = data["expr"].rstrip()
             unit = data.get("unit") or _unit_of(watched, self.topics.catalog)
         topic = self.document.data
+        proofs = ProofReader(self.document, unit, self.topics.problems)
         return Alert(
             name=name,
             topic=self.topic,
@@ -160,7 +162,7 @@ class _File:
             summary=data["summary"],
             means=data["means"],
             do=tuple(data["do"]),
-            proofs=tuple(self._proof((*path, "proof", i), one, unit) for i, one in enumerate(data["proof"])),
+            proofs=proofs.read((*path, "proof"), data["proof"]),
             hold=units.seconds(data.get("for", "0s")),
             keep=units.seconds(data.get("keep_firing_for", "0s")),
             each=tuple(data.get("each", ())),
@@ -200,38 +202,6 @@ class _File:
         except ValueError as error:
             self._problem((*path, word), str(error))
             return Limit(_OPERATORS[word], 0.0)
-
-    def _proof(self, path: Path, data: Mapping[str, Any], unit: str) -> Proof:
-        give = data["give"]
-        fires = units.seconds(data["fires"]) if "fires" in data else None
-        if isinstance(give, list):
-            courses = [self._course((*path, "give"), "", give, unit)]
-        else:
-            courses = [self._course((*path, "give", series), series, one, unit) for series, one in give.items()]
-        return Proof(path, tuple(courses), fires, data.get("labels"))
-
-    def _course(self, path: Path, series: str, data: Any, unit: str) -> Course:
-        if not isinstance(data, list):
-            return Course(series, constant=self._value(path, data, unit))
-        return Course(series, tuple(self._step((*path, i), step, unit) for i, step in enumerate(data)))
-
-    def _step(self, path: Path, data: Mapping[str, Any], unit: str) -> Step:
-        seconds = units.seconds(data["for"])
-        if "value" in data:
-            return Step(seconds, value=self._value((*path, "value"), data["value"], unit))
-        return Step(seconds, rate=data.get("rate"))
-
-    def _value(self, path: Path, value: object, unit: str) -> float:
-        text = str(value)
-        if text.endswith("%"):
-            unit = unit if unit == "percent" else "ratio"
-        else:  # a series may be of another unit than what is watched: a size is bytes, a duration seconds
-            unit = "bytes" if text.endswith("B") else "seconds"
-        try:
-            return units.quantity(value, unit)
-        except ValueError as error:
-            self._problem(path, str(error))
-            return 0.0
 
 
 def _unit_of(expr: str, catalog: Catalog) -> str:

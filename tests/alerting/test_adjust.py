@@ -24,13 +24,13 @@ def test_a_limit_is_set_by_the_alerts_name_and_proved_anew(alerting_of, need):
     own = {
         "ExporterDown.for": ("5m", PLACE),
         "HostNetworkErrors.above": ("3%", PLACE),
-        "host.cpu.high": ("95%", PLACE),
+        "host.cpu.high": ("90%", PLACE),
     }
     built = alerting_of(shipped=True, set=own)
     adjusted = [one.name for group in built.bundle.groups for one in group.alerts if one.adjusted]
     assert adjusted == ["ExporterDown", "HostCpuHigh", "HostNetworkErrors"]
     assert alert(built, "HostNetworkErrors").limit.value == 0.03
-    assert alert(built, "HostCpuHigh").limit.value == 0.95
+    assert alert(built, "HostCpuHigh").limit.value == 0.9
     assert alert(built, "ExporterDown").hold == 300
     groups = [group for group in built.bundle.groups if group.topic == "host"]
     (outcome,) = promtool.run(groups, built.bundle.artifacts)

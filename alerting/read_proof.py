@@ -1,0 +1,65 @@
+"""Reads the proofs of an alert: what series do over time, and when the alert fires on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from alerting.spec import Course, Proof, Step
+from deckwatch.core import units
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from deckwatch.core.place import Problem
+    from deckwatch.core.yamlfile import Document, Path
+
+
+@dataclass(frozen=True, slots=True)
+class ProofReader:
+    """Reads proofs whose structure is right; `unit` is that of the watched value, faults are added to `problems`."""
+
+    document: Document
+    unit: str
+    problems: list[Problem]
+
+    def read(self, path: Path, data: Sequence[Mapping[str, Any]]) -> tuple[Proof, ...]:
+        """Return the proofs that stand at a path."""
+        return tuple(self._proof((*path, i), one) for i, one in enumerate(data))
+
+    def _proof(self, path: Path, data: Mapping[str, Any]) -> Proof:
+        give = data["give"]
+        fires = units.seconds(data["fires"]) if "fires" in data else None
+        if isinstance(give, list):
+            courses = [self._course((*path, "give"), "", give)]
+        else:
+            courses = [self._course((*path, "give", series), series, one) for series, one in give.items()]
+        return Proof(path, tuple(courses), fires, data.get("labels"))
+
+    def _course(self, path: Path, series: str, data: Any) -> Course:
+        if not isinstance(data, list):
+            return Course(series, constant=self._value(path, data))
+        return Course(series, tuple(self._step((*path, i), step) for i, step in enumerate(data)))
+
+    def _step(self, path: Path, data: Mapping[str, Any]) -> Step:
+        seconds = units.seconds(data["for"])
+        if "value" in data:
+            return Step(seconds, value=self._value((*path, "value"), data["value"]))
+        return Step(seconds, rate=data.get("rate"))
+
+    def _value(self, path: Path, value: object) -> float:
+        """Return a value as a number.
+
+        A series may be of another unit than what is watched, so its value says by itself what it is: a percentage is
+        a ratio (of a value that is watched in percent it is that), a size is bytes, a duration seconds.
+        """
+        text = str(value)
+        if text.endswith("%"):
+            unit = self.unit if self.unit == "percent" else "ratio"
+        else:
+            unit = "bytes" if text.endswith("B") else "seconds"
+        try:
+            return units.quantity(value, unit)
+        except ValueError as error:
+            self.problems.append(self.document.problem(path, str(error)))
+            return 0.0
