@@ -279,8 +279,8 @@ def disorder(thresholds: Mapping[str, float], bad: str | None) -> tuple[str, str
     order = ("critical", "low") if bad == "down" else THRESHOLDS
     present = [word for word in order if word in thresholds]
     for lower, upper in itertools.pairwise(present):
-        if thresholds[lower] >= thresholds[upper]:
-            return upper, f"{upper} must lie above {lower}"
+        if thresholds[lower] > thresholds[upper]:
+            return upper, f"{upper} must not lie below {lower}"
     return None
 
 
