@@ -301,28 +301,3 @@ def with_matchers(text: str, wanted: Callable[[Selector], Sequence[str]]) -> str
 def with_window(text: str, window: str) -> str:
     """Return the expression with `$__rate_interval`, `$__interval` and `$__range` replaced by one fixed window."""
     return re.sub(r"\$(?:__rate_interval|__interval|__range)\b|\$\{__(?:rate_interval|interval|range)\}", window, text)
-
-
-def comparison(text: str) -> tuple[str, str, str] | None:
-    """Return (left side, operator, right side) of an expression whose outermost operation compares, else None.
-
-    Used to run an alert's sides by themselves: a condition that is not met returns nothing, its sides must not.
-    """
-    depth = 0
-    for token in tokens(text):
-        if token.text in ("(", "[", "{"):
-            depth += 1
-        elif token.text in (")", "]", "}"):
-            depth -= 1
-        elif depth == 0 and token.kind == "name" and token.text.lower() in ("and", "or", "unless"):
-            return None
-    for token in tokens(text):
-        if token.text in ("(", "[", "{"):
-            depth += 1
-        elif token.text in (")", "]", "}"):
-            depth -= 1
-        elif depth == 0 and token.kind == "op" and token.text in (">", "<", ">=", "<=", "==", "!="):
-            right = text[token.offset + len(token.text) :].strip()
-            right = re.sub(r"^bool\b\s*", "", right)
-            return text[: token.offset].strip(), token.text, right
-    return None

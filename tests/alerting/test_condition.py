@@ -1,6 +1,9 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alerting.condition import bracketed, compares, parts
+from deckwatch.core.promql import PromqlError
 
 
 @pytest.mark.parametrize(
@@ -54,3 +57,12 @@ def test_an_alert_must_compare_at_the_outside(text, expected):
 )
 def test_brackets_stand_where_a_comparison_needs_them(text, expected):
     assert bracketed(text) == expected
+
+
+@given(st.text(alphabet='ab(){}[]"=!<>~ andorunlesson,1', max_size=40))
+def test_nothing_but_a_promql_error_is_raised(text):
+    for function in (parts, compares, bracketed):
+        try:
+            function(text)
+        except PromqlError:
+            continue

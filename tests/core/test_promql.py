@@ -77,26 +77,13 @@ def test_an_expression_with_matchers_still_passes(text: str) -> None:
     promql.check(promql.with_matchers(text, lambda _: ['job=~"$job"', 'instance=~"$instance"']))
 
 
-@pytest.mark.parametrize(
-    ("text", "sides"),
-    [
-        ("a / b > 0.8", ("a / b", ">", "0.8")),
-        ("sum(x > 1) >= bool 3", ("sum(x > 1)", ">=", "3")),
-        ("a == 1 and on (i) b == 1", None),
-        ("absent(up)", None),
-    ],
-)
-def test_comparison(text: str, sides: tuple | None) -> None:
-    assert promql.comparison(text) == sides
-
-
 def test_windows_are_fixed_for_rules() -> None:
     assert promql.with_window("rate(x[$__rate_interval]) + y[${__range}]", "5m") == "rate(x[5m]) + y[5m]"
 
 
 @given(st.text(alphabet="abr(){}[]\"'$=~!<>+-*/,:5m \n#.@{}", max_size=40))
 def test_nothing_but_a_promql_error_is_raised(text: str) -> None:
-    for function in (promql.check, promql.selectors, promql.comparison):
+    for function in (promql.check, promql.selectors):
         try:
             function(text)
         except promql.PromqlError as error:
