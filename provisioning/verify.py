@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Status = Literal["data", "empty", "nothing", "error", "not watched"]
 
 AT_ONCE = 8
+_NEVER_EMPTY = ("node", "postgres")  # jobs of which each target has something to read; a deck may lack containers
 _SPAN_SECONDS = 3600
 _POINTS = 240  # of a graph; Grafana asks for about one a pixel
 
@@ -85,6 +86,11 @@ class Prometheus:
         step = max(self.interval, _SPAN_SECONDS // _POINTS)
         span = {"start": f"{now - _SPAN_SECONDS:.3f}", "end": f"{now:.3f}", "step": f"{step:g}"}
         return self._result("/api/v1/query_range", {"query": expr, **span})
+
+    def targets(self) -> dict[str, bool]:
+        """Return the addresses that are scraped, each with whether that has happened once."""
+        active = self._client().get("/api/v1/targets", state="active")["data"]["activeTargets"]
+        return {one["scrapeUrl"]: not one["lastScrape"].startswith("0001-") for one in active}
 
     def _result(self, path: str, form: dict[str, str]) -> list[dict[str, Any]]:
         data = self._client().post(path, data=form)["data"]
@@ -192,8 +198,9 @@ def _unwatched(prometheus: Prometheus, names: Collection[str], catalog: Catalog)
 
 
 def _jobs(name: str, catalog: Catalog) -> Iterator[str]:
-    """Yield the jobs that have targets only where there is something to read, and read this metric."""
+    """Yield the jobs that read this metric wherever they have a target."""
     info = catalog.series(name)
-    for job, said in contract()["jobs"].items():
-        if info is not None and "target_per" in said and any(matches(info.source, word) for word in said["collect"]):
+    for job in _NEVER_EMPTY:
+        words = contract()["jobs"][job]["collect"]
+        if info is not None and any(matches(info.source, word) for word in words):
             yield job

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -37,24 +38,27 @@ def command(project: Path, /, *, prometheus: str, wait: int) -> int:
     they compare. Exit code 1 means that one failed, or has no data and no reason in its YAML why that is right.
     """
     from deckwatch.cli import _project, _show
+    from deckwatch.core.place import DeckwatchError
     from provisioning import stack
     from provisioning.verify import Prometheus, questions
 
     with _show.busy("generating"):
         built = stack.build(_project.load(project))
-    server = Prometheus(prometheus)
-    try:
+    with contextlib.closing(Prometheus(prometheus)) as server:
         answers = _ask(server, questions(built, server.interval), built, wait)
-    finally:
-        server.close()
+        targets = server.targets()
+    if not targets:
+        raise DeckwatchError(f"{prometheus} has no targets: is it configured from a bundle of ours?")
     _table(answers)
+    unread = [target for target, read in targets.items() if not read]
+    for target in unread:
+        click.echo(f"not scraped yet: {target}", err=True)
     faults = [answer for answer in answers if not answer.good]
     for answer in faults:
         _fault(answer)
     if faults:
         click.secho(f"{len(faults)} of {len(answers)} queries have no data", err=True, bold=True)
-        return 1
-    return 0
+    return 1 if faults or unread else 0
 
 
 def _ask(server: Prometheus, asked: Sequence[Question], built: Built, wait: int) -> list[Answer]:
@@ -70,7 +74,9 @@ def _ask(server: Prometheus, asked: Sequence[Question], built: Built, wait: int)
             found |= {answer.question: answer for answer in verify(server, left, built.catalog, advance)}
         # What is not watched may only not have been scraped yet.
         left = [one for one in left if not found[one].good or found[one].status == "not watched"]
-        if time.monotonic() > deadline or all(found[one].good for one in asked):
+        targets = server.targets()
+        done = targets and all(targets.values()) and all(found[one].good for one in asked)
+        if done or time.monotonic() > deadline:
             break
         time.sleep(_AGAIN_SECONDS)
     return [found[question] for question in asked]
@@ -82,18 +88,16 @@ def _table(answers: Sequence[Answer]) -> None:
 
     from deckwatch.cli import _show
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("Dashboard")
-    for title in ("Queries", "Data", "Rightly empty", "Not watched", "No data", "Errors", "Time", "Slowest"):
-        table.add_column(title, justify="right")
-    table.add_column("")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("Dashboard", no_wrap=True)
+    for title in ("Data", "Empty", "Not watched", "No data", "Errors", "Time"):
+        table.add_column(title, justify="right", no_wrap=title != "Not watched")
+    table.add_column("", no_wrap=True)
     for page in dict.fromkeys(answer.question.page for answer in answers):
         mine = [answer for answer in answers if answer.question.page == page]
         counts = [sum(one.status == word for one in mine) for word in _WORDS]
-        seconds = [one.seconds for one in mine]
         shown = [str(count) if count else "" for count in counts]
-        times = [f"{sum(seconds) * 1000:.0f} ms", f"{max(seconds) * 1000:.0f} ms"]
-        table.add_row(page, str(len(mine)), *shown, *times, _verdict(mine))
+        table.add_row(page, *shown, f"{sum(one.seconds for one in mine):.2f} s", _verdict(mine))
     _show.console().print(table)
 
 

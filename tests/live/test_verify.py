@@ -1,0 +1,150 @@
+"""`deckwatch verify` against a real Prometheus that a real exporter feeds."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deckwatch.core.project import Project
+from provisioning.program import free_port
+from provisioning.servers import EXPORTER, PROMETHEUS
+from provisioning.targets import Host
+from provisioning.up import Stack
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+DECKWATCH = Path(sys.executable).with_name("deckwatch")
+DASHBOARD = """\
+dashboard: Mine
+needs: node_load1
+rows:
+  - - lines: node_load1
+      description: The load.
+      title: Load
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(need, tmp_path_factory):
+    """A machine without containers and databases."""
+    need("prometheus", get="apt-get install prometheus")
+    folder = tmp_path_factory.mktemp("deck")
+    none = ("--docker-host", f"tcp://127.0.0.1:{free_port()}")
+    with Stack(
+        Project(folder),
+        folder / "state",
+        programs=(EXPORTER, PROMETHEUS),
+        name="deck-1",
+        every="1s",
+        ports={},
+        exporter_arguments=none,
+    ) as running:
+        # Windows of rates fill within seconds here; after that nothing has to be waited for.
+        code, _, said = verify(running, folder, "--wait", "90")
+        assert code == 0, said
+        yield running
+
+
+def verify(stack: Stack, project: Path, *options: str) -> tuple[int, dict[str, str], str]:
+    """Run the command; return its exit code, the verdict on each dashboard, and what it says of faults."""
+    argv = [DECKWATCH, "--project", project, "verify", "--prometheus", stack.url(PROMETHEUS), *options]
+    environment = {**os.environ, "COLUMNS": "80"}
+    ran = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=180, check=False)
+    rows = re.findall(r"^ (\S.*?)  .*\d s  ?(good|faulty|not watched) *$", ran.stdout, re.MULTILINE)
+    return ran.returncode, dict(rows), ran.stderr
+
+
+def test_what_is_watched_has_data_and_the_rest_is_not_called_broken(stack, tmp_path) -> None:
+    code, verdicts, said = verify(stack, tmp_path)
+    assert code == 0, said
+    assert verdicts["Host"] == "good"
+    assert verdicts["Rules: host"] == "good"
+    assert verdicts["Database"] == "not watched"
+    assert verdicts["Application"] == "not watched"
+    assert said == ""
+
+
+def own(folder: Path, panel: str) -> Path:
+    """A project with the shipped host dashboards and one of its own with one panel more."""
+    (folder / "deckwatch.yaml").write_text("build: {include: [host, dashboards/]}\n")
+    (folder / "dashboards").mkdir()
+    (folder / "dashboards" / "mine.yaml").write_text(f"{DASHBOARD}    - {panel}\n")
+    return folder
+
+
+NOTHING = "{lines: 'node_load1{instance=\"nobody\"}', title: Nobody, description: None.%s}"
+
+
+def test_a_query_without_data_is_told_at_its_place(stack, tmp_path) -> None:
+    code, verdicts, said = verify(stack, own(tmp_path, NOTHING % ""))
+    assert code == 1
+    assert verdicts["Mine"] == "faulty"
+    assert verdicts["Host"] == "good"
+    assert "dashboards/mine.yaml:7:15: Mine, panel 'Nobody (A)': no data\n" in said
+    assert said.endswith("queries have no data\n")
+
+
+def test_one_that_is_rightly_empty_is_not(stack, tmp_path) -> None:
+    code, verdicts, _ = verify(stack, own(tmp_path, NOTHING % ", empty: Nobody is on leave."))
+    assert code == 0
+    assert verdicts["Mine"] == "good"
+
+
+def test_what_prometheus_refuses_is_told_in_its_words(stack, tmp_path) -> None:
+    panel = "{lines: 'up * on () up', title: Twice, description: None.}"
+    code, verdicts, said = verify(stack, own(tmp_path, panel))
+    assert code == 1
+    assert verdicts["Mine"] == "faulty"
+    assert re.search(r"mine\.yaml:7:15: Mine, panel 'Twice \(A\)': .*many-to-many", said)
+
+
+def test_a_database_that_is_configured_and_silent_is_a_fault(stack, tmp_path, need) -> None:
+    """Its scrape job has a target, so that its metrics ought to be there."""
+    with Stack(
+        Project(tmp_path),
+        tmp_path / "state",
+        programs=(PROMETHEUS,),
+        every="1s",
+        ports={},
+        hosts=[Host("deck-1", stack.site.address(EXPORTER))],
+        postgres={"gone": Host("deck-1", stack.site.address(EXPORTER))},
+    ) as other:
+        code, verdicts, said = verify(other, tmp_path, "--wait", "10")
+        assert code == 1
+        assert verdicts.get("Database") == "faulty", said
+
+
+def test_a_server_that_is_not_there_is_said(stack, tmp_path) -> None:
+    argv = [DECKWATCH, "--project", tmp_path, "verify", "--prometheus", f"http://127.0.0.1:{free_port()}"]
+    ran = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert "does not answer: connection refused or lost" in ran.stderr
+
+
+def test_a_prometheus_that_scrapes_nothing_is_not_well(tmp_path, need) -> None:
+    with Stack(Project(tmp_path), tmp_path / "state", programs=(), ports={}) as nothing:
+        assert nothing.running == {}
+    need("prometheus", get="apt-get install prometheus")
+    (tmp_path / "prometheus.yml").write_text("global: {scrape_interval: 1m30s}\n")
+    from provisioning.program import Program
+    from provisioning.verify import Prometheus
+
+    port = free_port()
+    argv = ["prometheus", f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data"]
+    url = f"http://127.0.0.1:{port}"
+    program = Program(
+        "prometheus", [*argv, f"--web.listen-address=127.0.0.1:{port}"], tmp_path / "log", url + "/-/ready"
+    )
+    with program:
+        server = Prometheus(url)
+        assert server.interval == 90
+        server.close()
+        argv = [DECKWATCH, "--project", tmp_path, "verify", "--prometheus", url]
+        ran = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert "has no targets: is it configured from a bundle of ours?" in ran.stderr
