@@ -1,0 +1,252 @@
+"""The whole bundle: what is in it, that it is the same every time, and that every mistake is told."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deckwatch.cli import _project
+from deckwatch.core.contract import contract
+from deckwatch.core.jsonnet import ENGINES
+from deckwatch.core.place import InvalidInput
+from deckwatch.core.project import Project
+from provisioning import catalogue, stack
+from provisioning.stack import Options
+from provisioning.write import write
+
+ROOT = Path(__file__).parents[2]
+DECKWATCH = Path(sys.executable).with_name("deckwatch")
+SHIPPED = Project(Path("/nowhere"))
+
+
+@pytest.fixture(scope="module")
+def shipped() -> stack.Built:
+    return stack.build(SHIPPED)
+
+
+def project(folder: Path, **files: str) -> Project:
+    """A project of these files; `__` in a name stands for `/`."""
+    for name, text in {"deckwatch": "", **files}.items():
+        path = folder / f"{name.replace('__', '/')}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return _project.load(folder)
+
+
+def problems(folder: Path, **files: str) -> list[str]:
+    with pytest.raises(InvalidInput) as caught:
+        stack.build(project(folder, **files))
+    return [str(one).replace(f"{folder}/", "") for one in caught.value.problems]
+
+
+def prometheus(built: stack.Built) -> dict:
+    return yaml.safe_load(built.plan.text("prometheus/prometheus.yml"))
+
+
+def test_the_shipped_set_has_no_warnings(shipped: stack.Built) -> None:
+    assert shipped.warnings == []
+
+
+def test_the_bundle_in_the_repository_is_fresh(shipped: stack.Built) -> None:
+    changes = shipped.plan.changes(ROOT / "provisioning" / "out")
+    assert [change.path for change in changes] == [], "run `make generate`"
+
+
+def test_both_engines_give_the_same_bytes(shipped: stack.Built) -> None:
+    for engine in ENGINES:
+        assert stack.build(SHIPPED, Options(engine=engine)).plan.files() == shipped.plan.files()
+
+
+def test_the_bytes_depend_on_nothing_but_the_project(tmp_path: Path) -> None:
+    """Not on the working directory, nor on how the project is named, nor on the order in which Python hashes."""
+    one, other = tmp_path / "one", tmp_path / "other" / "deep"
+    alerts = (
+        "alerts:\n  MineTooHigh:\n    expr: node_load1\n    above: 90\n    for: 5m\n    severity: warning\n"
+        "    owner: operations\n    each: [instance]\n    summary: Too much.\n    means: It is.\n    do: [Look.]\n"
+        "    proof:\n      - {give: [{value: 91, for: 10m}], fires: 5m}\n"
+        "      - {give: [{value: 90, for: 10m}], silent: true}\n"
+    )
+    for folder in (one, other):
+        project(folder, alerts__mine=alerts, signals__mine="signals: {load: {metric: node_load1}}\n")
+    subprocess.run([DECKWATCH, "generate"], cwd=one, check=True, env={**os.environ, "PYTHONHASHSEED": "1"})
+    arguments = [DECKWATCH, "--project", other, "generate", "--out", tmp_path / "out"]
+    subprocess.run(arguments, cwd="/", check=True, env={**os.environ, "PYTHONHASHSEED": "2"})
+    assert (one / "out" / "MANIFEST").read_text() == (tmp_path / "out" / "MANIFEST").read_text()
+    assert "MineTooHigh" in (one / "out" / "prometheus" / "rules" / "mine.yaml").read_text()
+
+
+def test_nothing_of_this_machine_is_in_it(shipped: stack.Built) -> None:
+    for file in shipped.plan.files():
+        assert str(ROOT) not in file.text
+        assert not re.search(r"/(home|root|tmp)/", file.text)
+
+
+def test_the_owners_tools_like_it(shipped: stack.Built, need, tmp_path: Path) -> None:
+    promtool = need("promtool", get="apt-get install prometheus")
+    amtool = need("amtool", get="apt-get install prometheus-alertmanager")
+    out = tmp_path / "out"
+    write(shipped.plan, out)
+    for argv in (
+        [promtool, "check", "config", out / "prometheus" / "prometheus.yml"],
+        [promtool, "check", "rules", *sorted((out / "prometheus" / "rules").glob("*.yaml"))],
+        [amtool, "check-config", out / "alertmanager" / "alertmanager.yml"],
+    ):
+        ran = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_jobs_are_those_of_the_contract(shipped: stack.Built) -> None:
+    jobs = {job["job_name"]: job for job in prometheus(shipped)["scrape_configs"]}
+    agreed = contract()["jobs"]
+    assert list(jobs) == [*agreed, "app", "prometheus", "alertmanager"]
+    for name, said in agreed.items():
+        wanted = {f"{word}[]": said[word] for word in ("collect", "exclude") if word in said}
+        assert jobs[name]["params"] == wanted
+        assert "honor_labels" not in jobs[name]
+    for job in jobs.values():
+        (config,) = job["file_sd_configs"]
+        for path in config["files"]:
+            assert shipped.plan.text(f"prometheus/{path}") is not None
+
+
+def test_collectors_are_asked_by_one_job_each() -> None:
+    """No collector runs twice, and none is left out: what three jobs collect, the fourth excludes."""
+    jobs = contract()["jobs"]
+    collected = [word for said in jobs.values() for word in said.get("collect", ())]
+    assert sorted(collected) == sorted(jobs["deckwatch"]["exclude"])
+
+
+def test_scrape_interval_is_told_to_everybody(tmp_path: Path) -> None:
+    built = stack.build(project(tmp_path, deckwatch="build: {scrape_interval: 1m, labels: {cluster: a}}"))
+    config = prometheus(built)["global"]
+    assert config == {
+        "scrape_interval": "1m",
+        "evaluation_interval": "1m",
+        "scrape_timeout": "10s",
+        "external_labels": {"cluster": "a"},
+    }
+    sources = yaml.safe_load(built.plan.text("grafana/provisioning/datasources/deckwatch.yaml"))["datasources"]
+    assert sources[0]["jsonData"]["timeInterval"] == "1m"
+    assert '"refresh": "1m"' in built.plan.text("grafana/dashboards/deckwatch/host.json")
+
+
+def test_a_short_interval_shortens_the_timeout() -> None:
+    config = prometheus(stack.build(SHIPPED, Options(every="5s")))["global"]
+    assert config == {"scrape_interval": "5s", "evaluation_interval": "5s", "scrape_timeout": "5s"}
+
+
+def test_dashboards_have_folders_with_fixed_addresses(shipped: stack.Built) -> None:
+    providers = yaml.safe_load(shipped.plan.text("grafana/provisioning/dashboards/deckwatch.yaml"))["providers"]
+    assert [(one["folder"], one["folderUid"], one["options"]["path"]) for one in providers] == [
+        ("Deckwatch", "deckwatch", "${DECKWATCH_BUNDLE}/grafana/dashboards/deckwatch")
+    ]
+    folders = {Path(file.path).parent.name for file in shipped.plan.files() if file.path.endswith(".json")}
+    assert folders == {"deckwatch"}
+
+
+def test_a_set_can_be_left_out_and_an_own_folder_added(tmp_path: Path) -> None:
+    dashboard = "dashboard: Mine\nfolder: My team\nneeds: node_load1\nrows:\n  - - lines: node_load1\n"
+    dashboard += "      title: L\n      description: D.\n"
+    text = "build: {include: [host, panels-of-mine/]}"
+    built = stack.build(project(tmp_path, **{"deckwatch": text, "panels-of-mine__mine": dashboard}))
+    paths = {file.path for file in built.plan.files()}
+    assert {path for path in paths if path.endswith(".json")} == {
+        "grafana/dashboards/deckwatch/overview.json",
+        "grafana/dashboards/deckwatch/host.json",
+        "grafana/dashboards/my-team/mine.json",
+    }
+    assert "prometheus/rules/host.yaml" in paths
+    assert "prometheus/rules/deckwatch.yaml" in paths
+    assert "prometheus/rules/postgres.yaml" not in paths
+
+
+def test_alerts_and_thresholds_are_changed_by_name(tmp_path: Path, shipped: stack.Built) -> None:
+    text = "build: {disable: [HostClockSkew], set: {host.cpu.high: 71%, HostLoadHigh.for: 20m}}"
+    built = stack.build(project(tmp_path, deckwatch=text))
+    rules = yaml.safe_load(built.plan.text("prometheus/rules/host.yaml"))["groups"][0]["rules"]
+    alerts = {rule["alert"]: rule for rule in rules if "alert" in rule}
+    assert "HostClockSkew" not in alerts
+    assert "> 0.71" in alerts["HostCpuHigh"]["expr"]
+    assert alerts["HostLoadHigh"]["for"] == "20m"
+    panels = built.plan.text("grafana/dashboards/deckwatch/host.json")
+    assert '"value": 0.71' in panels
+    assert '"value": 0.71' not in shipped.plan.text("grafana/dashboards/deckwatch/host.json")
+
+
+def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    found = problems(
+        tmp_path,
+        deckwatch=(
+            "build:\n  include: [hots, dashboards/, signals/, alerts/, elsewhere/]\n  disable: [ExporterDonw]\n"
+            "  set: {host.cpu.hihg: 70%}\n"
+            "hosts: [{name: a, address: a:1}, {name: a, address: b:1}]\n"
+            "watch: {collectors: {off: [host_cpuu]}}\n"
+        ),
+        dashboards__mine="dashboard: Mine\nrows:\n  - - lines: node_laod1\n      title: L\n      description: D.\n",
+        signals__mine="signals:\n  a: {metric: node_load1, untis: ratio}\n",
+        signals__other="signls: {}\n",
+        alerts__mine="alerts:\n  Mine: {expr: 'sum(', above: 1}\n",
+    )
+    text = "\n".join(found)
+    for part in (
+        "deckwatch.yaml:2:13: error: no shipped set is called hots (did you mean host?)",
+        "deckwatch.yaml:2:51: error: there is no folder elsewhere/",
+        "deckwatch.yaml:3:13: error: no alert is called ExporterDonw (did you mean ExporterDown?)",
+        "deckwatch.yaml:4:24: error: no threshold is called host.cpu.hihg (did you mean host.cpu.high?)",
+        "deckwatch.yaml:5:34: error: host a stands above already",
+        "deckwatch.yaml:6:28: error: no collector is called 'host_cpuu' (did you mean host_cpu?)",
+        "dashboards/mine.yaml:3:14: error: no signal and no metric is called node_laod1 (did you mean node_load1?)",
+        "signals/mine.yaml:2:27: error: unknown key untis (did you mean unit?)",
+        "signals/other.yaml:1:1: error: unknown key signls (did you mean signals?)",
+        "alerts/mine.yaml:2:9: error: severity is missing",
+    ):
+        assert part in text, text
+
+
+def test_a_misspelt_set_does_not_hide_what_is_wrong_elsewhere(tmp_path: Path) -> None:
+    assert len(problems(tmp_path, deckwatch="build: {include: [hots], disable: [Nope]}")) == 2
+
+
+def test_without_a_project_file_the_folder_does_not_matter(tmp_path: Path, shipped: stack.Built) -> None:
+    (tmp_path / "dashboards").mkdir()
+    (tmp_path / "dashboards" / "x.yaml").write_text("nonsense")
+    assert stack.build(Project(tmp_path)).plan.files() == shipped.plan.files()
+
+
+def test_the_projects_word_on_its_metrics_holds(tmp_path: Path) -> None:
+    text = "metrics: {up: {kind: gauge, unit: seconds}, shop_orders_total: {kind: counter, labels: [status]}}"
+    catalog = catalogue.load(project(tmp_path, deckwatch=text))
+    assert catalog.get("up").unit == "seconds"
+    assert catalog.labels("shop_orders_total") == {"status"}
+    assert catalog.get("shop_orders_total").source == "project"
+
+
+def test_the_metrics_of_others_are_known() -> None:
+    catalog = catalogue.load(SHIPPED)
+    for name in ("up", "ALERTS", "prometheus_tsdb_head_series", "alertmanager_alerts", "grafana_stat_totals_dashboard"):
+        assert name in catalog
+    assert catalog.labels("prometheus_rule_evaluation_failures_total") == {"rule_group"}
+    assert "http_requests_total" in catalog
+    assert "node_load1" in catalog
+
+
+@pytest.mark.slow
+def test_every_name_in_the_tables_of_others_has_its_programs_prefix() -> None:
+    for info in catalogue.foreign():
+        if info.source in ("prometheus", "alertmanager", "grafana", "go"):
+            assert info.name.startswith(f"{info.source}_")
+
+
+def test_generating_without_changes_does_nothing(tmp_path: Path, shipped: stack.Built) -> None:
+    write(shipped.plan, tmp_path / "out")
+    before = (tmp_path / "out").stat().st_ino
+    time.sleep(0.01)
+    assert write(shipped.plan, tmp_path / "out") == []
+    assert (tmp_path / "out").stat().st_ino == before

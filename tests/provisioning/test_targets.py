@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deckwatch.core import yamlfile
+from deckwatch.core.project import Project
+from provisioning import targets
+from provisioning.targets import Host, Target, Targets
+
+
+def project(text: str) -> Project:
+    return Project(Path(), yamlfile.load(text, "deckwatch.yaml"))
+
+
+def files(found: Targets) -> dict[str, list]:
+    return {Path(file.path).stem: yaml.safe_load(file.text) for file in found.files()}
+
+
+def test_without_a_project_it_is_the_compose_files_exporter() -> None:
+    found = files(targets.compose(Project(Path())))
+    assert found["hosts"] == [{"targets": ["deckwatch:9877"], "labels": {"instance": "this-host"}}]
+    assert found["postgres"] == []
+    assert found["applications"] == []
+    assert found["prometheus"] == [{"targets": ["prometheus:9090"], "labels": {"instance": "prometheus"}}]
+
+
+def test_a_host_is_called_by_its_name() -> None:
+    text = "hosts: [{name: web-1, address: web-1.internal:9877}, {name: db-1, address: '[::1]:9878'}]"
+    assert files(targets.compose(project(text)))["hosts"] == [
+        {"targets": ["web-1.internal:9877"], "labels": {"instance": "web-1"}},
+        {"targets": ["[::1]:9878"], "labels": {"instance": "db-1"}},
+    ]
+
+
+def test_a_database_is_a_target_of_its_own_with_its_own_name() -> None:
+    found = files(
+        targets.compose(project("watch: {postgres: [{name: shop-db, dsn_env: A}, {name: crm-db, dsn_env: B}]}"))
+    )
+    assert found["postgres"] == [
+        {"targets": ["deckwatch:9877"], "labels": {"instance": "shop-db", "__param_server": "shop-db"}},
+        {"targets": ["deckwatch:9877"], "labels": {"instance": "crm-db", "__param_server": "crm-db"}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "extra"),
+    [
+        ("http://shop:8000/metrics", "shop:8000", {"__metrics_path__": "/metrics"}),
+        ("http://shop", "shop:80", {"__metrics_path__": "/metrics"}),
+        ("https://shop/own/page", "shop:443", {"__metrics_path__": "/own/page", "__scheme__": "https"}),
+        ("http://[::1]:8000/m", "[::1]:8000", {"__metrics_path__": "/m"}),
+        (
+            "http://shop:80/m?kind=all&empty=",
+            "shop:80",
+            {"__metrics_path__": "/m", "__param_kind": "all", "__param_empty": ""},
+        ),
+    ],
+)
+def test_an_applications_page(url: str, address: str, extra: dict[str, str]) -> None:
+    assert targets.application("shop", url) == Target(address, {"instance": address, "service": "shop", **extra})
+    assert targets.application("shop", url, "shop-1").labels["instance"] == "shop-1"
+
+
+def test_two_targets_of_one_identity_are_told() -> None:
+    text = """\
+hosts:
+  - {name: web-1, address: a:1}
+  - {name: web-1, address: b:1}
+scrape:
+  - {service: shop, url: http://a:1/metrics}
+  - {service: shop, url: http://a:1/other}
+  - {service: shop, url: http://a:1/third, instance: third}
+"""
+    assert [(str(one.place), one.message) for one in targets.problems(project(text))] == [
+        ("deckwatch.yaml:3:5", "host web-1 stands above already: their figures would be the same series"),
+        ("deckwatch.yaml:6:5", "shop a:1 stands above already: their figures would be the same series"),
+    ]
+
+
+def test_names_that_yaml_would_read_as_something_else_stay_names() -> None:
+    text = files(Targets([Host("on", "a:1"), Host("0755", "a:1")]))["hosts"]
+    assert [one["labels"]["instance"] for one in text] == ["on", "0755"]
