@@ -33,8 +33,8 @@ _MOST_LINGERING = 200
 class _Counts:
     """What has happened to one container, by the engine's clock."""
 
-    ended: float = 0.0  # the latest end known
-    answered: float = 0.0  # the end that the latest counted restart came after
+    ended: float | None = None  # the end that no start has followed yet
+    answered: float = 0.0  # the end before the latest restart
     restarts: int = 0
     policy_base: int = 0  # RestartCount less this is a number of restarts that we should know of
     policy_seen: int = 0
@@ -44,10 +44,10 @@ class _Counts:
     flag_is_old: bool = False  # this run's flag was set before we began to watch
 
     def began(self, at: float) -> None:
-        """Take a start: it is a restart if an end stands before it that has not been counted yet."""
-        if self.answered < self.ended <= at:
+        """Take a start: it is a restart if an end stands before it that no other start has followed."""
+        if self.ended is not None and self.ended <= at:
             self.restarts += 1
-            self.answered = self.ended
+            self.answered, self.ended = self.ended, None
         self.oom_before += self._kills_of_run()
         self.oom_events, self.oom_flag, self.flag_is_old = 0, False, False
 
@@ -59,7 +59,8 @@ class _Counts:
             self.policy_base = -self.restarts  # the engine began to count anew
         self.policy_seen = found.restart_count
         self.restarts = max(self.restarts, found.restart_count - self.policy_base)
-        self.ended = max(self.ended, found.finished)
+        if self.ended is None and found.finished > self.answered:
+            self.ended = found.finished
         self.flag_is_old = self.flag_is_old and found.oom_killed
         self.oom_flag = self.oom_flag or (found.oom_killed and not self.flag_is_old)
 
@@ -106,7 +107,7 @@ class Table:
         if action == "start":
             counts.began(at)
         elif action == "die":
-            counts.ended = max(counts.ended, at)
+            counts.ended = at  # an inspect may have told a later one, where events are told again after a loss
             self._note_exit(id_, str(attributes.get("exitCode", "")))
         elif action == "oom":
             counts.oom_events += 1

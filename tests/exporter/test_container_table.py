@@ -143,6 +143,22 @@ def test_an_engine_that_came_back_tells_the_start_but_not_the_end(table):
     assert counts(table) == (1, 0)
 
 
+def test_events_that_are_told_again_after_a_loss_come_behind_what_they_led_to(table):
+    table.take_inspect(inspect(started=2))
+    table.take_inspect(inspect(started=21, finished=20))  # with the connection that is new
+    for action, second in (("die", 10), ("start", 11), ("die", 20.01), ("start", 21.01)):
+        table.take_event(event(action, second), 0)
+    table.take_inspect(inspect(started=21, finished=20))
+    assert counts(table) == (2, 0)
+
+
+def test_a_clock_that_is_set_back_hides_no_restart(table):
+    table.take_inspect(inspect(started=2))
+    for action, second in (("die", 100), ("start", 101), ("die", 60), ("start", 61)):
+        table.take_event(event(action, second), 0)
+    assert counts(table) == (2, 0)
+
+
 def test_oom_kills_are_counted_over_runs(table):
     table.take_inspect(inspect(started=2))
     table.take_event(event("oom", 3), 0)
