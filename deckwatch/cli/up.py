@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from provisioning.up import Stack
 
 _LOOK_SECONDS = 0.5
+_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -23,9 +26,11 @@ _ENDING = (signal.SIGTERM, signal.SIGHUP)
     show_default=".deckwatch, in the project's folder",
     help="Folder for databases, logs and the generated bundle.",
 )
-@click.option("--open/--no-open", default=True, help="Open Grafana, or the exporter's page, in a browser.")
+@click.option(
+    "--open/--no-open", default=True, help="Open Grafana, or the exporter's page, in a browser, if there is a screen."
+)
 @click.pass_obj
-def command(project: Path, /, *, state_dir: Path | None, open: bool) -> None:  # noqa: A002 - the option's name
+def command(project: Path, /, *, state_dir: Path | None, open: bool) -> int:  # noqa: A002 - the option's name
     """Start the exporter, and what is installed of Prometheus, Alertmanager and Grafana.
 
     They are configured from the bundle, listen on loopback only and keep their state in one folder. Ports that are
@@ -41,15 +46,18 @@ def command(project: Path, /, *, state_dir: Path | None, open: bool) -> None:  #
         with _show.busy("starting"):
             stack.start()
         _tell(stack)
-        if open:
+        if open and (sys.platform == "darwin" or any(os.environ.get(name) for name in _SCREENS)):
             _open(stack)
         _stay(stack)
     except KeyboardInterrupt:
         click.echo("\nending", err=True)
+        return 0
     finally:
         for number in (signal.SIGINT, *_ENDING):
             signal.signal(number, signal.SIG_IGN)  # it is being done
         stack.stop()
+    click.echo("nothing runs any more", err=True)
+    return 1
 
 
 def _stay(stack: Stack) -> None:
@@ -90,6 +98,7 @@ def _tell(stack: Stack) -> None:
 
 
 def _open(stack: Stack) -> None:
+    """Open a browser where there is a screen; elsewhere one in the terminal would take it over."""
     import webbrowser
 
     from provisioning import servers

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import requests
 
 from deckwatch.core.http import Client
 from provisioning.program import answers, find
@@ -157,6 +158,9 @@ def test_grafana_has_the_dashboards_and_opens_on_the_overview(up, need) -> None:
     password = up.state / "grafana" / "admin-password"
     assert password.stat().st_mode & 0o777 == 0o600
     assert password.read_text() not in log
+    for secret, statuses in ((password.read_text(), {200}), ("admin", {401, 403})):
+        answer = requests.get(up.urls["grafana"] + "/api/admin/stats", auth=("admin", secret), timeout=10)
+        assert answer.status_code in statuses
 
 
 def test_nobody_outside_reaches_it(up) -> None:
@@ -250,6 +254,15 @@ def test_killed_it_takes_its_programs_with_it(alone, eventually) -> None:
     alone.process.kill()
     alone.process.wait()
     eventually(lambda: dead(children.values()))
+
+
+def test_where_nothing_is_left_it_ends_too(alone) -> None:
+    alone.listen()
+    for pid in alone.children().values():
+        os.kill(pid, signal.SIGKILL)
+    said = alone.rest()
+    assert alone.process.returncode == 1
+    assert said.endswith("nothing runs any more\n")
 
 
 def test_where_one_is_not_ready_all_are_ended_and_its_log_is_shown(need, tmp_path, eventually) -> None:
