@@ -1,0 +1,112 @@
+"""A deck with everything on it: every query of every shipped dashboard and rule returns data."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import requests
+
+from deckwatch.cli import _project
+from provisioning.servers import ALERTMANAGER, EXPORTER, PROMETHEUS
+from provisioning.up import Stack
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+DECKWATCH = Path(sys.executable).with_name("deckwatch")
+GET = "apt-get install prometheus prometheus-alertmanager"
+WAIT_SECONDS = 60
+PROJECT = """\
+watch:
+  postgres: [{name: shop-db, dsn_file: shop.dsn}]
+  probes: [{service: shop, http: 'SHOP/health'}]
+scrape: [{service: shop, instance: shop-1, url: 'SHOP/metrics'}]
+"""
+
+
+@pytest.fixture
+def customers(shop):
+    """People who look, buy, wait and meet errors, until the test ends."""
+    over = threading.Event()
+
+    def come() -> None:
+        with requests.Session() as session:
+            session.trust_env = False
+            while not over.wait(0.05):
+                session.get(shop + "/products/tea", timeout=10)
+                session.post(shop + "/checkout", json={"product": "tea", "quantity": 1, "currency": "EUR"}, timeout=10)
+                session.get(shop + "/slow?seconds=0.2", timeout=10)
+                session.get(shop + "/fail", timeout=10)
+
+    thread = threading.Thread(target=come)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+
+
+@pytest.fixture
+def database(postgres_server):
+    """A server at which two clients work, until the test ends."""
+    server = postgres_server()
+    server.pgbench("--initialize", "--scale=1", "--quiet")
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.is_set():
+            server.pgbench("--client=2", "--time=2", "--no-vacuum")
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield server
+    over.set()
+    thread.join()
+
+
+@pytest.fixture
+def containers(engine):
+    limits = {"mem_limit": "64m", "nano_cpus": 500_000_000}
+    engine.run("while :; do :; done", name="busy", restart_policy={"Name": "unless-stopped"}, **limits)
+    engine.run("while :; do echo x >/tmp/x; sync; sleep 0.2; done", name="writer")
+    return engine
+
+
+@pytest.fixture
+def deck(tmp_path, need, containers, database, shop):
+    need("prometheus", get=GET)
+    need("prometheus-alertmanager", "alertmanager", get=GET)
+    (tmp_path / "shop.dsn").write_text(database.dsn)
+    (tmp_path / "deckwatch.yaml").write_text(PROJECT.replace("SHOP", shop))
+    with Stack(
+        _project.load(tmp_path),
+        tmp_path / "state",
+        programs=(EXPORTER, PROMETHEUS, ALERTMANAGER),
+        name="deck-1",
+        every="1s",
+        ports={},
+        exporter_arguments=("--docker-host", containers.url),
+    ) as running:
+        yield running
+
+
+@pytest.mark.usefixtures("customers")
+def test_every_query_of_every_shipped_dashboard_and_rule_has_data(deck) -> None:
+    ran = subprocess.run(
+        [
+            *(DECKWATCH, "--project", deck.project.folder, "verify"),
+            *("--prometheus", deck.url(PROMETHEUS), "--wait", str(WAIT_SECONDS)),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    verdicts = dict(re.findall(r"^ (\S.*?)  .*\d s +(good|faulty|not watched) *$", ran.stdout, re.MULTILINE))
+    for page in ("Overview", "Host", "Containers", "Database", "Application"):
+        assert verdicts[page] == "good", ran.stdout
+    assert set(verdicts.values()) == {"good"}
