@@ -29,6 +29,7 @@ log = logging.getLogger("deckwatch.scrape")
 
 KEEP_STATE_SECONDS = 15 * 60.0  # how long a state that can no longer be read goes on being shown
 SAME_MOMENT_SECONDS = 1.0  # a flight that took off longer before a scrape than this is no reading of that scrape's
+_ASKERS = 8  # threads that stay for what goes over a network
 _STANDSTILL_SECONDS = 0.02  # work that waits this long while nothing ends gets one more thread
 
 Key = tuple[str, str]  # collector, subject
@@ -86,7 +87,10 @@ class Scraper:
         self.records: dict[Key, Record] = {}
         self._flights: dict[Key, _Flight] = {}
         self._lock = threading.Lock()
-        self._crew = Crew()
+        # Readers of files want one thread, and get another only while it is stuck. What goes over a network waits
+        # most of its time, and several may do so at once.
+        self._readers = Crew("read")
+        self._askers = Crew("ask", keep=_ASKERS)
 
     def scrape(
         self,
@@ -121,7 +125,8 @@ class Scraper:
 
     def close(self) -> None:
         """Let the threads end that are not stuck."""
-        self._crew.close()
+        self._readers.close()
+        self._askers.close()
 
     def subjects(self, one: Collector) -> list[str]:
         """Return the names of what a collector runs once for each of; raises what it raises."""
@@ -163,21 +168,20 @@ class Scraper:
                 return flight
             flight = self._flights[key] = _Flight()
             self.records.setdefault(key, Record())  # made here, so that all else finds one
-        self._crew.submit(lambda: self._fly(one, subject, thing, flight))
+        crew = self._readers if one.subjects is None else self._askers
+        crew.submit(lambda: self._fly(one, subject, thing, flight))
         return flight
 
     def _wait(self, flights: list[_Flight], deadline: float) -> None:
         """Return when all flights are down, or at the deadline; adds a thread whenever the work stands still."""
-        progress = -1
-        for flight in flights:
+        for flight in reversed(flights):  # the last to take off is the last to land: one wake-up for all
             while not flight.done.is_set():
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return
                 if not flight.done.wait(min(left, _STANDSTILL_SECONDS)):
-                    if self._crew.progress() == progress:
-                        self._crew.relieve()
-                    progress = self._crew.progress()
+                    self._readers.look()
+                    self._askers.look()
 
     def _fly(self, one: Collector, subject: str, thing: Any, flight: _Flight) -> None:
         """Run the collector; nothing it does gets out of here."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from exporter.sources.procfs import ParseError, parse_pairs, parse_pressure, text
+from exporter.sources.procfs import ParseError, parse_pairs, parse_pressure, split_pairs, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _NANO, _MICRO = 1e-9, 1e-6
 
 _Key = TypeVar("_Key", str, bytes)
+_Value = TypeVar("_Value")
 
 
 class Cpu(NamedTuple):
@@ -127,9 +128,9 @@ def memory(group: Group) -> Memory | None:
     events = group.read(*(("", "memory.events") if two else ("memory", "memory.oom_control")))
     if usage is None or stat is None:
         return None
-    found, used = parse_pairs(stat), int(usage)
+    found, used = split_pairs(stat), int(usage)
     names = (b"inactive_file", b"anon", b"file") if two else (b"total_inactive_file", b"total_rss", b"total_cache")
-    inactive, rss, cache = (_need(found, name) for name in names)
+    inactive, rss, cache = (int(_need(found, name)) for name in names)
     return Memory(
         usage=used,
         working_set=max(0, used - inactive),
@@ -255,7 +256,7 @@ def pressure(group: Group, resource: str) -> Pressure | None:
     return Pressure(_need(totals, "some") * _MICRO, totals.get("full", 0) * _MICRO)
 
 
-def _need(found: Mapping[_Key, int], key: _Key) -> int:
+def _need(found: Mapping[_Key, _Value], key: _Key) -> _Value:
     value = found.get(key)
     if value is None:
         raise ParseError(f"no line {key!r}")

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from exporter.world import World
 
 _CHUNK = 16_384  # most files come in one read; sysfs never gives more than a page
+# Of a page (fs/seq_file.c) the kernel leaves out only a line that no longer fits. Where half a page is free there was
+# none: no file that is kept open has a line that long.
+_SURELY_WHOLE = 2048
 _GONE = frozenset({errno.ENODEV, errno.ESRCH, errno.EBADF})  # a device, group or process; a descriptor given up
 
 
@@ -86,6 +89,8 @@ class _Kept:
     def read(self) -> bytes:
         with self._lock:
             data = os.pread(self._descriptor, _CHUNK, 0)
+            if len(data) < _SURELY_WHOLE and len(data) < _CHUNK:
+                return data
             # A short read is not the end: the kernel hands out a table by whole lines, a page or less at a time.
             while chunk := os.pread(self._descriptor, _CHUNK, len(data)):
                 data += chunk

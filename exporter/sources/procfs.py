@@ -135,10 +135,15 @@ def parse_meminfo(data: bytes) -> dict[bytes, Amount]:
 
 def parse_pairs(data: bytes) -> dict[bytes, int]:
     """Return a file of lines `name number`: /proc/vmstat, /proc/net/snmp6."""
+    return {name: int(value) for name, value in split_pairs(data).items()}
+
+
+def split_pairs(data: bytes) -> dict[bytes, bytes]:
+    """Return a file of lines `name number` unread: for long ones of which a few numbers are asked."""
     words = data.split()
     if len(words) % 2:
         raise ParseError("a name without a number")
-    return dict(zip(words[::2], map(int, words[1::2]), strict=True))
+    return dict(zip(words[::2], words[1::2], strict=True))
 
 
 class Disk(NamedTuple):
