@@ -16,13 +16,14 @@ from provisioning.up import Stack
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 GET = "apt-get install prometheus prometheus-alertmanager"
+PATH = "/alerts"
 
 
 @pytest.fixture
-def stack(tmp_path, engine, webhook, need):
+def stack(tmp_path, engine, inbox, need):
     need("prometheus", get=GET)
     need("prometheus-alertmanager", "alertmanager", get=GET)
-    text = f"teams:\n  operations: {{webhook: {{url: '{webhook.url}'}}}}\n"
+    text = f"teams:\n  operations: {{webhook: {{url: '{inbox.url}{PATH}'}}}}\n"
     (tmp_path / FILE).write_text(text)
     project = Project(tmp_path, yamlfile.load(text, FILE))
     with Stack(
@@ -50,11 +51,16 @@ def wait_for_series(stack: Stack, text: str, seconds: float = 30) -> dict[tuple[
     return found
 
 
+def arrival(inbox, seconds: float, status: str = "firing", **labels: str) -> dict:
+    """Return the first alert with these labels, once it has arrived."""
+    return inbox.wait(lambda: inbox.whole_alerts(PATH, status, **labels), seconds)[0]
+
+
 def firing(stack: Stack, name: str) -> bool:
     return bool(query(stack, f'ALERTS{{alertname="{name}", alertstate="firing"}}'))
 
 
-def test_a_stopped_container_alerts_and_a_dead_engine_alerts_without_resolving_the_first(stack, engine, webhook):
+def test_a_stopped_container_alerts_and_a_dead_engine_alerts_without_resolving_the_first(stack, engine, inbox):
     engine.run(name="shop", restart_policy={"Name": "unless-stopped"})
     engine.run(name="import", restart_policy={"Name": "no"})
     engine.run(name="by-label", labels={"deckwatch.expected": "running"})
@@ -63,33 +69,33 @@ def test_a_stopped_container_alerts_and_a_dead_engine_alerts_without_resolving_t
 
     for name in ("shop", "import", "by-label"):
         engine.client.containers.get(name).stop(timeout=2)
-    arrived = webhook.wait(90, alertname="ContainerNotRunning", name="shop")
+    arrived = arrival(inbox, 90, alertname="ContainerNotRunning", name="shop")
     assert arrived["labels"]["instance"] == "deck-1"
     assert arrived["labels"]["severity"] == "critical"
     assert "shop" in arrived["annotations"]["description"]
-    webhook.wait(30, alertname="ContainerNotRunning", name="by-label")
-    assert not webhook.of("firing", name="import"), "nobody expects it to run"
+    arrival(inbox, 30, alertname="ContainerNotRunning", name="by-label")
+    assert not inbox.alerts(PATH, name="import"), "nobody expects it to run"
 
     engine.kill()
-    blind = webhook.wait(120, alertname="CollectorBlind", collector="container_state")
+    blind = arrival(inbox, 120, alertname="CollectorBlind", collector="container_state")
     assert blind["labels"]["instance"] == "deck-1"
     # Longer than the alert's keep_firing_for: what was held only by that would resolve meanwhile.
     until = time.monotonic() + 200
     while time.monotonic() < until:
         assert firing(stack, "ContainerNotRunning")
-        assert not webhook.of("resolved", alertname="ContainerNotRunning")
+        assert not inbox.alerts(PATH, "resolved", alertname="ContainerNotRunning")
         time.sleep(2)
 
     engine.start()
-    webhook.wait(150, "resolved", alertname="CollectorBlind", collector="container_state")
+    arrival(inbox, 150, "resolved", alertname="CollectorBlind", collector="container_state")
     assert firing(stack, "ContainerNotRunning"), "the container still stands"
 
 
-def test_nothing_fires_on_a_quiet_machine(stack, engine, webhook):
+def test_nothing_fires_on_a_quiet_machine(stack, engine, inbox):
     engine.run(name="shop", restart_policy={"Name": "always"})
     wait_for_series(stack, 'deckwatch_container_state{name="shop", state="running"} == 1')
     time.sleep(75)  # longer than the `for` of whatever could be wrong from the start
-    loud = [a["labels"] for a in webhook.of("firing") if a["labels"]["topic"] != "host"]
+    loud = [labels for labels in inbox.alerts(PATH) if labels["topic"] != "host"]
     assert loud == [], "the machine's own load and disks are not this test's"
     assert query(stack, 'ALERTS{alertname="Watchdog", alertstate="firing"}'), "rules are evaluated"
 
