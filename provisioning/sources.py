@@ -73,7 +73,7 @@ def settings(project: Project) -> dict[str, tuple[Any, Place]]:
     """Return what the project sets by name, each with its place."""
     place = project.document.place
     said = project.data.get("build", {}).get("set", {})
-    return {name: (value, place(("build", "set", name))) for name, value in said.items()}
+    return {name: (value, place(("build", "set", name), key=True)) for name, value in said.items()}
 
 
 def _included(project: Project, problems: list[Problem]) -> tuple[list[str] | None, list[Path]]:

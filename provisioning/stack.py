@@ -84,7 +84,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     chosen = sources.settings(project)
     thresholds = {name: value for name, value in chosen.items() if not name[:1].isupper()}
     signals, problems = signalfile.load(found.documents, catalog, thresholds)
-    problems += found.problems
+    problems += [*project.problems, *found.problems]
     problems += config.problems(project, collector.words(collector.load()))
     problems += targets.problems(project)
     alerting.record(found.topics, signals, catalog)

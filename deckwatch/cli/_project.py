@@ -22,9 +22,12 @@ def fragments() -> list[Path]:
     return [path for path in found if path.is_file()]
 
 
-def load(folder: Path, *, lean: bool = False) -> Project:
-    """Read the project in a folder; raises InvalidInput. `lean` is for a process that lives long."""
-    return project.load(folder, fragments(), lean=lean)
+def load(folder: Path, *, lean: bool = False, faulty: bool = False) -> Project:
+    """Read the project in a folder; raises InvalidInput. `lean` is for a process that lives long.
+
+    With `faulty` the project tells of its problems itself, so that `stack.build` can add those of its other files.
+    """
+    return project.load(folder, fragments(), lean=lean, faulty=faulty)
 
 
 def defaults(folder: Path, *, lean: bool = False) -> dict[str, Any]:
@@ -33,7 +36,8 @@ def defaults(folder: Path, *, lean: bool = False) -> dict[str, Any]:
     Two sections with a command's name say something else: `scrape:` lists pages of applications, `metrics:` their
     metrics. `deckwatch scrape` reads this machine as `serve:` says. Paths are relative to the file.
     """
-    data = load(folder, lean=lean).data
+    # What is wrong with the file is told by the command, with all else that is wrong.
+    data = load(folder, lean=lean, faulty=True).data
     found = {
         name: {
             option.replace("-", "_").replace(".", "_"): str(folder / value) if _is_path(option) else value

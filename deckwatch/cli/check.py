@@ -22,7 +22,7 @@ def command(project: Path, /) -> None:
     from provisioning import stack
 
     with _show.busy("checking"):
-        built = stack.build(_project.load(project))
+        built = stack.build(_project.load(project, faulty=True))
     if built.warnings:
         _show.problems(built.warnings)
     dashboards = len({query.uid for query in built.dashboards})

@@ -43,7 +43,7 @@ def command(project: Path, /, *, out: Path | None, check: bool, engine: Engine) 
 
     out = out or project / "out"
     with _show.busy("generating"):
-        built = stack.build(_project.load(project), stack.Options(engine=engine))
+        built = stack.build(_project.load(project, faulty=True), stack.Options(engine=engine))
         changes = built.plan.changes(out) if check else write(built.plan, out)
     if built.warnings:
         _show.problems(built.warnings)

@@ -26,7 +26,7 @@ def command(project: Path, /) -> int:
     from provisioning import stack
 
     with _show.busy("generating"):
-        built = stack.build(_project.load(project))
+        built = stack.build(_project.load(project, faulty=True))
     with _show.progress("testing", sum(bool(topic.alerts) for topic in built.topics)) as advance:
         outcomes = promtool.run(built.topics, built.plan.files(), lambda _: advance())
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

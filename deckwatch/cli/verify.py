@@ -43,7 +43,7 @@ def command(project: Path, /, *, prometheus: str, wait: int) -> int:
     from provisioning.verify import Prometheus, questions
 
     with _show.busy("generating"):
-        built = stack.build(_project.load(project))
+        built = stack.build(_project.load(project, faulty=True))
     with contextlib.closing(Prometheus(prometheus)) as server:
         answers = _ask(server, questions(built, server.interval), built, wait)
         targets = server.targets()

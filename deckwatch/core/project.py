@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deckwatch.core.place import Problem
+    from deckwatch.core.yamlfile import Path as YamlPath
 
 FILE = "deckwatch.yaml"
 
@@ -25,6 +27,7 @@ class Project:
 
     folder: Path
     document: Document = field(default_factory=lambda: Document(FILE, "", {}))
+    problems: tuple[Problem, ...] = ()  # of a file that was read although it has some
 
     @property
     def data(self) -> dict[str, Any]:
@@ -32,10 +35,12 @@ class Project:
         return self.document.data or {}
 
 
-def load(folder: Path, fragments: Iterable[Path], *, lean: bool = False) -> Project:
+def load(folder: Path, fragments: Iterable[Path], *, lean: bool = False, faulty: bool = False) -> Project:
     """Read and check a project. `fragments` are the packages' parts of its schema; raises InvalidInput.
 
     `lean` checks in a child process: the validator takes 8 MB, which a process that lives long should not keep.
+    With `faulty` a file with problems is read too, without the values that have them, for whoever looks for the
+    problems of other files in the same run.
     """
     path = folder / FILE
     if not path.is_file():
@@ -43,16 +48,29 @@ def load(folder: Path, fragments: Iterable[Path], *, lean: bool = False) -> Proj
     document = yamlfile.load_file(path)
     if document.data is None:
         document.data = {}
-    problems = apart(lambda: _problems(document, fragments)) if lean else _problems(document, fragments)
-    if problems:
-        raise InvalidInput(problems)
-    return Project(folder, document)
+    faults = apart(lambda: _faults(document, fragments)) if lean else _faults(document, fragments)
+    # Without the declaration of a metric every use of it would be called wrong.
+    if faults and (not faulty or any(where[:1] in ((), ("metrics",)) for where in faults)):
+        raise InvalidInput(faults.values())
+    for where in faults:
+        _leave_out(document.data, where)
+    return Project(folder, document, tuple(faults.values()))
 
 
-def _problems(document: Document, fragments: Iterable[Path]) -> list[Problem]:
+def _faults(document: Document, fragments: Iterable[Path]) -> dict[YamlPath, Problem]:
     from deckwatch.core.schema import Schema  # noqa: PLC0415 - needed only where there is a file
 
-    return Schema(project_schema(fragments)).problems(document)
+    return Schema(project_schema(fragments)).faults(document)
+
+
+def _leave_out(data: dict[str, Any], path: YamlPath) -> None:
+    """Remove the value at a path, or the nearest mapping's key above it: the places of lists' items must stay."""
+    keys = list(itertools.takewhile(lambda step: isinstance(step, str), path))[:2]
+    inner: Any = data
+    for key in keys[:-1]:
+        inner = inner.get(key, {})
+    if isinstance(inner, dict):
+        inner.pop(keys[-1], None)
 
 
 def project_schema(fragments: Iterable[Path]) -> dict[str, Any]:

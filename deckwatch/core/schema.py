@@ -34,6 +34,10 @@ class Schema:
 
     def problems(self, document: Document) -> list[Problem]:
         """Return everything that is wrong with a document's structure, in the order of its lines."""
+        return sorted(self.faults(document).values(), key=lambda problem: (problem.place, problem.message))
+
+    def faults(self, document: Document) -> dict[Path, Problem]:
+        """Return the same by the path of the value that is wrong."""
         found: dict[Path, Problem] = {}
         errors: list[Any] = list(self._validator.iter_errors(document.data))
         unknown = {
@@ -47,7 +51,7 @@ class Schema:
                 continue
             for path, problem in self._explain(document, error):
                 found.setdefault(path, problem)
-        return sorted(found.values(), key=lambda problem: (problem.place, problem.message))
+        return found
 
     def _misspelt(self, error: Any, unknown: set[tuple[Path, str]]) -> bool:
         """Return whether a missing key is there under a name that is nearly right, which is told already."""
