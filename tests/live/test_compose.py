@@ -27,7 +27,7 @@ def device(need):
     """A network device of the host, which no container has."""
     ip = need("ip", get="apt-get install iproute2")
     made = subprocess.run([ip, "link", "add", DEVICE, "type", "bridge"], check=False)
-    need.that(made.returncode == 0, "this kernel has no bridges")
+    need.luck(made.returncode == 0, "this kernel has no bridges")
     yield DEVICE
     subprocess.run([ip, "link", "delete", DEVICE], check=True)
 

@@ -23,8 +23,7 @@ GET = "apt-get install prometheus"
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory, need):
     need("prometheus", get=GET)
-    if installed(GRAFANA) is None:
-        pytest.skip(f"grafana is not installed; {HOW_TO_GET[GRAFANA]}")
+    need.luck(installed(GRAFANA), f"grafana is not installed; {HOW_TO_GET[GRAFANA]}")
     folder = tmp_path_factory.mktemp("grafana")
     (folder / "project").mkdir()
     with Stack(
