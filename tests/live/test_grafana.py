@@ -39,7 +39,13 @@ def stack(tmp_path_factory, need):
 
 @pytest.fixture(scope="module")
 def grafana(stack):
-    return Client(stack.url(GRAFANA))
+    """Grafana, once it has read its dashboards: it answers before."""
+    client = Client(stack.url(GRAFANA))
+    deadline = time.monotonic() + 60
+    while len(client.get("/api/search", type="dash-db")) < len(generated(stack)):
+        assert time.monotonic() < deadline, "not all dashboards were read"
+        time.sleep(0.5)
+    return client
 
 
 def generated(stack):
@@ -49,10 +55,7 @@ def generated(stack):
 
 def test_all_dashboards_are_there_in_their_folder(stack, grafana):
     ours = generated(stack)
-    deadline = time.monotonic() + 60
-    while len(found := grafana.get("/api/search", type="dash-db")) < len(ours):
-        assert time.monotonic() < deadline, found
-        time.sleep(0.5)
+    found = grafana.get("/api/search", type="dash-db")
     assert {one["uid"]: (one["title"], one["folderTitle"]) for one in found} == {
         uid: (model["title"], "Deckwatch") for uid, model in ours.items()
     }
