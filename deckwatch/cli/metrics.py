@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("words", metavar="[WORD]...", nargs=-1)
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--format", type=click.Choice(["table", "json"]), default="table", show_default=True, help="A table, or JSON."
+)
 @click.option("--learn", metavar="URL", help="Print the `metrics:` block for a page whose metrics are not known yet.")
 @click.pass_obj
-def command(project: Path, /, *, words: tuple[str, ...], form: str, learn: str | None) -> None:
+def command(project: Path, /, *, words: tuple[str, ...], format: str, learn: str | None) -> None:  # noqa: A002
     """Show the metric catalogue, against which every expression is checked.
 
     It holds what the collectors and `deckwatch.instrument` expose, what Prometheus, Alertmanager and Grafana do, and
@@ -41,7 +43,7 @@ def command(project: Path, /, *, words: tuple[str, ...], form: str, learn: str |
     found = [
         metric for metric in known if not words or any(word in metric.name or word in metric.source for word in words)
     ]
-    if form == "json":
+    if format == "json":
         _print_json(found, collectors)
     else:
         _print_table(found, collectors)
