@@ -49,14 +49,15 @@ _TYPES_LEFT_OUT = re.compile(
 @collector(ERROR, READONLY, SIZE, FREE, AVAILABLE, FILES, FILES_FREE, INFO, peer="node:filesystem")
 def collect(world: World) -> Iterator[Sample]:
     """Size, free space and free inodes of each mounted file system."""
+    space = world.source(mounts.Space)
     watched = [
         mount
-        for mount in mounts.parse_mountinfo(procfs.read_of_init(world, "mountinfo"))
+        for mount in space.listed(procfs.read_of_init(world, "mountinfo"))
         if not _TYPES_LEFT_OUT.fullmatch(mount.fstype) and not _POINTS_LEFT_OUT.match(mount.point)
     ]
-    space = world.source(mounts.Space).of(mount.point for mount in watched)
+    answers = space.of(mount.point for mount in watched)
     for mount in watched:
-        found = space[mount.point]
+        found = answers[mount.point]
         error = _reason(found) if isinstance(found, OSError) else ""
         labels = (mount.device, mount.point, mount.fstype, error)
         yield ERROR(int(bool(error)), *labels)

@@ -76,6 +76,14 @@ class Space:
         self._world = world
         self._crew = Crew("statvfs")
         self._asked: set[str] = set()  # calls under way
+        self._data = b""
+        self._mounts: list[Mount] = []
+
+    def listed(self, data: bytes) -> list[Mount]:
+        """Return what mountinfo says; parsed anew only where it says something else than before."""
+        if data != self._data:
+            self._mounts, self._data = parse_mountinfo(data), data
+        return self._mounts
 
     def of(self, points: Iterable[str]) -> dict[str, os.statvfs_result | OSError]:
         """Return for each mount point how full it is, or why that cannot be said; TimeoutError where it is stuck."""
