@@ -31,7 +31,7 @@ golden: $(VENV)/.dev ## Write the golden files anew
 generate: $(VENV)/.run ## Write provisioning/out anew
 	$(BIN)/deckwatch generate --out provisioning/out
 
-docs: $(VENV)/.run ## Write docs/reference and docs/runbooks anew
+docs: $(VENV)/.run ## Write docs/reference anew
 	$(BIN)/deckwatch docs
 
 bench: $(VENV)/.dev ## Measure, beside what is installed of the peers

@@ -107,7 +107,7 @@ def _beside_sets() -> set[str]:
 def _meant(document: Document) -> list[Problem]:
     """Tell of a file that says nothing we know, which is a file with its first word misspelt."""
     if document.data is None:
-        return []
+        return [document.problem((), "there is nothing in this file", f"expected {', '.join(_WORDS[:-1])} …")]
     if not isinstance(document.data, dict):
         return [document.problem((), "expected a mapping (key: value)")]
     if set(document.data) & set(_WORDS):

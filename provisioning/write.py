@@ -33,6 +33,8 @@ def write(plan: Plan, folder: Path) -> list[Change]:
     Raises DeckwatchError where the folder holds something that is not ours, or cannot be written.
     """
     folder = folder.resolve()  # of a link, what it points to is replaced
+    if folder == folder.parent:
+        raise DeckwatchError(f"{folder} cannot be replaced; name a folder with --out")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with _alone(folder.parent):

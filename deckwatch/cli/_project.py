@@ -30,6 +30,11 @@ def load(folder: Path, *, lean: bool = False, faulty: bool = False) -> Project:
     return project.load(folder, fragments(), lean=lean, faulty=faulty)
 
 
+def described(found: Project) -> str:
+    """Return what to add to a success where the folder has no project: the wrong folder looks like a right one."""
+    return f" (the shipped set: there is no {project.FILE} in {found.folder.resolve()})" if found.is_shipped else ""
+
+
 def defaults(folder: Path, *, lean: bool = False) -> dict[str, Any]:
     """Return what `deckwatch.yaml` says of commands' options: a section with the command's name.
 

@@ -22,10 +22,12 @@ def command(project: Path, /) -> None:
     from provisioning import stack
 
     with _show.busy("checking"):
-        built = stack.build(_project.load(project, faulty=True))
+        found = _project.load(project, faulty=True)
+        built = stack.build(found)
     if built.warnings:
         _show.problems(built.warnings)
     dashboards = len({query.uid for query in built.dashboards})
     alerts = len({query.name for query in built.rules if query.kind == "alert"})
     queries = len(built.dashboards) + len(built.rules)
-    click.echo(f"no errors in {dashboards} dashboards and {alerts} alerts with {queries} queries", err=True)
+    count = f"{dashboards} dashboards and {alerts} alerts with {queries} queries"
+    click.echo(f"no errors in {count}{_project.described(found)}", err=True)

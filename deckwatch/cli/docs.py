@@ -51,9 +51,10 @@ def _pages() -> Iterator[str]:
     from deckwatch.cli.main import deckwatch
 
     yield "# Commands\n"
-    yield "Every option can also come from the environment (the variable is named beside it) or from `deckwatch.yaml`,"
-    yield "under the command's name. The order is flag, environment, file, default. Exit codes: 0 done, 1 the input or"
-    yield "a check is wrong, 3 a bug of ours, 130 interrupted.\n"
+    yield "Every option can also come from the environment (the variable is named beside it); those of `serve`,"
+    yield "`up`, `generate` and `verify` also from `deckwatch.yaml`, under the command's name. The order is flag,"
+    yield "environment, file, default. `--project DIR` stands before the command. Exit codes: 0 done, 1 the input"
+    yield "or a check is wrong, 3 a bug of ours, 130 interrupted. `serve` and `up` are ended by Ctrl-C, which is 0.\n"
     with click.Context(deckwatch, info_name="deckwatch", auto_envvar_prefix="DECKWATCH") as context:
         for name in deckwatch.list_commands(context):
             found = deckwatch.get_command(context, name)

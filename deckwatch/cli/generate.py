@@ -39,11 +39,15 @@ def command(project: Path, /, *, out: Path | None, check: bool, engine: Engine) 
     """
     from deckwatch.cli import _project, _show
     from provisioning import stack
-    from provisioning.write import write
+    from provisioning.write import refuse_foreign, write
 
+    again = " ".join(("deckwatch", *_words("--project", project), "generate", *_words("--out", out)))
     out = out or project / "out"
     with _show.busy("generating"):
-        built = stack.build(_project.load(project, faulty=True), stack.Options(engine=engine))
+        found = _project.load(project, faulty=True)
+        built = stack.build(found, stack.Options(engine=engine))
+        if check:
+            refuse_foreign(out)
         changes = built.plan.changes(out) if check else write(built.plan, out)
     if built.warnings:
         _show.problems(built.warnings)
@@ -51,12 +55,17 @@ def command(project: Path, /, *, out: Path | None, check: bool, engine: Engine) 
         click.echo(f"{out} is up to date: {len(built.plan.files())} files", err=True)
         return 0
     if not check:
-        click.echo(f"{out}: {_counts(changes)}", err=True)
+        click.echo(f"{out}: {_counts(changes)}{_project.described(found)}", err=True)
         return 0
     for change in changes:
         _tell(change)
-    click.echo(f"{out} is not up to date ({_counts(changes)}): run `deckwatch generate`", err=True)
+    click.echo(f"{out} is not up to date ({_counts(changes)}): run `{again}`", err=True)
     return 1
+
+
+def _words(option: str, value: Path | None) -> tuple[str, ...]:
+    """Return an option as it was given, for a command to be repeated; nothing where it was left to its default."""
+    return () if value is None or value == Path() else (option, str(value))
 
 
 def _counts(changes: Sequence[Change]) -> str:

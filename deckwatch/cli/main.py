@@ -6,12 +6,13 @@ import what they work with inside their functions, so that `--help` and `serve` 
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.util
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 PACKAGES = ("exporter", "dashboards", "alerting", "provisioning")
 EXIT_INPUT, EXIT_BUG, EXIT_INTERRUPTED = 1, 3, 130
+# A folder that may not be written, a disk that is full: the machine's state, and no bug.
+_OF_THE_MACHINE = frozenset((errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR))
 
 
 class Commands(click.Group):
@@ -106,11 +109,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(EXIT_INPUT)
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            _bug()
+        click.secho(f"deckwatch: {_place_of(error)}{error.strerror}", err=True)
+        sys.exit(EXIT_INPUT)
     except Exception:  # noqa: BLE001 - the last door: what comes here is our bug, and is said so
-        traceback.print_exc()
-        click.secho("deckwatch: this is a bug of ours; please report it with the lines above", err=True)
-        sys.exit(EXIT_BUG)
+        _bug()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _bug() -> NoReturn:
+    traceback.print_exc()
+    click.secho("deckwatch: this is a bug of ours; please report it with the lines above", err=True)
+    sys.exit(EXIT_BUG)
+
+
+def _place_of(error: OSError) -> str:
+    return f"{error.filename}: " if isinstance(error.filename, str) else ""
 
 
 def _refuse_foreign_packages() -> None:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import yamlfile
 from deckwatch.core.apart import apart
-from deckwatch.core.place import InvalidInput
+from deckwatch.core.place import InvalidInput, Place, Problem
 from deckwatch.core.yamlfile import Document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from deckwatch.core.place import Problem
     from deckwatch.core.yamlfile import Path as YamlPath
 
 FILE = "deckwatch.yaml"
@@ -28,6 +27,11 @@ class Project:
     folder: Path
     document: Document = field(default_factory=lambda: Document(FILE, "", {}))
     problems: tuple[Problem, ...] = ()  # of a file that was read although it has some
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether there is no file, so that the shipped set is meant."""
+        return not self.document.text and not self.document.values
 
     @property
     def data(self) -> dict[str, Any]:
@@ -44,6 +48,8 @@ def load(folder: Path, fragments: Iterable[Path], *, lean: bool = False, faulty:
     """
     path = folder / FILE
     if not path.is_file():
+        if (near := path.with_suffix(".yml")).is_file():
+            raise InvalidInput([Problem(Place(str(near)), f"is not read: the file is called {FILE}")])
         return Project(folder)
     document = yamlfile.load_file(path)
     if document.data is None:
