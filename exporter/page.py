@@ -79,7 +79,8 @@ def _document(title: str, body: str) -> str:
 
 def _card(card: Card) -> str:
     things = "".join(
-        f'<li><span>{escape(thing.name)}</span><span class="mark {thing.tone}">{escape(thing.said)}</span></li>'
+        f"<li><span>{escape(thing.name)} {_soft(thing.why, 'span')}</span>"
+        f'<span class="mark {thing.tone}">{escape(thing.said)}</span></li>'
         for thing in card.things
     )
     return (

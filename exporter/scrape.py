@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.collector import Collector, NoData, matches
 from exporter.crew import Crew
 from exporter.metric import checked
+from exporter.world import SourceDown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -65,6 +66,7 @@ class Record:
     outcome: Outcome | None = None  # the newest
     answered: bool = False  # whether it ever ended a run, in whichever way
     good_at: float | None = None
+    quiet: bool = False  # whether the newest fault is its source's, which tells it
     states: list[Sample] = field(default_factory=list)  # of the last complete reading
     timeouts: int = 0
     dropped: int = 0
@@ -201,7 +203,7 @@ class Scraper:
         with self._lock:
             outcome = self._judge(Outcome(one, subject, samples, seconds, at), fault)
             self.records[one.name, subject].dropped += dropped
-            said = self._note(outcome, fault.told if fault else "")
+            said = self._note(outcome, fault.told if fault else "", quiet=fault is not None and fault.of_source)
             del self._flights[one.name, subject]
             flight.outcome = outcome
         _say(said)
@@ -242,19 +244,23 @@ class Scraper:
         _say(said)
         return replace(outcome, samples=[*outcome.samples, *held]) if held else outcome
 
-    def _note(self, outcome: Outcome, told: str) -> _Said | None:
-        """Remember how a collector did; return what is to be said, which is a change."""
+    def _note(self, outcome: Outcome, told: str, *, quiet: bool = False) -> _Said | None:
+        """Remember how a collector did; return what is to be said, which is a change.
+
+        A source that is down fails many collectors and says so itself: of each of them it is said to debuggers only.
+        """
         record = self.records[outcome.collector.name, outcome.subject]
         before = record.outcome
         record.outcome = outcome
+        was_quiet, record.quiet = record.quiet, quiet
         record.answered = record.answered or outcome.error != "Timeout"
         name = f"{outcome.collector.name} ({outcome.subject})" if outcome.subject else outcome.collector.name
         if outcome.error:
             record.errors[outcome.error] += 1
             if before is None or before.error != outcome.error:
-                return logging.WARNING, f"collector {name} failed: {told}"
+                return logging.DEBUG if quiet else logging.WARNING, f"collector {name} failed: {told}"
         elif before is not None and before.error:
-            return logging.INFO, f"collector {name} works again"
+            return logging.DEBUG if was_quiet else logging.INFO, f"collector {name} works again"
         elif outcome.absent is not None and (before is None or before.absent != outcome.absent):
             return logging.DEBUG, f"collector {name} has nothing to watch: {outcome.absent}"
         return None
@@ -268,12 +274,13 @@ class _Fault:
     told: str
     frames: str
     absent: str | None
+    of_source: bool
 
     @classmethod
     def of(cls, caught: BaseException) -> _Fault:
         absent = (str(caught) or "it is not there") if isinstance(caught, NoData) else None
         frames = "".join(traceback.format_tb(caught.__traceback__)) if log.isEnabledFor(logging.DEBUG) else ""
-        return cls(type(caught).__name__, absent or _told(caught), frames, absent)
+        return cls(type(caught).__name__, absent or _told(caught), frames, absent, isinstance(caught, SourceDown))
 
 
 def _say(said: _Said | None) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from exporter.scrape import Record
+from exporter.trouble import Troubled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -86,6 +87,7 @@ class Thing:
     name: str
     said: str
     tone: Tone
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -122,12 +124,13 @@ def look(scraper: Scraper, now: float) -> View:
     # What needs a look stands first; else the order is that of GROUPS.
     groups.sort(key=lambda group: (_urgency(group) > _URGENCY["late"], _ORDER.get(group.word, len(_ORDER))))
     host, about = _host(scraper, records)
-    cards = [
+    found_cards = [
         _containers(scraper, records),
         _things(scraper, records, "Database servers", label="server", key="postgres", metric="pg_up", good="up"),
         _things(scraper, records, "Probes", label="service", key="probes", metric="probe_success", good="well"),
     ]
-    return View(host, about, _verdict(records, groups, now), [card for card in cards if card], groups)
+    cards = [card for card in found_cards if card]
+    return View(host, about, _verdict(records, groups, cards, now), cards, groups)
 
 
 def duration(seconds: float) -> str:
@@ -176,7 +179,8 @@ def _row(one: Collector, subject: str, record: Record, now: float) -> Row:
     return Row(one.name, subject, server, one.help, state, said, took, old, series)
 
 
-def _verdict(records: Mapping[Key, Record], groups: list[Group], now: float) -> tuple[Tone, str]:
+def _verdict(records: Mapping[Key, Record], groups: list[Group], cards: list[Card], now: float) -> tuple[Tone, str]:
+    down = list(filter(None, map(_down, cards)))
     rows = [row for group in groups for row in group.rows if row.state != "absent"]
     broken = [row for row in rows if row.state in ("failed", "late")]
     if broken:
@@ -185,7 +189,10 @@ def _verdict(records: Mapping[Key, Record], groups: list[Group], now: float) -> 
         names = ", ".join(f"{name} ({count})" if count > 1 else name for name, count in counts.items())
         does = "does" if len(broken) == 1 else "do"
         tone: Tone = "bad" if any(row.state == "failed" for row in broken) else "late"
-        return tone, f"{len(broken)} of {len(rows)} collectors {does} not answer: {names}"
+        told = f"{len(broken)} of {len(rows)} collectors {does} not answer: {names}"
+        return "bad" if down else tone, "; ".join([*down, told])
+    if down:
+        return "bad", "; ".join(down)
     if waiting := sum(row.state == "waiting" for row in rows):
         return "none", f"Starting: {waiting} of {len(rows)} collectors have not answered yet"
     newest = max((record.good_at for record in records.values() if record.good_at is not None), default=now)
@@ -195,6 +202,13 @@ def _verdict(records: Mapping[Key, Record], groups: list[Group], now: float) -> 
     series, took = sum(len(one.samples) for one in outcomes), sum(one.seconds for one in outcomes)
     who = "The one collector answers" if len(rows) == 1 else f"All {len(rows)} collectors answer"
     return "good", f"{who}: {series} series in {duration(took)}"
+
+
+def _down(card: Card) -> str:
+    """Return how many of a card's things are down; nothing where none is."""
+    count = sum(thing.tone == "bad" for thing in card.things)
+    verb = "is" if count == 1 else "are"
+    return f"{count} of {len(card.things)} {card.title.lower()} {verb} down" if count else ""
 
 
 def _host(scraper: Scraper, records: Mapping[Key, Record]) -> tuple[str, str]:
@@ -220,7 +234,7 @@ def _things(
     scraper: Scraper, records: Mapping[Key, Record], title: str, *, label: str, key: str, metric: str, good: str
 ) -> Card | None:
     """Return the card of what stands below a key of `watch:`; `good` says that `metric` is 1."""
-    collectors = {one.name for one in scraper.collectors.values() if one.subjects and one.subject_label == label}
+    collectors = {name: one for name, one in scraper.collectors.items() if one.subjects and one.subject_label == label}
     if not collectors:
         return None
     names = dict.fromkeys(subject for name, subject in records if name in collectors and subject)
@@ -228,6 +242,9 @@ def _things(
         return Card(title, "none", f"They stand in deckwatch.yaml, under watch: {key}.")
     values = {subject: value for subject, _, value in _series(records, metric)}
     things = tuple(_thing(name, values.get(name), good) for name in names)
+    things = tuple(
+        replace(thing, why=_why(scraper, collectors, thing.name)) if thing.tone == "bad" else thing for thing in things
+    )
     count = sum(thing.tone == "good" for thing in things)
     return Card(title, f"{count} of {len(things)} {good}", things=things)
 
@@ -236,6 +253,15 @@ def _thing(name: str, value: float | None, good: str) -> Thing:
     if value is None:
         return Thing(name, "not known", "none")
     return Thing(name, good, "good") if value else Thing(name, "down", "bad")
+
+
+def _why(scraper: Scraper, collectors: Mapping[str, Collector], name: str) -> str:
+    """Return why a thing is down and for how long, as far as it is known."""
+    for one in collectors.values():
+        thing = one.subjects(scraper.world).get(name) if one.subjects else None
+        if isinstance(thing, Troubled) and (trouble := thing.trouble(scraper.world)):
+            return f"{trouble.reason}, for {age(trouble.seconds)}"
+    return ""
 
 
 def _series(records: Mapping[Key, Record], name: str) -> Iterator[tuple[str, dict[str, str], float]]:

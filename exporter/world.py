@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+class SourceDown(Exception):
+    """What several collectors read from is down. The source says so in the log, once for all of them."""
+
+
 class NoData(Exception):
     """The kernel, the engine or the configuration has no such thing: absent is not broken."""
 

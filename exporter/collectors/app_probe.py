@@ -16,6 +16,8 @@ from exporter.collector import collector
 from exporter.metric import Metric, Sample
 from exporter.sources import http
 from exporter.sources.dial import Deadline, Dialler, Phases
+from exporter.sources.faults import plain
+from exporter.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -92,21 +94,34 @@ class Probe:
         """Return whether an answer's status is as it should be."""
         return str(status) in self.expect or f"{status // 100}xx" in self.expect
 
+    def trouble(self, world: World) -> Trouble | None:
+        """Return why the probe fails, as it was last told."""
+        return world.source(Told).trouble(self)
+
 
 class Told:
     """What was last said of each probe, so that a change is said and nothing twice; a Source of the World."""
 
     def __init__(self, _world: World) -> None:
         self._reasons: dict[str, str] = {}
+        self._since: dict[str, float] = {}  # when those that fail began to, as a time of the monotonic clock
 
     def tell(self, probe: Probe, reason: str) -> None:
         """Say why a probe fails, or that it succeeds again (an empty reason)."""
         before = self._reasons.get(probe.key(), "")
         self._reasons[probe.key()] = reason
+        if reason and not before:
+            self._since[probe.key()] = time.monotonic()
         if reason and reason != before:
             log.warning("probe %s fails: %s", probe.key(), reason)
         elif before and not reason:
             log.info("probe %s succeeds again", probe.key())
+
+    def trouble(self, probe: Probe) -> Trouble | None:
+        """Return why a probe fails; without what follows a colon, which others have worded."""
+        if reason := self._reasons.get(probe.key()):
+            return Trouble(reason.partition(":")[0], time.monotonic() - self._since[probe.key()])
+        return None
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -135,7 +150,9 @@ def _http(world: World, probe: Probe, labels: tuple[str, ...]) -> list[Sample]:
     # A redirect that is what is expected is the answer and not a way to it.
     follow = not any(one.startswith("3") for one in probe.expect)
     answer = http.get(world.source(Dialler), probe.url, seconds=probe.seconds, follow=follow, authority=probe.authority)
-    reason = answer.error or ("" if probe.expects(answer.status) else f"status {answer.status}")
+    reason = answer.error
+    if not reason and not probe.expects(answer.status):
+        reason = f"status {answer.status}, expected {' or '.join(probe.expect)}"
     world.source(Told).tell(probe, reason)
     found = [
         SUCCESS(int(not reason), *labels),
@@ -163,7 +180,7 @@ def _tcp(world: World, probe: Probe, labels: tuple[str, ...]) -> list[Sample]:
         with world.source(Dialler).dial(probe.host, probe.port, Deadline(probe.seconds), phases) as reached:
             protocol = 6 if ":" in reached.getpeername()[0] else 4
     except OSError as fault:
-        reason = type(fault).__name__
+        reason = plain(fault)
     world.source(Told).tell(probe, reason)
     found = [SUCCESS(int(not reason), *labels), LOOKUP(phases.get("resolve", 0.0), *labels)]
     return [*found, PROTOCOL(protocol, *labels)] if protocol else found

@@ -58,7 +58,7 @@ class Dialler:
             addresses = self._resolve(host, port, deadline)
         finally:
             begun = phases.since("resolve", begun)
-        fault: OSError = OSError("the name has no address")
+        fault: OSError = socket.gaierror(socket.EAI_NONAME, "the name has no address")
         try:
             for index, (family, kind, protocol, _, address) in enumerate(addresses):
                 made = socket.socket(family, kind, protocol)
@@ -131,5 +131,5 @@ class _Lookup:
         except OSError as fault:
             self.fault = fault
         except UnicodeError:
-            self.fault = OSError("the name is no host's")
+            self.fault = socket.gaierror(socket.EAI_NONAME, "the name is no host's")
         self.done.set()

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from exporter.sources.container import unix_time
 from exporter.sources.container_table import Table
+from exporter.world import SourceDown
 
 if TYPE_CHECKING:
     from exporter.sources.container import Container
@@ -29,7 +30,7 @@ SOCKET = Path("/var/run/docker.sock")
 _FIRST_LIST_SECONDS = 5.0  # how long a scrape waits for the first list, once
 
 
-class EngineUnreachable(Exception):
+class EngineUnreachable(SourceDown):
     """The engine does not answer: what is known of its containers grows old."""
 
 

@@ -20,6 +20,7 @@ from exporter.sources.container import UNREADABLE, unix_time
 from exporter.sources.container_table import Table
 from exporter.sources.docker import EngineUnreachable, Snapshot
 from exporter.sources.docker_events import Event, Events
+from exporter.sources.faults import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -164,11 +165,18 @@ class Watch:
     def _publish_loss(self, fault: Exception) -> None:
         before = self._snapshot
         if before.reachable or not self._told.is_set():
-            log.warning("the Docker engine cannot be reached: %s", type(fault).__name__)
+            reason = str(fault) if isinstance(fault, EngineUnreachable) else plain(fault)
+            log.warning("the Docker engine at %s cannot be reached: %s", _shown(self._address), reason)
         log.debug("the Docker engine: %s", fault)
         since = self._clock() if before.reachable else before.since
         self._snapshot = replace(before, reachable=False, since=since, departed=())
         self._told.set()
+
+
+def _shown(address: str) -> str:
+    """Return an address without the name and password that may stand in it."""
+    scheme, separator, rest = address.partition("://")
+    return scheme + separator + rest.rpartition("@")[2]
 
 
 @contextlib.contextmanager
@@ -178,6 +186,10 @@ def _connect(address: str) -> Iterator[docker.APIClient]:
         with socket.socket(socket.AF_UNIX) as probe:  # docker-py leaves its socket open where it cannot connect
             probe.settimeout(_ANSWER_SECONDS)
             probe.connect(address.removeprefix("unix://"))
+    try:
+        docker.utils.parse_host(address)
+    except docker.errors.DockerException:
+        raise EngineUnreachable("this is no address of an engine") from None  # the fault's text repeats it
     settings = docker.utils.kwargs_from_env(environment={**os.environ, "DOCKER_HOST": address})
     client = docker.APIClient(version="auto", timeout=_ANSWER_SECONDS, **settings)
     try:

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from deckwatch import __version__
 from exporter.sources.dial import Deadline, Dialler, Phases
+from exporter.sources.faults import plain
 
 if TYPE_CHECKING:
     import socket
@@ -29,7 +30,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass
 class Answer:
-    """What came of a GET. Without an answer `status` is 0 and `error` the class of what went wrong."""
+    """What came of a GET. Without an answer `status` is 0 and `error` says what went wrong, in plain words."""
 
     status: int = 0
     version: float = 0.0
@@ -53,12 +54,14 @@ def get(dialler: Dialler, url: str, *, seconds: float, follow: bool = True, auth
             if not follow:
                 break
             if answer.redirects >= MOST_REDIRECTS:
-                answer.error = "TooManyRedirects"
+                answer.error = f"more than {MOST_REDIRECTS} redirects"
                 break
             answer.redirects += 1
             target = target.towards(location)
-    except (OSError, http.client.HTTPException, ValueError) as fault:
-        answer.error = type(fault).__name__
+    except (OSError, http.client.HTTPException) as fault:
+        answer.error = plain(fault)
+    except ValueError:
+        answer.error = "redirected to what is no address of HTTP" if answer.redirects else "not an address of HTTP"
     return answer
 
 

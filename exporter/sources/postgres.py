@@ -14,6 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from exporter.trouble import Trouble
+from exporter.world import SourceDown
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -28,10 +31,12 @@ _TURN_SECONDS = 4.0  # how long a collector waits for the others of its server
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 15.0
 
+_NAMING = ("dsn_file ", "environment variable ")  # how the reasons begin that name where a secret should be
+
 Row = tuple[Any, ...]
 
 
-class ServerDown(Exception):
+class ServerDown(SourceDown):
     """No connection can be had, or the server does not answer on it. `reason` is one of a few words."""
 
     def __init__(self, reason: str) -> None:
@@ -81,6 +86,7 @@ class Server:
         self._attempt: _Attempt | None = None
         self._hanging: set[tuple[int, str]] = set()  # server processes that were left without an answer
         self._reason = ""
+        self._down_since = 0.0  # a time of the monotonic clock; of use only with a reason
         self._pause = _FIRST_PAUSE_SECONDS
         self._retry_at = 0.0
 
@@ -138,9 +144,19 @@ class Server:
         """Note that the server cannot be used, and when to try again."""
         if reason != self._reason:
             log.warning("PostgreSQL server %s cannot be read: %s", self.name, reason)
+        if not self._reason:
+            self._down_since = time.monotonic()
         self._link, self._reason = None, reason
         self._retry_at = time.monotonic() + self._pause
         self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+
+    def trouble(self, _world: World) -> Trouble | None:
+        """Return why the server cannot be read; a file's or a variable's name stays in the log."""
+        reason = self._reason
+        if not reason:
+            return None
+        named = reason.startswith(_NAMING)
+        return Trouble("no connection string" if named else reason, time.monotonic() - self._down_since)
 
     def close(self) -> None:
         """Close the connection, and one that is being made as soon as it is there."""
@@ -168,8 +184,6 @@ class _Attempt:
         link = None
         try:
             link = self._connect()
-        except OSError as fault:
-            self.reason = f"its connection string cannot be read ({type(fault).__name__})"
         except Exception as fault:  # noqa: BLE001 - whatever it is, the waiting page must hear of it
             self.reason = str(fault) if isinstance(fault, ServerDown) else type(fault).__name__
         with self._lock:
@@ -197,11 +211,34 @@ class _Attempt:
 
 
 def _dsn(entry: Mapping[str, str]) -> str:
-    """Return a server's connection string: given, in a file, or in a variable of the environment; raises OSError."""
+    """Return a server's connection string: given, in a file, or in a variable; raises ServerDown where there is none.
+
+    An empty one is none: libpq would connect to its defaults, which is another server than the one that is meant.
+    """
     if "dsn_file" in entry:
-        return Path(entry["dsn_file"]).read_text().strip()
-    if "dsn_env" in entry:
-        if not os.environ.get(entry["dsn_env"]):
-            raise FileNotFoundError(entry["dsn_env"])
-        return os.environ[entry["dsn_env"]]
-    return entry["dsn"]
+        dsn = _read(entry["dsn_file"])
+    elif "dsn_env" in entry:
+        name = entry["dsn_env"]
+        if name not in os.environ:
+            raise ServerDown(f"environment variable {_shown(name)} is not set")
+        dsn = os.environ[name]
+    else:
+        dsn = entry["dsn"]
+    if not dsn.strip():
+        raise ServerDown("connection string is empty")
+    return dsn.strip()
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as fault:
+        why = "No such file" if isinstance(fault, FileNotFoundError) else fault.strerror
+    except UnicodeDecodeError:  # its text would hold the file's
+        why = "not a text in UTF-8"
+    raise ServerDown(f"dsn_file {_shown(path)}: {why}")
+
+
+def _shown(name: str) -> str:
+    """Return the name of a file or a variable, unless a connection string was written in its place."""
+    return "(not shown, since it looks like a connection string)" if set(name) & set("@=") else name

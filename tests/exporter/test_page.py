@@ -14,6 +14,7 @@ from exporter import page, view
 from exporter.collector import Collector, NoData
 from exporter.metric import Metric, Sample
 from exporter.scrape import Scraper
+from exporter.trouble import Trouble
 from exporter.world import World
 
 if TYPE_CHECKING:
@@ -50,6 +51,15 @@ def servers(**up: float) -> Collector:
         yield UP(up[name], name)
 
     return one("postgres_up", collect, UP, subjects=lambda _: {name: name for name in up})
+
+
+def probes(**success: float) -> Collector:
+    def collect(_world: World, name: str) -> Iterator[Sample]:
+        yield SUCCESS(success[name], name)
+
+    return one(
+        "app_probe", collect, SUCCESS, subjects=lambda _: {name: name for name in success}, subject_label="service"
+    )
 
 
 def scraped(*collectors: Collector, clock: Callable[[], float] = lambda: 1000.0) -> Scraper:
@@ -184,6 +194,29 @@ def test_database_servers_by_name():
         ("shop", "up", "good"),
         ("crm", "down", "bad"),
     ]
+
+
+def test_what_is_down_is_in_the_verdict_and_says_why_and_since_when():
+    class Sick:
+        def trouble(self, _world: World) -> Trouble | None:
+            return Trouble("refused <b>", 300.0)
+
+    def up(_world: World, _sick: Sick) -> Iterator[Sample]:
+        yield UP(0, "shop")
+
+    scraper = scraped(one("postgres_up", up, UP, subjects=lambda _: {"shop": Sick()}), probes(a=1, b=0, c=0))
+    looked = view.look(scraper, 1000.0)
+    assert looked.verdict == ("bad", "1 of 1 database servers is down; 2 of 3 probes are down")
+    assert looked.cards[0].things == (view.Thing("shop", "down", "bad", "refused <b>, for 5 min"),)
+    assert [thing.why for thing in looked.cards[1].things] == ["", "", ""]
+    assert "refused &lt;b&gt;, for 5 min" in page.index(scraper)
+
+
+def test_what_is_down_does_not_hide_which_collectors_do_not_answer():
+    assert seen(servers(shop=0), one("host_io", raises(OSError()))).verdict == (
+        "bad",
+        "1 of 1 database servers is down; 1 of 2 collectors does not answer: host_io",
+    )
 
 
 def test_probes_by_service():

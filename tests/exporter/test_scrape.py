@@ -15,7 +15,7 @@ from exporter import scrape as scraping
 from exporter.collector import Collector, NoData
 from exporter.metric import Metric, Sample
 from exporter.scrape import KEEP_STATE_SECONDS, Outcome, Scraper
-from exporter.world import World
+from exporter.world import SourceDown, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -208,6 +208,20 @@ def test_a_fault_and_its_end_are_said_once_and_without_its_text(scraper_of, capl
     assert "hunter2" not in caplog.text
     assert "in collect" in caplog.text  # where it happened is told to who asks for debug
     assert scraper.records["pg", ""].errors == {"ValueError": 2, "PermissionError": 1}
+
+
+def test_a_source_that_is_down_says_so_itself(scraper_of, caplog):
+    caplog.set_level(logging.DEBUG)
+    down = SourceDown("refused")
+    scraper = scraper_of(one("pg", flaky([[down], [VALUE(1)], [ValueError()], [VALUE(1)]])))
+    for _ in range(4):
+        scraper.scrape()
+    assert [record.getMessage() for record in caplog.records if record.levelno > logging.DEBUG] == [
+        "collector pg failed: ValueError",
+        "collector pg works again",
+    ]
+    assert "collector pg failed: SourceDown" in caplog.text
+    assert scraper.records["pg", ""].errors == {"SourceDown": 1, "ValueError": 1}
 
 
 def test_absence_is_said_once(scraper_of, caplog):

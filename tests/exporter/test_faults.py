@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import errno
+import http.client
+import logging
+import socket
+import ssl
+import time
+
+import pytest
+import requests
+
+from exporter.collectors.app_probe import Probe, Told
+from exporter.sources import postgres
+from exporter.sources.docker_watch import Watch
+from exporter.sources.faults import plain
+from exporter.world import World
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "hunter2"), "name not known"),
+        (TimeoutError(), "no answer in time"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, "hunter2"), "connection refused"),
+        (OSError(errno.EHOSTUNREACH, "hunter2"), "no route to host"),
+        (http.client.RemoteDisconnected("hunter2"), "connection closed without an answer"),
+        (http.client.BadStatusLine("hunter2"), "the answer is not HTTP"),
+        (ssl.SSLError(1, "hunter2"), "TLS: failed"),
+        (RuntimeError("hunter2"), "RuntimeError"),
+    ],
+)
+def test_a_fault_in_plain_words(fault, said):
+    assert plain(fault) == said
+
+
+def test_what_lies_below_a_librarys_fault_is_told():
+    wrapped = requests.exceptions.ConnectionError("hunter2")
+    wrapped.__context__ = ConnectionRefusedError(errno.ECONNREFUSED, "x")
+    assert plain(wrapped) == "connection refused"
+
+
+def test_an_engine_that_is_not_there_is_named_without_its_password(tmp_path, caplog):
+    for address, said in [
+        (f"unix://{tmp_path}/no.sock", f"unix://{tmp_path}/no.sock cannot be reached: no such file or directory"),
+        ("tcp://127.0.0.1:1", "tcp://127.0.0.1:1 cannot be reached: connection refused"),
+        ("tcp://me:hunter2@127.0.0.1:1", "tcp://127.0.0.1:1 cannot be reached: this is no address of an engine"),
+    ]:
+        caplog.clear()
+        with caplog.at_level(logging.INFO, logger="deckwatch.docker"):
+            watch = Watch(address, time.time)
+            try:
+                assert not watch.snapshot(5.0).reachable
+            finally:
+                watch.close()
+        assert [record.getMessage() for record in caplog.records] == [f"the Docker engine at {said}"]
+        assert "hunter2" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"dsn": " "}, "connection string is empty"),
+        ({"dsn_file": "{tmp}/empty"}, "connection string is empty"),
+        ({"dsn_env": "DECKWATCH_EMPTY"}, "connection string is empty"),
+        ({"dsn_env": "NO_SUCH"}, "environment variable NO_SUCH is not set"),
+        ({"dsn_file": "{tmp}/none"}, "dsn_file {tmp}/none: No such file"),
+        ({"dsn_file": "{tmp}"}, "dsn_file {tmp}: Is a directory"),
+        (
+            {"dsn_env": "postgresql://me:hunter2@db/shop"},
+            "environment variable (not shown, since it looks like a connection string) is not set",
+        ),
+    ],
+)
+def test_a_server_without_a_connection_string_says_what_lacks(entry, told, tmp_path, monkeypatch, caplog):
+    (tmp_path / "empty").write_text("\n")
+    monkeypatch.setenv("DECKWATCH_EMPTY", "")
+    entry = {key: value.format(tmp=tmp_path) for key, value in entry.items()}
+    with World(config={"postgres": [{"name": "a", **entry}]}) as world:
+        server = postgres.servers(world)["a"]
+        assert server.trouble(world) is None
+        with caplog.at_level(logging.INFO, "deckwatch"), pytest.raises(postgres.ServerDown):
+            server.query(lambda _: "SELECT 1")
+        told = told.format(tmp=tmp_path)
+        assert [record.getMessage() for record in caplog.records] == [f"PostgreSQL server a cannot be read: {told}"]
+        trouble = server.trouble(world)
+    assert trouble is not None
+    # The page names neither files nor variables.
+    assert trouble.reason in ("connection string is empty", "no connection string")
+    assert (trouble.reason == told) == ("dsn_file" not in told and "environment" not in told)
+    assert 0 <= trouble.seconds < 60
+
+
+def test_a_probe_says_why_without_the_words_of_others():
+    with World() as world:
+        probe = Probe("shop")
+        assert probe.trouble(world) is None
+        world.source(Told).tell(probe, "certificate: hostname mismatch")
+        trouble = probe.trouble(world)
+        assert trouble is not None
+        assert trouble.reason == "certificate"
+        world.source(Told).tell(probe, "")
+        assert probe.trouble(world) is None
