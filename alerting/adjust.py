@@ -50,6 +50,10 @@ def limits(topics: Topics, settings: Mapping[str, tuple[Any, Place]]) -> list[Pr
         if full not in known:
             problems.append(Problem(place, f"no limit is called {full}", did_you_mean(full, known)))
             continue
+        percent = units.meant_percent(value, topics.alerts[name].unit) if word != "for" else ""
+        if percent:
+            message = f"{value:g} of a ratio is {value:.0%}"
+            problems.append(Problem(place, message, f"did you mean {percent}?", severity="warning"))
         try:
             topics.alerts[name] = _set(topics.alerts[name], word, value)
         except ValueError as error:

@@ -11,12 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from alerting import adjust, checking, live, read, render, runbooks
+from alerting import adjust, checking, live, read, render, routes, runbooks
 from alerting.checking import Context
 from alerting.configuration import Configuration
 from alerting.receivers import NEWEST
 from deckwatch.core import labels, promql
 from deckwatch.core.catalog import MetricInfo
+from deckwatch.core.place import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from deckwatch.core.artifact import Artifact
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Renderer
-    from deckwatch.core.place import Place, Problem
+    from deckwatch.core.place import Place
     from deckwatch.core.project import Project
     from deckwatch.core.signal import Signals
     from deckwatch.core.yamlfile import Document
@@ -83,10 +84,11 @@ def bundle(
     """
     topics = read.read(documents, catalog, signals)
     _register(topics, catalog)
-    problems = [*topics.problems, *_twice(documents, settings)]
+    problems = [*topics.problems, *_twice(documents, settings), *_replaced(documents, settings)]
     problems += adjust.disable(topics, settings.disable) + adjust.limits(topics, settings.set)
     groups = topics.groups()
-    context = Context(groups, catalog, settings.panels, settings.collectors)
+    owners = routes.owners(project.document)
+    context = Context(groups, catalog, settings.panels, settings.collectors, owners, settings.shipped)
     problems += checking.problems(context)
     configuration = Configuration(project, context, settings.alertmanager, renderer)
     problems += configuration.problems
@@ -126,3 +128,17 @@ def _twice(documents: Iterable[Document], settings: Settings) -> Iterator[Proble
                 hint = f"first in {seen[name].place(('alerts', name), key=True)}"
                 yield document.problem(("alerts", name), f"{name} stands in two files", hint, check="names", key=True)
             seen.setdefault(name, document)
+
+
+def _replaced(documents: Iterable[Document], settings: Settings) -> Iterator[Problem]:
+    """Yield a warning for each alert of the project that takes the place of a shipped one."""
+    declaring = [one for one in documents if isinstance(one.data, dict)]
+    shipped = {name for one in declaring if one.file in settings.shipped for name in one.data.get("alerts") or ()}
+    for document in declaring:
+        if document.file in settings.shipped:
+            continue
+        for name in document.data.get("alerts") or ():
+            if name in shipped:
+                place = document.place(("alerts", name), key=True)
+                hint = "give it another name if that is not meant"
+                yield Problem(place, f"replaces the shipped alert {name}", hint, check="names", severity="warning")

@@ -21,13 +21,16 @@ class Context:
     """What a check may look at.
 
     `panels` are the panels' titles by dashboard, None where dashboards are not known. `collectors` are the names of
-    the exporter's collectors.
+    the exporter's collectors. `owners` are those who are told or routed, and `shipped` are the files whose alerts may
+    belong to anybody else; without `owners` everybody may own an alert.
     """
 
     groups: Sequence[Group]
     catalog: Catalog
     panels: Mapping[str, Collection[str]] | None = None
     collectors: Collection[str] = ()
+    owners: Collection[str] = ()
+    shipped: Collection[str] = ()
     recordings: Mapping[str, Recording] = field(init=False)
 
     def __post_init__(self) -> None:

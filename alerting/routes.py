@@ -107,6 +107,16 @@ def routes(project: Document, defaults: Document) -> list[Route]:
     return result
 
 
+def owners(project: Document) -> set[str]:
+    """Return whose alerts a project sends to somebody by name: its teams, and who its routes select.
+
+    Empty without teams: then nobody is told of anything, whoever owns it.
+    """
+    data = project.data or {}
+    teams = data.get("teams", {})
+    return {*teams, *(name for one in data.get("routes", ()) for name in words(one.get("owner")))} if teams else set()
+
+
 def problems(project: Document, found: Sequence[Route], alerts: Sequence[Alert]) -> Iterator[Problem]:
     """Yield what is wrong with the project's routes and hours beyond their structure."""
     teams = (project.data or {}).get("teams", {})

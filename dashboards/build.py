@@ -10,6 +10,7 @@ from dashboards import checks, ids, live, panels, render, schema, spec, variable
 from dashboards.queries import Query, Resolver
 from deckwatch.core import plugins, signalfile
 from deckwatch.core.artifact import Artifact
+from deckwatch.core.place import Problem
 from deckwatch.core.schema import Schema
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from dashboards.variables import Variable
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Engine, Renderer
-    from deckwatch.core.place import Problem
     from deckwatch.core.signal import Signals
     from deckwatch.core.yamlfile import Path as YamlPath
 
@@ -120,6 +120,7 @@ def bundle(
     problems: list[Problem] = []
     read = _read(sources, types, problems)
     malformed = bool(problems)
+    problems += _replaced(sources)
     problems += signalfile.check(signals, catalog)
     built = [_build(dashboard, catalog, signals, settings, problems) for dashboard in read]
     for _, check in plugins.modules(checks):
@@ -169,6 +170,16 @@ def _read(sources: Sequence[Source], types: Mapping[str, PanelType], problems: l
             found.append(dashboard)
             problems += wrong
     return sorted(found, key=lambda one: one.uid)
+
+
+def _replaced(sources: Sequence[Source]) -> Iterator[Problem]:
+    """Yield a warning for each file of the project that takes the place of a shipped dashboard."""
+    shipped = {one.uid: one.document.data for one in sources if one.is_dashboard and one.shipped}
+    for source in sources:
+        if source.is_dashboard and not source.shipped and source.uid in shipped:
+            message = f"replaces the shipped dashboard {shipped[source.uid].get('dashboard', source.uid)}"
+            hint = "give the file another name if that is not meant"
+            yield Problem(source.document.place(("dashboard",)), message, hint, check="names", severity="warning")
 
 
 def _build(

@@ -114,7 +114,9 @@ class Scope:
                 metric = having[0] if having else "up" if name in ALWAYS else ""
             place = self.dashboard.document.place(path)
             if not metric:
-                hint = did_you_mean(name, sorted({label for one in used for label in self.catalog.labels(one)}))
+                carried = {label for one in used for label in self.catalog.labels(one)}
+                added = {label for label in target_labels() if any(self._has(one, label) for one in used)}
+                hint = did_you_mean(name, sorted(carried | added))
                 problems.append(Problem(place, f"no figure of this dashboard has a label {name}", hint, "choose"))
                 continue
             selector = self._narrowed(metric, {one.name for one in found})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core.place import DeckwatchError, Problem, did_you_mean
+from deckwatch.core.place import DeckwatchError, Place, Problem, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -17,6 +18,9 @@ POSTGRES_DSN = "DECKWATCH_POSTGRES_DSN"
 # Lists of what is watched, and the keys of which an entry has exactly one.
 _ONE_OF = {"postgres": ("dsn_file", "dsn_env", "dsn"), "probes": ("http", "tcp")}
 _FILES = ("dsn_file", "ca_file")
+
+# A password in a connection string, as libpq reads one: in front of the host of a URL, or as a parameter of its own.
+_PASSWORD = re.compile(r"^postgres(?:ql)?://[^:/@]*:[^/@]+@|(?:^|[\s?&])(?:ssl)?password\s*=\s*(?!'')[^\s&]")
 
 
 def watch(project: Project, environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
@@ -55,6 +59,13 @@ def problems(project: Project, words: Collection[str]) -> Iterator[Problem]:
         seen: set[tuple[str, str]] = set()
         for index, entry in enumerate(block.get(key) or []):
             path = ("watch", key, index)
+            if key == "postgres" and _PASSWORD.search(entry.get("dsn", "")):
+                # Told of the file as a whole: who prints a problem with a line prints that line, and the password. What
+                # else is wrong with the entry may stand in the same line, and is told when this is mended.
+                line = project.document.place((*path, "dsn")).line
+                message = f"the dsn in line {line} holds a password: put it into a file and name it in dsn_file"
+                yield Problem(Place(project.document.file), message)
+                continue
             given = [choice for choice in choices if choice in entry]
             if len(given) != 1:
                 said = f"not {' and '.join(given)}" if given else "none of them is there"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,7 @@ def load(project: Project) -> Sources:
         found.files += files
         found.topics += [source.document for source in files if not source.is_dashboard]
         found.own |= {source.document.file for source in files}
+        found.own |= {problem.place.file for problem in problems}  # files that cannot be read
         found.problems += problems
         found.problems += [problem for source in files for problem in _meant(source.document)]
     return found
@@ -61,11 +63,14 @@ def load(project: Project) -> Sources:
 
 def at_home(problems: Iterable[Problem], found: Sources, project: Project) -> list[Problem]:
     """Return problems with the paths of the project's files as the caller of the program would write them."""
+    names = "|".join(re.escape(name) for name in sorted(found.own, key=len, reverse=True))
+    mentioned = re.compile(rf"(?<![\w/.-])(?:{names or '(?!)'})(?=[:),]|$)")
     result = []
     for problem in problems:
         file = problem.place.file
         here = str(project.folder / file) if file in found.own else file
-        result.append(replace(problem, place=replace(problem.place, file=here)))
+        hint = mentioned.sub(lambda name: str(project.folder / name[0]), problem.hint)
+        result.append(replace(problem, place=replace(problem.place, file=here), hint=hint))
     return result
 
 

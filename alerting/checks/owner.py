@@ -1,10 +1,10 @@
-"""Every alert has an owner: nobody looks after what belongs to nobody."""
+"""Every alert has an owner whom somebody knows: nobody looks after what belongs to nobody."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.core.place import Problem
+from deckwatch.core.place import Problem, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,8 +13,17 @@ if TYPE_CHECKING:
 
 
 def check(context: Context) -> Iterator[Problem]:
-    """Yield alerts without an owner of their own or of their topic."""
+    """Yield alerts without an owner of their own or of their topic, and the project's whose owner is no team."""
+    known = {*context.owners, *(alert.owner for alert in context.alerts() if alert.document.file in context.shipped)}
+    told = set()
     for alert in context.alerts():
         if not alert.owner:
             hint = "say `owner:` here, or once for the whole file"
             yield Problem(alert.place, f"{alert.name} has no owner", hint, check="owner")
+        elif context.owners and alert.owner not in known and alert.document.file not in context.shipped:
+            own = (*alert.path, "owner")
+            place = alert.document.place(own if own in alert.document.values else ("owner",))
+            if place not in told:  # of all alerts of a topic that say none of their own
+                hint = did_you_mean(alert.owner, sorted(known))
+                yield Problem(place, f"no team is called {alert.owner}", hint, check="owner")
+            told.add(place)

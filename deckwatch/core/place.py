@@ -68,10 +68,13 @@ class Unreachable(DeckwatchError):
     """A server that was asked for does not answer, or answers nonsense."""
 
 
+_LONG = 8  # words of so many letters share half of them by chance
+
+
 def nearest(word: str, words: Iterable[str]) -> str | None:
     """Return the known word most like a misspelt one, or None where nothing is near."""
     known = {candidate.lower(): candidate for candidate in words}
-    found = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6 if len(word) < _LONG else 0.72)
     return known[found[0]] if found else None
 
 

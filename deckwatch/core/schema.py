@@ -87,6 +87,8 @@ class Schema:
             wanted = error.kind.as_dict().get("types") or error.kind.as_dict().get("type") or []
             names = [wanted] if isinstance(wanted, str) else list(wanted)
             said = " or ".join(_TYPES.get(name, name) for name in names)
+            if "object" not in names:  # a mapping's title is what editors call it, no sentence's part
+                said = self._at(schema_path[:-1]).get("title", said)
             return f"expected {said}, not {_shown(value)}", ""
         if kind == "enum":
             options = [str(option) for option in error.kind.options]
@@ -96,6 +98,8 @@ class Schema:
         if kind == "pattern":
             schema = self._at(schema_path[:-1])
             return f"{_shown(value)} is not {schema.get('title', 'of the form ' + str(schema.get('pattern')))}", ""
+        if kind in ("minItems", "minLength") and not value:
+            return "must not be empty", ""
         return error.message, ""
 
     def _known(self, error: Any) -> list[str]:

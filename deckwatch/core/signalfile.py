@@ -214,6 +214,9 @@ def _set(
             known = [f"{one}.{word}" for one, found in signals.items() for word in found.thresholds]
             problems.append(Problem(place, f"no threshold is called {full}", did_you_mean(full, known)))
             continue
+        if percent := units.meant_percent(value, signal.unit):
+            message = f"{value:g} of a ratio is {value:.0%}"
+            problems.append(Problem(place, message, f"did you mean {percent}?", severity="warning"))
         try:
             result[name] = with_thresholds(signal, {word: units.quantity(value, signal.unit)})
         except ValueError as error:

@@ -100,5 +100,11 @@ def quantity(value: object, unit: str) -> float:
     raise ValueError(f"{text!r} is not a number, a percentage, a duration or a size")
 
 
+def meant_percent(value: object, unit: str) -> str:
+    """Return the percentage that a bare number such as 70 was meant to be where the unit is a ratio, else ''."""
+    bare = isinstance(value, (int, float)) and not isinstance(value, bool) and 1.5 < value <= 100
+    return f"{value:g}%" if bare and _BASE.get(unit, unit) == "ratio" else ""
+
+
 def _said(unit: str) -> str:
     return unit or "of a plain number"

@@ -28,6 +28,7 @@ _OCTAL = re.compile(r"0o[0-7]+\Z")
 _HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _SPECIAL = {".inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan")}
+_COMMENT = re.compile(r"\S\s+#\S")  # behind a value, and without the space that people put behind #
 _MOST_NODES = 200_000  # an alias that contains aliases may grow without bound ("billion laughs")
 
 
@@ -101,7 +102,10 @@ def load(text: str, file: str) -> Document:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
         message = " ".join(filter(None, (error.context, error.problem))) or "not YAML"
-        raise InvalidInput([Problem(place, message, check="yaml")]) from None
+        hint = _unquoted(text, place.line, message)
+        if _character(text, place) == "\t":
+            message, hint = "a tab: YAML is indented by spaces", ""
+        raise InvalidInput([Problem(place, message, hint, check="yaml")]) from None
     except (yaml.YAMLError, ValueError) as error:
         raise InvalidInput([Problem(Place(file), f"not YAML: {error}", check="yaml")]) from None
     problems: list[Problem] = []
@@ -110,6 +114,20 @@ def load(text: str, file: str) -> Document:
     if problems:
         raise InvalidInput(problems)
     return document
+
+
+def _character(text: str, place: Place) -> str:
+    lines = text.split("\n")
+    line = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
+    return line[place.column - 1 : place.column]
+
+
+def _unquoted(text: str, line: int, message: str) -> str:
+    """Return the hint for text that must be quoted: a comment swallowed its end, or a colon made it a key."""
+    lines = text.split("\n")[max(line - 2, 0) : line]
+    if any(_COMMENT.search(one) for one in lines) or message.startswith("mapping values"):
+        return "text with # or : in it stands in quotes"
+    return ""
 
 
 def load_file(path: FilePath, name: str | None = None) -> Document:

@@ -44,6 +44,11 @@ def test_where_no_series_can_be_made_up_the_proofs_are_left_out_and_that_is_said
     assert alert(built, "ExporterDown").proofs == ()
 
 
+def test_a_bare_number_that_was_a_percentage_is_told(alerting_of):
+    said = alerting_of(shipped=True, set={"HostNetworkErrors.above": (3, PLACE)}).said()
+    assert said == ["deckwatch.yaml:7:3: warning: 3 of a ratio is 300% (did you mean 3%?) [input]"]
+
+
 @pytest.mark.parametrize(
     ("settings", "wanted"),
     [

@@ -125,5 +125,27 @@ def test_every_check_is_tried_here():
     assert {check for check, *_ in CASES} == set(plugins.names(checks))
 
 
+TEAMS = "teams: {shop: {slack: {channel: '#shop', url_file: /run/secrets/slack}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("owner", "project", "wanted"),
+    [
+        ("shop", TEAMS, []),
+        ("shopp", "", []),
+        ("shopp", TEAMS + "routes: [{owner: shopp, to: shop}]\n", []),
+        ("shopp", TEAMS, ["targets.yaml:1:8: error: no team is called shopp (did you mean shop?) [owner]"]),
+    ],
+)
+def test_an_owner_is_a_team_where_there_are_teams(alerting_of, owner, project, wanted):
+    text = text_of([("owner: shop", f"owner: {owner}")])
+    assert alerting_of({"targets.yaml": text}, project, panels=PANELS).said() == wanted
+
+
+def test_an_alert_may_belong_to_whom_a_shipped_one_does(alerting_of):
+    text = text_of([("owner: shop", "owner: operations"), ("dashboard: host\n", ""), ("    panel: CPU\n", "")])
+    assert alerting_of({"targets.yaml": text}, TEAMS, shipped=True).said() == []
+
+
 def test_what_is_shipped_has_no_problems(shipped_alerting):
     assert shipped_alerting.said() == []

@@ -22,3 +22,8 @@ def test_problems_are_sorted_by_place_and_told_once() -> None:
     later, first = Problem(Place("x", 9, 1), "b"), Problem(Place("x", 2, 1), "a", "hint")
     error = InvalidInput([later, first, later])
     assert str(error).splitlines() == ["x:2:1: error: a (hint) [input]", "x:9:1: error: b [input]"]
+
+
+def test_long_words_that_are_merely_of_one_kind_are_not_near() -> None:
+    assert nearest("shop_orders_total", ["http_requests_total", "host_cpu_total"]) is None
+    assert nearest("http_reqests_total", ["http_requests_total"]) == "http_requests_total"

@@ -50,3 +50,13 @@ def test_a_key_of_the_wrong_form_is_told_at_the_key() -> None:
         "x.yaml:3:3: error: 'Bad' is not a small word [input]",
         "x.yaml:4:3: error: 'No' is not a small word [input]",
     ]
+
+
+def test_a_value_of_the_wrong_type_is_told_by_what_is_wanted() -> None:
+    assert said("title: x\nevery: 10\n") == ["x.yaml:2:8: error: expected a duration such as 10s, not 10 [input]"]
+
+
+def test_an_empty_list_is_told_in_words() -> None:
+    schema = Schema({"properties": {"rows": {"type": "array", "minItems": 1}}})
+    (problem,) = schema.problems(load("rows: []\n", "x.yaml"))
+    assert str(problem) == "x.yaml:1:7: error: must not be empty [input]"

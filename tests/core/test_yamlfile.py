@@ -122,3 +122,15 @@ def test_what_yaml_writes_quoted_comes_back_and_every_place_points_at_its_key(da
 @given(st.text(alphabet="0123456789.eE+-xo_", max_size=8))
 def test_scalar_never_raises(text: str) -> None:
     assert isinstance(scalar(text), int | float | str | None)
+
+
+def test_a_tab_and_unquoted_text_are_told_in_words() -> None:
+    def said(text: str) -> str:
+        with pytest.raises(InvalidInput) as caught:
+            load(text, "x.yaml")
+        return str(caught.value)
+
+    assert said("a:\n\tb: 1\n") == "x.yaml:2:1: error: a tab: YAML is indented by spaces [yaml]"
+    assert "(text with # or : in it stands in quotes)" in said("a: {channel: #shop}\nb: 1\n")
+    assert "(text with # or : in it stands in quotes)" in said("about: Shop: all\n")
+    assert "stands in quotes" not in said("a: [1 # one\nb: 2]\n]")

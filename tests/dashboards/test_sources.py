@@ -35,6 +35,9 @@ def test_a_users_dashboard_replaces_the_shipped_one_of_its_address(tmp_path, cat
     chosen = [one for one in everything if one.uid != "overview"]
     made = dashboards.bundle(chosen, catalog, signals, None, child)
     assert [json.loads(one.text)["title"] for one in made.artifacts] == ["My host"]
+    (warning,) = [one for one in made.problems if one.check == "names"]
+    assert (str(warning.place), warning.severity) == ("host.yaml:1:12", "warning")
+    assert warning.message == "replaces the shipped dashboard Host"
 
 
 def test_a_set_that_is_left_out_leaves_no_link_behind(catalog, child):

@@ -105,6 +105,27 @@ def test_a_server_has_exactly_one_connection_string_and_a_name_of_its_own(tmp_pa
     ]
 
 
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://me:hunter2@db/shop",
+        "postgres://db/shop?user=me&password=hunter2",
+        "host=db password = hunter2",
+        "host=db sslpassword=hunter2",
+    ],
+)
+def test_a_password_in_the_file_is_refused_and_not_shown(tmp_path, dsn):
+    found = read(tmp_path, f"watch:\n  postgres:\n    - name: db\n      dsn: {dsn}\n")
+    (line,) = said(found)
+    assert line.startswith(f"{tmp_path / 'deckwatch.yaml'}: error: the dsn in line 4 holds a password: put it into a ")
+    assert "hunter2" not in line
+
+
+@pytest.mark.parametrize("dsn", ["postgresql://me@db:5432/shop", "host=db passfile=/run/pgpass", "host=db password=''"])
+def test_a_connection_string_without_a_password_is_right(tmp_path, dsn):
+    assert said(read(tmp_path, f'watch: {{postgres: [{{name: db, dsn: "{dsn}"}}]}}')) == []
+
+
 def test_an_unknown_key_is_told_with_the_nearest(tmp_path):
     with pytest.raises(
         InvalidInput, match=r"deckwatch.yaml:2:3: error: unknown key postgress \(did you mean postgres\?\)"

@@ -33,12 +33,13 @@ def everything(tmp_path, engine, postgres_server, wait_for):
     server = postgres_server()
     secret = tmp_path / "shop.dsn"
     secret.write_text(server.dsn + "\n")
+    (tmp_path / "crm.dsn").write_text(f"host=127.0.0.1 port={free_port()} user=me password=hunter2\n")
     (tmp_path / "deckwatch.yaml").write_text(
         "watch:\n"
         "  collectors: {on: [host, container, postgres, app, deckwatch]}\n"
         "  postgres:\n"
         f"    - {{name: shop-db, dsn_file: {secret.name}}}\n"
-        f"    - {{name: crm-db, dsn: 'host=127.0.0.1 port={free_port()} user=me password=hunter2'}}\n"
+        "    - {name: crm-db, dsn_file: crm.dsn}\n"
     )
     port = free_port()
     argv = [str(DECKWATCH), "serve", "--listen", f"127.0.0.1:{port}", "--docker-host", engine.url]
