@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import signal
@@ -217,7 +218,7 @@ def test_it_supervises_nothing_ends_what_it_started_and_keeps_the_state(installe
         again.listen()
         assert set(again.urls) == set(up.urls)
         with Client(again.urls["prometheus"]) as prometheus:
-            before = {"start": f"{began - 120:.0f}", "end": f"{began:.0f}", "step": "1"}
+            before = {"start": f"{began - 120:.0f}", "end": str(math.ceil(began)), "step": "1"}
             found = prometheus.get("/api/v1/query_range", query="up", **before)["data"]["result"]
         assert found, "the figures from before are there"
         if password:
