@@ -11,6 +11,7 @@ from deckwatch.core.artifact import Artifact
 from deckwatch.core.project import project_schema
 from deckwatch.instrument import metrics as instrument
 from exporter.collector import Collector, load
+from exporter.deviations import deviations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,6 +28,7 @@ def artifacts() -> list[Artifact]:
         "metrics.md": _metrics(collectors),
         "project.md": _project(),
         "checks.md": _checks(),
+        "deviations.md": _deviations(),
     }
     return [Artifact(name, HEAD + "\n".join(lines) + "\n") for name, lines in pages.items()]
 
@@ -101,6 +103,21 @@ def _form(schema: dict[str, Any], one: dict[str, Any]) -> str:
         return f"list of {_form(schema, _resolved(schema, one.get('items', {})))}"
     kind = one.get("title") or one.get("type", "")
     return ", ".join(kind) if isinstance(kind, list) else {"object": "mapping", "string": "text"}.get(kind, kind)
+
+
+def _deviations() -> Iterator[str]:
+    yield "# Where our metrics differ\n"
+    yield "Names, types, units and labels are those of the exporters that this program stands in for. A test compares"
+    yield "pages of theirs with ours; what differs is this, and nothing else. `*` stands for anything."
+    for peer in dict.fromkeys(one.peer for one in deviations()):
+        yield f"\n## {peer}\n"
+        yield "| metric | difference | why |"
+        yield "|---|---|---|"
+        for one in deviations():
+            if one.peer == peer:
+                metrics = ", ".join(f"`{name}`" for name in one.metric.split())
+                what = one.what + (": " + ", ".join(f"`{label}`" for label in one.labels) if one.labels else "")
+                yield f"| {metrics} | {what} | {_cell(one.why)} |"
 
 
 def _checks() -> Iterator[str]:

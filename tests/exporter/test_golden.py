@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import subprocess
-from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,6 @@ NAMES = sorted(path.parent.name for path in TESTS.glob("worlds/*/world.json"))
 GOLDEN = TESTS / "golden"
 KNOWN = Path(__file__).with_name("promtool_known.txt")
 PARTS = ("_bucket", "_sum", "_count")
-PEERS = os.environ.get("DECKWATCH_PEERS")
 
 
 def collectors() -> dict[str, Collector]:
@@ -80,32 +78,3 @@ def test_promtool_complains_only_of_the_peers_names(need) -> None:
         shown |= {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
     known = {line for line in KNOWN.read_text().splitlines() if line.split()[0] in shown}
     assert complaints == known
-
-
-@pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder of captured peer pages")
-def test_types_and_labels_are_node_exporters() -> None:
-    kinds, labels = declared("node_")
-    theirs = peer_page(max(Path(PEERS or "").glob("node_exporter-*.prom")))
-    both = sorted(set(kinds) & set(theirs))
-    assert len(both) > 180
-    assert {name: kinds[name] for name in both} == {name: theirs[name][0] for name in both}
-    assert {name: labels[name] for name in both} == {name: theirs[name][1] for name in both}
-
-
-def declared(prefix: str) -> tuple[dict[str, str], dict[str, set[str]]]:
-    metrics = [metric for one in collector.load().values() for metric in one.metrics if metric.name.startswith(prefix)]
-    return {metric.name: metric.kind for metric in metrics}, {metric.name: set(metric.labels) for metric in metrics}
-
-
-def peer_page(path: Path) -> dict[str, tuple[str, set[str]]]:
-    """Return for each family of a page its type and the names of all labels, also of empty ones."""
-    kinds: dict[str, str] = {}
-    labels: defaultdict[str, set[str]] = defaultdict(set)
-    text = path.read_text()
-    for line in text.splitlines():
-        if line.startswith("# TYPE "):
-            _, _, name, kinds[name] = line.split(" ")
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            labels[sample.name] |= set(sample.labels)
-    return {name: (kind, labels[name]) for name, kind in kinds.items()}

@@ -1,0 +1,35 @@
+"""Where our page differs from those of the exporters it stands in for, read from `deviations.yaml`."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Literal
+
+from deckwatch.core import yamlfile
+
+What = Literal["absent", "kind", "more labels", "fewer labels", "unit", "value"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One entry: `metric` is a name or a pattern, or several joined by spaces; `why` is a sentence for users."""
+
+    metric: str
+    peer: str
+    what: What
+    why: str
+    labels: tuple[str, ...] = ()
+
+    def covers(self, name: str) -> bool:
+        """Return whether this is said of the metric `name`."""
+        return any(fnmatchcase(name, pattern) for pattern in self.metric.split())
+
+
+@functools.cache
+def deviations() -> tuple[Deviation, ...]:
+    """Return all entries, in the file's order."""
+    entries = yamlfile.load_file(Path(__file__).with_name("deviations.yaml")).data["deviations"]
+    return tuple(Deviation(**(entry | {"labels": tuple(entry.get("labels", ()))})) for entry in entries)
