@@ -1,0 +1,71 @@
+"""What the proxy before the engine's socket lets through, tried with every request that the engine knows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+COMMAND = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]["docker-proxy"]["command"]
+RULES = dict(re.fullmatch(r"-allow([A-Z]+)=(.*)", word).groups() for word in COMMAND if re.match("-allow[A-Z]", word))
+LINES = [
+    line.rstrip()
+    for line in Path(__file__).with_name("engine_api.txt").read_text().splitlines()
+    if not line.startswith("#")
+]
+API = [(line[0] == "+", *line[1:].split()) for line in LINES]
+ID = "3f2a" * 16
+# What can stand in a path where a name is due: the proxy sees it with its %-escapes resolved.
+NAMES = (ID, ID[:12], "web", "shop-web_1.2", "json", "a/b", "..", "../..", ".", "", "a\n", "%2e%2e", "a?x=1", "a#b")
+VERSIONS = ("", "/v1.24", "/v1.56")
+
+
+def passes(method: str, path: str) -> bool:
+    r"""Return whether the proxy lets a request through: it puts `^` before a rule and `$` after it, without brackets.
+
+    So of a rule `a|b` the end of `a` and the start of `b` would be free. Go's `$` is Python's `\Z`.
+    """
+    rule = RULES.get(method)
+    return rule is not None and re.search(rf"^{rule}\Z", path) is not None
+
+
+def filled(path: str) -> list[str]:
+    """Return a path with each of the names in its place."""
+    return sorted({re.sub(r"\{\w+\}", lambda _: name, path) for name in NAMES})  # noqa: B023 - called at once
+
+
+def test_the_list_is_whole() -> None:
+    assert len(API) > 100
+    assert len(set(API)) == len(API)
+    assert {method for _, method, _ in API} == {"GET", "HEAD", "POST", "PUT", "DELETE"}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_the_exporter_asks_for_passes(version: str) -> None:
+    asked = [(method, path) for wanted, method, path in API if wanted]
+    assert len(asked) == 7
+    for method, path in asked:
+        for name in (ID, ID[:12], "web", "shop-web_1.2"):
+            assert passes(method, version + path.replace("{id}", name))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_nothing_else_passes(version: str) -> None:
+    asked = {(method, path.replace("{id}", name)) for wanted, method, path in API if wanted for name in NAMES[:5]}
+    for _, method, path in API:
+        for one in filled(path):
+            assert passes(method, version + one) == ((method, one) in asked), (method, one)
+
+
+@pytest.mark.parametrize("path", ["/v1.1000/info", "/v2.0/info", "/v1.44/v1.44/info", "//info", "/info/", "/x/info"])
+def test_nothing_before_or_after_a_path_passes(path: str) -> None:
+    assert not passes("GET", path)
+
+
+def test_only_reading_has_a_rule() -> None:
+    assert set(RULES) == {"GET", "HEAD"}
+    allowing = {word.partition("=")[0] for word in COMMAND if word.startswith("-allow")}
+    assert allowing == {"-allowfrom", "-allowGET", "-allowHEAD", "-allowhealthcheck"}
