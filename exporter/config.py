@@ -6,11 +6,12 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core.place import DeckwatchError, Place, Problem, did_you_mean
+from deckwatch.core.place import DeckwatchError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from deckwatch.core.place import Problem
     from deckwatch.core.project import Project
 
 POSTGRES_DSN = "DECKWATCH_POSTGRES_DSN"
@@ -60,12 +61,8 @@ def problems(project: Project, words: Collection[str]) -> Iterator[Problem]:
         for index, entry in enumerate(block.get(key) or []):
             path = ("watch", key, index)
             if key == "postgres" and _PASSWORD.search(entry.get("dsn", "")):
-                # Told of the file as a whole: who prints a problem with a line prints that line, and the password. What
-                # else is wrong with the entry may stand in the same line, and is told when this is mended.
-                line = project.document.place((*path, "dsn")).line
-                message = f"the dsn in line {line} holds a password: put it into a file and name it in dsn_file"
-                yield Problem(Place(project.document.file), message)
-                continue
+                message = "the dsn holds a password: put it into a file and name it in dsn_file"
+                yield problem((*path, "dsn"), message)
             given = [choice for choice in choices if choice in entry]
             if len(given) != 1:
                 said = f"not {' and '.join(given)}" if given else "none of them is there"

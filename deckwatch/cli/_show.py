@@ -63,8 +63,7 @@ def problems(found: Sequence[Problem], root: Path | None = None) -> None:
         click.echo(
             click.style(f"{problem.place}: ", bold=True)
             + click.style(f"{problem.severity}: ", fg=colour, bold=True)
-            + problem.message
-            + (f" ({problem.hint})" if problem.hint else "")
+            + problem.sentence
             + click.style(f" [{problem.check}]", dim=True),
             err=True,
         )

@@ -15,6 +15,8 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from deckwatch.core.mask import masked
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -46,8 +48,12 @@ class Problem:
     severity: Severity = "error"
 
     def __str__(self) -> str:
-        hint = f" ({self.hint})" if self.hint else ""
-        return f"{self.place}: {self.severity}: {self.message}{hint} [{self.check}]"
+        return f"{self.place}: {self.severity}: {self.sentence} [{self.check}]"
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong and the hint, without the passwords that a value may hold."""
+        return masked(self.message + (f" ({self.hint})" if self.hint else ""))
 
 
 class DeckwatchError(Exception):
@@ -92,11 +98,11 @@ def one_of(words: Sequence[str]) -> str:
 
 
 def caret(problem: Problem, text: str) -> str:
-    """Return the line a problem stands on with a caret under its column; empty without such a line."""
+    """Return the line a problem stands on, without its passwords and with a caret under its column; '' without one."""
     lines = text.splitlines()
     if not 1 <= problem.place.line <= len(lines):
         return ""
     line = lines[problem.place.line - 1]
     number = f"{problem.place.line:>5} | "
     pad = "".join("\t" if character == "\t" else " " for character in line[: problem.place.column - 1])
-    return f"{number}{line}\n{' ' * (len(number) - 2)}| {pad}^"
+    return f"{number}{masked(line)}\n{' ' * (len(number) - 2)}| {pad}^"

@@ -6,7 +6,7 @@ import pytest
 
 import exporter
 from deckwatch.core import plugins, project, yamlfile
-from deckwatch.core.place import DeckwatchError, InvalidInput
+from deckwatch.core.place import DeckwatchError, InvalidInput, caret
 from exporter import config
 
 if TYPE_CHECKING:
@@ -116,9 +116,10 @@ def test_a_server_has_exactly_one_connection_string_and_a_name_of_its_own(tmp_pa
 )
 def test_a_password_in_the_file_is_refused_and_not_shown(tmp_path, dsn):
     found = read(tmp_path, f"watch:\n  postgres:\n    - name: db\n      dsn: {dsn}\n")
-    (line,) = said(found)
-    assert line.startswith(f"{tmp_path / 'deckwatch.yaml'}: error: the dsn in line 4 holds a password: put it into a ")
-    assert "hunter2" not in line
+    (problem,) = config.problems(found, WORDS)
+    assert problem.place.line == 4
+    assert problem.message == "the dsn holds a password: put it into a file and name it in dsn_file"
+    assert "hunter2" not in str(problem) + caret(problem, found.document.text)
 
 
 @pytest.mark.parametrize("dsn", ["postgresql://me@db:5432/shop", "host=db passfile=/run/pgpass", "host=db password=''"])

@@ -1,0 +1,56 @@
+"""Passwords are not shown, and nothing moves where they stood."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deckwatch.core.mask import masked
+from deckwatch.core.place import Place, Problem, caret
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("dsn: postgresql://me:hunter2@db/shop", "dsn: postgresql://me:*******@db/shop"),
+        ("http://me:p@ss/w:rd@grafana:3000/x", "http://me:*********@grafana:3000/x"),
+        ('{dsn: "postgres://me:my word@db", nmae: x}', '{dsn: "postgres://me:*******@db", nmae: x}'),
+        ("dsn: postgres://db/x?user=me&password=hunter2", "dsn: postgres://db/x?user=me&password=*******"),
+        (r"dsn: host=db password = hunter\ 2 user=me", r"dsn: host=db password = ********* user=me"),
+        ("dsn: \"host=db sslpassword='a b' user=me\"", 'dsn: "host=db sslpassword=**************'),
+        ("- {name: db, password: hunter2}", "- {name: db, password: ********"),
+        ("'password': hunter2", "'password': *******"),
+    ],
+)
+def test_what_is_hidden(text, shown):
+    assert masked(text) == shown
+    assert len(masked(text)) == len(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- {service: shop, url: http://shop.internal:8000/metrics?to=a@b}",
+        "- {name: a, dsn: postgresql://db:5432/shop, mail: me@example.com}",
+        "dsn: postgresql://me@db:5432/shop",
+        "tcp: payments.internal:8443",
+        "- {name: db, dsn_file: /run/secrets/password}",
+        "password_file: /run/secrets/x",
+        "revenue: sum(rate(shop_revenue_total[5m]))",
+    ],
+)
+def test_what_is_not(text):
+    assert masked(text) == text
+
+
+@given(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=4), st.integers(1, 25))
+def test_no_password_comes_through_and_the_caret_stays(password, column):
+    for line in (f"  dsn: postgresql://me:~{password}@db/shop", f"  dsn: host=db password=~{password}"):
+        problem = Problem(Place("x.yaml", 1, column), f"'{line}' is not right")
+        shown = caret(problem, line)
+        first, second = shown.splitlines()
+        assert first.startswith("    1 |   dsn: ")
+        assert "*" * (len(password) + 1) in first
+        assert f"~{password}" not in shown + str(problem)
+        assert (len(first), second.index("^")) == (8 + len(line), 8 + column - 1)
