@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import collector
 from exporter.collectors import _container
@@ -15,7 +13,6 @@ from exporter.scrape import Scraper
 from exporter.sources.docker import Engine
 from exporter.world import NoData, World
 
-PEERS = os.environ.get("DECKWATCH_PEERS")
 CONTAINER = {name: one for name, one in collector.load().items() if name.startswith("container_")}
 WORLD = "debian12-kernel6.1-cgroup2"
 CGROUP1 = "vm-kernel6.18-cgroup1"
@@ -148,20 +145,3 @@ def test_an_engine_elsewhere_has_its_groups_elsewhere(tmp_path):
     (groups / "cgroup.controllers").write_text("memory\n")
     with machine(tmp_path, kernel="5.10-linuxkit") as world, pytest.raises(NoData, match="another kernel"):
         _container.running(world)
-
-
-@pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder of captured peer pages")
-def test_types_and_labels_are_cadvisors():
-    page = max(Path(PEERS or "").glob("cadvisor-*.prom")).read_text()
-    theirs = {line.split(" ")[2]: line.split(" ")[3] for line in page.splitlines() if line.startswith("# TYPE ")}
-    labels: dict[str, set[str]] = {}
-    for family in text_string_to_metric_families(page):
-        for sample in family.samples:
-            # The parser adds `_total` to the counters of cAdvisor that lack it.
-            name = sample.name if sample.name in theirs else sample.name.removesuffix("_total")
-            labels.setdefault(name, set()).update(sample.labels)
-    ours = {metric.name: metric for one in CONTAINER.values() for metric in one.metrics}
-    both = sorted(set(ours) & set(theirs))
-    assert len(both) > 40
-    assert {name: ours[name].kind for name in both} == {name: theirs[name] for name in both}
-    assert {name: set(ours[name].labels) for name in both} == {name: labels[name] for name in both}

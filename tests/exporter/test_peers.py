@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FOLDER = os.environ.get("DECKWATCH_PEERS")
 # Whose pages are compared whole, with what is at least known to be on them.
-PEERS = {"node_exporter": 250, "postgres_exporter": 300}
+PEERS = {"node_exporter": 250, "cadvisor": 100, "postgres_exporter": 300}
 UNTESTED = ("value",)
 
 
