@@ -189,6 +189,7 @@ class Scraper:
         """Run the collector; nothing it does gets out of here."""
         flight.started = time.monotonic()
         at = self.world.clock()
+        self.world.shown.at = None
         samples: list[Sample] = []
         dropped = 0
         fault: _Fault | None = None
@@ -200,6 +201,7 @@ class Scraper:
         except BaseException as caught:  # noqa: BLE001 - a SystemExit or a Rust panic must not end this thread either
             fault = _Fault.of(caught)
         seconds = time.monotonic() - flight.started
+        at = self.world.shown.at or at  # what was read in the background is older
         with self._lock:
             outcome = self._judge(Outcome(one, subject, samples, seconds, at), fault)
             self.records[one.name, subject].dropped += dropped

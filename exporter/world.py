@@ -27,6 +27,16 @@ class NoData(Exception):
     """The kernel, the engine or the configuration has no such thing: absent is not broken."""
 
 
+class Shown(threading.local):
+    """What the collector that runs on this thread shows: from when on that was read."""
+
+    at: float | None = None
+
+    def from_time(self, at: float) -> None:
+        """Note that a part of it was read at this Unix time; the oldest part counts."""
+        self.at = at if self.at is None else min(self.at, at)
+
+
 class Source(Protocol):
     """Something opened lazily and kept: descriptors, an event stream, connections."""
 
@@ -58,6 +68,7 @@ class World:
     adjtimex: Callable[[], Timex] = adjtimex
     page_size: int = 4096 if not hasattr(os, "sysconf") else os.sysconf("SC_PAGE_SIZE")
     user_hz: int = 100 if not hasattr(os, "sysconf") else os.sysconf("SC_CLK_TCK")
+    shown: Shown = field(default_factory=Shown, repr=False)
     _sources: dict[type[Any], Any] = field(default_factory=dict, repr=False)
     _opening: dict[type[Any], threading.RLock] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-import socket
 import threading
 import time
 from dataclasses import replace
@@ -13,21 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 import docker
 import docker.errors
-import docker.utils
 import requests
 
 from exporter.sources.container import UNREADABLE, unix_time
 from exporter.sources.container_table import Table
 from exporter.sources.docker import EngineUnreachable, Snapshot
+from exporter.sources.docker_client import ANSWER_SECONDS, connect, release
 from exporter.sources.docker_events import Event, Events
 from exporter.sources.faults import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
 log = logging.getLogger("deckwatch.docker")
 
-_ANSWER_SECONDS = 4  # within which the engine must answer a call
 _PING_SECONDS = 3.0
 _LIST_SECONDS = 60.0
 _REMEMBERED = 1024  # events; the engine itself keeps 256 to tell again
@@ -60,7 +56,7 @@ class Watch:
         self._closing.set()
         if self._events is not None:
             self._events.end()  # wakes the other thread
-        self._thread.join(_ANSWER_SECONDS)
+        self._thread.join(ANSWER_SECONDS)
 
     def _run(self) -> None:
         """Watch, and after every loss wait and watch again; nothing ends this thread but `close`."""
@@ -78,7 +74,7 @@ class Watch:
 
     def _watch(self) -> None:
         """Connect, list and follow the events; returns at `close`, raises on a loss."""
-        with _connect(self._address) as client:
+        with connect(self._address) as client:
             info = client.info()
             now = unix_time(info["SystemTime"])
             self._table.begin(now)
@@ -86,10 +82,10 @@ class Watch:
             events = self._events = Events(client, self._resume)
             events.start()
             try:
-                if not events.opened.wait(_ANSWER_SECONDS):
+                if not events.opened.wait(ANSWER_SECONDS):
                     raise EngineUnreachable("it gives no events")
                 self._list(client, everything=True)
-                _release(client)
+                release(client)
                 self._publish(info)
                 self._follow(client, events, info)
             finally:
@@ -109,7 +105,7 @@ class Watch:
             if time.monotonic() >= next_list:
                 self._list(client, everything=False)
                 next_list = time.monotonic() + _LIST_SECONDS
-            _release(client)
+            release(client)
             self._publish(info)
 
     def _take(self, event: Event) -> str | None:
@@ -177,30 +173,3 @@ def _shown(address: str) -> str:
     """Return an address without the name and password that may stand in it."""
     scheme, separator, rest = address.partition("://")
     return scheme + separator + rest.rpartition("@")[2]
-
-
-@contextlib.contextmanager
-def _connect(address: str) -> Iterator[docker.APIClient]:
-    """Yield a client that speaks the engine's version; with TLS where Docker's own variables say so."""
-    if address.startswith("unix://"):
-        with socket.socket(socket.AF_UNIX) as probe:  # docker-py leaves its socket open where it cannot connect
-            probe.settimeout(_ANSWER_SECONDS)
-            probe.connect(address.removeprefix("unix://"))
-    try:
-        docker.utils.parse_host(address)
-    except docker.errors.DockerException:
-        raise EngineUnreachable("this is no address of an engine") from None  # the fault's text repeats it
-    settings = docker.utils.kwargs_from_env(environment={**os.environ, "DOCKER_HOST": address})
-    client = docker.APIClient(version="auto", timeout=_ANSWER_SECONDS, **settings)
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-def _release(client: docker.APIClient) -> None:
-    """Close the idle connections: docker-py keeps one for each path that it ever asked for, up to 25 of them.
-
-    A session can be used again after `close`, and the stream of events has its connection to itself.
-    """
-    client.close()

@@ -1,0 +1,146 @@
+"""What is too slow to be read while a scrape waits: read on a thread of its own, shown with its age.
+
+A Background reads again and again, from the first time that somebody asks for it until it is closed. Only one reading
+is ever under way; it rests at least as long as it worked, and after a fault longer each time. What it shows grows old
+and is given up: when the newest reading failed, or when the next one is stuck, whoever asks is told so.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from exporter.sources.faults import plain
+from exporter.world import NoData, SourceDown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exporter.world import World
+
+log = logging.getLogger("deckwatch.background")
+
+_FIRST_PAUSE_SECONDS = 5.0  # after a fault; doubled after each further one, up to the usual time between readings
+_MISSED_READINGS = 3  # after so many the last one is too old to be shown
+_JOIN_SECONDS = 2.0
+
+T = TypeVar("T")
+
+
+class ReadingFailed(SourceDown):
+    """The newest reading failed, or is stuck for too long."""
+
+
+class NotReadYet(NoData):
+    """The first reading is under way."""
+
+
+@dataclass(frozen=True)
+class _Reading(Generic[T]):
+    value: T
+    at: float  # Unix time at which it began: what it tells is no newer than that
+    ended: float  # monotonic
+    seconds: float
+
+
+class Background(Generic[T]):
+    """Reads something every `seconds`, and has the newest at hand.
+
+    `what` names it in messages. `read` may raise NoData, whose text is told on, or anything else, which is a fault.
+    """
+
+    def __init__(
+        self, world: World, what: str, read: Callable[[], T], *, seconds: float, first_seconds: float = 0.0
+    ) -> None:
+        self._world = world
+        self._what = what
+        self._read = read
+        self._seconds = seconds
+        self._first_seconds = first_seconds
+        self._newest: _Reading[T] | None = None
+        self._absent: str | None = None  # why there is nothing to read
+        self._failures = 0  # one after the other
+        self._tried = threading.Event()
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._begun = 0.0
+
+    @property
+    def closing(self) -> bool:
+        """Whether a reading that is under way should be given up."""
+        return self._closing.is_set()
+
+    def latest(self) -> T:
+        """Return the newest reading, and have the collector that asks told to be as old as that.
+
+        The first is waited for, but only up to `first_seconds` after it began. Raises NotReadYet before it, NoData
+        where there is nothing to read, ReadingFailed after a fault or where no reading has ended for too long.
+        """
+        self._start()
+        self._tried.wait(max(0.0, self._begun + self._first_seconds - time.monotonic()))
+        with self._lock:
+            newest, absent, failures = self._newest, self._absent, self._failures
+        if absent is not None:
+            raise NoData(absent)
+        if failures:
+            raise ReadingFailed(f"{self._what} cannot be read")
+        if newest is None:
+            raise NotReadYet(f"{self._what}: the first reading is under way")
+        patience = _MISSED_READINGS * max(self._seconds, 2 * newest.seconds)
+        if time.monotonic() - newest.ended > patience:
+            raise ReadingFailed(f"the next reading of {self._what} is stuck")
+        self._world.shown.from_time(newest.at)
+        return newest.value
+
+    def close(self) -> None:
+        """End the thread; one that is stuck in a call ends when the call does."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join(_JOIN_SECONDS)
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None and not self._closing.is_set():
+                self._begun = time.monotonic()
+                self._thread = threading.Thread(target=self._run, name="background", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            begun = time.monotonic()
+            self._take(begun)
+            self._tried.set()
+            took = time.monotonic() - begun
+            if self._failures:
+                pause = min(self._seconds, _FIRST_PAUSE_SECONDS * 2.0 ** (self._failures - 1))
+            else:
+                pause = self._seconds - took
+            self._closing.wait(max(pause, took))
+
+    def _take(self, begun: float) -> None:
+        """Read once, and keep what came of it."""
+        at = self._world.clock()
+        try:
+            value = self._read()
+        except NoData as nothing:
+            self._note(absent=str(nothing))
+        except Exception as fault:
+            if self._closing.is_set():
+                return
+            if not self._failures:
+                log.warning("%s cannot be read: %s", self._what, plain(fault))
+            log.debug("%s: %s", self._what, type(fault).__name__, exc_info=True)
+            self._note(failures=min(self._failures + 1, 100))
+        else:
+            if self._failures:
+                log.info("%s can be read again", self._what)
+            ended = time.monotonic()
+            self._note(_Reading(value, at, ended, ended - begun))
+
+    def _note(self, newest: _Reading[T] | None = None, *, absent: str | None = None, failures: int = 0) -> None:
+        with self._lock:
+            self._newest, self._absent, self._failures = newest, absent, failures

@@ -1,0 +1,215 @@
+"""What is read in the background: once at a time, again and again, given up when it is old or failed."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from exporter.collector import Collector
+from exporter.metric import Metric
+from exporter.scrape import Scraper
+from exporter.sources import background
+from exporter.sources.background import Background, NotReadYet, ReadingFailed
+from exporter.world import NoData, World
+
+SIZE = Metric("deckwatch_test_size_bytes", "gauge", "A size.")
+
+
+class Slow:
+    """Something that is read: `answers` come one after the other, the last again and again."""
+
+    def __init__(self, *answers: object) -> None:
+        self.answers = list(answers)
+        self.calls = 0
+        self.inside = 0
+        self.most_inside = 0
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def read(self) -> object:
+        self.inside += 1
+        self.most_inside = max(self.most_inside, self.inside)
+        self.calls += 1
+        assert self.gate.wait(20)
+        self.inside -= 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@pytest.fixture
+def start():
+    """Make a Background of a Slow, and close it at the end."""
+    opened: list[Background[object]] = []
+
+    def make(slow: Slow, seconds: float = 0.01, first_seconds: float = 10.0, world: World | None = None):
+        one = Background(world or World(), "the size", slow.read, seconds=seconds, first_seconds=first_seconds)
+        opened.append(one)
+        return one
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(background, "_FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(background, "_MISSED_READINGS", 10_000)  # of a hundredth of a second: the machine may be busy
+
+
+def test_nothing_is_read_before_somebody_asks(start):
+    slow = Slow(1)
+    one = start(slow)
+    assert slow.calls == 0
+    assert one.latest() == 1
+
+
+def test_it_is_read_again_without_being_asked(start, eventually):
+    slow = Slow(1, 2, 3)
+    one = start(slow)
+    assert one.latest() == 1
+    eventually(lambda: slow.calls >= 5)
+    assert one.latest() == 3
+
+
+def test_many_who_ask_cause_one_reading(start):
+    slow = Slow(1)
+    slow.gate.clear()
+    one = start(slow, seconds=100.0, first_seconds=0.0)
+    for _ in range(50):
+        with pytest.raises(NotReadYet):
+            one.latest()
+    slow.gate.set()
+    one._tried.wait(10)
+    assert one.latest() == 1
+    assert (slow.calls, slow.most_inside) == (1, 1)
+
+
+def test_a_fault_is_told_once_and_a_recovery_too(start, eventually, caplog):
+    caplog.set_level(logging.INFO)
+    slow = Slow(1, OSError("no"), OSError("no"), OSError("no"), 2)
+    one = start(slow)
+    assert one.latest() == 1
+    eventually(lambda: slow.calls >= 6)
+    assert one.latest() == 2
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["the size cannot be read: OSError", "the size can be read again"]
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    """Set how long each reading takes, and see how long the thread would rest after each."""
+    seen: list[float] = []
+
+    def of(one: Background[object], seconds: float) -> list[float]:
+        now = itertools.count(0.0, seconds)
+        monkeypatch.setattr(background, "time", SimpleNamespace(monotonic=lambda: next(now)))
+        wait = one._closing.wait
+        monkeypatch.setattr(one._closing, "wait", lambda pause: seen.append(pause) or wait(0.001))
+        return seen
+
+    return of
+
+
+def test_after_a_fault_the_last_reading_is_not_shown_and_it_is_tried_less_often(start, eventually, pauses):
+    slow = Slow(1, ValueError("no"))
+    one = start(slow, seconds=0.05)
+    seen = pauses(one, 0.0)
+    assert one.latest() == 1
+    eventually(lambda: len(seen) >= 6)
+    with pytest.raises(ReadingFailed):
+        one.latest()
+    assert seen[:6] == [0.05, 0.01, 0.02, 0.04, 0.05, 0.05]
+
+
+def test_it_rests_as_long_as_it_worked(start, eventually, pauses):
+    one = start(Slow(1), seconds=1.0, first_seconds=0.0)
+    seen = pauses(one, 7.0)
+    with contextlib.suppress(NotReadYet):
+        one.latest()
+    eventually(lambda: seen)
+    assert seen[0] >= 7.0
+
+
+def test_a_reading_that_is_stuck_is_given_up_and_not_read_beside(start, eventually, monkeypatch):
+    slow = Slow(1)
+    one = start(slow)
+    assert one.latest() == 1
+    slow.gate.clear()
+    monkeypatch.setattr(background, "_MISSED_READINGS", 3)
+    eventually(lambda: slow.inside and _raises(ReadingFailed, one.latest))
+    calls = slow.calls
+    for _ in range(20):
+        with pytest.raises(ReadingFailed, match="stuck"):
+            one.latest()
+    assert (slow.calls, slow.most_inside) == (calls, 1)
+    slow.gate.set()
+    eventually(lambda: not _raises(ReadingFailed, one.latest))
+
+
+def _raises(kind: type[Exception], call) -> bool:
+    try:
+        call()
+    except kind:
+        return True
+    return False
+
+
+def test_what_is_not_there_is_no_fault(start, eventually):
+    one = start(Slow(NoData("the proxy answers 403"), 1))
+    with pytest.raises(NoData, match="403"):
+        one.latest()
+    eventually(lambda: not _raises(NoData, one.latest))
+
+
+def test_the_thread_ends_at_close(start):
+    slow = Slow(1)
+    one = start(slow, seconds=1000.0)
+    one.latest()
+    one.close()
+    assert one._thread is not None
+    assert not one._thread.is_alive()
+    calls = slow.calls
+    assert one.latest() == 1, "what was read is still there"
+    assert slow.calls == calls
+
+
+def test_closed_before_it_began(start):
+    slow = Slow(1)
+    one = start(slow, first_seconds=0.0)
+    one.close()
+    with pytest.raises(NotReadYet):
+        one.latest()
+    assert slow.calls == 0
+
+
+def test_a_collector_is_as_old_as_the_oldest_thing_that_it_shows(start):
+    now = [1000.0]
+    world = World(clock=lambda: now[0])
+    old, young = (start(Slow(one), seconds=1000.0, world=world) for one in (1, 2))
+
+    def collect(_world: World):
+        yield SIZE(old.latest() + young.latest())
+
+    one = Collector("host_size", (SIZE,), collect, "Sizes.", True, None, None, "server", 10)
+    scraper = Scraper(world, {"host_size": one})
+    old.latest()
+    now[0] = 1060.0
+    young.latest()
+    now[0] = 1100.0
+    [outcome] = scraper.scrape()
+    assert (outcome.at, outcome.samples[0].value) == (1000.0, 3)
+
+    def fresh(_world: World):
+        yield SIZE(1)
+
+    scraper.collectors["host_size"] = Collector("host_size", (SIZE,), fresh, "", True, None, None, "server", 10)
+    [outcome] = scraper.scrape()
+    assert outcome.at == 1100.0, "the next one on the thread is not"
