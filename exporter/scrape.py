@@ -188,8 +188,7 @@ class Scraper:
     def _fly(self, one: Collector, subject: str, thing: Any, flight: _Flight) -> None:
         """Run the collector; nothing it does gets out of here."""
         flight.started = time.monotonic()
-        at = self.world.clock()
-        self.world.shown.at = None
+        self.world.shown.at = self.world.clock()
         samples: list[Sample] = []
         dropped = 0
         fault: _Fault | None = None
@@ -201,9 +200,8 @@ class Scraper:
         except BaseException as caught:  # noqa: BLE001 - a SystemExit or a Rust panic must not end this thread either
             fault = _Fault.of(caught)
         seconds = time.monotonic() - flight.started
-        at = self.world.shown.at or at  # what was read in the background is older
         with self._lock:
-            outcome = self._judge(Outcome(one, subject, samples, seconds, at), fault)
+            outcome = self._judge(Outcome(one, subject, samples, seconds, self.world.shown.at), fault)
             self.records[one.name, subject].dropped += dropped
             said = self._note(outcome, fault.told if fault else "", quiet=fault is not None and fault.of_source)
             del self._flights[one.name, subject]

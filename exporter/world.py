@@ -30,11 +30,11 @@ class NoData(Exception):
 class Shown(threading.local):
     """What the collector that runs on this thread shows: from when on that was read."""
 
-    at: float | None = None
+    at: float = 0.0
 
     def from_time(self, at: float) -> None:
         """Note that a part of it was read at this Unix time; the oldest part counts."""
-        self.at = at if self.at is None else min(self.at, at)
+        self.at = min(self.at, at)
 
 
 class Source(Protocol):
