@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from deckwatch.core import yamlwrite
 from deckwatch.core.http import Client
+from deckwatch.core.mask import masked
 from deckwatch.core.place import DeckwatchError
 
 if TYPE_CHECKING:
@@ -20,13 +22,15 @@ _KINDS = {"counter", "gauge", "histogram", "summary"}
 
 def learn(url: str, known: Catalog) -> str:
     """Return the block for a page's metrics that are not known yet; raises DeckwatchError where it is no such page."""
-    text = Client(url).get("")
+    with Client(url) as client:
+        text = client.get("")
     try:
         families = list(text_string_to_metric_families(str(text)))
     except ValueError:
         families = []
     if not families:
-        raise DeckwatchError(f"{url} is no page of metrics in Prometheus' text format")
+        hint = "" if urlsplit(url).path.strip("/") else "; such pages are mostly called /metrics"
+        raise DeckwatchError(f"{masked(url)} answers, but is no page of metrics in Prometheus' text format{hint}")
     block: dict[str, Any] = {}
     for family in families:
         name = f"{family.name}_total" if family.type == "counter" else family.name

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from deckwatch.core import units, yamlfile
 from deckwatch.core.contract import contract
 from deckwatch.core.http import Client
-from deckwatch.core.place import Unreachable
+from deckwatch.core.mask import masked
+from deckwatch.core.place import InvalidInput, Refused, Unreachable
 from exporter.collector import matches
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ Status = Literal["data", "empty", "nothing", "error", "not watched"]
 AT_ONCE = 8
 _NEVER_EMPTY = ("node", "postgres")  # jobs of which each target has something to read; a deck may lack containers
 _SPAN_SECONDS = 3600
+_NOT_THERE = (404, 405, 410)
 _POINTS = 240  # of a graph; Grafana asks for about one a pixel
 
 
@@ -101,9 +103,18 @@ class Prometheus:
 
     def _interval(self) -> float:
         """Return the real scrape interval in seconds, of which Grafana makes its windows."""
-        text = self._client().get("/api/v1/status/config")["data"]["yaml"]
-        interval = yamlfile.load(text, "prometheus.yml").data["global"]["scrape_interval"]
-        return units.seconds(interval)
+        no_prometheus = f"{masked(self.url)} answers, but is no Prometheus"
+        try:
+            answer = self._client().get("/api/v1/status/config")
+        except Refused as error:
+            if error.status not in _NOT_THERE:
+                raise
+            raise Unreachable(f"{no_prometheus}: there is no /api/v1/status/config") from None
+        try:
+            text = answer["data"]["yaml"]
+            return units.seconds(yamlfile.load(text, "prometheus.yml").data["global"]["scrape_interval"])
+        except (KeyError, TypeError, InvalidInput):
+            raise Unreachable(f"{no_prometheus}: its configuration is none of Prometheus'") from None
 
     def _client(self) -> Client:
         client: Client | None = getattr(self._local, "client", None)

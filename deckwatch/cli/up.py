@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import textwrap
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,31 +71,59 @@ def _stay(stack: Stack) -> None:
 
 def _tell(stack: Stack) -> None:
     """Print what runs where and, for what is not installed, how to get it."""
-    from rich import box
-    from rich.table import Table
-
     from deckwatch.cli import _show
+
+    rows = [(name, *_row(stack, name)) for name in stack.programs]
+    width = _show.console().width
+    first, second = (max(len(row[column]) for row in rows) + 2 for column in (0, 1))
+    beside = all(1 + first + second + len("; ".join(notes)) <= width for _, _, notes in rows)
+    click.echo()
+    for name, where, notes in rows:
+        runs = name in stack.running
+        head = f" {click.style(name.ljust(first), bold=runs, dim=not runs)}"
+        head += click.style(where.ljust(second if beside else 0), fg="green" if runs else "yellow")
+        if beside:
+            click.echo(head + _plain("; ".join(notes)))
+            continue
+        click.echo(head)
+        for note in notes:
+            _fold(note, 1 + first, width)
+    click.echo()
+    _fold(f"State and logs: {_whole(stack.state)} (Ctrl-C ends it)", 0, width)
+
+
+def _row(stack: Stack, name: str) -> tuple[str, list[str]]:
+    """Return where a program is, and what is to be known about it."""
     from provisioning import servers
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    for title in ("Program", "Where", ""):
-        table.add_column(title, overflow="fold")
-    password = servers.admin_password(stack.site) if servers.GRAFANA in stack.running else ""
-    notes = {
+    if name not in stack.running:
+        return "not installed", [f"docker compose up starts everything; or {servers.HOW_TO_GET[name]}"]
+    about = {
         servers.EXPORTER: "what is watched, and the metrics",
         servers.PROMETHEUS: f"deckwatch verify --prometheus {stack.site.url(servers.PROMETHEUS)}",
         servers.ALERTMANAGER: "alerts, and who is told",
-        servers.GRAFANA: f"dashboards; to change them log in as admin with the password in {password}",
     }
-    for name in stack.programs:
-        if name in stack.running:
-            table.add_row(f"[bold]{name}[/]", f"[green]{stack.url(name)}[/]", notes[name])
-        else:
-            how = f"docker compose up starts everything; or {servers.HOW_TO_GET[name]}"
-            table.add_row(f"[dim]{name}[/]", "[yellow]not installed[/]", f"[dim]{how}[/]")
-    console = _show.console()
-    console.print(table)
-    console.print(f"State and logs: {stack.state}. Ctrl-C ends it.")
+    if name == servers.GRAFANA:
+        password = _whole(servers.admin_password(stack.site))
+        about[name] = f"dashboards; to change them log in as admin with the password in {password}"
+    usual, chosen = stack.ports.get(name, 0), stack.site.ports[name]
+    other = [f"the usual port {usual} was taken by something else"] if usual not in (0, chosen) else []
+    return stack.url(name), [about[name], *other]
+
+
+def _fold(text: str, indent: int, width: int) -> None:
+    """Print text between words only: an address or a path that is broken can neither be clicked nor copied."""
+    lines = textwrap.wrap(text, max(width - indent, 1), break_long_words=False, break_on_hyphens=False)
+    click.echo("\n".join(" " * indent + _plain(line) for line in lines))
+
+
+def _whole(path: Path) -> str:
+    """Return a path in which spaces are no places to fold at, until it is printed by way of `_plain`."""
+    return str(path).replace(" ", "\xa0")
+
+
+def _plain(text: str) -> str:
+    return text.replace("\xa0", " ")
 
 
 def _open(stack: Stack) -> None:

@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from rich.table import Table
+
     from provisioning.stack import Built
     from provisioning.verify import Answer, Prometheus, Question
 
 _AGAIN_SECONDS = 2.0
+_UNLIMITED = 10_000  # columns
 
 
 @click.command()
@@ -38,6 +41,7 @@ def command(project: Path, /, *, prometheus: str, wait: int) -> int:
     they compare. Exit code 1 means that one failed, or has no data and no reason in its YAML why that is right.
     """
     from deckwatch.cli import _project, _show
+    from deckwatch.core.mask import masked
     from deckwatch.core.place import DeckwatchError
     from provisioning import stack
     from provisioning.verify import Prometheus, questions
@@ -48,7 +52,7 @@ def command(project: Path, /, *, prometheus: str, wait: int) -> int:
         answers = _ask(server, questions(built, server.interval), built, wait)
         targets = server.targets()
     if not targets:
-        raise DeckwatchError(f"{prometheus} has no targets: is it configured from a bundle of ours?")
+        raise DeckwatchError(f"{masked(prometheus)} has no targets: is it configured from a bundle of ours?")
     _table(answers)
     unread = [target for target, read in targets.items() if not read]
     for target in unread:
@@ -83,33 +87,50 @@ def _ask(server: Prometheus, asked: Sequence[Question], built: Built, wait: int)
 
 
 def _table(answers: Sequence[Answer]) -> None:
+    """Print a row for each page. What is too wide for the screen is folded between words; no figure is ever cut."""
+    from deckwatch.cli import _show
+
+    console = _show.console()
+    unlimited = console.options.update(max_width=_UNLIMITED)
+    table = _filled(answers, " ")
+    if console.measure(table, options=unlimited).maximum > console.width:
+        table = _filled(answers, "\n")
+        console.width = max(console.width, console.measure(table, options=unlimited).minimum)
+    console.print(table)
+
+
+def _filled(answers: Sequence[Answer], space: str) -> Table:
+    """Return the table; `space` stands between words that may stand below each other."""
     from rich import box
     from rich.table import Table
 
-    from deckwatch.cli import _show
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("Dashboard", no_wrap=True)
-    for title in ("Data", "Empty", "Not watched", "No data", "Errors", "Time"):
-        table.add_column(title, justify="right", no_wrap=title != "Not watched")
-    table.add_column("", no_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, int(space == " "), 0, 0))
+    rows = []
     for page in dict.fromkeys(answer.question.page for answer in answers):
         mine = [answer for answer in answers if answer.question.page == page]
-        counts = [sum(one.status == word for one in mine) for word in _WORDS]
-        shown = [str(count) if count else "" for count in counts]
-        table.add_row(page, *shown, f"{sum(one.seconds for one in mine):.2f} s", _verdict(mine))
-    _show.console().print(table)
+        counts = [sum(one.status == word for one in mine) for word in _COUNTED]
+        seconds = f"{sum(one.seconds for one in mine):.2f} s"
+        rows.append((page, *(str(count) if count else "" for count in counts), seconds, _verdict(mine)))
+    table.add_column("Dashboard")
+    for index, title in enumerate(("Data", "Empty", "Not watched", "No data", "Errors", "Time"), 1):
+        longest = max(len(row[index]) for row in rows)
+        table.add_column(title.replace(" ", "\n"), justify="right", no_wrap=True, min_width=longest)
+    table.add_column("", no_wrap=True)
+    for *cells, verdict in rows:
+        table.add_row(*cells, f"[{_COLOURS[verdict]}]{verdict.replace(' ', space)}[/]")
+    return table
 
 
-_WORDS = ("data", "empty", "not watched", "nothing", "error")
+_COUNTED = ("data", "empty", "not watched", "nothing", "error")
+_COLOURS = {"faulty": "red", "not watched": "yellow", "good": "green"}
 
 
 def _verdict(answers: Iterable[Answer]) -> str:
     statuses = {answer.status for answer in answers}
     if statuses & {"nothing", "error"}:
-        return "[red]faulty[/]"
+        return "faulty"
     # The alerts of a dashboard are asked for in any case, and rightly are none.
-    return "[yellow]not watched[/]" if "data" not in statuses and "not watched" in statuses else "[green]good[/]"
+    return "not watched" if "data" not in statuses and "not watched" in statuses else "good"
 
 
 def _fault(answer: Answer) -> None:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import errno
+import socket
+import ssl
 import time
-from typing import Any, Self
+from http.client import BadStatusLine, RemoteDisconnected
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 
 import requests
 
-from deckwatch.core.place import Unreachable
+from deckwatch.core.mask import masked
+from deckwatch.core.place import Refused, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _TRIES = 3
+_NO_NAME = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 
 
 class Client:
@@ -41,14 +51,19 @@ class Client:
         return self.request("POST", path, data=data, json=json)
 
     def request(self, method: str, path: str, **options: Any) -> Any:
-        """Send one request. An answer below 500 is never sent again; a body that is not JSON comes as text."""
+        """Send one request; a body that is not JSON comes as text.
+
+        Raises Refused where the server answers with an error, below 500 at once, and Unreachable where none answers.
+        """
         tries = self.tries if method == "GET" else 1
         for attempt in range(1, tries + 1):
             try:
                 response = self._session.request(method, self.base + path, timeout=self.seconds, **options)
+            except ValueError:  # requests' own for addresses are such, and those of urllib3 that it lets through
+                raise Unreachable(f"{masked(self.base)} is no address such as http://127.0.0.1:9090") from None
             except requests.RequestException as error:
                 if attempt == tries:
-                    raise Unreachable(f"{self.base} does not answer: {_reason(error)}") from None
+                    raise Unreachable(f"{masked(self.base)} does not answer: {_reason(error, self.base)}") from None
             else:
                 if response.status_code < 500 or attempt == tries:
                     return self._body(response)
@@ -62,13 +77,41 @@ class Client:
             body = response.text
         if response.ok:
             return body
-        said = body.get("error") or body.get("message") if isinstance(body, dict) else str(body)[:200]
-        raise Unreachable(f"{self.base} says {response.status_code}: {said}")
+        said = body.get("error") or body.get("message") if isinstance(body, dict) else _plain(response)
+        told = f"{masked(self.base)} says {response.status_code}: {said or response.reason}"
+        raise Refused(told, response.status_code)
 
 
-def _reason(error: requests.RequestException) -> str:
+def _plain(response: requests.Response) -> str:
+    """Return what a server says in text; a page for people's eyes says nothing in a sentence."""
+    return "" if "html" in response.headers.get("Content-Type", "") else response.text.strip()[:200]
+
+
+def _reason(error: requests.RequestException, base: str) -> str:
+    """Return why nothing came back from an address, in words that tell what to look at."""
+    causes = list(_causes(error))
+    for cause in causes:
+        if isinstance(cause, socket.gaierror):
+            unknown = f"no host is called {urlsplit(base).hostname}"
+            return unknown if cause.errno in _NO_NAME else f"{cause.strerror} ({urlsplit(base).hostname})"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted: {cause.verify_message}"
+        if isinstance(cause, ssl.SSLError):
+            return "it does not speak TLS; does its address begin with http: ?"
+        if isinstance(cause, BadStatusLine) and not isinstance(cause, RemoteDisconnected):
+            return "it does not speak HTTP"
+        if isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED:
+            return "nothing listens there"
     if isinstance(error, requests.Timeout):
         return "no answer in time"
-    if isinstance(error, requests.ConnectionError):
-        return "connection refused or lost"
-    return type(error).__name__
+    said = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+    return said[-1] if said else "the connection broke off"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and those that it was made of: requests keeps urllib3's among its arguments."""
+    inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+    below = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
+    yield error
+    if below is not None and below is not error:
+        yield from _causes(below)

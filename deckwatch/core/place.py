@@ -5,6 +5,7 @@ Every fault of a user's input is a `Problem`; every expected failure of the prog
     DeckwatchError            a sentence for a person; exit code 1
     ├── InvalidInput          one or more Problems, all of them at once
     └── Unreachable           a server that was asked for does not answer
+        └── Refused           it answers, with an error
 
 Anything else that is raised is our bug (exit code 3, with its traceback).
 """
@@ -39,13 +40,17 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, said to a person: where, what was expected, the nearest right word."""
+    """One thing that is wrong, said to a person: where, what was expected, the nearest right word.
+
+    A line that is `hidden` holds a secret of no known form, and is never printed.
+    """
 
     place: Place
     message: str
     hint: str = ""
     check: str = "input"
     severity: Severity = "error"
+    hidden: bool = False
 
     def __str__(self) -> str:
         return f"{self.place}: {self.severity}: {self.sentence} [{self.check}]"
@@ -74,6 +79,14 @@ class Unreachable(DeckwatchError):
     """A server that was asked for does not answer, or answers nonsense."""
 
 
+class Refused(Unreachable):
+    """A server answers, but with an error; `status` is HTTP's."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 _LONG = 8  # words of so many letters share half of them by chance
 
 
@@ -100,7 +113,7 @@ def one_of(words: Sequence[str]) -> str:
 def caret(problem: Problem, text: str) -> str:
     """Return the line a problem stands on, without its passwords and with a caret under its column; '' without one."""
     lines = text.splitlines()
-    if not 1 <= problem.place.line <= len(lines):
+    if problem.hidden or not 1 <= problem.place.line <= len(lines):
         return ""
     line = lines[problem.place.line - 1]
     number = f"{problem.place.line:>5} | "

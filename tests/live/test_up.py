@@ -127,6 +127,9 @@ def test_everything_that_is_installed_runs_where_it_says(up, taken) -> None:
         assert answers({"exporter": url + "/metrics", "grafana": url + "/api/health"}.get(name, url + "/-/ready"))
     ports = {int(url.rpartition(":")[2]) for url in up.urls.values()}
     assert not ports & taken
+    for name, port in (("exporter", 9877), ("prometheus", 9090)):
+        (line,) = [line for line in up.said if line.startswith(f" {name} ")]
+        assert line.endswith(f"; the usual port {port} was taken by something else\n")
 
 
 def test_prometheus_has_targets_rules_and_an_alertmanager(up, eventually) -> None:
@@ -246,6 +249,25 @@ def test_what_is_not_installed_is_said_with_the_way_to_get_it(alone) -> None:
     assert any(line.split()[0] == "prometheus" for line in missing)
     for line in missing:
         assert "docker compose up" in line
+
+
+def test_addresses_and_paths_stay_whole_on_a_narrow_screen(tmp_path) -> None:
+    state = tmp_path / "a folder with a name that is longer than the screen is wide" / "state"
+    state.parent.mkdir()
+    running = start(state, PATH="/nowhere", COLUMNS="40")
+    try:
+        running.listen()
+        said = "".join(running.said)
+    finally:
+        end(running)
+    for whole in (
+        str(state),
+        running.urls["exporter"],
+        "https://prometheus.io/download",
+        "https://grafana.com/grafana/download?edition=oss",
+    ):
+        assert whole in said
+    assert max(len(line) for line in said.splitlines() if "/" not in line) <= 40
 
 
 def test_killed_it_takes_its_programs_with_it(alone, eventually) -> None:

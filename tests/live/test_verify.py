@@ -123,7 +123,21 @@ def test_a_server_that_is_not_there_is_said(stack, tmp_path) -> None:
     argv = [DECKWATCH, "--project", tmp_path, "verify", "--prometheus", f"http://127.0.0.1:{free_port()}"]
     ran = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert ran.returncode == 1
-    assert "does not answer: connection refused or lost" in ran.stderr
+    assert "does not answer: nothing listens there" in ran.stderr
+
+
+def test_another_server_is_told_from_a_prometheus(stack, tmp_path) -> None:
+    url = stack.url(EXPORTER)
+    for argv, wanted in (
+        (["verify", "--prometheus", url], "answers, but is no Prometheus: there is no /api/v1/status/config"),
+        (["metrics", "--learn", url], "answers, but is no page of metrics in Prometheus' text format; such pages are"),
+    ):
+        ran = subprocess.run(
+            [DECKWATCH, "--project", tmp_path, *argv], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert ran.returncode == 1
+        assert ran.stderr.startswith(f"deckwatch: {url} {wanted}")
+        assert ran.stderr.count("\n") == 1
 
 
 def test_a_prometheus_that_scrapes_nothing_is_not_well(tmp_path, need) -> None:
@@ -148,3 +162,20 @@ def test_a_prometheus_that_scrapes_nothing_is_not_well(tmp_path, need) -> None:
         ran = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert ran.returncode == 1
     assert "has no targets: is it configured from a bundle of ours?" in ran.stderr
+
+
+def test_no_figure_is_cut_on_a_narrow_screen(stack, tmp_path) -> None:
+    def table(columns: int) -> tuple[str, list[list[str]]]:
+        argv = [DECKWATCH, "--project", tmp_path, "verify", "--prometheus", stack.url(PROMETHEUS)]
+        environment = {**os.environ, "COLUMNS": str(columns)}
+        ran = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=180, check=False)
+        rows = [line for line in ran.stdout.splitlines() if re.search(r"\d\.\d\d s ", line)]
+        return ran.stdout, [re.findall(r"(?<=\s)\d+(?=\s)", row) for row in rows]
+
+    (wide, figures), (narrow, same) = table(160), table(60)
+    assert figures == same
+    assert {"Overview", "Host"} <= set(wide.split())
+    assert all(figures)
+    assert "…" not in narrow
+    assert max(map(len, narrow.splitlines())) <= 60
+    assert {"application", "watched", "postgres", "Overview"} <= set(narrow.split())
