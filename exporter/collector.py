@@ -10,6 +10,7 @@ def collect(world: World) -> Iterator[Sample]:
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,12 @@ class Collector:
     subjects: Subjects | None
     subject_label: str
     budget: int
+
+    @property
+    def reads(self) -> str:
+        """Which files, views or requests it reads: what its file's docstring says on its first line after ", from "."""
+        first = (sys.modules[self.collect.__module__].__doc__ or "").strip().partition("\n")[0]
+        return first.partition(", from ")[2].removesuffix(".")
 
 
 def collector(

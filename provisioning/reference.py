@@ -10,11 +10,14 @@ from deckwatch.core import plugins
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.project import project_schema
 from deckwatch.instrument import metrics as instrument
-from exporter.collector import Collector, load
+from exporter import own
+from exporter.collector import EVERY_COLLECTOR, Collector, load
 from exporter.deviations import deviations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from exporter.metric import Metric
 
 HEAD = "<!-- Written by `deckwatch docs`; do not edit. -->\n"
 PACKAGES = ("exporter", "dashboards", "alerting", "provisioning")
@@ -37,11 +40,12 @@ def _collectors(collectors: Mapping[str, Collector]) -> Iterator[str]:
     yield "# Collectors\n"
     yield "A collector is chosen by its name or a prefix of it: `collect[]=host` on the page, `watch: {collectors:"
     yield "{off: [host_cpu]}}` in `deckwatch.yaml`. Its own figures are `deckwatch_collector_*{collector=…}`.\n"
-    yield "| collector | reads | on by default | stands in for | most series |"
-    yield "|---|---|---|---|---|"
+    yield "| collector | shows | from | on by default | stands in for | most series |"
+    yield "|---|---|---|---|---|---|"
     for name, one in collectors.items():
         peer = f"{one.peer[0]}_exporter's `{one.peer[1]}`" if one.peer else ""
-        yield f"| `{name}` | {one.help} | {'yes' if one.default else 'no'} | {peer} | {one.budget:,} |"
+        default = "yes" if one.default else "no"
+        yield f"| `{name}` | {one.help} | {_cell(one.reads)} | {default} | {peer} | {one.budget:,} |"
 
 
 def _metrics(collectors: Mapping[str, Collector]) -> Iterator[str]:
@@ -50,13 +54,21 @@ def _metrics(collectors: Mapping[str, Collector]) -> Iterator[str]:
     yield "`instance`) are left out.\n"
     for name, one in collectors.items():
         yield f"## {name}\n"
-        yield f"{one.help}\n"
-        yield from _table((m.name, m.kind, ", ".join(m.labels), m.unit, m.help) for m in one.metrics)
+        default = "On by default." if one.default else f"Off by default: `watch: {{collectors: {{on: [{name}]}}}}`."
+        yield f"{one.help} From {one.reads}. {default}\n"
+        yield from _of(one.metrics)
+    yield f"## {EVERY_COLLECTOR}\n"
+    yield "What a page tells of each collector, also in the words of the exporter that it stands in for.\n"
+    yield from _of((*own.OWN, *(metric for pair in own.PEERS.values() for metric in pair)))
     yield "## deckwatch.instrument\n"
     yield "What an application shows that uses our middleware.\n"
     yield from _table(
         (name, kind, ", ".join(labels), unit, text) for name, kind, text, labels, unit in instrument.METRICS
     )
+
+
+def _of(metrics: Iterable[Metric]) -> Iterator[str]:
+    yield from _table((m.name, m.kind, ", ".join(m.labels), m.unit, m.help) for m in metrics)
 
 
 def _table(rows: Iterator[tuple[str, ...]]) -> Iterator[str]:

@@ -61,6 +61,7 @@ def _print_json(found: list[MetricInfo], collectors: dict[str, Collector]) -> No
             "help": metric.help,
             "source": metric.source,
             "collector": metric.source if metric.source in collectors else None,
+            "reads": collectors[metric.source].reads if metric.source in collectors else None,
             "default": collectors[metric.source].default if metric.source in collectors else None,
         }
         for metric in found
@@ -69,7 +70,7 @@ def _print_json(found: list[MetricInfo], collectors: dict[str, Collector]) -> No
 
 
 def _print_table(found: list[MetricInfo], collectors: dict[str, Collector]) -> None:
-    """Print what each source gives: its name and the labels that all of its metrics have, then the metrics."""
+    """Print what each source gives: its name, from what, the labels that all its metrics have; then the metrics."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -79,15 +80,20 @@ def _print_table(found: list[MetricInfo], collectors: dict[str, Collector]) -> N
     for source, group in itertools.groupby(by_source, key=lambda metric: metric.source):
         metrics = list(group)
         common = [label for label in metrics[0].labels if all(label in one.labels for one in metrics)]
-        off = "off by default" if source in collectors and not collectors[source].default else ""
-        console.print(f"[bold]{escape(source)}[/bold] [dim]{' '.join(filter(None, (off, _braces(common))))}[/dim]")
+        one = collectors.get(source)
+        reads = f"from {escape(one.reads)}" if one else ""
+        off = "off by default" if one and not one.default else ""
+        console.print(f"[bold]{escape(source)}[/bold] [dim]{', '.join(filter(None, (reads, off)))}[/dim]")
+        if common:
+            console.print(f"  [dim]{_braces(common)}[/dim]")
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
         table.add_column(width=min(longest, console.width // 2) + 2, overflow="fold")
         table.add_column(width=9, style="dim")
+        table.add_column(style="dim")
         table.add_column()
         for metric in metrics:
             rest = _braces([label for label in metric.labels if label not in common])
-            table.add_row(f"  {metric.name}", metric.kind, f"{escape(metric.help)} [dim]{rest}[/dim]")
+            table.add_row(f"  {metric.name}", metric.kind, metric.unit, f"{escape(metric.help)} [dim]{rest}[/dim]")
         console.print(table)
     console.print(f"{len(found)} metrics", style="dim")
 

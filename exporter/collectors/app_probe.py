@@ -1,4 +1,4 @@
-"""Whether a service answers from outside, over HTTP or TCP, in the names of blackbox_exporter.
+"""Whether a service answers, in the names of blackbox_exporter, from an HTTP request or a TCP connection to it.
 
 A probe that fails is an answer: `probe_success` is 0 and the collector has done its work.
 """

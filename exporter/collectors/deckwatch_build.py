@@ -1,4 +1,4 @@
-"""Which Deckwatch this is, and which Python runs it."""
+"""Which Deckwatch this is, and which Python runs it, from the running program."""
 
 from __future__ import annotations
 

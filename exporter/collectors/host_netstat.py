@@ -69,7 +69,8 @@ _V6 = {
 
 
 def _untyped(protocol: str, field: str, about: str) -> Metric:
-    return Metric(f"node_netstat_{protocol}_{field}", "untyped", about)
+    unit = "bytes" if field.endswith("Octets") else ""
+    return Metric(f"node_netstat_{protocol}_{field}", "untyped", about, unit=unit)
 
 
 V4 = {

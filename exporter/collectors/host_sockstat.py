@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _gauge(name: str, about: str) -> Metric:
-    return Metric(f"node_sockstat_{name}", "gauge", about)
+    return Metric(f"node_sockstat_{name}", "gauge", about, unit="bytes" if name.endswith("_memory") else "")
 
 
 METRICS = {

@@ -1,4 +1,4 @@
-"""Metrics that scripts and cron jobs write to files: `*.prom` in the folder of `watch: {host: {textfile: …}}`."""
+"""Metrics that scripts and cron jobs write, from `*.prom` in the folder of `watch: {host: {textfile: …}}`."""
 
 from __future__ import annotations
 

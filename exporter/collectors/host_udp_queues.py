@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from exporter.world import World
 
-QUEUES = Metric("node_udp_queues", "gauge", "Bytes that wait in the queues of UDP sockets.", ("queue", "ip"))
+QUEUES = Metric(
+    "node_udp_queues", "gauge", "Bytes that wait in the queues of UDP sockets.", ("queue", "ip"), unit="bytes"
+)
 
 
 @collector(QUEUES, peer="node:udp_queues")

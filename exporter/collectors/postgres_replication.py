@@ -1,4 +1,4 @@
-"""Whether a server is a replica, and how far it is behind.
+"""Whether a server is a replica, and how far behind, from pg_is_in_recovery() and pg_last_xact_replay_timestamp().
 
 https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-RECOVERY-CONTROL
 """

@@ -1,4 +1,4 @@
-"""Whether a PostgreSQL server answers, its version, and since when it runs."""
+"""Whether a PostgreSQL server answers, and since when it runs, from version() and pg_postmaster_start_time()."""
 
 from __future__ import annotations
 
