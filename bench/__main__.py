@@ -1,8 +1,9 @@
 """`make bench`: every measurement in this folder, each beside what a user would run instead, in one run.
 
-One file is one measurement: it has a docstring, whose first line is its title, and `rows()`, which yields `Row`s.
-`python -m bench NAME …` runs some of them. What is not installed is said by name. Figures are never compared with a
-limit: machines differ and are noisy; what counts is the ratio of two figures of one run.
+One file is one measurement: it has a docstring, whose first line is its title, and `sheets()`, which yields `Sheet`s.
+`python -m bench NAME …` runs some of them, `--quick` gives a first answer within two minutes, and what is not
+installed is said by name. Ratios are printed beside what is to be reached, and nothing fails by them: machines differ
+and are noisy; what counts is the ratio of two figures of one run.
 """
 
 from __future__ import annotations
@@ -10,31 +11,28 @@ from __future__ import annotations
 import importlib
 import os
 import platform
+import signal
 import sys
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
 import bench
+from bench import _machine, _options
 
 
 def main() -> None:
     folder = Path(__file__).parent
     names = sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
-    chosen = sys.argv[1:] or names
-    if unknown := set(chosen) - set(names):
-        sys.exit(f"no measurement {', '.join(sorted(unknown))}; there are {', '.join(names)}")
-    console = Console()
+    options = _options.parse(sys.argv[1:], names)
+    _machine.enter()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
+    console = Console() if sys.stdout.isatty() else Console(width=160)
     console.print(f"{platform.platform()}, {os.cpu_count()} CPUs, Python {platform.python_version()}", style="dim")
-    for name in chosen:
+    for name in options.names:
         module = importlib.import_module(f"{bench.__name__}.{name}")
-        table = Table(title=(module.__doc__ or name).partition("\n")[0], title_justify="left", title_style="bold")
-        for column in ("figure", "deckwatch", "beside", "ratio", "of what"):
-            table.add_column(column, justify="left" if column in ("figure", "of what") else "right", overflow="fold")
-        for row in module.rows():
-            table.add_row(row.figure, row.shown(row.ours), row.shown(row.beside), row.ratio(), row.what)
-        console.print(table)
+        for sheet in module.sheets(options):
+            console.print(sheet.table())
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dashboards
-from bench._measure import Row, run_ms
+from bench._run import run_ms
+from bench._sheet import Row, compared
 from dashboards import panels
 from dashboards.build import Settings
 from dashboards.sources import Source
@@ -25,6 +26,8 @@ from provisioning import catalogue
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bench._options import Options
+    from bench._sheet import Sheet
     from deckwatch.core.jsonnet import Engine
 
 _SHIPPED = """
@@ -42,7 +45,11 @@ with panels.renderer() as child:
 """
 
 
-def rows() -> Iterator[Row]:
+def sheets(_: Options) -> Iterator[Sheet]:
+    yield compared(__doc__, _rows())
+
+
+def _rows() -> Iterator[Row]:
     yield Row("the shipped dashboards, cold", statistics.median(run_ms([sys.executable, "-c", _SHIPPED])))
     ours, reference = (_many(engine) for engine in ("rjsonnet", "jsonnet"))
     yield Row("50 dashboards of 20 panels", ours, reference, what="the reference engine, jsonnet")

@@ -14,16 +14,23 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from bench._measure import Row
+from bench._sheet import Row, compared
 from deckwatch.instrument import AsgiMiddleware, WsgiMiddleware
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bench._options import Options
+    from bench._sheet import Sheet
+
 TIMES = 20_000
 
 
-def rows() -> Iterator[Row]:
+def sheets(_: Options) -> Iterator[Sheet]:
+    yield compared(__doc__, _rows())
+
+
+def _rows() -> Iterator[Row]:
     bare, measured = _starlette(), _starlette()
     measured.add_middleware(AsgiMiddleware, registry=CollectorRegistry())
     yield Row("ASGI request", _asgi(measured), _asgi(bare), "µs", "Starlette without the middleware")

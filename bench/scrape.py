@@ -1,109 +1,102 @@
-"""A scrape with 30 containers, beside Debian's node_exporter, which shows no containers at all.
+"""Host and containers, beside node_exporter and cAdvisor, each as it comes and tuned.
 
-Both on this machine in one run: 100 scrapes with gzip each, after ten that do not count; CPU as the kernel accounts
-it to the process (/proc/PID/stat). The containers sleep, each with a network of its own. At rest nobody scrapes.
+All on this machine in one run, over an engine of our own; a fourth of the containers works where "working" stands.
+CPU a minute is with one gzip scrape per 15 seconds. A scrape's CPU is without what the server takes at rest.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
-import shutil
-import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench._measure import Row, Scrapes, cpu_seconds, resident_mib, scrape
-from provisioning.program import Program, find, free_port
+from bench import _cost, _floor, _machine, _peers
+from bench._options import say
+from bench._sheet import Row, Sheet, Targets, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import ModuleType
 
-CONTAINERS = 30
-REST_SECONDS = 20
+    from bench._cost import Cost
+    from bench._floor import Floor
+    from bench._options import Options
 
-
-def rows() -> Iterator[Row]:
-    with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        docker_host = stack.enter_context(_containers(folder, CONTAINERS))
-        deckwatch = str(Path(sys.executable).with_name("deckwatch"))
-        address = f"127.0.0.1:{free_port()}"
-        argv = [deckwatch, "serve", "--listen", address, *(["--docker-host", docker_host] if docker_host else [])]
-        ours = stack.enter_context(Program("deckwatch", argv, folder / "ours.log", f"http://{address}/readyz"))
-        peer_address = f"127.0.0.1:{free_port()}"
-        peer, path = None, find("prometheus-node-exporter", "node_exporter")
-        if path:
-            argv = [path, f"--web.listen-address={peer_address}", "--log.level=error"]
-            url = f"http://{peer_address}/"
-            peer = stack.enter_context(Program("node_exporter", argv, folder / "peer.log", url))
-        time.sleep(2)
-        at_rest = _rest(ours, peer)
-        host = scrape(f"http://{address}/metrics?collect[]=host", _pid(ours))
-        whole = scrape(f"http://{address}/metrics", _pid(ours))
-        beside = scrape(f"http://{peer_address}/metrics", _pid(peer)) if peer else None
-        there = f"with {CONTAINERS} containers" if docker_host else "no Docker engine could be started"
-        yield from _compare("whole page", whole, beside, f"{there}; beside: node_exporter's page")
-        yield from _compare("host only", host, beside, "the collectors that node_exporter has; beside: its page")
-        yield Row("CPU at rest", at_rest[0], at_rest[1], "% of a core", f"nobody scrapes, {REST_SECONDS} s; {there}")
-        yield Row("memory", resident_mib(_pid(ours)), resident_mib(_pid(peer)) if peer else None, "MiB", "resident")
+CONTAINERS = (0, 30, 200)
+TUNED, PLAIN = ("cadvisor, tuned", "node_exporter, tuned"), ("cadvisor", "node_exporter")
 
 
-def _compare(name: str, ours: Scrapes, beside: Scrapes | None, what: str) -> Iterator[Row]:
-    yield Row(f"{name}: CPU", ours.cpu, beside and beside.cpu, what=what)
-    yield Row(f"{name}: wall p50", ours.p50, beside and beside.p50)
-    yield Row(f"{name}: wall p99", ours.p99, beside and beside.p99)
-    yield Row(f"{name}: series", ours.series, beside and beside.series, "")
-    per = [1000 * one.cpu / one.series for one in (ours, beside) if one]
-    yield Row(f"{name}: CPU per 1,000 series", per[0], per[1] if beside else None)
+def sheets(options: Options) -> Iterator[Sheet]:
+    say(_peers.versions(("cadvisor", "node_exporter")))
+    with tempfile.TemporaryDirectory() as name, _machine.containers(Path(name)) as containers:
+        folder = Path(name)
+        if containers is None:
+            yield from _measured("without containers", None, folder, options)
+            return
+        for count in sorted(options.containers(*CONTAINERS)):
+            containers.grow(count)
+            if "idle" in options.loads or not count:
+                yield from _measured(f"{count} containers, idle", containers.docker_host, folder, options)
+            if "working" in options.loads and count:
+                with containers.working():
+                    yield from _measured(f"{count} containers, working", containers.docker_host, folder, options)
 
 
-def _rest(ours: Program, peer: Program | None) -> tuple[float, float | None]:
-    """Return the share of a core, in percent, that each takes while nobody scrapes."""
-    pids = [_pid(one) for one in (ours, peer) if one]
-    before = [cpu_seconds(pid) for pid in pids]
-    time.sleep(REST_SECONDS)
-    shares = [100 * (cpu_seconds(pid) - was) / REST_SECONDS for pid, was in zip(pids, before, strict=True)]
-    return shares[0], shares[1] if peer else None
+def _measured(situation: str, docker_host: str | None, folder: Path, options: Options) -> Iterator[Sheet]:
+    say(situation)
+    ours = _peers.deckwatch(docker_host)
+    peers = [*(_peers.cadvisor(docker_host) if docker_host else ()), *_peers.node_exporter()]
+    costs = _cost.measure([ours, *peers], folder, options)
+    floor = _floor.measure([f"--docker-host={docker_host or ''}"])
+    yield table(f"Host and containers: {situation}", costs, floor)
+    yield targets(f"The same, beside what is to be reached: {situation}", costs, floor).sheet()
 
 
-@contextlib.contextmanager
-def _containers(folder: Path, count: int) -> Iterator[str | None]:
-    """Run containers on an engine of our own, the one of the live tests; None where that cannot be had."""
-    dockerd, busybox, unshare = find("dockerd"), find("busybox"), find("unshare")
-    if not (dockerd and busybox and unshare):
-        yield None
-        return
-    module = _fixture("engine")
-    home = Path(tempfile.mkdtemp(prefix="bench-engine-", dir=folder))
-    engine = module.Engine(home, [unshare, "--net", "--", dockerd], Path(busybox))
-    try:
-        engine.start()
-        engine.make_image()
-        for number in range(count):
-            engine.run("while :; do sleep 3600; done", name=f"bench-{number}", stop_signal="SIGKILL")
-        yield engine.url
-    finally:
-        engine.close()
-        shutil.rmtree(home, ignore_errors=True)
+def table(title: str, costs: dict[str, Cost], floor: Floor) -> Sheet:
+    """Return the figures of all, ours first. A pair's peers each share with us what they show."""
+    ours, *peers = costs.values()
+    every = [ours, *peers]
+    shared = [ours.page.shared(one.page for one in peers), *(one.page.shared([ours.page]) for one in peers)]
+    rows = [
+        ("CPU a scrape, ms", *(shown(one.cpu) for one in every)),
+        ("wall p50, ms", *(shown(one.p50) for one in every)),
+        ("wall p99, ms", *(shown(one.p99) for one in every)),
+        ("CPU at rest, % of a core", *(shown(one.rest) for one in every)),
+        ("CPU a minute, ms", *(shown(one.minute) for one in every)),
+        ("resident, MiB", *(shown(one.memory) for one in every)),
+        ("series", *(shown(one.page.count) for one in every)),
+        ("series shared with us (ours: with any)", *map(shown, shared)),
+        (
+            "CPU a minute per 1,000 shared, ms",
+            *(shown(_per(one, number)) for one, number in zip(every, shared, strict=True)),
+        ),
+        ("CPU a scrape per 1,000 series, ms", *(shown(1000 * one.cpu / one.page.count) for one in every)),
+    ]
+    note = (
+        f"the floor: {floor.files} files, {floor.kept:.2f} ms CPU by pread through kept descriptors, "
+        f"{floor.opened:.2f} ms by open, read and close"
+    )
+    return Sheet(title, ("figure", *(one.title for one in every)), rows, note)
 
 
-def _fixture(name: str) -> ModuleType:
-    """Load a file of tests/fixtures, which is no package."""
-    path = Path(__file__).parents[1] / "tests" / "fixtures" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"bench_{name}", path)
-    if spec is None or spec.loader is None:
-        raise ImportError(path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def targets(title: str, costs: dict[str, Cost], floor: Floor) -> Targets:
+    """Return our ratios to the tuned pair, to the pair as it comes and to the floor."""
+    ours, found = costs["deckwatch"], Targets(title)
+    for names, most, what in ((TUNED, 1 / 8, "the tuned pair"), (PLAIN, 1 / 50, "the pair as it comes")):
+        pair = [costs[one] for one in names if one in costs]
+        complete = len(pair) == len(names)
+        minute = sum(one.minute for one in pair) if complete else None
+        found.add(most, Row("CPU a minute", ours.minute, minute, what=what))
+        if names is TUNED:
+            shared = sum(one.page.shared([ours.page]) for one in pair) if complete else 0
+            theirs = 1000 * minute / shared if minute and shared else None
+            mine = _per(ours, ours.page.shared(one.page for one in pair))
+            found.add(1 / 5, Row("CPU a minute per 1,000 shared series", mine, theirs, what=what))
+    beside = costs.get("cadvisor, tuned")
+    found.add(1 / 3, Row("wall p99", ours.p99, beside.p99 if beside else None, what="tuned cAdvisor"))
+    found.add(1.0, Row("resident", ours.memory, 60.0, "MiB", "the limit itself"))
+    found.add(5.0, Row("CPU a scrape", ours.cpu, floor.kept, what="the floor, descriptors kept"))
+    return found
 
 
-def _pid(program: Program | None) -> int:
-    if program is None or program.process is None:
-        raise RuntimeError("the program is not running")
-    return program.process.pid
+def _per(cost: Cost, shared: int) -> float | None:
+    return 1000 * cost.minute / shared if shared else None

@@ -11,13 +11,21 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench._measure import Row, once_ms, run_ms
+from bench._run import once_ms, run_ms
+from bench._sheet import Row, compared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bench._options import Options
+    from bench._sheet import Sheet
 
-def rows() -> Iterator[Row]:
+
+def sheets(_: Options) -> Iterator[Sheet]:
+    yield compared(__doc__, _rows())
+
+
+def _rows() -> Iterator[Row]:
     deckwatch = str(Path(sys.executable).with_name("deckwatch"))
     bare = statistics.median(run_ms([sys.executable, "-c", "import click"]))
     yield Row(

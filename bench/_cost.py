@@ -1,0 +1,102 @@
+"""What servers cost that run side by side: at rest, scraped every 15 seconds, and scraped in a row."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bench._options import say
+from bench._pages import Series
+from bench._process import Client, cpu_seconds, resident_mib, scrape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from bench._options import Options
+    from bench._peers import Server
+    from provisioning.program import Program
+
+INTERVAL_SECONDS = 15.0
+_THAW_SECONDS = 1.0  # for what a server does after it was frozen
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one server: the share of a core at rest in percent, CPU in ms a minute and a scrape, times in ms, MiB."""
+
+    title: str
+    rest: float
+    minute: float
+    cpu: float
+    p50: float
+    p99: float
+    memory: float
+    page: Series
+
+
+def measure(servers: Iterable[Server], folder: Path, options: Options) -> dict[str, Cost]:
+    """Run all servers at the same time and return what each costs, by title.
+
+    At rest and over a minute they run side by side, so that all meet the same machine; to be scraped in a row each
+    has the machine to itself, while the others are frozen.
+    """
+    servers = list(servers)
+    with contextlib.ExitStack() as stack:
+        pids = {one: _pid(stack.enter_context(one.run(folder))) for one in servers}
+        clients = {one: stack.enter_context(contextlib.closing(Client(one.url))) for one in servers}
+        for client in clients.values():
+            client.page()
+        say(f"{', '.join(one.title for one in servers)} run; at rest …")
+        time.sleep(options.settle)
+        shares = _spent(pids, options.rest, lambda: time.sleep(options.rest))
+        say("a scrape every 15 s …")
+        seconds = options.rounds * INTERVAL_SECONDS
+        minutes = _spent(pids, seconds / 60 / 1000, lambda: _rounds(list(clients.values()), options.rounds))
+        found = {}
+        for one in servers:
+            say(f"{one.title}, {options.scrapes} scrapes …")
+            with _frozen(pid for other, pid in pids.items() if other is not one):
+                time.sleep(_THAW_SECONDS)
+                run = scrape(one.url, pids[one], times=options.scrapes, share=shares[one])
+            memory, page = resident_mib(pids[one]), Series.of(run.text)
+            rest = 100 * shares[one]
+            found[one.title] = Cost(one.title, rest, minutes[one], run.cpu, run.p50, run.p99, memory, page)
+    return found
+
+
+def _spent(pids: dict[Server, int], per: float, work: Callable[[], None]) -> dict[Server, float]:
+    """Return how much CPU time each spent while `work` ran, in seconds by `per`."""
+    before = {one: cpu_seconds(pid) for one, pid in pids.items()}
+    work()
+    return {one: (cpu_seconds(pid) - before[one]) / per for one, pid in pids.items()}
+
+
+def _rounds(clients: list[Client], rounds: int) -> None:
+    begun = time.monotonic()
+    for number in range(1, rounds + 1):
+        for client in clients:
+            client.page()
+        time.sleep(max(0.0, begun + number * INTERVAL_SECONDS - time.monotonic()))
+
+
+@contextlib.contextmanager
+def _frozen(pids: Iterable[int]) -> Iterator[None]:
+    pids = list(pids)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+def _pid(program: Program) -> int:
+    if program.process is None:
+        raise RuntimeError(f"{program.name} is not running")
+    return program.process.pid

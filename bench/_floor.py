@@ -1,0 +1,127 @@
+"""The floor under a scrape: what the kernel takes for handing out the files that it reads, and nothing else.
+
+Which files those are is taken from the exporter itself: in a process of its own its reads are noted while it scrapes
+for the third time. They are then read in turn, by `pread` through descriptors that are kept, and by open, read and
+close. CPU time of one pass in ms, the median of many.
+
+`python -m bench._floor OPTIONS OF SERVE …` prints the figures as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+_SCRAPES = 3
+_CHUNK = 65_536
+_SECONDS = 1.5  # for the passes of one kind
+_READS = ("read", "pread", "readv", "preadv")
+
+
+@dataclass(frozen=True)
+class Floor:
+    """How many files are read, and the CPU time of a pass in ms."""
+
+    files: int
+    kept: float
+    opened: float
+
+
+def measure(argv: Sequence[str]) -> Floor:
+    """Return the floor of the exporter with these options of `serve`."""
+    command = [sys.executable, "-m", __name__, *argv]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    return Floor(**json.loads(done.stdout))
+
+
+def _main(argv: Sequence[str]) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    sizes = _files(argv)
+    print(json.dumps(asdict(_floor(sizes))))
+
+
+def _files(argv: Sequence[str]) -> dict[str, int]:
+    """Return how many bytes a scrape reads of each file. The exporter's modules must not have been imported before."""
+    noted: dict[str, int] = {}
+    for name in _READS:
+        setattr(os, name, _noting(getattr(os, name), noted, at_offset=name.startswith("p")))
+    from deckwatch.cli import _exporter
+    from deckwatch.cli.serve import command
+
+    given = command.make_context("serve", [*argv], obj=Path("/nonexistent")).params
+    app = _exporter.application(
+        Path("/nonexistent"), **{key: given[key] for key in ("path_procfs", "path_sysfs", "path_rootfs", "docker_host")}
+    )
+    try:
+        for _ in range(_SCRAPES):
+            noted.clear()
+            app.scraper.scrape(seconds=60)
+        found = dict(noted)
+    finally:
+        _exporter.close(app)
+    roots = tuple(f"{Path(given[key]).resolve()}/" for key in ("path_procfs", "path_sysfs"))
+    return {path: size for path, size in found.items() if path.startswith(roots) and os.access(path, os.R_OK)}
+
+
+def _noting(read: Callable[..., Any], noted: dict[str, int], *, at_offset: bool) -> Callable[..., Any]:
+    def wrapped(descriptor: int, *rest: Any) -> Any:
+        found = read(descriptor, *rest)
+        path = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+        size, before = found if isinstance(found, int) else len(found), noted.get(path, 0)
+        noted[path] = max(before, rest[1] + size) if at_offset else before + size
+        return found
+
+    return wrapped
+
+
+def _floor(sizes: dict[str, int]) -> Floor:
+    buffer = [bytearray(_CHUNK)]
+    kept = [(os.open(path, os.O_RDONLY), size) for path, size in sizes.items()]
+    through_kept = _median(lambda: _pass(kept, buffer))
+    for descriptor, _ in kept:
+        os.close(descriptor)
+    return Floor(len(sizes), through_kept, _median(lambda: _opening(sizes, buffer)))
+
+
+def _pass(files: Iterable[tuple[int, int]], buffer: list[bytearray]) -> None:
+    for descriptor, size in files:
+        got = os.preadv(descriptor, buffer, 0)
+        while 0 < got < size:
+            more = os.preadv(descriptor, buffer, got)
+            if not more:
+                break
+            got += more
+
+
+def _opening(sizes: dict[str, int], buffer: list[bytearray]) -> None:
+    for path, size in sizes.items():
+        descriptor = os.open(path, os.O_RDONLY)
+        _pass([(descriptor, size)], buffer)
+        os.close(descriptor)
+
+
+def _median(work: Callable[[], None]) -> float:
+    work()
+    taken: list[float] = []
+    end = time.monotonic() + _SECONDS
+    while time.monotonic() < end or len(taken) < 3:
+        begun = time.thread_time()
+        work()
+        taken.append((time.thread_time() - begun) * 1000)
+    return statistics.median(taken)
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1:])

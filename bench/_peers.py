@@ -1,0 +1,130 @@
+"""What users would run instead, as it comes and as somebody with experience would run it.
+
+A peer is taken from PATH or from an environment variable that names its program:
+
+    DECKWATCH_BENCH_CADVISOR, DECKWATCH_BENCH_NODE_EXPORTER, DECKWATCH_BENCH_POSTGRES_EXPORTER
+
+What is not there is left out, and said.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench._options import say
+from provisioning.program import Program, find, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+# cAdvisor's own list of what is off by default, and what issues about its CPU time advise on top: no figures for each
+# CPU, no walk through every container's files, no load average, which is 0 without a further switch. Traffic, disks
+# and pressure stay, since dashboards show them.
+_CADVISOR_OFF = (
+    "advtcp,cpu_topology,cpuset,hugetlb,memory_numa,process,referenced_memory,resctrl,sched,tcp,udp,percpu,disk,cpuLoad"
+)
+_CADVISOR_TUNED = (
+    "--docker_only",
+    "--housekeeping_interval=15s",
+    "--store_container_labels=false",
+    f"--disable_metrics={_CADVISOR_OFF}",
+)
+_NODE_TUNED = ("--collector.netclass.ignored-devices=^veth.*", "--collector.netdev.device-exclude=^veth.*")
+_POSTGRES_TUNED = ("--no-collector.stat_user_tables", "--no-collector.statio_user_tables")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A program that answers /metrics: its title in the sheets, how to start it, and where its page is."""
+
+    title: str
+    argv: tuple[str, ...]
+    address: str
+    metrics: str = "/metrics"
+    ready: str = "/metrics"
+    environment: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}{self.metrics}"
+
+    @contextmanager
+    def run(self, folder: Path) -> Iterator[Program]:
+        """Run the program, with `folder` as its current one, until the block ends."""
+        log = folder / f"{self.title.replace(', ', '-')}.log"
+        ready, environment = f"http://{self.address}{self.ready}", dict(self.environment)
+        program = Program(self.title, self.argv, log, ready, folder=folder, environment=environment, tether=True)
+        try:
+            yield program.start().wait_ready(60)
+        finally:
+            program.stop()
+
+
+def deckwatch(docker_host: str | None, *more: str, environment: tuple[tuple[str, str], ...] = ()) -> Server:
+    """Return ourselves, watching this engine or none."""
+    program, address = str(Path(sys.executable).with_name("deckwatch")), _address()
+    argv = (program, "serve", "--log-level=warning", f"--listen={address}", f"--docker-host={docker_host or ''}", *more)
+    return Server("deckwatch", argv, address, ready="/readyz", environment=environment)
+
+
+def cadvisor(docker_host: str) -> Iterator[Server]:
+    """Yield cAdvisor, tuned and as it comes, watching this engine."""
+    if path := _program("cadvisor"):
+        for title, more in (("cadvisor, tuned", _CADVISOR_TUNED), ("cadvisor", ())):
+            address = _address()
+            host, _, port = address.rpartition(":")
+            listen = (f"--listen_ip={host}", f"--port={port}", f"--docker={docker_host}", "--v=0")
+            yield Server(title, (path, *listen, *more), address, ready="/healthz")
+
+
+def node_exporter() -> Iterator[Server]:
+    """Yield node_exporter, tuned and as it comes."""
+    if path := _program("node_exporter", "prometheus-node-exporter"):
+        for title, more in (("node_exporter, tuned", _NODE_TUNED), ("node_exporter", ())):
+            address = _address()
+            argv = (path, f"--web.listen-address={address}", "--log.level=error", *more)
+            yield Server(title, argv, address, ready="/")
+
+
+def postgres_exporter(dsn: str) -> Iterator[Server]:
+    """Yield postgres_exporter, tuned and as it comes, reading the server of this connection string."""
+    if path := _program("postgres_exporter", "prometheus-postgres-exporter"):
+        for title, more in (("postgres_exporter, tuned", _POSTGRES_TUNED), ("postgres_exporter", ())):
+            address = _address()
+            argv = (path, f"--web.listen-address={address}", "--log.level=error", *more)
+            yield Server(title, argv, address, ready="/", environment=(("DATA_SOURCE_NAME", dsn),))
+
+
+def versions(names: Sequence[str] = ("cadvisor", "node_exporter", "postgres_exporter")) -> str:
+    """Return what of these is here, with its version, and what is not."""
+    others = {"node_exporter": ("prometheus-node-exporter",), "postgres_exporter": ("prometheus-postgres-exporter",)}
+    found = {name: _program(name, *others.get(name, ())) for name in names}
+    return ", ".join(_version(path) if path else f"no {name}" for name, path in found.items())
+
+
+def _version(path: str) -> str:
+    done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    lines = (done.stdout or done.stderr).splitlines()
+    return lines[0].partition(" (")[0] if lines else path
+
+
+def _program(*names: str) -> str | None:
+    variable = f"DECKWATCH_BENCH_{names[0].upper()}"
+    if given := os.environ.get(variable):
+        if not os.access(given, os.X_OK):
+            sys.exit(f"{variable}: {given} is no program")
+        return given
+    found = find(*names)
+    if found is None:
+        say(f"{names[0]} is neither on PATH nor named by {variable}")
+    return found
+
+
+def _address() -> str:
+    return f"127.0.0.1:{free_port()}"

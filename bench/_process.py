@@ -1,0 +1,110 @@
+"""What a server costs: its CPU time and memory, and what a scrape as Prometheus does it takes."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_HEADERS = {
+    "Accept": "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+    "Accept-Encoding": "gzip",
+    "X-Prometheus-Scrape-Timeout-Seconds": "60",
+}
+_SCHED = 2  # CPUCLOCK_SCHED, include/linux/posix-timers.h
+_UNCOUNTED = 5  # scrapes before those that count
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time a process has used so far, with its ended threads, to the nanosecond.
+
+    By its CPU-time clock (clock_getcpuclockid(3), whose number is made so); /proc/PID/stat counts in steps of 10 ms.
+    """
+    return time.clock_gettime_ns((~pid << 3) | _SCHED) / 1e9
+
+
+def resident_mib(pid: int) -> float:
+    """Return a process' resident memory (VmRSS)."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError(f"no VmRSS of process {pid}")
+
+
+@dataclass(frozen=True)
+class Scrapes:
+    """What a run of scrapes cost: wall times in ms, CPU in ms a scrape, and the last page."""
+
+    wall: list[float]
+    cpu: float
+    text: bytes
+
+    @property
+    def p50(self) -> float:
+        return statistics.median(self.wall)
+
+    @property
+    def p99(self) -> float:
+        return sorted(self.wall)[min(len(self.wall) - 1, int(len(self.wall) * 0.99))]
+
+
+class Client:
+    """A connection that is kept, as Prometheus keeps its own; what the server closes meanwhile is opened again."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._connection = http.client.HTTPConnection(parts.netloc, timeout=60)
+        self._path = parts.path + (f"?{parts.query}" if parts.query else "")
+
+    def page(self) -> bytes:
+        """Return the page; it is asked for with gzip."""
+        try:
+            return self._page()
+        except (http.client.RemoteDisconnected, ConnectionError):
+            self._connection.close()
+            return self._page()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _page(self) -> bytes:
+        self._connection.request("GET", self._path, headers=_HEADERS)
+        response = self._connection.getresponse()
+        body = response.read()
+        if response.status != 200:
+            raise RuntimeError(f"{self._path}: {response.status} {body[:200]!r}")
+        return body if response.headers["Content-Encoding"] != "gzip" else _Packed(body)
+
+
+class _Packed(bytes):
+    """A page as it came: unpacking is no part of the time a scrape takes."""
+
+
+def unpacked(page: bytes) -> bytes:
+    return gzip.decompress(page) if isinstance(page, _Packed) else page
+
+
+def scrape(url: str, pid: int, *, times: int, share: float = 0.0, pause: float = 0.05) -> Scrapes:
+    """Scrape a page some times with a pause, after a few that do not count.
+
+    `share` is the part of a core that the server takes at rest: it is taken off, so that only the scrapes are left.
+    """
+    client = Client(url)
+    try:
+        for _ in range(_UNCOUNTED):
+            client.page()
+        wall, page = [], b""
+        before, begun = cpu_seconds(pid), time.perf_counter()
+        for _ in range(times):
+            time.sleep(pause)
+            start = time.perf_counter()
+            page = client.page()
+            wall.append((time.perf_counter() - start) * 1000)
+        used, took = cpu_seconds(pid) - before, time.perf_counter() - begun
+    finally:
+        client.close()
+    return Scrapes(wall, max(0.0, used - share * took) * 1000 / times, unpacked(page))

@@ -1,0 +1,23 @@
+"""How long commands take."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def run_ms(argv: Sequence[str], *, times: int = 15, folder: Path | None = None) -> list[float]:
+    """Return how long a command took, in ms, sorted; the first, cold run is thrown away."""
+    return sorted([once_ms(argv, folder) for _ in range(times + 1)][1:])
+
+
+def once_ms(argv: Sequence[str], folder: Path | None = None) -> float:
+    """Return how long a command took, in ms; raises where it fails."""
+    start = time.perf_counter()
+    subprocess.run(list(argv), check=True, capture_output=True, cwd=folder)
+    return (time.perf_counter() - start) * 1000
