@@ -18,14 +18,14 @@ from typing import Any
 from deckwatch.core import plugins
 from deckwatch.core.catalog import Kind, MetricInfo
 from exporter import own
-from exporter.metric import Metric, Sample
+from exporter.metric import Lines, Metric, Sample
 from exporter.world import NoData, World
 
 __all__ = ["Collector", "NoData", "catalog", "choose", "collector", "load", "matches", "words"]
 
 EVERY_COLLECTOR = "every collector"  # the source of metrics that are told of each of them
 
-Collect = Callable[..., Iterable[Sample]]
+Collect = Callable[..., Iterable[Sample | Lines]]
 Subjects = Callable[[World], Mapping[str, Any]]
 
 

@@ -10,44 +10,56 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from exporter.metric import Metric, Sample, number
+from exporter.metric import Lines, Metric, Sample, number, series
 from exporter.own import AGE, DROPPED, DURATION, PEERS, SERIES, SUCCESS, TIMEOUTS
 from exporter.scrape import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from exporter.scrape import Key, Outcome
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def text(samples: Iterable[Sample]) -> str:
+def text(samples: Iterable[Sample | Lines]) -> str:
     """Return the page: families in the order of their first sample, series in the order they came.
 
     Two metrics of one name (a textfile may hold any) are one family, as the format demands; the first gives HELP and
     TYPE. The samples must have been checked.
     """
+    return "".join(_families(samples))
+
+
+def page(samples: Iterable[Sample | Lines]) -> bytes:
+    """Return the page in UTF-8; what is no Unicode (in a foreign HELP line) is replaced here at the latest."""
+    # Each family by itself: one letter that is not ASCII makes the whole text it stands in four times as slow.
+    return b"".join([family.encode("utf-8", "replace") for family in _families(samples)])
+
+
+def _families(samples: Iterable[Sample | Lines]) -> Iterator[str]:
     families: dict[str, tuple[Metric, list[str]]] = {}
     lines: list[str] = []
     last: Metric | None = None
-    for metric, labels, value in samples:
-        if metric is not last:
-            last = metric
-            family = metric.family
+    for sample in samples:
+        if sample.metric is not last:
+            last = sample.metric
+            family = last.family
             found = families.get(family.name)
             if found is None:
                 found = families[family.name] = (family, [])
             lines = found[1]
+        if isinstance(sample, Lines):
+            lines += sample.texts
+            continue
+        metric, labels, value = sample
         # The cache is asked first and by hand: this loop is what a scrape costs.
         prefix = metric._prefixes.get(labels) or metric.prefix(labels)  # noqa: SLF001
         lines.append(f"{prefix}{value!r}\n" if math.isfinite(value) else f"{prefix}{number(value)}\n")
-    pieces: list[str] = []
     for family, lines in families.values():
         help_text = family.help.replace("\\", "\\\\").replace("\n", "\\n")
-        pieces.append(f"# HELP {family.name} {help_text}\n# TYPE {family.name} {family.kind}\n")
-        pieces += lines
-    return "".join(pieces)
+        heading = f"# HELP {family.name} {help_text}\n# TYPE {family.name} {family.kind}\n"
+        yield "".join([heading, *lines])
 
 
 def own_samples(outcomes: Sequence[Outcome], records: Mapping[Key, Record], now: float) -> Iterable[Sample]:
@@ -66,7 +78,7 @@ def own_samples(outcomes: Sequence[Outcome], records: Mapping[Key, Record], now:
         yield TIMEOUTS(record.timeouts, *labels)
         if outcome.at is not None:
             yield AGE(max(0.0, now - outcome.at), *labels)
-        yield SERIES(len(outcome.samples), *labels)
+        yield SERIES(series(outcome.samples), *labels)
         yield DROPPED(record.dropped, *labels)
         if one.peer is not None and one.peer[0] in PEERS:
             duration, success = PEERS[one.peer[0]]

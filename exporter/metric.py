@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from deckwatch.core.catalog import Kind
 
@@ -20,6 +20,17 @@ class Sample(NamedTuple):
     metric: Metric
     labels: tuple[str, ...]
     value: float
+
+
+class Lines(NamedTuple):
+    r"""Series of one metric as they stand on the page, from a collector that writes them itself and keeps them.
+
+    `texts` hold `number` whole lines with finite values, in one piece or many: `name{label="value",…} 1\n`.
+    """
+
+    metric: Metric
+    texts: Sequence[str]
+    number: int
 
 
 class Metric:
@@ -82,13 +93,16 @@ class Metric:
         return f"Metric({self.name})"
 
 
-def checked(samples: Iterable[Sample]) -> Iterator[Sample]:
+def checked(samples: Iterable[Sample | Lines]) -> Iterator[Sample | Lines]:
     """Yield samples as they can be written; raises for one that cannot, so that it spoils no page.
 
     Values of other types than float and int (bool, Decimal) become floats. Raises ValueError for a wrong number of
     label values, TypeError for what is no number.
     """
     for sample in samples:
+        if isinstance(sample, Lines):
+            yield sample
+            continue
         metric, labels, value = sample
         if labels not in metric._prefixes:  # noqa: SLF001 - as in exposition: this loop is what a scrape costs
             metric.prefix(labels)
@@ -97,6 +111,36 @@ def checked(samples: Iterable[Sample]) -> Iterator[Sample]:
             yield sample
         else:
             yield Sample(metric, labels, float(value))
+
+
+def series(samples: Iterable[Sample | Lines]) -> int:
+    """Return how many series these are."""
+    return sum(sample.number if isinstance(sample, Lines) else 1 for sample in samples)
+
+
+def within(samples: Iterable[Sample | Lines], budget: int, into: list[Sample | Lines]) -> int:
+    """Take samples up to a number of series, and return how many series were left out.
+
+    What came before a fault is in `into` when it is raised.
+    """
+    left, over = budget, 0
+    for sample in samples:
+        if not isinstance(sample, Lines):
+            if left > 0:
+                left -= 1
+                into.append(sample)
+            else:
+                over += 1
+        elif sample.number <= left:
+            left -= sample.number
+            into.append(sample)
+        else:
+            over += sample.number - left
+            if left:
+                first = "".join(sample.texts).splitlines(keepends=True)[:left]
+                into.append(Lines(sample.metric, first, left))
+            left = 0
+    return over
 
 
 def escape(value: str) -> str:

@@ -6,7 +6,6 @@ is reported and joined by the next scrape, never piled up.
 
 from __future__ import annotations
 
-import itertools
 import logging
 import threading
 import time
@@ -17,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from exporter.collector import Collector, NoData, matches
 from exporter.crew import Crew
-from exporter.metric import checked
+from exporter.metric import Lines, checked, within
 from exporter.world import SourceDown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from exporter.metric import Sample
+    from exporter.metric import Metric, Sample
     from exporter.world import World
 
 log = logging.getLogger("deckwatch.scrape")
@@ -47,7 +46,7 @@ class Outcome:
 
     collector: Collector
     subject: str
-    samples: Sequence[Sample]
+    samples: Sequence[Sample | Lines]
     seconds: float
     at: float | None
     error: str | None = None
@@ -67,7 +66,7 @@ class Record:
     answered: bool = False  # whether it ever ended a run, in whichever way
     good_at: float | None = None
     quiet: bool = False  # whether the newest fault is its source's, which tells it
-    states: list[Sample] = field(default_factory=list)  # of the last complete reading
+    states: list[Sample | Lines] = field(default_factory=list)  # of the last complete reading
     timeouts: int = 0
     dropped: int = 0
     errors: Counter[str] = field(default_factory=Counter)
@@ -189,14 +188,11 @@ class Scraper:
         """Run the collector; nothing it does gets out of here."""
         flight.started = time.monotonic()
         self.world.shown.at = self.world.clock()
-        samples: list[Sample] = []
+        samples: list[Sample | Lines] = []
         dropped = 0
         fault: _Fault | None = None
         try:
-            found = checked(_start(one, self.world, thing))
-            # `extend` keeps what was read before a fault, so that it is shown with it.
-            samples.extend(itertools.islice(found, one.budget))
-            dropped = sum(1 for _ in found)
+            dropped = within(checked(_start(one, self.world, thing)), one.budget, samples)
         except BaseException as caught:  # noqa: BLE001 - a SystemExit or a Rust panic must not end this thread either
             fault = _Fault.of(caught)
         seconds = time.monotonic() - flight.started
@@ -236,11 +232,11 @@ class Scraper:
                 outcome = Outcome(one, subject, (), late, record.good_at, "Timeout")
                 record.timeouts += 1
                 said = self._note(outcome, "it did not answer in time")
-            held: list[Sample] = []
+            held: list[Sample | Lines] = []
             known = record.good_at is not None and self.world.clock() - record.good_at <= KEEP_STATE_SECONDS
             if outcome.error and known:
-                fresh = {(sample.metric, sample.labels) for sample in outcome.samples}
-                held = [sample for sample in record.states if (sample.metric, sample.labels) not in fresh]
+                fresh = {_of(sample) for sample in outcome.samples}
+                held = [sample for sample in record.states if _of(sample) not in fresh]
         _say(said)
         return replace(outcome, samples=[*outcome.samples, *held]) if held else outcome
 
@@ -289,7 +285,12 @@ def _say(said: _Said | None) -> None:
         log.log(said[0], "%s", said[1])
 
 
-def _start(one: Collector, world: World, thing: Any) -> Iterable[Sample]:
+def _of(sample: Sample | Lines) -> tuple[Metric, tuple[str, ...] | None]:
+    """Return which series a sample is of; of lines, all those of their metric."""
+    return sample.metric, None if isinstance(sample, Lines) else sample.labels
+
+
+def _start(one: Collector, world: World, thing: Any) -> Iterable[Sample | Lines]:
     if isinstance(thing, Exception):
         raise thing
     return one.collect(world) if one.subjects is None else one.collect(world, thing)

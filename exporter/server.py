@@ -74,20 +74,7 @@ class App:
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        response = await self._answer(scope["method"], scope["path"], scope["query_string"], headers)
-        sent = [
-            ("content-type", response.content_type),
-            ("cache-control", "no-store"),
-            ("x-content-type-options", "nosniff"),
-            *response.headers,
-        ]
-        if response.body:
-            sent.append(("content-length", str(len(response.body))))
-        if "content-length" in headers or "transfer-encoding" in headers:
-            sent.append(("connection", "close"))  # who sends a body could otherwise go on doing so
-        pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent]
-        await send({"type": "http.response.start", "status": response.status, "headers": pairs})
-        await send({"type": "http.response.body", "body": response.body})
+        await respond(scope, send, await self._answer(scope["method"], scope["path"], scope["query_string"], headers))
 
     async def _answer(self, method: str, path: str, query: bytes, headers: dict[str, str]) -> Response:
         if method not in ("GET", "HEAD"):
@@ -126,8 +113,7 @@ class App:
         outcomes = self.scraper.scrape(seconds=seconds, only=chosen.only, exclude=chosen.exclude, server=chosen.server)
         own = exposition.own_samples(outcomes, self.scraper.records, self.scraper.world.clock())
         samples = [sample for outcome in outcomes for sample in outcome.samples]
-        # What is no Unicode (in a foreign HELP line) is replaced here at the latest.
-        return exposition.text([*samples, *own]).encode("utf-8", "replace")
+        return exposition.page([*samples, *own])
 
     def choice(self, only: Sequence[str], exclude: Sequence[str], servers: Sequence[str]) -> Choice:
         """Return what is to be scraped; raises ValueError with a sentence for words that mean nothing."""
@@ -150,6 +136,23 @@ class App:
                 with contextlib.suppress(Exception):  # told by the scrape, as this collector's outcome
                     found |= dict.fromkeys(self.scraper.subjects(one))
         return list(found)
+
+
+async def respond(scope: Scope, send: Send, response: Response) -> None:
+    """Send an answer, with the headers that all of them have."""
+    sent = [
+        ("content-type", response.content_type),
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+        *response.headers,
+    ]
+    if response.body:
+        sent.append(("content-length", str(len(response.body))))
+    if any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]):
+        sent.append(("connection", "close"))  # who sends a body could otherwise go on doing so
+    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent]
+    await send({"type": "http.response.start", "status": response.status, "headers": pairs})
+    await send({"type": "http.response.body", "body": response.body})
 
 
 def ready(waiting: list[Key]) -> Response:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import metric, running
+from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container_lines import write
 from exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Sample
+    from exporter.metric import Lines, Sample
+    from exporter.sources.cgroup_files import Raw
     from exporter.world import World
 
 USAGE = metric("container_cpu_usage_seconds_total", "counter", "CPU time used, on all CPUs together.", "cpu")
@@ -23,16 +25,22 @@ THROTTLED = metric(
 )
 
 
-@collector(USAGE, USER, SYSTEM, PERIODS, THROTTLED)
-def collect(world: World) -> Iterator[Sample]:
+METRICS = (USAGE, USER, SYSTEM, PERIODS, THROTTLED)
+
+
+@collector(*METRICS)
+def collect(world: World) -> Iterator[Lines]:
     """CPU time of each container, and what its quota did where it has one."""
-    for container, labels, group in running(world):
-        found = cgroup_values.cpu(group, world.user_hz)
+
+    def show(one: Running, raw: Raw) -> Iterator[Sample]:
+        found = cgroup_values.cpu(raw, world.user_hz)
         if found is None:
-            continue
-        yield USAGE(found.total, *labels, "total")
-        yield USER(found.user, *labels)
-        yield SYSTEM(found.system, *labels)
-        if container.limits.cpu_quota:
-            yield PERIODS(found.periods, *labels)
-            yield THROTTLED(found.throttled_periods, *labels)
+            return
+        yield USAGE(found.total, "total")
+        yield USER(found.user)
+        yield SYSTEM(found.system)
+        if one.container.limits.cpu_quota:
+            yield PERIODS(found.periods)
+            yield THROTTLED(found.throttled_periods)
+
+    return write(world, METRICS, running(world), lambda one: one.group.raw(cgroup_values.CPU), show)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import metric, running
+from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container_lines import write
 from exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Sample
+    from exporter.metric import Lines, Sample
+    from exporter.sources.cgroup_files import Raw
     from exporter.world import World
 
 THROTTLED = metric(
@@ -23,14 +25,19 @@ BURST = metric(
 )
 
 
-@collector(THROTTLED, BURST_PERIODS, BURST, default=False)
-def collect(world: World) -> Iterator[Sample]:
+METRICS = (THROTTLED, BURST_PERIODS, BURST)
+
+
+@collector(*METRICS, default=False)
+def collect(world: World) -> Iterator[Lines]:
     """Throttled seconds and bursts of each container with a CPU quota."""
-    for container, labels, group in running(world):
-        if not container.limits.cpu_quota:
-            continue
-        found = cgroup_values.cpu(group, world.user_hz)
+
+    def show(_: Running, raw: Raw) -> Iterator[Sample]:
+        found = cgroup_values.cpu(raw, world.user_hz)
         if found is not None:
-            yield THROTTLED(found.throttled, *labels)
-            yield BURST_PERIODS(found.burst_periods, *labels)
-            yield BURST(found.burst, *labels)
+            yield THROTTLED(found.throttled)
+            yield BURST_PERIODS(found.burst_periods)
+            yield BURST(found.burst)
+
+    limited = [one for one in running(world) if one.container.limits.cpu_quota]
+    return write(world, METRICS, limited, lambda one: one.group.raw(cgroup_values.CPU), show)

@@ -8,13 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import metric, running
+from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container_lines import write
 from exporter.sources import blockdev, cgroup_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Sample
+    from exporter.metric import Lines, Sample
+    from exporter.sources.cgroup_files import Raw
     from exporter.world import World
 
 READ_BYTES = metric("container_fs_reads_bytes_total", "counter", "Bytes read from the disk.", "device")
@@ -23,13 +25,19 @@ READS = metric("container_fs_reads_total", "counter", "Read operations on the di
 WRITES = metric("container_fs_writes_total", "counter", "Write operations on the disk.", "device")
 
 
-@collector(READ_BYTES, WRITTEN_BYTES, READS, WRITES)
-def collect(world: World) -> Iterator[Sample]:
+METRICS = (READ_BYTES, WRITTEN_BYTES, READS, WRITES)
+
+
+@collector(*METRICS)
+def collect(world: World) -> Iterator[Lines]:
     """Bytes and operations that each container reads and writes on each disk."""
-    for _, labels, group in running(world):
-        for number, found in (cgroup_values.io(group) or {}).items():
+
+    def show(_: Running, raw: Raw) -> Iterator[Sample]:
+        for number, found in (cgroup_values.io(raw) or {}).items():
             device = blockdev.device_name(world, number)
-            yield READ_BYTES(found.read_bytes, *labels, device)
-            yield WRITTEN_BYTES(found.written_bytes, *labels, device)
-            yield READS(found.reads, *labels, device)
-            yield WRITES(found.writes, *labels, device)
+            yield READ_BYTES(found.read_bytes, device)
+            yield WRITTEN_BYTES(found.written_bytes, device)
+            yield READS(found.reads, device)
+            yield WRITES(found.writes, device)
+
+    return write(world, METRICS, running(world), lambda one: one.group.raw(cgroup_values.IO), show)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import metric, running
+from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container_lines import write
 from exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Sample
+    from exporter.metric import Lines, Sample
+    from exporter.sources.cgroup_files import Raw
     from exporter.world import World
 
 USAGE = metric("container_memory_usage_bytes", "gauge", "Memory in use, with the page cache.")
@@ -27,15 +29,20 @@ OOM_EVENTS = metric(
 )
 
 
-@collector(USAGE, WORKING_SET, RSS, CACHE, OOM_EVENTS)
-def collect(world: World) -> Iterator[Sample]:
+METRICS = (USAGE, WORKING_SET, RSS, CACHE, OOM_EVENTS)
+
+
+@collector(*METRICS)
+def collect(world: World) -> Iterator[Lines]:
     """Memory that each container uses, and OOM kills in it."""
-    for _, labels, group in running(world):
-        found = cgroup_values.memory(group)
-        if found is None:
-            continue
-        yield USAGE(found.usage, *labels)
-        yield WORKING_SET(found.working_set, *labels)
-        yield RSS(found.rss, *labels)
-        yield CACHE(found.cache, *labels)
-        yield OOM_EVENTS(found.oom_kills, *labels)
+    return write(world, METRICS, running(world), lambda one: one.group.raw(cgroup_values.MEMORY), _show)
+
+
+def _show(_: Running, raw: Raw) -> Iterator[Sample]:
+    found = cgroup_values.memory(raw)
+    if found is not None:
+        yield USAGE(found.usage)
+        yield WORKING_SET(found.working_set)
+        yield RSS(found.rss)
+        yield CACHE(found.cache)
+        yield OOM_EVENTS(found.oom_kills)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import metric, running
+from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container_lines import write
 from exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Sample
+    from exporter.metric import Lines, Sample
+    from exporter.sources.cgroup_files import Raw
     from exporter.world import World
 
 SWAP = metric("container_memory_swap", "gauge", "Bytes swapped out.")
@@ -24,20 +26,26 @@ FAILCNT = metric("container_memory_failcnt", "counter", "Allocations that met th
 FAILURES = metric("container_memory_failures_total", "counter", "Page faults.", "failure_type", "scope")
 
 
-@collector(SWAP, SWAP_LIMIT, MAPPED, PEAK, FAILCNT, FAILURES, default=False)
-def collect(world: World) -> Iterator[Sample]:
+METRICS = (SWAP, SWAP_LIMIT, MAPPED, PEAK, FAILCNT, FAILURES)
+
+
+@collector(*METRICS, default=False)
+def collect(world: World) -> Iterator[Lines]:
     """Swap, peak, mapped files and page faults of each container."""
-    for container, labels, group in running(world):
-        found = cgroup_values.memory_detail(group)
-        if found is None:
-            continue
-        yield SWAP(found.swap, *labels)
-        if container.limits.memory_swap > 0:
-            yield SWAP_LIMIT(container.limits.memory_swap, *labels)
-        yield MAPPED(found.mapped_file, *labels)
-        if found.peak is not None:
-            yield PEAK(found.peak, *labels)
-        yield FAILCNT(found.limit_hits, *labels)
-        for scope in ("container", "hierarchy"):  # the kernel counts both as one since hierarchies are the only kind
-            yield FAILURES(found.page_faults, *labels, "pgfault", scope)
-            yield FAILURES(found.major_faults, *labels, "pgmajfault", scope)
+    return write(world, METRICS, running(world), lambda one: one.group.raw(cgroup_values.MEMORY_DETAIL), _show)
+
+
+def _show(one: Running, raw: Raw) -> Iterator[Sample]:
+    found = cgroup_values.memory_detail(raw)
+    if found is None:
+        return
+    yield SWAP(found.swap)
+    if one.container.limits.memory_swap > 0:
+        yield SWAP_LIMIT(one.container.limits.memory_swap)
+    yield MAPPED(found.mapped_file)
+    if found.peak is not None:
+        yield PEAK(found.peak)
+    yield FAILCNT(found.limit_hits)
+    for scope in ("container", "hierarchy"):  # the kernel counts both as one since hierarchies are the only kind
+        yield FAILURES(found.page_faults, "pgfault", scope)
+        yield FAILURES(found.major_faults, "pgmajfault", scope)

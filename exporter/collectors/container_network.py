@@ -8,14 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import metric, running
+from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container_lines import write
 from exporter.sources import procnet
 from exporter.sources.container_process import ContainerProcesses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Metric, Sample
+    from exporter.metric import Lines, Metric, Sample
     from exporter.world import World
 
 
@@ -43,17 +44,16 @@ _EVERYWHERE = frozenset(
 
 
 @collector(*(one for one, _ in METRICS))
-def collect(world: World) -> Iterator[Sample]:
+def collect(world: World) -> Iterator[Lines]:
     """Bytes, packets, errors and drops of each container's interfaces."""
     processes = world.source(ContainerProcesses)
-    for container, labels, _ in running(world):
-        if not container.own_network:
+    own = [one for one in running(world) if one.container.own_network]
+    return write(world, [one for one, _ in METRICS], own, lambda one: processes.read(one.container, "net/dev"), _show)
+
+
+def _show(_: Running, data: bytes | None) -> Iterator[Sample]:
+    for interface, counters in procnet.parse_dev(data).items() if data is not None else ():
+        if interface in _EVERYWHERE or interface.startswith(_INNER):
             continue
-        data = processes.read(container, "net/dev")
-        if data is None:
-            continue
-        for interface, counters in procnet.parse_dev(data).items():
-            if interface in _EVERYWHERE or interface.startswith(_INNER):
-                continue
-            for one, column in METRICS:
-                yield one(counters[column], *labels, interface)
+        for one, column in METRICS:
+            yield one(counters[column], interface)

@@ -5,22 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import metric, running
+from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container_lines import write
 from exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Sample
+    from exporter.metric import Lines, Sample
+    from exporter.sources.cgroup_files import Raw
     from exporter.world import World
 
 PROCESSES = metric("container_processes", "gauge", "Processes in the container.")
 
 
 @collector(PROCESSES)
-def collect(world: World) -> Iterator[Sample]:
+def collect(world: World) -> Iterator[Lines]:
     """Number of processes in each container."""
-    for _, labels, group in running(world):
-        found = cgroup_values.processes(group)
-        if found is not None:
-            yield PROCESSES(found, *labels)
+    return write(world, [PROCESSES], running(world), lambda one: one.group.raw(cgroup_values.PROCESSES), _show)
+
+
+def _show(_: Running, raw: Raw) -> Iterator[Sample]:
+    found = cgroup_values.processes(raw)
+    if found is not None:
+        yield PROCESSES(found)

@@ -9,13 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import metric, running
+from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container_lines import write
 from exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Sample
+    from exporter.metric import Lines, Sample
+    from exporter.sources.cgroup_files import Raw
     from exporter.world import World
 
 METRICS = {
@@ -35,12 +37,18 @@ METRICS = {
 }
 
 
-@collector(*(one for pair in METRICS.values() for one in pair), default=False)
-def collect(world: World) -> Iterator[Sample]:
+PAIRS = METRICS.values()
+
+
+@collector(*(one for pair in PAIRS for one in pair), default=False)
+def collect(world: World) -> Iterator[Lines]:
     """Time that each container waited for CPU, memory and disks."""
-    for _, labels, group in running(world):
-        for resource, (waiting, stalled) in METRICS.items():
-            found = cgroup_values.pressure(group, resource)
-            if found is not None:
-                yield waiting(found.waiting, *labels)
-                yield stalled(found.stalled, *labels)
+    metrics = [one for pair in PAIRS for one in pair]
+    return write(world, metrics, running(world), lambda one: one.group.raw(cgroup_values.PRESSURE), _show)
+
+
+def _show(_: Running, raw: Raw) -> Iterator[Sample]:
+    for (waiting, stalled), found in zip(PAIRS, cgroup_values.pressure(raw), strict=True):
+        if found is not None:
+            yield waiting(found.waiting)
+            yield stalled(found.stalled)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import metric, running
+from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container_lines import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Sample
+    from exporter.metric import Lines, Sample
     from exporter.world import World
 
 MEMORY = metric("container_spec_memory_limit_bytes", "gauge", "Most memory that it may use; 0 is no limit.")
@@ -22,16 +23,22 @@ QUOTA = metric("container_spec_cpu_quota", "gauge", "CPU time in microseconds th
 PERIOD = metric("container_spec_cpu_period", "gauge", "The period of the CPU quota in microseconds, where set.")
 
 
-@collector(MEMORY, RESERVATION, SHARES, QUOTA, PERIOD)
-def collect(world: World) -> Iterator[Sample]:
+METRICS = (MEMORY, RESERVATION, SHARES, QUOTA, PERIOD)
+
+
+@collector(*METRICS)
+def collect(world: World) -> Iterator[Lines]:
     """Limits of memory and CPU of each running container."""
-    for container, labels, _ in running(world):
-        limits = container.limits
-        yield MEMORY(limits.memory, *labels)
-        if limits.memory_reservation:
-            yield RESERVATION(limits.memory_reservation, *labels)
-        if limits.cpu_shares:
-            yield SHARES(limits.cpu_shares, *labels)
-        if limits.cpu_quota:
-            yield QUOTA(limits.cpu_quota, *labels)
-            yield PERIOD(limits.cpu_period, *labels)
+    return write(world, METRICS, running(world), lambda _: None, _show)
+
+
+def _show(one: Running, _: None) -> Iterator[Sample]:
+    limits = one.container.limits
+    yield MEMORY(limits.memory)
+    if limits.memory_reservation:
+        yield RESERVATION(limits.memory_reservation)
+    if limits.cpu_shares:
+        yield SHARES(limits.cpu_shares)
+    if limits.cpu_quota:
+        yield QUOTA(limits.cpu_quota)
+        yield PERIOD(limits.cpu_period)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from exporter.collector import collector
 from exporter.collectors import _container
 from exporter.collectors._container import metric
-from exporter.metric import Metric
-from exporter.sources.container import HEALTH, STATES, Container
+from exporter.collectors._container_lines import write
+from exporter.metric import Lines, Metric
+from exporter.sources.container import HEALTH, STATES
 from exporter.sources.docker import EngineUnreachable
 
 if TYPE_CHECKING:
@@ -53,37 +54,45 @@ HEALTH_STATE = metric(
 SCRAPE_ERROR = Metric("container_scrape_error", "gauge", "1 if the Docker engine does not answer, else 0.")
 
 
-@collector(
-    *(STATE, EXPECTED, EXIT_CODE, FINISHED, STARTED, LAST_SEEN, RESTARTS, OOM_KILLS),
-    *(HEALTH_STATUS, FAILING_STREAK, HEALTH_STATE, SCRAPE_ERROR),
-)
-def collect(world: World) -> Iterator[Sample]:
+_STATES = (STATE, EXPECTED, EXIT_CODE, FINISHED, STARTED, HEALTH_STATUS, FAILING_STREAK, HEALTH_STATE)
+_COUNTERS = (RESTARTS, OOM_KILLS)
+
+
+@collector(*_STATES, LAST_SEEN, *_COUNTERS, SCRAPE_ERROR)
+def collect(world: World) -> Iterator[Sample | Lines]:
     """State, health, restarts, exit code and OOM kills of each container, running or not."""
-    known = _container.snapshot(world)
-    yield SCRAPE_ERROR(0 if known.reachable else 1)
-    if not known.reachable:
-        raise EngineUnreachable(f"since {known.since:.0f}")
+    engine = _container.snapshot(world)
+    yield SCRAPE_ERROR(0 if engine.reachable else 1)
+    if not engine.reachable:
+        raise EngineUnreachable(f"since {engine.since:.0f}")
+    known = _container.known(world, engine)
+    yield from write(world, _STATES, known, _nothing, _states)
     now = world.clock()
-    for container in known.containers:
-        labels = _container.labels(world, container, known.driver)
-        yield from _states(container, labels)
-        if container.pid:
-            yield STARTED(container.started, *labels)
-            yield LAST_SEEN(now, *labels)
-    for container in (*known.containers, *known.departed):
-        labels = _container.labels(world, container, known.driver)
-        yield RESTARTS(container.restarts, *labels)
-        yield OOM_KILLS(container.oom_kills, *labels)
+    running = [f"{LAST_SEEN.name}{one.tags}}} {now!r}\n" for one in known if one.container.pid]
+    yield Lines(LAST_SEEN, running, len(running))
+    yield from write(world, _COUNTERS, [*known, *_container.departed(world, engine)], _nothing, _counts)
 
 
-def _states(container: Container, labels: _container.Labels) -> Iterator[Sample]:
+def _nothing(_: _container.Known) -> None:
+    """All that is shown here stands in the container itself."""
+
+
+def _states(one: _container.Known, _: None) -> Iterator[Sample]:
+    container = one.container
     for state in STATES:
-        yield STATE(int(container.state == state), *labels, state)
-    yield EXPECTED(int(container.expected_running), *labels)
-    yield EXIT_CODE(container.exit_code, *labels)
-    yield FINISHED(container.finished, *labels)
+        yield STATE(int(container.state == state), state)
+    yield EXPECTED(int(container.expected_running))
+    yield EXIT_CODE(container.exit_code)
+    yield FINISHED(container.finished)
+    if container.pid:
+        yield STARTED(container.started)
     if container.health:
         for status in HEALTH:
-            yield HEALTH_STATUS(int(container.health == status), *labels, status)
-        yield FAILING_STREAK(container.failing_streak, *labels)
-        yield HEALTH_STATE(int(container.health == "healthy"), *labels)
+            yield HEALTH_STATUS(int(container.health == status), status)
+        yield FAILING_STREAK(container.failing_streak)
+        yield HEALTH_STATE(int(container.health == "healthy"))
+
+
+def _counts(one: _container.Known, _: None) -> Iterator[Sample]:
+    yield RESTARTS(one.container.restarts)
+    yield OOM_KILLS(one.container.oom_kills)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import metric, running
+from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container_lines import write
 from exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Sample
+    from exporter.metric import Lines, Sample
+    from exporter.sources.cgroup_files import Raw
     from exporter.world import World
 
 THREADS = metric("container_threads", "gauge", "Threads in the container.")
@@ -19,10 +21,14 @@ THREADS_MAX = metric("container_threads_max", "gauge", "Most threads that it may
 
 
 @collector(THREADS, THREADS_MAX, default=False)
-def collect(world: World) -> Iterator[Sample]:
+def collect(world: World) -> Iterator[Lines]:
     """Number of threads in each container, and its limit."""
-    for _, labels, group in running(world):
-        found = cgroup_values.threads(group)
-        if found is not None:
-            yield THREADS(found[0], *labels)
-            yield THREADS_MAX(found[1], *labels)
+    metrics = (THREADS, THREADS_MAX)
+    return write(world, metrics, running(world), lambda one: one.group.raw(cgroup_values.THREADS), _show)
+
+
+def _show(_: Running, raw: Raw) -> Iterator[Sample]:
+    found = cgroup_values.threads(raw)
+    if found is not None:
+        yield THREADS(found[0])
+        yield THREADS_MAX(found[1])

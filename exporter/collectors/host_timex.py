@@ -23,7 +23,7 @@ def _counter(name: str, about: str) -> Metric:
 
 
 SYNC = _gauge("sync_status", "1 if the clock is kept in step with a better one, else 0.")
-STATUS = _gauge("status", "Status bits (STA_… in linux/timex.h).")
+STATUS = _gauge("status", "Status bits (STA_* in linux/timex.h).")
 OFFSET = _gauge("offset_seconds", "How far the clock is from the better one.")
 MAXERROR = _gauge("maxerror_seconds", "Most by which the clock may be wrong.")
 ESTIMATED = _gauge("estimated_error_seconds", "By how much the clock is probably wrong.")

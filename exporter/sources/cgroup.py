@@ -8,90 +8,19 @@ there, relative to itself. Both end in the container's id, so that is what is ma
 
 from __future__ import annotations
 
-import errno
 import os
-import resource
 import threading
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from exporter.sources import cgroup_path
-from exporter.sources.files import KeptFiles, read_once
+from exporter.sources.cgroup_files import VANISHED, Group, Room
+from exporter.sources.files import read_once
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     from exporter.sources.container import Container
     from exporter.world import World
-
-# The group or the process is gone, or the kernel keeps no such file.
-_VANISHED = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
-
-
-class GroupFiles(KeptFiles):
-    """Kept descriptors of groups' files, as many as half the descriptor limit; the others are opened for each reading.
-
-    To give up the oldest would be no use here: all are read in turn.
-    """
-
-    most: ClassVar[int] = 1 << 30
-
-    def __init__(self, world: World) -> None:
-        super().__init__(world)
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._room = self.most if soft == resource.RLIM_INFINITY else max(64, soft // 2)
-
-    def read(self, path: str) -> bytes:
-        """Return the file's content as it is now; raises OSError."""
-        if path not in self._kept and len(self._kept) >= self._room:
-            return read_once(path)
-        return super().read(path)
-
-    def keep_only(self, paths: Collection[str]) -> None:
-        """Give up all descriptors but these."""
-        for path in [path for path in self._kept if path not in paths]:
-            kept = self._kept.get(path)
-            if kept is not None:
-                self._give_up(path, kept)
-
-
-class Group:
-    """One container's control group. `path` is its path as the host sees it; `version` is 1 or 2."""
-
-    __slots__ = ("_files", "_folders", "_paths", "path", "version")
-
-    def __init__(self, path: str, folders: dict[str, str], files: GroupFiles) -> None:
-        self.path = path
-        self.version = 1 if "memory" in folders or "cpuacct" in folders else 2
-        self._folders = folders
-        self._files = files
-        self._paths: dict[tuple[str, str], str] = {}
-
-    def read(self, controller: str, name: str, *, once: bool = False) -> bytes | None:
-        """Return a file's content; None where the group is gone or has no such file.
-
-        `controller` is one of version 1, or empty for the tree of version 2 (beside version 1 it may have
-        pressure files only). `once` opens the file for this reading only.
-        """
-        path = self._paths.get((controller, name))
-        if path is None:
-            folder = self._folders.get(controller)
-            if folder is None:
-                return None
-            path = self._paths[controller, name] = f"{folder}/{name}"
-        try:
-            return read_once(path) if once else self._files.read(path)
-        except _VANISHED:
-            return None
-        except OSError as error:
-            # ENODEV: the group went between opening and reading. EOPNOTSUPP: a pressure file with psi=0, or
-            # cgroup.procs of a threaded group.
-            if error.errno in (errno.ENODEV, errno.EOPNOTSUPP):
-                return None
-            raise
-
-    def paths(self) -> Iterable[str]:
-        """Return the files that were read so far."""
-        return self._paths.values()
 
 
 class Cgroups:
@@ -99,7 +28,7 @@ class Cgroups:
 
     def __init__(self, world: World) -> None:
         self._procfs = world.procfs
-        self._files = world.source(GroupFiles)
+        self._room = world.source(Room)
         self._mounts = cgroup_path.mounts(f"{world.sysfs}/fs/cgroup")
         self._groups: dict[str, Group] = {}
         self._paths: dict[str, str] = {}  # as `path_of` told them, by container id
@@ -145,22 +74,20 @@ class Cgroups:
         """Forget the groups of containers that do not run any more, and all about those that are not known."""
         running, known = set(running), set(known)
         with self._lock:
-            ended = [id_ for id_ in self._groups if id_ not in running]
-            for id_ in ended:
-                del self._groups[id_]
-            if ended:
-                self._files.keep_only({path for group in self._groups.values() for path in group.paths()})
+            for id_ in [id_ for id_ in self._groups if id_ not in running]:
+                self._groups.pop(id_).close()
             for kept in (self._paths, self._missed):
                 for id_ in [id_ for id_ in kept if id_ not in known]:
                     del kept[id_]
 
     def close(self) -> None:
-        """Nothing is held here: the descriptors are those of GroupFiles."""
+        """Close the groups' descriptors."""
+        self.keep((), ())
 
     def _find(self, container: Container) -> Group | None:
         try:
             told = cgroup_path.parse_proc_cgroup(read_once(f"{self._procfs}/{container.pid}/cgroup"))
-        except _VANISHED:
+        except VANISHED:
             told = {}  # ended, or the engine's /proc is not ours: the tree itself may still tell
         if not cgroup_path.belongs(told, container.id):
             return None
@@ -180,7 +107,7 @@ class Cgroups:
         self.proven = True
         before, id_, after = path.partition(container.id)
         self._shape = (before, after) if id_ and not container.cgroup_parent else self._shape
-        found = self._groups[container.id] = Group(path, folders, self._files)
+        found = self._groups[container.id] = Group(path, folders, self._room)
         return found
 
     def _path_in(self, mount: str, told: str, id_: str, elsewhere: str) -> str | None:

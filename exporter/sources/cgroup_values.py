@@ -1,7 +1,7 @@
 """What a control group's files say, in base units and the same for versions 1 and 2.
 
-Parsers take what the kernel wrote and raise ParseError, or ValueError where a number is none. Each reader returns None
-where the group is gone or its kernel has no such controller.
+For each topic the files, by version, and a function that takes what `Group.raw` returned of them. It returns None where
+the group is gone or its kernel has no such controller, and raises ParseError, or ValueError where a number is none.
 """
 
 from __future__ import annotations
@@ -11,11 +11,36 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from exporter.sources.procfs import ParseError, parse_pairs, parse_pressure, split_pairs, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from exporter.sources.cgroup import Group
+    from exporter.sources.cgroup_files import Files, Raw
 
 _NANO, _MICRO = 1e-9, 1e-6
+
+CPU: Files = {
+    1: (("cpuacct", "cpuacct.usage"), ("cpuacct", "cpuacct.stat"), ("cpu", "cpu.stat")),
+    2: (("", "cpu.stat"),),
+}
+MEMORY: Files = {
+    1: (("memory", "memory.usage_in_bytes"), ("memory", "memory.stat"), ("memory", "memory.oom_control")),
+    2: (("", "memory.current"), ("", "memory.stat"), ("", "memory.events")),
+}
+MEMORY_DETAIL: Files = {
+    1: (("memory", "memory.stat"), ("memory", "memory.max_usage_in_bytes"), ("memory", "memory.failcnt")),
+    2: (("", "memory.stat"), ("", "memory.peak"), ("", "memory.events"), ("", "memory.swap.current")),
+}
+# In version 1 those that include the groups below came with kernel 4.20.
+IO: Files = {
+    1: tuple(
+        ("blkio", f"blkio.throttle.{name}_recursive", f"blkio.throttle.{name}")
+        for name in ("io_service_bytes", "io_serviced")
+    ),
+    2: (("", "io.stat"),),
+}
+PROCESSES: Files = {1: (("pids", "cgroup.procs"),), 2: (("", "cgroup.procs"),)}
+THREADS: Files = {1: (("pids", "pids.current"), ("pids", "pids.max")), 2: (("", "pids.current"), ("", "pids.max"))}
+# Of a group of version 1 too, where the tree of version 2 stands beside it.
+PRESSURE: Files = dict.fromkeys((1, 2), tuple(("", f"{name}.pressure") for name in ("cpu", "memory", "io")))
 
 _Key = TypeVar("_Key", str, bytes)
 _Value = TypeVar("_Value")
@@ -71,19 +96,15 @@ class Pressure(NamedTuple):
     stalled: float
 
 
-def cpu(group: Group, user_hz: int) -> Cpu | None:
-    """Return CPU times: cpu.stat, or cpuacct.usage, cpuacct.stat and cpu.stat."""
-    if group.version == 2:
-        data = group.read("", "cpu.stat")
-        return None if data is None else parse_cpu_stat(data)
-    usage, split, quota = (
-        group.read("cpuacct", "cpuacct.usage"),
-        group.read("cpuacct", "cpuacct.stat"),
-        group.read("cpu", "cpu.stat"),
-    )
-    if usage is None or split is None:
+def cpu(raw: Raw, user_hz: int) -> Cpu | None:
+    """Return CPU times from CPU; `user_hz` is the system's USER_HZ, in which version 1 counts user and system time."""
+    version, first, *more = raw
+    if first is None:
         return None
-    return parse_cpuacct(usage, split, quota or b"", user_hz)
+    if version == 2:
+        return parse_cpu_stat(first)
+    split, quota = more
+    return None if split is None else parse_cpuacct(first, split, quota or b"", user_hz)
 
 
 def parse_cpu_stat(data: bytes) -> Cpu:
@@ -116,19 +137,17 @@ def parse_cpuacct(usage: bytes, split: bytes, quota: bytes, user_hz: int) -> Cpu
     )
 
 
-def memory(group: Group) -> Memory | None:
-    """Return memory: memory.current, .stat and .events, or memory.usage_in_bytes, .stat and .oom_control.
+def memory(raw: Raw) -> Memory | None:
+    """Return memory from MEMORY.
 
     The working set is what is in use less the file pages that were not used lately (inactive_file): what the kernel
     could not take back without harm.
     """
-    two = group.version == 2
-    usage = group.read(*(("", "memory.current") if two else ("memory", "memory.usage_in_bytes")))
-    stat = group.read(*(("", "memory.stat") if two else ("memory", "memory.stat")))
-    events = group.read(*(("", "memory.events") if two else ("memory", "memory.oom_control")))
+    version, usage, stat, events = raw
     if usage is None or stat is None:
         return None
     found, used = split_pairs(stat), int(usage)
+    two = version == 2
     names = (b"inactive_file", b"anon", b"file") if two else (b"total_inactive_file", b"total_rss", b"total_cache")
     inactive, rss, cache = (int(_need(found, name)) for name in names)
     return Memory(
@@ -140,52 +159,44 @@ def memory(group: Group) -> Memory | None:
     )
 
 
-def memory_detail(group: Group) -> MemoryDetail | None:
-    """Return the rest of what memory.stat and its neighbours say."""
-    two = group.version == 2
-    stat = group.read("" if two else "memory", "memory.stat")
+def memory_detail(raw: Raw) -> MemoryDetail | None:
+    """Return the rest of what memory.stat and its neighbours say, from MEMORY_DETAIL."""
+    version, stat, peak, *more = raw
     if stat is None:
         return None
     found = parse_pairs(stat)
-    if two:
-        peak = group.read("", "memory.peak")
+    if version == 2:
+        events, swap = more
         return MemoryDetail(
-            swap=int(group.read("", "memory.swap.current") or 0),
+            swap=int(swap or 0),
             mapped_file=_need(found, b"file_mapped"),
             peak=None if peak is None else int(peak),
-            limit_hits=parse_pairs(group.read("", "memory.events") or b"").get(b"max", 0),
+            limit_hits=parse_pairs(events or b"").get(b"max", 0),
             page_faults=_need(found, b"pgfault"),
             major_faults=_need(found, b"pgmajfault"),
         )
     return MemoryDetail(
         swap=found.get(b"total_swap", 0),  # the line is absent without swap accounting
         mapped_file=_need(found, b"total_mapped_file"),
-        peak=int(group.read("memory", "memory.max_usage_in_bytes") or 0),
-        limit_hits=int(group.read("memory", "memory.failcnt") or 0),
+        peak=int(peak or 0),
+        limit_hits=int(more[0] or 0),
         page_faults=_need(found, b"total_pgfault"),
         major_faults=_need(found, b"total_pgmajfault"),
     )
 
 
-def io(group: Group) -> dict[str, Io] | None:
-    """Return reads and writes by device number (`8:0`): io.stat, or blkio.throttle.io_service{_bytes,d}.
+def io(raw: Raw) -> dict[str, Io] | None:
+    """Return reads and writes by device number (`8:0`), from IO.
 
     Version 1 does not see what the page cache writes later, and since Linux 6.10 it counts for a disk only after some
     limit was set on that disk (block/blk-throttle.c). Devices that were never used are left out.
     """
-    if group.version == 2:
-        data = group.read("", "io.stat")
-        return None if data is None else parse_io_stat(data)
-    size, count = _blkio(group, "io_service_bytes"), _blkio(group, "io_serviced")
-    if size is None or count is None:
+    version, size, *count = raw
+    if size is None:
         return None
-    return parse_blkio(size, count)
-
-
-def _blkio(group: Group, name: str) -> bytes | None:
-    """Return a file of blkio; those that include the groups below came with kernel 4.20."""
-    data = group.read("blkio", f"blkio.throttle.{name}_recursive")
-    return group.read("blkio", f"blkio.throttle.{name}") if data is None else data
+    if version == 2:
+        return parse_io_stat(size)
+    return None if count[0] is None else parse_blkio(size, count[0])
 
 
 def parse_io_stat(data: bytes) -> dict[str, Io]:
@@ -226,34 +237,33 @@ def _by_device(data: bytes) -> dict[str, dict[bytes, int]]:
     return devices
 
 
-def processes(group: Group) -> int | None:
-    """Return how many processes the group holds, from cgroup.procs.
+def processes(raw: Raw) -> int | None:
+    """Return how many processes the group holds, from PROCESSES.
 
     Where the reader has a process namespace of its own, version 2 lists foreign processes as 0 and version 1 not at
-    all: an empty list is no answer, since a running container has at least one. Version 1 makes the list once for
-    each opening and then goes on telling it as long as it is read every second (kernel/cgroup/cgroup-v1.c).
+    all: an empty list is no answer, since a running container has at least one.
     """
-    data = group.read("", "cgroup.procs") if group.version == 2 else group.read("pids", "cgroup.procs", once=True)
+    _, data = raw
     return len(data.split()) or None if data is not None else None
 
 
-def threads(group: Group) -> tuple[int, int] | None:
-    """Return how many threads there are and how many there may be (0 is no limit), from pids.current and pids.max."""
-    controller = "" if group.version == 2 else "pids"
-    current, most = group.read(controller, "pids.current"), group.read(controller, "pids.max")
+def threads(raw: Raw) -> tuple[int, int] | None:
+    """Return how many threads there are and how many there may be (0 is no limit), from THREADS."""
+    _, current, most = raw
     if current is None or most is None:
         return None
     return int(current), 0 if most.strip() == b"max" else int(most)
 
 
-def pressure(group: Group, resource: str) -> Pressure | None:
-    """Return for `cpu`, `memory` or `io` how long tasks waited; the tree of version 2 has it, beside version 1 too."""
-    data = group.read("", f"{resource}.pressure")
-    if data is None:
-        return None
-    totals = parse_pressure(data)
-    # The CPU had no line `full` before Linux 5.13.
-    return Pressure(_need(totals, "some") * _MICRO, totals.get("full", 0) * _MICRO)
+def pressure(raw: Raw) -> Iterator[Pressure | None]:
+    """Yield for CPU, memory and disks how long tasks waited, from PRESSURE."""
+    for data in raw[1:]:
+        if data is None:
+            yield None
+        else:
+            totals = parse_pressure(data)
+            # The CPU had no line `full` before Linux 5.13.
+            yield Pressure(_need(totals, "some") * _MICRO, totals.get("full", 0) * _MICRO)
 
 
 def _need(found: Mapping[_Key, _Value], key: _Key) -> _Value:

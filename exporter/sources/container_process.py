@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from exporter.sources.cgroup_path import belongs, parse_proc_cgroup
+from exporter.sources.files import read_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from exporter.sources.container import Container
     from exporter.world import World
 
-_CHUNK = 16_384
 _ENDED = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
 
 
@@ -36,7 +36,7 @@ class ContainerProcesses:
         """Return `/proc/<pid>/name` of a container's first process; None if that has ended or is not to be seen."""
         with self._lock, contextlib.suppress(*_ENDED):
             folder = self._folder(container)
-            return None if folder is None else _read(name, folder)
+            return None if folder is None else read_once(name, folder)
         return None
 
     def keep(self, running: Iterable[str]) -> None:
@@ -58,7 +58,7 @@ class ContainerProcesses:
             self._close(container.id)
         folder = os.open(f"{self._procfs}/{container.pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            ours = belongs(parse_proc_cgroup(_read("cgroup", folder)), container.id)
+            ours = belongs(parse_proc_cgroup(read_once("cgroup", folder)), container.id)
         except BaseException:
             os.close(folder)
             raise
@@ -70,15 +70,3 @@ class ContainerProcesses:
 
     def _close(self, id_: str) -> None:
         os.close(self._open.pop(id_)[1])
-
-
-def _read(name: str, folder: int) -> bytes:
-    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
-    try:
-        data = chunk = os.read(descriptor, _CHUNK)
-        while chunk:
-            chunk = os.read(descriptor, _CHUNK)
-            data += chunk
-        return data
-    finally:
-        os.close(descriptor)

@@ -30,7 +30,7 @@ class KeptFiles:
     most: ClassVar[int] = 512
 
     def __init__(self, _world: World) -> None:
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, KeptFile] = {}
         self._lock = threading.Lock()
 
     def read(self, path: str) -> bytes:
@@ -46,7 +46,7 @@ class KeptFiles:
                 if error.errno not in _GONE:
                     raise
             self._give_up(path, kept)
-        fresh = _Kept(path)
+        fresh = KeptFile(path)
         try:
             data = fresh.read()
         except OSError:
@@ -61,7 +61,7 @@ class KeptFiles:
             while self._kept:
                 self._kept.popitem()[1].close()
 
-    def _keep(self, path: str, fresh: _Kept) -> None:
+    def _keep(self, path: str, fresh: KeptFile) -> None:
         with self._lock:
             spare = self._kept.pop(path, None)  # another thread was faster
             if spare is None and len(self._kept) >= self.most:
@@ -70,15 +70,15 @@ class KeptFiles:
         if spare is not None:
             spare.close()
 
-    def _give_up(self, path: str, kept: _Kept) -> None:
+    def _give_up(self, path: str, kept: KeptFile) -> None:
         with self._lock:
             if self._kept.get(path) is kept:
                 del self._kept[path]
         kept.close()
 
 
-class _Kept:
-    """One open file. The lock keeps two readers from tearing what the kernel wrote for one of them."""
+class KeptFile:
+    """One open file of the kernel. The lock keeps two readers from tearing what it wrote for one of them."""
 
     __slots__ = ("_descriptor", "_lock")
 
@@ -87,29 +87,31 @@ class _Kept:
         self._lock = threading.Lock()
 
     def read(self) -> bytes:
+        """Return its content as it is now; raises OSError, with EBADF after `close`."""
         with self._lock:
-            data = os.pread(self._descriptor, _CHUNK, 0)
-            if len(data) < _SURELY_WHOLE and len(data) < _CHUNK:
-                return data
+            data = chunk = os.pread(self._descriptor, _CHUNK, 0)
             # A short read is not the end: the kernel hands out a table by whole lines, a page or less at a time.
-            while chunk := os.pread(self._descriptor, _CHUNK, len(data)):
+            while len(chunk) == _CHUNK or (chunk and len(data) >= _SURELY_WHOLE):
+                chunk = os.pread(self._descriptor, _CHUNK, len(data))
                 data += chunk
             return data
 
     def close(self) -> None:
+        """Close it; once is enough."""
         with self._lock:
             if self._descriptor >= 0:
                 os.close(self._descriptor)
                 self._descriptor = -1
 
 
-def read_once(path: str) -> bytes:
-    """Return a file's content by open, read and close; raises OSError."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def read_once(path: str, folder: int | None = None) -> bytes:
+    """Return a file's content by open, read and close; raises OSError. `folder` is a descriptor that path begins at."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
     try:
-        chunks = [os.read(descriptor, _CHUNK)]
-        while chunks[-1]:
-            chunks.append(os.read(descriptor, _CHUNK))
-        return b"".join(chunks)
+        data = chunk = os.read(descriptor, _CHUNK)
+        while len(chunk) == _CHUNK or (chunk and len(data) >= _SURELY_WHOLE):
+            chunk = os.read(descriptor, _CHUNK)
+            data += chunk
+        return data
     finally:
         os.close(descriptor)

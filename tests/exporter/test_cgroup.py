@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sources import cgroup, cgroup_path
-from exporter.sources.cgroup import Cgroups, GroupFiles
+from exporter.sources import cgroup_files, cgroup_path
+from exporter.sources.cgroup import Cgroups
+from exporter.sources.cgroup_files import Group, Room
 from exporter.sources.cgroup_path import belongs, parse_proc_cgroup, until_container
 from exporter.sources.container import Container
+from exporter.sources.files import KeptFile
 from exporter.sources.procfs import ParseError
 from exporter.world import World
 
@@ -65,6 +67,10 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+def read(group: Group, controller: str, *names: str) -> bytes | None:
+    return group.raw(dict.fromkeys((1, 2), ((controller, *names),)))[1]
+
+
 class Machine:
     """A tree of control groups in a folder."""
 
@@ -100,9 +106,9 @@ def test_version_2(unified):
     unified.file(f"sys/fs/cgroup/system.slice/docker-{ID}.scope/memory.current", "4096\n")
     group = unified.group(Container(ID, pid=96))
     assert (group.path, group.version) == (f"/system.slice/docker-{ID}.scope", 2)
-    assert group.read("", "memory.current") == b"4096\n"
-    assert group.read("", "memory.peak") is None
-    assert group.read("memory", "memory.stat") is None
+    assert read(group, "", "memory.current") == b"4096\n"
+    assert read(group, "", "memory.peak") is None
+    assert read(group, "memory", "memory.stat") is None
 
 
 def test_version_1_with_joined_controllers_and_the_tree_of_version_2_beside(machine):
@@ -112,10 +118,10 @@ def test_version_1_with_joined_controllers_and_the_tree_of_version_2_beside(mach
     machine.file(f"sys/fs/cgroup/unified/docker/{ID}/cpu.pressure", "3\n")
     group = machine.group(Container(ID, pid=96))
     assert (group.path, group.version) == (f"/docker/{ID}", 1)
-    assert group.read("memory", "memory.usage_in_bytes") == b"1\n"
-    assert group.read("cpuacct", "cpuacct.usage") == b"2\n"
-    assert group.read("", "cpu.pressure") == b"3\n"
-    assert group.read("pids", "pids.current") is None
+    assert read(group, "memory", "memory.usage_in_bytes") == b"1\n"
+    assert read(group, "cpuacct", "cpuacct.usage") == b"2\n"
+    assert read(group, "", "cpu.pressure") == b"3\n"
+    assert read(group, "pids", "pids.current") is None
 
 
 @pytest.mark.parametrize("told", [f"/../docker-{ID}.scope", f"/../../../elsewhere/docker-{ID}.scope"])
@@ -190,24 +196,50 @@ def test_the_path_stays_for_the_containers_life(unified):
 def test_descriptors_of_ended_containers_are_given_up(unified):
     unified.file("proc/96/cgroup", f"0::/docker/{ID}\n")
     unified.file(f"sys/fs/cgroup/docker/{ID}/memory.current", "1\n")
-    groups, files = unified.world.source(Cgroups), unified.world.source(GroupFiles)
+    groups, room = unified.world.source(Cgroups), unified.world.source(Room)
     group = groups.of(Container(ID, pid=96))
-    before = descriptors()
-    group.read("", "memory.current")
-    assert descriptors() == before + 1
+    before, left = descriptors(), room.left
+    read(group, "", "memory.current")
     groups.keep([ID], [ID])
-    assert files._kept
+    assert (descriptors(), room.left) == (before + 1, left - 1)
     groups.keep([], [ID])
-    assert not files._kept
+    assert (descriptors(), room.left) == (before, left)
+    assert read(group, "", "memory.current") == b"1\n", "one that is being read meanwhile"
     assert descriptors() == before
 
 
 def test_beyond_the_descriptor_limit_files_are_opened_for_each_reading(unified):
-    files = unified.world.source(GroupFiles)
-    files._room = 1
-    paths = [str(unified.file(f"sys/{name}", name)) for name in "abc"]
-    assert [files.read(path) for path in paths * 2] == [b"a", b"b", b"c"] * 2
-    assert list(files._kept) == paths[:1]
+    unified.world.source(Room).left = 1
+    unified.file("proc/96/cgroup", f"0::/docker/{ID}\n")
+    for name in "abc":
+        unified.file(f"sys/fs/cgroup/docker/{ID}/{name}", name)
+    group = unified.group(Container(ID, pid=96))
+    before = descriptors()
+    assert [read(group, "", name) for name in "abcabc"] == [b"a", b"b", b"c"] * 2
+    assert descriptors() == before + 1
+
+
+def test_a_group_that_was_made_anew_under_its_path_is_read_again(unified, monkeypatch):
+    unified.file("proc/96/cgroup", f"0::/docker/{ID}\n")
+    unified.file(f"sys/fs/cgroup/docker/{ID}/memory.current", "1\n")
+    group = unified.group(Container(ID, pid=96))
+    assert read(group, "", "memory.current") == b"1\n"
+
+    def gone(*_: object) -> bytes:
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(group._kept["", "memory.current"].__class__, "read", gone)
+        assert read(group, "", "memory.current") is None
+    assert read(group, "", "memory.current") == b"1\n"
+
+
+def test_the_name_that_an_older_kernel_gives_a_file(unified):
+    unified.file("proc/96/cgroup", f"0::/docker/{ID}\n")
+    unified.file(f"sys/fs/cgroup/docker/{ID}/old", "1\n")
+    group = unified.group(Container(ID, pid=96))
+    assert [read(group, "", "new", "old") for _ in range(2)] == [b"1\n"] * 2
+    assert read(group, "", "new") is None
 
 
 @pytest.mark.parametrize("number", [errno.ENODEV, errno.EOPNOTSUPP])
@@ -219,7 +251,8 @@ def test_a_group_that_goes_between_opening_and_reading(unified, monkeypatch, num
     def refuse(*_: object) -> bytes:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(cgroup, "read_once", refuse)
-    monkeypatch.setattr(GroupFiles, "read", refuse)
-    assert group.read("", "cgroup.procs", once=True) is None
-    assert group.read("", "cgroup.procs") is None
+    monkeypatch.setattr(cgroup_files, "read_once", refuse)
+    monkeypatch.setattr(KeptFile, "read", refuse)
+    before = descriptors()
+    assert read(group, "", "cgroup.procs") is None
+    assert descriptors() == before

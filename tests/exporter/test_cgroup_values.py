@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,9 @@ from hypothesis import strategies as st
 
 from exporter.sources import cgroup_values as values
 from exporter.sources.cgroup_values import Cpu, Io, Memory, MemoryDetail, Pressure
+
+if TYPE_CHECKING:
+    from exporter.sources.cgroup_files import Files, Raw
 
 CPU_STAT = b"""usage_usec 2402611
 user_usec 2095984
@@ -45,12 +49,23 @@ class Group:
         self.version = version
         self.files = files
 
-    def read(self, controller: str, name: str, *, once: bool = False) -> bytes | None:
-        return self.files.get((controller, name))
+    def raw(self, files: Files) -> Raw:
+        contents = [
+            next((self.files[file[0], name] for name in file[1:] if (file[0], name) in self.files), None)
+            for file in files[self.version]
+        ]
+        return (self.version, *contents)
+
+
+def read(topic: str, version: int, files: dict[tuple[str, str], bytes], *more: object) -> object:
+    """Return what a group with these files says of a topic."""
+    raw = Group(version, files).raw(getattr(values, topic.upper()))
+    found = getattr(values, topic)(raw, *more)
+    return list(found) if topic == "pressure" else found
 
 
 def test_cpu_of_version_2():
-    found = values.cpu(Group(2, {("", "cpu.stat"): CPU_STAT}), 100)
+    found = read("cpu", 2, {("", "cpu.stat"): CPU_STAT}, 100)
     assert found == pytest.approx(Cpu(2.402611, 2.095984, 0.306626, 48, 47, 3.799458, 0, 0.0))
 
 
@@ -65,10 +80,10 @@ def test_cpu_of_version_1():
         ("cpuacct", "cpuacct.stat"): b"user 3\nsystem 1\n",
         ("cpu", "cpu.stat"): b"nr_periods 9\nnr_throttled 2\nthrottled_time 1500000000\nnr_bursts 0\nburst_time 0\n",
     }
-    found = values.cpu(Group(1, files), 100)
+    found = read("cpu", 1, files, 100)
     assert found == pytest.approx(Cpu(0.042047683, 0.03, 0.01, 9, 2, 1.5, 0, 0.0))
     del files["cpu", "cpu.stat"]
-    assert values.cpu(Group(1, files), 100).periods == 0
+    assert read("cpu", 1, files, 100).periods == 0
 
 
 def test_memory_of_version_2():
@@ -79,10 +94,10 @@ def test_memory_of_version_2():
         ("", "memory.peak"): b"2000\n",
         ("", "memory.swap.current"): b"50\n",
     }
-    assert values.memory(Group(2, files)) == Memory(1000, 700, 100, 800, 1)
-    assert values.memory_detail(Group(2, files)) == MemoryDetail(50, 7, 2000, 35, 5, 2)
+    assert read("memory", 2, files) == Memory(1000, 700, 100, 800, 1)
+    assert read("memory_detail", 2, files) == MemoryDetail(50, 7, 2000, 35, 5, 2)
     del files["", "memory.peak"]
-    assert values.memory_detail(Group(2, files)).peak is None
+    assert read("memory_detail", 2, files).peak is None
 
 
 def test_memory_of_version_1_counts_the_groups_below():
@@ -94,14 +109,14 @@ def test_memory_of_version_1_counts_the_groups_below():
         ("memory", "memory.max_usage_in_bytes"): b"2000\n",
         ("memory", "memory.failcnt"): b"35\n",
     }
-    assert values.memory(Group(1, files)) == Memory(1000, 0, 100, 800, 3)
-    assert values.memory_detail(Group(1, files)) == MemoryDetail(0, 7, 2000, 35, 5, 2)
+    assert read("memory", 1, files) == Memory(1000, 0, 100, 800, 3)
+    assert read("memory_detail", 1, files) == MemoryDetail(0, 7, 2000, 35, 5, 2)
 
 
 def test_io_of_version_2_leaves_out_devices_that_were_never_used():
-    found = values.io(Group(2, {("", "io.stat"): IO_STAT}))
+    found = read("io", 2, {("", "io.stat"): IO_STAT})
     assert found == {"8:0": Io(90112, 4096, 5, 1), "259:1": Io(1, 2, 3, 4)}
-    assert values.io(Group(2, {("", "io.stat"): b""})) == {}
+    assert read("io", 2, {("", "io.stat"): b""}) == {}
 
 
 @pytest.mark.parametrize("end", ["_recursive", ""])
@@ -110,35 +125,37 @@ def test_io_of_version_1(end):
         ("blkio", f"blkio.throttle.io_service_bytes{end}"): BYTES,
         ("blkio", f"blkio.throttle.io_serviced{end}"): COUNTS,
     }
-    assert values.io(Group(1, files)) == {"254:0": Io(655360, 1310720, 10, 20)}
+    assert read("io", 1, files) == {"254:0": Io(655360, 1310720, 10, 20)}
 
 
 def test_processes_and_threads():
-    assert values.processes(Group(2, {("", "cgroup.procs"): b"96\n0\n0\n"})) == 3
-    assert values.processes(Group(1, {("pids", "cgroup.procs"): b""})) is None
+    assert read("processes", 2, {("", "cgroup.procs"): b"96\n0\n0\n"}) == 3
+    assert read("processes", 1, {("pids", "cgroup.procs"): b""}) is None
     two = {("", "pids.current"): b"3\n", ("", "pids.max"): b"max\n"}
-    assert values.threads(Group(2, two)) == (3, 0)
-    assert values.threads(Group(2, two | {("", "pids.max"): b"50\n"})) == (3, 50)
+    assert read("threads", 2, two) == (3, 0)
+    assert read("threads", 2, two | {("", "pids.max"): b"50\n"}) == (3, 50)
 
 
 def test_pressure():
     some = b"some avg10=0.00 avg60=0.00 avg300=0.00 total=7253\n"
     full = b"full avg10=0.00 avg60=0.00 avg300=0.00 total=3012\n"
     files = {("", "cpu.pressure"): some, ("", "io.pressure"): some + full}
-    assert values.pressure(Group(2, files), "io") == pytest.approx(Pressure(0.007253, 0.003012))
-    assert values.pressure(Group(1, files), "cpu") == pytest.approx(Pressure(0.007253, 0.0))
+    for version in (1, 2):
+        cpu, memory, io = read("pressure", version, files)
+        assert memory is None
+        assert cpu == pytest.approx(Pressure(0.007253, 0.0))
+        assert io == pytest.approx(Pressure(0.007253, 0.003012))
 
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_a_group_that_is_gone_has_no_values(version):
-    gone = Group(version, {})
-    assert values.cpu(gone, 100) is None
-    assert values.memory(gone) is None
-    assert values.memory_detail(gone) is None
-    assert values.io(gone) is None
-    assert values.processes(gone) is None
-    assert values.threads(gone) is None
-    assert values.pressure(gone, "cpu") is None
+    assert read("cpu", version, {}, 100) is None
+    assert read("memory", version, {}) is None
+    assert read("memory_detail", version, {}) is None
+    assert read("io", version, {}) is None
+    assert read("processes", version, {}) is None
+    assert read("threads", version, {}) is None
+    assert read("pressure", version, {}) == [None] * 3
 
 
 WORDS = st.sampled_from(
@@ -154,7 +171,7 @@ def test_parsers_raise_nothing_but_value_errors(one, other):
         values.parse_io_stat,
         lambda data: values.parse_blkio(data, other),
         lambda data: values.parse_cpuacct(data, other, other, 100),
-        lambda data: values.pressure(Group(2, {("", "cpu.pressure"): data}), "cpu"),
+        lambda data: read("pressure", 2, {("", "cpu.pressure"): data}),
     ):
         with contextlib.suppress(ValueError):
             assert parse(one) is not None

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
-from exporter import collector
+from exporter import collector, exposition
 from exporter.collectors import _container
 from exporter.scrape import Scraper
 from exporter.sources.docker import Engine
@@ -22,12 +23,13 @@ def values(world: World, name: str, metric: str) -> dict[str, float]:
     """Return a metric's values by the container's name, or by its last label where it has one more."""
     [outcome] = Scraper(world, {name: CONTAINER[name]}).scrape()
     assert outcome.success, outcome.error
-    labels = len(_container.LABELS)
-    return {
-        "/".join((sample.labels[1], *sample.labels[labels:])): sample.value
-        for sample in outcome.samples
-        if sample.metric.name == metric
-    }
+    found = {}
+    for family in text_string_to_metric_families(exposition.text(outcome.samples)):
+        for sample in family.samples:
+            if sample.name == metric:
+                labels = [sample.labels["name"], *(v for k, v in sample.labels.items() if k not in _container.LABELS)]
+                found["/".join(labels)] = sample.value
+    return found
 
 
 @pytest.mark.parametrize(

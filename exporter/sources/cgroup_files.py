@@ -1,0 +1,136 @@
+"""One container's control group: reading its files, through descriptors that are kept as far as there is room."""
+
+from __future__ import annotations
+
+import errno
+import resource
+import threading
+from typing import TYPE_CHECKING, Any
+
+from exporter.sources.files import KeptFile, read_once
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exporter.world import World
+
+File = tuple[str, ...]  # controller (empty for the tree of version 2), name, and names that older kernels give it
+Files = dict[int, tuple[File, ...]]  # by version
+Raw = tuple[Any, ...]  # the group's version, and each file's content or None
+
+# The group or the process is gone, or the kernel keeps no such file.
+VANISHED = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
+# ENODEV: the group went between opening and reading. EBADF: another thread gave the descriptor up meanwhile.
+# EOPNOTSUPP: a pressure file with psi=0, or cgroup.procs of a threaded group.
+_NOTHING = frozenset({errno.ENODEV, errno.EBADF, errno.EOPNOTSUPP})
+
+# Version 1 makes this list once for each opening, and then goes on telling it as long as it is read every second
+# (kernel/cgroup/cgroup-v1.c).
+_MADE_AT_OPENING = "cgroup.procs"
+
+
+class Room:
+    """How many descriptors of groups' files may be kept: half the limit. The other files are opened for each reading.
+
+    To give up the oldest would be no use here: all are read in turn.
+    """
+
+    def __init__(self, _world: World) -> None:
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.left = 1 << 30 if soft == resource.RLIM_INFINITY else max(64, soft // 2)
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Return whether there is room for one more, and take it."""
+        with self._lock:
+            there = self.left > 0
+            self.left -= there
+            return there
+
+    def give_back(self, number: int) -> None:
+        """Take note that so many were closed."""
+        with self._lock:
+            self.left += number
+
+    def close(self) -> None:
+        """Nothing is held here: the descriptors are the groups'."""
+
+
+class Group:
+    """One container's control group. `path` is its path as the host sees it; `version` is 1 or 2."""
+
+    __slots__ = ("_closed", "_folders", "_kept", "_room", "path", "version")
+
+    def __init__(self, path: str, folders: Mapping[str, str], room: Room) -> None:
+        self.path = path
+        self.version = 1 if "memory" in folders or "cpuacct" in folders else 2
+        self._folders = folders
+        self._room = room
+        self._kept: dict[File, KeptFile] = {}
+        self._closed = False
+
+    def raw(self, files: Files) -> Raw:
+        """Return the version and what its files say now; None for each that the group or its kernel does not have."""
+        kept = self._kept
+        found: list[Any] = [self.version]
+        for file in files[self.version]:
+            one = kept.get(file)
+            if one is not None:
+                try:
+                    found.append(one.read())
+                    continue
+                except OSError:
+                    self._give_up(file)  # a container that was started again has a group anew under the same path
+            try:
+                found.append(self._read(file))
+            except VANISHED:
+                found.append(None)
+            except OSError as error:
+                if error.errno not in _NOTHING:
+                    raise
+                found.append(None)
+        return tuple(found)
+
+    def close(self) -> None:
+        """Close the descriptors."""
+        self._closed = True
+        for file in list(self._kept):
+            self._give_up(file)
+
+    def _give_up(self, file: File) -> None:
+        one = self._kept.pop(file, None)
+        if one is not None:
+            one.close()
+            self._room.give_back(1)
+
+    def _read(self, file: File) -> bytes | None:
+        controller, *names = file
+        folder = self._folders.get(controller)
+        if folder is None:
+            return None
+        if self.version == 1 and names[0] == _MADE_AT_OPENING:
+            return read_once(f"{folder}/{names[0]}")
+        for older in names[1:]:
+            try:
+                return self._open(file, f"{folder}/{names[0]}")
+            except VANISHED:
+                names = [older]
+        return self._open(file, f"{folder}/{names[0]}")
+
+    def _open(self, file: File, path: str) -> bytes:
+        if self._closed or not self._room.take():
+            return read_once(path)
+        try:
+            one = KeptFile(path)
+        except BaseException:
+            self._room.give_back(1)
+            raise
+        spare = self._kept.setdefault(file, one)
+        if spare is not one:  # another thread was faster
+            one.close()
+            self._room.give_back(1)
+        try:
+            return spare.read()
+        except OSError:
+            self._give_up(file)
+            raise
