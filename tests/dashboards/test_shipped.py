@@ -73,7 +73,27 @@ def test_every_selection_holds_to_the_choices_or_says_why_not(models):
                     has = {(one.label, one.op, one.value) for one in selector.matchers}
                     if not {("job", "=~", "$job"), ("instance", "=~", "$instance")} <= has:
                         unscoped.append((model["uid"], panel["title"]))
-    assert set(unscoped) == {("overview", "Critical alerts"), ("overview", "Alerts firing")}
+    assert set(unscoped) == {("overview", "Critical"), ("overview", "Firing")}
+
+
+def test_the_dead_mans_switch_is_no_alert_that_fires(models):
+    lists = [panel["options"] for model in models for panel in drawn(model) if panel["type"] == "alertlist"]
+    assert lists
+    assert all('alertname!="Watchdog"' in options["alertInstanceLabelFilter"] for options in lists)
+    said = [target["expr"] for model in models for panel in drawn(model) for target in panel.get("targets", [])]
+    said += [one["expr"] for model in models for one in model["annotations"]["list"] if "expr" in one]
+    counted = [selector for expr in said for selector in promql.selectors(expr) if selector.metric == "ALERTS"]
+    assert len(counted) > len(models)
+    for selector in counted:
+        has = {(one.label, one.op, one.value) for one in selector.matchers}
+        assert has & {("alertname", "!=", "Watchdog"), ("severity", "=", "critical")}
+
+
+def test_figures_at_the_top_have_titles_that_fit_a_small_screen(models):
+    (overview,) = [model for model in models if model["uid"] == "overview"]
+    titles = [panel["title"] for panel in drawn(overview) if panel["type"] == "stat"]
+    assert len(titles) >= 8
+    assert [title for title in titles if len(title) > len("Unreachable")] == []
 
 
 def test_rates_follow_the_zoom(models):
