@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import docker
 import docker.errors
 import docker.utils
 
 from exporter.sources.docker import EngineUnreachable
+from exporter.world import NoData
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_REFUSED = {403: "the proxy before the engine does not allow", 404: "the engine does not know"}
+_ID = re.compile(r"[0-9a-f]{64}")
 
 ANSWER_SECONDS = 4  # within which the engine must answer a call that costs it nothing
 
@@ -39,6 +45,20 @@ def connect(address: str, seconds: int = ANSWER_SECONDS) -> Iterator[docker.APIC
         yield client
     finally:
         client.close()
+
+
+@contextlib.contextmanager
+def allowed() -> Iterator[None]:
+    """Tell a call that is not let through, or that the engine does not know, as NoData."""
+    try:
+        yield
+    except docker.errors.APIError as fault:
+        if fault.status_code not in _REFUSED or fault.response is None:
+            raise
+        path = urlsplit(fault.response.url).path
+        raise NoData(f"{_REFUSED[fault.status_code]} GET {_ID.sub('{id}', path)}") from None
+    except docker.errors.InvalidVersion:
+        raise NoData("the engine is too old: it does not know this call") from None
 
 
 def release(client: docker.APIClient) -> None:

@@ -1,0 +1,114 @@
+"""Sizes on the engine's disk, which it counts by walking through folders: asked for in the background, now and then.
+
+Calls: GET /containers/json?size=1 /images/json /system/df. A proxy before the engine must let them through; one that
+answers 403 leaves only what needs them out.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from exporter.sources import disk_usage
+from exporter.sources.background import Background
+from exporter.sources.disk_usage import Image, Layer, Volume
+from exporter.sources.docker import Engine, EngineUnreachable
+
+if TYPE_CHECKING:
+    import docker
+
+    from exporter.world import World
+
+SECONDS = 600  # between two readings, where the configuration says nothing else
+
+_ANSWER_SECONDS = 600  # a volume of millions of files takes minutes
+_FIRST_SECONDS = 2.0  # that a scrape waits for the first reading, once
+
+T = TypeVar("T")
+
+
+class _Sizes(Generic[T]):
+    what: ClassVar[str]
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        seconds = (world.config.get("containers") or {}).get("sizes_seconds") or SECONDS
+        self._background: Background[T] = Background(
+            world, self.what, self._read, seconds=float(seconds), first_seconds=_FIRST_SECONDS
+        )
+
+    def latest(self) -> T:
+        """Return the newest sizes; raises as Background.latest does."""
+        return self._background.latest()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._background.close()
+
+    @abstractmethod
+    def ask(self, client: docker.APIClient) -> T:
+        """Return what the engine answers."""
+
+    def _read(self) -> T:
+        from exporter.sources.docker_client import allowed, connect  # noqa: PLC0415 - costly, see Engine
+
+        address = self._world.source(Engine).address()
+        if not address or address.startswith("file://"):
+            raise EngineUnreachable("there is none")
+        with allowed(), connect(address, _ANSWER_SECONDS) as client:
+            return self.ask(client)
+
+
+class ContainerSizes(_Sizes[dict[str, Layer]]):
+    """Layers of containers by their id."""
+
+    what = "the sizes of containers"
+
+    def ask(self, client: docker.APIClient) -> dict[str, Layer]:
+        """Return the layers of all containers."""
+        return disk_usage.parse_containers(client.containers(all=True, size=True))
+
+
+class ImageSizes(_Sizes[dict[str, Image]]):
+    """Images by their id."""
+
+    what = "the list of images"
+
+    def ask(self, client: docker.APIClient) -> dict[str, Image]:
+        """Return all images."""
+        return disk_usage.parse_images(client.images())
+
+
+class VolumeSizes(_Sizes[dict[str, Volume]]):
+    """Volumes by their name."""
+
+    what = "the sizes of volumes"
+
+    def ask(self, client: docker.APIClient) -> dict[str, Volume]:
+        """Return all volumes; an engine before version 23 counts everything else too."""
+        return disk_usage.parse_volumes(_df(client, "volume", lists=True))
+
+
+class Reclaimable(_Sizes[dict[str, int]]):
+    """Bytes that could be freed, by kind."""
+
+    what = "what could be freed"
+
+    def ask(self, client: docker.APIClient) -> dict[str, int]:
+        """Return the bytes that could be freed."""
+        return disk_usage.parse_reclaimable(_df(client, "image", "container", "build-cache"))
+
+
+def _df(client: docker.APIClient, *types: str, lists: bool = False) -> dict[str, Any]:
+    """Return /system/df of these types, with its lists if wanted; docker-py's own method can choose neither."""
+    import requests  # noqa: PLC0415 - costly, see Engine
+    from docker.errors import create_api_error_from_http_exception  # noqa: PLC0415
+
+    wanted = {"type": types, "verbose": "1"} if lists else {"type": types}
+    url = f"{client.base_url}/v{client.api_version}/system/df"
+    answer = client.get(url, params=wanted, timeout=client.timeout)
+    try:
+        answer.raise_for_status()
+    except requests.HTTPError as fault:
+        create_api_error_from_http_exception(fault)  # raises, as after docker-py's own calls
+    return dict(answer.json())

@@ -1,0 +1,126 @@
+"""Figures of containers whose control groups cannot be seen: an engine elsewhere is asked for them, in the background.
+
+Docker Engine API: `GET /containers/{id}/stats?stream=false&one-shot=true`, since version 1.41. Engines before 25 let
+each call wait for the next beat of a clock that strikes once a second (moby#46448), so several calls are under way at
+once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+from typing import TYPE_CHECKING, Any
+
+from exporter.sources.background import Background
+from exporter.sources.container import UNREADABLE
+from exporter.sources.docker import Engine, EngineUnreachable
+from exporter.sources.stats import Stats, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import docker
+
+    from exporter.world import World
+
+SECONDS = 15  # between two readings, where the configuration says nothing else
+
+_AT_ONCE = 10  # calls; docker-py's pool of connections to an engine holds as many
+_ANSWER_SECONDS = 10
+_FIRST_SECONDS = 4.0  # that a scrape waits for the first reading, once
+_NOT_RUNNING = (404, 409)
+
+
+class ContainerStats:
+    """The newest figures of all running containers."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._background: Background[dict[str, Stats]] = Background(
+            world,
+            "the engine's statistics of containers",
+            self._read,
+            seconds=float((world.config.get("containers") or {}).get("stats_seconds") or SECONDS),
+            first_seconds=_FIRST_SECONDS,
+        )
+
+    def latest(self) -> Mapping[str, Stats]:
+        """Return the figures by container id; raises as Background.latest does."""
+        return self._background.latest()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._background.close()
+
+    def _read(self) -> dict[str, Stats]:
+        from exporter.sources.docker_client import allowed, connect  # noqa: PLC0415 - costly, see Engine
+
+        engine = self._world.source(Engine)
+        known = engine.snapshot()
+        if known is None or not known.reachable:
+            raise EngineUnreachable("it does not answer")
+        ids = [container.id for container in known.containers if container.pid]
+        with allowed(), connect(engine.address(), _ANSWER_SECONDS) as client:
+            return _Round(client, ids, self._background, self._world.user_hz).run()
+
+
+class _Round:
+    """One call for each container, several at once. One that fails leaves its container out; all together fail."""
+
+    def __init__(self, client: docker.APIClient, ids: list[str], background: Background[Any], user_hz: int) -> None:
+        self._client = client
+        self._background = background
+        self._user_hz = user_hz
+        self._todo: queue.SimpleQueue[str] = queue.SimpleQueue()
+        for id_ in ids:
+            self._todo.put(id_)
+        self._workers = min(_AT_ONCE, len(ids))
+        self._found: dict[str, Stats] = {}
+        self._fault: Exception | None = None
+        self._lost = threading.Event()  # the engine itself
+
+    def run(self) -> dict[str, Stats]:
+        """Return what was found; raises the newest fault where nothing was."""
+        threads = [
+            # Daemons, so that one that is stuck in a call does not keep the program from its end.
+            threading.Thread(target=self._work, name=f"docker-stats-{number}", daemon=True)
+            for number in range(self._workers)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if self._fault is not None and (self._lost.is_set() or not self._found):
+            raise self._fault
+        return self._found
+
+    def _work(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while not self._background.closing and not self._lost.is_set():
+                self._ask(self._todo.get_nowait())
+
+    def _ask(self, id_: str) -> None:
+        import docker.errors  # noqa: PLC0415
+        import requests  # noqa: PLC0415
+
+        try:
+            try:
+                stats = parse(self._client.stats(id_, stream=False, one_shot=True), self._user_hz)
+            except requests.exceptions.ReadTimeout as fault:
+                self._fault = fault
+                self._client.ping()  # a container that is locked in the engine is no loss of the others
+                return
+        except docker.errors.APIError as fault:
+            if fault.status_code not in _NOT_RUNNING:
+                self._fault = fault
+            return
+        except UNREADABLE as fault:
+            self._fault = fault
+            return
+        except (requests.exceptions.RequestException, docker.errors.DockerException) as fault:
+            self._fault = fault
+            self._lost.set()
+            return
+        if stats is not None:
+            self._found[id_] = stats
