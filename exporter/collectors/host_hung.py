@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
     from exporter.world import World
 
-HUNG = Metric(
-    "node_kernel_hung_tasks_total", "counter", "Tasks found waiting in the kernel for longer than two minutes."
-)
+_ABOUT = "Tasks found waiting in the kernel for longer than two minutes."
+HUNG = Metric("node_kernel_hung_tasks_total", "counter", _ABOUT)
+# As the most used dashboard asks for it.
+OLD = Metric("node_kernel_hung_tasks", "counter", f"{_ABOUT} The same as node_kernel_hung_tasks_total.")
 
 
-@collector(HUNG, peer="node:kernel_hung")
+@collector(HUNG, OLD, peer="node:kernel_hung")
 def collect(world: World) -> Iterator[Sample]:
     """Tasks that hung in the kernel."""
-    yield HUNG(procfs.parse_numbers(procfs.read(world, "sys/kernel/hung_task_detect_count"))[0])
+    count = procfs.parse_numbers(procfs.read(world, "sys/kernel/hung_task_detect_count"))[0]
+    yield HUNG(count)
+    yield OLD(count)

@@ -1,11 +1,14 @@
-"""The machine's clock."""
+"""The machine's clock, its time zone (localtime(5)), and what it is counted by (/sys/devices/system/clocksource)."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
+from exporter.collector import NoData, collector
 from exporter.metric import Metric, Sample
+from exporter.sources import procfs
+from exporter.sources.timezone import Zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,9 +16,32 @@ if TYPE_CHECKING:
     from exporter.world import World
 
 TIME = Metric("node_time_seconds", "gauge", "The machine's clock, in seconds since 1970.")
+ZONE = Metric(
+    "node_time_zone_offset_seconds", "gauge", "How far the machine's time zone is ahead of UTC.", ("time_zone",)
+)
+AVAILABLE = Metric(
+    "node_time_clocksource_available_info",
+    "gauge",
+    "A counter that the kernel could take for its clock; always 1.",
+    ("device", "clocksource"),
+)
+CURRENT = Metric(
+    "node_time_clocksource_current_info",
+    "gauge",
+    "The counter that the kernel takes for its clock; always 1.",
+    ("device", "clocksource"),
+)
+_FOLDER = "devices/system/clocksource/clocksource0"  # there is never a second (kernel/time/clocksource.c)
 
 
-@collector(TIME, peer="node:time")
+@collector(TIME, ZONE, AVAILABLE, CURRENT, peer="node:time")
 def collect(world: World) -> Iterator[Sample]:
-    """The machine's clock."""
-    yield TIME(world.clock())
+    """The machine's clock, its time zone, and what it is counted by."""
+    now = world.clock()
+    yield TIME(now)
+    seconds, name = world.source(Zone).at(now)
+    yield ZONE(seconds, name)
+    with contextlib.suppress(NoData):
+        for source in procfs.text(procfs.read_sys(world, f"{_FOLDER}/available_clocksource")).split():
+            yield AVAILABLE(1, "0", source)
+        yield CURRENT(1, "0", procfs.text(procfs.read_sys(world, f"{_FOLDER}/current_clocksource")).strip())

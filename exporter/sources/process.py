@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from exporter.sources.procfs import ParseError
+from exporter.sources.procfs import ParseError, text
 
 
 class Usage(NamedTuple):
@@ -30,6 +30,21 @@ def parse_stat(data: bytes) -> Usage:
     if len(words) < 22:
         raise ParseError(f"/proc/<pid>/stat: {len(words)} fields behind the name")
     return Usage(int(words[11]) + int(words[12]), int(words[19]), int(words[20]), int(words[21]))
+
+
+class Condition(NamedTuple):
+    """The letter of a task's state (R running, S sleeping, D waiting for a disk, Z ended, …), and its threads."""
+
+    state: str
+    threads: int
+
+
+def parse_condition(data: bytes) -> Condition:
+    """Return fields 3 and 20 of a stat file."""
+    words = data.rpartition(b")")[2].split(None, 18)
+    if len(words) < 18:
+        raise ParseError(f"/proc/<pid>/stat: {len(words)} fields behind the name")
+    return Condition(text(words[0]), int(words[17]))
 
 
 def parse_limits(data: bytes) -> Limits:

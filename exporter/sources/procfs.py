@@ -8,13 +8,17 @@ Documentation/filesystems/proc.rst describe the files.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from exporter.sources.files import KeptFiles, read_once
 from exporter.world import NoData
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exporter.world import World
+
+T = TypeVar("T")
 
 # ENOENT and ENOTDIR: this kernel has no such file.
 _ABSENT = (FileNotFoundError, NotADirectoryError)
@@ -32,10 +36,14 @@ def read(world: World, name: str) -> bytes:
         raise NoData(f"this kernel has no /proc/{name}") from None
 
 
-def read_sys(world: World, name: str) -> bytes:
-    """Return `<sysfs>/name` without the line's end, through a kept descriptor; raises NoData where it is absent."""
+def read_sys(world: World, name: str, *, keep: bool = True) -> bytes:
+    """Return `<sysfs>/name` without the line's end; raises NoData where it is absent.
+
+    `keep` is for what is read at every scrape, and leaves a descriptor open for the next.
+    """
+    path = f"{world.sysfs}/{name}"
     try:
-        return world.source(KeptFiles).read(f"{world.sysfs}/{name}").rstrip(b"\n")
+        return (world.source(KeptFiles).read(path) if keep else read_once(path)).rstrip(b"\n")
     except _ABSENT:
         raise NoData(f"this kernel has no /sys/{name}") from None
 
@@ -54,8 +62,13 @@ def read_of_init(world: World, name: str) -> bytes:
     Where process 1 is hidden (the mount option hidepid) and the exporter runs beside it, not in a container, its own
     file says the same. Raises NoData where there is neither.
     """
+    return of_init(world, name, read_once)
+
+
+def of_init(world: World, name: str, read: Callable[[str], T]) -> T:
+    """Return what `read` makes of the path that `read_of_init` reads; for files too long to be held at once."""
     try:
-        return read_once(f"{world.procfs}/1/{name}")
+        return read(f"{world.procfs}/1/{name}")
     except PermissionError:
         if not beside_init(world):
             raise
@@ -63,7 +76,7 @@ def read_of_init(world: World, name: str) -> bytes:
         if not beside_init(world):
             raise NoData(f"no /proc/1/{name}") from None
     try:
-        return read_once(f"{world.procfs}/self/{name}")
+        return read(f"{world.procfs}/self/{name}")
     except _ABSENT:
         raise NoData(f"no /proc/1/{name} and no /proc/self/{name}") from None
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
+
 from exporter.sources.procfs import ParseError, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def parse_dev(data: bytes) -> dict[str, tuple[int, ...]]:
@@ -87,6 +93,39 @@ def parse_udp(data: bytes) -> tuple[int, int]:
         sent += int(sending, 16)
         received += int(receiving, 16)
     return sent, received
+
+
+class Sockets(NamedTuple):
+    """TCP sockets by the kernel's number of their state (include/net/tcp_states.h), and the bytes in their queues."""
+
+    states: Counter[int]
+    sent: int
+    received: int
+
+
+def count_tcp(lines: Iterable[bytes]) -> Sockets:
+    """Return what net/tcp or net/tcp6 holds, given line by line: a busy server has a hundred thousand of them."""
+    words: Counter[bytes] = Counter()
+    queues: Counter[bytes] = Counter()
+    rest = iter(lines)
+    if b"local_address" not in next(rest, b""):
+        raise ParseError("net/tcp: its heading is missing")
+    for line in rest:
+        columns = line.split(None, 5)
+        if len(columns) < 5:
+            raise ParseError(f"net/tcp: {len(columns)} columns")
+        words[columns[3]] += 1
+        if columns[4] != b"00000000:00000000":
+            queues[columns[4]] += 1
+    sent = received = 0
+    for queue, times in queues.items():
+        sending, _, receiving = queue.partition(b":")
+        sent += int(sending, 16) * times
+        received += int(receiving, 16) * times
+    states: Counter[int] = Counter()
+    for word, times in words.items():
+        states[int(word, 16)] += times
+    return Sockets(states, sent, received)
 
 
 def parse_conntrack(data: bytes) -> tuple[int, dict[str, int]]:

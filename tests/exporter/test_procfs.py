@@ -8,8 +8,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.sources import mounts, procfs, procnet, rootfs
+from exporter.sources import interrupts, mdraid, mounts, process, procfs, procnet, rootfs, timezone
 from exporter.sources.procfs import Amount, Disk, ParseError
+
+
+def count_tcp(data: bytes) -> procnet.Sockets:
+    return procnet.count_tcp(data.splitlines())
+
 
 PARSERS = [
     procfs.parse_cpus,
@@ -28,13 +33,25 @@ PARSERS = [
     procnet.parse_arp,
     procnet.parse_udp,
     procnet.parse_conntrack,
+    count_tcp,
+    process.parse_stat,
+    process.parse_condition,
+    process.parse_limits,
+    interrupts.parse_interrupts,
+    mdraid.parse_completed,
+    timezone.parse_tzfile,
     mounts.parse_mountinfo,
     rootfs.parse_os_release,
     rootfs.parse_udev,
 ]
 WORLDS = Path(__file__).parents[1] / "worlds"
 # Real files, cut and spliced anywhere: nearer to what a parser may meet than random bytes.
-REAL = [path.read_bytes() for path in sorted(WORLDS.glob("*/proc/**/*")) if path.is_file()]
+REAL = [
+    path.read_bytes()
+    for pattern in ("*/proc/**/*", "*/root/etc/localtime")
+    for path in sorted(WORLDS.glob(pattern))
+    if path.is_file()
+]
 BROKEN = st.builds(
     lambda data, start, end, more: data[start:end] + more,
     *[st.sampled_from(REAL)],
@@ -43,7 +60,7 @@ BROKEN = st.builds(
 )
 
 
-@pytest.mark.parametrize("parser", PARSERS)
+@pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: f"{parser.__module__}.{parser.__name__}")
 @given(data=st.one_of(st.binary(), BROKEN))
 @example(data=b"")
 @example(data=b"\n")
@@ -141,6 +158,46 @@ def test_softnet_names_cpus_where_the_kernel_does() -> None:
 def test_udp_adds_up_queues() -> None:
     data = b"  sl  local_address\n 1: 0:0 0:0 07 00000100:00000010 00:0\n 2: 0:0 0:0 07 00000001:00000000 00:0\n"
     assert procnet.parse_udp(data) == (0x101, 0x10)
+
+
+TCP = b"  sl  local_address rem_address   st tx_queue rx_queue\n"
+
+
+def test_tcp_sockets_are_counted_by_state_and_their_queues_added_up() -> None:
+    row = b"%4d: 0100007F:%04X 0100007F:D431 %02X %08X:%08X 00:00000000 00000000 0 0 16345 1\n"
+    rows = [row % (1, 22, 10, 0, 0), row % (20000, 22, 1, 36, 0), row % (3, 23, 1, 36, 2048), row % (4, 24, 1, 0, 1)]
+    counted = procnet.count_tcp([TCP, *rows])
+    assert counted == ({10: 1, 1: 3}, 72, 2049)
+
+
+@pytest.mark.parametrize("line", [b"1: a b\n", b"1: a b 0Z 00:00\n", b"1: a b 01 0\n"])
+def test_tcp_malformed(line: bytes) -> None:
+    with pytest.raises(ValueError):
+        procnet.count_tcp([TCP, line])
+
+
+def test_interrupts_are_of_the_cpus_that_the_heading_names() -> None:
+    data = (
+        b"           CPU0       CPU2\n"
+        b"  0:         21          9   IO-APIC   2-edge      timer\n"
+        b"LOC:         12         15   Local timer interrupts\n"
+        b"ERR:          3\n"
+    )
+    assert interrupts.parse_interrupts(data) == [
+        ("0", "IO-APIC", "2-edge timer", {"0": 21, "2": 9}),
+        ("LOC", "Local timer interrupts", "", {"0": 12, "2": 15}),
+    ]
+
+
+@pytest.mark.parametrize("data", [b"", b"0: 1 2 x\n", b"CPU0\n0: x IO-APIC\n", b"CPU0\nnonsense\n"])
+def test_interrupts_malformed(data: bytes) -> None:
+    with pytest.raises(ValueError):
+        interrupts.parse_interrupts(data)
+
+
+def test_the_state_of_a_process_whose_name_looks_like_one() -> None:
+    fields = b" ".join(b"%d" % number for number in range(4, 53))
+    assert process.parse_condition(b"812 (a) D (b) S " + fields) == ("S", 20)
 
 
 def test_conntrack_adds_up_counters_but_not_entries() -> None:

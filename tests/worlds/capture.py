@@ -15,16 +15,22 @@ from exporter.timex import adjtimex
 PROC = """\
 stat cpuinfo meminfo vmstat loadavg diskstats schedstat pressure/cpu pressure/io pressure/memory pressure/irq
 sys/fs/file-nr sys/kernel/domainname sys/kernel/random/entropy_avail sys/kernel/random/poolsize
-sys/kernel/hung_task_detect_count sys/net/netfilter/nf_conntrack_max
+filesystems interrupts sys/kernel/pid_max sys/kernel/threads-max sys/kernel/hung_task_detect_count
+sys/net/netfilter/nf_conntrack_max
 1/mountinfo 1/net/dev 1/net/snmp 1/net/snmp6 1/net/netstat 1/net/sockstat 1/net/sockstat6
-1/net/softnet_stat 1/net/arp 1/net/udp 1/net/udp6 1/net/stat/nf_conntrack
+1/net/softnet_stat 1/net/arp 1/net/tcp 1/net/tcp6 1/net/udp 1/net/udp6 1/net/stat/nf_conntrack
 """.split()
 INTERFACE = """\
 operstate carrier mtu speed tx_queue_len flags address broadcast duplex ifalias carrier_changes
-statistics/rx_nohandler
+carrier_up_count carrier_down_count addr_assign_type dev_id dormant ifindex iflink link_mode name_assign_type
+netdev_group type statistics/rx_nohandler bonding/slaves bonding_slave/mii_status
 """.split()
-SENSORS = ["class/hwmon/*/*", "class/thermal/*/*", "devices/system/cpu/cpufreq/*/*"]
-ROOT = ["etc/os-release"]
+SYS = """\
+class/hwmon/*/* class/thermal/*/* class/power_supply/*/* class/net/bonding_masters devices/system/cpu/cpufreq/*/*
+devices/system/clocksource/*/*_clocksource devices/system/edac/mc/mc*/*_count devices/system/edac/mc/mc*/csrow*/*
+block/md*/size block/md*/md/* block/md*/md/dev-*/state block/md*/md/dev-*/slot fs/selinux/enforce
+""".split()
+ROOT = ["etc/os-release", "etc/localtime", "etc/selinux/config"]
 # Addresses of interfaces, of the Internet as people write it, and as net/udp and net/udp6 do.
 HIDDEN = (
     (re.compile(rb"(?!00:00:00:00:00:00|ff:ff:ff:ff:ff:ff)(?:[0-9a-f]{2}:){5}[0-9a-f]{2}"), b"02:00:00:00:00:01"),
@@ -40,7 +46,7 @@ def main(name: str) -> None:
     for interface in Path("/sys/class/net").iterdir():
         for attribute in INTERFACE:
             copy(interface / attribute, world / "sys/class/net" / interface.name / attribute)
-    for pattern in SENSORS:
+    for pattern in SYS:
         for file in Path("/sys").glob(pattern):
             copy(file, world / file.relative_to("/"))
     for disk in Path("/sys/block").iterdir():

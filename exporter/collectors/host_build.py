@@ -1,0 +1,26 @@
+"""node_exporter's build information, by which dashboards list the machines they know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+INFO = Metric(
+    "node_exporter_build_info",
+    "gauge",
+    "1, with the system; node_exporter's own versions are empty, since it is not here.",
+    ("branch", "goarch", "goos", "goversion", "revision", "tags", "version"),
+)
+
+
+@collector(INFO)
+def collect(world: World) -> Iterator[Sample]:
+    """That this page stands for node_exporter's."""
+    yield INFO(1, "", "", world.uname().sysname.lower(), "", "", "", "")

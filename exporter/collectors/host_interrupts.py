@@ -1,0 +1,26 @@
+"""Interrupts by source and CPU, from /proc/interrupts (kernel/irq/proc.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources import interrupts, procfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+INTERRUPTS = Metric(
+    "node_interrupts_total", "counter", "Interrupts served, by source and CPU.", ("cpu", "type", "info", "devices")
+)
+
+
+@collector(INTERRUPTS, default=False, peer="node:interrupts")
+def collect(world: World) -> Iterator[Sample]:
+    """Interrupts by source and CPU; as many series as sources times CPUs."""
+    for one in interrupts.parse_interrupts(procfs.read(world, "interrupts")):
+        for cpu, count in one.counts.items():
+            yield INTERRUPTS(count, cpu, one.name, one.info, one.devices)

@@ -1,0 +1,49 @@
+"""Software RAID, from /sys/block/md*/md (drivers/md/md.c; Documentation/admin-guide/md.rst)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import NoData, collector
+from exporter.metric import Metric, Sample
+from exporter.sources import mdraid, procfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+
+def _array(name: str, about: str, *labels: str) -> Metric:
+    return Metric(f"node_md_{name}", "gauge", about, ("device", *labels))
+
+
+STATE = _array("state", "1 for what the array does now, 0 for all else.", "state")
+DISKS = _array("disks", "Disks of the array that are active, failed or spare.", "state")
+REQUIRED = _array("disks_required", "Disks that the array has when nothing is missing.")
+RAID_DISKS = _array("raid_disks", "Disks that the array has when nothing is missing, as /sys tells it.")
+DEGRADED = _array("degraded", "Disks that the array misses.")
+BLOCKS = _array("blocks", "Size of the array, in blocks of 1024 bytes.")
+SYNCED = _array("blocks_synced", "Blocks of 1024 bytes that are in order; all of them where nothing is being rebuilt.")
+
+
+@collector(STATE, DISKS, REQUIRED, RAID_DISKS, DEGRADED, BLOCKS, SYNCED, peer="node:mdadm")
+def collect(world: World) -> Iterator[Sample]:
+    """State of each software RAID: disks active, failed, spare and missing, and how far rebuilding is."""
+    arrays = [name for name in procfs.list_sys(world, "block") if name.startswith("md")]
+    if not arrays:
+        raise NoData("no software RAID")
+    for name in arrays:
+        try:
+            array = mdraid.read(world, name)
+        except NoData:
+            continue  # it has just been stopped
+        for state in mdraid.STATES:
+            yield STATE(int(state == array.state), name, state)
+        for state, count in (("active", array.active), ("failed", array.failed), ("spare", array.spare)):
+            yield DISKS(count, name, state)
+        yield REQUIRED(array.disks, name)
+        yield RAID_DISKS(array.disks, name)
+        yield DEGRADED(array.degraded, name)
+        yield BLOCKS(array.blocks, name)
+        yield SYNCED(array.synced, name)

@@ -1,0 +1,49 @@
+"""Whether SELinux is on, from /proc/filesystems, /sys/fs/selinux and /etc/selinux/config (security/selinux)."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from exporter.collector import NoData, collector
+from exporter.metric import Metric, Sample
+from exporter.sources import procfs, rootfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+ENABLED = Metric("node_selinux_enabled", "gauge", "1 if SELinux is on, else 0.")
+CURRENT = Metric("node_selinux_current_mode", "gauge", "1 if SELinux enforces its rules now, 0 if it only reports.")
+CONFIGURED = Metric(
+    "node_selinux_config_mode",
+    "gauge",
+    "What SELinux shall do from the next start on: 1 enforce, 0 only report, -1 nothing.",
+)
+_MODES = {"enforcing": 1, "permissive": 0, "disabled": -1}
+
+
+@collector(ENABLED, CURRENT, CONFIGURED, peer="node:selinux")
+def collect(world: World) -> Iterator[Sample]:
+    """Whether SELinux is on and enforces its rules."""
+    # The kernel registers this file system only with SELinux on (security/selinux/selinuxfs.c), and lists it in every
+    # namespace; where it is mounted can be hidden from a container.
+    on = b"\tselinuxfs\n" in procfs.read(world, "filesystems")
+    yield ENABLED(int(on))
+    if not on:
+        return
+    with contextlib.suppress(NoData):
+        yield CURRENT(int(procfs.read_sys(world, "fs/selinux/enforce")))
+    mode = _MODES.get(_configured(world))
+    if mode is not None:
+        yield CONFIGURED(mode)
+
+
+def _configured(world: World) -> str:
+    with contextlib.suppress(NoData):
+        for line in procfs.text(rootfs.read(world, "etc/selinux/config")).splitlines():
+            name, equals, value = line.strip().partition("=")
+            if equals and name.strip() == "SELINUX":  # selinux_config(5)
+                return value.strip().lower()
+    return ""

@@ -1,0 +1,46 @@
+"""TCP sockets by state, from net/tcp and net/tcp6 (net/ipv4/tcp_ipv4.c, net/ipv6/tcp_ipv6.c)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from exporter.collector import NoData, collector
+from exporter.metric import Metric, Sample
+from exporter.sources import procfs, procnet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+STATES = Metric(
+    "node_tcp_connection_states",
+    "gauge",
+    "TCP sockets by state; and the bytes that wait in all their queues, as rx_queued_bytes and tx_queued_bytes.",
+    ("state",),
+)
+# In the kernel's order, from 1 (include/net/tcp_states.h).
+_NAMES = (
+    *("established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close", "close_wait"),
+    *("last_ack", "listen", "closing"),
+)
+
+
+@collector(STATES, default=False, peer="node:tcpstat")
+def collect(world: World) -> Iterator[Sample]:
+    """TCP sockets by state; on a server with very many of them this takes long."""
+    # Not by netlink, which only tells of the network namespace that we are in ourselves.
+    found = [procfs.of_init(world, "net/tcp", _counted)]
+    with contextlib.suppress(NoData):  # a machine without IPv6
+        found.append(procfs.of_init(world, "net/tcp6", _counted))
+    for state, name in enumerate(_NAMES, 1):
+        yield STATES(sum(sockets.states[state] for sockets in found), name)
+    yield STATES(sum(sockets.received for sockets in found), "rx_queued_bytes")
+    yield STATES(sum(sockets.sent for sockets in found), "tx_queued_bytes")
+
+
+def _counted(path: str) -> procnet.Sockets:
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb") as lines:
+        return procnet.count_tcp(lines)

@@ -1,0 +1,39 @@
+"""Interrupts by source and CPU, from /proc/interrupts (kernel/irq/proc.c)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from exporter.sources.procfs import ParseError, text
+
+
+class Interrupt(NamedTuple):
+    """One source of interrupts: its number or name, its chip or what it is for, its devices, and its count by CPU."""
+
+    name: str
+    info: str
+    devices: str
+    counts: dict[str, int]
+
+
+def parse_interrupts(data: bytes) -> list[Interrupt]:
+    """Return all sources that count by CPU; ERR and MIS, which only count over all, are left out."""
+    heading, *lines = data.splitlines() or [b""]
+    cpus = [text(word.removeprefix(b"CPU")) for word in heading.split()]
+    if not cpus or not heading.split()[0].startswith(b"CPU"):
+        raise ParseError("/proc/interrupts: its heading is missing")
+    found = []
+    for line in lines:
+        name, colon, rest = line.partition(b":")
+        words = rest.split(None, len(cpus))
+        if not colon:
+            raise ParseError(f"/proc/interrupts: {text(line[:80])!r}")
+        if len(words) <= len(cpus):
+            continue
+        *counts, about = words
+        info, devices = " ".join(text(about).split()), ""
+        label = text(name.strip())
+        if label.isdecimal():
+            info, _, devices = info.partition(" ")
+        found.append(Interrupt(label, info, devices, dict(zip(cpus, map(int, counts), strict=True))))
+    return found

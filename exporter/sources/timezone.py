@@ -1,0 +1,64 @@
+"""The host's time zone, from /etc/localtime (localtime(5), tzfile(5)) below `--path.rootfs`."""
+
+from __future__ import annotations
+
+import io
+import os
+import struct
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from exporter.sources import rootfs
+from exporter.sources.files import read_once
+from exporter.sources.procfs import ParseError
+
+if TYPE_CHECKING:
+    from exporter.world import World
+
+_MOST_LINKS = 10  # one after the other, before they must be a circle
+
+
+def parse_tzfile(data: bytes) -> tzinfo:
+    """Return the rules of a time zone; raises ParseError for what is no tzfile(5)."""
+    try:
+        return ZoneInfo.from_file(io.BytesIO(data))
+    except (ValueError, struct.error, IndexError, OverflowError) as error:
+        raise ParseError(f"/etc/localtime: {error}") from None
+
+
+class Zone:
+    """The rules of the host's time zone, read anew where the file is another one."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._file: tuple[int, ...] = ()
+        self._rules: tzinfo = UTC
+
+    def at(self, now: float) -> tuple[float, str]:
+        """Return how many seconds the zone is ahead of UTC at this time, and its name then; UTC where none is set."""
+        path = _resolved(self._world, "etc/localtime")
+        try:
+            found = os.stat(path)  # noqa: PTH116 - at every scrape
+        except (FileNotFoundError, NotADirectoryError):
+            return 0.0, "UTC"
+        file = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+        if file != self._file:
+            self._rules, self._file = parse_tzfile(read_once(path)), file
+        then = datetime.fromtimestamp(now, self._rules)
+        return (then.utcoffset() or timedelta()).total_seconds(), then.tzname() or ""
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _resolved(world: World, name: str) -> str:
+    """Return where a file of the host is that may be a link: an absolute one is meant from the host's root."""
+    path = rootfs.path(world, name)
+    for _ in range(_MOST_LINKS):
+        try:
+            target = os.readlink(path)  # noqa: PTH115 - at every scrape
+        except OSError:  # no link, or nothing at all
+            break
+        path = rootfs.path(world, target) if target.startswith("/") else f"{path.rpartition('/')[0]}/{target}"
+    return path

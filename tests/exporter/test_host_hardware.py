@@ -1,0 +1,138 @@
+"""Interfaces, bonds, RAID, memory controllers, batteries and the clock: what each must not get wrong."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter.sources.procfs import ParseError
+from exporter.sources.timezone import Zone, parse_tzfile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(path: Path, **files: str) -> None:
+    for name, content in files.items():
+        (path / name).write_text(content)
+
+
+def test_settings_of_an_interface_are_read_once_a_minute(machine, found, tmp_path) -> None:
+    now = [1_000_000.0]
+    world = machine(clock=lambda: now[0])
+    eth0 = tmp_path / "sys/class/net/eth0"
+    before = found(world, "host_network_device")
+    assert before["node_network_mtu_bytes", "eth0"] == 1400
+    write(eth0, mtu="9000\n", carrier_up_count="40\n", carrier_down_count="3\n", carrier="0\n")
+    soon = found(world, "host_network_device")
+    assert soon["node_network_mtu_bytes", "eth0"] == 1400
+    assert soon["node_network_carrier", "eth0"] == 0
+    assert soon["node_network_carrier_changes_total", "eth0"] == 43  # counters are read afresh
+    now[0] += 61
+    assert found(world, "host_network_device")["node_network_mtu_bytes", "eth0"] == 9000
+
+
+@pytest.mark.parametrize("change", ["number", "clock set back"])
+def test_settings_are_read_at_once_where_the_interface_is_another(machine, found, tmp_path, change) -> None:
+    now = [1_000_000.0]
+    world = machine(clock=lambda: now[0])
+    found(world, "host_network_device")
+    write(tmp_path / "sys/class/net/eth0", mtu="9000\n")
+    if change == "number":
+        write(tmp_path / "sys/class/net/eth0", ifindex="99\n")
+    else:
+        now[0] -= 3600
+    assert found(world, "host_network_device")["node_network_mtu_bytes", "eth0"] == 9000
+
+
+def test_an_interface_that_went_is_forgotten(machine, found, tmp_path) -> None:
+    world = machine()
+    assert ("node_network_up", "docker0") in found(world, "host_network_device")
+    shutil.rmtree(tmp_path / "sys/class/net/docker0")
+    assert ("node_network_up", "docker0") not in found(world, "host_network_device")
+
+
+def test_a_bond_loses_a_link(machine, found, tmp_path) -> None:
+    world = machine()
+    assert found(world, "host_bonding") == {("node_bonding_slaves", "bond0"): 2, ("node_bonding_active", "bond0"): 1}
+    (tmp_path / "sys/class/net/eth2/bonding_slave/mii_status").write_text("up\n")
+    assert found(world, "host_bonding")["node_bonding_active", "bond0"] == 2
+    (tmp_path / "sys/class/net/bonding_masters").write_text("bond0 bond7\n")  # one that has just gone
+    assert len(found(world, "host_bonding")) == 2
+
+
+def test_a_raid_that_lost_a_disk_and_takes_in_a_spare(machine, found, tmp_path) -> None:
+    md0 = tmp_path / "sys/block/md0"
+    world = machine()
+
+    def disks() -> list[float]:
+        told = found(world, "host_md")
+        return [told["node_md_disks", "md0", state] for state in ("active", "failed", "spare")]
+
+    def state() -> list[str]:
+        told = found(world, "host_md")
+        return [key[2] for key, value in told.items() if key[:2] == ("node_md_state", "md0") and value]
+
+    assert (disks(), state()) == ([1, 1, 1], ["recovering"])
+    assert found(world, "host_md")["node_md_blocks_synced", "md0"] == 2441216 / 2
+    write(md0 / "md", sync_action="idle\n", sync_completed="none\n", degraded="0\n")
+    write(md0 / "md/dev-sdb3", state="in_sync\n")
+    told = found(world, "host_md")
+    assert (disks(), state()) == ([2, 1, 1], ["active"])
+    assert told["node_md_blocks_synced", "md0"] == told["node_md_blocks", "md0"] == 41910272 / 2
+    write(md0 / "md", array_state="inactive\n")
+    assert (disks()[0], state()) == (0, ["inactive"])
+
+
+def test_a_machine_without_raid_has_no_data_of_it(machine, found, tmp_path) -> None:
+    for array in tmp_path.glob("sys/block/md*"):
+        shutil.rmtree(array)
+    assert found(machine(), "host_md") == {}
+
+
+def test_selinux_that_is_off_has_no_mode(machine, found, tmp_path) -> None:
+    world = machine()
+    assert found(world, "host_selinux") == {("node_selinux_enabled",): 0}
+    (tmp_path / "proc/filesystems").write_text("nodev\tselinuxfs\n\text4\n")
+    assert found(world, "host_selinux") == {("node_selinux_enabled",): 1}  # its own files are not to be seen here
+    (tmp_path / "root/etc/selinux").mkdir()
+    (tmp_path / "root/etc/selinux/config").write_text("#SELINUX=disabled\nSELINUX = Enforcing \n")
+    assert found(world, "host_selinux")["node_selinux_config_mode",] == 1
+
+
+# tzfile(5), version 1 alone: 3600 seconds ahead, from 1970 on called TST.
+ZONE = b"TZif" + b"\0" * 16 + struct.pack(">6l", 0, 0, 0, 0, 1, 4) + struct.pack(">lbb", 3600, 0, 0) + b"TST\0"
+
+
+def test_the_hosts_time_zone_is_found_behind_links(machine, tmp_path) -> None:
+    zone = Zone(machine())
+    assert zone.at(0) == (0, "UTC")
+    zones = tmp_path / "root/usr/share/zoneinfo"
+    zones.mkdir(parents=True)
+    (zones / "Test").write_bytes(ZONE)
+    (zones / "Link").symlink_to("Test")
+    (tmp_path / "root/etc/localtime").symlink_to("/usr/share/zoneinfo/Link")  # from the host's root, not from ours
+    assert zone.at(0) == (3600, "TST")
+    (zones / "Test").unlink()
+    (zones / "Test").symlink_to("Link")  # a circle
+    with pytest.raises(OSError, match="symbolic links"):
+        zone.at(0)
+
+
+@pytest.mark.parametrize("data", [b"", b"TZif", ZONE[:-6], b"nonsense" * 20])
+def test_what_is_no_time_zone(data: bytes) -> None:
+    with pytest.raises(ParseError):
+        parse_tzfile(data)
+
+
+def test_a_process_that_ends_while_it_is_read_is_left_out(machine, found, tmp_path) -> None:
+    for pid, content in (("700", "700 (sh) S " + "1 " * 49), ("701", "")):
+        (tmp_path / f"proc/{pid}").mkdir()
+        if content:
+            (tmp_path / f"proc/{pid}/stat").write_text(content)
+    told = found(machine(), "host_processes")
+    assert told["node_processes_pids",] == 1
+    assert told["node_processes_state", "S"] == told["node_processes_threads_state", "S"] == 1
