@@ -49,9 +49,12 @@ def test_page_is_as_before(name: str, captured: Callable[[str], World]) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_page_holds_each_family_and_each_series_once(name: str) -> None:
-    families = list(text_string_to_metric_families((GOLDEN / f"{name}.prom").read_text()))
+    text = (GOLDEN / f"{name}.prom").read_text()
+    families = list(text_string_to_metric_families(text))
     assert len(families) > 100
-    assert len({family.name for family in families}) == len(families)
+    # Not the parser's names, from which it takes `_total`: node_kernel_hung_tasks has two.
+    names = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")]
+    assert len(set(names)) == len(names)
     series = [(sample.name, tuple(sorted(sample.labels.items()))) for family in families for sample in family.samples]
     assert len(set(series)) == len(series)
     assert not [s for family in families for s in family.samples if s.timestamp is not None or math.isnan(s.value)]
