@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 _ABOUT = "Tasks found waiting in the kernel for longer than two minutes."
 HUNG = Metric("node_kernel_hung_tasks_total", "counter", _ABOUT)
-# As the most used dashboard asks for it.
-OLD = Metric("node_kernel_hung_tasks", "counter", f"{_ABOUT} The same as node_kernel_hung_tasks_total.")
+# As the most used dashboard asks for it; no counter, since parsers take `_total` away and would find two of one name.
+OLD = Metric("node_kernel_hung_tasks", "gauge", f"{_ABOUT} The same as node_kernel_hung_tasks_total.")
 
 
 @collector(HUNG, OLD, peer="node:kernel_hung")
