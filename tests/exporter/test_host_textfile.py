@@ -110,7 +110,7 @@ def test_two_files_may_share_a_family(world: World, folder: Path) -> None:
 
 def test_the_usual_folder_may_be_absent_but_not_one_that_was_asked_for(world: World) -> None:
     (outcome,) = Scraper(world, COLLECTORS).scrape(seconds=30)
-    assert outcome.absent
+    assert [(sample.metric.name, sample.value) for sample in outcome.samples] == [("node_textfile_scrape_error", 0)]
     world.config = {"host": {"textfile": "/srv/metrics"}}
     (outcome,) = Scraper(world, COLLECTORS).scrape(seconds=30)
     assert outcome.error == "FileNotFoundError"
