@@ -1,36 +1,35 @@
 """The sockets and connections under the ASGI application: uvicorn, with the limits that it lacks.
 
-uvicorn has no time limit for a request's header, and its `limit_concurrency` answers 503 to everybody as soon as
-idle connections have used it up. Here a connection that does not complete a header in time is cut, and a new one
-beyond the limit takes the place of the one that has waited longest without asking for anything.
+uvicorn has no time limit for a request's header, nor for what comes before it over TLS; and its `limit_concurrency`
+answers 503 to everybody as soon as idle connections have used it up. Here a connection that does not complete a header
+in time is cut, and a new one beyond the limits takes the place of one that waits without asking for anything.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import socket
 import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from deckwatch.core.place import DeckwatchError
+from exporter.connection import Connection
+from exporter.protection.crowd import Crowd
+from exporter.protection.seldom import Seldom
+from exporter.secured import Secured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-log = logging.getLogger("deckwatch.listen")
+    from exporter.protection.crowd import Guest
+    from exporter.protection.watched import Watched
 
-HEADER_SECONDS = 10.0  # for a request's header, from the connection's beginning or the header's first byte
-READING_SECONDS = 30.0  # for a client to read on while a page is being sent to it
 KEEP_ALIVE_SECONDS = 75  # a scraper that comes every minute keeps its connection
-MOST_CONNECTIONS = 128
 _SHUTDOWN_SECONDS = 1
 _TICK_SECONDS = 1.0
 
@@ -90,83 +89,12 @@ def _at_once(listening: socket.socket) -> socket.socket:
     return listening
 
 
-class Connection(H11Protocol):
-    """An HTTP/1.1 connection that may neither dawdle over a header nor over reading an answer."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._header = _Limit()
-        self._reading = _Limit()
-        self._since = self.loop.time()  # when it last sent something
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Make room for the connection, and start the time limit of its first header."""
-        if len(self.connections) >= MOST_CONNECTIONS and not self._make_room():
-            transport.abort()
-        super().connection_made(transport)
-        self._header.start(self.loop, HEADER_SECONDS, transport)
-
-    def data_received(self, data: bytes) -> None:
-        """Take bytes in; the limit stands from a header's first byte to its last."""
-        self._since = self.loop.time()
-        super().data_received(data)
-        if not self.idle:
-            self._header.stop()
-        elif self._header.timer is None:
-            self._header.start(self.loop, HEADER_SECONDS, self.transport)
-
-    def pause_writing(self) -> None:
-        """Start a time limit when the client does not read what is sent to it."""
-        super().pause_writing()
-        self._reading.start(self.loop, READING_SECONDS, self.transport)
-
-    def resume_writing(self) -> None:
-        """Lift that limit when it reads again."""
-        super().resume_writing()
-        self._reading.stop()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
-        self._header.stop()
-        self._reading.stop()
-        super().connection_lost(exc)
-
-    @property
-    def idle(self) -> bool:
-        """Whether no request is being answered."""
-        return self.conn.their_state is h11.IDLE or self.transport.is_closing()
-
-    def _make_room(self) -> bool:
-        """Cut the connection that has been idle longest; False where all are being answered."""
-        waiting = [one for one in self.connections if isinstance(one, Connection) and one.idle]
-        if not waiting:
-            log.warning("all %d connections are busy; a new one was refused", MOST_CONNECTIONS)
-            return False
-        oldest = min(waiting, key=lambda one: one._since)  # noqa: SLF001 - of this very class
-        self.connections.discard(oldest)
-        oldest.transport.abort()
-        return True
-
-
-class _Limit:
-    """A time limit at whose end the connection is cut, unless it was stopped."""
-
-    timer: asyncio.TimerHandle | None = None
-
-    def start(self, loop: asyncio.AbstractEventLoop, seconds: float, transport: asyncio.Transport) -> None:
-        self.timer = loop.call_later(seconds, transport.abort)
-
-    def stop(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
-
-
 class Server(uvicorn.Server):
     """uvicorn's server, which ends at once on a signal, and with exit code 0."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, crowd: Crowd) -> None:
         super().__init__(config)
+        self._crowd = crowd
         self._ending = asyncio.Event()
 
     @contextlib.contextmanager
@@ -189,12 +117,24 @@ class Server(uvicorn.Server):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), _TICK_SECONDS)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Cut what has not asked for anything; uvicorn does not know of TLS that is being agreed on."""
+        for guest in self._crowd.guests():
+            if guest.state != "busy":
+                self._crowd.cut(guest)
+        await super().shutdown(sockets)
 
-def server(app: Any) -> Server:
+
+def server(app: Any, protection: Watched | None = None) -> Server:
     """Return a server of this application, not yet started."""
+    crowd = Crowd()
+    if protection is not None:
+        from exporter.protection.guard import Guard  # noqa: PLC0415 - only where there is something to guard
+
+        app = Guard(app, protection)
     config = uvicorn.Config(
         app,
-        http=Connection,
+        http=_maker(crowd, protection),
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -205,9 +145,27 @@ def server(app: Any) -> Server:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
-    return Server(config)
+    return Server(config, crowd)
 
 
-def serve(app: Any, sockets: list[socket.socket]) -> None:
+def _maker(crowd: Crowd, protection: Watched | None) -> Any:
+    """Return what makes the protocol of a connection, of what uvicorn gives to its own."""
+    seldom = Seldom()
+
+    def over_tls(watched: Watched, options: dict[str, Any]) -> Secured:
+        def made(guest: Guest) -> Connection:
+            return Connection(crowd, guest, **options)
+
+        return Secured(crowd, watched, seldom, made)
+
+    def make(**options: Any) -> asyncio.Protocol:
+        if protection is not None and protection.is_tls:
+            return over_tls(protection, options)
+        return Connection(crowd, **options)
+
+    return make
+
+
+def serve(app: Any, sockets: list[socket.socket], protection: Watched | None = None) -> None:
     """Answer on these sockets until SIGTERM or SIGINT; closes them."""
-    asyncio.run(server(app).serve(sockets))
+    asyncio.run(server(app, protection).serve(sockets))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from exporter.listen import Address
+    from exporter.protection.watched import Watched
     from exporter.server import App
 
 log = logging.getLogger("deckwatch.serve")
@@ -44,12 +45,18 @@ class _Listen(click.ParamType["Address"]):
     show_default=True,
     help="Where to answer; [::1]:9877 for IPv6.",
 )
+@click.option(
+    "--web.config.file",
+    "web_config_file",
+    metavar="FILE",
+    help="TLS, client certificates and passwords, in the format of Prometheus' exporters; empty for none.",
+)
 @_exporter.options
 @click.option(
     "--log-level", type=click.Choice(_exporter.LEVELS), default="info", show_default=True, help="The least to log."
 )
 @click.pass_obj
-def command(project: Path, /, *, listen: Address, log_level: str, **sources: Any) -> None:
+def command(project: Path, /, *, listen: Address, web_config_file: str | None, log_level: str, **sources: Any) -> None:
     """Serve the metrics of this machine at /metrics.
 
     Host and containers are found; databases and probes stand in `watch:` of deckwatch.yaml, or a database in
@@ -60,14 +67,24 @@ def command(project: Path, /, *, listen: Address, log_level: str, **sources: Any
     _exporter.log_to_stderr(log_level)
     _raise_descriptor_limit()
     _share_memory_between_threads()
+    protection = _protection(web_config_file) if web_config_file else None
+    scheme = "https" if protection is not None and protection.is_tls else "http"
     app = _exporter.application(project, **sources)
     with contextlib.ExitStack() as stack:
         stack.callback(_exporter.close, app)
         sockets = listening.bind(listen)
         for one in sockets:
-            log.info("listening on http://%s", listening.Address(*one.getsockname()[:2]))
+            log.info("listening on %s://%s", scheme, listening.Address(*one.getsockname()[:2]))
         threading.Thread(target=_first_scrape, args=(app,), name="first-scrape", daemon=True).start()
-        listening.serve(app, sockets)
+        listening.serve(app, sockets, protection)
+
+
+def _protection(file: str) -> Watched:
+    from pathlib import Path
+
+    from exporter.protection.watched import Watched
+
+    return Watched(Path(file))
 
 
 def _first_scrape(app: App) -> None:

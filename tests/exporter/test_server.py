@@ -15,10 +15,11 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter import listen
+from exporter import connection, listen
 from exporter.collector import Collector, NoData
 from exporter.gzip import by_zlib, compress
 from exporter.metric import Metric, Sample
+from exporter.protection import crowd
 from exporter.scrape import Scraper
 from exporter.server import App, accepts_gzip, patience
 from exporter.world import World
@@ -289,22 +290,22 @@ def dial(client: httpx.Client, sent: bytes = b"") -> socket.socket:
     return found
 
 
-def answered(connection: socket.socket) -> bool:
+def answered(dialled: socket.socket) -> bool:
     received = b""
-    while not received.endswith(b"ok\n") and (chunk := connection.recv(4096)):
+    while not received.endswith(b"ok\n") and (chunk := dialled.recv(4096)):
         received += chunk
     return received.startswith(b"HTTP/1.1 200")
 
 
-def is_cut(connection: socket.socket) -> bool:
+def is_cut(dialled: socket.socket) -> bool:
     try:
-        return connection.recv(1) == b""
+        return dialled.recv(1) == b""
     except ConnectionResetError:
         return True
 
 
 def test_who_does_not_complete_a_header_is_cut(monkeypatch):
-    monkeypatch.setattr(listen, "HEADER_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "HEADER_SECONDS", 0.3)
     with running(one("host_cpu", gives("cpu"))) as client:
         begun = time.monotonic()
         with dial(client) as silent, dial(client, b"GET / HTTP/1.1\r\nHost: x\r\n") as slow:
@@ -314,7 +315,7 @@ def test_who_does_not_complete_a_header_is_cut(monkeypatch):
 
 
 def test_the_second_header_on_a_connection_has_the_same_limit(monkeypatch):
-    monkeypatch.setattr(listen, "HEADER_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "HEADER_SECONDS", 0.3)
     with (
         running(one("host_cpu", gives("cpu"))) as client,
         dial(client, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") as kept,
@@ -328,7 +329,7 @@ def test_the_second_header_on_a_connection_has_the_same_limit(monkeypatch):
 
 
 def test_idle_connections_beyond_the_limit_make_room(monkeypatch):
-    monkeypatch.setattr(listen, "MOST_CONNECTIONS", 8)
+    monkeypatch.setattr(crowd, "MOST_CONNECTIONS", 8)
     with running(one("host_cpu", gives("cpu"))) as client, ExitStack() as stack:
         dawdlers = [stack.enter_context(dial(client, b"GET / HTTP/1.1\r\nX: ")) for _ in range(30)]
         begun = time.monotonic()
@@ -338,7 +339,7 @@ def test_idle_connections_beyond_the_limit_make_room(monkeypatch):
 
 
 def test_a_new_connection_is_refused_while_all_are_busy(monkeypatch):
-    monkeypatch.setattr(listen, "MOST_CONNECTIONS", 2)
+    monkeypatch.setattr(crowd, "MOST_CONNECTIONS", 2)
     release = threading.Event()
 
     def hang(_world: World) -> Iterator[Sample]:
@@ -354,11 +355,11 @@ def test_a_new_connection_is_refused_while_all_are_busy(monkeypatch):
         with dial(client, request) as refused:
             assert is_cut(refused)
         release.set()
-        assert all(connection.recv(4096).startswith(b"HTTP/1.1 200") for connection in busy)
+        assert all(dialled.recv(4096).startswith(b"HTTP/1.1 200") for dialled in busy)
 
 
 def test_who_does_not_read_is_cut(monkeypatch):
-    monkeypatch.setattr(listen, "READING_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "READING_SECONDS", 0.3)
     many = [str(number).rjust(200, "x") for number in range(40_000)]
     with running(one("host_many", gives(*many))) as client, socket.socket() as lazy:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
