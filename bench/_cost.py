@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench._options import say
-from bench._pages import Series
-from bench._process import Client, cpu_seconds, resident_mib, scrape
+from bench._process import Client, Scrapes, cpu_seconds, resident_mib, scrape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from bench._options import Options
+    from bench._pages import Series
     from bench._peers import Server
     from provisioning.program import Program
 
@@ -27,16 +27,17 @@ _THAW_SECONDS = 1.0  # for what a server does after it was frozen
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one server: the share of a core at rest in percent, CPU in ms a minute and a scrape, times in ms, MiB."""
+    """Of one server: the share of a core at rest in percent, CPU in ms a minute, scrapes in a row, MiB."""
 
     title: str
     rest: float
     minute: float
-    cpu: float
-    p50: float
-    p99: float
+    scrapes: Scrapes
     memory: float
-    page: Series
+
+    @property
+    def page(self) -> Series:
+        return self.scrapes.page
 
 
 def measure(servers: Iterable[Server], folder: Path, options: Options) -> dict[str, Cost]:
@@ -63,9 +64,7 @@ def measure(servers: Iterable[Server], folder: Path, options: Options) -> dict[s
             with _frozen(pid for other, pid in pids.items() if other is not one):
                 time.sleep(_THAW_SECONDS)
                 run = scrape(one.url, pids[one], times=options.scrapes, share=shares[one])
-            memory, page = resident_mib(pids[one]), Series.of(run.text)
-            rest = 100 * shares[one]
-            found[one.title] = Cost(one.title, rest, minutes[one], run.cpu, run.p50, run.p99, memory, page)
+            found[one.title] = Cost(one.title, 100 * shares[one], minutes[one], run, resident_mib(pids[one]))
     return found
 
 

@@ -55,11 +55,14 @@ def _main(argv: Sequence[str]) -> None:
 def _files(argv: Sequence[str]) -> dict[str, int]:
     """Return how many bytes a scrape reads of each file. The exporter's modules must not have been imported before."""
     noted: dict[str, int] = {}
-    for name in _READS:
-        setattr(os, name, _noting(getattr(os, name), noted, at_offset=name.startswith("p")))
+    reads = {name: getattr(os, name) for name in _READS}
+    for name, read in reads.items():
+        setattr(os, name, _noting(read, noted, at_offset=name.startswith("p")))
+    from bench import _unlimited
     from deckwatch.cli import _exporter
     from deckwatch.cli.serve import command
 
+    _unlimited.lift()
     given = command.make_context("serve", [*argv], obj=Path("/nonexistent")).params
     app = _exporter.application(
         Path("/nonexistent"), **{key: given[key] for key in ("path_procfs", "path_sysfs", "path_rootfs", "docker_host")}
@@ -71,6 +74,8 @@ def _files(argv: Sequence[str]) -> dict[str, int]:
         found = dict(noted)
     finally:
         _exporter.close(app)
+        for name, read in reads.items():
+            setattr(os, name, read)
     roots = tuple(f"{Path(given[key]).resolve()}/" for key in ("path_procfs", "path_sysfs"))
     return {path: size for path, size in found.items() if path.startswith(roots) and os.access(path, os.R_OK)}
 
@@ -88,11 +93,20 @@ def _noting(read: Callable[..., Any], noted: dict[str, int], *, at_offset: bool)
 
 def _floor(sizes: dict[str, int]) -> Floor:
     buffer = [bytearray(_CHUNK)]
-    kept = [(os.open(path, os.O_RDONLY), size) for path, size in sizes.items()]
-    through_kept = _median(lambda: _pass(kept, buffer))
-    for descriptor, _ in kept:
-        os.close(descriptor)
-    return Floor(len(sizes), through_kept, _median(lambda: _opening(sizes, buffer)))
+    files = list(sizes.items())
+    room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
+    parts = [files[at : at + room] for at in range(0, len(files), room)]  # as many as may be open at a time
+    kept = sum(_through_kept(part, buffer, _SECONDS / len(parts)) for part in parts)
+    return Floor(len(files), kept, _median(lambda: _opening(files, buffer), _SECONDS))
+
+
+def _through_kept(files: Sequence[tuple[str, int]], buffer: list[bytearray], seconds: float) -> float:
+    kept = [(os.open(path, os.O_RDONLY), size) for path, size in files]
+    try:
+        return _median(lambda: _pass(kept, buffer), seconds)
+    finally:
+        for descriptor, _ in kept:
+            os.close(descriptor)
 
 
 def _pass(files: Iterable[tuple[int, int]], buffer: list[bytearray]) -> None:
@@ -105,17 +119,17 @@ def _pass(files: Iterable[tuple[int, int]], buffer: list[bytearray]) -> None:
             got += more
 
 
-def _opening(sizes: dict[str, int], buffer: list[bytearray]) -> None:
-    for path, size in sizes.items():
+def _opening(files: Iterable[tuple[str, int]], buffer: list[bytearray]) -> None:
+    for path, size in files:
         descriptor = os.open(path, os.O_RDONLY)
         _pass([(descriptor, size)], buffer)
         os.close(descriptor)
 
 
-def _median(work: Callable[[], None]) -> float:
+def _median(work: Callable[[], None], seconds: float) -> float:
     work()
     taken: list[float] = []
-    end = time.monotonic() + _SECONDS
+    end = time.monotonic() + seconds
     while time.monotonic() < end or len(taken) < 3:
         begun = time.thread_time()
         work()

@@ -7,8 +7,11 @@ import http.client
 import statistics
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from bench._pages import Series
 
 _HEADERS = {
     "Accept": "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
@@ -35,6 +38,11 @@ def resident_mib(pid: int) -> float:
     raise RuntimeError(f"no VmRSS of process {pid}")
 
 
+def descriptors(pid: int) -> int:
+    """Return how many files and sockets a process has open."""
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
 @dataclass(frozen=True)
 class Scrapes:
     """What a run of scrapes cost: wall times in ms, CPU in ms a scrape, and the last page."""
@@ -42,6 +50,10 @@ class Scrapes:
     wall: list[float]
     cpu: float
     text: bytes
+
+    @cached_property
+    def page(self) -> Series:
+        return Series.of(self.text)
 
     @property
     def p50(self) -> float:

@@ -57,9 +57,9 @@ def table(title: str, costs: dict[str, Cost], floor: Floor) -> Sheet:
     every = [ours, *peers]
     shared = [ours.page.shared(one.page for one in peers), *(one.page.shared([ours.page]) for one in peers)]
     rows = [
-        ("CPU a scrape, ms", *(shown(one.cpu) for one in every)),
-        ("wall p50, ms", *(shown(one.p50) for one in every)),
-        ("wall p99, ms", *(shown(one.p99) for one in every)),
+        ("CPU a scrape, ms", *(shown(one.scrapes.cpu) for one in every)),
+        ("wall p50, ms", *(shown(one.scrapes.p50) for one in every)),
+        ("wall p99, ms", *(shown(one.scrapes.p99) for one in every)),
         ("CPU at rest, % of a core", *(shown(one.rest) for one in every)),
         ("CPU a minute, ms", *(shown(one.minute) for one in every)),
         ("resident, MiB", *(shown(one.memory) for one in every)),
@@ -69,7 +69,7 @@ def table(title: str, costs: dict[str, Cost], floor: Floor) -> Sheet:
             "CPU a minute per 1,000 shared, ms",
             *(shown(_per(one, number)) for one, number in zip(every, shared, strict=True)),
         ),
-        ("CPU a scrape per 1,000 series, ms", *(shown(1000 * one.cpu / one.page.count) for one in every)),
+        ("CPU a scrape per 1,000 series, ms", *(shown(1000 * one.scrapes.cpu / one.page.count) for one in every)),
     ]
     note = (
         f"the floor: {floor.files} files, {floor.kept:.2f} ms CPU by pread through kept descriptors, "
@@ -92,9 +92,9 @@ def targets(title: str, costs: dict[str, Cost], floor: Floor) -> Targets:
             mine = _per(ours, ours.page.shared(one.page for one in pair))
             found.add(1 / 5, Row("CPU a minute per 1,000 shared series", mine, theirs, what=what))
     beside = costs.get("cadvisor, tuned")
-    found.add(1 / 3, Row("wall p99", ours.p99, beside.p99 if beside else None, what="tuned cAdvisor"))
+    found.add(1 / 3, Row("wall p99", ours.scrapes.p99, beside.scrapes.p99 if beside else None, what="tuned cAdvisor"))
     found.add(1.0, Row("resident", ours.memory, 60.0, "MiB", "the limit itself"))
-    found.add(5.0, Row("CPU a scrape", ours.cpu, floor.kept, what="the floor, descriptors kept"))
+    found.add(5.0, Row("CPU a scrape", ours.scrapes.cpu, floor.kept, what="the floor, descriptors kept"))
     return found
 
 

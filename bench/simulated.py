@@ -1,0 +1,107 @@
+"""Ours alone with up to 5,000 containers, in trees of plain files: whether the cost of a series stays the same.
+
+A captured machine's container is copied as often as asked (`bench/_tree.py`), and `deckwatch serve` watches that, with
+the descriptors that systemd and Docker allow it and without budgets. Plain files cost less to read than the kernel's.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench import _floor, _peers, _tree
+from bench._options import say
+from bench._process import Scrapes, descriptors, resident_mib, scrape
+from bench._sheet import Row, Sheet, Targets, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench._floor import Floor
+    from bench._options import Options
+
+CONTAINERS = (30, 200, 1000, 5000)
+WORLDS = ("debian12-kernel6.1-cgroup2", "vm-kernel6.18-cgroup1")
+_DESCRIPTORS = 524_288
+_MOST = 20_000  # containers read in all scrapes of one kind together
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What was measured with so many containers: the page, that of the containers, MiB, open files, and the floor."""
+
+    count: int
+    whole: Scrapes
+    containers: Scrapes
+    memory: float
+    descriptors: int
+    floor: Floor
+
+
+def sheets(options: Options) -> Iterator[Sheet]:
+    _allow_descriptors()
+    for world in WORLDS[:1] if options.quick else WORLDS:
+        found = [_measured(world, count, options) for count in sorted(options.sizes or CONTAINERS)]
+        yield _table(f"Ours alone, in trees of plain files like {world}", found)
+        yield _targets(f"The same, beside what is to be reached: {world}", found).sheet()
+
+
+def _measured(world: str, count: int, options: Options) -> _Found:
+    say(f"{world} with {count} containers …")
+    with _tree.tree(world, count) as tree, tempfile.TemporaryDirectory() as name:
+        server = _peers.deckwatch(None, *tree.options)
+        # The last one given counts, so the engine is the tree's.
+        server = replace(server, argv=(sys.executable, "-m", f"{__package__}._unlimited", *server.argv[1:]))
+        times = max(5, min(options.scrapes, _MOST // max(count, 1)))
+        with server.run(Path(name)) as program:
+            assert program.process is not None
+            pid = program.process.pid
+            whole = scrape(server.url, pid, times=times)
+            containers = scrape(f"{server.url}?collect[]=container", pid, times=times)
+            memory, kept = resident_mib(pid), descriptors(pid)
+        return _Found(count, whole, containers, memory, kept, _floor.measure(tree.options))
+
+
+def _table(title: str, found: list[_Found]) -> Sheet:
+    rows = [
+        ("CPU a scrape, ms", *(shown(one.whole.cpu) for one in found)),
+        ("wall p50, ms", *(shown(one.whole.p50) for one in found)),
+        ("wall p99, ms", *(shown(one.whole.p99) for one in found)),
+        ("resident, MiB", *(shown(one.memory) for one in found)),
+        ("series", *(shown(one.whole.page.count) for one in found)),
+        ("CPU per 1,000 series, ms", *(shown(_per(one.whole)) for one in found)),
+        ("the same of the containers' page, ms", *(shown(_per(one.containers)) for one in found)),
+        ("files read", *(shown(one.floor.files) for one in found)),
+        ("descriptors open", *(shown(one.descriptors) for one in found)),
+        ("floor: kept descriptors, ms", *(shown(one.floor.kept) for one in found)),
+        ("floor: open, read, close, ms", *(shown(one.floor.opened) for one in found)),
+        ("CPU a scrape, times the floor", *(shown(one.whole.cpu / one.floor.kept) for one in found)),
+    ]
+    return Sheet(title, ("figure", *(f"{one.count:,}" for one in found)), rows)
+
+
+def _targets(title: str, found: list[_Found]) -> Targets:
+    targets, least = Targets(title), found[0]
+    for one in found[1:]:
+        for figure, pick in (("page", one.whole), ("containers' page", one.containers)):
+            base = least.whole if pick is one.whole else least.containers
+            name = f"CPU per 1,000 series of the {figure}, {one.count:,} containers"
+            targets.add(1.2, Row(name, _per(pick), _per(base), what=f"that with {least.count}"))
+    return targets
+
+
+def _per(scrapes: Scrapes) -> float:
+    return 1000 * scrapes.cpu / scrapes.page.count
+
+
+def _allow_descriptors() -> None:
+    """Allow as many descriptors as systemd and Docker do, where we may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, max(hard, _DESCRIPTORS)))
+    except (ValueError, OSError):
+        say(f"only {hard:,} descriptors are allowed here: with more files than half of that, some are opened each time")
