@@ -18,6 +18,7 @@ POSTGRES_DSN = "DECKWATCH_POSTGRES_DSN"
 
 # Lists of what is watched, and the keys of which an entry has exactly one.
 _ONE_OF = {"postgres": ("dsn_file", "dsn_env", "dsn"), "probes": ("http", "tcp")}
+_CHOICES = ("interfaces", "disks", "mount_points", "filesystem_types")  # of the host, by regular expressions
 _FILES = ("dsn_file", "ca_file")
 
 # A password in a connection string, as libpq reads one: in front of the host of a URL, or as a parameter of its own.
@@ -56,6 +57,12 @@ def problems(project: Project, words: Collection[str]) -> Iterator[Problem]:
             if word not in words:
                 hint = did_you_mean(word, words)
                 yield problem(("watch", "collectors", key, index), f"no collector is called {word!r}", hint)
+    for key in _CHOICES:
+        for word, pattern in ((block.get("host") or {}).get(key) or {}).items():
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                yield problem(("watch", "host", key, word), f"not a regular expression: {error}")
     for key, choices in _ONE_OF.items():
         seen: set[tuple[str, str]] = set()
         for index, entry in enumerate(block.get(key) or []):

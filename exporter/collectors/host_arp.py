@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors import _interface
+from exporter.collectors import _shown
 from exporter.metric import Metric, Sample
 from exporter.sources import procfs, procnet
 
@@ -20,6 +20,7 @@ ENTRIES = Metric("node_arp_entries", "gauge", "Neighbours in the ARP table.", ("
 @collector(ENTRIES, peer="node:arp")
 def collect(world: World) -> Iterator[Sample]:
     """Neighbours in the ARP table of each interface."""
+    shown = world.source(_shown.Shown).interfaces
     for device, count in procnet.parse_arp(procfs.read_of_init(world, "net/arp")).items():
-        if _interface.watched(world, device):
+        if shown.shows(device):
             yield ENTRIES(count, device)

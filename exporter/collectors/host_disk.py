@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from typing import TYPE_CHECKING
 
 from exporter.collector import NoData, collector
+from exporter.collectors import _shown
 from exporter.metric import Metric, Sample
 from exporter.sources import procfs, rootfs
 
@@ -59,15 +59,13 @@ INFO = Metric(
     ("device", "major", "minor", "path", "wwn", "model", "serial", "revision", "rotational"),
 )
 
-# Partitions, whose disk is there, and devices that are memory or a file.
-_LEFT_OUT = re.compile(r"(?:(?:z?ram|loop|fd|(?:h|s|v|xv)d[a-z]+)|nvme\d+n\d+p)\d+")
-
 
 @collector(*(metric for metric, _ in METRICS), INFO, peer="node:diskstats")
 def collect(world: World) -> Iterator[Sample]:
     """Reads, writes, discards and busy time of each disk."""
+    shown = world.source(_shown.Shown).disks
     for disk in procfs.parse_diskstats(procfs.read(world, "diskstats")):
-        if _LEFT_OUT.fullmatch(disk.name):
+        if not shown.shows(disk.name):
             continue
         for (metric, in_base_unit), count in zip(METRICS, disk.counters, strict=False):
             yield metric(in_base_unit(count), disk.name)

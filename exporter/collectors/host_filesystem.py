@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
+from exporter.collectors import _shown
 from exporter.metric import Metric, Sample
 from exporter.sources import mounts, procfs
 
@@ -36,24 +36,15 @@ INFO = Metric(
     ("device", "major", "minor", "mountpoint"),
 )
 
-# node_exporter's defaults: what holds no files of anybody's, and the layers of containers.
-_POINTS_LEFT_OUT = re.compile(
-    r"/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)(/|$)"
-)
-_TYPES_LEFT_OUT = re.compile(
-    "autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|erofs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|"
-    "overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tracefs"
-)
-
 
 @collector(ERROR, READONLY, SIZE, FREE, AVAILABLE, FILES, FILES_FREE, INFO, peer="node:filesystem")
 def collect(world: World) -> Iterator[Sample]:
     """Size, free space and free inodes of each mounted file system."""
-    space = world.source(mounts.Space)
+    space, shown = world.source(mounts.Space), world.source(_shown.Shown)
     watched = [
         mount
         for mount in space.listed(procfs.read_of_init(world, "mountinfo"))
-        if not _TYPES_LEFT_OUT.fullmatch(mount.fstype) and not _POINTS_LEFT_OUT.match(mount.point)
+        if shown.filesystem_types.shows(mount.fstype) and shown.mount_points.shows(mount.point)
     ]
     answers = space.of(mount.point for mount in watched)
     for mount in watched:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors import _interface
+from exporter.collectors import _shown
 from exporter.metric import Metric, Sample
 from exporter.sources import procfs, procnet
 
@@ -43,7 +43,8 @@ METRICS = (
 @collector(*METRICS, peer="node:netdev")
 def collect(world: World) -> Iterator[Sample]:
     """Bytes, packets, errors and drops of each interface."""
+    shown = world.source(_shown.Shown).interfaces
     for device, counters in procnet.parse_dev(procfs.read_of_init(world, "net/dev")).items():
-        if _interface.watched(world, device):
+        if shown.shows(device):
             for metric, count in zip(METRICS, counters, strict=True):
                 yield metric(count, device)

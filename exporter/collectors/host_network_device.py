@@ -6,7 +6,7 @@ import errno
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.collector import NoData, collector
-from exporter.collectors import _interface
+from exporter.collectors import _shown
 from exporter.metric import Metric, Sample
 from exporter.sources import procfs
 
@@ -81,9 +81,9 @@ _MBIT = 125_000  # bytes
 )
 def collect(world: World) -> Iterator[Sample]:
     """State, carrier, MTU and speed of each interface; what only people change is read once a minute."""
-    known = world.source(Settings)
+    known, shown = world.source(Settings), world.source(_shown.Shown).interfaces
     for device in known.devices(procfs.list_sys(world, "class/net")):
-        if _interface.watched(world, device):
+        if shown.shows(device):
             try:
                 yield from _device(world, device, known)
             except NoData:

@@ -159,3 +159,10 @@ def test_every_key_is_described():
         return missing + [found for key, one in schema.items() for found in keys(one, f"{name}.{key}")]
 
     assert keys(yamlfile.load_file(FRAGMENT).data, "") == []
+
+
+def test_a_pattern_that_is_none_is_told_at_its_place(tmp_path):
+    found = read(tmp_path, 'watch:\n  host:\n    disks: {include: "^sd("}\n    interfaces: {exclude: "^br-"}\n')
+    (problem,) = config.problems(found, WORDS)
+    assert "not a regular expression: missing )" in problem.message
+    assert (problem.place.line, problem.severity) == (3, "error")

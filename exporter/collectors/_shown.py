@@ -1,0 +1,60 @@
+"""Which disks, mounts and interfaces have series of their own; shared by the collectors that have some for each."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from exporter.world import World
+
+# node_exporter's defaults. Partitions, whose disk is there, and devices that are memory or a file …
+DISKS = r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]+|nvme\d+n\d+p)\d+$"
+# … what holds no files of anybody's, and the layers of containers.
+MOUNT_POINTS = r"^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)"
+FILESYSTEM_TYPES = (
+    "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|erofs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|"
+    "overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tracefs)$"
+)
+# A container's end on the host (vethXXXXXXX) comes and goes with it under a random name, and the container's own
+# metrics show the same traffic.
+VETH = "^veth"
+
+
+class Choice:
+    """Names that are shown: those that `include` is found in, where it is given, less those that `exclude` is found in.
+
+    Without both, the names that `default` is found in are left out.
+    """
+
+    def __init__(self, block: Mapping[str, str] | None, default: str) -> None:
+        block = block or {}
+        self._include = re.compile(block["include"]) if "include" in block else None
+        exclude = block.get("exclude", "" if self._include else default)
+        self._exclude = re.compile(exclude) if exclude else None
+
+    def shows(self, name: str) -> bool:
+        """Return whether something of this name has series."""
+        if self._include is not None and not self._include.search(name):
+            return False
+        return self._exclude is None or not self._exclude.search(name)
+
+
+class Shown:
+    """What `watch: host:` says of names; its patterns are of the syntax of Python's `re`."""
+
+    def __init__(self, world: World) -> None:
+        host = world.config.get("host", {})
+        interfaces = dict(host.get("interfaces") or {})
+        if not host.get("veth", False) and "include" not in interfaces:
+            # Whoever leaves more out does not mean these to appear.
+            interfaces["exclude"] = "|".join(filter(None, (interfaces.get("exclude"), VETH)))
+        self.interfaces = Choice(interfaces, "")
+        self.disks = Choice(host.get("disks"), DISKS)
+        self.mount_points = Choice(host.get("mount_points"), MOUNT_POINTS)
+        self.filesystem_types = Choice(host.get("filesystem_types"), FILESYSTEM_TYPES)
+
+    def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,70 @@
+"""Which disks, mounts and interfaces have series: node_exporter's defaults, and what the project says instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from exporter.collectors._shown import DISKS, FILESYSTEM_TYPES, MOUNT_POINTS, Choice
+
+
+@pytest.mark.parametrize(
+    ("default", "shown", "left_out"),
+    [
+        (
+            DISKS,
+            ["sda", "nvme0n1", "dm-0", "md0", "sr0", "mmcblk0p1"],
+            ["sda1", "sdaa12", "nvme0n1p3", "loop7", "ram0"],
+        ),
+        (
+            MOUNT_POINTS,
+            ["/", "/srv", "/development", "/var/lib/docker"],
+            ["/dev", "/sys/fs", "/var/lib/docker/x/merged"],
+        ),
+        (FILESYSTEM_TYPES, ["ext4", "tmpfs", "nfs4", "zfs"], ["overlay", "cgroup2", "cgroup", "proc", "nsfs"]),
+    ],
+)
+def test_defaults(default, shown, left_out) -> None:
+    choice = Choice(None, default)
+    assert [name for name in shown + left_out if choice.shows(name)] == shown
+
+
+@pytest.mark.parametrize(
+    ("block", "shown"),
+    [
+        ({}, ["sda", "vda"]),
+        ({"exclude": "^v"}, ["sda", "sda1"]),  # in place of the default
+        ({"include": "^sd"}, ["sda", "sda1"]),
+        ({"include": "^sd", "exclude": r"\d$"}, ["sda"]),
+    ],
+)
+def test_choices(block, shown) -> None:
+    choice = Choice(block, DISKS)
+    assert [name for name in ("sda", "sda1", "vda") if choice.shows(name)] == shown
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ({"interfaces": {"exclude": "^docker"}}, {"lo", "eth0"}),
+        ({"interfaces": {"exclude": "^docker"}, "veth": True}, {"lo", "eth0", "veth3f1c2aa"}),
+        ({"interfaces": {"include": "^(eth|veth)"}}, {"eth0", "veth3f1c2aa"}),
+    ],
+)
+def test_interfaces_of_all_their_collectors(machine, found, host, shown) -> None:
+    world = machine(config={"host": host})
+    of_hardware = {"bond0", "eth1", "eth2"}
+    for name in ("host_network", "host_network_device"):
+        assert {key[1] for key in found(world, name)} - of_hardware == shown
+
+
+def test_disks_and_file_systems(machine, found) -> None:
+    host = {
+        "disks": {"include": "^vdb$"},
+        "mount_points": {"exclude": "^/srv"},
+        "filesystem_types": {"include": "ext4"},
+    }
+    world = machine(config={"host": host})
+    assert {key[1] for key in found(world, "host_disk")} == {"vdb"}
+    told = {key[2] for key in found(world, "host_filesystem") if key[0] == "node_filesystem_readonly"}
+    assert "/" in told
+    assert not [point for point in told if point.startswith("/srv")]
