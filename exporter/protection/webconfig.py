@@ -205,6 +205,9 @@ def _meaning(document: Document) -> Iterator[Problem]:
     if len(tls.get("curve_preferences", ())) > 1:
         message = "Python can hold TLS to one curve, not to an order of several"
         yield problem("curve_preferences", message, "name one, or leave it out")
+    interval = ((document.data or {}).get("rate_limit") or {}).get("interval", 0)
+    if isinstance(interval, int) and interval != 0:
+        yield document.problem(("rate_limit", "interval"), f"{interval} has no unit", "such as 500ms or 1s")
 
 
 def _config(document: Document, folder: Path) -> WebConfig:

@@ -1,0 +1,279 @@
+"""What a web configuration says, and what is told of one that is wrong."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import ssl
+import subprocess
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deckwatch.core.place import InvalidInput, caret
+from exporter.protection import tls, webconfig
+from exporter.protection.webconfig import Rate, secret_lines
+
+HASH = "$2b$10$xSaddfBhtWiyZM5AhsX/N.O8aIhmj5eLqd2ubmIO2FGr4blPtrQ1e"
+PAIR = "cert_file: server.crt\n  key_file: server.key"
+CA = "client_ca_file: authority.crt\n  client_auth_type"
+
+
+def told(tmp_path, text: str) -> list[str]:
+    """Return what is told of a file, as place and sentence, or nothing."""
+    (tmp_path / "web.yml").write_text(text)
+    try:
+        webconfig.load(tmp_path / "web.yml")
+    except InvalidInput as error:
+        return [f"{one.place.line}:{one.place.column}: {one.sentence}" for one in error.problems]
+    return []
+
+
+def test_everything_that_it_can_say(tmp_path) -> None:
+    (tmp_path / "web.yml").write_text(f"""\
+tls_server_config:
+  {PAIR}
+  {CA}: RequireAndVerifyClientCert
+  client_allowed_sans: [prometheus, 10.0.0.5]
+  min_version: TLS12
+  max_version: TLS13
+  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]
+  prefer_server_cipher_suites: false
+  curve_preferences: [X25519]
+http_server_config:
+  http2: true
+  headers:
+    Strict-Transport-Security: max-age=3600
+    X-Frame-Options: deny
+    Content-Security-Policy: ""
+basic_auth_users:
+  prometheus: {HASH}
+rate_limit: {{interval: 1m30s, burst: 20}}
+""")
+    found = webconfig.load(tmp_path / "web.yml")
+    assert found.tls is not None
+    assert found.tls.files == [tmp_path / "server.crt", tmp_path / "server.key", tmp_path / "authority.crt"]
+    assert found.tls.client_sans == ("prometheus", "10.0.0.5")
+    assert not found.tls.own_order
+    assert found.users == {"prometheus": HASH.encode()}
+    assert HASH not in repr(found)
+    assert found.rate == Rate(90, 20)
+    assert found.headers == (("strict-transport-security", "max-age=3600"), ("x-frame-options", "deny"))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "tls_server_config:\n", "basic_auth_users: {}\n", "rate_limit: {interval: 0, burst: 1}"]
+)
+def test_a_file_may_ask_for_nothing(tmp_path, text) -> None:
+    assert told(tmp_path, text) == []
+    assert webconfig.load(tmp_path / "web.yml") == webconfig.WebConfig()
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path) -> None:
+    text = f"""\
+tls_server_config:
+  {PAIR}
+  client_auth: RequireAndVerifyClientCert
+  min_version: TLS1.2
+  cipher_suites: [TLS_RSA_WITH_AES_128_CBC_SHA]
+http_server_config:
+  headers: {{X-Frame-Option: deny}}
+basic_auth_users:
+  prometheus: hunter2
+rate_limits: {{}}
+"""
+    assert told(tmp_path, text) == [
+        "4:3: unknown key client_auth (did you mean client_auth_type?)",
+        "5:16: unknown word 'TLS1.2' (did you mean TLS12?)",
+        "6:19: unknown word 'TLS_RSA_WITH_AES_128_CBC_SHA' (did you mean TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA?)",
+        "8:13: unknown key X-Frame-Option (did you mean X-Frame-Options?)",
+        "10:3: what stands behind prometheus is no bcrypt hash such as $2y$10$… (`deckwatch password` makes one)",
+        "11:1: unknown key rate_limits (did you mean rate_limit?)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("block", "place", "sentence"),
+    [
+        ("cert_file: a", "1:1", "key_file is missing"),
+        ("min_version: TLS13", "1:1", "cert_file is missing"),
+        (PAIR + "\n  cert: x", "4:9", "cert_file stands here too"),
+        (PAIR + "\n  client_auth_type: RequireAnyClientCert", "4:21", "takes any certificate"),
+        (PAIR + "\n  client_auth_type: RequestClientCert", "4:21", "takes any certificate"),
+        (PAIR + "\n  client_auth_type: RequireAndVerifyClientCert", "4:21", "client_ca_file is missing"),
+        (PAIR + "\n  client_ca_file: a", "4:19", "clients are not asked for certificates"),
+        (PAIR + "\n  client_allowed_sans: [a]", "4:24", "is not held to this list"),
+        (f"{PAIR}\n  {CA}: VerifyClientCertIfGiven\n  client_allowed_sans: [a]", "6:24", "is not held to this list"),
+        (PAIR + "\n  min_version: TLS10", "4:16", "TLS10 is broken and not spoken"),
+        (PAIR + "\n  max_version: TLS11", "4:16", "TLS11 is broken and not spoken"),
+        (PAIR + "\n  min_version: TLS13\n  max_version: TLS12", "5:16", "is below min_version"),
+        (PAIR + "\n  curve_preferences: [X25519, CurveP256]", "4:22", "not to an order of several"),
+        ("cert_file: a\n  key: 5", "3:8", "expected the key itself"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(tmp_path, block, place, sentence) -> None:
+    found = told(tmp_path, f"tls_server_config:\n  {block}\n")
+    assert any(one.startswith(f"{place}: ") and sentence in one for one in found), found
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (f"basic_auth_users: {{prometheus: {HASH.replace('$10$', '$20$')}}}", "would take longer than a scrape waits"),
+        (f"basic_auth_users: {{'a:b': {HASH}}}", "has no colon"),
+        ("basic_auth_users: hunter2", "expected a mapping"),
+        ("rate_limit: {interval: 5, burst: 1}", "5 has no unit"),
+        ("rate_limit: {interval: 5 seconds, burst: 1}", "is not a duration such as 500ms or 1s"),
+        ("rate_limit: {interval: 5s}", "burst is missing"),
+        ("rate_limit: {interval: 5s, burst: 0}", "0 is less than the minimum of 1"),
+        ('http_server_config: {headers: {X-XSS-Protection: "a\\r\\nb: c"}}', "is not a header's value"),
+        ("http_server_config: {http2: on}", "expected true or false"),
+        ("- list", "expected nothing or a mapping"),
+    ],
+)
+def test_values_that_mean_nothing(tmp_path, text, sentence) -> None:
+    assert any(sentence in one for one in told(tmp_path, text)), told(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "basic_auth_users: {prometheus: hunter2}, x",  # no YAML
+        "basic_auth_users:\n  prometheus: hunter2\n  prometheus: hunter2\n",
+        "basic_auth_users: hunter2\n",
+        "basic_auth_users:\nprometheus: hunter2\n",  # not indented: an unknown key
+        "basic_auth_user:\n  prometheus: hunter2\n",
+        "{basic_auth_users: {\nprometheus: hunter2}, oops: 1}\n",
+        "tls_server_config: {key: hunter2, oops: 1}\n",
+        "tls_server_config:\n  key: |\n    hunter2\n\n    hunter2\n  oops: 1\n",
+        'tls_server_config:\n  "key": [hunter2\n',
+        "basic_auth_users:\n  # a comment\n  prometheus: [hunter2]\n",
+    ],
+)
+def test_no_secret_is_repeated(tmp_path, text) -> None:
+    (tmp_path / "web.yml").write_text(text)
+    with pytest.raises(InvalidInput) as caught:
+        webconfig.load(tmp_path / "web.yml")
+    printed = str(caught.value) + "".join(caret(one, text) for one in caught.value.problems)
+    assert "hunter2" not in printed
+    assert re.search(r"web\.yml:\d+:\d+: error", printed)
+
+
+def test_the_lines_of_secrets() -> None:
+    text = "a: 1\nkey_file: x\ntls:\n  key: |\n    1\n\n    2\n  cert: x\nbasic_auth_users:\n  a: b\nc: 1\n"
+    assert secret_lines(text) == {4, 5, 6, 7, 9, 10}
+
+
+WORDS = re.findall(r"^ *([A-Za-z_0-9-]+):", webconfig.SCHEMA.read_text(), re.MULTILINE)
+ANY = st.text(alphabet=st.characters(exclude_categories=("Cs",)), max_size=20)
+LINE = st.builds("{}{}: {}".format, st.sampled_from(("", "  ", "    ")), st.sampled_from(WORDS), ANY)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(LINE | ANY, max_size=8).map("\n".join))
+def test_whatever_a_file_holds_it_is_read_or_told(tmp_path_factory, text) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.yml"
+    path.write_text(text, encoding="utf-8", newline="")
+    try:
+        webconfig.load(path)
+    except InvalidInput as error:
+        assert error.problems
+
+
+def test_a_file_that_is_not_there(tmp_path) -> None:
+    with pytest.raises(InvalidInput, match="cannot be read: No such file"):
+        webconfig.load(tmp_path / "web.yml")
+
+
+def made(tmp_path, text: str) -> ssl.SSLContext:
+    (tmp_path / "web.yml").write_text(f"tls_server_config:\n  {text}\n")
+    found = webconfig.load(tmp_path / "web.yml").tls
+    assert found is not None
+    return tls.context(found)
+
+
+def test_a_context_has_what_was_asked_for(authority, tmp_path) -> None:
+    authority.issue("server")
+    found = made(tmp_path, f"{PAIR}\n  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]\n  max_version: TLS12")
+    assert found.maximum_version == ssl.TLSVersion.TLSv1_2
+    assert [one["name"] for one in found.get_ciphers() if one["protocol"] == "TLSv1.2"] == [
+        "ECDHE-ECDSA-AES256-GCM-SHA384"
+    ]
+    assert found.verify_mode == ssl.CERT_NONE
+    found = made(tmp_path, f"{PAIR}\n  {CA}: VerifyClientCertIfGiven\n  cipher_suites: [TLS_AES_128_GCM_SHA256]")
+    assert found.verify_mode == ssl.CERT_OPTIONAL
+    assert found.minimum_version == ssl.TLSVersion.TLSv1_3  # none of TLS 1.2's suites was named
+    assert len(found.get_ca_certs()) == 1
+
+
+def test_certificate_and_key_may_stand_in_the_file_itself(authority, tmp_path) -> None:
+    certificate, key = authority.issue("server")
+
+    def block(path) -> str:
+        return "".join(f"\n    {line}" for line in path.read_text().splitlines())
+
+    text = f"cert: |{block(certificate)}\n  key: |{block(key)}\n  client_ca: |{block(authority.certificate)}"
+    assert made(tmp_path, f"{text}\n  client_auth_type: RequireAndVerifyClientCert").verify_mode == ssl.CERT_REQUIRED
+
+
+def damaged(authority, tmp_path, what: str) -> None:
+    certificate, key = authority.issue("server")
+    if what == "mismatch":
+        shutil.copy(authority.issue("other").key, key)
+    elif what == "locked":
+        argv = [authority.openssl, "pkcs8", "-topk8", "-in", key, "-out", tmp_path / "locked", "-passout", "pass:x"]
+        subprocess.run(argv, check=True)
+        shutil.move(tmp_path / "locked", key)
+    elif what == "empty":
+        certificate.write_text("")
+    elif what == "no key":
+        key.write_text("no key")
+    elif what == "away":
+        certificate.unlink()
+        key.unlink()
+    else:
+        authority.certificate.write_text("nothing")
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        ("mismatch", ["3:13: the key does not belong to the certificate"]),
+        ("locked", ["3:13: the key asks for a passphrase (keep it without one)"]),
+        ("empty", ["2:14: there is no certificate in PEM"]),
+        ("no key", ["3:13: there is no key in PEM"]),
+        (
+            "away",
+            [
+                "2:14: …/server.crt cannot be read: no such file or directory",
+                "3:13: …/server.key cannot be read: no such file or directory",
+            ],
+        ),
+        ("authority", ["4:19: there is no certificate in PEM"]),
+    ],
+)
+def test_certificates_that_cannot_be_used(authority, tmp_path, what, told) -> None:
+    damaged(authority, tmp_path, what)
+    with pytest.raises(InvalidInput) as caught:
+        made(tmp_path, f"{PAIR}\n  {CA}: RequireAndVerifyClientCert")
+    found = [f"{one.place.line}:{one.place.column}: {one.sentence}" for one in caught.value.problems]
+    assert [one.replace(str(tmp_path), "…") for one in found] == told
+
+
+@pytest.mark.parametrize(
+    ("kind", "held", "names", "allowed"),
+    [
+        ("DNS", "prometheus", ("prometheus",), True),
+        ("DNS", "prometheus", ("prometheus.internal",), False),
+        ("IP Address", "10.0.0.5", ("10.0.0.5",), True),
+        ("IP Address", "2001:DB8:0:0:0:0:0:1", ("2001:db8::1",), True),
+        ("URI", "spiffe://deck/prometheus", ("x", "spiffe://deck/prometheus"), True),
+        ("email", "ops@deck.example", ("ops@deck.example",), True),
+        ("DNS", "anything", (), True),
+    ],
+)
+def test_the_names_of_a_client(kind, held, names, allowed) -> None:
+    assert tls.is_allowed({"subjectAltName": ((kind, held),)}, names) is allowed
+    assert tls.is_allowed({}, names) is (not names)
+    assert tls.is_allowed(None, names) is (not names)
