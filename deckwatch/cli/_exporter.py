@@ -53,9 +53,9 @@ def application(
     from exporter.server import App
     from exporter.world import World
 
-    found = _project.load(project, lean=True)
+    found = _project.load(project, lean=True, faulty=True)
     collectors = collector.load()
-    if problems := list(config.problems(found, collector.words(collectors))):
+    if problems := [*found.problems, *config.problems(found, collector.words(collectors))]:
         raise InvalidInput(problems)
     watch = config.watch(found)
     world = World(path_procfs, path_sysfs, path_rootfs, docker_host, watch)

@@ -42,7 +42,7 @@ def command(project: Path, /, *, state_dir: Path | None, open: bool) -> int:  # 
 
     for number in _ENDING:
         signal.signal(number, signal.default_int_handler)
-    stack = Stack(_project.load(project), state_dir or project / ".deckwatch")
+    stack = Stack(_project.load(project, faulty=True), state_dir or project / ".deckwatch")
     try:
         with _show.busy("starting"):
             stack.start()

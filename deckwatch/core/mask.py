@@ -14,8 +14,9 @@ _PORT = r"(?!\d{1,5}(?:[/?,\s\"'}\]]|$))"
 _SECRETS = (
     re.compile(rf"://[^\s:/@]*:{_PORT}(\S*)@"),
     re.compile(rf"postgres(?:ql)?://[^:/@\n]*:{_PORT}(.*)@"),  # libpq's addresses may have spaces
-    re.compile(r"password\s*=\s*(['\"].*|(?:\\.|\S)+)", re.IGNORECASE),
-    re.compile(r"\b(?:password|passwd|passphrase|secret|token)[\"']?:\s+(.*\S)", re.IGNORECASE),  # a key that is none
+    re.compile(r"(?i)password\s*=\s*(['\"].*|(?:\\.|\S)+)"),
+    # A key that is none: where a password is looked for in vain, somebody writes it.
+    re.compile(r"(?im)(?:^|[-{,?])\s*[\"']?(?:password|passwd|passphrase|secret|token)[\"']?:\s+(.*\S)"),
 )
 
 

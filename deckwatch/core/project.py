@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import yamlfile
 from deckwatch.core.apart import apart
-from deckwatch.core.place import InvalidInput, Place, Problem
+from deckwatch.core.place import InvalidInput, Place, Problem, nearest
 from deckwatch.core.yamlfile import Document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from deckwatch.core.yamlfile import Path as YamlPath
@@ -43,40 +42,62 @@ def load(folder: Path, fragments: Iterable[Path], *, lean: bool = False, faulty:
     """Read and check a project. `fragments` are the packages' parts of its schema; raises InvalidInput.
 
     `lean` checks in a child process: the validator takes 8 MB, which a process that lives long should not keep.
-    With `faulty` a file with problems is read too, without the values that have them, for whoever looks for the
-    problems of other files in the same run.
+    With `faulty` a file with problems is read too, without the parts that have them, for whoever looks for other
+    problems in the same run.
     """
     path = folder / FILE
     if not path.is_file():
         if (near := path.with_suffix(".yml")).is_file():
             raise InvalidInput([Problem(Place(str(near)), f"is not read: the file is called {FILE}")])
         return Project(folder)
-    document = yamlfile.load_file(path)
-    if document.data is None:
-        document.data = {}
-    faults = apart(lambda: _faults(document, fragments)) if lean else _faults(document, fragments)
-    # Without the declaration of a metric every use of it would be called wrong.
-    if faults and (not faulty or any(where[:1] in ((), ("metrics",)) for where in faults)):
+    read = yamlfile.load_file(path)
+    if read.data is None:
+        read.data = {}
+    document, faults = apart(lambda: _sound(read, fragments)) if lean else _sound(read, fragments)
+    if faults and (not faulty or any(_hides_others(where) for where in faults)):
         raise InvalidInput(faults.values())
-    for where in faults:
-        _leave_out(document.data, where)
     return Project(folder, document, tuple(faults.values()))
 
 
-def _faults(document: Document, fragments: Iterable[Path]) -> dict[YamlPath, Problem]:
+def _sound(document: Document, fragments: Iterable[Path]) -> tuple[Document, dict[YamlPath, Problem]]:
+    """Return the document without what its schema refuses, and what that is, by its path."""
     from deckwatch.core.schema import Schema  # noqa: PLC0415 - needed only where there is a file
 
-    return Schema(project_schema(fragments)).faults(document)
+    schema = Schema(project_schema(fragments))
+    told = left = schema.faults(document)
+    stand_ins: set[YamlPath] = set()
+    while left and () not in left:
+        # From the end, so that the places of a list's first items hold while others of it go.
+        for where in sorted({_part(path) for path in left}, reverse=True):
+            if where[0] in _NAMED and len(where) == 2:
+                document.put(where, _NAMED[where[0]](document.at(where)))
+                stand_ins.add(where)
+            else:
+                document.drop(where)
+        left = {path: one for path, one in schema.faults(document).items() if path[:2] not in stand_ins}
+    return document, told
 
 
-def _leave_out(data: dict[str, Any], path: YamlPath) -> None:
-    """Remove the value at a path, or the nearest mapping's key above it: the places of lists' items must stay."""
-    keys = list(itertools.takewhile(lambda step: isinstance(step, str), path))[:2]
-    inner: Any = data
-    for key in keys[:-1]:
-        inner = inner.get(key, {})
-    if isinstance(inner, dict):
-        inner.pop(keys[-1], None)
+def _part(path: YamlPath) -> YamlPath:
+    """Return which part is left out for a fault: a list's item as a whole, since half of it says something else."""
+    if path[0] == "metrics":
+        return path[:2]
+    index = next((i for i, step in enumerate(path) if isinstance(step, int)), len(path))
+    return path[: index + 1]
+
+
+def _hides_others(path: YamlPath) -> bool:
+    """Return whether a fault hides names, so that every use of one of them would be called wrong."""
+    return not path or (len(path) == 1 and (path[0] in _NAMED or nearest(str(path[0]), _NAMED) is not None))
+
+
+def _metric(said: Any) -> dict[str, Any]:
+    kind = str(said.get("kind")) if isinstance(said, dict) else ""
+    return {"kind": nearest(kind, ("counter", "gauge", "histogram", "summary")) or "untyped", "open": True}
+
+
+# What stands in for a faulty entry whose name other parts and files use: a team and a metric stay known.
+_NAMED: dict[Any, Callable[[Any], dict[str, Any]]] = {"teams": lambda _: {}, "metrics": _metric}
 
 
 def project_schema(fragments: Iterable[Path]) -> dict[str, Any]:

@@ -98,7 +98,7 @@ class Schema:
         if kind == "pattern":
             schema = self._at(schema_path[:-1])
             return f"{_shown(value)} is not {schema.get('title', 'of the form ' + str(schema.get('pattern')))}", ""
-        if kind in ("minItems", "minLength") and not value:
+        if kind in ("minItems", "minLength", "minProperties") and not value:
             return "must not be empty", ""
         return error.message, ""
 

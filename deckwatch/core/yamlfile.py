@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path as FilePath
 
 Path = tuple[str | int, ...]
+T = TypeVar("T")
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NULL = frozenset(("", "~", "null", "Null", "NULL"))
@@ -71,7 +72,7 @@ class Document:
             return Place(self.file, start.line, column + offset) if one_line else start
         if style != "|":
             return start
-        value: str = self._at(path)
+        value: str = self.at(path)
         before = value[:offset]
         line = start.line + 1 + before.count("\n")
         body = lines[start.line :]
@@ -79,15 +80,41 @@ class Document:
         indent = max(len(first) - len(first.lstrip(" ")), parent_column)
         return Place(self.file, line, indent + 1 + len(before) - (before.rfind("\n") + 1))
 
-    def _at(self, path: Path) -> Any:
+    def at(self, path: Path) -> Any:
+        """Return the value at `path`."""
         value = self.data
         for step in path:
             value = value[step]
         return value
 
+    def put(self, path: Path, value: Any) -> None:
+        """Replace the value at `path`; its place stays."""
+        self.at(path[:-1])[path[-1]] = value
+
+    def drop(self, path: Path) -> None:
+        """Remove the value at `path`. The items behind it in a list move up, and their places with them."""
+        *head, last = path
+        del self.at(tuple(head))[last]
+        self.keys = _without(self.keys, path)
+        self.values = _without(self.values, path)
+        self._scalars = _without(self._scalars, path)
+
     def problem(self, path: Path, message: str, hint: str = "", *, check: str = "input", key: bool = False) -> Problem:
         """Return an error at the value (or the key) that stands at `path`."""
         return Problem(self.place(path, key=key), message, hint, check)
+
+
+def _without(places: dict[Path, T], gone: Path) -> dict[Path, T]:
+    """Return what is known by paths, without a path and all below it; of a list's items those behind it move up."""
+    head, last, depth = gone[:-1], gone[-1], len(gone)
+    result = {}
+    for path, place in places.items():
+        step = path[depth - 1] if len(path) >= depth and path[: depth - 1] == head else None
+        if isinstance(step, int) and isinstance(last, int) and step > last:
+            result[(*head, step - 1, *path[depth:])] = place
+        elif step is None or step != last:
+            result[path] = place
+    return result
 
 
 def load(text: str, file: str) -> Document:

@@ -37,6 +37,7 @@ def test_what_is_hidden(text, shown):
         "tcp: payments.internal:8443",
         "- {name: db, dsn_file: /run/secrets/password}",
         "password_file: /run/secrets/x",
+        "the dsn holds a password: put it into a file",
         "revenue: sum(rate(shop_revenue_total[5m]))",
     ],
 )

@@ -118,7 +118,7 @@ def test_a_password_in_the_file_is_refused_and_not_shown(tmp_path, dsn):
     found = read(tmp_path, f"watch:\n  postgres:\n    - name: db\n      dsn: {dsn}\n")
     (problem,) = config.problems(found, WORDS)
     assert problem.place.line == 4
-    assert problem.message == "the dsn holds a password: put it into a file and name it in dsn_file"
+    assert problem.sentence == "the dsn holds a password: put it into a file and name it in dsn_file"
     assert "hunter2" not in str(problem) + caret(problem, found.document.text)
 
 

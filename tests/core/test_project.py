@@ -1,0 +1,91 @@
+"""deckwatch.yaml with faults: what is sound of it is read, and every place still points at its key."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from deckwatch.core import plugins, project, yamlfile
+from deckwatch.core.place import InvalidInput
+from deckwatch.core.schema import Schema
+from exporter import config
+from provisioning import targets
+
+PACKAGES = ("exporter", "alerting", "provisioning")
+FRAGMENTS = [plugins.folder(importlib.import_module(name), "project.schema.yaml") for name in PACKAGES]
+SCHEMA = Schema(project.project_schema(FRAGMENTS))
+RIGHT = {
+    "hosts": [{"name": "web-1", "address": "web-1:9877"}, {"name": "web-2", "address": "web-2:9877"}],
+    "watch": {
+        "collectors": {"on": ["host_cpu"], "off": ["host"]},
+        "postgres": [{"name": "a", "dsn_env": "A"}, {"name": "b", "dsn_file": "/b"}],
+        "probes": [{"service": "shop", "http": "https://shop/", "expect": [200, "3xx"]}],
+    },
+    "teams": {
+        "ops": {"hours": {"days": {"from": "monday", "to": "friday"}, "from": "08:00", "to": "18:00", "zone": "UTC"}},
+        "shop": {"email": {"to": "shop@example.com"}},
+    },
+    "routes": [{"topic": "host", "to": ["ops"]}, {"severity": ["error"], "labels": {"name": "x"}, "to": "shop"}],
+    "scrape": [{"service": "shop", "url": "http://shop:8000/metrics"}],
+    "metrics": {"shop_orders_total": {"kind": "counter", "labels": ["status"]}},
+    "build": {"include": ["host", "mine/"], "set": {"host.cpu.high": "70%"}, "labels": {"cluster": "x"}},
+}
+JUNK = st.sampled_from([None, 5, "", "x y", [], {}, [[]], {"nmae": 1}, {"name": "a"}, [{"zzz": None}], "9:9"])
+
+
+def paths(value, path=()):
+    yield path
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, inner in steps:
+        yield from paths(inner, (*path, step))
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(paths(RIGHT))[1:]), JUNK), min_size=1, max_size=4))
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_what_is_left_is_sound_and_stands_where_it_stood(tmp_path, changes):
+    said = copy.deepcopy(RIGHT)
+    for path, junk in changes:
+        inner = said
+        for step in path[:-1]:
+            known = step in inner if isinstance(inner, dict) else isinstance(inner, list) and step in range(len(inner))
+            inner = inner[step] if known else None
+        if isinstance(inner, dict) or (isinstance(inner, list) and path[-1] in range(len(inner))):
+            inner[path[-1]] = copy.deepcopy(junk)
+    text = yaml.safe_dump(said, sort_keys=False)
+    (tmp_path / "deckwatch.yaml").write_text(text)
+    try:
+        found = project.load(tmp_path, FRAGMENTS, faulty=True)
+    except InvalidInput:
+        return  # of a file whose names cannot be known
+    assert len(found.problems) == len(SCHEMA.faults(yamlfile.load(text, "x")))
+    left = SCHEMA.faults(found.document)
+    assert {path[0] for path in left} <= {"teams", "metrics"}, "where a name must stay known"
+    list(config.problems(found, ["host", "host_cpu"]))
+    list(targets.problems(found))
+    lines = text.splitlines()
+    for path in paths(found.data):
+        if path and isinstance(path[-1], str) and path in found.document.keys:
+            place = found.document.keys[path]
+            assert lines[place.line - 1][place.column - 1 :].lstrip("'\"").startswith(path[-1])
+
+
+def test_items_behind_one_that_is_dropped_move_up_with_their_places():
+    document = yamlfile.load("a:\n  - {x: 1}\n  - {y: 2}\n  - {z: 3}\n", "x")
+    document.drop(("a", 1))
+    assert document.data == {"a": [{"x": 1}, {"z": 3}]}
+    assert document.place(("a", 1, "z"), key=True).line == 4
+    assert document.place(("a", 0, "x"), key=True).line == 2
+    assert ("a", 1, "y") not in document.keys
+    assert ("a", 2) not in document.values
+
+
+@pytest.mark.parametrize("text", ["[1]", "metrics: []", "metric: {x_total: {kind: counter}}", "team: {ops: {}}"])
+def test_names_that_cannot_be_known_stop_it(tmp_path, text):
+    (tmp_path / "deckwatch.yaml").write_text(text)
+    with pytest.raises(InvalidInput):
+        project.load(tmp_path, FRAGMENTS, faulty=True)
