@@ -70,23 +70,26 @@ class Memory(NamedTuple):
 
 
 class MemoryDetail(NamedTuple):
-    """More of memory: bytes, and counts of events and pages. `peak` is None before kernel 5.19 with version 2."""
+    """More of memory: bytes, and counts of events and pages; None for what is not told.
 
-    swap: int
+    That is `swap` without swap accounting, `peak` before kernel 5.19 with version 2, and some of what an engine tells.
+    """
+
+    swap: int | None
     mapped_file: int
     peak: int | None
-    limit_hits: int
+    limit_hits: int | None
     page_faults: int
     major_faults: int
 
 
 class Io(NamedTuple):
-    """Bytes and operations read and written on one device."""
+    """Bytes and operations read and written on one device; operations are None where an engine does not tell them."""
 
     read_bytes: int = 0
     written_bytes: int = 0
-    reads: int = 0
-    writes: int = 0
+    reads: int | None = 0
+    writes: int | None = 0
 
 
 class Pressure(NamedTuple):
@@ -168,15 +171,15 @@ def memory_detail(raw: Raw) -> MemoryDetail | None:
     if version == 2:
         events, swap = more
         return MemoryDetail(
-            swap=int(swap or 0),
+            swap=None if swap is None else int(swap),
             mapped_file=_need(found, b"file_mapped"),
             peak=None if peak is None else int(peak),
-            limit_hits=parse_pairs(events or b"").get(b"max", 0),
+            limit_hits=parse_pairs(events or b"").get(b"max"),
             page_faults=_need(found, b"pgfault"),
             major_faults=_need(found, b"pgmajfault"),
         )
     return MemoryDetail(
-        swap=found.get(b"total_swap", 0),  # the line is absent without swap accounting
+        swap=found.get(b"total_swap"),
         mapped_file=_need(found, b"total_mapped_file"),
         peak=int(peak or 0),
         limit_hits=int(more[0] or 0),
@@ -208,7 +211,9 @@ def parse_io_stat(data: bytes) -> dict[str, Io]:
             raise ParseError(f"io.stat: {text(line)!r}")
         # A line may name the device only, and newer kernels add keys and figures of latency.
         found = dict(word.split(b"=", 1) for word in words[1:] if b"=" in word)
-        device = Io(*(int(found.get(key, 0)) for key in (b"rbytes", b"wbytes", b"rios", b"wios")))
+        read, written, *operations = (found.get(key) for key in (b"rbytes", b"wbytes", b"rios", b"wios"))
+        reads, writes = (None if number is None else int(number) for number in operations)
+        device = Io(int(read or 0), int(written or 0), reads, writes)
         if any(device):
             devices[text(words[0])] = device
     return devices

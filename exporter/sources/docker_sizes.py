@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
+from deckwatch.core import units
 from exporter.sources import disk_usage
 from exporter.sources.background import Background
 from exporter.sources.disk_usage import Image, Layer, Volume
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from exporter.world import World
 
-SECONDS = 600  # between two readings, where the configuration says nothing else
+_EVERY = "10m"  # where the configuration says nothing else
 
 _ANSWER_SECONDS = 600  # a volume of millions of files takes minutes
 _FIRST_SECONDS = 2.0  # that a scrape waits for the first reading, once
@@ -32,9 +33,9 @@ class _Sizes(Generic[T]):
 
     def __init__(self, world: World) -> None:
         self._world = world
-        seconds = (world.config.get("containers") or {}).get("sizes_seconds") or SECONDS
+        seconds = units.seconds((world.config.get("containers") or {}).get("sizes_every", _EVERY))
         self._background: Background[T] = Background(
-            world, self.what, self._read, seconds=float(seconds), first_seconds=_FIRST_SECONDS
+            world, self.what, self._read, seconds=seconds, first_seconds=_FIRST_SECONDS
         )
 
     def latest(self) -> T:

@@ -12,6 +12,7 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Any
 
+from deckwatch.core import units
 from exporter.sources.background import Background
 from exporter.sources.container import UNREADABLE
 from exporter.sources.docker import Engine, EngineUnreachable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from exporter.world import World
 
-SECONDS = 15  # between two readings, where the configuration says nothing else
+_EVERY = "15s"  # where the configuration says nothing else
 
 _AT_ONCE = 10  # calls; docker-py's pool of connections to an engine holds as many
 _ANSWER_SECONDS = 10
@@ -41,7 +42,7 @@ class ContainerStats:
             world,
             "the engine's statistics of containers",
             self._read,
-            seconds=float((world.config.get("containers") or {}).get("stats_seconds") or SECONDS),
+            seconds=units.seconds((world.config.get("containers") or {}).get("stats_every", _EVERY)),
             first_seconds=_FIRST_SECONDS,
         )
 
@@ -62,6 +63,8 @@ class ContainerStats:
             raise EngineUnreachable("it does not answer")
         ids = [container.id for container in known.containers if container.pid]
         with allowed(), connect(engine.address(), _ANSWER_SECONDS) as client:
+            if engine.address().startswith("unix://"):
+                client.headers["Connection"] = "close"  # docker-py would keep one for each container, and not use it
             return _Round(client, ids, self._background, self._world.user_hz).run()
 
 

@@ -110,7 +110,7 @@ def test_memory_of_version_1_counts_the_groups_below():
         ("memory", "memory.failcnt"): b"35\n",
     }
     assert read("memory", 1, files) == Memory(1000, 0, 100, 800, 3)
-    assert read("memory_detail", 1, files) == MemoryDetail(0, 7, 2000, 35, 5, 2)
+    assert read("memory_detail", 1, files) == MemoryDetail(None, 7, 2000, 35, 5, 2)
 
 
 def test_io_of_version_2_leaves_out_devices_that_were_never_used():
