@@ -23,23 +23,20 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def text(samples: Iterable[Sample | Lines]) -> str:
-    """Return the page: families in the order of their first sample, series in the order they came.
+    """Return the page as a text."""
+    return b"".join(pieces(samples)).decode()
+
+
+def pieces(samples: Iterable[Sample | Lines]) -> Iterator[bytes]:
+    """Yield the page in UTF-8, family by family in the order of their first sample, series in the order they came.
 
     Two metrics of one name (a textfile may hold any) are one family, as the format demands; the first gives HELP and
-    TYPE. The samples must have been checked.
+    TYPE. The samples must have been checked. What is no Unicode (in a foreign HELP
+    line) is replaced here at the latest.
     """
-    return "".join(_families(samples))
-
-
-def page(samples: Iterable[Sample | Lines]) -> bytes:
-    """Return the page in UTF-8; what is no Unicode (in a foreign HELP line) is replaced here at the latest."""
-    # Each family by itself: one letter that is not ASCII makes the whole text it stands in four times as slow.
-    return b"".join([family.encode("utf-8", "replace") for family in _families(samples)])
-
-
-def _families(samples: Iterable[Sample | Lines]) -> Iterator[str]:
-    families: dict[str, tuple[Metric, list[str]]] = {}
+    families: dict[str, tuple[Metric, list[str], list[bytes]]] = {}
     lines: list[str] = []
+    kept: list[bytes] = []
     last: Metric | None = None
     for sample in samples:
         if sample.metric is not last:
@@ -47,19 +44,20 @@ def _families(samples: Iterable[Sample | Lines]) -> Iterator[str]:
             family = last.family
             found = families.get(family.name)
             if found is None:
-                found = families[family.name] = (family, [])
-            lines = found[1]
+                found = families[family.name] = (family, [], [])
+            _, lines, kept = found
         if isinstance(sample, Lines):
-            lines += sample.texts
+            kept += sample.texts
             continue
         metric, labels, value = sample
         # The cache is asked first and by hand: this loop is what a scrape costs.
         prefix = metric._prefixes.get(labels) or metric.prefix(labels)  # noqa: SLF001
         lines.append(f"{prefix}{value!r}\n" if math.isfinite(value) else f"{prefix}{number(value)}\n")
-    for family, lines in families.values():
+    for family, lines, kept in families.values():
         help_text = family.help.replace("\\", "\\\\").replace("\n", "\\n")
         heading = f"# HELP {family.name} {help_text}\n# TYPE {family.name} {family.kind}\n"
-        yield "".join([heading, *lines])
+        # Each by itself: one letter that is not ASCII makes all of the text that it stands in four times as slow.
+        yield b"".join(["".join([heading, *lines]).encode("utf-8", "replace"), *kept])
 
 
 def own_samples(outcomes: Sequence[Outcome], records: Mapping[Key, Record], now: float) -> Iterable[Sample]:

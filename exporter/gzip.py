@@ -6,23 +6,28 @@ import zlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's word for a gzip header and trailer
 
 
-def by_zlib(data: bytes) -> bytes:
-    """Return data as one gzip member, level 1."""
+def by_zlib(pieces: Iterable[bytes]) -> bytes:
+    """Return the pieces as one gzip member, level 1."""
     packer = zlib.compressobj(1, wbits=_GZIP)
-    return packer.compress(data) + packer.flush()
+    return b"".join([*map(packer.compress, pieces), packer.flush()])
 
 
-def _fastest() -> Callable[[bytes], bytes]:
+def _fastest() -> Callable[[Iterable[bytes]], bytes]:
     try:
-        from isal import igzip_lib  # noqa: PLC0415 - there is no wheel for every processor
+        from isal import isal_zlib  # noqa: PLC0415 - there is no wheel for every processor
     except ImportError:
         return by_zlib
-    return lambda data: igzip_lib.compress(data, 1, igzip_lib.COMP_GZIP)
+
+    def by_isal(pieces: Iterable[bytes]) -> bytes:
+        packer = isal_zlib.compressobj(1, wbits=_GZIP)
+        return b"".join([*map(packer.compress, pieces), packer.flush()])
+
+    return by_isal
 
 
 compress = _fastest()

@@ -25,12 +25,16 @@ class Sample(NamedTuple):
 class Lines(NamedTuple):
     r"""Series of one metric as they stand on the page, from a collector that writes them itself and keeps them.
 
-    `texts` hold `number` whole lines with finite values, in one piece or many: `name{label="value",…} 1\n`.
+    `texts` hold `number` whole lines in UTF-8 with finite values, in one piece or many: `name{label="value",…} 1\n`.
     """
 
     metric: Metric
-    texts: Sequence[str]
+    texts: Sequence[bytes]
     number: int
+
+    def text(self) -> str:
+        """Return the lines as one text."""
+        return b"".join(self.texts).decode()
 
 
 class Metric:
@@ -137,8 +141,8 @@ def within(samples: Iterable[Sample | Lines], budget: int, into: list[Sample | L
         else:
             over += sample.number - left
             if left:
-                first = "".join(sample.texts).splitlines(keepends=True)[:left]
-                into.append(Lines(sample.metric, first, left))
+                first = sample.text().splitlines(keepends=True)[:left]
+                into.append(Lines(sample.metric, ["".join(first).encode()], left))
             left = 0
     return over
 

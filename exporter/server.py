@@ -20,7 +20,7 @@ from exporter import collector, exposition, page
 from exporter.gzip import compress
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
     from exporter.scrape import Key, Scraper
 
@@ -101,19 +101,21 @@ class App:
             chosen = self.choice(asked.get("collect[]", []), asked.get("exclude[]", []), asked.get("server", []))
         except ValueError as error:
             return Response(400, f"{error}\n".encode("utf-8", "replace"))
-        body = self.scrape(chosen, patience(headers))
+        pieces = self.scrape(chosen, patience(headers))
         extra = [("vary", "accept-encoding")]
         if accepts_gzip(headers.get("accept-encoding", "")):
-            body = compress(body)
+            body = compress(pieces)
             extra.append(("content-encoding", "gzip"))
+        else:
+            body = b"".join(pieces)
         return Response(200, body, exposition.CONTENT_TYPE, tuple(extra))
 
-    def scrape(self, chosen: Choice, seconds: float) -> bytes:
-        """Return the page of these collectors, within so many seconds."""
+    def scrape(self, chosen: Choice, seconds: float) -> Iterator[bytes]:
+        """Return the pieces of the page of these collectors, within so many seconds."""
         outcomes = self.scraper.scrape(seconds=seconds, only=chosen.only, exclude=chosen.exclude, server=chosen.server)
         own = exposition.own_samples(outcomes, self.scraper.records, self.scraper.world.clock())
         samples = [sample for outcome in outcomes for sample in outcome.samples]
-        return exposition.page([*samples, *own])
+        return exposition.pieces([*samples, *own])
 
     def choice(self, only: Sequence[str], exclude: Sequence[str], servers: Sequence[str]) -> Choice:
         """Return what is to be scraped; raises ValueError with a sentence for words that mean nothing."""

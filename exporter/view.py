@@ -6,7 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from exporter.metric import Lines
+from exporter.metric import series as count
 from exporter.scrape import Record
+from exporter.sources import textformat
 from exporter.trouble import Troubled
 
 if TYPE_CHECKING:
@@ -175,7 +178,7 @@ def _row(one: Collector, subject: str, record: Record, now: float) -> Row:
     if outcome is None or outcome.absent is not None:
         return Row(one.name, subject, server, one.help, state, said)
     old = "never" if outcome.at is None else age(now - outcome.at)
-    took, series = duration(outcome.seconds), str(len(outcome.samples))
+    took, series = duration(outcome.seconds), str(count(outcome.samples))
     return Row(one.name, subject, server, one.help, state, said, took, old, series)
 
 
@@ -199,7 +202,7 @@ def _verdict(records: Mapping[Key, Record], groups: list[Group], cards: list[Car
     if now - newest > _STALE_SECONDS:
         return "late", f"Nobody has read the metrics for {age(now - newest)}: is Prometheus running?"
     outcomes = [record.outcome for record in records.values() if record.outcome is not None]
-    series, took = sum(len(one.samples) for one in outcomes), sum(one.seconds for one in outcomes)
+    series, took = sum(count(one.samples) for one in outcomes), sum(one.seconds for one in outcomes)
     who = "The one collector answers" if len(rows) == 1 else f"All {len(rows)} collectors answer"
     return "good", f"{who}: {series} series in {duration(took)}"
 
@@ -270,6 +273,8 @@ def _series(records: Mapping[Key, Record], name: str) -> Iterator[tuple[str, dic
         outcome = record.outcome
         if outcome is None:
             continue
-        for metric, labels, value in record.states if outcome.error else outcome.samples:
-            if metric.name == name:
-                yield subject, dict(zip(metric.labels, labels, strict=True)), value
+        for sample in record.states if outcome.error else outcome.samples:
+            if sample.metric.name == name:
+                found = textformat.parse(sample.text()) if isinstance(sample, Lines) else [sample]
+                for one, labels, value in found:
+                    yield subject, dict(zip(one.labels, labels, strict=True)), value

@@ -55,7 +55,7 @@ def command(
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     try:
-        click.echo(app.scrape(choice, timeout), nl=False)
+        click.echo(b"".join(app.scrape(choice, timeout)), nl=False)
         for line in _exporter.absent(app):
             log.log(logging.WARNING if collect else logging.INFO, "%s", line)
     finally:

@@ -8,17 +8,24 @@ than the engine last said, fails then; the others go on for the containers that 
 from __future__ import annotations
 
 import fnmatch
+import operator
 import re
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.collector import NoData
+from exporter.collectors._container_told import Choice
 from exporter.metric import Metric, escape
+from exporter.sources.background import NotReadYet
 from exporter.sources.cgroup import Cgroups
 from exporter.sources.container_process import ContainerProcesses
 from exporter.sources.docker import SOCKET, Engine, EngineUnreachable, Snapshot
+from exporter.sources.docker_stats import ContainerStats
+from exporter.sources.stats import Stats, ToldGroup
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from deckwatch.core.catalog import Kind
     from exporter.sources.cgroup_files import Group
     from exporter.sources.container import Container
@@ -42,6 +49,10 @@ class GroupsUnseen(Exception):
     """Containers run, but none of their control groups can be seen: the host's /proc or /sys is not mounted here."""
 
 
+class GroupsElsewhere(NoData):
+    """The control groups of the engine's containers are not this system's."""
+
+
 class Known(NamedTuple):
     """A container, and its labels as a line of the page begins with them: `{id="…",name="…"`."""
 
@@ -50,11 +61,11 @@ class Known(NamedTuple):
 
 
 class Running(NamedTuple):
-    """A running container whose control group was found."""
+    """A running container whose control group was found, or told of by the engine."""
 
     container: Container
     tags: str
-    group: Group
+    group: Group | ToldGroup
 
 
 def metric(name: str, kind: Kind, about: str, *more: str, state: bool = False) -> Metric:
@@ -72,30 +83,64 @@ def snapshot(world: World) -> Snapshot:
 
 def known(world: World, engine: Snapshot) -> list[Known]:
     """Return all containers that the engine knows, also those that do not run."""
-    kept = world.source(_Kept)
-    return [Known(container, kept.tags(container, engine.driver)) for container in engine.containers]
+    return world.source(_Kept).known("known", engine.containers, engine.driver)
 
 
-def departed(world: World, engine: Snapshot) -> list[Known]:
-    """Return the removed containers whose counters of events are still shown."""
-    kept = world.source(_Kept)
-    return [Known(container, kept.tags(container, engine.driver)) for container in engine.departed]
+def with_departed(world: World, engine: Snapshot) -> list[Known]:
+    """Return all containers, and the removed ones whose counters of events are still shown."""
+    return world.source(_Kept).known("departed", (*engine.containers, *engine.departed), engine.driver)
+
+
+def alive(world: World) -> list[Known]:
+    """Return the running containers, whether or not anything more can be seen of them.
+
+    Raises NoData where there is no engine, EngineUnreachable where no container was ever told.
+    """
+    engine = _answered(world)
+    return world.source(_Kept).known("alive", [one for one in engine.containers if one.pid], engine.driver)
 
 
 def running(world: World) -> list[Running]:
     """Return the running containers; one that ends meanwhile is just not there.
 
     Raises NoData where there is no engine or no control groups, EngineUnreachable where no container was ever told,
-    GroupsUnseen where containers run but not one can be seen.
+    GroupsUnseen where containers run but not one can be seen. Where the engine is asked in place of that, it raises as
+    ContainerStats.latest does.
     """
+    engine = _answered(world)
+    choice = world.source(Choice)
+    if not choice.made:
+        try:
+            return _seen(world, engine)
+        except (GroupsUnseen, GroupsElsewhere) as unseen:
+            if not choice.possible:
+                raise
+            choice.make(str(unseen), fault=isinstance(unseen, GroupsUnseen))
+    try:
+        return _told(world, engine)
+    except NotReadYet:
+        raise
+    except NoData as refused:
+        if not choice.fault:
+            raise
+        raise GroupsUnseen(f"{choice.fault}; {refused}") from None
+
+
+def _answered(world: World) -> Snapshot:
     engine = snapshot(world)
     if not engine.reachable and not engine.version:
         raise EngineUnreachable("it has not answered yet")
+    return engine
+
+
+def _seen(world: World, engine: Snapshot) -> list[Running]:
     if not world.source(Cgroups).there:
-        raise NoData(f"no control groups in {world.sysfs}/fs/cgroup")
+        raise GroupsElsewhere(f"no control groups in {world.sysfs}/fs/cgroup")
     found = _found(world, engine)
     if found or world.source(Cgroups).proven:
         return found
+    if engine.kernel not in ("", world.uname().release) and any(one.pid for one in engine.containers):
+        raise GroupsElsewhere(f"the engine's containers run under another kernel, {engine.kernel}")
     missing = _settled(world, engine)
     if missing:
         time.sleep(_GRACE_SECONDS)
@@ -104,8 +149,6 @@ def running(world: World) -> list[Running]:
         missing &= _settled(world, engine)
     if found or not missing:
         return found
-    if engine.kernel not in ("", world.uname().release):
-        raise NoData(f"the engine's containers run under another kernel, {engine.kernel}")
     raise GroupsUnseen(f"none of {len(missing)} containers has a group in {world.sysfs}/fs/cgroup")
 
 
@@ -124,6 +167,8 @@ class _Kept:
 
     def __init__(self, world: World) -> None:
         self.answer: tuple[Snapshot, list[Running]] | None = None  # the newest complete one of `_found`
+        self._known: dict[str, list[Known]] = {}
+        self.told: tuple[Snapshot, Mapping[str, Stats], list[Running]] | None = None  # the newest one of `_told`
         self._groups = world.source(Cgroups)
         self._allowed = tuple((world.config.get("containers") or {}).get("labels") or ())
         self._tags: dict[str, tuple[Container, str]] = {}
@@ -146,6 +191,13 @@ class _Kept:
         self._tags[container.id] = container, text
         return text
 
+    def known(self, which: str, containers: Sequence[Container], driver: str) -> list[Known]:
+        """Return containers with their labels: the same list as long as they are the same containers."""
+        last = self._known.get(which)
+        if last is None or not _same([one.container for one in last], containers):
+            last = self._known[which] = [Known(container, self.tags(container, driver)) for container in containers]
+        return last
+
     def forget(self, ids: set[str]) -> None:
         """Forget all containers but these."""
         for id_ in [id_ for id_ in self._tags if id_ not in ids]:
@@ -155,6 +207,11 @@ class _Kept:
         """Nothing is held."""
 
 
+def _same(some: Sequence[Container], others: Sequence[Container]) -> bool:
+    """Return whether these are the same containers: one that has not changed is the same object as before."""
+    return len(some) == len(others) and all(map(operator.is_, some, others))
+
+
 def _label(key: str) -> str:
     """Return the label's name that cAdvisor gives a container's label."""
     return "container_label_" + _NOT_IN_A_NAME.sub("_", key)
@@ -162,20 +219,41 @@ def _label(key: str) -> str:
 
 def _found(world: World, engine: Snapshot) -> list[Running]:
     kept = world.source(_Kept)
-    if kept.answer is not None and kept.answer[0] is engine:
+    if kept.answer is not None and (kept.answer[0] is engine or _same(kept.answer[0].containers, engine.containers)):
         return kept.answer[1]
     groups = world.source(Cgroups)
-    alive = [container for container in engine.containers if container.pid]
-    ids = [container.id for container in alive]
+    running = [container for container in engine.containers if container.pid]
+    ids = [container.id for container in running]
     everything = {container.id for container in (*engine.containers, *engine.departed)}
     groups.keep(ids, everything)
     kept.forget(everything)
     world.source(ContainerProcesses).keep(ids)
     found = [
         Running(container, kept.tags(container, engine.driver), group)
-        for container in alive
+        for container in running
         if (group := groups.of(container)) is not None
     ]
-    if len(found) == len(alive):
+    if len(found) == len(running):
         kept.answer = engine, found
+    return found
+
+
+def _told(world: World, engine: Snapshot) -> list[Running]:
+    """Return the running containers of which the engine has told anything at the last reading."""
+    stats = world.source(ContainerStats).latest()
+    kept = world.source(_Kept)
+    last = kept.told
+    if last is not None and last[1] is stats and _same(last[0].containers, engine.containers):
+        return last[2]
+    groups = world.source(Cgroups)
+    everything = {container.id for container in (*engine.containers, *engine.departed)}
+    groups.keep((), everything)
+    kept.forget(everything)
+    found = []
+    for container in engine.containers:
+        if container.pid and container.id in stats:
+            path = groups.path_of(container, engine.driver)
+            group = ToldGroup(path, stats[container.id], container.oom_kills)
+            found.append(Running(container, kept.tags(container, engine.driver), group))
+    kept.told = engine, stats, found
     return found

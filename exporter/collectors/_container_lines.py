@@ -6,7 +6,8 @@ lines made of them are still true, and reading the files is all that they cost.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from exporter.metric import Lines, escape
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from exporter.sources.container import Container
     from exporter.world import World
 
+_NOT_READ = object()
 _MOST_ENDINGS = 20_000  # past that they are made anew, so that names that come and go cost nothing
 
 
@@ -35,21 +37,29 @@ T = TypeVar("T", bound=Thing)
 class _Row:
     """One container's lines: for each metric one text, of as many lines as it has series there."""
 
-    __slots__ = ("container", "raw", "tags", "texts")
+    __slots__ = ("raw", "read", "texts", "thing")
 
-    def __init__(self, thing: Thing, raw: Any, texts: tuple[str, ...]) -> None:
-        self.container = thing.container
-        self.tags = thing.tags
-        self.raw = raw
-        self.texts = texts
+    def __init__(self, thing: Thing, read: Callable[[], Any]) -> None:
+        self.thing = thing
+        self.read = read
+        self.raw: Any = _NOT_READ
+        self.texts: tuple[bytes, ...] = ()
 
 
-class _Kept:
-    """What each collector wrote at its last scrape: rows by container, and their lines by metric."""
+class _Table:
+    """What one collector wrote at its last scrape: rows by container, and their lines by metric."""
+
+    def __init__(self) -> None:
+        self.things: Sequence[Thing] = ()
+        self.rows: list[_Row] = []
+        self.lines: list[Lines] = []
+
+
+class _Tables:
+    """The tables by the collectors' first metrics, and endings of lines, which are the same for many containers."""
 
     def __init__(self, _world: World) -> None:
-        self.rows: dict[str, dict[str, _Row]] = {}
-        self.lines: dict[str, list[Lines]] = {}
+        self.of: defaultdict[str, _Table] = defaultdict(_Table)
         self.endings: dict[tuple[Metric, tuple[str, ...]], str] = {}
 
     def close(self) -> None:
@@ -59,61 +69,74 @@ class _Kept:
 def write(
     world: World,
     metrics: Sequence[Metric],
-    things: Iterable[T],
-    read: Callable[[T], Any],
+    things: Sequence[T],
+    reader: Callable[[T], Callable[[], Any]],
     show: Callable[[T, Any], Iterable[Sample]],
 ) -> Iterator[Lines]:
     """Yield the lines of each metric over all containers.
 
-    `read` returns what the kernel says of one, in anything that can be compared, and `show` makes samples of it, with
-    the labels only that stand behind those of all containers and with finite numbers of the kernel's or the engine's.
-    What is wrong with one container is raised at the end, when the others are written.
+    `reader` gives for one of them a function that returns what the kernel says, in anything that can be compared.
+    `show` makes samples of that, with the labels only that stand behind those of all containers, and with finite
+    numbers. What is wrong with one container is raised at the end, when the others are written.
     """
-    kept = world.source(_Kept)
-    name = metrics[0].name
-    before = kept.rows.get(name, {})
-    rows: dict[str, _Row] = {}
+    tables = world.source(_Tables)
+    table = tables.of[metrics[0].name]
+    changed = things is not table.things
+    if changed:
+        _fit(table, things, reader)
     fault: Exception | None = None
-    changed = False
-    for thing in things:
-        container = thing.container
-        row = before.get(container.id)
+    for row in table.rows:
         try:
-            raw = read(thing)
-            if row is None or row.raw != raw or row.container is not container or row.tags != thing.tags:
-                row = _Row(thing, raw, _texts(kept, metrics, thing.tags, show(thing, raw)))
+            raw = row.read()
+            if raw != row.raw:
                 changed = True
+                row.texts = _texts(tables, metrics, row.thing.tags, show(cast("T", row.thing), raw))
+                row.raw = raw
         except Exception as caught:  # noqa: BLE001 - raised below
+            changed = True
+            row.raw, row.texts = _NOT_READ, ()
             fault = fault or caught
-            continue
-        rows[container.id] = row
-    if changed or len(rows) != len(before):
-        columns = zip(*(row.texts for row in rows.values()), strict=True)
-        kept.lines[name] = [lines(metric, texts) for metric, texts in zip(metrics, columns, strict=False)]
-    kept.rows[name] = rows
-    yield from kept.lines.get(name, ())
+    if changed:
+        columns = zip(*(row.texts for row in table.rows if row.texts), strict=True)
+        table.lines = [lines(metric, texts) for metric, texts in zip(metrics, columns, strict=False)]
+    yield from table.lines
     if fault is not None:
         raise fault
 
 
-def lines(metric: Metric, texts: Sequence[str]) -> Lines:
+def unchanging(_: Thing) -> Callable[[], None]:
+    """Return a reader for what stands in the container itself: what is made of it stays until that is another."""
+    return lambda: None
+
+
+def lines(metric: Metric, texts: Sequence[bytes]) -> Lines:
     """Return lines with their number."""
-    return Lines(metric, texts, sum(text.count("\n") for text in texts))
+    return Lines(metric, texts, sum([text.count(b"\n") for text in texts]))
 
 
-def _texts(kept: _Kept, metrics: Sequence[Metric], tags: str, samples: Iterable[Sample]) -> tuple[str, ...]:
+def _fit(table: _Table, things: Sequence[T], reader: Callable[[T], Callable[[], Any]]) -> None:
+    """Give each container its row: the one of last time if nothing about the container itself has changed."""
+    before = {row.thing.container.id: row for row in table.rows}
+    table.rows = []
+    for thing in things:
+        row = before.get(thing.container.id)
+        table.rows.append(row if row is not None and row.thing == thing else _Row(thing, reader(thing)))
+    table.things = things
+
+
+def _texts(tables: _Tables, metrics: Sequence[Metric], tags: str, samples: Iterable[Sample]) -> tuple[bytes, ...]:
     texts = dict.fromkeys(metrics, "")
     for metric, more, value in samples:
-        ending = kept.endings.get((metric, more)) or _ending(kept, metric, more)
+        ending = tables.endings.get((metric, more)) or _ending(tables, metric, more)
         texts[metric] += f"{metric.name}{tags}{ending}{value!r}\n"
-    return tuple(texts.values())
+    return tuple([text.encode() for text in texts.values()])
 
 
-def _ending(kept: _Kept, metric: Metric, more: tuple[str, ...]) -> str:
+def _ending(tables: _Tables, metric: Metric, more: tuple[str, ...]) -> str:
     """Return what stands between a container's labels and the value: the labels that only this metric has."""
+    if len(tables.endings) >= _MOST_ENDINGS:
+        tables.endings.clear()
     names = metric.labels[len(metric.labels) - len(more) :] if more else ()
-    if len(kept.endings) >= _MOST_ENDINGS:
-        kept.endings.clear()
     pairs = "".join(f',{key}="{escape(value)}"' for key, value in zip(names, more, strict=True) if value)
-    found = kept.endings[metric, more] = pairs + "} "
+    found = tables.endings[metric, more] = pairs + "} "
     return found

@@ -43,4 +43,4 @@ def collect(world: World) -> Iterator[Lines]:
             yield PERIODS(found.periods)
             yield THROTTLED(found.throttled_periods)
 
-    return write(world, METRICS, running(world), lambda one: one.group.raw(cgroup_values.CPU), show)
+    return write(world, METRICS, running(world), lambda one: one.group.reader(cgroup_values.CPU), show)

@@ -32,12 +32,11 @@ METRICS = (THROTTLED, BURST_PERIODS, BURST)
 def collect(world: World) -> Iterator[Lines]:
     """Throttled seconds and bursts of each container with a CPU quota."""
 
-    def show(_: Running, raw: Raw) -> Iterator[Sample]:
-        found = cgroup_values.cpu(raw, world.user_hz)
+    def show(one: Running, raw: Raw) -> Iterator[Sample]:
+        found = cgroup_values.cpu(raw, world.user_hz) if one.container.limits.cpu_quota else None
         if found is not None:
             yield THROTTLED(found.throttled)
             yield BURST_PERIODS(found.burst_periods)
             yield BURST(found.burst)
 
-    limited = [one for one in running(world) if one.container.limits.cpu_quota]
-    return write(world, METRICS, limited, lambda one: one.group.raw(cgroup_values.CPU), show)
+    return write(world, METRICS, running(world), lambda one: one.group.reader(cgroup_values.CPU), show)

@@ -11,6 +11,7 @@ from exporter.collector import collector
 from exporter.collectors._container import Running, metric, running
 from exporter.collectors._container_lines import write
 from exporter.sources import blockdev, cgroup_values
+from exporter.sources.stats import ToldGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,12 +33,15 @@ METRICS = (READ_BYTES, WRITTEN_BYTES, READS, WRITES)
 def collect(world: World) -> Iterator[Lines]:
     """Bytes and operations that each container reads and writes on each disk."""
 
-    def show(_: Running, raw: Raw) -> Iterator[Sample]:
+    def show(one: Running, raw: Raw) -> Iterator[Sample]:
         for number, found in (cgroup_values.io(raw) or {}).items():
-            device = blockdev.device_name(world, number)
+            # What the disk is called where the engine runs is not known here.
+            device = number if isinstance(one.group, ToldGroup) else blockdev.device_name(world, number)
             yield READ_BYTES(found.read_bytes, device)
             yield WRITTEN_BYTES(found.written_bytes, device)
-            yield READS(found.reads, device)
-            yield WRITES(found.writes, device)
+            if found.reads is not None:
+                yield READS(found.reads, device)
+            if found.writes is not None:
+                yield WRITES(found.writes, device)
 
-    return write(world, METRICS, running(world), lambda one: one.group.raw(cgroup_values.IO), show)
+    return write(world, METRICS, running(world), lambda one: one.group.reader(cgroup_values.IO), show)

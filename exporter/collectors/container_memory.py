@@ -35,7 +35,7 @@ METRICS = (USAGE, WORKING_SET, RSS, CACHE, OOM_EVENTS)
 @collector(*METRICS)
 def collect(world: World) -> Iterator[Lines]:
     """Memory that each container uses, and OOM kills in it."""
-    return write(world, METRICS, running(world), lambda one: one.group.raw(cgroup_values.MEMORY), _show)
+    return write(world, METRICS, running(world), lambda one: one.group.reader(cgroup_values.MEMORY), _show)
 
 
 def _show(_: Running, raw: Raw) -> Iterator[Sample]:

@@ -32,20 +32,22 @@ METRICS = (SWAP, SWAP_LIMIT, MAPPED, PEAK, FAILCNT, FAILURES)
 @collector(*METRICS, default=False)
 def collect(world: World) -> Iterator[Lines]:
     """Swap, peak, mapped files and page faults of each container."""
-    return write(world, METRICS, running(world), lambda one: one.group.raw(cgroup_values.MEMORY_DETAIL), _show)
+    return write(world, METRICS, running(world), lambda one: one.group.reader(cgroup_values.MEMORY_DETAIL), _show)
 
 
 def _show(one: Running, raw: Raw) -> Iterator[Sample]:
     found = cgroup_values.memory_detail(raw)
     if found is None:
         return
-    yield SWAP(found.swap)
+    if found.swap is not None:
+        yield SWAP(found.swap)
     if one.container.limits.memory_swap > 0:
         yield SWAP_LIMIT(one.container.limits.memory_swap)
     yield MAPPED(found.mapped_file)
     if found.peak is not None:
         yield PEAK(found.peak)
-    yield FAILCNT(found.limit_hits)
+    if found.limit_hits is not None:
+        yield FAILCNT(found.limit_hits)
     for scope in ("container", "hierarchy"):  # the kernel counts both as one since hierarchies are the only kind
         yield FAILURES(found.page_faults, "pgfault", scope)
         yield FAILURES(found.major_faults, "pgmajfault", scope)

@@ -12,9 +12,10 @@ from exporter.collectors._container import Running, metric, running
 from exporter.collectors._container_lines import write
 from exporter.sources import procnet
 from exporter.sources.container_process import ContainerProcesses
+from exporter.sources.stats import ToldGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from exporter.metric import Lines, Metric, Sample
     from exporter.world import World
@@ -47,8 +48,16 @@ _EVERYWHERE = frozenset(
 def collect(world: World) -> Iterator[Lines]:
     """Bytes, packets, errors and drops of each container's interfaces."""
     processes = world.source(ContainerProcesses)
-    own = [one for one in running(world) if one.container.own_network]
-    return write(world, [one for one, _ in METRICS], own, lambda one: processes.read(one.container, "net/dev"), _show)
+
+    def reader(one: Running) -> Callable[[], bytes | None]:
+        if not one.container.own_network:
+            return lambda: None
+        if isinstance(one.group, ToldGroup):
+            told = one.group.net_dev
+            return lambda: told
+        return lambda: processes.read(one.container, "net/dev")
+
+    return write(world, [one for one, _ in METRICS], running(world), reader, _show)
 
 
 def _show(_: Running, data: bytes | None) -> Iterator[Sample]:

@@ -22,7 +22,7 @@ PROCESSES = metric("container_processes", "gauge", "Processes in the container."
 @collector(PROCESSES)
 def collect(world: World) -> Iterator[Lines]:
     """Number of processes in each container."""
-    return write(world, [PROCESSES], running(world), lambda one: one.group.raw(cgroup_values.PROCESSES), _show)
+    return write(world, [PROCESSES], running(world), lambda one: one.group.reader(cgroup_values.PROCESSES), _show)
 
 
 def _show(_: Running, raw: Raw) -> Iterator[Sample]:

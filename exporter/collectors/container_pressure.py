@@ -44,7 +44,7 @@ PAIRS = METRICS.values()
 def collect(world: World) -> Iterator[Lines]:
     """Time that each container waited for CPU, memory and disks."""
     metrics = [one for pair in PAIRS for one in pair]
-    return write(world, metrics, running(world), lambda one: one.group.raw(cgroup_values.PRESSURE), _show)
+    return write(world, metrics, running(world), lambda one: one.group.reader(cgroup_values.PRESSURE), _show)
 
 
 def _show(_: Running, raw: Raw) -> Iterator[Sample]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import Running, metric, running
-from exporter.collectors._container_lines import write
+from exporter.collectors._container import Known, alive, metric
+from exporter.collectors._container_lines import unchanging, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,10 +29,10 @@ METRICS = (MEMORY, RESERVATION, SHARES, QUOTA, PERIOD)
 @collector(*METRICS)
 def collect(world: World) -> Iterator[Lines]:
     """Limits of memory and CPU of each running container."""
-    return write(world, METRICS, running(world), lambda _: None, _show)
+    return write(world, METRICS, alive(world), unchanging, _show)
 
 
-def _show(one: Running, _: None) -> Iterator[Sample]:
+def _show(one: Known, _: None) -> Iterator[Sample]:
     limits = one.container.limits
     yield MEMORY(limits.memory)
     if limits.memory_reservation:

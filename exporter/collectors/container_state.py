@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from exporter.collector import collector
 from exporter.collectors import _container
 from exporter.collectors._container import metric
-from exporter.collectors._container_lines import write
+from exporter.collectors._container_lines import unchanging, write
 from exporter.metric import Lines, Metric
 from exporter.sources.container import HEALTH, STATES
 from exporter.sources.docker import EngineUnreachable
@@ -66,15 +66,11 @@ def collect(world: World) -> Iterator[Sample | Lines]:
     if not engine.reachable:
         raise EngineUnreachable(f"since {engine.since:.0f}")
     known = _container.known(world, engine)
-    yield from write(world, _STATES, known, _nothing, _states)
+    yield from write(world, _STATES, known, unchanging, _states)
     now = world.clock()
     running = [f"{LAST_SEEN.name}{one.tags}}} {now!r}\n" for one in known if one.container.pid]
-    yield Lines(LAST_SEEN, running, len(running))
-    yield from write(world, _COUNTERS, [*known, *_container.departed(world, engine)], _nothing, _counts)
-
-
-def _nothing(_: _container.Known) -> None:
-    """All that is shown here stands in the container itself."""
+    yield Lines(LAST_SEEN, ["".join(running).encode()], len(running))
+    yield from write(world, _COUNTERS, _container.with_departed(world, engine), unchanging, _counts)
 
 
 def _states(one: _container.Known, _: None) -> Iterator[Sample]:

@@ -24,7 +24,7 @@ THREADS_MAX = metric("container_threads_max", "gauge", "Most threads that it may
 def collect(world: World) -> Iterator[Lines]:
     """Number of threads in each container, and its limit."""
     metrics = (THREADS, THREADS_MAX)
-    return write(world, metrics, running(world), lambda one: one.group.raw(cgroup_values.THREADS), _show)
+    return write(world, metrics, running(world), lambda one: one.group.reader(cgroup_values.THREADS), _show)
 
 
 def _show(_: Running, raw: Raw) -> Iterator[Sample]:

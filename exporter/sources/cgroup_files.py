@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from exporter.sources.files import KeptFile, read_once
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from exporter.world import World
 
@@ -69,27 +69,36 @@ class Group:
         self._kept: dict[File, KeptFile] = {}
         self._closed = False
 
-    def raw(self, files: Files) -> Raw:
-        """Return the version and what its files say now; None for each that the group or its kernel does not have."""
-        kept = self._kept
-        found: list[Any] = [self.version]
-        for file in files[self.version]:
-            one = kept.get(file)
-            if one is not None:
-                try:
-                    found.append(one.read())
-                    continue
-                except OSError:
-                    self._give_up(file)  # a container that was started again has a group anew under the same path
+    def reader(self, files: Files) -> Callable[[], Raw]:
+        """Return a function that tells the version and what these files say now.
+
+        It tells None for each file that the group or its kernel does not have.
+        """
+        mine, version, kept = files[self.version], self.version, self._kept
+
+        def read() -> Raw:
             try:
-                found.append(self._read(file))
-            except VANISHED:
-                found.append(None)
-            except OSError as error:
-                if error.errno not in _NOTHING:
-                    raise
-                found.append(None)
-        return tuple(found)
+                return (version, *[kept[file].read() for file in mine])
+            except (KeyError, OSError):
+                return (version, *[self._tell(file) for file in mine])
+
+        return read
+
+    def _tell(self, file: File) -> bytes | None:
+        one = self._kept.get(file)
+        if one is not None:
+            try:
+                return one.read()
+            except OSError:
+                self._give_up(file)  # a container that was started again has a group anew under the same path
+        try:
+            return self._read(file)
+        except VANISHED:
+            return None
+        except OSError as error:
+            if error.errno not in _NOTHING:
+                raise
+            return None
 
     def close(self) -> None:
         """Close the descriptors."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from exporter.sources.cgroup_files import Files, Raw
 
@@ -133,6 +133,7 @@ class ToldGroup:
         name = ("memory", "memory.oom_control") if stats.version == 1 else ("", "memory.events")
         self._files: dict[tuple[str, ...], bytes] = {**stats.files, name: b"oom_kill %d\n" % oom_kills}
 
-    def raw(self, files: Files) -> Raw:
-        """Return what Group.raw does: the version, and the files' content as far as it is told."""
-        return (self.version, *(self._files.get(file[:2]) for file in files[self.version]))
+    def reader(self, files: Files) -> Callable[[], Raw]:
+        """Return what Group.reader does: a function that tells the version, and the files as far as they are told."""
+        raw = (self.version, *(self._files.get(file[:2]) for file in files[self.version]))
+        return lambda: raw

@@ -68,7 +68,7 @@ def descriptors() -> int:
 
 
 def read(group: Group, controller: str, *names: str) -> bytes | None:
-    return group.raw(dict.fromkeys((1, 2), ((controller, *names),)))[1]
+    return group.reader(dict.fromkeys((1, 2), ((controller, *names),)))()[1]
 
 
 class Machine:
