@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from bench._options import say
 from bench._process import Client, Scrapes, cpu_seconds, resident_mib, scrape
+from bench._sheet import Sheet, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from bench._options import Options
@@ -38,6 +39,10 @@ class Cost:
     @property
     def page(self) -> Series:
         return self.scrapes.page
+
+    def minute_per(self, shared: int) -> float | None:
+        """CPU in ms a minute for each 1,000 of so many series."""
+        return 1000 * self.minute / shared if shared else None
 
 
 def measure(servers: Iterable[Server], folder: Path, options: Options) -> dict[str, Cost]:
@@ -66,6 +71,28 @@ def measure(servers: Iterable[Server], folder: Path, options: Options) -> dict[s
                 run = scrape(one.url, pids[one], times=options.scrapes, share=shares[one])
             found[one.title] = Cost(one.title, 100 * shares[one], minutes[one], run, resident_mib(pids[one]))
     return found
+
+
+def table(title: str, costs: Mapping[str, Cost], note: str = "") -> Sheet:
+    """Return the figures of all, ours first."""
+    ours, *peers = every = list(costs.values())
+    shared = [ours.page.shared(one.page for one in peers), *(one.page.shared([ours.page]) for one in peers)]
+    rows = [
+        ("CPU a scrape, ms", *(shown(one.scrapes.cpu) for one in every)),
+        ("wall p50, ms", *(shown(one.scrapes.p50) for one in every)),
+        ("wall p99, ms", *(shown(one.scrapes.p99) for one in every)),
+        ("CPU at rest, % of a core", *(shown(one.rest) for one in every)),
+        ("CPU a minute, ms", *(shown(one.minute) for one in every)),
+        ("resident, MiB", *(shown(one.memory) for one in every)),
+        ("series", *(shown(one.page.count) for one in every)),
+        ("series shared with us (ours: with any)", *map(shown, shared)),
+        (
+            "CPU a minute per 1,000 shared, ms",
+            *(shown(one.minute_per(n)) for one, n in zip(every, shared, strict=True)),
+        ),
+        ("CPU a scrape per 1,000 series, ms", *(shown(1000 * one.scrapes.cpu / one.page.count) for one in every)),
+    ]
+    return Sheet(title, ("figure", *(one.title for one in every)), rows, note)
 
 
 def _spent(pids: dict[Server, int], per: float, work: Callable[[], None]) -> dict[Server, float]:

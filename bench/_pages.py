@@ -31,7 +31,8 @@ class Series:
         """Return how many of these series the others have too.
 
         Of a container's series the metric, the container's id and its name count, since labels as `cpu` and `device`
-        differ by choice; of all others every label. What each process tells of itself is never shared.
+        differ by choice; of all others every label but the one by which we tell database servers apart. What each
+        process tells of itself is never shared.
         """
         known = {key for other in others for key in other.keys}
         return sum(1 for key in self.keys if key in known)
@@ -45,4 +46,4 @@ def _key(line: bytes) -> Key:
     labels = dict(_LABEL.findall(rest[: rest.rfind(b"}")])) if brace else {}
     if name.startswith(b"container_"):
         return name, labels.get(b"id", b""), labels.get(b"name", b"")
-    return (name, *(key + b"=" + labels[key] for key in sorted(labels)))
+    return (name, *(key + b"=" + labels[key] for key in sorted(labels) if key != b"server"))

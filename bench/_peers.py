@@ -36,6 +36,7 @@ _CADVISOR_TUNED = (
     f"--disable_metrics={_CADVISOR_OFF}",
 )
 _NODE_TUNED = ("--collector.netclass.ignored-devices=^veth.*", "--collector.netdev.device-exclude=^veth.*")
+# It sizes every table for its owner at each scrape, which locks; we show no tables.
 _POSTGRES_TUNED = ("--no-collector.stat_user_tables", "--no-collector.statio_user_tables")
 
 

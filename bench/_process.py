@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import http.client
+import re
 import statistics
 import time
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bench._options import say
 from bench._pages import Series
 
 _HEADERS = {
@@ -18,8 +20,11 @@ _HEADERS = {
     "Accept-Encoding": "gzip",
     "X-Prometheus-Scrape-Timeout-Seconds": "60",
 }
+_FAILED = re.compile(rb"^deckwatch_collector_success\{.*\} 0$", re.MULTILINE)
 _SCHED = 2  # CPUCLOCK_SCHED, include/linux/posix-timers.h
 _UNCOUNTED = 5  # scrapes before those that count
+_ENOUGH = 20  # scrapes, where they take long
+_LONG_SECONDS = 30.0
 
 
 def cpu_seconds(pid: int) -> float:
@@ -101,7 +106,7 @@ def unpacked(page: bytes) -> bytes:
 
 
 def scrape(url: str, pid: int, *, times: int, share: float = 0.0, pause: float = 0.05) -> Scrapes:
-    """Scrape a page some times with a pause, after a few that do not count.
+    """Scrape a page some times with a pause, after a few that do not count; a slow one not as often.
 
     `share` is the part of a core that the server takes at rest: it is taken off, so that only the scrapes are left.
     """
@@ -109,9 +114,10 @@ def scrape(url: str, pid: int, *, times: int, share: float = 0.0, pause: float =
     try:
         for _ in range(_UNCOUNTED):
             client.page()
-        wall, page = [], b""
+        wall: list[float] = []
+        page = b""
         before, begun = cpu_seconds(pid), time.perf_counter()
-        for _ in range(times):
+        while len(wall) < times and (len(wall) < _ENOUGH or time.perf_counter() - begun < _LONG_SECONDS):
             time.sleep(pause)
             start = time.perf_counter()
             page = client.page()
@@ -119,4 +125,6 @@ def scrape(url: str, pid: int, *, times: int, share: float = 0.0, pause: float =
         used, took = cpu_seconds(pid) - before, time.perf_counter() - begun
     finally:
         client.close()
-    return Scrapes(wall, max(0.0, used - share * took) * 1000 / times, unpacked(page))
+    for line in _FAILED.findall(text := unpacked(page)):
+        say(f"not measured: {line.decode()}")
+    return Scrapes(wall, max(0.0, used - share * took) * 1000 / len(wall), text)

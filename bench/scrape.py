@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bench import _cost, _floor, _machine, _peers
 from bench._options import say
-from bench._sheet import Row, Sheet, Targets, shown
+from bench._sheet import Row, Targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bench._cost import Cost
     from bench._floor import Floor
     from bench._options import Options
+    from bench._sheet import Sheet
 
 CONTAINERS = (0, 30, 200)
 TUNED, PLAIN = ("cadvisor, tuned", "node_exporter, tuned"), ("cadvisor", "node_exporter")
@@ -47,35 +48,12 @@ def _measured(situation: str, docker_host: str | None, folder: Path, options: Op
     peers = [*(_peers.cadvisor(docker_host) if docker_host else ()), *_peers.node_exporter()]
     costs = _cost.measure([ours, *peers], folder, options)
     floor = _floor.measure([f"--docker-host={docker_host or ''}"])
-    yield table(f"Host and containers: {situation}", costs, floor)
-    yield targets(f"The same, beside what is to be reached: {situation}", costs, floor).sheet()
-
-
-def table(title: str, costs: dict[str, Cost], floor: Floor) -> Sheet:
-    """Return the figures of all, ours first. A pair's peers each share with us what they show."""
-    ours, *peers = costs.values()
-    every = [ours, *peers]
-    shared = [ours.page.shared(one.page for one in peers), *(one.page.shared([ours.page]) for one in peers)]
-    rows = [
-        ("CPU a scrape, ms", *(shown(one.scrapes.cpu) for one in every)),
-        ("wall p50, ms", *(shown(one.scrapes.p50) for one in every)),
-        ("wall p99, ms", *(shown(one.scrapes.p99) for one in every)),
-        ("CPU at rest, % of a core", *(shown(one.rest) for one in every)),
-        ("CPU a minute, ms", *(shown(one.minute) for one in every)),
-        ("resident, MiB", *(shown(one.memory) for one in every)),
-        ("series", *(shown(one.page.count) for one in every)),
-        ("series shared with us (ours: with any)", *map(shown, shared)),
-        (
-            "CPU a minute per 1,000 shared, ms",
-            *(shown(_per(one, number)) for one, number in zip(every, shared, strict=True)),
-        ),
-        ("CPU a scrape per 1,000 series, ms", *(shown(1000 * one.scrapes.cpu / one.page.count) for one in every)),
-    ]
     note = (
         f"the floor: {floor.files} files, {floor.kept:.2f} ms CPU by pread through kept descriptors, "
         f"{floor.opened:.2f} ms by open, read and close"
     )
-    return Sheet(title, ("figure", *(one.title for one in every)), rows, note)
+    yield _cost.table(f"Host and containers: {situation}", costs, note)
+    yield targets(f"The same, beside what is to be reached: {situation}", costs, floor).sheet()
 
 
 def targets(title: str, costs: dict[str, Cost], floor: Floor) -> Targets:
@@ -89,14 +67,10 @@ def targets(title: str, costs: dict[str, Cost], floor: Floor) -> Targets:
         if names is TUNED:
             shared = sum(one.page.shared([ours.page]) for one in pair) if complete else 0
             theirs = 1000 * minute / shared if minute and shared else None
-            mine = _per(ours, ours.page.shared(one.page for one in pair))
+            mine = ours.minute_per(ours.page.shared(one.page for one in pair))
             found.add(1 / 5, Row("CPU a minute per 1,000 shared series", mine, theirs, what=what))
     beside = costs.get("cadvisor, tuned")
     found.add(1 / 3, Row("wall p99", ours.scrapes.p99, beside.scrapes.p99 if beside else None, what="tuned cAdvisor"))
     found.add(1.0, Row("resident", ours.memory, 60.0, "MiB", "the limit itself"))
     found.add(5.0, Row("CPU a scrape", ours.scrapes.cpu, floor.kept, what="the floor, descriptors kept"))
     return found
-
-
-def _per(cost: Cost, shared: int) -> float | None:
-    return 1000 * cost.minute / shared if shared else None
