@@ -79,7 +79,8 @@ class Secured(asyncio.Protocol):
             self._send()
             return
         except ssl.SSLError as error:
-            self._refuse(getattr(error, "verify_message", "") or error.reason or error)
+            reason = getattr(error, "verify_message", "") or error.reason or str(error)
+            self._refuse(reason.replace("_", " ").lower())
             return
         if not self._protection.lets_in(self._tls.getpeercert()):
             self._refuse("its certificate has none of the names in client_allowed_sans")
@@ -153,13 +154,12 @@ class Secured(asyncio.Protocol):
         if data := self._leaving.read():
             self.tcp.write(data)
 
-    def _refuse(self, why: object) -> None:
+    def _refuse(self, why: str) -> None:
         """End a handshake that came to nothing, with OpenSSL's alert if it has one."""
         self._send()
         self.tcp.close()
-        reason = str(why).replace("_", " ").lower()
-        if (more := self._seldom(f"{self.guest.client} {reason}")) is not None:
-            log.warning("TLS with %s failed: %s%s", self.guest.client, reason, more)
+        if (more := self._seldom(f"{self.guest.client} {why}")) is not None:
+            log.warning("TLS with %s failed: %s%s", self.guest.client, why, more)
 
 
 class Channel(asyncio.Transport):

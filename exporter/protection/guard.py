@@ -6,6 +6,7 @@ too. The rate counts who has been let in: were the others counted, a guesser cou
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import logging
@@ -31,6 +32,8 @@ log = logging.getLogger("deckwatch.protection")
 OPEN = "/healthz"
 _ASK = Response(401, b"a name and a password, please\n", headers=(("www-authenticate", 'Basic realm="deckwatch"'),))
 _LATER = Response(429, b"too many passwords are being tried\n", headers=(("retry-after", "5"),))
+_LATER_SECONDS = 1.0
+_ENDING = Response(503, b"this server ends\n")
 _TOO_OFTEN = Response(429, b"more requests than rate_limit allows\n", headers=(("retry-after", "1"),))
 
 
@@ -71,7 +74,10 @@ class Guard:
                 fits = await self._passwords.fits(config.users, user, password, client)
             except TooMany:
                 self._tell(client, "too many passwords at once")
+                await asyncio.sleep(_LATER_SECONDS)  # or whoever guesses in a loop would ask again at once
                 return _LATER
+            except asyncio.CancelledError:  # the server ends; uvicorn would call that a fault
+                return _ENDING
             if not fits:
                 self._tell(client, f"a wrong password for {user}" if user in config.users else "an unknown user")
                 return _ASK

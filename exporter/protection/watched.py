@@ -67,12 +67,15 @@ class Watched:
         return config.tls is None or tls.is_allowed(certificate, config.tls.client_sans)
 
     async def _read_again(self) -> None:
+        before = self.now.config
         try:
             told = await in_thread(self._read)
         finally:
             self._reading = None
         if not told:
             log.info("%s was read again", self.path)
+            if before.users and not self.now.config.users:
+                log.warning("%s asks for no password any more", self.path)
         elif told != self._told:
             log.error("%s; what was read before stays in force", told)
         self._told = told
