@@ -1,145 +1,131 @@
-"""A machine of its own to measure on: process numbers, network and mounts apart from everything that runs here.
+"""A machine of its own to measure on: processes, network, mounts and control groups apart from what runs here.
 
 So the engine's bridge and the containers' interfaces are the host's own for every exporter, as they are for users
-(`/proc/1/net`, netlink and /sys agree), other people's processes are not counted, and whatever is left running ends
-with the measurement. Control groups stay those of the machine.
+(`/proc/1/net`, netlink and /sys agree), nobody else's processes and groups are counted, and whatever is left running
+ends with the measurement.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import shutil
+import signal
+import subprocess
 import sys
-import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from bench._options import say
 from provisioning.program import find
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from types import ModuleType
+ENTERED = "DECKWATCH_BENCH_ENTERED"
+_ROOT = Path("/sys/fs/cgroup")
+_FALLBACK_SECONDS = 5.0  # in which the kernel ends what ran
 
-_ENTERED = "DECKWATCH_BENCH_ENTERED"
-# A sysfs shows the network that it was mounted in, so it is mounted anew, and the groups' tree carried over. The shell
-# stays: as process 1 it reaps what containers leave behind.
+# The shell that starts the machine goes into its groups first: the groups' namespace begins where it is.
+_GROUPS = 'for group in $1; do echo $$ > "$group/cgroup.procs"; done; shift; exec "$@"'
+# A sysfs shows the network that it was mounted in, so it is mounted anew, and with it the groups. Version 2 gives
+# controllers only below a group without processes. The shell stays: as process 1 it reaps what containers leave behind.
 _ENTER = """
 set -e
 mount --make-rprivate /
-mount --rbind /sys/fs/cgroup "$1"
 mount -t sysfs sysfs /sys
-mount --move "$1" /sys/fs/cgroup
-rmdir "$1"
+{mounts}
+if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+  mkdir /sys/fs/cgroup/init
+  while read -r pid; do echo "$pid" > /sys/fs/cgroup/init/cgroup.procs; done < /sys/fs/cgroup/cgroup.procs
+  sed 's/[^ ]*/+&/g' /sys/fs/cgroup/cgroup.controllers > /sys/fs/cgroup/cgroup.subtree_control
+fi
 ip link set lo up 2>/dev/null || busybox ip link set lo up
-shift
 "$@"
 """
+_APART = ("--net", "--pid", "--mount", "--cgroup", "--fork", "--mount-proc", "--kill-child")
+_NO_CONTROLLERS = ("rw", "ro", "xattr", "clone_children")
 
-WORKING = 4  # of so many containers one works, where some do
-_ONE_PERCENT = 10_000_000  # of a CPU: the least that the engine limits to
-_REST = "while :; do sleep 3600; done"
-_WORK = """
-rm -f /tmp/rest
-gateway=$(ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p')
-while [ ! -e /tmp/rest ]; do
-  i=0; while [ $i -lt 500 ]; do i=$((i+1)); done
-  dd if=/dev/zero of=/tmp/work bs=64k count=4 2>/dev/null
-  ping -q -c 2 -s 1000 "$gateway" >/dev/null
-done
-"""
+
+@dataclass(frozen=True)
+class _Tree:
+    """A mounted tree of control groups: its folder, type and controllers, and the group in it that is ours."""
+
+    point: str
+    kind: str
+    options: str
+
+    @property
+    def own(self) -> Path:
+        return Path(self.point) / f"deckwatch-bench-{os.getpid()}"
+
+    @property
+    def mount(self) -> str:
+        options = f"-o {self.options}" if self.options else ""
+        return f"mkdir -p {self.point}; mount -t {self.kind} {options} cgroup {self.point}"
 
 
 def enter() -> None:
-    """Start this program again on a machine of its own, where that can be had; returns on it, or without one."""
+    """Run this program once more on a machine of its own, and end as it ends; returns on it, or where it cannot be."""
     unshare = find("unshare")
-    if os.environ.get(_ENTERED) or os.geteuid() != 0 or unshare is None or not Path("/sys/fs/cgroup").is_dir():
+    if os.environ.get(ENTERED) or os.geteuid() != 0 or unshare is None:
         return
-    os.environ[_ENTERED] = "1"
-    aside = tempfile.mkdtemp(prefix="bench-groups-")
-    apart = [unshare, "--net", "--pid", "--mount", "--fork", "--mount-proc", "--kill-child"]
-    again = [sys.executable, "-m", "bench", *sys.argv[1:]]
-    os.execv(unshare, [*apart, "sh", "-c", _ENTER, "sh", aside, *again])
-
-
-class Containers:
-    """An engine of our own, and its containers; the number of them only grows."""
-
-    def __init__(self, engine: Any) -> None:
-        self._engine = engine
-        self._running: list[Any] = []
-
-    @property
-    def docker_host(self) -> str:
-        return str(self._engine.url)
-
-    def grow(self, count: int) -> None:
-        """Start containers until there are so many, with the labels that Compose gives."""
-        begun = time.monotonic()
-        new = range(len(self._running), count)
-        with ThreadPoolExecutor(4) as pool:
-            self._running += pool.map(self._start, new)
-        if new:
-            say(f"{len(new)} containers started in {time.monotonic() - begun:.0f} s")
-
-    @contextmanager
-    def working(self) -> Iterator[None]:
-        """Let every fourth use CPU, write files and talk over its network, each up to 1 % of a CPU."""
-        chosen = self._running[::WORKING]
-        for container in chosen:
-            container.exec_run(["sh", "-c", _WORK], detach=True)
-        yield
-        for container in chosen:
-            container.exec_run(["touch", "/tmp/rest"])
-
-    def _start(self, number: int) -> Any:
-        limits = {} if number % WORKING else {"nano_cpus": _ONE_PERCENT}
-        labels = {
-            "project": "bench",
-            "service": f"service-{number}",
-            "container-number": "1",
-            "oneoff": "False",
-            "config-hash": f"{number:064x}",
-            "project.working_dir": "/srv/bench",
-            "project.config_files": "/srv/bench/docker-compose.yml",
-            "version": "2.39.1",
-        }
-        labels = {f"com.docker.compose.{key}": value for key, value in labels.items()}
-        name = f"bench-service-{number}-1"
-        return self._engine.run(_REST, name=name, stop_signal="SIGKILL", labels=labels, **limits)
-
-
-@contextmanager
-def containers(folder: Path) -> Iterator[Containers | None]:
-    """Run an engine like that of the live tests; None where that cannot be had."""
-    dockerd, busybox = find("dockerd"), find("busybox")
-    if not (dockerd and busybox and os.environ.get(_ENTERED)):
-        say("no containers: that takes root, dockerd, busybox and unshare")
-        yield None
-        return
-    home = Path(tempfile.mkdtemp(prefix="bench-engine-", dir=folder))
-    engine = fixture("engine").Engine(home, [dockerd], Path(busybox))
+    trees = _trees()
     try:
-        engine.start()
-        engine.make_image()
-        yield Containers(engine)
+        for tree in trees:
+            _make(tree)
+        sys.exit(_run(unshare, trees))
+    except OSError as error:
+        say(f"no machine of our own: {error}")
     finally:
-        say("ending the containers")
-        engine.close()
-        shutil.rmtree(home, ignore_errors=True)
+        for tree in trees:
+            _remove(tree.own)
 
 
-def fixture(name: str) -> ModuleType:
-    """Load a file of tests/fixtures, which is no package."""
-    path = Path(__file__).parents[1] / "tests" / "fixtures" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"bench_{name}", path)
-    if spec is None or spec.loader is None:
-        raise ImportError(path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def _run(unshare: str, trees: list[_Tree]) -> int:
+    # In version 2 the folder of the tree is /sys/fs/cgroup itself; else that is a place for many.
+    alone = any(tree.point == str(_ROOT) for tree in trees)
+    mounts = [*([] if alone else [f"mount -t tmpfs tmpfs {_ROOT}"]), *(tree.mount for tree in trees)]
+    inner = ["sh", "-c", _ENTER.format(mounts="\n".join(mounts)), "sh", sys.executable, "-m", "bench", *sys.argv[1:]]
+    groups = " ".join(str(tree.own) for tree in trees)
+    outer = ["sh", "-c", _GROUPS, "sh", groups, unshare, *_APART, *inner]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
+    with subprocess.Popen(outer, env={**os.environ, ENTERED: "1"}) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # the other has it too, and ends its containers
+            return process.wait()
+        finally:
+            process.kill()
+
+
+def _trees() -> list[_Tree]:
+    """Return the trees of this machine (proc_pid_mountinfo(5))."""
+    found = []
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        before, _, after = line.partition(" - ")
+        kind, _, options = after.split(" ", 2)
+        if kind == "cgroup2":
+            found.append(_Tree(before.split(" ")[4], kind, ""))
+        elif kind == "cgroup":
+            words = [word for word in options.split(",") if word not in _NO_CONTROLLERS and "agent=" not in word]
+            named = ["none"] if any(word.startswith("name=") for word in words) else []
+            found.append(_Tree(before.split(" ")[4], kind, ",".join([*named, *words])))
+    return [tree for tree in found if Path(tree.point).is_relative_to(_ROOT)]
+
+
+def _make(tree: _Tree) -> None:
+    tree.own.mkdir()
+    for name in ("cpuset.cpus", "cpuset.mems"):  # version 1 lets no process in before they are set
+        if tree.kind == "cgroup" and (tree.own / name).exists():
+            (tree.own / name).write_text((tree.own.parent / name).read_text())
+
+
+def _remove(group: Path) -> None:
+    """Remove a group and those below; it is busy until its last process is gone."""
+    end = time.monotonic() + _FALLBACK_SECONDS
+    while group.is_dir():
+        for folder in [*sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True), group]:
+            try:
+                folder.rmdir()
+            except OSError as error:
+                if time.monotonic() > end:
+                    say(f"left behind: {folder}: {error}")
+                    return
+                time.sleep(0.05)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import _cost, _machine, _peers
+from bench import _containers, _cost, _peers
 from bench._options import say
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _RATE = "50"  # transactions a second, where it works
 
 def sheets(options: Options) -> Iterator[Sheet]:
     say(_peers.versions(("postgres_exporter",)))
-    fixture = _machine.fixture("postgres")
+    fixture = _containers.fixture("postgres")
     if not (fixture.installed() / "initdb").exists():
         say("no databases: PostgreSQL is not installed")
         return

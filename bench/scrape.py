@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import _cost, _floor, _machine, _peers
+from bench import _containers, _cost, _floor, _peers
 from bench._options import say
 from bench._sheet import Row, Targets
 
@@ -28,7 +28,7 @@ TUNED, PLAIN = ("cadvisor, tuned", "node_exporter, tuned"), ("cadvisor", "node_e
 
 def sheets(options: Options) -> Iterator[Sheet]:
     say(_peers.versions(("cadvisor", "node_exporter")))
-    with tempfile.TemporaryDirectory() as name, _machine.containers(Path(name)) as containers:
+    with tempfile.TemporaryDirectory() as name, _containers.start(Path(name)) as containers:
         folder = Path(name)
         if containers is None:
             yield from _measured("without containers", None, folder, options)

@@ -1,0 +1,114 @@
+"""Containers to be watched: an engine of our own, like that of the live tests, with any number of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench._machine import ENTERED
+from bench._options import say
+from provisioning.program import find
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+WORKING = 4  # of so many containers one works, where some do
+_ONE_PERCENT = 10_000_000  # of a CPU: the least that the engine limits to
+_REST = "while :; do sleep 3600; done"
+_WORK = """
+rm -f /tmp/rest
+gateway=$(ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p')
+while [ ! -e /tmp/rest ]; do
+  i=0; while [ $i -lt 500 ]; do i=$((i+1)); done
+  dd if=/dev/zero of=/tmp/work bs=64k count=4 2>/dev/null
+  ping -q -c 2 -s 1000 "$gateway" >/dev/null
+done
+"""
+
+
+class Containers:
+    """An engine of our own, and its containers; the number of them only grows."""
+
+    def __init__(self, engine: Any) -> None:
+        self._engine = engine
+        self._running: list[Any] = []
+
+    @property
+    def docker_host(self) -> str:
+        return str(self._engine.url)
+
+    def grow(self, count: int) -> None:
+        """Start containers until there are so many, with the labels that Compose gives."""
+        begun = time.monotonic()
+        new = range(len(self._running), count)
+        with ThreadPoolExecutor(4) as pool:
+            self._running += pool.map(self._start, new)
+        if new:
+            say(f"{len(new)} containers started in {time.monotonic() - begun:.0f} s")
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Let every fourth use CPU, write files and talk over its network, each up to 1 % of a CPU."""
+        chosen = self._running[::WORKING]
+        for container in chosen:
+            container.exec_run(["sh", "-c", _WORK], detach=True)
+        yield
+        for container in chosen:
+            container.exec_run(["touch", "/tmp/rest"])
+
+    def _start(self, number: int) -> Any:
+        limits = {} if number % WORKING else {"nano_cpus": _ONE_PERCENT}
+        labels = {
+            "project": "bench",
+            "service": f"service-{number}",
+            "container-number": "1",
+            "oneoff": "False",
+            "config-hash": f"{number:064x}",
+            "project.working_dir": "/srv/bench",
+            "project.config_files": "/srv/bench/docker-compose.yml",
+            "version": "2.39.1",
+        }
+        labels = {f"com.docker.compose.{key}": value for key, value in labels.items()}
+        name = f"bench-service-{number}-1"
+        return self._engine.run(_REST, name=name, stop_signal="SIGKILL", labels=labels, **limits)
+
+
+@contextmanager
+def start(folder: Path) -> Iterator[Containers | None]:
+    """Run an engine like that of the live tests; None where that cannot be had."""
+    dockerd, busybox = find("dockerd"), find("busybox")
+    if not (dockerd and busybox and os.environ.get(ENTERED)):
+        say("no containers: that takes root, dockerd, busybox and unshare")
+        yield None
+        return
+    home = Path(tempfile.mkdtemp(prefix="bench-engine-", dir=folder))
+    engine = fixture("engine").Engine(home, [dockerd], Path(busybox))
+    try:
+        engine.start()
+        engine.make_image()
+        yield Containers(engine)
+    finally:
+        say("ending the containers")
+        engine.close()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def fixture(name: str) -> ModuleType:
+    """Load a file of tests/fixtures, which is no package."""
+    path = Path(__file__).parents[1] / "tests" / "fixtures" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"bench_{name}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
