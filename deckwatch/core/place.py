@@ -88,13 +88,26 @@ class Refused(Unreachable):
 
 
 _LONG = 8  # words of so many letters share half of them by chance
+_SHORT = 3  # letters of which a word is the beginning or the end of many others
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
-    """Return the known word most like a misspelt one, or None where nothing is near."""
+    """Return the known word most like a misspelt one, or None where nothing is near.
+
+    Where none is spelt alike it is the one that begins or ends as the other does: `expr` for `expression`.
+    """
     known = {candidate.lower(): candidate for candidate in words}
-    found = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6 if len(word) < _LONG else 0.72)
+    said = word.lower()
+    found = [one for one in known if one.rstrip("s") == said.rstrip("s")]  # `stats` is `stat` rather than `states`
+    found = found or difflib.get_close_matches(said, known, n=1, cutoff=0.6 if len(word) < _LONG else 0.72)
+    if not found:
+        alike = [one for one in known if min(len(one), len(said)) >= _SHORT and _extends(*sorted((one, said), key=len))]
+        found = alike if len(alike) == 1 else []
     return known[found[0]] if found else None
+
+
+def _extends(short: str, long: str) -> bool:
+    return long.startswith(short) or long.endswith(short)
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:

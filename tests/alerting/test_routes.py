@@ -108,7 +108,7 @@ def test_secrets_stand_in_files_only(alerting_of):
         ("teams:\n  a: {slack: {chanel: x, url_file: y}}\n", "2:15: error: unknown key chanel (did you mean channel?)"),
         (
             "teams:\n  a: {webhook: {url: 'http://u:p@host/'}}\n",
-            "2:22: error: 'http://u:p@host/' is not an address such as",
+            "2:22: error: 'http://u:*@host/' is not an address such as",
         ),
         ("teams:\n  a: {webhook: {}}\n", "2:16: error: url_file is missing"),
         (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from deckwatch.core.place import InvalidInput, Place, Problem, caret, did_you_mean, nearest
 
 
@@ -27,3 +29,20 @@ def test_problems_are_sorted_by_place_and_told_once() -> None:
 def test_long_words_that_are_merely_of_one_kind_are_not_near() -> None:
     assert nearest("shop_orders_total", ["http_requests_total", "host_cpu_total"]) is None
     assert nearest("http_reqests_total", ["http_requests_total"]) == "http_requests_total"
+
+
+@pytest.mark.parametrize(
+    ("word", "wanted"),
+    [
+        ("stats", "stat"),
+        ("expression", "expr"),
+        ("crit", "critical"),
+        ("timezone", "zone"),
+        ("interval", "scrape_interval"),
+        ("node", None),  # of two
+        ("ex", None),
+    ],
+)
+def test_a_word_is_known_by_its_beginning_or_its_end(word: str, wanted: str | None) -> None:
+    known = ["stat", "states", "expr", "critical", "zone", "scrape_interval", "node_load1", "node_load5", "axis"]
+    assert nearest(word, known) == wanted
