@@ -9,11 +9,12 @@ def collect(world: World) -> Iterator[Sample]:
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from deckwatch.core import plugins
 from deckwatch.core.catalog import Kind, MetricInfo
@@ -24,6 +25,8 @@ from exporter.world import NoData, World
 __all__ = ["Collector", "NoData", "catalog", "choose", "collector", "load", "matches", "words"]
 
 EVERY_COLLECTOR = "every collector"  # the source of metrics that are told of each of them
+
+V = TypeVar("V")
 
 Collect = Callable[..., Iterable[Sample | Lines]]
 Subjects = Callable[[World], Mapping[str, Any]]
@@ -82,18 +85,26 @@ def load() -> dict[str, Collector]:
     return {name: module.collect for name, module in plugins.modules(package)}
 
 
-def choose(collectors: Mapping[str, Collector], switches: Mapping[str, bool] | None = None) -> dict[str, Collector]:
-    """Return the collectors that are on: by default, or by a switch on a name or a prefix (`host`, `host_cpu`)."""
-    switches = switches or {}
+def choose(
+    collectors: Mapping[str, Collector],
+    switches: Mapping[str, bool] | None = None,
+    budgets: Mapping[str, int] | None = None,
+) -> dict[str, Collector]:
+    """Return the collectors that are on: by default, or by a switch on a name or a prefix (`host`, `host_cpu`).
+
+    `budgets` are the most series of those with these names or prefixes, in place of their own.
+    """
     chosen = {}
     for name, one in collectors.items():
-        on = one.default
-        for word in sorted(switches, key=len):
-            if matches(name, word):
-                on = switches[word]
-        if on:
-            chosen[name] = one
+        if _of(name, switches or {}, one.default):
+            chosen[name] = dataclasses.replace(one, budget=_of(name, budgets or {}, one.budget))
     return chosen
+
+
+def _of(name: str, said: Mapping[str, V], default: V) -> V:
+    """Return what is said of a collector: by the longest word that means it."""
+    meant = [word for word in said if matches(name, word)]
+    return said[max(meant, key=len)] if meant else default
 
 
 def matches(name: str, word: str) -> bool:

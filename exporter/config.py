@@ -18,7 +18,7 @@ POSTGRES_DSN = "DECKWATCH_POSTGRES_DSN"
 
 # Lists of what is watched, and the keys of which an entry has exactly one.
 _ONE_OF = {"postgres": ("dsn_file", "dsn_env", "dsn"), "probes": ("http", "tcp")}
-_CHOICES = ("interfaces", "disks", "mount_points", "filesystem_types")  # of the host, by regular expressions
+_CHOICES = ("interfaces", "disks", "mount_points", "filesystem_types", "units")  # of the host, by regular expressions
 _FILES = ("dsn_file", "ca_file")
 
 # A password in a connection string, as libpq reads one: in front of the host of a URL, or as a parameter of its own.
@@ -48,15 +48,22 @@ def switches(config: Mapping[str, Any]) -> dict[str, bool]:
     return dict.fromkeys(block.get("on") or [], True) | dict.fromkeys(block.get("off") or [], False)
 
 
+def budgets(config: Mapping[str, Any]) -> dict[str, int]:
+    """Return the words of `watch: collectors: budget:` with the most series that they allow."""
+    return (config.get("collectors") or {}).get("budget") or {}
+
+
 def problems(project: Project, words: Collection[str]) -> Iterator[Problem]:
     """Yield what is wrong with `watch:` beyond its structure; `words` are collectors' names and prefixes."""
     block = project.data.get("watch") or {}
     problem = project.document.problem
-    for key in ("on", "off"):
-        for index, word in enumerate((block.get("collectors") or {}).get(key) or []):
+    for key in ("on", "off", "budget"):
+        said = (block.get("collectors") or {}).get(key) or []
+        for where, word in ((one, one) for one in said) if isinstance(said, dict) else enumerate(said):
             if word not in words:
                 hint = did_you_mean(word, words)
-                yield problem(("watch", "collectors", key, index), f"no collector is called {word!r}", hint)
+                told = f"no collector is called {word!r}"
+                yield problem(("watch", "collectors", key, where), told, hint, key=key == "budget")
     for key in _CHOICES:
         for word, pattern in ((block.get("host") or {}).get(key) or {}).items():
             try:

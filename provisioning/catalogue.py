@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import importlib
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import plugins, yamlfile
 from deckwatch.core.catalog import Catalog, MetricInfo
 from deckwatch.instrument import metrics as instrument
 from exporter import collector
+from exporter.sources.container import label_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from deckwatch.core.project import Project
 
+_PATTERN = re.compile(r"[*?\[]")  # of fnmatch
 _UNITS = ("seconds", "bytes", "ratio")
 
 
@@ -24,10 +28,21 @@ def load(project: Project) -> Catalog:
     The project's own declarations come first: its word on its metrics holds.
     """
     catalog = Catalog(_infos(project.data.get("metrics", {}), "project"))
-    catalog.add(collector.catalog(collector.load().values()))
+    allowed = ((project.data.get("watch") or {}).get("containers") or {}).get("labels") or ()
+    catalog.add(_labelled(one, allowed) for one in collector.catalog(collector.load().values()))
     catalog.add(_instrumented(one) for one in instrument.METRICS)
     catalog.add(foreign())
     return catalog
+
+
+def _labelled(one: MetricInfo, allowed: Iterable[str]) -> MetricInfo:
+    """Return a metric with the labels of containers that `watch: containers: labels:` allows; patterns allow any."""
+    if not one.labels or not any(label.startswith(label_name("")) for label in one.labels):
+        return one
+    names = [word for word in allowed if not _PATTERN.search(word)]
+    more = dict.fromkeys(label_name(word) for word in names)
+    open_labels = one.open_labels or len(names) < len(list(allowed))
+    return replace(one, labels=(*dict.fromkeys((*one.labels, *more)),), open_labels=open_labels)
 
 
 def _instrumented(one: instrument.Declared) -> MetricInfo:

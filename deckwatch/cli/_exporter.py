@@ -59,7 +59,8 @@ def application(
         raise InvalidInput(problems)
     watch = config.watch(found)
     world = World(path_procfs, path_sysfs, path_rootfs, docker_host, watch)
-    return App(Scraper(world, collector.choose(collectors, config.switches(watch))), list(collectors))
+    chosen = collector.choose(collectors, config.switches(watch), config.budgets(watch))
+    return App(Scraper(world, chosen), list(collectors))
 
 
 def absent(app: App) -> Iterator[str]:

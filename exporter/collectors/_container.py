@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fnmatch
 import operator
-import re
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,6 +17,7 @@ from exporter.collectors._container_told import Choice
 from exporter.metric import Metric, escape
 from exporter.sources.background import NotReadYet
 from exporter.sources.cgroup import Cgroups
+from exporter.sources.container import label_name
 from exporter.sources.container_process import ContainerProcesses
 from exporter.sources.docker import SOCKET, Engine, EngineUnreachable, Snapshot
 from exporter.sources.docker_stats import ContainerStats
@@ -32,15 +32,9 @@ if TYPE_CHECKING:
     from exporter.world import World
 
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
-LABELS = (
-    "id",
-    "name",
-    "image",
-    "container_label_com_docker_compose_project",
-    "container_label_com_docker_compose_service",
-)
+LABELS = ("id", "name", "image", label_name(PROJECT), label_name(SERVICE))  # and those that are allowed beside them
+MOST = 5_000  # containers, for which the budgets of their collectors are made
 
-_NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_]")
 _SETTLED_SECONDS = 10.0  # a container that runs longer than that does not come and go
 _GRACE_SECONDS = 0.3  # in which the engine tells that such a one has just ended
 
@@ -182,11 +176,11 @@ class _Kept:
             "id": self._groups.path_of(container, driver),
             "name": container.name,
             "image": container.image,
-            **{_label(key): container.labels.get(key, "") for key in (PROJECT, SERVICE)},
+            **{label_name(key): container.labels.get(key, "") for key in (PROJECT, SERVICE)},
         }
         for key, value in container.labels.items():
             if any(fnmatch.fnmatchcase(key, word) for word in self._allowed):
-                pairs.setdefault(_label(key), value)
+                pairs.setdefault(label_name(key), value)
         text = "{" + ",".join(f'{key}="{escape(value)}"' for key, value in pairs.items() if value)
         self._tags[container.id] = container, text
         return text
@@ -210,11 +204,6 @@ class _Kept:
 def _same(some: Sequence[Container], others: Sequence[Container]) -> bool:
     """Return whether these are the same containers: one that has not changed is the same object as before."""
     return len(some) == len(others) and all(map(operator.is_, some, others))
-
-
-def _label(key: str) -> str:
-    """Return the label's name that cAdvisor gives a container's label."""
-    return "container_label_" + _NOT_IN_A_NAME.sub("_", key)
 
 
 def _found(world: World, engine: Snapshot) -> list[Running]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container import MOST, Running, metric, running
 from exporter.collectors._container_lines import write
 from exporter.sources import cgroup_values
 
@@ -28,7 +28,7 @@ THROTTLED = metric(
 METRICS = (USAGE, USER, SYSTEM, PERIODS, THROTTLED)
 
 
-@collector(*METRICS)
+@collector(*METRICS, budget=5 * MOST)
 def collect(world: World) -> Iterator[Lines]:
     """CPU time of each container, and what its quota did where it has one."""
 

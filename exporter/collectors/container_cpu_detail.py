@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container import MOST, Running, metric, running
 from exporter.collectors._container_lines import write
 from exporter.sources import cgroup_values
 
@@ -28,7 +28,7 @@ BURST = metric(
 METRICS = (THROTTLED, BURST_PERIODS, BURST)
 
 
-@collector(*METRICS, default=False)
+@collector(*METRICS, default=False, budget=3 * MOST)
 def collect(world: World) -> Iterator[Lines]:
     """Throttled seconds and bursts of each container with a CPU quota."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container import MOST, Running, metric, running
 from exporter.collectors._container_lines import write
 from exporter.sources import blockdev, cgroup_values
 from exporter.sources.stats import ToldGroup
@@ -29,7 +29,7 @@ WRITES = metric("container_fs_writes_total", "counter", "Write operations on the
 METRICS = (READ_BYTES, WRITTEN_BYTES, READS, WRITES)
 
 
-@collector(*METRICS)
+@collector(*METRICS, budget=16 * MOST)
 def collect(world: World) -> Iterator[Lines]:
     """Bytes and operations that each container reads and writes on each disk."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container import MOST, Running, metric, running
 from exporter.collectors._container_lines import write
 from exporter.sources import cgroup_values
 
@@ -32,7 +32,7 @@ OOM_EVENTS = metric(
 METRICS = (USAGE, WORKING_SET, RSS, CACHE, OOM_EVENTS)
 
 
-@collector(*METRICS)
+@collector(*METRICS, budget=5 * MOST)
 def collect(world: World) -> Iterator[Lines]:
     """Memory that each container uses, and OOM kills in it."""
     return write(world, METRICS, running(world), lambda one: one.group.reader(cgroup_values.MEMORY), _show)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container import MOST, Running, metric, running
 from exporter.collectors._container_lines import write
 from exporter.sources import cgroup_values
 
@@ -29,7 +29,7 @@ FAILURES = metric("container_memory_failures_total", "counter", "Page faults.", 
 METRICS = (SWAP, SWAP_LIMIT, MAPPED, PEAK, FAILCNT, FAILURES)
 
 
-@collector(*METRICS, default=False)
+@collector(*METRICS, default=False, budget=9 * MOST)
 def collect(world: World) -> Iterator[Lines]:
     """Swap, peak, mapped files and page faults of each container."""
     return write(world, METRICS, running(world), lambda one: one.group.reader(cgroup_values.MEMORY_DETAIL), _show)

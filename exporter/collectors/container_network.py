@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container import MOST, Running, metric, running
 from exporter.collectors._container_lines import write
 from exporter.sources import procnet
 from exporter.sources.container_process import ContainerProcesses
@@ -44,7 +44,7 @@ _EVERYWHERE = frozenset(
 )
 
 
-@collector(*(one for one, _ in METRICS))
+@collector(*(one for one, _ in METRICS), budget=16 * MOST)
 def collect(world: World) -> Iterator[Lines]:
     """Bytes, packets, errors and drops of each container's interfaces."""
     processes = world.source(ContainerProcesses)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container import MOST, Running, metric, running
 from exporter.collectors._container_lines import write
 from exporter.sources import cgroup_values
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PROCESSES = metric("container_processes", "gauge", "Processes in the container.")
 
 
-@collector(PROCESSES)
+@collector(PROCESSES, budget=1 * MOST)
 def collect(world: World) -> Iterator[Lines]:
     """Number of processes in each container."""
     return write(world, [PROCESSES], running(world), lambda one: one.group.reader(cgroup_values.PROCESSES), _show)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import Known, alive, metric
+from exporter.collectors._container import MOST, Known, alive, metric
 from exporter.collectors._container_lines import unchanging, write
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ PERIOD = metric("container_spec_cpu_period", "gauge", "The period of the CPU quo
 METRICS = (MEMORY, RESERVATION, SHARES, QUOTA, PERIOD)
 
 
-@collector(*METRICS)
+@collector(*METRICS, budget=5 * MOST)
 def collect(world: World) -> Iterator[Lines]:
     """Limits of memory and CPU of each running container."""
     return write(world, METRICS, alive(world), unchanging, _show)

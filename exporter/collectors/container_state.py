@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from exporter.collector import collector
 from exporter.collectors import _container
-from exporter.collectors._container import metric
+from exporter.collectors._container import MOST, metric
 from exporter.collectors._container_lines import unchanging, write
 from exporter.metric import Lines, Metric
 from exporter.sources.container import HEALTH, STATES
@@ -58,7 +58,7 @@ _STATES = (STATE, EXPECTED, EXIT_CODE, FINISHED, STARTED, HEALTH_STATUS, FAILING
 _COUNTERS = (RESTARTS, OOM_KILLS)
 
 
-@collector(*_STATES, LAST_SEEN, *_COUNTERS, SCRAPE_ERROR)
+@collector(*_STATES, LAST_SEEN, *_COUNTERS, SCRAPE_ERROR, budget=22 * MOST)
 def collect(world: World) -> Iterator[Sample | Lines]:
     """State, health, restarts, exit code and OOM kills of each container, running or not."""
     engine = _container.snapshot(world)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import Running, metric, running
+from exporter.collectors._container import MOST, Running, metric, running
 from exporter.collectors._container_lines import write
 from exporter.sources import cgroup_values
 
@@ -20,7 +20,7 @@ THREADS = metric("container_threads", "gauge", "Threads in the container.")
 THREADS_MAX = metric("container_threads_max", "gauge", "Most threads that it may have; 0 is no limit.")
 
 
-@collector(THREADS, THREADS_MAX, default=False)
+@collector(THREADS, THREADS_MAX, default=False, budget=2 * MOST)
 def collect(world: World) -> Iterator[Lines]:
     """Number of threads in each container, and its limit."""
     metrics = (THREADS, THREADS_MAX)

@@ -21,6 +21,7 @@ _EXPECTED_POLICIES = ("always", "unless-stopped")
 _NANO_CPU = 1_000_000_000
 _CPU_PERIOD = 100_000  # microseconds; the engine's period where `--cpus` gives none
 
+_NOT_IN_A_NAME = re.compile(r"[^a-zA-Z0-9_]")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
@@ -63,6 +64,8 @@ class Container:
     restart_count: int = 0  # the engine's own: restarts by policy since the last `docker start`
     network_mode: str = ""
     cgroup_parent: str = ""
+    image_id: str = ""  # `sha256:…`
+    log_path: str = ""  # on the engine's host; empty where its log is in no file that is told
     limits: Limits = _UNLIMITED
     restarts: int = 0
     oom_kills: int = 0
@@ -102,6 +105,8 @@ def parse(data: Mapping[str, Any]) -> Container:
         restart_count=int(data.get("RestartCount") or 0),
         network_mode=host.get("NetworkMode") or "",
         cgroup_parent=host.get("CgroupParent") or "",
+        image_id=data.get("Image") or "",
+        log_path=data.get("LogPath") or "",
         limits=_limits(host),
     )
 
@@ -118,6 +123,11 @@ def _limits(host: Mapping[str, Any]) -> Limits:
         cpu_quota=max(0, quota),  # -1 lifts a limit
         cpu_period=period or _CPU_PERIOD if quota > 0 else 0,
     )
+
+
+def label_name(key: str) -> str:
+    """Return the name that a container's label has on the page, which is cAdvisor's."""
+    return "container_label_" + _NOT_IN_A_NAME.sub("_", key)
 
 
 def unix_time(text: str) -> float:

@@ -56,6 +56,8 @@ def test_the_longer_switch_wins():
     assert list(choose(names, {"host": False})) == ["app_x"]
     assert list(choose(names, {"host": False, "host_b": True})) == ["host_b", "app_x"]
     assert list(choose(names, {"host": True, "host_a": False})) == ["host_b", "host_c", "app_x"]
+    budgets = choose(names, {"host": True}, {"host": 7, "host_b": 9})
+    assert {name: one.budget for name, one in budgets.items()} == {"host_a": 7, "host_b": 9, "host_c": 7, "app_x": 1}
 
 
 def test_the_catalogue_holds_what_is_told_of_every_collector():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporter import collector, exposition
 from exporter.collectors import _container
+from exporter.metric import series
 from exporter.scrape import Scraper
 from exporter.sources.docker import Engine
 from exporter.world import NoData, World
@@ -19,9 +21,9 @@ WORLD = "debian12-kernel6.1-cgroup2"
 CGROUP1 = "vm-kernel6.18-cgroup1"
 
 
-def values(world: World, name: str, metric: str) -> dict[str, float]:
+def values(world: World, name: str, metric: str, scraper: Scraper | None = None) -> dict[str, float]:
     """Return a metric's values by the container's name, or by its last label where it has one more."""
-    [outcome] = Scraper(world, {name: CONTAINER[name]}).scrape()
+    [outcome] = (scraper or Scraper(world, {name: CONTAINER[name]})).scrape()
     assert outcome.success, outcome.error
     found = {}
     for family in text_string_to_metric_families(exposition.text(outcome.samples)):
@@ -73,6 +75,60 @@ def test_only_a_network_of_its_own_is_shown(captured):
     assert list(found) == ["shop-web-1/eth0"], "shop-side-1 shares it"
 
 
+def test_labels_that_are_allowed_are_on_every_series_of_their_container(tmp_path):
+    data = json.loads((Path(__file__).parents[1] / "worlds" / CGROUP1 / "engine.json").read_text())
+    for one in data["containers"]:
+        one["Config"]["Labels"] |= {"com.example/team": 'a "b"\nc', "com.example.tier": "<b>1</b>", "other": "no"}
+    (tmp_path / "engine.json").write_text(json.dumps(data))
+    config = {"containers": {"labels": ["com.example*"]}}
+    with World(docker_host=f"file://{tmp_path}/engine.json", config=config) as world:
+        [outcome] = Scraper(world, {"container_state": CONTAINER["container_state"]}).scrape()
+    found = [
+        sample.labels
+        for family in text_string_to_metric_families(exposition.text(outcome.samples))
+        for sample in family.samples
+        if sample.name != "container_scrape_error"
+    ]
+    assert len(found) > 20
+    assert {labels["container_label_com_example_team"] for labels in found} == {'a "b"\nc'}
+    assert {labels["container_label_com_example_tier"] for labels in found} == {"<b>1</b>"}
+    assert not [labels for labels in found if "container_label_other" in labels]
+
+
+def test_a_budget_that_is_too_small_leaves_series_out_and_counts_them(captured):
+    state = CONTAINER["container_state"]
+    whole, cut = (
+        Scraper(captured(CGROUP1), {"container_state": replace(state, budget=budget)}) for budget in (1000, 10)
+    )
+    [outcome], [less] = whole.scrape(), cut.scrape()
+    assert series(less.samples) == 10
+    assert exposition.text(less.samples).splitlines()[-1] in exposition.text(outcome.samples).splitlines()
+    assert cut.records["container_state", ""].dropped == series(outcome.samples) - 10
+    assert whole.records["container_state", ""].dropped == 0
+
+
+def test_lines_are_written_anew_when_what_they_say_has_changed(tmp_path):
+    id_ = "4f" * 32
+    group = tmp_path / f"sys/fs/cgroup/docker/{id_}"
+    group.mkdir(parents=True)
+    (tmp_path / "sys/fs/cgroup/cgroup.controllers").write_text("memory\n")
+    (tmp_path / "proc/7").mkdir(parents=True)
+    (tmp_path / "proc/7/cgroup").write_text(f"0::/docker/{id_}\n")
+    (group / "cgroup.procs").write_text("7\n")
+    data = json.loads((Path(__file__).parents[1] / "worlds" / WORLD / "engine.json").read_text())
+    one = {**data["containers"][0], "Id": id_, "State": {**data["containers"][0]["State"], "Pid": 7}}
+    (tmp_path / "engine.json").write_text(json.dumps({**data, "info": {}, "containers": [one], "events": []}))
+    host = f"file://{tmp_path}/engine.json"
+    with World(procfs=tmp_path / "proc", sysfs=tmp_path / "sys", docker_host=host) as world:
+        name = one["Name"].removeprefix("/")
+        scraper = Scraper(world, {"container_pids": CONTAINER["container_pids"]})
+        for written, shown in (("7\n", {name: 1}), ("7\n", {name: 1}), ("7\n8\n", {name: 2}), ("", {})):
+            (group / "cgroup.procs").write_text(written)
+            assert values(world, "container_pids", "container_processes", scraper) == shown
+        (group / "cgroup.procs").write_bytes(b"9\n")
+        assert values(world, "container_pids", "container_processes", scraper) == {name: 1}
+
+
 def test_states_are_marked_so_that_they_are_held_and_counters_are_not():
     state = CONTAINER["container_state"].metrics
     held = {metric.name for metric in state if metric.state}
@@ -84,10 +140,10 @@ def test_states_are_marked_so_that_they_are_held_and_counters_are_not():
 
 
 def test_every_series_of_a_container_has_the_same_first_labels():
-    alone = {"container_machine": "all", "container_state": {"container_scrape_error"}}
+    of_others = {"container_machine", "container_images", "container_volumes", "container_reclaimable"}
     for name, one in CONTAINER.items():
         for metric in one.metrics:
-            if alone.get(name) != "all" and metric.name not in alone.get(name, ()):
+            if name not in of_others and metric.name != "container_scrape_error":
                 assert metric.labels[: len(_container.LABELS)] == _container.LABELS
 
 
