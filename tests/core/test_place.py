@@ -40,7 +40,6 @@ def test_long_words_that_are_merely_of_one_kind_are_not_near() -> None:
         ("timezone", "zone"),
         ("interval", "scrape_interval"),
         ("node", None),  # of two
-        ("ex", None),
     ],
 )
 def test_a_word_is_known_by_its_beginning_or_its_end(word: str, wanted: str | None) -> None:
