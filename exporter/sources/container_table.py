@@ -14,6 +14,7 @@ Both begin at 0 when the table begins to watch, as a counter must: what happened
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ EVENTS = ("create", "start", "die", "oom", "pause", "unpause", "rename", "update
 
 LINGER_SECONDS = 300.0  # how long the event counters of a removed container go on being shown
 _MOST_LINGERING = 200
+_HEALTHY = "(healthy)"  # in the Status of a list's entry
+_HEALTHY_AT_ONCE = 10
 
 
 @dataclass
@@ -80,6 +83,7 @@ class Table:
         self._counts: dict[str, _Counts] = {}
         self._glimpsed: dict[str, Container] = {}  # known from events only: gone before they could be inspected
         self._departed: dict[str, tuple[float, Container]] = {}  # id → when it was seen to be gone (our clock)
+        self._inspected: dict[str, None] = {}  # ids, in the order of their last inspects
         self._began: float | None = None
 
     def begin(self, engine_time: float) -> None:
@@ -129,30 +133,38 @@ class Table:
         if found.pid and known is not None:
             found = replace(found, exit_code=known.exit_code)  # a running container's is always 0
         self._containers[found.id] = found
+        self._inspected.pop(found.id, None)
+        self._inspected[found.id] = None
         self._glimpsed.pop(found.id, None)
         return found
 
     def take_list(self, entries: Iterable[Mapping[str, Any]], now: float) -> list[str]:
         """Take the engine's full list, remove what is not in it, and return the ids that should be inspected.
 
-        Those are the unknown and the changed, and all with a healthcheck: their failing streak moves without an event.
+        Those are the unknown and the changed, and such with a healthcheck, whose failing streak moves without an event:
+        all that are not healthy, and of the healthy those that were inspected the longest time ago. An inspect costs
+        more than all that a scrape reads of a container.
         """
-        wanted, listed = [], set()
+        wanted, listed, healthy = [], set(), set()
         for entry in entries:
             id_ = str(entry["Id"])
             listed.add(id_)
             known = self._containers.get(id_)
             names = {str(name).removeprefix("/") for name in entry.get("Names") or ()}
-            if known is None or known.state != entry.get("State") or known.name not in names or known.health:
+            if known is None or known.state != entry.get("State") or known.name not in names:
+                wanted.append(id_)
+            elif known.health == "healthy" and _HEALTHY in str(entry.get("Status", _HEALTHY)):
+                healthy.add(id_)
+            elif known.health:
                 wanted.append(id_)
         for id_ in [id_ for id_ in self._counts if id_ not in listed]:
             self.remove(id_, now)
-        return wanted
+        return [*wanted, *itertools.islice((id_ for id_ in self._inspected if id_ in healthy), _HEALTHY_AT_ONCE)]
 
     def remove(self, id_: str, now: float) -> None:
         """Take a container out; if anything was counted of it, its counters linger."""
         last = self._current(id_)
-        for kept in (self._containers, self._glimpsed, self._counts):
+        for kept in (self._containers, self._glimpsed, self._counts, self._inspected):
             kept.pop(id_, None)
         if last is not None and (last.restarts or last.oom_kills):
             self._departed[id_] = (now, last)

@@ -222,15 +222,33 @@ def test_lingering_containers_are_bounded(table):
     assert departed[-1].id == "00000499"
 
 
-def test_the_list_names_the_unknown_the_changed_and_those_with_a_healthcheck(table):
+def test_the_list_names_the_unknown_the_changed_and_those_that_are_not_healthy(table):
     table.take_inspect(inspect(started=2))
     same = {"Id": ID, "Names": ["/web"], "State": "running"}
     assert table.take_list([same], 0) == []
     assert table.take_list([same | {"State": "exited"}], 0) == [ID]
     assert table.take_list([same | {"Names": ["/other"]}], 0) == [ID]
     assert table.take_list([same, {"Id": "new", "Names": ["/new"], "State": "running"}], 0) == ["new"]
-    table.take_inspect(inspect(started=2, health={"Status": "healthy", "FailingStreak": 0}))
+    table.take_inspect(inspect(started=2, health={"Status": "starting", "FailingStreak": 0}))
     assert table.take_list([same], 0) == [ID]
+
+
+def test_of_healthy_containers_a_few_are_inspected_at_a_time_and_each_in_its_turn(table):
+    ids = [f"{number:08}" for number in range(25)]
+    listed = [{"Id": id_, "Names": ["/web"], "State": "running", "Status": "Up 2 hours (healthy)"} for id_ in ids]
+    healthy = inspect(started=2, health={"Status": "healthy", "FailingStreak": 0})
+    for id_ in ids:
+        table.take_inspect(healthy | {"Id": id_})
+    asked = []
+    for _ in range(3):
+        asked.append(table.take_list(listed, 0))
+        for id_ in asked[-1]:
+            table.take_inspect(healthy | {"Id": id_})
+    assert [len(once) for once in asked] == [10, 10, 10]
+    assert {id_ for once in asked for id_ in once} == set(ids)
+    assert [one.id for one in table.containers()] == ids, "in the order in which they were first seen"
+    listed[24] |= {"Status": "Up 2 hours (unhealthy)"}
+    assert table.take_list(listed, 0)[0] == ids[24]
 
 
 def test_what_the_list_lacks_is_gone(table):
