@@ -1,4 +1,4 @@
-"""Which disks, mounts and interfaces have series of their own; shared by the collectors that have some for each."""
+"""Which disks, mounts, interfaces and units have series; shared by the collectors that have some for each."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ FILESYSTEM_TYPES = (
     "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|erofs|fusectl|hugetlbfs|iso9660|mqueue|nsfs|"
     "overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tracefs)$"
 )
+# Units of systemd that stand for something else, and are many.
+UNITS = r"\.(automount|device|mount|scope|slice)$"
 # A container's end on the host (vethXXXXXXX) comes and goes with it under a random name, and the container's own
 # metrics show the same traffic.
 VETH = "^veth"
@@ -55,6 +57,7 @@ class Shown:
         self.disks = Choice(host.get("disks"), DISKS)
         self.mount_points = Choice(host.get("mount_points"), MOUNT_POINTS)
         self.filesystem_types = Choice(host.get("filesystem_types"), FILESYSTEM_TYPES)
+        self.units = Choice(host.get("units"), UNITS)
 
     def close(self) -> None:
         """Nothing is held."""

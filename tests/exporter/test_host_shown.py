@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.collectors._shown import DISKS, FILESYSTEM_TYPES, MOUNT_POINTS, Choice
+from exporter.collectors._shown import DISKS, FILESYSTEM_TYPES, MOUNT_POINTS, UNITS, Choice
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,7 @@ from exporter.collectors._shown import DISKS, FILESYSTEM_TYPES, MOUNT_POINTS, Ch
             ["/dev", "/sys/fs", "/var/lib/docker/x/merged"],
         ),
         (FILESYSTEM_TYPES, ["ext4", "tmpfs", "nfs4", "zfs"], ["overlay", "cgroup2", "cgroup", "proc", "nsfs"]),
+        (UNITS, ["ssh.service", "ssh.socket", "apt-daily.timer"], ["home.mount", "dev-vda.device", "session-1.scope"]),
     ],
 )
 def test_defaults(default, shown, left_out) -> None:

@@ -1,0 +1,112 @@
+"""Units of systemd, over the host's system bus (org.freedesktop.systemd1(5))."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.collectors import _shown
+from exporter.metric import Metric, Sample
+from exporter.sources.systemd import Property, Systemd, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+_LOOK_SECONDS = 60.0  # how old a service's type may be, which changes only where somebody changes its file
+
+
+def _metric(name: str, kind: str, about: str, *labels: str) -> Metric:
+    return Metric(f"node_systemd_{name}", "counter" if kind == "counter" else "gauge", about, labels)
+
+
+STATE = _metric(
+    "unit_state", "gauge", "1 for the state that the unit is in, 0 for all others.", "name", "state", "type"
+)
+UNITS = _metric("units", "gauge", "Units by state.", "state")
+RUNNING = _metric("system_running", "gauge", "1 if all is up and no unit has failed, else 0.")
+VERSION = _metric("version", "gauge", "systemd's version, in full in the label.", "version")
+VIRTUALIZATION = _metric(
+    "virtualization_info", "gauge", "On what the machine runs: kvm, lxc, … or none; always 1.", "virtualization_type"
+)
+RESTARTS = _metric("service_restart_total", "counter", "Times that systemd started the service again.", "name")
+TRIGGERED = _metric("timer_last_trigger_seconds", "gauge", "When the timer last struck, in seconds since 1970.", "name")
+ACCEPTED = _metric("socket_accepted_connections_total", "counter", "Connections accepted for the unit.", "name")
+OPEN = _metric("socket_current_connections", "gauge", "Connections open now.", "name")
+# A counter, but node_exporter calls it a gauge.
+DENIED = _metric("socket_refused_connections_total", "gauge", "Connections refused, since there were too many.", "name")
+
+_STATES = ("active", "activating", "deactivating", "inactive", "failed")
+# By the ending of a unit's name: the interface that has its properties, and these.
+_ASKED = {
+    "service": ("Service", {"NRestarts": (RESTARTS, 1)}),
+    "timer": ("Timer", {"LastTriggerUSec": (TRIGGERED, 1_000_000)}),
+    "socket": ("Socket", {"NAccepted": (ACCEPTED, 1), "NConnections": (OPEN, 1), "NRefused": (DENIED, 1)}),
+}
+
+
+@collector(
+    *(STATE, UNITS, RUNNING, VERSION, VIRTUALIZATION, RESTARTS, TRIGGERED, ACCEPTED, OPEN, DENIED),
+    default=False,
+    peer="node:systemd",
+)
+def collect(world: World) -> Iterator[Sample]:
+    """Units of systemd by state, restarts of services, connections of sockets, timers."""
+    systemd = world.source(Systemd)
+    units = systemd.units()
+    yield from _manager(systemd)
+    counted = Counter(unit.active for unit in units)
+    for state in dict.fromkeys((*_STATES, *sorted(counted))):
+        yield UNITS(counted[state], state)
+    shown = world.source(_shown.Shown).units
+    units = [unit for unit in units if unit.loaded == "loaded" and shown.shows(unit.name)]
+    types = world.source(Types).of(units)
+    for unit in units:
+        for state in _STATES:
+            yield STATE(int(unit.active == state), unit.name, state, types.get(unit.name, ""))
+    asked = [(unit, _ASKED[kind]) for unit in units if (kind := _ending(unit)) in _ASKED]
+    questions = [
+        (Property(unit, interface, name), *into) for unit, (interface, names) in asked for name, into in names.items()
+    ]
+    values = systemd.of([one for one, *_ in questions])
+    for (one, metric, unit_of_time), value in zip(questions, values, strict=True):
+        if isinstance(value, int):
+            yield metric(value / unit_of_time if unit_of_time > 1 else value, one.unit.name)
+
+
+def _manager(systemd: Systemd) -> Iterator[Sample]:
+    version, virtualization, state = systemd.about("Version", "Virtualization", "SystemState")
+    number = re.search(r"[0-9]{3,}(\.[0-9]+)?", str(version or ""))
+    yield VERSION(float(number[0]) if number else 0, str(version or ""))
+    yield VIRTUALIZATION(1, str(virtualization or "none"))
+    yield RUNNING(int(state == "running"))
+
+
+def _ending(unit: Unit) -> str:
+    return unit.name.rpartition(".")[2]
+
+
+class Types:
+    """How services are started (simple, notify, oneshot, …), asked once a minute and when there is a new one."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._at = 0.0
+        self._types: dict[str, str] = {}
+
+    def of(self, units: list[Unit]) -> dict[str, str]:
+        """Return the type of each service by its name."""
+        now = self._world.clock()
+        if not 0 <= now - self._at < _LOOK_SECONDS:
+            self._at, self._types = now, {}
+        services = [unit for unit in units if _ending(unit) == "service"]
+        asked = [unit for unit in services if unit.name not in self._types]
+        answers = self._world.source(Systemd).of([Property(unit, "Service", "Type") for unit in asked])
+        self._types |= {unit.name: str(answer or "") for unit, answer in zip(asked, answers, strict=True)}
+        return self._types
+
+    def close(self) -> None:
+        """Nothing is held."""

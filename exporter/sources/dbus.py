@@ -1,0 +1,106 @@
+"""A client of D-Bus that can ask and take answers: enough to read properties, in milliseconds and without a child.
+
+`busctl` and `systemctl` are not in a container, and cost a process for each scrape: `systemctl show '*'` takes 29 ms
+where the same 27 units cost us 1.4 ms.
+"""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from exporter.sources import dbuswire
+from exporter.sources.dbuswire import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_BUS = "org.freedesktop.DBus"
+_TOGETHER = 100  # questions in one go: more would fill the buffers of both sides, and each would wait for the other
+
+
+class Refused(NamedTuple):
+    """An answer that is an error, by its name on D-Bus."""
+
+    name: str
+
+
+class Bus:
+    """A connection to a message bus at a path of the file system.
+
+    `deadline` is of time.monotonic; past it TimeoutError is raised. All raise OSError where the bus is not to be had,
+    and ParseError where it talks nonsense; the connection is then of no more use.
+    """
+
+    def __init__(self, path: str, deadline: float) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._data = b""
+        self._serials = itertools.count(1)
+        self._deadline = deadline
+        try:
+            self._limit()
+            self._socket.connect(path)
+            self._enter()
+            self.ask([Call(_BUS, "/org/freedesktop/DBus", _BUS, "Hello")], deadline)
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, calls: Sequence[Call], deadline: float) -> list[tuple[Any, ...] | Refused]:
+        """Return the values of each answer, in the order of the questions."""
+        self._deadline = deadline
+        answers: list[tuple[Any, ...] | Refused] = []
+        for start in range(0, len(calls), _TOGETHER):
+            answers += self._ask(calls[start : start + _TOGETHER])
+        return answers
+
+    def _enter(self) -> None:
+        # The bus takes from the socket who we are; in a user namespace we would tell it another number.
+        self._socket.sendall(b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n")
+        if self._line() != b"DATA" or not self._line().startswith(b"OK "):
+            raise PermissionError("the bus does not let us in")
+
+    def _ask(self, calls: Sequence[Call]) -> list[tuple[Any, ...] | Refused]:
+        serials = [next(self._serials) for _ in calls]
+        self._limit()
+        self._socket.sendall(b"".join(map(dbuswire.marshal, calls, serials)))
+        found: dict[int, tuple[Any, ...] | Refused] = {}
+        waiting = set(serials)
+        while waiting:
+            message = self._message()
+            if message.answers in waiting and message.kind in (dbuswire.ANSWER, dbuswire.ERROR):
+                waiting.remove(message.answers)
+                refused = message.kind == dbuswire.ERROR
+                found[message.answers] = Refused(message.error) if refused else message.values
+        return [found[serial] for serial in serials]
+
+    def _message(self) -> dbuswire.Message:
+        while (size := dbuswire.length(self._data)) is None or len(self._data) < size:
+            self._more()
+        data, self._data = self._data[:size], self._data[size:]
+        return dbuswire.unmarshal(data)
+
+    def _line(self) -> bytes:
+        while b"\r\n" not in self._data:
+            self._more()
+        line, _, self._data = self._data.partition(b"\r\n")
+        return line
+
+    def _more(self) -> None:
+        self._limit()
+        data = self._socket.recv(65_536)
+        if not data:
+            raise ConnectionResetError("the bus closed the connection")
+        self._data += data
+
+    def _limit(self) -> None:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the bus did not answer in time")
+        self._socket.settimeout(left)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()

@@ -1,0 +1,111 @@
+"""What systemd tells of its units, over the host's system bus (org.freedesktop.systemd1(5))."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from exporter.sources import rootfs
+from exporter.sources.dbus import Bus, Refused
+from exporter.sources.dbuswire import Call
+from exporter.sources.procfs import ParseError
+from exporter.world import NoData
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from exporter.world import World
+
+_SOCKET = "run/dbus/system_bus_socket"
+_NAME = "org.freedesktop.systemd1"
+_MANAGER = ("/org/freedesktop/systemd1", f"{_NAME}.Manager")
+_PATIENCE_SECONDS = 5.0
+# Nobody owns the name where the host has no systemd; the others say that we may not ask.
+_ABSENT = frozenset(
+    f"org.freedesktop.DBus.Error.{name}"
+    for name in ("ServiceUnknown", "NameHasNoOwner", "AccessDenied", "InteractiveAuthorizationRequired")
+)
+
+
+class Unit(NamedTuple):
+    """One unit: name, load state (`loaded`, `not-found`, …), active state, and its object on the bus."""
+
+    name: str
+    loaded: str
+    active: str
+    path: str
+
+
+class Property(NamedTuple):
+    """A property of one unit: `interface` is Service, Socket, Timer, …."""
+
+    unit: Unit
+    interface: str
+    name: str
+
+
+class Systemd:
+    """A kept connection to the host's systemd; after any fault it is closed, and opened anew when next asked."""
+
+    def __init__(self, world: World) -> None:
+        self._path = rootfs.path(world, _SOCKET)
+        self._bus: Bus | None = None
+
+    def units(self) -> list[Unit]:
+        """Return all units that systemd has in memory; raises NoData, OSError or ParseError."""
+        (answer,) = self._ask([Call(_NAME, *_MANAGER, "ListUnits")])
+        try:
+            return [Unit(unit[0], unit[2], unit[3], unit[6]) for unit in _granted(answer)[0]]
+        except (IndexError, TypeError):
+            raise ParseError("systemd's list of units reads otherwise") from None
+
+    def about(self, *names: str) -> list[Any]:
+        """Return properties of the manager itself; None for one that this systemd has not."""
+        return self._properties([(*_MANAGER, name) for name in names])
+
+    def of(self, properties: Sequence[Property]) -> list[Any]:
+        """Return properties of units; None for one that this systemd has not, and for a unit that has gone."""
+        return self._properties([(one.unit.path, f"{_NAME}.{one.interface}", one.name) for one in properties])
+
+    def _properties(self, asked: Sequence[tuple[str, str, str]]) -> list[Any]:
+        get = ("org.freedesktop.DBus.Properties", "Get")
+        answers = self._ask([Call(_NAME, path, *get, (interface, name)) for path, interface, name in asked])
+        return [None if isinstance(answer, Refused) or not answer else answer[0] for answer in answers]
+
+    def _ask(self, calls: Sequence[Call]) -> list[tuple[Any, ...] | Refused]:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        kept = self._bus
+        try:
+            return self._connected(deadline).ask(calls, deadline)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close()
+            if kept is None:
+                raise
+            return self._connected(deadline).ask(calls, deadline)  # the bus was started anew meanwhile
+        except (OSError, ParseError):
+            self.close()
+            raise
+
+    def _connected(self, deadline: float) -> Bus:
+        if self._bus is None:
+            try:
+                self._bus = Bus(self._path, deadline)
+            except (FileNotFoundError, NotADirectoryError):
+                raise NoData(f"the host has no /{_SOCKET}") from None
+            except PermissionError:
+                raise NoData(f"the host's /{_SOCKET} is not for us") from None
+        return self._bus
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._bus is not None:
+            self._bus.close()
+            self._bus = None
+
+
+def _granted(answer: tuple[Any, ...] | Refused) -> tuple[Any, ...]:
+    if isinstance(answer, Refused):
+        if answer.name in _ABSENT:
+            raise NoData(f"systemd does not answer: {answer.name}")
+        raise ParseError(f"systemd refuses: {answer.name}")
+    return answer
