@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.core import plugins, units, yamlwrite
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import contract
+from provisioning import targets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +60,8 @@ def files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, ev
         "labels": project.data.get("build", {}).get("labels", {}),
         "jobs": jobs,
         "order": list(jobs),  # as the contract has them: Jsonnet would sort them
+        "accesses": [dataclasses.asdict(one) for one in targets.accesses(project)],
+        "access_label": targets.ACCESS,
     }
     grafana = "local grafana = import 'provisioning/grafana.libsonnet';"
     prometheus = renderer.evaluate("import 'provisioning/prometheus.libsonnet'", settings=settings)

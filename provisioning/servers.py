@@ -79,7 +79,8 @@ def program(name: str, site: Site) -> Program | None:
 
 def _exporter(python: str, site: Site) -> Program:
     argv = [python, "-m", "deckwatch", "--project", str(site.project), "serve"]
-    argv += ["--listen", site.address(EXPORTER), *site.exporter_arguments]
+    # On loopback as all the others, which nobody asks for passwords either: what `serve:` says is for the network.
+    argv += ["--listen", site.address(EXPORTER), "--web.config.file=", *site.exporter_arguments]
     ready = site.url(EXPORTER) + "/readyz"
     return Program(EXPORTER, argv, site.log(EXPORTER), ready, environment=site.environment or {}, tether=True)
 

@@ -8,7 +8,7 @@ known, `service` is what people call an application.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 from deckwatch.core import yamlwrite
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from deckwatch.core.yamlfile import Path
 
 FOLDER = "prometheus/targets"
+ACCESS = "__tmp_access"  # Prometheus leaves labels that begin so to us
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -36,10 +37,27 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A machine with an exporter."""
+    """A machine with an exporter. `access` is the label of what Prometheus needs to be let in, empty for nothing."""
 
     name: str
     address: str
+    access: str = ""
+
+    def target(self, **labels: str) -> Target:
+        """Return its page with these labels."""
+        return Target(self.address, labels | ({ACCESS: self.access} if self.access else {}))
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How the pages of one host or of several are opened: a scrape configuration of its own, for only there it is said.
+
+    `config` is what Prometheus calls scheme, tls_config and basic_auth; `host` is the first host that it is for.
+    """
+
+    label: str
+    host: str
+    config: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -55,11 +73,8 @@ class Targets:
     def files(self) -> list[Artifact]:
         """Return the files in the format of file_sd."""
         groups = {
-            "hosts": [Target(host.address, {"instance": host.name}) for host in self.hosts],
-            "postgres": [
-                Target(host.address, {"instance": server, "__param_server": server})
-                for server, host in self.postgres.items()
-            ],
+            "hosts": [host.target(instance=host.name) for host in self.hosts],
+            "postgres": [host.target(instance=server, __param_server=server) for server, host in self.postgres.items()],
             "applications": self.applications,
             "prometheus": self.prometheus,
             "alertmanager": self.alertmanager,
@@ -85,6 +100,9 @@ def problems(project: Project) -> Iterator[Problem]:
     hosts = [(("hosts", i), ("host", one.name)) for i, one in enumerate(declared_hosts(project))]
     pages = [(one.labels["service"], one.labels["instance"]) for one in applications(project)]
     entries: list[tuple[Path, tuple[str, ...]]] = [*hosts, *((("scrape", i), page) for i, page in enumerate(pages))]
+    for index, host in enumerate(project.data.get("hosts", ())):
+        if host.get("scheme") == "http" and "tls_config" in host:
+            yield project.document.problem(("hosts", index, "scheme"), "tls_config has no meaning over http")
     for path, identity in entries:
         if identity in seen:
             message = f"{' '.join(identity)} stands above already: their figures would be the same series"
@@ -94,7 +112,27 @@ def problems(project: Project) -> Iterator[Problem]:
 
 def declared_hosts(project: Project) -> list[Host]:
     """Return the machines of `hosts:`."""
-    return [Host(one["name"], one["address"]) for one in project.data.get("hosts", ())]
+    labels = [(one.config, one.label) for one in accesses(project)]
+    return [
+        Host(one["name"], one["address"], next((label for config, label in labels if config == _config(one)), ""))
+        for one in project.data.get("hosts", ())
+    ]
+
+
+def accesses(project: Project) -> list[Access]:
+    """Return how the protected machines of `hosts:` are opened, each way once."""
+    found: list[Access] = []
+    for one in project.data.get("hosts", ()):
+        config = _config(one)
+        if config and config not in [known.config for known in found]:
+            found.append(Access(str(len(found) + 1), one["name"], config))
+    return found
+
+
+def _config(host: Mapping[str, Any]) -> dict[str, Any]:
+    given = {key: host[key] for key in ("scheme", "tls_config", "basic_auth") if key in host}
+    scheme = given.get("scheme", "https" if "tls_config" in given else "http")
+    return {} if given.keys() <= {"scheme"} and scheme == "http" else {**given, "scheme": scheme}
 
 
 def postgres_servers(project: Project) -> list[str]:

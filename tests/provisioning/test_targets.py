@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
 from deckwatch.core import yamlfile
-from deckwatch.core.project import Project
-from provisioning import targets
+from deckwatch.core.project import Project, load
+from provisioning import stack, targets
 from provisioning.targets import Host, Target, Targets
+
+ROOT = Path(__file__).parents[2]
 
 
 def project(text: str) -> Project:
@@ -78,6 +81,68 @@ scrape:
         ("deckwatch.yaml:3:5", "host web-1 stands above already: their figures would be the same series"),
         ("deckwatch.yaml:6:5", "shop a:1 stands above already: their figures would be the same series"),
     ]
+
+
+PROTECTED = """\
+hosts:
+  - {name: open, address: a:1}
+  - name: web-1
+    address: b:1
+    tls_config: {ca_file: ca.crt, cert_file: prometheus.crt, key_file: prometheus.key}
+    basic_auth: {username: prometheus, password_file: password}
+  - {name: web-2, address: c:1, basic_auth: {username: prometheus, password_file: password}}
+  - name: web-3
+    address: d:1
+    basic_auth: {username: prometheus, password_file: password}
+    tls_config: {ca_file: ca.crt, cert_file: prometheus.crt, key_file: prometheus.key}
+  - {name: web-4, address: e:1, scheme: https}
+  - {name: web-5, address: f:1, scheme: http}
+watch: {postgres: [{name: shop-db, dsn_env: A}]}
+"""
+
+
+def test_hosts_that_are_opened_alike_share_a_configuration() -> None:
+    found = targets.accesses(project(PROTECTED))
+    assert [(one.label, one.host, one.config["scheme"]) for one in found] == [
+        ("1", "web-1", "https"),
+        ("2", "web-2", "http"),
+        ("3", "web-4", "https"),
+    ]
+    listed = files(targets.compose(project(PROTECTED)))["hosts"]
+    assert [one["labels"].get("__tmp_access", "") for one in listed] == ["", "1", "2", "1", "3", ""]
+
+
+def test_a_database_is_read_through_its_host_as_that_is_opened() -> None:
+    text = PROTECTED.replace("  - {name: open, address: a:1}\n", "")
+    [found] = files(targets.compose(project(text)))["postgres"]
+    assert found["labels"] == {"instance": "shop-db", "__param_server": "shop-db", "__tmp_access": "1"}
+
+
+def test_tls_without_tls_is_told() -> None:
+    text = "hosts: [{name: a, address: a:1, scheme: http, tls_config: {ca_file: x}}]"
+    assert [(str(one.place), one.message) for one in targets.problems(project(text))] == [
+        ("deckwatch.yaml:1:41", "tls_config has no meaning over http")
+    ]
+
+
+def test_each_way_to_open_hosts_is_a_scrape_configuration_of_each_job(tmp_path: Path, need) -> None:
+    (tmp_path / "deckwatch.yaml").write_text(PROTECTED)
+    fragments = [ROOT / name / "project.schema.yaml" for name in ("exporter", "alerting", "provisioning")]
+    plan = stack.build(load(tmp_path, fragments)).plan
+    configs = yaml.safe_load(plan.text("prometheus/prometheus.yml"))["scrape_configs"]
+    mine = [one for one in configs if one["job_name"].startswith("node")]
+    assert [one["job_name"] for one in mine] == ["node", "node (web-1)", "node (web-2)", "node (web-4)"]
+    assert mine[1]["scheme"] == "https"
+    assert mine[1]["tls_config"] == {"ca_file": "ca.crt", "cert_file": "prometheus.crt", "key_file": "prometheus.key"}
+    assert mine[2]["basic_auth"] == {"username": "prometheus", "password_file": "password"}
+    assert all(one["params"] == mine[0]["params"] for one in mine)
+    path = tmp_path / "prometheus.yml"
+    path.write_text(plan.text("prometheus/prometheus.yml"))
+    promtool = need("promtool", get="apt-get install prometheus")
+    ran = subprocess.run(
+        [promtool, "check", "config", "--syntax-only", path], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_names_that_yaml_would_read_as_something_else_stay_names() -> None:
