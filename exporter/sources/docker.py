@@ -5,7 +5,8 @@ stream has no time limit, so a stopped engine is silence, and one that was kille
 After a loss everything is inspected again and the stream continues where it broke off (`since`).
 
 Calls: GET /version /info /_ping /events /containers/json /containers/{id}/json, which is all that a proxy before the
-engine's socket must let through; the first without a version in its path, the others behind /v1.NN.
+engine's socket must let through; the first without a version in its path, the others behind /v1.NN. What else is asked
+for in the background, where that is wanted: docker_stats.py, docker_sizes.py.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exporter.sources.container import unix_time
 from exporter.sources.container_table import Table
 from exporter.world import SourceDown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from exporter.sources.container import Container
     from exporter.sources.docker_watch import Watch
     from exporter.world import World
@@ -39,7 +42,8 @@ class Snapshot:
     """What is known of the engine. `since` is when it became reachable or unreachable, as a Unix time.
 
     `departed` are removed containers whose event counters are still shown; `version` is empty until it has answered
-    once; `driver` is its cgroup driver (`systemd`, `cgroupfs`); `kernel` is the release of the kernel under it.
+    once; `driver` is its cgroup driver (`systemd`, `cgroupfs`). Of the machine it runs on are `kernel`, the release,
+    `system`, the distribution's name, `cpus` and `memory` in bytes; its own files are in the folder `root`.
     """
 
     reachable: bool
@@ -49,6 +53,11 @@ class Snapshot:
     version: str = ""
     driver: str = ""
     kernel: str = ""
+    system: str = ""
+    root: str = ""
+    cpus: int = 0
+    memory: int = 0
+    podman: bool = False
 
 
 class Engine:
@@ -121,7 +130,19 @@ def load(path: Path, now: float) -> Snapshot:
         since=now,
         containers=table.containers(),
         departed=table.departed(now),
-        version=data.get("version", {}).get("Version", ""),
-        driver=data.get("info", {}).get("CgroupDriver", ""),
-        kernel=data.get("info", {}).get("KernelVersion", ""),
+        **facts({"ServerVersion": data.get("version", {}).get("Version"), **data.get("info", {})}),
     )
+
+
+def facts(info: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a Snapshot that `GET /info` tells."""
+    return {
+        "version": str(info.get("ServerVersion") or ""),
+        "driver": str(info.get("CgroupDriver") or ""),
+        "kernel": str(info.get("KernelVersion") or ""),
+        "system": str(info.get("OperatingSystem") or ""),
+        "root": str(info.get("DockerRootDir") or ""),
+        "cpus": int(info.get("NCPU") or 0),
+        "memory": int(info.get("MemTotal") or 0),
+        "podman": "BuildahVersion" in info,
+    }

@@ -7,13 +7,14 @@ answers 403 leaves only what needs them out.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from deckwatch.core import units
-from exporter.sources import disk_usage
+from exporter.sources import disk_usage, mounts, procfs, rootfs
 from exporter.sources.background import Background
 from exporter.sources.disk_usage import Image, Layer, Volume
-from exporter.sources.docker import Engine, EngineUnreachable
+from exporter.sources.docker import Engine
+from exporter.world import NoData
 
 if TYPE_CHECKING:
     import docker
@@ -55,19 +56,49 @@ class _Sizes(Generic[T]):
 
         address = self._world.source(Engine).address()
         if not address or address.startswith("file://"):
-            raise EngineUnreachable("there is none")
+            raise NoData("there is no engine that could be asked")
         with allowed(), connect(address, _ANSWER_SECONDS) as client:
             return self.ask(client)
 
 
-class ContainerSizes(_Sizes[dict[str, Layer]]):
-    """Layers of containers by their id."""
+class Disk(NamedTuple):
+    """The file system that the engine's folder is on: the device, bytes, and files that it can hold and still hold."""
+
+    device: str
+    size: int
+    files: int
+    files_free: int
+
+
+class Layers(NamedTuple):
+    """Layers of containers by their id, and the disk they are on where that can be seen from here."""
+
+    of: dict[str, Layer]
+    disk: Disk | None
+
+
+class ContainerSizes(_Sizes[Layers]):
+    """Layers of containers."""
 
     what = "the sizes of containers"
 
-    def ask(self, client: docker.APIClient) -> dict[str, Layer]:
+    def ask(self, client: docker.APIClient) -> Layers:
         """Return the layers of all containers."""
-        return disk_usage.parse_containers(client.containers(all=True, size=True))
+        return Layers(disk_usage.parse_containers(client.containers(all=True, size=True)), self._disk())
+
+    def _disk(self) -> Disk | None:
+        """Return the disk of the engine's folder; a dead one holds up this thread only."""
+        known = self._world.source(Engine).snapshot()
+        if known is None or not known.root.startswith("/"):
+            return None
+        try:
+            found = self._world.statvfs(rootfs.path(self._world, known.root))
+            listed = mounts.parse_mountinfo(procfs.read_of_init(self._world, "mountinfo"))
+        except (OSError, NoData):
+            return None
+        above = [one for one in listed if f"{known.root}/".startswith(f"{one.point.rstrip('/')}/")]
+        device = max(above, key=lambda one: len(one.point)).device if above else ""
+        return Disk(device, found.f_blocks * found.f_frsize, found.f_files, found.f_ffree)
 
 
 class ImageSizes(_Sizes[dict[str, Image]]):

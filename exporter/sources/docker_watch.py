@@ -14,7 +14,7 @@ import requests
 
 from exporter.sources.container import UNREADABLE, unix_time
 from exporter.sources.container_table import Table
-from exporter.sources.docker import EngineUnreachable, Snapshot
+from exporter.sources.docker import EngineUnreachable, Snapshot, facts
 from exporter.sources.docker_client import ANSWER_SECONDS, connect, release
 from exporter.sources.docker_events import Event, Events
 from exporter.sources.faults import plain
@@ -149,9 +149,7 @@ class Watch:
             since=before.since if before.reachable else now,
             containers=self._table.containers(),
             departed=self._table.departed(now),
-            version=str(info.get("ServerVersion", "")),
-            driver=str(info.get("CgroupDriver", "")),
-            kernel=str(info.get("KernelVersion", "")),
+            **facts(info),
         )
         self._told.set()
         if not before.reachable:

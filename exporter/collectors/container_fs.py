@@ -1,0 +1,64 @@
+"""Space that containers take on the engine's disk, from the engine's list with sizes and statvfs(2) of its folder.
+
+Off by default: the engine walks through every layer for it, and so it is asked in the background, now and then. Only
+the writable layer is the container's own; a log is not in it (see container_log), nor are volumes (container_volumes).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.collectors._container import Known, known, metric, snapshot
+from exporter.collectors._container_lines import write
+from exporter.collectors._container_told import Choice
+from exporter.sources.disk_usage import Layer
+from exporter.sources.docker_sizes import ContainerSizes, Disk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from exporter.metric import Lines, Sample
+    from exporter.world import World
+
+USAGE = metric("container_fs_usage_bytes", "gauge", "Size of its writable layer.", "device")
+LIMIT = metric("container_fs_limit_bytes", "gauge", "Size of the disk that its writable layer is on.", "device")
+INODES = metric("container_fs_inodes_total", "gauge", "Files that this disk can hold; 0 is no limit.", "device")
+INODES_FREE = metric("container_fs_inodes_free", "gauge", "Files that can still be made on this disk.", "device")
+ROOT = metric("deckwatch_container_root_size_bytes", "gauge", "Size of its file system: its image and what it wrote.")
+
+METRICS = (USAGE, LIMIT, INODES, INODES_FREE, ROOT)
+
+
+_Raw = tuple[Layer | None, Disk | None]
+
+
+@collector(*METRICS, default=False)
+def collect(world: World) -> Iterator[Lines]:
+    """Size of each container's writable layer and file system, also of those that do not run."""
+    engine = snapshot(world)
+    sizes = world.source(ContainerSizes)
+    sizes.latest()
+    here = engine.kernel in ("", world.uname().release) and not world.source(Choice).made
+
+    def reader(one: Known) -> Callable[[], _Raw]:
+        def read() -> _Raw:
+            layers = sizes.latest()
+            return layers.of.get(one.container.id), layers.disk if here else None
+
+        return read
+
+    return write(world, METRICS, known(world, engine), reader, _show)
+
+
+def _show(_: Known, raw: _Raw) -> Iterator[Sample]:
+    layer, disk = raw
+    if layer is None:
+        return  # made since the last reading
+    device = disk.device if disk is not None else ""
+    yield USAGE(layer.writable, device)
+    yield ROOT(layer.whole)
+    if disk is not None:
+        yield LIMIT(disk.size, device)
+        yield INODES(disk.files, device)
+        yield INODES_FREE(disk.files_free, device)

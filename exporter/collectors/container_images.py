@@ -1,0 +1,42 @@
+"""Age and size of the images that containers were made from, from the engine's list, `GET /images/json`.
+
+Off by default, and asked for in the background, now and then. Where containers of one image's name were made from
+different images, since it was pulled anew meanwhile, the oldest of them is shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.collectors._container import snapshot
+from exporter.metric import Metric
+from exporter.sources.docker_sizes import ImageSizes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.metric import Sample
+    from exporter.sources.disk_usage import Image
+    from exporter.world import World
+
+CREATED = Metric(
+    "deckwatch_image_created_timestamp_seconds", "gauge", "When the image was built, as a Unix time.", ("image",)
+)
+SIZE = Metric("deckwatch_image_size_bytes", "gauge", "Size of the image with all its layers.", ("image",))
+
+
+@collector(CREATED, SIZE, default=False)
+def collect(world: World) -> Iterator[Sample]:
+    """When the image of each container was built, and its size."""
+    engine = snapshot(world)
+    images = world.source(ImageSizes).latest()
+    oldest: dict[str, Image] = {}
+    for container in engine.containers:
+        image = images.get(container.image_id)
+        if image is not None and container.image:
+            oldest[container.image] = min(image, oldest.get(container.image, image))
+    for name, image in oldest.items():
+        if image.created > 0:  # a build that can be repeated bit by bit has no time
+            yield CREATED(image.created, name)
+        yield SIZE(image.size, name)

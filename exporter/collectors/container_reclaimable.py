@@ -1,0 +1,34 @@
+"""Space that could be freed on the engine's disk, from its own count, `GET /system/df`.
+
+Off by default, and asked for in the background, now and then. What unused volumes take is told by container_volumes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.collectors._container import snapshot
+from exporter.metric import Metric
+from exporter.sources.docker_sizes import Reclaimable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.metric import Sample
+    from exporter.world import World
+
+RECLAIMABLE = Metric(
+    "deckwatch_reclaimable_bytes",
+    "gauge",
+    "What could be freed of images without a container, layers of containers that do not run, and the build cache.",
+    ("kind",),
+)
+
+
+@collector(RECLAIMABLE, default=False)
+def collect(world: World) -> Iterator[Sample]:
+    """Space taken by images without containers, containers that do not run, and the build cache."""
+    snapshot(world)
+    for kind, size in world.source(Reclaimable).latest().items():
+        yield RECLAIMABLE(size, kind)

@@ -1,0 +1,34 @@
+"""Sizes of volumes, from the engine's count of its disk, `GET /system/df`.
+
+Off by default: the engine walks through every file of every volume for it, and so it is asked in the background, now
+and then. Volumes of other drivers than `local` have no size that the engine knows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.collectors._container import snapshot
+from exporter.metric import Metric
+from exporter.sources.docker_sizes import VolumeSizes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.metric import Sample
+    from exporter.world import World
+
+SIZE = Metric("deckwatch_volume_size_bytes", "gauge", "Size of what is in the volume.", ("volume",))
+CONTAINERS = Metric(
+    "deckwatch_volume_containers", "gauge", "Containers, running or not, that have the volume.", ("volume",)
+)
+
+
+@collector(SIZE, CONTAINERS, default=False)
+def collect(world: World) -> Iterator[Sample]:
+    """Size of each volume, and how many containers have it."""
+    snapshot(world)
+    for name, volume in world.source(VolumeSizes).latest().items():
+        yield SIZE(volume.size, name)
+        yield CONTAINERS(volume.containers, name)
