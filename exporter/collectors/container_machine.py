@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exporter.metric import Sample
+    from exporter.sources.docker import Snapshot
     from exporter.world import World
 
 _LOOK_SECONDS = 60.0  # how old a description may be: parts of a machine come and go by hand
@@ -35,12 +36,15 @@ VERSION = Metric(
 @collector(CPUS, CORES, SOCKETS, MEMORY, SWAP, VERSION)
 def collect(world: World) -> Iterator[Sample]:
     """CPUs and memory of the machine, versions of kernel and Docker engine."""
+    engine = world.source(Engine).snapshot()
+    if engine is not None and engine.kernel not in ("", world.uname().release):
+        yield from _elsewhere(engine)
+        return
     last = world.source(_Last)
     now = world.clock()
     if not last.samples or not 0 <= now - last.at < _LOOK_SECONDS:
         last.at, last.samples = now, list(_describe(world))
     yield from last.samples
-    engine = world.source(Engine).snapshot()
     yield VERSION(1, world.uname().release, last.system, engine.version if engine else "", "", "")
 
 
@@ -65,6 +69,14 @@ def _describe(world: World) -> Iterator[Sample]:
     memory = procfs.parse_meminfo(procfs.read(world, "meminfo"))
     yield MEMORY(memory[b"MemTotal"].value, *identity)
     yield SWAP(memory[b"SwapTotal"].value, *identity)
+
+
+def _elsewhere(engine: Snapshot) -> Iterator[Sample]:
+    """Yield the machine that the engine tells of, since its containers do not run on this one."""
+    nobody = ("",) * len(_IDENTITY)
+    yield CPUS(engine.cpus, *nobody)
+    yield MEMORY(engine.memory, *nobody)
+    yield VERSION(1, engine.kernel, engine.system, engine.version, "", "")
 
 
 def _identity(world: World) -> tuple[str, ...]:

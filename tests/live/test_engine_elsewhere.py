@@ -72,6 +72,10 @@ def test_figures_are_those_of_the_control_groups(engine, relay, watch, blind, ev
                 compared += 1
     assert compared > 25
     assert there.value("container_memory_rss", name=NAME) > 16_000_000
+    assert there.value("machine_cpu_cores") == here.value("machine_cpu_cores"), "told by the engine"
+    assert there.value("machine_memory_bytes") == here.value("machine_memory_bytes")
+    [(version, _)] = there.series["cadvisor_version_info"]
+    assert version["kernelVersion"] == os.uname().release
     assert there.value("container_cpu_usage_seconds_total", name=NAME) > 0.1
 
 
