@@ -6,6 +6,7 @@ import re
 import shutil
 import ssl
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -277,3 +278,19 @@ def test_the_names_of_a_client(kind, held, names, allowed) -> None:
     assert tls.is_allowed({"subjectAltName": ((kind, held),)}, names) is allowed
     assert tls.is_allowed({}, names) is (not names)
     assert tls.is_allowed(None, names) is (not names)
+
+
+def test_the_guides_example_is_right_for_us_and_for_promtool(need, tmp_path) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guide" / "protection.md").read_text()
+    [text] = re.findall(r"```yaml\n# web-config\.yml\n(.*?)```", guide, re.DOTALL)
+    shell = re.findall(r"```sh\n(.*?)```", guide, re.DOTALL)[0]
+    subprocess.run(["/bin/sh", "-euc", shell], cwd=tmp_path, capture_output=True, check=True)  # its own certificates
+    path = tmp_path / "web-config.yml"
+    path.write_text(text)
+    found = webconfig.load(path)
+    assert list(found.users) == ["prometheus"]
+    assert found.tls is not None
+    assert tls.context(found.tls).verify_mode == ssl.CERT_REQUIRED
+    promtool = need("promtool", get="apt-get install prometheus")
+    ran = subprocess.run([promtool, "check", "web-config", path], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
