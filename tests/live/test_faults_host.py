@@ -12,6 +12,7 @@ pytestmark = pytest.mark.live
 ERROR, SIZE = "node_filesystem_device_error", "node_filesystem_size_bytes"
 STUCK = "mountpoint timeout"
 SCRAPERS = 50
+STAYING = 10  # threads that stay for what goes over a network, once made
 
 
 def test_a_hung_mount_is_told_and_costs_no_thread_for_each_scrape(mounted, serving, eventually):
@@ -30,7 +31,7 @@ def test_a_hung_mount_is_told_and_costs_no_thread_for_each_scrape(mounted, servi
         assert page.values(SIZE, mountpoint=point) == []
         assert page.texts(SIZE, "mountpoint") == others, "all the others are shown"
         assert page.failed == set()
-    eventually(lambda: exporter.threads() <= threads + 1)
+    eventually(lambda: exporter.threads() <= threads + STAYING)
     mounted.come_back()
     eventually(lambda: exporter.page().values(ERROR, mountpoint=point) == [0])
     page = exporter.page()
@@ -66,4 +67,4 @@ def test_fifty_scrapers_at_once_get_whole_pages_of_few_readings(mounted, serving
         assert page.failed == set()
         assert page.series.keys() == alone.series.keys()
     assert mounted.asked - before < SCRAPERS / 2
-    eventually(lambda: exporter.threads() < threads + SCRAPERS / 4)
+    eventually(lambda: exporter.threads() <= threads + STAYING)
