@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -65,6 +64,11 @@ class Containers:
         for container in chosen:
             container.exec_run(["touch", "/tmp/rest"])
 
+    def end(self) -> None:
+        """Kill all, and leave them: to remove hundreds takes a minute."""
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda container: container.kill(), self._running))
+
     def _start(self, number: int) -> Any:
         limits = {} if number % WORKING else {"nano_cpus": _ONE_PERCENT}
         labels = {
@@ -84,22 +88,22 @@ class Containers:
 
 @contextmanager
 def start(folder: Path) -> Iterator[Containers | None]:
-    """Run an engine like that of the live tests; None where that cannot be had."""
+    """Run an engine like that of the live tests; None where that cannot be had.
+
+    What is mounted for it ends with the machine.
+    """
     dockerd, busybox = find("dockerd"), find("busybox")
     if not (dockerd and busybox and os.environ.get(ENTERED)):
         say("no containers: that takes root, dockerd, busybox and unshare")
         yield None
         return
-    home = Path(tempfile.mkdtemp(prefix="bench-engine-", dir=folder))
-    engine = fixture("engine").Engine(home, [dockerd], Path(busybox))
-    try:
-        engine.start()
-        engine.make_image()
-        yield Containers(engine)
-    finally:
-        say("ending the containers")
-        engine.close()
-        shutil.rmtree(home, ignore_errors=True)
+    engine = fixture("engine").Engine(Path(tempfile.mkdtemp(prefix="engine-", dir=folder)), [dockerd], Path(busybox))
+    engine.start()
+    engine.make_image()
+    found = Containers(engine)
+    yield found
+    found.end()
+    engine.program.stop()
 
 
 def fixture(name: str) -> ModuleType:

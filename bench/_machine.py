@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
   while read -r pid; do echo "$pid" > /sys/fs/cgroup/init/cgroup.procs; done < /sys/fs/cgroup/cgroup.procs
   sed 's/[^ ]*/+&/g' /sys/fs/cgroup/cgroup.controllers > /sys/fs/cgroup/cgroup.subtree_control
 fi
+mount -t tmpfs tmpfs /dev/shm
 ip link set lo up 2>/dev/null || busybox ip link set lo up
 "$@"
 """
@@ -86,11 +88,14 @@ def _run(unshare: str, trees: list[_Tree]) -> int:
     groups = " ".join(str(tree.own) for tree in trees)
     outer = ["sh", "-c", _GROUPS, "sh", groups, unshare, *_APART, *inner]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
-    with subprocess.Popen(outer, env={**os.environ, ENTERED: "1"}) as process:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder,
+        subprocess.Popen(outer, env={**os.environ, ENTERED: "1", "TMPDIR": folder}) as process,
+    ):
         try:
             return process.wait()
-        except KeyboardInterrupt:  # the other has it too, and ends its containers
-            return process.wait()
+        except KeyboardInterrupt:
+            return 130
         finally:
             process.kill()
 

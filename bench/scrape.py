@@ -28,8 +28,10 @@ TUNED, PLAIN = ("cadvisor, tuned", "node_exporter, tuned"), ("cadvisor", "node_e
 
 def sheets(options: Options) -> Iterator[Sheet]:
     say(_peers.versions(("cadvisor", "node_exporter")))
-    with tempfile.TemporaryDirectory() as name, _containers.start(Path(name)) as containers:
-        folder = Path(name)
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name,
+        _containers.start(folder := Path(name)) as containers,
+    ):
         if containers is None:
             yield from _measured("without containers", None, folder, options)
             return
