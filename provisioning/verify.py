@@ -12,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 from deckwatch.core import units, yamlfile
 from deckwatch.core.contract import contract
@@ -109,7 +110,8 @@ class Prometheus:
         except Refused as error:
             if error.status not in _NOT_THERE:
                 raise
-            raise Unreachable(f"{no_prometheus}: there is no /api/v1/status/config") from None
+            missing = urlsplit(self.url).path.rstrip("/") + "/api/v1/status/config"
+            raise Unreachable(f"{no_prometheus}: there is no {missing}") from None
         try:
             text = answer["data"]["yaml"]
             return units.seconds(yamlfile.load(text, "prometheus.yml").data["global"]["scrape_interval"])
