@@ -119,9 +119,14 @@ def words(names: Iterable[str]) -> list[str]:
 
 
 def catalog(collectors: Iterable[Collector]) -> Iterator[MetricInfo]:
-    """Yield what the collectors declare and what is told of each of them, as all outside the exporter knows it."""
+    """Yield what the collectors declare and what is told of each of them, as all outside the exporter knows it.
+
+    What two of them declare, since each shows it on other systems, is the first one's.
+    """
+    seen: set[str] = set()
     for one in collectors:
-        yield from (_info(metric, one.name) for metric in one.metrics)
+        yield from (_info(metric, one.name) for metric in one.metrics if metric.name not in seen)
+        seen.update(metric.name for metric in one.metrics)
     for metric in (*own.OWN, *(metric for pair in own.PEERS.values() for metric in pair)):
         yield _info(metric, EVERY_COLLECTOR)
 

@@ -31,8 +31,8 @@ MOST_OPEN = Metric("process_max_fds", "gauge", "Maximum number of open file desc
 @collector(CPU, START, VIRTUAL, MOST_VIRTUAL, RESIDENT, OPEN, MOST_OPEN)
 def collect(world: World) -> Iterator[Sample]:
     """CPU time, memory and open files of this exporter."""
-    usage = parse_stat(read_once(f"{world.procfs}/self/stat"))
     booted = procfs.parse_stat(procfs.read(world, "stat"))[b"btime"]
+    usage = parse_stat(read_once(f"{world.procfs}/self/stat"))
     yield CPU(usage.cpu_ticks / world.user_hz)
     yield START(booted + usage.start_ticks / world.user_hz)
     yield VIRTUAL(usage.virtual_bytes)

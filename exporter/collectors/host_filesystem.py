@@ -11,7 +11,7 @@ from exporter.metric import Metric, Sample
 from exporter.sources import mounts, procfs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from exporter.world import World
 
@@ -40,13 +40,18 @@ INFO = Metric(
 @collector(ERROR, READONLY, SIZE, FREE, AVAILABLE, FILES, FILES_FREE, INFO, peer="node:filesystem")
 def collect(world: World) -> Iterator[Sample]:
     """Size, free space and free inodes of each mounted file system."""
-    space, shown = world.source(mounts.Space), world.source(_shown.Shown)
+    yield from filled(world, world.source(mounts.Space).listed(procfs.read_of_init(world, "mountinfo")))
+
+
+def filled(world: World, mounted: Iterable[mounts.Mount]) -> Iterator[Sample]:
+    """Yield how full these are, as far as they are shown."""
+    shown = world.source(_shown.Shown)
     watched = [
         mount
-        for mount in space.listed(procfs.read_of_init(world, "mountinfo"))
+        for mount in mounted
         if shown.filesystem_types.shows(mount.fstype) and shown.mount_points.shows(mount.point)
     ]
-    answers = space.of(mount.point for mount in watched)
+    answers = world.source(mounts.Space).of(mount.point for mount in watched)
     for mount in watched:
         found = answers[mount.point]
         error = _reason(found) if isinstance(found, OSError) else ""
@@ -59,7 +64,8 @@ def collect(world: World) -> Iterator[Sample]:
             yield AVAILABLE(found.f_bavail * found.f_frsize, *labels)
             yield FILES(found.f_files, *labels)
             yield FILES_FREE(found.f_ffree, *labels)
-            yield INFO(1, mount.device, mount.major, mount.minor, mount.point)
+            if mount.major:
+                yield INFO(1, mount.device, mount.major, mount.minor, mount.point)
 
 
 def _reason(error: OSError) -> str:

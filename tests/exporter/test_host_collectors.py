@@ -58,7 +58,7 @@ FILES = {
 }
 # Of the first two, the files are written by people; what is malformed is told otherwise. The others hold names only.
 TOLERANT = {"host_os", "host_textfile", "host_bonding", "host_selinux"}
-WITHOUT_FILES = {"host_build", "host_systemd", "host_time", "host_timex", "host_uname"}
+WITHOUT_FILES = {"host_build", "host_unix", "host_systemd", "host_time", "host_timex", "host_uname"}
 
 
 def run(world: World, name: str) -> Outcome:

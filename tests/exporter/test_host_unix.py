@@ -1,0 +1,86 @@
+"""A machine without /proc: psutil's figures, here beside those of /proc itself, and no collector that fails."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exporter import collector
+from exporter.scrape import Scraper
+from exporter.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LINUX = pytest.mark.skipif(not Path("/proc/stat").exists(), reason="nothing to compare with: this system has no /proc")
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[World]:
+    """A world without /proc and /sys, on a Mac by its own account."""
+    name = os.uname_result(("Darwin", "mac-1", "25.0.0", "Darwin Kernel", "arm64"))
+    nothing = {"procfs": tmp_path / "proc", "sysfs": tmp_path / "sys", "rootfs": Path("/")}
+    with World(docker_host="", uname=lambda: name, **nothing) as made:
+        yield made
+
+
+def test_nothing_fails_and_the_basics_are_there(elsewhere) -> None:
+    ours = {name: one for name, one in collector.load().items() if name.startswith(("host_", "deckwatch_"))}
+    outcomes = Scraper(elsewhere, ours).scrape(seconds=30)
+    assert {one.collector.name: one.error for one in outcomes if one.error} == {}
+    names = {sample.metric.name for one in outcomes for sample in one.samples}
+    assert {
+        *("node_cpu_seconds_total", "node_load1", "node_memory_total_bytes", "node_memory_swap_used_bytes"),
+        *("node_filesystem_avail_bytes", "node_network_receive_bytes_total", "node_boot_time_seconds"),
+        *("node_uname_info", "node_time_seconds"),
+    } <= names
+
+
+def test_linux_does_without(found) -> None:
+    with World(docker_host="") as here:
+        assert found(here, "host_unix") == {}
+
+
+@LINUX
+def test_figures_are_those_of_proc(elsewhere, found) -> None:
+    with World(docker_host="") as here:
+        before = {}
+        for topic in ("cpu", "load", "stat", "disk", "network", "filesystem", "memory"):
+            before |= found(here, f"host_{topic}")
+    told = found(elsewhere, "host_unix")
+    memory = {name: before[f"node_memory_{name}_bytes",] for name in ("MemTotal", "SwapTotal", "MemFree", "Active")}
+    assert told["node_memory_total_bytes",] == memory["MemTotal"]
+    assert told["node_memory_swap_total_bytes",] == memory["SwapTotal"]
+    assert told["node_memory_free_bytes",] == pytest.approx(memory["MemFree"], abs=memory["MemTotal"] / 10)
+    assert told["node_memory_active_bytes",] == pytest.approx(memory["Active"], abs=memory["MemTotal"] / 10)
+    shared = told.keys() & before.keys()
+    assert {key[0] for key in shared} >= {
+        *("node_cpu_seconds_total", "node_load15", "node_boot_time_seconds", "node_filesystem_files"),
+        *("node_network_transmit_packets_total", "node_disk_read_time_seconds_total"),
+    }
+    # Between the two readings the machine goes on working: a little, and only forward.
+    spent = {"bytes": 50e6, "seconds": 5, "load1": 5, "load5": 2, "load15": 1}
+
+    def slack(name: str) -> float:
+        return spent.get(name.removesuffix("_total").rpartition("_")[2], 3000)
+
+    far = {key: (told[key], before[key]) for key in shared if abs(told[key] - before[key]) > slack(key[0])}
+    assert far == {}
+    assert told["node_boot_time_seconds",] == pytest.approx(before["node_boot_time_seconds",], abs=1)
+    for family in ("node_network_receive_bytes_total", "node_cpu_seconds_total", "node_disk_read_bytes_total"):
+        assert {key for key in told if key[0] == family} == {key for key in before if key[0] == family}
+
+
+@pytest.mark.parametrize("system", ["Darwin", "FreeBSD"])
+def test_memory_has_the_systems_own_names(tmp_path, found, system: str) -> None:
+    name = os.uname_result((system, "host", "1", "1", "x"))
+    with World(docker_host="", procfs=tmp_path / "proc", sysfs=tmp_path / "sys", uname=lambda: name) as world:
+        told = {key[0] for key in found(world, "host_unix")}
+    darwin = {"node_memory_total_bytes", "node_memory_swap_total_bytes", "node_memory_swapped_in_bytes_total"}
+    bsd = {"node_memory_size_bytes", "node_memory_swap_size_bytes", "node_memory_swap_in_bytes_total"}
+    ours, others = (darwin, bsd) if system == "Darwin" else (bsd, darwin)
+    assert ours <= told
+    assert not others & told
