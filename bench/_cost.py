@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench._options import say
-from bench._process import Client, Scrapes, cpu_seconds, resident_mib, scrape
+from bench._process import Client, Scrapes, Target, cpu_seconds, resident_mib, scrape
 from bench._sheet import Sheet, shown
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 INTERVAL_SECONDS = 15.0
 _THAW_SECONDS = 1.0  # for what a server does after it was frozen
+_BUSY = 0.01  # of a core, at rest
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ class Cost:
 def measure(servers: Iterable[Server], folder: Path, options: Options) -> dict[str, Cost]:
     """Run all servers at the same time and return what each costs, by title.
 
-    At rest and over a minute they run side by side, so that all meet the same machine; to be scraped in a row each
-    has the machine to itself, while the others are frozen.
+    They run side by side all the time, so that all meet the same machine; but who is busy at rest is frozen while the
+    others are scraped in a row, and then has its turn.
     """
     servers = list(servers)
     with contextlib.ExitStack() as stack:
@@ -63,14 +64,18 @@ def measure(servers: Iterable[Server], folder: Path, options: Options) -> dict[s
         say("a scrape every 15 s …")
         seconds = options.rounds * INTERVAL_SECONDS
         minutes = _spent(pids, seconds / 60 / 1000, lambda: _rounds(list(clients.values()), options.rounds))
-        found = {}
-        for one in servers:
-            say(f"{one.title}, {options.scrapes} scrapes …")
-            with _frozen(pid for other, pid in pids.items() if other is not one):
+        targets = {one: Target(one.url, pid, shares[one]) for one, pid in pids.items()}
+        busy = [one for one in servers if shares[one] > _BUSY]
+        runs: dict[Server, Scrapes] = {}
+        for turn in ([one for one in servers if one not in busy], *([one] for one in busy)):
+            say(f"{options.scrapes} scrapes of {'; '.join(one.title for one in turn)} …")
+            with _frozen(pids[one] for one in busy if one not in turn):
                 time.sleep(_THAW_SECONDS)
-                run = scrape(one.url, pids[one], times=options.scrapes, share=shares[one])
-            found[one.title] = Cost(one.title, 100 * shares[one], minutes[one], run, resident_mib(pids[one]))
-    return found
+                runs |= scrape({one: targets[one] for one in turn}, times=options.scrapes)
+        return {
+            one.title: Cost(one.title, 100 * shares[one], minutes[one], runs[one], resident_mib(pid))
+            for one, pid in pids.items()
+        }
 
 
 def table(title: str, costs: Mapping[str, Cost], note: str = "") -> Sheet:

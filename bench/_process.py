@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import http.client
 import re
@@ -10,10 +11,16 @@ import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from bench._options import say
 from bench._pages import Series
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+T = TypeVar("T")
 
 _HEADERS = {
     "Accept": "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
@@ -25,6 +32,7 @@ _SCHED = 2  # CPUCLOCK_SCHED, include/linux/posix-timers.h
 _UNCOUNTED = 5  # scrapes before those that count
 _ENOUGH = 20  # scrapes, where they take long
 _LONG_SECONDS = 30.0
+_PAUSE_SECONDS = 0.05
 
 
 def cpu_seconds(pid: int) -> float:
@@ -101,30 +109,44 @@ class _Packed(bytes):
     """A page as it came: unpacking is no part of the time a scrape takes."""
 
 
-def unpacked(page: bytes) -> bytes:
-    return gzip.decompress(page) if isinstance(page, _Packed) else page
+class Target(NamedTuple):
+    """Whom to scrape: its page, its process, and the part of a core that it takes at rest."""
+
+    url: str
+    pid: int
+    share: float = 0.0
 
 
-def scrape(url: str, pid: int, *, times: int, share: float = 0.0, pause: float = 0.05) -> Scrapes:
-    """Scrape a page some times with a pause, after a few that do not count; a slow one not as often.
+def scrape(targets: Mapping[T, Target], *, times: int) -> dict[T, Scrapes]:
+    """Scrape all in turn, with pauses, so that what else runs on the machine disturbs all alike.
 
-    `share` is the part of a core that the server takes at rest: it is taken off, so that only the scrapes are left.
+    A few scrapes before do not count, and slow ones are not done as often. What the server takes at rest is taken off,
+    so that only the scrapes are left.
     """
-    client = Client(url)
-    try:
-        for _ in range(_UNCOUNTED):
-            client.page()
-        wall: list[float] = []
-        page = b""
-        before, begun = cpu_seconds(pid), time.perf_counter()
-        while len(wall) < times and (len(wall) < _ENOUGH or time.perf_counter() - begun < _LONG_SECONDS):
-            time.sleep(pause)
-            start = time.perf_counter()
-            page = client.page()
-            wall.append((time.perf_counter() - start) * 1000)
-        used, took = cpu_seconds(pid) - before, time.perf_counter() - begun
-    finally:
-        client.close()
-    for line in _FAILED.findall(text := unpacked(page)):
+    with contextlib.ExitStack() as stack:
+        clients = {name: stack.enter_context(contextlib.closing(Client(one.url))) for name, one in targets.items()}
+        for client in clients.values():
+            for _ in range(_UNCOUNTED):
+                client.page()
+        walls: dict[T, list[float]] = {name: [] for name in targets}
+        pages: dict[T, bytes] = {}
+        begun, done = time.perf_counter(), 0
+        before = {name: cpu_seconds(one.pid) for name, one in targets.items()}
+        longest = _LONG_SECONDS * len(targets)
+        while done < times and (done < _ENOUGH or time.perf_counter() - begun < longest):
+            for name, client in clients.items():
+                time.sleep(_PAUSE_SECONDS)
+                start = time.perf_counter()
+                pages[name] = client.page()
+                walls[name].append((time.perf_counter() - start) * 1000)
+            done += 1
+        took = time.perf_counter() - begun
+        used = {name: cpu_seconds(one.pid) - before[name] - one.share * took for name, one in targets.items()}
+    return {name: Scrapes(walls[name], max(0.0, used[name]) * 1000 / done, _text(pages[name])) for name in targets}
+
+
+def _text(page: bytes) -> bytes:
+    text = gzip.decompress(page) if isinstance(page, _Packed) else page
+    for line in _FAILED.findall(text):
         say(f"not measured: {line.decode()}")
-    return Scrapes(wall, max(0.0, used - share * took) * 1000 / len(wall), text)
+    return text

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from bench import _floor, _peers, _tree
 from bench._options import say
-from bench._process import Scrapes, descriptors, resident_mib, scrape
+from bench._process import Scrapes, Target, descriptors, resident_mib, scrape
 from bench._sheet import Row, Sheet, Targets, shown
 
 if TYPE_CHECKING:
@@ -52,16 +52,16 @@ def sheets(options: Options) -> Iterator[Sheet]:
 
 def _measured(world: str, count: int, options: Options) -> _Found:
     say(f"{world} with {count} containers …")
-    with _tree.tree(world, count) as tree, tempfile.TemporaryDirectory() as name:
+    with _tree.tree(world, count) as tree, tempfile.TemporaryDirectory() as folder:
         server = _peers.deckwatch(None, *tree.options)
         # The last one given counts, so the engine is the tree's.
         server = replace(server, argv=(sys.executable, "-m", f"{__package__}._unlimited", *server.argv[1:]))
         times = max(5, min(options.scrapes, _MOST // max(count, 1)))
-        with server.run(Path(name)) as program:
+        with server.run(Path(folder)) as program:
             assert program.process is not None
             pid = program.process.pid
-            whole = scrape(server.url, pid, times=times)
-            containers = scrape(f"{server.url}?collect[]=container", pid, times=times)
+            pages = {"all": Target(server.url, pid), "containers": Target(f"{server.url}?collect[]=container", pid)}
+            whole, containers = (scrape({name: page}, times=times)[name] for name, page in pages.items())
             memory, kept = resident_mib(pid), descriptors(pid)
         return _Found(count, whole, containers, memory, kept, _floor.measure(tree.options))
 
