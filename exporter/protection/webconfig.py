@@ -106,18 +106,15 @@ def _faults(document: Document) -> dict[YamlPath, Problem]:
     from deckwatch.core.schema import Schema  # noqa: PLC0415 - a process that lives long should not keep it
 
     found = Schema(yamlfile.load_file(SCHEMA).data).faults(document)
-    # What stands behind a key that nobody knows may be a password whose line is not indented.
-    return {
-        path: replace(one, hidden=one.message.startswith("unknown key") and isinstance(_at(document, path), str))
-        for path, one in found.items()
-    }
+    return {path: replace(one, hidden=_may_be_secret(document, path)) for path, one in found.items()}
 
 
-def _at(document: Document, path: YamlPath) -> Any:
+def _may_be_secret(document: Document, path: YamlPath) -> bool:
+    """Return whether what is wrong may be a password whose line is not indented, or a key under a wrong name."""
     value = document.data
     for step in path:
         value = value[step]
-    return value
+    return isinstance(value, str) and (len(path) == 1 or "PRIVATE KEY" in value)
 
 
 def _hide(problems: list[Problem], text: str) -> list[Problem]:

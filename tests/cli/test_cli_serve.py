@@ -39,7 +39,7 @@ def start(tmp_path) -> Iterator[Callable[..., tuple[subprocess.Popen[str], str]]
         started.append(process)
         assert process.stderr is not None
         for line in process.stderr:
-            if found := re.search(r"listening on (http://[\d.:]+)", line):
+            if found := re.search(r"listening on (https?://[\d.:]+)", line):
                 return process, found[1]
         raise AssertionError(f"it ended with {process.wait()}")
 
@@ -160,5 +160,31 @@ def test_without_a_project_file_it_loads_no_generator(start):
     process, address = start()
     wait_ready(address)
     mapped = Path(f"/proc/{process.pid}/maps").read_text()
-    assert not re.findall(r"jsonnet|jsonschema|promql|psycopg|orjson", mapped)
+    assert not re.findall(r"jsonnet|jsonschema|promql|psycopg|orjson|_bcrypt", mapped)
     assert "isal" in mapped or "zlib" in mapped
+
+
+def test_a_web_configuration_comes_from_the_project_too(start, tmp_path, hash_of):
+    (tmp_path / "deckwatch.yaml").write_text("serve: {web.config.file: secrets/web.yml}\n")
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "web.yml").write_text(f"basic_auth_users: {{prometheus: {hash_of()}}}\n")
+    process, address = start()
+    assert get(f"{address}/healthz") == "ok\n"
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        get(f"{address}/metrics")
+    mapped = Path(f"/proc/{process.pid}/maps").read_text()
+    assert not re.findall(r"jsonschema|_bcrypt", mapped)  # nobody has come with a password yet
+    end(process)
+    process, address = start("--web.config.file", "")
+    assert "node_load1" in get(f"{address}/metrics?collect[]=host_load")
+
+
+def test_a_faulty_web_configuration_is_told_with_its_lines_but_without_its_secrets(tmp_path):
+    (tmp_path / "web.yml").write_text("tls_server_config: {certfile: a}\nbasic_auth_users:\n  prometheus: hunter2\n")
+    argv = [DECKWATCH, "serve", "--listen", "127.0.0.1:0", "--web.config.file", "web.yml"]
+    ran = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False)
+    assert ran.returncode == 1
+    assert "web.yml:1:21: error: unknown key certfile (did you mean cert_file?)" in ran.stderr
+    assert "    1 | tls_server_config: {certfile: a}\n      |                     ^\n" in ran.stderr
+    assert "web.yml:3:3: error: what stands behind prometheus is no bcrypt hash" in ran.stderr
+    assert "hunter2" not in ran.stderr

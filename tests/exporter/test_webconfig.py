@@ -149,6 +149,7 @@ def test_values_that_mean_nothing(tmp_path, text, sentence) -> None:
         "tls_server_config: {key: hunter2, oops: 1}\n",
         "tls_server_config:\n  key: |\n    hunter2\n\n    hunter2\n  oops: 1\n",
         'tls_server_config:\n  "key": [hunter2\n',
+        'tls_server_config:\n  kye: "-----BEGIN PRIVATE KEY-----\\nhunter2"\n',
         "basic_auth_users:\n  # a comment\n  prometheus: [hunter2]\n",
     ],
 )
