@@ -38,14 +38,6 @@ def health(command: str, **more: int) -> dict[str, object]:
     return {"test": ["CMD-SHELL", command], "interval": SECOND // 5, "timeout": SECOND, "retries": 2, **more}
 
 
-def disk_of(folder: Path) -> str:
-    """Return the device file of the disk that a folder is on."""
-    number = folder.stat().st_dev
-    link = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
-    target = link.resolve()
-    return f"/dev/{target.parent.name if (target / 'partition').exists() else target.name}"
-
-
 def descriptors() -> int:
     """Return how many files of control groups and folders of processes this process holds open."""
     targets = [str(path.readlink()) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
@@ -94,7 +86,7 @@ def test_values_are_those_of_docker_stats_and_of_the_kernel(engine, watch, event
 
 
 def test_reads_and_writes_of_a_disk_are_the_containers_own(engine, watch, eventually):
-    disk = disk_of(engine.folder)
+    disk = engine.disk
     # With version 1, kernels from 6.10 on count only once a limit was set on the disk.
     limit = [{"Path": disk, "Rate": 1 << 40}]
     script = (
@@ -222,7 +214,7 @@ def test_a_restart_loop_is_counted_and_adds_no_series(engine, watch, eventually)
 
 
 def test_a_typical_container_keeps_the_budget_of_series_and_a_restart_adds_none(engine, watch, eventually):
-    limit = [{"Path": disk_of(engine.folder), "Rate": 1 << 40}]
+    limit = [{"Path": engine.disk, "Rate": 1 << 40}]
     script = "dd if=/dev/zero of=/tmp/x bs=64k count=4 oflag=direct; sleep 1000"
     container = engine.run(script, **TYPICAL, device_write_bps=limit, healthcheck=health("true"))
     watched = watch(engine.url)
