@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from exporter.sources.cgroup_path import belongs, parse_proc_cgroup
-from exporter.sources.files import read_once
+from exporter.sources.files import descriptor_limit, read_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,10 +25,14 @@ _ENDED = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
 
 
 class ContainerProcesses:
-    """Folders of processes by container id, open as long as the container runs."""
+    """Folders of processes by container id, open as long as the container runs.
+
+    An eighth of the descriptor limit are kept open; the folders of more containers are opened for each reading.
+    """
 
     def __init__(self, world: World) -> None:
         self._procfs = world.procfs
+        self._room = descriptor_limit() // 8
         self._open: dict[str, tuple[int, int]] = {}  # container id → pid, descriptor
         self._lock = threading.Lock()
 
@@ -36,7 +40,13 @@ class ContainerProcesses:
         """Return `/proc/<pid>/name` of a container's first process; None if that has ended or is not to be seen."""
         with self._lock, contextlib.suppress(*_ENDED):
             folder = self._folder(container)
-            return None if folder is None else read_once(name, folder)
+            if folder is None:
+                return None
+            try:
+                return read_once(name, folder)
+            finally:
+                if container.id not in self._open:
+                    os.close(folder)
         return None
 
     def keep(self, running: Iterable[str]) -> None:
@@ -51,6 +61,7 @@ class ContainerProcesses:
         self.keep(())
 
     def _folder(self, container: Container) -> int | None:
+        """Return the folder; one that is not in `_open` is the caller's to close."""
         pid, folder = self._open.get(container.id, (0, -1))
         if pid == container.pid:
             return folder
@@ -65,7 +76,8 @@ class ContainerProcesses:
         if not ours:
             os.close(folder)
             return None
-        self._open[container.id] = container.pid, folder
+        if len(self._open) < self._room:
+            self._open[container.id] = container.pid, folder
         return folder
 
     def _close(self, id_: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import threading
 from typing import TYPE_CHECKING, ClassVar
 
@@ -102,6 +103,12 @@ class KeptFile:
             if self._descriptor >= 0:
                 os.close(self._descriptor)
                 self._descriptor = -1
+
+
+def descriptor_limit() -> int:
+    """Return how many files this process may have open; a very large number where there is no limit."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1 << 30 if soft == resource.RLIM_INFINITY else soft
 
 
 def read_once(path: str, folder: int | None = None) -> bytes:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from exporter.sources import container_process
 from exporter.sources.container import Container
 from exporter.sources.container_process import ContainerProcesses
 from exporter.world import World
@@ -69,3 +70,15 @@ def test_an_ended_process_is_gone_although_its_folder_is_open():
             os.open("net/dev", os.O_RDONLY, dir_fd=folder)
     finally:
         os.close(folder)
+
+
+def test_beyond_their_share_of_descriptors_folders_are_opened_for_each_reading(world, monkeypatch):
+    monkeypatch.setattr(container_process, "descriptor_limit", lambda: 16)
+    processes, before = world.source(ContainerProcesses), descriptors()
+    for pid in range(100, 105):
+        process(world, pid, f"/docker/{pid:064x}", status=str(pid))
+    for _ in range(2):
+        for pid in range(100, 105):
+            assert processes.read(Container(f"{pid:064x}", pid=pid), "status") == str(pid).encode()
+            assert processes.read(Container(f"{pid:064x}", pid=pid), "absent") is None
+    assert descriptors() == before + 2
