@@ -79,9 +79,11 @@ def measure(servers: Iterable[Server], folder: Path, options: Options) -> dict[s
 
 
 def table(title: str, costs: Mapping[str, Cost], note: str = "") -> Sheet:
-    """Return the figures of all, ours first."""
-    ours, *peers = every = list(costs.values())
-    shared = [ours.page.shared(one.page for one in peers), *(one.page.shared([ours.page]) for one in peers)]
+    """Return the figures of all, ours first; ours share with any peer, each peer with the first of ours."""
+    every = list(costs.values())
+    ours, peers = _split(every, ours=True), _split(every, ours=False)
+    shared = [one.page.shared(other.page for other in peers) for one in ours]
+    shared += [one.page.shared([ours[0].page]) for one in peers]
     rows = [
         ("CPU a scrape, ms", *(shown(one.scrapes.cpu) for one in every)),
         ("wall p50, ms", *(shown(one.scrapes.p50) for one in every)),
@@ -98,6 +100,10 @@ def table(title: str, costs: Mapping[str, Cost], note: str = "") -> Sheet:
         ("CPU a scrape per 1,000 series, ms", *(shown(1000 * one.scrapes.cpu / one.page.count) for one in every)),
     ]
     return Sheet(title, ("figure", *(one.title for one in every)), rows, note)
+
+
+def _split(every: list[Cost], *, ours: bool) -> list[Cost]:
+    return [one for one in every if one.title.startswith("deckwatch") == ours]
 
 
 def _spent(pids: dict[Server, int], per: float, work: Callable[[], None]) -> dict[Server, float]:

@@ -48,11 +48,11 @@ def measure(argv: Sequence[str]) -> Floor:
 def _main(argv: Sequence[str]) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    sizes = _files(argv)
+    sizes = files(argv)
     print(json.dumps(asdict(_floor(sizes))))
 
 
-def _files(argv: Sequence[str]) -> dict[str, int]:
+def files(argv: Sequence[str]) -> dict[str, int]:
     """Return how many bytes a scrape reads of each file. The exporter's modules must not have been imported before."""
     noted: dict[str, int] = {}
     reads = {name: getattr(os, name) for name in _READS}

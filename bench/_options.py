@@ -33,8 +33,8 @@ class Options:
 
     @property
     def rest(self) -> float:
-        """Seconds in which nobody scrapes."""
-        return 10.0 if self.quick else 30.0
+        """Seconds in which nobody scrapes: tuned cAdvisor does something every 15."""
+        return 15.0 if self.quick else 30.0
 
     @property
     def rounds(self) -> int:

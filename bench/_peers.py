@@ -67,11 +67,12 @@ class Server:
             program.stop()
 
 
-def deckwatch(docker_host: str | None, *more: str, environment: tuple[tuple[str, str], ...] = ()) -> Server:
-    """Return ourselves, watching this engine or none."""
+def deckwatch(docker_host: str | None, *more: str, project: Path | None = None, title: str = "deckwatch") -> Server:
+    """Return ourselves, watching this engine or none, as this project file's folder has it."""
     program, address = str(Path(sys.executable).with_name("deckwatch")), _address()
-    argv = (program, "serve", "--log-level=warning", f"--listen={address}", f"--docker-host={docker_host or ''}", *more)
-    return Server("deckwatch", argv, address, ready="/readyz", environment=environment)
+    chosen = ("--project", str(project)) if project else ()
+    argv = (program, *chosen, "serve", "--log-level=warning", f"--listen={address}")
+    return Server(title, (*argv, f"--docker-host={docker_host or ''}", *more), address, ready="/readyz")
 
 
 def cadvisor(docker_host: str) -> Iterator[Server]:

@@ -36,8 +36,11 @@ def sheets(options: Options) -> Iterator[Sheet]:
         for load in options.loads:
             say(f"one server, {load}")
             with _pgbench(server) if load == "working" else nullcontext():
-                ours = _peers.deckwatch(None, environment=(("DECKWATCH_POSTGRES_DSN", server.dsn),))
-                ours = replace(ours, metrics="/metrics?collect[]=postgres")
+                ours = replace(
+                    _peers.deckwatch(None),
+                    metrics="/metrics?collect[]=postgres",
+                    environment=(("DECKWATCH_POSTGRES_DSN", server.dsn),),
+                )
                 peers = _peers.postgres_exporter(f"{server.dsn}?sslmode=disable")
                 yield _cost.table(f"Databases: one server, {load}", _cost.measure([ours, *peers], Path(name), options))
 

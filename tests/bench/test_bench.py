@@ -1,0 +1,81 @@
+"""What the measurements stand on: which series pages share, the simulated machines, the files under a scrape."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench import _options
+from bench._pages import Series
+from bench._process import cpu_seconds
+from bench._tree import WORLDS, tree
+from exporter import collector
+from exporter.scrape import Scraper
+from exporter.world import World
+
+OURS = b"""\
+# TYPE node_load1 gauge
+node_load1 0.5
+node_cpu_seconds_total{cpu="0",mode="idle"} 1
+container_cpu_usage_seconds_total{id="/docker/a",name="web",image="i",cpu="total"} 2
+deckwatch_build_info{version="1"} 1
+pg_up{server="db"} 1
+"""
+THEIRS = b"""\
+node_load1 0.7
+node_cpu_seconds_total{mode="idle",cpu="1"} 1
+container_cpu_usage_seconds_total{cpu="cpu00",id="/docker/a",image="i",name="web"} 2 1795275187753
+container_cpu_usage_seconds_total{cpu="cpu01",id="/docker/a",image="i",name="web"} 2 1795275187753
+container_cpu_usage_seconds_total{cpu="cpu00",id="/docker/b",image="i",name="db \\"}"} 2 1795275187753
+deckwatch_build_info{version="1"} 1
+pg_up 1
+"""
+
+NOTED = "import json, sys; from bench import _floor; print(json.dumps(_floor.files(sys.argv[1:])))"
+
+
+def test_series_are_shared_by_container_or_by_every_label():
+    ours, theirs = Series.of(OURS), Series.of(THEIRS)
+    assert (ours.count, theirs.count) == (5, 7)
+    assert ours.shared([theirs]) == 3  # the load, the container, the database
+    assert theirs.shared([ours]) == 4  # here the container has two
+
+
+@pytest.mark.parametrize("name", [path.parent.name for path in WORLDS.glob("*/engine.json")])
+def test_tree_holds_as_many_containers_as_asked_each_with_all_series(name):
+    with tree(name, 3) as made:
+        options = dict(option.removeprefix("--path.").split("=", 1) for option in made.options)
+        roots = {root: Path(options[root]) for root in ("procfs", "sysfs", "rootfs")}
+        chosen = {name: one for name, one in collector.load().items() if one.default and name.startswith("container_")}
+        with World(**roots, docker_host=options["--docker-host"]) as world:
+            outcomes = Scraper(world, chosen).scrape(seconds=60)
+        assert not [outcome.collector.name for outcome in outcomes if outcome.error]
+        found = subprocess.run(
+            [sys.executable, "-c", NOTED, *made.options], check=True, capture_output=True, text=True
+        ).stdout
+        files = json.loads(found)
+        assert all(Path(file).is_relative_to(made.folder) for file in files)
+        assert sum(file.endswith("/memory.stat") for file in files) == 3
+        assert sum(file.endswith("/net/dev") and "/1/" not in file for file in files) == 3
+        assert files[str(roots["procfs"] / "meminfo")] == (roots["procfs"] / "meminfo").stat().st_size
+    assert not made.folder.exists()
+
+
+def test_cpu_time_of_a_process_is_its_own_clock():
+    before = time.process_time()
+    told = cpu_seconds(os.getpid())
+    assert before <= told <= time.process_time()
+
+
+def test_options_tell_of_what_they_do_not_know(capsys):
+    with pytest.raises(SystemExit):
+        _options.parse(["skrape"], ["scrape", "startup"])
+    assert "no measurement skrape; there are scrape, startup" in capsys.readouterr().err
+    assert _options.parse(["--sizes=5,7", "scrape"], ["scrape"]).containers(1, 2) == (5, 7)
+    assert _options.parse(["--quick"], ["scrape"]).containers(0, 30, 200) == (30,)
