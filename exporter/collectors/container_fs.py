@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exporter.collector import collector
-from exporter.collectors._container import Known, known, metric, snapshot
+from exporter.collectors._container import MOST, Known, known, metric, snapshot
 from exporter.collectors._container_lines import write
 from exporter.collectors._container_told import Choice
 from exporter.sources.disk_usage import Layer
@@ -33,7 +33,7 @@ METRICS = (USAGE, LIMIT, INODES, INODES_FREE, ROOT)
 _Raw = tuple[Layer | None, Disk | None]
 
 
-@collector(*METRICS, default=False)
+@collector(*METRICS, default=False, budget=5 * MOST)
 def collect(world: World) -> Iterator[Lines]:
     """Size of each container's writable layer and file system, also of those that do not run."""
     engine = snapshot(world)

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from exporter.collector import NoData, collector
-from exporter.collectors._container import Known, known, metric, snapshot
+from exporter.collectors._container import MOST, Known, known, metric, snapshot
 from exporter.collectors._container_lines import write
 from exporter.sources import rootfs
 
@@ -25,7 +25,7 @@ SIZE = metric("deckwatch_container_log_size_bytes", "gauge", "Size of its log, w
 _UNSEEN = (FileNotFoundError, NotADirectoryError, PermissionError)
 
 
-@collector(SIZE, default=False)
+@collector(SIZE, default=False, budget=1 * MOST)
 def collect(world: World) -> Iterator[Lines]:
     """Size of each container's log."""
     containers = known(world, snapshot(world))

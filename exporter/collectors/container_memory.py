@@ -40,9 +40,10 @@ def collect(world: World) -> Iterator[Lines]:
 
 def _show(_: Running, raw: Raw) -> Iterator[Sample]:
     found = cgroup_values.memory(raw)
-    if found is not None:
-        yield USAGE(found.usage)
-        yield WORKING_SET(found.working_set)
-        yield RSS(found.rss)
-        yield CACHE(found.cache)
-        yield OOM_EVENTS(found.oom_kills)
+    if found is None:
+        return
+    yield USAGE(found.usage)
+    for one, value in ((WORKING_SET, found.working_set), (RSS, found.rss), (CACHE, found.cache)):
+        if value is not None:
+            yield one(value)
+    yield OOM_EVENTS(found.oom_kills)

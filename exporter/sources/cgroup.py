@@ -54,7 +54,7 @@ class Cgroups:
         """Return the path of a container's group, the label `id`; once told, it stays for the container's life.
 
         That of a stopped container is told as the engine would make it: after the example of one that was found, or
-        by its cgroup driver (`systemd`, else `cgroupfs`).
+        by its cgroup driver (see cgroup_path.as_made).
         """
         known = self._paths.get(container.id)
         if known is None:
@@ -63,10 +63,8 @@ class Cgroups:
                 known = group.path
             elif self._shape is not None and not container.cgroup_parent:
                 known = container.id.join(self._shape)
-            elif driver == "systemd":
-                known = f"/{container.cgroup_parent or 'system.slice'}/docker-{container.id}.scope"
             else:
-                known = f"/{container.cgroup_parent.strip('/') or 'docker'}/{container.id}"
+                known = cgroup_path.as_made(container.id, container.cgroup_parent, driver)
             self._paths[container.id] = known
         return known
 

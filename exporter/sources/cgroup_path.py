@@ -40,6 +40,21 @@ def until_container(path: str, id_: str) -> str | None:
     return None
 
 
+def as_made(id_: str, parent: str, driver: str) -> str:
+    """Return a group's path as an engine makes it.
+
+    `driver` is its cgroup driver, `systemd` or `cgroupfs`, with `podman-` before it if it is Podman. `parent` is what
+    the container asks for; empty for the engine's own.
+    """
+    if driver == "systemd":
+        return f"/{parent or 'system.slice'}/docker-{id_}.scope"
+    if driver == "podman-systemd":
+        return f"/{parent or 'machine.slice'}/libpod-{id_}.scope"
+    if driver.startswith("podman-"):
+        return f"/{parent.strip('/') or 'libpod_parent'}/libpod-{id_}"
+    return f"/{parent.strip('/') or 'docker'}/{id_}"
+
+
 def belongs(told: Mapping[str, str], id_: str) -> bool:
     """Return whether a process with these groups can be of this container, and its number not in use by another.
 

@@ -60,12 +60,12 @@ class Cpu(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """Bytes in use, and what of them is what. `limit_hits` counts allocations that met the limit."""
+    """Bytes in use, what of them is what (None where an engine does not tell it), and OOM kills."""
 
     usage: int
-    working_set: int
-    rss: int
-    cache: int
+    working_set: int | None
+    rss: int | None
+    cache: int | None
     oom_kills: int
 
 
@@ -147,8 +147,11 @@ def memory(raw: Raw) -> Memory | None:
     could not take back without harm.
     """
     version, usage, stat, events = raw
-    if usage is None or stat is None:
+    if usage is None:
         return None
+    kills = parse_pairs(events or b"").get(b"oom_kill", 0)
+    if stat is None:
+        return Memory(int(usage), None, None, None, kills)
     found, used = split_pairs(stat), int(usage)
     two = version == 2
     names = (b"inactive_file", b"anon", b"file") if two else (b"total_inactive_file", b"total_rss", b"total_cache")
@@ -158,7 +161,7 @@ def memory(raw: Raw) -> Memory | None:
         working_set=max(0, used - inactive),
         rss=rss,
         cache=cache,
-        oom_kills=parse_pairs(events or b"").get(b"oom_kill", 0),
+        oom_kills=kills,
     )
 
 

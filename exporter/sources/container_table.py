@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 # Of the container, not of `docker exec`, which healthchecks call every few seconds.
 EVENTS = ("create", "start", "die", "oom", "pause", "unpause", "rename", "update", "health_status", "destroy")
 
+# What Podman calls `die` where it is asked for it, and `destroy` (until 5).
+PODMAN_EVENTS = ("died", "remove")
+_REMOVALS = ("destroy", "remove")
+
 LINGER_SECONDS = 300.0  # how long the event counters of a removed container go on being shown
 _MOST_LINGERING = 200
 _HEALTHY = "(healthy)"  # in the Status of a list's entry
@@ -98,9 +102,9 @@ class Table:
         """
         action, _, _ = str(event.get("Action", "")).partition(":")
         id_ = str((event.get("Actor") or {}).get("ID", ""))
-        if event.get("Type", "container") != "container" or action not in EVENTS or not id_:
+        if event.get("Type", "container") != "container" or action not in (*EVENTS, *_REMOVALS) or not id_:
             return None
-        if action == "destroy":
+        if action in _REMOVALS:
             self.remove(id_, now)
             return None
         counts = self._counts.setdefault(id_, _Counts())

@@ -42,7 +42,7 @@ class Snapshot:
     """What is known of the engine. `since` is when it became reachable or unreachable, as a Unix time.
 
     `departed` are removed containers whose event counters are still shown; `version` is empty until it has answered
-    once; `driver` is its cgroup driver (`systemd`, `cgroupfs`). Of the machine it runs on are `kernel`, the release,
+    once; `driver` is its cgroup driver (see cgroup_path.as_made). Of the machine it runs on are `kernel`, the release,
     `system`, the distribution's name, `cpus` and `memory` in bytes; its own files are in the folder `root`.
     """
 
@@ -57,7 +57,6 @@ class Snapshot:
     root: str = ""
     cpus: int = 0
     memory: int = 0
-    podman: bool = False
 
 
 class Engine:
@@ -138,11 +137,10 @@ def facts(info: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a Snapshot that `GET /info` tells."""
     return {
         "version": str(info.get("ServerVersion") or ""),
-        "driver": str(info.get("CgroupDriver") or ""),
+        "driver": ("podman-" if "BuildahVersion" in info else "") + str(info.get("CgroupDriver") or ""),
         "kernel": str(info.get("KernelVersion") or ""),
         "system": str(info.get("OperatingSystem") or ""),
         "root": str(info.get("DockerRootDir") or ""),
         "cpus": int(info.get("NCPU") or 0),
         "memory": int(info.get("MemTotal") or 0),
-        "podman": "BuildahVersion" in info,
     }

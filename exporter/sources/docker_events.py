@@ -8,7 +8,7 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Any
 
-from exporter.sources.container_table import EVENTS
+from exporter.sources.container_table import EVENTS, PODMAN_EVENTS
 from exporter.sources.docker import EngineUnreachable
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Events(threading.Thread):
     def run(self) -> None:
         """Read until the stream ends, for whatever reason."""
         try:
-            wanted = {"type": ["container"], "event": list(EVENTS)}
+            wanted = {"type": ["container"], "event": [*EVENTS, *PODMAN_EVENTS]}
             # docker-py hands a text on as it is, and the engine takes fractions of a second.
             self._stream = self._client.events(since=self._since, filters=wanted, decode=True)  # type: ignore[call-overload]
             self.opened.set()

@@ -178,6 +178,9 @@ def test_the_path_of_a_stopped_container_is_as_the_engine_would_make_it(unified)
     assert groups.path_of(Container("b"), "systemd") == "/system.slice/docker-b.scope"
     assert groups.path_of(Container("c", cgroup_parent="/apps"), "cgroupfs") == "/apps/c"
     assert groups.path_of(Container("d", cgroup_parent="apps.slice"), "systemd") == "/apps.slice/docker-d.scope"
+    assert groups.path_of(Container("e"), "podman-systemd") == "/machine.slice/libpod-e.scope"
+    assert groups.path_of(Container("f"), "podman-cgroupfs") == "/libpod_parent/libpod-f"
+    assert groups.path_of(Container("g", cgroup_parent="pods"), "podman-cgroupfs") == "/pods/libpod-g"
 
 
 def test_the_path_stays_for_the_containers_life(unified):

@@ -190,6 +190,13 @@ def test_the_exit_code_of_the_last_end_stays_while_it_runs_again(table):
     assert table.containers()[0].exit_code == 0
 
 
+def test_podman_has_another_word_for_a_removal(table):
+    table.take_inspect(inspect())
+    assert table.containers()
+    assert table.take_event(event("remove", 2), 100) is None
+    assert table.containers() == ()
+
+
 def test_a_container_that_came_and_went_between_two_scrapes_leaves_its_counters(table):
     for action, second in (("create", 1), ("start", 2), ("oom", 3), ("die", 3.1)):
         table.take_event(event(action, second, exitCode="137", **{"com.docker.compose.service": "job"}), 100)
