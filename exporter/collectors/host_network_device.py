@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from exporter.collector import NoData, collector
 from exporter.collectors import _shown
@@ -91,8 +92,8 @@ def collect(world: World) -> Iterator[Sample]:
 
 
 def _device(world: World, device: str, known: Settings) -> Iterator[Sample]:
-    state = procfs.text(procfs.read_sys(world, f"class/net/{device}/operstate"))
-    yield UP(int(state == "up"), device)
+    state = procfs.read_sys(world, f"class/net/{device}/operstate")
+    yield UP(int(state == b"up"), device)
     index = _read(world, device, "ifindex") or b""
     if index:
         yield INDEX(int(index), device)
@@ -102,14 +103,14 @@ def _device(world: World, device: str, known: Settings) -> Iterator[Sample]:
         yield FLAGS(number, device)
         admin = "up" if number & _IFF_UP else "down"
     settings = known.of(device, index)
-    duplex = procfs.text(_read(world, device, "duplex") or b"")
-    yield INFO(1, device, settings.address, settings.broadcast, duplex, state, admin, settings.alias)
+    now = {name: settings.read(name, state + (flags or b"")) for name in ("speed", "duplex", *NOW)}
+    duplex = procfs.text(now["duplex"] or b"")
+    yield INFO(1, device, settings.address, settings.broadcast, duplex, procfs.text(state), admin, settings.alias)
     for name, metric in NOW.items():
-        value = _read(world, device, name)
+        value = now[name]
         if value is not None:
             yield metric(int(value), device)
-    speed = _read(world, device, "speed")
-    if speed is not None:
+    if (speed := now["speed"]) is not None:
         yield SPEED(int(speed) * _MBIT, device)
     yield from _changes(world, device)
     yield from settings.samples
@@ -126,13 +127,29 @@ def _changes(world: World, device: str) -> Iterator[Sample]:
         yield CHANGES(int(both), device)
 
 
-class _Known(NamedTuple):
+@dataclass
+class _Known:
+    world: World
+    device: str
     number: bytes
     at: float
     address: str
     broadcast: str
     alias: str
     samples: list[Sample]
+    silent: dict[str, bytes] = field(default_factory=dict)  # attributes that had no value, and the state and flags then
+
+    def read(self, name: str, state: bytes) -> bytes | None:
+        """Return an attribute; one that had no value is tried again when the interface's state is another.
+
+        Loopback never tells its speed, others not while they are down; each attempt would open the file anew.
+        """
+        if self.silent.get(name) == state:
+            return None
+        found = _read(self.world, self.device, name)
+        if found is None:
+            self.silent[name] = state
+        return found
 
 
 class Settings:
@@ -167,7 +184,7 @@ class Settings:
             procfs.text(_read(self._world, device, name, keep=False) or b"")
             for name in ("address", "broadcast", "ifalias")
         )
-        return _Known(index, now, address, broadcast, alias, samples)
+        return _Known(self._world, device, index, now, address, broadcast, alias, samples)
 
     def close(self) -> None:
         """Nothing is held open."""

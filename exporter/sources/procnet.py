@@ -30,19 +30,20 @@ def parse_dev(data: bytes) -> dict[str, tuple[int, ...]]:
     return devices
 
 
-def parse_headed(data: bytes) -> dict[bytes, dict[bytes, int]]:
-    """Return net/snmp or net/netstat: protocol → field → number, from pairs of lines with names and with values."""
-    found: dict[bytes, dict[bytes, int]] = {}
+def split_headed(data: bytes) -> dict[bytes, dict[bytes, bytes]]:
+    """Return net/snmp or net/netstat: protocol → field → number, unread, since few of their hundreds are asked for.
+
+    They are pairs of lines, with names and with values.
+    """
+    found: dict[bytes, dict[bytes, bytes]] = {}
     lines = data.splitlines()
     if len(lines) % 2:
         raise ParseError("net/snmp or net/netstat: a line of names without values")
     for names, values in zip(lines[::2], lines[1::2], strict=True):
-        protocol, _, fields = names.partition(b":")
-        same, _, numbers = values.partition(b":")
-        keys, figures = fields.split(), numbers.split()
-        if protocol != same or len(keys) != len(figures):
-            raise ParseError(f"net/snmp or net/netstat: names and values of {text(protocol)} differ")
-        found[protocol] = dict(zip(keys, map(int, figures), strict=True))
+        keys, figures = names.split(), values.split()
+        if not keys or keys[:1] != figures[:1] or len(keys) != len(figures):
+            raise ParseError(f"net/snmp or net/netstat: names and values of {text(names[:20])} differ")
+        found[keys[0].removesuffix(b":")] = dict(zip(keys[1:], figures[1:], strict=True))
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import struct
 from typing import TYPE_CHECKING
@@ -46,6 +48,32 @@ def test_settings_are_read_at_once_where_the_interface_is_another(machine, found
     else:
         now[0] -= 3600
     assert found(world, "host_network_device")["node_network_mtu_bytes", "eth0"] == 9000
+
+
+def test_what_has_no_value_is_asked_again_when_the_interface_comes_up(machine, found, tmp_path, monkeypatch) -> None:
+    world, real = machine(), os.pread
+    eth0 = tmp_path / "sys/class/net/eth0"
+    speed = (eth0 / "speed").stat().st_ino
+    down, asked = True, 0
+
+    def pread(descriptor: int, size: int, offset: int) -> bytes:
+        nonlocal asked
+        if os.fstat(descriptor).st_ino == speed:
+            asked += 1
+            if down:
+                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        return real(descriptor, size, offset)
+
+    monkeypatch.setattr(os, "pread", pread)
+    write(eth0, operstate="down\n")
+    key = ("node_network_speed_bytes", "eth0")
+    assert key not in found(world, "host_network_device")
+    before = asked
+    assert key not in found(world, "host_network_device")
+    assert asked == before  # each attempt opens a file in vain
+    down = False
+    write(eth0, operstate="up\n", speed="1000\n")
+    assert found(world, "host_network_device")[key] == 125_000_000
 
 
 def test_an_interface_that_went_is_forgotten(machine, found, tmp_path) -> None:

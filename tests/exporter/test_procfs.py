@@ -27,7 +27,7 @@ PARSERS = [
     procfs.parse_numbers,
     procfs.parse_loadavg,
     procnet.parse_dev,
-    procnet.parse_headed,
+    procnet.split_headed,
     procnet.parse_sockstat,
     procnet.parse_softnet,
     procnet.parse_arp,
@@ -68,6 +68,23 @@ BROKEN = st.builds(
 @example(data=b"intr\n")
 @example(data=b"a:\na:\n")
 def test_parsers_raise_nothing_but_value_errors(parser, data: bytes) -> None:
+    try:
+        parser(data)
+    except ValueError as error:
+        assert str(error)
+
+
+HUGE = {
+    "one line": b"cpu0 1 2 3 4 " * 400_000,
+    "one word": b"9" * 2_000_000,
+    "many lines": b"eth0: 1 2 3 4\n" * 200_000,
+    "many headings": b"Ip: " + b"A " * 500_000 + b"\nIp: " + b"1 " * 500_000 + b"\n",
+}
+
+
+@pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: f"{parser.__module__}.{parser.__name__}")
+@pytest.mark.parametrize("data", HUGE.values(), ids=HUGE)
+def test_huge_files_are_read_or_refused(parser, data: bytes) -> None:
     try:
         parser(data)
     except ValueError as error:
@@ -134,13 +151,16 @@ def test_net_dev() -> None:
 
 def test_snmp_pairs_names_with_values() -> None:
     data = b"Ip: Forwarding DefaultTTL\nIp: 2 64\nTcp: MaxConn\nTcp: -1\n"
-    assert procnet.parse_headed(data) == {b"Ip": {b"Forwarding": 2, b"DefaultTTL": 64}, b"Tcp": {b"MaxConn": -1}}
+    assert procnet.split_headed(data) == {
+        b"Ip": {b"Forwarding": b"2", b"DefaultTTL": b"64"},
+        b"Tcp": {b"MaxConn": b"-1"},
+    }
 
 
-@pytest.mark.parametrize("data", [b"Ip: A B\nIp: 1\n", b"Ip: A\nTcp: 1\n", b"Ip: A\n"])
+@pytest.mark.parametrize("data", [b"Ip: A B\nIp: 1\n", b"Ip: A\nTcp: 1\n", b"Ip: A\n", b"\n\n"])
 def test_snmp_malformed(data: bytes) -> None:
     with pytest.raises(ParseError):
-        procnet.parse_headed(data)
+        procnet.split_headed(data)
 
 
 def test_sockstat() -> None:
