@@ -81,7 +81,7 @@ def _print_table(found: list[MetricInfo], collectors: dict[str, Collector]) -> N
         metrics = list(group)
         common = [label for label in metrics[0].labels if all(label in one.labels for one in metrics)]
         one = collectors.get(source)
-        reads = f"from {escape(one.reads)}" if one else ""
+        reads = f"from {escape(one.reads)}" if one and one.reads else ""
         off = "off by default" if one and not one.default else ""
         console.print(f"[bold]{escape(source)}[/bold] [dim]{', '.join(filter(None, (reads, off)))}[/dim]")
         if common:
