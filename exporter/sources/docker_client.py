@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import re
 import socket
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 import docker
 import docker.errors
 import docker.utils
+import requests.utils
 
 from exporter.sources.docker import EngineUnreachable
 from exporter.world import NoData
@@ -59,6 +61,41 @@ def allowed() -> Iterator[None]:
         raise NoData(f"{_REFUSED[fault.status_code]} GET {_ID.sub('{id}', path)}") from None
     except docker.errors.InvalidVersion:
         raise NoData("the engine is too old: it does not know this call") from None
+
+
+def ping(client: docker.APIClient, address: str) -> None:
+    """Ask the engine whether it answers; raises OSError, HTTPException, EngineUnreachable or what docker-py raises.
+
+    Where that needs neither TLS nor a proxy it is done without docker-py, which takes seven times as much CPU for it:
+    at rest the pings are most of what the exporter does.
+    """
+    connection = _plain_connection(client, address)
+    if connection is None:
+        client.ping()
+        return
+    with contextlib.closing(connection):
+        connection.request("GET", "/_ping")
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != http.HTTPStatus.OK:
+            raise EngineUnreachable(f"it answers a ping with status {answer.status}")
+
+
+def _plain_connection(client: docker.APIClient, address: str) -> http.client.HTTPConnection | None:
+    if address.startswith("unix://"):
+        connection = http.client.HTTPConnection("localhost", timeout=ANSWER_SECONDS)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(ANSWER_SECONDS)
+        try:
+            connection.sock.connect(address.removeprefix("unix://"))
+        except OSError:
+            connection.close()
+            raise
+        return connection
+    base = urlsplit(client.base_url)
+    if base.scheme != "http" or not base.hostname or requests.utils.get_environ_proxies(client.base_url):
+        return None
+    return http.client.HTTPConnection(base.hostname, base.port, timeout=ANSWER_SECONDS)
 
 
 def release(client: docker.APIClient) -> None:

@@ -15,7 +15,7 @@ import requests
 from exporter.sources.container import UNREADABLE, unix_time
 from exporter.sources.container_table import Table
 from exporter.sources.docker import EngineUnreachable, Snapshot, facts
-from exporter.sources.docker_client import ANSWER_SECONDS, connect, release
+from exporter.sources.docker_client import ANSWER_SECONDS, connect, ping, release
 from exporter.sources.docker_events import Event, Events
 from exporter.sources.faults import plain
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("deckwatch.docker")
 
-_PING_SECONDS = 3.0
+_PING_SECONDS = 5.0
 _LIST_SECONDS = 60.0
 _REMEMBERED = 1024  # events; the engine itself keeps 256 to tell again
 _BACK_OFF_SECONDS = (0.25, 5.0)  # first and longest pause before the next try
@@ -100,7 +100,7 @@ class Watch:
             for id_ in changed:
                 self._inspect(client, id_)
             if time.monotonic() >= next_ping:
-                client.ping()
+                ping(client, self._address)
                 next_ping = time.monotonic() + _PING_SECONDS
             if time.monotonic() >= next_list:
                 self._list(client, everything=False)
@@ -136,7 +136,7 @@ class Watch:
             return  # its `destroy` comes, or the next list lacks it
         except requests.exceptions.ReadTimeout:
             # A container that is stuck on its way up or down, in a mount for instance, is locked in the engine.
-            client.ping()
+            ping(client, self._address)
             log.warning("the Docker engine does not describe container %s in time", id_[:12])
         except (docker.errors.APIError, *UNREADABLE) as fault:
             log.warning("the Docker engine's description of container %s cannot be had: %r", id_[:12], fault)

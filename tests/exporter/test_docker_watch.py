@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import socket
+import threading
 
 import docker.errors
 import pytest
 import requests
 
+from exporter.sources import docker_client
 from exporter.sources.container_table import Table
 from exporter.sources.docker import EngineUnreachable
 from exporter.sources.docker_events import Events
@@ -15,7 +19,9 @@ from exporter.sources.docker_watch import Watch
 
 
 class Client:
-    """An engine that gives one answer about a container, and another to a ping."""
+    """An engine behind TLS that gives one answer about a container, and another to a ping."""
+
+    base_url = "https://engine:2376"
 
     def __init__(self, container: object, ping: object = None) -> None:
         self.container = container
@@ -35,6 +41,7 @@ class Client:
 def watch():
     """A Watch whose threads were not started."""
     watch = object.__new__(Watch)
+    watch._address = "tcp://engine:2376"
     watch._table = Table()
     watch._taken, watch._resume, watch._clock = {}, 0, lambda: 0.0
     return watch
@@ -91,3 +98,25 @@ def test_a_stream_in_which_nothing_happens():
 
 def test_the_moment_from_which_events_are_asked_for():
     assert Events(None, 1_795_200_697_000_000_042)._since == "1795200697.000000042"
+
+
+@pytest.mark.parametrize(("status", "said"), [(b"200 OK", ""), (b"500 Internal Server Error", "status 500")])
+def test_a_ping_over_the_local_socket(tmp_path, status, said):
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "engine.sock"))
+        listening.listen()
+
+        def answer() -> None:
+            peer, _ = listening.accept()
+            with peer:
+                asked.append(peer.recv(1024).split(b"\r\n")[0])
+                peer.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 2\r\n\r\nOK")
+
+        asked: list[bytes] = []
+        thread = threading.Thread(target=answer)
+        thread.start()
+        told = pytest.raises(EngineUnreachable, match=said) if said else contextlib.nullcontext()
+        with told:
+            docker_client.ping(Client(None), f"unix://{tmp_path}/engine.sock")
+        thread.join()
+    assert asked == [b"GET /_ping HTTP/1.1"]
