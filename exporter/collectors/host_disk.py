@@ -60,16 +60,42 @@ INFO = Metric(
 )
 
 
+_LOOK_SECONDS = 60.0  # how old a description may be: it costs as much as all counters
+
+
 @collector(*(metric for metric, _ in METRICS), INFO, peer="node:diskstats")
 def collect(world: World) -> Iterator[Sample]:
-    """Reads, writes, discards and busy time of each disk."""
-    shown = world.source(_shown.Shown).disks
-    for disk in procfs.parse_diskstats(procfs.read(world, "diskstats")):
-        if not shown.shows(disk.name):
-            continue
+    """Reads, writes, discards and busy time of each disk; what it is, is read once a minute."""
+    shown, about = world.source(_shown.Shown).disks, world.source(About)
+    disks = [disk for disk in procfs.parse_diskstats(procfs.read(world, "diskstats")) if shown.shows(disk.name)]
+    for disk, info in zip(disks, about.of(disks), strict=True):
         for (metric, in_base_unit), count in zip(METRICS, disk.counters, strict=False):
             yield metric(in_base_unit(count), disk.name)
-        yield INFO(1, disk.name, disk.major, disk.minor, *_about(world, disk))
+        yield info
+
+
+class About:
+    """What each disk is, read anew once a minute and when there is another one."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._at = 0.0
+        self._known: dict[tuple[str, str, str], Sample] = {}
+
+    def of(self, disks: list[procfs.Disk]) -> list[Sample]:
+        """Return the samples that describe these disks."""
+        now = self._world.clock()
+        if not 0 <= now - self._at < _LOOK_SECONDS:
+            self._at, self._known = now, {}
+        found = {}
+        for disk in disks:
+            key = disk[:3]
+            found[key] = self._known.get(key) or INFO(1, disk.name, disk.major, disk.minor, *_about(self._world, disk))
+        self._known = found
+        return list(found.values())
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
 
 def _about(world: World, disk: procfs.Disk) -> tuple[str, ...]:
@@ -80,6 +106,6 @@ def _about(world: World, disk: procfs.Disk) -> tuple[str, ...]:
     serial = udev.get("SCSI_IDENT_SERIAL") or udev.get("ID_SERIAL_SHORT") or udev.get("ID_SERIAL", "")
     rotational = b"0"
     with contextlib.suppress(NoData):
-        rotational = procfs.read_sys(world, f"block/{disk.name.replace('/', '!')}/queue/rotational")
+        rotational = procfs.read_sys(world, f"block/{disk.name.replace('/', '!')}/queue/rotational", keep=False)
     path, wwn, model, revision = (udev.get(f"ID_{name}", "") for name in ("PATH", "WWN", "MODEL", "REVISION"))
     return path, wwn, model, serial, revision, procfs.text(rotational)

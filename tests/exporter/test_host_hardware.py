@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from exporter.collectors import host_disk
 from exporter.sources.procfs import ParseError
 from exporter.sources.timezone import Zone, parse_tzfile
 
@@ -81,6 +82,26 @@ def test_an_interface_that_went_is_forgotten(machine, found, tmp_path) -> None:
     assert ("node_network_up", "docker0") in found(world, "host_network_device")
     shutil.rmtree(tmp_path / "sys/class/net/docker0")
     assert ("node_network_up", "docker0") not in found(world, "host_network_device")
+
+
+def test_what_a_disk_is_is_read_once_a_minute(machine, found, tmp_path) -> None:
+    now = [1_000_000.0]
+    world = machine(clock=lambda: now[0])
+    udev = tmp_path / "root/run/udev/data/b254:16"
+
+    def models() -> set[str]:
+        labels = host_disk.INFO.labels
+        return {key[1 + labels.index("model")] for key in found(world, "host_disk") if key[0] == "node_disk_info"}
+
+    before = models()
+    udev.write_text("E:ID_MODEL=OTHER\n")
+    assert models() == before
+    diskstats = tmp_path / "proc/diskstats"
+    diskstats.write_bytes(diskstats.read_bytes().replace(b" vdb ", b" vdz "))  # another one in its place
+    assert "OTHER" in models()
+    udev.write_text("E:ID_MODEL=THIRD\n")
+    now[0] += 61
+    assert "THIRD" in models()
 
 
 def test_a_bond_loses_a_link(machine, found, tmp_path) -> None:
