@@ -72,13 +72,16 @@ def parse_softnet(data: bytes) -> dict[str, list[int]]:
 
 
 def parse_arp(data: bytes) -> dict[str, int]:
-    """Return from net/arp how many neighbours each interface has."""
+    """Return from net/arp how many neighbours each interface has.
+
+    The column of the hardware address is empty where an interface has none, such as a tunnel's (net/ipv4/arp.c).
+    """
     found: dict[str, int] = {}
     for line in data.splitlines()[1:]:
         words = line.split()
-        if len(words) != 6:
-            raise ParseError(f"net/arp: {len(words)} columns, not 6")
-        device = text(words[5])
+        if len(words) not in (5, 6) or words[-2] != b"*":
+            raise ParseError(f"net/arp: {text(line)!r}")
+        device = text(words[-1])
         found[device] = found.get(device, 0) + 1
     return found
 

@@ -1,0 +1,149 @@
+"""Every parser that there is, on truncated, garbled and huge input: it reads it or refuses it, by its own errors.
+
+They are found, not listed: a function below `exporter` called `parse` or `parse_…`, and whatever else of
+`exporter.sources` takes bytes first. One that comes to be with a kind of input that is not known here fails this test.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import pkgutil
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import exporter
+from exporter.sources import procnet
+from exporter.sources.container import UNREADABLE
+from exporter.sources.procfs import ParseError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+WORLDS = Path(__file__).parents[1] / "worlds"
+# Real files, cut and spliced anywhere: nearer to what a parser may meet than random bytes.
+REAL = [path.read_bytes() for path in sorted(WORLDS.glob("*/**/*")) if path.is_file() and path.suffix != ".json"]
+INSPECTS = [one for path in WORLDS.glob("*/engine.json") for one in json.loads(path.read_text())["containers"]]
+HUGE = 1 << 20
+
+BYTES = st.binary() | st.builds(
+    lambda data, start, end, more, other: data[start:end] + more + other[-start:],
+    *[st.sampled_from(REAL)],
+    *[st.integers(-400, 400)] * 2,
+    *[st.binary(max_size=9)],
+    *[st.sampled_from(REAL)],
+)
+VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(-1e300, 1e300)
+    | st.text(max_size=9)
+    | st.just("2026-01-01T00:00:00Z")
+)
+
+
+def parsers() -> Iterator[tuple[str, Callable[..., Any]]]:
+    for found in pkgutil.walk_packages(exporter.__path__, "exporter."):
+        module = importlib.import_module(found.name)
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if function.__module__ != found.name or name.startswith("_"):
+                continue
+            takes = [str(parameter.annotation) for parameter in inspect.signature(function).parameters.values()]
+            takes_bytes = found.name.startswith("exporter.sources.") and takes[:1] in (["bytes"], ["Iterable[bytes]"])
+            if name == "parse" or name.startswith("parse_") or takes_bytes:
+                yield f"{found.name.removeprefix('exporter.')}.{name}", function
+
+
+PARSERS = dict(parsers())
+
+
+def structures(words: list[str]) -> st.SearchStrategy[Any]:
+    """Answers of an engine, of a shape that this module might ask for: its own words as keys."""
+    keys = st.sampled_from(words)
+    return st.recursive(
+        VALUES,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=6),
+        max_leaves=25,
+    )
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> Any:
+    """A real inspect, of which some parts are missing or something else."""
+    whole = json.loads(json.dumps(draw(st.sampled_from(INSPECTS))))
+    for _ in range(draw(st.integers(0, 4))):
+        part = whole
+        while isinstance(part, dict) and part:
+            key = draw(st.sampled_from(sorted(part)))
+            if draw(st.booleans()) or not isinstance(part[key], dict):
+                part[key] = draw(VALUES | st.lists(VALUES, max_size=2) | st.dictionaries(st.text(max_size=3), VALUES))
+                break
+            part = part[key]
+    return whole
+
+
+def inputs(function: Callable[..., Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    words = re.findall(r'"(\w+)"', inspect.getsource(inspect.getmodule(function))) or ["Id"]
+    structure = st.dictionaries(st.sampled_from(words), structures(words), max_size=12) | damaged()
+    known = {
+        "bytes": BYTES,
+        "Iterable[bytes]": BYTES.map(bytes.splitlines),
+        "str": st.text(max_size=200) | BYTES.map(lambda data: data.decode("utf-8", "replace")),
+        "int": st.integers(1, 1000),
+        "Mapping[str, Any]": structure,
+        "Iterable[Mapping[str, Any]]": st.lists(structure, max_size=3),
+    }
+    return st.tuples(*(known[str(one.annotation)] for one in inspect.signature(function).parameters.values()))
+
+
+def tried(function: Callable[..., Any], *arguments: Any) -> None:
+    """Call a parser; its errors are ValueErrors with a sentence, and for answers of an engine those of UNREADABLE."""
+    from_engine = "Mapping" in str(next(iter(inspect.signature(function).parameters.values())).annotation)
+    allowed = UNREADABLE if from_engine else (ValueError,)
+    try:
+        function(*arguments)
+    except allowed as error:
+        assert str(error) or from_engine
+
+
+def test_they_are_found():
+    assert {"sources.procfs.parse_cpus", "sources.cgroup_values.parse_io_stat", "sources.container.parse"} < set(
+        PARSERS
+    )
+    assert {"listen.parse", "sources.textformat.parse", "sources.mounts.parse_mountinfo"} < set(PARSERS)
+
+
+@pytest.mark.parametrize("name", PARSERS)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
+@given(data=st.data())
+def test_truncated_and_garbled(name: str, data: st.DataObject):
+    tried(PARSERS[name], *data.draw(inputs(PARSERS[name])))
+
+
+@pytest.mark.parametrize(
+    "piece", [b"\0", b" ", b"\n", b"9", b"-", b"cpu0 1 2 3\n", b"cpu\n", b"intr\n", b"a b c d\n", b"a:\n"]
+)
+@pytest.mark.parametrize(
+    "name", [name for name, one in PARSERS.items() if "Mapping" not in str(inspect.signature(one))]
+)
+def test_small_and_huge(name: str, piece: bytes):
+    for whole in (b"", piece, piece * (HUGE // len(piece))):
+        kinds = {"bytes": whole, "str": whole.decode(), "int": 100, "Iterable[bytes]": whole.splitlines()}
+        takes = inspect.signature(PARSERS[name]).parameters.values()
+        tried(PARSERS[name], *(kinds[str(one.annotation)] for one in takes))
+
+
+def test_a_neighbour_without_a_hardware_address_behind_a_tunnel():
+    heading = b"IP address       HW type     Flags       HW address            Mask     Device\n"
+    tunnel = b"10.8.8.3         0xfffe      0x2                               *        tun9\n"
+    usual = b"192.0.2.1        0x1         0x2         02:fc:00:00:00:05     *        eth0\n"
+    assert procnet.parse_arp(heading + usual + tunnel + tunnel) == {"eth0": 1, "tun9": 2}
+    with pytest.raises(ParseError):
+        procnet.parse_arp(heading + usual.replace(b"eth0", b""))
