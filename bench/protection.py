@@ -1,0 +1,188 @@
+"""Protection: what TLS with client certificates and a password costs, and what guessing does.
+
+Ours beside node_exporter, each with the same web configuration; bcrypt's cost is 10. A page is one of the host alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import os
+import socket
+import ssl
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import bcrypt
+
+from bench import _peers
+from bench._options import say
+from bench._process import cpu_seconds
+from bench._sheet import Row, compared
+from provisioning.program import Program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench._options import Options
+    from bench._peers import Server
+    from bench._sheet import Sheet
+
+GUESSERS = 4
+PASSWORD = base64.urlsafe_b64encode(os.urandom(18)).decode()
+_PATH = "/metrics?collect[]=host"  # node_exporter's words for it are others, and all that it has is of the host
+_CONFIG = """\
+tls_server_config:
+  {{cert_file: server.crt, key_file: server.key, client_ca_file: ca.crt, client_auth_type: RequireAndVerifyClientCert}}
+basic_auth_users: {{prometheus: {hash}}}
+"""
+
+
+def sheets(options: Options) -> Iterator[Sheet]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _prepare(folder)
+        here = [_peers.deckwatch(None), *list(_peers.node_exporter())[:1]]
+        found = [_measured(one, folder, options) for one in here]
+    ours, peer = found[0], (found[1] if len(found) > 1 else [None] * len(found[0]))
+    names = (
+        ("CPU a scrape, plain", "ms", ""),
+        ("CPU a scrape, protected", "ms", "on a kept connection"),
+        ("CPU a scrape, protected, connected anew", "ms", "with its TLS handshake"),
+        ("CPU while passwords are guessed", "% of a core", f"{GUESSERS} at once, each as fast as it is answered"),
+        ("wall p50 of a scrape meanwhile", "ms", "from the same address"),
+        ("wall p99 of a scrape meanwhile", "ms", "the same"),
+    )
+    rows = zip(names, ours, peer, strict=True)
+    yield compared(__doc__, (Row(name, mine, theirs, unit, what) for (name, unit, what), mine, theirs in rows))
+
+
+def _prepare(folder: Path) -> None:
+    """Make an authority, two certificates and the web configuration."""
+    new = [
+        "openssl",
+        "req",
+        "-x509",
+        "-days",
+        "1",
+        "-nodes",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+    ]
+    own = ["-CA", "ca.crt", "-CAkey", "ca.key", "-addext", "basicConstraints=critical,CA:FALSE", "-addext"]
+    for name, more in (
+        ("ca", ["-addext", "basicConstraints=critical,CA:TRUE"]),
+        ("server", [*own, "subjectAltName=IP:127.0.0.1"]),
+        ("client", [*own, "extendedKeyUsage=clientAuth"]),
+    ):
+        argv = [*new, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.crt", *more]
+        subprocess.run(argv, cwd=folder, check=True, capture_output=True)
+    hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(10)).decode()
+    (folder / "web-config.yml").write_text(_CONFIG.format(hash=hashed))
+
+
+class _Scraper:
+    """A client with a password, over TLS where there are certificates."""
+
+    def __init__(self, server: Server, folder: Path | None) -> None:
+        self._host = server.address
+        self._context: ssl.SSLContext | None = None
+        if folder is not None:
+            self._context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
+            self._context.load_cert_chain(folder / "client.crt", folder / "client.key")
+        self._path = _PATH if server.title == "deckwatch" else "/metrics"
+        self.connect()
+
+    def connect(self) -> None:
+        if self._context is None:
+            self._connection = http.client.HTTPConnection(self._host, timeout=60)
+        else:
+            self._connection = http.client.HTTPSConnection(self._host, timeout=60, context=self._context)
+
+    def ask(self, password: str = PASSWORD) -> int:
+        token = base64.b64encode(f"prometheus:{password}".encode()).decode()
+        headers = {"Authorization": f"Basic {token}", "Accept-Encoding": "gzip"}
+        self._connection.request("GET", self._path, headers=headers)
+        response = self._connection.getresponse()
+        response.read()
+        return response.status
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@contextmanager
+def _running(server: Server, folder: Path, *more: str) -> Iterator[int]:
+    host, _, port = server.address.rpartition(":")
+
+    def ready() -> bool:
+        with suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+            return True
+        return False
+
+    program = Program(server.title, (*server.argv, *more), folder / "log", ready, folder=folder, tether=True)
+    with program as running:
+        assert running.process is not None
+        yield running.process.pid
+
+
+def _measured(server: Server, folder: Path, options: Options) -> list[float]:
+    """Return the figures of one server, in the order of the sheet."""
+    say(f"{server.title}, plain and protected …")
+    found = []
+    with _running(server, folder) as pid, closing(_Scraper(server, None)) as scraper:
+        found.append(_cpu_ms(pid, scraper, options))
+    protected = f"--web.config.file={folder / 'web-config.yml'}"
+    with _running(server, folder, protected) as pid, closing(_Scraper(server, folder)) as scraper:
+        found.append(_cpu_ms(pid, scraper, options))
+        found.append(_cpu_ms(pid, scraper, options, anew=True))
+        found += _guessed(server, folder, pid, scraper, options)
+    return found
+
+
+def _cpu_ms(pid: int, scraper: _Scraper, options: Options, *, anew: bool = False) -> float:
+    for _ in range(5):
+        if scraper.ask() != 200:
+            raise RuntimeError("not let in")
+    before = cpu_seconds(pid)
+    for _ in range(options.scrapes):
+        if anew:
+            scraper.close()
+            scraper.connect()
+        scraper.ask()
+    return (cpu_seconds(pid) - before) * 1000 / options.scrapes
+
+
+def _guessed(server: Server, folder: Path, pid: int, scraper: _Scraper, options: Options) -> list[float]:
+    """Return the CPU in percent while passwords are guessed, and the wall times of a scrape in ms, p50 and p99."""
+    ended = threading.Event()
+
+    def guess() -> None:
+        with closing(_Scraper(server, folder)) as client:
+            while not ended.is_set():
+                client.ask(os.urandom(8).hex())
+
+    with ExitStack() as stack:
+        threads = [threading.Thread(target=guess) for _ in range(GUESSERS)]
+        for thread in threads:
+            thread.start()
+            stack.callback(thread.join)
+        stack.callback(ended.set)
+        time.sleep(1)
+        walls = []
+        begun, before = time.perf_counter(), cpu_seconds(pid)
+        for _ in range(options.scrapes):
+            time.sleep(0.1)
+            start = time.perf_counter()
+            scraper.ask()
+            walls.append((time.perf_counter() - start) * 1000)
+        share = (cpu_seconds(pid) - before) / (time.perf_counter() - begun) * 100
+    return [share, statistics.median(walls), sorted(walls)[int(len(walls) * 0.99)]]
