@@ -1,4 +1,4 @@
-"""Metrics that scripts and cron jobs write, from `*.prom` in the folder of `watch: {host: {textfile: …}}`."""
+"""Metrics that scripts and cron jobs write, from `*.prom` in the folders of `watch: {host: {textfile: …}}`."""
 
 from __future__ import annotations
 
@@ -34,21 +34,22 @@ _OURS = ("deckwatch_", "node_scrape_collector_", "pg_scrape_collector_")
 @collector(ERROR, CHANGED, peer="node:textfile")
 def collect(world: World) -> Iterator[Sample]:
     """Metrics from *.prom files, and when each file was changed."""
-    asked_for: str | None = world.config.get("host", {}).get("textfile")
-    try:
-        files = world.source(TextFiles).read(asked_for or _FOLDER)
-    except OSError as error:
-        if asked_for is None and isinstance(error, FileNotFoundError):
-            yield ERROR(0)  # nobody writes any
-            return
-        yield ERROR(1)
-        raise
+    asked_for: str | list[str] | None = world.config.get("host", {}).get("textfile")
+    patterns = [asked_for] if isinstance(asked_for, str) else asked_for or [_FOLDER]
+    source = world.source(TextFiles)
+    found = list(source.read(dict.fromkeys(folder for pattern in patterns for folder in source.folders(pattern))))
+    files = [one for one in found if isinstance(one, TextFile)]
+    faults = [one for one in found if isinstance(one, OSError)]
+    if asked_for is None:
+        faults = [fault for fault in faults if not isinstance(fault, FileNotFoundError)]  # nobody writes any
     samples, complaints = world.source(Page).of(files)
-    yield ERROR(int(bool(complaints)))
+    yield ERROR(int(bool(complaints or faults)))
     for file in files:
         if not file.error:
             yield CHANGED(file.changed, file.path)
     yield from samples
+    if faults:
+        raise faults[0]  # what the other folders hold is shown with it
 
 
 class Page:

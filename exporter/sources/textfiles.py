@@ -1,7 +1,8 @@
-"""A folder of `*.prom` files that scripts and cron jobs on the host write."""
+"""Folders of `*.prom` files that scripts and cron jobs on the host write."""
 
 from __future__ import annotations
 
+import glob
 import os
 import stat
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from exporter.sources import rootfs, textformat
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from exporter.metric import Sample
     from exporter.world import World
 
@@ -31,16 +34,29 @@ class TextFiles:
         self._world = world
         self._known: dict[str, tuple[tuple[int, ...], TextFile]] = {}
 
-    def read(self, folder: str) -> list[TextFile]:
-        """Return the files of a folder of the host, by name; raises OSError where the folder cannot be listed."""
-        here = rootfs.path(self._world, folder)
-        names = sorted(name for name in os.listdir(here) if name.endswith(".prom"))  # noqa: PTH208 - names, not paths
+    def folders(self, pattern: str) -> list[str]:
+        """Return the folders of the host that a path means, which may hold `*`; itself where there is none."""
+        if not glob.has_magic(pattern):
+            return [pattern]
+        root = rootfs.path(self._world, "").rstrip("/")
+        found = sorted(glob.glob(rootfs.path(self._world, pattern)))  # noqa: PTH207 - a text, as what comes in
+        return [path.removeprefix(root) for path in found] or [pattern]
+
+    def read(self, folders: Iterable[str]) -> Iterator[TextFile | OSError]:
+        """Yield the files of folders of the host, by name; an error for each folder that cannot be listed."""
         known = {}
-        for name in names:
-            path = f"{folder.rstrip('/')}/{name}"
-            known[path] = self._read(f"{here}/{name}", path)
+        for folder in folders:
+            here = rootfs.path(self._world, folder)
+            try:
+                names = sorted(name for name in os.listdir(here) if name.endswith(".prom"))  # noqa: PTH208 - names, not paths
+            except OSError as error:
+                yield error
+                continue
+            for name in names:
+                path = f"{folder.rstrip('/')}/{name}"
+                known[path] = self._read(f"{here}/{name}", path)
+                yield known[path][1]
         self._known = known
-        return [file for _, file in known.values()]
 
     def _read(self, here: str, path: str) -> tuple[tuple[int, ...], TextFile]:
         """Return a file and what tells this version of it from the next."""

@@ -122,3 +122,15 @@ def test_a_folder_of_ones_own(world: World, tmp_path: Path) -> None:
     (tmp_path / "srv/x.prom").write_text("x 1\n")
     world.config = {"host": {"textfile": "/srv/"}}
     assert page(world) == ["node_textfile_scrape_error 0", "x 1.0"]
+
+
+def test_several_folders_one_of_which_is_not_there(world: World, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"srv/{name}/metrics").mkdir(parents=True)
+        (tmp_path / f"srv/{name}/metrics/x.prom").write_text(f"{name} 1\n")
+    world.config = {"host": {"textfile": ["/srv/*/metrics", "/srv/a/metrics"]}}
+    assert page(world) == ["node_textfile_scrape_error 0", "a 1.0", "b 1.0"]
+    world.config = {"host": {"textfile": ["/srv/none", "/srv/b/metrics", "/srv/*/none"]}}
+    (outcome,) = Scraper(world, COLLECTORS).scrape(seconds=30)
+    assert outcome.error == "FileNotFoundError"
+    assert page(world) == ["node_textfile_scrape_error 1", "b 1.0"]
