@@ -104,7 +104,7 @@ def collect(world: World) -> Iterator[Sample]:
         if word in memory:
             yield metric(memory[word])
     shown = world.source(_shown.Shown)
-    for disk, counts in psutil.disk_io_counters(perdisk=True, nowrap=False).items():
+    for disk, counts in (psutil.disk_io_counters(perdisk=True, nowrap=False) or {}).items():
         if shown.disks.shows(disk):
             for word, (metric, unit) in DISK.items():
                 if hasattr(counts, word):
