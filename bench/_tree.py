@@ -61,6 +61,8 @@ def _fill(folder: Path, world: Path, count: int) -> None:
 
     for name in ("proc", "sys", "root"):
         shutil.copytree(world / name, folder / name, symlinks=True, ignore=of_containers)
+    if not (folder / "proc" / "self").exists():
+        (folder / "proc" / "self").symlink_to("/proc/self")  # our own process is the real one
     files = {path.relative_to(world): path.read_bytes() for path in _files(world, model)}
     made = [_copy(folder, files, model, number) for number in range(count)]
     (folder / "engine.json").write_text(json.dumps({**engine, "containers": made, "events": []}))
