@@ -29,6 +29,10 @@ MEMORY_DETAIL: Files = {
     1: (("memory", "memory.stat"), ("memory", "memory.max_usage_in_bytes"), ("memory", "memory.failcnt")),
     2: (("", "memory.stat"), ("", "memory.peak"), ("", "memory.events"), ("", "memory.swap.current")),
 }
+MEMORY_RECLAIM: Files = {
+    1: (("memory", "memory.stat"), ("memory", "memory.kmem.usage_in_bytes")),
+    2: (("", "memory.stat"), ("", "memory.events")),
+}
 # In version 1 those that include the groups below came with kernel 4.20.
 IO: Files = {
     1: tuple(
@@ -191,6 +195,39 @@ def memory_detail(raw: Raw) -> MemoryDetail | None:
     )
 
 
+# Version 2's lines of memory.stat, and what they are called in version 1.
+_RECLAIM = {
+    b"pgscan": b"total_pgscan",
+    b"pgsteal": b"total_pgsteal",
+    b"workingset_refault_file": b"total_workingset_refault_file",
+    b"workingset_refault_anon": b"total_workingset_refault_anon",
+    b"file_dirty": b"total_dirty",
+    b"file_writeback": b"total_writeback",
+    b"active_file": b"total_active_file",
+    b"inactive_file": b"total_inactive_file",
+    b"kernel": b"",
+}
+
+
+def memory_reclaim(raw: Raw) -> dict[bytes, int]:
+    """Return what the kernel does to free memory, from MEMORY_RECLAIM, under the names of version 2's memory.stat.
+
+    Besides, `high` and `max` are how often these limits were met. What the kernel does not tell is left out: `kernel`
+    before 5.18, and with version 1 most of what counts.
+    """
+    version, stat, more = raw
+    if stat is None:
+        return {}
+    lines = split_pairs(stat)
+    found = {name: int(lines[key]) for name, one in _RECLAIM.items() if (key := name if version == 2 else one) in lines}
+    if more is None:
+        return found
+    if version == 1:
+        return {**found, b"kernel": int(more)}
+    events = parse_pairs(more)
+    return {**found, **{name: events[name] for name in (b"high", b"max") if name in events}}
+
+
 def io(raw: Raw) -> dict[str, Io] | None:
     """Return reads and writes by device number (`8:0`), from IO.
 
@@ -253,6 +290,12 @@ def processes(raw: Raw) -> int | None:
     """
     _, data = raw
     return len(data.split()) or None if data is not None else None
+
+
+def members(raw: Raw) -> list[int]:
+    """Return the processes of the group, from PROCESSES, by the numbers of the reader's own namespace."""
+    _, data = raw
+    return [int(word) for word in (data or b"").split()]
 
 
 def threads(raw: Raw) -> tuple[int, int] | None:

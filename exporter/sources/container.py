@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STATES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
+# States that only Podman has: on the way up, on the way down, and ended but not yet cleaned up.
+_PODMAN_STATES = {"configured": "created", "initialized": "created", "stopping": "running", "stopped": "exited"}
 HEALTH = ("healthy", "unhealthy", "starting")
 
 UNREADABLE = (KeyError, ValueError, TypeError, AttributeError)  # an answer that is not of the API's shape
@@ -92,7 +94,7 @@ def parse(data: Mapping[str, Any]) -> Container:
         name=data["Name"].removeprefix("/"),
         image=config.get("Image") or "",
         labels=config.get("Labels") or {},
-        state=state["Status"],
+        state=_PODMAN_STATES.get(state["Status"], state["Status"]),
         pid=int(state.get("Pid") or 0),
         created=unix_time(data["Created"]),
         started=unix_time(state.get("StartedAt") or ""),

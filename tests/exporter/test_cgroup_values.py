@@ -113,6 +113,30 @@ def test_memory_of_version_1_counts_the_groups_below():
     assert read("memory_detail", 1, files) == MemoryDetail(None, 7, 2000, 35, 5, 2)
 
 
+def test_what_the_kernel_does_to_free_memory():
+    files = {
+        ("", "memory.stat"): b"active_file 1\ninactive_file 2\nkernel 3\nfile_dirty 4\npgscan 5\npgscan_kswapd 50\n",
+        ("", "memory.events"): b"low 0\nhigh 6\nmax 7\noom 1\noom_kill 1\n",
+    }
+    assert read("memory_reclaim", 2, files) == {
+        b"active_file": 1,
+        b"inactive_file": 2,
+        b"kernel": 3,
+        b"file_dirty": 4,
+        b"pgscan": 5,
+        b"high": 6,
+        b"max": 7,
+    }
+    del files["", "memory.events"]
+    assert b"high" not in read("memory_reclaim", 2, files)
+    files = {
+        ("memory", "memory.stat"): b"active_file 9\ntotal_active_file 1\ntotal_dirty 4\n",
+        ("memory", "memory.kmem.usage_in_bytes"): b"3\n",
+    }
+    assert read("memory_reclaim", 1, files) == {b"active_file": 1, b"file_dirty": 4, b"kernel": 3}
+    assert read("memory_reclaim", 1, {}) == {}
+
+
 def test_io_of_version_2_leaves_out_devices_that_were_never_used():
     found = read("io", 2, {("", "io.stat"): IO_STAT})
     assert found == {"8:0": Io(90112, 4096, 5, 1), "259:1": Io(1, 2, 3, 4)}

@@ -83,6 +83,14 @@ def test_limits(host, limits):
     assert parse(inspect(host=host)).limits == limits
 
 
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [("running", "running"), ("stopped", "exited"), ("stopping", "running"), ("configured", "created")],
+)
+def test_states_of_podman(told, state):
+    assert parse(inspect(state={"Status": told})).state == state
+
+
 @pytest.mark.parametrize("mode", ["host", "container:49140422"])
 def test_a_network_that_is_not_its_own(mode):
     assert not parse(inspect(host={"NetworkMode": mode})).own_network

@@ -1,0 +1,57 @@
+"""Files that containers have open and may have open, from /proc/<pid>/fd of all their processes, /proc/<pid>/limits.
+
+Off by default: every open file is looked at, only root may do so, and where the exporter has a process namespace of its
+own it does not know the processes. Then the limit alone is shown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.collectors._container import MOST, Running, metric, running
+from exporter.collectors._container_lines import write
+from exporter.sources import cgroup_values, container_fds
+from exporter.sources.container_process import ContainerProcesses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from exporter.metric import Lines, Sample
+    from exporter.sources.container_fds import OpenFiles
+    from exporter.world import World
+
+FILES = metric("container_file_descriptors", "gauge", "Files that its processes have open.")
+SOCKETS = metric("container_sockets", "gauge", "Sockets among them.")
+LIMIT = metric("container_ulimits_soft", "gauge", "What its first process may have open; -1 is no limit.", "ulimit")
+
+METRICS = (FILES, SOCKETS, LIMIT)
+
+
+@collector(*METRICS, default=False, budget=3 * MOST)
+def collect(world: World) -> Iterator[Lines]:
+    """Open files and sockets of each container, and the limit."""
+    processes = world.source(ContainerProcesses)
+
+    def reader(one: Running) -> Callable[[], tuple[OpenFiles | None, bytes | None]]:
+        members = one.group.reader(cgroup_values.PROCESSES)
+
+        def read() -> tuple[OpenFiles | None, bytes | None]:
+            pids = cgroup_values.members(members())
+            # Numbers of a namespace of our own would be those of other processes there.
+            ours = one.container.pid in pids
+            opened = container_fds.count(world.procfs, pids) if ours else None
+            return opened, processes.read(one.container, "limits")
+
+        return read
+
+    return write(world, METRICS, running(world), reader, _show)
+
+
+def _show(_: Running, raw: tuple[OpenFiles | None, bytes | None]) -> Iterator[Sample]:
+    opened, limits = raw
+    if opened is not None:
+        yield FILES(opened.files)
+        yield SOCKETS(opened.sockets)
+    if limits is not None:
+        yield LIMIT(container_fds.parse_open_files(limits), "max_open_files")

@@ -1,0 +1,59 @@
+"""Open files of processes, and their limit."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import socket
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.sources import container_fds
+from exporter.sources.container_fds import parse_open_files
+from exporter.sources.procfs import ParseError
+
+LIMITS = (
+    b"Limit                     Soft Limit           Hard Limit           Units\n"
+    b"Max cpu time              unlimited            unlimited            seconds\n"
+    b"Max open files            1024                 524288               files\n"
+)
+
+
+def test_the_soft_limit():
+    assert parse_open_files(LIMITS) == 1024
+    assert parse_open_files(LIMITS.replace(b"1024  ", b"unlimited")) == -1
+    ours = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    assert parse_open_files(Path("/proc/self/limits").read_bytes()) == ours
+
+
+@given(st.binary() | st.just(LIMITS).flatmap(lambda text: st.integers(0, len(text)).map(lambda end: text[:end])))
+def test_what_is_no_such_file_is_told(data):
+    with contextlib.suppress(ParseError, ValueError):
+        parse_open_files(data)
+
+
+def test_what_processes_have_open():
+    before = container_fds.count(Path("/proc"), [os.getpid()])
+    with socket.socket() as one, socket.socket() as another, Path("/dev/null").open() as file:
+        after = container_fds.count(Path("/proc"), [os.getpid()])
+        assert one.fileno() != another.fileno() != file.fileno()
+    assert before is not None
+    assert after is not None
+    assert (after.files - before.files, after.sockets - before.sockets) == (3, 2)
+
+
+def test_a_process_that_has_ended_has_nothing_open(tmp_path):
+    assert container_fds.count(tmp_path, [4]) is None
+    (tmp_path / "5/fd").mkdir(parents=True)
+    assert container_fds.count(tmp_path, [4, 5]) == (0, 0)
+
+
+def test_what_is_not_for_us_to_see(monkeypatch):
+    def refuse(folder: str) -> list[str]:
+        raise PermissionError(13, "Permission denied", folder)
+
+    monkeypatch.setattr(os, "listdir", refuse)  # root, as which tests may run, is refused nothing
+    assert container_fds.count(Path("/proc"), [1]) is None

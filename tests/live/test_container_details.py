@@ -1,0 +1,61 @@
+"""Collectors of containers that are off by default, beside what the kernel and the engine say themselves."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.live
+
+NAME = "shop-web-1"
+
+
+def test_open_files_of_all_processes(engine, watch, eventually):
+    container = engine.run("nc -l -p 99 & exec 7</bin/sh 8</bin/sh; sleep 1000; true", name=NAME, ulimits=[nofile(123)])
+    watched = watch(engine.url, ["container_files"])
+
+    def sockets() -> int:
+        pids = [int(process[1]) for process in container.top()["Processes"]]
+        links = [str(link.readlink()) for pid in pids for link in Path(f"/proc/{pid}/fd").iterdir()]
+        page = watched.page()
+        assert not page.errors
+        return page.value("container_file_descriptors", name=NAME) == len(links) and [
+            link for link in links if link.startswith("socket:")
+        ]
+
+    opened = eventually(sockets)
+    page = watched.page()
+    assert page.value("container_sockets", name=NAME) == len(opened) == 1
+    assert page.value("container_ulimits_soft", name=NAME, ulimit="max_open_files") == 123
+
+
+def nofile(soft: int) -> dict[str, object]:
+    return {"Name": "nofile", "Soft": soft, "Hard": soft}
+
+
+def test_what_is_done_to_free_memory(engine, watch, eventually):
+    write = "dd if=/dev/zero of=/tmp/x bs=1024k count=24; cat /tmp/x >/dev/null; cat /tmp/x >/dev/null"
+    engine.run(f"{write}; sleep 1000", name=NAME, mem_limit="16m")
+    watched = watch(engine.url, ["container_memory_reclaim", "container_memory_detail", "container_memory"])
+    cache = ("container_memory_total_active_file_bytes", "container_memory_total_inactive_file_bytes")
+
+    def full() -> bool:
+        page = watched.page()
+        return sum(sum(page.values(name, name=NAME)) for name in cache) > 8 << 20
+
+    eventually(full)
+    page = watched.page()
+    assert not page.errors
+    both = sum(page.value(name, name=NAME) for name in cache)
+    assert both == pytest.approx(page.value("container_memory_cache", name=NAME), rel=0.05, abs=1 << 20)
+    # The test's parser gives every counter this ending.
+    assert page.value("container_memory_failcnt_total", name=NAME) > 0, "it met its limit"
+
+
+def test_when_it_was_made(engine, watch):
+    before = time.time()
+    engine.run(name=NAME)
+    made = watch(engine.url, ["container_created"]).page().value("container_creation_time_seconds", name=NAME)
+    assert before - 1 < made < time.time() + 1
