@@ -62,6 +62,8 @@ def files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, ev
         "order": list(jobs),  # as the contract has them: Jsonnet would sort them
         "accesses": [dataclasses.asdict(one) for one in targets.accesses(project)],
         "access_label": targets.ACCESS,
+        "engines": targets.engines(project),
+        "scrape_label": contract()["scrape_label"],
     }
     grafana = "local grafana = import 'provisioning/grafana.libsonnet';"
     prometheus = renderer.evaluate("import 'provisioning/prometheus.libsonnet'", settings=settings)

@@ -98,8 +98,7 @@ def problems(project: Project) -> Iterator[Problem]:
     """Yield what is wrong with `hosts:` and `scrape:` beyond their structure: two targets with one identity."""
     seen: set[tuple[str, ...]] = set()
     hosts = [(("hosts", i), ("host", one.name)) for i, one in enumerate(declared_hosts(project))]
-    pages = [(one.labels["service"], one.labels["instance"]) for one in applications(project)]
-    entries: list[tuple[Path, tuple[str, ...]]] = [*hosts, *((("scrape", i), page) for i, page in enumerate(pages))]
+    entries: list[tuple[Path, tuple[str, ...]]] = [*hosts, *_pages(project)]
     for index, host in enumerate(project.data.get("hosts", ())):
         if host.get("scheme") == "http" and "tls_config" in host:
             yield project.document.problem(("hosts", index, "scheme"), "tls_config has no meaning over http")
@@ -141,8 +140,27 @@ def postgres_servers(project: Project) -> list[str]:
 
 
 def applications(project: Project) -> list[Target]:
-    """Return the targets of `scrape:`."""
-    return [application(one["service"], one["url"], one.get("instance")) for one in project.data.get("scrape", ())]
+    """Return the targets of `scrape:` that have an address of their own."""
+    return [
+        application(one["service"], one["url"], one.get("instance"))
+        for one in project.data.get("scrape", ())
+        if "url" in one
+    ]
+
+
+def engines(project: Project) -> list[dict[str, str]]:
+    """Return the Docker engines of `scrape:`, each with its `docker` address and, if one is said, its `network`."""
+    return [one for one in project.data.get("scrape", ()) if "docker" in one]
+
+
+def _pages(project: Project) -> Iterator[tuple[Path, tuple[str, ...]]]:
+    """Yield each entry of `scrape:` with what tells it from others."""
+    for index, one in enumerate(project.data.get("scrape", ())):
+        if "docker" in one:
+            yield ("scrape", index), ("docker", one["docker"])
+        else:
+            labels = application(one["service"], one["url"], one.get("instance")).labels
+            yield ("scrape", index), (labels["service"], labels["instance"])
 
 
 def application(service: str, url: str, instance: str | None = None) -> Target:

@@ -4,6 +4,7 @@
 //   interval, timeout: durations; labels: external labels;
 //   jobs: {name: {collect?, exclude?, target_per?}} as in contract.yaml; order: their names;
 //   accesses: [{label, host, config}], for protected hosts, whose targets have this label; access_label: its name
+//   engines: [{docker, network?}]; scrape_label: a container's label that says where its page is, as 8000/metrics
 // }
 local targets(name) = [{ files: ['targets/%s.yaml' % name], refresh_interval: '1m' }];
 
@@ -35,6 +36,35 @@ local withAccesses(job, settings) =
 
 local otherJob(name, file) = { job_name: name, file_sd_configs: targets(file) };
 
+local escaped(name) = std.join('', [if std.member('.+*?()[]{}|^$\\', c) then '\\' + c else c for c in std.stringChars(name)]);
+
+// The containers of an engine that ask for it by a label. The engine is asked for these only; of their addresses, one
+// for each port that they expose, the port of the label makes one.
+local engineJob(engine, settings) =
+  local said = '__meta_docker_container_label_' + std.strReplace(settings.scrape_label, '.', '_');
+  local network = '__meta_docker_network_name';
+  local service = '__meta_docker_container_label_com_docker_compose_service';
+  {
+    job_name: 'app (%s)' % engine.docker,
+    docker_sd_configs: [{
+      host: engine.docker,
+      refresh_interval: '15s',
+      filters: [{ name: 'label', values: [settings.scrape_label] }],
+    }],
+    relabel_configs: [
+      { source_labels: [said], regex: '[0-9]+(/.*)?', action: 'keep' },
+    ] + (
+      if 'network' in engine then [{ source_labels: [network], regex: escaped(engine.network), action: 'keep' }] else []
+    ) + [
+      { source_labels: ['__address__', said], regex: '(.+):[0-9]+;([0-9]+)(/.*)?', replacement: '$1:$2', target_label: '__address__' },
+      { source_labels: [said], regex: '[0-9]+(/.+)', target_label: '__metrics_path__' },
+      { source_labels: ['__meta_docker_container_name'], regex: '/(.+)', target_label: 'instance' },
+      { source_labels: ['instance'], target_label: 'service' },
+      { source_labels: [service], regex: '(.+)', target_label: 'service' },
+      { target_label: 'job', replacement: 'app' },
+    ],
+  };
+
 function(settings) {
   global: {
     scrape_interval: settings.interval,
@@ -46,5 +76,7 @@ function(settings) {
   alerting: { alertmanagers: [{ file_sd_configs: targets('alertmanager') }] },
   scrape_configs:
     std.flatMap(function(name) withAccesses(exporterJob(name, settings.jobs[name]), settings), settings.order)
-    + [otherJob('app', 'applications'), otherJob('prometheus', 'prometheus'), otherJob('alertmanager', 'alertmanager')],
+    + [otherJob('app', 'applications')]
+    + [engineJob(engine, settings) for engine in settings.engines]
+    + [otherJob('prometheus', 'prometheus'), otherJob('alertmanager', 'alertmanager')],
 }

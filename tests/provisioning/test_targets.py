@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
+from deckwatch.cli import _project
 from deckwatch.core import yamlfile
+from deckwatch.core.place import InvalidInput
 from deckwatch.core.project import Project, load
 from provisioning import stack, targets
 from provisioning.targets import Host, Target, Targets
@@ -148,3 +151,47 @@ def test_each_way_to_open_hosts_is_a_scrape_configuration_of_each_job(tmp_path: 
 def test_names_that_yaml_would_read_as_something_else_stay_names() -> None:
     text = files(Targets([Host("on", "a:1"), Host("0755", "a:1")]))["hosts"]
     assert [one["labels"]["instance"] for one in text] == ["on", "0755"]
+
+
+def test_an_engines_containers_are_a_job_of_their_own(tmp_path: Path, need) -> None:
+    (tmp_path / "deckwatch.yaml").write_text(
+        "scrape:\n"
+        "  - {service: shop, url: http://shop:8000/metrics}\n"
+        "  - {docker: 'unix:///var/run/docker.sock'}\n"
+        "  - {docker: 'tcp://engine:2375', network: shop.net+1}\n"
+    )
+    built = stack.build(_project.load(tmp_path))
+    text = built.plan.text("prometheus/prometheus.yml")
+    jobs = [job for job in yaml.safe_load(text)["scrape_configs"] if "docker_sd_configs" in job]
+    assert [job["job_name"] for job in jobs] == ["app (unix:///var/run/docker.sock)", "app (tcp://engine:2375)"]
+    assert [job["docker_sd_configs"][0]["host"] for job in jobs] == ["unix:///var/run/docker.sock", "tcp://engine:2375"]
+    networks = [
+        rule["regex"]
+        for job in jobs
+        for rule in job["relabel_configs"]
+        if rule.get("source_labels") == ["__meta_docker_network_name"]
+    ]
+    assert networks == [r"shop\.net\+1"]
+    assert [one["labels"]["service"] for one in files(targets.compose(_project.load(tmp_path)))["applications"]] == [
+        "shop"
+    ]
+    promtool = need("promtool", get="apt-get install prometheus")
+    (tmp_path / "prometheus.yml").write_text(text)
+    argv = [promtool, "check", "config", "--syntax-only", str(tmp_path / "prometheus.yml")]
+    assert subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("{docker: 'unix:///a', service: shop}", "service does not go here"),
+        ("{service: shop, url: 'http://shop/', network: x}", "network does not go here"),
+        ("{docker: /var/run/docker.sock}", "'/var/run/docker.sock' is not an address such as unix:///"),
+        ("{network: x}", "service is missing"),
+        ("{docker: 'unix:///a'}, {docker: 'unix:///a'}", "docker unix:///a stands above already"),
+    ],
+)
+def test_what_is_wrong_with_an_engine_is_told(tmp_path: Path, entry: str, said: str) -> None:
+    (tmp_path / "deckwatch.yaml").write_text(f"scrape: [{entry}]\n")
+    with pytest.raises(InvalidInput, match=re.escape(said)):
+        stack.build(_project.load(tmp_path, faulty=True))

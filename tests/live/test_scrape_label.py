@@ -1,0 +1,113 @@
+"""Containers that say by a label where their page is, found by a real Prometheus at a real engine."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.parse
+from pathlib import Path
+
+import pytest
+
+from deckwatch.cli import _project
+from deckwatch.core.project import FILE
+from provisioning import stack
+from provisioning.write import write
+
+pytestmark = pytest.mark.live
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "applications.md"
+SERVICE = "com.docker.compose.service"
+
+
+class Prometheus:
+    """One in a container beside those that it finds, so that it reaches them."""
+
+    def __init__(self, container) -> None:
+        self.container = container
+
+    def get(self, path: str, **parameters: str):
+        url = f"http://127.0.0.1:9090{path}?{urllib.parse.urlencode(parameters)}"
+        code, output = self.container.exec_run(["wget", "-q", "-O", "-", url])
+        return json.loads(output)["data"] if code == 0 else None
+
+    def series(self, query: str) -> list[dict[str, str]]:
+        found = self.get("/api/v1/query", query=query)
+        return [one["metric"] for one in found["result"]] if found else []
+
+
+@pytest.fixture
+def prometheus(engine, relay, tmp_path, need):
+    """Start a Prometheus with the bundle of a project with these entries of `scrape:`; a relay is before its engine."""
+    program = need("prometheus", get="apt-get install prometheus")
+    networks = []
+
+    def start(*entries: dict[str, str], network: str = "bridge") -> Prometheus:
+        if network != "bridge":
+            networks.append(engine.client.networks.create(network))
+        (tmp_path / FILE).write_text(f"build: {{scrape_interval: 1s}}\nscrape: {json.dumps(entries)}\n")
+        write(stack.build(_project.load(tmp_path)).plan, tmp_path / "out")
+        system = [f"{path}:{path}:ro" for path in ("/usr", "/lib", "/lib64") if Path(path).exists()]
+        socket = relay.url.removeprefix("unix://")
+        return Prometheus(
+            engine.client.containers.run(
+                "deckwatch-test",
+                [program, "--config.file=/out/prometheus/prometheus.yml", "--storage.tsdb.path=/tmp/data"],
+                name="prometheus",
+                detach=True,
+                network=network,
+                volumes=[*system, f"{tmp_path}/out:/out:ro", f"{socket}:/var/run/docker.sock:ro"],
+            )
+        )
+
+    yield start
+    engine.tidy()
+    for network in networks:
+        network.remove()
+
+
+def page(port: int, path: str) -> str:
+    """Return a script that serves a page with one figure."""
+    return f"mkdir -p /tmp/w && echo 'shop_things 1' >/tmp/w/{path} && exec httpd -f -p {port} -h /tmp/w"
+
+
+def found(prometheus: Prometheus) -> dict[str, tuple[str, str, str]]:
+    return {one["instance"]: (one["job"], one["service"], one["__name__"]) for one in prometheus.series("shop_things")}
+
+
+def test_a_label_is_enough(engine, prometheus, relay, eventually):
+    engine.run(page(8000, "own.txt"), name="shop-web-1", labels={"deckwatch.scrape": "8000/own.txt", SERVICE: "web"})
+    # It exposes two ports and so has two addresses; the label names a third.
+    ports = {"9000/tcp": None, "9001/tcp": None}
+    engine.run(page(8001, "metrics"), name="plain", labels={"deckwatch.scrape": "8001"}, ports=ports)
+    engine.run(page(8000, "metrics"), name="unasked")
+    engine.run(page(8000, "metrics"), name="wrong", labels={"deckwatch.scrape": "metrics"})
+    running = prometheus({"docker": "unix:///var/run/docker.sock"})
+
+    expected = {"shop-web-1": ("app", "web", "shop_things"), "plain": ("app", "plain", "shop_things")}
+    eventually(lambda: found(running) == expected, 60)
+    up = running.series('up{job="app"}')
+    assert sorted(one["instance"] for one in up) == ["plain", "shop-web-1"], "one target for each"
+    kept = {name for labels in running.series("shop_things") for name in labels}
+    assert kept == {"__name__", "instance", "job", "service"}
+
+    # What it asks of the engine is what the guide's proxy lets through, and that holds back what the exporter may see.
+    (rule,) = re.findall(r"-allowGET=(\S+?)['\"]?,?$", GUIDE.read_text(), re.MULTILINE)
+    asked = {re.sub(r"\?.*", "", one) for one in relay.requests}
+    assert asked
+    for one in asked:
+        method, _, path = one.partition(" ")
+        assert method in ("GET", "HEAD")
+        assert re.fullmatch(rule, path) or (method, path) == ("HEAD", "/_ping"), one
+    assert not re.fullmatch(rule, "/containers/web/json")
+
+
+def test_of_several_networks_the_named_one_is_taken(engine, prometheus, eventually):
+    running = prometheus({"docker": "unix:///var/run/docker.sock", "network": "shop.net"}, network="shop.net")
+    container = engine.run(page(8000, "metrics"), name="web", labels={"deckwatch.scrape": "8000"})
+    engine.client.networks.get("shop.net").connect(container)
+    eventually(lambda: found(running) == {"web": ("app", "web", "shop_things")}, 60)
+    container.reload()
+    address = container.attrs["NetworkSettings"]["Networks"]["shop.net"]["IPAddress"]
+    targets = running.get("/api/v1/targets")["activeTargets"]
+    assert [one["scrapeUrl"] for one in targets if one["labels"]["job"] == "app"] == [f"http://{address}:8000/metrics"]
