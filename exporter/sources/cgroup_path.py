@@ -19,7 +19,7 @@ _VANISHED = (FileNotFoundError, NotADirectoryError)
 def parse_proc_cgroup(data: bytes) -> dict[str, str]:
     """Return from /proc/<pid>/cgroup for each controller of version 1 its group's path, and for version 2 under ""."""
     paths = {}
-    for line in data.splitlines():
+    for line in filter(None, data.split(b"\n")):  # a group's name may hold any other byte
         number, controllers, path = (text(word) for word in [*line.split(b":", 2), b"", b""][:3])
         if not number.isdigit() or not path.startswith("/"):
             raise ParseError(f"/proc/<pid>/cgroup: {text(line)!r}")

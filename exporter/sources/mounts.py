@@ -37,10 +37,11 @@ def parse_mountinfo(data: bytes) -> list[Mount]:
     """Return what is mounted, from mountinfo (proc_pid_mountinfo(5)); of mounts upon one path only the last, visible.
 
     A file system is read-only if its mount is, if the file system itself is, or if it gave up writing after an error.
+    A path may hold any byte but the four that the kernel escapes; what is no UTF-8 is kept as os.fsdecode keeps it.
     """
     mounts = {}
-    for line in data.splitlines():
-        before, separator, after = text(line).partition(" - ")
+    for line in filter(None, data.split(b"\n")):
+        before, separator, after = line.decode("utf-8", "surrogateescape").partition(" - ")
         mount, file_system = before.split(" "), after.split(" ")
         if not separator or len(mount) < 6 or len(file_system) < 3:
             raise ParseError(f"mountinfo: {text(line)!r}")

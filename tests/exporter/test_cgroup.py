@@ -34,6 +34,10 @@ def test_proc_cgroup_of_both_versions():
     assert {found[key] for key in ("name=systemd", "memory", "cpu", "cpuacct", "")} == {"/docker/x"}
 
 
+def test_a_groups_name_may_hold_a_carriage_return():
+    assert parse_proc_cgroup(b"0::/docker/a/in\rside\n") == {"": "/docker/a/in\rside"}
+
+
 @given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
 def test_proc_cgroup_raises_nothing_but_parse_error(data):
     with contextlib.suppress(ParseError):
