@@ -25,7 +25,7 @@ log = logging.getLogger("deckwatch.background")
 
 _FIRST_PAUSE_SECONDS = 5.0  # after a fault; doubled after each further one, up to the usual time between readings
 _MISSED_READINGS = 3  # after so many the last one is too old to be shown
-_JOIN_SECONDS = 2.0
+_JOIN_SECONDS = 0.5
 
 T = TypeVar("T")
 
