@@ -1,4 +1,4 @@
-"""node_exporter's build information, by which dashboards list the machines they know."""
+"""node_exporter's build information, by which dashboards list the machines they know, from the running program."""
 
 from __future__ import annotations
 

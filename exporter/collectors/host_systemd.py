@@ -1,4 +1,4 @@
-"""Units of systemd, over the host's system bus (org.freedesktop.systemd1(5))."""
+"""Units of systemd, from org.freedesktop.systemd1(5) on the host's system bus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine's clock, its time zone (localtime(5)), and what it is counted by (/sys/devices/system/clocksource)."""
+"""The machine's clock, its zone and its source, from time(2), localtime(5) and /sys/devices/system/clocksource."""
 
 from __future__ import annotations
 

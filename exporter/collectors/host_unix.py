@@ -1,4 +1,4 @@
-"""What psutil tells of a machine whose kernel has no /proc as Linux has it: macOS, FreeBSD and their kin.
+"""A machine whose kernel has no /proc as Linux has it (macOS, FreeBSD and their kin), from psutil.
 
 The names are those of node_exporter on these systems, and the metrics those of the collectors that read /proc.
 """

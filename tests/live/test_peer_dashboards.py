@@ -21,8 +21,10 @@ import pytest
 import yaml
 
 from deckwatch.cli import _project
+from deckwatch.core import promql
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE
+from exporter import collector
 from provisioning.servers import EXPORTER, PROMETHEUS
 from provisioning.targets import FOLDER
 from provisioning.up import Stack
@@ -36,6 +38,14 @@ PEERS = os.environ.get("DECKWATCH_PEERS")
 EXPECTED = Path(__file__).with_name("peer_dashboards.yaml")
 INTERVAL_SECONDS = 5  # between scrapes, and the time that each may take, also where the machine is busy
 WINDOW_SECONDS = 4 * INTERVAL_SECONDS  # Grafana's $__rate_interval
+# Collectors that dashboards use and that are off by default, and why.
+OFF = {
+    "host_interrupts": "off in node_exporter too: a series for each CPU and source",
+    "host_processes": "off in node_exporter too: every process is read",
+    "host_systemd": "off in node_exporter too: some series for each unit",
+    "host_tcp": "off in node_exporter too: every connection is read",
+    "container_fs": "the engine measures the files of all containers for it",
+}
 LABEL_VALUES = re.compile(r"label_values\((?:(.*), *)?(\w+)\)")
 
 
@@ -183,6 +193,20 @@ def table(rows: list[tuple[Query, int, list[Reason]]]) -> str:
         for name in dict.fromkeys(query.dashboard for query, _, _ in rows)
     ]
     return "\n".join((*empty, *counts))
+
+
+@pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder of other people's dashboards")
+def test_what_dashboards_use_is_on_by_default() -> None:
+    collectors = collector.load()
+    by_name = {metric.name: one.name for one in collectors.values() for metric in one.metrics}
+    used = {
+        selector.metric
+        for name, model in dashboards().items()
+        for query in queries(name, model)
+        for selector in promql.selectors(query.expr)
+    }
+    off = {by_name[name] for name in used if name in by_name and not collectors[by_name[name]].default}
+    assert off == set(OFF)
 
 
 def test_reasons_are_sentences() -> None:
