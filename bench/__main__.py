@@ -25,7 +25,7 @@ def main() -> None:
     folder = Path(__file__).parent
     names = sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
     options = _options.parse(sys.argv[1:], names)
-    _machine.enter()
+    _machine.enter(first=options.first)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     console = Console() if sys.stdout.isatty() else Console(width=160)
     console.print(f"{platform.platform()}, {os.cpu_count()} CPUs, Python {platform.python_version()}", style="dim")

@@ -42,6 +42,7 @@ ip link set lo up 2>/dev/null || busybox ip link set lo up
 "$@"
 """
 _APART = ("--net", "--pid", "--mount", "--cgroup", "--fork", "--mount-proc", "--kill-child")
+_MOST_WEIGHT = (("cpu.shares", "262144"), ("cpu.weight", "10000"))
 _NO_CONTROLLERS = ("rw", "ro", "xattr", "clone_children")
 
 
@@ -63,15 +64,18 @@ class _Tree:
         return f"mkdir -p {self.point}; mount -t {self.kind} {options} cgroup {self.point}"
 
 
-def enter() -> None:
-    """Run this program once more on a machine of its own, and end as it ends; returns on it, or where it cannot be."""
+def enter(*, first: bool) -> None:
+    """Run this program once more on a machine of its own, and end as it ends; returns on it, or where it cannot be.
+
+    `first` gives it the CPUs before everything else that wants them.
+    """
     unshare = find("unshare")
     if os.environ.get(ENTERED) or os.geteuid() != 0 or unshare is None:
         return
     trees = _trees()
     try:
         for tree in trees:
-            _make(tree)
+            _make(tree, first=first)
         sys.exit(_run(unshare, trees))
     except OSError as error:
         say(f"no machine of our own: {error}")
@@ -115,8 +119,11 @@ def _trees() -> list[_Tree]:
     return [tree for tree in found if Path(tree.point).is_relative_to(_ROOT)]
 
 
-def _make(tree: _Tree) -> None:
+def _make(tree: _Tree, *, first: bool) -> None:
     tree.own.mkdir()
+    for name, weight in _MOST_WEIGHT if first else ():
+        if (tree.own / name).exists():
+            (tree.own / name).write_text(weight)
     for name in ("cpuset.cpus", "cpuset.mems"):  # version 1 lets no process in before they are set
         if tree.kind == "cgroup" and (tree.own / name).exists():
             (tree.own / name).write_text((tree.own.parent / name).read_text())

@@ -21,6 +21,7 @@ class Options:
     sizes: tuple[int, ...] = ()
     loads: tuple[str, ...] = LOADS
     quick: bool = False
+    first: bool = False
 
     def containers(self, *usual: int) -> tuple[int, ...]:
         """Return for how many containers to measure: the chosen, else the second of the usual or all of them."""
@@ -54,6 +55,7 @@ def parse(argv: Sequence[str], names: Sequence[str]) -> Options:
     parser.add_argument("--sizes", default="", metavar="N,…", help="numbers of containers instead of the usual")
     parser.add_argument("--load", choices=LOADS, help="only with idle, or only with working containers")
     parser.add_argument("--quick", action="store_true", help="one size, idle, a look instead of a minute")
+    parser.add_argument("--first", action="store_true", help="before all else on a busy machine")
     given = parser.parse_args(argv)
     if unknown := set(given.names) - set(names):
         parser.error(f"no measurement {', '.join(sorted(unknown))}; there are {', '.join(names)}")
@@ -62,7 +64,7 @@ def parse(argv: Sequence[str], names: Sequence[str]) -> Options:
     except ValueError:
         parser.error("--sizes: expected whole numbers with commas between")
     loads = (given.load,) if given.load else LOADS[:1] if given.quick else LOADS
-    return Options(tuple(given.names or names), sizes, loads, given.quick)
+    return Options(tuple(given.names or names), sizes, loads, given.quick, given.first)
 
 
 def say(text: str) -> None:
