@@ -62,9 +62,9 @@ class Running(NamedTuple):
     group: Group | ToldGroup
 
 
-def metric(name: str, kind: Kind, about: str, *more: str, state: bool = False) -> Metric:
+def metric(name: str, kind: Kind, about: str, *more: str, unit: str = "", state: bool = False) -> Metric:
     """Declare a metric with the labels of containers, and `more` behind them."""
-    return Metric(name, kind, about, (*LABELS, *more), state=state)
+    return Metric(name, kind, about, (*LABELS, *more), unit=unit, state=state)
 
 
 def snapshot(world: World) -> Snapshot:

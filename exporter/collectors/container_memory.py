@@ -20,8 +20,10 @@ USAGE = metric("container_memory_usage_bytes", "gauge", "Memory in use, with the
 WORKING_SET = metric(
     "container_memory_working_set_bytes", "gauge", "Memory in use, less file pages that were not used lately."
 )
-RSS = metric("container_memory_rss", "gauge", "Bytes of anonymous memory: what the programs themselves hold.")
-CACHE = metric("container_memory_cache", "gauge", "Bytes of the page cache.")
+RSS = metric(
+    "container_memory_rss", "gauge", "Bytes of anonymous memory: what the programs themselves hold.", unit="bytes"
+)
+CACHE = metric("container_memory_cache", "gauge", "Bytes of the page cache.", unit="bytes")
 OOM_EVENTS = metric(
     "container_oom_events_total",
     "counter",

@@ -1,4 +1,4 @@
-"""More of containers' memory: swap, peak, mapped files, page faults, hits of the limit (mm/memcontrol.c)."""
+"""More of containers' memory, from memory.stat, .peak and .swap.current, or version 1's likes (mm/memcontrol.c)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from exporter.sources.cgroup_files import Raw
     from exporter.world import World
 
-SWAP = metric("container_memory_swap", "gauge", "Bytes swapped out.")
+SWAP = metric("container_memory_swap", "gauge", "Bytes swapped out.", unit="bytes")
 SWAP_LIMIT = metric(
     "container_spec_memory_swap_limit_bytes", "gauge", "Most memory and swap together; only where there is a limit."
 )
-MAPPED = metric("container_memory_mapped_file", "gauge", "Bytes of files that are mapped into memory.")
+MAPPED = metric("container_memory_mapped_file", "gauge", "Bytes of files that are mapped into memory.", unit="bytes")
 PEAK = metric("container_memory_max_usage_bytes", "gauge", "Most memory that was in use since the container started.")
 FAILCNT = metric("container_memory_failcnt", "counter", "Allocations that met the memory limit.")
 FAILURES = metric("container_memory_failures_total", "counter", "Page faults.", "failure_type", "scope")

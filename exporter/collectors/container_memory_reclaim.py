@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def _metric(name: str, kind: Kind, about: str) -> Metric:
-    return metric(f"container_memory_{name}", kind, about)
+    return metric(f"container_memory_{name}", kind, about, unit="bytes" if name == "kernel_usage" else "")
 
 
 METRICS = {

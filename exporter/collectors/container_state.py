@@ -1,4 +1,4 @@
-"""State, health, restarts and OOM kills of containers, as the engine tells them by events and inspects.
+"""State, health, restarts and OOM kills of containers, from the engine's events, lists and inspects.
 
 This is the collector that fails when the engine does not answer: its states are then held for a while, since they were
 true when last heard and an alert on them must not resolve; its counters are not. A removed container's counters of

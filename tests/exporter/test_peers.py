@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, get_args
@@ -24,11 +25,13 @@ FOLDER = os.environ.get("DECKWATCH_PEERS")
 # Whose pages are compared whole, with what is at least known to be on them.
 PEERS = {"node_exporter": 250, "cadvisor": 100, "postgres_exporter": 300}
 UNTESTED = ("value",)
+UNIT = re.compile(r"\b(?:in |number of )(bytes|seconds|milliseconds)\b", re.IGNORECASE)
 
 
 class Theirs(NamedTuple):
     kind: str
     labels: set[str]
+    unit: str
 
 
 class Difference(NamedTuple):
@@ -93,7 +96,7 @@ def differences(name: str, theirs: Theirs, our: MetricInfo | None) -> Iterator[D
         yield Difference(name, "more labels", more)
     if fewer := theirs.labels - set(our.labels):
         yield Difference(name, "fewer labels", frozenset(fewer))
-    if our.unit != Metric(name, "untyped", "").unit and Metric(name, "untyped", "").unit:
+    if theirs.unit and our.unit != theirs.unit:
         yield Difference(name, "unit")
 
 
@@ -107,4 +110,11 @@ def captured(peer: str) -> dict[str, Theirs]:
             # The parser adds `_total` to counters that lack it, and takes a histogram's parts for series of their own.
             for name in (sample.name, sample.name.removesuffix("_total"), family.name):
                 labels[name] |= set(sample.labels) - {"le", "quantile"}
-    return {name: Theirs(kind, labels[name]) for name, kind in kinds.items()}
+    helps = dict(re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE))
+    return {name: Theirs(kind, labels[name], unit_of(name, helps.get(name, ""))) for name, kind in kinds.items()}
+
+
+def unit_of(name: str, about: str) -> str:
+    """Return the unit that a name says at its end, or else its HELP; '' where neither does."""
+    said = UNIT.search(about)
+    return Metric(name, "untyped", "").unit or (said[1] if said else "")

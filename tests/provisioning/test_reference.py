@@ -1,0 +1,60 @@
+"""The reference lists what there is, and says of each collector what it reads."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from deckwatch.core.contract import contract
+from deckwatch.instrument import metrics as instrument
+from exporter import collector
+from provisioning import reference
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+COLLECTORS = collector.load()
+PAGES = {page.path: page.text for page in reference.artifacts()}
+ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| (.*?) \| (.*?) \| .+ \|$", re.MULTILINE)
+
+
+def listed() -> dict[str, tuple[str, tuple[str, ...], str]]:
+    """Return each metric of metrics.md by its name: kind, labels, unit."""
+    rows = ROW.findall(PAGES["metrics.md"])
+    return {name: (kind, tuple(filter(None, labels.split(", "))), unit) for name, kind, labels, unit in rows}
+
+
+def test_every_metric_is_listed_with_type_labels_and_unit() -> None:
+    declared = {one.name: (one.kind, one.labels, one.unit) for one in collector.catalog(COLLECTORS.values())}
+    declared |= {one.name: (one.kind, one.labels, one.unit) for one in instrument.METRICS}
+    assert listed() == declared
+    assert len(declared) > 800
+
+
+@pytest.mark.parametrize("page", sorted(GOLDEN.glob("*.prom")), ids=lambda page: page.stem)
+def test_what_a_page_shows_is_listed(page: Path) -> None:
+    text = page.read_text()
+    shown = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+    known = listed()
+    ours = (contract()["own_prefix"], *contract()["peer_prefixes"])  # text files hold other names
+    assert {name: kind for name, kind in shown.items() if name.startswith(ours)} == {
+        name: known[name][0] for name in shown if name.startswith(ours)
+    }
+
+
+@pytest.mark.parametrize("name", COLLECTORS)
+def test_every_collector_says_what_it_reads_and_whether_it_is_on(name: str) -> None:
+    one = COLLECTORS[name]
+    assert one.reads, "its file's docstring says on the first line what it reads: `…, from …`"
+    section = PAGES["metrics.md"].split(f"## {name}\n")[1].split("\n## ")[0]
+    assert f" From {one.reads}. {'On' if one.default else 'Off'} by default" in " ".join(section.split())
+    assert f"| `{name}` |" in PAGES["collectors.md"]
+
+
+def test_what_counts_bytes_or_seconds_has_that_unit() -> None:
+    without = [
+        one.name
+        for one in collector.catalog(COLLECTORS.values())
+        if not one.unit and re.match(r"(Bytes|Seconds) ", one.help)
+    ]
+    assert without == []
