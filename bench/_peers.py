@@ -38,6 +38,7 @@ _CADVISOR_TUNED = (
 _NODE_TUNED = ("--collector.netclass.ignored-devices=^veth.*", "--collector.netdev.device-exclude=^veth.*")
 # It sizes every table for its owner at each scrape, which locks; we show no tables.
 _POSTGRES_TUNED = ("--no-collector.stat_user_tables", "--no-collector.statio_user_tables")
+_START_SECONDS = 180.0  # cAdvisor reads all about every container first
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Server:
         ready, environment = f"http://{self.address}{self.ready}", dict(self.environment)
         program = Program(self.title, self.argv, log, ready, folder=folder, environment=environment, tether=True)
         try:
-            yield program.start().wait_ready(60)
+            yield program.start().wait_ready(_START_SECONDS)
         finally:
             program.stop()
 
