@@ -96,6 +96,7 @@ def _run(unshare: str, trees: list[_Tree]) -> int:
         tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder,
         subprocess.Popen(outer, env={**os.environ, ENTERED: "1", "TMPDIR": folder}) as process,
     ):
+        Path(folder).chmod(0o711)  # a database server runs as a user of its own
         try:
             return process.wait()
         except KeyboardInterrupt:
