@@ -2,7 +2,8 @@
 
 Which files those are is taken from the exporter itself: in a process of its own its reads are noted while it scrapes
 for the third time. They are then read in turn, by `pread` through descriptors that are kept, and by open, read and
-close. CPU time of one pass in ms, the median of many.
+close. CPU time of one pass in ms, the median of many: one after the other, and with the pauses that scrapes have here,
+in which a busy machine fills the processor's caches with other things.
 
 `python -m bench._floor OPTIONS OF SERVE …` prints the figures as JSON.
 """
@@ -20,6 +21,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench._process import PAUSE_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -31,11 +34,19 @@ _READS = ("read", "pread", "readv", "preadv")
 
 @dataclass(frozen=True)
 class Floor:
-    """How many files are read, and the CPU time of a pass in ms."""
+    """How many files are read, and the CPU time of a pass in ms: `paused` is through kept descriptors too."""
 
     files: int
     kept: float
+    paused: float
     opened: float
+
+    @property
+    def told(self) -> str:
+        return (
+            f"the floor: {self.files} files, {self.kept:.2f} ms CPU by pread through kept descriptors "
+            f"({self.paused:.2f} with pauses), {self.opened:.2f} ms by open, read and close"
+        )
 
 
 def measure(argv: Sequence[str]) -> Floor:
@@ -96,14 +107,16 @@ def _floor(sizes: dict[str, int]) -> Floor:
     files = list(sizes.items())
     room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
     parts = [files[at : at + room] for at in range(0, len(files), room)]  # as many as may be open at a time
-    kept = sum(_through_kept(part, buffer, _SECONDS / len(parts)) for part in parts)
-    return Floor(len(files), kept, _median(lambda: _opening(files, buffer), _SECONDS))
+    found = [_through_kept(part, buffer, _SECONDS / len(parts)) for part in parts]
+    kept, paused = (sum(each) for each in zip(*found, strict=True))
+    return Floor(len(files), kept, paused, _median(lambda: _opening(files, buffer), _SECONDS))
 
 
-def _through_kept(files: Sequence[tuple[str, int]], buffer: list[bytearray], seconds: float) -> float:
+def _through_kept(files: Sequence[tuple[str, int]], buffer: list[bytearray], seconds: float) -> tuple[float, float]:
     kept = [(os.open(path, os.O_RDONLY), size) for path, size in files]
     try:
-        return _median(lambda: _pass(kept, buffer), seconds)
+        found = [_median(lambda: _pass(kept, buffer), seconds, pause) for pause in (0.0, PAUSE_SECONDS)]
+        return found[0], found[1]
     finally:
         for descriptor, _ in kept:
             os.close(descriptor)
@@ -126,11 +139,12 @@ def _opening(files: Iterable[tuple[str, int]], buffer: list[bytearray]) -> None:
         os.close(descriptor)
 
 
-def _median(work: Callable[[], None], seconds: float) -> float:
+def _median(work: Callable[[], None], seconds: float, pause: float = 0.0) -> float:
     work()
     taken: list[float] = []
     end = time.monotonic() + seconds
     while time.monotonic() < end or len(taken) < 3:
+        time.sleep(pause)
         begun = time.thread_time()
         work()
         taken.append((time.thread_time() - begun) * 1000)

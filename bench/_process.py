@@ -32,7 +32,7 @@ _SCHED = 2  # CPUCLOCK_SCHED, include/linux/posix-timers.h
 _UNCOUNTED = 5  # scrapes before those that count
 _ENOUGH = 20  # scrapes, where they take long
 _LONG_SECONDS = 30.0
-_PAUSE_SECONDS = 0.05
+PAUSE_SECONDS = 0.05  # between two scrapes
 
 
 def cpu_seconds(pid: int) -> float:
@@ -135,7 +135,7 @@ def scrape(targets: Mapping[T, Target], *, times: int) -> dict[T, Scrapes]:
         longest = _LONG_SECONDS * len(targets)
         while done < times and (done < _ENOUGH or time.perf_counter() - begun < longest):
             for name, client in clients.items():
-                time.sleep(_PAUSE_SECONDS)
+                time.sleep(PAUSE_SECONDS)
                 start = time.perf_counter()
                 pages[name] = client.page()
                 walls[name].append((time.perf_counter() - start) * 1000)
