@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Of the container, not of `docker exec`, which healthchecks call every few seconds.
 EVENTS = ("create", "start", "die", "oom", "pause", "unpause", "rename", "update", "health_status", "destroy")
 
-# What Podman calls `die` where it is asked for it, and `destroy` (until 5).
+# What Podman calls `die` where it is asked for it, and `destroy` (pkg/api/handlers/compat/events.go).
 PODMAN_EVENTS = ("died", "remove")
 _REMOVALS = ("destroy", "remove")
 
