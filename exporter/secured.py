@@ -156,10 +156,10 @@ class Secured(asyncio.Protocol):
 
     def _refuse(self, why: str) -> None:
         """End a handshake that came to nothing, with OpenSSL's alert if it has one."""
-        self._send()
-        self.tcp.close()
         if (more := self._seldom(f"{self.guest.client} {why}")) is not None:
             log.warning("TLS with %s failed: %s%s", self.guest.client, why, more)
+        self._send()
+        self.tcp.close()
 
 
 class Channel(asyncio.Transport):
