@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
+import subprocess
+import sys
 import time
 
 import pytest
@@ -94,6 +97,18 @@ def test_no_scrape_causes_a_call_and_the_age_is_told(engine, relay, watch, blind
     assert outcomes["container_cpu"].at < begun - 0.5, "as old as the reading"
     assert outcomes["container_state"].at >= begun - 0.5
     assert outcomes["container_spec"].at >= begun - 0.5
+
+
+def test_one_scrape_of_the_command_line_waits_for_the_first_reading(engine, relay, blind):
+    engine.run(WORK + "; sleep 1000; true", name=NAME)
+    flags = ["--docker-host", relay.tcp, "--path.procfs", str(blind["procfs"]), "--path.sysfs", str(blind["sysfs"])]
+    command = [f"{sys.prefix}/bin/deckwatch", "scrape", *flags, "--collect", "container"]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert re.search(
+        rf'^container_cpu_usage_seconds_total{{id="/docker/[0-9a-f]+",name="{NAME}",.*}} [0-9.]+$', text, re.MULTILINE
+    )
+    ages = dict(re.findall(r'^deckwatch_collector_age_seconds{collector="(\w+)"} (\S+)$', text, re.MULTILINE))
+    assert float(ages["container_cpu"]) > float(ages["container_state"])
 
 
 def test_so_many_calls_at_once(engine, relay, watch, blind, eventually):
