@@ -66,6 +66,12 @@ def is_cut(dialled: socket.socket) -> bool:
     return True
 
 
+def dribble(dialled: socket.socket, data: bytes) -> None:
+    for byte in data:
+        dialled.send(bytes([byte]))
+        time.sleep(0.05)
+
+
 def is_alive(dialled: socket.socket) -> bool:
     try:
         dialled.sendall(GET)
@@ -89,10 +95,8 @@ def test_the_limit_begins_with_the_connection_and_not_after_the_handshake(page, 
     monkeypatch.setattr(connection, "HEADER_SECONDS", 1.0)
     silent, greeting, dribbling = (page.dial(raw=True) for _ in range(3))
     greeting.sendall(hello()[:MOST_HELLO])
-    with pytest.raises(OSError):  # noqa: PT011 - it is cut while it sends: a byte is no new beginning
-        for byte in hello() * 5:
-            dribbling.send(bytes([byte]))
-            time.sleep(0.05)
+    with pytest.raises(OSError):  # it is cut while it sends: a byte is no new beginning
+        dribble(dribbling, hello() * 5)
     assert is_cut(silent)
     assert is_cut(greeting)
     if page.is_tls:
