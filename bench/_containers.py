@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 WORKING = 4  # of so many containers one works, where some do
 _ONE_PERCENT = 10_000_000  # of a CPU: the least that the engine limits to
+_ANSWER_SECONDS = 300.0  # in which the engine starts a container on a busy machine
 _REST = "while :; do sleep 3600; done"
 _WORK = """
 rm -f /tmp/rest
@@ -39,6 +40,7 @@ class Containers:
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
+        engine.client.api.timeout = _ANSWER_SECONDS
         self._running: list[Any] = []
 
     @property
