@@ -1,11 +1,14 @@
-"""Write this machine into `tests/worlds/NAME`: the files the host collectors read, without addresses and names."""
+"""Write this machine into `tests/worlds/NAME`: the files the host collectors read, without addresses and names.
+
+In a container, `--procfs`, `--sysfs` and `--rootfs` say where the host's are mounted, as for the exporter.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
-import sys
 import time
 from pathlib import Path
 
@@ -39,22 +42,32 @@ HIDDEN = (
 )
 
 
-def main(name: str) -> None:
-    world = Path(__file__).parent / name
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("name")
+    parser.add_argument("--worlds", type=Path, default=Path(__file__).parent, help="the folder to write into")
+    for root, usual in (("procfs", "/proc"), ("sysfs", "/sys"), ("rootfs", "/")):
+        parser.add_argument(f"--{root}", type=Path, default=Path(usual))
+    return parser.parse_args()
+
+
+def main(given: argparse.Namespace) -> None:
+    world = given.worlds / given.name
     for path in PROC:
-        copy(Path("/proc") / path, world / "proc" / path)
-    for interface in Path("/sys/class/net").iterdir():
+        copy(given.procfs / path, world / "proc" / path)
+    for interface in (given.sysfs / "class/net").iterdir():
         for attribute in INTERFACE:
             copy(interface / attribute, world / "sys/class/net" / interface.name / attribute)
     for pattern in SYS:
-        for file in Path("/sys").glob(pattern):
-            copy(file, world / file.relative_to("/"))
-    for disk in Path("/sys/block").iterdir():
+        for file in given.sysfs.glob(pattern):
+            copy(file, world / "sys" / file.relative_to(given.sysfs))
+    for disk in (given.sysfs / "block").iterdir():
         copy(disk / "queue/rotational", world / "sys/block" / disk.name / "queue/rotational")
     for path in ROOT:
-        copy(Path("/") / path, world / "root" / path)
+        copy(given.rootfs / path, world / "root" / path)
+    (world / "root/etc").mkdir(parents=True, exist_ok=True)
     (world / "root/etc/hostname").write_text("web-1\n")
-    points = [mount.point for mount in parse_mountinfo(Path("/proc/1/mountinfo").read_bytes())]
+    points = [mount.point for mount in parse_mountinfo((given.procfs / "1/mountinfo").read_bytes())]
     system = os.uname()
     facts = {
         "clock": round(time.time(), 3),
@@ -62,7 +75,7 @@ def main(name: str) -> None:
         "page_size": os.sysconf("SC_PAGE_SIZE"),
         "user_hz": os.sysconf("SC_CLK_TCK"),
         "adjtimex": adjtimex(),
-        "statvfs": {point: filled(point) for point in points},
+        "statvfs": {point: filled(f"{given.rootfs}{point}") for point in points},
     }
     (world / "world.json").write_text(json.dumps(facts, indent=2) + "\n")
 
@@ -87,4 +100,4 @@ def filled(point: str) -> list[int] | int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(arguments())

@@ -7,11 +7,14 @@ the result before you commit it.
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import docker
+from capture import arguments
+
+if TYPE_CHECKING:
+    import argparse
+    from pathlib import Path
 
 FILES = """
 cgroup.procs cpu.stat cpu.pressure memory.pressure io.pressure memory.current memory.stat memory.events memory.peak
@@ -25,22 +28,22 @@ NetworkMode RestartPolicy CgroupParent Memory MemorySwap MemoryReservation NanoC
 STATE = "Status Pid ExitCode OOMKilled StartedAt FinishedAt".split()
 
 
-def main(name: str) -> None:
-    world = Path(__file__).parent / name
+def main(given: argparse.Namespace) -> None:
+    world = given.worlds / given.name
     client = docker.from_env().api
     inspects = [client.inspect_container(entry["Id"]) for entry in client.containers(all=True)]
     for data in inspects:
         if pid := data["State"]["Pid"]:
             for file in ("cgroup", "net/dev"):
-                copy(Path(f"/proc/{pid}/{file}"), world / f"proc/{pid}/{file}")
-            for disk in Path("/sys/dev/block").iterdir():
+                copy(given.procfs / f"{pid}/{file}", world / f"proc/{pid}/{file}")
+            for disk in (given.sysfs / "dev/block").iterdir():
                 link = world / "sys/dev/block" / disk.name
                 link.parent.mkdir(parents=True, exist_ok=True)
                 if not link.is_symlink():
                     link.symlink_to(disk.readlink())
-            for folder in Path("/sys/fs/cgroup").glob(f"**/*{data['Id']}*/"):
+            for folder in (given.sysfs / "fs/cgroup").glob(f"**/*{data['Id']}*/"):
                 for file in FILES:
-                    copy(folder / file, world / folder.relative_to("/") / file)
+                    copy(folder / file, world / "sys" / folder.relative_to(given.sysfs) / file)
     info, version = client.info(), client.version()
     facts = {
         "version": {"Version": version["Version"]},
@@ -72,4 +75,4 @@ def copy(source: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(arguments())
