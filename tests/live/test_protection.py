@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
 STRANGERS = 50
-EVERY = 3  # seconds between scrapes, and as long may one take
+EVERY = 5  # seconds between scrapes, and as long may one take
 JOBS = {"node", "cadvisor", "deckwatch"}
 
 
@@ -72,7 +72,9 @@ class Deck:
     def starts(self) -> Program:
         argv = [DECKWATCH, "serve", "--listen", f"127.0.0.1:{self.port}", "--docker-host", ""]
         argv += ["--web.config.file", self.folder / "web-config.yml"] if self.is_protected else []
-        return Program("deckwatch", list(map(str, argv)), self.folder / "log", self._answers, folder=self.folder)
+        return Program(
+            "deckwatch", list(map(str, argv)), self.folder / "log", self._answers, folder=self.folder, tether=True
+        )
 
     def _answers(self) -> bool:
         with suppress(OSError):
