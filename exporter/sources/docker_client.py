@@ -7,7 +7,7 @@ import http.client
 import os
 import re
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import docker
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _REFUSED = {403: "the proxy before the engine does not allow", 404: "the engine does not know"}
 _ID = re.compile(r"[0-9a-f]{64}")
 
+_ABOUT_SECONDS = 30
 ANSWER_SECONDS = 4  # within which the engine must answer a call that costs it nothing
 
 
@@ -96,6 +97,16 @@ def _plain_connection(client: docker.APIClient, address: str) -> http.client.HTT
     if base.scheme != "http" or not base.hostname or requests.utils.get_environ_proxies(client.base_url):
         return None
     return http.client.HTTPConnection(base.hostname, base.port, timeout=ANSWER_SECONDS)
+
+
+def about(client: docker.APIClient) -> dict[str, Any]:
+    """Return `GET /info`. For it Podman asks the system's package manager, which may take seconds."""
+    usual = client.timeout
+    client.timeout = _ABOUT_SECONDS
+    try:
+        return dict(client.info())
+    finally:
+        client.timeout = usual
 
 
 def release(client: docker.APIClient) -> None:

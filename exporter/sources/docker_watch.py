@@ -15,7 +15,7 @@ import requests
 from exporter.sources.container import UNREADABLE, unix_time
 from exporter.sources.container_table import Table
 from exporter.sources.docker import EngineUnreachable, Snapshot, facts
-from exporter.sources.docker_client import ANSWER_SECONDS, connect, ping, release
+from exporter.sources.docker_client import ANSWER_SECONDS, about, connect, ping, release
 from exporter.sources.docker_events import Event, Events
 from exporter.sources.faults import plain
 
@@ -75,7 +75,7 @@ class Watch:
     def _watch(self) -> None:
         """Connect, list and follow the events; returns at `close`, raises on a loss."""
         with connect(self._address) as client:
-            info = client.info()
+            info = about(client)
             now = unix_time(info["SystemTime"])
             self._table.begin(now)
             self._resume = self._resume or int(now * 1e9)
