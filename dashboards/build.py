@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from dashboards import checks, ids, live, panels, render, schema, spec, variables
+from dashboards import checks, events, ids, live, panels, render, schema, spec, variables
 from dashboards.queries import Query, Resolver
 from deckwatch.core import plugins, signalfile
 from deckwatch.core.artifact import Artifact
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from dashboards.events import Event
     from dashboards.panels import PanelType
     from dashboards.sources import Source
     from dashboards.spec import Dashboard, Panel
@@ -43,6 +44,8 @@ class Built:
     dashboard: Dashboard
     queries: Mapping[YamlPath, Sequence[Query]]
     variables: Sequence[Variable]
+    inputs: Sequence[Mapping[str, Any]]
+    events: Sequence[Event]
     alerts: str
     refresh: str
 
@@ -188,7 +191,8 @@ def _build(
     scope = variables.Scope(dashboard, catalog)
     resolver = Resolver(signals, catalog, dashboard.subjects, scope.add)
     queries = {panel.path: resolver.panel(panel) for panel in dashboard.panels()}
+    marked = list(events.read(dashboard, resolver))
     problems += resolver.problems
     sources = [query.source for found in queries.values() for query in found]
     chosen = scope.variables(sources, problems)
-    return Built(dashboard, queries, chosen, scope.alerts(), settings.refresh)
+    return Built(dashboard, queries, chosen, scope.inputs, marked, scope.alerts(), settings.refresh)

@@ -63,7 +63,7 @@ def queries(built: Built, model: Mapping[str, Any]) -> Iterator[LiveQuery]:
     whole = (dashboard.said("needs"),) if dashboard.said("needs") else ()
     for one in built.variables:
         yield LiveQuery(uid, name, "variable", one.title, one.name, one.expr, "instant", one.place, needs=whole)
-    modes = {target["refId"] + str(panel["id"]): target["range"] for panel, target in _targets(model)}
+    modes = {target["refId"] + str(panel["id"]): target.get("range", True) for panel, target in _targets(model)}
     numbers = built.numbers()
     for panel in dashboard.panels():
         found = built.queries[panel.path]
@@ -80,6 +80,20 @@ def queries(built: Built, model: Mapping[str, Any]) -> Iterator[LiveQuery]:
                 query.place,
                 query.said.get("empty") or panel.said.get("empty", ""),
                 panel.needs,
+            )
+    for event in built.events:
+        if event.expr:
+            reason = event.said.get("empty", "nothing has changed")
+            yield LiveQuery(
+                uid,
+                name,
+                "annotation",
+                event.said["title"],
+                event.said["title"],
+                event.expr,
+                "range",
+                event.place,
+                reason,
             )
     place = dashboard.document.place(("dashboard",))
     reason = "no alert fires"

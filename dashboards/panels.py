@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,18 +25,21 @@ class PanelType:
 
     `words` are the YAML words it answers to, each with a sentence; `content` is the JSON Schema of what stands behind
     the word, `options` the schemas of its own keys. `queries` says how the queries behind the word are asked (range,
-    instant, table), and is empty where the content is something else. `height` is its usual height, `width` the least
-    width (of 24) that still reads well.
+    instant, table, heatmap, graph), and is empty where the content is something else. `height` is its usual height,
+    `width` the least width (of 24) that still reads well. `called` are names that people know from Grafana, each with
+    the word for it here, and `source` is the kind of data source that is asked where it is not Prometheus.
     """
 
     name: str
     words: Mapping[str, str]
     content: Mapping[str, Any]
     options: Mapping[str, Any]
-    queries: Literal["range", "instant", "table", ""]
+    queries: Literal["range", "instant", "table", "heatmap", "graph", ""]
     height: int
     width: int
     example: Mapping[str, Any]
+    called: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
 
 
 def renderer(own: Path | None = None, *, engine: Engine = "rjsonnet") -> Renderer:
@@ -67,12 +70,15 @@ def load(child: Renderer, own: Path | None = None) -> dict[str, PanelType]:
     Raises JsonnetError, and DeckwatchError for a file that is no panel type: both are of a user's own folder.
     """
     said = child.evaluate(table(own))
-    wanted = {field.name for field in fields(PanelType)} - {"name"}
+    known = {one.name for one in fields(PanelType)} - {"name"}
+    wanted = known - {
+        one.name for one in fields(PanelType) if one.default is not MISSING or one.default_factory is not MISSING
+    }
     owners: dict[str, str] = {}
     for name, declared in said.items():
         if missing := sorted(wanted - set(declared)):
             raise DeckwatchError(f"the panel file {name}.libsonnet lacks {', '.join(missing)}")
-        if unknown := sorted(set(declared) - wanted):
+        if unknown := sorted(set(declared) - known):
             raise DeckwatchError(f"the panel file {name}.libsonnet says {', '.join(unknown)}, which nothing reads")
         for word in declared["words"]:
             if owners.setdefault(word, name) != name:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from dashboards import legends
 from deckwatch.core import expressions, promql
 from deckwatch.core.place import Problem, did_you_mean
-from deckwatch.core.signal import Reference, Signal, Signals, UnknownSignal, is_name, of_metric
+from deckwatch.core.signal import BUCKETS, Reference, Signal, Signals, UnknownSignal, is_name, of_metric
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,7 +64,8 @@ class Resolver:
         """Return a panel's queries; what is wrong with them is added to `problems`."""
         found: list[Query] = []
         for asked in panel.asked():
-            query = self._query(panel, asked, _ref(len(found)))
+            ref = ("edges", "nodes")[len(found)] if panel.type.queries == "graph" else reference(len(found))
+            query = self._query(panel, asked, ref)
             if query is not None:
                 found.append(query)
         return found
@@ -89,9 +90,12 @@ class Resolver:
         sound = _is_sound(source)
         # What is no PromQL is told by the check of expressions, at its place.
         expr = self.scoped(source) if sound and "unscoped" not in panel.said else source
-        shown = legends.distinguishing(source, by if by is not None else signal.by if signal else None, self.catalog)
+        labels = by if by is not None else signal.by if signal is not None else None
+        if reference is not None and reference.aspect == BUCKETS:
+            labels = None  # they stay together, whatever else the signal tells apart
+        shown = legends.distinguishing(source, labels, self.catalog)
         only = len(panel.asked()) == 1
-        title = asked.said.get("title") or _title(reference) or (panel.said.get("title", "") if only else "")
+        title = asked.said.get("title") or _title(reference, panel) or (panel.said.get("title", "") if only else "")
         return Query(
             ref,
             _ranked(expr, panel),
@@ -101,7 +105,7 @@ class Resolver:
             sound,
             title,
             self._legend(panel, asked, reference, shown),
-            asked.said.get("unit") or panel.said.get("unit") or (reference.unit if reference is not None else ""),
+            asked.said.get("unit") or panel.said.get("unit") or _unit(panel, reference),
             shown,
             asked.said,
             asked.path[:-1] if asked.said else asked.path,
@@ -122,6 +126,8 @@ class Resolver:
     def _reference(self, panel: Panel, asked: Asked) -> Reference | None:
         """Return the signal or metric that a text names; None for PromQL. Raises UnknownSignal."""
         text = asked.text.strip()
+        if panel.type.queries == "heatmap" and is_name(text) and (whole := self._histogram(text, panel, asked)):
+            return Reference(whole, BUCKETS)
         if is_name(text):
             try:
                 return self.signals.find(text, self.subjects)
@@ -141,6 +147,14 @@ class Resolver:
             hint = f"one of {figures}" if figures else f"{name} has only one figure"
             raise UnknownSignal(f"{name} is a {signal.kind}: {text} is not one of its figures", hint, near=True)
         return Reference(signal, aspect or None)
+
+    def _histogram(self, text: str, panel: Panel, asked: Asked) -> Signal | None:
+        """Return the histogram that a name without any of its figures means: a heat map shows the whole of it."""
+        try:
+            found: Signal | None = self.signals.find(f"{text}.{BUCKETS}", self.subjects).signal
+        except UnknownSignal:
+            found = of_metric(text, self.catalog, panel.document, (*asked.path,))
+        return found if found is not None and BUCKETS in found.aspects else None
 
     def _expression(self, panel: Panel, asked: Asked, reference: Reference | None, by: Sequence[str] | None) -> str:
         if by is None:
@@ -164,9 +178,18 @@ def _is_sound(source: str) -> bool:
     return True
 
 
-def _title(reference: Reference | None) -> str:
+def _unit(panel: Panel, reference: Reference | None) -> str:
     if reference is None:
         return ""
+    # The axis of a heat map is that of what is observed; how often is the colour.
+    return reference.signal.unit if panel.type.queries == "heatmap" else reference.unit
+
+
+def _title(reference: Reference | None, panel: Panel | None = None) -> str:
+    if reference is None:
+        return ""
+    if panel is not None and panel.type.queries == "heatmap":
+        return reference.signal.title
     return f"{reference.signal.title} {reference.aspect}" if reference.aspect else reference.signal.title
 
 
@@ -181,7 +204,7 @@ def _ranked(expr: str, panel: Panel) -> str:
     return expr
 
 
-def _ref(index: int) -> str:
+def reference(index: int) -> str:
     """Return A, B, … Z, AA, … as Grafana names queries."""
     letters = ""
     index += 1

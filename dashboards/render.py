@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from dashboards import layout, panels
+from dashboards import layout, panels, sources
 from dashboards.layout import Box
+from dashboards.queries import reference
 from deckwatch.core import units
+from deckwatch.core.signal import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from dashboards.build import Built
+    from dashboards.events import Event
     from dashboards.queries import Query
     from dashboards.spec import Panel
     from deckwatch.core.jsonnet import Renderer
@@ -48,10 +51,12 @@ def described(built: Built, others: Sequence[Built]) -> dict[str, Any]:
     numbers = built.numbers()
     rows: list[dict[str, Any]] = []
     top = 0
+    names = sources.variables(dashboard)
     for row in dashboard.rows:
         spots, below = layout.row([_box(panel, row.height) for panel in row.panels], top + bool(row.title))
         described_panels = [
             _panel(panel, built.queries[panel.path], numbers[built.key(panel)], spot, targets)
+            | _datasource(panel.source, names)
             for panel, spot in zip(row.panels, spots, strict=True)
         ]
         if not row.title:
@@ -65,6 +70,7 @@ def described(built: Built, others: Sequence[Built]) -> dict[str, Any]:
                     "collapsed": row.collapsed,
                     "grid": grid,
                     "panels": described_panels,
+                    **({"repeat": row.repeat} if row.repeat else {}),
                 }
             )
         top = top + 1 if row.collapsed else below
@@ -76,7 +82,11 @@ def described(built: Built, others: Sequence[Built]) -> dict[str, Any]:
         "range": dashboard.said("range", "1h"),
         "refresh": dashboard.said("refresh", built.refresh),
         "variables": [{"name": one.name, "title": one.title, "query": one.query} for one in built.variables],
+        "inputs": [_input(one) for one in built.inputs],
+        "datasources": [{"name": name, "kind": kind} for kind, name in names.items()],
         "alerts": {"expr": built.alerts},
+        "events": [_event(one) for one in built.events],
+        **_datasource("prometheus", names),
         "links": [{"title": "Dashboards", "tag": TAG, "dropdown": True}],
         "rows": rows,
         **({"raw": dashboard.said("raw")} if dashboard.said("raw") else {}),
@@ -90,7 +100,10 @@ def grafana_unit(unit: str) -> str:
 
 def _box(panel: Panel, height: int | None) -> Box:
     height = panel.said.get("height", height or panel.type.height)
-    return Box(layout.columns(panel.said.get("width")), height, panel.type.width)
+    width = layout.columns(panel.said.get("width"))
+    if "for each" in panel.said and panel.said.get("abreast", 4) > 1:
+        width = layout.COLUMNS  # Grafana cuts this line into as many as there are values
+    return Box(width, height, panel.type.width)
 
 
 def _panel(
@@ -113,21 +126,99 @@ def _panel(
         result["content"] = panel.content
     else:
         result["unit"] = grafana_unit(unit)
-        result["queries"] = [_query(panel, query, shared) for query in queries]
+        result["queries"] = [_query(panel, query, shared, targets) for query in queries] or _foreign(panel)
         result |= _limits(said, unit, shared)
-    for key in ("decimals", "colors", "nothing", "by", "raw"):
-        if key in said:
-            result[key] = said[key]
+    result |= {key: said[key] for key in _AS_SAID if key in said}
+    result |= _drawn(panel, unit)
+    result |= _ways(panel, queries, targets)
     if most := said.get("top") or said.get("lowest"):
         result["top"] = most
         if "lowest" in said:
             result["options"] = {"ascending": True, **panel.options}
-    for key in ("min", "max"):
-        if key in said:
-            result[key] = units.quantity(said[key], unit)
+    return result
+
+
+# What needs no translation: these are the same for the library.
+_AS_SAID = ("decimals", "colors", "nothing", "by", "raw", "range", "shift", "every", "most_points", "transform")
+
+
+def _drawn(panel: Panel, unit: str) -> dict[str, Any]:
+    """Return what the words about its drawing mean in Grafana's units."""
+    said = panel.said
+    result: dict[str, Any] = {key: units.quantity(said[key], unit) for key in ("min", "max", "target") if key in said}
+    if "join" in said:
+        result["join"] = said["join"] if isinstance(said["join"], bool) else units.seconds(said["join"]) * 1000
+    if "series" in said:
+        result["series"] = {
+            name: one | ({"unit": grafana_unit(one["unit"])} if "unit" in one else {})
+            for name, one in said["series"].items()
+        }
+    if "for each" in said:
+        abreast = said.get("abreast", 4)
+        result["repeat"] = {"label": said["for each"], "abreast": abreast, "down": abreast == 1}
+    return result
+
+
+def _ways(panel: Panel, queries: Sequence[Query], targets: Mapping[str, Built]) -> dict[str, Any]:
+    """Return where clicks lead; what leads to a dashboard that is left out here is left out too."""
+    said = panel.said
+    result: dict[str, Any] = {}
     if said.get("link") in targets:
         result["link"] = _link(targets[said["link"]], queries)
+    by_label = said.get("label_links", {})
+    if found := {label: _link(targets[uid], queries) for label, uid in by_label.items() if uid in targets}:
+        result["label_links"] = found
+    openings = []
+    for one in said.get("links", []):
+        shown = {"title": one["title"], "tab": one.get("tab", False)}
+        if "url" in one:
+            openings.append(shown | {"url": one["url"]})
+        elif one["dashboard"] in targets:
+            openings.append(shown | {"dashboard": _link(targets[one["dashboard"]], queries)})
+    if openings:
+        result["links"] = openings
     return result
+
+
+def _datasource(kind: str, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return which data source a panel asks, where that is not the library's own default."""
+    if not kind or (kind == "prometheus" and len(names) == 1):
+        return {}
+    return {"datasource": {"type": sources.TYPES[kind], "uid": "${" + names[kind] + "}"}}
+
+
+def _foreign(panel: Panel) -> list[dict[str, Any]]:
+    """Return the queries of a panel that asks another data source than Prometheus."""
+    result = []
+    for i, (word, said) in enumerate(panel.foreign()):
+        unit = said.get("unit") or panel.said.get("unit", "")
+        query = {"ref": reference(i), word: said[word], "title": said.get("title", ""), "unit": grafana_unit(unit)}
+        query |= {key: said[key] for key in (*_LOOKS, "legend") if key in said}
+        result.append(query | _limits(said, unit, None))
+    return result
+
+
+def _input(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a field to write into, or a choice of fixed words."""
+    name = said.get("text") or said["pick"]
+    result = {"name": name, "title": said.get("title") or title_of(name)}
+    if "text" in said:
+        return result | {"default": str(said.get("default", ""))}
+    words = said["of"] if isinstance(said["of"], dict) else {word: word for word in said["of"]}
+    options = [{"text": str(text), "value": str(value)} for text, value in words.items()]
+    default = next((one for one in options if one["text"] == str(said.get("default"))), options[0])
+    return result | {"options": options, "default": default}
+
+
+def _event(event: Event) -> dict[str, Any]:
+    said = event.said
+    return {
+        "title": said["title"],
+        "text": said.get("text", event.text),
+        "color": said.get("color", "purple"),
+        "shown": said.get("shown", True),
+        **({"tags": said["tags"]} if "tags" in said else {"expr": event.expr}),
+    }
 
 
 def _link(target: Built, queries: Sequence[Query]) -> dict[str, Any]:
@@ -138,7 +229,10 @@ def _link(target: Built, queries: Sequence[Query]) -> dict[str, Any]:
     return {"uid": target.dashboard.uid, "title": target.dashboard.title, "labels": common}
 
 
-def _query(panel: Panel, query: Query, shared: Query | None) -> dict[str, Any]:
+_LOOKS = ("below", "as", "decimals", "style", "axis", "color", "hidden", "width")
+
+
+def _query(panel: Panel, query: Query, shared: Query | None, targets: Mapping[str, Built]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ref": query.ref,
         "expr": query.expr,
@@ -146,7 +240,9 @@ def _query(panel: Panel, query: Query, shared: Query | None) -> dict[str, Any]:
         "title": query.title,
         "unit": grafana_unit(query.unit),
     }
-    result |= {key: query.said[key] for key in ("below", "as", "decimals") if key in query.said}
+    result |= {key: query.said[key] for key in _LOOKS if key in query.said}
+    if query.said.get("link") in targets:
+        result["link"] = _link(targets[query.said["link"]], [query])
     own = _limits(query.said, query.unit, None)
     if panel.type.queries == "table" or (shared is None and panel.type.queries == "instant"):
         own = _limits(query.said, query.unit, query)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,7 @@ def assemble(types: Mapping[str, PanelType]) -> dict[str, Any]:
     }
 
 
-def problems(schema: Schema, document: Document, words: Collection[str]) -> list[Problem]:
+def problems(schema: Schema, document: Document, words: Mapping[str, PanelType]) -> list[Problem]:
     """Return what is wrong with a file's structure; of a panel with two words only that, once."""
     doubles = dict(_doubles(document, words))
     told = {document.place((*path, word), key=True) for path, found in doubles.items() for word in found}
@@ -62,7 +63,58 @@ def problems(schema: Schema, document: Document, words: Collection[str]) -> list
     for path, found in doubles.items():
         message = f"{' and '.join(found)} are two panels"
         wrong.append(document.problem((*path, found[1]), message, "one word says what a panel is", key=True))
-    return wrong
+    return [_from_grafana(problem, document, words) for problem in wrong]
+
+
+# Keys of Grafana's own panels, which people bring along, with the word for each here.
+_GRAFANAS = {
+    "type": "the word of the panel says what it is, as in stat: SIGNAL",
+    "targets": "the queries stand behind the panel's word, as in lines: [SIGNAL, PROMQL]",
+    "expr": "the query stands behind the panel's word, as in lines: PROMQL",
+    "query": "the query stands behind the panel's word, as in lines: PROMQL",
+    "queries": "the queries stand behind the panel's word, as in lines: [SIGNAL, PROMQL]",
+    "datasource": "{sql: …} asks PostgreSQL, {logql: …} Loki, anything else Prometheus",
+    "gridPos": "say width: and height:; the place follows from the order",
+    "legendFormat": "it is called legend here",
+    "fieldConfig": "say unit, min, max, thresholds and series; anything else goes under raw:",
+    "overrides": "it is called series here",
+    "transformations": "it is called transform here",
+    "thresholds": "say high: and critical:, or low:",
+    "mappings": "it is called values here",
+    "options": "anything of Grafana's that has no word here goes under raw:",
+    "repeat": "it is called for each here",
+    "maxPerRow": "it is called abreast here",
+    "timeFrom": "it is called range here",
+    "timeShift": "it is called shift here",
+    "interval": "it is called every here",
+    "maxDataPoints": "it is called most_points here",
+    "libraryPanel": "library: UID is a panel of its own",
+}
+
+
+def _from_grafana(problem: Problem, document: Document, words: Mapping[str, PanelType]) -> Problem:
+    """Return the problem of an unknown key with the word that is meant, where the key is one of Grafana's."""
+    word = problem.message.removeprefix("unknown key ")
+    if word == problem.message:
+        return problem
+    path = next((path for path, place in document.keys.items() if place == problem.place), ())
+    if path[:1] != ("rows",) or len(path) not in (4, 6):
+        return problem
+    called = {name: mine for one in words.values() for name, mine in one.called.items()}
+    if word == "type":
+        panel = _at(document.data, path[:-1])
+        meant = called.get(str(panel["type"]), str(panel["type"]) if str(panel["type"]) in words else "")
+        hint = f"write {meant}: in place of type: {panel['type']}" if meant else _GRAFANAS[word]
+        return replace(problem, hint=hint)
+    if word in called:
+        return replace(problem, hint=f"{word} is called {called[word]} here")
+    return replace(problem, hint=_GRAFANAS[word]) if word in _GRAFANAS else problem
+
+
+def _at(data: Any, path: YamlPath) -> Any:
+    for step in path:
+        data = data[step]
+    return data
 
 
 def _doubles(document: Document, words: Collection[str]) -> Iterator[tuple[YamlPath, list[str]]]:

@@ -13,11 +13,15 @@ from deckwatch.core.place import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from dashboards.spec import Dashboard
     from deckwatch.core.place import Problem
     from deckwatch.core.yamlfile import Document
 
 SPECS = Path(__file__).with_name("specs")
 SIGNALS = Path(__file__).with_name("signals")
+
+# Kinds of data sources that panels ask, with Grafana's id of each.
+TYPES = {"prometheus": "prometheus", "loki": "loki", "jaeger": "jaeger", "postgres": "grafana-postgresql-datasource"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,13 @@ def address(path: Path) -> str:
     if len(parts) > 1 and parts[-1] == parts[-2]:
         parts.pop()
     return "-".join(filter(None, parts))
+
+
+def variables(dashboard: Dashboard) -> dict[str, str]:
+    """Return the variable that holds the data source, for each kind that a dashboard asks, Prometheus first."""
+    asked = {panel.source for panel in dashboard.panels()}
+    kinds = [kind for kind in TYPES if kind in asked or kind == "prometheus"]
+    return {kind: f"{kind}_datasource" if len(kinds) > 1 else "datasource" for kind in kinds}
 
 
 def _source(path: Path, root: Path, name: str, *, shipped: bool = False) -> Source:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from deckwatch.core.place import Place, Problem
     from deckwatch.core.yamlfile import Document, Path
 
+# The languages of other data sources than Prometheus, with the kind that speaks each.
+LANGUAGES = {"sql": "postgres", "logql": "loki"}
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -52,13 +55,31 @@ class Panel:
         return {key: value for key, value in self.said.items() if key in self.type.options}
 
     def asked(self) -> list[Asked]:
-        """Return its queries as they are written."""
+        """Return its queries of Prometheus as they are written."""
+        return [] if self.foreign() else self._written()
+
+    def foreign(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """Return its queries of other data sources: the word for the language of each, and what is said."""
+        said = [one.said for one in self._written()]
+        return [(word, one) for one in said for word in LANGUAGES if word in one]
+
+    @property
+    def source(self) -> str:
+        """The kind of data source that it asks, '' where it asks none."""
+        if foreign := self.foreign():
+            return LANGUAGES[foreign[0][0]]
+        return self.type.source or ("prometheus" if self.type.queries else "")
+
+    def _written(self) -> list[Asked]:
         if not self.type.queries:
             return []
         path = (*self.path, self.word)
-        if not isinstance(self.content, list):
-            return [_asked(self.content, path)]
-        return [_asked(one, (*path, i)) for i, one in enumerate(self.content)]
+        if isinstance(self.content, list):
+            return [_asked(one, (*path, i)) for i, one in enumerate(self.content)]
+        found = [_asked(self.content, path)]
+        if self.type.queries == "graph" and "nodes" in self.said:
+            found.append(_asked(self.said["nodes"], (*self.path, "nodes")))
+        return found
 
 
 @dataclass(frozen=True)
@@ -70,6 +91,7 @@ class Row:
     title: str = ""
     collapsed: bool = False
     height: int | None = None
+    repeat: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,6 +139,7 @@ def read(
                 message = "this panel has no word that says what it is"
                 problems.append(document.problem((*path, i), message, one_of(sorted(words))))
             else:
+                problems.extend(_mixed(document, word, said, (*path, i)))
                 found.append(Panel(word, words[word], said, document, (*path, i), needs + _needs(said)))
         return tuple(found)
 
@@ -130,8 +153,23 @@ def read(
             rows.append(Row(panels(data, path, everywhere), path))
         else:
             inner = panels(data["panels"], (*path, "panels"), everywhere + _needs(data))
-            rows.append(Row(inner, path, data["row"], data.get("collapsed", False), data.get("height")))
+            closed, each = data.get("collapsed", False), data.get("for each", "")
+            rows.append(Row(inner, path, data["row"], closed, data.get("height"), each))
     return Dashboard(source.uid, source.subjects, document, tuple(rows)), problems
+
+
+def _mixed(document: Document, word: str, said: Mapping[str, Any], path: Path) -> Iterator[Problem]:
+    """Yield a problem for a panel that asks two data sources: Grafana gives it one."""
+    for i, each in enumerate(written := said[word] if isinstance(said[word], list) else []):
+        kind, first = _language(each), _language(written[0])
+        if kind != first:
+            message = f"{first} and {kind} ask two data sources"
+            yield document.problem((*path, word, i), message, "a panel asks one", check="source")
+            return
+
+
+def _language(data: Any) -> str:
+    return next((one for one in LANGUAGES if one in data), "show") if isinstance(data, dict) else "show"
 
 
 def _needs(data: Mapping[str, Any]) -> tuple[str, ...]:
@@ -140,5 +178,6 @@ def _needs(data: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _asked(data: Any, path: Path) -> Asked:
     if isinstance(data, dict):
-        return Asked(data["show"], (*path, "show"), data)
+        word = _language(data)
+        return Asked(data[word], (*path, word), data)
     return Asked(data, path)

@@ -58,7 +58,12 @@ class Scope:
         self.catalog = catalog
         self.said: dict[str, Mapping[str, Any]] = {name: {} for name in ALWAYS}
         self._paths: dict[str, Path] = {}
+        # Fields to write into and choices of fixed words: queries hold them where their authors put them.
+        self.inputs: list[Mapping[str, Any]] = []
         for i, one in enumerate(dashboard.said("choose", [])):
+            if isinstance(one, dict) and "label" not in one:
+                self.inputs.append(one)
+                continue
             name = one if isinstance(one, str) else one["label"]
             self.said[name] = {} if isinstance(one, str) else one
             self._paths[name] = ("choose", i)

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dashboards.build import Built
+    from dashboards.spec import Panel
     from deckwatch.core.catalog import Catalog
+    from deckwatch.core.yamlfile import Path
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
@@ -20,7 +22,22 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     known = [one.dashboard.uid for one in built] + sources.addresses()
     for one in built:
         for panel, _ in one.examined("link"):
-            target = panel.said.get("link")
-            if target is not None and target not in known:
-                place = panel.document.place((*panel.path, "link"))
-                yield Problem(place, f"no dashboard has the address {target}", did_you_mean(target, known), "link")
+            for path, target in _targets(panel):
+                if target not in known:
+                    place = panel.document.place(path)
+                    yield Problem(place, f"no dashboard has the address {target}", did_you_mean(target, known), "link")
+
+
+def _targets(panel: Panel) -> Iterator[tuple[Path, str]]:
+    """Yield the addresses of all dashboards that clicks on a panel open, each with its path."""
+    said = panel.said
+    if "link" in said:
+        yield (*panel.path, "link"), said["link"]
+    for label, target in said.get("label_links", {}).items():
+        yield (*panel.path, "label_links", label), target
+    for i, one in enumerate(said.get("links", [])):
+        if "dashboard" in one:
+            yield (*panel.path, "links", i, "dashboard"), one["dashboard"]
+    for asked in panel.asked():
+        if "link" in asked.said:
+            yield (*asked.path[:-1], "link"), asked.said["link"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.yamlfile import Document, Path
 
-_KEYS = (*THRESHOLDS, "min", "max")
+_KEYS = (*THRESHOLDS, "min", "max", "target")
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:

@@ -19,7 +19,7 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     del catalog
     for one in built:
         for panel, queries in one.examined("table_columns"):
-            if panel.type.queries != "table" or len(queries) != len(panel.asked()):
+            if not queries or panel.type.queries != "table" or len(queries) != len(panel.asked()):
                 continue
             if "by" not in panel.said:
                 hint = "add by: with the labels that make a line, such as by: [name]"

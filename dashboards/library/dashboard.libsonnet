@@ -18,6 +18,7 @@ local row(panels, spec) =
     collapsed: collapsed,
     gridPos: spec.grid,
     panels: if collapsed then inner else [],
+    [if std.objectHas(spec, 'repeat') then 'repeat']: spec.repeat,
   };
   [head] + (if collapsed then [] else inner);
 
@@ -25,17 +26,39 @@ local row(panels, spec) =
 // which they are read most.
 local alerts(spec) = {
   name: 'Alerts',
-  datasource: theme.datasource,
+  datasource: theme.source(spec),
   enable: true,
   hide: false,
   iconColor: theme.colors.bad,
-  expr: spec.expr,
+  expr: spec.alerts.expr,
   titleFormat: '{{alertname}}',
   textFormat: '{{instance}} {{name}}',
   tagKeys: 'severity',
   step: '60s',
   useValueForTime: false,
 };
+
+// A line where something changed, by a figure or by what was noted in Grafana itself.
+local event(spec, one) = {
+  name: one.title,
+  enable: one.shown,
+  hide: false,
+  iconColor: one.color,
+} + (
+  if std.objectHas(one, 'tags') then {
+    datasource: { type: 'grafana', uid: '-- Grafana --' },
+    type: 'tags',
+    target: { type: 'tags', tags: one.tags, matchAny: false, limit: 100 },
+  } else {
+    datasource: theme.source(spec),
+    expr: one.expr,
+    titleFormat: one.title,
+    textFormat: one.text,
+    tagKeys: '',
+    step: '60s',
+    useValueForTime: false,
+  }
+);
 
 local link(spec) = {
   type: 'dashboards',
@@ -51,7 +74,8 @@ local link(spec) = {
 };
 
 {
-  // spec: {uid, title, description, tags, range, refresh, variables, alerts, links, rows, raw}; rows: panels, or
+  // spec: {uid, title, description, tags, range, refresh, variables, inputs, datasources, alerts, events, links, rows,
+  // raw}; rows: panels, or
   // {title, panels, collapsed} with panels inside. panels: a panel file for each type.
   new(spec, panels)::
     local made = {
@@ -71,8 +95,12 @@ local link(spec) = {
       weekStart: '',
       liveNow: false,
       links: [link(one) for one in theme.get(spec, 'links', [])],
-      annotations: { list: [alerts(spec.alerts)] },
-      templating: { list: [variables.datasource()] + [variables.label(one) for one in theme.get(spec, 'variables', [])] },
+      annotations: { list: [alerts(spec)] + [event(spec, one) for one in theme.get(spec, 'events', [])] },
+      templating: {
+        list: [variables.datasource(one) for one in theme.get(spec, 'datasources', [{ name: 'datasource', kind: 'prometheus' }])]
+              + [variables.label(one, theme.source(spec)) for one in theme.get(spec, 'variables', [])]
+              + [variables.input(one) for one in theme.get(spec, 'inputs', [])],
+      },
       panels: std.flattenArrays([
         if std.objectHas(item, 'panels') then row(panels, item) else [render(panels, item)]
         for item in spec.rows

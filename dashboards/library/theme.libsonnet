@@ -2,6 +2,8 @@
 //
 // A panel is described by a plain object (README.md lists its fields); the functions below turn parts of it into
 // parts of Grafana's model. Only standard functions that every Jsonnet engine has are used.
+local transformations = import 'transformations.libsonnet';
+
 {
   datasource: { type: 'prometheus', uid: '${datasource}' },
 
@@ -17,24 +19,52 @@
     description: $.get(spec, 'description', ''),
     gridPos: spec.grid,
     [if $.get(spec, 'transparent', false) then 'transparent']: true,
-  } + rest,
+    [if std.objectHas(spec, 'range') then 'timeFrom']: spec.range,
+    [if std.objectHas(spec, 'shift') then 'timeShift']: spec.shift,
+    [if std.objectHas(spec, 'every') then 'interval']: spec.every,
+    [if std.objectHas(spec, 'most_points') then 'maxDataPoints']: spec.most_points,
+    [if std.objectHas(spec, 'repeat') then 'repeat']: spec.repeat.label,
+    [if std.objectHas(spec, 'repeat') then 'repeatDirection']: if spec.repeat.down then 'v' else 'h',
+    [if std.objectHas(spec, 'repeat') && !spec.repeat.down then 'maxPerRow']: spec.repeat.abreast,
+  } + rest + (
+    // What is done to the answer by the panel's own type comes before what somebody wants done to the result.
+    local steps = $.get(rest, 'transformations', []) + [transformations.step(one) for one in $.get(spec, 'transform', [])];
+    { [if steps != [] then 'transformations']: steps }
+  ),
 
-  // A panel that asks Prometheus. mode: 'range', 'instant' or 'table'.
+  // A panel that asks for figures. mode: 'range', 'instant', 'table' or 'heatmap'.
   queried(spec, type, mode, rest):: $.panel(spec, type, {
-    datasource: $.datasource,
-    targets: [$.target(query, mode) for query in spec.queries],
+    datasource: $.source(spec),
+    targets: [$.target(query, mode, $.source(spec)) for query in spec.queries],
   } + rest),
 
-  target(query, mode):: {
+  // The data source that a panel asks: Prometheus, unless it says another.
+  source(spec):: $.get(spec, 'datasource', $.datasource),
+
+  target(query, mode, datasource=$.datasource):: {
     refId: query.ref,
-    datasource: $.datasource,
+    datasource: datasource,
     editorMode: 'code',
-    expr: query.expr,
-    legendFormat: $.get(query, 'legend', '__auto'),
-    range: mode == 'range',
-    instant: mode != 'range',
-    format: if mode == 'table' then 'table' else 'time_series',
-  },
+    [if $.get(query, 'hidden', false) then 'hide']: true,
+  } + (
+    if std.objectHas(query, 'sql') then {
+      rawSql: query.sql,
+      rawQuery: true,
+      format: if mode == 'range' then 'time_series' else 'table',
+    }
+    else if std.objectHas(query, 'logql') then {
+      expr: query.logql,
+      queryType: if mode == 'range' then 'range' else 'instant',
+      legendFormat: $.get(query, 'legend', ''),
+    }
+    else {
+      expr: query.expr,
+      legendFormat: $.get(query, 'legend', '__auto'),
+      range: mode == 'range' || mode == 'heatmap',
+      instant: !self.range,
+      format: { table: 'table', heatmap: 'heatmap', range: 'time_series', instant: 'time_series' }[mode],
+    }
+  ),
 
   // Colours of values by their thresholds: {low, high, critical}, each of which may be absent. With bad: 'down' it
   // gets worse below `low` and bad below `critical`; otherwise above `high` and above `critical`.
@@ -61,20 +91,31 @@
     std.foldl(function(color, step) if step.value != null && value >= step.value then step.color else color,
               $.steps(spec), $.steps(spec)[0].color),
 
-  // Words for single values, such as {"0": "Down", "1": "Up"}. They carry their colours, since a state timeline that is
-  // coloured by thresholds writes these in place of the words.
+  // Words for values, such as {"0": "Down", "1": "Up"}, or for spans of them, {"90..": "Full"}. They carry their colours,
+  // since a state timeline that is coloured by thresholds writes these in place of the words.
   mappings(spec)::
     local values = $.get(spec, 'values', {});
     local names = std.objectFields(values);
-    local word(i) = {
-      text: values[names[i]],
-      index: i,
-      [if $.hasThresholds(spec) then 'color']: $.colorOf(spec, std.parseJson(names[i])),
+    local spans(name) = std.length(std.findSubstr('..', name)) > 0;
+    local number(text) = if text == '' then null else std.parseJson(text);
+    local ends(name) = local at = std.findSubstr('..', name)[0]; {
+      from: number(std.substr(name, 0, at)),
+      to: number(std.substr(name, at + 2, std.length(name) - at - 2)),
     };
-    if names == [] then [] else [{
-      type: 'value',
-      options: { [names[i]]: word(i) for i in std.range(0, std.length(names) - 1) },
-    }],
+    // A span has the colour of its lower end; one that is open downwards that of the lowest values.
+    local heightOf(name) = if spans(name) then ends(name).from else std.parseJson(name);
+    local word(i) =
+      local said = values[names[i]];
+      local height = heightOf(names[i]);
+      (if std.isObject(said) then said else { text: said }) + {
+        index: i,
+        [if !std.isObject(said) || !std.objectHas(said, 'color') then if $.hasThresholds(spec) then 'color']:
+          if height == null then $.steps(spec)[0].color else $.colorOf(spec, height),
+      };
+    local indexes = if names == [] then [] else std.range(0, std.length(names) - 1);
+    local single = { [names[i]]: word(i) for i in indexes if !spans(names[i]) };
+    (if single == {} then [] else [{ type: 'value', options: single }])
+    + [{ type: 'range', options: ends(names[i]) + { result: word(i) } } for i in indexes if spans(names[i])],
 
   // No data is no good news: it has none of the thresholds' colours.
   nothing(spec):: [{
@@ -94,12 +135,23 @@
       [if std.objectHas(spec, 'min') then 'min']: spec.min,
       [if std.objectHas(spec, 'max') then 'max']: spec.max,
       [if std.objectHas(spec, 'nothing') then 'noValue']: spec.nothing,
-      [if std.objectHas(spec, 'link') then 'links']: [$.link(spec.link, function(label) '__field.labels.' + label)],
+      [if $.dataLinks(spec) != [] then 'links']: $.dataLinks(spec),
       [if custom != {} then 'custom']: custom,
     },
     overrides: std.flattenArrays([$.queryOverride(spec, query) for query in $.get(spec, 'queries', [])])
-               + $.colorOverrides(spec),
+               + $.colorOverrides(spec) + $.seriesOverrides(spec),
   },
+
+  // What a click on a value opens: the dashboard of `link`, and the addresses of `links`.
+  dataLinks(spec)::
+    local valueOf = function(label) '__field.labels.' + label;
+    (if std.objectHas(spec, 'link') then [$.link(spec.link, valueOf)] else []) + $.openings(spec, valueOf),
+
+  openings(spec, valueOf):: [
+    if std.objectHas(one, 'dashboard') then $.link(one.dashboard, valueOf) { title: one.title, targetBlank: one.tab }
+    else { title: one.title, url: one.url, targetBlank: one.tab }
+    for one in $.get(spec, 'links', [])
+  ],
 
   // A query that differs from its panel in unit, limits or words says so for its own series.
   queryOverride(spec, query)::
@@ -112,18 +164,54 @@
     if std.objectHas(query, 'thresholds') then [{ id: 'thresholds', value: $.thresholds(query) }] else [],
     if std.objectHas(query, 'values') then [{ id: 'mappings', value: $.mappings(query) }] else [],
     if std.objectHas(query, 'decimals') then [{ id: 'decimals', value: query.decimals }] else [],
-    if $.get(query, 'below', false) then [{ id: 'custom.transform', value: 'negative-Y' }] else [],
+    if std.objectHas(query, 'link') then [{ id: 'links', value: [$.link(query.link, function(label) '__field.labels.' + label)] }] else [],
+  ]) + $.looks(query),
+
+  // How a series is drawn where it differs from the others: {color, style, axis, below, hidden}.
+  looks(said):: std.flattenArrays([
+    if std.objectHas(said, 'color') then [{ id: 'color', value: { mode: 'fixed', fixedColor: said.color } }] else [],
+    if std.objectHas(said, 'style') then $.styles[said.style] else [],
+    if std.objectHas(said, 'axis') then [{ id: 'custom.axisPlacement', value: said.axis }] else [],
+    if $.get(said, 'below', false) then [{ id: 'custom.transform', value: 'negative-Y' }] else [],
   ]),
+
+  // One series among others: what it looks like, as properties of an override.
+  styles: {
+    local drawn(how, fill) = [{ id: 'custom.drawStyle', value: how }, { id: 'custom.fillOpacity', value: fill }],
+    line: drawn('line', 0),
+    area: drawn('line', 35),
+    bars: drawn('bars', 70),
+    points: drawn('points', 0),
+    steps: drawn('line', 0) + [{ id: 'custom.lineInterpolation', value: 'stepAfter' }],
+    dashed: drawn('line', 0) + [{ id: 'custom.lineStyle', value: { fill: 'dash', dash: [8, 6] } }, { id: 'custom.stacking', value: { group: 'A', mode: 'none' } }],
+  },
 
   // Series that always have the same colour, by name; ^5.. is a pattern.
   colorOverrides(spec):: [
     {
-      matcher: if std.startsWith(name, '^') then { id: 'byRegexp', options: '/' + name + '/' }
-      else { id: 'byName', options: name },
+      matcher: $.named(name),
       properties: [{ id: 'color', value: { mode: 'fixed', fixedColor: spec.colors[name] } }],
     }
     for name in std.objectFields($.get(spec, 'colors', {}))
   ],
+
+  named(name):: if std.startsWith(name, '^') then { id: 'byRegexp', options: '/' + name + '/' } else { id: 'byName', options: name },
+
+  // Series that differ from the others, by name: {color, style, axis, below, unit, decimals, min, max, title, hidden}.
+  seriesOverrides(spec)::
+    local all = $.get(spec, 'series', {});
+    local plain(said) = [
+      { id: { title: 'displayName' }[key], value: said[key] }
+      for key in ['title']
+      if std.objectHas(said, key)
+    ] + [
+      { id: key, value: said[key] }
+      for key in ['unit', 'decimals', 'min', 'max']
+      if std.objectHas(said, key)
+    ] + (
+      if $.get(said, 'hidden', false) then [{ id: 'custom.hideFrom', value: { legend: true, tooltip: true, viz: true } }] else []
+    );
+    [{ matcher: $.named(name), properties: $.looks(all[name]) + plain(all[name]) } for name in std.objectFields(all)],
 
   // A click opens another dashboard, with the same span of time and the labels of what was clicked on. `valueOf` says
   // how Grafana calls the value of a label there.

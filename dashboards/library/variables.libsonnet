@@ -1,11 +1,13 @@
 // Variables: the pickers at the top of a dashboard.
 {
-  // Where the figures come from; every panel asks `${datasource}`.
-  datasource():: {
+  // Where the figures come from; every panel asks `${datasource}`. spec: {name, kind}; with several kinds in a dashboard
+  // each is called by its own.
+  datasource(spec={ name: 'datasource', kind: 'prometheus' }):: {
+    local capital = std.asciiUpper(std.substr(spec.kind, 0, 1)) + std.substr(spec.kind, 1, std.length(spec.kind) - 1),
     type: 'datasource',
-    name: 'datasource',
-    label: 'Data source',
-    query: 'prometheus',
+    name: spec.name,
+    label: if spec.name == 'datasource' then 'Data source' else capital + ' data source',
+    query: spec.kind,
     regex: '',
     current: { selected: false, text: 'default', value: 'default' },
     options: [],
@@ -17,11 +19,11 @@
   },
 
   // A label's values. spec: {name, title, query}; the query is label_values(…). "All" is every value but none.
-  label(spec):: {
+  label(spec, datasource={ type: 'prometheus', uid: '${datasource}' }):: {
     type: 'query',
     name: spec.name,
     label: spec.title,
-    datasource: { type: 'prometheus', uid: '${datasource}' },
+    datasource: datasource,
     query: spec.query,
     definition: spec.query,
     regex: '',
@@ -35,4 +37,26 @@
     hide: 0,
     skipUrlSync: false,
   },
+
+  // A choice of fixed words, {name, title, options: [{text, value}], default}, or a field to write into.
+  input(spec)::
+    local common = { name: spec.name, label: spec.title, hide: 0, skipUrlSync: false };
+    // In Grafana's list commas divide and colons name: both are escaped.
+    local escaped(text) = std.strReplace(std.strReplace(text, ',', '\\,'), ' : ', ' \\: ');
+    if std.objectHas(spec, 'options') then common {
+      type: 'custom',
+      query: std.join(',', [
+        (if one.text == one.value then '' else escaped(one.text) + ' : ') + escaped(one.value)
+        for one in spec.options
+      ]),
+      current: { selected: true } + spec.default,
+      options: [{ selected: one == spec.default } + one for one in spec.options],
+      multi: false,
+      includeAll: false,
+    } else common {
+      type: 'textbox',
+      query: spec.default,
+      current: { selected: true, text: spec.default, value: spec.default },
+      options: [{ selected: true, text: spec.default, value: spec.default }],
+    },
 }

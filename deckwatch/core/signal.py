@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 RATE_INTERVAL = "$__rate_interval"
 QUANTILES = {"p50": "0.5", "p90": "0.9", "p95": "0.95", "p99": "0.99", "p999": "0.999"}
-ASPECTS: dict[str, tuple[str, ...]] = {"histogram": (*QUANTILES, "avg", "rate"), "summary": ("avg", "rate")}
+BUCKETS = "buckets"
+ASPECTS: dict[str, tuple[str, ...]] = {"histogram": (*QUANTILES, "avg", "rate", BUCKETS), "summary": ("avg", "rate")}
 THRESHOLDS = ("low", "high", "critical")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z")
@@ -117,6 +118,9 @@ class Signal:
             return f"{total} / ({count} > 0)"
         if aspect == "rate":
             return self._rate(f"{self.metric}_count", window, labels)
+        if aspect == BUCKETS:
+            # Drawn as one distribution: of several side by side nobody could tell the cells apart.
+            return self._rate(f"{self.metric}_bucket", window, (*(by or ()), "le"))
         return self._plain(window, labels)
 
     def _share(self, whole: Reference, labels: tuple[str, ...], window: str) -> str:
@@ -144,7 +148,7 @@ class Signal:
 
     def unit_of(self, aspect: str | None = None) -> str:
         """Return the unit of an expression's value."""
-        return "per second" if aspect == "rate" else self.unit
+        return "per second" if aspect in ("rate", BUCKETS) else self.unit
 
     def recording(self, aspect: str | None = None) -> str:
         """Return the name of the series that a recording rule keeps, '' where the signal asks for none."""

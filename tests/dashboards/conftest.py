@@ -1,8 +1,11 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from types import SimpleNamespace
 
+import jsonschema_rs
 import pytest
 
 import dashboards
@@ -37,3 +40,51 @@ def build(catalog, child):
         )
 
     return run
+
+
+# Grafana publishes these under other names than its panels have.
+PUBLISHED = {"dashlist": "dashboardlist", "annolist": "annotationslist"}
+
+
+class GrafanasSchemas:
+    """Grafana's own JSON Schemas of its dashboards and panels, from the folder of captured peers."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        whole = json.loads((folder / "dashboard.jsonschema.json").read_text())
+        # These are open in Grafana's own model (dashboard_kind.cue); the schemas made of it ask for an object, and of a
+        # field's links for all that a dashboard's have.
+        whole["definitions"]["MatcherConfig"]["properties"]["options"] = {}
+        whole["definitions"]["DynamicConfigValue"]["properties"]["value"] = {}
+        whole["definitions"]["FieldConfig"]["properties"]["links"] = {}
+        self.whole = jsonschema_rs.Draft7Validator(whole)
+
+    def _file(self, panel):
+        name = panel["type"].replace("-", "").lower()
+        return self.folder / f"{PUBLISHED.get(name, name)}.jsonschema.json"
+
+    def known(self, panel):
+        """Return whether there is a schema of a panel's type."""
+        return self._file(panel).exists()
+
+    def faults(self, model):
+        """Return what the schemas do not accept, as sentences."""
+        found = [f"{error.instance_path}: {error.message}" for error in self.whole.iter_errors(model)]
+        for panel in (one for row in model["panels"] for one in (row, *row.get("panels", []))):
+            if panel["type"] == "row" or not self.known(panel):
+                continue
+            # Cells are told apart by their type, whose value these schemas leave open: one of them fits several.
+            schemas = json.loads(self._file(panel).read_text().replace('"oneOf"', '"anyOf"'))
+            for part, value in (
+                ("Options", panel["options"]),
+                ("FieldConfig", panel.get("fieldConfig", {}).get("defaults", {}).get("custom")),
+            ):
+                if part in schemas["definitions"] and value is not None:
+                    one = jsonschema_rs.Draft7Validator({**schemas, "$ref": f"#/definitions/{part}"})
+                    found += [f"{panel['title']}: {e.instance_path}: {e.message}" for e in one.iter_errors(value)]
+        return found
+
+
+@pytest.fixture(scope="session")
+def grafanas_schemas():
+    return GrafanasSchemas(Path(os.environ["DECKWATCH_PEERS"]) / "grafana-schema")

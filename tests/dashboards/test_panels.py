@@ -41,6 +41,20 @@ def test_the_example_fits_the_schema_and_misspelt_keys_do_not(types, name):
     assert not validator.is_valid({"dashboard": "Example", "rows": [[{**example, "tilte": "x"}]]})
 
 
+def test_no_key_of_a_panel_is_the_word_of_another(types):
+    keys = {key for one in types.values() for key in one.options}
+    keys |= set(schema.assemble(types)["$defs"]["panel_unknown"]["properties"]) - set(panels.by_word(types))
+    assert keys & set(panels.by_word(types)) == set()
+
+
+def test_names_that_grafana_has_lead_to_words_and_are_none(types):
+    words = panels.by_word(types)
+    called = {name: word for one in types.values() for name, word in one.called.items()}
+    assert set(called.values()) <= set(words)
+    assert not set(called) & set(words)
+    assert {"graph", "timeseries", "barchart", "status-history", "piechart", "nodeGraph"} <= set(called)
+
+
 def test_every_key_of_the_schema_is_described(types):
     assembled = schema.assemble(types)
 

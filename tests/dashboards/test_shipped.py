@@ -3,9 +3,7 @@
 import json
 import os
 import re
-from pathlib import Path
 
-import jsonschema_rs
 import pytest
 
 import dashboards
@@ -151,29 +149,5 @@ def test_colours_are_said_of_series_that_exist(models):
 
 
 @pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder with Grafana's schemas")
-def test_grafanas_own_schemas_accept_them(models):
-    folder = Path(PEERS) / "grafana-schema"
-    whole = json.loads((folder / "dashboard.jsonschema.json").read_text())
-    # These are open in Grafana's own model (dashboard_kind.cue); the schemas made of it ask for an object, and of a
-    # field's links for all that a dashboard's have.
-    whole["definitions"]["MatcherConfig"]["properties"]["options"] = {}
-    whole["definitions"]["DynamicConfigValue"]["properties"]["value"] = {}
-    whole["definitions"]["FieldConfig"]["properties"]["links"] = {}
-    validator = jsonschema_rs.Draft7Validator(whole)
-    for model in models:
-        assert [f"{e.instance_path}: {e.message}" for e in validator.iter_errors(model)] == []
-        for panel in drawn(model):
-            file = folder / f"{panel['type'].replace('-', '')}.jsonschema.json"
-            if not file.exists():
-                assert panel["type"] == "alertlist"
-                continue
-            # Cells are told apart by their type, whose value these schemas leave open: one of them fits several.
-            schemas = json.loads(file.read_text().replace('"oneOf"', '"anyOf"'))
-            for part, value in (
-                ("Options", panel["options"]),
-                ("FieldConfig", panel.get("fieldConfig", {}).get("defaults", {}).get("custom")),
-            ):
-                if part in schemas["definitions"] and value is not None:
-                    one = jsonschema_rs.Draft7Validator({**schemas, "$ref": f"#/definitions/{part}"})
-                    errors = [f"{e.instance_path}: {e.message}" for e in one.iter_errors(value)]
-                    assert errors == [], (model["title"], panel["title"], part)
+def test_grafanas_own_schemas_accept_them(models, grafanas_schemas):
+    assert [fault for model in models for fault in grafanas_schemas.faults(model)] == []

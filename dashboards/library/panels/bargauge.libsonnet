@@ -3,6 +3,7 @@ local theme = import '../theme.libsonnet';
 
 {
   words: { bargauge: 'The values now, one bar for each series; with top: a ranking.' },
+  called: { bar_gauge: 'bargauge', barGauge: 'bargauge', ranking: 'bargauge' },
   content: { '$ref': '#/$defs/queries' },
   queries: 'instant',
   height: 8,

@@ -3,6 +3,7 @@ local theme = import '../theme.libsonnet';
 
 {
   words: { gauge: 'The value now between its ends, as a dial; set min and max, or use a ratio.' },
+  called: { dial: 'gauge', radial: 'gauge' },
   content: { '$ref': '#/$defs/queries' },
   queries: 'instant',
   height: 6,

@@ -3,6 +3,7 @@ local theme = import '../theme.libsonnet';
 
 {
   words: { stat: 'The value now, as a large number.' },
+  called: { singlestat: 'stat', number: 'stat', value: 'stat' },
   content: { '$ref': '#/$defs/queries' },
   queries: 'instant',
   height: 4,
@@ -14,7 +15,7 @@ local theme = import '../theme.libsonnet';
       enum: ['value', 'background', 'none'],
       default: 'value',
     },
-    text: {
+    written: {
       description: "What is written: the value, the series' name, or both.",
       enum: ['auto', 'value', 'name', 'value_and_name'],
       default: 'auto',
@@ -35,7 +36,7 @@ local theme = import '../theme.libsonnet';
         percentChangeColorMode: 'standard',
         reduceOptions: theme.reduce,
         showPercentChange: false,
-        textMode: theme.get(options, 'text', 'auto'),
+        textMode: theme.get(options, 'written', 'auto'),
         wideLayout: true,
       },
     }),

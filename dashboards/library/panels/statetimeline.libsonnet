@@ -3,6 +3,7 @@ local theme = import '../theme.libsonnet';
 
 {
   words: { states: 'States over time, one band for each series; give values: words for the numbers.' },
+  called: { 'state-timeline': 'states', statetimeline: 'states', state_timeline: 'states', timeline: 'states' },
   content: { '$ref': '#/$defs/queries' },
   queries: 'range',
   height: 8,

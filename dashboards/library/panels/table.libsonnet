@@ -5,7 +5,11 @@ local cells = {
   text: { type: 'auto' },
   colored: { type: 'color-text' },
   background: { type: 'color-background', mode: 'basic' },
+  shaded: { type: 'color-background', mode: 'gradient' },
   bar: { type: 'gauge', mode: 'basic', valueDisplayMode: 'text' },
+  lcd: { type: 'gauge', mode: 'lcd', valueDisplayMode: 'text' },
+  json: { type: 'json-view' },
+  image: { type: 'image' },
 };
 
 // Grafana calls the value of a lone query `Value`, of several `Value #A`, `Value #B` …
@@ -15,7 +19,9 @@ local cell(query) =
   local colored = theme.hasThresholds(query) || std.length(theme.mappings(query)) > 0;
   cells[theme.get(query, 'as', if colored then 'colored' else 'text')];
 
-local override(query) = {
+local barred(query) = std.member(['bar', 'lcd'], theme.get(query, 'as', ''));
+
+local override(query, valueOf) = {
   matcher: { id: 'byName', options: query.title },
   properties: [
     { id: 'unit', value: theme.get(query, 'unit', 'short') },
@@ -23,12 +29,15 @@ local override(query) = {
     { id: 'mappings', value: theme.mappings(query) },
     { id: 'custom.cellOptions', value: cell(query) },
   ] + (if std.objectHas(query, 'decimals') then [{ id: 'decimals', value: query.decimals }] else [])
-    + (if theme.get(query, 'as', '') == 'bar' then [{ id: 'min', value: 0 }] else [])
-    + (if theme.get(query, 'as', '') == 'bar' && theme.get(query, 'unit', '') == 'percentunit' then [{ id: 'max', value: 1 }] else []),
+    + (if barred(query) then [{ id: 'min', value: 0 }] else [])
+    + (if barred(query) && theme.get(query, 'unit', '') == 'percentunit' then [{ id: 'max', value: 1 }] else [])
+    + (if std.objectHas(query, 'width') then [{ id: 'custom.width', value: query.width }] else [])
+    + (if std.objectHas(query, 'link') then [{ id: 'links', value: [theme.link(query.link, valueOf)] }] else []),
 };
 
 {
   words: { table: 'One line for each value of the labels in `by`, one column for each query.' },
+  called: { list: 'table', grid: 'table' },
   content: { '$ref': '#/$defs/queries' },
   queries: 'table',
   height: 8,
@@ -41,9 +50,22 @@ local override(query) = {
       type: 'object',
       additionalProperties: { type: 'string' },
     },
+    label_links: {
+      description: 'The dashboards that a click on a label opens, such as {name: container}; labels go with it.',
+      type: 'object',
+      additionalProperties: { type: 'string', minLength: 1 },
+    },
+    across: {
+      description: 'A label whose values become columns: with by: [component] and across: system, one column for each system.',
+      '$ref': '#/$defs/label_name',
+    },
+    totals: { description: 'A last line with the sum of each column.', type: 'boolean', default: false },
+    filters: { description: 'Let the reader filter by the values of a column.', type: 'boolean', default: false },
+    page: { description: 'Turn pages where the lines are too many.', type: 'boolean', default: false },
+    line_height: { description: 'How high a line is.', enum: ['low', 'middle', 'high'], default: 'low' },
   },
   example: {
-    table: [{ show: 'up', title: 'Up', as: 'background' }, 'scrape_duration_seconds'],
+    table: [{ show: 'up', title: 'Up', as: 'background', width: 90 }, 'scrape_duration_seconds'],
     title: 'Targets',
     description: 'Every page that Prometheus reads.',
     by: ['job', 'instance'],
@@ -58,33 +80,51 @@ local override(query) = {
     local labels = theme.get(spec, 'by', []);
     local shown = [label for label in labels if titleOf(label) != ''];
     local columns = shown + [column(spec, query) for query in spec.queries];
-    local linked = {
-      matcher: { id: 'byName', options: titleOf(shown[0]) },
-      properties: [{
-        id: 'links',
-        value: [theme.link(spec.link, function(label) '__data.fields["' + titleOf(label) + '"]')],
-      }],
+    local valueOf(label) = '__data.fields["' + titleOf(label) + '"]';
+    local foreign = !std.objectHas(spec.queries[0], 'expr');  // whose columns have the names that its own query gives them
+    local across = theme.get(options, 'across', '');
+    local sideways = labels[0] + '\\' + across;
+    // What a click on the values of a label opens: of the first one what the whole line is about.
+    local opens = { [label]: [theme.link(spec.label_links[label], valueOf)] for label in std.objectFields(theme.get(spec, 'label_links', {})) };
+    local first = (if std.objectHas(spec, 'link') then [theme.link(spec.link, valueOf)] else []) + theme.openings(spec, valueOf);
+    local links(label) = (if label == shown[0] then first else []) + theme.get(opens, label, []);
+    local linked = [
+      { matcher: { id: 'byName', options: titleOf(label) }, properties: [{ id: 'links', value: links(label) }] }
+      for label in shown
+      if links(label) != []
+    ];
+    // Of columns that are values of a label nobody knows the names: the one query says how all of them look.
+    local whole = if across == '' then {} else {
+      defaults+: { unit: spec.queries[0].unit, thresholds: theme.thresholds(spec.queries[0]), mappings: theme.mappings(spec.queries[0]) },
     };
     theme.queried(spec, 'table', 'table', {
       fieldConfig: theme.fieldConfig({ unit: theme.get(spec, 'unit', 'short') }, { mode: 'thresholds' }, {
         align: 'auto',
-        cellOptions: { type: 'auto' },
-        filterable: false,
+        cellOptions: if across == '' then { type: 'auto' } else cell(spec.queries[0]),
+        filterable: theme.get(options, 'filters', false),
         inspect: false,
         minWidth: 80,
-      }) + {
-        overrides: [override(query) for query in spec.queries]
-                   + (if std.objectHas(spec, 'link') && shown != [] then [linked] else []),
+      }) + whole + {
+        overrides: (if across == '' && !foreign then [override(query, valueOf) for query in spec.queries] else []) + linked + theme.seriesOverrides(spec),
       },
       options: {
         showHeader: true,
-        cellHeight: 'sm',
+        cellHeight: { low: 'sm', middle: 'md', high: 'lg' }[theme.get(options, 'line_height', 'low')],
         frameIndex: 0,
-        footer: { show: false, reducer: ['sum'], countRows: false, fields: [] },
+        footer: {
+          show: theme.get(options, 'totals', false),
+          reducer: ['sum'],
+          countRows: false,
+          fields: [],
+          [if theme.get(options, 'page', false) then 'enablePagination']: true,
+        },
         sortBy: if std.objectHas(options, 'sort')
         then [{ displayName: options.sort, desc: !theme.get(options, 'ascending', false) }] else [],
       },
-      transformations: (if std.length(spec.queries) > 1 then [{ id: 'merge', options: {} }] else []) + [
+      transformations: if foreign then [] else if across != '' then [
+        { id: 'groupingToMatrix', options: { columnField: across, rowField: labels[0], valueField: 'Value', emptyValue: 'empty' } },
+        { id: 'organize', options: { excludeByName: {}, indexByName: {}, renameByName: { [sideways]: titleOf(labels[0]) } } },
+      ] else (if std.length(spec.queries) > 1 then [{ id: 'merge', options: {} }] else []) + [
         {
           id: 'organize',
           options: {

@@ -3,6 +3,7 @@ local theme = import '../theme.libsonnet';
 
 {
   words: { text: 'Words in Markdown: what a dashboard is for, what to do.' },
+  called: { markdown: 'text', note: 'text' },
   content: { type: 'string' },
   queries: '',
   height: 3,

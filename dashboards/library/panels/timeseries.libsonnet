@@ -1,10 +1,29 @@
-// Values over time: lines, areas, bars.
+// Values over time: lines, areas, bars, points, steps.
 local theme = import '../theme.libsonnet';
 
 local styles = {
   lines: { drawStyle: 'line', fillOpacity: 12, stack: false, gradient: 'opacity' },
   area: { drawStyle: 'line', fillOpacity: 35, stack: true, gradient: 'none' },
   bars: { drawStyle: 'bars', fillOpacity: 70, stack: true, gradient: 'none' },
+  points: { drawStyle: 'points', fillOpacity: 0, stack: false, gradient: 'none' },
+  steps: { drawStyle: 'line', fillOpacity: 12, stack: false, gradient: 'opacity', interpolation: 'stepAfter' },
+};
+
+// A line across the graph at one value, asked for as a series, so that it has a name and stays in sight.
+local goal(spec) = {
+  refId: 'Target',
+  datasource: theme.source(spec),
+  editorMode: 'code',
+  expr: 'vector(' + std.toString(spec.target) + ')',
+  legendFormat: 'target',
+  range: true,
+  instant: false,
+  format: 'time_series',
+};
+
+local goalLooks = {
+  matcher: { id: 'byFrameRefID', options: 'Target' },
+  properties: [{ id: 'color', value: { mode: 'fixed', fixedColor: theme.colors.plain } }] + theme.styles.dashed,
 };
 
 {
@@ -12,47 +31,59 @@ local styles = {
     lines: 'Values over time, as lines.',
     area: 'Parts of a whole over time, stacked.',
     bars: 'Values over time, as stacked bars; good for counts in a span of time.',
+    points: 'Values over time, as points; good for what is seldom measured.',
+    steps: 'Values over time that hold until the next one, as steps.',
   },
+  called: { graph: 'lines', timeseries: 'lines', chart: 'lines', line: 'lines', scatter: 'points' },
   content: { '$ref': '#/$defs/queries' },
   queries: 'range',
   height: 8,
   width: 6,
   options: theme.legendOptions {
-    stack: { description: 'Put the series on top of each other.', type: 'boolean' },
+    stack: {
+      description: 'Put the series on top of each other; percent shows each as its share of all.',
+      enum: [true, false, 'percent'],
+    },
     limits: { description: 'Draw the thresholds as dashed lines.', type: 'boolean', default: true },
+    target: { description: 'Draw a dashed line at this value, which should be reached or kept.', '$ref': '#/$defs/quantity' },
     scale: { description: 'How the values are laid out on the axis.', enum: ['linear', 'log'], default: 'linear' },
+    axis_title: { description: 'What is written beside the axis.', type: 'string' },
+    join: { description: 'Draw lines over gaps: true, or over those that are shorter than a time such as 5m.', '$ref': '#/$defs/switch_or_duration' },
   },
   example: {
-    lines: 'node_load1',
+    lines: ['node_load1', { show: 'node_load15', style: 'dashed', axis: 'right' }],
     title: 'Load',
     description: 'Processes that run or wait, averaged over a minute.',
     legend_at: 'right',
     legend_values: ['last', 'max'],
+    target: 4,
   },
 
   panel(spec)::
     local style = styles[spec.word];
     local options = theme.get(spec, 'options', {});
-    local below = std.length([q for q in spec.queries if theme.get(q, 'below', false)]) > 0;
+    local below = std.length([q for q in spec.queries if theme.get(q, 'below', false)])
+                  + std.length([name for name in std.objectFields(theme.get(spec, 'series', {})) if theme.get(spec.series[name], 'below', false)]) > 0;
     local stack = theme.get(options, 'stack', style.stack);
-    local dashed = theme.hasThresholds(spec) && theme.get(options, 'limits', true) && !stack;
+    local stacked = stack != false;
+    local dashed = theme.hasThresholds(spec) && theme.get(options, 'limits', true) && !stacked;
     // The first limit is in sight even where the values are far below it; shares of nothing do not end at 10000 %.
     local limits = theme.get(spec, 'thresholds', {});
     local softMax = if std.objectHas(spec, 'max') then null else if dashed && theme.get(spec, 'bad', '') == 'up' && std.objectHas(limits, 'high') then limits.high
     else if !below && spec.unit == 'percentunit' then 0.01 else null;
-    theme.queried(spec, 'timeseries', 'range', {
+    local made = theme.queried(spec, 'timeseries', 'range', {
       fieldConfig: theme.fieldConfig(spec, { mode: 'palette-classic' }, {
         drawStyle: style.drawStyle,
         fillOpacity: style.fillOpacity,
         gradientMode: style.gradient,
-        lineInterpolation: 'linear',
+        lineInterpolation: theme.get(style, 'interpolation', 'linear'),
         lineWidth: 1,
-        pointSize: 4,
+        pointSize: if spec.word == 'points' then 6 else 4,
         showPoints: 'auto',
-        spanNulls: false,
+        spanNulls: theme.get(spec, 'join', false),
         insertNulls: false,
         axisPlacement: 'auto',
-        axisLabel: '',
+        axisLabel: theme.get(options, 'axis_title', ''),
         axisBorderShow: false,
         axisCenteredZero: false,
         axisColorMode: 'text',
@@ -61,12 +92,14 @@ local styles = {
         barAlignment: 0,
         hideFrom: { legend: false, tooltip: false, viz: false },
         scaleDistribution: if theme.get(options, 'scale', 'linear') == 'log' then { type: 'log', log: 10 } else { type: 'linear' },
-        stacking: { mode: if stack then 'normal' else 'none', group: 'A' },
+        stacking: { mode: if stack == 'percent' then 'percent' else if stacked then 'normal' else 'none', group: 'A' },
         thresholdsStyle: { mode: if dashed then 'dashed' else 'off' },
       }),
       options: {
         legend: theme.legend(spec),
         tooltip: { mode: 'multi', sort: if below then 'none' else 'desc' },
       },
-    }),
+    });
+    if !std.objectHas(spec, 'target') then made
+    else made { targets+: [goal(spec)], fieldConfig+: { overrides+: [goalLooks] } },
 }

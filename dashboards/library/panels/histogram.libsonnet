@@ -1,0 +1,39 @@
+// How many series have which value.
+local theme = import '../theme.libsonnet';
+
+{
+  words: { histogram: 'How the values of many series are spread: how many lie where.' },
+  called: { distribution: 'histogram' },
+  content: { '$ref': '#/$defs/queries' },
+  queries: 'range',
+  height: 8,
+  width: 6,
+  options: theme.legendOptions {
+    buckets: { description: 'About so many columns.', type: 'integer', minimum: 2, maximum: 200, default: 30 },
+    combine: { description: 'Count all series together.', type: 'boolean', default: true },
+  },
+  example: {
+    histogram: 'scrape_duration_seconds',
+    title: 'How long scrapes take',
+    description: 'How many of the scrapes in the shown time took how long.',
+    buckets: 20,
+  },
+
+  panel(spec)::
+    local options = theme.get(spec, 'options', {});
+    theme.queried(spec, 'histogram', 'range', {
+      fieldConfig: theme.fieldConfig(spec, { mode: 'palette-classic' }, {
+        fillOpacity: 70,
+        gradientMode: 'none',
+        lineWidth: 1,
+        hideFrom: { legend: false, tooltip: false, viz: false },
+      }),
+      options: {
+        bucketCount: theme.get(options, 'buckets', 30),
+        bucketOffset: 0,
+        combine: theme.get(options, 'combine', true),
+        legend: theme.legend(spec) + (if theme.get(options, 'combine', true) then { showLegend: false } else {}),
+        tooltip: { mode: 'single', sort: 'none' },
+      },
+    }),
+}

@@ -1,0 +1,57 @@
+// What depends on what: circles and arrows, made of series alone.
+local theme = import '../theme.libsonnet';
+
+// Grafana knows the ends of an arrow and the name of a circle by the names of labels.
+local relabeled(expr, to, from) =
+  if to == from then expr else 'label_replace(' + expr + ', "' + to + '", "$1", "' + from + '", "(.+)")';
+
+local arrows(query, options) =
+  local ends = relabeled(relabeled(query.expr, 'source', theme.get(options, 'from', 'source')), 'target', theme.get(options, 'to', 'target'));
+  query { expr: 'label_join(' + ends + ', "id", " > ", "source", "target")' };
+
+local circles(query, options) =
+  local name = theme.get(options, 'name', 'id');
+  query { expr: relabeled(relabeled(query.expr, 'id', name), 'title', name) };
+
+{
+  words: { dependencies: 'What depends on what, as a graph: a series for each arrow, with the labels that name its two ends.' },
+  called: { nodegraph: 'dependencies', nodeGraph: 'dependencies', node_graph: 'dependencies', servicemap: 'dependencies', topology: 'dependencies' },
+  content: { '$ref': '#/$defs/query' },
+  queries: 'graph',
+  height: 12,
+  width: 8,
+  options: {
+    from: { description: 'The label that names what depends.', '$ref': '#/$defs/label_name', default: 'source' },
+    to: { description: 'The label that names what it depends on.', '$ref': '#/$defs/label_name', default: 'target' },
+    nodes: { description: 'A signal, a metric or PromQL with a series for each circle; its value is written into it.', '$ref': '#/$defs/query' },
+    name: { description: 'The label of these that names the circle.', '$ref': '#/$defs/label_name', default: 'id' },
+  },
+  example: {
+    dependencies: 'up',
+    from: 'job',
+    to: 'instance',
+    title: 'Who reads whom',
+    description: 'The pages that each job reads.',
+  },
+
+  panel(spec)::
+    local options = theme.get(spec, 'options', {});
+    local queries = [if query.ref == 'nodes' then circles(query, options) else arrows(query, options) for query in spec.queries];
+    local value(query) = if std.length(queries) == 1 then 'Value' else 'Value #' + query.ref;
+    theme.queried(spec { queries: queries }, 'nodeGraph', 'table', {
+      options: {
+        nodes: { mainStatUnit: theme.get(spec, 'unit', 'short') },
+        edges: {},
+      },
+      transformations: [
+        {
+          id: 'organize',
+          options: {
+            excludeByName: { Time: true } + { [value(query)]: true for query in queries if query.ref == 'edges' },
+            indexByName: {},
+            renameByName: { [value(query)]: 'mainstat' for query in queries if query.ref == 'nodes' },
+          },
+        },
+      ],
+    }),
+}
