@@ -67,7 +67,11 @@ def files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, ev
     }
     grafana = "local grafana = import 'provisioning/grafana.libsonnet';"
     prometheus = renderer.evaluate("import 'provisioning/prometheus.libsonnet'", settings=settings)
-    datasources = renderer.evaluate(f"{grafana} function(interval) grafana.datasources(interval)", interval=every)
+    datasources = renderer.evaluate(
+        f"{grafana} function(interval, others) grafana.datasources(interval, others)",
+        interval=every,
+        others=project.data.get("build", {}).get("sources", {}),
+    )
     listed = [{"path": one.path, "title": one.title, "uid": one.uid} for one in folders]
     dashboards = renderer.evaluate(f"{grafana} function(folders) grafana.dashboards(folders)", folders=listed)
     # Grafana calls it an error where one of its folders is not there.

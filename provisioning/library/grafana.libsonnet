@@ -1,8 +1,29 @@
 // Grafana's provisioning: where the figures come from and where the dashboards lie. Addresses and the bundle's own
 // place come from the environment, so that one bundle serves Compose and `deckwatch up`.
+// Grafana puts variables of its environment in the place of $NAME; $$ is a $.
+local literal(text) = std.strReplace(text, '$', '$$');
+
+local names = { loki: 'Loki', jaeger: 'Jaeger', postgres: 'PostgreSQL' };
+
+local other(kind, said) = {
+  name: names[kind],
+  uid: 'deckwatch-' + kind,
+  type: if kind == 'postgres' then 'grafana-postgresql-datasource' else kind,
+  access: 'proxy',
+  url: literal(if kind == 'postgres' then said.address else said.url),
+  editable: false,
+} + (
+  if kind != 'postgres' then {} else {
+    user: literal(said.user),
+    jsonData: { database: literal(said.database), sslmode: said.tls },
+    [if std.objectHas(said, 'password_file') then 'secureJsonData']: { password: '$__file{' + said.password_file + '}' },
+  }
+);
+
 {
   // interval: the real scrape interval. Grafana makes $__rate_interval of it, and a wrong one gives empty rates.
-  datasources(interval):: {
+  // others: {loki, jaeger, postgres} as the project names them.
+  datasources(interval, others={}):: {
     apiVersion: 1,
     prune: true,
     datasources: [
@@ -31,7 +52,7 @@
         editable: false,
         jsonData: { implementation: 'prometheus', handleGrafanaManagedAlerts: false },
       },
-    ],
+    ] + [other(kind, others[kind]) for kind in std.objectFields(others)],
   },
 
   // folders: [{uid, title, path}]; one provider each, since only so a folder has a uid that stays. No uid: top level.

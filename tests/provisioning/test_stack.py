@@ -137,6 +137,23 @@ def test_scrape_interval_is_told_to_everybody(tmp_path: Path) -> None:
     assert '"refresh": "1m"' in built.plan.text("grafana/dashboards/deckwatch/host.json")
 
 
+def test_data_sources_that_the_project_names_are_grafanas(tmp_path: Path) -> None:
+    said = (
+        'build: {sources: {loki: {url: "http://loki:3100"}, jaeger: {url: "http://jaeger:16686"}, postgres: {address: '
+        '"db:5432", database: shop, user: gra$fana, password_file: /run/secrets/shop, tls: require}}}'
+    )
+    built = stack.build(project(tmp_path, deckwatch=said))
+    sources = yaml.safe_load(built.plan.text("grafana/provisioning/datasources/deckwatch.yaml"))["datasources"]
+    assert [(one["uid"], one["type"], one["url"]) for one in sources[2:]] == [
+        ("deckwatch-jaeger", "jaeger", "http://jaeger:16686"),
+        ("deckwatch-loki", "loki", "http://loki:3100"),
+        ("deckwatch-postgres", "grafana-postgresql-datasource", "db:5432"),
+    ]
+    assert sources[4]["user"] == "gra$$fana"
+    assert sources[4]["secureJsonData"] == {"password": "$__file{/run/secrets/shop}"}
+    assert sources[4]["jsonData"] == {"database": "shop", "sslmode": "require"}
+
+
 def test_a_short_interval_shortens_the_timeout() -> None:
     config = prometheus(stack.build(SHIPPED, Options(every="5s")))["global"]
     assert config == {"scrape_interval": "5s", "evaluation_interval": "5s", "scrape_timeout": "5s"}
