@@ -32,6 +32,7 @@ _REMOVALS = ("destroy", "remove")
 
 LINGER_SECONDS = 300.0  # how long the event counters of a removed container go on being shown
 _MOST_LINGERING = 200
+_SAME_END_SECONDS = 5.0  # by which the event of an end may come after FinishedAt
 _HEALTHY = "(healthy)"  # in the Status of a list's entry
 _HEALTHY_AT_ONCE = 10
 
@@ -42,6 +43,7 @@ class _Counts:
 
     ended: float | None = None  # the end that no start has followed yet
     answered: float = 0.0  # the end before the latest restart
+    counted: bool = False  # a restart after that end was seen by RestartCount, and its events may still come
     restarts: int = 0
     policy_base: int = 0  # RestartCount less this is a number of restarts that we should know of
     policy_seen: int = 0
@@ -55,8 +57,14 @@ class _Counts:
         if self.ended is not None and self.ended <= at:
             self.restarts += 1
             self.answered, self.ended = self.ended, None
+        self.counted = False
         self.oom_before += self._kills_of_run()
         self.oom_events, self.oom_flag, self.flag_is_old = 0, False, False
+
+    def died(self, at: float) -> None:
+        """Take an end; an inspect may have told of it, and even of the restart after it."""
+        if not (self.counted and at - self.answered < _SAME_END_SECONDS):
+            self.ended = at
 
     def seen(self, found: Container, *, old: bool) -> None:
         """Take an inspect; `old` says that the container was there before we began to watch."""
@@ -65,9 +73,13 @@ class _Counts:
         elif found.restart_count < self.policy_seen:
             self.policy_base = -self.restarts  # the engine began to count anew
         self.policy_seen = found.restart_count
-        self.restarts = max(self.restarts, found.restart_count - self.policy_base)
         if self.ended is None and found.finished > self.answered:
             self.ended = found.finished
+        by_policy = found.restart_count - self.policy_base
+        if by_policy > self.restarts:
+            # The engine raises RestartCount as soon as it has decided, before the start and its event.
+            self.restarts, self.counted = by_policy, self.ended is not None
+            self.answered, self.ended = self.ended or self.answered, None
         self.flag_is_old = self.flag_is_old and found.oom_killed
         self.oom_flag = self.oom_flag or (found.oom_killed and not self.flag_is_old)
 
@@ -115,7 +127,7 @@ class Table:
         if action == "start":
             counts.began(at)
         elif action == "die":
-            counts.ended = at  # an inspect may have told a later one, where events are told again after a loss
+            counts.died(at)
             self._note_exit(id_, str(attributes.get("exitCode", "")))
         elif action == "oom":
             counts.oom_events += 1

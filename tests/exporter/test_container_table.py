@@ -240,6 +240,28 @@ def test_the_list_names_the_unknown_the_changed_and_those_that_are_not_healthy(t
     assert table.take_list([same], 0) == [ID]
 
 
+@pytest.mark.parametrize(
+    "order", ["die inspect start", "inspect die start", "die start inspect", "inspect die inspect start"]
+)
+def test_restarts_by_policy_count_once_whenever_they_are_inspected(table, order):
+    table.take_inspect(inspect(started=2))
+    for number in (1, 2, 3):
+        end = 10.0 * number
+        for step in order.split():
+            if step == "die":
+                table.take_event(event("die", end + 0.01, exitCode="1"), 0)
+            elif step == "start":
+                table.take_event(event("start", end + 0.5), 0)
+            else:
+                table.take_inspect(inspect("restarting", started=end - 9.5, finished=end, exit_code=1, restarts=number))
+        table.take_inspect(inspect(started=end + 0.4, finished=end, restarts=number))
+        assert counts(table)[0] == number
+    table.take_event(event("die", 40), 0)
+    table.take_event(event("start", 41), 0)
+    table.take_inspect(inspect(started=41, finished=40))
+    assert counts(table)[0] == 4, "by hand, which sets RestartCount back to 0"
+
+
 def test_of_healthy_containers_a_few_are_inspected_at_a_time_and_each_in_its_turn(table):
     ids = [f"{number:08}" for number in range(25)]
     listed = [{"Id": id_, "Names": ["/web"], "State": "running", "Status": "Up 2 hours (healthy)"} for id_ in ids]
