@@ -36,6 +36,7 @@ class LiveQuery:
     place: Place
     empty: str = ""
     needs: tuple[str, ...] = ()
+    inputs: tuple[tuple[str, str], ...] = ()
 
     def concrete(self, interval: str = "1m", span: str = "1h", values: Mapping[str, str] | None = None) -> str:
         """Return PromQL without variables: choices are "All" unless `values` says otherwise.
@@ -48,6 +49,7 @@ class LiveQuery:
             "__interval_ms": "60000",
             "__range": span,
             "__range_s": "3600",
+            **dict(self.inputs),
             **(values or {}),
         }
         return _VARIABLE.sub(lambda found: known.get(found[1] or found[2], ALL), self.expr)
@@ -63,6 +65,8 @@ def queries(built: Built, model: Mapping[str, Any]) -> Iterator[LiveQuery]:
     whole = (dashboard.said("needs"),) if dashboard.said("needs") else ()
     for one in built.variables:
         yield LiveQuery(uid, name, "variable", one.title, one.name, one.expr, "instant", one.place, needs=whole)
+    # What is written into a field or picked is part of a query: it holds its first value.
+    first = tuple((str(one["name"]), str(one["current"]["value"])) for one in _inputs(model))
     modes = {target["refId"] + str(panel["id"]): target.get("range", True) for panel, target in _targets(model)}
     numbers = built.numbers()
     for panel in dashboard.panels():
@@ -80,6 +84,7 @@ def queries(built: Built, model: Mapping[str, Any]) -> Iterator[LiveQuery]:
                 query.place,
                 query.said.get("empty") or panel.said.get("empty", ""),
                 panel.needs,
+                first,
             )
     for event in built.events:
         if event.expr:
@@ -98,6 +103,10 @@ def queries(built: Built, model: Mapping[str, Any]) -> Iterator[LiveQuery]:
     place = dashboard.document.place(("dashboard",))
     reason = "no alert fires"
     yield LiveQuery(uid, name, "annotation", "Alerts", "Alerts", built.alerts, "range", place, reason)
+
+
+def _inputs(model: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    return (one for one in model["templating"]["list"] if one["type"] in ("custom", "textbox"))
 
 
 def _targets(model: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:

@@ -36,3 +36,14 @@ def test_concrete_queries_hold_no_variables(build):
     assert 'service=~".+"' in build(TEXT).bundle.queries[3].concrete()
     assert 'service=~"shop"' in build(TEXT).bundle.queries[3].concrete(values={"service": "shop"})
     assert "[40s]" in build(TEXT).bundle.queries[3].concrete(interval="40s")
+
+
+def test_what_is_picked_holds_its_first_value(build):
+    made = build(
+        "dashboard: Shop\nchoose: [{pick: share, of: {half: 0.5, most: 0.95}, default: most}]\n"
+        "rows:\n  - - {stat: 'quantile($share, node_load1)', title: T, description: D}\n"
+    )
+    assert made.problems == []
+    (query,) = [one for one in made.bundle.queries if one.kind == "panel"]
+    assert query.concrete().startswith("quantile(0.95, ")
+    promql.check(query.concrete())
