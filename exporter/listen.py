@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE_SECONDS = 75  # a scraper that comes every minute keeps its connection
 _SHUTDOWN_SECONDS = 1
-_TICK_SECONDS = 1.0
 
 
 class Address(NamedTuple):
@@ -112,10 +111,9 @@ class Server(uvicorn.Server):
         self._ending.set()
 
     async def main_loop(self) -> None:
-        """Tick once a second, for the Date header; uvicorn would wake ten times as often to look for a signal."""
-        while not await self.on_tick(0):
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._ending.wait(), _TICK_SECONDS)
+        """Wait for the end; uvicorn would wake ten times a second to look for it."""
+        await self.on_tick(0)
+        await self._ending.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Cut what has not asked for anything; uvicorn does not know of TLS that is being agreed on."""
@@ -141,6 +139,7 @@ def server(app: Any, protection: Watched | None = None) -> Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=False,
         proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,

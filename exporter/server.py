@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import email.utils
 import functools
 import logging
 import math
@@ -143,6 +144,7 @@ class App:
 async def respond(scope: Scope, send: Send, response: Response) -> None:
     """Send an answer, with the headers that all of them have."""
     sent = [
+        ("date", email.utils.formatdate(usegmt=True)),  # uvicorn would wake once a second to keep one ready
         ("content-type", response.content_type),
         ("cache-control", "no-store"),
         ("x-content-type-options", "nosniff"),

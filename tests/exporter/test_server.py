@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from contextlib import ExitStack, contextmanager
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 import httpx
@@ -280,6 +281,7 @@ def test_every_answer_forbids_guessing_and_keeping(client):
     for path in ("/", "/metrics", "/healthz", "/nowhere"):
         headers = client.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
+        assert abs(parsedate_to_datetime(headers["date"]).timestamp() - time.time()) < 60
         assert headers["cache-control"] == "no-store"
         assert "server" not in headers
 
