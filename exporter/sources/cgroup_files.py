@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import errno
-import resource
 import threading
 from typing import TYPE_CHECKING, Any
 
-from exporter.sources.files import KeptFile, read_once
+from exporter.sources.files import KeptFile, descriptor_limit, read_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,8 +35,7 @@ class Room:
     """
 
     def __init__(self, _world: World) -> None:
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self.left = 1 << 30 if soft == resource.RLIM_INFINITY else max(64, soft // 2)
+        self.left = descriptor_limit() // 2
         self._lock = threading.Lock()
 
     def take(self) -> bool:

@@ -26,11 +26,15 @@ _GONE = frozenset({errno.ENODEV, errno.ESRCH, errno.EBADF})  # a device, group o
 
 
 class KeptFiles:
-    """Descriptors by path: at most `most` of them, the oldest are given up first and opened again when asked for."""
+    """Descriptors by path, the oldest are given up first and opened again when asked for.
 
-    most: ClassVar[int] = 512
+    There are at most `most` of them, and at most a quarter of the descriptor limit.
+    """
+
+    most: ClassVar[int] = 4096
 
     def __init__(self, _world: World) -> None:
+        self._most = min(self.most, descriptor_limit() // 4)
         self._kept: dict[str, KeptFile] = {}
         self._lock = threading.Lock()
 
@@ -65,7 +69,7 @@ class KeptFiles:
     def _keep(self, path: str, fresh: KeptFile) -> None:
         with self._lock:
             spare = self._kept.pop(path, None)  # another thread was faster
-            if spare is None and len(self._kept) >= self.most:
+            if spare is None and len(self._kept) >= self._most:
                 spare = self._kept.pop(next(iter(self._kept)))
             self._kept[path] = fresh
         if spare is not None:
