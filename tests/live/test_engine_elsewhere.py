@@ -123,7 +123,7 @@ def test_so_many_calls_at_once(engine, relay, watch, blind, eventually):
         return shown == 15
 
     eventually(all_there)
-    eventually(lambda: most.append(relay.open_connections()) or asked(relay) > 60)
+    eventually(lambda: most.append(relay.open_connections()) or asked(relay) > 60, 90.0)
     assert max(most) <= 10 + 2, "those calls, events, and the rest"
     watched.world.close()
     eventually(lambda: relay.open_connections() == 0)
