@@ -6,6 +6,7 @@ answers 403 leaves only what needs them out.
 
 from __future__ import annotations
 
+import threading
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -27,6 +28,16 @@ _ANSWER_SECONDS = 600  # a volume of millions of files takes minutes
 _FIRST_SECONDS = 2.0  # that a scrape waits for the first reading, once
 
 T = TypeVar("T")
+
+
+class _Turn:
+    """Whose turn it is to ask: an engine refuses to count while it counts already."""
+
+    def __init__(self, _world: World) -> None:
+        self.lock = threading.Lock()
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 class _Sizes(Generic[T]):
@@ -57,7 +68,7 @@ class _Sizes(Generic[T]):
         address = self._world.source(Engine).address()
         if not address or address.startswith("file://"):
             raise NoData("there is no engine that could be asked")
-        with allowed(), connect(address, _ANSWER_SECONDS) as client:
+        with self._world.source(_Turn).lock, allowed(), connect(address, _ANSWER_SECONDS) as client:
             return self.ask(client)
 
 

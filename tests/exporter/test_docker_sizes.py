@@ -1,0 +1,34 @@
+"""Counting on the engine's disk: one at a time, since an engine that counts refuses to count."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+
+from exporter.sources import docker_client, docker_sizes
+from exporter.world import World
+
+
+def test_only_one_is_counted_at_a_time(monkeypatch):
+    monkeypatch.setattr(docker_client, "connect", lambda *_: contextlib.nullcontext())
+    inside, most = set(), []
+    both = threading.Event()
+
+    def ask(self: object, _client: object) -> dict[str, int]:
+        inside.add(self)
+        most.append(len(inside))
+        both.wait(0.2)  # long enough for the other to come in, if it may
+        inside.remove(self)
+        return {}
+
+    kinds = (docker_sizes.VolumeSizes, docker_sizes.Reclaimable)
+    for kind in kinds:
+        monkeypatch.setattr(kind, "ask", ask)
+    with World(docker_host="unix:///nowhere.sock") as world:
+        sizes = [world.source(kind) for kind in kinds]
+        threads = [threading.Thread(target=one._read) for one in sizes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert most == [1, 1]
