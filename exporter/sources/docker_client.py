@@ -75,7 +75,8 @@ def ping(client: docker.APIClient, address: str) -> None:
         client.ping()
         return
     with contextlib.closing(connection):
-        connection.request("GET", "/_ping")
+        # With the version that was agreed on: an engine that took this one's place may not know it.
+        connection.request("GET", f"/v{client.api_version}/_ping")
         answer = connection.getresponse()
         answer.read()
         if answer.status != http.HTTPStatus.OK:

@@ -22,6 +22,7 @@ class Client:
     """An engine behind TLS that gives one answer about a container, and another to a ping."""
 
     base_url = "https://engine:2376"
+    api_version = "1.47"
 
     def __init__(self, container: object, ping: object = None) -> None:
         self.container = container
@@ -119,4 +120,4 @@ def test_a_ping_over_the_local_socket(tmp_path, status, said):
         with told:
             docker_client.ping(Client(None), f"unix://{tmp_path}/engine.sock")
         thread.join()
-    assert asked == [b"GET /_ping HTTP/1.1"]
+    assert asked == [b"GET /v1.47/_ping HTTP/1.1"]
