@@ -234,9 +234,9 @@ def test_the_loop_lives_while_a_scrape_hangs():
         time.sleep(0.1)
         begun = time.monotonic()
         assert client.get("/healthz").text == "ok\n"
-        assert time.monotonic() - begun < 0.5
+        assert time.monotonic() - begun < 10, "a third of what the scrape hangs"
         release.set()
-        scrape.join(5)
+        scrape.join(30)
 
 
 def test_readiness_waits_for_every_subject():

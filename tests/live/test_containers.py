@@ -95,11 +95,12 @@ def test_reads_and_writes_of_a_disk_are_the_containers_own(engine, watch, eventu
     engine.run(f"{script}; sleep 1000", name=NAME, device_write_bps=limit)
     watched = watch(engine.url)
     read = ("container_fs_reads_bytes_total", {"name": NAME, "device": disk})
-    eventually(lambda: watched.page().value(read[0], **read[1]) == 8 << 16)
+    # Its programs may have to be read from there too.
+    eventually(lambda: (watched.page().value(read[0], **read[1]) or 0) >= 8 << 16)
     page = watched.page()
     assert page.value("container_fs_writes_bytes_total", name=NAME, device=disk) == 16 << 16
     assert page.value("container_fs_writes_total", name=NAME, device=disk) == 16
-    assert page.value("container_fs_reads_total", name=NAME, device=disk) == 8
+    assert page.value("container_fs_reads_total", name=NAME, device=disk) >= 8
 
 
 @pytest.mark.parametrize(("end", "code"), [("stop", 0), ("kill", 137)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
@@ -37,10 +38,12 @@ def customers(shop):
         with requests.Session() as session:
             session.trust_env = False
             while not over.wait(0.05):
-                session.get(shop + "/products/tea", timeout=10)
-                session.post(shop + "/checkout", json={"product": "tea", "quantity": 1, "currency": "EUR"}, timeout=10)
-                session.get(shop + "/slow?seconds=0.2", timeout=10)
-                session.get(shop + "/fail", timeout=10)
+                with contextlib.suppress(requests.RequestException):  # who is kept waiting comes again
+                    session.get(shop + "/products/tea", timeout=10)
+                    order = {"product": "tea", "quantity": 1, "currency": "EUR"}
+                    session.post(shop + "/checkout", json=order, timeout=10)
+                    session.get(shop + "/slow?seconds=0.2", timeout=10)
+                    session.get(shop + "/fail", timeout=10)
 
     thread = threading.Thread(target=come)
     thread.start()
