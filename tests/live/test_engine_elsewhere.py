@@ -170,12 +170,17 @@ def at_once(monkeypatch):
     monkeypatch.setattr(_container, "_SETTLED_SECONDS", -60.0)
 
 
-@pytest.mark.usefixtures("at_once")
-def test_groups_that_ought_to_be_seen_are_missed_aloud(engine, watch, blind, eventually, caplog):
-    engine.run(name=NAME)
-    here = {**blind, "uname": os.uname}
+@pytest.fixture
+def here(blind):
+    """A view of this very kernel in which the groups ought to be seen, and are not."""
     (blind["sysfs"] / "fs/cgroup").mkdir(parents=True)
     (blind["sysfs"] / "fs/cgroup/cgroup.controllers").write_text("memory\n")
+    return {**blind, "uname": os.uname}
+
+
+@pytest.mark.usefixtures("at_once")
+def test_groups_that_ought_to_be_seen_are_missed_aloud(engine, watch, here, eventually, caplog):
+    engine.run(name=NAME)
     caplog.set_level(logging.WARNING)
     watched = watch(engine.url, config=often(), **here)
     eventually(lambda: watched.page().values("container_memory_rss", name=NAME))
@@ -184,11 +189,8 @@ def test_groups_that_ought_to_be_seen_are_missed_aloud(engine, watch, blind, eve
 
 
 @pytest.mark.usefixtures("at_once")
-def test_groups_that_ought_to_be_seen_are_a_fault_where_nothing_else_is_left(engine, relay, watch, blind, eventually):
+def test_groups_that_ought_to_be_seen_are_a_fault_where_nothing_else_is_left(engine, relay, watch, here, eventually):
     engine.run(name=NAME)
-    here = {**blind, "uname": os.uname}
-    (blind["sysfs"] / "fs/cgroup").mkdir(parents=True)
-    (blind["sysfs"] / "fs/cgroup/cgroup.controllers").write_text("memory\n")
     never = watch(relay.url, config=often(stats="never"), **here)
     eventually(lambda: never.page().errors.get("container_cpu") == "GroupsUnseen")
     assert asked(relay) == 0
