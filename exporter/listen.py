@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE_SECONDS = 75  # a scraper that comes every minute keeps its connection
 _SHUTDOWN_SECONDS = 1
+_BEGINNING_TURNS = 3  # of the loop, until a socket that was accepted is a connection that can be ended
 
 
 class Address(NamedTuple):
@@ -117,6 +118,10 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Cut what has not asked for anything; uvicorn does not know of TLS that is being agreed on."""
+        for one in sockets or []:
+            asyncio.get_running_loop().remove_reader(one)
+        for _ in range(_BEGINNING_TURNS):  # else asyncio would leave open what was accepted last
+            await asyncio.sleep(0)
         for guest in self._crowd.guests():
             if guest.state != "busy":
                 self._crowd.cut(guest)

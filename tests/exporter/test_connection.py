@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import ssl
 import sys
@@ -191,6 +192,14 @@ def test_busy_connections_of_a_client_leave_room_for_others(page, monkeypatch) -
     assert page.client("127.0.0.2").get("/healthz").status_code == 200
     page.hold.set()
     assert all(one.recv(4096).startswith(b"HTTP/1.1 200") for one in busy)
+
+
+def test_at_the_end_nothing_is_left_open(page_served) -> None:
+    for _ in range(10):
+        with ExitStack() as stack, page_served() as served:
+            for _ in range(40):  # some are accepted in the moment in which it ends
+                stack.callback(socket.create_connection(served.address).close)
+        gc.collect()  # a socket left open is an error here
 
 
 def waiting() -> int:
