@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from alerting import adjust, checking, live, read, render, routes, runbooks
 from alerting.checking import Context
 from alerting.configuration import Configuration
-from alerting.receivers import NEWEST
 from deckwatch.core import labels, promql
 from deckwatch.core.catalog import MetricInfo
 from deckwatch.core.place import Problem
+from deckwatch.core.targets import Targets
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -44,7 +44,7 @@ class Settings:
     exporter's. `panels` are the ids of panels by dashboard and title, None where dashboards are not known.
     """
 
-    alertmanager: str = NEWEST
+    targets: Targets = field(default_factory=Targets)
     grafana: str = "http://127.0.0.1:3000"
     set: Mapping[str, tuple[Any, Place]] = field(default_factory=dict)
     disable: Mapping[str, Place] = field(default_factory=dict)
@@ -90,7 +90,7 @@ def bundle(
     owners = routes.owners(project.document)
     context = Context(groups, catalog, settings.panels, settings.collectors, owners, settings.shipped)
     problems += checking.problems(context)
-    configuration = Configuration(project, context, settings.alertmanager, renderer)
+    configuration = Configuration(project, context, settings.targets, renderer)
     problems += configuration.problems
     if any(problem.severity == "error" for problem in problems):
         return Bundle(problems=problems)

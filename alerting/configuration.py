@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.place import Problem
     from deckwatch.core.project import Project
+    from deckwatch.core.targets import Targets
 
 FOLDER = "alertmanager"
 _TIMING = ("group_by", "wait", "interval", "repeat", "repeat_critical")
@@ -32,7 +33,7 @@ _ORDER = (
 class Configuration:
     """What is known of Alertmanager's configuration; `problems` is complete after the construction."""
 
-    def __init__(self, project: Project, context: Context, target: str, renderer: Renderer) -> None:
+    def __init__(self, project: Project, context: Context, targets: Targets, renderer: Renderer) -> None:
         self.project = project.document
         self.defaults = routes.shipped()
         self.renderer = renderer
@@ -41,7 +42,7 @@ class Configuration:
         self.inhibitions, found = inhibit.inhibitions([self.defaults, self.project], self.project, context)
         alerts = list(context.alerts())
         self.problems: list[Problem] = [
-            *Kinds(renderer).problems(self.project, target),
+            *Kinds(renderer).problems(self.project, targets),
             *routes.problems(self.project, self.routes, alerts),
             *found,
         ]

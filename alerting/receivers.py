@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from deckwatch.core.jsonnet import Renderer
-
-NEWEST = "0.34"  # of Alertmanager, for which is written where the project says nothing
+    from deckwatch.core.targets import Targets
 
 _NOT_KINDS = frozenset(("hours",))
 
@@ -34,8 +33,8 @@ class Kinds:
         """Return the JSON Schema of a team's receivers: its properties, to be laid beside `hours`."""
         return dict(self.options)
 
-    def problems(self, document: Document, target: str) -> Iterator[Problem]:
-        """Yield what is wrong with the receivers of the project's teams, for a version of Alertmanager."""
+    def problems(self, document: Document, targets: Targets) -> Iterator[Problem]:
+        """Yield what is wrong with the receivers of the project's teams, for the target's version of Alertmanager."""
         for team, said in (document.data or {}).get("teams", {}).items():
             for kind in said:
                 path = ("teams", team, kind)
@@ -45,26 +44,21 @@ class Kinds:
                     known = sorted([*self.options, *_NOT_KINDS])
                     yield document.problem(path, f"unknown key {kind}", did_you_mean(kind, known), key=True)
                     continue
-                yield from self._inside(document, path, target)
+                yield from self._inside(document, path, targets)
 
-    def _inside(self, document: Document, path: tuple[str, ...], target: str) -> Iterator[Problem]:
+    def _inside(self, document: Document, path: tuple[str, ...], targets: Targets) -> Iterator[Problem]:
         kind, options = path[-1], document.data["teams"][path[1]][path[2]]
         yield from Schema(self.options[kind]).problems(_part(document, path))
         for option, since in self.since[kind].items():
-            if isinstance(options, dict) and option in options and number(target) < number(since):
-                message = f"{option} of {kind} needs Alertmanager {since}, and the target is {target}"
-                yield document.problem((*path, option), message, key=True)
+            if isinstance(options, dict) and option in options:
+                place = document.place((*path, option), key=True)
+                yield from targets.lacking("alertmanager", since, f"{option} of {kind}", place)
 
 
 def table() -> str:
     """Return the Jsonnet table of receiver files: Jsonnet cannot list a folder."""
     names = [path.stem for path in plugins.files(library() / "receivers", ".libsonnet")]
     return "{" + ", ".join(f"{name}: import 'alerting/receivers/{name}.libsonnet'" for name in names) + "}"
-
-
-def number(version: str) -> tuple[int, ...]:
-    """Return a version such as 0.26 as numbers that can be compared."""
-    return tuple(int(part) for part in version.split(".")[:2])
 
 
 def _part(document: Document, path: tuple[str, ...]) -> Document:

@@ -17,17 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from deckwatch.core.project import Project
+    from deckwatch.core.targets import Targets
 
 _PATTERN = re.compile(r"[*?\[]")  # of fnmatch
 _UNITS = ("seconds", "bytes", "ratio")
 
 
-def load(project: Project) -> Catalog:
+def load(project: Project, targets: Targets | None = None) -> Catalog:
     """Return the catalogue that every expression of a project is checked against, but for what rules record.
 
-    The project's own declarations come first: its word on its metrics holds.
+    The project's own declarations come first: its word on its metrics holds. `targets` are by default today's.
     """
-    catalog = Catalog(_infos(project.data.get("metrics", {}), "project"))
+    catalog = Catalog(_infos(project.data.get("metrics", {}), "project"), targets)
     allowed = ((project.data.get("watch") or {}).get("containers") or {}).get("labels") or ()
     catalog.add(_labelled(one, allowed) for one in collector.catalog(collector.load().values()))
     catalog.add(_instrumented(one) for one in instrument.METRICS)

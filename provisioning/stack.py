@@ -5,15 +5,15 @@ project -> catalogue -> signals -> what rules record -> dashboards -> alerts -> 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from alerting import build as alerting
 from alerting import render as alerting_render
-from alerting.receivers import NEWEST
 from dashboards import build as dashboards
 from dashboards import panels
 from deckwatch.core import signalfile
+from deckwatch.core import targets as versions
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.place import InvalidInput
@@ -23,7 +23,7 @@ from provisioning.configuration import Folder
 from provisioning.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from alerting.live import LiveQuery as RuleQuery
@@ -44,7 +44,7 @@ class Options:
     engine: Engine = "rjsonnet"
     every: str | None = None  # the scrape interval, such as 5s
     grafana: str | None = None  # where people open Grafana
-    alertmanager: str | None = None  # the version that is written for
+    installed: Mapping[str, str] = field(default_factory=dict)  # versions that are written for
 
 
 @dataclass(frozen=True)
@@ -79,12 +79,14 @@ def _renderer(own_panels: Path | None, engine: Engine) -> Renderer:
 def _build(project: Project, options: Options, renderer: Renderer, own_panels: Path | None) -> Built:
     said: dict[str, Any] = project.data.get("build", {})
     place = project.document.place
-    catalog = catalogue.load(project)
+    written_for, unknown = versions.read(project.document)
+    written_for = replace(written_for, **options.installed)
+    catalog = catalogue.load(project, written_for)
     found = sources.load(project)
     chosen = sources.settings(project)
     thresholds = {name: value for name, value in chosen.items() if not name[:1].isupper()}
     signals, problems = signalfile.load(found.documents, catalog, thresholds)
-    problems += [*project.problems, *found.problems]
+    problems += [*project.problems, *unknown, *found.problems]
     problems += config.problems(project, collector.words(collector.load()))
     problems += targets.problems(project)
     alerting.record(found.topics, signals, catalog)
@@ -97,7 +99,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
         signals,
         project,
         alerting.Settings(
-            alertmanager=options.alertmanager or said.get("targets", {}).get("alertmanager", NEWEST),
+            targets=written_for,
             grafana=options.grafana or said.get("grafana", GRAFANA),
             set=chosen,
             disable={name: place(("build", "disable", i)) for i, name in enumerate(said.get("disable", ()))},

@@ -103,7 +103,7 @@ class Stack:
         for name in ALL:
             taken[name] = free_port(self.ports.get(name, 0))
         self.site = Site(self.state.resolve(), self.project.folder, taken, self.exporter_arguments, self.environment)
-        options = stack.Options(every=self.every, grafana=self.site.url(GRAFANA), alertmanager=_alertmanager_version())
+        options = stack.Options(every=self.every, grafana=self.site.url(GRAFANA), installed=_versions())
         self.built = stack.build(self.project, options)
         write(self.built.plan.replaced(self._targets().files()), self.site.bundle)
         for name in self.programs:
@@ -148,11 +148,13 @@ class Stack:
         return [Target(f"{ADDRESS}:{self.site.ports[name]}", {"instance": self.name})]
 
 
-def _alertmanager_version() -> str | None:
-    """Return the version of the installed Alertmanager, so that a receiver's word it lacks is told at its place."""
-    path = servers.installed(ALERTMANAGER)
-    if path is None:
-        return None
-    said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False)
-    found = re.search(r"version (\d+\.\d+)", said.stdout + said.stderr)
-    return found[1] if found else None
+def _versions() -> dict[str, str]:
+    """Return the versions of what is installed, so that a word that one of them lacks is told at its place."""
+    found: dict[str, str] = {}
+    for name in (PROMETHEUS, ALERTMANAGER):
+        path = servers.installed(name)
+        if path is not None:
+            said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False)
+            if told := re.search(r"version (\d+\.\d+)", said.stdout + said.stderr):
+                found[name] = told[1]
+    return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from deckwatch.core.targets import Targets
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -27,9 +29,13 @@ class MetricInfo:
 
 
 class Catalog:
-    """Metrics by name; a histogram is found by its parts' names too."""
+    """Metrics by name; a histogram is found by its parts' names too.
 
-    def __init__(self, metrics: Iterable[MetricInfo] = ()) -> None:
+    `targets` are the versions of the programs that ask for them.
+    """
+
+    def __init__(self, metrics: Iterable[MetricInfo] = (), targets: Targets | None = None) -> None:
+        self.targets = targets or Targets()
         self._metrics: dict[str, MetricInfo] = {}
         self._series: dict[str, MetricInfo] = {}
         self.add(metrics)

@@ -1,4 +1,4 @@
-"""Checks one PromQL expression of a user's file against the catalogue: syntax, metrics, labels.
+"""Checks one PromQL expression of a user's file against the catalogue: syntax, version, metrics, labels.
 
 Dashboards, rules and signals all ask here, so that a misspelt name is told in the same words wherever it stands.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.core import labels, promql
+from deckwatch.core import labels, promql, promql_versions
 from deckwatch.core.place import Problem, did_you_mean, nearest
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def problems_of(text: str, catalog: Catalog, place: Callable[[int], Place]) -> I
     except promql.PromqlError as error:
         yield Problem(place(error.offset), str(error), check="promql_syntax")
         return
+    yield from promql_versions.problems(text, catalog.targets, place)
     for selector in selectors:
         yield from _selector_problems(selector, catalog, place)
     yield from _grouping_problems(text, selectors, catalog, place)

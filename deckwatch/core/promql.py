@@ -254,7 +254,8 @@ def check(text: str) -> None:
 
     if not text.strip():
         raise PromqlError("the expression is empty")
-    plain = without_variables(text)
+    # Prometheus 3 renamed it and the parser knows only the new name; which of them fits is told by promql_versions.
+    plain = re.sub(r"\bholt_winters(?=\s*\()", "double_exponential_smoothing", without_variables(text))
     try:
         promql_parser.parse(plain)
     except ValueError as error:

@@ -5,6 +5,8 @@ import subprocess
 import pytest
 import yaml
 
+from deckwatch.core.targets import Targets
+
 PROJECT = """\
 teams:
   operations: {webhook: {url: "http://127.0.0.1:9/ops"}}
@@ -51,7 +53,7 @@ def checked(amtool, built, folder):
     ],
 )
 def test_every_alert_finds_its_receivers(amtool, alerting_of, tmp_path, labels, receivers):
-    built = alerting_of(project=PROJECT, shipped=True, alertmanager="0.25")
+    built = alerting_of(project=PROJECT, shipped=True, targets=Targets(alertmanager="0.25"))
     assert built.said() == []
     path = checked(amtool, built, tmp_path)
     asked = [
@@ -113,7 +115,7 @@ def test_secrets_stand_in_files_only(alerting_of):
         ("teams:\n  a: {webhook: {}}\n", "2:16: error: url_file is missing"),
         (
             "teams:\n  a: {webhook: {url_file: /x}}\n",
-            "2:17: error: url_file of webhook needs Alertmanager 0.26, and the target is 0.25",
+            "2:17: error: url_file of webhook needs Alertmanager 0.26, the target is 0.25",
         ),
         (
             "teams:\n  ops: {webhook: {url: 'http://a/'}}\nroutes:\n  - {severity: error, to: opps}\n",
@@ -135,10 +137,10 @@ def test_secrets_stand_in_files_only(alerting_of):
     ],
 )
 def test_a_fault_is_told_at_its_place(alerting_of, project, wanted):
-    said = alerting_of(project=project, shipped=True, alertmanager="0.25").said()
+    said = alerting_of(project=project, shipped=True, targets=Targets(alertmanager="0.25")).said()
     assert any(line.startswith(f"deckwatch.yaml:{wanted}") for line in said), said
 
 
 def test_a_newer_alertmanager_knows_more(alerting_of):
     project = "teams:\n  a: {webhook: {url_file: /x}}\n"
-    assert alerting_of(project=project, shipped=True, alertmanager="0.26").said() == []
+    assert alerting_of(project=project, shipped=True, targets=Targets(alertmanager="0.26")).said() == []

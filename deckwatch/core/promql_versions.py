@@ -1,0 +1,66 @@
+"""Words of PromQL that not every supported Prometheus has, by the version with which they came or went.
+
+From Prometheus' CHANGELOG.md; what the oldest supported version has is not listed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deckwatch.core import promql
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from deckwatch.core.place import Place, Problem
+    from deckwatch.core.targets import Targets
+
+SINCE = {
+    "histogram_stddev": "2.47",
+    "histogram_stdvar": "2.47",
+    "mad_over_time": "2.49",
+    "sort_by_label": "2.49",
+    "sort_by_label_desc": "2.49",
+    "histogram_avg": "2.51",
+    "limitk": "2.54",
+    "limit_ratio": "2.54",
+    "info": "2.55",
+    "double_exponential_smoothing": "3.0",
+    "ts_of_last_over_time": "3.5",
+    "ts_of_max_over_time": "3.5",
+    "ts_of_min_over_time": "3.5",
+    "first_over_time": "3.7",
+    "ts_of_first_over_time": "3.7",
+    "fill": "3.10",
+    "fill_left": "3.10",
+    "fill_right": "3.10",
+    "histogram_quantiles": "3.11",
+    "end": "3.12",  # `@ end()` is older
+    "range": "3.12",
+    "start": "3.12",  # `@ start()` is older
+    "step": "3.12",
+    "max_of": "3.13",
+    "min_of": "3.13",
+    "start_timestamp": "3.14",
+}
+UNTIL = {"holt_winters": "3.0"}  # it is called double_exponential_smoothing since
+_QUOTED = "3.0"  # names of metrics and labels in quotes
+
+
+def problems(text: str, targets: Targets, place: Callable[[int], Place]) -> Iterator[Problem]:
+    """Yield the words that the target lacks; `place` turns an offset into a Place. Raises PromqlError."""
+    tokens = promql.tokens(text)
+    before = ""
+    braces = 0
+    for i, token in enumerate(tokens):
+        following = tokens[i + 1].text if i + 1 < len(tokens) else ""
+        braces += (token.text == "{") - (token.text == "}")
+        name = token.text.lower()
+        if token.kind == "name" and following in ("(", "by", "without") and before != "@":
+            if name in SINCE:
+                yield from targets.lacking("prometheus", SINCE[name], f"{name}()", place(token.offset))
+            elif name in UNTIL:
+                yield from targets.removed("prometheus", UNTIL[name], f"{name}()", place(token.offset))
+        elif token.kind == "string" and braces and before in ("{", ","):
+            yield from targets.lacking("prometheus", _QUOTED, "a name in quotes", place(token.offset))
+        before = token.text

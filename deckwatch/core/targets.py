@@ -1,0 +1,91 @@
+"""Versions of the programs that read a bundle, `build: {targets: …}`, and what one of them is too old for.
+
+Whoever writes a field that not every version has says so by `Targets.lacking`: a word of a receiver, a kind of panel,
+a function of PromQL. Oldest and newest are those that the bundle is made for and tested against.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from deckwatch.core.place import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deckwatch.core.place import Place
+    from deckwatch.core.yamlfile import Document
+
+Name = Literal["grafana", "prometheus", "alertmanager"]
+
+
+class Program(NamedTuple):
+    """A program that reads the bundle, and the first and the last version that is known here."""
+
+    title: str
+    oldest: str
+    newest: str
+
+
+PROGRAMS: dict[Name, Program] = {
+    "grafana": Program("Grafana", "10.4", "13.0"),
+    "prometheus": Program("Prometheus", "2.42", "3.14"),
+    "alertmanager": Program("Alertmanager", "0.25", "0.34"),
+}
+_HINT = "build: targets:"
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The versions that are written for, such as "0.25"; by default today's."""
+
+    grafana: str = PROGRAMS["grafana"].newest
+    prometheus: str = PROGRAMS["prometheus"].newest
+    alertmanager: str = PROGRAMS["alertmanager"].newest
+
+    def of(self, program: Name) -> str:
+        """Return a program's version."""
+        version: str = getattr(self, program)
+        return version
+
+    def knows(self, program: Name, since: str) -> bool:
+        """Return whether a program has what came with its version `since`."""
+        return number(self.of(program)) >= number(since)
+
+    def lacking(self, program: Name, since: str, what: str, place: Place) -> Iterator[Problem]:
+        """Yield the problem of something at a place that needs a version, where the target is older."""
+        if not self.knows(program, since):
+            title = PROGRAMS[program].title
+            message = f"{what} needs {title} {since}, the target is {self.of(program)}"
+            yield Problem(place, message, _HINT, check="target")
+
+    def removed(self, program: Name, since: str, what: str, place: Place) -> Iterator[Problem]:
+        """Yield the problem of something at a place that went with a version, where the target is not older."""
+        if self.knows(program, since):
+            title = PROGRAMS[program].title
+            message = f"{what} went with {title} {since}, the target is {self.of(program)}"
+            yield Problem(place, message, _HINT, check="target")
+
+
+def read(document: Document) -> tuple[Targets, list[Problem]]:
+    """Return the versions that a project names, and the problems of those that are not known here."""
+    said: dict[str, Any] = ((document.data or {}).get("build") or {}).get("targets") or {}
+    found: dict[str, str] = {}
+    problems: list[Problem] = []
+    for name, program in PROGRAMS.items():
+        if name not in said:
+            continue
+        if number(program.oldest) <= number(said[name]) <= number(program.newest):
+            found[name] = said[name]
+            continue
+        message = f"{program.title} {said[name]} is not known here"
+        hint = f"{program.oldest} to {program.newest} are"
+        problems.append(document.problem(("build", "targets", name), message, hint, check="target"))
+    return Targets(**found), problems
+
+
+def number(version: str) -> tuple[int, int]:
+    """Return a version such as 0.26 or 0.26.1 as numbers that can be compared; only the first two count."""
+    major, minor, *_ = version.split(".")
+    return int(major), int(minor)
