@@ -66,7 +66,7 @@ def queries(built: Built, model: Mapping[str, Any]) -> Iterator[LiveQuery]:
     for one in built.variables:
         yield LiveQuery(uid, name, "variable", one.title, one.name, one.expr, "instant", one.place, needs=whole)
     # What is written into a field or picked is part of a query: it holds its first value.
-    first = tuple((str(one["name"]), str(one["current"]["value"])) for one in _inputs(model))
+    first = tuple((str(one["name"]), value) for one in _inputs(model) if (value := _current(one)))
     modes = {target["refId"] + str(panel["id"]): target.get("range", True) for panel, target in _targets(model)}
     numbers = built.numbers()
     for panel in dashboard.panels():
@@ -107,6 +107,12 @@ def queries(built: Built, model: Mapping[str, Any]) -> Iterator[LiveQuery]:
 
 def _inputs(model: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     return (one for one in model["templating"]["list"] if one["type"] in ("custom", "textbox"))
+
+
+def _current(variable: Mapping[str, Any]) -> str:
+    """Return what is chosen at first, as it stands in a query; '' where nothing is, as in other people's variables."""
+    value = variable.get("current", {}).get("value", "")
+    return "|".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _targets(model: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:

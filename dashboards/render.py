@@ -229,7 +229,7 @@ def _link(target: Built, queries: Sequence[Query]) -> dict[str, Any]:
     return {"uid": target.dashboard.uid, "title": target.dashboard.title, "labels": common}
 
 
-_LOOKS = ("below", "as", "decimals", "style", "axis", "color", "hidden", "width")
+_LOOKS = ("below", "as", "decimals", "style", "axis", "color", "hidden", "width", "ask")
 
 
 def _query(panel: Panel, query: Query, shared: Query | None, targets: Mapping[str, Built]) -> dict[str, Any]:

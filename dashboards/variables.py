@@ -56,7 +56,8 @@ class Scope:
     def __init__(self, dashboard: Dashboard, catalog: Catalog) -> None:
         self.dashboard = dashboard
         self.catalog = catalog
-        self.said: dict[str, Mapping[str, Any]] = {name: {} for name in ALWAYS}
+        self.free = bool(dashboard.said("unscoped"))
+        self.said: dict[str, Mapping[str, Any]] = {} if self.free else {name: {} for name in ALWAYS}
         self._paths: dict[str, Path] = {}
         # Fields to write into and choices of fixed words: queries hold them where their authors put them.
         self.inputs: list[Mapping[str, Any]] = []
@@ -70,6 +71,8 @@ class Scope:
 
     def conditions(self, selector: Selector) -> list[str]:
         """Return what a selection of series must fulfil: `job=~"$job"` and so on, for the labels that it has."""
+        if self.free:
+            return []
         return [f'{name}=~"${name}"' for name in self.said if self._has(selector.metric, name)]
 
     def add(self, expr: str) -> str:

@@ -60,9 +60,10 @@ local transformations = import 'transformations.libsonnet';
     else {
       expr: query.expr,
       legendFormat: $.get(query, 'legend', '__auto'),
-      range: mode == 'range' || mode == 'heatmap',
+      local asked = $.get(query, 'ask', mode),
+      range: asked == 'range' || asked == 'heatmap',
       instant: !self.range,
-      format: { table: 'table', heatmap: 'heatmap', range: 'time_series', instant: 'time_series' }[mode],
+      format: { table: 'table', heatmap: 'heatmap', range: 'time_series', instant: 'time_series' }[asked],
     }
   ),
 

@@ -59,7 +59,7 @@ def test_every_type_of_grafana_that_has_a_word_is_drawn(drawn):
     assert found == {
         *("timeseries", "stat", "gauge", "bargauge", "barchart", "table", "heatmap", "histogram", "piechart"),
         *("state-timeline", "status-history", "logs", "traces", "text", "alertlist", "alertGroups", "dashlist"),
-        *("annolist", "nodeGraph", "library-panel-ref"),
+        *("annolist", "nodeGraph", "library-panel-ref", "news"),
     }
 
 

@@ -1,0 +1,37 @@
+"""What dashboards of other people need: panels of any type, choices of their own, queries asked as they say."""
+
+TEXT = """
+dashboard: Shop
+unscoped: Its own variables are in its queries.
+choose: [{label: nodename, from: node_uname_info}]
+rows:
+  - row: Each
+    for each: disk
+    panels:
+      - stat: {show: 'node_load1{instance="$nodename"}', ask: range}
+        title: Load
+        description: Load.
+      - {panel: canvas, title: Plan, description: A drawing., raw: {options: {inlineEditing: false}}}
+raw: {templating: {list: [{name: disk, type: custom, query: 'a,b'}]}}
+"""
+
+
+def test_without_scope_queries_stay_as_they_are(build):
+    made = build(TEXT.partition("raw: {templating")[0].replace("    for each: disk\n", ""))
+    assert made.problems == []
+    assert made.panels["Load"]["targets"][0]["expr"] == 'node_load1{instance="$nodename"}'
+    assert [one["name"] for one in made.model["templating"]["list"]] == ["datasource", "nodename"]
+    assert made.model["templating"]["list"][1]["query"] == "label_values(node_uname_info, nodename)"
+
+
+def test_a_query_is_asked_as_it_says(build):
+    (target,) = build(TEXT).panels["Load"]["targets"]
+    assert (target["range"], target["instant"], target["format"]) == (True, False, "time_series")
+
+
+def test_any_type_is_a_panel_and_a_variable_under_raw_can_be_repeated_by(build):
+    made = build(TEXT)
+    assert made.problems == []
+    assert made.panels["Plan"]["type"] == "canvas"
+    assert made.panels["Plan"]["options"] == {"inlineEditing": False}
+    assert made.panels["Each"]["repeat"] == "disk"
