@@ -32,6 +32,7 @@ SYS = """\
 class/hwmon/*/* class/thermal/*/* class/power_supply/*/* class/net/bonding_masters devices/system/cpu/cpufreq/*/*
 devices/system/clocksource/*/*_clocksource devices/system/edac/mc/mc*/*_count devices/system/edac/mc/mc*/csrow*/*
 block/md*/size block/md*/md/* block/md*/md/dev-*/state block/md*/md/dev-*/slot fs/selinux/enforce
+fs/cgroup/cgroup.controllers
 """.split()
 ROOT = ["etc/os-release", "etc/localtime", "etc/selinux/config"]
 # Addresses of interfaces, of the Internet as people write it, and as net/udp and net/udp6 do.
