@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboards import checks, events, ids, live, panels, render, schema, spec, variables
 from dashboards.queries import Query, Resolver
+from dashboards.versions import fitted
 from deckwatch.core import plugins, signalfile
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.place import Problem
@@ -133,7 +134,7 @@ def bundle(
         problems = [one for one in problems if one.check not in ("choose", "link")]
     if any(one.severity == "error" for one in problems):
         return Bundle(problems=problems)
-    models = render.render(child, built, settings.own_panels)
+    models = [fitted(one, catalog.targets) for one in render.render(child, built, settings.own_panels)]
     pairs = list(zip(built, models, strict=True))
     folders = {folder_of(one.dashboard).path: folder_of(one.dashboard) for one in built}
     return Bundle(

@@ -86,7 +86,7 @@ local link(spec) = {
       timezone: 'browser',
       editable: false,
       graphTooltip: 1,
-      schemaVersion: 39,
+      schemaVersion: 39,  // which every version reads, and raises to its own
       version: 1,
       refresh: spec.refresh,
       time: { from: 'now-' + spec.range, to: 'now' },

@@ -44,7 +44,7 @@ def test_the_dashboard_says_what_grafana_asks_for(build):
     model = build(ROWS.replace("title:", "description: Up., title:")).model
     assert model["uid"] == "shop"
     assert model["editable"] is False
-    assert model["schemaVersion"] == 39
+    assert model["schemaVersion"] == 42
     assert model["time"] == {"from": "now-6h", "to": "now"}
     assert model["refresh"] == "30s"
     assert "id" not in model

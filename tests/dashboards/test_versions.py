@@ -1,0 +1,98 @@
+"""What a version of Grafana does not know is told where somebody asks for it, and left out where it is ours."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import dashboards
+from dashboards import sources, versions
+from dashboards.sources import Source
+from deckwatch.core import signalfile, targets, yamlfile
+from deckwatch.core.project import Project
+from deckwatch.core.targets import PROGRAMS, Targets
+from provisioning import catalogue
+
+PANELS = """\
+dashboard: Shop
+raw: {templating: {list: [{type: switch, name: dark, query: ""}]}}
+rows:
+  - - table: up
+      title: A
+      description: A
+      by: [job]
+      transform: [{turn: true}, {raw: {id: transpose, options: {}}}]
+    - stat: up
+      title: B
+      description: B
+      raw: {options: {percentChangeColorMode: inverted}, timeCompare: 1d}
+    - bargauge: up
+      title: C
+      description: C
+"""
+
+
+def made(child, text, grafana):
+    catalog = catalogue.load(Project(Path()), Targets(grafana=grafana))
+    document = yamlfile.load(text, "shop.yaml")
+    signals, _ = signalfile.load([document], catalog)
+    return dashboards.bundle([Source(document, "shop", ())], catalog, signals, None, child)
+
+
+@pytest.mark.parametrize(
+    ("grafana", "told"),
+    [
+        ("13.0", []),
+        (
+            "12.2",
+            ["2:34 a variable of type switch needs Grafana 12.3", "12:58 timeCompare of stat needs Grafana 12.3"],
+        ),
+        (
+            "11.0",
+            [
+                "2:34 a variable of type switch needs Grafana 12.3",
+                "8:20 the transformation transpose needs Grafana 11.2",
+                "8:34 the transformation transpose needs Grafana 11.2",
+                "12:23 options.percentChangeColorMode of stat needs Grafana 11.1",
+                "12:58 timeCompare of stat needs Grafana 12.3",
+            ],
+        ),
+    ],
+)
+def test_what_is_asked_for_is_told_at_its_place(child, grafana, told):
+    found = made(child, PANELS, grafana)
+    wanted = [f"{one}, the target is {grafana}" for one in told]
+    said = [
+        (one.place.line, one.place.column, f"{one.place.line}:{one.place.column} {one.message}")
+        for one in found.problems
+    ]
+    assert [text for _, _, text in sorted(said)] == wanted
+    assert {one.check for one in found.problems} <= {"target"}
+    assert bool(found.artifacts) is (not told)
+
+
+def test_what_is_ours_is_left_out_and_the_model_has_the_versions_number(child):
+    text = PANELS.replace("      raw: {options: {percentChangeColorMode: inverted}, timeCompare: 1d}\n", "")
+    text = text.replace("      transform: [{turn: true}, {raw: {id: transpose, options: {}}}]\n", "")
+    text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("raw:"))
+    for grafana, number, ours in (("10.4", 39, False), ("11.5", 40, True), ("12.0", 41, True), ("13.0", 42, True)):
+        model = json.loads(made(child, text, grafana).artifacts[0].text)
+        _, stat, bars = model["panels"]
+        assert model["schemaVersion"] == number
+        assert ("percentChangeColorMode" in stat["options"], "legend" in bars["options"]) == (ours, ours)
+        assert versions.needed(model, "10.4") == ("11.3" if ours else "10.4")
+
+
+def test_the_shipped_dashboards_are_for_the_oldest_version_too(child):
+    """Nothing that is shipped needs more than the oldest Grafana and the oldest Prometheus."""
+    oldest = Targets(**{name: program.oldest for name, program in PROGRAMS.items()})
+    catalog = catalogue.load(Project(Path()), oldest)
+    found = sources.shipped()
+    signals, problems = signalfile.load([one.document for one in found], catalog)
+    bundle = dashboards.bundle(found, catalog, signals, None, child)
+    assert [str(one) for one in problems + bundle.problems if one.check == "target"] == []
+
+
+def test_every_version_of_the_table_is_between_the_oldest_and_the_newest():
+    for since in (*(one.version for one in versions._FIELDS), *versions._TRANSFORMATIONS.values()):
+        assert targets.number("10.4") < targets.number(since) <= targets.number("13.0")
