@@ -115,4 +115,4 @@ def _dashboard(alert: Alert, links: Links) -> dict[str, Any] | None:
     if not alert.dashboard:
         return None
     panel = (links.panels or {}).get(alert.dashboard, {}).get(alert.panel)
-    return {"uid": alert.dashboard} | ({"panel": panel} if panel is not None else {})
+    return {"uid": alert.dashboard} | ({"panel": panel} if panel else {})  # 0 is a panel that is left out

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from dashboards import checks, events, ids, live, panels, render, schema, spec, variables
+from dashboards import adjust, checks, events, ids, live, panels, parts, render, schema, spec, uses, variables
+from dashboards.adjust import Adjusted, Changes
 from dashboards.queries import Query, Resolver
 from dashboards.versions import fitted
 from deckwatch.core import plugins, signalfile
@@ -15,13 +16,14 @@ from deckwatch.core.place import Problem
 from deckwatch.core.schema import Schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from dashboards.events import Event
     from dashboards.panels import PanelType
+    from dashboards.parts import Parts
     from dashboards.sources import Source
-    from dashboards.spec import Dashboard, Panel
+    from dashboards.spec import Dashboard, Panel, Row
     from dashboards.variables import Variable
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Engine, Renderer
@@ -31,11 +33,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds for all dashboards. `own_panels` is a user's folder of panel files."""
+    """What holds for all dashboards.
+
+    `own_panels` is a user's folder of panel files, `parts` what can be used, `changes` what the project says of
+    dashboards by name.
+    """
 
     refresh: str = "30s"
     engine: Engine = "rjsonnet"
     own_panels: Path | None = None
+    parts: Parts = field(default_factory=parts.load)
+    changes: Changes = field(default_factory=Changes)
 
 
 @dataclass(frozen=True)
@@ -49,18 +57,28 @@ class Built:
     events: Sequence[Event]
     alerts: str
     refresh: str
+    adjusted: Adjusted = field(default_factory=Adjusted)
 
     def key(self, panel: Panel) -> str:
-        """Return the name by which a panel's number is made: its `id`, or its word and its title."""
+        """Return the name by which a panel's number is made: its `id`, or its word and its title.
+
+        A panel that the project changes keeps the name that it had.
+        """
+        if panel.path in self.adjusted.names:
+            return self.adjusted.names[panel.path]
         if "id" in panel.said:
             return str(panel.said["id"])
         return f"{panel.word} {render.title(panel, self.queries[panel.path]) or panel.content}"
+
+    def row_key(self, row: Row) -> str:
+        """Return the name by which the number of a row with a title is made."""
+        return self.adjusted.names.get(row.path, f"row {row.title}")
 
     def named(self) -> Iterator[tuple[str, YamlPath]]:
         """Yield the names of all rows and panels, in order, each with its path."""
         for row in self.dashboard.rows:
             if row.title:
-                yield f"row {row.title}", (*row.path, "row")
+                yield self.row_key(row), (*row.path, "row")
             for panel in row.panels:
                 yield self.key(panel), panel.path
 
@@ -71,17 +89,20 @@ class Built:
                 yield panel, self.queries[panel.path]
 
     def numbers(self) -> dict[str, int]:
-        """Return the numbers of rows and panels by their names."""
-        keys = [key for key, _ in self.named()]
+        """Return the numbers of rows and panels by their names; what is left out keeps its own."""
+        keys = [*(key for key, _ in self.named()), *self.adjusted.hidden]
         return dict(zip(keys, ids.numbers(keys), strict=True))
 
     def titles(self) -> dict[str, int]:
-        """Return the numbers of panels by their titles; of several with one title the first."""
+        """Return the numbers of panels by their titles; of several with one title the first.
+
+        Titles that the project changed are known too, and those of what it left out, with 0.
+        """
         numbers = self.numbers()
         found: dict[str, int] = {}
         for panel in self.dashboard.panels():
             found.setdefault(render.title(panel, self.queries[panel.path]), numbers[self.key(panel)])
-        return found
+        return {title: numbers.get(name, 0) for title, name in self.adjusted.titles.items()} | found
 
 
 @dataclass(frozen=True)
@@ -122,11 +143,25 @@ def bundle(
             return bundle(sources, catalog, signals, settings, started)
     types = panels.load(child, settings.own_panels)
     problems: list[Problem] = []
-    read = _read(sources, types, problems)
+    reader = _Reader(types, settings.parts)
+    read = _read(sources, reader, problems)
     malformed = bool(problems)
     problems += _replaced(sources)
     problems += signalfile.check(signals, catalog)
-    built = [_build(dashboard, catalog, signals, settings, problems) for dashboard in read]
+    changes = settings.changes
+    problems += changes.problems([dashboard.uid for _, dashboard in read])
+
+    def build(dashboard: Dashboard) -> Built:
+        return _build(dashboard, catalog, signals, settings, problems)
+
+    built = []
+    for source, dashboard in read:
+        said, before = changes.of(dashboard.uid), len(problems)
+        one = build(dashboard)
+        if (said.set or said.disable) and len(problems) == before:
+            one, wrong = _adjusted(one, source, said, reader, build)
+            problems += wrong
+        built.append(one)
     for _, check in plugins.modules(checks):
         problems += check.check(built, catalog)
     if malformed:
@@ -157,23 +192,50 @@ def path_of(dashboard: Dashboard) -> str:
     return f"grafana/dashboards/{folder_of(dashboard).path}/{dashboard.uid}.json"
 
 
-def _read(sources: Sequence[Source], types: Mapping[str, PanelType], problems: list[Problem]) -> list[Dashboard]:
-    """Return the dashboards, without what is not well formed in them, which is told in `problems`."""
-    compiled = Schema(schema.assemble(types))
-    words = panels.by_word(types)
+class _Reader:
+    """Reads dashboards by one schema."""
+
+    def __init__(self, types: Mapping[str, PanelType], known: Parts) -> None:
+        self.words = panels.by_word(types)
+        self.parts = known
+        self._schema = Schema(schema.assemble(types))
+
+    def read(self, source: Source) -> tuple[Dashboard | None, list[Problem]]:
+        """Return the dashboard of a source, without what is not well formed in it; None where nothing is."""
+        problems = schema.problems(self._schema, source.document, self.words)
+        unusable = schema.unusable(source.document, problems)
+        if () in unusable:
+            return None, problems
+        dashboard, wrong = spec.read(source, self.words, unusable)
+        return dashboard, problems + wrong
+
+
+def _read(sources: Sequence[Source], reader: _Reader, problems: list[Problem]) -> list[tuple[Source, Dashboard]]:
+    """Return the dashboards with their parts in place; what is not well formed in them is told in `problems`."""
     own = {one.uid for one in sources if one.is_dashboard and not one.shipped}
     found = []
     for source in sources:
         if not source.is_dashboard or (source.shipped and source.uid in own):
             continue
-        wrong = schema.problems(compiled, source.document, words)
-        unusable = schema.unusable(source.document, wrong)
+        whole, wrong = uses.written(source, reader.parts)
         problems += wrong
-        if () not in unusable:
-            dashboard, wrong = spec.read(source, words, unusable)
-            found.append(dashboard)
-            problems += wrong
-    return sorted(found, key=lambda one: one.uid)
+        dashboard, wrong = reader.read(whole)
+        problems += wrong
+        if dashboard is not None:
+            found.append((whole, dashboard))
+    problems += reader.parts.problems
+    return sorted(found, key=lambda one: one[1].uid)
+
+
+def _adjusted(
+    one: Built, source: Source, said: Changes, reader: _Reader, build: Callable[[Dashboard], Built]
+) -> tuple[Built, list[Problem]]:
+    """Return a dashboard with what the project says of it done, and what is wrong with that."""
+    changed, adjusted, problems = adjust.apply(one, source, said, reader.words)
+    if problems:
+        return one, problems
+    dashboard, problems = reader.read(changed)
+    return (replace(build(dashboard), adjusted=adjusted) if dashboard is not None else one), problems
 
 
 def _replaced(sources: Sequence[Source]) -> Iterator[Problem]:

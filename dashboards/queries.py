@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dashboards import legends
+from dashboards import legends, narrow
 from deckwatch.core import expressions, promql
 from deckwatch.core.place import Problem, did_you_mean
 from deckwatch.core.signal import BUCKETS, Reference, Signal, Signals, UnknownSignal, is_name, of_metric
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.place import Place
     from deckwatch.core.yamlfile import Path
+
+_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
 @dataclass(frozen=True)
@@ -88,12 +91,13 @@ class Resolver:
             return None
         signal = reference.signal if reference is not None else None
         sound = _is_sound(source)
+        chosen = self._narrowed(panel, asked, source) if sound else source
         # What is no PromQL is told by the check of expressions, at its place.
-        expr = self.scoped(source) if sound and "unscoped" not in panel.said else source
+        expr = self.scoped(chosen) if sound and "unscoped" not in panel.said else chosen
         labels = by if by is not None else signal.by if signal is not None else None
         if reference is not None and reference.aspect == BUCKETS:
             labels = None  # they stay together, whatever else the signal tells apart
-        shown = legends.distinguishing(source, labels, self.catalog)
+        shown = legends.distinguishing(chosen, labels, self.catalog)
         only = len(panel.asked()) == 1
         title = asked.said.get("title") or _title(reference, panel) or (panel.said.get("title", "") if only else "")
         return Query(
@@ -111,6 +115,12 @@ class Resolver:
             asked.path[:-1] if asked.said else asked.path,
             signal,
         )
+
+    def _narrowed(self, panel: Panel, asked: Asked, source: str) -> str:
+        if not (wanted := narrow.conditions(panel, asked)):
+            return source
+        self.problems += narrow.problems(panel, source, wanted, self.catalog)
+        return narrow.narrowed(source, wanted, self.catalog)
 
     def _legend(self, panel: Panel, asked: Asked, reference: Reference | None, shown: Sequence[str] | None) -> str:
         if "legend" in asked.said:
@@ -130,16 +140,17 @@ class Resolver:
             return Reference(whole, BUCKETS)
         if is_name(text):
             try:
-                return self.signals.find(text, self.subjects)
+                return self.signals.find(text, panel.subjects or self.subjects)
             except UnknownSignal as error:
                 if error.near:
                     raise
         name, _, aspect = text.partition(".")
         signal = of_metric(name, self.catalog, panel.document, (*asked.path,))
         if signal is None:
-            if not is_name(text):
+            unknown = _METRIC.fullmatch(text) and "promql_metric" not in panel.said.get("allow", {})
+            if not is_name(text) and (not unknown or self.catalog.series(text) is not None):
                 return None
-            near = did_you_mean(text, [*self.signals.known(self.subjects), *self.catalog.names()])
+            near = did_you_mean(text, [*self.signals.known(panel.subjects or self.subjects), *self.catalog.names()])
             hint = near or expressions.hint_for_metric(text, self.catalog)
             raise UnknownSignal(f"no signal and no metric is called {text}", hint)
         if (aspect or None) not in (signal.aspects or (None,)):
@@ -151,7 +162,7 @@ class Resolver:
     def _histogram(self, text: str, panel: Panel, asked: Asked) -> Signal | None:
         """Return the histogram that a name without any of its figures means: a heat map shows the whole of it."""
         try:
-            found: Signal | None = self.signals.find(f"{text}.{BUCKETS}", self.subjects).signal
+            found: Signal | None = self.signals.find(f"{text}.{BUCKETS}", panel.subjects or self.subjects).signal
         except UnknownSignal:
             found = of_metric(text, self.catalog, panel.document, (*asked.path,))
         return found if found is not None and BUCKETS in found.aspects else None

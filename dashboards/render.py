@@ -65,7 +65,7 @@ def described(built: Built, others: Sequence[Built]) -> dict[str, Any]:
             grid = {"x": 0, "y": top, "w": layout.COLUMNS, "h": 1}
             rows.append(
                 {
-                    "id": numbers[f"row {row.title}"],
+                    "id": numbers[built.row_key(row)],
                     "title": row.title,
                     "collapsed": row.collapsed,
                     "grid": grid,

@@ -37,11 +37,13 @@ def assemble(types: Mapping[str, PanelType]) -> dict[str, Any]:
         definitions[f"panel_{word}"] = {"properties": properties, "additionalProperties": False}
     # Of a panel without any known word, each key is looked at: the misspelt word is then told with the nearest one.
     known = common | {word: {"description": said} for word, said, _ in words}
+    known |= core["$defs"]["use_panel"]["properties"]
     definitions["panel_unknown"] = {"properties": known, "additionalProperties": False}
     branches: list[dict[str, Any]] = [
         {"if": {"required": [word]}, "then": {"$ref": f"#/$defs/panel_{word}"}} for word, _, _ in words
     ]
-    none = {"not": {"anyOf": [{"required": [word]} for word, _, _ in words]}}
+    branches.append({"if": {"required": ["use"]}, "then": {"$ref": "#/$defs/use_panel"}})
+    none = {"not": {"anyOf": [{"required": [word]} for word in ("use", *(word for word, _, _ in words))]}}
     branches.append({"if": none, "then": {"$ref": "#/$defs/panel_unknown"}})
     definitions["panel"] = {"type": "object", "allOf": branches}
     return {
@@ -59,7 +61,12 @@ def problems(schema: Schema, document: Document, words: Mapping[str, PanelType])
     """Return what is wrong with a file's structure; of a panel with two words only that, once."""
     doubles = dict(_doubles(document, words))
     told = {document.place((*path, word), key=True) for path, found in doubles.items() for word in found}
+    bare = dict(_bare(document, words))
+    told |= {place for path in bare for place in _places_in(document, path)}
     wrong = [problem for problem in schema.problems(document) if problem.place not in told]
+    for path, word in bare.items():
+        hint = f"a row is a list of panels, with a dash for each: - - {word}: …"
+        wrong.append(document.problem((*path, word), f"the panel {word} stands in no row", hint, key=True))
     for path, found in doubles.items():
         message = f"{' and '.join(found)} are two panels"
         wrong.append(document.problem((*path, found[1]), message, "one word says what a panel is", key=True))
@@ -115,6 +122,20 @@ def _at(data: Any, path: YamlPath) -> Any:
     for step in path:
         data = data[step]
     return data
+
+
+def _bare(document: Document, words: Collection[str]) -> Iterator[tuple[YamlPath, str]]:
+    """Yield panels that stand where a row should, each with its word."""
+    rows = document.data.get("rows") if isinstance(document.data, dict) else None
+    for i, row in enumerate(rows if isinstance(rows, list) else []):
+        if isinstance(row, dict) and not {"row", "panels"} & set(row) and (word := next(filter(words.__contains__, row), "")):
+            yield ("rows", i), word
+
+
+def _places_in(document: Document, inside: YamlPath) -> Iterator[Place]:
+    for path, place in (*document.keys.items(), *document.values.items()):
+        if path[: len(inside)] == inside:
+            yield place
 
 
 def _doubles(document: Document, words: Collection[str]) -> Iterator[tuple[YamlPath, list[str]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,12 @@ from deckwatch.core import plugins, yamlfile
 from deckwatch.core.place import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from dashboards.spec import Dashboard
     from deckwatch.core.place import Problem
     from deckwatch.core.yamlfile import Document
+    from deckwatch.core.yamlfile import Path as YamlPath
 
 SPECS = Path(__file__).with_name("specs")
 SIGNALS = Path(__file__).with_name("signals")
@@ -29,14 +30,15 @@ class Source:
     """One YAML file of dashboards or signals.
 
     `uid` is the dashboard's address: folder and file joined by `-`, the file alone at the top or where both are
-    equal. `subjects` are those whose signals may go by their short names in it. A user's dashboard replaces a shipped
-    one of the same address.
+    equal. `subjects` are those whose signals may go by their short names in it; `lent` are those of panels that come
+    from a part, by their path. A user's dashboard replaces a shipped one of the same address.
     """
 
     document: Document
     uid: str
     subjects: tuple[str, ...]
     shipped: bool = False
+    lent: Mapping[YamlPath, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def is_dashboard(self) -> bool:

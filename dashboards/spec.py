@@ -30,7 +30,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel: its word, what stands behind the word, and its keys (`said`)."""
+    """One panel: its word, what stands behind the word, and its keys (`said`).
+
+    `subjects` are those of the part that it comes from, none where it stands in the dashboard itself.
+    """
 
     word: str
     type: PanelType
@@ -38,6 +41,7 @@ class Panel:
     document: Document
     path: Path
     needs: tuple[str, ...]
+    subjects: tuple[str, ...] = ()
 
     @property
     def place(self) -> Place:
@@ -106,7 +110,7 @@ class Dashboard:
     @property
     def title(self) -> str:
         """The title."""
-        return str(self.document.data["dashboard"])
+        return str(self.document.data.get("dashboard", ""))
 
     def said(self, key: str, default: Any = None) -> Any:
         """Return what the file says under a top-level key."""
@@ -132,7 +136,7 @@ def read(
     def panels(data: list[Any], path: Path, needs: tuple[str, ...]) -> tuple[Panel, ...]:
         found = []
         for i, said in enumerate(data):
-            if (*path, i) in unusable:
+            if (*path, i) in unusable or "use" in said:
                 continue
             word = next((key for key in said if key in words), None)
             if word is None:
@@ -140,14 +144,15 @@ def read(
                 problems.append(document.problem((*path, i), message, one_of(sorted(words))))
             else:
                 problems.extend(_mixed(document, word, said, (*path, i)))
-                found.append(Panel(word, words[word], said, document, (*path, i), needs + _needs(said)))
+                lent = source.lent.get((*path, i), ())
+                found.append(Panel(word, words[word], said, document, (*path, i), needs + _needs(said), lent))
         return tuple(found)
 
     rows = []
     everywhere = _needs(document.data)
     for i, data in enumerate(document.data["rows"]):
         path: Path = ("rows", i)
-        if path in unusable:
+        if path in unusable or "use" in data:
             continue
         if isinstance(data, list):
             rows.append(Row(panels(data, path, everywhere), path))

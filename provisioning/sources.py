@@ -7,19 +7,24 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from alerting import read
+from dashboards import parts
 from dashboards import sources as dashboards
-from deckwatch.core.place import did_you_mean
+from dashboards.adjust import Changes
+from deckwatch.core.place import did_you_mean, nearest
 from deckwatch.core.project import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from dashboards.parts import Parts
     from dashboards.sources import Source
     from deckwatch.core.place import Place, Problem
     from deckwatch.core.project import Project
     from deckwatch.core.yamlfile import Document
 
+# A project's folder of parts, which dashboards take over by `use:`.
+PARTS = "parts"
 # A project's own folders, which are read where they are there and `build: {include: …}` does not say otherwise.
 FOLDERS = ("signals", "dashboards", "alerts")
 _WORDS = ("signals", "dashboard", "rows", "alerts", "recordings")
@@ -32,13 +37,15 @@ class Sources:
     files: list[Source] = field(default_factory=list)
     topics: list[Document] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    parts: Parts = field(default_factory=parts.load)
+    lent: list[Document] = field(default_factory=list)  # the parts that were read, which may declare signals too
     shipped: set[str] = field(default_factory=set)
     own: set[str] = field(default_factory=set)  # names of the project's files, relative to its folder
 
     @property
     def documents(self) -> list[Document]:
         """Every file, each of which may declare signals."""
-        others = [source.document for source in self.files]
+        others = [source.document for source in self.files] + self.lent
         return others + [topic for topic in self.topics if topic not in others]
 
 
@@ -58,7 +65,19 @@ def load(project: Project) -> Sources:
         found.own |= {problem.place.file for problem in problems}  # files that cannot be read
         found.problems += problems
         found.problems += [problem for source in files for problem in _meant(source.document)]
+    if (project.folder / FILE).is_file():
+        _own_parts(found, project)
     return found
+
+
+def _own_parts(found: Sources, project: Project) -> None:
+    """Read all parts of a project: what is wrong with one that nobody uses yet is told too."""
+    found.parts = parts.load(project.folder / PARTS, project.folder)
+    for name, (path, called) in found.parts.files.items():
+        if path.is_relative_to(project.folder / PARTS):
+            found.own.add(called)
+            if (part := found.parts.find(name)) is not None:
+                found.lent.append(part.document)
 
 
 def at_home(problems: Iterable[Problem], found: Sources, project: Project) -> list[Problem]:
@@ -70,15 +89,34 @@ def at_home(problems: Iterable[Problem], found: Sources, project: Project) -> li
         file = problem.place.file
         here = str(project.folder / file) if file in found.own else file
         hint = mentioned.sub(lambda name: str(project.folder / name[0]), problem.hint)
-        result.append(replace(problem, place=replace(problem.place, file=here), hint=hint))
+        via = mentioned.sub(lambda name: str(project.folder / name[0]), problem.place.via)
+        result.append(replace(problem, place=replace(problem.place, file=here, via=via), hint=hint))
     return result
 
 
 def settings(project: Project) -> dict[str, tuple[Any, Place]]:
-    """Return what the project sets by name, each with its place."""
+    """Return the limits that the project sets by name, each with its place."""
     place = project.document.place
     said = project.data.get("build", {}).get("set", {})
-    return {name: (value, place(("build", "set", name), key=True)) for name, value in said.items()}
+    found = {name: (value, place(("build", "set", name), key=True)) for name, value in said.items()}
+    return {name: value for name, value in found.items() if not isinstance(value[0], dict)}
+
+
+def changes(project: Project) -> Changes:
+    """Return what the project sets and disables of dashboards: mappings, and names that are no alert's."""
+    said = project.data.get("build", {})
+    changed = [name for name, value in said.get("set", {}).items() if isinstance(value, dict)]
+    gone = {name: i for i, name in enumerate(said.get("disable", ())) if not is_alert(name)}
+    return Changes(
+        project.document,
+        {name: ("build", "set", name) for name in changed},
+        {name: ("build", "disable", i) for name, i in gone.items()},
+    )
+
+
+def is_alert(name: str) -> bool:
+    """Return whether a name that is left out is one of an alert: dashboards' addresses begin with a small letter."""
+    return "/" not in name and not name[:1].islower()
 
 
 def _included(project: Project, problems: list[Problem]) -> tuple[list[str] | None, list[Path]]:
@@ -100,6 +138,7 @@ def _included(project: Project, problems: list[Problem]) -> tuple[list[str] | No
             sets.append(word)
         else:
             hint = did_you_mean(word, known) or "a folder of your own ends with /"
+            sets += filter(None, [nearest(word, known)])  # so that what it holds is not unknown too
             problems.append(project.document.problem(path, f"no shipped set is called {word}", hint))
     return sets, folders
 
@@ -117,6 +156,5 @@ def _meant(document: Document) -> list[Problem]:
         return [document.problem((), "expected a mapping (key: value)")]
     if set(document.data) & set(_WORDS):
         return []
-    return [
-        document.problem((word,), f"unknown key {word}", did_you_mean(word, _WORDS), key=True) for word in document.data
-    ]
+    meant = [word for word in document.data if nearest(word, _WORDS)] or list(document.data)
+    return [document.problem((word,), f"unknown key {word}", did_you_mean(word, _WORDS), key=True) for word in meant]

@@ -91,7 +91,9 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     problems += targets.problems(project)
     alerting.record(found.topics, signals, catalog)
     every = options.every or configuration.interval(project)
-    look = dashboards.Settings(configuration.refresh(every), options.engine, own_panels)
+    look = dashboards.Settings(
+        configuration.refresh(every), options.engine, own_panels, found.parts, sources.changes(project)
+    )
     drawn = dashboards.bundle(found.files, catalog, signals, look, renderer)
     ruled = alerting.bundle(
         found.topics,
@@ -102,7 +104,11 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
             targets=written_for,
             grafana=options.grafana or said.get("grafana", GRAFANA),
             set=chosen,
-            disable={name: place(("build", "disable", i)) for i, name in enumerate(said.get("disable", ()))},
+            disable={
+                name: place(("build", "disable", i))
+                for i, name in enumerate(said.get("disable", ()))
+                if sources.is_alert(name)
+            },
             shipped=found.shipped,
             collectors=list(collector.load()),
             panels=drawn.panels if drawn.artifacts else None,

@@ -26,11 +26,15 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """A position in a text file; line and column count from 1, 0 means the file as a whole."""
+    """A position in a text file; line and column count from 1, 0 means the file as a whole.
+
+    Of what is lent to another file, `via` is where that file uses it.
+    """
 
     file: str
     line: int = 0
     column: int = 0
+    via: str = ""
 
     def __str__(self) -> str:
         if not self.line:
@@ -58,7 +62,9 @@ class Problem:
     @property
     def sentence(self) -> str:
         """What is wrong and the hint, without the passwords that a value may hold."""
-        return masked(self.message + (f" ({self.hint})" if self.hint else ""))
+        remarks = [self.hint, f"used at {self.place.via}" if self.place.via else ""]
+        said = "; ".join(filter(None, remarks))
+        return masked(self.message + (f" ({said})" if said else ""))
 
 
 class DeckwatchError(Exception):

@@ -15,6 +15,7 @@ import yaml
 from deckwatch.core.place import InvalidInput, Place, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path as FilePath
 
 Path = tuple[str | int, ...]
@@ -43,6 +44,8 @@ class Document:
     keys: dict[Path, Place] = field(default_factory=dict)
     values: dict[Path, Place] = field(default_factory=dict)
     _scalars: dict[Path, tuple[str | None, int]] = field(default_factory=dict)
+    # What stands in another document: from an offset in a text to its place there.
+    lent: dict[Path, Callable[[int], Place]] = field(default_factory=dict)
 
     def place(self, path: Path = (), *, key: bool = False) -> Place:
         """Return where the value at `path` (or its key) stands; the nearest parent's place for an unknown path."""
@@ -60,6 +63,8 @@ class Document:
         Exact for plain, single-line quoted and literal block scalars; the value's start for the others, whose
         line folding loses the way back.
         """
+        if path in self.lent:
+            return self.lent[path](offset)
         start = self.place(path)
         if path not in self._scalars:
             return start
@@ -98,6 +103,7 @@ class Document:
         self.keys = _without(self.keys, path)
         self.values = _without(self.values, path)
         self._scalars = _without(self._scalars, path)
+        self.lent = _without(self.lent, path)
 
     def problem(self, path: Path, message: str, hint: str = "", *, check: str = "input", key: bool = False) -> Problem:
         """Return an error at the value (or the key) that stands at `path`."""
