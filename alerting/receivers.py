@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.targets import Targets
 
-_NOT_KINDS = frozenset(("hours",))
+NOT_KINDS = frozenset(("hours", "quiet"))  # what else is said of a team
 
 
 class Kinds:
@@ -24,10 +24,13 @@ class Kinds:
 
     def __init__(self, renderer: Renderer) -> None:
         declared = renderer.evaluate(
-            f"local all = {table()}; {{ [k]: all[k] {{ build:: null }} for k in std.objectFields(all) }}"
+            f"local all = {table()};"
+            " { [k]: { options: all[k].options, since: all[k].since, needs: std.get(all[k], 'needs', '') }"
+            " for k in std.objectFields(all) }"
         )
         self.options: Mapping[str, dict[str, Any]] = {name: one["options"] for name, one in declared.items()}
         self.since: Mapping[str, Mapping[str, str]] = {name: one["since"] for name, one in declared.items()}
+        self.needs: Mapping[str, str] = {name: one["needs"] for name, one in declared.items() if one["needs"]}
 
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of a team's receivers: its properties, to be laid beside `hours`."""
@@ -38,10 +41,10 @@ class Kinds:
         for team, said in (document.data or {}).get("teams", {}).items():
             for kind in said:
                 path = ("teams", team, kind)
-                if kind in _NOT_KINDS:
+                if kind in NOT_KINDS:
                     continue
                 if kind not in self.options:
-                    known = sorted([*self.options, *_NOT_KINDS])
+                    known = sorted([*self.options, *NOT_KINDS])
                     yield document.problem(path, f"unknown key {kind}", did_you_mean(kind, known), key=True)
                     continue
                 yield from self._inside(document, path, targets)
@@ -49,6 +52,8 @@ class Kinds:
     def _inside(self, document: Document, path: tuple[str, ...], targets: Targets) -> Iterator[Problem]:
         kind, options = path[-1], document.data["teams"][path[1]][path[2]]
         yield from Schema(self.options[kind]).problems(_part(document, path))
+        if kind in self.needs:
+            yield from targets.lacking("alertmanager", self.needs[kind], kind, document.place(path, key=True))
         for option, since in self.since[kind].items():
             if isinstance(options, dict) and option in options:
                 place = document.place((*path, option), key=True)

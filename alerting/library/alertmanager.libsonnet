@@ -3,14 +3,15 @@
 // spec: {
 //   timing: { group_by, wait, interval, repeat, repeat_critical },
 //   default: the receiver of what no route claims,
+//   target: Alertmanager's version as a number, 25 for 0.25,
 //   teams: { name: { kinds: { slack: options … }, hours? } }, 'nobody' among them without kinds,
 //   routes: [{ matchers, to: [names] }],
 //   inhibitions: [{ source, target, equal }],
 // }
 // `kinds` are the files of `receivers/`, by their names.
-local receiver(name, team, kinds) =
+local receiver(name, team, kinds, target) =
   std.foldl(
-    function(found, kind) found + kinds[kind].build(team.kinds[kind]),
+    function(found, kind) found + kinds[kind].build(team.kinds[kind], target),
     std.objectFields(team.kinds),
     { name: name },
   );
@@ -43,7 +44,10 @@ function(spec, kinds)
     for name in std.objectFields(spec.teams)
     if 'hours' in spec.teams[name]
   ];
+  local used = std.set([kind for name in std.objectFields(spec.teams) for kind in std.objectFields(spec.teams[name].kinds)]);
   {
+    // The templates of the kinds that are used; not a part of the configuration.
+    texts: [std.get(kinds[kind], 'texts', '') for kind in used],
     templates: ['templates/*.tmpl'],
     route: {
       receiver: spec.default,
@@ -62,5 +66,5 @@ function(spec, kinds)
       { source_matchers: one.source, target_matchers: one.target, equal: one.equal }
       for one in spec.inhibitions
     ],
-    receivers: [receiver(name, spec.teams[name], kinds) for name in std.objectFields(spec.teams)],
+    receivers: [receiver(name, spec.teams[name], kinds, spec.target) for name in std.objectFields(spec.teams)],
   }

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from deckwatch.core.http import Client
+from deckwatch.core.targets import Targets
 from provisioning.program import Program, free_port
 
 pytestmark = pytest.mark.live
@@ -79,7 +80,7 @@ teams:
 routes:
   - {{alert: ContainerNotRunning, to: [shop, oncall, operations]}}
 """
-    built = alerting_of(project=project, shipped=True, alertmanager="0.25")
+    built = alerting_of(project=project, shipped=True, targets=Targets(alertmanager="0.25"))
     assert built.said() == []
     path = built.write(tmp_path) / "alertmanager/alertmanager.yml"
     config = yaml.safe_load(path.read_text())
@@ -104,16 +105,16 @@ def test_an_alert_reaches_all_teams_of_its_route_with_texts_filled_in(alertmanag
     (told,) = inbox.wait(lambda: inbox.bodies("/slack"))[:1]
     assert told["channel"] == "#shop"
     (shown,) = told["attachments"]
-    assert shown["title"] == "CRITICAL: ContainerNotRunning on web-1"
+    assert shown["title"] == "CRITICAL: ContainerNotRunning on web-1, shop"
     assert shown["title_link"] == TEXTS["dashboard_url"]
     assert TEXTS["description"] in shown["text"]
     assert TEXTS["runbook_url"] in shown["text"]
     (text,) = inbox.wait(lambda: inbox.mails)[:1]
     mail = email.message_from_string(text)
-    assert mail["Subject"] == "CRITICAL: ContainerNotRunning on web-1"
+    assert mail["Subject"] == "CRITICAL: ContainerNotRunning on web-1, shop"
     parts = [part for part in mail.walk() if part.get_content_type() == "text/html"]
     page = parts[0].get_payload(decode=True).decode()
-    assert TEXTS["summary"] in page
+    assert TEXTS["description"] in page
     assert f'<a href="{TEXTS["runbook_url"]}">' in page
     alertmanager.end(STOPPED)
     inbox.wait(lambda: STOPPED in inbox.alerts("/operations", "resolved"))

@@ -1,41 +1,43 @@
 // Mail, by a server that takes it.
+local message = import 'alerting/message.libsonnet';
+local option = import 'alerting/options.libsonnet';
 {
-  options: {
-    description: 'Mail.',
-    type: 'object',
-    additionalProperties: false,
-    required: ['to', 'from', 'server'],
-    properties: {
-      to: {
-        description: 'The addresses that are written to.',
-        type: ['string', 'array'],
-        items: { type: 'string', minLength: 1 },
-      },
-      from: { description: "The sender's address.", type: 'string', minLength: 1 },
-      server: {
-        description: 'The mail server, as host:port.',
-        type: 'string',
-        title: 'a host and a port such as mail.internal:587',
-        pattern: '^[^\\s:]+:[0-9]{1,5}$',
-      },
-      user: { description: 'The name to log in with.', type: 'string', minLength: 1 },
-      password_file: { description: 'A file that holds the password, read by Alertmanager.', type: 'string', minLength: 1 },
-      tls: { description: 'Refuse a server that does not speak TLS.', type: 'boolean', default: true },
-      resolved: { description: 'Tell also that an alert is over.', type: 'boolean', default: true },
+  options: option.of('Mail.', ['to', 'from', 'server'], {
+    to: {
+      description: 'The addresses that are written to.',
+      type: ['string', 'array'],
+      items: { type: 'string', minLength: 1 },
     },
+    from: option.text("The sender's address."),
+    server: {
+      description: 'The mail server, as host:port.',
+      type: 'string',
+      title: 'a host and a port such as mail.internal:587',
+      pattern: '^[^\\s:]+:[0-9]{1,5}$',
+    },
+    user: option.text('The name to log in with.'),
+    password_file: option.file('the password'),
+    tls: { description: 'Refuse a server that does not speak TLS.', type: 'boolean', default: true },
+  }) {
     dependentRequired: { user: ['password_file'], password_file: ['user'] },
   },
   since: {},
-  build(options): {
+  texts: message({
+    name: 'email',
+    line: '<br>\n',
+    queried: '',  // within an address, HTML's templates do so themselves
+    link(text, url): '<a href="%s">%s</a>' % [url, text],
+  }) + message({ name: 'email.plain' }),
+  build(options, target): {
     email_configs: [
-      {
+      option.tells(options) {
         to: if std.isArray(options.to) then std.join(', ', options.to) else options.to,
         from: options.from,
         smarthost: options.server,
         require_tls: std.get(options, 'tls', true),
-        send_resolved: std.get(options, 'resolved', true),
-        headers: { Subject: '{{ template "deckwatch.title" . }}' },
-        html: '{{ template "deckwatch.html" . }}',
+        headers: { Subject: '{{ template "deckwatch.email.plain.title" . }}' },
+        html: '<!DOCTYPE html>\n<html><body style="font-family: sans-serif">\n<p><strong>{{ template "deckwatch.email.title" . }}</strong></p>\n<p>{{ template "deckwatch.email.text" . }}</p>\n</body></html>',
+        text: '{{ template "deckwatch.email.plain.title" . }}\n\n{{ template "deckwatch.email.plain.text" . }}',
       } + (
         if 'user' in options
         then { auth_username: options.user, auth_password_file: options.password_file }

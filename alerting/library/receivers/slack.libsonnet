@@ -1,31 +1,29 @@
 // A Slack channel, by an incoming webhook.
+local message = import 'alerting/message.libsonnet';
+local option = import 'alerting/options.libsonnet';
 {
-  options: {
-    description: 'A channel in Slack.',
-    type: 'object',
-    additionalProperties: false,
-    required: ['channel', 'url_file'],
-    properties: {
-      channel: { description: 'The channel, such as "#operations".', type: 'string', minLength: 1 },
-      url_file: {
-        description: "A file that holds the address of Slack's incoming webhook, read by Alertmanager.",
-        type: 'string',
-        minLength: 1,
-      },
-      resolved: { description: 'Tell also that an alert is over.', type: 'boolean', default: true },
-    },
-  },
+  options: option.of('A channel in Slack.', ['channel', 'url_file'], {
+    channel: option.text('The channel, such as "#operations".'),
+    url_file: option.file("the address of Slack's incoming webhook"),
+  }),
   since: {},
-  build(options): {
-    slack_configs: [{
+  // https://docs.slack.dev/messaging/formatting-message-text: these three are all that begins a link or a mention.
+  texts: message({
+    name: 'slack',
+    escape: [['&', '&amp;'], ['<', '&lt;'], ['>', '&gt;'], ['`', "'"]],
+    link(text, url): '<%s|%s>' % [url, text],
+  }),
+  build(options, target): {
+    slack_configs: [option.tells(options) {
       api_url_file: options.url_file,
       channel: options.channel,
-      send_resolved: std.get(options, 'resolved', true),
-      title: '{{ template "deckwatch.title" . }}',
-      title_link: '{{ template "deckwatch.link" . }}',
-      text: '{{ template "deckwatch.text" . }}',
-      fallback: '{{ template "deckwatch.title" . }}',
+      title: '{{ template "deckwatch.slack.title" . }}',
+      title_link: '{{ with .CommonAnnotations.dashboard_url }}{{ . }}{{ else }}{{ .ExternalURL }}{{ end }}',
+      text: '{{ template "deckwatch.slack.text" . }}',
+      fallback: '{{ template "deckwatch.slack.title" . }}',
       color: '{{ if eq .Status "firing" }}danger{{ else }}good{{ end }}',
+      // Not the text: stars and lines in a name are no markup.
+      mrkdwn_in: ['pretext'],
     }],
   },
 }

@@ -1,0 +1,67 @@
+// The texts of a message in one format of markup, as templates of Alertmanager 0.25 and newer: what is wrong, how bad,
+// since when and since which deploy, and where to go. Names and labels are whatever somebody called a container: all
+// that comes from outside passes `deckwatch.NAME.value`, which leaves it no mark of the format and no second line.
+//
+// format: {
+//   name,
+//   escape: [[regular expression, replacement]],   // of what would mean something in this format
+//   link(text, url): the markup of a link,
+//   line: what ends a line,                         // '\n' by default
+//   most: alerts that are told one by one, long: characters of each,
+//   far: characters of an address beyond which a link is left out,
+// }
+// It defines deckwatch.NAME.title, deckwatch.NAME.text and deckwatch.NAME.value.
+local go(text) = std.escapeStringJson(text);
+
+// Two lines where there should be one, and writing that runs backwards, are the tricks that need no markup.
+local oneLine = [['[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]+', ' ']];
+
+local define(name, text) = '{{ define "deckwatch.%s" -}}\n%s\n{{- end }}\n' % [name, text];
+
+local plain = { escape: [], line: '\n', most: 5, long: 600, far: 1500, link(text, url): '%s: %s' % [text, url] };
+
+// Labels of the rule, which say nothing of what is to be silent; and the step, so that a silence holds for it too.
+local own = std.join(' ', [go(label) for label in ['severity', 'owner', 'topic', 'escalation']]);
+
+// Where to go for an address that is whole, is not too long, and holds nothing that ends it early.
+local guarded(url, shown, far) =
+  '{{ with %s }}{{ if match "^https?://[-A-Za-z0-9._~:/?#@!$&*+,;=%%]+$" . }}{{ if lt (len .) %d }}%s{{ end }}{{ end }}{{ end }}' % [url, far, shown];
+
+function(said)
+  local format = plain + said;
+  local name = format.name;
+  local value(of) = '{{ with %s }}{{ template "deckwatch.%s.value" . }}{{ end }}' % [of, name];
+  local replaced = [
+    'reReplaceAll %s %s' % [go(one[0]), go(one[1])]
+    for one in format.escape
+  ];
+  local line = format.line;
+  local silence =
+    '{{ $.ExternalURL }}/#/silences/new?filter=%7B{{ range $i, $pair := ($.CommonLabels.Remove (stringSlice ' + own + ')).SortedPairs }}'
+    + '{{ if $i }}%2C{{ end }}{{ .Name }}%3D{{ printf "%q" .Value ' + std.get(format, 'queried', '| urlquery | reReplaceAll "\\\\+" "%20"') + ' }}{{ end }}%7D';
+  define(name + '.value', '{{ reReplaceAll %s %s . | printf "%%.%ds" | %s }}' % [
+    go(oneLine[0][0]), go(oneLine[0][1]), format.long,
+    std.join(' | ', replaced + ['printf "%s"']),
+  ])
+  + define(name + '.title',
+           '{{ if eq .Status "firing" }}{{ with .CommonLabels.escalation }}UNACKNOWLEDGED {{ end }}{{ with .CommonLabels.severity }}{{ toUpper . }}{{ else }}ALERT{{ end }}{{ else }}OVER{{ end }}: '
+           + value('.CommonLabels.alertname')
+           + '{{ with .CommonLabels.instance }} on ' + value('.') + '{{ end }}'
+           + '{{ with (or .CommonLabels.name .CommonLabels.service .CommonLabels.server .CommonLabels.mountpoint) }}{{ if ne . $.CommonLabels.instance }}, ' + value('.') + '{{ end }}{{ end }}'
+           + '{{ if gt (len .Alerts) 1 }} ({{ len .Alerts }} in all){{ end }}')
+  + define(name + '.text',
+           '{{ range $i, $alert := .Alerts.Firing }}{{ if lt $i %d }}' % format.most
+           + value('(or .Annotations.description .Annotations.summary .Labels.alertname)') + line
+           + 'Since {{ .StartsAt.UTC.Format "15:04 UTC on 2 January" }}.'
+           + '{{ with .Annotations.deploy }} Deployed: ' + value('.') + '.{{ end }}' + line
+           + '{{ end }}{{ end }}'
+           + '{{ if gt (len .Alerts.Firing) %d }}And more: {{ len .Alerts.Firing }} in all.%s{{ end }}' % [format.most, line]
+           + '{{ range $i, $alert := .Alerts.Resolved }}{{ if lt $i %d }}' % format.most
+           + 'Over: ' + value('(or .Annotations.description .Annotations.summary .Labels.alertname)') + line
+           + '{{ end }}{{ end }}'
+           + '{{ range $i, $alert := .Alerts.Firing }}{{ if eq $i 0 }}'
+           + guarded('.Annotations.dashboard_url', format.link('Dashboard', '{{ . }}') + line, format.far)
+           + guarded('.Annotations.runbook_url', format.link('What to do', '{{ . }}') + line, format.far)
+           + '{{ $short := true }}{{ range $.CommonLabels.Values }}{{ if gt (len .) %d }}{{ $short = false }}{{ end }}{{ end }}' % (if format.far < 1000 then 40 else 200)
+           + '{{ if $short }}' + format.link('Silence', silence) + line + '{{ end }}'
+           + '{{ end }}{{ end }}')

@@ -1,0 +1,28 @@
+// A channel in Discord, by a webhook of it.
+local marks = import 'alerting/marks.libsonnet';
+local message = import 'alerting/message.libsonnet';
+local option = import 'alerting/options.libsonnet';
+{
+  options: option.of('A channel in Discord.', ['url_file'], {
+    url_file: option.file("the address of the channel's webhook"),
+  }),
+  // 0.27 has the word, and refuses a configuration with it.
+  needs: '0.28',
+  since: {},
+  // Discord takes 4096 characters; 0.28 cuts what is longer.
+  texts: message({
+    name: 'discord',
+    escape: marks.backslash + [[':', '\\:']],
+    long: 400,
+    most: 3,
+    far: 700,
+    link(text, url): '[%s](%s)' % [text, url],
+  }),
+  build(options, target): {
+    discord_configs: [option.tells(options) {
+      webhook_url_file: options.url_file,
+      title: '{{ template "deckwatch.discord.title" . }}',
+      message: '{{ template "deckwatch.discord.text" . }}',
+    }],
+  },
+}

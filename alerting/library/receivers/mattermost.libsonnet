@@ -1,0 +1,31 @@
+// A channel in Mattermost, by an incoming webhook.
+local marks = import 'alerting/marks.libsonnet';
+local message = import 'alerting/message.libsonnet';
+local option = import 'alerting/options.libsonnet';
+{
+  options: option.of('A channel in Mattermost.', ['url_file'], {
+    url_file: option.file("the address of Mattermost's incoming webhook"),
+    channel: option.text('The channel; by default the one of the webhook.'),
+  }),
+  needs: '0.30',
+  since: {},
+  texts: message({
+    name: 'mattermost',
+    escape: [['<', '‹'], ['>', '›']] + marks.backslash,
+    link(text, url): '[%s](%s)' % [text, url],
+  }),
+  build(options, target): {
+    mattermost_configs: [option.tells(options) {
+      webhook_url_file: options.url_file,
+      [if 'channel' in options then 'channel']: options.channel,
+      // Title and colour of the message itself came with 0.32; those of an attachment were there from the first.
+      attachments: [{
+        title: '{{ template "deckwatch.mattermost.title" . }}',
+        title_link: '{{ with .CommonAnnotations.dashboard_url }}{{ . }}{{ else }}{{ .ExternalURL }}{{ end }}',
+        fallback: '{{ template "deckwatch.mattermost.title" . }}',
+        text: '{{ template "deckwatch.mattermost.text" . }}',
+        color: '{{ if eq .Status "firing" }}#cc0000{{ else }}#2eb886{{ end }}',
+      }],
+    }],
+  },
+}

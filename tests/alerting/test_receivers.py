@@ -1,0 +1,260 @@
+"""Every kind of receiver: Alertmanager's own tool accepts what is made of it, and in no message is a label markup."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from alerting import receivers, render
+from deckwatch.core import plugins
+from deckwatch.core.targets import PROGRAMS, Targets, number
+
+# One team for each kind, with all that can be said of it at once; those that exclude each other stand in two teams.
+EXAMPLES = {
+    "discord": ["url_file: /run/secrets/discord"],
+    "email": ["to: [a@example.org], from: d@example.org, server: 'mail.example:25', user: d, password_file: /p"],
+    "jira": [
+        "server: 'https://jira.example/', project: OPS, type: Bug, user: d, password_file: /p, resolve: Done",
+        "server: 'https://jira.example', project: OPS, type: Bug, token_file: /t, reopen: Reopen",
+    ],
+    "mattermost": ["url_file: /run/secrets/mattermost, channel: operations"],
+    "opsgenie": ["key_file: /run/secrets/opsgenie, team: operations, url: 'https://api.eu.opsgenie.com/'"],
+    "pagerduty": ["key_file: /run/secrets/pagerduty, url: 'https://events.eu.pagerduty.com/v2/enqueue'"],
+    "pushover": ["user_file: /run/secrets/user, token_file: /run/secrets/token, device: phone, emergency: true"],
+    "slack": ["channel: '#shop', url_file: /run/secrets/slack, resolved: false"],
+    "sns": [
+        "region: eu-central-1, phone: '+4930123456', profile: alerts",
+        "region: eu-central-1, topic: 'arn:aws:sns:eu-central-1:123456789012:alerts', role: 'arn:aws:iam::1:role/a'",
+    ],
+    "teams": ["url_file: /run/secrets/teams", "url_file: /run/secrets/teams, connector: true"],
+    "telegram": ["token_file: /run/secrets/telegram, chat: -1001234, silent: true"],
+    "webhook": ["url: 'http://bot.internal:8080/alerts'"],
+}
+LINKS = {
+    "discord": r"\[[A-Z][a-z ]+\]\(https?://[^\s()]+\)",
+    "mattermost": r"\[[A-Z][a-z ]+\]\(https?://[^\s()]+\)",
+    "teams": r"\[[A-Z][a-z ]+\]\(https?://[^\s()]+\)",
+    "slack": r"<https?://[^\s<>|]+\|[A-Z][a-z ]+>",
+    "jira": r"\[[A-Z][a-z ]+\|https?://[^\s|\]]+\]",
+}
+# What must not be left of a value once what is escaped and our own links are taken out.
+MARKS = {
+    "discord": r"[\\*_~`|>#\[\](){}<!]|://|@(?!\u200b)",
+    "mattermost": r"[\\*_~`|>#\[\](){}<!]|@(?!\u200b)",
+    "teams": r"[*`\[\]<>@&]",
+    "slack": r"[<>`]|&(?!amp;|lt;|gt;)",
+    "jira": r"[\\*_?^~{}\[\]!|#<>]",
+    "opsgenie": r"[<>&\"']",
+    "telegram.plain": r"[<>&\"']",
+}
+ESCAPED = {"discord": r"\\[^A-Za-z0-9\s]", "mattermost": r"\\[^A-Za-z0-9\s]", "jira": r"\\[^A-Za-z0-9\s\\]"}
+HOSTILE = st.lists(
+    st.one_of(
+        st.sampled_from(
+            [
+                *("<!channel>", "[x](https://evil.example)", "](https://evil.example)", "<b>", "</a>", "@everyone"),
+                *("```", "*", "_", "\n\nOver: all is well", "\u202e", "&lt;", '"', "'", "\\", "{noformat}", "!x!"),
+                *("|", "<https://evil.example|x>", "{{ .ExternalURL }}", "%s", "$1", "\\\\", "javascript:alert(1)"),
+            ]
+        ),
+        st.text(max_size=10),
+    ),
+    max_size=12,
+).map("".join)
+
+
+@pytest.fixture(scope="module")
+def amtool(need):
+    return need("amtool", get="apt-get install prometheus-alertmanager")
+
+
+@pytest.fixture(scope="module")
+def kinds(jsonnet_renderer):
+    return receivers.Kinds(jsonnet_renderer)
+
+
+def version(program):
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    said = re.search(r"version (\d+\.\d+)", done.stdout + done.stderr)
+    return said[1] if said else PROGRAMS["alertmanager"].newest  # one that was built without saying what it is
+
+
+def project(names):
+    lines = [f"  {kind}-{i}: {{{kind}: {{{said}}}}}" for kind in names for i, said in enumerate(EXAMPLES[kind])]
+    return "teams:\n" + "\n".join(lines) + "\n"
+
+
+def test_every_kind_has_an_example():
+    assert [path.stem for path in plugins.files(render.library() / "receivers", ".libsonnet")] == sorted(EXAMPLES)
+
+
+def test_amtool_accepts_every_kind_that_its_version_has(amtool, alerting_of, kinds, tmp_path):
+    target = version(amtool)
+    names = [kind for kind in EXAMPLES if number(kinds.needs.get(kind, "0.25")) <= number(target)]
+    built = alerting_of(project=project(names), shipped=True, targets=Targets(alertmanager=target))
+    assert built.said() == []
+    path = built.write(tmp_path) / "alertmanager/alertmanager.yml"
+    done = subprocess.run([amtool, "check-config", str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def fields(value, path=""):
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield f"{path}.{key}"
+            yield from fields(inner, f"{path}.{key}")
+    elif isinstance(value, list):
+        for inner in value:
+            yield from fields(inner, path)
+
+
+@pytest.mark.parametrize("target", ["0.25", "0.26", "0.28", "0.30", PROGRAMS["alertmanager"].newest])
+def test_no_field_is_newer_than_the_target(alerting_of, kinds, target):
+    """Fields that 0.25 lacks, with the version whose configuration takes them, from Alertmanager's config/ by tags."""
+    since = yaml.safe_load(Path(__file__).with_name("alertmanager_fields.yaml").read_text())
+    names = [kind for kind in EXAMPLES if number(kinds.needs.get(kind, "0.25")) <= number(target)]
+    built = alerting_of(project=project(names), targets=Targets(alertmanager=target))
+    assert built.said() == []
+    found = yaml.safe_load(built.texts()["alertmanager/alertmanager.yml"])["receivers"]
+    for field in {name for one in found for name in fields(one)}:
+        assert number(since.get(field.removeprefix("."), "0.25")) <= number(target), field
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_a_kind_that_the_target_lacks_is_told_at_its_place(alerting_of, kinds, kind):
+    said = alerting_of(project=project([kind]), targets=Targets(alertmanager="0.25")).said()
+    if kind not in kinds.needs:
+        assert said == []
+        return
+    assert said[0].startswith(
+        f"deckwatch.yaml:2:{len(kind) + 8}: error: {kind} needs Alertmanager {kinds.needs[kind]}, the target is 0.25"
+    )
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_a_secret_can_only_be_a_file(kinds, kind):
+    secret = re.compile(r"(key|token|password|secret)$")
+    named = [name for name in kinds.options[kind]["properties"] if secret.search(name)]
+    assert named == []
+
+
+@pytest.fixture(scope="module")
+def templates(jsonnet_renderer, tmp_path_factory):
+    path = tmp_path_factory.mktemp("templates") / "all.tmpl"
+    table = receivers.table()
+    texts = jsonnet_renderer.evaluate(
+        f"local all = {table}; [std.get(all[k], 'texts', '') for k in std.objectFields(all)]"
+    )
+    path.write_text("".join(texts))
+    return path
+
+
+def message(hostile, count=1):
+    """Return what Alertmanager hands to templates, with the text as a container's name."""
+    labels = {"alertname": "ContainerNotRunning", "severity": "critical", "instance": "web-1", "name": hostile}
+    texts = {
+        "description": f"web-1 {hostile}: A container that ought to run does not.",
+        "deploy": hostile,
+        "dashboard_url": f"https://grafana.example/d/containers?var-name={hostile}",
+        "runbook_url": "https://wiki.example/ContainerNotRunning.md",
+    }
+    alert = {
+        "status": "firing",
+        "labels": labels,
+        "annotations": texts,
+        "startsAt": "2026-11-21T19:00:00Z",
+        "endsAt": "0001-01-01T00:00:00Z",
+    }
+    return {
+        "status": "firing",
+        "externalURL": "https://alertmanager.example",
+        "commonLabels": labels,
+        "commonAnnotations": texts,
+        "alerts": [alert] * count,
+    }
+
+
+def rendered(amtool, templates, data, names, kind="text"):
+    """Return the message of each format, title and text apart."""
+    path = templates.with_name("data.json")
+    path.write_text(json.dumps(data))
+    parts = [f'{{{{ template "deckwatch.{name}.{part}" . }}}}' for name in names for part in ("title", "text")]
+    asked = [amtool, "template", "render", f"--template.glob={templates}", f"--template.type={kind}"]
+    asked += [f"--template.data={path}", "--template.text=" + "\x1f".join(parts)]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = done.stdout.removesuffix("\n").split("\x1f")
+    return {name: (found[2 * i], found[2 * i + 1]) for i, name in enumerate(names)}
+
+
+def without(pattern, text):
+    return re.sub(pattern, "", text) if pattern else text
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(hostile=HOSTILE)
+def test_no_name_is_markup_in_a_message(amtool, templates, hostile):
+    calm = rendered(amtool, templates, message("shop"), list(MARKS))
+    for name, (title, text) in rendered(amtool, templates, message(hostile), list(MARKS)).items():
+        assert "\n" not in title
+        assert len(text.splitlines()) <= len(calm[name][1].splitlines()), (name, text)
+        left = without(ESCAPED.get(name), without(LINKS.get(name), title + "\n" + text))
+        assert not re.search(MARKS[name], left), (name, text)
+        assert "\u202e" not in text
+        for link in re.findall(r"https?://[^\s()<>|\]]+", " ".join(re.findall(LINKS.get(name, "$^"), text))):
+            assert link.startswith(("https://grafana.example/", "https://wiki.example/", "https://alertmanager.ex"))
+
+
+class Tags(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags = []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs).get("href", "")))
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(hostile=HOSTILE)
+def test_no_name_is_a_tag_in_html(amtool, templates, hostile):
+    for title, text in rendered(amtool, templates, message(hostile), ["telegram", "email"], "html").values():
+        tags = Tags()
+        tags.feed(title + text)
+        for tag, href in tags.tags:
+            assert tag in ("a", "br")
+            ours = ("https://grafana.example/", "https://wiki.example/", "https://alertmanager.example/")
+            assert tag != "a" or href.startswith(ours), href
+    # Telegram knows only these names of entities, and refuses what it cannot read.
+    told = rendered(amtool, templates, message(hostile), ["telegram"], "html")["telegram"]
+    assert set(re.findall(r"&([a-z]+);", "".join(told))) <= {"lt", "gt", "amp", "quot"}
+
+
+@pytest.mark.parametrize("hostile", ['"' * 5000, "&<>" * 2000, "ä" * 5000, "\U0001f600" * 3000, "x" * 30])
+def test_a_message_is_never_so_long_that_it_is_cut_within_its_markup(amtool, templates, hostile):
+    (title, text) = rendered(amtool, templates, message(hostile, 50), ["telegram"], "html")["telegram"]
+    assert len(f"<b>{title}</b>\n{text}") <= 4096
+    (title, text) = rendered(amtool, templates, message(hostile, 50), ["sns"])["sns"]
+    assert len(f"{title}\n{text}".encode()) <= 1600
+    assert "And more: 50 in all." in text
+
+
+def test_a_person_can_act_on_a_message(amtool, templates):
+    """What, how bad, since when, since which deploy, and where to go."""
+    title, text = rendered(amtool, templates, message("shop"), ["pagerduty"])["pagerduty"]
+    assert title == "CRITICAL: ContainerNotRunning on web-1, shop"
+    matchers = "alertname%3D%22ContainerNotRunning%22%2Cinstance%3D%22web-1%22%2Cname%3D%22shop%22"
+    assert text.splitlines() == [
+        "web-1 shop: A container that ought to run does not.",
+        "Since 19:00 UTC on 21 November. Deployed: shop.",
+        "Dashboard: https://grafana.example/d/containers?var-name=shop",
+        "What to do: https://wiki.example/ContainerNotRunning.md",
+        f"Silence: https://alertmanager.example/#/silences/new?filter=%7B{matchers}%7D",
+    ]
