@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dashboards.events import Event
+    from dashboards.lent import Lent
     from dashboards.panels import PanelType
     from dashboards.parts import Parts
     from dashboards.sources import Source
@@ -68,11 +69,11 @@ class Built:
             return self.adjusted.names[panel.path]
         if "id" in panel.said:
             return str(panel.said["id"])
-        return f"{panel.word} {render.title(panel, self.queries[panel.path]) or panel.content}"
+        return _of(f"{panel.word} {render.title(panel, self.queries[panel.path]) or panel.content}", panel.lent)
 
     def row_key(self, row: Row) -> str:
         """Return the name by which the number of a row with a title is made."""
-        return self.adjusted.names.get(row.path, f"row {row.title}")
+        return self.adjusted.names.get(row.path) or _of(f"row {row.title}", row.lent)
 
     def named(self) -> Iterator[tuple[str, YamlPath]]:
         """Yield the names of all rows and panels, in order, each with its path."""
@@ -182,6 +183,10 @@ def bundle(
 
 
 def folder_of(dashboard: Dashboard) -> Folder:
+def _of(name: str, lent: Lent) -> str:
+    return f"{name} of {lent.use}" if lent.use else name
+
+
     """Return the folder in which a dashboard stands in Grafana."""
     title = dashboard.said("folder", "Deckwatch")
     return Folder(re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "dashboards", title)

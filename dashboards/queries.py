@@ -140,7 +140,7 @@ class Resolver:
             return Reference(whole, BUCKETS)
         if is_name(text):
             try:
-                return self.signals.find(text, panel.subjects or self.subjects)
+                return self.signals.find(text, panel.lent.subjects or self.subjects)
             except UnknownSignal as error:
                 if error.near:
                     raise
@@ -150,7 +150,9 @@ class Resolver:
             unknown = _METRIC.fullmatch(text) and "promql_metric" not in panel.said.get("allow", {})
             if not is_name(text) and (not unknown or self.catalog.series(text) is not None):
                 return None
-            near = did_you_mean(text, [*self.signals.known(panel.subjects or self.subjects), *self.catalog.names()])
+            near = did_you_mean(
+                text, [*self.signals.known(panel.lent.subjects or self.subjects), *self.catalog.names()]
+            )
             hint = near or expressions.hint_for_metric(text, self.catalog)
             raise UnknownSignal(f"no signal and no metric is called {text}", hint)
         if (aspect or None) not in (signal.aspects or (None,)):
@@ -162,7 +164,7 @@ class Resolver:
     def _histogram(self, text: str, panel: Panel, asked: Asked) -> Signal | None:
         """Return the histogram that a name without any of its figures means: a heat map shows the whole of it."""
         try:
-            found: Signal | None = self.signals.find(f"{text}.{BUCKETS}", panel.subjects or self.subjects).signal
+            found: Signal | None = self.signals.find(f"{text}.{BUCKETS}", panel.lent.subjects or self.subjects).signal
         except UnknownSignal:
             found = of_metric(text, self.catalog, panel.document, (*asked.path,))
         return found if found is not None and BUCKETS in found.aspects else None

@@ -13,6 +13,7 @@ from deckwatch.core.place import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from dashboards.lent import Lent
     from dashboards.spec import Dashboard
     from deckwatch.core.place import Problem
     from deckwatch.core.yamlfile import Document
@@ -30,15 +31,15 @@ class Source:
     """One YAML file of dashboards or signals.
 
     `uid` is the dashboard's address: folder and file joined by `-`, the file alone at the top or where both are
-    equal. `subjects` are those whose signals may go by their short names in it; `lent` are those of panels that come
-    from a part, by their path. A user's dashboard replaces a shipped one of the same address.
+    equal. `subjects` are those whose signals may go by their short names in it; `lent` are the panels and rows that
+    come from a part, by their path. A user's dashboard replaces a shipped one of the same address.
     """
 
     document: Document
     uid: str
     subjects: tuple[str, ...]
     shipped: bool = False
-    lent: Mapping[YamlPath, tuple[str, ...]] = field(default_factory=dict)
+    lent: Mapping[YamlPath, Lent] = field(default_factory=dict)
 
     @property
     def is_dashboard(self) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from dashboards.lent import NOTHING
 from deckwatch.core.place import one_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from dashboards.lent import Lent
     from dashboards.panels import PanelType
     from dashboards.sources import Source
     from deckwatch.core.place import Place, Problem
@@ -32,7 +34,7 @@ class Asked:
 class Panel:
     """One panel: its word, what stands behind the word, and its keys (`said`).
 
-    `subjects` are those of the part that it comes from, none where it stands in the dashboard itself.
+    `lent` is what it brings along from a part.
     """
 
     word: str
@@ -41,7 +43,7 @@ class Panel:
     document: Document
     path: Path
     needs: tuple[str, ...]
-    subjects: tuple[str, ...] = ()
+    lent: Lent = NOTHING
 
     @property
     def place(self) -> Place:
@@ -96,6 +98,7 @@ class Row:
     collapsed: bool = False
     height: int | None = None
     repeat: str = ""
+    lent: Lent = NOTHING
 
 
 @dataclass(frozen=True)
@@ -144,7 +147,7 @@ def read(
                 problems.append(document.problem((*path, i), message, one_of(sorted(words))))
             else:
                 problems.extend(_mixed(document, word, said, (*path, i)))
-                lent = source.lent.get((*path, i), ())
+                lent = source.lent.get((*path, i), NOTHING)
                 found.append(Panel(word, words[word], said, document, (*path, i), needs + _needs(said), lent))
         return tuple(found)
 
@@ -159,7 +162,8 @@ def read(
         else:
             inner = panels(data["panels"], (*path, "panels"), everywhere + _needs(data))
             closed, each = data.get("collapsed", False), data.get("for each", "")
-            rows.append(Row(inner, path, data["row"], closed, data.get("height"), each))
+            lent = source.lent.get(path, NOTHING)
+            rows.append(Row(inner, path, data["row"], closed, data.get("height"), each, lent))
     return Dashboard(source.uid, source.subjects, document, tuple(rows)), problems
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dashboards import parts
+from dashboards.lent import Lent
 from deckwatch.core.graft import graft
 from deckwatch.core.place import did_you_mean
 from deckwatch.core.yamlfile import Document
@@ -29,7 +30,7 @@ def written(source: Source, known: Parts) -> tuple[Source, list[Problem]]:
     rows = source.document.data.get("rows")
     if not isinstance(rows, list) or not any(_uses(row) for row in rows):
         return source, []
-    writer = _Writer(source.document, known)
+    writer = _Writer(source.document, known, shipped=source.shipped)
     data = source.document.data
     for key in data:
         writer.made.keys[(key,)] = source.document.keys[(key,)]
@@ -49,11 +50,12 @@ def _uses(row: Any) -> bool:
 
 @dataclass
 class _Writer:
-    """Copies rows into a new document. `lent` are the subjects of panels that come from a part, by their path."""
+    """Copies rows into a new document. `lent` are the panels and rows that come from a part, by their path."""
 
     document: Document
     parts: Parts
-    lent: dict[Path, tuple[str, ...]] = field(default_factory=dict)
+    shipped: bool
+    lent: dict[Path, Lent] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -96,6 +98,7 @@ class _Writer:
                 made[key] = graft(self.made, (*at, key), part.document, (key,), via=via, fill=values)
         if "row" not in made:
             return self._lend(part, path, at, list(_told(part)))
+        self.lent[at] = self._from(part, path)
         self.made.values[*at, "panels"] = self.made.keys[*at, "panels"] = self.document.place((*path, "use"), key=True)
         made["panels"] = self._lend(part, path, (*at, "panels"), [])
         return made
@@ -127,9 +130,14 @@ class _Writer:
                     panel[key] = graft(self.made, (*here, key), part.document, (key,), via=str(use), fill=values)
             if "use" in panel:
                 self.problems.append(self.made.problem((*here, "use"), "a part uses no other part", key=True))
-            self.lent[here] = part.subjects
+            self.lent[here] = self._from(part, path)
             made.append(panel)
         return made
+
+    def _from(self, part: Part, path: Path) -> Lent:
+        given = self.document.at(path).get("with", {})
+        said = [part.name, *(f"{name}={value}" for name, value in sorted(given.items()))]
+        return Lent(part.subjects, "" if self.shipped else " ".join(said))
 
     def _kept(self, at: Path, path: Path, *, leave: str) -> dict[str, Any]:
         row = self.document.at(path)

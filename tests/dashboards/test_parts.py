@@ -1,0 +1,201 @@
+"""Parts: panels that several dashboards use, with parameters; what is wrong is told where it was written."""
+
+import json
+import re
+
+import pytest
+
+from dashboards import parts, sources
+from dashboards.build import Settings, bundle
+from dashboards.sources import Source
+from deckwatch.core import signalfile, yamlfile
+
+PART = """\
+part: Waiting work.
+takes:
+  queue: {type: text, description: The queue.}
+  most: {type: number, default: ~, description: More than this is too much.}
+  all: {type: list, default: [a, b], description: Those that count.}
+row: Waiting in ${queue}
+height: 6
+panels:
+  - lines: depth
+    where: {name: "${queue}"}
+    high: ${most}
+  - lines: sum(rate(container_cpu_usage_seconds_total{name="${queue}", image=~"${all}"}[$__rate_interval]))
+    title: Work on ${queue}
+    description: Processor time of $job.
+    unit: ratio
+signals:
+  depth: {metric: container_processes, by: [name], about: Work that waits.}
+"""
+
+
+@pytest.fixture
+def make(catalog, child, tmp_path):
+    """Build a dashboard beside the parts that are given by name; return its model, or the problems as text."""
+
+    def run(text, *, shipped=False, **own):
+        for name, content in own.items():
+            path = tmp_path / "parts" / f"{name.replace('__', '/')}.yaml"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+        known = parts.load(tmp_path / "parts", tmp_path)
+        lent = [part.document for name in own if (part := known.find(name.replace("__", "/")))]
+        document = yamlfile.load(text, "shop.yaml")
+        shipped_signals = [one.document for one in sources.shipped() if not one.is_dashboard]
+        signals, problems = signalfile.load([*shipped_signals, document, *lent], catalog)
+        source = Source(document, "shop", ("shop",), shipped)
+        found = bundle([source], catalog, signals, Settings(parts=known), child)
+        problems = sorted({*problems, *found.problems}, key=lambda one: one.place)
+        return [str(one) for one in problems] if problems else json.loads(found.artifacts[0].text)
+
+    return run
+
+
+def rows(*lines):
+    return "dashboard: Shop\nrows:\n" + "".join(f"  {line}\n" for line in lines)
+
+
+def test_a_part_is_a_row_where_a_row_stands_and_its_panels_among_panels(make):
+    model = make(
+        rows(
+            "- {use: queue, with: {queue: mail, most: 7}}",
+            "- - {use: queue, with: {queue: print}}",
+            "  - stat: node_load1",
+            "    height: 4",
+        ),
+        queue=PART,
+    )
+    assert [(one["type"], one["title"], one["gridPos"]["y"]) for one in model["panels"]] == [
+        ("row", "Waiting in mail", 0),
+        ("timeseries", "Depth", 1),
+        ("timeseries", "Work on mail", 1),
+        ("timeseries", "Depth", 7),
+        ("timeseries", "Work on print", 7),
+        ("stat", "Node load1", 7),
+    ]
+    _, depth, work, other, *_ = model["panels"]
+    assert 'name="mail"' in depth["targets"][0]["expr"]
+    assert 'name="print"' in other["targets"][0]["expr"]
+    assert 'name="mail", image=~"a|b"' in work["targets"][0]["expr"]
+    assert work["description"] == "Processor time of $job."
+    assert [one["value"] for one in depth["fieldConfig"]["defaults"]["thresholds"]["steps"]] == [None, 7]
+    assert [one["value"] for one in other["fieldConfig"]["defaults"]["thresholds"]["steps"]] == [None]
+
+
+def test_a_row_can_be_called_otherwise_and_closed_where_it_is_used(make):
+    (row,) = make(rows("- {use: queue, with: {queue: mail}, row: Mail, collapsed: true, height: 9}"), queue=PART)[
+        "panels"
+    ]
+    assert (row["title"], row["collapsed"]) == ("Mail", True)
+    assert {one["gridPos"]["h"] for one in row["panels"]} == {9}
+
+
+def test_numbers_hold_when_another_use_comes_before(make):
+    def numbers(*lines):
+        model = make(rows(*lines), queue=PART)
+        return {(one["title"], json.dumps(one.get("targets"))): one["id"] for one in model["panels"]}
+
+    alone = numbers("- {use: queue, with: {queue: mail}}")
+    both = numbers("- {use: queue, with: {queue: print}}", "- {use: queue, with: {queue: mail}}")
+    assert alone.items() <= both.items()
+    assert len(set(both.values())) == 6
+
+
+FAULTS = {
+    "- {use: queues, with: {queue: mail}}": "3:11: error: no part is called queues (did you mean queue?) [input]",
+    "- {use: connections}": "3:11: error: no part is called connections (did you mean postgres/connections?) [input]",
+    "- {use: postgres/conections}": (
+        "3:11: error: no part is called postgres/conections (did you mean postgres/connections?) [input]"
+    ),
+    "- {use: queue}": "3:6: error: queue needs queue (The queue) [input]",
+    "- {use: queue, with: {most: 1}}": "3:18: error: queue needs queue (The queue) [input]",
+    "- {use: queue, with: {queue: a, mots: 1}}": "3:35: error: unknown key mots (did you mean most?) [input]",
+    "- {use: queue, with: {queue: 7}}": "3:32: error: expected a text, not 7 [input]",
+    "- {use: queue, with: {queue: a, most: many}}": "3:41: error: expected a number, not 'many' [input]",
+    "- {use: queue, with: {queue: a}, title: x}": "3:36: error: unknown key title",
+    "- - {use: queue, with: {queue: a}, collapsed: true}": "3:38: error: unknown key collapsed",
+    "- {use: queue, with: [a]}": "3:24: error: expected a mapping (key: value), not a list [input]",
+    "- - {usee: queue}": "3:8: error: unknown key usee (did you mean use?) [input]",
+}
+
+
+@pytest.mark.parametrize("line", FAULTS)
+def test_a_fault_of_a_use_is_told_at_its_place(make, line):
+    said = make(rows(line, "- - stat: node_load1"), queue=PART)
+    assert len(said) == 1, said
+    assert said[0].startswith(f"shop.yaml:{FAULTS[line]}"), said
+
+
+def test_a_parts_own_fault_is_told_in_the_part_with_each_use(make):
+    broken = PART.replace("rate(container_cpu", "rat(container_cpu").replace("lines: depth", "lines: dept")
+    said = make(rows("- {use: queue, with: {queue: mail}}", "- - {use: queue, with: {queue: print}}"), queue=broken)
+    offset = PART.splitlines()[11].index("rate(") + 1
+    for use in ("shop.yaml:3:6", "shop.yaml:4:8"):
+        assert any(
+            re.fullmatch(rf"parts/queue\.yaml:9:12: error: no signal .* dept \(.*; used at {use}\) .*", one)
+            for one in said
+        ), said
+        assert any(
+            one.startswith(f"parts/queue.yaml:12:{offset}: ") and one.endswith(f"used at {use}) [promql_syntax]")
+            for one in said
+        ), said
+
+
+def test_a_place_behind_a_parameter_is_that_in_the_parts_text(make):
+    broken = PART.replace("image=~", "imge=~")
+    (said,) = make(rows("- {use: queue, with: {queue: a-long-name-of-a-queue}}"), queue=broken)
+    column = broken.splitlines()[11].index("imge") + 1
+    assert said.startswith(f"parts/queue.yaml:12:{column}: error: ")
+
+
+def test_what_is_given_is_told_where_it_is_given(make):
+    part = PART.replace("most: {type: number,", "most: {type: quantity,").replace(
+        "by: [name]", "by: [name], unit: ratio"
+    )
+    (said,) = make(rows("- {use: queue, with: {queue: a, most: 3s}}"), queue=part)
+    assert said.startswith("shop.yaml:3:41: error: "), said
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wanted"),
+    [
+        ("high: ${most}", "high: ${mots}", "11:11: error: the part takes no mots (did you mean most?)"),
+        ("type: number", "type: nubmer", "4:16: error: unknown word 'nubmer' (did you mean number?)"),
+        ("default: [a, b]", "default: a", "5:30: error: expected a list, not 'a'"),
+        ("part: Waiting", "prat: Waiting", "1:1: error: unknown key prat (did you mean part?)"),
+        ("  - lines: depth\n", "  - use: queue\n", "9:5: error: a part uses no other part (used at shop.yaml:3:6)"),
+        ("panels:\n", "pannels:\n", "8:1: error: unknown key pannels (did you mean panels?)"),
+    ],
+)
+def test_a_part_that_is_none_is_told_once(make, old, new, wanted):
+    use = "- {use: queue, with: {queue: mail}}"
+    said = make(rows(use, use.replace("mail", "print")), queue=PART.replace(old, new))
+    assert any(one.startswith(f"parts/queue.yaml:{wanted}") for one in said), said
+
+
+def test_a_part_of_ones_own_stands_in_for_a_shipped_one(make):
+    own = "part: Mine.\npanels:\n  - stat: node_load1\n"
+    model = make(rows("- - use: postgres/connections"), postgres__connections=own)
+    assert [one["title"] for one in model["panels"]] == ["Node load1"]
+
+
+def test_every_shipped_part_is_used_and_narrows_what_it_says(make):
+    known = parts.load()
+    assert len(known.files) >= 10
+    for name in known.files:
+        part = known.find(name)
+        assert part is not None, known.problems
+        given = ", ".join(f"{key}: the-{key}" for key in part.takes)
+        model = make(rows(f"- {{use: {name}, with: {{{given}}}, row: Row}}"))
+        assert isinstance(model, dict), (name, model)
+        asked = [
+            target["expr"]
+            for panel in model["panels"]
+            for one in (panel, *panel.get("panels", []))
+            for target in one.get("targets", [])
+        ]
+        for key in part.takes:
+            assert any(f'="the-{key}"' in expr for expr in asked), (name, key)
+        assert all("the-" in expr for expr in asked), (name, asked)
