@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboards import adjust, checks, events, ids, live, panels, parts, render, schema, spec, uses, variables
 from dashboards.adjust import Adjusted, Changes
+from dashboards.exports import Form, prepared, shaped, unknown
 from dashboards.queries import Query, Resolver
 from dashboards.versions import fitted
 from deckwatch.core import plugins, signalfile
@@ -28,8 +29,11 @@ if TYPE_CHECKING:
     from dashboards.variables import Variable
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Engine, Renderer
+    from deckwatch.core.place import Place
     from deckwatch.core.signal import Signals
     from deckwatch.core.yamlfile import Path as YamlPath
+
+FILES = "grafana/dashboards"
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,9 @@ class Settings:
     own_panels: Path | None = None
     parts: Parts = field(default_factory=parts.load)
     changes: Changes = field(default_factory=Changes)
+    # The form that dashboards are made in, and what choices are in public ones, with the places of their names.
+    form: Form = "provisioned"
+    public: Mapping[str, tuple[Sequence[str], Place]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -165,16 +172,20 @@ def bundle(
         built.append(one)
     for _, check in plugins.modules(checks):
         problems += check.check(built, catalog)
+    problems += unknown({name: place for name, (_, place) in settings.public.items()}, built)
     if malformed:
         # What these miss may stand where a file could not be read.
         problems = [one for one in problems if one.check not in ("choose", "link")]
     if any(one.severity == "error" for one in problems):
         return Bundle(problems=problems)
+    built = prepared(built, settings.form, problems)
     models = [fitted(one, catalog.targets) for one in render.render(child, built, settings.own_panels)]
+    public = {name: value for name, (value, _) in settings.public.items()}
+    models = [shaped(m, one, settings.form, public) for one, m in zip(built, models, strict=True)]
     pairs = list(zip(built, models, strict=True))
     folders = {folder_of(one.dashboard).path: folder_of(one.dashboard) for one in built}
     return Bundle(
-        [Artifact(path_of(one.dashboard), render.text(model)) for one, model in pairs],
+        [Artifact(path_of(one.dashboard, model["uid"]), render.text(model)) for one, model in pairs],
         problems,
         [query for one, model in pairs for query in live.queries(one, model)],
         [folders[path] for path in sorted(folders)],
@@ -182,19 +193,19 @@ def bundle(
     )
 
 
-def folder_of(dashboard: Dashboard) -> Folder:
 def _of(name: str, lent: Lent) -> str:
     return f"{name} of {lent.use}" if lent.use else name
 
 
+def folder_of(dashboard: Dashboard) -> Folder:
     """Return the folder in which a dashboard stands in Grafana."""
     title = dashboard.said("folder", "Deckwatch")
     return Folder(re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-") or "dashboards", title)
 
 
-def path_of(dashboard: Dashboard) -> str:
-    """Return the path of a dashboard's file."""
-    return f"grafana/dashboards/{folder_of(dashboard).path}/{dashboard.uid}.json"
+def path_of(dashboard: Dashboard, uid: str) -> str:
+    """Return the path of a dashboard's file; `uid` is the address that it has in its form."""
+    return f"{FILES}/{folder_of(dashboard).path}/{uid}.json"
 
 
 class _Reader:

@@ -128,7 +128,11 @@ def _bare(document: Document, words: Collection[str]) -> Iterator[tuple[YamlPath
     """Yield panels that stand where a row should, each with its word."""
     rows = document.data.get("rows") if isinstance(document.data, dict) else None
     for i, row in enumerate(rows if isinstance(rows, list) else []):
-        if isinstance(row, dict) and not {"row", "panels"} & set(row) and (word := next(filter(words.__contains__, row), "")):
+        if (
+            isinstance(row, dict)
+            and not {"row", "panels"} & set(row)
+            and (word := next(filter(words.__contains__, row), ""))
+        ):
             yield ("rows", i), word
 
 

@@ -97,6 +97,11 @@ def variables(dashboard: Dashboard) -> dict[str, str]:
     return {kind: f"{kind}_datasource" if len(kinds) > 1 else "datasource" for kind in kinds}
 
 
+def provisioned(kind: str) -> str:
+    """Return the address of the data source of a kind, as provisioning makes it."""
+    return f"deckwatch-{kind}"
+
+
 def _source(path: Path, root: Path, name: str, *, shipped: bool = False) -> Source:
     inside = path.relative_to(root)
     subjects = dict.fromkeys(part.replace("-", "_").lower() for part in (path.stem, *reversed(inside.parent.parts)))

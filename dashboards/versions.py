@@ -28,17 +28,19 @@ class Since(NamedTuple):
     type: str
     field: str  # its path with dots
     version: str
+    default: Any = None  # what Grafana takes where it is not said, so that an older one draws the same without it
 
 
+_NO_LEGEND = {"showLegend": False, "displayMode": "list", "placement": "bottom", "calcs": []}
 _FIELDS = (
-    Since("stat", "options.percentChangeColorMode", "11.1"),
+    Since("stat", "options.percentChangeColorMode", "11.1", "standard"),
     Since("heatmap", "options.selectionMode", "11.1"),
-    Since("dashlist", "options.showFolderNames", "11.1"),
+    Since("dashlist", "options.showFolderNames", "11.1", default=False),
     Since("table", "fieldConfig.defaults.custom.cellOptions.wrapText", "11.1"),
     Since("table", "fieldConfig.defaults.custom.cellOptions.alt", "11.2"),
     Since("state-timeline", "options.perPage", "11.2"),
     Since("logs", "options.displayedFields", "11.2"),
-    Since("bargauge", "options.legend", "11.3"),
+    Since("bargauge", "options.legend", "11.3", _NO_LEGEND),
     Since("", "timeCompare", "12.3"),
 )
 _TRANSFORMATIONS = {"transpose": "11.2"}
@@ -66,7 +68,8 @@ def needed(model: Mapping[str, Any], oldest: str) -> str:
     """Return the oldest version that knows all of a model, from the oldest supported one on."""
     found = [oldest]
     for panel in (one for row in model["panels"] for one in (row, *row.get("panels", []))):
-        found += [one.version for one in _FIELDS if one.type in ("", panel["type"]) and _has(panel, one.field)]
+        said = [one for one in _FIELDS if one.type in ("", panel["type"]) and _has(panel, one.field)]
+        found += [one.version for one in said if _at(panel, one.field) != one.default]
         found += [_TRANSFORMATIONS.get(one["id"], oldest) for one in panel.get("transformations", [])]
     found += [_VARIABLES.get(one["type"], oldest) for one in model["templating"]["list"]]
     return max(found, key=lambda version: tuple(map(int, version.split("."))))
@@ -90,14 +93,23 @@ def problems(built: Built, targets: Targets) -> Iterator[Problem]:
                 yield from targets.lacking("grafana", _TRANSFORMATIONS[name], what, place)
 
 
+def kind(panel: Panel) -> str:
+    """Return the name of a panel's file, or, of a type that has none, Grafana's id of it."""
+    return str(panel.content) if panel.type.name == "other" else panel.type.name
+
+
+def _slug(type_: str) -> str:
+    return type_.replace("-", "").lower()  # as the files are called that draw them
+
+
 def _raw(panel: Panel, targets: Targets) -> Iterator[Problem]:
     raw = panel.said.get("raw") or {}
-    type_ = raw.get("type", panel.type.name)
+    type_ = raw["type"] if "type" in raw else kind(panel)
     for one in _FIELDS:
-        if one.type in ("", type_) and _has(raw, one.field):
+        if _slug(one.type) in ("", _slug(type_)) and _has(raw, one.field):
             path: Path = (*panel.path, "raw", *one.field.split("."))
             place = panel.document.place(path, key=True)
-            yield from targets.lacking("grafana", one.version, f"{one.field} of {type_}", place)
+            yield from targets.lacking("grafana", one.version, f"{one.field} of {one.type or type_}", place)
     for i, said in enumerate(raw.get("transformations", [])):
         if said.get("id") in _TRANSFORMATIONS:
             place = panel.document.place((*panel.path, "raw", "transformations", i, "id"))
@@ -111,6 +123,12 @@ def _has(data: Any, field: str) -> bool:
             return False
         data = data[key]
     return True
+
+
+def _at(data: Any, field: str) -> Any:
+    for key in field.split("."):
+        data = data[key]
+    return data
 
 
 def _drop(data: Any, keys: list[str]) -> None:

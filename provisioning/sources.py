@@ -119,6 +119,19 @@ def is_alert(name: str) -> bool:
     return "/" not in name and not name[:1].islower()
 
 
+def public(project: Project) -> dict[str, tuple[list[str], Place]]:
+    """Return the values of choices in public dashboards, by name and each with its place."""
+    place = project.document.place
+    said = project.data.get("build", {}).get("public", {})
+    return {
+        name: (
+            list(map(str, value)) if isinstance(value, list) else [str(value)],
+            place(("build", "public", name), key=True),
+        )
+        for name, value in said.items()
+    }
+
+
 def _included(project: Project, problems: list[Problem]) -> tuple[list[str] | None, list[Path]]:
     """Return the shipped sets, None for all of them, and the folders."""
     if "include" not in project.data.get("build", {}):

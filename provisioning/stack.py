@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from alerting.live import LiveQuery as RuleQuery
     from alerting.spec import Group
+    from dashboards.exports import Form
     from dashboards.live import LiveQuery as DashboardQuery
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Engine
@@ -44,6 +45,7 @@ class Options:
     engine: Engine = "rjsonnet"
     every: str | None = None  # the scrape interval, such as 5s
     grafana: str | None = None  # where people open Grafana
+    form: Form = "provisioned"  # another one is of dashboards only
     installed: Mapping[str, str] = field(default_factory=dict)  # versions that are written for
 
 
@@ -92,7 +94,13 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     alerting.record(found.topics, signals, catalog)
     every = options.every or configuration.interval(project)
     look = dashboards.Settings(
-        configuration.refresh(every), options.engine, own_panels, found.parts, sources.changes(project)
+        configuration.refresh(every),
+        options.engine,
+        own_panels,
+        found.parts,
+        sources.changes(project),
+        form=options.form,
+        public=sources.public(project),
     )
     drawn = dashboards.bundle(found.files, catalog, signals, look, renderer)
     ruled = alerting.bundle(
@@ -118,6 +126,11 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     everything = sources.at_home([*problems, *drawn.problems, *ruled.problems], found, project)
     if any(problem.severity == "error" for problem in everything):
         raise InvalidInput(everything)
+    warnings = sorted(set(everything), key=lambda one: one.place)
+    if options.form != "provisioned":
+        start = len(f"{dashboards.FILES}/")
+        alone = Plan(Artifact(one.path[start:], one.text) for one in drawn.artifacts)
+        return Built(alone, catalog, drawn.queries, ruled.queries, ruled.groups, warnings)
     folders = [Folder(one.path, one.title, one.path) for one in drawn.folders]
     plan = Plan(
         [
@@ -128,5 +141,4 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
             *targets.compose(project).files(),
         ]
     )
-    warnings = sorted(set(everything), key=lambda one: one.place)
     return Built(plan, catalog, drawn.queries, ruled.queries, ruled.groups, warnings)

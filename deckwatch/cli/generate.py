@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dashboards.exports import Form
     from deckwatch.core.jsonnet import Engine
     from provisioning.plan import Change
 
@@ -23,6 +25,14 @@ _MOST_LINES = 12  # of one file's difference
     show_default="out, in the project's folder",
     help="Folder to write. It is replaced whole, and only if it is empty or ours.",
 )
+@click.option(
+    "--export",
+    "form",
+    type=click.Choice(["provisioned", "importable", "public"]),
+    default="provisioned",
+    show_default=True,
+    help="Form of the dashboards: to be provisioned, with all else; alone to import elsewhere; or alone for everybody.",
+)
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 where the folder is not what would be written.")
 @click.option(
     "--engine",
@@ -32,20 +42,26 @@ _MOST_LINES = 12  # of one file's difference
     help="Which Jsonnet renders; both give the same bytes.",
 )
 @click.pass_obj
-def command(project: Path, /, *, out: Path | None, check: bool, engine: Engine) -> int:
+@click.pass_context
+def command(
+    context: click.Context, project: Path, /, *, out: Path | None, form: Form, check: bool, engine: Engine
+) -> int:
     """Generate dashboards, rules, routes and provisioning from YAML.
 
-    Everything is checked first; with a mistake anywhere nothing is written.
+    Everything is checked first; with a mistake anywhere nothing is written. Importable and public dashboards are
+    written by themselves, without --out into a folder of the project that is called so.
     """
     from deckwatch.cli import _project, _show
     from provisioning import stack
     from provisioning.write import refuse_foreign, write
 
-    again = " ".join(("deckwatch", *_words("--project", project), "generate", *_words("--out", out)))
-    out = out or project / "out"
+    if form != "provisioned" and context.get_parameter_source("out") is ParameterSource.DEFAULT_MAP:
+        out = None  # what the project says is where its bundle goes
+    again = " ".join(("deckwatch", *_words("--project", project), "generate", *_form(form), *_words("--out", out)))
+    out = out or project / ("out" if form == "provisioned" else form)
     with _show.busy("generating"):
         found = _project.load(project, faulty=True)
-        built = stack.build(found, stack.Options(engine=engine))
+        built = stack.build(found, stack.Options(engine=engine, form=form))
         if check:
             refuse_foreign(out)
         changes = built.plan.changes(out) if check else write(built.plan, out)
@@ -66,6 +82,10 @@ def command(project: Path, /, *, out: Path | None, check: bool, engine: Engine) 
 def _words(option: str, value: Path | None) -> tuple[str, ...]:
     """Return an option as it was given, for a command to be repeated; nothing where it was left to its default."""
     return () if value is None or value == Path() else (option, str(value))
+
+
+def _form(form: Form) -> tuple[str, ...]:
+    return () if form == "provisioned" else ("--export", form)
 
 
 def _counts(changes: Sequence[Change]) -> str:
