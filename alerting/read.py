@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Literal
 
 from alerting.read_proof import ProofReader
 from alerting.spec import Alert, Group, Limit, Recording
-from deckwatch.core import units, yamlfile
+from deckwatch.core import expressions, units, yamlfile
 from deckwatch.core.place import did_you_mean
 from deckwatch.core.schema import Schema
 from deckwatch.core.signal import THRESHOLDS, Reference, Signals, UnknownSignal
 from deckwatch.core.signalfile import subject_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.place import Problem
@@ -65,11 +66,37 @@ def read(documents: Iterable[Document], catalog: Catalog, signals: Signals) -> T
     for document in documents:
         if not isinstance(document.data, dict) or not {"alerts", "recordings"} & set(document.data):
             continue
-        if found := schema.problems(document):
-            topics.problems += found
-            continue
-        _File(document, topics).read()
+        faults = schema.faults(document)
+        topics.problems += sorted(faults.values(), key=lambda problem: (problem.place, problem.message))
+        entries = {path[1] for path in faults if path[:1] == ("alerts",) and len(path) > 1}
+        topics.problems += _inside(document, faults, topics)
+        if all(path[:1] == ("alerts",) and len(path) > 1 for path in faults):
+            alerts = {name: one for name, one in document.data.get("alerts", {}).items() if name not in entries}
+            _File(replace(document, data={**document.data, "alerts": alerts}), topics).read()
     return topics
+
+
+def _inside(document: Document, faults: Collection[Path], topics: Topics) -> Iterator[Problem]:
+    """Yield what is wrong with the expressions of alerts that are not well formed, so that one run tells all of it.
+
+    Recordings may be what an expression misses, so with a fault in these nothing is said.
+    """
+    if any(path[:1] != ("alerts",) or len(path) < 2 for path in faults):
+        return
+    for name in {path[1]: None for path in faults}:
+        data = document.data["alerts"][name]
+        for key in ("expr", "signal") if isinstance(data, dict) else ():
+            path = ("alerts", name, key)
+            if path in faults or not isinstance(data.get(key), str):
+                continue
+            if key == "expr":
+                place = partial(document.inside, path)
+                yield from expressions.problems_of(data[key].rstrip(), topics.catalog, place)
+                continue
+            try:
+                topics.signals.find(data[key], (subject_of(document.file),))
+            except UnknownSignal as error:
+                yield document.problem(path, error.message, error.hint)
 
 
 class _File:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from dashboards import adjust, checks, events, ids, live, panels, parts, render, schema, spec, uses, variables
+from dashboards import adjust, checks, events, ids, live, mended, panels, parts, render, schema, spec, uses, variables
 from dashboards.adjust import Adjusted, Changes
 from dashboards.exports import Form, prepared, shaped, unknown
 from dashboards.queries import Query, Resolver
@@ -154,6 +154,7 @@ def bundle(
     reader = _Reader(types, settings.parts)
     read = _read(sources, reader, problems)
     malformed = bool(problems)
+    problems += mended.problems(reader.mended, catalog, signals, Built)
     problems += _replaced(sources)
     problems += signalfile.check(signals, catalog)
     changes = settings.changes
@@ -214,6 +215,7 @@ class _Reader:
     def __init__(self, types: Mapping[str, PanelType], known: Parts) -> None:
         self.words = panels.by_word(types)
         self.parts = known
+        self.mended: list[Dashboard] = []  # of the panels that are not well formed
         self._schema = Schema(schema.assemble(types))
 
     def read(self, source: Source) -> tuple[Dashboard | None, list[Problem]]:
@@ -222,6 +224,8 @@ class _Reader:
         unusable = schema.unusable(source.document, problems)
         if () in unusable:
             return None, problems
+        if unusable:
+            self.mended.append(mended.read(source, problems, unusable, self.words))
         dashboard, wrong = spec.read(source, self.words, unusable)
         return dashboard, problems + wrong
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from alerting import proofs
 from alerting.series import INTERVAL
-from deckwatch.core import expressions
+from deckwatch.core import expressions, promql
 from deckwatch.core.place import Problem
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def check(context: Context) -> Iterator[Problem]:
     """Yield alerts that lack a proof of one of the two kinds, and proofs that cannot be run."""
     for alert in context.alerts():
-        if alert.adjusted:
-            continue  # its proofs are made, not written
+        if alert.adjusted or not _is_sound(alert.watched):
+            continue  # its proofs are made, not written; or nobody can say what it watches
         fires = [proof for proof in alert.proofs if proof.fires is not None]
         always = any(not proof.courses for proof in fires)
         if not fires:
@@ -30,6 +30,14 @@ def check(context: Context) -> Iterator[Problem]:
             yield _problem(alert, f"nothing proves that {alert.name} is silent", "add {give: …, silent: true}")
         for proof in alert.proofs:
             yield from _faults(alert, proof, context)
+
+
+def _is_sound(expr: str) -> bool:
+    try:
+        promql.check(expr)
+    except promql.PromqlError:
+        return False
+    return True
 
 
 def _problem(alert: Alert, message: str, hint: str) -> Problem:

@@ -31,7 +31,9 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
                     hint = "write {show: …, title: …}"
                     yield Problem(query.place, "this column has no title", hint, check="table_columns")
                 elif query.title in seen:
-                    yield Problem(query.place, f"a column before is called {query.title} too", check="table_columns")
+                    path = (*query.path, "title")
+                    place = panel.document.place(path) if "title" in query.said else query.place
+                    yield Problem(place, f"a column before is called {query.title} too", check="table_columns")
                 seen.add(query.title)
             if "sort" in panel.said and panel.said["sort"] not in seen:
                 place = panel.document.place((*panel.path, "sort"))

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from deckwatch.core import promql_faults
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -29,6 +31,8 @@ _TOKEN = re.compile(
 _LISTS = frozenset(("by", "without", "on", "ignoring", "group_left", "group_right"))
 _KEYWORDS = _LISTS | frozenset(("and", "or", "unless", "atan2", "bool", "offset", "start", "end", "inf", "nan"))
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
+# The parser is native code that ends the whole process where the stack ends; nobody writes such expressions.
+_MOST_BRACKETS, _MOST_OPERATORS = 100, 500
 
 
 class PromqlError(ValueError):
@@ -83,6 +87,7 @@ def _tokens(text: str) -> tuple[Token, ...]:
         found = _TOKEN.match(text, position)
         if found is None:
             what = "this text is not closed" if text[position] in "\"'`" else f"unexpected {text[position]!r}"
+            what += ": a matcher is =, !=, =~ or !~" if text[position] == "~" else ""
             raise PromqlError(what, position)
         token = Token(found.lastgroup or "", found.group(), found.start())
         if token.text.startswith(":") and opened and opened[-1].text == "[":
@@ -93,12 +98,16 @@ def _tokens(text: str) -> tuple[Token, ...]:
         result.append(token)
         if token.kind == "op" and token.text in _CLOSING:
             opened.append(token)
+            if len(opened) > _MOST_BRACKETS:
+                raise PromqlError(f"more than {_MOST_BRACKETS} brackets in each other", token.offset)
         elif token.kind == "op" and token.text in ")]}":
             if not opened or _CLOSING[opened[-1].text] != token.text:
                 raise PromqlError(f"{token.text!r} closes nothing", token.offset)
             opened.pop()
     if opened:
         raise PromqlError(f"{opened[-1].text!r} is not closed", opened[-1].offset)
+    if sum(token.kind != "name" and token.text in "+-*/%^" for token in result) > _MOST_OPERATORS:
+        raise PromqlError(f"more than {_MOST_OPERATORS} operators in one expression")
     return tuple(result)
 
 
@@ -252,27 +261,14 @@ def check(text: str) -> None:
     """Raise PromqlError where an expression, with Grafana's variables allowed, is not PromQL."""
     import promql_parser  # noqa: PLC0415 - 5 ms that `serve` does not need
 
-    if not text.strip():
+    if not tokens(text):
         raise PromqlError("the expression is empty")
     # Prometheus 3 renamed it and the parser knows only the new name; which of them fits is told by promql_versions.
     plain = re.sub(r"\bholt_winters(?=\s*\()", "double_exponential_smoothing", without_variables(text))
     try:
         promql_parser.parse(plain)
     except ValueError as error:
-        message = str(error)
-        raise PromqlError(message, _guess(text, message)) from None
-
-
-def _guess(text: str, message: str) -> int:
-    """Return the offset of the word that the parser's message quotes; it gives no position itself."""
-    for quoted in re.findall(r"['\"`]([^'\"`]+)['\"`]", message):
-        if (at := text.find(quoted)) >= 0:
-            return at
-    if "unknown function" in message.lower() or "function" in message.lower():
-        for found in re.finditer(r"([a-zA-Z_]\w*)\s*\(", text):
-            if found[1] in message:
-                return found.start()
-    return 0
+        raise PromqlError(*promql_faults.explained(str(error), text, tokens(text))) from None
 
 
 def with_matchers(text: str, wanted: Callable[[Selector], Sequence[str]]) -> str:

@@ -5,6 +5,7 @@ Schemas are written with if/then per word and never `oneOf`, which can only say 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
@@ -12,6 +13,7 @@ import jsonschema_rs
 from deckwatch.core.place import Problem, did_you_mean, nearest
 
 if TYPE_CHECKING:
+    from deckwatch.core.place import Place
     from deckwatch.core.yamlfile import Document, Path
 
 _TYPES = {
@@ -54,10 +56,20 @@ class Schema:
         return found
 
     def _misspelt(self, error: Any, unknown: set[tuple[Path, str]]) -> bool:
-        """Return whether a missing key is there under a name that is nearly right, which is told already."""
+        """Return whether a missing key is there under a name that is nearly right, which is told already.
+
+        What a branch misses (`silent`, where there is no `fires`) is not missing where `fire` stands for another key.
+        """
         wanted = str(error.kind.as_dict().get("property"))
         here = [word for path, word in unknown if path == tuple(error.instance_path)]
-        return nearest(wanted, here) is not None
+        if nearest(wanted, here) is not None:
+            return True
+        steps = list(error.schema_path)
+        if not here or not {"then", "else"} & set(steps):
+            return False
+        outer = next(i for i, step in enumerate(steps) if step in ("then", "else"))
+        free = set(self._at(steps[:outer]).get("properties", {})) - set(error.instance)
+        return any(nearest(word, free) is not None for word in here)
 
     def _explain(self, document: Document, error: Any) -> list[tuple[Path, Problem]]:
         path: Path = tuple(error.instance_path)
@@ -76,6 +88,9 @@ class Schema:
             named = (*path, inner.instance)
             sentence = self._sentence(inner, inner.kind.name, list(error.schema_path))
             return [(named, document.problem(named, *sentence, key=True))]
+        if kind == "type" and error.instance is None and _is_comment(document.text, place := document.place(path)):
+            hint = "text with # in it stands in quotes"
+            return [(path, Problem(place, self._sentence(error, kind, list(error.schema_path))[0], hint))]
         if kind == "falseSchema":
             word = str(path[-1]) if path else ""
             return [(path, document.problem(path, f"{word} does not go here", key=True))]
@@ -129,6 +144,11 @@ class Schema:
         for step in reference.removeprefix("#/").split("/"):
             schema = schema[step.replace("~1", "/").replace("~0", "~")]
         return schema
+
+
+def _is_comment(text: str, place: Place) -> bool:
+    """Return whether what stands behind a place is a comment without the space that people put behind #."""
+    return re.match(r"\s*#\S", text.split("\n")[place.line - 1][place.column - 1 :]) is not None
 
 
 def _shown(value: Any) -> str:

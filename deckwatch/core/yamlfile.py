@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
+from deckwatch.core import yamlsyntax
 from deckwatch.core.place import InvalidInput, Place, Problem
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _OCTAL = re.compile(r"0o[0-7]+\Z")
 _HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _SPECIAL = {".inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan")}
-_COMMENT = re.compile(r"\S\s+#\S")  # behind a value, and without the space that people put behind #
+_ALIAS = re.compile(r"(?:^|[\s\[{,:-])\*\w", re.MULTILINE)
 _MOST_NODES = 200_000  # an alias that contains aliases may grow without bound ("billion laughs")
 
 
@@ -128,19 +129,14 @@ def load(text: str, file: str) -> Document:
 
     Raises InvalidInput with the one syntax error the parser can tell, or with all duplicate and non-text keys.
     """
+    text = text.removeprefix("\ufeff")
     document = Document(file, text)
+    if (found := yamlsyntax.unreadable(text, file)) is not None:
+        raise InvalidInput([found])
     try:
         root = yaml.compose(text, Loader=_LOADER)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-        message = " ".join(filter(None, (error.context, error.problem))) or "not YAML"
-        hint = _unquoted(text, place.line, message)
-        if _character(text, place) == "\t":
-            message, hint = "a tab: YAML is indented by spaces", ""
-        raise InvalidInput([Problem(place, message, hint, check="yaml")]) from None
     except (yaml.YAMLError, ValueError) as error:
-        raise InvalidInput([Problem(Place(file), f"not YAML: {error}", check="yaml")]) from None
+        raise InvalidInput([yamlsyntax.problem(error, text, file, _LOADER)]) from None
     problems: list[Problem] = []
     if root is not None:
         document.data = _Builder(document, problems).build(root, (), 0)
@@ -149,29 +145,21 @@ def load(text: str, file: str) -> Document:
     return document
 
 
-def _character(text: str, place: Place) -> str:
-    lines = text.split("\n")
-    line = lines[place.line - 1] if 0 < place.line <= len(lines) else ""
-    return line[place.column - 1 : place.column]
-
-
-def _unquoted(text: str, line: int, message: str) -> str:
-    """Return the hint for text that must be quoted: a comment swallowed its end, or a colon made it a key."""
-    lines = text.split("\n")[max(line - 2, 0) : line]
-    if any(_COMMENT.search(one) for one in lines) or message.startswith("mapping values"):
-        return "text with # or : in it stands in quotes"
-    return ""
-
-
 def load_file(path: FilePath, name: str | None = None) -> Document:
     """Read a YAML file; `name` is how messages call it. Raises InvalidInput, also where it cannot be read."""
     name = name or str(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise InvalidInput([Problem(Place(name), f"cannot be read: {reason}", check="yaml")]) from None
-    return load(text, name)
+        if path.stat().st_size > yamlsyntax.MOST_BYTES:
+            message = f"cannot be read: it is larger than {yamlsyntax.MOST_BYTES // 1_000_000} MB"
+            raise InvalidInput([Problem(Place(name), message, check="yaml")])
+        data = path.read_bytes()
+    except OSError as error:
+        raise InvalidInput([Problem(Place(name), f"cannot be read: {error.strerror}", check="yaml")]) from None
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput([yamlsyntax.undecodable(data, error, name)]) from None
+    return load(text.replace("\r\n", "\n"), name)
 
 
 class _Builder:
@@ -186,8 +174,10 @@ class _Builder:
     def build(self, node: yaml.Node, path: Path, column: int) -> Any:
         self.nodes += 1
         place = self._place(node)
-        if self.nodes > _MOST_NODES or id(node) in self.open:
+        if id(node) in self.open:
             raise InvalidInput([Problem(place, "aliases make this file grow without bound", check="yaml")])
+        if self.nodes > _MOST_NODES:
+            raise InvalidInput([self._too_many(path)])
         self.document.values[path] = place
         if isinstance(node, yaml.ScalarNode):
             style = node.style or None  # libyaml says '' of a plain scalar, the Python parser None
@@ -199,14 +189,29 @@ class _Builder:
         self.open.pop()
         return value
 
+    def _too_many(self, path: Path) -> Problem:
+        """Return the problem of a file that has too much in it, at the key in the file's first column."""
+        if _ALIAS.search(self.document.text):
+            place = self.document.place(path[:1], key=True)
+            return Problem(place, "aliases make this file grow without bound", check="yaml")
+        return Problem(Place(self.document.file), f"more than {_MOST_NODES:,} values stand in this file", check="yaml")
+
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             place = self._place(key_node)
+            if isinstance(key_node, yaml.MappingNode) and key_node.flow_style and node.flow_style:
+                message, hint = "a text that begins with {{ stands in quotes", 'as in "{{instance}}"'
+                self.problems.append(Problem(self._place(node), message, hint, check="yaml"))
+                continue
             if not isinstance(key_node, yaml.ScalarNode):
                 self.problems.append(Problem(place, "a key must be a word", check="yaml"))
                 continue
             key = key_node.value
+            if key == "<<" and not key_node.style:
+                hint = "YAML 1.2 has no merge keys: write them out"
+                self.problems.append(Problem(place, "<< is no key", hint, check="yaml"))
+                continue
             if key in result:
                 first = self.document.keys[(*path, key)]
                 self.problems.append(Problem(place, f"{key} stands here twice", f"first in line {first.line}", "yaml"))

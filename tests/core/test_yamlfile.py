@@ -74,7 +74,7 @@ def test_all_duplicates_are_told_at_once() -> None:
     assert [(p.place.line, p.place.column) for p in caught.value.problems] == [(2, 1), (3, 11), (4, 1)]
 
 
-@pytest.mark.parametrize(("text", "line", "column"), [("a: [1\nb: 2\n", 2, 2), ("a: 'x\n", 2, 1), ("\ta: 1", 1, 1)])
+@pytest.mark.parametrize(("text", "line", "column"), [("a: [1\nb: 2\n", 1, 4), ("a: 'x\n", 1, 4), ("\ta: 1", 1, 1)])
 def test_a_syntax_error_has_its_place(text: str, line: int, column: int) -> None:
     with pytest.raises(InvalidInput) as caught:
         load(text, "x.yaml")

@@ -1,0 +1,167 @@
+"""What a PromQL parser refuses, told at its place and with the right word; the parser itself gives no positions."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import TYPE_CHECKING
+
+from deckwatch.core.place import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deckwatch.core.promql import Token
+
+# https://prometheus.io/docs/prometheus/latest/querying/functions/ and …/operators/
+FUNCTIONS = frozenset(
+    (
+        "abs",
+        "absent",
+        "absent_over_time",
+        "acos",
+        "acosh",
+        "asin",
+        "asinh",
+        "atan",
+        "atanh",
+        "avg_over_time",
+        "ceil",
+        "changes",
+        "clamp",
+        "clamp_max",
+        "clamp_min",
+        "cos",
+        "cosh",
+        "count_over_time",
+        "day_of_month",
+        "day_of_week",
+        "day_of_year",
+        "days_in_month",
+        "deg",
+        "delta",
+        "deriv",
+        "double_exponential_smoothing",
+        "exp",
+        "floor",
+        "histogram_avg",
+        "histogram_count",
+        "histogram_fraction",
+        "histogram_quantile",
+        "histogram_stddev",
+        "histogram_stdvar",
+        "histogram_sum",
+        "holt_winters",
+        "hour",
+        "idelta",
+        "increase",
+        "info",
+        "irate",
+        "label_join",
+        "label_replace",
+        "last_over_time",
+        "ln",
+        "log10",
+        "log2",
+        "mad_over_time",
+        "max_over_time",
+        "min_over_time",
+        "minute",
+        "month",
+        "pi",
+        "predict_linear",
+        "present_over_time",
+        "quantile_over_time",
+        "rad",
+        "rate",
+        "resets",
+        "round",
+        "scalar",
+        "sgn",
+        "sin",
+        "sinh",
+        "sort",
+        "sort_by_label",
+        "sort_by_label_desc",
+        "sort_desc",
+        "sqrt",
+        "stddev_over_time",
+        "stdvar_over_time",
+        "sum_over_time",
+        "tan",
+        "tanh",
+        "time",
+        "timestamp",
+        "ts_of_first_over_time",
+        "ts_of_last_over_time",
+        "ts_of_max_over_time",
+        "ts_of_min_over_time",
+        "vector",
+        "year",
+    )
+)
+AGGREGATIONS = frozenset(
+    (
+        "avg",
+        "bottomk",
+        "count",
+        "count_values",
+        "group",
+        "limit_ratio",
+        "limitk",
+        "max",
+        "min",
+        "quantile",
+        "stddev",
+        "stdvar",
+        "sum",
+        "topk",
+    )
+)
+_OPERATORS = frozenset(("+", "-", "*", "/", "%", "^", "==", "!=", ">", "<", ">=", "<=", ",", "and", "or", "unless"))
+_WORDS = frozenset(
+    ("and", "or", "unless", "atan2", "bool", "offset", "by", "without", "on", "ignoring", "group_left", "group_right")
+)
+_UNKNOWN = re.compile(r"unknown function with name '(\w+)'")
+_REPEATED = re.compile(r"(?:duration syntax: |illegal regex for )(.+)")
+_NAMED = re.compile(r"(?:call to function|aggregate expression|function) ['\"]?(\w+)")
+
+
+def explained(message: str, text: str, pieces: Sequence[Token]) -> tuple[str, int]:
+    """Return the sentence for what a parser said of an expression, and the offset of what is wrong."""
+    last = pieces[-1]
+    if last.text.lower() in _OPERATORS:
+        return f"nothing stands behind {last.text!r}", last.offset
+    if found := _UNKNOWN.search(message):
+        near = nearest(found[1], FUNCTIONS | AGGREGATIONS)
+        return f"no function is called {found[1]}" + (f": did you mean {near}?" if near else ""), _call(text, found[1])
+    if found := _REPEATED.search(message):
+        return message, max(text.find(found[1].strip()), 0)
+    for left, right in itertools.pairwise(pieces):
+        if left.text == right.text == "," or (left.text in _OPERATORS and right.text in (")", "]", ",")):
+            return f"something is missing between {left.text!r} and {right.text!r}", right.offset
+        if right.kind == "name" and right.text.lower() not in _WORDS and _ends(left):
+            return f"an operator is missing before {right.text}", right.offset
+    if (found := _NAMED.search(message)) and (at := _call(text, found[1])) >= 0:
+        return message, at
+    return message, _quoted(text, message)
+
+
+def _ends(token: Token) -> bool:
+    """Return whether an operand may end with a token."""
+    if token.kind == "name":
+        return token.text.lower() not in _WORDS | AGGREGATIONS
+    return token.kind == "number" or token.text in ("}", "]")
+
+
+def _call(text: str, name: str) -> int:
+    found = re.search(rf"\b{re.escape(name)}\b", text)
+    return found.start() if found else -1
+
+
+def _quoted(text: str, message: str) -> int:
+    """Return the offset of the word that the message quotes; the expression's start where it quotes none."""
+    for quoted in re.findall(r"['\"`]([^'\"`]+)['\"`]", message):
+        if (at := text.find(quoted)) >= 0:
+            return at
+    return 0
