@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 POSTGRES_DSN = "DECKWATCH_POSTGRES_DSN"
 
 # Lists of what is watched, and the keys of which an entry has exactly one.
-_ONE_OF = {"postgres": ("dsn_file", "dsn_env", "dsn"), "probes": ("http", "tcp")}
+_ONE_OF = {"postgres": ("dsn_file", "dsn_env", "dsn_command", "dsn"), "probes": ("http", "tcp")}
 _CHOICES = ("interfaces", "disks", "mount_points", "filesystem_types", "units")  # of the host, by regular expressions
 _FILES = ("dsn_file", "ca_file")
 
@@ -64,12 +64,11 @@ def problems(project: Project, words: Collection[str]) -> Iterator[Problem]:
                 hint = did_you_mean(word, words)
                 told = f"no collector is called {word!r}"
                 yield problem(("watch", "collectors", key, where), told, hint, key=key == "budget")
-    for key in _CHOICES:
-        for word, pattern in ((block.get("host") or {}).get(key) or {}).items():
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                yield problem(("watch", "host", key, word), f"not a regular expression: {error}")
+    for path, pattern in _patterns(block):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            yield problem(("watch", *path), f"not a regular expression: {error}")
     for key, choices in _ONE_OF.items():
         seen: set[tuple[str, str]] = set()
         for index, entry in enumerate(block.get(key) or []):
@@ -89,6 +88,16 @@ def problems(project: Project, words: Collection[str]) -> Iterator[Problem]:
                 hint = "give this probe a name, or both"
                 yield problem((*path, "service"), f"{service!r} is probed above already", hint)
             seen.add((service, name))
+
+
+def _patterns(block: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield the regular expressions of a `watch:` block with their paths in it."""
+    for key in _CHOICES:
+        for word, pattern in ((block.get("host") or {}).get(key) or {}).items():
+            yield ("host", key, word), pattern
+    for index, entry in enumerate(block.get("postgres") or []):
+        for word, pattern in (entry.get("databases") or {}).items():
+            yield ("postgres", index, "databases", word), pattern
 
 
 def _absolute(entry: Mapping[str, Any], project: Project) -> dict[str, Any]:

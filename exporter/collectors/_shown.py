@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from exporter.choice import Choice
 
+if TYPE_CHECKING:
     from exporter.world import World
 
 # node_exporter's defaults. Partitions, whose disk is there, and devices that are memory or a file …
@@ -23,25 +22,6 @@ UNITS = r"\.(automount|device|mount|scope|slice)$"
 # A container's end on the host (vethXXXXXXX) comes and goes with it under a random name, and the container's own
 # metrics show the same traffic.
 VETH = "^veth"
-
-
-class Choice:
-    """Names that are shown: those that `include` is found in, where it is given, less those that `exclude` is found in.
-
-    Without both, the names that `default` is found in are left out.
-    """
-
-    def __init__(self, block: Mapping[str, str] | None, default: str) -> None:
-        block = block or {}
-        self._include = re.compile(block["include"]) if "include" in block else None
-        exclude = block.get("exclude", "" if self._include else default)
-        self._exclude = re.compile(exclude) if exclude else None
-
-    def shows(self, name: str) -> bool:
-        """Return whether something of this name has series."""
-        if self._include is not None and not self._include.search(name):
-            return False
-        return self._exclude is None or not self._exclude.search(name)
 
 
 class Shown:

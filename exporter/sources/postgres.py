@@ -6,6 +6,7 @@ limits (`postgres_link`). Promises to a page: a server that is down costs it at 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -18,7 +19,7 @@ from exporter.trouble import Trouble
 from exporter.world import SourceDown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from exporter.sources.postgres_link import Link
     from exporter.world import World
@@ -30,8 +31,13 @@ _PATIENCE_SECONDS = 2.0  # how long a page waits for a connection that is being 
 _TURN_SECONDS = 4.0  # how long a collector waits for the others of its server
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 15.0
+_COMMAND_SECONDS = 10
 
-_NAMING = ("dsn_file ", "environment variable ")  # how the reasons begin that name where a secret should be
+_NAMING = (
+    "dsn_file ",
+    "dsn_command ",
+    "environment variable ",
+)  # how the reasons begin that name where a secret should be
 
 Row = tuple[Any, ...]
 
@@ -140,6 +146,25 @@ class Server:
         self._link, self._reason, self._pause = attempt.link, "", _FIRST_PAUSE_SECONDS
         return attempt.link
 
+    @contextlib.contextmanager
+    def visit(self, database: str) -> Iterator[Link]:
+        """Give a connection to another database of the server, which is closed at the end; never two at once.
+
+        Raises ServerDown where there is none, or the server falls silent on it.
+        """
+        from exporter.sources.postgres_link import Lost, Silent  # noqa: PLC0415 - psycopg, only where configured
+
+        link = _connect(self._dsn, self._hanging, database)
+        try:
+            yield link
+        except Silent:
+            self._hanging.add(link.backend)
+            raise ServerDown("silent") from None
+        except Lost:
+            raise ServerDown("connection lost") from None
+        finally:
+            link.close()
+
     def _down(self, reason: str) -> None:
         """Note that the server cannot be used, and when to try again."""
         if reason != self._reason:
@@ -183,7 +208,7 @@ class _Attempt:
     def _run(self) -> None:
         link = None
         try:
-            link = self._connect()
+            link = _connect(self._dsn, self._hanging)
         except Exception as fault:  # noqa: BLE001 - whatever it is, the waiting page must hear of it
             self.reason = str(fault) if isinstance(fault, ServerDown) else type(fault).__name__
         with self._lock:
@@ -193,15 +218,6 @@ class _Attempt:
                 self.link = link
             self.done.set()
 
-    def _connect(self) -> Link:
-        from exporter.sources.postgres_link import connect  # noqa: PLC0415 - psycopg, only where configured
-
-        link = connect(self._dsn())
-        if len(self._hanging & link.sessions) >= MOST_CONNECTIONS - 1:
-            link.close()
-            raise ServerDown("processes of earlier connections hang")
-        return link
-
     def abandon(self) -> None:
         """Close what the attempt brought or will bring."""
         with self._lock:
@@ -210,8 +226,19 @@ class _Attempt:
                 self.link.close()
 
 
-def _dsn(entry: Mapping[str, str]) -> str:
-    """Return a server's connection string: given, in a file, or in a variable; raises ServerDown where there is none.
+def _connect(dsn: Callable[[], str], hanging: Collection[tuple[int, str]], database: str = "") -> Link:
+    """Return a new connection; raises ServerDown, also where too many server processes hang that once were ours."""
+    from exporter.sources.postgres_link import connect  # noqa: PLC0415 - psycopg, only where configured
+
+    link = connect(dsn(), database)
+    if len(link.sessions.intersection(hanging)) >= MOST_CONNECTIONS - 1:
+        link.close()
+        raise ServerDown("processes of earlier connections hang")
+    return link
+
+
+def _dsn(entry: Mapping[str, Any]) -> str:
+    """Return a server's connection string: given, in a file, in a variable, or printed; raises ServerDown without one.
 
     An empty one is none: libpq would connect to its defaults, which is another server than the one that is meant.
     """
@@ -222,6 +249,8 @@ def _dsn(entry: Mapping[str, str]) -> str:
         if name not in os.environ:
             raise ServerDown(f"environment variable {_shown(name)} is not set")
         dsn = os.environ[name]
+    elif "dsn_command" in entry:
+        dsn = _printed(entry["dsn_command"])
     else:
         dsn = entry["dsn"]
     if not dsn.strip():
@@ -237,6 +266,26 @@ def _read(path: str) -> str:
     except UnicodeDecodeError:  # its text would hold the file's
         why = "not a text in UTF-8"
     raise ServerDown(f"dsn_file {_shown(path)}: {why}")
+
+
+def _printed(command: list[str]) -> str:
+    """Return what a program prints; what it says on its standard error may hold secrets, and goes nowhere."""
+    import subprocess  # noqa: PLC0415 - only where configured
+
+    named = f"dsn_command {_shown(command[0])}"
+    try:
+        done = subprocess.run(
+            command, capture_output=True, check=True, timeout=_COMMAND_SECONDS, stdin=subprocess.DEVNULL, text=True
+        )
+    except OSError as fault:
+        raise ServerDown(f"{named}: {fault.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise ServerDown(f"{named}: no answer in {_COMMAND_SECONDS} s") from None
+    except subprocess.CalledProcessError as fault:
+        raise ServerDown(f"{named}: ended with {fault.returncode}") from None
+    except UnicodeDecodeError:
+        raise ServerDown(f"{named}: not a text in UTF-8") from None
+    return done.stdout
 
 
 def _shown(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg import errors
+from psycopg.conninfo import make_conninfo
 
 from exporter.sources.postgres import ServerDown
 from exporter.world import NoData
@@ -27,7 +28,7 @@ Row = tuple[Any, ...]
 _INTERVAL_SECONDS = 0.05  # how often a wait looks at the clock
 _CONNECT_SECONDS = 5
 _STATEMENT_SECONDS = 2.5
-_LOCK_SECONDS = 0.5
+_LOCK_SECONDS = 0.1  # whoever wants the same lock queues behind us for so long, and our other statements too
 _DEADLINE_SECONDS = 3.0  # of the client: above the server's own limits, which end a statement more gently
 
 # One message, so one transaction that the server ends by itself: nothing can stay open, whatever becomes of us, and
@@ -142,12 +143,12 @@ class Link:
         self._connection.close()
 
 
-def connect(dsn: str) -> Link:
-    """Open a connection within a few seconds; raises ServerDown."""
+def connect(dsn: str, database: str = "") -> Link:
+    """Open a connection within a few seconds, to this database in place of the string's; raises ServerDown."""
     connection = None
     try:
         connection = _Connection.connect(
-            dsn,
+            make_conninfo(dsn, dbname=database) if database else dsn,
             autocommit=True,
             prepare_threshold=None,
             connect_timeout=_CONNECT_SECONDS,

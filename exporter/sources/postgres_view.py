@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exporter.metric import Metric, Sample
+from exporter.world import NoData
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -43,7 +44,10 @@ class View:
         return tuple(column for column in self.columns if column.since <= version // 10_000 < column.before)
 
     def query(self, version: int) -> str:
-        """Return the statement for a server of this version."""
+        """Return the statement for a server of this version; raises NoData where it has none of the columns."""
+        if not self.of(version):
+            oldest = min(column.since for column in self.columns)
+            raise NoData(f"PostgreSQL {oldest} and newer have it, this one is {version // 10_000}")
         wanted = ", ".join((*self.labels, *(column.sql for column in self.of(version))))
         return f"SELECT {wanted} FROM {self.source}"  # noqa: S608 - every part is a constant of ours
 

@@ -99,8 +99,8 @@ def test_a_server_has_exactly_one_connection_string_and_a_name_of_its_own(tmp_pa
         "watch: {postgres: [{name: a}, {name: b, dsn: host=b, dsn_env: B}, {name: a, dsn: host=a}]}\n",
     )
     assert [message.partition("error: ")[2] for message in said(found)] == [
-        "expected one of dsn_file, dsn_env, dsn; none of them is there [input]",
-        "expected one of dsn_file, dsn_env, dsn; not dsn_env and dsn [input]",
+        "expected one of dsn_file, dsn_env, dsn_command, dsn; none of them is there [input]",
+        "expected one of dsn_file, dsn_env, dsn_command, dsn; not dsn_env and dsn [input]",
         "'a' stands above already; names must differ [input]",
     ]
 

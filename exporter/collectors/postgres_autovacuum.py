@@ -1,0 +1,46 @@
+"""Which tables are being vacuumed by themselves, and since when, from pg_stat_activity.
+
+https://www.postgresql.org/docs/current/routine-vacuuming.html#AUTOVACUUM
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+VIEW = View(
+    # A worker's query is told as `autovacuum: VACUUM schema.table (to prevent wraparound)`.
+    r"""(
+        SELECT substring(query FROM '\.([^ ]+)') AS relname, min(extract(epoch FROM xact_start))::float8 AS started
+        FROM pg_stat_activity
+        WHERE query LIKE 'autovacuum:%' AND backend_type = 'autovacuum worker' AND xact_start IS NOT NULL
+        GROUP BY 1
+    ) AS workers WHERE relname IS NOT NULL""",
+    (
+        Column(
+            Metric(
+                "pg_stat_activity_autovacuum_timestamp_seconds",
+                "gauge",
+                "When the vacuuming of this table began, as a Unix time.",
+                ("server", "relname"),
+            ),
+            "started",
+        ),
+    ),
+    labels=("relname",),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers, peer="pg:stat_activity_autovacuum")
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """Tables that autovacuum works on, and since when."""
+    return VIEW.read(server)

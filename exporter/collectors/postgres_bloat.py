@@ -1,0 +1,67 @@
+"""How much of the largest tables is empty, from pg_class and pg_stats.
+
+https://www.postgresql.org/docs/current/view-pg-stats.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_databases import Databases
+from exporter.sources.postgres_tables import LARGEST
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+_LABELS = ("server", "datname", "schemaname", "relname")
+_PAGE_HEADER, _ROW_HEADER, _POINTER, _ALIGNED = 24, 23, 4, 8
+
+# What the rows would take if they stood side by side, by the mean widths that ANALYZE found. Only of tables all of
+# whose columns this role may read: of the others there are no widths.
+_ROW = f"""(
+    SELECT {_POINTER}
+        + {_ALIGNED} * ceil(({_ROW_HEADER} + ceil(relnatts / 8.0)) / {_ALIGNED})
+        + {_ALIGNED} * ceil(sum(avg_width * (1 - null_frac)) / {_ALIGNED})
+    FROM pg_stats WHERE pg_stats.schemaname = nspname AND tablename = relname AND NOT inherited
+    HAVING count(*) >= relnatts
+)"""  # noqa: S608 - constants of ours
+_BLOCK = "current_setting('block_size')::float8"
+
+VIEW = View(
+    f"""(
+        SELECT nspname, relname, relpages * {_BLOCK} AS size,
+            greatest(0, (relpages - ceil(reltuples * {_ROW} / ({_BLOCK} - {_PAGE_HEADER}))) * {_BLOCK}) AS bloat
+        FROM {LARGEST} WHERE relpages > 0 AND reltuples >= 0
+    ) AS tables WHERE bloat IS NOT NULL""",  # noqa: S608 - constants of ours
+    (
+        Column(
+            Metric(
+                "deckwatch_postgres_table_bloat_bytes",
+                "gauge",
+                "Space of the table that holds no rows, as estimated from the mean width of its columns.",
+                _LABELS,
+            ),
+            "bloat",
+        ),
+        Column(
+            Metric(
+                "deckwatch_postgres_table_bloat_ratio", "gauge", "The same as a share of the table's size.", _LABELS
+            ),
+            "bloat / size",
+        ),
+    ),
+    labels=("current_database()", "nspname", "relname"),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers, default=False)
+def collect(world: World, server: Server) -> Iterator[Sample]:
+    """An estimate of the empty space in tables; needs GRANT pg_read_all_data, since it reads column statistics."""
+    yield from VIEW.read(server)
+    yield from world.source(Databases).of(server).samples(VIEW)

@@ -1,0 +1,65 @@
+"""Who waits for locks of whom, and how long already, from pg_stat_activity and pg_blocking_pids().
+
+https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SESSION
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+_LABELS = ("server", "datname")
+
+VIEW = View(
+    # pg_blocking_pids() stops all locking for a moment, so it is asked only for sessions that wait.
+    """(
+        SELECT
+            datname, count(waiting.pid) AS blocked,
+            coalesce(max(extract(epoch FROM clock_timestamp() - since)), 0)::float8 AS longest,
+            (
+                SELECT count(DISTINCT blocker)
+                FROM pg_stat_activity AS held, unnest(pg_blocking_pids(held.pid)) AS blocker
+                WHERE held.datid = pg_database.oid AND held.wait_event_type = 'Lock'
+            ) AS blocking
+        FROM pg_database LEFT JOIN (
+            SELECT pid, datid, coalesce(state_change, query_start) AS since
+            FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+        ) AS waiting ON datid = oid
+        WHERE datallowconn
+        GROUP BY pg_database.oid, datname
+    ) AS locks""",
+    (
+        Column(
+            Metric("deckwatch_postgres_blocked_sessions", "gauge", "Sessions that wait for a lock.", _LABELS), "blocked"
+        ),
+        Column(
+            Metric("deckwatch_postgres_blocking_sessions", "gauge", "Sessions whose locks others wait for.", _LABELS),
+            "blocking",
+        ),
+        Column(
+            Metric(
+                "deckwatch_postgres_longest_lock_wait_seconds",
+                "gauge",
+                "How long the statement that waits longest for a lock has run; 0 where none waits.",
+                _LABELS,
+            ),
+            "longest",
+        ),
+    ),
+    labels=("datname",),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers)
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """Sessions that wait for locks, sessions they wait for, and the longest wait."""
+    return VIEW.read(server)

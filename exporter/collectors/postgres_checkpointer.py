@@ -1,0 +1,50 @@
+"""What the checkpointer does, from pg_stat_checkpointer.
+
+https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-CHECKPOINTER-VIEW
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+
+def _column(name: str, text: str, sql: str = "", unit: str = "") -> Column:
+    metric = Metric(f"pg_stat_checkpointer_{name}_total", "counter", text, ("server",), unit=unit)
+    return Column(metric, sql or name, since=17)
+
+
+VIEW = View(
+    "pg_stat_checkpointer",
+    (
+        _column("num_timed", "Checkpoints begun because it was time."),
+        _column("num_requested", "Checkpoints that were asked for."),
+        _column("restartpoints_timed", "Restartpoints of a replica begun because it was time."),
+        _column("restartpoints_req", "Restartpoints of a replica that were asked for."),
+        _column("restartpoints_done", "Restartpoints of a replica that were made."),
+        _column("write_time", "Milliseconds that checkpoints wrote.", unit="milliseconds"),
+        _column("sync_time", "Milliseconds that checkpoints synchronised to disk.", unit="milliseconds"),
+        _column("buffers_written", "Buffers that checkpoints wrote."),
+        _column(
+            "stats_reset",
+            "When these counters were last reset, as a Unix time.",
+            "extract(epoch FROM stats_reset)::float8",
+            "timestamp",
+        ),
+    ),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers, peer="pg:stat_checkpointer")
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """Checkpoints and restartpoints, of PostgreSQL 17 and newer."""
+    return VIEW.read(server)

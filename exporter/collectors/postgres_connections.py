@@ -1,0 +1,47 @@
+"""How much of a server's connections is used, from pg_stat_activity and pg_settings.
+
+https://www.postgresql.org/docs/current/runtime-config-connection.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+_SETTING = "current_setting('{}', true)::int"
+_RESERVED = "coalesce(" + _SETTING.format("superuser_reserved_connections") + ", 0)"
+_RESERVED += " + coalesce(" + _SETTING.format("reserved_connections") + ", 0)"
+
+VIEW = View(
+    "pg_stat_activity WHERE backend_type = 'client backend'",
+    (
+        Column(
+            Metric("deckwatch_postgres_connections_used", "gauge", "Connections of clients, with ours.", ("server",)),
+            "count(*)",
+        ),
+        Column(
+            Metric(
+                "deckwatch_postgres_connections_limit",
+                "gauge",
+                "Most connections that clients can have which are no superusers.",
+                ("server",),
+            ),
+            f"max({_SETTING.format('max_connections')} - ({_RESERVED}))",
+        ),
+    ),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers)
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """Connections that are used, and how many there can be."""
+    return VIEW.read(server)

@@ -1,0 +1,54 @@
+"""Where the blocks of the largest tables' indexes come from, from pg_statio_user_indexes.
+
+https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STATIO-ALL-INDEXES-VIEW
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_databases import Databases
+from exporter.sources.postgres_tables import with_view
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+_LABELS = ("server", "datname", "schemaname", "relname", "indexrelname")
+
+VIEW = View(
+    with_view("pg_statio_user_indexes"),
+    (
+        Column(
+            Metric(
+                "pg_statio_user_indexes_idx_blks_read_total",
+                "counter",
+                "Blocks of the index read from outside of the buffer cache.",
+                _LABELS,
+            ),
+            "idx_blks_read",
+        ),
+        Column(
+            Metric(
+                "pg_statio_user_indexes_idx_blks_hit_total",
+                "counter",
+                "Blocks of the index found in the buffer cache.",
+                _LABELS,
+            ),
+            "idx_blks_hit",
+        ),
+    ),
+    labels=("current_database()", "schemaname", "stat.relname", "indexrelname"),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers, peer="pg:statio_user_indexes", default=False)
+def collect(world: World, server: Server) -> Iterator[Sample]:
+    """Blocks of each index that were read, and found in the buffer cache."""
+    yield from VIEW.read(server)
+    yield from world.source(Databases).of(server).samples(VIEW)

@@ -1,0 +1,67 @@
+"""How far each VACUUM is, from pg_stat_progress_vacuum.
+
+https://www.postgresql.org/docs/current/progress-reporting.html#VACUUM-PROGRESS-REPORTING
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+_LABELS = ("server", "datname", "relname")
+# A table of another database has no name here; vacuums of tables of one name are told as one.
+_SOURCE = "pg_stat_progress_vacuum LEFT JOIN pg_class ON pg_class.oid = relid AND datname = current_database()"
+_NAMES = ("datname", "coalesce(relname, 'unknown')")
+_PHASES = """
+    ('initializing'), ('scanning heap'), ('vacuuming indexes'), ('vacuuming heap'), ('cleaning up indexes'),
+    ('truncating heap'), ('performing final cleanup')
+"""
+
+
+def _metric(name: str, text: str, *labels: str) -> Metric:
+    return Metric(f"pg_stat_progress_vacuum_{name}", "gauge", text, (*_LABELS, *labels))
+
+
+MOST_DEAD = _metric("max_dead_tuples", "Dead rows it can note before a round through the indexes; bytes since 17.")
+DEAD = _metric("num_dead_tuples", "Dead rows noted since the last round.")
+BLOCKS = View(
+    f"{_SOURCE} GROUP BY 1, 2",
+    (
+        Column(_metric("heap_blks", "Blocks of the table."), "max(heap_blks_total)"),
+        Column(_metric("heap_blks_scanned", "Blocks that were looked through."), "max(heap_blks_scanned)"),
+        Column(_metric("heap_blks_vacuumed", "Blocks that were vacuumed."), "max(heap_blks_vacuumed)"),
+        Column(_metric("index_vacuums", "Rounds through the indexes that are done."), "max(index_vacuum_count)"),
+        # The same numbers under other names, which the peer takes by their place.
+        Column(MOST_DEAD, "max(max_dead_tuples)", before=17),
+        Column(MOST_DEAD, "max(max_dead_tuple_bytes)", since=17),
+        Column(DEAD, "max(num_dead_tuples)", before=17),
+        Column(DEAD, "max(num_dead_item_ids)", since=17),
+    ),
+    labels=_NAMES,
+)
+PHASE = View(
+    f"{_SOURCE} CROSS JOIN (VALUES {_PHASES}) AS phases (name) GROUP BY 1, 2, 3",
+    (
+        Column(
+            _metric("phase", "1 in the phase in which the vacuum is, 0 in the others.", "phase"),
+            "max((phase = name)::int)",
+        ),
+    ),
+    labels=(*_NAMES, "name"),
+)
+
+
+@collector(*BLOCKS.metrics, *PHASE.metrics, subjects=servers, peer="pg:stat_progress_vacuum")
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """Which tables are being vacuumed, and how far that is."""
+    yield from BLOCKS.read(server)
+    yield from PHASE.read(server)

@@ -1,0 +1,71 @@
+"""How far behind the consumers of a server's write-ahead log are, from pg_replication_slots.
+
+https://www.postgresql.org/docs/current/view-pg-replication-slots.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+_NOW = "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END"
+
+
+def _metric(name: str, text: str, *labels: str) -> Metric:
+    return Metric(f"pg_replication_slots_{name}", "gauge", text, ("server", "slot_name", *labels))
+
+
+BY_DATABASE = View(
+    "pg_replication_slots",
+    (
+        Column(_metric("active", "1 if somebody reads from the slot, 0 if not.", "database"), "active"),
+        Column(
+            _metric("pg_wal_lsn_diff", "Bytes of the log that the slot keeps from being removed.", "database"),
+            f"pg_wal_lsn_diff({_NOW}, restart_lsn)",
+        ),
+    ),
+    labels=("slot_name", "database"),
+)
+BY_TYPE = View(
+    "pg_replication_slots",
+    (
+        Column(_metric("slot_is_active", "1 if somebody reads from the slot, 0 if not.", "slot_type"), "active"),
+        Column(_metric("slot_current_wal_lsn", "Position of the log now, in bytes.", "slot_type"), f"({_NOW}) - '0/0'"),
+        Column(
+            _metric("slot_confirmed_flush_lsn", "Position up to which the reader has it all, in bytes.", "slot_type"),
+            "coalesce(confirmed_flush_lsn, '0/0') - '0/0'",
+        ),
+        Column(
+            _metric("safe_wal_size_bytes", "Bytes that may be written before the slot is lost.", "slot_type"),
+            "safe_wal_size",
+        ),
+    ),
+    labels=("slot_name", "slot_type"),
+)
+BY_STATUS = View(
+    "pg_replication_slots WHERE wal_status IS NOT NULL",
+    (
+        Column(
+            _metric("wal_status", "1; whether the log that the slot needs is still there.", "slot_type", "wal_status"),
+            "1",
+        ),
+    ),
+    labels=("slot_name", "slot_type", "wal_status"),
+)
+VIEWS = (BY_DATABASE, BY_TYPE, BY_STATUS)
+
+
+@collector(*(metric for view in VIEWS for metric in view.metrics), subjects=servers, peer="pg:replication_slots")
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """Replication slots: who reads, and how much of the log each keeps."""
+    for view in VIEWS:
+        yield from view.read(server)

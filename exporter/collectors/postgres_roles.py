@@ -1,0 +1,40 @@
+"""How many connections each role of a server may have, from pg_roles.
+
+https://www.postgresql.org/docs/current/view-pg-roles.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+VIEW = View(
+    "pg_roles",
+    (
+        Column(
+            Metric(
+                "pg_roles_connection_limit",
+                "gauge",
+                "Most connections of the role; -1 is no limit.",
+                ("server", "rolname"),
+            ),
+            "rolconnlimit",
+        ),
+    ),
+    labels=("rolname",),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers, peer="pg:roles")
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """The connection limit of each role."""
+    return VIEW.read(server)

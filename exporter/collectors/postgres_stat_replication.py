@@ -1,0 +1,60 @@
+"""How far behind the replicas of a server are, from pg_stat_replication.
+
+https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-REPLICATION-VIEW
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+_LABELS = ("server", "application_name", "client_addr", "state", "slot_name")
+
+
+def _metric(name: str, text: str) -> Metric:
+    return Metric(f"pg_stat_replication_{name}", "gauge", text, _LABELS)
+
+
+def _lag(name: str, text: str) -> Column:
+    """Return a column of seconds; the server tells none while a replica that has everything rests."""
+    metric = Metric(f"deckwatch_postgres_replica_{name}_lag_seconds", "gauge", text, _LABELS)
+    return Column(metric, f"coalesce(extract(epoch FROM {name}_lag), 0)::float8")
+
+
+VIEW = View(
+    # One replica can hold several connections under one name: the one that is furthest behind counts.
+    """(
+        SELECT
+            application_name, client_addr::text AS client_addr, state, slot_name,
+            min(pg_wal_lsn_diff(here, '0/0'))::float8 AS current_wal,
+            max(pg_wal_lsn_diff(here, replay_lsn))::float8 AS behind,
+            max(write_lag) AS write_lag, max(flush_lag) AS flush_lag, max(replay_lag) AS replay_lag
+        FROM pg_stat_replication LEFT JOIN pg_replication_slots ON active_pid = pid, (
+            SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END AS here
+        ) AS log
+        GROUP BY 1, 2, 3, 4
+    ) AS replicas""",
+    (
+        Column(_metric("pg_current_wal_lsn_bytes", "Position of the server's log now, in bytes."), "current_wal"),
+        Column(_metric("pg_wal_lsn_diff", "Bytes of the log that the replica has not replayed yet."), "behind"),
+        _lag("write", "How long ago what the replica wrote last was written here."),
+        _lag("flush", "How long ago what the replica has on disk was written here."),
+        _lag("replay", "How long ago what the replica shows was written here."),
+    ),
+    labels=("application_name", "client_addr", "state", "slot_name"),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers, peer="pg:stat_replication")
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """How far each replica is behind, in bytes and seconds."""
+    return VIEW.read(server)

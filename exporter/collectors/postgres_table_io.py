@@ -1,0 +1,49 @@
+"""Where the blocks of the largest tables come from, from pg_statio_user_tables.
+
+https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STATIO-ALL-TABLES-VIEW
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_databases import Databases
+from exporter.sources.postgres_tables import with_view
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+_LABELS = ("server", "datname", "schemaname", "relname")
+
+
+def _column(name: str, text: str, sql: str) -> Column:
+    return Column(Metric(f"pg_statio_user_tables_{name}", "counter", text, _LABELS), sql)
+
+
+VIEW = View(
+    with_view("pg_statio_user_tables"),
+    (
+        _column("heap_blocks_read", "Blocks of the table read from outside of the buffer cache.", "heap_blks_read"),
+        _column("heap_blocks_hit", "Blocks of the table found in the buffer cache.", "heap_blks_hit"),
+        _column("idx_blocks_read", "Blocks of its indexes read from outside of the buffer cache.", "idx_blks_read"),
+        _column("idx_blocks_hit", "Blocks of its indexes found in the buffer cache.", "idx_blks_hit"),
+        _column("toast_blocks_read", "Blocks of its long values read from outside of the cache.", "toast_blks_read"),
+        _column("toast_blocks_hit", "Blocks of its long values found in the buffer cache.", "toast_blks_hit"),
+        _column("tidx_blocks_read", "Blocks of the index of its long values read from outside.", "tidx_blks_read"),
+        _column("tidx_blocks_hit", "Blocks of the index of its long values found in the cache.", "tidx_blks_hit"),
+    ),
+    labels=("current_database()", "schemaname", "stat.relname"),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers, peer="pg:statio_user_tables")
+def collect(world: World, server: Server) -> Iterator[Sample]:
+    """Blocks of the largest tables that were read, and found in the buffer cache."""
+    yield from VIEW.read(server)
+    yield from world.source(Databases).of(server).samples(VIEW)

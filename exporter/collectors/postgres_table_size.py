@@ -1,0 +1,54 @@
+"""How large the largest tables of each database are, from pg_table_size() and pg_indexes_size().
+
+https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-DBSIZE
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_databases import Databases
+from exporter.sources.postgres_tables import LARGEST
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+_LABELS = ("server", "datname", "schemaname", "relname")
+# These functions lock the table, as a query does. One that somebody has locked is left out, not waited for.
+_FREE = """WHERE NOT EXISTS (
+    SELECT FROM pg_locks WHERE relation = largest.oid AND mode = 'AccessExclusiveLock'
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)"""
+
+VIEW = View(
+    f"{LARGEST} {_FREE}",
+    (
+        Column(
+            Metric("pg_stat_user_tables_index_size_bytes", "gauge", "Disk space of the table's indexes.", _LABELS),
+            "pg_indexes_size(largest.oid)",
+        ),
+        Column(
+            Metric(
+                "pg_stat_user_tables_table_size_bytes",
+                "gauge",
+                "Disk space of the table, without its indexes.",
+                _LABELS,
+            ),
+            "pg_table_size(largest.oid)",
+        ),
+    ),
+    labels=("current_database()", "nspname", "relname"),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers)
+def collect(world: World, server: Server) -> Iterator[Sample]:
+    """Disk space of the largest tables and of their indexes."""
+    yield from VIEW.read(server)
+    yield from world.source(Databases).of(server).samples(VIEW)

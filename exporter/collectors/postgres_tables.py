@@ -1,0 +1,66 @@
+"""What is done with the largest tables of each database, from pg_stat_user_tables.
+
+https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ALL-TABLES-VIEW
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_databases import Databases
+from exporter.sources.postgres_tables import with_view
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deckwatch.core.catalog import Kind
+    from exporter.world import World
+
+_LABELS = ("server", "datname", "schemaname", "relname")
+
+
+def _column(name: str, kind: Kind, text: str, sql: str = "", unit: str = "") -> Column:
+    return Column(Metric(f"pg_stat_user_tables_{name}", kind, text, _LABELS, unit=unit), sql or name)
+
+
+def _time(name: str, text: str) -> Column:
+    """Return a column of a Unix time, which is 0 where it never happened."""
+    return _column(name, "gauge", text, f"coalesce(extract(epoch FROM {name}), 0)::float8", "timestamp")
+
+
+VIEW = View(
+    with_view("pg_stat_user_tables"),
+    (
+        _column("seq_scan", "counter", "Scans that went through the whole table."),
+        _column("seq_tup_read", "counter", "Rows that scans of the whole table went through."),
+        _column("idx_scan", "counter", "Scans by an index of the table."),
+        _column("idx_tup_fetch", "counter", "Rows fetched by its indexes."),
+        _column("n_tup_ins", "counter", "Rows inserted."),
+        _column("n_tup_upd", "counter", "Rows updated."),
+        _column("n_tup_del", "counter", "Rows deleted."),
+        _column("n_tup_hot_upd", "counter", "Rows updated without a new entry in any index."),
+        _column("n_live_tup", "gauge", "Rows, as the server estimates."),
+        _column("n_dead_tup", "gauge", "Dead rows that no vacuum has removed, as the server estimates."),
+        _column("n_mod_since_analyze", "gauge", "Rows changed since the table was last analyzed."),
+        _time("last_vacuum", "When somebody last vacuumed the table, as a Unix time; 0 for never."),
+        _time("last_autovacuum", "When the table was last vacuumed by itself, as a Unix time; 0 for never."),
+        _time("last_analyze", "When somebody last analyzed the table, as a Unix time; 0 for never."),
+        _time("last_autoanalyze", "When the table was last analyzed by itself, as a Unix time; 0 for never."),
+        _column("vacuum_count", "counter", "Times that somebody vacuumed the table."),
+        _column("autovacuum_count", "counter", "Times that the table was vacuumed by itself."),
+        _column("analyze_count", "counter", "Times that somebody analyzed the table."),
+        _column("autoanalyze_count", "counter", "Times that the table was analyzed by itself."),
+    ),
+    labels=("current_database()", "schemaname", "stat.relname"),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers, peer="pg:stat_user_tables")
+def collect(world: World, server: Server) -> Iterator[Sample]:
+    """Rows and scans of the largest tables, and when they were last vacuumed."""
+    yield from VIEW.read(server)
+    yield from world.source(Databases).of(server).samples(VIEW)

@@ -1,0 +1,44 @@
+"""How many transactions are open, and since when, from pg_stat_activity.
+
+https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+VIEW = View(
+    """pg_stat_activity
+       WHERE state IS DISTINCT FROM 'idle' AND query NOT LIKE 'autovacuum:%' AND xact_start IS NOT NULL
+       AND pid <> pg_backend_pid()""",
+    (
+        Column(Metric("pg_long_running_transactions", "gauge", "Transactions that are open.", ("server",)), "count(*)"),
+        Column(
+            # The peer's name says a point in time; its value is an age.
+            Metric(
+                "pg_long_running_transactions_oldest_timestamp_seconds",
+                "gauge",
+                "Age of the oldest open transaction.",
+                ("server",),
+                unit="seconds",
+            ),
+            "coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::float8",
+        ),
+    ),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers, peer="pg:long_running_transactions")
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """Open transactions, and the age of the oldest."""
+    return VIEW.read(server)

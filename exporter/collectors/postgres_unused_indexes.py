@@ -1,0 +1,51 @@
+"""Which indexes cost space and writes for nothing, from pg_stat_user_indexes.
+
+https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ALL-INDEXES-VIEW
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_databases import Databases
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+_LABELS = ("server", "datname", "schemaname", "relname", "indexrelname")
+_MOST_INDEXES = 100
+
+VIEW = View(
+    # Unique ones keep rows from being there twice, whether anybody reads them or not.
+    f"""(
+        SELECT stat.*, relpages FROM pg_stat_user_indexes AS stat
+        JOIN pg_index ON pg_index.indexrelid = stat.indexrelid JOIN pg_class ON pg_class.oid = stat.indexrelid
+        WHERE idx_scan = 0 AND NOT indisunique AND indisvalid AND relpages > 0
+        ORDER BY relpages DESC, stat.indexrelid LIMIT {_MOST_INDEXES}
+    ) AS unused""",  # noqa: S608 - a constant of ours
+    (
+        Column(
+            Metric(
+                "deckwatch_postgres_unused_index_bytes",
+                "gauge",
+                "Disk space of an index that no query has used since the statistics were reset.",
+                _LABELS,
+            ),
+            "relpages * current_setting('block_size')::bigint",
+        ),
+    ),
+    labels=("current_database()", "schemaname", "relname", "indexrelname"),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers)
+def collect(world: World, server: Server) -> Iterator[Sample]:
+    """The largest indexes that no query has used."""
+    yield from VIEW.read(server)
+    yield from world.source(Databases).of(server).samples(VIEW)

@@ -1,0 +1,33 @@
+"""Whether the databases of a server could be visited, from the connections made to each.
+
+What views tell of the connected database only is read so: `exporter/sources/postgres_databases.py`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_databases import Databases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+VISITED = Metric(
+    "deckwatch_postgres_databases_visited", "gauge", "Databases that were read in the last round.", ("server",)
+)
+FAILED = Metric(
+    "deckwatch_postgres_databases_failed", "gauge", "Databases that could not be read in the last round.", ("server",)
+)
+
+
+@collector(VISITED, FAILED, subjects=servers)
+def collect(world: World, server: Server) -> Iterator[Sample]:
+    """How many databases beside the connected one were visited, and how many could not be."""
+    found = world.source(Databases).of(server).latest()
+    yield VISITED(found.visited, server.name)
+    yield FAILED(found.failed, server.name)

@@ -1,0 +1,49 @@
+"""How much write-ahead log a server writes, from pg_stat_wal.
+
+https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-WAL-VIEW
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+
+def _column(name: str, text: str, sql: str = "", before: int = 0) -> Column:
+    metric = Metric(f"deckwatch_postgres_wal_{name}_total", "counter", text, ("server",))
+    return Column(metric, sql or name, since=14, before=before) if before else Column(metric, sql or name, since=14)
+
+
+VIEW = View(
+    "pg_stat_wal",
+    (
+        _column("records", "Records written to the log.", "wal_records"),
+        _column("full_page_images", "Whole pages written to the log, as after each checkpoint.", "wal_fpi"),
+        _column("bytes", "Bytes written to the log.", "wal_bytes"),
+        _column("buffers_full", "Times that the log was written because its buffers were full.", "wal_buffers_full"),
+        # Since 18 they are rows of pg_stat_io.
+        _column("writes", "Times that the log was written to its file.", "wal_write", before=18),
+        _column("syncs", "Synchronisations of the log to disk.", "wal_sync", before=18),
+        _column(
+            "write_seconds", "Seconds spent writing, with track_wal_io_timing.", "wal_write_time / 1000", before=18
+        ),
+        _column(
+            "sync_seconds", "Seconds spent synchronising, with track_wal_io_timing.", "wal_sync_time / 1000", before=18
+        ),
+    ),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers)
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """Records, bytes and synchronisations of the write-ahead log, of PostgreSQL 14 and newer."""
+    return VIEW.read(server)

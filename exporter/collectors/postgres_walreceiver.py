@@ -1,0 +1,56 @@
+"""What a replica receives, from pg_stat_wal_receiver.
+
+https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-WAL-RECEIVER-VIEW
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deckwatch.core.catalog import Kind
+    from exporter.world import World
+
+_LOW_BITS = 2**52  # as the peer cuts positions, which no float can hold whole
+
+
+def _column(name: str, kind: Kind, text: str, sql: str = "", unit: str = "") -> Column:
+    labels = ("server", "upstream_host", "slot_name", "status")
+    return Column(Metric(f"pg_stat_wal_receiver_{name}", kind, text, labels, unit=unit), sql or name)
+
+
+def _position(name: str, text: str, column: str = "") -> Column:
+    return _column(name, "counter", text, f"({column or name} - '0/0') % {_LOW_BITS}")
+
+
+def _time(name: str, text: str) -> Column:
+    return _column(name, "counter", text, f"extract(epoch FROM {name})::float8", "timestamp")
+
+
+VIEW = View(
+    "pg_stat_wal_receiver WHERE status IS NOT NULL",
+    (
+        _position("receive_start_lsn", "Position in the log at which it began to receive, in bytes."),
+        _column("receive_start_tli", "gauge", "Timeline at which it began to receive."),
+        _position("flushed_lsn", "Position in the log up to which it is on disk, in bytes."),
+        _column("received_tli", "gauge", "Timeline of what was received last."),
+        _time("last_msg_send_time", "When the newest message was sent, as a Unix time."),
+        _time("last_msg_receipt_time", "When the newest message arrived, as a Unix time."),
+        _position("latest_end_lsn", "Position in the log that was last reported upstream, in bytes."),
+        _time("latest_end_time", "When a position was last reported upstream, as a Unix time."),
+    ),
+    labels=("sender_host", "slot_name", "status"),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers, peer="pg:stat_wal_receiver")
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """What a replica receives, and when it last heard from upstream."""
+    return VIEW.read(server)

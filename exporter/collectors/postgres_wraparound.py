@@ -1,0 +1,51 @@
+"""How near the databases of a server are to running out of transaction numbers, from pg_database.
+
+https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-WRAPAROUND
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+_LABELS = ("server", "datname")
+_LIMIT = 2**31  # numbers that can be told apart; the server stops writing three million before
+
+
+def _age(name: str, text: str) -> Metric:
+    # The peer's name says seconds; its value is a number of transactions.
+    return Metric(f"pg_database_wraparound_age_{name}_seconds", "gauge", text, _LABELS, unit="short")
+
+
+VIEW = View(
+    "pg_database WHERE datallowconn",
+    (
+        Column(_age("datfrozenxid", "Transactions since the oldest one that is not frozen."), "age(datfrozenxid)"),
+        Column(_age("datminmxid", "Multixacts since the oldest one that is not frozen."), "mxid_age(datminmxid)"),
+        Column(
+            Metric(
+                "deckwatch_postgres_wraparound_ratio",
+                "gauge",
+                "Share of the transaction numbers that is used up; near 1 the server stops writing.",
+                _LABELS,
+            ),
+            f"greatest(age(datfrozenxid), mxid_age(datminmxid))::float8 / {_LIMIT}",
+        ),
+    ),
+    labels=("datname",),
+)
+
+
+@collector(*VIEW.metrics, subjects=servers, peer="pg:database_wraparound")
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """How near each database is to running out of transaction numbers."""
+    return VIEW.read(server)

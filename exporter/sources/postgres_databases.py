@@ -1,0 +1,145 @@
+"""The databases of a server beside the one that its kept connection is in: visited in turn, in the background.
+
+Some views tell of the connected database only. A connection that stays in each would cost the server a process, and
+would keep `DROP DATABASE` and `CREATE DATABASE ... TEMPLATE` from working; a new one for each scrape would cost more
+than the scrape. So one connection after the other is opened now and then, reads what all collectors want of its
+database, and is closed before `DROP DATABASE` gives up waiting for it. What it brought is shown with its age.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from deckwatch.core import units
+from exporter.choice import Choice
+from exporter.sources.background import Background, NotReadYet
+from exporter.sources.postgres import ServerDown, servers
+from exporter.world import NoData
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.metric import Sample
+    from exporter.sources.postgres import Server
+    from exporter.sources.postgres_view import View
+    from exporter.world import World
+
+log = logging.getLogger("deckwatch.postgres")
+
+_EVERY = "1m"  # where the configuration says nothing else
+_VISIT_SECONDS = 4.0  # DROP DATABASE waits for 5
+_GATHERING_SECONDS = 0.2  # in which the collectors of the first scrape say what they want
+
+# A database that could not be dropped to its end has the limit -2.
+_NAMES = """
+    SELECT datname FROM pg_database
+    WHERE datallowconn AND NOT datistemplate AND datconnlimit <> -2 AND datname <> current_database()
+    AND has_database_privilege(oid, 'CONNECT') ORDER BY datname
+"""
+
+
+class Round(NamedTuple):
+    """What one round through the databases brought."""
+
+    samples: dict[View, list[Sample]]
+    visited: int
+    failed: int
+
+
+class Databases:
+    """The visits of every configured server; a Source of the World."""
+
+    def __init__(self, world: World) -> None:
+        entries = {entry["name"]: entry for entry in world.config.get("postgres") or []}
+        self._visits = {
+            name: Visits(
+                world,
+                server,
+                Choice(entries[name].get("databases"), ""),
+                units.seconds(entries[name].get("databases_every", _EVERY)),
+            )
+            for name, server in servers(world).items()
+        }
+
+    def of(self, server: Server) -> Visits:
+        """Return the visits of a server."""
+        return self._visits[server.name]
+
+    def close(self) -> None:
+        """End all of them."""
+        for visits in self._visits.values():
+            visits.close()
+
+
+class Visits:
+    """The visits of one server's databases, every so many seconds from the first time that somebody asks."""
+
+    def __init__(self, world: World, server: Server, choice: Choice, seconds: float) -> None:
+        self._server = server
+        self._choice = choice
+        self._wanted: dict[View, None] = {}
+        self._failing: dict[str, str] = {}
+        what = f"the databases of PostgreSQL server {server.name}"
+        self._round: Background[Round] = Background(world, what, self._visit_all, seconds=seconds)
+
+    def samples(self, view: View) -> list[Sample]:
+        """Return what the last round brought of a view: nothing yet where nobody had asked for it before.
+
+        Raises ReadingFailed as Background.latest does.
+        """
+        self._wanted[view] = None
+        with contextlib.suppress(NotReadYet):
+            return self._round.latest().samples.get(view, [])
+        return []
+
+    def latest(self) -> Round:
+        """Return the last round; raises as Background.latest does."""
+        return self._round.latest()
+
+    def close(self) -> None:
+        """End the rounds."""
+        self._round.close()
+
+    def _visit_all(self) -> Round:
+        time.sleep(_GATHERING_SECONDS)
+        wanted = list(self._wanted)
+        found = Round({view: [] for view in wanted}, 0, 0)
+        names = [row[0] for row in self._server.query(lambda _: _NAMES).rows if self._choice.shows(row[0])]
+        for name in names:
+            if self._round.closing:
+                break
+            try:
+                for view, samples in self._visit(name, wanted):
+                    found.samples[view] += samples
+            except Exception as fault:  # noqa: BLE001 - one database must not keep the others from being seen
+                found = found._replace(failed=found.failed + 1)
+                self._told(name, fault.reason if isinstance(fault, ServerDown) else type(fault).__name__)
+            else:
+                found = found._replace(visited=found.visited + 1)
+                self._told(name, "")
+        return found
+
+    def _visit(self, name: str, wanted: list[View]) -> Iterator[tuple[View, list[Sample]]]:
+        """Yield what each view shows of a database; a view that has nothing there is left out."""
+        with self._server.visit(name) as link:
+            ends = time.monotonic() + _VISIT_SECONDS
+            for view in wanted:
+                if time.monotonic() > ends:
+                    raise ServerDown("too slow")
+                try:
+                    rows = link.run(view.query(link.version))
+                except NoData:
+                    continue
+                yield view, list(view.samples(self._server.name, link.version, rows))
+
+    def _told(self, name: str, reason: str) -> None:
+        """Say once what is wrong with a database, and once that it is right again."""
+        before = self._failing.get(name, "")
+        if reason and reason != before:
+            log.warning("database %s of PostgreSQL server %s cannot be visited: %s", name, self._server.name, reason)
+        elif before and not reason:
+            log.info("database %s of PostgreSQL server %s can be visited again", name, self._server.name)
+        self._failing[name] = reason
