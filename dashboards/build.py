@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dashboards import adjust, checks, events, ids, live, mended, panels, parts, render, schema, spec, uses, variables
 from dashboards.adjust import Adjusted, Changes
 from dashboards.exports import Form, prepared, shaped, unknown
+from dashboards.looks import Figures, Layout, Look, looks, taken
 from dashboards.queries import Query, Resolver
 from dashboards.versions import fitted
 from deckwatch.core import plugins, signalfile
@@ -52,6 +53,8 @@ class Settings:
     # The form that dashboards are made in, and what choices are in public ones, with the places of their names.
     form: Form = "provisioned"
     public: Mapping[str, tuple[Sequence[str], Place]] = field(default_factory=dict)
+    layout: Layout = "wide"
+    figures: Figures = "normal"
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Built:
     alerts: str
     refresh: str
     adjusted: Adjusted = field(default_factory=Adjusted)
+    looks: Sequence[Look] = (Look(),)
 
     def key(self, panel: Panel) -> str:
         """Return the name by which a panel's number is made: its `id`, or its word and its title.
@@ -173,6 +177,7 @@ def bundle(
         built.append(one)
     for _, check in plugins.modules(checks):
         problems += check.check(built, catalog)
+    problems += taken(built)
     problems += unknown({name: place for name, (_, place) in settings.public.items()}, built)
     if malformed:
         # What these miss may stand where a file could not be read.
@@ -180,15 +185,17 @@ def bundle(
     if any(one.severity == "error" for one in problems):
         return Bundle(problems=problems)
     built = prepared(built, settings.form, problems)
-    models = [fitted(one, catalog.targets) for one in render.render(child, built, settings.own_panels)]
     public = {name: value for name, (value, _) in settings.public.items()}
-    models = [shaped(m, one, settings.form, public) for one, m in zip(built, models, strict=True)]
-    pairs = list(zip(built, models, strict=True))
+    rendered = zip(built, render.render(child, built, settings.own_panels), strict=True)
+    pairs = [
+        (one, [shaped(fitted(model, catalog.targets), one, settings.form, public) for model in models])
+        for one, models in rendered
+    ]
     folders = {folder_of(one.dashboard).path: folder_of(one.dashboard) for one in built}
     return Bundle(
-        [Artifact(path_of(one.dashboard, model["uid"]), render.text(model)) for one, model in pairs],
+        [Artifact(path_of(one.dashboard, m["uid"]), render.text(m)) for one, models in pairs for m in models],
         problems,
-        [query for one, model in pairs for query in live.queries(one, model)],
+        [query for one, (model, *_) in pairs for query in live.queries(one, model)],
         [folders[path] for path in sorted(folders)],
         {one.dashboard.uid: one.titles() for one in built},
     )
@@ -278,4 +285,13 @@ def _build(
     problems += resolver.problems
     sources = [query.source for found in queries.values() for query in found]
     chosen = scope.variables(sources, problems)
-    return Built(dashboard, queries, chosen, scope.inputs, marked, scope.alerts(), settings.refresh)
+    return Built(
+        dashboard,
+        queries,
+        chosen,
+        scope.inputs,
+        marked,
+        scope.alerts(),
+        settings.refresh,
+        looks=looks(dashboard, settings.layout, settings.figures),
+    )

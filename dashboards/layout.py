@@ -63,6 +63,15 @@ def row(boxes: Sequence[Box], top: int) -> tuple[list[Spot], int]:
     return spots, top
 
 
+def column(boxes: Sequence[Box], top: int) -> tuple[list[Spot], int]:
+    """Return the same for a phone: each panel has the whole width, one below the other."""
+    spots = []
+    for box in boxes:
+        spots.append(Spot(0, top, COLUMNS, box.height))
+        top += box.height
+    return spots, top
+
+
 def _lines(boxes: Sequence[Box]) -> list[list[Box]]:
     """Cut a row into lines that fit, and make lines without any width said equally long: 10 tiles are 5 and 5."""
     lines: list[list[Box]] = []

@@ -13,11 +13,12 @@ from deckwatch.core import units
 from deckwatch.core.signal import title_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from dashboards.build import Built
     from dashboards.events import Event
+    from dashboards.looks import Look
     from dashboards.queries import Query
     from dashboards.spec import Panel
     from deckwatch.core.jsonnet import Renderer
@@ -26,14 +27,18 @@ TAG = "deckwatch"
 THRESHOLDS = ("low", "high", "critical")
 
 
-def render(child: Renderer, built: Sequence[Built], own: Path | None = None) -> list[dict[str, Any]]:
-    """Return Grafana's model of each dashboard. Raises JsonnetError, which is our bug or one of a user's panel file."""
+def render(child: Renderer, built: Sequence[Built], own: Path | None = None) -> list[list[dict[str, Any]]]:
+    """Return Grafana's models of each dashboard, one for each of its looks.
+
+    Raises JsonnetError, which is our bug or one of a user's panel file.
+    """
     program = (
         f"local panels = {panels.table(own)}; local dashboard = import 'dashboards/dashboard.libsonnet'; "
         "function(dashboards) [dashboard.new(spec, panels) for spec in dashboards]"
     )
-    models: list[dict[str, Any]] = child.evaluate(program, dashboards=[described(one, built) for one in built])
-    return models
+    wanted = [described(one, built, look) for one in built for look in one.looks]
+    models: Iterator[dict[str, Any]] = iter(child.evaluate(program, dashboards=wanted))
+    return [[next(models) for _ in one.looks] for one in built]
 
 
 def text(model: Mapping[str, Any]) -> str:
@@ -41,7 +46,7 @@ def text(model: Mapping[str, Any]) -> str:
     return orjson.dumps(model, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE).decode()
 
 
-def described(built: Built, others: Sequence[Built]) -> dict[str, Any]:
+def described(built: Built, others: Sequence[Built], look: Look) -> dict[str, Any]:
     """Return a dashboard as the Jsonnet library wants it; `library/README.md` lists the fields.
 
     `others` are all dashboards, to which its panels may link.
@@ -53,9 +58,10 @@ def described(built: Built, others: Sequence[Built]) -> dict[str, Any]:
     top = 0
     names = sources.variables(dashboard)
     for row in dashboard.rows:
-        spots, below = layout.row([_box(panel, row.height) for panel in row.panels], top + bool(row.title))
+        boxes = [look.box(_box(panel, row.height), panel.type.name) for panel in row.panels]
+        spots, below = look.row(boxes, top + bool(row.title))
         described_panels = [
-            _panel(panel, built.queries[panel.path], numbers[built.key(panel)], spot, targets)
+            _looking(look, _panel(panel, built.queries[panel.path], numbers[built.key(panel)], spot, targets))
             | _datasource(panel.source, names)
             for panel, spot in zip(row.panels, spots, strict=True)
         ]
@@ -75,8 +81,8 @@ def described(built: Built, others: Sequence[Built]) -> dict[str, Any]:
             )
         top = top + 1 if row.collapsed else below
     return {
-        "uid": dashboard.uid,
-        "title": dashboard.title,
+        "uid": look.address(dashboard.uid),
+        "title": look.title(dashboard.title),
         "description": dashboard.said("about", ""),
         "tags": list(dict.fromkeys([TAG, *dashboard.said("tags", [])])),
         "range": dashboard.said("range", "1h"),
@@ -91,6 +97,16 @@ def described(built: Built, others: Sequence[Built]) -> dict[str, Any]:
         "rows": rows,
         **({"raw": dashboard.said("raw")} if dashboard.said("raw") else {}),
     }
+
+
+def _looking(look: Look, panel: dict[str, Any]) -> dict[str, Any]:
+    """Return a panel as a screen needs it."""
+    made = panel | {"options": look.options(panel["options"])}
+    if look.large:
+        made["large"] = True
+    if look.phone and "repeat" in made:
+        made["repeat"] = made["repeat"] | {"abreast": 1, "down": True}
+    return made
 
 
 def grafana_unit(unit: str) -> str:

@@ -101,6 +101,8 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
         sources.changes(project),
         form=options.form,
         public=sources.public(project),
+        layout=said.get("layout", "wide"),
+        figures=said.get("figures", "normal"),
     )
     drawn = dashboards.bundle(found.files, catalog, signals, look, renderer)
     ruled = alerting.bundle(

@@ -223,6 +223,10 @@ local transformations = import 'transformations.libsonnet';
          + std.join('', ['&var-' + label + '=${' + valueOf(label) + ':percentencode}' for label in link.labels]),
   },
 
+  // How large figures are written, in pixels, where they shall be read from afar or on a phone; Grafana's own choice is
+  // 50 at most.
+  figures(spec, value):: if $.get(spec, 'large', false) then { text: { titleSize: 20, valueSize: value } } else {},
+
   // One number out of a series: its last one.
   reduce: { calcs: ['lastNotNull'], fields: '', values: false },
 

@@ -1,8 +1,9 @@
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dashboards import layout
 from dashboards.layout import COLUMNS, Box
+from dashboards.looks import Look
 
 boxes = st.lists(
     st.builds(
@@ -64,3 +65,34 @@ def test_tiles_that_need_two_lines_share_them_evenly():
 
 def test_widths_are_words_or_columns():
     assert [layout.columns(width) for width in ("half", "third", 7, None)] == [12, 8, 7, None]
+
+
+@settings(max_examples=10_000, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.lists(boxes, min_size=1, max_size=3), st.booleans(), st.booleans())
+def test_both_layouts_keep_every_promise_for_any_list(rows, phone, large):
+    """No overlap, nothing outside of 24 columns, no hole in a full row, order kept."""
+    look = Look(phone=phone, large=large)
+    top, taken, before = 0, 0, (-1, -1)
+    for row in rows:
+        spots, below = look.row([look.box(box, "stat") for box in row], top)
+        assert len(spots) == len(row)
+        for box, spot in zip(row, spots, strict=True):
+            assert spot.x >= 0
+            assert spot.w >= 1
+            assert spot.x + spot.w <= COLUMNS
+            assert top <= spot.y
+            assert spot.y + spot.h <= below
+            assert spot.h >= box.height
+            assert (spot.y, spot.x) > before
+            before = (spot.y, spot.x)
+            for y in range(spot.y, spot.y + spot.h):  # a bit for each cell of the grid
+                cells_ = ((1 << spot.w) - 1) << (y * COLUMNS + spot.x)
+                assert not cells_ & taken
+                taken |= cells_
+        if phone:
+            assert [spot.w for spot in spots] == [COLUMNS] * len(spots)
+        for y in {spot.y for spot in spots}:
+            line = [(box, spot) for box, spot in zip(row, spots, strict=True) if spot.y == y]
+            if phone or any(box.width is None for box, _ in line):
+                assert sum(spot.w for _, spot in line) == COLUMNS
+        top = below

@@ -39,6 +39,6 @@ local theme = import '../theme.libsonnet';
         minVizHeight: 16,
         maxVizHeight: 300,
         legend: { showLegend: false, displayMode: 'list', placement: 'bottom', calcs: [] },
-      },
+      } + theme.figures(spec, 30),
     }),
 }

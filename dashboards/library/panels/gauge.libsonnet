@@ -29,6 +29,6 @@ local theme = import '../theme.libsonnet';
         sizing: 'auto',
         minVizWidth: 75,
         minVizHeight: 75,
-      },
+      } + theme.figures(spec, 48),
     }),
 }

@@ -38,6 +38,6 @@ local theme = import '../theme.libsonnet';
         showPercentChange: false,
         textMode: theme.get(options, 'written', 'auto'),
         wideLayout: true,
-      },
+      } + theme.figures(spec, 60),
     }),
 }

@@ -109,7 +109,7 @@ local override(query, valueOf) = {
       },
       options: {
         showHeader: true,
-        cellHeight: { low: 'sm', middle: 'md', high: 'lg' }[theme.get(options, 'line_height', 'low')],
+        cellHeight: { low: 'sm', middle: 'md', high: 'lg' }[theme.get(options, 'line_height', if theme.get(spec, 'large', false) then 'high' else 'low')],
         frameIndex: 0,
         footer: {
           show: theme.get(options, 'totals', false),
