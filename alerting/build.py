@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from alerting import adjust, checking, live, read, render, routes, runbooks
+from alerting import adjust, checking, escalation, live, read, render, routes, runbooks
 from alerting.checking import Context
 from alerting.configuration import Configuration
 from deckwatch.core import labels, promql
 from deckwatch.core.catalog import MetricInfo
-from deckwatch.core.place import Problem
+from deckwatch.core.place import Problem, did_you_mean
 from deckwatch.core.targets import Targets
 
 if TYPE_CHECKING:
@@ -91,13 +91,14 @@ def bundle(
     context = Context(groups, catalog, settings.panels, settings.collectors, owners, settings.shipped)
     problems += checking.problems(context)
     configuration = Configuration(project, context, settings.targets, renderer)
-    problems += configuration.problems
+    problems += [*configuration.problems, *_unknown_deploys(project, catalog)]
     if any(problem.severity == "error" for problem in problems):
         return Bundle(problems=problems)
     published: str = project.data.get("runbooks", render.Links.runbooks)
-    links = render.Links(settings.grafana, published, settings.panels)
+    links = render.Links(settings.grafana, published, settings.panels, _deploys(project))
+    steps = render.steps(escalation.groups(configuration.steps), links, renderer)
     return Bundle(
-        [*render.rules(groups, links, renderer), *configuration.artifacts()],
+        [*render.rules(groups, links, renderer), *steps, *configuration.artifacts()],
         runbooks.artifacts(groups),
         problems,
         list(live.queries(groups, context)),
@@ -115,6 +116,26 @@ def _register(topics: Topics, catalog: Catalog) -> None:
         catalog.add(
             [MetricInfo(one.name, "gauge", one.about, known, one.unit, labels.RECORDING, open_labels=carried is None)]
         )
+
+
+def _deploys(project: Project) -> dict[str, str]:
+    said: dict[str, str] = project.data.get("deploys", {})
+    return {"by": "service", **said} if said else {}
+
+
+def _unknown_deploys(project: Project, catalog: Catalog) -> Iterator[Problem]:
+    """Yield the names that the metric of deploys does not have."""
+    said = _deploys(project)
+    if not said:
+        return
+    info = catalog.series(said["metric"])
+    if info is None:
+        hint = did_you_mean(said["metric"], catalog.names())
+        message = f"no metric is called {said['metric']}"
+        yield project.document.problem(("deploys", "metric"), message, hint)
+    elif not info.open_labels and said["version"] not in info.labels:
+        message = f"{said['metric']} has no label {said['version']}"
+        yield project.document.problem(("deploys", "version"), message, did_you_mean(said["version"], info.labels))
 
 
 def _twice(documents: Iterable[Document], settings: Settings) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from alerting import inhibit, routes
+from alerting import escalation, inhibit, routes, times
 from alerting.receivers import Kinds, table
 from deckwatch.core import yamlwrite
 from deckwatch.core.artifact import Artifact
@@ -25,7 +25,16 @@ FOLDER = "alertmanager"
 _TIMING = ("group_by", "wait", "interval", "repeat", "repeat_critical")
 _ORDER = (
     *("templates", "route", "name", "matchers", "receiver", "continue", "group_by", "group_wait", "group_interval"),
-    *("repeat_interval", "active_time_intervals", "source_matchers", "target_matchers", "equal", "url", "url_file"),
+    *(
+        "repeat_interval",
+        "active_time_intervals",
+        "mute_time_intervals",
+        "source_matchers",
+        "target_matchers",
+        "equal",
+        "url",
+        "url_file",
+    ),
     *("inhibit_rules", "time_intervals", "receivers"),
 )
 
@@ -42,9 +51,11 @@ class Configuration:
         self.inhibitions: list[Inhibition]
         self.inhibitions, found = inhibit.inhibitions([self.defaults, self.project], self.project, context)
         alerts = list(context.alerts())
+        self.steps = list(escalation.steps(self.routes, alerts))
         self.problems: list[Problem] = [
             *Kinds(renderer).problems(self.project, targets),
             *routes.problems(self.project, self.routes, alerts),
+            *escalation.problems(self.project, self.routes, alerts),
             *found,
         ]
 
@@ -70,7 +81,9 @@ class Configuration:
             "timing": {**timing, "group_by": [*timing["group_by"], *outside]},
             "default": routes.NOBODY,
             "target": self.target[0] * 1000 + self.target[1],
-            "teams": {routes.NOBODY: {"kinds": {}}, **teams},
+            "teams": {routes.NOBODY: routes.team({}), **teams},
+            "times": times.all_of(self.project),
+            "steps": sorted({step.team for step in self.steps}),
             "routes": [route.as_data() for route in self.routes],
             "inhibitions": [{**one.as_data(), "equal": [*one.equal, *outside]} for one in self.inhibitions],
         }

@@ -162,7 +162,9 @@ def _feeds(context: Context, causes: set[str]) -> Iterator[Inhibition]:
             if equal and alert.name not in fed[info.source, equal]:
                 fed[info.source, equal].append(alert.name)
     for (collector, equal), names in sorted(fed.items()):
-        blind = (matcher("alertname", [BLIND]), matcher("collector", [collector]))
+        blind: tuple[str, ...] = (matcher("alertname", [BLIND]), matcher("collector", [collector]))
+        if not set(equal) & set(_TARGET):  # a label that both lack would be the only one in which they agree
+            blind += tuple(f'{label}!=""' for label in equal)
         yield Inhibition((BLIND,), tuple(names), equal, blind)
 
 

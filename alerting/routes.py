@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import zoneinfo
+import re
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
+from alerting import times
+from alerting.receivers import NOT_KINDS
 from deckwatch.core import yamlfile
 from deckwatch.core.place import Problem, did_you_mean
 
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 
 SHIPPED = FilePath(__file__).with_name("routes.yaml")
 NOBODY = "nobody"
-
-_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 @dataclass(frozen=True)
@@ -64,15 +64,27 @@ class Selection:
 
 
 @dataclass(frozen=True)
+class Then:
+    """A step of escalation: after a duration such as 15m, teams are told of what nobody has acknowledged."""
+
+    after: str
+    to: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Route:
-    """Alerts, and the teams that are told of them."""
+    """Alerts, and the teams that are told of them. `group` are the labels of one message, empty for the usual ones."""
 
     selection: Selection
     to: tuple[str, ...]
+    quiet: tuple[str, ...] = ()
+    group: tuple[str, ...] = ()
+    then: tuple[Then, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """Return what the Jsonnet library makes a route of."""
-        return {"matchers": self.selection.matchers(), "to": list(self.to)}
+        quiet = [times.name_of(name) for name in self.quiet]
+        return {"matchers": self.selection.matchers(), "to": list(self.to), "quiet": quiet, "group": list(self.group)}
 
 
 def shipped() -> Document:
@@ -96,7 +108,13 @@ def selection(document: Document, path: Path, data: Mapping[str, Any]) -> Select
 def routes(project: Document, defaults: Document) -> list[Route]:
     """Return all routes in their order: the project's, those shipped, each team's own alerts, the rest."""
     result = [
-        Route(selection(document, ("routes", i), one), words(one["to"]))
+        Route(
+            selection(document, ("routes", i), one),
+            words(one["to"]),
+            words(one.get("quiet")),
+            words(one.get("group")),
+            tuple(Then(step["after"], words(step["to"])) for step in one.get("then", ())),
+        )
         for document in (project, defaults)
         for i, one in enumerate((document.data or {}).get("routes", ()))
     ]
@@ -130,26 +148,25 @@ def problems(project: Document, found: Sequence[Route], alerts: Sequence[Alert])
                 yield project.problem((*route.selection.path, "to"), f"no team is called {name}", hint, check="route")
     if NOBODY in teams:
         yield project.problem(("teams", NOBODY), "nobody is who is told of nothing", "another name", key=True)
-    for name, team in teams.items():
-        yield from _hour_problems(project, ("teams", name, "hours"), team.get("hours", {}))
+    yield from times.problems(project)
 
 
 def team(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a team as the Jsonnet library has it: its kinds of receivers, and its hours with all days by name."""
-    result: dict[str, Any] = {"kinds": {kind: options for kind, options in data.items() if kind != "hours"}}
-    if "hours" in data:
-        hours = dict(data["hours"])
-        if "days" in hours:
-            hours["days"] = _days(hours["days"]["from"], hours["days"]["to"])
-        result["hours"] = hours
-    return result
+    """Return a team as the Jsonnet library has it: its kinds of receivers, whether it has hours, its quiet times."""
+    return {
+        "kinds": {kind: options for kind, options in data.items() if kind not in NOT_KINDS},
+        "hours": "hours" in data,
+        "quiet": [times.name_of(name) for name in words(data.get("quiet"))],
+    }
 
 
 def matcher(label: str, values: Collection[str]) -> str:
     """Return one of Alertmanager's matchers: `=` for a value, `=~` for several."""
     values = list(values)
-    operator = "=" if len(values) == 1 else "=~"
-    return f"{label}{operator}{json.dumps('|'.join(values), ensure_ascii=False)}"
+    if len(values) == 1:
+        return f"{label}={json.dumps(values[0], ensure_ascii=False)}"
+    plain = (re.sub(r"[\\.+*?()|\[\]{}^$]", r"\\\g<0>", value) for value in values)
+    return f"{label}=~{json.dumps('|'.join(plain), ensure_ascii=False)}"
 
 
 def words(value: Any) -> tuple[str, ...]:
@@ -157,21 +174,3 @@ def words(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     return (value,) if isinstance(value, str) else tuple(value)
-
-
-def _days(first: str, last: str) -> list[str]:
-    """Return the days from one to another; a week may end in the middle of it (Alertmanager's begins on Sunday)."""
-    start, end = _DAYS.index(first), _DAYS.index(last)
-    return [_DAYS[(start + i) % 7] for i in range((end - start) % 7 + 1)]
-
-
-def _hour_problems(project: Document, path: Path, hours: Mapping[str, Any]) -> Iterator[Problem]:
-    if "from" in hours and hours["from"] >= hours["to"]:
-        yield project.problem((*path, "to"), f"{hours['to']} is not behind {hours['from']}", check="route")
-    if "zone" not in hours:
-        return
-    zone, known = hours["zone"], zoneinfo.available_timezones()
-    if known and zone not in known:
-        yield project.problem(
-            (*path, "zone"), f"no time zone is called {zone}", did_you_mean(zone, known), check="route"
-        )

@@ -21,7 +21,7 @@ local define(name, text) = '{{ define "deckwatch.%s" -}}\n%s\n{{- end }}\n' % [n
 local plain = { escape: [], line: '\n', most: 5, long: 600, far: 1500, link(text, url): '%s: %s' % [text, url] };
 
 // Labels of the rule, which say nothing of what is to be silent; and the step, so that a silence holds for it too.
-local own = std.join(' ', [go(label) for label in ['severity', 'owner', 'topic', 'escalation']]);
+local own = std.join(' ', [go(label) for label in ['severity', 'owner', 'topic', 'escalation', 'escalation_step']]);
 
 // Where to go for an address that is whole, is not too long, and holds nothing that ends it early.
 local guarded(url, shown, far) =

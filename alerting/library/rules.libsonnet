@@ -6,13 +6,17 @@
 //     alert, watched, operator, limit,      // operator '' where `watched` compares by itself
 //     hold, keep,                           // durations, '' for none
 //     labels: {}, each: [labels that tell such alerts apart],
-//     summary, means, threshold, metric, humanize: [template function, unit behind it],
+//     summary, means, threshold, metric,
+//     humanize: [template function, unit behind it], or null where the value says nothing
 //     runbook, dashboard: {uid, panel?} or null
 //   }],
 //   files: [rule files of the tests],
 //   tests: [{ name, alert, by, series: [{ series, values }], at: [{ time, labels or null }] }],
 // }
-// `links`: { grafana: address of Grafana }
+// `links`: {
+//   grafana: address of Grafana,
+//   deploys: { metric, version: its label, by: the label that it shares with an alert }, or {}
+// }
 local dropEmpty(object) = { [key]: object[key] for key in std.objectFields(object) if object[key] != '' };
 
 local reference(label) = '{{ $labels.%s }}' % label;
@@ -21,7 +25,7 @@ local reference(label) = '{{ $labels.%s }}' % label;
 local description(alert) =
   local where = std.join(' ', [reference(label) for label in alert.each]);
   local value = '{{ $value | %s }}%s' % alert.humanize;
-  local now = if alert.operator == '' || alert.operator == '==' then
+  local now = if alert.humanize == null then '' else if alert.operator == '' || alert.operator == '==' then
     (if alert.each == [] then ' The value is %s.' % value else '')
   else ' It is at %s; the limit is %s.' % [value, alert.threshold];
   (if where == '' then '' else where + ': ') + alert.summary + now + ' ' + alert.means;
@@ -34,6 +38,15 @@ local dashboardUrl(alert, links) =
     local variables = ['var-%s={{ $labels.%s | urlquery }}' % [label, label] for label in alert.each];
     local query = std.join('&', panel + variables);
     '%s/d/%s%s' % [links.grafana, alert.dashboard.uid, if query == '' then '' else '?' + query];
+
+// "2.1.0, since 2026-11-21 19:03:00 +0000 UTC": the version of the service that came last. What is older than a day is
+// no cause of what happens now, and its moment is that day's begin.
+local deploy(alert, links) =
+  local said = links.deploys;
+  if said == {} || !std.member(alert.each, said.by) then ''
+  else
+    local expr = 'topk(1, min by (%s) (min_over_time(timestamp(%s{%s=%%q})[1d:1m])))' % [said.version, said.metric, said.by];
+    '{{ with printf `%s` $labels.%s | query }}{{ with first . }}{{ . | label "%s" }}, since {{ . | value | humanizeTimestamp }}{{ end }}{{ end }}' % [expr, said.by, said.version];
 
 local expression(alert) =
   if alert.operator == '' then alert.watched else '%s %s %s' % [alert.watched, alert.operator, alert.limit];
@@ -52,6 +65,7 @@ local rule(alert, links) = dropEmpty({
     threshold: alert.threshold,
     runbook_url: alert.runbook,
     dashboard_url: dashboardUrl(alert, links),
+    deploy: deploy(alert, links),
   }),
 };
 

@@ -90,8 +90,12 @@ teams:
   oncall:
     webhook: {url_file: /run/secrets/oncall}
     email: {to: oncall@example.org, from: deckwatch@example.org, server: "mail.example:587"}
+quiet:
+  night: {from: "23:00", to: "05:00", zone: Europe/Berlin}
+deploys: {metric: shop_build_info, version: version}
 routes:
-  - {severity: critical, to: [oncall, shop]}
+  - {severity: critical, to: [oncall, shop], then: [{after: 15m, unless: acknowledged, to: oncall}]}
+  - {severity: warning, to: shop, quiet: night, group: [service]}
 """
 
 
@@ -100,6 +104,7 @@ def made(engine):
         [
             MetricInfo("http_requests_total", "counter", "Requests.", ("service", "code")),
             MetricInfo("shop_orders_total", "counter", "Orders."),
+            MetricInfo("shop_build_info", "gauge", "What runs.", ("service", "version")),
         ]
     )
     topic = yamlfile.load(TOPIC, "alerts/shop.yaml")

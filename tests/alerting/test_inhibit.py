@@ -1,5 +1,7 @@
 """Which alerts keep others silent, and that no rule falls into what Alertmanager does with missing labels."""
 
+import re
+
 import pytest
 import yaml
 
@@ -166,3 +168,27 @@ def test_faulty_expressions_and_recordings_in_a_circle_are_told_and_break_nothin
     assert "a:x:y is recorded behind this" in said
     assert "b:x:y is recorded in the topic b" in said
     assert "a.yaml:3:21: error: '(' is not closed" in said
+
+
+def test_no_rule_holds_between_alerts_that_share_nothing(shipped_alerting):
+    """Alertmanager takes a label that both sides lack for equal: one that may be missing needs a source that has it."""
+    config = yaml.safe_load(shipped_alerting.texts()["alertmanager/alertmanager.yml"])
+    alerts = {alert.name: alert for alert in shipped_alerting.context.alerts()}
+    for rule in config["inhibit_rules"]:
+        there = {one.partition("!=")[0] for one in rule["source_matchers"] if one.endswith('!=""')}
+        sides = [chosen(rule[side], alerts) for side in ("source_matchers", "target_matchers")]
+        assert all(sides), rule
+        always = {"instance"} | there
+        always |= set.intersection(*(set(alert.each) for side in sides for alert in side))
+        assert always & set(rule["equal"]), rule
+
+
+def chosen(matchers, alerts):
+    """Return the alerts that the matchers by static labels select."""
+    found = list(alerts.values())
+    for one in matchers:
+        label, operator, text = re.fullmatch(r'(\w+)(=~|=|!=)"(.*)"', one).groups()
+        if label in ("alertname", "topic", "severity", "owner") and operator != "!=":
+            key = {"alertname": "name"}.get(label, label)
+            found = [alert for alert in found if getattr(alert, key) in text.split("|")]
+    return found
