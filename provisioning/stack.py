@@ -6,7 +6,8 @@ project -> catalogue -> signals -> what rules record -> dashboards -> alerts -> 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from alerting import build as alerting
 from alerting import render as alerting_render
@@ -18,7 +19,7 @@ from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.place import InvalidInput
 from exporter import collector, config
-from provisioning import catalogue, configuration, sources, targets
+from provisioning import catalogue, configuration, mixin, sources, targets
 from provisioning.configuration import Folder
 from provisioning.plan import Plan
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
     from alerting.live import LiveQuery as RuleQuery
     from alerting.spec import Group
-    from dashboards.exports import Form
     from dashboards.live import LiveQuery as DashboardQuery
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Engine
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from deckwatch.core.project import Project
 
 GRAFANA = "http://127.0.0.1:3000"
+
+Form = Literal["provisioned", "importable", "public", "mixin"]
+FORMS: tuple[Form, ...] = get_args(Form)
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Options:
     engine: Engine = "rjsonnet"
     every: str | None = None  # the scrape interval, such as 5s
     grafana: str | None = None  # where people open Grafana
-    form: Form = "provisioned"  # another one is of dashboards only
+    form: Form = "provisioned"  # another one is of dashboards only, or of these and rules
     installed: Mapping[str, str] = field(default_factory=dict)  # versions that are written for
 
 
@@ -92,6 +95,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     problems += config.problems(project, collector.words(collector.load()))
     problems += targets.problems(project)
     alerting.record(found.topics, signals, catalog)
+    where: str = options.grafana or said.get("grafana", GRAFANA)
     every = options.every or configuration.interval(project)
     look = dashboards.Settings(
         configuration.refresh(every),
@@ -99,7 +103,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
         own_panels,
         found.parts,
         sources.changes(project),
-        form=options.form,
+        form="provisioned" if options.form == "mixin" else options.form,
         public=sources.public(project),
         layout=said.get("layout", "wide"),
         figures=said.get("figures", "normal"),
@@ -112,7 +116,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
         project,
         alerting.Settings(
             targets=written_for,
-            grafana=options.grafana or said.get("grafana", GRAFANA),
+            grafana=where,
             set=chosen,
             disable={
                 name: place(("build", "disable", i))
@@ -129,6 +133,13 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     if any(problem.severity == "error" for problem in everything):
         raise InvalidInput(everything)
     warnings = sorted(set(everything), key=lambda one: one.place)
+    if options.form == "mixin":
+        rules = [
+            one for one in ruled.artifacts if PurePosixPath(one.path).parent == PurePosixPath(alerting_render.RULES)
+        ]
+        addresses = {"grafana": where.rstrip("/"), "runbooks": project.data.get("runbooks", "runbooks").rstrip("/")}
+        whole = Plan(mixin.files(drawn.artifacts, rules, **addresses))
+        return Built(whole, catalog, drawn.queries, ruled.queries, ruled.groups, warnings)
     if options.form != "provisioned":
         start = len(f"{dashboards.FILES}/")
         alone = Plan(Artifact(one.path[start:], one.text) for one in drawn.artifacts)

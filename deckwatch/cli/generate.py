@@ -11,9 +11,9 @@ from click.core import ParameterSource
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dashboards.exports import Form
     from deckwatch.core.jsonnet import Engine
     from provisioning.plan import Change
+    from provisioning.stack import Form
 
 _MOST_LINES = 12  # of one file's difference
 
@@ -28,10 +28,10 @@ _MOST_LINES = 12  # of one file's difference
 @click.option(
     "--export",
     "form",
-    type=click.Choice(["provisioned", "importable", "public"]),
+    type=click.Choice(["provisioned", "importable", "public", "mixin"]),
     default="provisioned",
     show_default=True,
-    help="Form of the dashboards: to be provisioned, with all else; alone to import elsewhere; or alone for everybody.",
+    help="What is written: all of it, to be provisioned; dashboards to import elsewhere, or for everybody; a mixin.",
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 where the folder is not what would be written.")
 @click.option(
@@ -48,8 +48,8 @@ def command(
 ) -> int:
     """Generate dashboards, rules, routes and provisioning from YAML.
 
-    Everything is checked first; with a mistake anywhere nothing is written. Importable and public dashboards are
-    written by themselves, without --out into a folder of the project that is called so.
+    Everything is checked first; with a mistake anywhere nothing is written. Other forms than the
+    provisioned one are written by themselves, without --out into a folder of the project that is called so.
     """
     from deckwatch.cli import _project, _show
     from provisioning import stack
