@@ -1,4 +1,4 @@
-"""What a panel allows itself is a check that exists."""
+"""What a panel or a dashboard allows itself is a check that exists."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     del catalog
     known = [*plugins.names(checks), *_OF_EXPRESSIONS]
     for one in built:
-        for panel in one.dashboard.panels():
-            for name in panel.said.get("allow", {}):
+        document = one.dashboard.document
+        said = [(panel.path, panel.said.get("allow", {})) for panel in one.dashboard.panels()]
+        for path, allowed in [((), one.dashboard.said("allow", {})), *said]:
+            for name in allowed:
                 if name not in known:
-                    place = panel.document.place((*panel.path, "allow", name), key=True)
+                    place = document.place((*path, "allow", name), key=True)
                     yield Problem(place, f"no check is called {name}", did_you_mean(name, known), check="allow")

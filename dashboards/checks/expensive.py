@@ -1,0 +1,78 @@
+"""What Prometheus computes anew at each refresh is cheap; what is not is recorded once and read often.
+
+Told are selections by a pattern of names, which read every series there is, subqueries inside each other, subqueries
+of more than a thousand steps, and windows of hours over many series. A warning: `record:` at the signal, or
+`allow: {expensive: REASON}`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from dashboards import cardinality
+from deckwatch.core import promql, units
+from deckwatch.core.place import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from dashboards.build import Built
+    from dashboards.queries import Query
+    from deckwatch.core.catalog import Catalog
+
+MOST_STEPS = 1000
+MOST_HOURS = 20_000  # of samples times series, for each point: five million samples where they are 15 s apart
+_SUBQUERY = re.compile(r"\[\s*([0-9a-z]+)\s*:\s*([0-9a-z]*)\s*\]")
+_DEFAULT_STEP = 60.0  # seconds; Prometheus' evaluation interval by default
+_RECORD = "add record: to the signal, and ask for it"
+
+
+def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
+    """Yield expressions that should be recorded."""
+    for one in built:
+        for _, queries in one.examined("expensive"):
+            for query in queries:
+                for offset, message, hint in _faults(query, catalog) if query.sound else ():
+                    place = query.place_of(offset) if query.signal is None or query.signal.expr else query.place
+                    yield Problem(place, message, hint, check="expensive", severity="warning")
+
+
+def _faults(query: Query, catalog: Catalog) -> Iterator[tuple[int, str, str]]:
+    source = query.source
+    for selector in promql.selectors(source):
+        by_name = [one for one in selector.matchers if one.label == "__name__" and one.op != "="]
+        if selector.metric is None and (by_name or not any(one.op == "=" for one in selector.matchers)):
+            yield selector.offset, "this reads every series to find those with such a name", "name the metric"
+        hours = _seconds(selector.window) / 3600
+        several = cardinality.estimate(source[selector.offset : selector.end], catalog) if selector.metric else None
+        if several is not None and hours >= 1 and hours * several[0] > MOST_HOURS:
+            message = f"about {several[0]:,} series of {selector.metric} over {selector.window} at each point"
+            yield selector.offset, message, _RECORD
+    found = list(_SUBQUERY.finditer(source))
+    for one in found:
+        steps = _seconds(one[1]) / (_seconds(one[2]) or _DEFAULT_STEP)
+        if steps > MOST_STEPS:
+            yield one.start(), f"a subquery of {steps:,.0f} steps at each point", _RECORD
+    for one in found:
+        if any(_inside(source, one.start(), other.start()) for other in found if other is not one):
+            yield one.start(), "a subquery inside another one", _RECORD
+
+
+def _inside(source: str, inner: int, outer: int) -> bool:
+    """Return whether a subquery's brackets stand in what another one is made over."""
+    if inner > outer:
+        return False
+    depth = 0
+    for position in range(outer - 1, -1, -1):
+        depth += {")": 1, "(": -1}.get(source[position], 0)
+        if depth <= 0:
+            return position < inner
+    return False
+
+
+def _seconds(text: str | None) -> float:
+    try:
+        return units.seconds(text or "")
+    except ValueError:
+        return 0.0

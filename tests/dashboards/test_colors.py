@@ -1,0 +1,49 @@
+"""Distances of colours are those of the paper, and what is seen alike is what people say they see alike."""
+
+import itertools
+
+import pytest
+
+from dashboards import colors
+from dashboards.checks.color_blind import LEAST
+
+OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000")
+
+
+# Pairs of table 1 of Sharma, Wu and Dalal (2005), among them those at which implementations differ.
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ((50, 2.6772, -79.7751), (50, 0, -82.7485), 2.0425),
+        ((50, 0, 0), (50, -1, 2), 2.3669),
+        ((50, 2.49, -0.001), (50, -2.49, 0.0009), 7.1792),
+        ((50, 2.49, -0.001), (50, -2.49, 0.0011), 7.2195),
+        ((50, 2.5, 0), (73, 25, -18), 27.1492),
+        ((22.7233, 20.0904, -46.6940), (23.0331, 14.9730, -42.5619), 2.0373),
+        ((90.8027, -2.0831, 1.4410), (91.1528, -1.6435, 0.0447), 1.4441),
+        ((50, 0, 0), (50, 0, 0), 0),
+    ],
+)
+def test_the_distance_is_that_of_the_paper(one, other, expected):
+    assert colors.distance(one, other) == pytest.approx(expected, abs=1e-4)
+    assert colors.distance(other, one) == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_palette_for_everybody_is_told_apart():
+    assert min(colors.apart(*pair)[0] for pair in itertools.combinations(OKABE_ITO, 2)) > LEAST
+
+
+def test_red_and_green_are_not():
+    distance, vision = colors.apart("red", "green")
+    assert distance < LEAST
+    assert vision == "deuteranopia"
+
+
+def test_grey_is_seen_as_grey_by_everybody():
+    for matrix in colors.VISIONS.values():
+        assert [sum(row) for row in matrix] == pytest.approx([1, 1, 1], abs=1e-5)
+
+
+def test_what_is_no_color_is_far_from_all():
+    assert colors.apart("fixed", "red")[0] == float("inf")
+    assert colors.linear("#fff") == colors.linear("#ffffff") == colors.linear("white")
