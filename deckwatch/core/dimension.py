@@ -1,0 +1,121 @@
+"""In which unit the result of an expression is, told from the units of the metrics in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deckwatch.core import promql, units
+
+if TYPE_CHECKING:
+    from deckwatch.core.catalog import Catalog
+
+_RATES = frozenset(("rate", "irate"))
+# Functions and aggregations whose result is in the unit of what they are given.
+_KEEPING = frozenset(
+    (
+        *("increase", "delta", "idelta", "abs", "ceil", "floor", "round", "clamp", "clamp_min", "clamp_max"),
+        *("sort", "sort_desc", "avg_over_time", "max_over_time", "min_over_time", "sum_over_time", "last_over_time"),
+        *("quantile_over_time", "label_replace", "label_join", "scalar", "predict_linear", "histogram_quantile"),
+    )
+)
+_COUNTING = frozenset(("count", "count_over_time", "changes", "resets", "count_values"))
+_SCALED: dict[tuple[str, Any], str] = {
+    ("ratio", 100): "percent",
+    ("bytes", 8): "bits",
+    ("bytes/s", 8): "bits/s",
+}
+_AGGREGATING = frozenset(("sum", "avg", "max", "min", "topk", "bottomk", "limitk", "quantile", "stddev"))
+
+
+def of_expression(text: str, catalog: Catalog) -> str | None:
+    """Return the unit of a result as the catalogue calls it (seconds, bytes/s, ratio); None where it is not certain.
+
+    Raises PromqlError.
+    """
+    import promql_parser  # noqa: PLC0415 - 5 ms that `serve` does not need
+
+    try:
+        tree = promql_parser.parse(promql.without_variables(text))
+    except ValueError as error:
+        raise promql.PromqlError(str(error)) from None
+    return _of(tree, catalog)
+
+
+def _of(node: Any, catalog: Catalog) -> str | None:
+    kind = type(node).__name__
+    if kind == "VectorSelector":
+        return _of_series(node.name, catalog)
+    if kind == "MatrixSelector":
+        return _of(node.vector_selector, catalog)
+    if kind in ("ParenExpr", "UnaryExpr", "SubqueryExpr"):
+        return _of(node.expr, catalog)
+    if kind == "AggregateExpr":
+        name = str(node.op).lower()
+        return "count" if name in _COUNTING else _of(node.expr, catalog) if name in _AGGREGATING else None
+    if kind == "Call":
+        return _of_call(node, catalog)
+    return _of_binary(node, catalog) if kind == "BinaryExpr" else None
+
+
+def _of_series(name: str | None, catalog: Catalog) -> str | None:
+    info = catalog.series(name) if name else None
+    if info is None or not info.unit:
+        return None
+    # How often, of a histogram, is in no unit; its sum and its limits are.
+    return "count" if name != info.name and str(name).endswith("_count") else info.unit
+
+
+def _of_call(node: Any, catalog: Catalog) -> str | None:
+    name = node.func.name
+    if name in _COUNTING:
+        return "count"
+    if name in ("time", "timestamp"):
+        return "seconds"
+    vectors = [one for one in node.args if type(one).__name__ not in ("NumberLiteral", "StringLiteral")]
+    if not vectors:
+        return None
+    if name == "histogram_quantile":
+        # The rates of buckets cancel out: what is left is what their limits are in.
+        found = promql.selectors(str(vectors[-1]))
+        return _of_series(found[0].metric, catalog) if len(found) == 1 else None
+    inner = _of(vectors[0], catalog)
+    if name in _RATES:
+        return units.rate_of(inner) if inner is not None and inner != "count" else None
+    return inner if name in _KEEPING else None
+
+
+def _of_binary(node: Any, catalog: Catalog) -> str | None:
+    left, right = _of(node.lhs, catalog), _of(node.rhs, catalog)
+    operator = str(node.op).lower()
+    if operator in ("+", "-", "or"):
+        if _is_number(node.lhs):
+            return right
+        return left if left == right or _is_number(node.rhs) else None
+    if operator in (">", "<", ">=", "<=", "==", "!=", "and", "unless"):
+        return None if node.modifier is not None and node.modifier.return_bool else left
+    if operator == "/" and left is not None and left == right:
+        return "ratio"
+    if operator == "/":
+        return _of_average(node, catalog)
+    if operator == "*":
+        return _of_scaled(left, node.rhs) or _of_scaled(right, node.lhs)
+    return None
+
+
+def _of_average(node: Any, catalog: Catalog) -> str | None:
+    """Return the unit of `x_sum / x_count`, as of the rates of both."""
+    above, below = promql.selectors(str(node.lhs)), promql.selectors(str(node.rhs))
+    if len(above) != 1 or len(below) != 1 or not (above[0].metric or "").endswith("_sum"):
+        return None
+    name = (above[0].metric or "").removesuffix("_sum")
+    return _of_series(above[0].metric, catalog) if below[0].metric == f"{name}_count" else None
+
+
+def _of_scaled(unit: str | None, factor: Any) -> str | None:
+    value = factor.val if type(factor).__name__ == "NumberLiteral" else None
+    return _SCALED.get((unit or "", value))
+
+
+def _is_number(node: Any) -> bool:
+    kind = type(node).__name__
+    return _is_number(node.expr) if kind in ("ParenExpr", "UnaryExpr") else kind == "NumberLiteral"
