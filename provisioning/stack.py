@@ -19,8 +19,9 @@ from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.place import InvalidInput
 from exporter import collector, config
-from provisioning import catalogue, configuration, mixin, sources, targets
+from provisioning import catalogue, configuration, foreign, mixin, sources, targets
 from provisioning.configuration import Folder
+from provisioning.foreign_files import Beside, Files
 from provisioning.plan import Plan
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
         ),
         renderer=renderer,
     )
+    others = _others(project, catalog, drawn, ruled)
+    problems += others.problems
     everything = sources.at_home([*problems, *drawn.problems, *ruled.problems], found, project)
     if any(problem.severity == "error" for problem in everything):
         raise InvalidInput(everything)
@@ -144,14 +147,26 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
         start = len(f"{dashboards.FILES}/")
         alone = Plan(Artifact(one.path[start:], one.text) for one in drawn.artifacts)
         return Built(alone, catalog, drawn.queries, ruled.queries, ruled.groups, warnings)
-    folders = [Folder(one.path, one.title, one.path) for one in drawn.folders]
+    folders = [Folder(one.path, one.title, one.path) for one in drawn.folders] + others.folders
     plan = Plan(
         [
             *drawn.artifacts,
             *ruled.artifacts,
+            *others.artifacts,
             *(Artifact(f"runbooks/{one.path}", one.text) for one in ruled.runbooks),
             *configuration.files(project, folders, renderer, every=every),
             *targets.compose(project).files(),
         ]
     )
-    return Built(plan, catalog, drawn.queries, ruled.queries, ruled.groups, warnings)
+    return Built(plan, catalog, [*drawn.queries, *others.queries], ruled.queries, ruled.groups, warnings)
+
+
+def _others(project: Project, catalog: Catalog, drawn: dashboards.Bundle, ruled: alerting.Bundle) -> Files:
+    """Return other people's dashboards and rules as they lie beside ours."""
+    mixins, problems = foreign.load(project)
+    alerts = [one.name for group in ruled.groups for one in group.alerts]
+    beside = Beside(catalog, drawn.artifacts, alerts, [group.topic for group in ruled.groups])
+    for one in mixins:
+        beside.add(one)
+    beside.found.problems += problems
+    return beside.found

@@ -1,0 +1,227 @@
+"""Other people's mixins and folders beside ours: told at their places, and never outside of the output."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deckwatch.cli import _project
+from deckwatch.core.jsonnet import Renderer
+from deckwatch.core.place import InvalidInput
+from deckwatch.core.project import load
+from provisioning import stack
+
+PEERS = os.environ.get("DECKWATCH_PEERS")
+
+MIXIN = """\
+local lib = import 'lib/panels.libsonnet';
+local vendored = import 'github.com/example/words/words.libsonnet';
+{
+  _config+:: { job: 'node', title: 'Things' },
+  grafanaDashboards+:: {
+    'things.json': { title: $._config.title, uid: 'things', panels: [lib.panel('up{job="%s"}' % $._config.job)] },
+  },
+  prometheusRules+:: { groups+: [{ name: 'things.rules', rules: [{ record: 'job:up:sum', expr: 'sum(up)' }] }] },
+  prometheusAlerts+:: {
+    groups+: [{ name: 'things', rules: [{
+      alert: 'ThingsDown', expr: 'job:up:sum < 1', 'for': '5m',
+      labels: { severity: 'warning' }, annotations: { summary: vendored.summary },
+    }] }],
+  },
+}
+"""
+FILES = {
+    "vendor/things-mixin/mixin.libsonnet": MIXIN,
+    "vendor/things-mixin/lib/panels.libsonnet": (
+        "{ panel(expr):: { id: 1, type: 'stat', title: 'A', targets: [{ refId: 'A', expr: expr, instant: true }] } }"
+    ),
+    "vendor/github.com/example/words/words.libsonnet": "{ summary: 'Things are down.' }",
+}
+PROJECT = "build:\n  include: [host]\n  mixins:\n    - {entry}\n"
+
+
+@pytest.fixture
+def made(tmp_path):
+    def run(entry="vendor/things-mixin/mixin.libsonnet", files=FILES, **options):
+        for name, text in {**files, "deckwatch.yaml": PROJECT.format(entry=entry)}.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return stack.build(load(tmp_path, _project.fragments(), faulty=True), stack.Options(**options))
+
+    return run
+
+
+def told(made, tmp_path, *said, **files):
+    with pytest.raises(InvalidInput) as error:
+        made(*said, **files)
+    return [str(one).replace(f"{tmp_path}/", "") for one in error.value.problems]
+
+
+def texts(built):
+    return {file.path: file.text for file in built.plan.files()}
+
+
+def test_a_mixin_stands_beside_ours(made):
+    built = made()
+    found = texts(built)
+    model = json.loads(found["grafana/dashboards/things-mixin/things.json"])
+    assert model["panels"][0]["targets"][0]["expr"] == 'up{job="node"}'
+    groups = yaml.safe_load(found["prometheus/rules/things-mixin.yaml"])["groups"]
+    assert [rule.get("record") or rule["alert"] for group in groups for rule in group["rules"]] == [
+        "job:up:sum",
+        "ThingsDown",
+    ]
+    providers = yaml.safe_load(found["grafana/provisioning/dashboards/deckwatch.yaml"])["providers"]
+    assert ("things-mixin", "things-mixin") in {(one["folder"], one["folderUid"]) for one in providers}
+    assert [one.expr for one in built.dashboards if one.uid == "things"] == ['up{job="node"}']
+    assert "grafana/dashboards/deckwatch/host.json" in found
+
+
+def test_its_settings_and_its_folder_are_ours_to_say(made):
+    entry = "{path: vendor/things-mixin/mixin.libsonnet, folder: Our Things, config: {job: our-node, title: Ours}}"
+    model = json.loads(texts(made(entry))["grafana/dashboards/our-things/things.json"])
+    assert (model["title"], model["panels"][0]["targets"][0]["expr"]) == ("Ours", 'up{job="our-node"}')
+
+
+def test_promtool_takes_its_rules(made, need, tmp_path):
+    promtool = need("promtool", get="apt-get install prometheus")
+    path = tmp_path / "rules.yaml"
+    path.write_text(texts(made())["prometheus/rules/things-mixin.yaml"])
+    ran = subprocess.run([promtool, "check", "rules", str(path)], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_both_engines_give_the_same_files(made):
+    assert texts(made()) == texts(made(engine="jsonnet"))
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("{\n  a: [1,,2],\n}\n", "vendor/x/mixin.libsonnet:2:9: error: unexpected: "),
+        ("{\n  grafanaDashboards: error 'none yet',\n}\n", "vendor/x/mixin.libsonnet:2:22: error: none yet"),
+        (
+            "{\n  grafanaDashboards: import 'nowhere.libsonnet',\n}\n",
+            "vendor/x/mixin.libsonnet:2:22: error: couldn't open",
+        ),
+        ("local f(x) = f(x) + 1;\n{ grafanaDashboards: f(1) }\n", "vendor/x/mixin.libsonnet:1:14: error: max stack"),
+        (
+            "{ grafanaDashboards: import '../../../../../../etc/passwd' }",
+            "vendor/x/mixin.libsonnet:1:22: error: couldn't",
+        ),
+        ("{ grafanaDashboards: importstr '/etc/passwd' }", "vendor/x/mixin.libsonnet:1:22: error: couldn't open"),
+        (
+            "{ grafanaDashboards: std.repeat('x', 3e9) }",
+            "deckwatch.yaml:4:7: error: its Jsonnet fails: Jsonnet ran out of",
+        ),
+    ],
+)
+def test_a_fault_of_its_jsonnet_is_told_at_its_place(made, tmp_path, text, wanted):
+    (found,) = told(made, tmp_path, "vendor/x/mixin.libsonnet", {"vendor/x/mixin.libsonnet": text})
+    assert found.startswith(wanted), found
+
+
+def test_a_link_that_leads_out_is_not_followed(made, tmp_path, tmp_path_factory):
+    secret = tmp_path_factory.mktemp("elsewhere") / "secret.libsonnet"
+    secret.write_text("{}")
+    (tmp_path / "vendor/x").mkdir(parents=True)
+    (tmp_path / "vendor/x/link.libsonnet").symlink_to(secret)
+    (tmp_path / "vendor/out").symlink_to(secret.parent)
+    for name in ("link.libsonnet", "out/secret.libsonnet"):
+        text = f"{{ grafanaDashboards: import '{name}' }}"
+        (found,) = told(made, tmp_path, "vendor/x/mixin.libsonnet", {"vendor/x/mixin.libsonnet": text})
+        assert "no such file" in found, found
+
+
+def test_one_that_takes_forever_is_ended(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(Renderer.__init__, "__kwdefaults__", {"engine": "rjsonnet", "seconds": 2.0})
+    text = "local f(n) = if n == 0 then 0 else f(n - 1) + f(n - 1); { grafanaDashboards: { a: f(60) } }"
+    (found,) = told(made, tmp_path, "vendor/x/mixin.libsonnet", {"vendor/x/mixin.libsonnet": text})
+    assert "Jsonnet took longer than 2 s" in found
+
+
+@pytest.mark.parametrize(
+    ("entry", "wanted"),
+    [
+        ("vendor/nowhere", "deckwatch.yaml:4:7: error: there is no vendor/nowhere"),
+        ("{path: ../elsewhere}", "deckwatch.yaml:4:14: error: ../elsewhere leads out of the project"),
+        ("README.md", "deckwatch.yaml:4:7: error: README.md is no mixin"),
+        ("empty/", "deckwatch.yaml:4:7: error: there are neither dashboards"),
+    ],
+)
+def test_an_entry_that_is_none_is_told_at_its_place(made, tmp_path, entry, wanted):
+    (found,) = told(made, tmp_path, entry, {"README.md": "", "empty/notes.txt": ""})
+    assert found.startswith(wanted)
+
+
+PLAIN = {
+    "plain/a.json": json.dumps({"title": "A", "uid": "a", "id": 7, "panels": []}),
+    "plain/rules.yaml": "groups: [{name: g, rules: [{alert: PlainDown, expr: up == 0}]}]\n",
+    "plain/notes.yaml": "just: notes\n",
+}
+
+
+def test_a_folder_of_json_and_rules(made):
+    found = texts(made("plain/", PLAIN))
+    assert json.loads(found["grafana/dashboards/plain/a.json"]) == {"title": "A", "uid": "a", "panels": []}
+    assert "PlainDown" in found["prometheus/rules/plain.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        ("b.json", '{\n "title": "B",\n "uid" 1}', "plain/b.json:3:8: error: not JSON"),
+        ("b.json", "[1]", "plain/b.json: error: b.json is no dashboard"),
+        ("b.json", '{"uid": "b"}', "plain/b.json: error: the dashboard b.json has no title"),
+        (
+            "b.json",
+            '{"title": "B", "uid": "host"}',
+            "plain/b.json: error: the address host of b.json is that of another",
+        ),
+        ("b.json", '{"title": "A", "uid": "b"}', "plain/b.json: error: b.json has the title 'A' as a.json has"),
+        ("b.json", '{"title": "B", "uid": "../../x"}', "plain/b.json: error: b.json has the address '../../x'"),
+        (
+            "b.json",
+            '{"apiVersion": "v2", "spec": {}}',
+            "plain/b.json: error: b.json is a dashboard of Grafana's second",
+        ),
+        ("b.yaml", "groups:\n- {name: h, rules: [{alert: A, expr: 'up =='}]}", "plain/b.yaml:2:3: error: A of h: "),
+        ("b.yaml", "groups:\n- {rules: []}", "plain/b.yaml:2:3: error: a group of plain has no name or no rules"),
+        ("b.yaml", "groups:\n- {name: h, rules: [{expr: up}]}", "plain/b.yaml:2:3: error: a rule of h is neither"),
+    ],
+)
+def test_what_would_stop_a_server_is_an_error(made, tmp_path, name, text, wanted):
+    (found,) = told(made, tmp_path, "plain/", {**PLAIN, f"plain/{name}": text})
+    assert found.startswith(wanted), found
+
+
+def test_what_is_only_odd_is_a_warning(made, tmp_path):
+    panels = [{"title": "P", "targets": [{"expr": "sum(nowhere_total) + other_total"}, {"expr": "rate("}]}]
+    files = {
+        "plain/a.json": json.dumps({"title": "A", "uid": "a", "panels": panels}),
+        "plain/r.yaml": "groups: [{name: g, rules: [{alert: HostCpuHigh, expr: up == 0}]}]\n",
+    }
+    said = [str(one).replace(f"{tmp_path}/", "") for one in made("plain/", files).warnings]
+    assert any("a.json asks for metrics that are not known here: nowhere_total, other_total" in one for one in said)
+    assert any(one.startswith("plain/a.json: warning: a.json, P: ") for one in said)
+    assert any("an alert of g is called HostCpuHigh" in one for one in said)
+
+
+def test_names_never_become_paths_outside(made):
+    text = "{ grafanaDashboards: { '../../../x/y.json': { title: 'A' }, '/etc/z.json': { title: 'B' } } }"
+    built = made("vendor/x/mixin.libsonnet", {"vendor/x/mixin.libsonnet": text})
+    found = [path for path in texts(built) if path.startswith("grafana/dashboards/x/")]
+    assert found == ["grafana/dashboards/x/etc-z.json", "grafana/dashboards/x/x-y.json"]
+
+
+@pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder with other people's dashboards")
+def test_well_known_dashboards_are_taken_and_their_inputs_filled_in(made):
+    names = ("node-exporter-full-1860.json", "dockprom-docker-host.json", "dockprom-docker-containers.json")
+    found = texts(made("peers/", {f"peers/{name}": (Path(PEERS) / name).read_text() for name in names}))
+    models = [text for path, text in found.items() if path.startswith("grafana/dashboards/peers/")]
+    assert len(models) == 3
+    assert all("__inputs" not in text and "${DS_" not in text for text in models)
