@@ -85,6 +85,8 @@ class App:
                 return Response(200, b"", exposition.CONTENT_TYPE)
             case "/metrics":
                 return await in_thread(lambda: self.metrics(query, headers))
+            case "/probe":
+                return await in_thread(lambda: self.probe(query, headers))
             case "/":
                 text = await in_thread(lambda: page.index(self.scraper))
                 return Response(200, text.encode("utf-8", "replace"), page.HTML, page.HEADERS)
@@ -102,6 +104,21 @@ class App:
             chosen = self.choice(asked.get("collect[]", []), asked.get("exclude[]", []), asked.get("server", []))
         except ValueError as error:
             return Response(400, f"{error}\n".encode("utf-8", "replace"))
+        return self._page(chosen, headers)
+
+    def probe(self, query: bytes, headers: dict[str, str]) -> Response:
+        """Scrape the one database server that `target` names: a name of the configuration, and no address.
+
+        Whoever asks could otherwise have the exporter show its passwords to a server of his own.
+        """
+        try:
+            asked = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+            chosen = self.choice(["postgres"], [], asked.get("target") or [""])
+        except ValueError as error:
+            return Response(400, f"{error}\n".encode("utf-8", "replace"))
+        return self._page(chosen, headers)
+
+    def _page(self, chosen: Choice, headers: dict[str, str]) -> Response:
         pieces = self.scrape(chosen, patience(headers))
         extra = [("vary", "accept-encoding")]
         if accepts_gzip(headers.get("accept-encoding", "")):

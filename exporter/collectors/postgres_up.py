@@ -16,12 +16,18 @@ if TYPE_CHECKING:
 UP = Metric("pg_up", "gauge", "1 if the server answers, 0 if not.", ("server",), state=True)
 ERROR = Metric("pg_exporter_last_scrape_error", "gauge", "1 if the server could not be read, else 0.", ("server",))
 STATIC = Metric("pg_static", "untyped", "1, with the server's version.", ("server", "short_version", "version"))
+PRIVILEGED = Metric(
+    "deckwatch_postgres_role_privileged",
+    "gauge",
+    "1 if the role may do more than read statistics, 0 if not.",
+    ("server",),
+)
 START = Metric("pg_postmaster_start_time_seconds", "gauge", "When the server was started, as a Unix time.", ("server",))
 
 SQL = "SELECT version(), extract(epoch FROM pg_postmaster_start_time())::float8"
 
 
-@collector(UP, ERROR, STATIC, START, subjects=servers, peer="pg:postmaster")
+@collector(UP, ERROR, STATIC, PRIVILEGED, START, subjects=servers, peer="pg:postmaster")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Whether a PostgreSQL server answers; that it does not is told, and no fault of this collector."""
     try:
@@ -33,4 +39,5 @@ def collect(_world: World, server: Server) -> Iterator[Sample]:
     yield UP(1, server.name)
     yield ERROR(0, server.name)
     yield STATIC(1, server.name, f"{number // 10_000}.{number % 10_000}.0", version)
+    yield PRIVILEGED(bool(server.rights), server.name)
     yield START(started, server.name)

@@ -91,6 +91,7 @@ class Server:
         self._link: Link | None = None
         self._attempt: _Attempt | None = None
         self._hanging: set[tuple[int, str]] = set()  # server processes that were left without an answer
+        self.rights: tuple[str, ...] = ()  # of the role, beyond reading statistics
         self._reason = ""
         self._down_since = 0.0  # a time of the monotonic clock; of use only with a reason
         self._pause = _FIRST_PAUSE_SECONDS
@@ -143,6 +144,10 @@ class Server:
         if self._reason:
             log.info("PostgreSQL server %s answers again", self.name)
         self._hanging &= attempt.link.sessions
+        if attempt.rights and attempt.rights != self.rights:
+            told = " and ".join(attempt.rights)
+            log.warning("PostgreSQL server %s: the role %s; give it pg_monitor and nothing else", self.name, told)
+        self.rights = attempt.rights
         self._link, self._reason, self._pause = attempt.link, "", _FIRST_PAUSE_SECONDS
         return attempt.link
 
@@ -198,6 +203,7 @@ class _Attempt:
         self.started = time.monotonic()
         self.done = threading.Event()
         self.link: Link | None = None
+        self.rights: tuple[str, ...] = ()
         self.reason = ""
         self._abandoned = False
         self._lock = threading.Lock()
@@ -209,6 +215,7 @@ class _Attempt:
         link = None
         try:
             link = _connect(self._dsn, self._hanging)
+            self.rights = tuple(link.rights())
         except Exception as fault:  # noqa: BLE001 - whatever it is, the waiting page must hear of it
             self.reason = str(fault) if isinstance(fault, ServerDown) else type(fault).__name__
         with self._lock:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from deckwatch.core import units
 from exporter.choice import Choice
-from exporter.sources.background import Background, NotReadYet
+from exporter.sources.background import Background, NotReadYet, ReadingFailed
 from exporter.sources.postgres import ServerDown, servers
 from exporter.world import NoData
 
@@ -86,12 +86,12 @@ class Visits:
         self._round: Background[Round] = Background(world, what, self._visit_all, seconds=seconds)
 
     def samples(self, view: View) -> list[Sample]:
-        """Return what the last round brought of a view: nothing yet where nobody had asked for it before.
+        """Return what the last round brought of a view: nothing where it failed, or nobody had asked for it before.
 
-        Raises ReadingFailed as Background.latest does.
+        That it failed is told by whoever asks for `latest`, so that the connected database's figures do not go with it.
         """
         self._wanted[view] = None
-        with contextlib.suppress(NotReadYet):
+        with contextlib.suppress(NotReadYet, ReadingFailed):
             return self._round.latest().samples.get(view, [])
         return []
 

@@ -46,6 +46,22 @@ _SESSIONS = """
     FROM pg_stat_get_activity(NULL) WHERE backend_start IS NOT NULL
 """
 
+# What the role may that a reader of statistics needs not; empty for one that has pg_monitor and nothing else.
+_RIGHTS = """
+    SELECT 'is a superuser' FROM pg_roles WHERE rolname = current_user AND rolsuper
+    UNION ALL
+    SELECT 'may create databases or roles' FROM pg_roles
+    WHERE rolname = current_user AND NOT rolsuper AND (rolcreatedb OR rolcreaterole)
+    UNION ALL
+    SELECT 'has ' || rolname FROM pg_roles WHERE rolname IN (
+        'pg_write_all_data', 'pg_execute_server_program', 'pg_write_server_files', 'pg_signal_backend', 'pg_checkpoint'
+    ) AND pg_has_role(oid, 'USAGE') AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+    UNION ALL
+    SELECT 'may write to ' || count(DISTINCT pg_class.oid) || ' tables' FROM pg_class, aclexplode(relacl) AS grants
+    WHERE grantee = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+    AND privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE') HAVING count(*) > 0
+"""
+
 # libpq tells why a connection failed in words only; these are looked for in that order. The words themselves, which
 # can hold the connection string, go no further.
 _REASONS = (
@@ -112,6 +128,10 @@ class Link:
         sessions = self.run(_SESSIONS)
         self.backend = next((pid, start) for pid, start, own in sessions if own)
         self.sessions = {(pid, start) for pid, start, own in sessions if not own}
+
+    def rights(self) -> list[str]:
+        """Return what the role may beyond reading statistics, as ends of sentences; raises as `run` does."""
+        return [right for (right,) in self.run(_RIGHTS)]
 
     def run(self, sql: str) -> list[Row]:
         """Run one statement in a read-only transaction of its own and return its rows.

@@ -1,0 +1,27 @@
+"""What the statements that take the most time say, from pg_stat_statements.
+
+https://www.postgresql.org/docs/current/pgstatstatements.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_statements import Statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+TEXT = Metric("pg_stat_statements_query_id", "counter", "1, with the statement's text.", ("server", "queryid", "query"))
+
+
+@collector(TEXT, subjects=servers)
+def collect(world: World, server: Server) -> Iterator[Sample]:
+    """Texts of the statements that postgres_statements shows, without literals, read every ten minutes."""
+    for queryid, text in world.source(Statements).texts(server).items():
+        yield TEXT(1, server.name, queryid, text)

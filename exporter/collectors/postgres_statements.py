@@ -1,0 +1,39 @@
+"""Which statements a server spends its time on, from pg_stat_statements.
+
+https://www.postgresql.org/docs/current/pgstatstatements.html
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_statements import Statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+
+def _metric(name: str, text: str) -> Metric:
+    return Metric(f"pg_stat_statements_{name}_total", "counter", text, ("server", "user", "datname", "queryid"))
+
+
+METRICS = (
+    _metric("calls", "Times that the statement was run."),
+    _metric("seconds", "Seconds that it ran."),
+    _metric("rows", "Rows that it returned or changed."),
+    _metric("block_read_seconds", "Seconds that it read blocks, with track_io_timing."),
+    _metric("block_write_seconds", "Seconds that it wrote blocks, with track_io_timing."),
+)
+
+
+@collector(*METRICS, subjects=servers, peer="pg:stat_statements")
+def collect(world: World, server: Server) -> Iterator[Sample]:
+    """The statements that took the most time, a set that changes slowly; all others are the one called other."""
+    for one in world.source(Statements).figures(server):
+        for metric, value in zip(METRICS, one.figures, strict=True):
+            yield metric(value, server.name, one.user, one.datname, one.queryid)

@@ -1,0 +1,205 @@
+"""Which statements a server spends its time on: a stable set of a few, and all others as one.
+
+`pg_stat_statements` remembers thousands. To show those that are the first now would make new series all the time, and
+so a set is kept: who is in it goes only for somebody who has taken clearly more time, and not soon after it came. What
+the others do is counted on as one counter, which never falls.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from exporter.sources.background import Background
+from exporter.sources.postgres import servers
+from exporter.world import NoData
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from exporter.sources.postgres import Row, Server
+    from exporter.world import World
+
+MOST_STATEMENTS = 20
+STAYS_SECONDS = 600.0  # at least, for who has come into the set
+AHEAD = 1.3  # as many times the total time has who drives another out of it
+TEXT_LENGTH = 200
+_RENAMED = 170000  # the version in which the times of blocks got other names
+_TEXTS_SECONDS = 600.0  # between two readings of texts, for each of which the server reads its whole file of them
+
+# Literals are no part of these texts; in all others there may be passwords, so that of them the beginning is shown.
+_WITHOUT_LITERALS = re.compile(r"(select|insert|update|delete|merge|with|values)\b", re.IGNORECASE)
+_BEGINNING = re.compile(r"\W*(\w+(?: \w+)?)")
+
+_INSTALLED = """
+    SELECT (SELECT nspname FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace
+            WHERE extname = 'pg_stat_statements'), current_setting('pg_stat_statements.max', true)
+"""
+
+
+class Key(NamedTuple):
+    """What tells statements apart: object ids of role and database, and the number that the server gives a text."""
+
+    user: int
+    database: int
+    query: int
+
+
+class Statement(NamedTuple):
+    """A statement's role, database and number as they are shown, and its figures: calls, seconds, rows and so on."""
+
+    user: str
+    datname: str
+    queryid: str
+    figures: tuple[float, ...]
+
+
+OTHERS = ("", "", "other")
+
+
+@dataclass
+class Ranking:
+    """The set, apart from all I/O. Figures are calls, seconds, rows, seconds of reading and seconds of writing."""
+
+    members: dict[Key, float] = field(default_factory=dict)  # since when, by the monotonic clock
+    _before: dict[Key, tuple[float, ...]] = field(default_factory=dict)
+    _total: tuple[float, ...] = ()
+    others: tuple[float, ...] = ()
+
+    def take(self, found: Mapping[Key, tuple[float, ...]], total: tuple[float, ...], now: float) -> list[Key]:
+        """Take the figures of all members and of the first few, and of all together; return who is shown."""
+        if not self._total:
+            shown = sorted(found, key=lambda key: -found[key][1])[:MOST_STATEMENTS]
+            self.members = dict.fromkeys(shown, now)
+            self.others = tuple(
+                max(0.0, whole - sum(found[key][place] for key in shown)) for place, whole in enumerate(total)
+            )
+        else:
+            self._count(found, total)
+            self._choose(found, now)
+        self._before = {key: found[key] for key in self.members}
+        self._total = total
+        return list(self.members)
+
+    def _count(self, found: Mapping[Key, tuple[float, ...]], total: tuple[float, ...]) -> None:
+        """Add to the others what was done since the last time and is no member's."""
+        known = [key for key in self.members if key in found]
+        self.others = tuple(
+            so_far
+            + max(
+                0.0,
+                total[place] - self._total[place] - sum(found[key][place] - self._before[key][place] for key in known),
+            )
+            for place, so_far in enumerate(self.others)
+        )
+
+    def _choose(self, found: Mapping[Key, tuple[float, ...]], now: float) -> None:
+        self.members = {key: since for key, since in self.members.items() if key in found}  # the server forgot the rest
+        for key in sorted(found.keys() - self.members.keys(), key=lambda key: -found[key][1]):
+            if len(self.members) >= MOST_STATEMENTS:
+                last = min(self.members, key=lambda member: found[member][1])
+                if now - self.members[last] < STAYS_SECONDS or found[key][1] < AHEAD * found[last][1]:
+                    break
+                del self.members[last]
+            self.members[key] = now
+
+
+def statement(schema: str, version: int, members: Iterable[Key]) -> str:
+    """Return the SQL for the members, the first few and the total: rows of three ids, two names and five figures."""
+    prefix = "shared_" if version >= _RENAMED else ""
+    read, write = f"{prefix}blk_read_time", f"{prefix}blk_write_time"
+    known = ", ".join(f"({user}, {database}, {query})" for user, database, query in members) or "(0, 0, 0)"
+    names = "pg_get_userbyid(userid), (SELECT datname FROM pg_database WHERE oid = dbid)"
+    return f"""
+        WITH one AS MATERIALIZED (
+            SELECT userid, dbid, queryid, sum(calls)::float8 AS calls, sum(total_exec_time) / 1000 AS seconds,
+                sum(rows)::float8 AS rows, sum({read}) / 1000 AS reading, sum({write}) / 1000 AS writing
+            FROM "{schema.replace('"', '""')}".pg_stat_statements(false)
+            WHERE queryid IS NOT NULL GROUP BY 1, 2, 3
+        ), first AS (SELECT * FROM one ORDER BY seconds DESC LIMIT {MOST_STATEMENTS})
+        SELECT userid, dbid, queryid, {names}, calls, seconds, rows, reading, writing FROM first
+        UNION SELECT userid, dbid, queryid, {names}, calls, seconds, rows, reading, writing FROM one
+        WHERE (userid, dbid, queryid) IN (VALUES {known})
+        UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, coalesce(sum(calls), 0), coalesce(sum(seconds), 0),
+            coalesce(sum(rows), 0), coalesce(sum(reading), 0), coalesce(sum(writing), 0) FROM one
+    """  # noqa: S608 - numbers of the server's, a quoted name, and constants of ours
+
+
+class Statements:
+    """The statements of every configured server; a Source of the World."""
+
+    def __init__(self, world: World) -> None:
+        self._of = {name: _OfServer(world, server) for name, server in servers(world).items()}
+
+    def figures(self, server: Server) -> list[Statement]:
+        """Return the set with its figures now, and last all others as one; raises as Server.query does."""
+        return self._of[server.name].figures()
+
+    def texts(self, server: Server) -> dict[str, str]:
+        """Return the texts of the set by number, as they were read last; raises as Background.latest does."""
+        return self._of[server.name].texts.latest()
+
+    def close(self) -> None:
+        """End the threads."""
+        for one in self._of.values():
+            one.texts.close()
+
+
+class _OfServer:
+    def __init__(self, world: World, server: Server) -> None:
+        self._server = server
+        self._ranking = Ranking()
+        self._lock = threading.Lock()
+        what = f"texts of statements of PostgreSQL server {server.name}"
+        self.texts: Background[dict[str, str]] = Background(world, what, self._read_texts, seconds=_TEXTS_SECONDS)
+
+    def figures(self) -> list[Statement]:
+        schema = self._schema()
+        with self._lock:
+            members = list(self._ranking.members)
+            rows = self._server.query(lambda version: statement(schema, version, members)).rows
+            found = {Key(*row[:3]): row for row in rows if row[0] is not None}
+            [total] = [_figures(row) for row in rows if row[0] is None]
+            shown = self._ranking.take({key: _figures(row) for key, row in found.items()}, total, time.monotonic())
+            told = [
+                Statement(str(row[3] or ""), str(row[4] or ""), str(key.query), _figures(row))
+                for key, row in ((key, found[key]) for key in shown)
+            ]
+            return [*told, Statement(*OTHERS, self._ranking.others)]
+
+    def _schema(self) -> str:
+        [(schema, most)] = self._server.query(lambda _: _INSTALLED).rows
+        if most is None:
+            raise NoData("shared_preload_libraries of the server does not name pg_stat_statements")
+        if schema is None:
+            raise NoData("the connected database has no pg_stat_statements; CREATE EXTENSION pg_stat_statements")
+        return str(schema)
+
+    def _read_texts(self) -> dict[str, str]:
+        if not self._ranking.members:
+            self.figures()
+        schema = self._schema().replace('"', '""')
+        wanted = ", ".join(sorted({str(key.query) for key in self._ranking.members})) or "0"
+        # More than is shown is read, so that white space can be left out of it.
+        sql = f"""
+            SELECT queryid, left(min(query), {4 * TEXT_LENGTH}) FROM "{schema}".pg_stat_statements(true)
+            WHERE queryid IN ({wanted}) GROUP BY 1
+        """  # noqa: S608 - as above
+        with self._server.visit("") as link:
+            return {str(queryid): shown_text(str(text)) for queryid, text in link.run(sql)}
+
+
+def shown_text(query: str) -> str:
+    """Return what is shown of a statement's text: one line without comments, and of commands only their beginning."""
+    plain = " ".join(re.sub(r"/\*.*?\*/|--[^\n]*", " ", query, flags=re.DOTALL).split())
+    if not _WITHOUT_LITERALS.match(plain):
+        beginning = _BEGINNING.match(plain)
+        return f"{beginning[1]} …" if beginning else "…"
+    return plain if len(plain) <= TEXT_LENGTH else plain[: TEXT_LENGTH - 1] + "…"
+
+
+def _figures(row: Row) -> tuple[float, ...]:
+    return tuple(float(value) for value in row[5:])

@@ -1,0 +1,86 @@
+"""The set of statements that is shown: stable, bounded, and with all others counted on as one."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.sources.postgres_statements import MOST_STATEMENTS, STAYS_SECONDS, Key, Ranking, shown_text
+
+
+def key(number: int) -> Key:
+    return Key(10, 5, number)
+
+
+def figures(seconds: float) -> tuple[float, ...]:
+    return (1.0, seconds, 0.0, 0.0, 0.0)
+
+
+def take(ranking: Ranking, seconds: dict[int, float], now: float) -> set[int]:
+    """Hand in the figures of all, as the server tells those of the members, of the first few and of all together."""
+    first = sorted(seconds, key=lambda number: -seconds[number])[:MOST_STATEMENTS]
+    known = {member.query for member in ranking.members} & seconds.keys()
+    total = tuple(sum(column) for column in zip(*map(figures, seconds.values()), strict=True))
+    shown = ranking.take({key(number): figures(seconds[number]) for number in {*first, *known}}, total, now)
+    return {one.query for one in shown}
+
+
+def test_the_first_few_are_shown_and_the_others_are_one():
+    ranking = Ranking()
+    seconds = {number: float(number) for number in range(1, 101)}
+    assert take(ranking, seconds, 0.0) == set(range(81, 101))
+    assert ranking.others[1] == sum(range(1, 81))
+
+
+def test_who_comes_near_drives_nobody_out():
+    ranking = Ranking()
+    seconds = {number: 100.0 + number for number in range(21)}
+    before = take(ranking, seconds, 0.0)
+    seconds[0] = 121.0
+    assert take(ranking, seconds, 10 * STAYS_SECONDS) == before
+
+
+def test_who_takes_clearly_more_comes_in_but_not_for_who_has_just_come():
+    ranking = Ranking()
+    seconds = {number: 100.0 + number for number in range(21)}
+    before = take(ranking, seconds, 0.0)
+    seconds[0] = 1000.0
+    assert take(ranking, seconds, STAYS_SECONDS - 1) == before
+    assert take(ranking, seconds, STAYS_SECONDS) == before - {1} | {0}
+
+
+def test_what_the_server_forgot_is_shown_no_more():
+    ranking = Ranking()
+    take(ranking, {1: 5.0, 2: 6.0}, 0.0)
+    assert take(ranking, {2: 7.0}, 1.0) == {2}
+
+
+@given(st.lists(st.dictionaries(st.integers(1, 60), st.floats(0, 1e6), max_size=60), min_size=2, max_size=12))
+def test_the_counter_of_the_others_never_falls(steps):
+    ranking, before = Ranking(), 0.0
+    seconds: dict[int, float] = {1: 0.0}
+    for number, step in enumerate(steps):
+        for one, more in step.items():
+            seconds[one] = seconds.get(one, 0.0) + more
+        if number % 4 == 3:  # the server throws out those that are used least
+            for one in sorted(seconds, key=seconds.get)[: len(seconds) // 4]:
+                del seconds[one]
+        assert len(take(ranking, seconds, number * STAYS_SECONDS)) <= MOST_STATEMENTS
+        assert ranking.others[1] >= before - 1e-6
+        before = ranking.others[1]
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("SELECT  *\n\tFROM t -- why\nWHERE i = $1", "SELECT * FROM t WHERE i = $1"),
+        ("/* trace=1 */ update t SET a = $1", "update t SET a = $1"),
+        ("ALTER ROLE ann PASSWORD 'hunter2'", "ALTER ROLE …"),
+        ("COPY t FROM STDIN", "COPY t …"),
+        ("SELECT " + "x" * 300, "SELECT " + "x" * 192 + "…"),
+        ("", "…"),
+    ],
+)
+def test_a_text_is_one_line_and_no_secret(query, shown):
+    assert shown_text(query) == shown
