@@ -43,9 +43,14 @@ class Source:
 
     @property
     def is_dashboard(self) -> bool:
-        """Whether it says what a dashboard looks like; otherwise it only declares signals or alerts."""
+        """Whether it says what a dashboard looks like; otherwise it only declares signals or alerts.
+
+        Alerts may name a dashboard to open, so the word alone makes none.
+        """
         data = self.document.data
-        return isinstance(data, dict) and ("dashboard" in data or "rows" in data)
+        if not isinstance(data, dict) or "rows" in data:
+            return isinstance(data, dict)
+        return "dashboard" in data and not {"alerts", "recordings"} & set(data)
 
 
 def sets() -> list[str]:

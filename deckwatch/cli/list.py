@@ -56,22 +56,39 @@ def _checks() -> Iterator[Item]:
             yield Item(name, (module.__doc__ or "").strip().partition("\n")[0], package)
 
 
+def _parts() -> Iterator[Item]:
+    for name, data in _documents("dashboards", "parts"):
+        taken = ", ".join(data.get("takes") or {})
+        yield Item(name, data.get("part", ""), f"takes {taken}" if taken else "")
+
+
+def _templates() -> Iterator[Item]:
+    from deckwatch.cli import new
+
+    for folder in new.folders():
+        title, about = new.about(folder)
+        yield Item(folder.name, about, title)
+
+
 KINDS: dict[str, Callable[[], Iterator[Item]]] = {
     "collectors": _collectors,
     "dashboards": _dashboards,
+    "parts": _parts,
     "panels": _panels,
     "alerts": _alerts,
     "receivers": _receivers,
     "checks": _checks,
+    "templates": _templates,
 }
 
 
 @click.command("list")
 @click.argument("kinds", metavar="[KIND]...", nargs=-1, type=click.Choice(list(KINDS)))
 def command(kinds: tuple[str, ...]) -> None:
-    """List what is shipped: collectors, dashboards, panels, alerts, receivers, checks.
+    """List what is shipped: collectors, dashboards, parts of them, panels, alerts, receivers, checks, templates.
 
-    Collectors are chosen by their name or its beginning (host, host_cpu), alerts and dashboards by their name.
+    Collectors are chosen by their name or its beginning (host, host_cpu), alerts and dashboards by their name. A part
+    stands in a dashboard by `use:`, a template is what `deckwatch new` begins with.
     """
     from rich import box
     from rich.table import Table

@@ -1,0 +1,76 @@
+"""`deckwatch new`: a small project to begin with, copied from a folder of plain files."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deckwatch.core import plugins
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Template(click.ParamType):
+    """The name of a folder of templates."""
+
+    name = "template"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the template's folder; an unknown one is told with the nearest name."""
+        from deckwatch.core.place import did_you_mean
+
+        known = {path.name: path for path in folders()}
+        if value not in known:
+            self.fail(f"no template is called {value} ({did_you_mean(value, known)})", param, ctx)
+        return known[value]
+
+
+@click.command()
+@click.argument("template", type=Template())
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+def command(template: Path, folder: Path | None) -> None:
+    """Write a small project to begin with: deckwatch.yaml, dashboards, alerts with their proofs, a README.
+
+    TEMPLATE is one of those that `deckwatch list templates` shows. FOLDER, by default one of the template's name, must
+    not be there or be empty: nothing is ever overwritten. The project can be checked, generated and tested at once.
+    """
+    folder = folder or Path(template.name)
+    _refuse_taken(folder)
+    for path in files(template):
+        there = folder / path
+        there.parent.mkdir(parents=True, exist_ok=True)
+        with there.open("x", encoding="utf-8") as file:
+            file.write((template / path).read_text(encoding="utf-8"))
+        click.echo(there)
+    click.echo(f"next: deckwatch --project {folder} check", err=True)
+    click.echo(f"      deckwatch --project {folder} up", err=True)
+
+
+def folders() -> list[Path]:
+    """Return the folders of all templates, by their names."""
+    root = plugins.folder(importlib.import_module("deckwatch"), "templates")
+    return sorted(path for path in root.iterdir() if path.is_dir())
+
+
+def files(template: Path) -> Iterator[Path]:
+    """Yield the paths of a template's files below its folder, in order."""
+    yield from sorted(path.relative_to(template) for path in template.rglob("*") if path.is_file())
+
+
+def about(template: Path) -> tuple[str, str]:
+    """Return the title and the first sentence of a template's README."""
+    title, _, rest = (template / "README.md").read_text(encoding="utf-8").partition("\n")
+    return title.removeprefix("#").strip(), rest.strip().partition(". ")[0].partition("\n")[0].rstrip(".") + "."
+
+
+def _refuse_taken(folder: Path) -> None:
+    from deckwatch.core.place import DeckwatchError
+
+    if folder.exists() and not folder.is_dir():
+        raise DeckwatchError(f"{folder} is a file; name a folder that is not there yet")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise DeckwatchError(f"{folder} is not empty, and nothing is overwritten; name a folder that is not there yet")
