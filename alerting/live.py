@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from deckwatch.core.place import Place
 
 
+_OPTIONAL = "container_label_"  # which containers have is up to those who start them
+
+
 @dataclass(frozen=True, slots=True)
 class LiveQuery:
     """One expression of a topic, to be asked for at one moment.
 
     `kind` is `recording`, `side` for each side of what an alert compares, or `alert` for the whole condition, which
     must only be understood. `empty` is the reason for which it may return nothing, '' where it may not. `needs` are
-    metrics without which this is not watched here at all.
+    metrics without which this is not watched here at all, and `labels` those that some series must carry.
     """
 
     topic: str
@@ -32,6 +35,7 @@ class LiveQuery:
     place: Place
     empty: str = ""
     needs: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
 
 def queries(groups: Sequence[Group], context: Context) -> Iterator[LiveQuery]:
@@ -54,7 +58,8 @@ def _sides(alert: Alert, context: Context) -> Iterator[LiveQuery]:
                 continue
             seen.add(text)
             empty = alert.empty or _reason(text, part.joined, context)
-            yield LiveQuery(alert.topic, "side", alert.name, text, alert.place, empty, alert.needs)
+            labels = tuple(one for one in alert.each if not one.startswith(_OPTIONAL)) if len(seen) == 1 else ()
+            yield LiveQuery(alert.topic, "side", alert.name, text, alert.place, empty, alert.needs, labels)
 
 
 def _reason(text: str, joined: str, context: Context) -> str:

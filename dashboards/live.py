@@ -6,15 +6,21 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from dashboards.checks.too_many_series import MOST
 from dashboards.render import title
 from dashboards.variables import ALL
+from deckwatch.core.wanted import ANYTHING, Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from dashboards.build import Built
+    from dashboards.queries import Query
+    from dashboards.spec import Panel
     from deckwatch.core.place import Place
 
+_LEGEND_LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_OPTIONAL = "container_label_"  # which containers have is up to those who start them
 _VARIABLE = re.compile(r"\$\{?(\w+)(?::\w+)?\}?|\[\[(\w+)\]\]")
 
 
@@ -37,11 +43,20 @@ class LiveQuery:
     empty: str = ""
     needs: tuple[str, ...] = ()
     inputs: tuple[tuple[str, str], ...] = ()
+    wanted: Wanted = ANYTHING
 
-    def concrete(self, interval: str = "1m", span: str = "1h", values: Mapping[str, str] | None = None) -> str:
+    def concrete(
+        self,
+        interval: str = "1m",
+        span: str = "1h",
+        values: Mapping[str, str] | None = None,
+        *,
+        text: str | None = None,
+    ) -> str:
         """Return PromQL without variables: choices are "All" unless `values` says otherwise.
 
-        `interval` stands for Grafana's intervals (four scrapes at least), `span` for the time that is shown.
+        `interval` stands for Grafana's intervals (four scrapes at least), `span` for the time that is shown. `text`
+        is another expression of the same panel.
         """
         known = {
             "__rate_interval": interval,
@@ -52,7 +67,7 @@ class LiveQuery:
             **dict(self.inputs),
             **(values or {}),
         }
-        return _VARIABLE.sub(lambda found: known.get(found[1] or found[2], ALL), self.expr)
+        return _VARIABLE.sub(lambda found: known.get(found[1] or found[2], ALL), self.expr if text is None else text)
 
 
 def queries(built: Built, model: Mapping[str, Any]) -> Iterator[LiveQuery]:
@@ -85,6 +100,7 @@ def queries(built: Built, model: Mapping[str, Any]) -> Iterator[LiveQuery]:
                 query.said.get("empty") or panel.said.get("empty", ""),
                 panel.needs,
                 first,
+                _wanted(panel, query),
             )
     for event in built.events:
         if event.expr:
@@ -103,6 +119,19 @@ def queries(built: Built, model: Mapping[str, Any]) -> Iterator[LiveQuery]:
     place = dashboard.document.place(("dashboard",))
     reason = "no alert fires"
     yield LiveQuery(uid, name, "annotation", "Alerts", "Alerts", built.alerts, "range", place, reason)
+
+
+def _wanted(panel: Panel, query: Query) -> Wanted:
+    """Return what the answer to a query must look like for its panel to show what it says."""
+    kind = panel.type.queries
+    named = _LEGEND_LABEL.findall(query.legend)
+    lines = panel.said.get("by", []) if kind == "table" and "across" not in panel.said else []
+    return Wanted(
+        "table" if lines else "heatmap" if kind == "heatmap" else "",
+        tuple(label for label in dict.fromkeys([*lines, *named]) if not label.startswith(_OPTIONAL)),
+        query.said.get("agrees_with") or panel.said.get("agrees_with", ""),
+        0 if "too_many_series" in panel.said.get("allow", {}) else MOST.get(kind, 0),
+    )
 
 
 def _inputs(model: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -11,6 +11,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
@@ -19,7 +20,9 @@ from deckwatch.core.contract import contract
 from deckwatch.core.http import Client
 from deckwatch.core.mask import masked
 from deckwatch.core.place import InvalidInput, Refused, Unreachable
+from deckwatch.core.wanted import ANYTHING, Wanted
 from exporter.collector import matches
+from provisioning import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from deckwatch.core.place import Place
     from provisioning.stack import Built
 
-Status = Literal["data", "empty", "nothing", "error", "not watched"]
+Status = Literal["data", "empty", "nothing", "wrong", "error", "not watched"]
 
 AT_ONCE = 8
 _NEVER_EMPTY = ("node", "postgres")  # jobs of which each target has something to read; a deck may lack containers
@@ -50,21 +53,23 @@ class Question:
     empty: str = ""
     needs: tuple[str, ...] = ()
     label: str = ""  # of a choice: the label whose values are offered
+    wanted: Wanted = ANYTHING
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a question. `said` is Prometheus' error, or why there is rightly nothing."""
+    """What came of a question. `said` is what is wrong, or why there is rightly nothing; `remark` is no fault."""
 
     question: Question
     status: Status
     seconds: float
     said: str = ""
+    remark: str = ""
 
     @property
     def good(self) -> bool:
         """Whether this is as it should be."""
-        return self.status not in ("nothing", "error")
+        return self.status not in ("nothing", "wrong", "error")
 
 
 class Prometheus:
@@ -142,11 +147,22 @@ def questions(built: Built, interval: float) -> list[Question]:
             one.empty,
             one.needs,
             one.ref if one.kind == "variable" else "",
+            replace(one.wanted, agrees=one.concrete(window, f"{_SPAN_SECONDS}s", text=one.wanted.agrees)),
         )
         for one in built.dashboards
     ]
     ruled = [
-        Question(f"Rules: {one.topic}", one.kind, one.name, one.expr, False, one.place, one.empty, one.needs)
+        Question(
+            f"Rules: {one.topic}",
+            one.kind,
+            one.name,
+            one.expr,
+            False,
+            one.place,
+            one.empty,
+            one.needs,
+            wanted=Wanted(labels=one.labels),
+        )
         for one in built.rules
     ]
     return drawn + ruled
@@ -183,11 +199,14 @@ def _ask(prometheus: Prometheus, question: Question) -> Answer:
     started = time.monotonic()
     try:
         series = prometheus.ask(question.expr, ranged=question.ranged)
+        seconds = time.monotonic() - started
+        having = [one for one in series if _has_data(one, question.label)]
+        wrong = next(judge.faults(having, question.wanted, partial(prometheus.ask, ranged=False)), "") if having else ""
     except Unreachable as error:
         return Answer(question, "error", time.monotonic() - started, str(error))
-    seconds = time.monotonic() - started
-    if any(_has_data(one, question.label) for one in series):
-        return Answer(question, "data", seconds)
+    if having:
+        remark = next(judge.remarks(series, question.wanted), "")
+        return Answer(question, "wrong" if wrong else "data", seconds, wrong, remark)
     return Answer(question, "empty" if question.empty else "nothing", seconds, question.empty)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import expressions
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from dashboards.build import Built
+    from dashboards.queries import Query
+    from dashboards.spec import Panel
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.place import Problem
     from deckwatch.core.yamlfile import Path
@@ -21,6 +24,7 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
         document = one.dashboard.document
         for panel, queries in one.examined("promql"):
             for query in queries:
+                yield from _agreeing(panel, query, catalog)
                 if query.signal is None:
                     found = expressions.problems_of(query.source, catalog, query.place_of)
                     yield from (fault for fault in found if fault.check not in panel.said.get("allow", {}))
@@ -28,6 +32,13 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
             if catalog.series(name) is None:
                 hint = expressions.hint_for_metric(name, catalog)
                 yield document.problem(path, f"no metric is called {name}", hint, check="promql_metric")
+
+
+def _agreeing(panel: Panel, query: Query, catalog: Catalog) -> Iterator[Problem]:
+    """Yield what is wrong with the other way to ask for a query's value."""
+    path = (*query.path, "agrees_with") if "agrees_with" in query.said else (*panel.path, "agrees_with")
+    if text := query.said.get("agrees_with") or panel.said.get("agrees_with"):
+        yield from expressions.problems_of(text, catalog, partial(panel.document.inside, path))
 
 
 def _needed(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:

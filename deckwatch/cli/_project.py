@@ -56,7 +56,7 @@ def defaults(folder: Path, *, lean: bool = False) -> dict[str, Any]:
 
 
 def _is_path(option: str) -> bool:
-    return option.startswith("path.") or option in ("out", "state-dir", "web.config.file")
+    return option.startswith("path.") or option in ("out", "state-dir", "web.config.file", "junit", "markdown")
 
 
 _NO_CONTEXT: click.Context = None  # type: ignore[assignment]  # the list of commands needs none

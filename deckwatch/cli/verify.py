@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from rich.table import Table
 
@@ -33,17 +33,33 @@ _UNLIMITED = 10_000  # columns
     metavar="SECONDS",
     help="How long to ask again for what has no data yet.",
 )
+@click.option(
+    "--slowest", type=click.IntRange(min=0), default=0, metavar="N", help="Print the N queries that took longest too."
+)
+@click.option(
+    "--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write JUnit's XML too, for CI."
+)
+@click.option(
+    "--markdown",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write a summary in Markdown too, for a pull request.",
+)
 @click.pass_obj
-def command(project: Path, /, *, prometheus: str, wait: int) -> int:
+def command(
+    project: Path, /, *, prometheus: str, wait: int, slowest: int, junit: Path | None, markdown: Path | None
+) -> int:
     """Run every query of the bundle on a live Prometheus and tell which have data.
 
     Asked are the panels, choices and annotations of dashboards, recording rules, and alerts with each side of what
-    they compare. Exit code 1 means that one failed, or has no data and no reason in its YAML why that is right.
+    they compare. Tables must have their lines, heat maps their buckets, legends their labels, and a figure the value
+    that `agrees_with` gives. Exit code 1 means that one is not so, failed, or has no data and no reason in its YAML
+    why that is right.
     """
     from deckwatch.cli import _project, _show
     from deckwatch.core.mask import masked
     from deckwatch.core.place import DeckwatchError
-    from provisioning import stack
+    from provisioning import report, stack
     from provisioning.verify import Prometheus, questions
 
     with _show.busy("generating"):
@@ -54,14 +70,22 @@ def command(project: Path, /, *, prometheus: str, wait: int) -> int:
     if not targets:
         raise DeckwatchError(f"{masked(prometheus)} has no targets: is it configured from a bundle of ours?")
     _table(answers)
+    _slowest(report.slowest(answers, slowest))
+    if junit is not None:
+        junit.write_text(report.junit(answers), encoding="utf-8")
+    if markdown is not None:
+        markdown.write_text(report.markdown(answers), encoding="utf-8")
     unread = [target for target, read in targets.items() if not read]
     for target in unread:
         click.echo(f"not scraped yet: {target}", err=True)
+    for answer in answers:
+        if answer.remark:
+            click.secho(f"{answer.question.place}: {answer.question.title}: {answer.remark}", fg="yellow", err=True)
     faults = [answer for answer in answers if not answer.good]
     for answer in faults:
         _fault(answer)
     if faults:
-        click.secho(f"{len(faults)} of {len(answers)} queries have no data", err=True, bold=True)
+        click.secho(f"{len(faults)} of {len(answers)} queries are at fault", err=True, bold=True)
     return 1 if faults or unread else 0
 
 
@@ -86,6 +110,12 @@ def _ask(server: Prometheus, asked: Sequence[Question], built: Built, wait: int)
     return [found[question] for question in asked]
 
 
+def _slowest(answers: Sequence[Answer]) -> None:
+    for answer in answers:
+        question = answer.question
+        click.echo(f"{answer.seconds:7.3f} s  {question.page}, {question.kind} {question.title!r}")
+
+
 def _table(answers: Sequence[Answer]) -> None:
     """Print a row for each page. What is too wide for the screen is folded between words; no figure is ever cut."""
     from deckwatch.cli import _show
@@ -104,15 +134,16 @@ def _filled(answers: Sequence[Answer], space: str) -> Table:
     from rich import box
     from rich.table import Table
 
+    from provisioning import report
+
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, int(space == " "), 0, 0))
     rows = []
-    for page in dict.fromkeys(answer.question.page for answer in answers):
-        mine = [answer for answer in answers if answer.question.page == page]
-        counts = [sum(one.status == word for one in mine) for word in _COUNTED]
+    for page, mine in report.pages(answers).items():
+        counts = [sum(one.status == word for one in mine) for word in report.COUNTED]
         seconds = f"{sum(one.seconds for one in mine):.2f} s"
-        rows.append((page, *(str(count) if count else "" for count in counts), seconds, _verdict(mine)))
+        rows.append((page, *(str(count) if count else "" for count in counts), seconds, report.verdict(mine)))
     table.add_column("Dashboard")
-    for index, title in enumerate(("Data", "Empty", "Not watched", "No data", "Errors", "Time"), 1):
+    for index, title in enumerate(("Data", "Empty", "Not watched", "No data", "Wrong", "Errors", "Time"), 1):
         longest = max(len(row[index]) for row in rows)
         table.add_column(title.replace(" ", "\n"), justify="right", no_wrap=True, min_width=longest)
     table.add_column("", no_wrap=True)
@@ -121,21 +152,14 @@ def _filled(answers: Sequence[Answer], space: str) -> Table:
     return table
 
 
-_COUNTED = ("data", "empty", "not watched", "nothing", "error")
 _COLOURS = {"faulty": "red", "not watched": "yellow", "good": "green"}
 
 
-def _verdict(answers: Iterable[Answer]) -> str:
-    statuses = {answer.status for answer in answers}
-    if statuses & {"nothing", "error"}:
-        return "faulty"
-    # The alerts of a dashboard are asked for in any case, and rightly are none.
-    return "not watched" if "data" not in statuses and "not watched" in statuses else "good"
-
-
 def _fault(answer: Answer) -> None:
+    from provisioning import report
+
     question = answer.question
-    what = answer.said if answer.status == "error" else "no data"
+    what = report.reason(answer)
     click.echo(
         click.style(f"{question.place}: ", bold=True)
         + click.style(f"{question.page}, {question.kind} {question.title!r}: ", fg="red")

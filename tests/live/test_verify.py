@@ -86,7 +86,7 @@ def test_a_query_without_data_is_told_at_its_place(stack, tmp_path) -> None:
     assert verdicts["Mine"] == "faulty"
     assert verdicts["Host"] == "good"
     assert "dashboards/mine.yaml:7:15: Mine, panel 'Nobody (A)': no data\n" in said
-    assert said.endswith("queries have no data\n")
+    assert said.endswith("queries are at fault\n")
 
 
 def test_one_that_is_rightly_empty_is_not(stack, tmp_path) -> None:
