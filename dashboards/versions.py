@@ -110,7 +110,7 @@ def _raw(panel: Panel, targets: Targets) -> Iterator[Problem]:
             path: Path = (*panel.path, "raw", *one.field.split("."))
             place = panel.document.place(path, key=True)
             yield from targets.lacking("grafana", one.version, f"{one.field} of {one.type or type_}", place)
-    for i, said in enumerate(raw.get("transformations", [])):
+    for i, said in enumerate(raw.get("transformations") or []):
         if said.get("id") in _TRANSFORMATIONS:
             place = panel.document.place((*panel.path, "raw", "transformations", i, "id"))
             what = f"the transformation {said['id']}"

@@ -28,6 +28,19 @@ def console() -> Console:
     return Console(highlight=False, width=_WIDE if piped else None, soft_wrap=False)
 
 
+def rows(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    """Print a table whose first column is words and whose others are figures."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for number, title in enumerate(titles):
+        table.add_column(title, justify="right" if number else "left", overflow="fold")
+    for line in lines:
+        table.add_row(*line)
+    console().print(table)
+
+
 @contextlib.contextmanager
 def busy(what: str) -> Iterator[None]:
     """Show on a terminal that something goes on; elsewhere be silent."""

@@ -16,20 +16,23 @@ from deckwatch.core.mask import masked
 from deckwatch.core.place import Refused, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _TRIES = 3
 _NO_NAME = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 
 
 class Client:
-    """A JSON client for one server."""
+    """A JSON client for one server. `headers` go with every request, such as those that let us in."""
 
-    def __init__(self, base: str, *, seconds: float = 15.0, tries: int = _TRIES) -> None:
+    def __init__(
+        self, base: str, *, seconds: float = 15.0, tries: int = _TRIES, headers: Mapping[str, str] | None = None
+    ) -> None:
         self.base = base.rstrip("/")
         self.seconds = seconds
         self.tries = tries
         self._session = requests.Session()
+        self._session.headers.update(headers or {})
         self._session.trust_env = False  # a proxy from the environment must not see a server's own addresses
 
     def __enter__(self) -> Self:

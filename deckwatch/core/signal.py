@@ -298,7 +298,7 @@ def _with_rule_window(expr: str, window: str) -> str:
             opening = expr.index("[", selector.end)
             result.append(expr[position:opening] + f"[{RATE_INTERVAL}]")
             position = expr.index("]", opening) + 1
-    return "".join(result) + expr[position:]
+    return ("".join(result) + expr[position:]).rstrip()  # a block of YAML ends with a line break
 
 
 def _bracketed(text: str) -> str:

@@ -1,0 +1,168 @@
+"""How two dashboards of Grafana's differ, in words: `panel CPU: unit short → percent`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from dashboards.importing.patch import NOTHING, Leaf, leaves, same
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+# What Grafana counts and names by itself.
+_ITS_OWN = frozenset(("id", "version", "iteration", "pluginVersion", "schemaVersion"))
+_LONG = 60
+_WORDS: dict[Leaf, str] = {
+    ("fieldConfig", "defaults", "thresholds", "steps"): "thresholds",
+    ("fieldConfig", "defaults", "mappings"): "words for values",
+    ("fieldConfig", "defaults", "noValue"): "what is written without data",
+    ("fieldConfig", "overrides"): "single series",
+    ("maxDataPoints",): "most points",
+    ("timeFrom",): "range",
+    ("timeShift",): "shift",
+    ("interval",): "least step",
+}
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return what one has to do to the first dashboard to get the second; nothing where they are the same.
+
+    Panels are told by their numbers, which are made of their names, and where these differ by their titles.
+    """
+    found = list(_told("", _named(before), _named(after)))
+    found += _lists("variable", _by(before, "templating"), _by(after, "templating"))
+    found += _lists("events", _by(before, "annotations"), _by(after, "annotations"))
+    old, new = _panels(before), _panels(after)
+    pairs = _pairs(old, new)
+    found += [f"- {_called(panel)}" for i, panel in enumerate(old) if i not in pairs]
+    taken = set(pairs.values())
+    found += [f"+ {_called(panel)}" for i, panel in enumerate(new) if i not in taken]
+    for i, j in pairs.items():
+        found += _told(_called(new[j]), old[i], new[j])
+    return found
+
+
+def differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Return whether two dashboards differ in anything but what Grafana counts by itself."""
+    return bool(changes(before, after))
+
+
+def panels(model: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a dashboard's panels without its rows."""
+    return [one for one in _panels(model) if one.get("type") != "row"]
+
+
+def queries(model: Mapping[str, Any]) -> int:
+    """Return how many queries a dashboard's panels ask."""
+    return sum(len(one.get("targets") or []) for one in panels(model))
+
+
+def _named(model: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: one for key, one in model.items() if key not in ("panels", "templating", "annotations")}
+
+
+def _by(model: Mapping[str, Any], key: str) -> dict[str, Any]:
+    listed = (model.get(key) or {}).get("list") or []
+    return {str(one.get("name")): one for one in listed if not one.get("builtIn")}
+
+
+def _panels(model: Mapping[str, Any]) -> list[dict[str, Any]]:
+    found = []
+    for panel in model.get("panels") or []:
+        inner = panel.get("panels") or []
+        found += [{key: one for key, one in panel.items() if key != "panels"}, *inner]
+    return found
+
+
+def _pairs(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> dict[int, int]:
+    """Return which panel before is which after, by their places in the lists."""
+    found: dict[int, int] = {}
+    for name in (_number, _title):
+        where: dict[Any, int] = {}
+        for j, panel in enumerate(new):
+            if j not in found.values():
+                where.setdefault(name(panel), j)
+        for i, panel in enumerate(old):
+            if i not in found and name(panel) in where:
+                found[i] = where.pop(name(panel))
+    return dict(sorted(found.items()))
+
+
+def _number(panel: Mapping[str, Any]) -> Any:
+    return (panel.get("id"), panel.get("type") == "row")
+
+
+def _title(panel: Mapping[str, Any]) -> Any:
+    return (panel.get("title"), panel.get("type") == "row")
+
+
+def _called(panel: Mapping[str, Any]) -> str:
+    kind = "row" if panel.get("type") == "row" else "panel"
+    return f"{kind} {panel.get('title') or panel.get('type')}"
+
+
+def _lists(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"- {what} {name}" for name in before if name not in after)
+    yield from (f"+ {what} {name}" for name in after if name not in before)
+    for name, one in before.items():
+        if name in after:
+            # What was chosen last, and what was offered then, is no part of what is decided.
+            yield from _told(f"{what} {name}", _lasting(one), _lasting(after[name]))
+
+
+def _lasting(variable: Mapping[str, Any]) -> dict[str, Any]:
+    asked = variable.get("type") in ("query", "datasource")
+    return {key: one for key, one in variable.items() if not asked or key not in ("current", "options")}
+
+
+def _told(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """Yield one line for each leaf that differs, the queries by their names."""
+    head = f"{what}: " if what else ""
+    old, new = dict(_leaves(before)), dict(_leaves(after))
+    place = []
+    for path in dict.fromkeys((*old, *new)):
+        one, other = old.get(path, NOTHING), new.get(path, NOTHING)
+        if one is not NOTHING and other is not NOTHING and same(one, other):
+            continue
+        if path[:1] == ("gridPos",):
+            place.append(path)
+        else:
+            yield f"{head}{_word(path)} {_shown(one)} → {_shown(other)}"
+    if place:
+        yield f"{head}place {_place(before)} → {_place(after)}"
+
+
+def _leaves(panel: Mapping[str, Any]) -> Iterator[tuple[Leaf, Any]]:
+    for key, one in panel.items():
+        if key in _ITS_OWN or one is None:
+            continue
+        if key == "targets":
+            for target in one:
+                for path, value in leaves({k: v for k, v in target.items() if k != "refId" and v is not None}):
+                    yield ("query", str(target.get("refId")), *path), value
+        elif isinstance(one, dict):
+            yield from (((key, *path), value) for path, value in leaves(one) if value is not None and value != {})
+        else:
+            yield (key,), one
+
+
+def _word(path: Leaf) -> str:
+    if path in _WORDS:
+        return _WORDS[path]
+    if path[0] == "query":
+        return " ".join(("query", path[1], *(() if path[2:] in (("expr",), ("rawSql",)) else path[2:])))
+    return ".".join(path[2:] if path[:2] == ("fieldConfig", "defaults") else path)
+
+
+def _shown(value: Any) -> str:
+    if value is NOTHING:
+        return "nothing"
+    if isinstance(value, list):
+        return f"{len(value)} of them" if value and isinstance(value[0], dict) else str(value)
+    text = " ".join(str(value).split()) if not isinstance(value, bool) else str(value).lower()
+    return (text if len(text) <= _LONG else f"{text[: _LONG - 1]}…") or '""'
+
+
+def _place(panel: Mapping[str, Any]) -> str:
+    grid = panel.get("gridPos") or {}
+    return f"{grid.get('w')}x{grid.get('h')} at {grid.get('x')},{grid.get('y')}"
