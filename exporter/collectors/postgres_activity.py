@@ -46,6 +46,12 @@ TRANSACTION = Metric(
     "Age of the oldest transaction that a client holds open; 0 where there is none.",
     ("server", "datname"),
 )
+SLOW = Metric(
+    "deckwatch_postgres_slow_queries",
+    "gauge",
+    "Queries that have been running for longer than `slow_query` of the server's entry says; a second by default.",
+    ("server", "datname"),
+)
 
 STATES = (
     "active",
@@ -68,29 +74,34 @@ SQL = """
         max(extract(epoch FROM clock_timestamp() - query_start))
             FILTER (WHERE state = 'active' AND backend_type = 'client backend')::float8,
         max(extract(epoch FROM clock_timestamp() - xact_start))
-            FILTER (WHERE backend_type = 'client backend')::float8
+            FILTER (WHERE backend_type = 'client backend')::float8,
+        count(*) FILTER (WHERE state = 'active' AND backend_type = 'client backend'
+            AND extract(epoch FROM clock_timestamp() - query_start) > {slow})
     FROM pg_database LEFT JOIN pg_stat_activity ON datid = oid AND pid <> pg_backend_pid()
     GROUP BY 1, 2, 3, 4, 5, 6, 7
     ORDER BY 8 DESC, 1, 2, 3, 4, 5, 6, 7
 """
 
 
-@collector(COUNT, LONGEST, QUERY, TRANSACTION, subjects=servers, peer="pg:stat_activity")
+@collector(COUNT, LONGEST, QUERY, TRANSACTION, SLOW, subjects=servers, peer="pg:stat_activity")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Sessions by database, state and what they wait for; the longest query and transaction of each database."""
-    return samples(server.name, server.query(lambda _: SQL).rows)
+    sql = SQL.format(slow=server.slow_seconds)
+    return samples(server.name, server.query(lambda _: sql).rows)
 
 
 def samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:
-    """Turn rows of seven labels, a count and three ages into samples.
+    """Turn rows of seven labels, a count, three ages and a count of slow queries into samples.
 
     A database without sessions comes as a row with the count 0; a state that no session of a database is in is 0.
     """
     groups: dict[tuple[str, ...], list[float]] = {}
     longest: dict[str, tuple[float, ...]] = {}
+    slow: dict[str, int] = {}
     for row in rows:
         group = tuple("" if label is None else str(label) for label in row[:7])
-        count, transaction, *ages = row[7:]
+        count, transaction, *ages, running_long = row[7:]
+        slow[group[0]] = slow.get(group[0], 0) + running_long
         highest = longest.get(group[0], (0.0, 0.0))
         longest[group[0]] = tuple(max(known, age or 0.0) for known, age in zip(highest, ages, strict=True))
         if not count:
@@ -111,3 +122,4 @@ def samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:
     for datname, (query, transaction) in longest.items():
         yield QUERY(query, server, datname)
         yield TRANSACTION(transaction, server, datname)
+        yield SLOW(slow[datname], server, datname)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from exporter.collector import collector
 from exporter.metric import Metric, Sample
-from exporter.sources.postgres import Server, ServerDown, servers
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_dsn import ServerDown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import threading
 import time
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deckwatch.core import units
+from exporter.sources import postgres_dsn
+from exporter.sources.postgres_dsn import ServerDown
 from exporter.trouble import Trouble
-from exporter.world import SourceDown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -31,7 +31,7 @@ _PATIENCE_SECONDS = 2.0  # how long a page waits for a connection that is being 
 _TURN_SECONDS = 4.0  # how long a collector waits for the others of its server
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 15.0
-_COMMAND_SECONDS = 10
+_SLOW_QUERY = "1s"  # where the configuration says nothing else
 
 _NAMING = (
     "dsn_file ",
@@ -40,14 +40,6 @@ _NAMING = (
 )  # how the reasons begin that name where a secret should be
 
 Row = tuple[Any, ...]
-
-
-class ServerDown(SourceDown):
-    """No connection can be had, or the server does not answer on it. `reason` is one of a few words."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class Busy(Exception):
@@ -66,7 +58,12 @@ class Servers:
 
     def __init__(self, world: World) -> None:
         entries = world.config.get("postgres") or []
-        self.by_name = {entry["name"]: Server(entry["name"], partial(_dsn, entry)) for entry in entries}
+        self.by_name = {
+            entry["name"]: Server(
+                entry["name"], partial(postgres_dsn.read, entry), units.seconds(entry.get("slow_query", _SLOW_QUERY))
+            )
+            for entry in entries
+        }
         if not entries:
             log.info("no PostgreSQL server is configured (watch: postgres: in deckwatch.yaml)")
 
@@ -84,8 +81,9 @@ def servers(world: World) -> Mapping[str, Server]:
 class Server:
     """One server. `dsn` is asked at every connect, so that a secret's file may change."""
 
-    def __init__(self, name: str, dsn: Callable[[], str]) -> None:
+    def __init__(self, name: str, dsn: Callable[[], str], slow_seconds: float = 1.0) -> None:
         self.name = name
+        self.slow_seconds = slow_seconds
         self._dsn = dsn
         self._turn = threading.Lock()
         self._link: Link | None = None
@@ -185,7 +183,7 @@ class Server:
         reason = self._reason
         if not reason:
             return None
-        named = reason.startswith(_NAMING)
+        named = reason.startswith(postgres_dsn.NAMING)
         return Trouble("no connection string" if named else reason, time.monotonic() - self._down_since)
 
     def close(self) -> None:
@@ -242,59 +240,3 @@ def _connect(dsn: Callable[[], str], hanging: Collection[tuple[int, str]], datab
         link.close()
         raise ServerDown("processes of earlier connections hang")
     return link
-
-
-def _dsn(entry: Mapping[str, Any]) -> str:
-    """Return a server's connection string: given, in a file, in a variable, or printed; raises ServerDown without one.
-
-    An empty one is none: libpq would connect to its defaults, which is another server than the one that is meant.
-    """
-    if "dsn_file" in entry:
-        dsn = _read(entry["dsn_file"])
-    elif "dsn_env" in entry:
-        name = entry["dsn_env"]
-        if name not in os.environ:
-            raise ServerDown(f"environment variable {_shown(name)} is not set")
-        dsn = os.environ[name]
-    elif "dsn_command" in entry:
-        dsn = _printed(entry["dsn_command"])
-    else:
-        dsn = entry["dsn"]
-    if not dsn.strip():
-        raise ServerDown("connection string is empty")
-    return dsn.strip()
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError as fault:
-        why = "No such file" if isinstance(fault, FileNotFoundError) else fault.strerror
-    except UnicodeDecodeError:  # its text would hold the file's
-        why = "not a text in UTF-8"
-    raise ServerDown(f"dsn_file {_shown(path)}: {why}")
-
-
-def _printed(command: list[str]) -> str:
-    """Return what a program prints; what it says on its standard error may hold secrets, and goes nowhere."""
-    import subprocess  # noqa: PLC0415 - only where configured
-
-    named = f"dsn_command {_shown(command[0])}"
-    try:
-        done = subprocess.run(
-            command, capture_output=True, check=True, timeout=_COMMAND_SECONDS, stdin=subprocess.DEVNULL, text=True
-        )
-    except OSError as fault:
-        raise ServerDown(f"{named}: {fault.strerror}") from None
-    except subprocess.TimeoutExpired:
-        raise ServerDown(f"{named}: no answer in {_COMMAND_SECONDS} s") from None
-    except subprocess.CalledProcessError as fault:
-        raise ServerDown(f"{named}: ended with {fault.returncode}") from None
-    except UnicodeDecodeError:
-        raise ServerDown(f"{named}: not a text in UTF-8") from None
-    return done.stdout
-
-
-def _shown(name: str) -> str:
-    """Return the name of a file or a variable, unless a connection string was written in its place."""
-    return "(not shown, since it looks like a connection string)" if set(name) & set("@=") else name

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from deckwatch.core import units
 from exporter.choice import Choice
 from exporter.sources.background import Background, NotReadYet, ReadingFailed
-from exporter.sources.postgres import ServerDown, servers
+from exporter.sources.postgres import servers
+from exporter.sources.postgres_dsn import ServerDown
 from exporter.world import NoData
 
 if TYPE_CHECKING:

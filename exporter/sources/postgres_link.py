@@ -14,7 +14,7 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import make_conninfo
 
-from exporter.sources.postgres import ServerDown
+from exporter.sources.postgres_dsn import ServerDown
 from exporter.world import NoData
 
 if TYPE_CHECKING:

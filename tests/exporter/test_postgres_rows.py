@@ -80,7 +80,7 @@ ACTIVE = ("shop", "active", "ann", "web", "client backend", "Lock", "relation")
 
 
 def test_activity_counts_groups_and_fills_states():
-    page = lines(postgres_activity.samples("a", [(*ACTIVE, 2, 7.5, 1.5, 7.5)]))
+    page = lines(postgres_activity.samples("a", [(*ACTIVE, 2, 7.5, 1.5, 7.5, 1)]))
     labels = (
         'server="a",datname="shop",state="active",usename="ann",application_name="web",'
         'backend_type="client backend",wait_event_type="Lock",wait_event="relation"'
@@ -91,17 +91,18 @@ def test_activity_counts_groups_and_fills_states():
     assert 'pg_stat_activity_count{server="a",datname="shop",state="active"} 0' not in page
     assert 'deckwatch_postgres_longest_query_seconds{server="a",datname="shop"} 1.5' in page
     assert 'deckwatch_postgres_longest_transaction_seconds{server="a",datname="shop"} 7.5' in page
+    assert 'deckwatch_postgres_slow_queries{server="a",datname="shop"} 1' in page
 
 
 def test_activity_of_a_database_without_sessions_is_zero():
-    page = lines(postgres_activity.samples("a", [("shop", *[None] * 6, 0, None, None, None)]))
-    assert len(page) == 2 * len(postgres_activity.STATES) + 2
+    page = lines(postgres_activity.samples("a", [("shop", *[None] * 6, 0, None, None, None, 0)]))
+    assert len(page) == 2 * len(postgres_activity.STATES) + 3
     assert {line.rpartition(" ")[2] for line in page} == {"0", "0.0"}
 
 
 def test_activity_of_many_applications_stays_within_its_groups_and_loses_no_session():
     rows = [
-        ("shop", "idle", "ann", f"job {number}", "client backend", None, None, 1, None, None, None)
+        ("shop", "idle", "ann", f"job {number}", "client backend", None, None, 1, None, None, None, 0)
         for number in range(1000)
     ]
     counts = [

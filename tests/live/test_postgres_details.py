@@ -42,6 +42,17 @@ def test_who_waits_for_whom(postgres_server, watch_postgres, eventually):
     assert page[f"deckwatch_postgres_longest_lock_wait_seconds{labels}"] == 0
 
 
+def test_how_many_queries_are_slow(postgres_server, watch_postgres, eventually):
+    server = postgres_server()
+    watched = watch_postgres(a={"dsn": server.dsn}, b={"dsn": server.dsn, "slow_query": "1h"})
+    sleeping = threading.Thread(target=server.sql, args=("SELECT pg_sleep(3)", "shop"))
+    sleeping.start()
+    eventually(lambda: watched.page()['deckwatch_postgres_slow_queries{server="a",datname="shop"}'] == 1)
+    assert watched.page()['deckwatch_postgres_slow_queries{server="b",datname="shop"}'] == 0
+    sleeping.join()
+    assert watched.page()['deckwatch_postgres_slow_queries{server="a",datname="shop"}'] == 0
+
+
 def test_how_many_connections_are_left(postgres_server, watch_postgres):
     server = postgres_server(max_connections="20", superuser_reserved_connections="5")
     watched = watch_postgres(a={"dsn": server.dsn})
