@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from dashboards import layout, panels, sources
+from dashboards import layout, palette, panels, sources
 from dashboards.layout import Box
 from dashboards.queries import reference
 from deckwatch.core import units
@@ -142,7 +142,9 @@ def _panel(
         result["content"] = panel.content
     else:
         result["unit"] = grafana_unit(unit)
-        result["queries"] = [_query(panel, query, shared, targets) for query in queries] or _foreign(panel)
+        chosen = palette.colors(panel, queries)
+        asked = [_query(panel, query, shared, targets) for query in queries]
+        result["queries"] = [one | _color(chosen, one["ref"]) for one in asked] or _foreign(panel)
         result |= _limits(said, unit, shared)
     result |= {key: said[key] for key in _AS_SAID if key in said}
     result |= _drawn(panel, unit)
@@ -152,6 +154,10 @@ def _panel(
         if "lowest" in said:
             result["options"] = {"ascending": True, **panel.options}
     return result
+
+
+def _color(chosen: Mapping[str, str], ref: str) -> dict[str, str]:
+    return {"color": chosen[ref]} if ref in chosen else {}
 
 
 # What needs no translation: these are the same for the library.

@@ -7,7 +7,9 @@ local transformations = import 'transformations.libsonnet';
 {
   datasource: { type: 'prometheus', uid: '${datasource}' },
 
-  colors: { good: 'green', attention: 'orange', bad: 'red', plain: 'text', neutral: 'blue', unknown: '#73767e' },
+  // Okabe's and Ito's bluish green, orange, vermillion and blue: with any colour vision they are told apart, which
+  // Grafana's own green, orange and red are not. No panel says anything by its colour alone.
+  colors: { good: '#009E73', attention: '#E69F00', bad: '#D55E00', plain: 'text', neutral: '#0072B2', unknown: '#73767e' },
 
   get(object, field, default):: if std.objectHas(object, field) && object[field] != null then object[field] else default,
 

@@ -34,9 +34,9 @@ def test_a_signal_gives_query_title_unit_legend_and_thresholds(build):
     defaults = panel["fieldConfig"]["defaults"]
     assert defaults["unit"] == "percentunit"
     assert [(step["color"], step["value"]) for step in defaults["thresholds"]["steps"]] == [
-        ("green", None),
-        ("orange", 0.05),
-        ("red", 0.1),
+        ("#009E73", None),
+        ("#E69F00", 0.05),
+        ("#D55E00", 0.1),
     ]
 
 

@@ -85,12 +85,12 @@ def test_raw_is_merged_last(build):
 @pytest.mark.parametrize(
     ("keys", "steps"),
     [
-        ("bad: up, high: 80%, critical: 95%", [("green", None), ("orange", 0.8), ("red", 0.95)]),
-        ("bad: up, critical: 95%", [("green", None), ("red", 0.95)]),
-        ("bad: down, low: 95%, critical: 80%", [("red", None), ("orange", 0.8), ("green", 0.95)]),
-        ("bad: down, low: 95%", [("orange", None), ("green", 0.95)]),
-        ("bad: down, critical: 80%", [("red", None), ("green", 0.8)]),
-        ("low: 20%, high: 80%", [("orange", None), ("green", 0.2), ("orange", 0.8)]),
+        ("bad: up, high: 80%, critical: 95%", [("#009E73", None), ("#E69F00", 0.8), ("#D55E00", 0.95)]),
+        ("bad: up, critical: 95%", [("#009E73", None), ("#D55E00", 0.95)]),
+        ("bad: down, low: 95%, critical: 80%", [("#D55E00", None), ("#E69F00", 0.8), ("#009E73", 0.95)]),
+        ("bad: down, low: 95%", [("#E69F00", None), ("#009E73", 0.95)]),
+        ("bad: down, critical: 80%", [("#D55E00", None), ("#009E73", 0.8)]),
+        ("low: 20%, high: 80%", [("#E69F00", None), ("#009E73", 0.2), ("#E69F00", 0.8)]),
         ("bad: up", [("text", None)]),
     ],
 )
@@ -107,8 +107,8 @@ def test_words_for_values_carry_their_colours(build):
     )
     (mapping,) = made.panels["Up"]["fieldConfig"]["defaults"]["mappings"]
     assert mapping["options"] == {
-        "0": {"text": "down", "index": 0, "color": "red"},
-        "1": {"text": "up", "index": 1, "color": "green"},
+        "0": {"text": "down", "index": 0, "color": "#D55E00"},
+        "1": {"text": "up", "index": 1, "color": "#009E73"},
     }
 
 
