@@ -45,7 +45,9 @@ local deploy(alert, links) =
   local said = links.deploys;
   if said == {} || !std.member(alert.each, said.by) then ''
   else
-    local expr = 'topk(1, min by (%s) (min_over_time(timestamp(%s{%s=%%q})[1d:1m])))' % [said.version, said.metric, said.by];
+    // What began within the minute has no point of the subquery yet.
+    local came = 'timestamp(%s{%s=%%[1]q})' % [said.metric, said.by];
+    local expr = 'topk(1, min by (%s) (min_over_time(%s[1d:1m]) or %s))' % [said.version, came, came];
     '{{ with printf `%s` $labels.%s | query }}{{ with first . }}{{ . | label "%s" }}, since {{ . | value | humanizeTimestamp }}{{ end }}{{ end }}' % [expr, said.by, said.version];
 
 local expression(alert) =

@@ -159,7 +159,7 @@ deploys: {metric: shop_build_info, version: version}
     assert built.said() == []
     rules = yaml.safe_load(built.texts()["prometheus/rules/application.yaml"])["groups"][0]["rules"]
     (rule,) = [one for one in rules if one.get("alert") == "ApplicationDown"]
-    assert "shop_build_info{service=%q}" in rule["annotations"]["deploy"]
+    assert "shop_build_info{service=%[1]q}" in rule["annotations"]["deploy"]
     wrong = text.replace("metric: shop_build_info", "metric: shop_build_inof")
     assert alerting_of(project=wrong, shipped=True).said() == [
         "deckwatch.yaml:3:19: error: no metric is called shop_build_inof (did you mean shop_build_info?) [input]"

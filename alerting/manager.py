@@ -1,0 +1,214 @@
+"""A live Alertmanager, by its API of version 2: what fires, what is silent, and until when.
+
+https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from alerting.escalation import LABEL, NUMBER
+from deckwatch.core.http import Client
+from deckwatch.core.mask import masked
+from deckwatch.core.place import DeckwatchError, Refused
+from deckwatch.core.targets import PROGRAMS, number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+OWN = ("alertname", "severity", "owner", "topic", LABEL, NUMBER)  # labels that do not tell where an alert is
+ACKNOWLEDGED = "acknowledged: "  # how the comment of an acknowledgement begins
+_COUNTED = re.compile(
+    r'^alertmanager_notification_requests(_failed)?_total\{[^}]*integration="(\w+)"[^}]*\} (\S+)$', re.MULTILINE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """One of Alertmanager's matchers. `regex` and `equal` are its isRegex and isEqual."""
+
+    name: str
+    value: str
+    regex: bool = False
+    equal: bool = True
+
+    def takes(self, labels: Mapping[str, str]) -> bool:
+        """Return whether labels fit; one that is missing is empty."""
+        found = labels.get(self.name, "")
+        same = bool(re.fullmatch(self.value, found)) if self.regex else found == self.value
+        return same is self.equal
+
+    def __str__(self) -> str:
+        return f"{self.name}{'=' if self.equal else '!'}{'~' if self.regex else '' if self.equal else '='}{self.value}"
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as the API has it."""
+        return {"name": self.name, "value": self.value, "isRegex": self.regex, "isEqual": self.equal}
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """An alert that fires. `state` is active, suppressed or unprocessed; `silences` and `by` are why suppressed."""
+
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    since: datetime
+    state: str
+    receivers: Sequence[str]
+    silences: Sequence[str] = ()
+    by: Sequence[str] = ()  # fingerprints of alerts that explain it
+
+    @property
+    def name(self) -> str:
+        """The alert's name."""
+        return self.labels.get("alertname", "")
+
+    @property
+    def identity(self) -> frozenset[tuple[str, str]]:
+        """Its labels without those of a step of escalation: what the step is of."""
+        return frozenset((key, value) for key, value in self.labels.items() if key not in (LABEL, NUMBER))
+
+    @property
+    def where(self) -> str:
+        """The labels that tell where it fires, in one line."""
+        return " ".join(f"{key}={value}" for key, value in sorted(self.labels.items()) if key not in OWN)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A silence that holds now or later."""
+
+    id: str
+    matchers: Sequence[Matcher]
+    ends: datetime
+    author: str
+    comment: str
+
+    def takes(self, labels: Mapping[str, str]) -> bool:
+        """Return whether an alert with these labels is silent."""
+        return all(one.takes(labels) for one in self.matchers)
+
+    @property
+    def is_acknowledgement(self) -> bool:
+        """Whether it keeps steps of escalation silent and not the alert."""
+        return any(one.name == LABEL for one in self.matchers)
+
+
+class Manager:
+    """A live Alertmanager; raises Unreachable, and DeckwatchError where it is something else or too old."""
+
+    def __init__(self, url: str, *, seconds: float = 5.0) -> None:
+        self.url = url
+        self._client = Client(url, seconds=seconds, tries=1)
+
+    def __enter__(self) -> Self:
+        self._check()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def _check(self) -> None:
+        no_alertmanager = DeckwatchError(f"{masked(self.url)} answers, but is no Alertmanager")
+        try:
+            status = self._client.get("/api/v2/status")
+        except Refused as error:
+            if error.status < 500:
+                raise no_alertmanager from None
+            raise
+        if not isinstance(status, dict) or not isinstance(status.get("versionInfo"), dict):
+            raise no_alertmanager
+        version = str(status["versionInfo"].get("version", ""))
+        oldest = PROGRAMS["alertmanager"].oldest
+        # One that was built without its version says nothing, or `(unknown)`: then it is asked as it is.
+        if re.match(r"\d+\.\d+", version) and number(version) < number(oldest):
+            raise DeckwatchError(f"{masked(self.url)} is Alertmanager {version}; {oldest} or newer is needed")
+
+    def alerts(self) -> list[Firing]:
+        """Return all that fires, steps of escalation among it, the longest first."""
+        found = self._client.get("/api/v2/alerts")
+        return sorted((_firing(one) for one in found), key=lambda one: (one.since, sorted(one.labels.items())))
+
+    def silences(self) -> list[Silence]:
+        """Return the silences that have not ended, the first to end first."""
+        found = [_silence(one) for one in self._client.get("/api/v2/silences") if one["status"]["state"] != "expired"]
+        return sorted(found, key=lambda one: (one.ends, one.id))
+
+    def silence(self, matchers: Iterable[Matcher], lasts: timedelta, author: str, comment: str) -> str:
+        """Make a silence from now on; return its id."""
+        now = datetime.now(UTC)
+        body = {
+            "matchers": [one.as_data() for one in matchers],
+            "startsAt": now.isoformat(),
+            "endsAt": (now + lasts).isoformat(),
+            "createdBy": author,
+            "comment": comment,
+        }
+        made: str = self._client.post("/api/v2/silences", json=body)["silenceID"]
+        return made
+
+    def expire(self, id_: str) -> None:
+        """End a silence."""
+        self._client.request("DELETE", f"/api/v2/silence/{id_}")
+
+    def fire(self, labels: Mapping[str, str], annotations: Mapping[str, str], lasts: timedelta) -> None:
+        """Tell of an alert as Prometheus does."""
+        now = datetime.now(UTC)
+        told = {"labels": labels, "annotations": annotations}
+        ends = (now + lasts).isoformat()
+        self._client.post("/api/v2/alerts", json=[{**told, "startsAt": now.isoformat(), "endsAt": ends}])
+
+    def receivers(self) -> list[str]:
+        """Return the names of the receivers of its configuration."""
+        return [one["name"] for one in self._client.get("/api/v2/receivers")]
+
+    def sent(self) -> dict[str, tuple[float, float]]:
+        """Return how many requests have gone out and how many of them failed since its start, by kind of receiver."""
+        text = str(self._client.get("/metrics"))
+        found: dict[str, tuple[float, float]] = {}
+        for failed, kind, value in _COUNTED.findall(text):
+            tried, lost = found.get(kind, (0.0, 0.0))
+            found[kind] = (tried, lost + float(value)) if failed else (tried + float(value), lost)
+        return found
+
+
+def acknowledgement(chosen: Sequence[Matcher], firing: Sequence[Firing]) -> list[Matcher]:
+    """Return the matchers that keep silent the steps of escalation of what `chosen` takes, but for those taken already.
+
+    The alert itself is not silent, for a silent alert's end is not told. Nor is a step that somebody was told of: who
+    was told that it began is told that it is over.
+    """
+    taken = sorted(
+        {one.labels[NUMBER] for one in firing if NUMBER in one.labels and all(m.takes(one.labels) for m in chosen)}
+    )
+    steps = [Matcher(LABEL, ".+", regex=True)]
+    if taken:
+        steps.append(Matcher(NUMBER, "|".join(taken), regex=True, equal=False))
+    return [*chosen, *steps]
+
+
+def _firing(data: Mapping[str, Any]) -> Firing:
+    return Firing(
+        data["labels"],
+        data["annotations"],
+        moment(data["startsAt"]),
+        data["status"]["state"],
+        [one["name"] for one in data["receivers"]],
+        data["status"]["silencedBy"],
+        data["status"]["inhibitedBy"],
+    )
+
+
+def _silence(data: Mapping[str, Any]) -> Silence:
+    matchers = [
+        Matcher(one["name"], one["value"], one["isRegex"], one.get("isEqual", True)) for one in data["matchers"]
+    ]
+    return Silence(data["id"], matchers, moment(data["endsAt"]), data["createdBy"], data["comment"])
+
+
+def moment(text: str) -> datetime:
+    """Return a time of the API, whose fractions may have any number of digits."""
+    return datetime.fromisoformat(re.sub(r"\.\d+", "", text))

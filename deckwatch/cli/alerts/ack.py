@@ -1,0 +1,33 @@
+"""`deckwatch alerts ack`: somebody has taken an alert on, so that nobody else is called."""
+
+from __future__ import annotations
+
+import click
+
+from deckwatch.cli.alerts import _shared
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True, metavar="ALERT [LABEL=VALUE]...")
+@_shared.lasting("4h")
+@_shared.person
+@_shared.alertmanager
+def command(
+    words: tuple[str, ...], *, lasts: str, author: str, comment: str, alertmanager: str, timeout: float
+) -> None:
+    """Take on alerts that fire: the steps of their escalation are not taken while you are at it.
+
+    That is a silence of the steps, with your name and your comment, in Alertmanager. The alert itself stays: who was
+    told that it began is reminded, and is told when it is over. `alerts silence` keeps it silent altogether.
+    """
+    from alerting.manager import ACKNOWLEDGED, Manager, acknowledgement
+
+    chosen = _shared.matchers(words)
+    length = _shared.duration(lasts)
+    with Manager(alertmanager, seconds=timeout) as manager:
+        firing = manager.alerts()
+        found = _shared.taken(chosen, firing)
+        made = manager.silence(acknowledgement(chosen, firing), length, author, ACKNOWLEDGED + comment)
+    for one in found:
+        click.echo(_shared.plain(f"acknowledged for {lasts}: {one.name} {one.where}".rstrip()))
+    click.echo(f"silence {made}")

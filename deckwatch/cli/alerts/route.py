@@ -1,0 +1,54 @@
+"""`deckwatch alerts route`: who is told of an alert, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from deckwatch.cli.alerts import _shared
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True, metavar="[ALERT] LABEL=VALUE...")
+@click.pass_obj
+def command(project: Path, /, words: tuple[str, ...]) -> None:
+    """Tell who gets an alert with these labels, and which line says so.
+
+    Of an alert that is named, its own severity, owner and topic are taken where none are given: `alerts route
+    HostCpuHigh instance=web-1`, `alerts route severity=critical topic=host`. Nothing is asked but the project's files.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from alerting import told
+    from deckwatch.cli import _project, _show
+    from deckwatch.core.place import DeckwatchError
+    from provisioning import stack
+
+    matchers = _shared.matchers(words)
+    if vague := next((one for one in matchers if one.regex or not one.equal), None):
+        raise DeckwatchError(f"{_shared.plain(str(vague))}: an alert has one value of a label, {vague.name}=…")
+    with _show.busy("generating"):
+        found = _project.load(project, faulty=True)
+        built = stack.build(found)
+    alerts = [alert for topic in built.topics for alert in topic.alerts]
+    try:
+        labels = told.complete({one.name: one.value for one in matchers}, alerts)
+    except ValueError as error:
+        raise DeckwatchError(_shared.plain(str(error))) from None
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    for title in ("Told", "When", "Because", "Where that stands"):
+        table.add_column(title, overflow="fold")
+    rows = told.told(found, labels)
+    for one in rows:
+        when = ["in the team's hours"] if one.hours else ["at once"]
+        when += [f"not in {name}" for name in one.quiet]
+        table.add_row(*(Text(_shared.plain(cell)) for cell in (one.team, ", ".join(when), one.why, one.place)))
+    for after, team in rows[0].then:
+        table.add_row(Text(team), Text(f"after {after}"), Text("nobody has acknowledged"), Text(rows[0].place))
+    _show.console().print(table)

@@ -1,0 +1,32 @@
+"""`deckwatch alerts silence`: nobody is told of something for a while."""
+
+from __future__ import annotations
+
+import click
+
+from deckwatch.cli.alerts import _shared
+
+
+@click.command()
+@click.argument("words", nargs=-1, required=True, metavar="[ALERT] [LABEL=VALUE]...")
+@_shared.lasting("2h")
+@_shared.person
+@_shared.alertmanager
+def command(
+    words: tuple[str, ...], *, lasts: str, author: str, comment: str, alertmanager: str, timeout: float
+) -> None:
+    """Keep alerts silent for a while, those that fire and those that will: before maintenance, for instance.
+
+    Nobody is told that they begin, that they are over, or that nobody has acknowledged them. Values may also be given
+    as name=~pattern, name!=value and name!~pattern.
+    """
+    from alerting.manager import Manager
+
+    chosen = _shared.matchers(words)
+    length = _shared.duration(lasts)
+    with Manager(alertmanager, seconds=timeout) as manager:
+        firing = manager.alerts()
+        made = manager.silence(chosen, length, author, comment)
+    count = len({one.identity for one in firing if all(matcher.takes(one.labels) for matcher in chosen)})
+    click.echo(_shared.plain(f"silent for {lasts}: {' '.join(map(str, chosen))}, of which {count} fire now"))
+    click.echo(f"silence {made}")
