@@ -126,7 +126,7 @@ def test_a_restart_between_two_scrapes_goes_unnoticed(postgres_server, watch):
     server.stop()
     server.start()
     assert watched.page()['pg_up{server="a"}'] == 1
-    assert not watched.errors("a")
+    assert set(watched.errors("a")) <= {"postgres_visits"}, "it may have been on a visit"
 
 
 def test_a_lock_on_a_catalogue_fails_what_reads_it_and_nothing_else(postgres_server, watch):
@@ -172,7 +172,9 @@ def test_server_processes_that_hang_never_pile_up(postgres_server, watch):
         watched.page()
         seen = max(seen, server.sessions())
         time.sleep(postgres._FIRST_PAUSE_SECONDS)
-    assert len(hung) == seen == postgres.MOST_CONNECTIONS - 1
+    # The kept one and its successor; and one that was on a visit in that moment.
+    assert postgres.MOST_CONNECTIONS - 1 <= len(hung) <= postgres.MOST_CONNECTIONS
+    assert seen <= postgres.MOST_CONNECTIONS
     assert watched.page()['pg_up{server="a"}'] == 0
 
 
