@@ -14,7 +14,7 @@ from dashboards import render
 from dashboards import sources as dashboard_sources
 from dashboards.build import FILES
 from dashboards.live import LiveQuery
-from deckwatch.core import promql, yamlwrite
+from deckwatch.core import promql, promql_versions, yamlwrite
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.place import Problem
 from provisioning.configuration import Folder
@@ -118,6 +118,7 @@ class Beside:
             try:
                 promql.check(expr)
                 metrics = [one.metric for one in promql.selectors(expr)]
+                self.found.problems += promql_versions.problems(expr, self.catalog.targets, lambda _: place)
             except promql.PromqlError as error:
                 self._warning(place, f"{file}, {title or 'a panel'}: {error}")
                 continue
@@ -156,6 +157,7 @@ class Beside:
             except promql.PromqlError as error:
                 self._error(place, f"{called} of {name}: {error}")
                 continue
+            self.found.problems += promql_versions.problems(rule["expr"], self.catalog.targets, lambda _: place)
             if "alert" in rule and self.alerts.setdefault(called, one.folder) != one.folder:
                 hint = f"as one of {self.alerts[called]}: both go to the same people"
                 self._warning(place, f"an alert of {name} is called {called}", hint)

@@ -199,6 +199,19 @@ def test_what_would_stop_a_server_is_an_error(made, tmp_path, name, text, wanted
     assert found.startswith(wanted), found
 
 
+def test_words_that_the_target_lacks_are_told(made, tmp_path):
+    panels = [{"title": "P", "targets": [{"expr": "limitk(2, up)"}]}]
+    files = {
+        "plain/a.json": json.dumps({"title": "A", "uid": "a", "panels": panels}),
+        "plain/r.yaml": "groups: [{name: g, rules: [{record: a, expr: info(up)}]}]\n",
+    }
+    found = told(made, tmp_path, "plain/\n  targets: {prometheus: '2.42'}", files)
+    assert found == [
+        "plain/a.json: error: limitk() needs Prometheus 2.54, the target is 2.42 (build: targets:) [target]",
+        "plain/r.yaml:1:10: error: info() needs Prometheus 2.55, the target is 2.42 (build: targets:) [target]",
+    ]
+
+
 def test_what_is_only_odd_is_a_warning(made, tmp_path):
     panels = [{"title": "P", "targets": [{"expr": "sum(nowhere_total) + other_total"}, {"expr": "rate("}]}]
     files = {
