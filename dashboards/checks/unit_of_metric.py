@@ -32,6 +32,9 @@ _SHOWING = {
     "days": ("d",),
     "microseconds": ("µs",),
     "nanoseconds": ("ns",),
+    # What is only counted has no unit, and any that says nothing else fits.
+    "count": ("percentunit",),  # the average of what is yes or no is a share
+    "per second": (),
 }
 _ALL = {one for ids in _SHOWING.values() for one in ids}
 

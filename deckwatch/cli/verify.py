@@ -139,11 +139,11 @@ def _filled(answers: Sequence[Answer], space: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, int(space == " "), 0, 0))
     rows = []
     for page, mine in report.pages(answers).items():
-        counts = [sum(one.status == word for one in mine) for word in report.COUNTED]
+        counts = [sum(one.status in words for one in mine) for words in _COLUMNS.values()]
         seconds = f"{sum(one.seconds for one in mine):.2f} s"
         rows.append((page, *(str(count) if count else "" for count in counts), seconds, report.verdict(mine)))
     table.add_column("Dashboard")
-    for index, title in enumerate(("Data", "Empty", "Not watched", "No data", "Wrong", "Errors", "Time"), 1):
+    for index, title in enumerate((*_COLUMNS, "Time"), 1):
         longest = max(len(row[index]) for row in rows)
         table.add_column(title.replace(" ", "\n"), justify="right", no_wrap=True, min_width=longest)
     table.add_column("", no_wrap=True)
@@ -152,6 +152,13 @@ def _filled(answers: Sequence[Answer], space: str) -> Table:
     return table
 
 
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "Data": ("data",),
+    "Empty": ("empty",),
+    "Not watched": ("not watched",),
+    "No data": ("nothing",),
+    "Errors": ("wrong", "error"),
+}
 _COLOURS = {"faulty": "red", "not watched": "yellow", "good": "green"}
 
 

@@ -19,6 +19,7 @@ _KEEPING = frozenset(
     )
 )
 _COUNTING = frozenset(("count", "count_over_time", "changes", "resets", "count_values"))
+_UNSAID = frozenset(("project", "recording", "deckwatch.instrument"))
 _SCALED: dict[tuple[str, Any], str] = {
     ("ratio", 100): "percent",
     ("bytes", 8): "bits",
@@ -59,8 +60,11 @@ def _of(node: Any, catalog: Catalog) -> str | None:
 
 def _of_series(name: str | None, catalog: Catalog) -> str | None:
     info = catalog.series(name) if name else None
-    if info is None or not info.unit:
+    if info is None:
         return None
+    if not info.unit:
+        # Of what we or a program of the catalogue declare without a unit it is known that there is none.
+        return None if info.source in _UNSAID else "count"
     # How often, of a histogram, is in no unit; its sum and its limits are.
     return "count" if name != info.name and str(name).endswith("_count") else info.unit
 
@@ -80,7 +84,7 @@ def _of_call(node: Any, catalog: Catalog) -> str | None:
         return _of_series(found[0].metric, catalog) if len(found) == 1 else None
     inner = _of(vectors[0], catalog)
     if name in _RATES:
-        return units.rate_of(inner) if inner is not None and inner != "count" else None
+        return units.rate_of("" if inner == "count" else inner) if inner is not None else None
     return inner if name in _KEEPING else None
 
 
@@ -94,7 +98,7 @@ def _of_binary(node: Any, catalog: Catalog) -> str | None:
     if operator in (">", "<", ">=", "<=", "==", "!=", "and", "unless"):
         return None if node.modifier is not None and node.modifier.return_bool else left
     if operator == "/" and left is not None and left == right:
-        return "ratio"
+        return "ratio" if left not in ("count", "per second") else None  # a share, or an average of something
     if operator == "/":
         return _of_average(node, catalog)
     if operator == "*":

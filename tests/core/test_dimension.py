@@ -26,6 +26,9 @@ from deckwatch.core import dimension
         ("node_memory_MemFree_bytes / node_boot_time_seconds", None),
         ("nobody_knows_seconds", None),
         ("node_memory_MemFree_bytes > bool 5", None),
+        ("node_load1", "count"),
+        ("rate(node_context_switches_total[5m])", "per second"),
+        ("http_requests_total", None),
     ],
 )
 def test_the_unit_follows_from_the_metrics(expr, unit, catalog):
