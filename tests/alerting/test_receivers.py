@@ -36,7 +36,7 @@ EXAMPLES = {
     ],
     "teams": ["url_file: /run/secrets/teams", "url_file: /run/secrets/teams, connector: true"],
     "telegram": ["token_file: /run/secrets/telegram, chat: -1001234, silent: true"],
-    "webhook": ["url: 'http://bot.internal:8080/alerts'"],
+    "webhook": ["url: 'http://bot.internal:8080/alerts'", "url: 'http://apprise:8000/notify/ops', text: true"],
 }
 LINKS = {
     "discord": r"\[[A-Z][a-z ]+\]\(https?://[^\s()]+\)",
@@ -88,8 +88,19 @@ def version(program):
 
 
 def project(names):
-    lines = [f"  {kind}-{i}: {{{kind}: {{{said}}}}}" for kind in names for i, said in enumerate(EXAMPLES[kind])]
-    return "teams:\n" + "\n".join(lines) + "\n"
+    """Return a project with the first example of each kind."""
+    return "teams:\n" + "".join(f"  {kind}-0: {{{kind}: {{{EXAMPLES[kind][0]}}}}}\n" for kind in names)
+
+
+def whole_project(kinds, target):
+    """Return a project with all examples that a version of Alertmanager can be told."""
+    lines = ["teams:\n"]
+    for kind, examples in EXAMPLES.items():
+        for i, said in enumerate(examples):
+            newest = [since for option, since in kinds.since[kind].items() if f"{option}:" in said]
+            if all(number(one) <= number(target) for one in (kinds.needs.get(kind, "0.25"), *newest)):
+                lines.append(f"  {kind}-{i}: {{{kind}: {{{said}}}}}\n")
+    return "".join(lines)
 
 
 def test_every_kind_has_an_example():
@@ -98,8 +109,7 @@ def test_every_kind_has_an_example():
 
 def test_amtool_accepts_every_kind_that_its_version_has(amtool, alerting_of, kinds, tmp_path):
     target = version(amtool)
-    names = [kind for kind in EXAMPLES if number(kinds.needs.get(kind, "0.25")) <= number(target)]
-    built = alerting_of(project=project(names), shipped=True, targets=Targets(alertmanager=target))
+    built = alerting_of(project=whole_project(kinds, target), shipped=True, targets=Targets(alertmanager=target))
     assert built.said() == []
     path = built.write(tmp_path) / "alertmanager/alertmanager.yml"
     done = subprocess.run([amtool, "check-config", str(path)], capture_output=True, text=True, check=False)
@@ -120,8 +130,7 @@ def fields(value, path=""):
 def test_no_field_is_newer_than_the_target(alerting_of, kinds, target):
     """Fields that 0.25 lacks, with the version whose configuration takes them, from Alertmanager's config/ by tags."""
     since = yaml.safe_load(Path(__file__).with_name("alertmanager_fields.yaml").read_text())
-    names = [kind for kind in EXAMPLES if number(kinds.needs.get(kind, "0.25")) <= number(target)]
-    built = alerting_of(project=project(names), targets=Targets(alertmanager=target))
+    built = alerting_of(project=whole_project(kinds, target), targets=Targets(alertmanager=target))
     assert built.said() == []
     found = yaml.safe_load(built.texts()["alertmanager/alertmanager.yml"])["receivers"]
     for field in {name for one in found for name in fields(one)}:
@@ -137,6 +146,18 @@ def test_a_kind_that_the_target_lacks_is_told_at_its_place(alerting_of, kinds, k
     assert said[0].startswith(
         f"deckwatch.yaml:2:{len(kind) + 8}: error: {kind} needs Alertmanager {kinds.needs[kind]}, the target is 0.25"
     )
+
+
+def test_what_alertmanager_reads_as_yaml_is_a_text(alerting_of, kinds):
+    """Its DeepCopyWithTemplate makes a mapping of a text that looks like one; none begins with a tab."""
+    newest = PROGRAMS["alertmanager"].newest
+    built = alerting_of(project=whole_project(kinds, newest), targets=Targets(alertmanager=newest))
+    for one in yaml.safe_load(built.texts()["alertmanager/alertmanager.yml"])["receivers"]:
+        read = [config["details"] for config in one.get("pagerduty_configs", ())]
+        read += [config.get("payload", {}) for config in one.get("webhook_configs", ())]
+        for text in [text for part in read for text in part.values() if "template" in text]:
+            with pytest.raises(yaml.YAMLError):
+                yaml.safe_load(text.replace(text.strip(), "web-1 shop: it stopped"))
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)

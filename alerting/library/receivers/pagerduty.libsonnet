@@ -24,7 +24,10 @@ local option = import 'alerting/options.libsonnet';
         class: '{{ .CommonLabels.alertname }}',
         component: '{{ with .CommonLabels.topic }}{{ . }}{{ end }}',
         group: '{{ with .CommonLabels.owner }}{{ . }}{{ end }}',
-        details: { text: '{{ template "deckwatch.pagerduty.text" . }}' },
+        // From 0.30 on Alertmanager reads each of these as YAML, and makes a mapping of whatever looks like one: names
+        // would be keys, and templates in the versions that read the result again. Nothing that begins with a tab is
+        // YAML. What Alertmanager itself would add to the details is a list of all labels, and is left out.
+        details: { text: '\t{{ template "deckwatch.pagerduty.text" . }}', firing: '', resolved: '' },
         links: [
           { href: '{{ with .CommonAnnotations.dashboard_url }}{{ . }}{{ end }}', text: 'Dashboard' },
           { href: '{{ with .CommonAnnotations.runbook_url }}{{ if match "^https?://" . }}{{ . }}{{ end }}{{ end }}', text: 'What to do' },
