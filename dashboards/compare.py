@@ -139,7 +139,7 @@ def _leaves(panel: Mapping[str, Any]) -> Iterator[tuple[Leaf, Any]]:
         if key == "targets":
             for target in one:
                 for path, value in leaves({k: v for k, v in target.items() if k != "refId" and v is not None}):
-                    yield ("query", str(target.get("refId")), *path), value
+                    yield ("targets", str(target.get("refId")), *path), value
         elif isinstance(one, dict):
             yield from (((key, *path), value) for path, value in leaves(one) if value is not None and value != {})
         else:
@@ -149,7 +149,7 @@ def _leaves(panel: Mapping[str, Any]) -> Iterator[tuple[Leaf, Any]]:
 def _word(path: Leaf) -> str:
     if path in _WORDS:
         return _WORDS[path]
-    if path[0] == "query":
+    if path[0] == "targets" and len(path) > 2:
         return " ".join(("query", path[1], *(() if path[2:] in (("expr",), ("rawSql",)) else path[2:])))
     return ".".join(path[2:] if path[:2] == ("fieldConfig", "defaults") else path)
 

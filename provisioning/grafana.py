@@ -64,6 +64,7 @@ class Grafana:
 
     def __init__(self, url: str, headers: Mapping[str, str], *, seconds: float = 15.0) -> None:
         self.url = url
+        self._known = "Authorization" in headers
         self._client = Client(url, seconds=seconds, headers=headers)
 
     def __enter__(self) -> Self:
@@ -81,15 +82,21 @@ class Grafana:
             raise DeckwatchError(
                 f"{masked(self.url)} is Grafana {version}; the oldest supported is {OLDEST[0]}.{OLDEST[1]}"
             )
+        if self._known:
+            # Where looking needs no login, a token or password that is wrong is passed over by everything else.
+            try:
+                self._ask("GET", "/api/user")
+            except Refused as error:
+                if error.status == 401:
+                    raise
         return version
 
     def dashboard(self, uid: str) -> dict[str, Any]:
-        """Return a dashboard's model by its uid; raises DeckwatchError where there is none."""
+        """Return a dashboard by its uid, as {dashboard, meta}; raises DeckwatchError where there is none."""
         found = self._dashboard(uid)
         if found is None:
             raise DeckwatchError(f"{masked(self.url)} has no dashboard {uid}")
-        model: dict[str, Any] = found["dashboard"]
-        return model
+        return found
 
     def compared(self, ours: Sequence[Ours], done: Callable[[], None] = lambda: None) -> list[Compared]:
         """Return how each of our dashboards stands beside the server's."""
@@ -131,9 +138,15 @@ class Grafana:
 
     def _message(self, uid: str) -> str:
         """Return what was said when a dashboard was saved last."""
-        found = self._ask("GET", f"/api/dashboards/uid/{uid}/versions", params={"limit": 1}, kind=(dict, list))
+        base = f"/api/dashboards/uid/{uid}/versions"
+        found = self._ask("GET", base, params={"limit": 1}, kind=(dict, list))
         listed = found.get("versions") or [] if isinstance(found, dict) else found
-        return str(listed[0].get("message") or "") if listed else ""
+        if not listed:
+            return ""
+        if listed[0].get("parentVersion"):
+            return str(listed[0].get("message") or "")
+        # Of the first version the list says "Initial save", whatever was said.
+        return str(self._ask("GET", f"{base}/{listed[0]['version']}").get("message") or "")
 
     def folder(self, uid: str, title: str, *, create: bool) -> str:
         """Return the uid of a folder: that uid, or that of the folder with this title; else it is made.

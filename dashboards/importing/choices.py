@@ -36,9 +36,11 @@ _DECIDED = frozenset(
 )
 
 
-def top(model: Mapping[str, Any], lost: Counter[str]) -> dict[str, Any]:
-    """Return title, sentence, tags and times in our words."""
+def top(model: Mapping[str, Any], folder: str, lost: Counter[str]) -> dict[str, Any]:
+    """Return title, folder, sentence, tags and times in our words."""
     said: dict[str, Any] = {"dashboard": str(model.get("title") or "Dashboard")}
+    if folder not in ("", "General", "Deckwatch"):
+        said["folder"] = folder
     if model.get("description"):
         said["about"] = str(model["description"])
     if tags := [str(tag) for tag in model.get("tags") or [] if tag and tag != TAG]:

@@ -102,7 +102,7 @@ class _Work:
         self.keep_numbers = self.ours or any(
             "panelId" in one for panel in found.panels() for one in panel.get("targets") or []
         )
-        self.top: dict[str, Any] = choices.top(found.model, self.lost)
+        self.top: dict[str, Any] = choices.top(found.model, found.folder, self.lost)
         self.choose = choices.said(found.model)
         choices.tell(found.model, self.lost, ours=self.ours)
         self.raw: dict[str, Any] = {}

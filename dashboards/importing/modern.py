@@ -35,6 +35,7 @@ class Modern:
     model: Mapping[str, Any]
     parts: list[Part]
     lost: Counter[str]
+    folder: str = ""  # its title, where Grafana's API says it
 
     def panels(self) -> list[dict[str, Any]]:
         """Return all panels, in order, without the rows."""
@@ -43,7 +44,10 @@ class Modern:
 
 def read(data: Any, name: str) -> Modern:
     """Return a dashboard as Grafana's API, its export or a file has it; DeckwatchError for anything else."""
+    folder = ""
     if isinstance(data, dict) and isinstance(data.get("dashboard"), dict):
+        meta = data.get("meta")
+        folder = str(meta.get("folderTitle") or "") if isinstance(meta, dict) else ""
         data = data["dashboard"]
     if isinstance(data, dict) and isinstance(data.get("spec"), dict):
         if "elements" in data["spec"]:
@@ -56,7 +60,7 @@ def read(data: Any, name: str) -> Modern:
     types = {old: module for _, module in plugins.modules(older) for old in module.TYPES}
     for part in parts:
         part.panels = [_panel(panel, types, lost) for panel in part.panels]
-    return Modern(data, [part for part in parts if part.row is not None or part.panels], lost)
+    return Modern(data, [part for part in parts if part.row is not None or part.panels], lost, folder)
 
 
 def _parts(model: Mapping[str, Any], lost: Counter[str]) -> list[Part]:

@@ -1,0 +1,202 @@
+"""`deckwatch grafana` and a real Grafana: silent after provisioning, saves ours, and leaves alone what people changed.
+
+As in `test_grafana.py`, the test is skipped where Grafana is not installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from deckwatch.core.place import DeckwatchError
+from deckwatch.core.project import Project
+from provisioning import push as work
+from provisioning import stack as bundles
+from provisioning.grafana import MARK, connect
+from provisioning.servers import GRAFANA, HOW_TO_GET, admin_password, installed
+from provisioning.up import Stack
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+SHOP = """dashboard: Web shop
+folder: Operations
+about: Is the shop selling?
+rows:
+  - - {lines: node_load1, title: Load, description: Processes that wait., unit: short}
+    - {stat: up, title: Up, description: Whether it answers.}
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory, need):
+    need.luck(installed(GRAFANA), f"grafana is not installed; {HOW_TO_GET[GRAFANA]}")
+    folder = tmp_path_factory.mktemp("grafana")
+    (folder / "project").mkdir()
+    with Stack(Project(folder / "project"), folder / "state", programs=(GRAFANA,), every="1s", ports={}) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def login(stack):
+    return {"user": "admin", "password_file": admin_password(stack.site)}
+
+
+@pytest.fixture
+def grafana(stack, login):
+    with connect(stack.url(GRAFANA), **login) as found:
+        yield found
+
+
+@pytest.fixture
+def project(tmp_path, grafana):
+    (tmp_path / "deckwatch.yaml").write_text("build: {include: [dashboards/]}\n")
+    (tmp_path / "dashboards").mkdir()
+    (tmp_path / "dashboards" / "web-shop.yaml").write_text(SHOP)
+    yield tmp_path
+    with contextlib.suppress(DeckwatchError):  # a test may not have saved it
+        grafana._ask("DELETE", "/api/dashboards/uid/web-shop")
+
+
+@pytest.fixture
+def run(stack, login, project):
+    def command(*words, code=0, folder=project, uid="web-shop"):
+        words = (*words, uid) if words[0] in ("diff", "push") else words
+        options = ["--url", stack.url(GRAFANA), "--user", login["user"], "--password-file", str(login["password_file"])]
+        argv = [str(Path(sys.executable).with_name("deckwatch")), "--project", str(folder), "grafana", *words, *options]
+        done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=60)
+        assert "Traceback" not in done.stderr, done.stderr[-900:]
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return command
+
+
+def theirs(grafana):
+    return grafana._dashboard("web-shop")
+
+
+def by_hand(grafana, change):
+    """Save a dashboard as Grafana's own page does."""
+    model = theirs(grafana)["dashboard"]
+    change(model)
+    folder = theirs(grafana)["meta"]["folderUid"]
+    grafana._ask("POST", "/api/dashboards/db", json={"dashboard": model, "folderUid": folder, "message": "mine"})
+
+
+def wider(model):
+    model["panels"][0]["title"] = "Load, mine"
+
+
+def test_after_provisioning_nothing_differs(grafana, stack):
+    ours = work.ours(bundles.build(Project(stack.site.project), bundles.Options(every="1s")).plan)
+    deadline = time.monotonic() + 60
+    found = grafana.compared(ours)
+    while any(one.state == "new" for one in found):
+        assert time.monotonic() < deadline, "not all dashboards were read"
+        time.sleep(0.5)
+        found = grafana.compared(ours)
+    assert [(one.ours.uid, one.state, one.lines) for one in found if one.state != "same"] == []
+    assert len(found) >= 5
+
+
+def test_new_same_changed_by_us(run, grafana, project):
+    assert "web-shop: new" in run("diff", code=1)
+    assert "saved web-shop" in run("push", "--message", "first")
+    assert theirs(grafana)["meta"]["folderTitle"] == "Operations"
+    assert grafana._message("web-shop") == f"first {MARK}"
+    assert run("diff").strip() == "web-shop: same"
+    version = theirs(grafana)["dashboard"]["version"]
+    run("push")
+    assert theirs(grafana)["dashboard"]["version"] == version  # nothing differs, nothing is saved
+    (project / "dashboards" / "web-shop.yaml").write_text(SHOP.replace("unit: short", "unit: percent"))
+    told = run("diff", code=1)
+    assert "web-shop: changed by us" in told
+    assert "panel Load: unit short → percent" in told
+    assert "changed by us" in run("push", "--dry-run")
+    assert theirs(grafana)["dashboard"]["version"] == version
+    run("push")
+    assert theirs(grafana)["dashboard"]["version"] == version + 1
+    assert run("diff").strip() == "web-shop: same"
+
+
+def test_what_somebody_changed_is_left_alone(run, grafana):
+    run("push")
+    by_hand(grafana, wider)
+    told = run("diff", code=1)
+    assert "web-shop: changed by hand by admin" in told
+    assert "panel Load: title Load, mine → Load" in told
+    told = run("push", code=1)
+    assert "changed by hand: web-shop (by admin); nothing was saved (--force overwrites it)" in told
+    assert theirs(grafana)["dashboard"]["panels"][0]["title"] == "Load, mine"
+    assert "saved web-shop" in run("push", "--force")
+    assert theirs(grafana)["dashboard"]["panels"][0]["title"] == "Load"
+    assert run("diff").strip() == "web-shop: same"
+
+
+def test_what_somebody_changes_meanwhile_is_left_alone(run, grafana, project):
+    run("push")
+    (project / "dashboards" / "web-shop.yaml").write_text(SHOP.replace("unit: short", "unit: percent"))
+    found = grafana.compared(work.ours(bundles.build(loaded(project)).plan))
+    by_hand(grafana, wider)
+    with pytest.raises(DeckwatchError, match="was changed by somebody else meanwhile"):
+        work.push(grafana, [one for one in found if one.ours.uid == "web-shop"], "late")
+    assert theirs(grafana)["dashboard"]["panels"][0]["title"] == "Load, mine"
+
+
+def loaded(folder):
+    from deckwatch.cli import _project
+
+    return _project.load(folder)
+
+
+def test_what_is_provisioned_takes_no_other(run, grafana, tmp_path):
+    folder = tmp_path / "another"
+    folder.mkdir()
+    (folder / "deckwatch.yaml").write_text("build: {include: [dashboards/]}\n")
+    (folder / "dashboards").mkdir()
+    (folder / "dashboards" / "host.yaml").write_text(SHOP)
+    assert "Grafana reads this from files" in run("push", code=1, folder=folder, uid="host")
+    assert grafana.dashboard("host")["dashboard"]["title"] != "Web shop"
+
+
+def test_a_folder_that_is_named_must_be_there(run, grafana):
+    assert "has no folder nowhere" in run("push", "--folder", "nowhere", code=1)
+    grafana._ask("POST", "/api/folders", json={"uid": "here", "title": "Here"})
+    run("push", "--folder", "here")
+    assert theirs(grafana)["meta"]["folderUid"] == "here"
+
+
+def test_secrets_that_are_refused_are_not_shown(stack, tmp_path):
+    wrong = tmp_path / "password"
+    wrong.write_text("notknownhere\n")
+    with pytest.raises(DeckwatchError, match=r"does not know the token or password \(401\)") as told:
+        connect(stack.url(GRAFANA), user="admin", password_file=wrong)
+    assert "notknownhere" not in str(told.value)
+    wrong.write_text("glsa_notknownhere")
+    with pytest.raises(DeckwatchError, match=r"does not know the token or password \(401\)"):
+        connect(stack.url(GRAFANA), token_file=wrong)
+    with connect(stack.url(GRAFANA)) as nobody, pytest.raises(DeckwatchError, match=r"does not allow this \(403\)|401"):
+        nobody.folder("new", "New", create=True)
+
+
+def test_a_dashboard_is_imported_by_its_uid(run, project, grafana):
+    run("push")
+    (project / "dashboards" / "web-shop.yaml").unlink()
+    told = run("import", "web-shop")
+    assert "web-shop.yaml" in told
+    assert run("diff").strip() == "web-shop: same"
+
+
+def test_a_service_account_lets_us_in(stack, grafana, project, tmp_path):
+    account = grafana._ask("POST", "/api/serviceaccounts", json={"name": "deckwatch", "role": "Editor"})
+    token = grafana._ask("POST", f"/api/serviceaccounts/{account['id']}/tokens", json={"name": "push"})
+    (tmp_path / "token").write_text(token["key"] + "\n")
+    ours = [one for one in work.ours(bundles.build(loaded(project)).plan) if one.uid == "web-shop"]
+    with connect(stack.url(GRAFANA), token_file=tmp_path / "token") as editor:
+        work.push(editor, editor.compared(ours), "by a token")
+        assert [one.state for one in editor.compared(ours)] == ["same"]
