@@ -70,6 +70,7 @@ class _Thing:
     name: str
     title: str
     path: Path
+    row: bool = False
 
 
 def apply(
@@ -78,8 +79,11 @@ def apply(
     """Return a dashboard's source with what is said of it done, and what is wrong with the names."""
     things = list(_things(one))
     problems: list[Problem] = []
-    hidden = _found(said.disable, things, said.document, problems, one)
+    hidden = _found({name: path for name, path in said.disable.items() if name}, things, said.document, problems, one)
     changed = _found({name: path for name, path in said.set.items() if name}, things, said.document, problems, one)
+    for thing, path in changed:
+        if thing.row:
+            problems += _misplaced(said.document, path, ("panels",))
     whole = said.set.get("")
     if whole is not None:
         problems += _misplaced(said.document, whole, _NOT_OF_A_DASHBOARD)
@@ -105,7 +109,7 @@ def apply(
 def _things(one: Built) -> Iterator[_Thing]:
     for row in one.dashboard.rows:
         if row.title:
-            yield _Thing(one.row_key(row), row.title, row.path)
+            yield _Thing(one.row_key(row), row.title, row.path, row=True)
         for panel in row.panels:
             yield _Thing(one.key(panel), render.title(panel, one.queries[panel.path]), panel.path)
 

@@ -1,0 +1,209 @@
+"""What a project changes of shipped dashboards by name: done without a copy, and told where it is wrong."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from deckwatch.cli import _project
+from deckwatch.core.place import InvalidInput
+from deckwatch.core.project import Project
+from provisioning import stack
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+OVERVIEW = "grafana/dashboards/deckwatch/overview.json"
+
+
+def build(folder: Path, text: str, **files: str) -> stack.Built:
+    (folder / "deckwatch.yaml").write_text(text)
+    for name, content in files.items():
+        path = folder / f"{name.replace('__', '/')}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return stack.build(_project.load(folder))
+
+
+def problems(folder: Path, text: str, **files: str) -> list[str]:
+    with pytest.raises(InvalidInput) as caught:
+        build(folder, text, **files)
+    return [str(one).replace(f"{folder}/", "") for one in caught.value.problems]
+
+
+def panels(built: stack.Built, path: str = OVERVIEW) -> dict[str, dict]:
+    model = json.loads(built.plan.text(path))
+    return {
+        f"{one['type']} {one['title']}": one for panel in model["panels"] for one in (panel, *panel.get("panels", []))
+    }
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory) -> stack.Built:
+    return stack.build(Project(tmp_path_factory.mktemp("nothing")))
+
+
+def test_panels_and_rows_are_changed_and_left_out_and_the_others_keep_their_numbers(tmp_path, shipped) -> None:
+    built = build(
+        tmp_path,
+        """\
+build:
+  set:
+    overview/Busiest processor: {title: Busy, high: 50%, critical: ~, width: half}
+    overview/row Hosts: {row: Machines, collapsed: true}
+    overview/Fullest memory: {stat: host.load, link: ~}
+  disable: [overview/Databases, overview/Down, HostClockSkew]
+""",
+    )
+    assert built.warnings == []
+    before, after = panels(shipped), panels(built)
+    busy = after["gauge Busy"]
+    assert busy["id"] == before["gauge Busiest processor"]["id"]
+    assert busy["gridPos"]["w"] == 12
+    steps = busy["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    assert [step["value"] for step in steps] == [None, 0.5]
+    row = after["row Machines"]
+    assert (row["id"], row["collapsed"]) == (before["row Hosts"]["id"], True)
+    load = after["stat Fullest memory"]
+    assert load["id"] == before["gauge Fullest memory"]["id"]
+    assert "node_load1" in load["targets"][0]["expr"]
+    assert not load["fieldConfig"]["defaults"].get("links")
+    gone = {"row Databases", "table Database servers", "stat Down"}
+    assert not {name for name in after if name in gone or name.endswith((" Transactions", " Connections"))}
+    changed = {"gauge Busiest processor", "gauge Fullest memory", "row Hosts"}
+    for name, panel in before.items():
+        if name in after and name not in changed:
+            assert panel["id"] == after[name]["id"], name
+    assert len(before) - len(after) == 5
+    assert "HostClockSkew" not in built.plan.text("prometheus/rules/host.yaml")
+
+
+def test_a_dashboard_keeps_its_address_whatever_it_is_called(tmp_path) -> None:
+    text = "build: {set: {overview: {dashboard: Our machines, folder: Operations, range: 6h, refresh: 1m}}}\n"
+    model = json.loads(build(tmp_path, text).plan.text("grafana/dashboards/operations/overview.json"))
+    assert (model["uid"], model["title"]) == ("overview", "Our machines")
+    assert (model["time"]["from"], model["refresh"]) == ("now-6h", "1m")
+
+
+def test_an_alert_still_leads_to_a_panel_that_has_another_title_and_to_the_dashboard_of_one_that_is_gone(
+    tmp_path, shipped
+) -> None:
+    rules = "prometheus/rules/application.yaml"
+    number = panels(shipped, "grafana/dashboards/deckwatch/application.json")["timeseries Share that fails"]["id"]
+    text = "build:\n  set: {application/Share that fails: {title: Failing}}\n  disable: [application/Response time]\n"
+    built = build(tmp_path, text)
+    assert f"viewPanel={number}&" in built.plan.text(rules)
+    assert built.plan.text(rules).count("viewPanel=") == shipped.plan.text(rules).count("viewPanel=") - 1
+
+
+def test_what_a_part_brought_along_is_changed_like_anything_else(tmp_path) -> None:
+    built = build(
+        tmp_path,
+        "build:\n  set: {postgres-database/Work: {collapsed: true}, mine/Rows fetched: {unit: short, width: half}}\n"
+        "  disable: [mine/Worst cache hits, mine/Rows written]\n",
+        dashboards__mine="dashboard: Mine\nrows:\n  - {use: postgres/work, with: {database: shop}}\n"
+        "  - - {stat: postgres.cache_hits, title: Worst cache hits, empty: Nothing is read.}\n"
+        "    - stat: postgres.uptime\n",
+    )
+    assert panels(built, "grafana/dashboards/deckwatch/postgres-database.json")["row Work"]["collapsed"]
+    mine = panels(built, "grafana/dashboards/deckwatch/mine.json")
+    assert set(mine) == {"row Work", "timeseries Cache hits", "timeseries Rows fetched", "stat Uptime"}
+    fetched = mine["timeseries Rows fetched"]
+    assert (fetched["fieldConfig"]["defaults"]["unit"], fetched["gridPos"]["w"]) == ("short", 12)
+    assert 'datname="shop"' in fetched["targets"][0]["expr"]
+
+
+FAULTS = [  # the place is where the `>` stands
+    ("set: {>overveiw: {range: 6h}}", "no dashboard is called overveiw (did you mean overview?) [names]"),
+    (
+        "set: {>overview/Bussiest processor: {width: half}}",
+        "the dashboard overview has no panel and no row Bussiest processor (did you mean Busiest processor?) [names]",
+    ),
+    (
+        "set: {>overview/Hosts: {width: half}}",
+        "Hosts is several on the dashboard overview (one of overview/row Hosts, overview/table Hosts) [names]",
+    ),
+    ("set: {overview/Down: {>widht: half}}", "unknown key widht (did you mean width?) [input]"),
+    ("set: {overview/Down: {width: >hlaf}}", "unknown word 'hlaf' (did you mean half?) [input]"),
+    (
+        "set: {overview/Down: {stat: >host.lod}}",
+        "no signal and no metric is called host.lod (did you mean host.load?) [unknown_name]",
+    ),
+    ("set: {overview/Down: {stat: sum(>node_lod1)}}", "no metric is called node_lod1"),
+    ("set: {overview/row Hosts: {>panels: []}}", "panels does not go here [input]"),
+    ("set: {overview: {>rows: []}}", "rows does not go here [input]"),
+    ("set: {overview: {>foldr: x}}", "unknown key foldr (did you mean folder?) [input]"),
+    ("set: {overview/Down: >3}", "expected a mapping (key: value), not 3 [input]"),
+    ("set: {overview/Down: >{}}", "must not be empty [input]"),
+    (
+        "disable: [>overview/Doun]",
+        "the dashboard overview has no panel and no row Doun (did you mean Down?) [names]",
+    ),
+    ("disable: [>overvew/Down]", "no dashboard is called overvew (did you mean overview?) [names]"),
+    ("disable: [>overview]", "overview is a whole dashboard"),
+    ("disable: [>HostClokSkew]", "no alert is called HostClokSkew (did you mean HostClockSkew?) [input]"),
+]
+
+
+@pytest.mark.parametrize(("text", "wanted"), FAULTS)
+def test_a_fault_is_told_where_the_project_says_it(tmp_path, text, wanted) -> None:
+    said = problems(tmp_path, f"build:\n  {text.replace('>', '')}\n")
+    assert any(one.startswith(f"deckwatch.yaml:2:{text.index('>') + 3}: error: {wanted}") for one in said), said
+    assert len(said) == 1 + ("node_lod1" in text), said
+
+
+def test_a_dashboard_that_has_nothing_left_is_told(tmp_path) -> None:
+    own = "dashboard: Mine\nrows:\n  - - stat: host.load\n      title: Load\n"
+    (said,) = problems(tmp_path, "build: {disable: [mine/Load]}\n", dashboards__mine=own)
+    assert said.startswith("deckwatch.yaml:1:19: error: nothing is left of mine")
+
+
+def test_a_fault_in_a_part_of_the_project_is_told_in_its_file_and_names_its_use(tmp_path) -> None:
+    part = "part: Mine.\npanels:\n  - stat: host.lod\n"
+    use = "dashboard: Mine\nrows:\n  - - use: load\n"
+    (said,) = problems(tmp_path, "build: {}\n", parts__load=part, dashboards__mine=use)
+    assert said == (
+        "parts/load.yaml:3:11: error: no signal and no metric is called host.lod "
+        "(did you mean host.load?; used at dashboards/mine.yaml:3:7) [unknown_name]"
+    )
+
+
+def test_a_part_that_nobody_uses_is_looked_at_too(tmp_path) -> None:
+    (said,) = problems(tmp_path, "build: {}\n", parts__load="part: Mine.\npanel: []\n")
+    assert said.startswith("parts/load.yaml:2:1: error: unknown key panel (did you mean panels?)")
+
+
+def test_signals_of_a_part_are_known_everywhere(tmp_path) -> None:
+    part = "part: Mine.\nsignals: {busy: {metric: node_load1, by: [instance]}}\npanels:\n  - stat: busy\n"
+    use = "dashboard: Mine\nrows:\n  - - use: load\n    - lines: load.busy\n"
+    mine = panels(
+        build(tmp_path, "build: {}\n", parts__load=part, dashboards__mine=use),
+        "grafana/dashboards/deckwatch/mine.json",
+    )
+    assert set(mine) == {"stat Busy", "timeseries Busy"}
+
+
+def test_a_file_of_alerts_may_name_its_dashboard(tmp_path) -> None:
+    alerts = """\
+dashboard: host
+owner: operations
+alerts:
+  LoadOdd:
+    expr: node_load1
+    above: 99
+    unit: count
+    for: 5m
+    severity: info
+    each: [instance]
+    summary: It is odd.
+    means: Nothing.
+    do: [Wait.]
+    proof:
+      - {give: [{value: 100, for: 20m}], fires: 5m}
+      - {give: [{value: 98, for: 20m}], silent: true}
+"""
+    built = build(tmp_path, "build: {}\n", alerts__odd=alerts)
+    assert "LoadOdd" in built.plan.text("prometheus/rules/odd.yaml")
+    assert not any(file.path.endswith("/odd.json") for file in built.plan.files())
