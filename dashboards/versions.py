@@ -94,8 +94,8 @@ def problems(built: Built, targets: Targets) -> Iterator[Problem]:
 
 
 def kind(panel: Panel) -> str:
-    """Return the name of a panel's file, or, of a type that has none, Grafana's id of it."""
-    return str(panel.content) if panel.type.name == "other" else panel.type.name
+    """Return the type of a panel as files are called that draw them, also where there is none of this type."""
+    return _slug(str(panel.content)) if panel.type.name == "other" else panel.type.name
 
 
 def _slug(type_: str) -> str:

@@ -31,6 +31,7 @@ function(config)
   local made = mixin + { _config+:: config };
   local part(name, default) = if std.objectHasAll(made, name) then made[name] else default;
   {
+    folder: part('grafanaDashboardFolder', ''),
     dashboards: part('grafanaDashboards', {}),
     groups: std.get(part('prometheusRules', {}), 'groups', []) + std.get(part('prometheusAlerts', {}), 'groups', []),
   }
@@ -80,16 +81,16 @@ def _load(project: Project, said: Mapping[str, Any], place: Place) -> Foreign:
     if not path.exists():
         raise InvalidInput([Problem(place, f"there is no {said['path']}", "beside deckwatch.yaml", check="mixin")])
     stem = path.parent.name if path.stem == "mixin" and path.parent != home else path.stem
-    folder = said.get("folder") or stem
-    name = re.sub(r"[^a-z0-9]+", "-", str(folder).lower()).strip("-") or "mixin"
     if path.is_dir():
-        return _plain(path, project.folder / said["path"], Foreign(name, folder, place))
+        folder = said.get("folder", stem)
+        return _plain(path, project.folder / said["path"], Foreign(_slug(folder), folder, place))
     if path.suffix not in (".libsonnet", ".jsonnet"):
         message = f"{said['path']} is no mixin"
         raise InvalidInput([Problem(place, message, "a file *.libsonnet, or a folder", check="mixin")])
     made = _evaluated(project, path.relative_to(home), said.get("config", {}), place)
+    folder = said.get("folder") or str(made["folder"]) or stem
     return Foreign(
-        name,
+        _slug(folder),
         folder,
         place,
         {file: (model, place) for file, model in made["dashboards"].items()},
@@ -117,6 +118,10 @@ def _evaluated(project: Project, path: Path, config: Mapping[str, Any], place: P
         raise InvalidInput([Problem(place, f"its Jsonnet fails: {message}", check="mixin")])
     where = Place(str(project.folder / at["file"]), int(at["line"]), int(at["column"]))
     raise InvalidInput([Problem(where, message, check="mixin")])
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "mixin"
 
 
 def _vendored(home: Path) -> Iterator[tuple[str, Path]]:

@@ -49,21 +49,28 @@ class Beside:
         self, catalog: Catalog, drawn: Iterable[Artifact], alerts: Iterable[str], topics: Iterable[str]
     ) -> None:
         self.catalog = catalog
+        self.paths: set[str] = set()
         self.uids: dict[str, str] = {}
         self.titles: dict[tuple[str, str], str] = {}  # by the folder's path
         for artifact in drawn:
             model, path = orjson.loads(artifact.text), PurePosixPath(artifact.path)
             self.uids[model["uid"]] = "ours"
             self.titles[path.parent.name, model["title"]] = "one of ours"
+            self.paths.add(artifact.path)
         self.alerts = dict.fromkeys(alerts, "ours")
         self.topics = set(topics)
         self.found = Files()
+        self.recorded: set[str] = set()
+        self.unknown: dict[Place, dict[str, None]] = {}  # metrics that nobody declares, where they are asked for
 
     def add(self, one: Foreign) -> None:
         """Add what one entry of the project holds."""
         ours = {folder for folder, _ in self.titles}
+        rules = (rule for group, _ in one.groups if isinstance(group, dict) for rule in group.get("rules") or ())
+        self.recorded |= {str(rule.get("record")) for rule in rules if isinstance(rule, dict)}
         for file, (model, place) in one.dashboards.items():
             self._dashboard(one, file, model, place)
+        self._tell_unknown()
         if one.dashboards and one.name not in ours:
             self.found.folders.append(Folder(one.name, one.folder, one.name))
         groups = [group for group, place in one.groups if self._sound(one, group, place)]
@@ -104,11 +111,15 @@ class Beside:
             return
         self.uids[uid] = self.titles[one.name, title] = file
         made = _provisioned(model, uid)
-        self.found.artifacts.append(Artifact(f"{FILES}/{one.name}/{uid}.json", render.text(made)))
+        called = _slug(file.removesuffix(".json"))
+        names = (called, uid, f"{called}-{uid}")
+        path = next(path for name in names if (path := f"{FILES}/{one.name}/{name}.json") not in self.paths)
+        self.paths.add(path)
+        self.found.artifacts.append(Artifact(path, render.text(made)))
         self._queries(made, file, place)
 
     def _queries(self, model: Mapping[str, Any], file: str, place: Place) -> None:
-        unknown: dict[str, None] = {}
+        unknown = self.unknown.setdefault(place, {})
         given = tuple(_given(model))
         for panel, target in _targets(model):
             expr = target.get("expr")
@@ -122,18 +133,24 @@ class Beside:
             except promql.PromqlError as error:
                 self._warning(place, f"{file}, {title or 'a panel'}: {error}")
                 continue
-            unknown |= dict.fromkeys(name for name in metrics if name and self.catalog.series(name) is None)
+            unknown |= dict.fromkeys(name for name in metrics if name and not self._known(name))
             mode = "instant" if target.get("instant") and not target.get("range") else "range"
             reason = "it is another's dashboard"
             ref = str(target.get("refId", ""))
             one = LiveQuery(model["uid"], model["title"], "panel", title, ref, expr, mode, place, reason, inputs=given)  # type: ignore[arg-type]
             self.found.queries.append(one)
-        if unknown:
+
+    def _known(self, metric: str) -> bool:
+        return metric in self.recorded or self.catalog.series(metric) is not None
+
+    def _tell_unknown(self) -> None:
+        for place, unknown in self.unknown.items():
             names = list(unknown)
             more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-            self._warning(
-                place, f"{file} asks for metrics that are not known here: {', '.join(names[:_MOST_NAMES])}{more}"
-            )
+            if names:
+                said = f"{', '.join(names[:_MOST_NAMES])}{more}"
+                self._warning(place, f"metrics are asked for that are not known here: {said}")
+        self.unknown.clear()
 
     def _sound(self, one: Foreign, group: Any, place: Place) -> bool:
         """Return whether Prometheus would take a group: it does not start with one that it cannot read."""

@@ -164,6 +164,8 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
 def _others(project: Project, catalog: Catalog, drawn: dashboards.Bundle, ruled: alerting.Bundle) -> Files:
     """Return other people's dashboards and rules as they lie beside ours."""
     mixins, problems = foreign.load(project)
+    if not mixins:
+        return Files(problems=problems)
     alerts = [one.name for group in ruled.groups for one in group.alerts]
     beside = Beside(catalog, drawn.artifacts, alerts, [group.topic for group in ruled.groups])
     for one in mixins:
