@@ -1,6 +1,7 @@
 """Databases, beside postgres_exporter, as it comes and tuned.
 
-A server of our own with pgbench's tables; where "working" stands, pgbench runs. Ours is `collect[]=postgres`.
+A server of our own with pgbench's tables; where "working" stands, pgbench runs. Ours is `collect[]=postgres`. Then the
+same server with more databases, and with ten thousand tables in the one that both are connected to.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _SCALE = "5"  # of pgbench: 500,000 rows
 _RATE = "50"  # transactions a second, where it works
+_DATABASES = (20, 100)
+_TABLES = 10_000
 
 
 def sheets(options: Options) -> Iterator[Sheet]:
@@ -32,17 +35,40 @@ def sheets(options: Options) -> Iterator[Sheet]:
     if not (fixture.installed() / "initdb").exists():
         say("no databases: PostgreSQL is not installed")
         return
-    with _server(fixture) as server, tempfile.TemporaryDirectory() as name:
+    with _server(fixture) as server:
         for load in options.loads:
-            say(f"one server, {load}")
             with _pgbench(server) if load == "working" else nullcontext():
-                ours = replace(
-                    _peers.deckwatch(None),
-                    metrics="/metrics?collect[]=postgres",
-                    environment=(("DECKWATCH_POSTGRES_DSN", server.dsn),),
-                )
-                peers = _peers.postgres_exporter(f"{server.dsn}?sslmode=disable")
-                yield _cost.table(f"Databases: one server, {load}", _cost.measure([ours, *peers], Path(name), options))
+                yield _sheet(server, f"one server, {load}", options)
+        for number in _DATABASES:
+            _make_databases(server, number)
+            yield _sheet(server, f"{number} databases, idle", options)
+        _make_tables(server)
+        yield _sheet(server, f"{_TABLES:,} tables, idle", options)
+
+
+def _sheet(server: Any, what: str, options: Options) -> Sheet:
+    say(what)
+    ours = replace(
+        _peers.deckwatch(None),
+        metrics="/metrics?collect[]=postgres",
+        environment=(("DECKWATCH_POSTGRES_DSN", server.dsn),),
+    )
+    peers = _peers.postgres_exporter(f"{server.dsn}?sslmode=disable")
+    with tempfile.TemporaryDirectory() as name:
+        return _cost.table(f"Databases: {what}", _cost.measure([ours, *peers], Path(name), options))
+
+
+def _make_databases(server: Any, number: int) -> None:
+    """Make databases with pgbench's tables until there are so many."""
+    [[have]] = server.sql("SELECT count(*) FROM pg_database WHERE datname LIKE 'bench%'")
+    for index in range(have, number - 2):  # beside postgres and shop
+        server.sql(f"CREATE DATABASE bench{index} TEMPLATE shop")
+
+
+def _make_tables(server: Any) -> None:
+    make = "DO $$ BEGIN FOR i IN {}..{} LOOP EXECUTE format('CREATE TABLE t%s (i int)', i); END LOOP; END $$"
+    for first in range(0, _TABLES, 1_000):
+        server.sql(make.format(first + 1, first + 1_000))
 
 
 @contextmanager

@@ -21,7 +21,8 @@ _NOW = "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_cur
 
 
 def _metric(name: str, text: str, *labels: str) -> Metric:
-    return Metric(f"pg_replication_slots_{name}", "gauge", text, ("server", "slot_name", *labels))
+    unit = "bytes" if "_lsn" in name else ""
+    return Metric(f"pg_replication_slots_{name}", "gauge", text, ("server", "slot_name", *labels), unit=unit)
 
 
 BY_DATABASE = View(

@@ -21,7 +21,7 @@ _LABELS = ("server", "application_name", "client_addr", "state", "slot_name")
 
 
 def _metric(name: str, text: str) -> Metric:
-    return Metric(f"pg_stat_replication_{name}", "gauge", text, _LABELS)
+    return Metric(f"pg_stat_replication_{name}", "gauge", text, _LABELS, unit="bytes")
 
 
 def _lag(name: str, text: str) -> Column:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from exporter.world import World
 
-TEXT = Metric("pg_stat_statements_query_id", "counter", "1, with the statement's text.", ("server", "queryid", "query"))
+TEXT = Metric("pg_stat_statements_query_id", "gauge", "1, with the statement's text.", ("server", "queryid", "query"))
 
 
 @collector(TEXT, subjects=servers)
