@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import expressions, promql
+from deckwatch.core import expressions, labels, promql
 from deckwatch.core.labels import target_labels
 from deckwatch.core.place import Problem, did_you_mean
 from deckwatch.core.signal import matchers, title_of
@@ -116,7 +116,8 @@ class Scope:
             if "from" in said:
                 metric = said["from"]
                 document = self.dashboard.document
-                problems += expressions.check_expression(document, (*path, "from"), 0, metric, self.catalog)
+                wrong = list(expressions.check_expression(document, (*path, "from"), 0, metric, self.catalog))
+                problems += wrong or self._lacking(name, metric, (*path, "from"))
             else:
                 having = [one for one in (*needed, *dict(used.most_common())) if self._has(one, name)]
                 metric = having[0] if having else "up" if name in ALWAYS else ""
@@ -130,6 +131,14 @@ class Scope:
             selector = self._narrowed(metric, {one.name for one in found})
             found.append(Variable(name, said.get("title") or title_of(name), selector, place))
         return found
+
+    def _lacking(self, name: str, metric: str, path: Path) -> list[Problem]:
+        """Return that a metric to choose from does not have the label at all."""
+        known = labels.of_expression(metric, self.catalog)
+        if known is None or name in known:
+            return []
+        hint = did_you_mean(name, sorted(known))
+        return [Problem(self.dashboard.document.place(path), f"{metric} has no label {name}", hint, "choose")]
 
     def _narrowed(self, selector: str, names: Collection[str]) -> str:
         """Return a selection with the conditions of these choices: each offers what the ones before it leave."""

@@ -6,7 +6,7 @@ import importlib
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import plugins
+from deckwatch.core import plugins, yamlfile
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.project import project_schema
 from deckwatch.instrument import metrics as instrument
@@ -140,6 +140,13 @@ def _checks() -> Iterator[str]:
         for name, module in plugins.modules(importlib.import_module(f"{package}.checks")):
             yield f"### {name}\n"
             yield inspect.cleandoc(module.__doc__ or "") + "\n"
+    yield "\n## Rules of other linters\n"
+    yield "A test asks each of every shipped dashboard and alert."
+    rules = yamlfile.load_file(plugins.folder(importlib.import_module("dashboards"), "linter.yaml")).data
+    for linter, held in rules.items():
+        yield f"\n| {linter} | held by |\n|---|---|"
+        for rule, by in held.items():
+            yield f"| {rule} | {_cell(by)} |"
 
 
 def _cell(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.core import dimension, units
+from deckwatch.core import dimension
 from deckwatch.core.place import Problem
 
 if TYPE_CHECKING:
@@ -13,40 +13,16 @@ if TYPE_CHECKING:
     from dashboards.build import Built
     from deckwatch.core.catalog import Catalog
 
-# The ids of Grafana that show values of a unit as they are; the first one is the usual.
-_SHOWING = {
-    "seconds": ("s", "dtdurations", "dthms", "dtdhms", "clocks"),
-    "milliseconds": ("ms", "dtdurationms", "clockms"),
-    "bytes": ("bytes", "decbytes"),
-    "bits": ("bits", "decbits"),
-    "bytes/s": ("binBps", "Bps"),
-    "bits/s": ("bps", "binbps"),
-    "ratio": ("percentunit",),
-    "percent": ("percent",),
-    "celsius": ("celsius",),
-    "hertz": ("hertz",),
-    "volts": ("volt",),
-    "watts": ("watt",),
-    "minutes": ("m",),
-    "hours": ("h",),
-    "days": ("d",),
-    "microseconds": ("µs",),
-    "nanoseconds": ("ns",),
-    # What is only counted has no unit, and any that says nothing else fits.
-    "count": ("percentunit",),  # the average of what is yes or no is a share
-    "per second": (),
-}
-_ALL = {one for ids in _SHOWING.values() for one in ids}
-
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     """Yield units that are said at a panel, a query or a signal, and that are not those of what is asked for."""
     for one in built:
         for panel, queries in one.examined("unit_of_metric"):
             for query in queries:
-                said = units.GRAFANA.get(query.unit, query.unit)
-                wanted = dimension.of_expression(query.source, catalog) if query.sound and said in _ALL else None
-                if wanted not in _SHOWING or said in _SHOWING[wanted] or panel.type.queries == "heatmap":
+                if not query.sound or panel.type.queries == "heatmap":
+                    continue
+                wanted = dimension.contradicted(query.unit, query.source, catalog)
+                if not wanted:
                     continue
                 if "unit" in query.said:
                     place = panel.document.place((*query.path, "unit"))

@@ -9,7 +9,7 @@ from deckwatch.core import promql, units
 if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
 
-_RATES = frozenset(("rate", "irate"))
+_RATES = frozenset(("rate", "irate", "deriv"))
 # Functions and aggregations whose result is in the unit of what they are given.
 _KEEPING = frozenset(
     (
@@ -19,6 +19,35 @@ _KEEPING = frozenset(
     )
 )
 _COUNTING = frozenset(("count", "count_over_time", "changes", "resets", "count_values"))
+# The ids of Grafana that show values of a unit as they are; the first one is the usual.
+SHOWING: dict[str, tuple[str, ...]] = {
+    "seconds": ("s", "dtdurations", "dthms", "dtdhms", "clocks"),
+    "milliseconds": ("ms", "dtdurationms", "clockms"),
+    "bytes": ("bytes", "decbytes"),
+    "bits": ("bits", "decbits"),
+    "bytes/s": ("binBps", "Bps"),
+    "bits/s": ("bps", "binbps"),
+    "ratio": ("percentunit",),
+    "percent": ("percent",),
+    "celsius": ("celsius",),
+    "hertz": ("hertz",),
+    "volts": ("volt",),
+    "watts": ("watt",),
+    "minutes": ("m",),
+    "hours": ("h",),
+    "days": ("d",),
+    "microseconds": ("µs",),
+    "nanoseconds": ("ns",),
+    # What is only counted has no unit, and any that says nothing else fits; the average of yes and no is a share.
+    "count": ("percentunit",),
+    "per second": (),
+}
+_TELLING = {one for ids in SHOWING.values() for one in ids}
+_DIVIDED = {
+    ("ratio", "per second"): "seconds",  # how long one took: seconds a second by how many a second
+    ("bytes/s", "per second"): "bytes",
+    ("bytes", "bytes/s"): "seconds",
+}
 _UNSAID = frozenset(("project", "recording", "deckwatch.instrument"))
 _SCALED: dict[tuple[str, Any], str] = {
     ("ratio", 100): "percent",
@@ -40,6 +69,16 @@ def of_expression(text: str, catalog: Catalog) -> str | None:
     except ValueError as error:
         raise promql.PromqlError(str(error)) from None
     return _of(tree, catalog)
+
+
+def contradicted(unit: str, text: str, catalog: Catalog) -> str:
+    """Return the unit that an expression has where it is certainly not the one that is said; '' otherwise.
+
+    Raises PromqlError.
+    """
+    said = units.GRAFANA.get(unit, unit)
+    found = of_expression(text, catalog) if said in _TELLING else None
+    return found if found in SHOWING and said not in SHOWING[found] else ""
 
 
 def _of(node: Any, catalog: Catalog) -> str | None:
@@ -100,7 +139,7 @@ def _of_binary(node: Any, catalog: Catalog) -> str | None:
     if operator == "/" and left is not None and left == right:
         return "ratio" if left not in ("count", "per second") else None  # a share, or an average of something
     if operator == "/":
-        return _of_average(node, catalog)
+        return _DIVIDED.get((left or "", right or "")) or _of_average(node, catalog)
     if operator == "*":
         return _of_scaled(left, node.rhs) or _of_scaled(right, node.lhs)
     return None

@@ -90,6 +90,18 @@ CASES = [
         "service:http_errors:ratio5m is recorded in the topic application",
     ),
     (
+        "unit",
+        [("expr: job:up:count\n", "expr: node_memory_MemFree_bytes\n    unit: seconds\n")],
+        "10:11",
+        "of what is bytes",
+    ),
+    (
+        "unit",
+        [("count by (job) (up)\n", "sum by (job) (node_boot_time_seconds)\n    unit: bytes\n")],
+        "6:11",
+        "seconds",
+    ),
+    (
         "size",
         [("alerts:\n", "".join(f"  job:up{i}:count: {{expr: up, about: One.}}\n" for i in range(19)) + "alerts:\n")],
         "1:1",
