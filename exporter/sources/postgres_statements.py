@@ -57,7 +57,7 @@ class Statement(NamedTuple):
     figures: tuple[float, ...]
 
 
-OTHERS = ("", "", "other")
+OTHERS = ("other", "other", "other")  # a choice of all databases on a dashboard leaves out an empty one
 
 
 @dataclass

@@ -122,7 +122,7 @@ def test_the_first_statements_and_the_others_as_one(postgres_server, watch_postg
     assert not watched.errors("a")
     calls = series(page, "pg_stat_statements_calls_total")
     assert len(calls) == 21
-    assert calls['pg_stat_statements_calls_total{server="a",queryid="other"}'] > 100
+    assert calls['pg_stat_statements_calls_total{server="a",user="other",datname="other",queryid="other"}'] > 100
     for _ in range(3):
         server.sql("SELECT 1")
     assert set(series(watched.page(), "pg_stat_statements_calls_total")) == set(calls)

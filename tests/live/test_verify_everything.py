@@ -55,7 +55,9 @@ def customers(shop):
 @pytest.fixture
 def database(postgres_server):
     """A server at which two clients work, until the test ends."""
-    server = postgres_server()
+    server = postgres_server(shared_preload_libraries="pg_stat_statements", track_io_timing="on")
+    server.sql("CREATE EXTENSION pg_stat_statements")
+    server.sql("SELECT pg_create_physical_replication_slot('replica', true)")
     server.pgbench("--initialize", "--scale=1", "--quiet")
     over = threading.Event()
 
