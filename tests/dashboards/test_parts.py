@@ -187,6 +187,7 @@ def test_every_shipped_part_is_used_and_narrows_what_it_says(make):
     for name in known.files:
         part = known.find(name)
         assert part is not None, known.problems
+        assert "signals" not in part.document.data, "they would be read only where it is used"
         given = ", ".join(f"{key}: the-{key}" for key in part.takes)
         model = make(rows(f"- {{use: {name}, with: {{{given}}}, row: Row}}"))
         assert isinstance(model, dict), (name, model)

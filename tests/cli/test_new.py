@@ -1,0 +1,108 @@
+"""`deckwatch new`: every template is a project that is right as it is written, and nothing is ever overwritten."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alerting import promtool
+from deckwatch.cli import _project, new
+from deckwatch.core import yamlfile
+from provisioning import stack
+
+DECKWATCH = Path(sys.executable).with_name("deckwatch")
+NAMES = [path.name for path in new.folders()]
+WANTED = {"container", "host", "database", "web-shop", "workflow", "api", "migration"}
+
+
+def run(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([DECKWATCH, *words], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+def written(name: str, folder: Path) -> Path:
+    ran = run("new", name, cwd=folder)
+    assert ran.returncode == 0, ran.stderr
+    made = folder / name
+    assert set(ran.stdout.splitlines()) == {str(path.relative_to(folder)) for path in made.rglob("*") if path.is_file()}
+    commands = re.findall(r"deckwatch (--project \S+ \w+)", ran.stderr)
+    assert commands == [f"--project {name} check", f"--project {name} up"]
+    return made
+
+
+def test_all_that_were_promised_are_there() -> None:
+    assert set(NAMES) >= WANTED
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_template_is_right_as_it_is_and_its_alerts_are_proved(name, tmp_path, need) -> None:
+    folder = written(name, tmp_path)
+    built = stack.build(_project.load(folder))
+    assert [str(one) for one in built.warnings] == []
+    own = {path.stem for path in folder.glob("alerts/*.yaml")}
+    topics = [topic for topic in built.topics if topic.topic in own]
+    assert {topic.topic for topic in topics} == own
+    assert bool(own) == bool(_project.load(folder).data.get("metrics") or name == "api")
+    if topics:
+        need("promtool", get="apt-get install prometheus")
+        outcomes = promtool.run(topics, built.plan.files())
+        assert [problem for one in outcomes for problem in one.problems] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_template_is_short_and_says_what_it_is(name) -> None:
+    (template,) = [path for path in new.folders() if path.name == name]
+    readme = (template / "README.md").read_text().splitlines()
+    assert len(readme) == 5
+    assert readme[0].startswith("# ")
+    assert all(new.about(template))
+    for path in template.rglob("*.yaml"):
+        first = path.read_text().splitlines()[0]
+        kind = {"deckwatch.yaml": "schema", "alerts": "alerts.schema"}.get(
+            path.name if path.name == "deckwatch.yaml" else path.parent.name, "dashboard.schema"
+        )
+        assert first.startswith("# yaml-language-server: $schema=")
+        assert first.endswith(f".deckwatch/{kind}.json"), path
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in {"container", "host", "database", "api"}])
+def test_what_a_template_declares_is_used_and_nothing_else_of_its_own(name, tmp_path) -> None:
+    folder = written(name, tmp_path)
+    declared = yamlfile.load_file(folder / "deckwatch.yaml").data["metrics"]
+    text = "".join(path.read_text() for path in folder.rglob("*.yaml") if path.name != "deckwatch.yaml")
+    used = set(re.findall(r"[a-z][a-z0-9_]+", text))
+    parts = ("", "_bucket", "_sum", "_count")
+    assert [metric for metric in declared if not used & {metric + part for part in parts}] == []
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(tmp_path) -> None:
+    (tmp_path / "mine").mkdir()
+    kept = tmp_path / "mine" / "deckwatch.yaml"
+    kept.write_text("build: {}\n")
+    ran = run("new", "api", "mine", cwd=tmp_path)
+    assert ran.returncode == 1
+    assert ran.stderr == (
+        "deckwatch: mine is not empty, and nothing is overwritten; name a folder that is not there yet\n"
+    )
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["deckwatch.yaml"]
+    assert kept.read_text() == "build: {}\n"
+
+
+def test_an_empty_folder_is_taken_and_a_file_is_not(tmp_path) -> None:
+    assert run("new", "host", ".", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "deckwatch.yaml").is_file()
+    ran = run("new", "host", "deckwatch.yaml", cwd=tmp_path)
+    assert (ran.returncode, ran.stderr) == (
+        1,
+        "deckwatch: deckwatch.yaml is a file; name a folder that is not there yet\n",
+    )
+
+
+def test_an_unknown_template_is_told_with_the_nearest(tmp_path) -> None:
+    ran = run("new", "webshop", cwd=tmp_path)
+    assert ran.returncode == 1
+    assert "no template is called webshop (did you mean web-shop?)" in ran.stderr
+    assert list(tmp_path.iterdir()) == []
