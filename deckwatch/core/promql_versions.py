@@ -8,11 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core import promql
+from deckwatch.core.place import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from deckwatch.core.place import Place, Problem
+    from deckwatch.core.place import Place
     from deckwatch.core.targets import Targets
 
 SINCE = {
@@ -44,11 +45,24 @@ SINCE = {
     "start_timestamp": "3.14",
 }
 UNTIL = {"holt_winters": "3.0"}  # it is called double_exponential_smoothing since
+# What Prometheus evaluates only where its command line allows it (docs/feature_flags.md), and since when without that.
+_EXPERIMENTS = "promql-experimental-functions"
+_STABLE = ("histogram_stddev", "histogram_stdvar", "histogram_avg")
+FLAGS = dict.fromkeys((name for name in SINCE if name not in _STABLE), _EXPERIMENTS) | {
+    "fill": "promql-binop-fill-modifiers",
+    "fill_left": "promql-binop-fill-modifiers",
+    "fill_right": "promql-binop-fill-modifiers",
+    "start_timestamp": "use-start-timestamps",
+}
+_ALLOWED = {"first_over_time": "3.14"}
 _QUOTED = "3.0"  # names of metrics and labels in quotes
 
 
 def problems(text: str, targets: Targets, place: Callable[[int], Place]) -> Iterator[Problem]:
-    """Yield the words that the target lacks; `place` turns an offset into a Place. Raises PromqlError."""
+    """Yield the words that the target lacks, and as warnings those that it evaluates only if it is told to.
+
+    `place` turns an offset into a Place. Raises PromqlError.
+    """
     tokens = promql.tokens(text)
     before = ""
     braces = 0
@@ -58,7 +72,12 @@ def problems(text: str, targets: Targets, place: Callable[[int], Place]) -> Iter
         name = token.text.lower()
         if token.kind == "name" and following in ("(", "by", "without") and before != "@":
             if name in SINCE:
-                yield from targets.lacking("prometheus", SINCE[name], f"{name}()", place(token.offset))
+                at = place(token.offset)
+                yield from targets.lacking("prometheus", SINCE[name], f"{name}()", at)
+                allowed = name in _ALLOWED and targets.knows("prometheus", _ALLOWED[name])
+                if name in FLAGS and not allowed and targets.knows("prometheus", SINCE[name]):
+                    message = f"{name}() is experimental: Prometheus evaluates it with --enable-feature={FLAGS[name]}"
+                    yield Problem(at, message, check="target", severity="warning")
             elif name in UNTIL:
                 yield from targets.removed("prometheus", UNTIL[name], f"{name}()", place(token.offset))
         elif token.kind == "string" and braces and before in ("{", ","):

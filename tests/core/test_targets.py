@@ -9,7 +9,7 @@ from deckwatch.core.place import Place
 from deckwatch.core.project import Project, project_schema
 from deckwatch.core.schema import Schema
 from deckwatch.core.targets import PROGRAMS, Targets
-from provisioning import catalogue
+from provisioning import catalogue, stack
 
 
 def read(text):
@@ -92,8 +92,34 @@ def test_what_a_program_lacks_is_told_with_both_versions():
 )
 def test_words_of_promql_by_version(expr, target, told):
     catalog = catalogue.load(Project(Path()), Targets(prometheus=target))
-    found = [str(one) for one in problems_of(expr, catalog, lambda at: Place("x", 1, at))]
+    problems = problems_of(expr, catalog, lambda at: Place("x", 1, at))
+    found = [str(one) for one in problems if one.severity == "error"]
     assert found == ([] if told is None else [f"x:{told} (build: targets:) [target]"])
+
+
+@pytest.mark.parametrize(
+    ("expr", "target", "flag"),
+    [
+        ("mad_over_time(up[1h])", "3.14", "promql-experimental-functions"),
+        ("first_over_time(up[1h])", "3.13", "promql-experimental-functions"),
+        ("first_over_time(up[1h])", "3.14", ""),
+        ("up + fill(0) up", "3.10", "promql-binop-fill-modifiers"),
+        ("histogram_avg(up)", "2.51", ""),
+        ("mad_over_time(up[1h])", "2.48", ""),  # it is an error already
+    ],
+)
+def test_words_that_prometheus_must_be_told_to_evaluate_are_a_warning(expr, target, flag):
+    catalog = catalogue.load(Project(Path()), Targets(prometheus=target))
+    problems = problems_of(expr, catalog, lambda at: Place("x", 1, at))
+    found = [one.message for one in problems if one.severity == "warning"]
+    assert [one.rpartition("--enable-feature=")[2] for one in found] == ([flag] if flag else [])
+
+
+def test_all_that_is_shipped_is_for_the_oldest_versions_too():
+    """Dashboards, rules, routes and signals need nothing that an old server lacks, nor any flag of it."""
+    oldest = {name: program.oldest for name, program in PROGRAMS.items()}
+    built = stack.build(Project(Path("/nonexistent")), stack.Options(installed=oldest))
+    assert [str(one) for one in built.warnings if one.check == "target"] == []
 
 
 def test_every_word_with_a_version_lies_between_the_oldest_and_the_newest():
