@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,11 @@ def numbers(keys: Sequence[str]) -> list[int]:
         raise ValueError(f"a dashboard has at most {MOST} panels and rows, not {len(keys)}")
     if len(set(keys)) != len(keys):
         raise ValueError("two panels have the same name")
+    return list(_settled(tuple(keys)))
+
+
+@functools.lru_cache(maxsize=1024)  # rendering, links and lists of queries all ask for those of a dashboard
+def _settled(keys: tuple[str, ...]) -> tuple[int, ...]:
     taken: dict[int, str] = {}
     for key in sorted(keys, key=_hash):
         attempt = 0
@@ -30,7 +36,7 @@ def numbers(keys: Sequence[str]) -> list[int]:
             number = _hash(f"{key}#{attempt}") % MOST + 1
         taken[number] = key
     found = {key: number for number, key in taken.items()}
-    return [found[key] for key in keys]
+    return tuple(found[key] for key in keys)
 
 
 def _hash(text: str) -> int:

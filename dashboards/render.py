@@ -34,10 +34,10 @@ def render(child: Renderer, built: Sequence[Built], own: Path | None = None) -> 
     """
     program = (
         f"local panels = {panels.table(own)}; local dashboard = import 'dashboards/dashboard.libsonnet'; "
-        "function(dashboards) [dashboard.new(spec, panels) for spec in dashboards]"
+        "function(values) [dashboard.new(spec, panels) for spec in values]"
     )
     wanted = [described(one, built, look) for one in built for look in one.looks]
-    models: Iterator[dict[str, Any]] = iter(child.evaluate(program, dashboards=wanted))
+    models: Iterator[dict[str, Any]] = iter(child.each(program, wanted))
     return [[next(models) for _ in one.looks] for one in built]
 
 

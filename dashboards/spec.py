@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dashboards.lent import NOTHING
@@ -62,11 +63,15 @@ class Panel:
 
     def asked(self) -> list[Asked]:
         """Return its queries of Prometheus as they are written."""
-        return [] if self.foreign() else self._written()
+        return [] if self._foreign else self._written
 
     def foreign(self) -> list[tuple[str, Mapping[str, Any]]]:
         """Return its queries of other data sources: the word for the language of each, and what is said."""
-        said = [one.said for one in self._written()]
+        return self._foreign
+
+    @cached_property
+    def _foreign(self) -> list[tuple[str, Mapping[str, Any]]]:
+        said = [one.said for one in self._written]
         return [(word, one) for one in said for word in LANGUAGES if word in one]
 
     @property
@@ -76,6 +81,7 @@ class Panel:
             return LANGUAGES[foreign[0][0]]
         return self.type.source or ("prometheus" if self.type.queries else "")
 
+    @cached_property  # every check asks for it
     def _written(self) -> list[Asked]:
         if not self.type.queries:
             return []

@@ -5,6 +5,8 @@ project -> catalogue -> signals -> what rules record -> dashboards -> alerts -> 
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -25,7 +27,7 @@ from provisioning.foreign_files import Beside, Files
 from provisioning.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from alerting.live import LiveQuery as RuleQuery
@@ -72,8 +74,20 @@ def build(project: Project, options: Options | None = None) -> Built:
     """Return a project's bundle; raises InvalidInput with every problem of all its files."""
     options = options or Options()
     own_panels = project.folder / "panels"
-    with _renderer(own_panels if own_panels.is_dir() else None, options.engine) as renderer:
+    with _uncollected(), _renderer(own_panels if own_panels.is_dir() else None, options.engine) as renderer:
         return _build(project, options, renderer, own_panels if own_panels.is_dir() else None)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let Python not look for garbage meanwhile: nearly all that is made is kept to the end."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _renderer(own_panels: Path | None, engine: Engine) -> Renderer:

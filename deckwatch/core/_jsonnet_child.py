@@ -1,11 +1,12 @@
 """The child process that evaluates Jsonnet; it imports nothing of ours, so that it starts in a few milliseconds.
 
-Messages both ways are 8 bytes of length and as many of JSON: first the settings {engine, folders, memory}, then
-programs {snippet, arguments}, each answered by {value} or {error}.
+Messages both ways are 8 bytes of length and as many of content: first the settings {engine, folders, memory}, then
+programs {snippet, arguments}, as JSON; each is answered by a letter, V or E, with the value's JSON or the error's text.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import resource
 import sys
@@ -47,10 +48,9 @@ def main() -> None:
             value = evaluate(
                 "program", request["snippet"], tla_codes=request["arguments"], import_callback=serve, max_stack=2000
             )
-            answer = {"value": value}
+            data = b"V" + value.encode()
         except (RuntimeError, ValueError, MemoryError) as error:
-            answer = {"error": str(error)}
-        data = json.dumps(answer).encode()
+            data = b"E" + str(error).encode(errors="replace")
         sink.write(len(data).to_bytes(8, "big") + data)
         sink.flush()
 
@@ -60,7 +60,9 @@ def _load(engine: str) -> tuple[Any, bool]:
     if engine == "rjsonnet":
         import rjsonnet  # noqa: PLC0415
 
-        return rjsonnet.evaluate_snippet, False
+        # Its collector walks through all that was made again and again, which takes longer than the making; this
+        # process ends soon, and its memory is limited.
+        return functools.partial(rjsonnet.evaluate_snippet, gc=False), False  # type: ignore[call-arg]  # its stub lacks it
     import _jsonnet  # noqa: PLC0415
 
     return _jsonnet.evaluate_snippet, True

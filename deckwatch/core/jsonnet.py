@@ -7,7 +7,6 @@ imports from the folders it is told of and from nowhere else.
 
 from __future__ import annotations
 
-import json
 import os
 import selectors
 import subprocess
@@ -16,16 +15,20 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+import orjson
+
 from deckwatch.core.place import DeckwatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 Engine = Literal["rjsonnet", "jsonnet"]
 ENGINES: tuple[Engine, ...] = ("rjsonnet", "jsonnet")
 
 _MEMORY_BYTES = 2 << 30
 _SECONDS = 60.0
+_PIPE_BYTES = 1 << 20  # the most that is allowed to everybody (/proc/sys/fs/pipe-max-size)
+_WORTH_TWO = 16  # dashboards: a child takes as long to start as a few of them to be drawn
 _CHILD = Path(__file__).with_name("_jsonnet_child.py")
 
 
@@ -44,7 +47,9 @@ class Renderer:
         self.folders = {name: str(path.resolve()) for name, path in folders.items()}
         self.engine = engine
         self.seconds = seconds
+        self._folders = dict(folders)
         self._child: subprocess.Popen[bytes] | None = None
+        self._second: Renderer | None = None
 
     def __enter__(self) -> Self:
         # Started here and not at the first program, so that the child loads while the caller reads YAML.
@@ -53,6 +58,7 @@ class Renderer:
             [sys.executable, "-I", str(_CHILD)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            pipesize=_PIPE_BYTES,
             stderr=subprocess.DEVNULL,
             env=environment,
         )
@@ -60,6 +66,9 @@ class Renderer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._second is not None:
+            self._second.__exit__()
+            self._second = None
         if self._child is not None:
             self._child.kill()
             self._child.communicate()
@@ -70,29 +79,51 @@ class Renderer:
 
         Raises JsonnetError with the engine's message, or where the child ran out of memory or time.
         """
-        self._send({"snippet": snippet, "arguments": {name: json.dumps(v) for name, v in arguments.items()}})
-        answer = json.loads(self._receive())
-        if "error" in answer:
+        self._ask(snippet, arguments)
+        return self._answer()
+
+    def each(self, snippet: str, values: Sequence[Any]) -> list[Any]:
+        """Return what a program, a function of `values`, makes of a list of them: a list that is as long.
+
+        A long list is halved, and the second half is evaluated by a second child at the same time.
+        """
+        if len(values) < _WORTH_TWO or (os.cpu_count() or 1) < 2:
+            found: list[Any] = self.evaluate(snippet, values=list(values))
+            return found
+        if self._second is None:
+            self._second = Renderer(self._folders, engine=self.engine, seconds=self.seconds).__enter__()
+        half = len(values) // 2
+        self._second._ask(snippet, {"values": list(values[half:])})  # noqa: SLF001 - one of ours
+        self._ask(snippet, {"values": list(values[:half])})
+        return [*self._answer(), *self._second._answer()]  # noqa: SLF001
+
+    def _ask(self, snippet: str, arguments: Mapping[str, Any]) -> None:
+        self._send({"snippet": snippet, "arguments": {name: _json(value) for name, value in arguments.items()}})
+
+    def _answer(self) -> Any:
+        answer = self._receive()
+        if answer[:1] == b"E":
+            said = answer[1:].decode()
             hint = ""
-            if self.engine == "rjsonnet" and "no such field" in answer["error"]:
+            if self.engine == "rjsonnet" and "no such field" in said:
                 hint = "\nrjsonnet lacks a few standard functions: try --engine jsonnet"
-            raise JsonnetError(answer["error"].strip() + hint)
-        return json.loads(answer["value"])
+            raise JsonnetError(said.strip() + hint)
+        return orjson.loads(memoryview(answer)[1:])
 
     def _send(self, message: dict[str, Any]) -> None:
         child = self._running()
-        data = json.dumps(message).encode()
+        data = orjson.dumps(message)
         try:
             child.stdin.write(len(data).to_bytes(8, "big") + data)  # type: ignore[union-attr]
             child.stdin.flush()  # type: ignore[union-attr]
         except BrokenPipeError:
             raise self._died() from None
 
-    def _receive(self) -> bytes:
+    def _receive(self) -> bytearray:
         stdout = self._running().stdout
         assert stdout is not None  # noqa: S101 - opened as a pipe above
         deadline = time.monotonic() + self.seconds
-        data, wanted = b"", 8
+        data, wanted = bytearray(), 8
         with selectors.DefaultSelector() as selector:
             selector.register(stdout, selectors.EVENT_READ)
             while len(data) < wanted:
@@ -105,7 +136,8 @@ class Renderer:
                 data += chunk
                 if wanted == 8 and len(data) >= 8:
                     wanted = 8 + int.from_bytes(data[:8], "big")
-        return data[8:]
+        del data[:8]
+        return data
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._child is None:
@@ -115,3 +147,7 @@ class Renderer:
     def _died(self) -> JsonnetError:
         self.__exit__()
         return JsonnetError(f"Jsonnet ran out of memory (more than {_MEMORY_BYTES >> 20} MiB) or crashed")
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()

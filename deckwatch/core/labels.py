@@ -6,6 +6,7 @@ so to nobody. The rules are Prometheus' own (promql/engine.go: `resultMetric`, `
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import promql
@@ -23,6 +24,7 @@ _WITHOUT_LABELS = frozenset(("scalar", "time", "vector", "pi"))
 _SETS = frozenset(("and", "or", "unless"))
 
 
+@functools.cache
 def target_labels() -> Labels:
     """Return the labels that Prometheus sets on a target, or adds when it sends to the outside."""
     agreed = contract()
@@ -51,13 +53,17 @@ def of_metric(name: str, catalog: Catalog) -> Labels | None:
 
 def of_expression(text: str, catalog: Catalog) -> Labels | None:
     """Return the labels that the result can carry; None where they are not all known. Raises PromqlError."""
+    return _of(_tree(text), catalog)
+
+
+@functools.lru_cache(maxsize=4096)  # one expression is looked at by many checks
+def _tree(text: str) -> Any:
     import promql_parser  # noqa: PLC0415 - 5 ms that `serve` does not need
 
     try:
-        tree = promql_parser.parse(promql.without_variables(text))
+        return promql_parser.parse(promql.without_variables(text))
     except ValueError as error:
         raise promql.PromqlError(str(error)) from None
-    return _of(tree, catalog)
 
 
 def _of(node: Any, catalog: Catalog) -> Labels | None:

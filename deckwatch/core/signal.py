@@ -17,7 +17,7 @@ from deckwatch.core import promql, units
 from deckwatch.core.place import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from deckwatch.core.catalog import Catalog, Kind
     from deckwatch.core.place import Place
@@ -39,12 +39,19 @@ class UnknownSignal(LookupError):
     `near` tells that there is such a signal, used wrongly, and `told` that its own declaration has a problem already.
     """
 
-    def __init__(self, message: str, hint: str = "", *, near: bool = False, told: bool = False) -> None:
+    def __init__(
+        self, message: str, hint: str | Callable[[], str] = "", *, near: bool = False, told: bool = False
+    ) -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self._hint = hint
         self.near = near
         self.told = told
+
+    @property
+    def hint(self) -> str:
+        """The nearest name, or what else helps."""
+        return self._hint if isinstance(self._hint, str) else self._hint()
 
 
 @dataclass(frozen=True)
@@ -219,7 +226,8 @@ class Signals(Mapping[str, Signal]):
                 raise UnknownSignal(f"{text.rpartition('.')[0]} has no figure {aspect!r}", hint, near=True)
             if full in self.faulty or head in self.faulty:
                 raise UnknownSignal(f"the signal {text} is not declared as it should be", near=True, told=True)
-        raise UnknownSignal(f"no signal is called {text}", did_you_mean(text, self.known(subjects)))
+        # The nearest is looked for only where it is told: most texts that are no signal are metrics.
+        raise UnknownSignal(f"no signal is called {text}", lambda: did_you_mean(text, self.known(subjects)))
 
     def known(self, subjects: Sequence[str] = ()) -> list[str]:
         """Return every name that `find` understands, for the nearest word: short ones first."""

@@ -6,6 +6,7 @@ a function of PromQL. Oldest and newest are those that the bundle is made for an
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -85,6 +86,7 @@ def read(document: Document) -> tuple[Targets, list[Problem]]:
     return Targets(**found), problems
 
 
+@functools.cache
 def number(version: str) -> tuple[int, int]:
     """Return a version such as 0.26 or 0.26.1 as numbers that can be compared; only the first two count."""
     major, minor, *_ = version.split(".")
