@@ -6,9 +6,13 @@ same server with more databases, and with ten thousand tables in the one that bo
 
 from __future__ import annotations
 
+import re
 import shutil
+import statistics
 import subprocess
 import tempfile
+import threading
+import urllib.request
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -16,15 +20,16 @@ from typing import TYPE_CHECKING, Any
 
 from bench import _containers, _cost, _peers
 from bench._options import say
+from bench._sheet import Sheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bench._options import Options
-    from bench._sheet import Sheet
 
 _SCALE = "5"  # of pgbench: 500,000 rows
 _RATE = "50"  # transactions a second, where it works
+_TURNS = 3
 _DATABASES = (20, 100)
 _TABLES = 10_000
 
@@ -36,6 +41,7 @@ def sheets(options: Options) -> Iterator[Sheet]:
         say("no databases: PostgreSQL is not installed")
         return
     with _server(fixture) as server:
+        yield _throughput(server, options)
         for load in options.loads:
             with _pgbench(server) if load == "working" else nullcontext():
                 yield _sheet(server, f"one server, {load}", options)
@@ -56,6 +62,36 @@ def _sheet(server: Any, what: str, options: Options) -> Sheet:
     peers = _peers.postgres_exporter(f"{server.dsn}?sslmode=disable")
     with tempfile.TemporaryDirectory() as name:
         return _cost.table(f"Databases: {what}", _cost.measure([ours, *peers], Path(name), options))
+
+
+def _throughput(server: Any, options: Options) -> Sheet:
+    """Transactions a second that fifty clients get, in turn with and without a scrape every five seconds."""
+    say("pgbench of 50 clients, with and without scrapes")
+    ours = replace(_peers.deckwatch(None), environment=(("DECKWATCH_POSTGRES_DSN", server.dsn),))
+    seconds = 10 if options.quick else 30
+    found: dict[bool, list[float]] = {False: [], True: []}
+    with tempfile.TemporaryDirectory() as name, ours.run(Path(name)):
+        for scraped in [False, True] * _TURNS:
+            ending = threading.Event()
+            scraping = threading.Thread(target=_scrape_until, args=(f"http://{ours.address}/metrics", ending))
+            if scraped:
+                scraping.start()
+            said = server.pgbench("-c", "50", "-j", "2", "-T", str(seconds), "-n")
+            found[scraped].append(float(re.search(r"tps = ([0-9.]+)", said)[1]))  # type: ignore[index]
+            ending.set()
+            if scraped:
+                scraping.join()
+    rows = [
+        [what, *(f"{one:,.0f}" for one in found[scraped])] for what, scraped in (("without", False), ("with", True))
+    ]
+    ratio = statistics.median(found[True]) / statistics.median(found[False])
+    columns = ["transactions a second", *(f"turn {turn + 1}" for turn in range(_TURNS))]
+    return Sheet("Databases: what scrapes take from fifty clients", columns, rows, f"with / without: {ratio:.3f}")
+
+
+def _scrape_until(url: str, ending: threading.Event) -> None:
+    while not ending.wait(5):
+        urllib.request.urlopen(url, timeout=10).read()
 
 
 def _make_databases(server: Any, number: int) -> None:

@@ -169,3 +169,40 @@ def test_a_role_with_pg_monitor_is_right(postgres_server, watch_postgres, caplog
     page = watch_postgres(a={"dsn": postgres_server().dsn}).page()
     assert page['deckwatch_postgres_role_privileged{server="a"}'] == 0
     assert "pg_monitor" not in caplog.text
+
+
+def test_figures_are_those_of_the_views(postgres_server, watch_postgres, eventually):
+    """A metric is called after its view and column, as postgres_exporter has it: so each can be asked for by its name."""
+    server = postgres_server(track_io_timing="on")
+    server.pgbench("-i", "-q", "-s", "2", database="postgres")
+    server.pgbench("-c", "4", "-t", "500", database="postgres")
+    watched = watch_postgres(a={"dsn": server.dsn})
+    views = {
+        "pg_stat_database": ("datname", "WHERE datname = 'shop'"),
+        "pg_stat_user_tables": ("relname", ""),
+        "pg_stat_archiver": ("", ""),
+        "pg_stat_database_conflicts": ("datname", ""),
+    }
+    compared = 0
+    page = watched.page()
+    for view, (label, where) in views.items():
+        with psycopg.connect(server.admin) as session:
+            cursor = session.execute(f"SELECT * FROM {view} {where}")
+            columns = [one.name for one in cursor.description]
+            for row in cursor:
+                told = dict(zip(columns, row, strict=True))
+                for column, value in told.items():
+                    if isinstance(value, (int, float)) and (
+                        shown := [
+                            number
+                            for key, number in series(page, f"{view}_{column}").items()
+                            if not label or f'{label}="{told[label]}"' in key
+                        ]
+                    ):
+                        assert shown == [pytest.approx(float(value), rel=0.05)], (view, column)
+                        compared += 1
+    assert compared > 80
+    assert page['pg_settings_shared_buffers_bytes{server="a"}'] == 128 << 20
+    [[size]] = server.sql("SELECT pg_total_relation_size('pgbench_accounts')")
+    accounts = '{server="a",datname="postgres",schemaname="public",relname="pgbench_accounts"}'
+    assert sum(page[f"pg_stat_user_tables_{part}_size_bytes{accounts}"] for part in ("table", "index")) == size
