@@ -172,7 +172,7 @@ def test_a_role_with_pg_monitor_is_right(postgres_server, watch_postgres, caplog
 
 
 def test_figures_are_those_of_the_views(postgres_server, watch_postgres, eventually):
-    """A metric is called after its view and column, as postgres_exporter has it: so each can be asked for by its name."""
+    """A metric is called after its view and column, as postgres_exporter has it, and is compared with that."""
     server = postgres_server(track_io_timing="on")
     server.pgbench("-i", "-q", "-s", "2", database="postgres")
     server.pgbench("-c", "4", "-t", "500", database="postgres")
