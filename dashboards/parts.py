@@ -6,6 +6,7 @@ in. Grafana's own variables stay what they are: `$name`, and `${__name}`.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,12 +86,17 @@ class Parts:
         except InvalidInput as error:
             self.problems += error.problems
             return None
-        wrong = [*Schema(yamlfile.load_file(SCHEMA).data).problems(document)]
+        wrong = [*_structure().problems(document)]
         if not wrong:
             wrong = [*_defaults(document), *_unknown(document)]
         self.problems += wrong
         steps = [part.replace("-", "_").lower() for part in name.split("/")]
         return None if wrong else Part(name, document, tuple(dict.fromkeys(reversed(steps))))
+
+
+@functools.cache
+def _structure() -> Schema:
+    return Schema(yamlfile.load_file(SCHEMA).data)
 
 
 def load(own: Path | None = None, base: Path | None = None) -> Parts:

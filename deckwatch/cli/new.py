@@ -14,23 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Template(click.ParamType):
-    """The name of a folder of templates."""
-
-    name = "template"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Return the template's folder; an unknown one is told with the nearest name."""
-        from deckwatch.core.place import did_you_mean
-
-        known = {path.name: path for path in folders()}
-        if value not in known:
-            self.fail(f"no template is called {value} ({did_you_mean(value, known)})", param, ctx)
-        return known[value]
-
-
 @click.command()
-@click.argument("template", type=Template())
+@click.argument("template", callback=lambda _context, _parameter, value: _template(value))
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 def command(template: Path, folder: Path | None) -> None:
     """Write a small project to begin with: deckwatch.yaml, dashboards, alerts with their proofs, a README.
@@ -65,6 +50,16 @@ def about(template: Path) -> tuple[str, str]:
     """Return the title and the first sentence of a template's README."""
     title, _, rest = (template / "README.md").read_text(encoding="utf-8").partition("\n")
     return title.removeprefix("#").strip(), rest.strip().partition(". ")[0].partition("\n")[0].rstrip(".") + "."
+
+
+def _template(name: str) -> Path:
+    """Return a template's folder; an unknown name is told with the nearest one."""
+    from deckwatch.core.place import did_you_mean
+
+    known = {path.name: path for path in folders()}
+    if name not in known:
+        raise click.BadParameter(f"no template is called {name} ({did_you_mean(name, known)})")
+    return known[name]
 
 
 def _refuse_taken(folder: Path) -> None:
