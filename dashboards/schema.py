@@ -32,8 +32,8 @@ def assemble(types: Mapping[str, PanelType]) -> dict[str, Any]:
     common = definitions.pop("panel_common")["properties"]
     words = [(word, said, one) for one in types.values() for word, said in one.words.items()]
     for word, said, one in words:
-        content = {"description": said, **one.content}
-        properties = common | dict(one.options) | {word: content}
+        content = {"description": said, **one.content, "examples": [_shown(one)]}
+        properties = common | _with_examples(one) | {word: content}
         definitions[f"panel_{word}"] = {"properties": properties, "additionalProperties": False}
     # Of a panel without any known word, each key is looked at: the misspelt word is then told with the nearest one.
     known = common | {word: {"description": said} for word, said, _ in words}
@@ -55,6 +55,17 @@ def assemble(types: Mapping[str, PanelType]) -> dict[str, Any]:
         "properties": core["properties"] | signals["properties"],
         "$defs": definitions,
     }
+
+
+def _shown(one: PanelType) -> Any:
+    """Return what stands behind a panel's word in its example."""
+    return next(one.example[word] for word in one.words if word in one.example)
+
+
+def _with_examples(one: PanelType) -> dict[str, Any]:
+    """Return a panel's options, each with what the panel's example says of it."""
+    shown = {name: {"examples": [one.example[name]]} for name in one.options if name in one.example}
+    return {name: {**option, **shown.get(name, {})} for name, option in one.options.items()}
 
 
 def problems(schema: Schema, document: Document, words: Mapping[str, PanelType]) -> list[Problem]:

@@ -7,15 +7,16 @@ local option = import 'alerting/options.libsonnet';
       description: 'The addresses that are written to.',
       type: ['string', 'array'],
       items: { type: 'string', minLength: 1 },
+      examples: ['operations@example.com'],
     },
-    from: option.text("The sender's address."),
+    from: option.text("The sender's address, such as deckwatch@example.com."),
     server: {
       description: 'The mail server, as host:port.',
       type: 'string',
       title: 'a host and a port such as mail.internal:587',
       pattern: '^[^\\s:]+:[0-9]{1,5}$',
     },
-    user: option.text('The name to log in with.'),
+    user: option.text('The name to log in with, such as deckwatch.'),
     password_file: option.file('the password'),
     tls: { description: 'Refuse a server that does not speak TLS.', type: 'boolean', default: true },
   }) {

@@ -5,7 +5,7 @@ local option = import 'alerting/options.libsonnet';
 {
   options: option.of('A channel in Mattermost.', ['url_file'], {
     url_file: option.file("the address of Mattermost's incoming webhook"),
-    channel: option.text('The channel; by default the one of the webhook.'),
+    channel: option.text('The channel, such as operations; by default the one of the webhook.'),
   }),
   needs: '0.30',
   since: {},

@@ -5,7 +5,7 @@ local option = import 'alerting/options.libsonnet';
 {
   options: option.of('Opsgenie, which calls who is on duty.', ['key_file'], {
     key_file: option.file('the key of an API integration'),
-    team: option.text('The team in Opsgenie that is called; by default the one of the integration.'),
+    team: option.text('The team in Opsgenie that is called, such as operations; by default the one of the integration.'),
     url: option.url("Opsgenie's address; in Europe https://api.eu.opsgenie.com/.", 'https://api.opsgenie.com/'),
   }),
   since: {},

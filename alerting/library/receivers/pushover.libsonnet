@@ -5,7 +5,7 @@ local option = import 'alerting/options.libsonnet';
   options: option.of('Notifications on telephones, by Pushover.', ['user_file', 'token_file'], {
     user_file: option.file('the key of the user or group'),
     token_file: option.file("the application's token"),
-    device: option.text('The name of one device; by default all of them.'),
+    device: option.text('The name of one device, such as phone; by default all of them.'),
     emergency: {
       description: 'Repeat what is critical every minute for an hour, until somebody acknowledges it in Pushover.',
       type: 'boolean',

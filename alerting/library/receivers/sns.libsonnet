@@ -16,10 +16,11 @@ local option = import 'alerting/options.libsonnet';
       title: 'an ARN such as arn:aws:sns:eu-central-1:123456789012:alerts',
       pattern: '^arn:[^\\s]+$',
     },
-    profile: option.text("A profile of AWS' configuration, instead of keys in the environment."),
-    role: option.text('The ARN of a role that is taken on.'),
+    profile: option.text("A profile of AWS' configuration, such as alerting, instead of keys in the environment."),
+    role: option.text('The role that is taken on, by its ARN, such as arn:aws:iam::123456789012:role/alerting.'),
     url: option.url('Where SNS answers, for an address other than its usual one.', 'https://sns.eu-central-1.amazonaws.com'),
   }) {
+    examples: [{ region: 'eu-central-1', phone: '+4930123456' }],
     'if': { required: ['phone'] },
     'then': { properties: { topic: false } },
     'else': { required: ['topic'] },

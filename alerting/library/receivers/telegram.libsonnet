@@ -8,8 +8,8 @@ local short = { escape: marks.lookalike, most: 3, long: 300, far: 700 };
 {
   options: option.of('A chat in Telegram.', ['token_file', 'chat'], {
     token_file: option.file("the bot's token"),
-    chat: { description: 'The number of the chat; that of a group is negative.', type: 'integer' },
-    thread: { description: 'The number of a topic within the group.', type: 'integer' },
+    chat: { description: 'The number of the chat; that of a group is negative.', type: 'integer', examples: [-1001234567890] },
+    thread: { description: 'The number of a topic within the group.', type: 'integer', examples: [17] },
     silent: { description: 'Deliver without a sound.', type: 'boolean', default: false },
   }),
   needs: '0.26',

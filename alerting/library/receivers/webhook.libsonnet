@@ -13,6 +13,7 @@ local option = import 'alerting/options.libsonnet';
       type: 'boolean',
     },
   }) {
+    examples: [{ url: 'http://bot.internal:8080/alerts' }],
     'if': { required: ['url'] },
     'then': { properties: { url_file: false } },
     'else': { required: ['url_file'] },

@@ -24,7 +24,7 @@ local filter(labels) = std.join(', ', [always] + [
   options: {
     pending: { description: 'Show alerts too that are about to fire.', type: 'boolean', default: true },
     most: { description: 'Show so many at most.', type: 'integer', minimum: 1, default: 20 },
-    group: { description: 'Put alerts together that share these labels.', type: 'array', items: { type: 'string' } },
+    group: { description: 'Put alerts together that share these labels.', type: 'array', items: { type: 'string' }, examples: [['service']] },
   },
   example: { alerts: { severity: ['critical', 'error'] }, title: 'Alerts', description: 'What fires now.' },
 

@@ -40,7 +40,7 @@ local shaped(spec, across) =
     stack: { description: 'Put them on top of each other; percent shows shares.', enum: [true, false, 'percent'], default: false },
     direction: { description: 'Which way the bars grow.', enum: ['right', 'up'], default: 'up' },
     written: { description: 'Write the value at each bar.', enum: ['auto', 'always', 'never'], default: 'auto' },
-    axis_title: { description: 'What is written beside the axis.', type: 'string' },
+    axis_title: { description: 'What is written beside the axis.', type: 'string', examples: ['Orders a second'] },
   },
   example: {
     columns: [{ show: 'sum by (handler) (increase(http_requests_total[1h]))', title: 'Requests' }],

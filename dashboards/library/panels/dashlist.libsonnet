@@ -10,7 +10,7 @@ local theme = import '../theme.libsonnet';
   width: 4,
   options: {
     most: { description: 'Show so many at most.', type: 'integer', minimum: 1, default: 30 },
-    search: { description: 'Only those with these words in their titles.', type: 'string' },
+    search: { description: 'Only those with these words in their titles.', type: 'string', examples: ['shop'] },
     starred: { description: 'Show those too that the reader has marked with a star.', type: 'boolean', default: false },
     recent: { description: 'Show those too that the reader has seen last.', type: 'boolean', default: false },
   },

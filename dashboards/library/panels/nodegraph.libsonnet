@@ -23,7 +23,7 @@ local circles(query, options) =
   options: {
     from: { description: 'The label that names what depends.', '$ref': '#/$defs/label_name', default: 'source' },
     to: { description: 'The label that names what it depends on.', '$ref': '#/$defs/label_name', default: 'target' },
-    nodes: { description: 'A signal, a metric or PromQL with a series for each circle; its value is written into it.', '$ref': '#/$defs/query' },
+    nodes: { description: 'A signal, a metric or PromQL with a series for each circle; its value is written into it.', '$ref': '#/$defs/query', examples: ['sum by (service) (up)'] },
     name: { description: 'The label of these that names the circle.', '$ref': '#/$defs/label_name', default: 'id' },
   },
   example: {

@@ -46,11 +46,13 @@ local override(query, valueOf) = {
     sort: { description: 'The title of the column by which the lines are sorted, the highest first.', type: 'string' },
     ascending: { description: 'Sort the lowest first.', type: 'boolean', default: false },
     names: {
+      examples: [{ name: 'Container' }],
       description: 'Titles of the columns that hold labels, such as {name: Container}; an empty one is left out.',
       type: 'object',
       additionalProperties: { type: 'string' },
     },
     label_links: {
+      examples: [{ name: 'containers' }],
       description: 'The dashboards that a click on a label opens, such as {name: container}; labels go with it.',
       type: 'object',
       additionalProperties: { type: 'string', minLength: 1 },

@@ -47,7 +47,7 @@ local goalLooks = {
     limits: { description: 'Draw the thresholds as dashed lines.', type: 'boolean', default: true },
     target: { description: 'Draw a dashed line at this value, which should be reached or kept.', '$ref': '#/$defs/quantity' },
     scale: { description: 'How the values are laid out on the axis.', enum: ['linear', 'log'], default: 'linear' },
-    axis_title: { description: 'What is written beside the axis.', type: 'string' },
+    axis_title: { description: 'What is written beside the axis.', type: 'string', examples: ['Orders a second'] },
     join: { description: 'Draw lines over gaps: true, or over those that are shorter than a time such as 5m.', '$ref': '#/$defs/switch_or_duration' },
   },
   example: {

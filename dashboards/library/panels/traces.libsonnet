@@ -25,9 +25,9 @@ local search(said) = {
     required: ['service'],
     additionalProperties: false,
     properties: {
-      service: { description: 'The service that took part.', type: 'string', minLength: 1 },
+      service: { description: 'The service that took part.', type: 'string', minLength: 1, examples: ['shop'] },
       operation: { description: 'What it did, such as GET /checkout.', type: 'string', minLength: 1 },
-      tags: { description: 'Marks that it must have, such as {error: true}.', type: 'object', additionalProperties: { type: ['string', 'number', 'boolean'] } },
+      tags: { description: 'Marks that it must have, such as {error: true}.', type: 'object', examples: [{ 'error': true }], additionalProperties: { type: ['string', 'number', 'boolean'] } },
       slower_than: { description: 'Only those that took longer.', '$ref': '#/$defs/duration' },
       faster_than: { description: 'Only those that took less.', '$ref': '#/$defs/duration' },
       most: { description: 'So many at most.', type: 'integer', minimum: 1, maximum: 1000, default: 20 },
