@@ -178,7 +178,7 @@ def bundle(
     for _, check in plugins.modules(checks):
         problems += check.check(built, catalog)
     problems += taken(built)
-    problems += unknown({name: place for name, (_, place) in settings.public.items()}, built)
+    problems += unknown({name: place for name, (_, place) in settings.public.items()}, built, settings.form)
     if malformed:
         # What these miss may stand where a file could not be read.
         problems = [one for one in problems if one.check not in ("choose", "link")]

@@ -60,10 +60,15 @@ _REGEX = re.compile(r"([\\^$.*+?()\[\]{}|])")
 
 
 class Value(NamedTuple):
-    """What a choice is in a public dashboard: as people read it, and as it stands in a query."""
+    """What a choice is in a public dashboard: as people read it, and as it stands in PromQL or LogQL and in SQL."""
 
     text: str
     query: str
+    sql: str
+
+    def of(self, key: str) -> str:
+        """Return it for a text by the name of its key in Grafana's model."""
+        return {"expr": self.query, "rawSql": self.sql}.get(key, self.text)
 
 
 def prepared(built: Sequence[Built], form: Form, problems: list[Problem]) -> list[Built]:
@@ -88,13 +93,28 @@ def shaped(model: dict[str, Any], built: Built, form: Form, values: Mapping[str,
     return _public(model, built, values) if form == "public" else model
 
 
-def unknown(values: Mapping[str, Place], built: Sequence[Built]) -> Iterator[Problem]:
-    """Yield names of choices that no dashboard has; each comes with its place."""
+def unknown(values: Mapping[str, Place], built: Sequence[Built], form: Form) -> Iterator[Problem]:
+    """Yield names of choices that no dashboard has, each at its place, and what a public form needs to be said."""
     known = {name for one in built for name in (*_choices(one), *_fields(one))}
     for name, place in values.items():
         if name not in known:
             hint = did_you_mean(name, sorted(known))
             yield Problem(place, f"no dashboard lets choose {name}", hint, check="export")
+    if form == "public":
+        yield from _unsaid(values, built)
+
+
+def _unsaid(values: Collection[str], built: Sequence[Built]) -> Iterator[Problem]:
+    """Yield queries in SQL that hold a choice without a value: there all values cannot be put into the text."""
+    for one in built:
+        for panel in one.dashboard.panels():
+            for word, said in panel.foreign():
+                held = (_name(found) for found in _VARIABLE.finditer(said[word])) if word == "sql" else ()
+                for name in dict.fromkeys(held):
+                    if name in _choices(one) and name not in values:
+                        hint = f"say it in deckwatch.yaml: build: {{public: {{{name}: …}}}}"
+                        message = f"this SQL holds ${name}, which has no value in a public dashboard"
+                        yield Problem(panel.place, message, hint, check="export")
 
 
 def _without(dashboard: Dashboard, gone: Collection[str]) -> Dashboard:
@@ -148,14 +168,14 @@ def _importable(model: dict[str, Any], built: Built) -> dict[str, Any]:
 
 def _public(model: dict[str, Any], built: Built, values: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     known = {name: _value(values.get(name, ())) for name in _choices(built)}
-    known |= {name: Value(text, text) for name, text in _written(model, values).items()}
+    known |= {name: Value(text, text, text) for name, text in _written(model, values).items()}
     kinds = sources.variables(built.dashboard)
-    known |= {name: Value(uid, uid) for kind, name in kinds.items() for uid in (sources.provisioned(kind),)}
+    known |= {name: Value(uid, uid, uid) for kind, name in kinds.items() for uid in (sources.provisioned(kind),)}
 
     def resolved(text: str, key: str) -> str:
         def value(found: re.Match[str]) -> str:
             one = known.get(_name(found))
-            return found[0] if one is None else one.query if key == "expr" else one.text
+            return found[0] if one is None else one.of(key)
 
         return _VARIABLE.sub(value, text)
 
@@ -196,11 +216,12 @@ def _written(model: Mapping[str, Any], values: Mapping[str, Sequence[str]]) -> d
 
 
 def _value(said: Sequence[str]) -> Value:
-    """Return the value of a choice as Grafana puts it between the quotes of a regular expression in PromQL."""
+    """Return the value of a choice as Grafana puts it between the quotes of a regular expression, and into SQL."""
     if not said:
-        return Value("All", ALL)
+        return Value("All", ALL, "")
     escaped = [_REGEX.sub(r"\\\\\1", one) for one in said]
-    return Value(", ".join(said), escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})")
+    quoted = ["'" + one.replace("'", "''") + "'" for one in said]
+    return Value(", ".join(said), escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})", ",".join(quoted))
 
 
 def _close(panel: dict[str, Any]) -> None:

@@ -170,6 +170,27 @@ def test_a_choice_that_no_dashboard_has_is_an_error_with_the_nearest(made):
     )
 
 
+SQL = """\
+dashboard: Shop
+choose: [service]
+rows:
+  - - {stat: probe_success, title: A, description: A.}
+    - table: [{sql: 'select count(*) from orders where shop in ($service) and $__timeFilter(at)', title: Orders}]
+      title: B
+      description: B.
+"""
+
+
+def test_in_sql_a_choice_is_a_list_of_texts_and_must_be_said(made):
+    (problem,) = made(SQL, "public").problems
+    assert (problem.place.line, problem.severity) == (5, "error")
+    assert str(problem.sentence).startswith("this SQL holds $service, which has no value in a public dashboard")
+    drawn = {panel["title"]: panel for panel in inner(model(made(SQL, "public", service=["shop", "o'neill"])))}
+    asked = drawn["B"]["targets"][0]["rawSql"]
+    assert asked == "select count(*) from orders where shop in ('shop','o''neill') and $__timeFilter(at)"
+    assert made(SQL, "provisioned").problems == []
+
+
 @given(st.lists(st.text(st.characters(codec="ascii", exclude_characters='"\n'), min_size=1), min_size=1, max_size=3))
 def test_a_value_matches_itself_in_promql_and_nothing_else(said):
     """As Prometheus reads it: first the text in quotes, in which a backslash escapes, then the regular expression."""
