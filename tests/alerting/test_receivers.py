@@ -227,7 +227,9 @@ def test_no_name_is_markup_in_a_message(amtool, templates, hostile):
     for name, (title, text) in rendered(amtool, templates, message(hostile), list(MARKS)).items():
         assert "\n" not in title
         assert len(text.splitlines()) <= len(calm[name][1].splitlines()), (name, text)
-        left = without(ESCAPED.get(name), without(LINKS.get(name), title + "\n" + text))
+        # In a plain text an address is its own markup; that ours hold `&` is right.
+        links = LINKS.get(name, r"(?m)^(Dashboard|What to do|Silence): \S+$")
+        left = without(ESCAPED.get(name), without(links, title + "\n" + text))
         assert not re.search(MARKS[name], left), (name, text)
         assert "\u202e" not in text
         for link in re.findall(r"https?://[^\s()<>|\]]+", " ".join(re.findall(LINKS.get(name, "$^"), text))):

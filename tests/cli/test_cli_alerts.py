@@ -86,7 +86,7 @@ def test_a_name_of_a_container_does_nothing_to_the_terminal(server):
     assert "[red]" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
     (row,) = json.loads(listed(server, "--json").stdout)
-    assert row["told"] == ["operations"]
+    assert row["receivers"] == ["operations"]
 
 
 def test_an_acknowledgement_leaves_out_the_steps_that_were_taken(server):

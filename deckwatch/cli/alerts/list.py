@@ -60,7 +60,7 @@ def _row(one: Firing, found: Sequence[Firing], silences: Sequence[Silence]) -> d
         "since": one.since,
         "summary": one.annotations.get("summary", ""),
         "state": _state(one, steps, silences),
-        "told": sorted({name for other in (one, *steps) if other.state == "active" for name in other.receivers}),
+        "receivers": sorted({name for other in (one, *steps) if other.state == "active" for name in other.receivers}),
         "labels": dict(one.labels),
     }
 
@@ -108,10 +108,10 @@ def _table(rows: Sequence[dict[str, Any]]) -> None:
     table.add_column("Where", overflow="fold")
     table.add_column("Since", justify="right", no_wrap=True)
     table.add_column("State")
-    table.add_column("Told", overflow="fold")
+    table.add_column("Goes to", overflow="fold")
     for row in rows:
         # Text and not markup: names of containers are somebody else's.
-        cells = (row["alert"], row["where"], _shared.ago(row["since"]), row["state"], ", ".join(row["told"]))
+        cells = (row["alert"], row["where"], _shared.ago(row["since"]), row["state"], ", ".join(row["receivers"]))
         table.add_row(
             Text(_shared.plain(row["severity"]), _COLOURS.get(row["severity"], "")),
             *(Text(_shared.plain(cell)) for cell in cells),
