@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards import exports, panels
+from dashboards import exports, panels, sources
 from dashboards.build import Settings, bundle
 from dashboards.sources import Source
 from deckwatch.core import promql, signalfile, yamlfile
+from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.place import Place
 from deckwatch.core.yamlwrite import dump
 
@@ -149,6 +150,19 @@ def test_the_public_form_has_no_variables_and_nothing_for_users_only(made):
             assert target["datasource"]["uid"] == f"deckwatch-{target['datasource']['type']}"
             if target["datasource"]["type"] == "prometheus":
                 promql.check(target["expr"])
+
+
+def test_the_public_form_asks_the_data_sources_that_are_provisioned():
+    others = {"loki": {"url": "http://l"}, "jaeger": {"url": "http://j"}}
+    others["postgres"] = {"address": "a:1", "database": "d", "user": "u", "tls": "disable"}
+    library = Path(__file__).parents[2] / "provisioning" / "library"
+    with Renderer({"provisioning": library}) as renderer:
+        program = "(import 'provisioning/grafana.libsonnet').datasources"
+        made = renderer.evaluate(
+            f"function(interval, others) {program}(interval, others)", interval="15s", others=others
+        )
+    found = {one["uid"] for one in made["datasources"]}
+    assert {sources.provisioned(kind) for kind in sources.TYPES} <= found
 
 
 def test_no_hole_is_left_where_panels_are_left_out(made):
