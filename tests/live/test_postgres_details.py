@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
 import threading
+from pathlib import Path
 
 import psycopg
 import pytest
 
 pytestmark = pytest.mark.live
+
+SCRIPT = Path(__file__).parents[2] / "examples/postgres/role.sql"
 
 
 def series(page, name):
@@ -206,3 +211,21 @@ def test_figures_are_those_of_the_views(postgres_server, watch_postgres, eventua
     [[size]] = server.sql("SELECT pg_total_relation_size('pgbench_accounts')")
     accounts = '{server="a",datname="postgres",schemaname="public",relname="pgbench_accounts"}'
     assert sum(page[f"pg_stat_user_tables_{part}_size_bytes{accounts}"] for part in ("table", "index")) == size
+
+
+def test_the_role_script_makes_a_role_that_reads_and_nothing_else(postgres_server, watch_postgres, need, caplog):
+    psql = need("psql", get="apt-get install postgresql-client")
+    server = postgres_server()
+    run = [psql, "-h", str(server.folder), "-p", str(server.port), "-U", "postgres", "-X", "-q", "-f", str(SCRIPT)]
+    assert subprocess.run(run, capture_output=True, check=False).returncode == 3
+    for password in ("it's first", "second"):
+        subprocess.run([*run, "-v", 'role=wat"cher', "-v", f"password={password}"], check=True, capture_output=True)
+    made = psycopg.conninfo.make_conninfo(server.dsn, user='wat"cher', password="second")
+    watched = watch_postgres(a={"dsn": made})
+    page = watched.page()
+    assert not watched.errors("a")
+    assert page['pg_up{server="a"}'] == 1
+    assert page['deckwatch_postgres_role_privileged{server="a"}'] == 0
+    assert page['pg_roles_connection_limit{server="a",rolname="wat\\"cher"}'] == 5
+    assert page['pg_wal_segments{server="a"}'] > 0
+    assert "second" not in caplog.text
