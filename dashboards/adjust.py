@@ -73,6 +73,25 @@ class _Thing:
     row: bool = False
 
 
+def offered(dashboard: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what can be said of a panel or a row, and of a dashboard, for editors: each word with its description."""
+    definitions = dashboard["$defs"]
+    panels: dict[str, Any] = {}
+    for name, one in definitions.items():
+        if name.startswith("panel_") or name == "titled_row":
+            panels |= one["properties"]
+    whole = {key: said for key, said in dashboard["properties"].items() if key not in _NOT_OF_A_DASHBOARD}
+    return _described(panels, definitions), _described(whole, definitions)
+
+
+def _described(properties: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    found = {}
+    for key, said in properties.items():
+        meant = definitions[said["$ref"].rpartition("/")[2]] if "$ref" in said else {}
+        found[key] = {"description": said.get("description") or meant.get("description", "")}
+    return found
+
+
 def apply(
     one: Built, source: Source, said: Changes, words: Mapping[str, PanelType]
 ) -> tuple[Source, Adjusted, list[Problem]]:

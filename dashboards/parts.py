@@ -6,6 +6,7 @@ in. Grafana's own variables stay what they are: `$name`, and `${__name}`.
 
 from __future__ import annotations
 
+import copy
 import functools
 import re
 from dataclasses import dataclass, field
@@ -92,6 +93,24 @@ class Parts:
         self.problems += wrong
         steps = [part.replace("-", "_").lower() for part in name.split("/")]
         return None if wrong else Part(name, document, tuple(dict.fromkeys(reversed(steps))))
+
+
+def schema(dashboard: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of a part's file, made of that of dashboards: `${name}` may stand for any value."""
+    result: dict[str, Any] = yamlfile.load_file(SCHEMA).data
+    definitions = copy.deepcopy(dict(dashboard["$defs"]))
+    for name, one in definitions.items():
+        if name.startswith("panel_"):
+            one["properties"] = {key: _or_parameter(said) for key, said in one["properties"].items()}
+    result["$defs"] |= definitions
+    result["properties"]["panels"]["items"] = {"$ref": "#/$defs/panel"}
+    result["properties"]["signals"] = dashboard["properties"]["signals"]
+    return {"$schema": dashboard["$schema"], **result}
+
+
+def _or_parameter(said: Mapping[str, Any]) -> dict[str, Any]:
+    whole = {"type": "string", "pattern": f"^{_PARAMETER.pattern}$"}
+    return {"description": said.get("description", ""), "if": whole, "else": said}
 
 
 @functools.cache

@@ -10,16 +10,22 @@ import orjson
 from alerting import read
 from alerting import render as alerting_render
 from alerting.receivers import Kinds
-from dashboards import panels, schema
+from dashboards import adjust, panels, parts, schema
 from deckwatch.core import plugins, signalfile, yamlfile
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.project import project_schema
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-NAMES = {"project": "schema.json", "dashboard": "dashboard.schema.json", "alerts": "alerts.schema.json"}
+NAMES = {
+    "project": "schema.json",
+    "dashboard": "dashboard.schema.json",
+    "part": "part.schema.json",
+    "alerts": "alerts.schema.json",
+}
 _PACKAGES = ("exporter", "dashboards", "alerting", "provisioning")
 
 
@@ -27,18 +33,23 @@ def files(own_panels: Path | None = None) -> list[Artifact]:
     """Return the schemas as files; `own_panels` is a user's folder of panel files, whose words count too."""
     folders = panels.folders(own_panels) | {"alerting": alerting_render.library()}
     with Renderer(folders) as renderer:
+        dashboard = schema.assemble(panels.load(renderer, own_panels))
         made = {
-            "project": project(renderer),
-            "dashboard": schema.assemble(panels.load(renderer, own_panels)),
+            "project": project(renderer, dashboard),
+            "dashboard": dashboard,
+            "part": parts.schema(dashboard),
             "alerts": alerts(),
         }
     return [Artifact(NAMES[kind], _text(one)) for kind, one in made.items()]
 
 
-def project(renderer: Renderer) -> dict[str, Any]:
-    """Return the schema of deckwatch.yaml, with the receivers that a team may have."""
-    parts = [plugins.folder(importlib.import_module(name), "project.schema.yaml") for name in _PACKAGES]
-    result = project_schema(path for path in parts if path.is_file())
+def project(renderer: Renderer, dashboard: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of deckwatch.yaml, with the receivers that a team may have and the words of dashboards."""
+    fragments = [plugins.folder(importlib.import_module(name), "project.schema.yaml") for name in _PACKAGES]
+    result = project_schema(path for path in fragments if path.is_file())
+    panel, whole = adjust.offered(dashboard)
+    result["$defs"]["changed"]["properties"] = panel
+    result["properties"]["build"]["properties"]["set"]["patternProperties"]["^[^/.]+$"]["properties"] = whole
     team = result["$defs"]["team"]
     team["properties"] |= Kinds(renderer).schema()
     team["additionalProperties"] = False

@@ -8,7 +8,7 @@ import click
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(["project", "dashboard", "alerts"]), required=False)
+@click.argument("kind", type=click.Choice(["project", "dashboard", "part", "alerts"]), required=False)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -17,7 +17,7 @@ import click
 )
 @click.pass_obj
 def command(project: Path, /, *, kind: str | None, out: Path | None) -> None:
-    """Write the JSON Schemas of deckwatch.yaml, of dashboards and of alerts; with KIND print that one.
+    """Write the JSON Schemas of deckwatch.yaml, of dashboards, their parts and of alerts; with KIND print that one.
 
     An editor with a YAML language server uses them by a first line such as
     `# yaml-language-server: $schema=.deckwatch/schema.json`.

@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from alerting import read
-from dashboards import sources
-from deckwatch.core import yamlfile
+from dashboards import parts, sources
+from deckwatch.core import plugins, yamlfile
 from provisioning import schemas
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +35,31 @@ def test_what_is_shipped_is_valid_by_what_is_published(made) -> None:
     assert examples
     for path in examples:
         project.validate(yamlfile.load_file(path).data)
+    part = jsonschema_rs.Draft202012Validator(made["part"])
+    files = plugins.files(parts.SHIPPED, ".yaml")
+    assert files
+    for path in files:
+        part.validate(yamlfile.load_file(path).data)
+    for path in plugins.files(ROOT / "deckwatch" / "templates", ".yaml"):
+        one = {"dashboards": dashboard, "alerts": alerts, "signals": None}.get(path.parent.name, project)
+        if one is not None:
+            one.validate(yamlfile.load_file(path).data)
+
+
+def test_a_parameter_may_stand_for_any_value_of_a_parts_panel_and_nothing_else(made) -> None:
+    part = jsonschema_rs.Draft202012Validator(made["part"])
+    panel = {"lines": "host.cpu", "height": "${height}", "top": "${most}"}
+    assert part.is_valid({"part": "P.", "panels": [panel]})
+    assert not part.is_valid({"part": "P.", "panels": [panel | {"height": "high"}]})
+    assert not part.is_valid({"part": "P.", "panels": [panel | {"hight": "${height}"}]})
+
+
+def test_words_of_panels_and_dashboards_are_known_to_the_projects_schema(made) -> None:
+    said = made["project"]["properties"]["build"]["properties"]["set"]["patternProperties"]
+    assert {"refresh", "folder"} <= set(said["^[^/.]+$"]["properties"])
+    changed = made["project"]["$defs"]["changed"]["properties"]
+    assert {"stat", "lines", "title", "width", "trend", "row", "collapsed"} <= set(changed)
+    assert all(one["description"] for one in changed.values())
 
 
 def test_a_teams_receivers_are_in_the_projects_schema(made) -> None:
