@@ -219,7 +219,8 @@ def test_the_role_script_makes_a_role_that_reads_and_nothing_else(postgres_serve
     run = [psql, "-h", str(server.folder), "-p", str(server.port), "-U", "postgres", "-X", "-q", "-f", str(SCRIPT)]
     assert subprocess.run(run, capture_output=True, check=False).returncode == 3
     for password in ("it's first", "second"):
-        subprocess.run([*run, "-v", 'role=wat"cher', "-v", f"password={password}"], check=True, capture_output=True)
+        environment = {**os.environ, "DECKWATCH_PASSWORD": password}
+        subprocess.run([*run, "-v", 'role=wat"cher'], check=True, capture_output=True, env=environment)
     made = psycopg.conninfo.make_conninfo(server.dsn, user='wat"cher', password="second")
     watched = watch_postgres(a={"dsn": made})
     page = watched.page()
