@@ -88,6 +88,8 @@ def _load(project: Project, said: Mapping[str, Any], place: Place) -> Foreign:
         message = f"{said['path']} is no mixin"
         raise InvalidInput([Problem(place, message, "a file *.libsonnet, or a folder", check="mixin")])
     made = _evaluated(project, path.relative_to(home), said.get("config", {}), place)
+    if not isinstance(made["dashboards"], dict):
+        raise InvalidInput([Problem(place, "its grafanaDashboards is no object", check="mixin")])
     folder = said.get("folder") or str(made["folder"]) or stem
     return Foreign(
         _slug(folder),

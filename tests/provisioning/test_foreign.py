@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from deckwatch.cli import _project
+from deckwatch.core.catalog import Catalog
 from deckwatch.core.jsonnet import Renderer
-from deckwatch.core.place import InvalidInput
+from deckwatch.core.place import InvalidInput, Place
 from deckwatch.core.project import load
 from provisioning import stack
+from provisioning.foreign import Foreign
+from provisioning.foreign_files import Beside
 
 PEERS = os.environ.get("DECKWATCH_PEERS")
 
@@ -197,6 +202,33 @@ def test_a_folder_of_json_and_rules(made):
 def test_what_would_stop_a_server_is_an_error(made, tmp_path, name, text, wanted):
     (found,) = told(made, tmp_path, "plain/", {**PLAIN, f"plain/{name}": text})
     assert found.startswith(wanted), found
+
+
+WORDS = ("title", "uid", "panels", "targets", "expr", "rows", "templating", "list", "current", "value", "type", "name")
+FIELDS = (*WORDS, "__inputs", "pluginId", "datasource", "rules", "record", "alert", "spec")
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from(("a", "up", "rate(", "datasource", "prometheus", "")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(FIELDS), inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(VALUES, max_size=3), st.lists(VALUES, max_size=3))
+def test_whatever_stands_there_is_taken_or_told(models, groups):
+    place = Place("x.json")
+    one = Foreign(
+        "x",
+        "X",
+        place,
+        {f"{i}.json": (model, place) for i, model in enumerate(models)},
+        tuple((group, place) for group in groups),
+    )
+    beside = Beside(Catalog(), [], [], [])
+    beside.add(one)
+    for artifact in beside.found.artifacts:
+        assert not artifact.path.startswith(("/", "."))
+        assert ".." not in artifact.path
 
 
 def test_words_that_the_target_lacks_are_told(made, tmp_path):
