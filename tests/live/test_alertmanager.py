@@ -45,8 +45,9 @@ TEXTS = {
 class Alerts:
     """Alertmanager as Prometheus talks to it: alerts are told again and again, and end when told so."""
 
-    def __init__(self, base):
+    def __init__(self, base, program):
         self.client = Client(base)
+        self.program = program
 
     def fire(self, *alerts):
         self._tell(alerts, timedelta(minutes=5))
@@ -95,8 +96,8 @@ routes:
         "--cluster.listen-address=",
     ]
     base = f"http://127.0.0.1:{port}"
-    with Program("alertmanager", argv, tmp_path / "log", f"{base}/-/ready"):
-        yield Alerts(base)
+    with Program("alertmanager", argv, tmp_path / "log", f"{base}/-/ready") as running:
+        yield Alerts(base, running)
 
 
 def test_an_alert_reaches_all_teams_of_its_route_with_texts_filled_in(alertmanager, inbox):
@@ -162,3 +163,34 @@ def test_nobody_is_told_of_what_is_only_shown(alertmanager, inbox):
     time.sleep(1)
     assert shown not in inbox.alerts("/operations")
     assert alertmanager.state(shown) == "active"
+
+
+@pytest.mark.parametrize("how", ["stopped", "killed"])
+def test_an_alertmanager_that_starts_again_loses_nothing_and_repeats_at_most_once(alertmanager, inbox, how):
+    elsewhere = BLIND | {"instance": "web-2"}  # which explains nothing here
+    alertmanager.fire(STOPPED)
+    inbox.wait(lambda: STOPPED in inbox.alerts("/operations"))
+    if how == "killed":
+        alertmanager.program.process.kill()
+    alertmanager.program.stop()
+    alertmanager.program.start().wait_ready()
+    alertmanager.fire(STOPPED, elsewhere)  # Prometheus tells all that fires again and again
+    inbox.wait(lambda: elsewhere in inbox.alerts("/operations"))
+    time.sleep(1.5)
+    told = [body for body in inbox.bodies("/operations") if STOPPED in [one["labels"] for one in body["alerts"]]]
+    assert len(told) <= 2
+    assert len({body["groupKey"] for body in told}) == 1
+    alertmanager.end(STOPPED)
+    inbox.wait(lambda: STOPPED in inbox.alerts("/operations", "resolved"))
+
+
+def test_a_channel_that_refuses_gets_it_later_and_no_other_waits_for_it(alertmanager, inbox):
+    inbox.refuses.add("/slack")
+    alertmanager.fire(STOPPED)
+    inbox.wait(lambda: STOPPED in inbox.alerts("/operations") and inbox.mails and inbox.bodies("/slack"))
+    tried = len(inbox.bodies("/slack"))
+    inbox.refuses.clear()
+    inbox.wait(lambda: len(inbox.bodies("/slack")) > tried)
+    time.sleep(1.5)
+    after = inbox.bodies("/slack")[tried:]
+    assert len(after) == 1, "it is not sent again once it was taken"
