@@ -239,6 +239,27 @@ def test_grafanas_own_schemas_accept_every_form(made, everything, grafanas_schem
     assert grafanas_schemas.faults(one) == []
 
 
+def test_all_that_is_shipped_has_each_form(catalog, child):
+    found = sources.shipped()
+    signals, _ = signalfile.load([one.document for one in found], catalog)
+    for form in exports.FORMS:
+        made = bundle(found, catalog, signals, Settings(form=form), child)
+        assert {one.severity for one in made.problems} <= {"warning"}
+        assert len(made.artifacts) >= 5
+        for one in (json.loads(artifact.text) for artifact in made.artifacts):
+            asked = {source["uid"] for panel in inner(one) for source in [panel.get("datasource")] if source}
+            assert (
+                asked
+                == {
+                    "provisioned": {"${datasource}"},
+                    "importable": {"${DS_PROMETHEUS}"},
+                    "public": {"deckwatch-prometheus"},
+                }[form]
+            )
+            if form == "public":
+                assert variables(one) == set()
+
+
 @pytest.mark.parametrize("form", ["importable", "public"])
 def test_golden(made, form):
     """Each form, whole; `DECKWATCH_GOLDEN=refresh` writes them anew."""
