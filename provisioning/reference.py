@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import plugins, yamlfile
 from deckwatch.core.artifact import Artifact
-from deckwatch.core.project import project_schema
 from deckwatch.instrument import metrics as instrument
 from exporter import own
 from exporter.collector import EVERY_COLLECTOR, Collector, load
 from exporter.deviations import deviations
+from provisioning import schemas
+from provisioning.keys import Key, Keys, Section, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from exporter.metric import Metric
 
 HEAD = "<!-- Written by `deckwatch docs`; do not edit. -->\n"
-PACKAGES = ("exporter", "dashboards", "alerting", "provisioning")
 
 
 def artifacts() -> list[Artifact]:
@@ -29,7 +30,7 @@ def artifacts() -> list[Artifact]:
     pages = {
         "collectors.md": _collectors(collectors),
         "metrics.md": _metrics(collectors),
-        "project.md": _project(),
+        **dict(_files()),
         "checks.md": _checks(),
         "deviations.md": _deviations(),
     }
@@ -79,42 +80,75 @@ def _table(rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
     yield ""
 
 
-def _project() -> Iterator[str]:
-    found = [plugins.folder(importlib.import_module(name), "project.schema.yaml") for name in PACKAGES]
-    schema = project_schema(path for path in found if path.is_file())
-    yield "# deckwatch.yaml\n"
-    yield "All keys are optional; a folder without the file means the shipped set. `deckwatch schema` writes this as"
-    yield "JSON Schema, for editors.\n"
-    yield "| key | form | meaning |"
-    yield "|---|---|---|"
-    yield from _keys(schema, schema["properties"], "")
+_INTRODUCTIONS = {
+    "project": """# deckwatch.yaml
+
+All keys are optional; a folder without the file means the shipped set. `deckwatch schema` writes this as
+JSON Schema, for editors.
+""",
+    "dashboard": """# Dashboards
+
+A file is a dashboard; its address comes from the names of its folder and its own. What a word of another section looks
+like stands there. `deckwatch list panels` shows each panel by an example.
+""",
+    "alerts": """# Alerts
+
+A file is a topic. `signals:` may stand in any file, and are told with the dashboards too.
+""",
+    "part": """# Parts
+
+A file of the folder parts/ is a part, which dashboards take over by `use:`. Its panels and signals are told with the
+dashboards.
+""",
+}
+_HEADINGS = {"": "The file"}
 
 
-def _keys(schema: dict[str, Any], properties: Mapping[str, Any], prefix: str) -> Iterator[str]:
-    for key, value in properties.items():
-        one = _resolved(schema, value)
-        path = f"{prefix}{key}"
-        yield f"| `{path}` | {_cell(_form(schema, one))} | {_cell(one.get('description', ''))} |"
-        yield from _keys(schema, one.get("properties", {}), path + ".")
-        items = _resolved(schema, one.get("items", {}))
-        yield from _keys(schema, items.get("properties", {}), path + "[].")
-        extra = one.get("additionalProperties")
-        if isinstance(extra, dict):
-            yield from _keys(schema, _resolved(schema, extra).get("properties", {}), path + ".NAME.")
+def told() -> dict[str, tuple[dict[str, Any], list[Section]]]:
+    """Return the schema of each kind of file with the sections of its page: each is told once, on one page."""
+    published = {file.path: json.loads(file.text) for file in schemas.files()}
+    found = {}
+    elsewhere = {"panel_unknown", "changed"}  # these are the words of dashboards again
+    for kind, name in schemas.NAMES.items():
+        schema = published[name]
+        found[kind] = (schema, [one for one in Keys(schema).sections() if one.name not in elsewhere])
+        if kind == "dashboard":
+            elsewhere |= set(schema["$defs"])
+    return found
 
 
-def _resolved(schema: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
-    reference = value.get("$ref", "")
-    return {**schema["$defs"][reference.rpartition("/")[2]], **value} if reference else value
+def _files() -> Iterator[tuple[str, Iterator[str]]]:
+    """Yield a page for each kind of file, with every key and an example of it."""
+    for kind, (_, sections) in told().items():
+        yield f"{kind}.md", _keys(_INTRODUCTIONS[kind], sections)
 
 
-def _form(schema: dict[str, Any], one: dict[str, Any]) -> str:
-    if "enum" in one:
-        return ", ".join(map(str, one["enum"]))
-    if one.get("type") == "array":
-        return f"list of {_form(schema, _resolved(schema, one.get('items', {})))}"
-    kind = one.get("title") or one.get("type", "")
-    return ", ".join(kind) if isinstance(kind, list) else {"object": "mapping", "string": "text"}.get(kind, kind)
+def _keys(introduction: str, sections: Iterable[Section]) -> Iterator[str]:
+    yield introduction
+    panels = [one for one in sections if one.name.startswith("panel_")]
+    # What all panels understand is told once, before them.
+    shared = set.intersection(*({key.path for key in one.keys} for one in panels)) if panels else set()
+    for one in sections:
+        if one not in panels:
+            yield from _section(_HEADINGS.get(one.name, one.name.replace("_", " ")), one.description, one.keys)
+    if panels:
+        yield from _section("Every panel", "", [key for key in panels[0].keys if key.path in shared])
+    for one in panels:
+        own = [key for key in one.keys if key.path not in shared]
+        yield from _section(one.name.removeprefix("panel_").replace("_", " "), one.description, own)
+
+
+def _section(title: str, description: str, keys: Iterable[Key]) -> Iterator[str]:
+    yield f"## {title}\n"
+    if description:
+        yield description + "\n"
+    yield "| key | form | meaning | example |"
+    yield "|---|---|---|---|"
+    for key in keys:
+        last = key.path.rpartition(".")[2].removesuffix("[]")
+        example = _cell(f"{last}: {written(key.example)}")
+        yield f"| `{key.path}` | {_cell(key.form)} | {_cell(key.description)} | `{example}` |"
+    yield ""
 
 
 def _deviations() -> Iterator[str]:

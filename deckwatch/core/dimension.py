@@ -48,7 +48,7 @@ _DIVIDED = {
     ("bytes/s", "per second"): "bytes",
     ("bytes", "bytes/s"): "seconds",
 }
-_UNSAID = frozenset(("project", "recording", "deckwatch.instrument"))
+_UNSAID = frozenset(("project", "recording"))
 _SCALED: dict[tuple[str, Any], str] = {
     ("ratio", 100): "percent",
     ("bytes", 8): "bits",

@@ -28,7 +28,7 @@ from deckwatch.core import dimension
         ("node_memory_MemFree_bytes > bool 5", None),
         ("node_load1", "count"),
         ("rate(node_context_switches_total[5m])", "per second"),
-        ("http_requests_total", None),
+        ("http_requests_total", "count"),
     ],
 )
 def test_the_unit_follows_from_the_metrics(expr, unit, catalog):
