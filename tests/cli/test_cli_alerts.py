@@ -112,3 +112,23 @@ def test_an_acknowledgement_leaves_out_the_steps_that_were_taken(server):
 )
 def test_times_have_any_number_of_digits(text):
     assert moment(text) == moment("2026-11-21T19:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["ContainerNotRuning"],
+            "nothing that fires is alertname=ContainerNotRuning (did you mean ContainerNotRunning?)",
+        ),
+        (
+            ["ContainerNotRunning", "instance=web-9"],
+            "nothing that fires is alertname=ContainerNotRunning instance=web-9 (it fires elsewhere)",
+        ),
+    ],
+)
+def test_what_does_not_fire_cannot_be_acknowledged(server, words, said):
+    server |= {"/api/v2/status": (200, json.dumps(STATUS)), "/api/v2/alerts": (200, json.dumps([ALERT]))}
+    argv = [DECKWATCH, "alerts", "ack", *words, "--comment", "x", "--alertmanager", server["url"]]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, f"deckwatch: {said}\n")
