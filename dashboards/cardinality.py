@@ -14,6 +14,8 @@ from dashboards import legends
 from deckwatch.core import promql
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from deckwatch.core.catalog import Catalog
 
 _ONE = frozenset(("job", "cluster", "environment", "__name__", "server"))
@@ -41,16 +43,20 @@ def estimate(expr: str, catalog: Catalog) -> tuple[int, list[str]] | None:
     known = legends.result_labels(expr, catalog)
     if known is None:
         return None
-    fixed = _fixed(expr)
     carried = {label for one in promql.selectors(expr) if one.metric for label in catalog.labels(one.metric)}
     # What Prometheus may add to any series (a service) counts only where somebody groups by it.
     named = {token.text for token in promql.grouped(expr)}
-    sizes = _sizes(sorted((known & (carried | named | {"instance"})) - _ONE - fixed.keys()))
+    return by_labels(known & (carried | named | {"instance"}), expr)
+
+
+def by_labels(labels: Iterable[str], expr: str) -> tuple[int, list[str]]:
+    """Return the same where the labels are known already by which the series of a result differ."""
+    fixed = _fixed(expr)
+    sizes = _sizes(sorted(set(labels) - _ONE - fixed.keys()))
     count = math.prod(size for size, _ in sizes) * math.prod(fixed.values())
-    labels = [label for _, label in sizes]
     if found := _LIMITED.match(expr):
         count = min(count, int(found[1]))
-    return count, labels
+    return count, [label for _, label in sizes]
 
 
 def _sizes(labels: list[str]) -> list[tuple[int, str]]:

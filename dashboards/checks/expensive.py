@@ -45,8 +45,10 @@ def _faults(query: Query, catalog: Catalog) -> Iterator[tuple[int, str, str]]:
         if selector.metric is None and (by_name or not any(one.op == "=" for one in selector.matchers)):
             yield selector.offset, "this reads every series to find those with such a name", "name the metric"
         hours = _seconds(selector.window) / 3600
-        several = cardinality.estimate(source[selector.offset : selector.end], catalog) if selector.metric else None
-        if several is not None and hours >= 1 and hours * several[0] > MOST_HOURS:
+        if hours < 1 or selector.metric is None:
+            continue
+        several = cardinality.estimate(source[selector.offset : selector.end], catalog)
+        if several is not None and hours * several[0] > MOST_HOURS:
             message = f"about {several[0]:,} series of {selector.metric} over {selector.window} at each point"
             yield selector.offset, message, _RECORD
     found = list(_SUBQUERY.finditer(source))
