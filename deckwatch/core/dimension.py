@@ -137,7 +137,7 @@ def _of_binary(node: Any, catalog: Catalog) -> str | None:
     if operator in (">", "<", ">=", "<=", "==", "!=", "and", "unless"):
         return None if node.modifier is not None and node.modifier.return_bool else left
     if operator == "/" and left is not None and left == right:
-        return "ratio" if left not in ("count", "per second") else None  # a share, or an average of something
+        return "ratio" if left not in ("count", "per second") else "count"  # a share, or how many of one for another
     if operator == "/":
         return _DIVIDED.get((left or "", right or "")) or _of_average(node, catalog)
     if operator == "*":

@@ -29,6 +29,7 @@ from deckwatch.core import dimension
         ("node_load1", "count"),
         ("rate(node_context_switches_total[5m])", "per second"),
         ("http_requests_total", "count"),
+        ("node_load1 / on (instance) count by (instance) (node_cpu_seconds_total)", "count"),
     ],
 )
 def test_the_unit_follows_from_the_metrics(expr, unit, catalog):
