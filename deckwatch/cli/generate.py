@@ -41,30 +41,66 @@ _MOST_LINES = 12  # of one file's difference
     show_default=True,
     help="Which Jsonnet renders; both give the same bytes.",
 )
+@click.option(
+    "--summary",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write what changes against what is there into a file, as Markdown for a pull request.",
+)
+@click.option("--watch", is_flag=True, help="Go on: generate again whenever a file of the project changes.")
 @click.pass_obj
 @click.pass_context
 def command(
-    context: click.Context, project: Path, /, *, out: Path | None, form: Form, check: bool, engine: Engine
+    context: click.Context,
+    project: Path,
+    /,
+    *,
+    out: Path | None,
+    form: Form,
+    check: bool,
+    engine: Engine,
+    summary: Path | None,
+    watch: bool,
 ) -> int:
     """Generate dashboards, rules, routes and provisioning from YAML.
 
     Everything is checked first; with a mistake anywhere nothing is written. Other forms than the
     provisioned one are written by themselves, without --out into a folder of the project that is called so.
     """
-    from deckwatch.cli import _project, _show
-    from provisioning import stack
-    from provisioning.write import refuse_foreign, write
+    from deckwatch.cli import _show
+    from provisioning import unchanged
 
     if form != "provisioned" and context.get_parameter_source("out") is ParameterSource.DEFAULT_MAP:
         out = None  # what the project says is where its bundle goes
     again = " ".join(("deckwatch", *_words("--project", project), "generate", *_form(form), *_words("--out", out)))
     out = out or project / ("out" if form == "provisioned" else form)
-    with _show.busy("generating"):
+    if watch:
+        if check or summary:
+            raise click.UsageError("--watch goes with neither --check nor --summary")
+        from deckwatch.cli import _watch
+
+        return _watch.run(project, out, engine, form)
+    words = (engine, form)
+    if known := unchanged.told(project, out, words):
+        count, warnings = known
+        _summarize(summary, ())
+        if warnings:
+            _show.problems(warnings)
+        click.echo(f"{out} is up to date: {count} files", err=True)
+        return 0
+    from deckwatch.cli import _project
+    from provisioning import stack
+    from provisioning.write import refuse_foreign, write
+
+    with _show.busy("generating"), unchanged.Heard(project) as heard:
         found = _project.load(project, faulty=True)
         built = stack.build(found, stack.Options(engine=engine, form=form))
         if check:
             refuse_foreign(out)
         changes = built.plan.changes(out) if check else write(built.plan, out)
+    _summarize(summary, changes)
+    if not check and not found.is_shipped:
+        unchanged.keep(project, out, words, heard=heard, count=len(built.plan.files()), warnings=built.warnings)
     if built.warnings:
         _show.problems(built.warnings)
     if not changes:
@@ -77,6 +113,13 @@ def command(
         _tell(change)
     click.echo(f"{out} is not up to date ({_counts(changes)}): run `{again}`", err=True)
     return 1
+
+
+def _summarize(path: Path | None, changes: Sequence[Change]) -> None:
+    if path is not None:
+        from provisioning.summary import markdown
+
+        path.write_text(markdown(changes), encoding="utf-8")
 
 
 def _words(option: str, value: Path | None) -> tuple[str, ...]:

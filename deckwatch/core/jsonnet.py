@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import orjson
 
@@ -41,7 +41,12 @@ class Renderer:
 
     `folders` maps the first part of an import path to the folder that serves it: with {"dashboards": D},
     `import 'dashboards/theme.libsonnet'` reads D/theme.libsonnet.
+
+    A process that generates again and again sets `memory` to a mapping, in which all answers are kept by what was
+    asked; it empties it when a file of Jsonnet changes.
     """
+
+    memory: ClassVar[dict[Any, bytes] | None] = None
 
     def __init__(self, folders: Mapping[str, Path], *, engine: Engine = "rjsonnet", seconds: float = _SECONDS) -> None:
         self.folders = {name: str(path.resolve()) for name, path in folders.items()}
@@ -52,6 +57,8 @@ class Renderer:
         self._second: Renderer | None = None
 
     def __enter__(self) -> Self:
+        for path in self.folders.values():
+            sys.audit("deckwatch.jsonnet", path)  # the child reads there, and nobody else hears of it
         # Started here and not at the first program, so that the child loads while the caller reads YAML.
         environment = {"PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", "")}
         self._child = subprocess.Popen(
@@ -79,14 +86,22 @@ class Renderer:
 
         Raises JsonnetError with the engine's message, or where the child ran out of memory or time.
         """
-        self._ask(snippet, arguments)
-        return self._answer()
+        if self.memory is None:
+            self._ask(snippet, arguments)
+            return self._answer()
+        key = (self.engine, snippet, orjson.dumps(arguments))
+        if key not in self.memory:
+            self._ask(snippet, arguments)
+            self.memory[key] = orjson.dumps(self._answer())
+        return orjson.loads(self.memory[key])
 
     def each(self, snippet: str, values: Sequence[Any]) -> list[Any]:
         """Return what a program, a function of `values`, makes of a list of them: a list that is as long.
 
         A long list is halved, and the second half is evaluated by a second child at the same time.
         """
+        if self.memory is not None:
+            return self._remembered(snippet, values, self.memory)
         if len(values) < _WORTH_TWO or (os.cpu_count() or 1) < 2:
             found: list[Any] = self.evaluate(snippet, values=list(values))
             return found
@@ -96,6 +111,14 @@ class Renderer:
         self._second._ask(snippet, {"values": list(values[half:])})  # noqa: SLF001 - one of ours
         self._ask(snippet, {"values": list(values[:half])})
         return [*self._answer(), *self._second._answer()]  # noqa: SLF001
+
+    def _remembered(self, snippet: str, values: Sequence[Any], memory: dict[Any, bytes]) -> list[Any]:
+        keys = [(self.engine, snippet, orjson.dumps(value)) for value in values]
+        missing = {key: value for key, value in zip(keys, values, strict=True) if key not in memory}
+        if missing:
+            self._ask(snippet, {"values": list(missing.values())})
+            memory.update(zip(missing, map(orjson.dumps, self._answer()), strict=True))
+        return [orjson.loads(memory[key]) for key in keys]
 
     def _ask(self, snippet: str, arguments: Mapping[str, Any]) -> None:
         self._send({"snippet": snippet, "arguments": {name: _json(value) for name, value in arguments.items()}})

@@ -1,0 +1,141 @@
+"""Generating: 100 dashboards of 30 panels with rules, and how short the YAML is.
+
+Whole processes, from the start of the interpreter; medians of wall time, and the processor's time of all processes
+beside it, which a busy machine does not lengthen. "One change" is from the moment a file is saved until the new bundle
+is in its place, `generate --watch` running.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from bench._sheet import Sheet, shown
+from dashboards.sources import SPECS
+from deckwatch.core.project import Project
+from provisioning import stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench._options import Options
+
+_PANELS = (
+    "lines: host.cpu",
+    "stat: host.memory",
+    "lines: 'sum by (instance) (rate(node_network_receive_bytes_total[$__rate_interval]))'",
+    "area: 'sum by (mode) (rate(node_cpu_seconds_total[$__rate_interval]))'",
+    "gauge: host.filesystem",
+    "stat: up",
+)
+_DECKWATCH = str(Path(sys.executable).with_name("deckwatch"))
+
+
+def sheets(options: Options) -> Iterator[Sheet]:
+    with tempfile.TemporaryDirectory() as folder:
+        rows = list(_timed(_project(Path(folder)), 2 if options.quick else 5))
+    columns = ("figure", "wall", "processor", "at most", "reached")
+    yield Sheet((__doc__ or "").partition("\n")[0], columns, rows)
+    yield Sheet("How much is not written", ("figure", "found", "at least", "reached"), list(_short()))
+
+
+def _project(folder: Path) -> Path:
+    for name in ("dashboards", "alerts"):
+        (folder / name).mkdir()
+    (folder / "deckwatch.yaml").write_text("build: {include: [host, dashboards/, alerts/]}\n")
+    for i in range(100):
+        lines = [f"dashboard: Number {i}", "about: Is it well?", "rows:"]
+        for row in range(10):
+            lines += [f"  - row: Row {row}", "    panels:"]
+            for number in range(3 * row, 3 * row + 3):
+                lines += [f"      - {_PANELS[number % len(_PANELS)]}", f"        title: Panel {number}"]
+                lines += ["        description: What it means."]
+        (folder / "dashboards" / f"d{i:03}.yaml").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def _timed(folder: Path, times: int) -> Iterator[list[str]]:
+    cold = [_run(folder, f"--out={folder}/out-{n}") for n in range(times)]
+    yield _row("100 dashboards of 30 panels, cold", cold, 1000)
+    _run(folder)
+    yield _row("the same again, nothing changed", [_run(folder) for _ in range(3 * times)], 300)
+    yield _row("one change, generate --watch", list(_watched(folder, 2 * times)), 300)
+
+
+def _row(figure: str, taken: list[tuple[float, float]], most: float) -> list[str]:
+    wall, processor = (statistics.median(column) for column in zip(*taken, strict=True))
+    return [figure, shown(wall, "ms"), shown(processor, "ms"), shown(most, "ms"), "yes" if wall <= most else "no"]
+
+
+def _run(folder: Path, *words: str) -> tuple[float, float]:
+    """Return the wall and the processor's time of one run, in ms."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    begun = time.perf_counter()
+    subprocess.run([_DECKWATCH, "--project", str(folder), "generate", *words], check=True, capture_output=True)
+    wall = time.perf_counter() - begun
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return 1000 * wall, 1000 * used
+
+
+def _watched(folder: Path, times: int) -> Iterator[tuple[float, float]]:
+    """Yield how long a change of one dashboard takes until its JSON is there, and the processor's time for it."""
+    made = folder / "out" / "grafana" / "dashboards" / "deckwatch" / "d050.json"
+    file = folder / "dashboards" / "d050.yaml"
+    text = file.read_text()
+    argv = [_DECKWATCH, "--project", str(folder), "generate", "--watch"]
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as child:
+        lines = iter(child.stderr.readline, "")  # type: ignore[union-attr]
+        next(line for line in lines if line.rstrip().endswith("ms)"))
+        for n in range(times):
+            used, begun = _used(child.pid), time.perf_counter()
+            file.write_text(text.replace("What it means.", f"What it means, {n}.", 1))
+            while f"What it means, {n}." not in made.read_text():
+                time.sleep(0.002)
+            wall = time.perf_counter() - begun
+            next(line for line in lines if line.rstrip().endswith("ms)"))
+            yield 1000 * wall, 1000 * (_used(child.pid) - used)
+        child.terminate()
+
+
+def _used(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def _short() -> Iterator[list[str]]:
+    """Yield how long the shipped dashboards' JSON is beside their YAML, and how many panels name a unit."""
+    with tempfile.TemporaryDirectory() as folder:
+        plan = stack.build(Project(Path(folder))).plan
+    files = [file for file in plan.files() if file.path.startswith("grafana/dashboards/")]
+    after = sum(len(file.text.splitlines()) for file in files)
+    specs = sorted(SPECS.rglob("*.yaml"))
+    before = sum(1 for path in specs for line in path.read_text().splitlines() if line.strip())
+    yield ["lines of JSON for a line of YAML", f"{after / before:.1f}", "40", "yes" if after >= 40 * before else "no"]
+    drawn = [panel for file in files for panel in _panels(json.loads(file.text)) if panel.get("targets")]
+    named = sum(_names_unit(yaml.safe_load(path.read_text())) for path in specs)
+    share = 1 - named / len(drawn)
+    yield ["panels whose unit nobody wrote", f"{share:.0%} of {len(drawn)}", "80%", "yes" if share >= 0.8 else "no"]
+
+
+def _panels(model: dict[str, object]) -> Iterator[dict[str, object]]:
+    for panel in model["panels"]:  # type: ignore[attr-defined]
+        yield from (panel, *panel.get("panels", []))
+
+
+def _names_unit(data: object) -> int:
+    """Return how many panels of a file say a unit."""
+    if isinstance(data, dict):
+        inner = (value for key, value in data.items() if key != "signals")
+        return int("unit" in data) + sum(map(_names_unit, inner))
+    return sum(map(_names_unit, data)) if isinstance(data, list) else 0

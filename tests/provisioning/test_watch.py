@@ -1,0 +1,106 @@
+"""`generate --watch`: every change is generated and told, a mistake is survived, and the output is no change."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from provisioning import watch
+
+DECKWATCH = str(Path(sys.executable).with_name("deckwatch"))
+SHOP = "dashboard: Shop\nabout: Why?\nrows: [[{stat: up, title: Up, description: Whether.}]]\n"
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "deckwatch.yaml").write_text("build: {include: [dashboards/]}\n")
+    (tmp_path / "dashboards").mkdir()
+    (tmp_path / "dashboards" / "shop.yaml").write_text(SHOP)
+    return tmp_path
+
+
+@pytest.fixture
+def watching(project):
+    """Start it, and return a function that waits until a line of it holds a text."""
+    argv = [DECKWATCH, "--project", str(project), "generate", "--watch"]
+    child = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"})
+    lines: list[str] = []
+    reader = threading.Thread(target=lambda: lines.extend(iter(child.stderr.readline, "")), daemon=True)
+    reader.start()
+    seen = 0
+
+    def until(text):
+        nonlocal seen
+        deadline = time.monotonic() + 60
+        while True:
+            for number, line in enumerate(lines[seen:], seen + 1):
+                if text in line:
+                    seen = number
+                    return
+            assert time.monotonic() < deadline, "".join(lines)
+            assert child.poll() is None, "".join(lines)
+            time.sleep(0.02)
+
+    yield until
+    child.send_signal(signal.SIGINT)
+    assert child.wait(timeout=30) == 130
+    reader.join()
+    child.stderr.close()
+
+
+def made(project):
+    return (project / "out" / "grafana" / "dashboards" / "deckwatch" / "shop.json").read_text()
+
+
+def test_each_change_is_generated_and_a_mistake_is_survived(project, watching):
+    file = project / "dashboards" / "shop.yaml"
+    watching("files written")
+    file.write_text(SHOP.replace("description: Whether.", "description: Whether it is.", 1))
+    watching("dashboards/shop.yaml: 1 file written")
+    watching("Shop: panel Up: description Whether. → Whether it is.")
+    before = made(project)
+    file.write_text(SHOP.replace("title: Up", "titel: Up"))
+    watching("unknown key titel")
+    watching("nothing is written until that is right")
+    assert made(project) == before
+    file.write_text(SHOP)
+    watching("dashboards/shop.yaml: 1 file written")
+    (project / "dashboards" / "more.yaml").write_text(SHOP.replace("Shop", "More"))
+    watching("dashboards/more.yaml: 1 file written")
+    watching("added grafana/dashboards/deckwatch/more.json")
+    (project / "dashboards" / "more.yaml").unlink()
+    watching("removed grafana/dashboards/deckwatch/more.json")
+    again = subprocess.run(
+        [DECKWATCH, "--project", str(project), "generate", "--check"], check=False, capture_output=True, text=True
+    )
+    assert again.returncode == 0, again.stderr
+
+
+def test_what_is_seen_and_what_is_not(project):
+    out = project / "out"
+    before = watch.state(project, out)
+    assert sorted(before) == ["dashboards/shop.yaml", "deckwatch.yaml"]
+    for name in (".hidden", "out/x.json", "dashboards/.shop.yaml.swp", "dashboards/__pycache__/x"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text("x")
+    assert watch.state(project, out) == before
+    (project / "dashboards" / "new.yaml").write_text(SHOP)
+    (project / "dashboards" / "shop.yaml").unlink()
+    _, paths = watch.changed(project, out, before)
+    assert paths == ["dashboards/new.yaml", "dashboards/shop.yaml"]
+
+
+def test_a_file_that_takes_the_place_of_another_of_the_same_size_and_time_is_seen(project):
+    path = project / "dashboards" / "shop.yaml"
+    before = watch.state(project, project / "out")
+    at = path.stat()
+    other = path.with_name("other")
+    other.write_text(SHOP.replace("Up", "On"))
+    os.utime(other, ns=(at.st_atime_ns, at.st_mtime_ns))
+    other.replace(path)
+    assert watch.state(project, project / "out") != before
