@@ -15,7 +15,7 @@ from alerting import build as alerting
 from alerting import render as alerting_render
 from dashboards import build as dashboards
 from dashboards import panels
-from deckwatch.core import signalfile
+from deckwatch.core import signalfile, units
 from deckwatch.core import targets as versions
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
@@ -112,6 +112,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     alerting.record(found.topics, signals, catalog)
     where: str = options.grafana or said.get("grafana", GRAFANA)
     every = options.every or configuration.interval(project)
+    catalog.interval = units.seconds(every)
     look = dashboards.Settings(
         configuration.refresh(every),
         options.engine,

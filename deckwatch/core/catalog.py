@@ -28,14 +28,18 @@ class MetricInfo:
     open_labels: bool = False  # more labels may appear than are declared (textfiles, label allow-lists)
 
 
+SCRAPED_EVERY = 15.0  # seconds, where a project does not say otherwise
+
+
 class Catalog:
     """Metrics by name; a histogram is found by its parts' names too.
 
-    `targets` are the versions of the programs that ask for them.
+    `targets` are the versions of the programs that ask for them, `interval` how many seconds lie between two figures.
     """
 
     def __init__(self, metrics: Iterable[MetricInfo] = (), targets: Targets | None = None) -> None:
         self.targets = targets or Targets()
+        self.interval = SCRAPED_EVERY
         self._metrics: dict[str, MetricInfo] = {}
         self._series: dict[str, MetricInfo] = {}
         self.add(metrics)

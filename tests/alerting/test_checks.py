@@ -102,6 +102,12 @@ CASES = [
         "seconds",
     ),
     (
+        "short_window",
+        [("count by (job) (up)", "count by (job) (rate(node_cpu_seconds_total[20s]))")],
+        "5:32",
+        "two figures",
+    ),
+    (
         "size",
         [("alerts:\n", "".join(f"  job:up{i}:count: {{expr: up, about: One.}}\n" for i in range(19)) + "alerts:\n")],
         "1:1",
