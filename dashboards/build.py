@@ -12,7 +12,7 @@ from dashboards.exports import Form, prepared, shaped, unknown
 from dashboards.looks import Figures, Layout, Look, looks, taken
 from dashboards.queries import Query, Resolver
 from dashboards.versions import fitted
-from deckwatch.core import plugins, signalfile
+from deckwatch.core import memory, plugins, signalfile
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.place import Problem
 from deckwatch.core.schema import Schema
@@ -165,7 +165,9 @@ def bundle(
     problems += changes.problems([dashboard.uid for _, dashboard in read])
 
     def build(dashboard: Dashboard) -> Built:
-        return _build(dashboard, catalog, signals, settings, problems)
+        made, wrong = memory.of("built", dashboard, lambda: _build(dashboard, catalog, signals, settings))
+        problems.extend(wrong)
+        return made
 
     built = []
     for source, dashboard in read:
@@ -175,8 +177,7 @@ def bundle(
             one, wrong = _adjusted(one, source, said, reader, build)
             problems += wrong
         built.append(one)
-    for _, check in plugins.modules(checks):
-        problems += check.check(built, catalog)
+    problems += _checked(built, catalog)
     problems += taken(built)
     problems += unknown({name: place for name, (_, place) in settings.public.items()}, built, settings.form)
     if malformed:
@@ -186,19 +187,57 @@ def bundle(
         return Bundle(problems=problems)
     built = prepared(built, settings.form, problems)
     public = {name: value for name, (value, _) in settings.public.items()}
-    rendered = zip(built, render.render(child, built, settings.own_panels), strict=True)
-    pairs = [
-        (one, [shaped(fitted(model, catalog.targets), one, settings.form, public) for model in models])
-        for one, models in rendered
-    ]
+    drawn = _drawn(child, built, settings, public, catalog)
     folders = {folder_of(one.dashboard).path: folder_of(one.dashboard) for one in built}
     return Bundle(
-        [Artifact(path_of(one.dashboard, m["uid"]), render.text(m)) for one, models in pairs for m in models],
+        [file for one in drawn for file in one.files],
         problems,
-        [query for one, (model, *_) in pairs for query in live.queries(one, model)],
+        [query for one in drawn for query in one.queries],
         [folders[path] for path in sorted(folders)],
         {one.dashboard.uid: one.titles() for one in built},
     )
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A dashboard's files and queries; `among` is what it was drawn among."""
+
+    among: tuple[Any, ...]
+    files: list[Artifact]
+    queries: list[live.LiveQuery]
+
+
+def _drawn(
+    child: Renderer, built: Sequence[Built], settings: Settings, public: Mapping[str, Sequence[str]], catalog: Catalog
+) -> list[_Drawn]:
+    """Return all dashboards' files; those are drawn that were not before among dashboards that links see the same."""
+    among = tuple((one.dashboard.uid, one.dashboard.title, tuple(v.name for v in one.variables)) for one in built)
+    nothing = _Drawn((), [], [])
+    known = [memory.of("drawn", one, lambda: nothing, lambda _: False) for one in built]
+    new = [one for one, before in zip(built, known, strict=True) if before.among != among]
+    made = []
+    for one, models in zip(new, render.render(child, new, settings.own_panels, built), strict=True):
+        ready = [shaped(fitted(model, catalog.targets), one, settings.form, public) for model in models]
+        files = [Artifact(path_of(one.dashboard, model["uid"]), render.text(model)) for model in ready]
+        made.append(_Drawn(among, files, list(live.queries(one, ready[0]))))
+    fresh = iter(made)
+    found = [before if before.among == among else next(fresh) for before in known]
+    for one, drawn in zip(built, found, strict=True):
+        memory.put("drawn", one, drawn)
+    return found
+
+
+def _checked(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
+    """Yield what the checks find; most look at one dashboard at a time, and at the same one only once."""
+    for name, check in plugins.modules(checks):
+        if name in _TOGETHER:
+            yield from check.check(built, catalog)
+            continue
+        for one in built:
+            yield from memory.of(f"check {name}", one, lambda: list(check.check([one], catalog)))  # noqa: B023 - now
+
+
+_TOGETHER = frozenset(("address", "duplicate_title", "link"))  # these compare dashboards with each other
 
 
 def _of(name: str, lent: Lent) -> str:
@@ -246,7 +285,7 @@ def _read(sources: Sequence[Source], reader: _Reader, problems: list[Problem]) -
             continue
         whole, wrong = uses.written(source, reader.parts)
         problems += wrong
-        dashboard, wrong = reader.read(whole)
+        dashboard, wrong = memory.of("read", whole, lambda: reader.read(whole), lambda found: not found[1])  # noqa: B023
         problems += wrong
         if dashboard is not None:
             found.append((whole, dashboard))
@@ -275,17 +314,16 @@ def _replaced(sources: Sequence[Source]) -> Iterator[Problem]:
             yield Problem(source.document.place(("dashboard",)), message, hint, check="names", severity="warning")
 
 
-def _build(
-    dashboard: Dashboard, catalog: Catalog, signals: Signals, settings: Settings, problems: list[Problem]
-) -> Built:
+def _build(dashboard: Dashboard, catalog: Catalog, signals: Signals, settings: Settings) -> tuple[Built, list[Problem]]:
+    """Return a dashboard with its queries resolved, and what is wrong with them."""
     scope = variables.Scope(dashboard, catalog)
     resolver = Resolver(signals, catalog, dashboard.subjects, scope.add)
     queries = {panel.path: resolver.panel(panel) for panel in dashboard.panels()}
     marked = list(events.read(dashboard, resolver))
-    problems += resolver.problems
+    problems = list(resolver.problems)
     sources = [query.source for found in queries.values() for query in found]
     chosen = scope.variables(sources, problems)
-    return Built(
+    made = Built(
         dashboard,
         queries,
         chosen,
@@ -295,3 +333,4 @@ def _build(
         settings.refresh,
         looks=looks(dashboard, settings.layout, settings.figures),
     )
+    return made, problems

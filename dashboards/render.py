@@ -27,8 +27,10 @@ TAG = "deckwatch"
 THRESHOLDS = ("low", "high", "critical")
 
 
-def render(child: Renderer, built: Sequence[Built], own: Path | None = None) -> list[list[dict[str, Any]]]:
-    """Return Grafana's models of each dashboard, one for each of its looks.
+def render(
+    child: Renderer, built: Sequence[Built], own: Path | None = None, others: Sequence[Built] | None = None
+) -> list[list[dict[str, Any]]]:
+    """Return Grafana's models of each dashboard, one for each of its looks; `others` are all that links may lead to.
 
     Raises JsonnetError, which is our bug or one of a user's panel file.
     """
@@ -36,7 +38,7 @@ def render(child: Renderer, built: Sequence[Built], own: Path | None = None) -> 
         f"local panels = {panels.table(own)}; local dashboard = import 'dashboards/dashboard.libsonnet'; "
         "function(values) [dashboard.new(spec, panels) for spec in values]"
     )
-    wanted = [described(one, built, look) for one in built for look in one.looks]
+    wanted = [described(one, others or built, look) for one in built for look in one.looks]
     models: Iterator[dict[str, Any]] = iter(child.each(program, wanted))
     return [[next(models) for _ in one.looks] for one in built]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deckwatch.core import plugins, yamlfile
+from deckwatch.core import memory, plugins, yamlfile
 from deckwatch.core.place import InvalidInput
 
 if TYPE_CHECKING:
@@ -110,7 +110,9 @@ def provisioned(kind: str) -> str:
 def _source(path: Path, root: Path, name: str, *, shipped: bool = False) -> Source:
     inside = path.relative_to(root)
     subjects = dict.fromkeys(part.replace("-", "_").lower() for part in (path.stem, *reversed(inside.parent.parts)))
-    return Source(yamlfile.load_file(path, name), address(inside), tuple(subjects), shipped)
+    text = yamlfile.text_of(path, name)
+    document = memory.by("yaml", name, text, lambda: yamlfile.load(text, name))
+    return memory.of("source", document, lambda: Source(document, address(inside), tuple(subjects), shipped))
 
 
 def _slug(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,13 @@ _MOST_LINES = 12
 
 def run(project: Path, out: Path, engine: Engine, form: Form) -> int:
     """Generate now and after each change of a file, until somebody interrupts it."""
+    from deckwatch.core import memory
     from deckwatch.core.jsonnet import Renderer
     from provisioning.watch import changed, state
 
     Renderer.memory = {}
+    memory.turn_on()
+    words = shared(project)
     click.echo(f"watching {project.resolve()}; Ctrl-C ends it", err=True)
     before = state(project, out)
     _once(project, out, engine, form, ())
@@ -31,7 +35,38 @@ def run(project: Path, out: Path, engine: Engine, form: Form) -> int:
         before, paths = changed(project, out, before)
         if any(path.endswith((".libsonnet", ".jsonnet")) for path in paths):
             Renderer.memory.clear()
+        said, words = words, shared(project)
+        forget_where_shared(paths, said, words)
         _once(project, out, engine, form, paths)
+
+
+_APART = re.compile(r"dashboards/.+\.ya?ml")
+_SHARED = re.compile(r"^(signals|alerts|recordings|rows):|\buse:", re.MULTILINE)
+
+
+def forget_where_shared(paths: Sequence[str], before: str, now: str) -> None:
+    """Forget what was made, unless only dashboards changed that others take neither parts nor signals from.
+
+    `before` and `now` are what `shared` returned before the change and after it.
+    """
+    from deckwatch.core import memory
+
+    if before != now or "use:" in now or not all(_APART.fullmatch(path) for path in paths):
+        memory.forget()
+
+
+def shared(project: Path) -> str:
+    """Return the text of the project's own files of dashboards that others may stand on."""
+    found = []
+    for path in sorted((project / "dashboards").rglob("*.y*ml")):
+        try:
+            text = path.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue  # it is gone meanwhile
+        said = {match[0] for match in _SHARED.finditer(text)}
+        if said - {"rows:"} or "rows:" not in said:
+            found.append(f"{path}\n{text}")
+    return "\n".join(found)
 
 
 def _once(project: Path, out: Path, engine: Engine, form: Form, paths: Sequence[str]) -> None:

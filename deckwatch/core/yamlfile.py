@@ -148,6 +148,11 @@ def load(text: str, file: str) -> Document:
 def load_file(path: FilePath, name: str | None = None) -> Document:
     """Read a YAML file; `name` is how messages call it. Raises InvalidInput, also where it cannot be read."""
     name = name or str(path)
+    return load(text_of(path, name), name)
+
+
+def text_of(path: FilePath, name: str) -> str:
+    """Return the text of a YAML file; raises InvalidInput, by that name, where it cannot be read."""
     try:
         if path.stat().st_size > yamlsyntax.MOST_BYTES:
             message = f"cannot be read: it is larger than {yamlsyntax.MOST_BYTES // 1_000_000} MB"
@@ -159,7 +164,7 @@ def load_file(path: FilePath, name: str | None = None) -> Document:
         text = data.decode()
     except UnicodeDecodeError as error:
         raise InvalidInput([yamlsyntax.undecodable(data, error, name)]) from None
-    return load(text.replace("\r\n", "\n"), name)
+    return text.replace("\r\n", "\n")
 
 
 class _Builder:

@@ -81,6 +81,42 @@ def test_each_change_is_generated_and_a_mistake_is_survived(project, watching):
     assert again.returncode == 0, again.stderr
 
 
+def test_what_is_remembered_is_what_would_be_made(project):
+    """Dashboards that link to each other, and signals of one that another draws, while one after the other changes."""
+    from deckwatch.cli import _project, _watch
+    from deckwatch.core import memory
+    from deckwatch.core.jsonnet import Renderer
+    from provisioning import stack
+
+    signals = "signals:\n  load: {metric: node_load1, title: Load, about: Processes., unit: count}\n"
+    linked = SHOP.replace("title: Up", "title: Up, link: shop").replace("Shop", "More")
+    drawing = SHOP.replace("stat: up, title: Up,", "stat: shop.load,").replace("Shop", "Third")
+    steps = (
+        {"shop": signals + SHOP, "more": linked, "third": drawing},
+        {"shop": signals + SHOP.replace("dashboard: Shop", "dashboard: Store")},  # More links to it by its title
+        {"shop": signals.replace("title: Load", "title: Queue") + SHOP},  # Third draws its signal
+        {"more": linked.replace("Whether.", "Whether it is.")},
+        {"third": None},
+    )
+    try:
+        Renderer.memory = {}
+        memory.turn_on()
+        words = _watch.shared(project)
+        for step in steps:
+            for name, text in step.items():
+                file = project / "dashboards" / f"{name}.yaml"
+                file.unlink() if text is None else file.write_text(text)
+            before, words = words, _watch.shared(project)
+            _watch.forget_where_shared([f"dashboards/{name}.yaml" for name in step], before, words)
+            found = stack.build(_project.load(project)).plan.manifest()
+            kept, memory._kept = memory._kept, None
+            remembered, Renderer.memory = Renderer.memory, None
+            assert stack.build(_project.load(project)).plan.manifest() == found
+            memory._kept, Renderer.memory = kept, remembered
+    finally:
+        memory._kept = Renderer.memory = None
+
+
 def test_what_is_seen_and_what_is_not(project):
     out = project / "out"
     before = watch.state(project, out)
