@@ -129,7 +129,7 @@ def load(text: str, file: str) -> Document:
 
     Raises InvalidInput with the one syntax error the parser can tell, or with all duplicate and non-text keys.
     """
-    text = text.removeprefix("\ufeff")
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     document = Document(file, text)
     if (found := yamlsyntax.unreadable(text, file)) is not None:
         raise InvalidInput([found])

@@ -21,6 +21,8 @@ MOST_BYTES = 5_000_000  # the largest dashboard known has a tenth of that, as JS
 MOST_LEVELS = 100
 # https://yaml.org/spec/1.2.2/#51-character-set
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Line breaks of YAML 1.1, which its parser still counts, and no longer of 1.2: lines would have other numbers.
+_BREAK = re.compile("[\r\x85\u2028\u2029]")
 _BRACKET = re.compile(r"[\[{\]}]")
 _FAR_IN = re.compile(rf"^[ -]{{{MOST_LEVELS},}}\S", re.MULTILINE)
 _COMMENT = re.compile(r"\S\s+#\S")  # behind a value, and without the space that people put behind #
@@ -33,6 +35,9 @@ def unreadable(text: str, file: str) -> Problem | None:
     if found := _UNPRINTABLE.search(text):
         message = f"the character U+{ord(found.group()):04X} is none that YAML allows"
         return Problem(_place(text, found.start(), file), message, check="yaml")
+    if found := _BREAK.search(text):
+        message = f"the character U+{ord(found.group()):04X} ends a line for some programs and not for others"
+        return Problem(_place(text, found.start(), file), message, "leave it out", check="yaml")
     if _suspicious(text):
         levels = 0
         for event in _events(text):

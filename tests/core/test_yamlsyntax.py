@@ -31,7 +31,7 @@ def test_whatever_stands_there_is_told_inside_the_text(text: str) -> None:
         lines = text.removeprefix("\ufeff").split("\n")
         for problem in error.problems:
             assert problem.message
-            assert problem.place.line <= len(lines) + 1
+            assert problem.place.line <= len(lines) + 1, problem
 
 
 @pytest.mark.parametrize("levels", [yamlsyntax.MOST_LEVELS + 1, 3000, 200_000])
@@ -59,6 +59,8 @@ def test_what_is_nested_less_is_read() -> None:
         ("a: {{b}} c\n", 'x.yaml:1:4: error: a text that begins with {{ stands in quotes (as in "{{instance}}")'),
         ("a: %b\n", "x.yaml:1:4: error: a text that begins with % stands in quotes"),
         ("a: 1\n<<: {b: 2}\n", "x.yaml:2:1: error: << is no key (YAML 1.2 has no merge keys: write them out)"),
+        ("a: b\u2028c\n", "x.yaml:1:5: error: the character U+2028 ends a line for some programs"),
+        ("a: b\rc: d\n", "x.yaml:1:5: error: the character U+000D ends a line for some programs"),
         ("a: \x00\n", "x.yaml:1:4: error: the character U+0000 is none that YAML allows"),
     ],
 )
