@@ -122,7 +122,7 @@ def load(own: Path | None = None, base: Path | None = None) -> Parts:
     """Return the parts by listing their folders; messages call a project's own by their path from `base`."""
     files = {_name(path, SHIPPED): (path, str(path)) for path in plugins.files(SHIPPED, ".yaml")}
     if own is not None:
-        for path in plugins.files(own, ".yaml"):
+        for path in plugins.files(own, ".yaml") + plugins.files(own, ".yml"):
             called = str(path.relative_to(base)) if base is not None else str(path)
             files[_name(path, own)] = (path, called)
     return Parts(files)

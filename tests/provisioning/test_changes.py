@@ -175,6 +175,13 @@ def test_a_part_that_nobody_uses_is_looked_at_too(tmp_path) -> None:
     assert said.startswith("parts/load.yaml:2:1: error: unknown key panel (did you mean panels?)")
 
 
+def test_a_part_may_end_with_either_suffix(tmp_path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "load.yml").write_text("part: Mine.\npanels:\n  - stat: host.load\n")
+    built = build(tmp_path, "build: {}\n", dashboards__mine="dashboard: Mine\nrows:\n  - - use: load\n")
+    assert len(panels(built, "grafana/dashboards/deckwatch/mine.json")) == 1
+
+
 def test_signals_of_a_part_are_known_everywhere(tmp_path) -> None:
     part = "part: Mine.\nsignals: {busy: {metric: node_load1, by: [instance]}}\npanels:\n  - stat: busy\n"
     use = "dashboard: Mine\nrows:\n  - - use: load\n    - lines: load.busy\n"
