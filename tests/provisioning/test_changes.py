@@ -87,6 +87,22 @@ def test_a_dashboard_keeps_its_address_whatever_it_is_called(tmp_path) -> None:
     assert (model["time"]["from"], model["refresh"]) == ("now-6h", "1m")
 
 
+def test_an_update_of_what_is_changed_keeps_the_change_and_the_numbers(tmp_path) -> None:
+    text = "build: {set: {mine/Load: {title: Busy, width: third}}, disable: [mine/Uptime]}\n"
+    path = "grafana/dashboards/deckwatch/mine.json"
+    old = "dashboard: Mine\nrows:\n  - [{stat: host.load, title: Load}, {stat: host.uptime}, {stat: host.cores}]\n"
+    new = old.replace("rows:\n", "rows:\n  - row: News\n    panels: [{lines: host.cpu}, {lines: host.memory}]\n")
+    before = panels(build(tmp_path, text, dashboards__mine=old), path)
+    after = panels(build(tmp_path, text, dashboards__mine=new), path)
+    assert set(before) == {"stat Busy", "stat Cores"}
+    assert {name: one["id"] for name, one in before.items()}.items() <= {
+        n: one["id"] for n, one in after.items()
+    }.items()
+    assert before["stat Busy"]["gridPos"]["w"] == after["stat Busy"]["gridPos"]["w"] == 8
+    (said,) = problems(tmp_path, text, dashboards__mine=new.replace("title: Load", "title: Load now"))
+    assert "has no panel and no row Load (did you mean Load now?)" in said
+
+
 def test_an_alert_still_leads_to_a_panel_that_has_another_title_and_to_the_dashboard_of_one_that_is_gone(
     tmp_path, shipped
 ) -> None:
