@@ -159,8 +159,8 @@ class Scope:
         # dashboard does not say which alerts are its own, those are that carry the first label to choose by.
         first = None if marks else next((name for name in names if name not in ALWAYS), None)
         chosen = [f'{name}=~"${name}"' if name == first else f'{name}=~"${name}|"' for name in names]
-        # Watchdog always fires: it would begin wherever Prometheus was started.
-        firing = ", ".join(['alertstate="firing", alertname!="Watchdog"', *marks, *chosen])
+        # Watchdog always fires: it would begin wherever Prometheus was started. A step of an escalation is no event.
+        firing = ", ".join(['alertstate="firing", alertname!="Watchdog", escalation=""', *marks, *chosen])
         return f"ALERTS{{{firing}}} unless ALERTS{{{firing}}} offset $__interval"
 
 

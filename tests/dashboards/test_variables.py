@@ -50,7 +50,7 @@ def test_job_and_instance_can_be_read_elsewhere_and_stay_first(build):
 )
 def test_alerts_are_those_of_what_is_chosen(build, head, labels):
     (annotation,) = build(f"dashboard: Shop\n{head}{PANELS}").model["annotations"]["list"]
-    firing = f'ALERTS{{alertstate="firing", alertname!="Watchdog", {labels}}}'
+    firing = f'ALERTS{{alertstate="firing", alertname!="Watchdog", escalation="", {labels}}}'
     assert annotation["expr"] == f"{firing} unless {firing} offset $__interval"
 
 
