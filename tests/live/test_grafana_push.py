@@ -113,10 +113,10 @@ def test_new_same_changed_by_us(run, grafana, project):
     version = theirs(grafana)["dashboard"]["version"]
     run("push")
     assert theirs(grafana)["dashboard"]["version"] == version  # nothing differs, nothing is saved
-    (project / "dashboards" / "web-shop.yaml").write_text(SHOP.replace("unit: short", "unit: percent"))
+    (project / "dashboards" / "web-shop.yaml").write_text(SHOP.replace("unit: short", "unit: none"))
     told = run("diff", code=1)
     assert "web-shop: changed by us" in told
-    assert "panel Load: unit short → percent" in told
+    assert "panel Load: unit short → none" in told
     assert "changed by us" in run("push", "--dry-run")
     assert theirs(grafana)["dashboard"]["version"] == version
     run("push")
@@ -140,7 +140,7 @@ def test_what_somebody_changed_is_left_alone(run, grafana):
 
 def test_what_somebody_changes_meanwhile_is_left_alone(run, grafana, project):
     run("push")
-    (project / "dashboards" / "web-shop.yaml").write_text(SHOP.replace("unit: short", "unit: percent"))
+    (project / "dashboards" / "web-shop.yaml").write_text(SHOP.replace("unit: short", "unit: none"))
     found = grafana.compared(work.ours(bundles.build(loaded(project)).plan))
     by_hand(grafana, wider)
     with pytest.raises(DeckwatchError, match="was changed by somebody else meanwhile"):
