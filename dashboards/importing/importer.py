@@ -343,6 +343,8 @@ class _Work:
                 )
             if patch.same(have.get("fieldConfig"), wanted.get("fieldConfig")) is False:
                 wanted = likeness.overrides_in_order(wanted, have)
+            if not self.ours and words.LIMITS & draft.said.keys():
+                wanted = likeness.with_our_colors(wanted, have, self.lost)
             raw = patch.between(have, wanted)
             draft.raw = raw if self.ours else likeness.without_defaults(raw, have)
 

@@ -10,6 +10,7 @@ from dashboards.importing import patch, words
 from dashboards.importing.probe import STEPS
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Mapping, Sequence
 
 
@@ -71,3 +72,16 @@ def without_defaults(raw: dict[str, Any], made: Mapping[str, Any]) -> dict[str, 
 
 def _only_special(mappings: Sequence[Mapping[str, Any]]) -> bool:
     return all(one["type"] == "special" for one in mappings)
+
+
+def with_our_colors(wanted: dict[str, Any], made: Mapping[str, Any], lost: Counter[str]) -> dict[str, Any]:
+    """Return what is wanted with the colours that our words give its thresholds, where these have the same values."""
+    theirs, mine = patch.at(wanted, STEPS), patch.at(made, STEPS)
+    if not isinstance(theirs, list) or not isinstance(mine, list) or patch.same(theirs, mine):
+        return wanted
+    if [one.get("value") for one in theirs] != [one.get("value") for one in mine]:
+        return wanted
+    lost["thresholds in green, orange and red, now in colours that everybody can tell apart"] += 1
+    fields = wanted["fieldConfig"]["defaults"]
+    limits = {**fields["thresholds"], "steps": mine}
+    return {**wanted, "fieldConfig": {**wanted["fieldConfig"], "defaults": {**fields, "thresholds": limits}}}

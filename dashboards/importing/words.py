@@ -15,6 +15,7 @@ _DURATION = re.compile(r"([0-9]+(ms|s|m|h|d|w))+\Z")
 _NUMBER = re.compile(r"-?[0-9]+([.][0-9]+)?\Z")
 MAPPINGS: Leaf = ("fieldConfig", "defaults", "mappings")
 _OVERRIDES: Leaf = ("fieldConfig", "overrides")
+LIMITS = frozenset(("low", "high", "critical"))
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
 # What Grafana takes where a panel does not say it: no difference to one that says so.
 _CUSTOM = ("fieldConfig", "defaults", "custom")
@@ -135,7 +136,10 @@ def _limits(steps: Any, base: Any, probed: Probed) -> dict[str, Any]:
     """Return thresholds as words, where their colours are those that our words give."""
     if not isinstance(steps, list) or same(steps, base) or not all(isinstance(one, dict) for one in steps):
         return {}
-    found = probed.thresholds.get(tuple(str(step.get("color")) for step in steps))
+    colors = tuple(str(step.get("color")) for step in steps)
+    ours = next((key for key, said in probed.thresholds.items() if said == {"high": 1, "critical": 2}), ("", "", ""))
+    lights = dict(zip(("green", "orange", "red"), ours, strict=True))
+    found = probed.thresholds.get(colors) or probed.thresholds.get(tuple(lights.get(one, one) for one in colors))
     values = [step.get("value") for step in steps[1:]]
     if found is None or any(isinstance(one, bool) or not isinstance(one, (int, float)) for one in values):
         return {}

@@ -220,7 +220,9 @@ def test_old_types_become_their_successors_and_are_reported(importer):
     assert graph["fieldConfig"]["defaults"]["custom"]["fillOpacity"] == 30
     assert {"id": "custom.transform", "value": "negative-Y"} in graph["fieldConfig"]["overrides"][0]["properties"]
     steps = [(one["color"], one["value"]) for one in number["fieldConfig"]["defaults"]["thresholds"]["steps"]]
-    assert steps == [("green", None), ("orange", 70), ("red", 90)]
+    assert [value for _, value in steps] == [None, 70, 90]
+    said = found.data["rows"][0]["panels"][1]
+    assert (said["high"], said["critical"]) == (70, 90)
     assert number["options"]["colorMode"] == "background"
     assert number["fieldConfig"]["defaults"]["mappings"][0]["options"]["0"]["text"] == "down"
     assert {"id": "displayName", "value": "Size"} in table["fieldConfig"]["overrides"][0]["properties"]
