@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import resource
 import sys
 from pathlib import Path
 from typing import Any
+
+_MOST_BYTES = 512 << 20
 
 
 def main() -> None:
@@ -24,7 +27,7 @@ def main() -> None:
             sys.exit(0)
         return json.loads(source.read(int.from_bytes(head, "big")))
 
-    settings = receive()
+    settings = json.loads(sys.argv[1]) if len(sys.argv) > 1 else receive()
     resource.setrlimit(resource.RLIMIT_AS, (settings["memory"], settings["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     folders = {name: Path(path) for name, path in settings["folders"].items()}
@@ -53,6 +56,17 @@ def main() -> None:
             data = b"E" + str(error).encode(errors="replace")
         sink.write(len(data).to_bytes(8, "big") + data)
         sink.flush()
+        if _resident() > _MOST_BYTES:
+            # The answer is given and the next request not sent yet, so that nothing is lost with what was read ahead.
+            os.execv(sys.executable, [sys.executable, "-I", __file__, json.dumps(settings)])  # noqa: S606 - this file
+
+
+def _resident() -> int:
+    """Return how much memory this process has, in bytes; 0 where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
+    except OSError:
+        return 0
 
 
 def _load(engine: str) -> tuple[Any, bool]:
@@ -61,7 +75,7 @@ def _load(engine: str) -> tuple[Any, bool]:
         import rjsonnet  # noqa: PLC0415
 
         # Its collector walks through all that was made again and again, which takes longer than the making; this
-        # process ends soon, and its memory is limited.
+        # process begins anew where it has grown.
         return functools.partial(rjsonnet.evaluate_snippet, gc=False), False  # type: ignore[call-arg]  # its stub lacks it
     import _jsonnet  # noqa: PLC0415
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from pathlib import Path
+
 import pytest
 
 from deckwatch.core.jsonnet import ENGINES, JsonnetError, Renderer
@@ -48,3 +51,13 @@ def test_too_much_memory_ends_the_child_and_not_us(renderer) -> None:
 def test_too_much_time_ends_the_child_and_not_us(tmp_path) -> None:
     with Renderer({"lib": tmp_path}, seconds=0.5) as renderer, pytest.raises(JsonnetError, match="took longer than"):
         renderer.evaluate("local f(n) = if n < 2 then n else f(n - 1) + f(n - 2); f(60)")
+
+
+def test_a_child_that_has_grown_begins_anew(renderer) -> None:
+    program = "function(n) [{ n: i + n, next: self.n + 1, text: 'x' + i } for i in std.range(1, 20000)]"
+    most = 0
+    for number in range(25):
+        assert renderer.evaluate(program, n=number)[-1]["next"] == 20001 + number
+        pages = int(Path(f"/proc/{renderer._running().pid}/statm").read_text().split()[1])
+        most = max(most, pages * resource.getpagesize())
+    assert most < 700 << 20
