@@ -20,7 +20,7 @@ metrics:
   shop_orders_total: {kind: counter, help: Orders that were paid., labels: [currency]}
   shop_order_seconds: {kind: histogram, help: How long an order takes., unit: seconds, labels: [handler]}
   shop_stock: {kind: gauge, help: What is left to sell.}
-build: {include: [host, postgres, dashboards/, alerts/, signals/]}
+build: {include: [host, dashboards/, alerts/, signals/]}
 """
 TOLD = re.compile(r"^(\S+?)(?::(\d+):(\d+))?: error: (.*) \[(\w+)\]$", re.MULTILINE)
 RIGHT = 0.9  # of the suggestions
