@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import psycopg
 import pytest
 import requests
 
@@ -115,3 +117,45 @@ def test_every_query_of_every_shipped_dashboard_and_rule_has_data(deck) -> None:
     for page in ("Overview", "Host", "Containers", "Database", "Application"):
         assert verdicts[page] == "good", ran.stdout
     assert set(verdicts.values()) == {"good"}
+
+
+SCRAPE_SECONDS = 2.0  # by which an age is older in one place than in the other, with one scrape a second
+FIGURES = {
+    "Server answers": "SELECT 1",
+    "Uptime": "SELECT extract(epoch FROM now() - pg_postmaster_start_time())",
+    "Connections used": "SELECT sum(numbackends) / current_setting('max_connections')::float8 FROM pg_stat_database",
+    "Oldest open": """SELECT max(extract(epoch FROM now() - xact_start)) FROM pg_stat_activity
+        WHERE backend_type = 'client backend'""",
+    "Size": "SELECT sum(pg_database_size(oid)) FROM pg_database",
+}
+AGES = ("Uptime", "Oldest open")
+
+
+def test_the_figures_of_the_database_dashboard_are_those_that_psql_tells(deck, database, eventually) -> None:
+    folder = deck.project.folder / "psql"
+    subprocess.run([DECKWATCH, "--project", deck.project.folder, "generate", "--out", folder], check=True)
+    page = json.loads((folder / "grafana/dashboards/deckwatch/postgres-database.json").read_text())
+    asked = {
+        panel["title"]: panel["targets"][0]["expr"] for panel in page["panels"] if panel["type"] in ("stat", "gauge")
+    }
+
+    def shown(title: str) -> float | None:
+        query = re.sub(r"\$\w+", ".+", asked[title])
+        answer = requests.get(deck.url(PROMETHEUS) + "/api/v1/query", {"query": query}, timeout=10).json()
+        values = [float(one["value"][1]) for one in answer["data"]["result"]]
+        return values[0] if values else None
+
+    with contextlib.ExitStack() as stack:
+        for _ in range(20):  # who does nothing keeps the figure from moving
+            stack.enter_context(psycopg.connect(database.admin))
+        stack.enter_context(psycopg.connect(database.admin)).execute("SELECT 1")
+        for title, sql in FIGURES.items():
+
+            def agrees(title: str = title, sql: str = sql) -> bool:
+                [[told]] = database.sql(sql)
+                value = shown(title)
+                return value is not None and value == pytest.approx(
+                    float(told), rel=0.05, abs=SCRAPE_SECONDS if title in AGES else 0
+                )
+
+            eventually(agrees, 60)
