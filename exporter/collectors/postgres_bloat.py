@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from exporter.collector import collector
 from exporter.metric import Metric, Sample
 from exporter.sources.postgres import Server, servers
-from exporter.sources.postgres_databases import Databases
+from exporter.sources.postgres_databases import everywhere
 from exporter.sources.postgres_tables import LARGEST
 from exporter.sources.postgres_view import Column, View
 
@@ -63,5 +63,4 @@ VIEW = View(
 @collector(*VIEW.metrics, subjects=servers, default=False)
 def collect(world: World, server: Server) -> Iterator[Sample]:
     """An estimate of the empty space in tables; needs GRANT pg_read_all_data, since it reads column statistics."""
-    yield from VIEW.read(server)
-    yield from world.source(Databases).of(server).samples(VIEW)
+    return everywhere(world, server, VIEW)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from exporter.collector import collector
 from exporter.metric import Metric, Sample
 from exporter.sources.postgres import Server, servers
-from exporter.sources.postgres_databases import Databases
+from exporter.sources.postgres_databases import everywhere
 from exporter.sources.postgres_tables import with_view
 from exporter.sources.postgres_view import Column, View
 
@@ -50,5 +50,4 @@ VIEW = View(
 @collector(*VIEW.metrics, subjects=servers, peer="pg:statio_user_indexes", default=False)
 def collect(world: World, server: Server) -> Iterator[Sample]:
     """Blocks of each index that were read, and found in the buffer cache."""
-    yield from VIEW.read(server)
-    yield from world.source(Databases).of(server).samples(VIEW)
+    return everywhere(world, server, VIEW)

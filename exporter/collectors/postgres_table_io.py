@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from exporter.collector import collector
 from exporter.metric import Metric, Sample
 from exporter.sources.postgres import Server, servers
-from exporter.sources.postgres_databases import Databases
+from exporter.sources.postgres_databases import everywhere
 from exporter.sources.postgres_tables import with_view
 from exporter.sources.postgres_view import Column, View
 
@@ -45,5 +45,4 @@ VIEW = View(
 @collector(*VIEW.metrics, subjects=servers, peer="pg:statio_user_tables")
 def collect(world: World, server: Server) -> Iterator[Sample]:
     """Blocks of the largest tables that were read, and found in the buffer cache."""
-    yield from VIEW.read(server)
-    yield from world.source(Databases).of(server).samples(VIEW)
+    return everywhere(world, server, VIEW)

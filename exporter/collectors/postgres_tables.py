@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from exporter.collector import collector
 from exporter.metric import Metric, Sample
 from exporter.sources.postgres import Server, servers
-from exporter.sources.postgres_databases import Databases
+from exporter.sources.postgres_databases import everywhere
 from exporter.sources.postgres_tables import with_view
 from exporter.sources.postgres_view import Column, View
 
@@ -62,5 +62,4 @@ VIEW = View(
 @collector(*VIEW.metrics, subjects=servers, peer="pg:stat_user_tables")
 def collect(world: World, server: Server) -> Iterator[Sample]:
     """Rows and scans of the largest tables, and when they were last vacuumed."""
-    yield from VIEW.read(server)
-    yield from world.source(Databases).of(server).samples(VIEW)
+    return everywhere(world, server, VIEW)

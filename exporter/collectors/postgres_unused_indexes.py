@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from exporter.collector import collector
 from exporter.metric import Metric, Sample
 from exporter.sources.postgres import Server, servers
-from exporter.sources.postgres_databases import Databases
+from exporter.sources.postgres_databases import everywhere
 from exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -47,5 +47,4 @@ VIEW = View(
 @collector(*VIEW.metrics, subjects=servers)
 def collect(world: World, server: Server) -> Iterator[Sample]:
     """The largest indexes that no query has used."""
-    yield from VIEW.read(server)
-    yield from world.source(Databases).of(server).samples(VIEW)
+    return everywhere(world, server, VIEW)

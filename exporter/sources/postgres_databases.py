@@ -75,6 +75,12 @@ class Databases:
             visits.close()
 
 
+def everywhere(world: World, server: Server, view: View) -> Iterator[Sample]:
+    """Yield what a view shows of the connected database, read now, and of the others, read in the last round."""
+    yield from view.read(server)
+    yield from world.source(Databases).of(server).samples(view)
+
+
 class Visits:
     """The visits of one server's databases, every so many seconds from the first time that somebody asks."""
 

@@ -35,7 +35,7 @@ _WITHOUT_LITERALS = re.compile(r"(select|insert|update|delete|merge|with|values)
 _BEGINNING = re.compile(r"\W*(\w+(?: \w+)?)")
 
 _INSTALLED = """
-    SELECT (SELECT nspname FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace
+    SELECT (SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace
             WHERE extname = 'pg_stat_statements'), current_setting('pg_stat_statements.max', true)
 """
 
@@ -117,7 +117,7 @@ def statement(schema: str, version: int, members: Iterable[Key]) -> str:
         WITH one AS MATERIALIZED (
             SELECT userid, dbid, queryid, sum(calls)::float8 AS calls, sum(total_exec_time) / 1000 AS seconds,
                 sum(rows)::float8 AS rows, sum({read}) / 1000 AS reading, sum({write}) / 1000 AS writing
-            FROM "{schema.replace('"', '""')}".pg_stat_statements(false)
+            FROM {schema}.pg_stat_statements(false)
             WHERE queryid IS NOT NULL GROUP BY 1, 2, 3
         ), first AS (SELECT * FROM one ORDER BY seconds DESC LIMIT {MOST_STATEMENTS})
         SELECT userid, dbid, queryid, {names}, calls, seconds, rows, reading, writing FROM first
@@ -181,11 +181,11 @@ class _OfServer:
     def _read_texts(self) -> dict[str, str]:
         if not self._ranking.members:
             self.figures()
-        schema = self._schema().replace('"', '""')
+        schema = self._schema()
         wanted = ", ".join(sorted({str(key.query) for key in self._ranking.members})) or "0"
         # More than is shown is read, so that white space can be left out of it.
         sql = f"""
-            SELECT queryid, left(min(query), {4 * TEXT_LENGTH}) FROM "{schema}".pg_stat_statements(true)
+            SELECT queryid, left(min(query), {4 * TEXT_LENGTH}) FROM {schema}.pg_stat_statements(true)
             WHERE queryid IN ({wanted}) GROUP BY 1
         """  # noqa: S608 - as above
         with self._server.visit("") as link:
