@@ -94,23 +94,9 @@ def test_a_misspelt_name_is_told_as_the_page_shows_it(folder) -> None:
 
 
 @pytest.mark.usefixtures("customers")
-def test_the_dashboard_has_data(folder, need) -> None:
-    need("prometheus", get="apt-get install prometheus")
+def test_the_dashboard_has_data(folder, deckwatch_up) -> None:
     assert find("prometheus")
-    up = subprocess.Popen(
-        [BIN / "deckwatch", "up", "--no-open"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        said = ""
-        while "Ctrl-C" not in said:
-            assert up.stdout is not None
-            line = up.stdout.readline()
-            assert line or up.poll() is None, up.communicate(timeout=SECONDS)[1]
-            said += line
-        (url,) = re.findall(r"deckwatch verify --prometheus (\S+)", said)
+    with deckwatch_up(folder) as url:
         assert answers(f"{url}/-/ready")
         verified = run(folder, "verify", "--wait", "60", "--prometheus", url)
         assert re.search(r"^ Shop .* good", verified.stdout, re.MULTILINE), verified.stdout + verified.stderr
-    finally:
-        up.terminate()
-        up.communicate(timeout=SECONDS)

@@ -91,19 +91,8 @@ def counting(folder):
     thread.join()
 
 
-def test_every_panel_of_the_templates_has_data(counting, need) -> None:
-    need("prometheus", get="apt-get install prometheus")
-    up = subprocess.Popen(
-        [DECKWATCH, "up", "--no-open"], cwd=counting, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        said = ""
-        while "Ctrl-C" not in said:
-            assert up.stdout is not None
-            line = up.stdout.readline()
-            assert line or up.poll() is None, up.communicate(timeout=SECONDS)[1]
-            said += line
-        (url,) = re.findall(r"deckwatch verify --prometheus (\S+)", said)
+def test_every_panel_of_the_templates_has_data(counting, deckwatch_up) -> None:
+    with deckwatch_up(counting) as url:
         command = [DECKWATCH, "verify", "--wait", "120", "--prometheus", url]
         ran = subprocess.run(command, cwd=counting, capture_output=True, text=True, check=False)
         own = [*counting.glob("dashboards/*.yaml"), *counting.glob("alerts/*.yaml")]
@@ -116,6 +105,3 @@ def test_every_panel_of_the_templates_has_data(counting, need) -> None:
             if title:
                 (line,) = re.findall(rf"^ {re.escape(title)}  +\d.*$", ran.stdout, re.MULTILINE)
                 assert line.rstrip().endswith("good"), line
-    finally:
-        up.terminate()
-        up.communicate(timeout=SECONDS)
