@@ -19,7 +19,6 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
 TEMPLATES = ("web-shop", "workflow", "migration")
-SECONDS = 90
 # The words that labels have, where queries ask for them; any other label has the one value `one`.
 WORDS = {
     "status": ("paid", "refused", "succeeded", "failed", "in_progress", "pending"),
