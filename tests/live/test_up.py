@@ -80,6 +80,7 @@ def taken():
     sockets = []
     for port in (9877, 9090):
         one = socket.socket()
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of an earlier test may linger
         try:
             one.bind(("127.0.0.1", port))
             one.listen()
