@@ -7,6 +7,7 @@ A server process that is stopped (SIGSTOP, a hung disk) still acknowledges TCP, 
 from __future__ import annotations
 
 import math
+import re
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -61,6 +62,9 @@ _RIGHTS = """
     WHERE grantee = (SELECT oid FROM pg_roles WHERE rolname = current_user)
     AND privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE') HAVING count(*) > 0
 """
+
+# An extension need not be in `public`, which everybody may use. In other languages than English this is not seen.
+_SCHEMA_DENIED = re.compile("permission denied for schema (.+)")
 
 # libpq tells why a connection failed in words only; these are looked for in that order. The words themselves, which
 # can hold the connection string, go no further.
@@ -146,8 +150,10 @@ class Link:
                 while cursor.nextset():
                     pass
                 return cursor.fetchall()
-        except errors.InsufficientPrivilege:
-            raise NoData("the role may not read this; GRANT pg_monitor to it") from None
+        except errors.InsufficientPrivilege as fault:
+            schema = _SCHEMA_DENIED.match(fault.diag.message_primary or "")
+            missing = f'USAGE ON SCHEMA "{schema[1]}"' if schema else "pg_monitor"
+            raise NoData(f"the role may not read this; GRANT {missing} to it") from None
         except Silent:
             self.close()
             raise

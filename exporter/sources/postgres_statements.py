@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from exporter.sources.background import Background
 from exporter.sources.postgres import servers
+from exporter.sources.postgres_view import schema_of
 from exporter.world import NoData
 
 if TYPE_CHECKING:
@@ -34,10 +35,7 @@ _TEXTS_SECONDS = 600.0  # between two readings of texts, for each of which the s
 _WITHOUT_LITERALS = re.compile(r"(select|insert|update|delete|merge|with|values)\b", re.IGNORECASE)
 _BEGINNING = re.compile(r"\W*(\w+(?: \w+)?)")
 
-_INSTALLED = """
-    SELECT (SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace
-            WHERE extname = 'pg_stat_statements'), current_setting('pg_stat_statements.max', true)
-"""
+_INSTALLED = f"SELECT {schema_of('pg_stat_statements')}, current_setting('pg_stat_statements.max', true)"
 
 
 class Key(NamedTuple):

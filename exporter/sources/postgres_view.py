@@ -66,6 +66,14 @@ class View:
         return self.samples(server.name, version, rows)
 
 
+def schema_of(extension: str) -> str:
+    """Return SQL for the quoted name of the schema that an extension is in; NULL where the database lacks it."""
+    return f"""(
+        SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace
+        WHERE extname = '{extension}'
+    )"""  # noqa: S608 - the name is a constant of ours
+
+
 def plain(value: object) -> float:
     """Return a number as the page writes it: an int stays exact; bool and numeric become int and float."""
     return int(value) if isinstance(value, int) else float(value)  # type: ignore[arg-type]

@@ -10,13 +10,16 @@ from exporter import collector, exposition
 from exporter.collectors import (
     postgres_activity,
     postgres_bgwriter,
+    postgres_buffercache_summary,
     postgres_database,
     postgres_locks,
+    postgres_process_idle,
     postgres_replication,
     postgres_settings,
 )
 from exporter.metric import Metric
 from exporter.sources.postgres_view import Column, View
+from exporter.world import NoData
 
 
 def lines(samples):
@@ -112,6 +115,31 @@ def test_activity_of_many_applications_stays_within_its_groups_and_loses_no_sess
     ]
     assert len(counts) == postgres_activity.MOST_GROUPS + 1
     assert sum(sample.value for sample in counts) == 1000
+
+
+def test_idle_sessions_are_a_histogram_by_state_and_application():
+    page = lines(postgres_process_idle.samples("a", [("idle", "web", 3, 200.5, 1, 1, 1, 2, 2, 2, 2, 2, 3)]))
+    labels = 'server="a",state="idle",application_name="web"'
+    assert f'pg_process_idle_seconds_bucket{{{labels},le="1"}} 1.0' in page
+    assert f'pg_process_idle_seconds_bucket{{{labels},le="300"}} 3.0' in page
+    assert f'pg_process_idle_seconds_bucket{{{labels},le="+Inf"}} 3.0' in page
+    assert f"pg_process_idle_seconds_sum{{{labels}}} 200.5" in page
+    assert f"pg_process_idle_seconds_count{{{labels}}} 3.0" in page
+    assert len(page) == len(postgres_process_idle.BOUNDS) + 3
+
+
+def test_idle_sessions_of_many_applications_stay_within_their_groups_and_none_is_lost():
+    rows = [("idle", f"job {number}", 2, 10.0, *[1] * 9) for number in range(1000)]
+    page = lines(postgres_process_idle.samples("a", rows))
+    counts = [line for line in page if line.startswith("pg_process_idle_seconds_count")]
+    assert len(counts) == postgres_process_idle.MOST_GROUPS + 1
+    assert sum(float(line.rpartition(" ")[2]) for line in counts) == 2000
+
+
+def test_the_summary_of_buffers_is_asked_for_from_16_on():
+    with pytest.raises(NoData, match="PostgreSQL 16 and newer have it, this one is 15"):
+        postgres_buffercache_summary.VIEW.query(150018)
+    assert "usagecount_avg FROM pg_buffercache_summary()" in postgres_buffercache_summary.VIEW.query(160000)
 
 
 SETTINGS = {

@@ -80,6 +80,21 @@ def test_a_query_that_runs_is_seen_with_its_age_and_its_locks(postgres_server, w
     assert page[f'pg_stat_activity_count{{server="a",datname="shop",{idle},{wait}}}'] == 1
 
 
+def test_sessions_that_are_idle_are_counted_by_how_long(postgres_server, watch, eventually):
+    server = postgres_server()
+    watched = watch(a=server.dsn)
+    with psycopg.connect(server.admin, autocommit=True, application_name="till") as till:
+        till.execute("SELECT 1")
+        series = 'server="a",state="idle",application_name="till"'
+        page = watched.page()
+        assert page[f"pg_process_idle_seconds_count{{{series}}}"] == 1
+        assert page[f'pg_process_idle_seconds_bucket{{{series},le="300"}}'] == 1
+        eventually(lambda: watched.page()[f'pg_process_idle_seconds_bucket{{{series},le="1"}}'] == 0)
+        page = watched.page()
+        assert 1 < page[f"pg_process_idle_seconds_sum{{{series}}}"] < 300
+    assert f"pg_process_idle_seconds_count{{{series}}}" not in watched.page()
+
+
 def test_our_own_limits_are_not_told_as_the_servers_settings(postgres_server, watch):
     server = postgres_server()
     page = watch(a=server.dsn).page()

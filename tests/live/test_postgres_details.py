@@ -149,8 +149,26 @@ def test_without_the_extension_it_is_said_what_to_do(postgres_server, watch_post
     watched = watch_postgres(a={"dsn": postgres_server(**settings).dsn})
     watched.page()
     assert not watched.errors("a")
-    [absent] = [one.absent for one in watched.outcomes if one.collector.name == "postgres_statements"]
-    assert ("CREATE EXTENSION" if settings else "shared_preload_libraries") in absent
+    assert ("CREATE EXTENSION" if settings else "shared_preload_libraries") in absent(watched, "postgres_statements")
+
+
+def absent(watched, name):
+    """Return why a collector shows nothing."""
+    [reason] = [one.absent for one in watched.outcomes if one.collector.name == name]
+    return reason
+
+
+def test_a_right_that_is_missing_is_said_with_the_grant(postgres_server, watch_postgres):
+    server = postgres_server(shared_preload_libraries="pg_stat_statements")
+    server.sql('CREATE SCHEMA "Its Own"; CREATE EXTENSION pg_stat_statements SCHEMA "Its Own"')
+    watched = watch_postgres(a={"dsn": server.dsn})
+    watched.page()
+    said = "the role may not read this; GRANT {} to it"
+    assert absent(watched, "postgres_statements") == said.format('USAGE ON SCHEMA "Its Own"')
+    server.sql('GRANT USAGE ON SCHEMA "Its Own" TO deckwatch; REVOKE pg_monitor FROM deckwatch')
+    watched.page()
+    assert not absent(watched, "postgres_statements")
+    assert absent(watched, "postgres_wal") == said.format("pg_monitor")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,12 @@ pytestmark = pytest.mark.live
 
 FOLDER = Path(os.environ.get("DECKWATCH_POSTGRES_VERSIONS", "/nowhere"))
 VERSIONS = (13, 14, 15, 16, 17, 18)
-SINCE = {"postgres_checkpointer": 17, "postgres_io": 16, "postgres_wal_activity": 14}
+SINCE = {
+    "postgres_buffercache_summary": 16,
+    "postgres_checkpointer": 17,
+    "postgres_io": 16,
+    "postgres_wal_activity": 14,
+}
 
 
 @pytest.fixture(params=VERSIONS)
@@ -31,6 +36,8 @@ def server_of(request, need, postgres_server):
 def test_nothing_fails_and_what_is_absent_is_newer(server_of, watch_postgres, eventually):
     version, server = server_of
     server.sql("CREATE TABLE goods (i int PRIMARY KEY); INSERT INTO goods SELECT generate_series(1, 100)", "shop")
+    server.sql('CREATE SCHEMA "Its Own"; CREATE EXTENSION pg_buffercache SCHEMA "Its Own"')
+    server.sql('GRANT USAGE ON SCHEMA "Its Own" TO deckwatch')
     watched = watch_postgres(a={"dsn": server.dsn, "databases_every": "1s"})
     tables = 'pg_stat_user_tables_n_tup_ins{server="a",datname="shop",schemaname="public",relname="goods"}'
     # Before 15 the figures come a little later, through a process that collects them.
@@ -46,3 +53,8 @@ def test_nothing_fails_and_what_is_absent_is_newer(server_of, watch_postgres, ev
     eventually(lambda: watched.page()['pg_stat_bgwriter_checkpoints_req_total{server="a"}'] >= 1)
     [[size]] = server.sql("SELECT pg_database_size('shop')")
     assert watched.page()['pg_database_size_bytes{server="a",datname="shop"}'] == pytest.approx(size, rel=0.05)
+    if version >= SINCE["postgres_buffercache_summary"]:
+        page = watched.page()
+        held = sum(page[f'pg_buffercache_summary_buffers_{kind}{{server="a"}}'] for kind in ("used", "unused"))
+        assert held * 8192 == page['pg_settings_shared_buffers_bytes{server="a"}']
+        assert 0 < page['pg_buffercache_summary_usagecount_avg{server="a"}'] <= 5

@@ -1,0 +1,50 @@
+"""What a server's shared buffers hold, from pg_buffercache_summary() of the extension pg_buffercache.
+
+https://www.postgresql.org/docs/current/pgbuffercache.html#PGBUFFERCACHE-SUMMARY
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from exporter.collector import collector
+from exporter.metric import Metric, Sample
+from exporter.sources.postgres import Server, servers
+from exporter.sources.postgres_view import Column, View, schema_of
+from exporter.world import NoData
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from exporter.world import World
+
+
+def _column(name: str, text: str) -> Column:
+    return Column(Metric(f"pg_buffercache_summary_{name}", "gauge", text, ("server",)), name, since=16)
+
+
+VIEW = View(
+    "pg_buffercache_summary()",
+    (
+        _column("buffers_used", "Shared buffers that hold a page."),
+        _column("buffers_unused", "Shared buffers that hold none."),
+        _column("buffers_dirty", "Shared buffers whose page has yet to be written."),
+        _column("buffers_pinned", "Shared buffers that somebody works with now."),
+        _column("usagecount_avg", "How often used ones were used of late, 0 to 5, on average."),
+    ),
+)
+
+
+def _installed(version: int) -> str:
+    VIEW.query(version)  # raises NoData where the server is too old for the function
+    return f"SELECT {schema_of('pg_buffercache')}"
+
+
+@collector(*VIEW.metrics, subjects=servers, peer="pg:buffercache_summary", default=False)
+def collect(_world: World, server: Server) -> Iterator[Sample]:
+    """Shared buffers that are used, unused, dirty and pinned. It walks over all of them, without a lock."""
+    [(schema,)] = server.query(_installed).rows
+    if schema is None:
+        raise NoData("the connected database has no pg_buffercache; CREATE EXTENSION pg_buffercache")
+    return replace(VIEW, source=f"{schema}.{VIEW.source}").read(server)
