@@ -34,8 +34,23 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(module, name)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run a live test that fails once more: docs/decisions/0014-a-live-test-has-two-tries.md says why."""
+    for item in items:
+        if item.get_closest_marker("live"):
+            item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """List by name what was skipped and why: pytest's own summary folds tests that were skipped at one place."""
+    """Show how tests failed that then did not, and list by name what was skipped and why.
+
+    pytest's own summary folds tests that were skipped at one place.
+    """
+    again = terminalreporter.stats.get("rerun", [])
+    if again:
+        terminalreporter.section("failed, and were run again")
+    for report in again:
+        terminalreporter.line(f"{report.nodeid}:\n{report.longreprtext}")
     skipped = terminalreporter.stats.get("skipped", [])
     if skipped:
         terminalreporter.section("skipped tests")
