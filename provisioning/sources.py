@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from alerting import read
+from alerting import objectives, read
 from dashboards import parts
 from dashboards import sources as dashboards
 from dashboards.adjust import Changes
@@ -14,7 +14,7 @@ from deckwatch.core.place import did_you_mean, nearest
 from deckwatch.core.project import FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from dashboards.parts import Parts
@@ -28,6 +28,24 @@ PARTS = "parts"
 # A project's own folders, which are read where they are there and `build: {include: …}` does not say otherwise.
 FOLDERS = ("signals", "dashboards", "alerts")
 _WORDS = ("signals", "dashboard", "rows", "alerts", "recordings")
+
+
+class FromProject(Protocol):
+    """A module that makes topics of words of the project.
+
+    The shipped set and topics called TOPIC stand on them, and come along only where they are made.
+    """
+
+    TOPIC: str
+
+    def documents(self, project: Project) -> list[Document]:
+        """Return the topics' files; none where the project says nothing of it, or says it wrongly."""
+
+    def problems(self, project: Project) -> Iterator[Problem]:
+        """Yield what is wrong with the project's words beyond their structure."""
+
+
+_FROM_PROJECT: tuple[FromProject, ...] = (objectives,)
 
 
 @dataclass
@@ -53,9 +71,12 @@ def load(project: Project) -> Sources:
     """Read all files of a project's bundle; what is wrong with them, or with the words that name them, is told."""
     found = Sources()
     sets, folders = _included(project, found.problems)
-    topics = None if sets is None else {*sets, *_beside_sets()}
-    found.topics += read.shipped(topics)
-    found.files += dashboards.shipped(sets)
+    made = {module.TOPIC: module.documents(project) for module in _FROM_PROJECT}
+    found.problems += [problem for module in _FROM_PROJECT for problem in module.problems(project)]
+    found.topics += [document for documents in made.values() for document in documents]
+    chosen = _with_made(sets, made)
+    found.topics += read.shipped(_topics(chosen))
+    found.files += dashboards.shipped(chosen)
     found.shipped = {document.file for document in found.documents}
     for folder in folders:
         files, problems = dashboards.folder(folder, project.folder)
@@ -156,9 +177,20 @@ def _included(project: Project, problems: list[Problem]) -> tuple[list[str] | No
     return sets, folders
 
 
-def _beside_sets() -> set[str]:
-    """Return the topics that no set of dashboards goes with: those about the monitoring itself."""
-    return {path.stem for path in read.SHIPPED.glob("*.yaml")} - set(dashboards.sets())
+def _with_made(sets: list[str] | None, made: Mapping[str, list[Document]]) -> list[str]:
+    """Return the sets that are shipped: those that stand on words of the project only where it says these."""
+    chosen = [name for name in dashboards.sets() if name not in made] if sets is None else sets
+    return [*chosen, *(name for name, documents in made.items() if documents and name not in chosen)]
+
+
+def _topics(sets: Iterable[str]) -> set[str]:
+    """Return the topics that go with sets of dashboards, and those about the monitoring itself, which go with none.
+
+    A topic belongs to the set that its name begins with: `host_daily` to `host`.
+    """
+    found = {path.stem: path.stem.partition("_")[0] for path in read.SHIPPED.glob("*.yaml")}
+    others = {*dashboards.sets()}.difference(sets)
+    return {topic for topic, name in found.items() if name not in others}
 
 
 def _meant(document: Document) -> list[Problem]:

@@ -1,0 +1,112 @@
+"""Objectives of a project become series; exact shares, one figure of each, and faults at the project's own places."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerting import objectives
+from deckwatch.core import promql, yamlfile
+from deckwatch.core.project import FILE, Project
+
+
+def project(text: str) -> Project:
+    return Project(Path(), yamlfile.load(text, FILE))
+
+
+def recorded(text: str) -> dict[str, str]:
+    """Return the expressions of all recordings by name."""
+    found = {}
+    for document in objectives.documents(project(text)):
+        found |= {name: one["expr"] for name, one in document.data["recordings"].items()}
+    return found
+
+
+def said(text: str) -> list[str]:
+    found = project(text)
+    problems = [str(problem) for problem in objectives.problems(found)]
+    assert not problems or objectives.documents(found) == []
+    return problems
+
+
+AVAILABLE = "objectives:\n  shop-available: {service: shop, target: 99.9%}\n"
+
+
+def test_without_objectives_nothing_is_recorded():
+    assert recorded("teams: {}") == {}
+    assert recorded("objectives: {}") == {}
+
+
+def test_the_share_that_may_be_bad_is_exact():
+    assert "vector(0.001)" in recorded(AVAILABLE)["objective:budget:ratio"]
+    assert "vector(0.0001)" in recorded("objectives: {a: {service: a, target: 0.9999}}")["objective:budget:ratio"]
+
+
+@given(st.decimals("0.000001", "99.999999", places=6))
+def test_every_share_is_exact(percent: Decimal):
+    expr = recorded(f"objectives: {{a: {{service: a, target: {percent}%}}}}")["objective:budget:ratio"]
+    digits = expr.partition("vector(")[2].partition(")")[0]
+    assert Decimal(digits) * 100 + percent == 100
+    assert "e" not in digits.lower()
+    promql.check(expr)
+
+
+@pytest.mark.parametrize(
+    ("one", "bad", "everything"),
+    [
+        ("{service: shop, target: 99%}", 'code=~"5.."', 'sum(rate(http_requests_total{service="shop"}[5m]))'),
+        ("{service: shop, target: 99%, slower_than: 500ms}", 'le="0.5"', "http_request_duration_seconds_count{"),
+        ("{service: shop, target: 99%, slower_than: 2s}", 'le=~"2([.]0)?"', "http_request_duration_seconds_count{"),
+        ("{service: shop, target: 99%, bad: down}", "1 - avg(avg_over_time(probe_success{", "> bool 0"),
+        ("{target: 99%, bad: 'rate(lost[5m])', of: 'rate(sent[5m])'}", "sum(rate(lost[5m]))", "sum(rate(sent[5m]))"),
+    ],
+    ids=["errors", "slow", "slow by whole seconds", "down", "own"],
+)
+def test_each_kind_counts_what_is_bad_and_what_there_is(one, bad, everything):
+    found = recorded(f"objectives: {{a: {one}}}")
+    assert bad in found["objective:bad:rate5m"]
+    assert everything in found["objective:all:rate5m"]
+    for expr in found.values():
+        promql.check(expr)
+    assert ("objective:slower_than:seconds" in found) == ("slower_than" in one)
+
+
+def test_objectives_stand_side_by_side():
+    found = recorded(AVAILABLE + "  shop-up: {service: shop, target: 99%, bad: down, over: 7d}\n")
+    for name, expr in found.items():
+        assert expr.count("\nor\n") == 1, name
+        promql.check(expr)
+    assert "[30d]" in found["objective:good:ratio"]
+    assert "[7d]" in found["objective:good:ratio"]
+    assert "vector(604800)" in found["objective:period:seconds"]
+
+
+@pytest.mark.parametrize(
+    ("one", "told"),
+    [
+        ("{service: a, target: 100%}", "1:38: error: expected a share above 0% and below 100% (such as 99.9%)"),
+        ("{service: a, target: 99.5}", "1:38: error: expected a share above 0% and below 100% (such as 99.5%)"),
+        ("{service: a, target: 0%}", "1:38: error: expected a share above 0% and below 100% (such as 99.9%)"),
+        ("{target: 99%}", "1:14: error: service is missing (whose requests are counted)"),
+        ("{service: a, target: 99%, bad: error}", "1:48: error: where bad is PromQL, of says of what (did you mean er"),
+        ("{target: 99%, bad: 'rate(x[5m])'}", "1:36: error: where bad is PromQL, of says of what (the rate of all, "),
+        ("{service: a, target: 99%, of: 'rate(x[5m])'}", "1:43: error: of goes with PromQL in bad (say what is bad "),
+        ("{service: a, target: 99%, bad: down, slower_than: 1s}", "1:43: error: what is slow is bad here already ("),
+        ("{target: 99%, bad: 'rate(x[5m)', of: 'rate(y[5m])'}", "1:46: error: ')' closes nothing"),
+    ],
+)
+def test_faults_are_told_at_their_places(one, told):
+    (problem,) = said(f"objectives: {{a: {one}}}")
+    assert problem.startswith(f"{FILE}:{told}")
+
+
+def test_an_unknown_metric_is_told_where_the_project_names_it():
+    """The expression that is checked is made of many pieces; each character of the project's own has its place."""
+    text = AVAILABLE + "  orders: {target: 99%, bad: 'rate(lost[5m])', of: 'rate(http_requests_total[5m])'}\n"
+    found = objectives.documents(project(text))[0]
+    expr = found.data["recordings"]["objective:bad:rate5m"]["expr"]
+    path = ("recordings", "objective:bad:rate5m", "expr")
+    assert str(found.inside(path, expr.index("lost"))) == f"{FILE}:3:36"
+    assert str(found.inside(path, expr.index("http_requests_total"))) == f"{FILE}:2:3"
