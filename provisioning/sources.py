@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from alerting import objectives, read
+from alerting import health, objectives, read
 from dashboards import parts
 from dashboards import sources as dashboards
 from dashboards.adjust import Changes
@@ -45,7 +45,7 @@ class FromProject(Protocol):
         """Yield what is wrong with the project's words beyond their structure."""
 
 
-_FROM_PROJECT: tuple[FromProject, ...] = (objectives,)
+_FROM_PROJECT: tuple[FromProject, ...] = (objectives, health)
 
 
 @dataclass
