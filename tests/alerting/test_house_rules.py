@@ -16,6 +16,7 @@ FIRST_WORDS = {
     "containers": ("Container",),
     "postgres": ("Postgres",),
     "application": ("Application", "Dependency", "Certificate"),
+    "health": ("Health",),
     "deckwatch": ("Exporter", "Target", "Collector", "Watchdog"),
     "prometheus": ("Prometheus", "Alertmanager"),
 }
@@ -37,7 +38,7 @@ def test_names(alerts):
     for topic, rule in alerts:
         assert NAME.match(rule["alert"])
         assert len(rule["alert"]) <= 40
-        assert rule["alert"].startswith(FIRST_WORDS[topic])
+        assert rule["alert"].startswith(FIRST_WORDS[topic.partition("_")[0]])
 
 
 def test_groups(groups):
