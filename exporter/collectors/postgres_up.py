@@ -33,6 +33,7 @@ def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Whether a PostgreSQL server answers; that it does not is told, and no fault of this collector."""
     try:
         number, [(version, started)] = server.query(lambda _: SQL)
+        server.look_at_rights()
     except ServerDown:
         yield UP(0, server.name)
         yield ERROR(1, server.name)

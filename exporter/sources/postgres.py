@@ -31,6 +31,7 @@ _PATIENCE_SECONDS = 2.0  # how long a page waits for a connection that is being 
 _TURN_SECONDS = 4.0  # how long a collector waits for the others of its server
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 15.0
+_RIGHTS_SECONDS = 30.0  # how long what the role may is not asked again
 _SLOW_QUERY = "1s"  # where the configuration says nothing else
 
 _NAMING = (
@@ -90,6 +91,7 @@ class Server:
         self._attempt: _Attempt | None = None
         self._hanging: set[tuple[int, str]] = set()  # server processes that were left without an answer
         self.rights: tuple[str, ...] = ()  # of the role, beyond reading statistics
+        self._rights_at = 0.0
         self._reason = ""
         self._down_since = 0.0  # a time of the monotonic clock; of use only with a reason
         self._pause = _FIRST_PAUSE_SECONDS
@@ -107,6 +109,21 @@ class Server:
             return self._query(sql, again=True)
         finally:
             self._turn.release()
+
+    def look_at_rights(self) -> None:
+        """Have `rights` be as they are now, or were half a minute ago; where it cannot be told they stay."""
+        from exporter.sources.postgres_link import RIGHTS  # noqa: PLC0415 - psycopg, only where configured
+
+        if time.monotonic() - self._rights_at > _RIGHTS_SECONDS:
+            self._rights_at = time.monotonic()
+            with contextlib.suppress(Exception):  # that the server answers is known, and matters more
+                self._tell_rights(tuple(right for (right,) in self.query(lambda _: RIGHTS).rows))
+
+    def _tell_rights(self, rights: tuple[str, ...]) -> None:
+        if rights and rights != self.rights:
+            told = " and ".join(rights)
+            log.warning("PostgreSQL server %s: the role %s; give it pg_monitor and nothing else", self.name, told)
+        self.rights, self._rights_at = rights, time.monotonic()
 
     def _query(self, sql: Callable[[int], str], *, again: bool) -> Answer:
         from exporter.sources.postgres_link import Lost, Silent  # noqa: PLC0415 - psycopg, only where configured
@@ -142,10 +159,7 @@ class Server:
         if self._reason:
             log.info("PostgreSQL server %s answers again", self.name)
         self._hanging &= attempt.link.sessions
-        if attempt.rights and attempt.rights != self.rights:
-            told = " and ".join(attempt.rights)
-            log.warning("PostgreSQL server %s: the role %s; give it pg_monitor and nothing else", self.name, told)
-        self.rights = attempt.rights
+        self._tell_rights(attempt.rights)
         self._link, self._reason, self._pause = attempt.link, "", _FIRST_PAUSE_SECONDS
         return attempt.link
 

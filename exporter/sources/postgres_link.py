@@ -48,7 +48,7 @@ _SESSIONS = """
 """
 
 # What the role may that a reader of statistics needs not; empty for one that has pg_monitor and nothing else.
-_RIGHTS = """
+RIGHTS = """
     SELECT 'is a superuser' FROM pg_roles WHERE rolname = current_user AND rolsuper
     UNION ALL
     SELECT 'may create databases or roles' FROM pg_roles
@@ -135,7 +135,7 @@ class Link:
 
     def rights(self) -> list[str]:
         """Return what the role may beyond reading statistics, as ends of sentences; raises as `run` does."""
-        return [right for (right,) in self.run(_RIGHTS)]
+        return [right for (right,) in self.run(RIGHTS)]
 
     def run(self, sql: str) -> list[Row]:
         """Run one statement in a read-only transaction of its own and return its rows.
