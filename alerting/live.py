@@ -42,12 +42,18 @@ def queries(groups: Sequence[Group], context: Context) -> Iterator[LiveQuery]:
     """Yield the queries of all topics: of each its recordings first, then of each alert its sides and itself."""
     for group in groups:
         for one in group.recordings:
-            yield LiveQuery(group.topic, "recording", one.name, one.expr, one.place, one.empty, one.needs)
+            empty = one.empty or _not_yet(group)
+            yield LiveQuery(group.topic, "recording", one.name, one.expr, one.place, empty, one.needs)
         for alert in group.alerts:
             yield from _sides(alert, context)
             whole = render.expression(alert)
             reason = "it does not fire"
             yield LiveQuery(alert.topic, "alert", alert.name, whole, alert.place, reason, alert.needs)
+
+
+def _not_yet(group: Group) -> str:
+    """Return why recordings may have no data for a while: they read others, which are computed only now and then."""
+    return f"it is computed every {group.interval}" if group.interval else ""
 
 
 def _sides(alert: Alert, context: Context) -> Iterator[LiveQuery]:

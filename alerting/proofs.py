@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from alerting import words
+from alerting import condition, words
 from alerting.series import INTERVAL, Series, lasting, notation, parse
 from alerting.spec import Step
 from deckwatch.core import promql, units
@@ -86,7 +86,9 @@ def tests(alert: Alert, recordings: Mapping[str, Recording]) -> Iterator[dict[st
         if proof.fires is None:
             yield _silent(alert, proof, number)
         else:
-            calm = _grid(alert.keep + alert.hold + _looks_back(alert.watched, recordings) + _AFTERWARDS)
+            given = {series_of(alert, course).metric for one in (proof, silent) if one for course in one.courses}
+            computed = {name: one for name, one in recordings.items() if name not in given}
+            calm = _grid(alert.keep + alert.hold + _looks_back(alert.watched, computed) + _AFTERWARDS)
             yield _firing(alert, proof, silent, number, calm)
     if all(proof.courses for proof in alert.proofs):
         yield _test(alert, "silent without data", {}, [(_grid(alert.hold + _AFTERWARDS), None)])
@@ -133,6 +135,14 @@ def _test(alert: Alert, name: str, courses: Mapping[str, Sequence[Step]], checks
         "series": [{"series": series, "values": notation(steps)} for series, steps in courses.items()],
         "at": [{"time": words.duration(time), "labels": labels} for time, labels in checks],
     }
+
+
+def _remembers(expr: str, recordings: Mapping[str, Recording]) -> float:
+    """Return after how many seconds a condition has forgotten what was; of several that all must hold, one suffices."""
+    parts = condition.parts(expr)
+    if any(part.joined not in ("", "and") for part in parts):
+        return _looks_back(expr, recordings)
+    return min(_looks_back(f"{part.left} {part.operator} {part.right}", recordings) for part in parts)
 
 
 def _looks_back(expr: str, recordings: Mapping[str, Recording]) -> float:

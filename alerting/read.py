@@ -48,7 +48,9 @@ class Topics:
             if alerts or recordings:
                 titles = [document.data["title"] for document in documents if "title" in document.data]
                 title = titles[-1] if titles else topic.replace("_", " ").capitalize()
-                result.append(Group(topic, title, tuple(documents), recordings, alerts))
+                intervals = [document.data["interval"] for document in documents if "interval" in document.data]
+                interval = intervals[-1] if intervals and not alerts else ""
+                result.append(Group(topic, title, tuple(documents), recordings, alerts, interval))
         return result
 
 

@@ -71,7 +71,12 @@ def rules(groups: Sequence[Group], links: Links, renderer: Renderer) -> list[Art
 def steps(groups: Iterable[tuple[str, Sequence[Step]]], links: Links, renderer: Renderer) -> list[Artifact]:
     """Return the rule file of the steps of escalation, which is none where there are no steps."""
     topics = [
-        {"topic": name, "recordings": [], "alerts": [one.as_data(_alert(one.alert, links)) for one in found]}
+        {
+            "topic": name,
+            "interval": "",
+            "recordings": [],
+            "alerts": [one.as_data(_alert(one.alert, links)) for one in found],
+        }
         for name, found in groups
     ]
     if not topics:
@@ -106,6 +111,7 @@ def _topic(group: Group, links: Links, recordings: Mapping[str, Recording]) -> d
     needed = {one.topic for one in read if one is not None} | {group.topic}
     return {
         "topic": group.topic,
+        "interval": group.interval,
         "recordings": [{"record": one.name, "expr": one.expr.strip()} for one in group.recordings],
         "alerts": [_alert(alert, links) for alert in group.alerts],
         "files": [f"../{topic}.yaml" for topic in sorted(needed)],

@@ -141,13 +141,17 @@ class Recording:
 
 @dataclass(frozen=True)
 class Group:
-    """One topic: its recordings, and the alerts that stand on them."""
+    """One topic: its recordings, and the alerts that stand on them.
+
+    `interval` is how often its recordings are computed, '' where as often as pages are read; then it has no alerts.
+    """
 
     topic: str
     title: str
     documents: tuple[Document, ...]
     recordings: tuple[Recording, ...]
     alerts: tuple[Alert, ...]
+    interval: str = ""
 
     @property
     def sources(self) -> str:

@@ -1,6 +1,7 @@
 """A rule and the recordings that it reads stand in one topic: groups are evaluated side by side, in no order.
 
-An alert on a signal is free to read what another topic records of it: the signal is one for all.
+An alert on a signal is free to read what another topic records of it: the signal is one for all. So is whatever
+compares with hours or days: of a window, or of what is computed every few minutes, one evaluation is nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from deckwatch.core import promql
 from deckwatch.core.place import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from alerting.checking import Context
     from deckwatch.core.place import Place
@@ -19,23 +20,27 @@ if TYPE_CHECKING:
 
 def check(context: Context) -> Iterator[Problem]:
     """Yield rules that read a recording of another topic, or one that is made behind them."""
+    slow = {group.topic for group in context.groups if group.interval}
     for group in context.groups:
         made: set[str] = set()
         for recording in group.recordings:
-            yield from _foreign(recording.expr, group.topic, recording.place_in_expr, context)
+            if not group.interval:
+                yield from _foreign(recording.expr, group.topic, recording.place_in_expr, context, slow)
             for offset, name in _read(recording.expr, context):
                 if context.recordings[name].topic == group.topic and name not in made:
                     message = f"{name} is recorded behind this, so its value would be one evaluation old"
                     yield Problem(recording.place_in_expr(offset), message, "put it first", check="dependency")
             made.add(recording.name)
         for alert in (one for one in group.alerts if one.reference is None):
-            yield from _foreign(alert.watched, group.topic, alert.place_in_expr, context)
+            yield from _foreign(alert.watched, group.topic, alert.place_in_expr, context, slow)
 
 
-def _foreign(text: str, topic: str, place: Callable[[int], Place], context: Context) -> Iterator[Problem]:
+def _foreign(
+    text: str, topic: str, place: Callable[[int], Place], context: Context, slow: Collection[str]
+) -> Iterator[Problem]:
     for offset, name in _read(text, context):
         other = context.recordings[name].topic
-        if other != topic:
+        if other not in (topic, *slow):
             message = f"{name} is recorded in the topic {other}, so its value may be one evaluation old"
             yield Problem(place(offset), message, "record it in this file", check="dependency", severity="warning")
 
@@ -43,7 +48,7 @@ def _foreign(text: str, topic: str, place: Callable[[int], Place], context: Cont
 def _read(text: str, context: Context) -> Iterator[tuple[int, str]]:
     try:
         for selector in promql.selectors(text):
-            if selector.metric is not None and selector.metric in context.recordings:
+            if selector.metric is not None and selector.metric in context.recordings and not selector.window:
                 yield selector.offset, selector.metric
     except promql.PromqlError:
         return  # told by the check of expressions

@@ -1,7 +1,8 @@
 // Rules as Prometheus reads them, and their tests as promtool does.
 //
 // A topic: {
-//   topic, recordings: [{ record, expr }],
+//   topic, interval,                      // '' for Prometheus' own
+//   recordings: [{ record, expr }],
 //   alerts: [{
 //     alert, watched, operator, limit,      // operator '' where `watched` compares by itself
 //     hold, keep,                           // durations, '' for none
@@ -93,8 +94,7 @@ local unitTest(test, interval) = {
 {
   // The rule file of a topic.
   rules(topic, links): {
-    groups: [{
-      name: topic.topic,
+    groups: [dropEmpty({ name: topic.topic, interval: topic.interval }) {
       rules: topic.recordings + [rule(alert, links) for alert in topic.alerts],
     }],
   },

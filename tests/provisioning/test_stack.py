@@ -180,8 +180,10 @@ def test_a_set_can_be_left_out_and_an_own_folder_added(tmp_path: Path) -> None:
         "grafana/dashboards/my-team/mine.json",
     }
     assert "prometheus/rules/host.yaml" in paths
+    assert "prometheus/rules/host_daily.yaml" in paths
     assert "prometheus/rules/deckwatch.yaml" in paths
     assert "prometheus/rules/postgres.yaml" not in paths
+    assert "prometheus/rules/application.yaml" not in paths
 
 
 def test_alerts_and_thresholds_are_changed_by_name(tmp_path: Path, shipped: stack.Built) -> None:
