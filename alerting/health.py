@@ -68,7 +68,8 @@ def problems(project: Project) -> Iterator[Problem]:
         service, kind = probe.get("service", ""), probe.get("kind", "component")
         if kinds.setdefault(service, kind) != kind:
             message = f"{service} is probed as a {kinds[service]} above and as a {kind} here"
-            yield project.document.problem(("watch", "probes", i, "kind"), message)
+            hint = f"say kind: {kinds[service]} here too" if kind == "component" else ""
+            yield project.document.problem(("watch", "probes", i, "kind"), message, hint)
     needs: dict[str, list[str]] = {}
     told: set[str] = set()
     for one, other, path in _edges(project):
