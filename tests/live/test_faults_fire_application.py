@@ -1,0 +1,82 @@
+"""Every alert on applications: real ones that fail, and its end. How to add one: `test_faults_fire.py`."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+
+from provisioning.program import Program, free_port
+
+pytestmark = [pytest.mark.live, pytest.mark.slow]
+
+FOLDER = Path(__file__).parents[2] / "examples" / "shop"
+PROJECT = """\
+scrape: [{{service: shop, instance: shop-1, url: '{shop}/metrics'}}]
+watch:
+  probes:
+    - {{service: cart, http: 'http://127.0.0.1:{port}/'}}
+    - {{service: payments, tcp: '127.0.0.1:{port}', kind: dependency}}
+    - {{service: login, http: 'https://localhost:{tls}/health', ca_file: '{authority}'}}
+"""
+FAULTS = {
+    "ApplicationDown": {"service": "cart", "severity": "critical"},
+    "DependencyDown": {"service": "payments"},
+    "ApplicationErrorsHigh": {"service": "shop"},
+    "ApplicationErrorsCritical": {"service": "shop"},
+    "ApplicationSlow": {"service": "shop"},
+    "CertificateExpiresSoon": {"service": "login"},
+    "CertificateExpiresNow": {"service": "login", "severity": "critical"},
+}
+CUSTOMERS = 6
+SOON_DAYS, LATE_DAYS = 3, 60
+WELL, BROKEN = ("/products/tea", "/"), ("/products/tea", "/fail", "/slow?seconds=1.6")
+
+
+@contextlib.contextmanager
+def customers(shop, paths):
+    """People who ask for these pages one after the other."""
+    over = threading.Event()
+
+    def come() -> None:
+        with requests.Session() as session:
+            session.trust_env = False
+            while not over.is_set():
+                for path in paths:
+                    with contextlib.suppress(requests.RequestException):  # who meets an error comes again
+                        session.get(shop + path, timeout=30)
+                over.wait(0.1)
+
+    with ThreadPoolExecutor(CUSTOMERS) as pool:
+        under_way = [pool.submit(come) for _ in range(CUSTOMERS)]
+        try:
+            yield
+        finally:
+            over.set()
+    for one in under_way:
+        one.result()
+
+
+def test_applications_that_fail_are_slow_are_gone_or_run_out(shop, authority, alarm, tmp_path):
+    port, tls = free_port(), free_port()
+    log = tmp_path / "servers.log"
+    cart = Program("cart", [sys.executable, "-m", "http.server", str(port)], log, f"http://127.0.0.1:{port}/")
+
+    def login(days: int) -> Program:
+        issued = authority.issue("login", days=days)
+        argv = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(tls), "--ssl-certfile", issued.certificate]
+        return Program("login", [*argv, "--ssl-keyfile", issued.key], log, ready=lambda: True, folder=FOLDER)
+
+    said = PROJECT.format(shop=shop, port=port, tls=tls, authority=authority.certificate)
+    with cart, login(SOON_DAYS), customers(shop, BROKEN):
+        chain = alarm("", project=said, hurried=True)
+        chain.wait_for_series("count(probe_success == 1) == 3")
+        cart.stop()
+        chain.fire(FAULTS)
+    with cart, login(LATE_DAYS), customers(shop, WELL):
+        chain.end(FAULTS)
