@@ -48,7 +48,8 @@ def checked(amtool, built, folder):
         ("alertname=ApplicationSlow topic=application severity=warning owner=operations service=cart", "shop"),
         ("alertname=CartFull topic=shop severity=error owner=shop", "shop"),
         ("alertname=Whatever owner=nobody-we-know severity=error", "operations"),
-        ("alertname=HostRebooted topic=host severity=info owner=operations", "nobody"),
+        ("alertname=HostRebooted topic=host severity=warning owner=operations", "operations"),
+        ("alertname=PostgresRoleMayWrite topic=postgres severity=info owner=operations", "nobody"),
         ("alertname=Watchdog severity=info", "oncall"),
     ],
 )

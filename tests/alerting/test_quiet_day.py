@@ -1,0 +1,95 @@
+"""A quiet day is quiet: the rules as they are generated, over a day of what a machine does when all is well."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from alerting import inhibit, render
+from deckwatch.core import promql
+
+GET = "apt-get install prometheus"
+HOUR = 3600
+PAGES = 'ALERTS{alertstate="firing", severity=~"error|critical"}'
+TOLD = 'ALERTS{alertstate="firing", severity!="info"}'
+
+
+@pytest.fixture(scope="module")
+def promtool(need):
+    return need("promtool", get=GET)
+
+
+@pytest.fixture
+def fired(promtool, shipped_alerting, tmp_path):
+    """Run the rules over a day, and return what fired: alerts' names, with how many evaluations long."""
+    folder = shipped_alerting.write(tmp_path) / render.RULES
+
+    def run(day, selector=TOLD):
+        test = {
+            "interval": f"{day.step}s",
+            "input_series": [{"series": text, "values": values} for text, values in day.series().items()],
+            "promql_expr_test": [
+                {
+                    "expr": f"count by (alertname) (count_over_time({selector}[{day.length}s]))",
+                    "eval_time": f"{day.length}s",
+                    "exp_samples": [{"labels": '{alertname="expected"}', "value": 1}],  # so that it says what it got
+                }
+            ],
+        }
+        files = sorted(map(str, folder.glob("*.yaml")))
+        path = tmp_path / "day.yaml"
+        path.write_text(
+            yaml.safe_dump({"rule_files": files, "evaluation_interval": f"{day.step}s", "tests": [test]}, width=1e9)
+        )
+        done = subprocess.run([promtool, "test", "rules", str(path)], capture_output=True, text=True, check=False)
+        said = done.stdout + done.stderr
+        (got,) = re.findall(r"got:(.*)", said) or [None]
+        assert got is not None, said
+        return set(re.findall(r'alertname=\\?"(\w+)', got))
+
+    return run
+
+
+def test_the_day_has_a_series_for_whatever_an_alert_reads(quiet_day, shipped_alerting):
+    context = shipped_alerting.context
+    read = set().union(*(inhibit.metrics(alert.watched, context) for alert in context.alerts()))
+    shown = {selector.metric for text in quiet_day(end=60).series() for selector in promql.selectors(text)}
+    # What Prometheus writes itself, and recordings that only a project makes.
+    assert {name for name in read - shown if name != "ALERTS" and ":" not in name} == set()
+
+
+@pytest.mark.slow
+def test_a_quiet_day_tells_of_the_reboot_and_of_nothing_else(fired, quiet_day):
+    assert fired(quiet_day()) == {"HostRebooted"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("here", [False, True], ids=["prometheus-elsewhere", "prometheus-here"])
+def test_a_reboot_is_told_as_that_alone_when_looked_at_closely(fired, quiet_day, here):
+    assert fired(quiet_day(begin=4 * HOUR, end=6 * HOUR, step=15, here=here)) == {"HostRebooted"}
+
+
+@pytest.mark.slow
+def test_a_deploy_is_not_told_when_looked_at_closely(fired, quiet_day):
+    assert fired(quiet_day(begin=11 * HOUR, end=13 * HOUR, step=15)) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("series", "value", "alert"),
+    [
+        (r'deckwatch_container_state{.*name="db".*state="exited"', 1.0, "ContainerNotRunning"),
+        ("pg_up", 0.0, "PostgresDown"),
+        ("up{", 0.0, "ExporterDown"),
+        ('probe_success{.*service="shop"', 0.0, "ApplicationDown"),
+    ],
+)
+def test_the_same_hours_with_a_fault_page(fired, quiet_day, series, value, alert):
+    """One thing is wrong from noon on: so the silence above is none of the test's own."""
+    day = quiet_day(begin=11 * HOUR, end=13 * HOUR)
+    assert fired(day, PAGES) == set()
+    day.fault = (re.compile(series), 12 * HOUR, value)
+    assert alert in fired(day, PAGES)
