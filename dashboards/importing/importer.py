@@ -7,7 +7,7 @@ under `raw:`: so nothing is lost because a word was not thought of, and what is 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -15,6 +15,7 @@ import orjson
 import dashboards
 from dashboards import checks, panels
 from dashboards.importing import asked, choices, layout, likeness, modern, patch, probe, repeated, words
+from dashboards.importing.draft import Draft, Drafter
 from dashboards.render import TAG
 from dashboards.sources import Source
 from deckwatch.core import plugins, signalfile, yamlfile, yamlwrite
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from dashboards.importing.modern import Modern
-    from dashboards.importing.probe import Probed
-    from dashboards.panels import PanelType
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.place import Place, Problem
@@ -52,22 +51,6 @@ class Imported:
     words: int
     raw: int
     lost: Mapping[str, int]
-
-
-@dataclass
-class Draft:
-    """One panel on its way: the original, what is said of it, and its queries by our words where they have some."""
-
-    panel: dict[str, Any]
-    one: PanelType
-    word: str
-    content: Any = None
-    queries: list[dict[str, Any]] | None = None
-    said: dict[str, Any] = field(default_factory=dict)
-    size: dict[str, Any] = field(default_factory=dict)
-    raw: dict[str, Any] = field(default_factory=dict)
-    original: dict[str, Any] = field(default_factory=dict)  # its queries called as they were
-    explicit: bool = False  # whether legends and what is asked for have been compared
 
 
 class Importer:
@@ -97,7 +80,8 @@ class _Work:
         self.ours = TAG in (found.model.get("tags") or [])
         self.sources = asked.Datasources(found.model, found.panels())
         self.signals = repeated.signals(found.panels(), self.sources, importer.catalog)
-        self.parts = [(part.row, [self._draft(panel) for panel in part.panels]) for part in found.parts]
+        self.drafter = Drafter(importer.words, importer.types["other"], self.sources, self.lost)
+        self.parts = [(part.row, [self.drafter.draft(panel) for panel in part.panels]) for part in found.parts]
         self.rows = [dict(part.row or {}) for part in found.parts]
         self.keep_numbers = self.ours or any(
             "panelId" in one for panel in found.panels() for one in panel.get("targets") or []
@@ -115,68 +99,12 @@ class _Work:
     def drafts(self) -> list[Draft]:
         return [draft for _, drafts in self.parts for draft in drafts]
 
-    # What is said
-
-    def _draft(self, original: dict[str, Any]) -> Draft:
-        panel = asked.renamed(original)
-        draft = self._worded(panel) or self._kept(original)
-        draft.original = original
-        return draft
-
-    def _worded(self, panel: dict[str, Any]) -> Draft | None:
-        """Return a panel in our words, None where there are none."""
-        found = words.best(panel, self.importer.words.get(str(panel.get("type")), []))
-        if found is None:
-            return None
-        one, said = found
-        draft = Draft(panel, one.type, one.word, said=said)
-        if one.type.queries:
-            return self._asking(draft)
-        if one.type.source:
-            texts = [str(target.get("expr") or "") for target in panel.get("targets") or []]
-            if not texts or not all(texts) or self.sources.kind(panel) != one.type.source:
-                return None
-            draft.content = texts[0] if len(texts) == 1 else texts
-            return draft
-        draft.content = self._content(panel, one)
-        return draft if draft.content is not None else None
-
-    def _asking(self, draft: Draft) -> Draft | None:
-        """Return a panel with its queries in our words; None where they have none."""
-        targets = list(draft.panel.get("targets") or [])
-        if draft.word in _GOALS and targets and (goal := _goal(targets[-1])) is not None:
-            draft.said["target"] = goal
-            targets.pop()
-        empty = [one for one in targets if "expr" in one and not str(one["expr"]).strip()]
-        if empty and len(empty) < len(targets):
-            self.lost["query without text"] += len(empty)
-            targets = [one for one in targets if one not in empty]
-            draft.panel = asked.renamed({**draft.panel, "targets": targets})
-        kind = self.sources.kind({**draft.panel, "targets": targets})
-        said = [asked.said(target, kind) for target in targets]
-        if not kind or not said or None in said or (draft.one.queries == "heatmap" and len(said) > 1):
-            return None
-        draft.queries = [one for one in said if one is not None]
-        return draft
-
-    def _content(self, panel: Mapping[str, Any], one: Probed) -> Any:
-        if not one.content:
-            return {}
-        value = patch.at(panel, one.content)
-        if value is patch.NOTHING or (isinstance(value, str) and not value):
-            return [] if one.type.content.get("type") == "array" else None
-        return value
-
-    def _kept(self, panel: dict[str, Any]) -> Draft:
-        """Return a panel that stays as it is, under `raw:`."""
-        return Draft(panel, self.importer.types["other"], "panel", content=str(panel.get("type") or "timeseries"))
-
     # The file
 
     def data(self) -> dict[str, Any]:
         rows: list[Any] = []
         for (row, drafts), head in zip(self.parts, self.rows, strict=True):
-            said = [self._said(draft) for draft in drafts]
+            said = [draft.written(self.signals, bare=self.bare) for draft in drafts]
             if row is None:
                 rows.append(said)
             elif said:
@@ -194,36 +122,6 @@ class _Work:
             "rows": rows,
             **({"raw": self.raw} if self.raw else {}),
         }
-
-    def _said(self, draft: Draft) -> dict[str, Any]:
-        said: dict[str, Any] = {draft.word: self._behind(draft)}
-        if (
-            draft.queries
-            and len(draft.queries) == 1
-            and "legend" in draft.queries[0]
-            and draft.explicit
-            and "show" in draft.queries[0]
-        ):
-            said["legend"] = draft.queries[0]["legend"]
-        said["title"] = str(draft.panel.get("title") or "")
-        if description := str(draft.panel.get("description") or "").strip("\n"):
-            said["description"] = description
-        more = {key: one for key, one in draft.said.items() if not self.bare or key not in ("for each", "abreast")}
-        return said | draft.size | more | ({"raw": draft.raw} if draft.raw else {})
-
-    def _behind(self, draft: Draft) -> Any:
-        if draft.queries is None:
-            return draft.content
-        found = []
-        for query in draft.queries:
-            one = {key: value for key, value in query.items() if draft.explicit or key not in ("ask", "legend")}
-            if "show" in one:
-                text = one["show"]
-                one["show"] = self.signals[text][0] if text in self.signals else text
-                if len(draft.queries) == 1:
-                    one.pop("legend", None)
-            found.append(one["show"] if list(one) == ["show"] else one)
-        return found[0] if len(found) == 1 else found
 
     # What comes of it
 
@@ -295,7 +193,7 @@ class _Work:
     def _keep(self, draft: Draft) -> None:
         if draft.word == "panel":
             raise DeckwatchError(f"{self.name} cannot be imported: panel {draft.panel.get('title')!r}")
-        kept = self._kept(draft.original)
+        kept = self.drafter.kept(draft.original)
         draft.panel = draft.original
         draft.one, draft.word, draft.content, draft.queries = kept.one, kept.word, kept.content, None
         draft.said = {key: value for key, value in draft.said.items() if key in ("for each", "abreast", "id")}
@@ -409,17 +307,7 @@ def _places(document: Document) -> Iterator[tuple[tuple[str | int, ...], Place]]
     yield from document.values.items()
 
 
-_GOALS = frozenset(("lines", "area", "bars", "points", "steps"))
 _OUTSIDE = frozenset(("id", "gridPos", "targets", "datasource", "title", "type", "pluginVersion", "description"))
-
-
-def _goal(target: Mapping[str, Any]) -> float | None:
-    """Return the value of a line across the graph, where a query is one."""
-    text = str(target.get("expr") or "")
-    if target.get("refId") != "Target" or not text.startswith("vector("):
-        return None
-    number = float(text[len("vector(") : -1])
-    return int(number) if number.is_integer() else number
 
 
 def _without_goal(panel: Mapping[str, Any], draft: Draft) -> list[dict[str, Any]]:
