@@ -244,13 +244,6 @@ def test_what_is_not_known_is_unknown_and_neither_well_nor_ill(play):
     )
 
 
-def test_what_is_known_to_be_low_is_told_whatever_is_unknown(play):
-    play(
-        WELL | {SHOP: "1x119 stale", LEDGER: "0x240"},
-        {"50m": {"component:health:state": states(shop=-1, ledger=0), **told(0, 0)}},
-    )
-
-
 def alert(name, severity, topic="application", **more):
     labels = {"alertname": name, "alertstate": "firing", "severity": severity, "topic": topic, **more}
     inside = ", ".join(f'{label}="{text}"' for label, text in labels.items())
@@ -265,11 +258,26 @@ def test_alerts_take_from_the_score_once_each_and_those_on_health_nothing(play):
         alert("Told", "info", service="shop"),
         alert("Soon", "critical", service="shop").replace("firing", "pending"),
         alert("Step", "critical", service="shop", escalation="management"),
+        alert("ApplicationDown", "critical", service="stock"),
         alert("PostgresLocked", "error", server="ledger"),
         alert("PostgresFull", "critical", server="ledger"),
         alert("HostDiskFull", "critical", topic="host"),
     ]
     play(
         WELL | dict.fromkeys(fires, "1x240"),
-        {"10m": {"component:health:score": scores(shop=80, ledger=30), **told(30, 0)}},
+        {
+            "10m": {
+                "component:health:score": scores(shop=80, stock=50, ledger=30),
+                "component:health:state": states(stock=1, ledger=0),
+                **told(30, 0),
+            }
+        },
+    )
+
+
+def test_what_is_known_to_be_low_is_told_whatever_is_unknown(play):
+    fires = {alert("PostgresFull", "critical", server="ledger"): "1x240"}
+    play(
+        WELL | {SHOP: "1x119 stale"} | fires,
+        {"50m": {"component:health:state": states(shop=-1, ledger=1), **told(50, 1)}},
     )
