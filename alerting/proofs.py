@@ -87,11 +87,18 @@ def tests(alert: Alert, recordings: Mapping[str, Recording]) -> Iterator[dict[st
             yield _silent(alert, proof, number)
         else:
             given = {series_of(alert, course).metric for one in (proof, silent) if one for course in one.courses}
-            computed = {name: one for name, one in recordings.items() if name not in given}
-            calm = _grid(alert.keep + alert.hold + _looks_back(alert.watched, computed) + _AFTERWARDS)
+            left = {name: one for name, one in recordings.items() if name not in given}
+            calm = _grid(alert.keep + alert.hold + _remembers(alert.watched, left) + _AFTERWARDS)
             yield _firing(alert, proof, silent, number, calm)
     if all(proof.courses for proof in alert.proofs):
         yield _test(alert, "silent without data", {}, [(_grid(alert.hold + _AFTERWARDS), None)])
+
+
+def computed(alert: Alert, recordings: Mapping[str, Recording]) -> set[str]:
+    """Return the recordings that an alert reads and its proofs do not give, so that its tests must compute them."""
+    given = [{series_of(alert, course).metric for course in proof.courses} for proof in alert.proofs if proof.courses]
+    read = {one.metric for one in promql.selectors(alert.watched) if one.metric}
+    return {name for name in read & set(recordings) if not given or not all(name in one for one in given)}
 
 
 def _silent(alert: Alert, proof: Proof, number: int) -> dict[str, Any]:
