@@ -89,6 +89,7 @@ class Visits:
         self._choice = choice
         self._wanted: dict[View, None] = {}
         self._failing: dict[str, str] = {}
+        self._gathered = False
         what = f"the databases of PostgreSQL server {server.name}"
         self._round: Background[Round] = Background(world, what, self._visit_all, seconds=seconds)
 
@@ -111,7 +112,9 @@ class Visits:
         self._round.close()
 
     def _visit_all(self) -> Round:
-        time.sleep(_GATHERING_SECONDS)
+        if not self._gathered:
+            time.sleep(_GATHERING_SECONDS)
+            self._gathered = True
         wanted = list(self._wanted)
         found = Round({view: [] for view in wanted}, 0, 0)
         names = [row[0] for row in self._server.query(lambda _: _NAMES).rows if self._choice.shows(row[0])]
