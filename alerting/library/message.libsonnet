@@ -45,10 +45,10 @@ function(said)
   ])
   + define(name + '.title',
            '{{ if eq .Status "firing" }}{{ with .CommonLabels.escalation }}UNACKNOWLEDGED {{ end }}{{ with .CommonLabels.severity }}{{ toUpper . }}{{ else }}ALERT{{ end }}{{ else }}OVER{{ end }}: '
-           + value('.CommonLabels.alertname')
+           + '{{ if .CommonLabels.alertname }}' + value('.CommonLabels.alertname') + '{{ else }}{{ len .Alerts }} alerts{{ end }}'
            + '{{ with .CommonLabels.instance }} on ' + value('.') + '{{ end }}'
            + '{{ with (or .CommonLabels.name .CommonLabels.service .CommonLabels.server .CommonLabels.mountpoint) }}{{ if ne . $.CommonLabels.instance }}, ' + value('.') + '{{ end }}{{ end }}'
-           + '{{ if gt (len .Alerts) 1 }} ({{ len .Alerts }} in all){{ end }}')
+           + '{{ if and .CommonLabels.alertname (gt (len .Alerts) 1) }} ({{ len .Alerts }} in all){{ end }}')
   + define(name + '.text',
            '{{ range $i, $alert := .Alerts.Firing }}{{ if lt $i %d }}' % format.most
            + value('(or .Annotations.description .Annotations.summary .Labels.alertname)') + line

@@ -55,6 +55,8 @@ def test_every_shipped_entry_is_used(shipped_alerting):
         ("ApplicationErrorsCritical", "ApplicationErrorsHigh", ("service",)),
         ("ExporterDown", "ContainerNotRunning", ("instance",)),
         ("ExporterDown", "TargetDown", ("instance",)),
+        ("ExporterDown", "ApplicationDown", ("instance",)),
+        ("PostgresDown", "PostgresLockWait", ("server",)),
         ("TargetDown", "ContainerNotRunning", ("instance",)),
         ("CollectorBlind", "ContainerNotRunning", ("job", "instance")),
         ("CollectorBlind", "PostgresQueryLong", ("server",)),
@@ -154,7 +156,7 @@ def test_what_tells_this_prometheus_from_others_must_agree_too(alerting_of):
     project = "build: {labels: {cluster: east}}\n"
     texts = alerting_of(project=project, shipped=True).texts()
     config = yaml.safe_load(texts["alertmanager/alertmanager.yml"])
-    assert config["route"]["group_by"] == ["alertname", "job", "cluster"]
+    assert config["route"]["group_by"] == ["instance", "cluster"]
     assert all(rule["equal"][-1] == "cluster" for rule in config["inhibit_rules"])
 
 

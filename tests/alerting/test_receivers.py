@@ -269,6 +269,13 @@ def test_a_message_is_never_so_long_that_it_is_cut_within_its_markup(amtool, tem
     assert "And more: 50 in all." in text
 
 
+def test_several_alerts_of_a_machine_are_counted_and_not_named(amtool, templates):
+    several = message("shop", 7)
+    several["commonLabels"] = {"instance": "web-1", "severity": "critical"}
+    (title, _) = rendered(amtool, templates, several, ["pagerduty"])["pagerduty"]
+    assert title == "CRITICAL: 7 alerts on web-1"
+
+
 def test_a_person_can_act_on_a_message(amtool, templates):
     """What, how bad, since when, since which deploy, and where to go."""
     title, text = rendered(amtool, templates, message("shop"), ["pagerduty"])["pagerduty"]

@@ -75,7 +75,7 @@ def test_without_teams_the_configuration_is_valid_and_goes_nowhere(amtool, shipp
     found = config(shipped_alerting)
     assert found["receivers"] == [{"name": "nobody"}]
     assert found["route"]["receiver"] == "nobody"
-    assert found["route"]["group_by"] == ["alertname", "job"]
+    assert found["route"]["group_by"] == ["instance"]
 
 
 def test_hours_hold_for_every_route_to_a_team_and_all_that_is_below(alerting_of):

@@ -4,14 +4,8 @@ from __future__ import annotations
 
 import email
 import time
-from datetime import UTC, datetime, timedelta
 
 import pytest
-import yaml
-
-from deckwatch.core.http import Client
-from deckwatch.core.targets import Targets
-from provisioning.program import Program, free_port
 
 pytestmark = pytest.mark.live
 
@@ -34,89 +28,39 @@ BLIND = {
     "instance": "web-1",
     "collector": "container_state",
 }
-TEXTS = {
-    "summary": "A container that ought to run does not.",
-    "description": "web-1 shop: A container that ought to run does not.",
-    "runbook_url": "https://wiki.example/runbooks/ContainerNotRunning.md",
-    "dashboard_url": "https://grafana.example/d/containers",
-}
-
-
-class Alerts:
-    """Alertmanager as Prometheus talks to it: alerts are told again and again, and end when told so."""
-
-    def __init__(self, base, program):
-        self.client = Client(base)
-        self.program = program
-
-    def fire(self, *alerts):
-        self._tell(alerts, timedelta(minutes=5))
-
-    def end(self, *alerts):
-        self._tell(alerts, timedelta(seconds=-1))
-
-    def _tell(self, alerts, rest):
-        now = datetime.now(UTC)
-        begun = (now - timedelta(minutes=1)).isoformat()
-        body = [
-            {"labels": one, "annotations": TEXTS, "startsAt": begun, "endsAt": (now + rest).isoformat()}
-            for one in alerts
-        ]
-        self.client.post("/api/v2/alerts", json=body)
-
-    def state(self, labels):
-        found = [one for one in self.client.get("/api/v2/alerts") if one["labels"] == labels]
-        return found[0]["status"]["state"] if found else "over"
 
 
 @pytest.fixture
-def alertmanager(need, alerting_of, inbox, tmp_path):
-    program = need("alertmanager", "prometheus-alertmanager", get="apt-get install prometheus-alertmanager")
+def alertmanager(start_alertmanager, inbox, tmp_path):
     (tmp_path / "slack").write_text(f"{inbox.url}/slack")
-    project = f"""\
+    return start_alertmanager(f"""\
 teams:
   operations: {{webhook: {{url: "{inbox.url}/operations"}}}}
   shop: {{slack: {{channel: "#shop", url_file: {tmp_path}/slack}}}}
   oncall: {{email: {{to: oncall@example.org, from: deckwatch@example.org, server: "{inbox.mail}", tls: false}}}}
 routes:
   - {{alert: ContainerNotRunning, to: [shop, oncall, operations]}}
-"""
-    built = alerting_of(project=project, shipped=True, targets=Targets(alertmanager="0.25"))
-    assert built.said() == []
-    path = built.write(tmp_path) / "alertmanager/alertmanager.yml"
-    config = yaml.safe_load(path.read_text())
-    config["route"] |= {"group_wait": "100ms", "group_interval": "500ms"}  # the only change: waiting is not the test
-    path.write_text(yaml.safe_dump(config))
-    port = free_port()
-    argv = [
-        program,
-        f"--config.file={path}",
-        f"--storage.path={tmp_path}/data",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--cluster.listen-address=",
-    ]
-    base = f"http://127.0.0.1:{port}"
-    with Program("alertmanager", argv, tmp_path / "log", f"{base}/-/ready") as running:
-        yield Alerts(base, running)
+""")
 
 
 def test_an_alert_reaches_all_teams_of_its_route_with_texts_filled_in(alertmanager, inbox):
+    texts = alertmanager.texts
     alertmanager.fire(STOPPED)
     inbox.wait(lambda: STOPPED in inbox.alerts("/operations"))
     (told,) = inbox.wait(lambda: inbox.bodies("/slack"))[:1]
     assert told["channel"] == "#shop"
     (shown,) = told["attachments"]
     assert shown["title"] == "CRITICAL: ContainerNotRunning on web-1, shop"
-    assert shown["title_link"] == TEXTS["dashboard_url"]
-    assert TEXTS["description"] in shown["text"]
-    assert TEXTS["runbook_url"] in shown["text"]
+    assert shown["title_link"] == texts["dashboard_url"]
+    assert texts["description"] in shown["text"]
+    assert texts["runbook_url"] in shown["text"]
     (text,) = inbox.wait(lambda: inbox.mails)[:1]
     mail = email.message_from_string(text)
     assert mail["Subject"] == "CRITICAL: ContainerNotRunning on web-1, shop"
     parts = [part for part in mail.walk() if part.get_content_type() == "text/html"]
     page = parts[0].get_payload(decode=True).decode()
-    assert TEXTS["description"] in page
-    assert f'<a href="{TEXTS["runbook_url"]}">' in page
+    assert texts["description"] in page
+    assert f'<a href="{texts["runbook_url"]}">' in page
     alertmanager.end(STOPPED)
     inbox.wait(lambda: STOPPED in inbox.alerts("/operations", "resolved"))
     over = inbox.wait(lambda: inbox.bodies("/slack")[1:])[0]["attachments"][0]

@@ -34,7 +34,7 @@ local option = import 'alerting/options.libsonnet';
         sigv4: { region: options.region }
                + (if 'profile' in options then { profile: options.profile } else {})
                + (if 'role' in options then { role_arn: options.role } else {}),
-        subject: '{{ .Status | toUpper }} {{ .CommonLabels.alertname }}',
+        subject: '{{ .Status | toUpper }} {{ or .CommonLabels.alertname .CommonLabels.instance }}',
         message: '{{ template "deckwatch.sns.title" . }}\n{{ template "deckwatch.sns.text" . }}',
       }
       + (if 'phone' in options then { phone_number: options.phone } else { topic_arn: options.topic })

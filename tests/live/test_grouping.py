@@ -1,0 +1,93 @@
+"""How many messages: a machine on which everything fails is told once to whoever is told of it, and so is a reboot."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pytest
+
+from alerting import inhibit
+
+pytestmark = pytest.mark.live
+
+JOBS = {"host": "node", "host_totals": "node", "containers": "cadvisor", "postgres": "postgres"}
+SAME = {"instance": "web-1", "server": "main", "service": "shop"}
+SEVERAL = 10  # of each disk, container, database and whatever else there are several of on a machine
+REBOOTED = {"alertname": "HostRebooted", "topic": "host", "severity": "warning", "owner": "operations"}
+
+
+@pytest.fixture
+def alertmanager(start_alertmanager, inbox):
+    found = start_alertmanager(
+        f"""\
+teams:
+  operations: {{webhook: {{url: "{inbox.url}/operations"}}}}
+  oncall: {{webhook: {{url: "{inbox.url}/oncall"}}}}
+routes:
+  - {{severity: critical, to: oncall}}
+""",
+        group_wait="1s",
+    )
+    found.age = timedelta()  # all of it begins now
+    return found
+
+
+def firing(shipped, *topics):
+    """Return the labels with which all alerts of these topics fire that belong to the machine web-1."""
+    found = []
+    for alert in shipped.context.alerts():
+        carried = inhibit.carries(alert, shipped.context)
+        # What an application tells itself is on a page of its own; of a machine is what its exporter asks.
+        if (
+            alert.topic not in topics
+            or "instance" not in carried
+            or (alert.topic == "application") > ("kind" in carried)
+        ):
+            continue
+        own = {"alertname": alert.name, "severity": alert.severity, "owner": alert.owner, "topic": alert.topic}
+        there = {name: SAME[name] for name in carried if name in SAME} | own
+        several = [name for name in alert.each if name not in SAME and name != "job"]
+        job = JOBS.get(alert.topic, "deckwatch")
+        found += [
+            there | {"job": one} | dict.fromkeys(several, f"x{i}")
+            for one in ((*set(JOBS.values()), "deckwatch") if "job" in alert.each else (job,))
+            for i in range(SEVERAL if several else 1)
+        ]
+    return found
+
+
+def told_of(inbox, path):
+    """Return the messages on the machine, as the sets of alerts' names in each."""
+    found = [[one["labels"] for one in body["alerts"]] for body in inbox.bodies(path)]
+    return [{one["alertname"] for one in alerts} for alerts in found if alerts[0].get("instance") == "web-1"]
+
+
+def test_a_machine_that_is_gone_is_one_message_whatever_else_fires(alertmanager, inbox, shipped_alerting):
+    alerts = firing(shipped_alerting, "host", "host_totals", "containers", "application", "postgres", "deckwatch")
+    assert len(alerts) > 100
+    alertmanager.fire(*alerts)
+    inbox.wait(lambda: inbox.bodies("/oncall"))
+    time.sleep(3)  # some more times as long as a group waits
+    assert told_of(inbox, "/oncall") == [{"ExporterDown"}]
+    assert told_of(inbox, "/operations") == []
+
+
+def test_a_machine_on_which_everything_fails_is_one_message_to_each_team(alertmanager, inbox, shipped_alerting):
+    alerts = firing(shipped_alerting, "host", "containers", "application")
+    assert len(alerts) > 100
+    alertmanager.fire(*alerts)
+    inbox.wait(lambda: told_of(inbox, "/oncall") and told_of(inbox, "/operations"))
+    time.sleep(3)
+    (critical,), (others,) = told_of(inbox, "/oncall"), told_of(inbox, "/operations")
+    assert {"ContainerNotRunning", "ContainerUnhealthy", "HostMemoryCritical"} <= critical
+    assert {"HostCpuHigh", "HostOomKill", "ContainerRestartLoop"} <= others
+    assert "HostMemoryHigh" not in others, "the worse alert of its family fires"
+
+
+def test_each_machine_has_a_message_of_its_own_and_a_reboot_is_one(alertmanager, inbox):
+    alertmanager.fire(*(REBOOTED | {"job": "node", "instance": name} for name in ("web-1", "web-2")))
+    inbox.wait(lambda: len(inbox.bodies("/operations")) == 2)
+    time.sleep(3)
+    assert [len(body["alerts"]) for body in inbox.bodies("/operations")] == [1, 1]
+    assert inbox.bodies("/oncall") == []
