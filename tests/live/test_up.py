@@ -148,11 +148,12 @@ def test_prometheus_has_targets_rules_and_an_alertmanager(up, eventually) -> Non
         eventually(lambda: prometheus.get("/api/v1/alertmanagers")["data"]["activeAlertmanagers"])
 
 
-def test_grafana_has_the_dashboards_and_opens_on_the_overview(up, need) -> None:
+def test_grafana_has_the_dashboards_and_opens_on_the_overview(up, need, eventually) -> None:
     need.luck(find("grafana", "grafana-server"), "grafana is not installed; https://grafana.com/grafana/download")
     with Client(up.urls["grafana"]) as grafana:
-        found = {one["uid"] for one in grafana.get("/api/search", type="dash-db")}
-        assert found == {"overview", "host", "containers", "postgres-database", "application"}
+        # It indexes what it finds after it answers.
+        dashboards = {"overview", "host", "containers", "postgres-database", "application"}
+        eventually(lambda: {one["uid"] for one in grafana.get("/api/search", type="dash-db")} == dashboards, 60)
         assert grafana.get("/api/dashboards/home")["dashboard"]["uid"] == "overview"
         sources = grafana.get("/api/frontend/settings")["datasources"]
         assert sources["Prometheus"]["jsonData"]["timeInterval"] == "15s"
