@@ -6,8 +6,8 @@
 
 Each gives how much of something happens a second (`objective:all:rate5m`), how much of it is bad, what share may be bad
 (`objective:budget:ratio`), and what was good over the whole time. All else is the same for every objective and stands
-in `rules/objectives.yaml` and `rules/objectives_long.yaml`: the error ratios of several windows, and the alerts on how
-fast the budget is used up (Google, The Site Reliability Workbook, chapter 5: multiwindow, multi-burn-rate alerts).
+in `rules/objectives.yaml`: the error ratios of several windows, and the alerts on how fast the budget is used up
+(Google, The Site Reliability Workbook, chapter 5: multiwindow, multi-burn-rate alerts).
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from deckwatch.core.project import Project
 
 TOPIC = "objectives"
-_LONG = "objectives_long"  # of what looks back so far that it is computed less often
+_COUNTS = "objectives_counts"  # apart from the alerts, so that their proofs need not compute it
+_PROMISED = "objectives_promised"  # what stays as it is, or looks back so far that a minute is nothing
+_INTERVALS = {_PROMISED: {"interval": "1m"}}
 
 _OVER = "30d"
 _KNOWN = ("errors", "down")  # words for `bad`; anything else is PromQL
@@ -37,12 +39,12 @@ _REQUESTS, _DURATION, _PROBE = "http_requests_total", "http_request_duration_sec
 # What is recorded: the topic, about, unit, and why it may rightly be empty.
 _QUIET, _NEVER = "No request was counted in the last five minutes.", "Nobody came yet."
 _ABOUT = {
-    "objective:all:rate5m": (TOPIC, "How much there is of what an objective is about, a second.", "", _QUIET),
-    "objective:bad:rate5m": (TOPIC, "How much of it is bad, a second.", "", _QUIET),
-    "objective:budget:ratio": (TOPIC, "The share that may be bad.", "ratio", ""),
-    "objective:period:seconds": (TOPIC, "The time over which the objective is held.", "seconds", ""),
-    "objective:slower_than:seconds": (TOPIC, "From where on a request is slow.", "seconds", ""),
-    "objective:good:ratio": (_LONG, "The share that was good over the objective's whole time.", "ratio", _NEVER),
+    "objective:all:rate5m": (_COUNTS, "How much there is of what an objective is about, a second.", "", _QUIET),
+    "objective:bad:rate5m": (_COUNTS, "How much of it is bad, a second.", "", _QUIET),
+    "objective:budget:ratio": (_PROMISED, "The share that may be bad.", "ratio", ""),
+    "objective:period:seconds": (_PROMISED, "The time over which the objective is held.", "seconds", ""),
+    "objective:slower_than:seconds": (_PROMISED, "From where on a request is slow.", "seconds", ""),
+    "objective:good:ratio": (_PROMISED, "The share that was good over the objective's whole time.", "ratio", _NEVER),
 }
 
 
@@ -66,13 +68,13 @@ def documents(project: Project) -> list[Document]:
     for name, one in said.items():
         for recording, (expr, own) in _recorded(name, one).items():
             parts[recording].append(_Part(expr, name, own))
-    return [_topic(TOPIC, parts, project.document), _topic(_LONG, parts, project.document)]
+    return [_topic(name, parts, project.document) for name in (_COUNTS, _PROMISED)]
 
 
 def _topic(name: str, parts: Mapping[str, Sequence[_Part]], document: Document) -> Document:
     """Return the file of one topic; what nothing is recorded of is left out."""
     here = document.place((TOPIC,), key=True)
-    result = Document(f"{FILE}/{name}", "", {"recordings": {}}, values={(): here})
+    result = Document(f"{FILE}/{name}", "", {**_INTERVALS.get(name, {}), "recordings": {}}, values={(): here})
     for recording, found in parts.items():
         topic, about, unit, empty = _ABOUT[recording]
         if found and topic == name:

@@ -18,6 +18,7 @@ FIRST_WORDS = {
     "application": ("Application", "Dependency", "Certificate"),
     "health": ("Health",),
     "deckwatch": ("Exporter", "Target", "Collector", "Watchdog"),
+    "objectives": ("Objective",),
     "prometheus": ("Prometheus", "Alertmanager"),
 }
 
