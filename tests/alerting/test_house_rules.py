@@ -20,6 +20,7 @@ FIRST_WORDS = {
     "deckwatch": ("Exporter", "Target", "Collector", "Watchdog"),
     "objectives": ("Objective",),
     "prometheus": ("Prometheus", "Alertmanager"),
+    "grafana": ("Grafana",),
 }
 
 

@@ -25,6 +25,7 @@ def test_every_rule_is_asked(queries, shipped_alerting):
 def test_both_sides_of_a_comparison_are_asked_and_numbers_are_not(queries):
     assert of(queries, "HostFilesystemFillPredicted") == [
         ("side", 'predict_linear(node_filesystem_avail_bytes{fstype!~"tmpfs|ramfs|squashfs|iso9660"}[6h], 4 * 86400)'),
+        ("side", 'predict_linear(node_filesystem_avail_bytes{fstype!~"tmpfs|ramfs|squashfs|iso9660"}[1h], 4 * 86400)'),
         ("side", "instance_filesystem:space_utilization:ratio"),
         (
             "alert",
@@ -47,7 +48,10 @@ def test_what_is_taken_away_or_looked_back_at_need_not_be_there(queries):
 
 
 def test_what_a_topic_needs_stands_with_each_query(queries):
-    assert {one.needs for one in queries if one.topic == "postgres"} == {("pg_up",)}
+    needs = {one.name: one.needs for one in queries if one.topic == "postgres"}
+    assert {said[0] for said in needs.values()} == {"pg_up"}
+    assert needs["PostgresDown"] == ("pg_up",)
+    assert needs["PostgresStatementsSlow"] == ("pg_up", "pg_stat_statements_calls_total")
 
 
 def test_an_alert_is_as_empty_as_the_recording_that_it_reads(queries):
