@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email
+import socket
 import time
 
 import pytest
@@ -128,8 +129,10 @@ def test_an_alertmanager_that_starts_again_loses_nothing_and_repeats_at_most_onc
     inbox.wait(lambda: STOPPED in inbox.alerts("/operations", "resolved"))
 
 
-def test_a_channel_that_refuses_gets_it_later_and_no_other_waits_for_it(alertmanager, inbox):
+@pytest.mark.parametrize("status", [500, 404])
+def test_a_channel_that_refuses_gets_it_later_and_no_other_waits_for_it(alertmanager, inbox, status):
     inbox.refuses.add("/slack")
+    inbox.refusal = status
     alertmanager.fire(STOPPED)
     inbox.wait(lambda: STOPPED in inbox.alerts("/operations") and inbox.mails and inbox.bodies("/slack"))
     tried = len(inbox.bodies("/slack"))
@@ -138,3 +141,18 @@ def test_a_channel_that_refuses_gets_it_later_and_no_other_waits_for_it(alertman
     time.sleep(1.5)
     after = inbox.bodies("/slack")[tried:]
     assert len(after) == 1, "it is not sent again once it was taken"
+
+
+def test_a_channel_that_hangs_gets_it_later_and_no_other_waits_for_it(alertmanager, inbox, tmp_path):
+    address = tmp_path / "slack"
+    answering = address.read_text()
+    with socket.create_server(("127.0.0.1", 0)) as hanging:  # it takes connections, and nobody reads
+        address.write_text(f"http://127.0.0.1:{hanging.getsockname()[1]}/slack")
+        alertmanager.fire(STOPPED)
+        inbox.wait(lambda: STOPPED in inbox.alerts("/operations") and inbox.mails)
+        taken, _ = hanging.accept()
+        address.write_text(answering)
+        inbox.wait(lambda: inbox.bodies("/slack"))  # when Alertmanager has given the other one up
+        taken.close()
+    time.sleep(1.5)
+    assert len(inbox.bodies("/slack")) == 1

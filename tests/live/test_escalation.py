@@ -28,6 +28,7 @@ alerts:
     expr: shop_queue_length
     above: 10
     for: 1m
+    keep_firing_for: 3m
     severity: critical
     each: [service]
     summary: Orders wait.
@@ -104,7 +105,12 @@ def chain(need, alerting_of, inbox, tmp_path):
         threading.Thread(target=page.serve_forever, daemon=True).start()
         # Only the times are changed: waiting is not the test.
         for path in (bundle / "prometheus/rules").glob("*.yaml"):
-            path.write_text(path.read_text().replace("for: 15m", "for: 8s").replace("for: 1m", "for: 1s"))
+            path.write_text(
+                path.read_text()
+                .replace("for: 15m", "for: 8s")
+                .replace("for: 1m", "for: 1s")
+                .replace("for: 3m", "for: 3s")
+            )
         config = bundle / "alertmanager/alertmanager.yml"
         data = yaml.safe_load(config.read_text())
         data["route"] |= {"group_wait": "100ms", "group_interval": "500ms"}
@@ -172,6 +178,18 @@ def test_what_nobody_acknowledges_is_escalated_and_who_was_told_is_told_the_end(
     chain.run("ack", "ShopQueueLong", "--comment", "late, but here")
     chain.queue = 0
     inbox.wait(lambda: inbox.alerts("/operations", "resolved") and inbox.alerts("/management", "resolved"))
+
+
+def test_a_figure_that_goes_up_and_down_is_told_once(chain, inbox):
+    chain.queue = 20
+    inbox.wait(lambda: inbox.alerts("/operations"))
+    for turn in range(8):
+        chain.queue = 20 * (turn % 2)
+        time.sleep(1)
+    chain.queue = 0
+    inbox.wait(lambda: inbox.alerts("/operations", "resolved"))
+    time.sleep(OVER_SECONDS)
+    assert [body["status"] for body in inbox.bodies("/operations")] == ["firing", "resolved"]
 
 
 def test_a_silence_holds_for_the_alert_and_its_steps_until_it_is_ended(chain, inbox):
