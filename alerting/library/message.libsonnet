@@ -47,7 +47,7 @@ function(said)
            '{{ if eq .Status "firing" }}{{ with .CommonLabels.escalation }}UNACKNOWLEDGED {{ end }}{{ with .CommonLabels.severity }}{{ toUpper . }}{{ else }}ALERT{{ end }}{{ else }}OVER{{ end }}: '
            + '{{ if .CommonLabels.alertname }}' + value('.CommonLabels.alertname') + '{{ else }}{{ len .Alerts }} alerts{{ end }}'
            + '{{ with .CommonLabels.instance }} on ' + value('.') + '{{ end }}'
-           + '{{ with (or .CommonLabels.name .CommonLabels.service .CommonLabels.server .CommonLabels.mountpoint) }}{{ if ne . $.CommonLabels.instance }}, ' + value('.') + '{{ end }}{{ end }}'
+           + '{{ with (or .CommonLabels.name .CommonLabels.service .CommonLabels.server .CommonLabels.component .CommonLabels.mountpoint) }}{{ if ne . $.CommonLabels.instance }}, ' + value('.') + '{{ end }}{{ end }}'
            + '{{ if and .CommonLabels.alertname (gt (len .Alerts) 1) }} ({{ len .Alerts }} in all){{ end }}')
   + define(name + '.text',
            '{{ range $i, $alert := .Alerts.Firing }}{{ if lt $i %d }}' % format.most
