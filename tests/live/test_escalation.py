@@ -186,6 +186,7 @@ def test_a_figure_that_goes_up_and_down_is_told_once(chain, inbox):
     for turn in range(8):
         chain.queue = 20 * (turn % 2)
         time.sleep(1)
+    assert not inbox.alerts("/operations", "resolved")
     chain.queue = 0
     inbox.wait(lambda: inbox.alerts("/operations", "resolved"))
     time.sleep(OVER_SECONDS)
