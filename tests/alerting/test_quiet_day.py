@@ -22,10 +22,25 @@ def promtool(need):
     return need("promtool", get=GET)
 
 
+def recorded(alert, shipped):
+    """Yield the topics that record what an alert reads."""
+    topics = {one.name: (group.topic, one.expr) for group in shipped.groups for one in group.recordings}
+    waiting, seen = [alert.watched], set()
+    while waiting:
+        names = {one.metric for one in promql.selectors(waiting.pop()) if one.metric in topics} - seen
+        seen |= names
+        for name in names:
+            yield topics[name][0]
+            waiting.append(topics[name][1])
+
+
 @pytest.fixture
 def fired(promtool, shipped_alerting, tmp_path):
     """Run the rules over a day, and return what fired: alerts' names, with how many evaluations long."""
     folder = shipped_alerting.write(tmp_path) / render.RULES
+    # Averages over hours and days are most of the time that this takes, and nobody is told of what is read of them.
+    alerts = [one for group in shipped_alerting.groups for one in group.alerts if one.severity != "info"]
+    used = {one.topic for one in alerts} | {topic for one in alerts for topic in recorded(one, shipped_alerting)}
 
     def run(day, selector=TOLD):
         test = {
@@ -39,7 +54,7 @@ def fired(promtool, shipped_alerting, tmp_path):
                 }
             ],
         }
-        files = sorted(map(str, folder.glob("*.yaml")))
+        files = [str(path) for path in sorted(folder.glob("*.yaml")) if path.stem in used]
         path = tmp_path / "day.yaml"
         path.write_text(
             yaml.safe_dump({"rule_files": files, "evaluation_interval": f"{day.step}s", "tests": [test]}, width=1e9)
@@ -89,7 +104,5 @@ def test_a_deploy_is_not_told_when_looked_at_closely(fired, quiet_day):
 )
 def test_the_same_hours_with_a_fault_page(fired, quiet_day, series, value, alert):
     """One thing is wrong from noon on: so the silence above is none of the test's own."""
-    day = quiet_day(begin=11 * HOUR, end=13 * HOUR)
-    assert fired(day, PAGES) == set()
-    day.fault = (re.compile(series), 12 * HOUR, value)
+    day = quiet_day(begin=23 * HOUR // 2, end=25 * HOUR // 2, fault=(re.compile(series), 12 * HOUR, value))
     assert alert in fired(day, PAGES)
