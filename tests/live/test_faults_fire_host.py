@@ -180,13 +180,14 @@ def test_machines_that_are_busy_full_hung_and_just_started(machines, mounted, di
     at('head -c 30M /dev/zero >"$1/zeros" || true', disks["full"])
     at('cd "$1"; touch $(seq 100) || true', disks["files"])
     at('mount -o remount,ro "$1"', disks["readonly"])
-    mounted.hang()
+    hung = ("HostFilesystemStuck", "HostLoadHigh")
     hanging = mounted.inside(sys.executable, "-c", HANG, str(HANGING), f"{mounted.point}/program")
-    with program(*hanging), busy(), eaten(int(MEMORY_EATEN * psutil.virtual_memory().total)):
-        hung = ("HostFilesystemStuck", "HostLoadHigh")
-        machines.fire({name: faults[name] for name in hung})
-        mounted.come_back()  # before more load than is wanted has come together
+    with eaten(int(MEMORY_EATEN * psutil.virtual_memory().total)), busy():
         machines.fire({name: labels for name, labels in faults.items() if name not in hung})
+        mounted.hang()
+        with program(*hanging):
+            machines.fire({name: faults[name] for name in hung})
+            mounted.come_back()
     at('rm "$1/zeros"', disks["full"])
     at('rm "$1"/[0-9]*', disks["files"])
     at('mount -o remount,rw "$1"', disks["readonly"])
