@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from deckwatch.core.project import Project
 
 TOPIC = "objectives"
-_COUNTS = "objectives_counts"  # apart from the alerts, so that their proofs need not compute it
-_PROMISED = "objectives_promised"  # what stays as it is, or looks back so far that a minute is nothing
-_INTERVALS = {_PROMISED: {"interval": "1m"}}
+_SAID = "objectives_said"  # apart from the alerts, so that their proofs need not compute it
+_KEPT = "objectives_kept"  # what looks back so far that a minute is nothing
+_INTERVALS = {_KEPT: {"interval": "1m"}}
 
 _OVER = "30d"
 _KNOWN = ("errors", "down")  # words for `bad`; anything else is PromQL
@@ -39,12 +39,12 @@ _REQUESTS, _DURATION, _PROBE = "http_requests_total", "http_request_duration_sec
 # What is recorded: the topic, about, unit, and why it may rightly be empty.
 _QUIET, _NEVER = "No request was counted in the last five minutes.", "Nobody came yet."
 _ABOUT = {
-    "objective:all:rate5m": (_COUNTS, "How much there is of what an objective is about, a second.", "", _QUIET),
-    "objective:bad:rate5m": (_COUNTS, "How much of it is bad, a second.", "", _QUIET),
-    "objective:budget:ratio": (_PROMISED, "The share that may be bad.", "ratio", ""),
-    "objective:period:seconds": (_PROMISED, "The time over which the objective is held.", "seconds", ""),
-    "objective:slower_than:seconds": (_PROMISED, "From where on a request is slow.", "seconds", ""),
-    "objective:good:ratio": (_PROMISED, "The share that was good over the objective's whole time.", "ratio", _NEVER),
+    "objective:all:rate5m": (_SAID, "How much there is of what an objective is about, a second.", "", _QUIET),
+    "objective:bad:rate5m": (_SAID, "How much of it is bad, a second.", "", _QUIET),
+    "objective:budget:ratio": (_SAID, "The share that may be bad.", "ratio", ""),
+    "objective:period:seconds": (_SAID, "The time over which the objective is held.", "seconds", ""),
+    "objective:slower_than:seconds": (_SAID, "From where on a request is slow.", "seconds", ""),
+    "objective:good:ratio": (_KEPT, "The share that was good over the objective's whole time.", "ratio", _NEVER),
 }
 
 
@@ -68,7 +68,7 @@ def documents(project: Project) -> list[Document]:
     for name, one in said.items():
         for recording, (expr, own) in _recorded(name, one).items():
             parts[recording].append(_Part(expr, name, own))
-    return [_topic(name, parts, project.document) for name in (_COUNTS, _PROMISED)]
+    return [_topic(name, parts, project.document) for name in (_SAID, _KEPT)]
 
 
 def _topic(name: str, parts: Mapping[str, Sequence[_Part]], document: Document) -> Document:

@@ -1,7 +1,8 @@
 """A rule and the recordings that it reads stand in one topic: groups are evaluated side by side, in no order.
 
 An alert on a signal is free to read what another topic records of it: the signal is one for all. So is whatever
-compares with hours or days: of a window, or of what is computed every few minutes, one evaluation is nothing.
+compares with hours or days: of a window, or of what is computed every few minutes, one evaluation is nothing. What
+reads no series is always the same, and never old.
 """
 
 from __future__ import annotations
@@ -40,9 +41,16 @@ def _foreign(
 ) -> Iterator[Problem]:
     for offset, name in _read(text, context):
         other = context.recordings[name].topic
-        if other not in (topic, *slow):
+        if other not in (topic, *slow) and _changes(context.recordings[name].expr):
             message = f"{name} is recorded in the topic {other}, so its value may be one evaluation old"
             yield Problem(place(offset), message, "record it in this file", check="dependency", severity="warning")
+
+
+def _changes(text: str) -> bool:
+    try:
+        return bool(promql.selectors(text))
+    except promql.PromqlError:
+        return False  # told by the check of expressions
 
 
 def _read(text: str, context: Context) -> Iterator[tuple[int, str]]:

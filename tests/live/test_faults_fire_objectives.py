@@ -1,6 +1,7 @@
-"""A real shop that promises something: nobody comes, all goes well, much fails, nobody comes any more.
+"""A real shop that promises something: nobody comes, all goes well, much fails, all goes well, nobody comes any more.
 
-Time in the rules runs thirty times as fast; the rules and the dashboard's queries are those of the bundle.
+Every alert on objectives fires and ends, see `test_faults_fire.py`. Time in the rules runs thirty times as fast; the
+rules and the dashboard's queries are those of the bundle.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import math
 import threading
-import time
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
+STRICT = {"objective": "shop-available", "service": "shop"}
+LAX = {"objective": "orders", "service": "shop"}  # what failed is soon outweighed
+FAULTS = {
+    "ObjectiveBurnsFast": STRICT,
+    "ObjectiveBurns": STRICT,
+    "ObjectiveBurnsSlowly": LAX,
+    "ObjectiveErodes": LAX,
+    "ObjectiveMissed": LAX,
+}
+
 NO_ENGINE = "unix:///nowhere/docker.sock"
 SECONDS = 90
 PROJECT = """\
@@ -35,13 +45,13 @@ objectives:
   door-open: {{service: door, target: 99.5%, bad: down}}
   orders:
     service: shop
-    target: 0.95
+    target: 0.8
     bad: rate(http_requests_total{{service="shop", handler="/fail"}}[5m])
     of: rate(http_requests_total{{service="shop"}}[5m])
   never-there: {{service: ghost, target: 99.9%}}
 """
 EVERYTHING = '{__name__=~"objective:.*"}'
-BUDGETS = {"shop-available": 0.001, "shop-fast": 0.01, "door-open": 0.005, "orders": 0.05, "never-there": 0.001}
+BUDGETS = {"shop-available": 0.001, "shop-fast": 0.01, "door-open": 0.005, "orders": 0.2, "never-there": 0.001}
 
 
 @contextlib.contextmanager
@@ -85,7 +95,7 @@ class Watched:
         """Return what `verify` says of every query of the dashboard and the rules that is not well."""
         built = self.alarm.stack.built
         asked = [one for one in verify.questions(built, 1.0) if "bjectives" in one.page]
-        assert {"Objectives", "Rules: objectives", "Rules: objectives_counts"} <= {one.page for one in asked}
+        assert {"Objectives", "Rules: objectives", "Rules: objectives_said"} <= {one.page for one in asked}
         prometheus = verify.Prometheus(self.alarm.stack.url(PROMETHEUS))
         with contextlib.closing(prometheus):
             answers = list(verify.verify(prometheus, asked, built.catalog))
@@ -108,19 +118,13 @@ def test_what_is_promised_is_watched(alarm, shop, eventually) -> None:
     with visitors(shop, "/"):
         kept = dict.fromkeys(("shop-available", "shop-fast", "door-open", "orders"), 1.0)
         eventually(lambda: watched.of("objective:good:ratio") == kept, SECONDS)
-        assert watched.of("objective:errors:ratio5m") == dict.fromkeys(kept, 0.0)
+        eventually(lambda: watched.of("objective:errors:ratio5m") == dict.fromkeys(kept, 0.0), SECONDS)
         assert watched.statuses() == {}
         assert watched.alerts() == set()
 
-    with visitors(shop, "/", "/fail", "/slow?seconds=0.7"):
-        watched.alarm.fire(
-            {
-                "ObjectiveBurnsFast": {"objective": "shop-available", "service": "shop", "severity": "critical"},
-                "ObjectiveBurns": {"objective": "shop-available"},
-                "ObjectiveMissed": {"objective": "shop-available"},
-            }
-        )
-        watched.alarm.fire({"ObjectiveBurnsFast": {"objective": "shop-fast"}})
+    with visitors(shop, "/slow?seconds=0.7"), visitors(shop, "/", *["/fail"] * 9):
+        watched.alarm.fire(FAULTS)
+        assert watched.of("objective:errors:ratio5m")["shop-fast"] > 0
         arrived = watched.alarm.arrival(SECONDS, alertname="ObjectiveBurnsFast", objective="shop-available")
         assert "What may fail is used up fourteen times too fast" in arrived["annotations"]["description"]
         good = watched.of("objective:good:ratio")
@@ -131,11 +135,12 @@ def test_what_is_promised_is_watched(alarm, shop, eventually) -> None:
         assert left["shop-available"] < 0
         assert watched.statuses() == {}
 
-    # Nobody comes any more: an hour later it is not known how it is kept now, but how it was.
-    watched.alarm.end({"ObjectiveBurnsFast": {}, "ObjectiveBurns": {}}, SECONDS)
+    with visitors(shop, *["/"] * 9), visitors(shop, *["/"] * 9):
+        watched.alarm.end(FAULTS, 2 * SECONDS)
+
+    # Nobody comes any more: soon it is not known how it is kept now, but how it was.
     silent = {"door-open": 0.0}
-    eventually(lambda: watched.of("objective:errors:ratio30m") == silent, SECONDS)
-    time.sleep(2)  # two evaluations of what there is then
+    eventually(lambda: watched.of("objective:errors:ratio30m") == silent, 2 * SECONDS)
     assert watched.has_no_nan()
     assert watched.of("objective:good:ratio")["shop-available"] < 0.999
-    assert {name for _, name in watched.alerts()} <= {"shop-available", "shop-fast", "orders"}
+    assert not {("ObjectiveBurnsFast", "shop-available"), ("ObjectiveBurns", "shop-available")} & watched.alerts()

@@ -1,0 +1,114 @@
+"""A project that promises something: what comes along with it, and what promtool computes of real series."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path, PurePosixPath
+
+import pytest
+import yaml
+
+from deckwatch.core import yamlfile
+from deckwatch.core.project import FILE, Project
+from provisioning import stack
+
+PROJECT = """\
+objectives:
+  shop-available: {service: shop, target: 99.9%}
+  shop-fast: {service: shop, target: 99%, slower_than: 1s}
+  shop-slow: {service: shop, target: 99%, slower_than: 3s}
+  shop-up: {service: shop, target: 99.5%, bad: down, over: 7d}
+  quiet: {service: stock, target: 99%}
+  ghost: {service: ghost, target: 99%}
+  orders:
+    service: shop
+    target: 0.98
+    bad: rate(http_requests_total{handler="/buy", code="500"}[5m])
+    of: rate(http_requests_total{handler="/buy"}[5m])
+"""
+SERIES = {
+    'http_requests_total{service="shop", handler="/", code="200"}': "0+135x80",  # 9 a second
+    'http_requests_total{service="shop", handler="/buy", code="200"}': "0+12x80",
+    'http_requests_total{service="shop", handler="/buy", code="500"}': "0+3x80",  # one in fifty, one in five of /buy
+    'http_requests_total{service="stock", handler="/", code="200"}': "7+0x80",  # nobody comes
+    'http_request_duration_seconds_count{service="shop"}': "0+100x80",
+    'http_request_duration_seconds_bucket{service="shop", le="1.0"}': "0+75x80",  # 3 s is none of its buckets
+    'http_request_duration_seconds_bucket{service="shop", le="+Inf"}': "0+100x80",
+    'probe_success{service="shop", instance="a"}': "1x40 0x39",
+}
+ERRORS = {"shop-available": 0.02, "shop-fast": 0.25, "orders": 0.2}
+
+
+def built(text: str) -> stack.Built:
+    return stack.build(Project(Path(), yamlfile.load(text, FILE)))
+
+
+@pytest.fixture(scope="module")
+def promised() -> stack.Built:
+    return built(PROJECT)
+
+
+def paths(one: stack.Built) -> set[str]:
+    return {file.path for file in one.plan.files() if "bjective" in file.path}
+
+
+def test_objectives_come_along_only_with_a_project_that_has_some(promised) -> None:
+    assert promised.warnings == []
+    with_it = paths(promised)
+    assert {"grafana/dashboards/deckwatch/objectives.json", "runbooks/ObjectiveBurnsFast.md"} <= with_it
+    assert {f"prometheus/rules/objectives{end}.yaml" for end in ("", "_said", "_kept")} <= with_it
+    assert paths(built("build: {include: [host]}\n" + PROJECT)) == with_it
+    assert paths(built("teams: {}")) == set()
+
+
+def test_what_may_be_bad_stands_there_exactly(promised) -> None:
+    text = promised.plan.text("prometheus/rules/objectives_said.yaml")
+    for share in ("0.001", "0.01", "0.005", "0.02"):
+        assert f"vector({share})" in text
+
+
+def test_what_promtool_computes(need, promised, tmp_path) -> None:
+    promtool = need("promtool", get="apt-get install prometheus")
+    files = [path for path in paths(promised) if PurePosixPath(path).parent == PurePosixPath("prometheus/rules")]
+    for path in files:
+        (tmp_path / PurePosixPath(path).name).write_text(promised.plan.text(path))
+    names = sorted(path.name for path in tmp_path.iterdir())
+    expected = {
+        "objective:budget:ratio": {
+            **dict.fromkeys(("shop-fast", "shop-slow", "quiet", "ghost"), 0.01),
+            "shop-available": 0.001,
+            "shop-up": 0.005,
+            "orders": 0.02,
+        },
+        "round(objective:errors:ratio5m, 0.0001)": {**ERRORS, "shop-up": 1.0},
+        'round(1 - objective:good:ratio{objective!="shop-up"}, 0.0001)': ERRORS,
+        "objective:all:rate5m == 0": {"quiet": 0.0},
+        '{__name__=~"objective:(good|errors):.*", objective=~"quiet|ghost|shop-slow"}': {},
+        # What is no number is not greater than anything.
+        '{__name__=~"objective:.*"} unless on (__name__, objective) ({__name__=~"objective:.*"} >= -Inf)': {},
+    }
+    tests = {
+        "rule_files": names,
+        "evaluation_interval": "15s",
+        "tests": [
+            {
+                "interval": "15s",
+                "input_series": [{"series": name, "values": values} for name, values in SERIES.items()],
+                "promql_expr_test": [
+                    {
+                        "expr": f"max by (objective) ({expr})",
+                        "eval_time": "20m",
+                        "exp_samples": [
+                            {"labels": f'{{objective="{name}"}}', "value": value} for name, value in values.items()
+                        ],
+                    }
+                    for expr, values in expected.items()
+                ],
+            }
+        ],
+    }
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump(tests))
+    done = subprocess.run(
+        [promtool, "test", "rules", "test.yaml"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
