@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 import requests
 
@@ -17,7 +19,9 @@ pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 FOLDER = Path(__file__).parents[2] / "examples" / "shop"
 PROJECT = """\
-scrape: [{{service: shop, instance: shop-1, url: '{shop}/metrics'}}]
+scrape:
+  - {{service: shop, instance: shop-1, url: '{shop}/metrics'}}
+  - {{service: desk, instance: desk-1, url: 'http://127.0.0.1:{desk}/metrics'}}
 watch:
   probes:
     - {{service: cart, http: 'http://127.0.0.1:{port}/'}}
@@ -30,12 +34,15 @@ FAULTS = {
     "ApplicationErrorsHigh": {"service": "shop"},
     "ApplicationErrorsCritical": {"service": "shop"},
     "ApplicationSlow": {"service": "shop"},
+    "ApplicationSlowOnAverage": {"service": "shop"},
+    "ApplicationFilesOpenHigh": {"service": "desk", "instance": "desk-1"},
     "CertificateExpiresSoon": {"service": "login"},
     "CertificateExpiresNow": {"service": "login", "severity": "critical"},
 }
-CUSTOMERS = 6
+CUSTOMERS = 12
+DESCRIPTORS, VISITORS = 100, 80
 SOON_DAYS, LATE_DAYS = 3, 60
-WELL, BROKEN = ("/products/tea", "/"), ("/products/tea", "/fail", "/slow?seconds=1.6")
+WELL, BROKEN = ("/products/tea", "/"), ("/products/tea", "/fail", "/slow?seconds=8")
 
 
 @contextlib.contextmanager
@@ -63,20 +70,26 @@ def customers(shop, paths):
 
 
 def test_applications_that_fail_are_slow_are_gone_or_run_out(shop, authority, alarm, tmp_path):
-    port, tls = free_port(), free_port()
+    port, tls, page = free_port(), free_port(), free_port()
     log = tmp_path / "servers.log"
     cart = Program("cart", [sys.executable, "-m", "http.server", str(port)], log, f"http://127.0.0.1:{port}/")
+
+    argv = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(page)]
+    desk = Program("desk", argv, log, f"http://127.0.0.1:{page}/health", folder=FOLDER)
 
     def login(days: int) -> Program:
         issued = authority.issue("login", days=days)
         argv = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(tls), "--ssl-certfile", issued.certificate]
         return Program("login", [*argv, "--ssl-keyfile", issued.key], log, ready=lambda: True, folder=FOLDER)
 
-    said = PROJECT.format(shop=shop, port=port, tls=tls, authority=authority.certificate)
-    with cart, login(SOON_DAYS), customers(shop, BROKEN):
+    said = PROJECT.format(shop=shop, port=port, tls=tls, desk=page, authority=authority.certificate)
+    with desk, cart, login(SOON_DAYS), customers(shop, BROKEN), contextlib.ExitStack() as visitors:
         chain = alarm("", project=said, hurried=True)
         chain.wait_for_series("count(probe_success == 1) == 3")
         cart.stop()
+        psutil.Process(desk.process.pid).rlimit(psutil.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
+        for _ in range(VISITORS):
+            visitors.enter_context(socket.create_connection(("127.0.0.1", page)))
         chain.fire(FAULTS)
-    with cart, login(LATE_DAYS), customers(shop, WELL):
+    with desk, cart, login(LATE_DAYS), customers(shop, WELL):
         chain.end(FAULTS)
