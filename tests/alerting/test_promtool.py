@@ -6,12 +6,11 @@ import subprocess
 import pytest
 import yaml
 
-from alerting import condition, promtool, proofs, render
+from alerting import promtool, proofs, render
 from alerting.promtool import explain
 from deckwatch.core.yamlwrite import dump
 
 GET = "apt-get install prometheus"
-FLIPPED = {">": "<", "<": ">", ">=": "<", "<=": ">", "==": "!=", "!=": "=="}
 
 
 @pytest.fixture(scope="module")
@@ -107,78 +106,11 @@ def test_descriptions_are_filled_in_with_every_label(program, shipped_alerting, 
 
 
 @pytest.mark.slow
-def test_a_rule_that_is_made_wrong_fails_its_proofs(program, shipped_alerting, tmp_path):
+def test_a_rule_that_is_made_wrong_fails_its_proofs(survivors, shipped_alerting):
     """Every comparison turned round, every limit doubled: some test of the alert must see it."""
-    wrong = {}
-    for group in shipped_alerting.groups:
-        recordings = [{"record": one.name, "expr": one.expr} for one in group.recordings]
-        known = {one.name: one for one in group.recordings}
-        for alert in group.alerts:
-            for name, expr in mutants(render.expression(alert)):
-                rule = {
-                    "alert": alert.name,
-                    "expr": expr,
-                    "labels": proofs.rule_labels(alert),
-                    **({"for": f"{alert.hold:.0f}s"} if alert.hold else {}),
-                    **({"keep_firing_for": f"{alert.keep:.0f}s"} if alert.keep else {}),
-                }
-                read = read_by(expr, recordings)
-                stem = f"{alert.name}-{name}"
-                (tmp_path / f"{stem}.yaml").write_text(dump({"groups": [{"name": "a", "rules": [*read, rule]}]}))
-                tests = cases_of(alert, known, f"{stem}.yaml")
-                (tmp_path / f"{stem}_test.yaml").write_text(dump(tests))
-                wrong[stem] = expr
-    files = [str(tmp_path / f"{stem}_test.yaml") for stem in wrong]
-    said = subprocess.run([program, "test", "rules", *files], capture_output=True, text=True, check=False)
-    verdicts = re.findall(r"Unit Testing:\s+(\S+)\n\s+(SUCCESS|FAILED)?", said.stdout)
-    assert len(verdicts) == len(wrong) > 100
-    assert [path.rpartition("/")[2] for path, verdict in verdicts if verdict == "SUCCESS"] == []
-
-
-def read_by(expr, recordings):
-    """Return the recordings that an expression reads, and those that these read, in their order."""
-    texts = [expr]
-    for one in reversed(recordings):
-        if any(one["record"] in text for text in texts):
-            texts.append(one["expr"])
-    return [one for one in recordings if one["expr"] in texts[1:]]
-
-
-def cases_of(alert, recordings, rules):
-    return {
-        "rule_files": [rules],
-        "evaluation_interval": "15s",
-        "tests": [
-            {
-                "interval": "15s",
-                "input_series": test["series"],
-                "promql_expr_test": [
-                    {
-                        "expr": f'count(ALERTS{{alertname="{alert.name}", alertstate="firing"}})',
-                        "eval_time": moment["time"],
-                        "exp_samples": [{"labels": "{}", "value": 1}] if moment["labels"] else [],
-                    }
-                    for moment in test["at"]
-                ],
-            }
-            for test in proofs.tests(alert, recordings)
-        ],
-    }
-
-
-def mutants(expr):
-    for i, part in enumerate(condition.parts(expr)):
-        if not part.operator:
-            continue
-        end = part.offset + len(part.operator)
-        yield f"turned-{i}", expr[: part.offset] + FLIPPED[part.operator] + expr[end:]
-        try:
-            limit = float(part.right)
-        except ValueError:
-            continue
-        if limit or part.operator == "==":
-            at = expr.index(part.right, end)
-            yield f"doubled-{i}", expr[:at] + str(limit * 2 or 1) + expr[at + len(part.right) :]
+    number, passed = survivors(shipped_alerting.groups)
+    assert number > 120
+    assert passed == []
 
 
 def test_yaml_of_shipped_rules_says_where_it_comes_from(shipped_alerting):

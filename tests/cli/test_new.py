@@ -52,6 +52,17 @@ def test_a_template_is_right_as_it_is_and_its_alerts_are_proved(name, tmp_path, 
         assert [problem for one in outcomes for problem in one.problems] == []
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [path.name for path in new.folders() if (path / "alerts").is_dir()])
+def test_an_alert_of_a_template_that_is_made_wrong_fails_its_proofs(name, tmp_path, survivors) -> None:
+    folder = written(name, tmp_path)
+    own = {path.stem for path in folder.glob("alerts/*.yaml")}
+    topics = stack.build(_project.load(folder)).topics
+    number, passed = survivors(topic for topic in topics if topic.topic in own)
+    assert number > 5
+    assert passed == []
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_template_is_short_and_says_what_it_is(name) -> None:
     (template,) = [path for path in new.folders() if path.name == name]
