@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 
 import pytest
 
+from provisioning.program import Program, free_port
 from provisioning.servers import ALERTMANAGER, PROMETHEUS
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
 BUDGET, NUMBER = 3, 4  # series that there may be, and containers, which have more
-PROJECT = f"watch: {{collectors: {{budget: {{container_spec: {BUDGET}}}}}}}\n"
+PROJECT = """\
+watch: {{collectors: {{budget: {{container_spec: {budget}}}}}}}
+scrape: [{{service: clock, instance: clock-1, url: '{page}'}}]
+"""
 TWO_ON_ONE_SIDE = "groups: [{name: joined, rules: [{record: joined, expr: up * on () up}]}]"
 NOT_LOOKING_SECONDS = 4
 
@@ -28,11 +33,14 @@ FAULTS = {
     "AlertmanagerReloadFailed": {"instance": "deck-1"},
     "AlertmanagerNotificationsFailing": {"instance": "deck-1", "integration": "webhook"},
     "PrometheusNotificationsFailing": {"instance": "deck-1"},
+    "PrometheusAlertsDropped": {"instance": "deck-1"},
     "PrometheusAlertmanagerMissing": {"instance": "deck-1"},
+    "PrometheusSamplesRejected": {"instance": "deck-1"},
 }
 NEVER_ENDS = {"Watchdog": {}}
 # These need an Alertmanager that is gone in one way or the other, and so come after those that need one.
-LATER = ("PrometheusNotificationsFailing", "PrometheusAlertmanagerMissing")
+GONE = ("PrometheusNotificationsFailing", "PrometheusAlertsDropped")
+UNKNOWN = ("PrometheusAlertmanagerMissing",)
 
 
 @contextlib.contextmanager
@@ -47,16 +55,36 @@ def instead(path, text):
 
 
 @pytest.fixture
+def page(tmp_path):
+    """A page that is a file and names one time for good: its address, the file, and a page of another value then."""
+    folder, port = tmp_path / "page", free_port()
+    folder.mkdir()
+    stands = int(time.time() * 1000)
+    (folder / "metrics.txt").write_text(f"stands_still 1 {stands}\n")
+    argv = [sys.executable, "-m", "http.server", str(port), "--bind", "127.0.0.1", "--directory", str(folder)]
+    url = f"http://127.0.0.1:{port}/metrics.txt"
+    with Program("page", argv, tmp_path / "page.log", url):
+        yield url, folder / "metrics.txt", f"stands_still 2 {stands}\n"
+
+
+@pytest.fixture
+def watched(engine, alarm, serving, beside, page):
+    """`deck-2` can be ended; `deck-3` is `beside`."""
+    elsewhere = serving("")
+    addresses = {"deck-2": elsewhere.address, "deck-3": beside.address}
+    chain = alarm(engine.url, addresses, project=PROJECT.format(budget=BUDGET, page=page[0]), hurried=True)
+    return chain, elsewhere
+
+
+@pytest.fixture
 def beside(serving, mounted, tmp_path):
     """An exporter that reads a folder of text files, which lies on a mount that can hang."""
     into = mounted.inside("env", "-C", str(tmp_path))  # who enters its namespaces is in no folder of these
     return serving("", through=into, project=f"watch: {{host: {{textfile: '{mounted.point}'}}}}")
 
 
-def test_exporters_collectors_prometheus_and_alertmanager_that_fail(engine, serving, mounted, beside, alarm):
-    elsewhere = serving("")
-    addresses = {"deck-2": elsewhere.address, "deck-3": beside.address}
-    chain = alarm(engine.url, addresses, project=PROJECT, hurried=True)
+def test_exporters_collectors_prometheus_and_alertmanager_that_fail(watched, engine, serving, mounted, page):
+    chain, elsewhere = watched
     bundle = chain.stack.site.bundle
     rules, scraped = bundle / "prometheus/rules/joined.yaml", bundle / "prometheus/prometheus.yml"
     known, routed = bundle / "prometheus/targets/alertmanager.yaml", bundle / "alertmanager/alertmanager.yml"
@@ -71,6 +99,7 @@ def test_exporters_collectors_prometheus_and_alertmanager_that_fail(engine, serv
         mounted.hang()
         elsewhere.end()
         chain.inbox.refusal, chain.inbox.refuses = 401, {"/alerts"}
+        faults.enter_context(instead(page[1], page[2]))
         faults.enter_context(instead(rules, TWO_ON_ONE_SIDE))
         chain.reload()
         chain.wait_for_series('prometheus_rule_group_rules{rule_group=~".*;joined"}')
@@ -80,17 +109,17 @@ def test_exporters_collectors_prometheus_and_alertmanager_that_fail(engine, serv
         chain.reload(ALERTMANAGER)
         with chain.looking_away():
             time.sleep(NOT_LOOKING_SECONDS)
-        chain.fire({name: labels for name, labels in FAULTS.items() if name not in LATER})
+        chain.fire({name: labels for name, labels in FAULTS.items() if name not in (*GONE, *UNKNOWN)})
 
     chain.inbox.refuses = set()
     chain.reload()
     chain.reload(ALERTMANAGER)
     alertmanager = chain.stack.running[ALERTMANAGER]
     alertmanager.stop()
-    chain.fire({LATER[0]: FAULTS[LATER[0]]})
+    chain.fire({name: FAULTS[name] for name in GONE})
     alertmanager.start().wait_ready()
     with instead(known, "[]"):
-        chain.fire({LATER[1]: FAULTS[LATER[1]]})
+        chain.fire({name: FAULTS[name] for name in UNKNOWN})
 
     mounted.come_back()
     engine.tidy()

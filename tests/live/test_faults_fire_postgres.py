@@ -29,6 +29,7 @@ build:
     postgres.lock_wait.high: 3s
     postgres.replication_lag.high: 3s
     postgres.slot_keeps.high: 8MiB
+    PostgresStatementsSlow.above: 30ms
 """
 SHOP = {"server": "shop-db", "datname": "shop"}
 FAULTS = {
@@ -47,9 +48,10 @@ FAULTS = {
     "PostgresSlotKeepsLog": {"server": "shop-db", "slot_name": "nobody"},
     "PostgresArchivingFails": {"server": "shop-db"},
     "PostgresRoleMayWrite": {"server": "shop-db"},
+    "PostgresStatementsSlow": {"server": "shop-db"},
 }
 MOST, CROWD = 30, 28
-WAITERS = 7
+WAITERS, SLEEPERS = 7, 10
 OLD_TRANSACTIONS = 1_700_000_000  # of the 2³¹ that there are
 TRANSACTIONS_IN_FILE = 32 * 8192 * 4  # of pg_xact, two bits each; its name is its number
 
@@ -96,11 +98,13 @@ def deadlock(server) -> None:
 def servers(postgres_server):
     shop = postgres_server(
         shared_buffers="4MB",
+        shared_preload_libraries="pg_stat_statements",
         archive_mode="on",
         archive_command="false",
         deadlock_timeout="100ms",
         autovacuum="off",  # it would read the large table into the memory of others
     )
+    shop.sql("CREATE EXTENSION pg_stat_statements")
     shop.sql("CREATE TABLE pair (i int PRIMARY KEY, n int); INSERT INTO pair VALUES (1, 0), (2, 0)", "shop")
     made = {
         "shop-db": shop,
@@ -131,6 +135,11 @@ def test_servers_that_are_locked_crowded_old_behind_and_gone(servers, alarm, tmp
             while not over.wait(0.3):
                 session.execute("SELECT count(*) FROM large")
 
+    def sleep() -> None:
+        with psycopg.connect(shop.admin, autocommit=True) as session:
+            while not over.wait(0.1):
+                session.execute("SELECT pg_sleep(2)")
+
     def wait_for_lock() -> None:
         with psycopg.connect(shop.admin, dbname="shop") as session:
             session.execute("LOCK pair")
@@ -144,6 +153,7 @@ def test_servers_that_are_locked_crowded_old_behind_and_gone(servers, alarm, tmp
         for _ in range(CROWD):
             faults.enter_context(psycopg.connect(servers["crowded"].admin))
         faults.enter_context(busy(scan))
+        faults.enter_context(busy(sleep, SLEEPERS))
         holder = faults.enter_context(psycopg.connect(shop.admin, dbname="shop"))
         holder.execute("LOCK pair")
         faults.enter_context(busy(wait_for_lock, WAITERS))
