@@ -1,0 +1,275 @@
+"""Panels of the shipped dashboards over a day of 200 containers, as Grafana asks for them: the slowest.
+
+A machine of plain files with so many containers and a database of our own are read once; a real Prometheus is told
+their pages for a day, one every 15 s, then what the shipped rules record (promtool), and asked every query of every
+panel and choice over that day, one after the other, with as many points as Grafana asks for on a wide screen; the
+fastest of three times counts, and a panel is the sum of its queries.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from bench import _containers, _past, _peers, _tree
+from bench._options import say
+from bench._sheet import Sheet, shown
+from deckwatch.core import promql
+from deckwatch.core.contract import contract
+from deckwatch.core.project import Project
+from provisioning import stack
+from provisioning.program import Program, find, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bench._options import Options
+    from dashboards.live import LiveQuery
+
+CONTAINERS = (200,)
+WORLD = "debian12-kernel6.1-docker"
+_EVERY = 15  # seconds between scrapes
+_DAY = 86_400
+_QUICK = 6 * 3600
+_PIXELS = 1800 / 24  # of one of the 24 columns of a screen that is 1,920 wide
+# What Grafana rounds a step to, by what it is below: rangeutil.roundInterval; it asks for a point a pixel, or fewer.
+_ROUNDED = {
+    12.5: 10,
+    17.5: 15,
+    22.5: 20,
+    45: 30,
+    90: 60,
+    210: 120,
+    450: 300,
+    750: 600,
+    1050: 900,
+    1500: 1200,
+    2700: 1800,
+}
+_MOST_MS = 200
+_SHOWN = 12
+_TIMES = 3
+_CODES = {"200": 90_000, "404": 900, "500": 90}
+_BOUNDS = ("0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf")
+_GAP = 2 * 3600  # promtool computes in steps of a block
+
+
+def sheets(options: Options) -> Iterator[Sheet]:
+    prometheus, promtool = find("prometheus"), find("promtool")
+    if prometheus is None or promtool is None:
+        say("no panels: Prometheus is not installed")
+        return
+    span = _QUICK if options.quick else _DAY
+    built = stack.build(Project(Path()))
+    for count in options.sizes or CONTAINERS:
+        with tempfile.TemporaryDirectory(prefix="bench-panels-") as name:
+            folder = Path(name)
+            when = (int(time.time()) // _GAP * _GAP, span)
+            say(f"reading {count} containers …")
+            series = list(_series(count, folder))
+            rules = _rules(built, folder / "rules")
+            say(f"telling {len(series):,} series of {span // 3600} h …")
+            with _prometheus(prometheus, folder / "data") as url:
+                begun = time.perf_counter()
+                samples = _past.write(url, series, *when, _EVERY)
+                say(f"{samples:,} samples in {time.perf_counter() - begun:.0f} s; recording …")
+                data = _blocks(url, folder / "data")
+            for _ in range(2):  # the second time what is recorded of recordings
+                with _prometheus(prometheus, data) as url:
+                    _record(promtool, url, rules, data, when)
+            with _prometheus(prometheus, data) as url:
+                say("asking …")
+                yield _sheet(url, built, when, count, len(series))
+
+
+def _series(count: int, folder: Path) -> Iterator[_past.Told]:
+    jobs = contract()["jobs"]
+    with _tree.tree(WORLD, count) as tree, _database() as dsn:
+        server = replace(
+            _peers.deckwatch(None, *tree.options), environment=(("DECKWATCH_POSTGRES_DSN", dsn),) if dsn else ()
+        )
+        with server.run(folder):
+            for job in ("node", "cadvisor", "postgres", "deckwatch"):
+                words = [f"{key}[]={word}" for key in ("collect", "exclude") for word in jobs[job].get(key, ())]
+                address = f"{server.url}?{'&'.join(words)}"
+                urllib.request.urlopen(address, timeout=60).close()  # the first tells of no rates
+                with urllib.request.urlopen(address, timeout=60) as page:
+                    yield from _past.told(page.read().decode(), {"job": job, "instance": "bench"})
+                yield from _past.told("up 1\n", {"job": job, "instance": "bench"})
+    yield from _past.told(_application(), {"job": "app", "instance": "shop", "service": "shop"})
+
+
+def _application() -> str:
+    """Return the page of an application with twenty handlers, as `deckwatch.instrument` writes it."""
+    page = ["# TYPE http_requests_total counter"]
+    handlers = [f'handler="/shop/{number}",method="GET"' for number in range(20)]
+    page += [
+        f'http_requests_total{{{one},code="{code}"}} {count}' for one in handlers for code, count in _CODES.items()
+    ]
+    page += ["# TYPE http_request_duration_seconds histogram"]
+    for one in handlers:
+        page += [
+            f'http_request_duration_seconds_bucket{{{one},le="{bound}"}} {90_000 + 100 * number}'
+            for number, bound in enumerate(_BOUNDS)
+        ]
+        page += [f"http_request_duration_seconds_{what}{{{one}}} 91000" for what in ("sum", "count")]
+    page += ["# TYPE probe_success gauge", "probe_success 1", "# TYPE probe_duration_seconds gauge"]
+    page += ["probe_duration_seconds 0.021", "probe_http_status_code 200", "http_requests_in_progress 3"]
+    return "\n".join(page)
+
+
+@contextmanager
+def _database() -> Iterator[str]:
+    """Run a database server of our own; yield its connection string, '' where none is installed."""
+    fixture = _containers.fixture("postgres")
+    if not (fixture.installed() / "initdb").exists():
+        say("without databases: PostgreSQL is not installed")
+        yield ""
+        return
+    programs = fixture.installed()
+    data = fixture.make_data(programs)
+    server = fixture.PostgresServer(data, programs)
+    try:
+        server.start()
+        server.make_shop()
+        server.pgbench("-i", "-q", "-s", "1")
+        yield server.dsn
+    finally:
+        server.stop()
+        shutil.rmtree(data)
+
+
+@contextmanager
+def _prometheus(program: str, data: Path) -> Iterator[str]:
+    config = data.parent / "prometheus.yml"
+    config.write_text(f"global: {{scrape_interval: {_EVERY}s}}\n")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    argv = [
+        program,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={data}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--web.enable-remote-write-receiver",
+        "--web.enable-admin-api",
+        "--storage.tsdb.retention.time=10d",
+    ]
+    with Program("prometheus", argv, data.parent / "log", f"{url}/-/ready", tether=True) as running:
+        running.wait_ready(120)
+        yield url
+
+
+def _blocks(url: str, data: Path) -> Path:
+    """Return a folder with all that was told in blocks: beside newer blocks, what is only in the log is not read."""
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/api/v1/admin/tsdb/snapshot", b""), timeout=300) as said:
+        return data / "snapshots" / str(json.load(said)["data"]["name"])
+
+
+def _record(promtool: str, url: str, rules: Path, data: Path, when: tuple[int, int]) -> None:
+    """Compute what rules record, as blocks beside the others."""
+    end, span = when
+    command = [promtool, "tsdb", "create-blocks-from", "rules", "--quiet", f"--url={url}", f"--start={end - span}"]
+    files = [str(path) for path in sorted(rules.iterdir())]
+    subprocess.run(
+        [*command, f"--end={end}", f"--eval-interval={_EVERY}s", f"--output-dir={data}", *files],
+        check=True,
+        capture_output=True,
+    )
+
+
+def _rules(built: stack.Built, folder: Path) -> Path:
+    """Write the rules that record what panels read, as they are shipped; return their folder."""
+    folder.mkdir()
+    files = [Path(one.path) for one in built.plan.files()]
+    groups = {
+        path.name: yaml.safe_load(built.plan.text(str(path)))["groups"]
+        for path in files
+        if path.parent.name == "rules" and path.suffix == ".yaml"
+    }
+    rules = {
+        one["record"]: one for found in groups.values() for group in found for one in group["rules"] if "record" in one
+    }
+    read: set[str] = set()
+    waiting = [one.concrete() for one in built.dashboards]
+    while waiting:
+        names = {one.metric for one in promql.selectors(waiting.pop()) if one.metric in rules} - read
+        read |= {name for name in names if name}
+        waiting += [rules[name]["expr"] for name in names]
+    for name, found in groups.items():
+        for group in found:
+            group["rules"] = [one for one in group["rules"] if one.get("record") in read]
+        (folder / name).write_text(yaml.safe_dump({"groups": [group for group in found if group["rules"]]}))
+    say(f"of {len(rules)} recordings {len(read)} are drawn")
+    return folder
+
+
+def _sheet(url: str, built: stack.Built, when: tuple[int, int], count: int, series: int) -> Sheet:
+    queries, points = list(built.dashboards), _points(built)
+    found: dict[tuple[str, str, str], list[float]] = {}
+    empty = set()
+    for query in queries:
+        key = (query.dashboard, query.kind, query.title)
+        taken, data = _asked(url, query, when, points.get((query.uid, query.title), 24 * _PIXELS))
+        found.setdefault(key, []).append(taken)
+        if not data:
+            empty.add(query)
+    totals = sorted(((sum(times), key, len(times)) for key, times in found.items()), reverse=True)
+    rows = [[f"{dashboard}: {title}", kind, str(parts), shown(ms)] for ms, (dashboard, kind, title), parts in totals]
+    slow = sum(ms > _MOST_MS for ms, *_ in totals)
+    note = (
+        f"{len(totals)} panels and choices of {len(queries)} queries, {len(queries) - len(empty)} with data; "
+        f"{slow} over {_MOST_MS} ms; median {shown(statistics.median(ms for ms, *_ in totals))} ms; {series:,} series"
+    )
+    title = f"Panels: {count} containers, {when[1] // 3600} h at {_EVERY} s"
+    return Sheet(title, ("panel", "kind", "queries", "ms"), rows[: max(_SHOWN, slow)], note)
+
+
+def _asked(url: str, query: LiveQuery, when: tuple[int, int], points: float) -> tuple[float, Any]:
+    """Return how many ms a query took, the fastest of some times, and whether it has data."""
+    end, span = when
+    wanted = span / points
+    step = max(_EVERY, next((steps for below, steps in _ROUNDED.items() if wanted < below), 3600))
+    expr = query.concrete(f"{max(step + _EVERY, 4 * _EVERY)}s", f"{span}s")  # Grafana's $__rate_interval
+    form: dict[str, Any] = {"query": expr}
+    path = "/api/v1/query"
+    if query.mode == "range":
+        path = "/api/v1/query_range"
+        form |= {"start": end - span, "end": end - _EVERY, "step": step}
+    else:
+        form["time"] = end - _EVERY
+    taken = []
+    data: Any = None
+    for _ in range(_TIMES):
+        begun = time.perf_counter()
+        request = urllib.request.Request(url + path, urllib.parse.urlencode(form).encode())
+        with urllib.request.urlopen(request, timeout=120) as answer:
+            data = answer.read()
+        taken.append(1000 * (time.perf_counter() - begun))
+    return min(taken), b'"result":[]' not in data
+
+
+def _points(built: stack.Built) -> dict[tuple[str, str], float]:
+    """Return for how many points Grafana asks for each panel, by its dashboard's uid and its title."""
+    found: dict[tuple[str, str], float] = {}
+    for artifact in built.plan.files():
+        if artifact.path.startswith("grafana/dashboards/") and artifact.path.endswith(".json"):
+            model = json.loads(artifact.text)
+            panels = [one for row in model["panels"] for one in (row, *row.get("panels", ()))]
+            found |= {
+                (model["uid"], one["title"]): one.get("maxDataPoints") or one["gridPos"]["w"] * _PIXELS
+                for one in panels
+                if "title" in one
+            }
+    return found
