@@ -110,8 +110,13 @@ def _faults(document: Document, name: str, one: Mapping[str, Any]) -> Iterator[P
     for key in ("bad", "of"):
         try:
             promql.check(one[key])
+            variable = next((token for token in promql.tokens(one[key]) if token.kind == "variable"), None)
         except promql.PromqlError as error:
             yield Problem(document.inside((TOPIC, name, key), error.offset), str(error), check="promql_syntax")
+        else:
+            if variable is not None:
+                place, message = document.inside((TOPIC, name, key), variable.offset), "a rule knows no variables"
+                yield Problem(place, message, "write the window, such as [5m]", "promql_syntax")
 
 
 _OR = "\nor\n"
