@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting import objectives
-from deckwatch.core import promql, yamlfile
+from alerting import condition, objectives
+from deckwatch.core import promql, units, yamlfile
 from deckwatch.core.project import FILE, Project
 
 
@@ -111,3 +111,22 @@ def test_an_unknown_metric_is_told_where_the_project_names_it():
     path = ("recordings", "objective:bad:rate5m", "expr")
     assert str(found.inside(path, expr.index("lost"))) == f"{FILE}:3:36"
     assert str(found.inside(path, expr.index("http_requests_total"))) == f"{FILE}:2:3"
+
+
+def test_each_alert_compares_a_long_and_a_short_window_with_one_pace(shipped_alerting):
+    """Proofs give the longest windows themselves; that these look back as far as they are called is seen here."""
+    (group,) = [one for one in shipped_alerting.groups if one.topic == objectives.TOPIC]
+    windows = {}
+    for one in group.recordings:
+        window = one.name.removeprefix("objective:errors:ratio")
+        (seconds,) = {units.seconds(selector.window or "") for selector in promql.selectors(one.expr)}
+        windows[one.name] = units.seconds(window)
+        assert seconds == (60 if window == "5m" else units.seconds(window)), one.name
+    paces = {}
+    for alert in (one for one in group.alerts if one.family):
+        long, short = condition.parts(alert.watched)
+        assert (long.operator, long.right) == (short.operator, short.right)
+        lengths = [windows[promql.selectors(part.left)[0].metric] for part in (long, short)]
+        assert lengths[0] == 12 * lengths[1], alert.name
+        paces[float(long.right)] = lengths[0]
+    assert paces == {14.4: 3600, 6: 6 * 3600, 3: 24 * 3600, 1: 72 * 3600}
