@@ -186,7 +186,7 @@ def _with_made(sets: list[str] | None, made: Mapping[str, list[Document]]) -> li
 def _topics(sets: Iterable[str]) -> set[str]:
     """Return the topics that go with sets of dashboards, and those about the monitoring itself, which go with none.
 
-    A topic belongs to the set that its name begins with: `host_daily` to `host`.
+    A topic belongs to the set that its name begins with: `host_day` to `host`.
     """
     found = {path.stem: path.stem.partition("_")[0] for path in read.SHIPPED.glob("*.yaml")}
     others = {*dashboards.sets()}.difference(sets)

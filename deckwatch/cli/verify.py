@@ -147,8 +147,9 @@ def _filled(answers: Sequence[Answer], space: str) -> Table:
         longest = max(len(row[index]) for row in rows)
         table.add_column(title.replace(" ", "\n"), justify="right", no_wrap=True, min_width=longest)
     table.add_column("", no_wrap=True)
-    for *cells, verdict in rows:
-        table.add_row(*cells, f"[{_COLOURS[verdict]}]{verdict.replace(' ', space)}[/]")
+    for page, *cells, verdict in rows:
+        folded = page.replace("_", "_\n") if space == "\n" else page
+        table.add_row(folded, *cells, f"[{_COLOURS[verdict]}]{verdict.replace(' ', space)}[/]")
     return table
 
 

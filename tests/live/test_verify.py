@@ -53,7 +53,7 @@ def stack(need, tmp_path_factory):
 def verify(stack: Stack, project: Path, *options: str) -> tuple[int, dict[str, str], str]:
     """Run the command; return its exit code, the verdict on each dashboard, and what it says of faults."""
     argv = [DECKWATCH, "--project", project, "verify", "--prometheus", stack.url(PROMETHEUS), *options]
-    environment = {**os.environ, "COLUMNS": "80"}
+    environment = {**os.environ, "COLUMNS": "100"}
     ran = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=180, check=False)
     rows = re.findall(r"^ (\S.*?)  .*\d s  ?(good|faulty|not watched) *$", ran.stdout, re.MULTILINE)
     return ran.returncode, dict(rows), ran.stderr

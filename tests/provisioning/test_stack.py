@@ -180,7 +180,7 @@ def test_a_set_can_be_left_out_and_an_own_folder_added(tmp_path: Path) -> None:
         "grafana/dashboards/my-team/mine.json",
     }
     assert "prometheus/rules/host.yaml" in paths
-    assert "prometheus/rules/host_daily.yaml" in paths
+    assert "prometheus/rules/host_day.yaml" in paths
     assert "prometheus/rules/deckwatch.yaml" in paths
     assert "prometheus/rules/postgres.yaml" not in paths
     assert "prometheus/rules/application.yaml" not in paths
