@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from pathlib import Path, PurePosixPath
 
@@ -59,6 +60,18 @@ def test_objectives_come_along_only_with_a_project_that_has_some(promised) -> No
     assert {f"prometheus/rules/objectives{end}.yaml" for end in ("", "_said", "_kept")} <= with_it
     assert paths(built("build: {include: [host]}\n" + PROJECT)) == with_it
     assert paths(built("teams: {}")) == set()
+
+
+def test_months_are_whole_ones_whatever_time_is_chosen(promised) -> None:
+    panels = json.loads(promised.plan.text("grafana/dashboards/deckwatch/objectives.json"))["panels"]
+    times = {one["title"]: (one["timeFrom"], one.get("timeShift")) for one in panels if "timeFrom" in one}
+    assert times == {
+        "This month": ("now/M", None),
+        "Last month": ("now/M", "1M/M"),
+        "The month before": ("now/M", "2M/M"),
+    }
+    for panel in (one for one in panels if one["title"] in times):
+        assert all("[$__range" in target["expr"] and target["instant"] for target in panel["targets"])
 
 
 def test_what_may_be_bad_stands_there_exactly(promised) -> None:
