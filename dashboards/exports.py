@@ -219,7 +219,7 @@ def _value(said: Sequence[str]) -> Value:
     """Return the value of a choice as Grafana puts it between the quotes of a regular expression, and into SQL."""
     if not said:
         return Value("All", ALL, "")
-    escaped = [_REGEX.sub(r"\\\\\1", one) for one in said]
+    escaped = [_REGEX.sub(r"\\\1", one).replace("\\", r"\\") for one in said]
     quoted = ["'" + one.replace("'", "''") + "'" for one in said]
     return Value(", ".join(said), escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})", ",".join(quoted))
 
