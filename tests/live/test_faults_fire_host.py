@@ -161,12 +161,13 @@ def test_machines_that_are_busy_full_hung_and_just_started(machines, mounted, di
         name: labels | ({"mountpoint": str(mountpoints[name])} if labels["instance"] == "deck-2" else {})
         for name, labels in FAULTS.items()
     }
-    at('head -c 30M /dev/zero >"$1/zeros" || true', disks["full"])
-    at('cd "$1"; touch $(seq 100) || true', disks["files"])
     hung = ("HostFilesystemStuck", "HostLoadHigh")
     hanging = mounted.inside(sys.executable, "-c", HANG, str(HANGING), f"{mounted.point}/program")
     with eaten(int(MEMORY_EATEN * psutil.virtual_memory().total)), busy():
-        at('mount -o remount,ro "$1"', disks["readonly"])  # which soon is how it has been for long
+        # Soon this is how it has been for long, and nothing to tell any more; taking memory can last, and went first.
+        at('head -c 30M /dev/zero >"$1/zeros" || true', disks["full"])
+        at('cd "$1"; touch $(seq 100) || true', disks["files"])
+        at('mount -o remount,ro "$1"', disks["readonly"])
         machines.fire({name: labels for name, labels in faults.items() if name not in hung})
         mounted.hang()
         with program(*hanging):
