@@ -1,0 +1,37 @@
+"""Where a message leads: each address in a generated rule is one of the bundle's pages and panels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+from deckwatch.core.project import Project
+from provisioning import stack
+
+
+def test_every_link_of_a_message_leads_to_something_of_the_bundle() -> None:
+    files = {one.path: one.text for one in stack.build(Project(Path("/nowhere"))).plan.files()}
+    dashboards = {
+        model["uid"]: model
+        for path, text in files.items()
+        if path.startswith("grafana/dashboards/") and path.endswith(".json")
+        for model in [json.loads(text)]
+    }
+    seen = 0
+    for path, text in files.items():
+        if not (path.startswith("prometheus/rules/") and path.count("/") == 2):
+            continue
+        for rule in (rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"] if "alert" in rule):
+            notes = rule["annotations"]
+            assert notes["runbook_url"] in files, rule["alert"]
+            address = urlsplit(notes["dashboard_url"])
+            model = dashboards[address.path.removeprefix("/d/")]
+            panels = {str(one["id"]) for row in model["panels"] for one in (row, *row.get("panels", ()))}
+            # A variable that a dashboard does not have is nothing to Grafana.
+            shown = dict(pair.partition("=")[::2] for pair in address.query.split("&")).get("viewPanel")
+            assert shown is None or shown in panels, rule["alert"]
+            seen += 1
+    assert seen > 50
