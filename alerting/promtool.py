@@ -68,14 +68,22 @@ def run(
 
         def one(group: Group) -> Outcome:
             found = [test for alert in group.alerts for test in proofs.tests(alert, recordings)]
-            said = _test(program, folder / "tests" / f"{group.topic}_test.yaml")
+            said = _test(program, _tests(folder, group))
             problems = explain(said, {alert.name: alert for alert in group.alerts}, recordings)
             outcome = Outcome(group.topic, len(found), sum(len(test["at"]) for test in found), tuple(problems))
             done(outcome)
             return outcome
 
+        tested = [group for group in groups if group.alerts]
+        # The longest first, so that none of the processors is left alone with it in the end.
+        longest_first = sorted(tested, key=lambda group: -_tests(folder, group).stat().st_size)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return list(pool.map(one, (group for group in groups if group.alerts)))
+            found = dict(zip([group.topic for group in longest_first], pool.map(one, longest_first), strict=True))
+        return [found[group.topic] for group in tested]
+
+
+def _tests(folder: Path, group: Group) -> Path:
+    return folder / "tests" / f"{group.topic}_test.yaml"
 
 
 def _written(folder: Path, artifacts: Iterable[Artifact]) -> list[Path]:
