@@ -15,9 +15,9 @@ these does not answer. What a score is, and what explains it, stands in `rules/h
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
+from alerting import words
 from deckwatch.core import yamlfile, yamlwrite
 from deckwatch.core.place import did_you_mean
 
@@ -112,13 +112,4 @@ def _way(start: str, end: str, needs: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _recording(about: str, series: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    return {"expr": "\nor\n".join(map(_labelled, series)), "about": about}
-
-
-def _labelled(labels: Mapping[str, str]) -> str:
-    """Return PromQL for a 1 with these labels."""
-    expr = "vector(1)"
-    for label, text in labels.items():
-        replacement = json.dumps(text.replace("$", "$$"), ensure_ascii=False)  # $1 would be a part of what matched
-        expr = f'label_replace({expr}, "{label}", {replacement}, "", "")'
-    return expr
+    return {"expr": "\nor\n".join(words.labelled("vector(1)", labels) for labels in series), "about": about}

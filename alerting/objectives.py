@@ -136,7 +136,7 @@ def _recorded(name: str, one: Mapping[str, Any]) -> dict[str, tuple[str, Mapping
     }
     if "slower_than" in one:
         found["objective:slower_than:seconds"] = f"vector({words.number(units.seconds(one['slower_than']))})"
-    result = {recording: _labelled(expr, mine) for recording, expr in found.items()}
+    result = {recording: words.labelled(expr, mine) for recording, expr in found.items()}
     result["objective:good:ratio"] = (
         f"1 - avg_over_time(objective:bad:rate5m{window}) / (avg_over_time(objective:all:rate5m{window}) > 0)"
     )
@@ -168,12 +168,6 @@ def _rates(one: Mapping[str, Any], service: str) -> tuple[str, str]:
         return f"1 - avg(avg_over_time({probed}))", f"count(count_over_time({probed})) > bool 0"
     everything = f"sum(rate({_REQUESTS}{{{mine}}}{window}))"
     return f'sum(rate({_REQUESTS}{{{mine}, code=~"5.."}}{window})) or {everything} * 0', everything
-
-
-def _labelled(expr: str, labels: Mapping[str, str]) -> str:
-    for name, value in labels.items():
-        expr = f'label_replace({expr}, "{name}", "{value}", "", "")'
-    return expr
 
 
 def _places(parts: Sequence[_Part], document: Document) -> Callable[[int], Place]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from deckwatch.core import units
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from alerting.spec import Alert, Limit
 
 _PIECES = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
@@ -75,3 +78,11 @@ def threshold(alert: Alert) -> str:
         return ""
     text = limit(alert.limit, alert.unit)
     return f"{text} for {duration(alert.hold)}" if alert.hold else text
+
+
+def labelled(expr: str, labels: Mapping[str, str]) -> str:
+    """Return PromQL for an expression's series with these labels as well, whatever stands in their values."""
+    for label, text in labels.items():
+        value = json.dumps(text.replace("$", "$$"), ensure_ascii=False)  # $1 would be a part of what matched
+        expr = f'label_replace({expr}, "{label}", {value}, "", "")'
+    return expr
