@@ -1,0 +1,172 @@
+"""From a crossing to the message: how long until somebody is told, beside what the configuration promises.
+
+Prometheus and Alertmanager, as `deckwatch generate` configures them, read several small
+applications, each of which crosses the limit of one alert at a moment of its own; a sink notes when the message about
+it is there. What is promised is the scrape interval, the alert's `for`, one more evaluation and `group_wait`.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from bench._options import say
+from bench._sheet import Sheet, shown
+from deckwatch.core import units, yamlfile
+from deckwatch.core.http import Client
+from deckwatch.core.project import FILE, Project
+from provisioning.program import find
+from provisioning.servers import ALERTMANAGER, PROMETHEUS
+from provisioning.up import Stack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from bench._options import Options
+
+_EVERY = 5
+_FOR = 30
+_ALERT = "BenchCrossed"
+_ALERTS = f"""
+title: Bench
+owner: bench
+alerts:
+  {_ALERT}:
+    expr: bench_load
+    above: 0.5
+    unit: none
+    for: {_FOR}s
+    severity: critical
+    each: [instance]
+    summary: A figure is too high.
+    means: Nothing.
+    do: [Nothing.]
+    proof:
+      - {{give: [{{value: 1, for: 10m}}], fires: {_FOR}s}}
+      - {{give: [{{value: 0.4, for: 10m}}], silent: true}}
+"""
+_PATIENCE = 180
+
+
+class _Application:
+    """A page with one figure; `crossed` is when that went over the limit, by the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.crossed = 0.0
+        application = self
+
+        class Page(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain; version=0.0.4")
+                self.end_headers()
+                self.wfile.write(f"# TYPE bench_load gauge\nbench_load {int(application.crossed > 0)}\n".encode())
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server.server_port}"
+
+
+class _Sink:
+    """Where messages arrive: when the first about each instance did, by the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.arrived: dict[str, float] = {}
+        sink = self
+
+        class Hook(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                now = time.monotonic()
+                said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                for alert in said["alerts"]:
+                    if alert["labels"]["alertname"] == _ALERT and alert["status"] == "firing":
+                        sink.arrived.setdefault(alert["labels"]["instance"], now)
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+
+
+def sheets(options: Options) -> Iterator[Sheet]:
+    if find("prometheus") is None or find("prometheus-alertmanager", "alertmanager") is None:
+        say("no messages: Prometheus and Alertmanager are not both installed")
+        return
+    applications = [_Application() for _ in range(5 if options.quick else 20)]
+    sink = _Sink()
+    servers = [sink.server, *(one.server for one in applications)]
+    with tempfile.TemporaryDirectory(prefix="bench-notify-") as name, _served(*servers):
+        wait, taken = _measured(Path(name), sink, applications)
+    bound = _EVERY + _FOR + _EVERY + wait
+    rows = [
+        ["scrape interval, for, evaluation, group_wait", f"{_EVERY} + {_FOR} + {_EVERY} + {wait:g} s", ""],
+        ["median", shown(statistics.median(taken), "s"), "yes" if statistics.median(taken) <= bound else "no"],
+        ["longest", shown(max(taken), "s"), "yes" if max(taken) <= bound else "no"],
+    ]
+    yield Sheet(f"{len(taken)} crossings until the message is there", ("figure", "seconds", "as promised"), rows)
+
+
+def _measured(folder: Path, sink: _Sink, applications: list[_Application]) -> tuple[float, list[float]]:
+    """Return how long Alertmanager waits for more of a group, and how long each message took, in seconds."""
+    scraped = "".join(f"  - {{service: bench, url: 'http://{one.address}/metrics'}}\n" for one in applications)
+    text = (
+        f"teams:\n  bench: {{webhook: {{url: 'http://127.0.0.1:{sink.server.server_port}/'}}}}\n"
+        f"metrics:\n  bench_load: {{kind: gauge}}\nbuild: {{include: [alerts/]}}\nscrape:\n{scraped}"
+    )
+    (folder / "alerts").mkdir()
+    (folder / "alerts" / "bench.yaml").write_text(_ALERTS)
+    (folder / FILE).write_text(text)
+    stack = Stack(
+        Project(folder, yamlfile.load(text, FILE)),
+        folder / "state",
+        programs=(PROMETHEUS, ALERTMANAGER),
+        name="bench",
+        every=f"{_EVERY}s",
+        ports={},
+    )
+    with stack:
+        client = Client(stack.url(PROMETHEUS))
+        seen: Mapping[str, object] = {}
+        while len(seen.get("result", ())) < len(applications):  # type: ignore[arg-type]
+            time.sleep(0.5)
+            seen = client.get("/api/v1/query", query="bench_load")["data"]
+        say(f"{len(applications)} applications cross the limit …")
+        for one in applications:
+            time.sleep(random.uniform(0, 2 * _EVERY / 3))  # at any moment between two scrapes
+            one.crossed = time.monotonic()
+        deadline = time.monotonic() + _PATIENCE
+        while len(sink.arrived) < len(applications) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        settings = Client(stack.url(ALERTMANAGER)).get("/api/v2/status")["config"]["original"]
+    wait = yaml.safe_load(settings)["route"]["group_wait"]
+    return units.seconds(wait), [sink.arrived[one.address] - one.crossed for one in applications]
+
+
+@contextmanager
+def _served(*servers: ThreadingHTTPServer) -> Iterator[None]:
+    threads = [threading.Thread(target=one.serve_forever, daemon=True) for one in servers]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        for one in servers:
+            one.shutdown()
+            one.server_close()
