@@ -111,7 +111,7 @@ def test_what_is_promised_is_watched(alarm, shop, eventually) -> None:
     # Nobody comes: what is promised is known and exact, and nothing is said of how it is kept.
     eventually(lambda: watched.of("objective:budget:ratio") == BUDGETS, SECONDS)
     eventually(lambda: watched.of("objective:good:ratio") == {"door-open": 1.0}, SECONDS)
-    assert watched.of("objective:errors:ratio1h") == {"door-open": 0.0}
+    eventually(lambda: watched.of("objective:errors:ratio1h") == {"door-open": 0.0}, SECONDS)  # topics take turns
     assert watched.has_no_nan()
     assert watched.alerts() == set()
 
@@ -140,7 +140,7 @@ def test_what_is_promised_is_watched(alarm, shop, eventually) -> None:
 
     # Nobody comes any more, for longer than any window here: nothing is said of how it is kept.
     eventually(lambda: watched.of("objective:good:ratio") == {"door-open": 1.0}, SECONDS)
-    assert watched.of("objective:errors:ratio1h") == {"door-open": 0.0}
+    eventually(lambda: watched.of("objective:errors:ratio1h") == {"door-open": 0.0}, SECONDS)  # topics take turns
     assert watched.of("objective:budget:ratio") == BUDGETS
     assert watched.has_no_nan()
     assert watched.alerts() == set()
