@@ -78,7 +78,7 @@ def run(
         # The longest first, so that none of the processors is left alone with it in the end.
         longest_first = sorted(tested, key=lambda group: -_tests(folder, group).stat().st_size)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = dict(zip([group.topic for group in longest_first], pool.map(one, longest_first), strict=True))
+            found = {outcome.topic: outcome for outcome in pool.map(one, longest_first)}
         return [found[group.topic] for group in tested]
 
 

@@ -1,8 +1,8 @@
 """From a crossing to the message: how long until somebody is told, beside what the configuration promises.
 
-Prometheus and Alertmanager, as `deckwatch generate` configures them, read several small
-applications, each of which crosses the limit of one alert at a moment of its own; a sink notes when the message about
-it is there. What is promised is the scrape interval, the alert's `for`, one more evaluation and `group_wait`.
+Prometheus and Alertmanager, as `deckwatch generate` configures them, read several small applications, each of which
+crosses the limit of one alert at a moment of its own; a sink notes when the message about it is there. What is promised
+is the scrape interval, the alert's `for`, one more evaluation and `group_wait`.
 """
 
 from __future__ import annotations
@@ -117,8 +117,10 @@ def sheets(options: Options) -> Iterator[Sheet]:
     bound = _EVERY + _FOR + _EVERY + wait
     rows = [
         ["scrape interval, for, evaluation, group_wait", f"{_EVERY} + {_FOR} + {_EVERY} + {wait:g} s", ""],
-        ["median", shown(statistics.median(taken), "s"), "yes" if statistics.median(taken) <= bound else "no"],
-        ["longest", shown(max(taken), "s"), "yes" if max(taken) <= bound else "no"],
+        *(
+            [name, shown(took, "s"), "yes" if took <= bound else "no"]
+            for name, took in (("median", statistics.median(taken)), ("longest", max(taken)))
+        ),
     ]
     yield Sheet(f"{len(taken)} crossings until the message is there", ("figure", "seconds", "as promised"), rows)
 

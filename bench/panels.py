@@ -9,7 +9,6 @@ fastest of three times counts, and a panel is the sum of its queries.
 from __future__ import annotations
 
 import json
-import shutil
 import statistics
 import subprocess
 import tempfile
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from bench import _containers, _past, _peers, _tree
+from bench import _containers, _database, _past, _peers, _tree
 from bench._options import say
 from bench._sheet import Sheet, shown
 from deckwatch.core import promql
@@ -96,7 +95,7 @@ def sheets(options: Options) -> Iterator[Sheet]:
 
 def _series(count: int, folder: Path) -> Iterator[_past.Told]:
     jobs = contract()["jobs"]
-    with _tree.tree(WORLD, count) as tree, _database() as dsn:
+    with _tree.tree(WORLD, count) as tree, _watched() as dsn:
         server = replace(
             _peers.deckwatch(None, *tree.options), environment=(("DECKWATCH_POSTGRES_DSN", dsn),) if dsn else ()
         )
@@ -131,24 +130,15 @@ def _application() -> str:
 
 
 @contextmanager
-def _database() -> Iterator[str]:
+def _watched() -> Iterator[str]:
     """Run a database server of our own; yield its connection string, '' where none is installed."""
     fixture = _containers.fixture("postgres")
     if not (fixture.installed() / "initdb").exists():
         say("without databases: PostgreSQL is not installed")
         yield ""
         return
-    programs = fixture.installed()
-    data = fixture.make_data(programs)
-    server = fixture.PostgresServer(data, programs)
-    try:
-        server.start()
-        server.make_shop()
-        server.pgbench("-i", "-q", "-s", "1")
+    with _database.running(fixture, "1") as server:
         yield server.dsn
-    finally:
-        server.stop()
-        shutil.rmtree(data)
 
 
 @contextmanager

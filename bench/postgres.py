@@ -7,7 +7,6 @@ same server with more databases, and with ten thousand tables in the one that bo
 from __future__ import annotations
 
 import re
-import shutil
 import statistics
 import subprocess
 import tempfile
@@ -18,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import _containers, _cost, _peers
+from bench import _containers, _cost, _database, _peers
 from bench._options import say
 from bench._sheet import Sheet
 
@@ -40,7 +39,7 @@ def sheets(options: Options) -> Iterator[Sheet]:
     if not (fixture.installed() / "initdb").exists():
         say("no databases: PostgreSQL is not installed")
         return
-    with _server(fixture) as server:
+    with _database.running(fixture, _SCALE) as server:
         yield _throughput(server, options)
         for load in options.loads:
             with _pgbench(server) if load == "working" else nullcontext():
@@ -105,21 +104,6 @@ def _make_tables(server: Any) -> None:
     make = "DO $$ BEGIN FOR i IN {}..{} LOOP EXECUTE format('CREATE TABLE t%s (i int)', i); END LOOP; END $$"
     for first in range(0, _TABLES, 1_000):
         server.sql(make.format(first + 1, first + 1_000))
-
-
-@contextmanager
-def _server(fixture: Any) -> Iterator[Any]:
-    programs = fixture.installed()
-    folder = fixture.make_data(programs)
-    server = fixture.PostgresServer(folder, programs)
-    try:
-        server.start()
-        server.make_shop()
-        server.pgbench("-i", "-q", "-s", _SCALE)
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(folder)
 
 
 @contextmanager

@@ -1,0 +1,26 @@
+"""A PostgreSQL server of a measurement's own."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def running(fixture: Any, scale: str) -> Iterator[Any]:
+    """Run a server by the tests' fixture; its database `shop` holds what pgbench makes of that scale."""
+    programs = fixture.installed()
+    folder = fixture.make_data(programs)
+    server = fixture.PostgresServer(folder, programs)
+    try:
+        server.start()
+        server.make_shop()
+        server.pgbench("-i", "-q", "-s", scale)
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
