@@ -104,7 +104,7 @@ def busy(guest, eventually) -> Busy:
     """The exporter as a process of the guest, and containers that came after it."""
     guest.sh(f"mkdir -p /run/project; echo {shlex.quote(PROJECT)} >/run/project/deckwatch.yaml")
     serve = f"{DECKWATCH} --project=/run/project serve --listen=0.0.0.0:9877 --docker-host=unix:///run/systemd.sock"
-    guest.sh(f"systemd-run --quiet --property=DefaultDependencies=no {serve}")
+    guest.begin(serve)
     engine = guest.engines["systemd"]
     eventually(lambda: answers(f"{guest.url}/readyz"), 600)
     watches = 'deckwatch_collector_success{collector="container_state"} 1\n'

@@ -14,6 +14,7 @@ from deckwatch.core import yamlfile
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE, Project
 from provisioning import stack
+from provisioning.program import answers
 from provisioning.write import write
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
@@ -67,24 +68,16 @@ def guest_prometheus(bundle, guest, need, eventually):
     """Prometheus' client; it and Alertmanager run in the guest."""
     prometheus = need("prometheus", get="apt-get install prometheus")
     alertmanager = need("prometheus-alertmanager", "alertmanager", get="apt-get install prometheus-alertmanager")
-    run = "systemd-run --quiet --property=DefaultDependencies=no"
     told = [f"--config.file={bundle}/alertmanager/alertmanager.yml", "--storage.path=/run/alertmanager"]
     listening = [f"--web.listen-address=127.0.0.1:{PORTS['alertmanager']}", "--cluster.listen-address="]
-    guest.sh(f"{run} {shlex.join([alertmanager, *told, *listening])}")
+    guest.begin(shlex.join([alertmanager, *told, *listening]))
     told = [f"--config.file={bundle}/prometheus/prometheus.yml", "--storage.tsdb.path=/run/prometheus"]
     # What is older than this has no value any more; by default five minutes, which would have to be waited for.
     listening = [f"--web.listen-address=0.0.0.0:{PORTS['prometheus']}", "--query.lookback-delta=30s"]
-    guest.sh(f"{run} {shlex.join([prometheus, *told, *listening])}")
+    guest.begin(shlex.join([prometheus, *told, *listening]))
+    eventually(lambda: answers(f"{guest.url}/-/ready"), SECONDS)
     with Client(guest.url) as client:
-        eventually(lambda: answers(client), SECONDS)
         yield client
-
-
-def answers(client: Client) -> bool:
-    try:
-        return client.get("/api/v1/query", query="1")["status"] == "success"
-    except Exception:  # whatever it is, it does not answer yet
-        return False
 
 
 def firing(client: Client) -> bool:
