@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from alerting import proofs
-from alerting.series import INTERVAL
-from alerting.spec import Alert, Course, Limit, Proof, Step
+from deckwatch.alerting import proofs
+from deckwatch.alerting.series import INTERVAL
+from deckwatch.alerting.spec import Alert, Course, Limit, Proof, Step
 from deckwatch.core import units
 from deckwatch.core.place import Problem, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from alerting.read import Topics
+    from deckwatch.alerting.read import Topics
     from deckwatch.core.place import Place
 
 _WORDS = {">": "above", "<": "below", "==": "is"}

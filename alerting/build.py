@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from alerting import adjust, checking, escalation, live, read, render, routes, runbooks
-from alerting.checking import Context
-from alerting.configuration import Configuration
+from deckwatch.alerting import adjust, checking, escalation, live, read, render, routes, runbooks
+from deckwatch.alerting.checking import Context
+from deckwatch.alerting.configuration import Configuration
 from deckwatch.core import labels, promql
 from deckwatch.core.catalog import MetricInfo
 from deckwatch.core.place import Problem, did_you_mean
@@ -22,9 +22,9 @@ from deckwatch.core.targets import Targets
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from alerting.live import LiveQuery
-    from alerting.read import Topics
-    from alerting.spec import Group
+    from deckwatch.alerting.live import LiveQuery
+    from deckwatch.alerting.read import Topics
+    from deckwatch.alerting.spec import Group
     from deckwatch.core.artifact import Artifact
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Renderer

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from alerting import checks
+from deckwatch.alerting import checks
 from deckwatch.core import plugins
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from alerting.spec import Alert, Group, Recording
+    from deckwatch.alerting.spec import Alert, Group, Recording
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.place import Problem
 

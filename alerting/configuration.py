@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from alerting import escalation, inhibit, routes, times
-from alerting.receivers import Kinds, table
+from deckwatch.alerting import escalation, inhibit, routes, times
+from deckwatch.alerting.receivers import Kinds, table
 from deckwatch.core import yamlwrite
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.targets import number
@@ -13,9 +13,9 @@ from deckwatch.core.targets import number
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from alerting.checking import Context
-    from alerting.inhibit import Inhibition
-    from alerting.routes import Route
+    from deckwatch.alerting.checking import Context
+    from deckwatch.alerting.inhibit import Inhibition
+    from deckwatch.alerting.routes import Route
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.place import Problem
     from deckwatch.core.project import Project

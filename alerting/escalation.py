@@ -10,17 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alerting import words
-from alerting.routes import Selection, matcher
-from alerting.spec import MOST_RULES
+from deckwatch.alerting import words
+from deckwatch.alerting.routes import Selection, matcher
+from deckwatch.alerting.spec import MOST_RULES
 from deckwatch.core import units
 from deckwatch.core.place import Problem, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from alerting.routes import Route
-    from alerting.spec import Alert
+    from deckwatch.alerting.routes import Route
+    from deckwatch.alerting.spec import Alert
     from deckwatch.core.yamlfile import Document
 
 TOPIC = "escalation-steps"  # with a line that no topic's name has

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from alerting import words
+from deckwatch.alerting import words
 from deckwatch.core import yamlfile, yamlwrite
 from deckwatch.core.place import did_you_mean
 

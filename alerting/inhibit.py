@@ -10,16 +10,16 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alerting.render import expression
-from alerting.routes import Selection, matcher, selection
-from alerting.spec import SEVERITIES, Alert
+from deckwatch.alerting.render import expression
+from deckwatch.alerting.routes import Selection, matcher, selection
+from deckwatch.alerting.spec import SEVERITIES, Alert
 from deckwatch.core import labels, promql
 from deckwatch.core.place import Problem, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from alerting.checking import Context
+    from deckwatch.alerting.checking import Context
     from deckwatch.core.catalog import MetricInfo
     from deckwatch.core.yamlfile import Document, Path
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from alerting import condition, render
+from deckwatch.alerting import condition, render
 from deckwatch.core import promql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from alerting.checking import Context
-    from alerting.spec import Alert, Group
+    from deckwatch.alerting.checking import Context
+    from deckwatch.alerting.spec import Alert, Group
     from deckwatch.core.place import Place
 
 

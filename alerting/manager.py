@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from alerting.escalation import LABEL, NUMBER
+from deckwatch.alerting.escalation import LABEL, NUMBER
 from deckwatch.core.http import Client
 from deckwatch.core.mask import masked
 from deckwatch.core.place import DeckwatchError, Refused

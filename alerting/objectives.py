@@ -15,7 +15,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from alerting import words
+from deckwatch.alerting import words
 from deckwatch.core import promql, units
 from deckwatch.core.place import Problem, did_you_mean, nearest
 from deckwatch.core.project import FILE

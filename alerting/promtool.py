@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alerting import proofs, words
-from alerting.render import RULES
+from deckwatch.alerting import proofs, words
+from deckwatch.alerting.render import RULES
 from deckwatch.core.place import DeckwatchError, Place, Problem
 from deckwatch.core.units import seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from alerting.spec import Alert, Group, Recording
+    from deckwatch.alerting.spec import Alert, Group, Recording
     from deckwatch.core.artifact import Artifact
 
 GET = "it comes with Prometheus: apt-get install prometheus, or https://prometheus.io/download"

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from alerting import condition, words
-from alerting.series import INTERVAL, Series, lasting, notation, parse
-from alerting.spec import Step
+from deckwatch.alerting import condition, words
+from deckwatch.alerting.series import INTERVAL, Series, lasting, notation, parse
+from deckwatch.alerting.spec import Step
 from deckwatch.core import promql, units
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from alerting.spec import Alert, Course, Proof, Recording
+    from deckwatch.alerting.spec import Alert, Course, Proof, Recording
 
 _AFTERWARDS = 300.0  # seconds; as long as Prometheus looks back for a sample
 _CONSTANT = 600.0  # seconds that a proof of numbers lasts, besides `for`

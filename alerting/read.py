@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Literal
 
-from alerting.read_proof import ProofReader
-from alerting.spec import Alert, Group, Limit, Recording
+from deckwatch.alerting.read_proof import ProofReader
+from deckwatch.alerting.spec import Alert, Group, Limit, Recording
 from deckwatch.core import expressions, units, yamlfile
 from deckwatch.core.place import did_you_mean
 from deckwatch.core.schema import Schema

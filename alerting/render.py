@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from alerting import condition, proofs, words
-from alerting.series import INTERVAL
+from deckwatch.alerting import condition, proofs, words
+from deckwatch.alerting.series import INTERVAL
 from deckwatch.core import plugins, promql, yamlwrite
 from deckwatch.core.artifact import Artifact
 
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from alerting.escalation import Step
-    from alerting.spec import Alert, Group, Recording
+    from deckwatch.alerting.escalation import Step
+    from deckwatch.alerting.spec import Alert, Group, Recording
     from deckwatch.core.jsonnet import Renderer
 
 RULES = "prometheus/rules"
@@ -43,7 +42,7 @@ class Links:
 
 def library() -> Path:
     """Return the folder of Jsonnet that the renderer must serve as `alerting`."""
-    return plugins.folder(importlib.import_module("alerting"), "library")
+    return plugins.folder(plugins.package("alerting"), "library")
 
 
 def rules(groups: Sequence[Group], links: Links, renderer: Renderer) -> list[Artifact]:

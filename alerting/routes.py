@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
-from alerting import times
-from alerting.receivers import NOT_KINDS
+from deckwatch.alerting import times
+from deckwatch.alerting.receivers import NOT_KINDS
 from deckwatch.core import yamlfile
 from deckwatch.core.place import Problem, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from alerting.spec import Alert
+    from deckwatch.alerting.spec import Alert
     from deckwatch.core.yamlfile import Document, Path
 
 SHIPPED = FilePath(__file__).with_name("routes.yaml")

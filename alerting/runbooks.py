@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alerting import render, words
+from deckwatch.alerting import render, words
 from deckwatch.core import promql
 from deckwatch.core.artifact import Artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from alerting.spec import Alert, Group, Recording
+    from deckwatch.alerting.spec import Alert, Group, Recording
 
 _NOTE = "<!-- Written by `deckwatch generate` from {}; do not edit. -->\n"
 

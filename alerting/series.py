@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from alerting import words
+from deckwatch.alerting import words
 from deckwatch.core import promql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from alerting.spec import Step
+    from deckwatch.alerting.spec import Step
 
 INTERVAL = 15.0  # seconds between samples, and between evaluations
 

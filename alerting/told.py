@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alerting import escalation, routes
+from deckwatch.alerting import escalation, routes
 from deckwatch.core.place import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from alerting.routes import Route, Selection
-    from alerting.spec import Alert
+    from deckwatch.alerting.routes import Route, Selection
+    from deckwatch.alerting.spec import Alert
     from deckwatch.core.project import Project
 
 _STATIC = ("severity", "owner", "topic")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench._machine import ENTERED
 from bench._options import say
-from provisioning.program import find
+from deckwatch.provisioning.program import find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bench._options import Options
     from bench._pages import Series
     from bench._peers import Server
-    from provisioning.program import Program
+    from deckwatch.provisioning.program import Program
 
 INTERVAL_SECONDS = 15.0
 _THAW_SECONDS = 1.0  # for what a server does after it was frozen

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench._options import say
-from provisioning.program import find
+from deckwatch.provisioning.program import find
 
 ENTERED = "DECKWATCH_BENCH_ENTERED"
 _ROOT = Path("/sys/fs/cgroup")

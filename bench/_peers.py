@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench._options import say
-from provisioning.program import Program, find, free_port
+from deckwatch.provisioning.program import Program, find, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

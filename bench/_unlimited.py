@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
-from exporter import collector
+from deckwatch.exporter import collector
 
 
 def lift() -> None:

@@ -12,16 +12,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import dashboards
 from bench._run import run_ms
 from bench._sheet import Row, compared
-from dashboards import panels
-from dashboards.build import Settings
-from dashboards.sources import Source
+from deckwatch import dashboards
 from deckwatch.core import yamlfile
 from deckwatch.core.project import Project
 from deckwatch.core.signal import Signals
-from provisioning import catalogue
+from deckwatch.dashboards import panels
+from deckwatch.dashboards.build import Settings
+from deckwatch.dashboards.sources import Source
+from deckwatch.provisioning import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 
 _SHIPPED = """
 from pathlib import Path
-from dashboards import panels
+from deckwatch.dashboards import panels
 with panels.renderer() as child:
-    import dashboards
-    from dashboards import sources
+    from deckwatch import dashboards
+    from deckwatch.dashboards import sources
     from deckwatch.core import signalfile
     from deckwatch.core.project import Project
-    from provisioning import catalogue
+    from deckwatch.provisioning import catalogue
     catalog, found = catalogue.load(Project(Path())), sources.shipped()
     signals, _ = signalfile.load([one.document for one in found], catalog)
     assert len(dashboards.bundle(found, catalog, signals, None, child).artifacts) >= 5

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 import yaml
 
 from bench._sheet import Sheet, shown
-from dashboards.sources import SPECS
 from deckwatch.core.project import Project
-from provisioning import stack
+from deckwatch.dashboards.sources import SPECS
+from deckwatch.provisioning import stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,9 +25,9 @@ from bench._sheet import Sheet, shown
 from deckwatch.core import units, yamlfile
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE, Project
-from provisioning.program import find
-from provisioning.servers import ALERTMANAGER, PROMETHEUS
-from provisioning.up import Stack
+from deckwatch.provisioning.program import find
+from deckwatch.provisioning.servers import ALERTMANAGER, PROMETHEUS
+from deckwatch.provisioning.up import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

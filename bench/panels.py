@@ -28,14 +28,14 @@ from bench._sheet import Sheet, shown
 from deckwatch.core import promql
 from deckwatch.core.contract import contract
 from deckwatch.core.project import Project
-from provisioning import stack
-from provisioning.program import Program, find, free_port
+from deckwatch.provisioning import stack
+from deckwatch.provisioning.program import Program, find, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bench._options import Options
-    from dashboards.live import LiveQuery
+    from deckwatch.dashboards.live import LiveQuery
 
 CONTAINERS = (200,)
 WORLD = "debian12-kernel6.1-docker"

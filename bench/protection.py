@@ -25,7 +25,7 @@ from bench import _peers
 from bench._options import say
 from bench._process import cpu_seconds
 from bench._sheet import Row, compared
-from provisioning.program import Program
+from deckwatch.provisioning.program import Program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

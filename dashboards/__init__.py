@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dashboards.build import Bundle, Settings
-    from dashboards.sources import Source
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.signal import Signals
+    from deckwatch.dashboards.build import Bundle, Settings
+    from deckwatch.dashboards.sources import Source
 
 
 def bundle(
@@ -25,6 +25,6 @@ def bundle(
     child: Renderer | None = None,
 ) -> Bundle:
     """Return all dashboards as files, with everything that is wrong with them; see `dashboards.build.bundle`."""
-    from dashboards import build  # noqa: PLC0415 - the schema validator must not be loaded by `serve`
+    from deckwatch.dashboards import build  # noqa: PLC0415 - the schema validator must not be loaded by `serve`
 
     return build.bundle(sources, catalog, signals, settings, child)

@@ -9,18 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from dashboards import render
 from deckwatch.core.graft import graft
 from deckwatch.core.place import Problem, did_you_mean
 from deckwatch.core.yamlfile import Document
+from deckwatch.dashboards import render
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from dashboards.build import Built
-    from dashboards.panels import PanelType
-    from dashboards.sources import Source
     from deckwatch.core.yamlfile import Path
+    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.panels import PanelType
+    from deckwatch.dashboards.sources import Source
 
 _NOT_OF_A_DASHBOARD = ("rows", "signals")
 

@@ -6,33 +6,47 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from dashboards import adjust, checks, events, ids, live, mended, panels, parts, render, schema, spec, uses, variables
-from dashboards.adjust import Adjusted, Changes
-from dashboards.exports import Form, prepared, shaped, unknown
-from dashboards.looks import Figures, Layout, Look, looks, taken
-from dashboards.queries import Query, Resolver
-from dashboards.versions import fitted
 from deckwatch.core import memory, plugins, signalfile
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.place import Problem
 from deckwatch.core.schema import Schema
+from deckwatch.dashboards import (
+    adjust,
+    checks,
+    events,
+    ids,
+    live,
+    mended,
+    panels,
+    parts,
+    render,
+    schema,
+    spec,
+    uses,
+    variables,
+)
+from deckwatch.dashboards.adjust import Adjusted, Changes
+from deckwatch.dashboards.exports import Form, prepared, shaped, unknown
+from deckwatch.dashboards.looks import Figures, Layout, Look, looks, taken
+from deckwatch.dashboards.queries import Query, Resolver
+from deckwatch.dashboards.versions import fitted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from dashboards.events import Event
-    from dashboards.lent import Lent
-    from dashboards.panels import PanelType
-    from dashboards.parts import Parts
-    from dashboards.sources import Source
-    from dashboards.spec import Dashboard, Panel, Row
-    from dashboards.variables import Variable
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Engine, Renderer
     from deckwatch.core.place import Place
     from deckwatch.core.signal import Signals
     from deckwatch.core.yamlfile import Path as YamlPath
+    from deckwatch.dashboards.events import Event
+    from deckwatch.dashboards.lent import Lent
+    from deckwatch.dashboards.panels import PanelType
+    from deckwatch.dashboards.parts import Parts
+    from deckwatch.dashboards.sources import Source
+    from deckwatch.dashboards.spec import Dashboard, Panel, Row
+    from deckwatch.dashboards.variables import Variable
 
 FILES = "grafana/dashboards"
 

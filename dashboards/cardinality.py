@@ -10,8 +10,8 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from dashboards import legends
 from deckwatch.core import promql
+from deckwatch.dashboards import legends
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

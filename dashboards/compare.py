@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dashboards.importing.patch import NOTHING, Leaf, leaves, same
+from deckwatch.dashboards.importing.patch import NOTHING, Leaf, leaves, same
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

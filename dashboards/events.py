@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dashboards import legends
-from dashboards.panels import PanelType
-from dashboards.spec import Panel
 from deckwatch.core import expressions, promql
+from deckwatch.dashboards import legends
+from deckwatch.dashboards.panels import PanelType
+from deckwatch.dashboards.spec import Panel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from dashboards.queries import Resolver
-    from dashboards.spec import Dashboard
     from deckwatch.core.place import Place
+    from deckwatch.dashboards.queries import Resolver
+    from deckwatch.dashboards.spec import Dashboard
 
 # An event asks for its figure as a panel does.
 _TYPE = PanelType("event", {}, {}, {}, "range", 1, 1, {})

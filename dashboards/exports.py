@@ -11,17 +11,17 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from dashboards import sources, versions
-from dashboards.variables import ALL
 from deckwatch.core.place import Problem, did_you_mean
 from deckwatch.core.targets import PROGRAMS
+from deckwatch.dashboards import sources, versions
+from deckwatch.dashboards.variables import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from dashboards.build import Built
-    from dashboards.spec import Dashboard, Panel
     from deckwatch.core.place import Place
+    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.spec import Dashboard, Panel
 
 Form = Literal["provisioned", "importable", "public"]
 FORMS: tuple[Form, ...] = ("provisioned", "importable", "public")

@@ -6,18 +6,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from dashboards.checks.too_many_series import MOST
-from dashboards.render import title
-from dashboards.variables import ALL
 from deckwatch.core.wanted import ANYTHING, Wanted
+from deckwatch.dashboards.checks.too_many_series import MOST
+from deckwatch.dashboards.render import title
+from deckwatch.dashboards.variables import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from dashboards.build import Built
-    from dashboards.queries import Query
-    from dashboards.spec import Panel
     from deckwatch.core.place import Place
+    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.queries import Query
+    from deckwatch.dashboards.spec import Panel
 
 _LEGEND_LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _OPTIONAL = "container_label_"  # which containers have is up to those who start them

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from dashboards import layout
 from deckwatch.core.place import Problem
+from deckwatch.dashboards import layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dashboards.build import Built
-    from dashboards.layout import Box, Spot
-    from dashboards.spec import Dashboard
+    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.layout import Box, Spot
+    from deckwatch.dashboards.spec import Dashboard
 
 Layout = Literal["wide", "phone", "both"]
 Figures = Literal["normal", "large"]

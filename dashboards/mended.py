@@ -8,20 +8,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dashboards.checks import promql, unit
-from dashboards.queries import Resolver
-from dashboards.spec import LANGUAGES, Dashboard, Panel, Row
+from deckwatch.dashboards.checks import promql, unit
+from deckwatch.dashboards.queries import Resolver
+from deckwatch.dashboards.spec import LANGUAGES, Dashboard, Panel, Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from dashboards.build import Built
-    from dashboards.panels import PanelType
-    from dashboards.sources import Source
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.place import Problem
     from deckwatch.core.signal import Signals
     from deckwatch.core.yamlfile import Document, Path
+    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.panels import PanelType
+    from deckwatch.dashboards.sources import Source
 
 
 def read(

@@ -11,10 +11,10 @@ from deckwatch.core.signal import matchers
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from dashboards.spec import Asked, Panel
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.promql import Selector
     from deckwatch.core.yamlfile import Path
+    from deckwatch.dashboards.spec import Asked, Panel
 
 
 def conditions(panel: Panel, asked: Asked) -> dict[str, tuple[Any, Path]]:

@@ -6,18 +6,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dashboards import legends, narrow
 from deckwatch.core import expressions, promql
 from deckwatch.core.place import Problem, did_you_mean
 from deckwatch.core.signal import BUCKETS, Reference, Signal, Signals, UnknownSignal, is_name, of_metric
+from deckwatch.dashboards import legends, narrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from dashboards.spec import Asked, Panel
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.place import Place
     from deckwatch.core.yamlfile import Path
+    from deckwatch.dashboards.spec import Asked, Panel
 
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 

@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from dashboards import layout, palette, panels, sources
-from dashboards.layout import Box
-from dashboards.queries import reference
 from deckwatch.core import units
 from deckwatch.core.signal import title_of
+from deckwatch.dashboards import layout, palette, panels, sources
+from deckwatch.dashboards.layout import Box
+from deckwatch.dashboards.queries import reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from dashboards.build import Built
-    from dashboards.events import Event
-    from dashboards.looks import Look
-    from dashboards.queries import Query
-    from dashboards.spec import Panel
     from deckwatch.core.jsonnet import Renderer
+    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.events import Event
+    from deckwatch.dashboards.looks import Look
+    from deckwatch.dashboards.queries import Query
+    from deckwatch.dashboards.spec import Panel
 
 TAG = "deckwatch"
 THRESHOLDS = ("low", "high", "critical")

@@ -11,11 +11,11 @@ from deckwatch.core import signalfile, yamlfile
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from dashboards.panels import PanelType
     from deckwatch.core.place import Place, Problem
     from deckwatch.core.schema import Schema
     from deckwatch.core.yamlfile import Document
     from deckwatch.core.yamlfile import Path as YamlPath
+    from deckwatch.dashboards.panels import PanelType
 
 CORE = Path(__file__).with_name("dashboard.schema.yaml")
 

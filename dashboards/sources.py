@@ -13,11 +13,11 @@ from deckwatch.core.place import InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from dashboards.lent import Lent
-    from dashboards.spec import Dashboard
     from deckwatch.core.place import Problem
     from deckwatch.core.yamlfile import Document
     from deckwatch.core.yamlfile import Path as YamlPath
+    from deckwatch.dashboards.lent import Lent
+    from deckwatch.dashboards.spec import Dashboard
 
 SPECS = Path(__file__).with_name("specs")
 SIGNALS = Path(__file__).with_name("signals")

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from dashboards.lent import NOTHING
 from deckwatch.core.place import one_of
+from deckwatch.dashboards.lent import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from dashboards.lent import Lent
-    from dashboards.panels import PanelType
-    from dashboards.sources import Source
     from deckwatch.core.place import Place, Problem
     from deckwatch.core.yamlfile import Document, Path
+    from deckwatch.dashboards.lent import Lent
+    from deckwatch.dashboards.panels import PanelType
+    from deckwatch.dashboards.sources import Source
 
 # The languages of other data sources than Prometheus, with the kind that speaks each.
 LANGUAGES = {"sql": "postgres", "logql": "loki"}

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from dashboards import parts
-from dashboards.lent import Lent
 from deckwatch.core.graft import graft
 from deckwatch.core.place import did_you_mean
 from deckwatch.core.yamlfile import Document
+from deckwatch.dashboards import parts
+from deckwatch.dashboards.lent import Lent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from dashboards.parts import Part, Parts
-    from dashboards.sources import Source
     from deckwatch.core.place import Problem
     from deckwatch.core.yamlfile import Path
+    from deckwatch.dashboards.parts import Part, Parts
+    from deckwatch.dashboards.sources import Source
 
 _WORDS = ("use", "with")
 

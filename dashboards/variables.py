@@ -18,11 +18,11 @@ from deckwatch.core.signal import matchers, title_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from dashboards.spec import Dashboard
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.place import Place
     from deckwatch.core.promql import Selector
     from deckwatch.core.yamlfile import Path
+    from deckwatch.dashboards.spec import Dashboard
 
 ALWAYS = ("job", "instance")
 ALL = ".+"

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from dashboards.build import Built
-    from dashboards.spec import Panel
     from deckwatch.core.place import Problem
     from deckwatch.core.targets import Targets
     from deckwatch.core.yamlfile import Path
+    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.spec import Panel
 
 # The number of the model's form. Grafana raises a lower one than its own, and does not know a higher one: these
 # are the first versions that were seen to write each.

@@ -18,9 +18,9 @@ from typing import Any, TypeVar
 
 from deckwatch.core import plugins
 from deckwatch.core.catalog import Kind, MetricInfo
-from exporter import own
-from exporter.metric import Lines, Metric, Sample
-from exporter.world import NoData, World
+from deckwatch.exporter import own
+from deckwatch.exporter.metric import Lines, Metric, Sample
+from deckwatch.exporter.world import NoData, World
 
 __all__ = ["Collector", "NoData", "catalog", "choose", "collector", "load", "matches", "words"]
 
@@ -81,7 +81,7 @@ def collector(
 
 def load() -> dict[str, Collector]:
     """Import every file of `exporter/collectors` and return its collector by name."""
-    package = importlib.import_module("exporter.collectors")
+    package = importlib.import_module("deckwatch.exporter.collectors")
     return {name: module.collect for name, module in plugins.modules(package)}
 
 

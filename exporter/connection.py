@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from exporter.protection.crowd import Guest
+from deckwatch.exporter.protection.crowd import Guest
 
 if TYPE_CHECKING:
     import asyncio
 
-    from exporter.protection.crowd import Crowd
+    from deckwatch.exporter.protection.crowd import Crowd
 
 HEADER_SECONDS = 10.0  # for a request's header, from the connection's beginning (before TLS) or its own first byte
 HEADER_BYTES = 16 * 1024

@@ -10,14 +10,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from exporter.metric import Lines, Metric, Sample, number, series
-from exporter.own import AGE, DROPPED, DURATION, PEERS, SERIES, SUCCESS, TIMEOUTS
-from exporter.scrape import Record
+from deckwatch.exporter.metric import Lines, Metric, Sample, number, series
+from deckwatch.exporter.own import AGE, DROPPED, DURATION, PEERS, SERIES, SUCCESS, TIMEOUTS
+from deckwatch.exporter.scrape import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from exporter.scrape import Key, Outcome
+    from deckwatch.exporter.scrape import Key, Outcome
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import uvicorn
 
 from deckwatch.core.place import DeckwatchError
-from exporter.connection import Connection
-from exporter.protection.crowd import Crowd
-from exporter.protection.seldom import Seldom
-from exporter.secured import Secured
+from deckwatch.exporter.connection import Connection
+from deckwatch.exporter.protection.crowd import Crowd
+from deckwatch.exporter.protection.seldom import Seldom
+from deckwatch.exporter.secured import Secured
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.protection.crowd import Guest
-    from exporter.protection.watched import Watched
+    from deckwatch.exporter.protection.crowd import Guest
+    from deckwatch.exporter.protection.watched import Watched
 
 KEEP_ALIVE_SECONDS = 75  # a scraper that comes every minute keeps its connection
 _SHUTDOWN_SECONDS = 1
@@ -132,7 +132,7 @@ def server(app: Any, protection: Watched | None = None) -> Server:
     """Return a server of this application, not yet started."""
     crowd = Crowd()
     if protection is not None:
-        from exporter.protection.guard import Guard  # noqa: PLC0415 - only where there is something to guard
+        from deckwatch.exporter.protection.guard import Guard  # noqa: PLC0415 - only where there is something to guard
 
         app = Guard(app, protection)
     config = uvicorn.Config(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.metric import Metric
+from deckwatch.exporter.metric import Metric
 
 _OWN = ("collector", "server", "service")
 SUCCESS = Metric(

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from deckwatch import __version__
-from exporter import view
+from deckwatch.exporter import view
 
 if TYPE_CHECKING:
-    from exporter.scrape import Scraper
-    from exporter.view import Card, Group, Row
+    from deckwatch.exporter.scrape import Scraper
+    from deckwatch.exporter.view import Card, Group, Row
 
 HTML = "text/html; charset=utf-8"
 

@@ -14,16 +14,16 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from exporter.collector import Collector, NoData, matches
-from exporter.crew import Crew
-from exporter.metric import Lines, checked, within
-from exporter.world import SourceDown
+from deckwatch.exporter.collector import Collector, NoData, matches
+from deckwatch.exporter.crew import Crew
+from deckwatch.exporter.metric import Lines, checked, within
+from deckwatch.exporter.world import SourceDown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from exporter.metric import Metric, Sample
-    from exporter.world import World
+    from deckwatch.exporter.metric import Metric, Sample
+    from deckwatch.exporter.world import World
 
 log = logging.getLogger("deckwatch.scrape")
 

@@ -13,16 +13,16 @@ import logging
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from exporter import connection
-from exporter.protection.crowd import Guest
+from deckwatch.exporter import connection
+from deckwatch.exporter.protection.crowd import Guest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.connection import Connection
-    from exporter.protection.crowd import Crowd
-    from exporter.protection.seldom import Seldom
-    from exporter.protection.watched import Watched
+    from deckwatch.exporter.connection import Connection
+    from deckwatch.exporter.protection.crowd import Crowd
+    from deckwatch.exporter.protection.seldom import Seldom
+    from deckwatch.exporter.protection.watched import Watched
 
 log = logging.getLogger("deckwatch.listen")
 

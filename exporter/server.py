@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs
 
 from deckwatch.core.place import did_you_mean
-from exporter import collector, exposition, page
-from exporter.gzip import compress
+from deckwatch.exporter import collector, exposition, page
+from deckwatch.exporter.gzip import compress
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
-    from exporter.scrape import Key, Scraper
+    from deckwatch.exporter.scrape import Key, Scraper
 
     Scope = dict[str, Any]
     Receive = Callable[[], Awaitable[dict[str, Any]]]

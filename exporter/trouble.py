@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 
 class Trouble(NamedTuple):

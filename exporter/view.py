@@ -6,17 +6,17 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from exporter.metric import Lines
-from exporter.metric import series as count
-from exporter.scrape import Record
-from exporter.sources import textformat
-from exporter.trouble import Troubled
+from deckwatch.exporter.metric import Lines
+from deckwatch.exporter.metric import series as count
+from deckwatch.exporter.scrape import Record
+from deckwatch.exporter.sources import textformat
+from deckwatch.exporter.trouble import Troubled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from exporter.collector import Collector
-    from exporter.scrape import Key, Scraper
+    from deckwatch.exporter.collector import Collector
+    from deckwatch.exporter.scrape import Key, Scraper
 
 Tone = Literal["good", "bad", "late", "none"]
 State = Literal["ok", "absent", "failed", "late", "waiting"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
 
-from exporter.timex import Timex, adjtimex
+from deckwatch.exporter.timex import Timex, adjtimex
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import plugins, yamlfile
 from deckwatch.core.catalog import Catalog, MetricInfo
+from deckwatch.exporter import collector
+from deckwatch.exporter.sources.container import label_name
 from deckwatch.instrument import metrics as instrument
-from exporter import collector
-from exporter.sources.container import label_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -52,7 +51,7 @@ def _instrumented(one: instrument.Declared) -> MetricInfo:
 
 def foreign() -> Iterator[MetricInfo]:
     """Yield the metrics of other programs, from the tables in `library/metrics`; a table's name is the program's."""
-    folder = plugins.folder(importlib.import_module("provisioning"), "library", "metrics")
+    folder = plugins.folder(plugins.package("provisioning"), "library", "metrics")
     for path in plugins.files(folder, ".yaml"):
         yield from _infos(yamlfile.load_file(path).data, path.stem)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import plugins, units, yamlwrite
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import contract
-from provisioning import targets
+from deckwatch.provisioning import targets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +36,7 @@ class Folder:
 
 def library() -> Path:
     """Return the folder of Jsonnet that the renderer must serve as `provisioning`."""
-    return plugins.folder(importlib.import_module("provisioning"), "library")
+    return plugins.folder(plugins.package("provisioning"), "library")
 
 
 def interval(project: Project) -> str:

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from alerting.render import RULES
-from dashboards import render
-from dashboards import sources as dashboard_sources
-from dashboards.build import FILES
-from dashboards.live import LiveQuery
+from deckwatch.alerting.render import RULES
 from deckwatch.core import promql, promql_versions, yamlwrite
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.place import Problem
-from provisioning.configuration import Folder
+from deckwatch.dashboards import render
+from deckwatch.dashboards import sources as dashboard_sources
+from deckwatch.dashboards.build import FILES
+from deckwatch.dashboards.live import LiveQuery
+from deckwatch.provisioning.configuration import Folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.place import Place
-    from provisioning.foreign import Foreign
+    from deckwatch.provisioning.foreign import Foreign
 
 _ADDRESS = re.compile(r"[a-zA-Z0-9_-]{1,40}\Z")  # what Grafana takes
 _INPUT = re.compile(r"\$\{(\w+)\}")

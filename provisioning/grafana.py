@@ -13,10 +13,10 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from dashboards import compare
 from deckwatch.core.http import Client
 from deckwatch.core.mask import masked
 from deckwatch.core.place import DeckwatchError, Refused, Unreachable
+from deckwatch.dashboards import compare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

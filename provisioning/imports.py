@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from dashboards import panels
-from dashboards.importing import Imported, Importer
 from deckwatch.core.place import DeckwatchError
-from provisioning import catalogue
+from deckwatch.dashboards import panels
+from deckwatch.dashboards.importing import Imported, Importer
+from deckwatch.provisioning import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import yamlfile
 from deckwatch.core.artifact import Artifact
-from provisioning import configuration
+from deckwatch.provisioning import configuration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,12 +8,12 @@ import orjson
 import yaml
 
 from deckwatch.core.place import DeckwatchError
-from provisioning.grafana import Compared, Grafana, Ours
+from deckwatch.provisioning.grafana import Compared, Grafana, Ours
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from provisioning.plan import Plan
+    from deckwatch.provisioning.plan import Plan
 
 DASHBOARDS = "grafana/dashboards/"
 _PROVIDERS = "grafana/provisioning/dashboards/"

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import plugins, yamlfile
 from deckwatch.core.artifact import Artifact
+from deckwatch.exporter import own
+from deckwatch.exporter.collector import EVERY_COLLECTOR, Collector, load
+from deckwatch.exporter.deviations import deviations
 from deckwatch.instrument import metrics as instrument
-from exporter import own
-from exporter.collector import EVERY_COLLECTOR, Collector, load
-from exporter.deviations import deviations
-from provisioning import schemas
-from provisioning.keys import Key, Keys, Section, written
+from deckwatch.provisioning import schemas
+from deckwatch.provisioning.keys import Key, Keys, Section, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from exporter.metric import Metric
+    from deckwatch.exporter.metric import Metric
 
 HEAD = "<!-- Written by `deckwatch docs`; do not edit. -->\n"
 
@@ -171,12 +171,12 @@ def _checks() -> Iterator[str]:
     yield "What `deckwatch check` and `deckwatch generate` find, besides YAML that does not parse and unknown keys."
     for package in ("dashboards", "alerting"):
         yield f"\n## {package.capitalize()}\n"
-        for name, module in plugins.modules(importlib.import_module(f"{package}.checks")):
+        for name, module in plugins.modules(importlib.import_module(f"deckwatch.{package}.checks")):
             yield f"### {name}\n"
             yield inspect.cleandoc(module.__doc__ or "") + "\n"
     yield "\n## Rules of other linters\n"
     yield "A test asks each of every shipped dashboard and alert."
-    rules = yamlfile.load_file(plugins.folder(importlib.import_module("dashboards"), "linter.yaml")).data
+    rules = yamlfile.load_file(plugins.folder(plugins.package("dashboards"), "linter.yaml")).data
     for linter, held in rules.items():
         yield f"\n| {linter} | held by |\n|---|---|"
         for rule, by in held.items():

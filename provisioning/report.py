@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from provisioning.verify import Answer
+    from deckwatch.provisioning.verify import Answer
 
 _SKIPPED = ("empty", "not watched")
 COUNTED = ("data", "empty", "not watched", "nothing", "wrong", "error")

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from alerting import read
-from alerting import render as alerting_render
-from alerting.receivers import Kinds
-from dashboards import adjust, panels, parts, schema
+from deckwatch.alerting import read
+from deckwatch.alerting import render as alerting_render
+from deckwatch.alerting.receivers import Kinds
 from deckwatch.core import plugins, signalfile, yamlfile
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.project import project_schema
+from deckwatch.dashboards import adjust, panels, parts, schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +25,6 @@ NAMES = {
     "part": "part.schema.json",
     "alerts": "alerts.schema.json",
 }
-_PACKAGES = ("exporter", "dashboards", "alerting", "provisioning")
 
 
 def files(own_panels: Path | None = None) -> list[Artifact]:
@@ -45,8 +43,7 @@ def files(own_panels: Path | None = None) -> list[Artifact]:
 
 def project(renderer: Renderer, dashboard: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schema of deckwatch.yaml, with the receivers that a team may have and the words of dashboards."""
-    fragments = [plugins.folder(importlib.import_module(name), "project.schema.yaml") for name in _PACKAGES]
-    result = project_schema(path for path in fragments if path.is_file())
+    result = project_schema(plugins.schema_fragments())
     panel, whole = adjust.offered(dashboard)
     result["$defs"]["changed"]["properties"] = panel
     result["properties"]["build"]["properties"]["set"]["patternProperties"]["^[^/.]+$"]["properties"] = whole

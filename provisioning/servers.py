@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deckwatch.core.contract import contract
-from provisioning.program import Program, find
+from deckwatch.provisioning.program import Program, find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

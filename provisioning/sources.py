@@ -6,22 +6,22 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from alerting import health, objectives, read
-from dashboards import parts
-from dashboards import sources as dashboards
-from dashboards.adjust import Changes
+from deckwatch.alerting import health, objectives, read
 from deckwatch.core.place import did_you_mean, nearest
 from deckwatch.core.project import FILE
+from deckwatch.dashboards import parts
+from deckwatch.dashboards import sources as dashboards
+from deckwatch.dashboards.adjust import Changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from dashboards.parts import Parts
-    from dashboards.sources import Source
     from deckwatch.core.place import Place, Problem
     from deckwatch.core.project import Project
     from deckwatch.core.yamlfile import Document
+    from deckwatch.dashboards.parts import Parts
+    from deckwatch.dashboards.sources import Source
 
 # A project's folder of parts, which dashboards take over by `use:`.
 PARTS = "parts"

@@ -11,32 +11,32 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from alerting import build as alerting
-from alerting import render as alerting_render
-from dashboards import build as dashboards
-from dashboards import panels
+from deckwatch.alerting import build as alerting
+from deckwatch.alerting import render as alerting_render
 from deckwatch.core import signalfile, units
 from deckwatch.core import targets as versions
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.place import InvalidInput
-from exporter import collector, config
-from provisioning import catalogue, configuration, foreign, mixin, sources, targets
-from provisioning.configuration import Folder
-from provisioning.foreign_files import Beside, Files
-from provisioning.plan import Plan
+from deckwatch.dashboards import build as dashboards
+from deckwatch.dashboards import panels
+from deckwatch.exporter import collector, config
+from deckwatch.provisioning import catalogue, configuration, foreign, mixin, sources, targets
+from deckwatch.provisioning.configuration import Folder
+from deckwatch.provisioning.foreign_files import Beside, Files
+from deckwatch.provisioning.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from alerting.live import LiveQuery as RuleQuery
-    from alerting.spec import Group
-    from dashboards.live import LiveQuery as DashboardQuery
+    from deckwatch.alerting.live import LiveQuery as RuleQuery
+    from deckwatch.alerting.spec import Group
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Engine
     from deckwatch.core.place import Problem
     from deckwatch.core.project import Project
+    from deckwatch.dashboards.live import LiveQuery as DashboardQuery
 
 GRAFANA = "http://127.0.0.1:3000"
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from dashboards import compare
+from deckwatch.dashboards import compare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from provisioning.plan import Change
+    from deckwatch.provisioning.plan import Change
 
 _MOST_LINES = 40  # of one dashboard
 _COUNTED = ("dashboard", "panel", "query", "alert", "recording rule", "other file")

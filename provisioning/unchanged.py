@@ -17,15 +17,16 @@ import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from deckwatch.core import plugins
 from deckwatch.core.place import Place, Problem
-from provisioning.plan import MANIFEST, digest, listed, present
+from deckwatch.provisioning.plan import MANIFEST, digest, listed, present
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 NOTE = ".deckwatch/generated.json"
 _HOME = Path(__file__).parents[1]
-_PACKAGES = ("deckwatch", "exporter", "dashboards", "alerting", "provisioning")
+_PACKAGES = tuple(_HOME / name for name in plugins.PACKAGES)
 _ENGINES = ("rjsonnet", "jsonnet", "orjson", "pyyaml", "promql-parser", "jsonschema-rs")
 _MOST_FILES, _MOST_BYTES = 3000, 64 << 20  # of a project; reading more takes longer than the run would
 _SKIPPED = frozenset(("__pycache__", "node_modules"))
@@ -35,7 +36,7 @@ class Heard:
     """Hears what is read while it is entered: files and folders that belong neither to the project nor to us."""
 
     def __init__(self, project: Path) -> None:
-        paths = (str(project), str(_HOME), sys.prefix, sys.base_prefix, *sysconfig.get_paths().values())
+        paths = (project, _HOME, *_PACKAGES, sys.prefix, sys.base_prefix, *sysconfig.get_paths().values())
         self._known = tuple(os.path.realpath(path) + os.sep for path in paths)
         self.files: set[str] = set()
         self.whole = True  # whether all of it could be told apart
@@ -117,7 +118,8 @@ def _key(project: Path, out: Path, words: Sequence[str], others: Iterable[str]) 
     mine = list(_tree(project, out.resolve()))
     if len(mine) > _MOST_FILES or sum(path.stat().st_size for path in mine) > _MOST_BYTES:
         return None
-    ours = [path for name in _PACKAGES for path in _tree(_HOME / name, _HOME / "provisioning" / "out")]
+    out_of_ours = (_HOME / "provisioning" / "out").resolve()
+    ours = [path for folder in (_HOME, *_PACKAGES) for path in _tree(folder, out_of_ours) if path not in _PACKAGES]
     for path in (*sorted(mine), *sorted(ours), *map(Path, sorted(others))):
         if path.is_symlink() and not path.is_file():
             return None  # a folder elsewhere, or nothing

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from deckwatch.core.place import DeckwatchError
-from exporter import config
-from provisioning import servers, stack, targets
-from provisioning.program import Program, free_port
-from provisioning.servers import ADDRESS, ALERTMANAGER, EXPORTER, GRAFANA, PORTS, PROMETHEUS, Site
-from provisioning.targets import Host, Target, Targets
-from provisioning.write import write
+from deckwatch.exporter import config
+from deckwatch.provisioning import servers, stack, targets
+from deckwatch.provisioning.program import Program, free_port
+from deckwatch.provisioning.servers import ADDRESS, ALERTMANAGER, EXPORTER, GRAFANA, PORTS, PROMETHEUS, Site
+from deckwatch.provisioning.targets import Host, Target, Targets
+from deckwatch.provisioning.write import write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deckwatch.core.project import Project
-    from provisioning.stack import Built
+    from deckwatch.provisioning.stack import Built
 
 ALL = (EXPORTER, PROMETHEUS, ALERTMANAGER, GRAFANA)
 

@@ -21,15 +21,15 @@ from deckwatch.core.http import Client
 from deckwatch.core.mask import masked
 from deckwatch.core.place import InvalidInput, Refused, Unreachable
 from deckwatch.core.wanted import ANYTHING, Wanted
-from exporter.collector import matches
-from provisioning import judge
+from deckwatch.exporter.collector import matches
+from deckwatch.provisioning import judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.place import Place
-    from provisioning.stack import Built
+    from deckwatch.provisioning.stack import Built
 
 Status = Literal["data", "empty", "nothing", "wrong", "error", "not watched"]
 

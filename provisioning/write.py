@@ -16,7 +16,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from deckwatch.core.place import DeckwatchError
-from provisioning.plan import MANIFEST, Change, Plan, listed, present
+from deckwatch.provisioning.plan import MANIFEST, Change, Plan, listed, present
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.program import find
+from deckwatch.provisioning.program import find
 
 FIXTURES = Path(__file__).parent / "fixtures"
 REQUIRED = os.environ.get("DECKWATCH_LIVE") == "required"

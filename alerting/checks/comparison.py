@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from alerting import condition
+from deckwatch.alerting import condition
 from deckwatch.core import promql
 from deckwatch.core.place import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from alerting.checking import Context
+    from deckwatch.alerting.checking import Context
 
 _ABSENT = re.compile(r"absent(_over_time)?\s*\(")
 

@@ -15,7 +15,7 @@ from deckwatch.core.place import Problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from alerting.checking import Context
+    from deckwatch.alerting.checking import Context
     from deckwatch.core.place import Place
 
 

@@ -10,7 +10,7 @@ from deckwatch.core.place import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from alerting.checking import Context
+    from deckwatch.alerting.checking import Context
 
 _CHOOSING = frozenset(("topk", "bottomk", "limitk", "limit_ratio"))
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alerting.render import expression
+from deckwatch.alerting.render import expression
 from deckwatch.core import labels, promql
 from deckwatch.core.place import Problem, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from alerting.checking import Context
-    from alerting.spec import Alert
+    from deckwatch.alerting.checking import Context
+    from deckwatch.alerting.spec import Alert
 
 _OURS = frozenset(("alertname", "severity", "owner", "topic"))
 

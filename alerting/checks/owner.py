@@ -9,7 +9,7 @@ from deckwatch.core.place import Problem, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from alerting.checking import Context
+    from deckwatch.alerting.checking import Context
 
 
 def check(context: Context) -> Iterator[Problem]:

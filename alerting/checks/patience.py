@@ -10,7 +10,7 @@ from deckwatch.core.place import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from alerting.checking import Context
+    from deckwatch.alerting.checking import Context
 
 SECONDS = 30.0  # two scrapes at the usual interval
 

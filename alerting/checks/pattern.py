@@ -11,7 +11,7 @@ from deckwatch.core.place import Problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from alerting.checking import Context
+    from deckwatch.alerting.checking import Context
     from deckwatch.core.place import Place
 
 _SPECIAL = re.compile(r"[.*+?|()\[\]{}^$\\]")

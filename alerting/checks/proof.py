@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alerting import proofs
-from alerting.series import INTERVAL
+from deckwatch.alerting import proofs
+from deckwatch.alerting.series import INTERVAL
 from deckwatch.core import expressions, promql
 from deckwatch.core.place import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from alerting.checking import Context
-    from alerting.spec import Alert, Course, Proof
+    from deckwatch.alerting.checking import Context
+    from deckwatch.alerting.spec import Alert, Course, Proof
     from deckwatch.core.place import Place
 
 

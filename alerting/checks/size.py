@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alerting.spec import MOST_RULES
+from deckwatch.alerting.spec import MOST_RULES
 from deckwatch.core.place import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from alerting.checking import Context
+    from deckwatch.alerting.checking import Context
 
 
 def check(context: Context) -> Iterator[Problem]:

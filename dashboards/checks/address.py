@@ -10,8 +10,8 @@ from deckwatch.core.place import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dashboards.build import Built
     from deckwatch.core.catalog import Catalog
+    from deckwatch.dashboards.build import Built
 
 # Grafana takes 40 characters of letters, digits, - and _; later versions make names of Kubernetes of them.
 _ADDRESS = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")

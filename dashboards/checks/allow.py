@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboards import checks
 from deckwatch.core import plugins
 from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.dashboards import checks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dashboards.build import Built
     from deckwatch.core.catalog import Catalog
+    from deckwatch.dashboards.build import Built
 
 _OF_EXPRESSIONS = ("promql_syntax", "promql_metric", "promql_label")
 

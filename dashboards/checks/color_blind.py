@@ -9,17 +9,17 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from dashboards import colors
 from deckwatch.core.place import Problem
+from deckwatch.dashboards import colors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dashboards.build import Built
-    from dashboards.queries import Query
-    from dashboards.spec import Panel
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.place import Place
+    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.queries import Query
+    from deckwatch.dashboards.spec import Panel
 
 LEAST = 8.0  # of CIEDE2000; the nearest two of Okabe and Ito's palette have 11.6
 

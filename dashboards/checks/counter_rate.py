@@ -10,9 +10,9 @@ from deckwatch.core.place import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dashboards.build import Built
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.promql import Selector
+    from deckwatch.dashboards.build import Built
 
 _RATES = frozenset(("rate", "irate", "increase"))
 # Functions for which a counter's height does not matter, or which know that it starts anew.

@@ -10,16 +10,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dashboards import cardinality
 from deckwatch.core import promql, units
 from deckwatch.core.place import Problem
+from deckwatch.dashboards import cardinality
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dashboards.build import Built
-    from dashboards.queries import Query
     from deckwatch.core.catalog import Catalog
+    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.queries import Query
 
 MOST_STEPS = 1000
 MOST_HOURS = 20_000  # of samples times series, for each point: five million samples where they are 15 s apart

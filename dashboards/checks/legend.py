@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dashboards import legends
 from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.dashboards import legends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dashboards.build import Built
     from deckwatch.core.catalog import Catalog
+    from deckwatch.dashboards.build import Built
 
 _LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboards import sources
 from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.dashboards import sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dashboards.build import Built
-    from dashboards.spec import Panel
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.yamlfile import Path
+    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.spec import Panel
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:

@@ -10,12 +10,12 @@ from deckwatch.core import expressions
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dashboards.build import Built
-    from dashboards.queries import Query
-    from dashboards.spec import Panel
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.place import Problem
     from deckwatch.core.yamlfile import Path
+    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.queries import Query
+    from deckwatch.dashboards.spec import Panel
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:

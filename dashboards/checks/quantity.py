@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboards.render import THRESHOLDS
 from deckwatch.core import units
 from deckwatch.core.place import Problem
 from deckwatch.core.signal import disorder
+from deckwatch.dashboards.render import THRESHOLDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-    from dashboards.build import Built
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.yamlfile import Document, Path
+    from deckwatch.dashboards.build import Built
 
 _KEYS = (*THRESHOLDS, "min", "max", "target")
 

@@ -9,8 +9,8 @@ from deckwatch.core.place import Problem, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from dashboards.build import Built
     from deckwatch.core.catalog import Catalog
+    from deckwatch.dashboards.build import Built
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:

@@ -10,8 +10,8 @@ from deckwatch.core.signal import title_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dashboards.build import Built
     from deckwatch.core.catalog import Catalog
+    from deckwatch.dashboards.build import Built
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboards import render
 from deckwatch.core.place import Problem
+from deckwatch.dashboards import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dashboards.build import Built
     from deckwatch.core.catalog import Catalog
+    from deckwatch.dashboards.build import Built
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:

@@ -13,8 +13,8 @@ from deckwatch.core.place import Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dashboards.build import Built
     from deckwatch.core.catalog import Catalog
+    from deckwatch.dashboards.build import Built
 
 MOST = 40
 

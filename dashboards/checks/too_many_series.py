@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboards import cardinality
 from deckwatch.core.place import Problem
+from deckwatch.dashboards import cardinality
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dashboards.build import Built
     from deckwatch.core.catalog import Catalog
+    from deckwatch.dashboards.build import Built
 
 MOST = {"range": 1000, "instant": 200}
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboards import grafana_units
 from deckwatch.core import units
 from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.dashboards import grafana_units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from dashboards.build import Built
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.place import Place
+    from deckwatch.dashboards.build import Built
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:

@@ -1,5 +1,5 @@
 """Grafana's dashboards, of any age, in the words of ours."""
 
-from dashboards.importing.importer import Imported, Importer
+from deckwatch.dashboards.importing.importer import Imported, Importer
 
 __all__ = ["Imported", "Importer"]

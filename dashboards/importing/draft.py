@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dashboards.importing import asked, patch, words
+from deckwatch.dashboards.importing import asked, patch, words
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping
 
-    from dashboards.importing.probe import Probed
-    from dashboards.panels import PanelType
+    from deckwatch.dashboards.importing.probe import Probed
+    from deckwatch.dashboards.panels import PanelType
 
 
 @dataclass

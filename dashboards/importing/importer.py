@@ -12,24 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-import dashboards
-from dashboards import checks, panels
-from dashboards.importing import asked, choices, layout, likeness, modern, patch, probe, repeated, words
-from dashboards.importing.draft import Draft, Drafter
-from dashboards.render import TAG
-from dashboards.sources import Source
+from deckwatch import dashboards
 from deckwatch.core import plugins, signalfile, yamlfile, yamlwrite
 from deckwatch.core.place import DeckwatchError
 from deckwatch.core.signal import is_name, title_of
+from deckwatch.dashboards import checks, panels
+from deckwatch.dashboards.importing import asked, choices, layout, likeness, modern, patch, probe, repeated, words
+from deckwatch.dashboards.importing.draft import Draft, Drafter
+from deckwatch.dashboards.render import TAG
+from deckwatch.dashboards.sources import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from dashboards.importing.modern import Modern
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.place import Place, Problem
     from deckwatch.core.yamlfile import Document
+    from deckwatch.dashboards.importing.modern import Modern
 
 REASON = "imported as it was"
 _ROUNDS = 12  # each takes away what the last one complained of

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from dashboards import layout
+from deckwatch.dashboards import layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dashboards.panels import PanelType
+    from deckwatch.dashboards.panels import PanelType
 
 _WORDS = {columns: word for word, columns in layout.WIDTHS.items()}
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from dashboards.importing import patch, words
-from dashboards.importing.probe import STEPS
+from deckwatch.dashboards.importing import patch, words
+from deckwatch.dashboards.importing.probe import STEPS
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -8,9 +8,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dashboards.importing import older
 from deckwatch.core import plugins
 from deckwatch.core.place import DeckwatchError
+from deckwatch.dashboards.importing import older
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -9,20 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import dashboards
-from dashboards import checks, schema
-from dashboards.importing.patch import NOTHING, Leaf, at, leaves, same
-from dashboards.sources import Source
+from deckwatch import dashboards
 from deckwatch.core import plugins, yamlfile, yamlwrite
 from deckwatch.core.jsonnet import JsonnetError
 from deckwatch.core.signal import Signals
+from deckwatch.dashboards import checks, schema
+from deckwatch.dashboards.importing.patch import NOTHING, Leaf, at, leaves, same
+from deckwatch.dashboards.sources import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from dashboards.panels import PanelType
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Renderer
+    from deckwatch.dashboards.panels import PanelType
 
 _TEXT, _NUMBER, _WHOLE, _SPAN = "deckwatch-probe", 7.5, 7, "7m"
 _QUERY = "vector(1)"

@@ -9,8 +9,8 @@ from deckwatch.core import signalfile, yamlfile, yamlwrite
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dashboards.importing.asked import Datasources
     from deckwatch.core.catalog import Catalog
+    from deckwatch.dashboards.importing.asked import Datasources
 
 
 def signals(panels: Sequence[Mapping[str, Any]], sources: Datasources, catalog: Catalog) -> dict[str, tuple[str, str]]:

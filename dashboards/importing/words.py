@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from dashboards.importing.patch import NOTHING, Leaf, at, leaves, same
-from dashboards.importing.probe import STEPS, Probed, body
+from deckwatch.dashboards.importing.patch import NOTHING, Leaf, at, leaves, same
+from deckwatch.dashboards.importing.probe import STEPS, Probed, body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

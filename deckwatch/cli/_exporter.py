@@ -15,7 +15,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from exporter.server import App
+    from deckwatch.exporter.server import App
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -48,10 +48,10 @@ def application(
     """Return the application over this machine, as the project's `watch:` has it; raises InvalidInput."""
     from deckwatch.cli import _project
     from deckwatch.core.place import InvalidInput
-    from exporter import collector, config
-    from exporter.scrape import Scraper
-    from exporter.server import App
-    from exporter.world import World
+    from deckwatch.exporter import collector, config
+    from deckwatch.exporter.scrape import Scraper
+    from deckwatch.exporter.server import App
+    from deckwatch.exporter.world import World
 
     found = _project.load(project, lean=True, faulty=True)
     collectors = collector.load()

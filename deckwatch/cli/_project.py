@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.cli.main import PACKAGES, deckwatch
+from deckwatch.cli.main import deckwatch
 from deckwatch.core import plugins, project
 
 if TYPE_CHECKING:
@@ -16,18 +15,12 @@ if TYPE_CHECKING:
     from deckwatch.core.project import Project
 
 
-def fragments() -> list[Path]:
-    """Return the packages' parts of the project's schema."""
-    found = [plugins.folder(importlib.import_module(name), "project.schema.yaml") for name in PACKAGES]
-    return [path for path in found if path.is_file()]
-
-
 def load(folder: Path, *, lean: bool = False, faulty: bool = False) -> Project:
     """Read the project in a folder; raises InvalidInput. `lean` is for a process that lives long.
 
     With `faulty` the project tells of its problems itself, so that `stack.build` can add those of its other files.
     """
-    return project.load(folder, fragments(), lean=lean, faulty=faulty)
+    return project.load(folder, plugins.schema_fragments(), lean=lean, faulty=faulty)
 
 
 def described(found: Project) -> str:

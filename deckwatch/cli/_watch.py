@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deckwatch.core.jsonnet import Engine
-    from provisioning.plan import Change
-    from provisioning.stack import Form
+    from deckwatch.provisioning.plan import Change
+    from deckwatch.provisioning.stack import Form
 
 _MOST_LINES = 12
 
@@ -23,7 +23,7 @@ def run(project: Path, out: Path, engine: Engine, form: Form) -> int:
     """Generate now and after each change of a file, until somebody interrupts it."""
     from deckwatch.core import memory
     from deckwatch.core.jsonnet import Renderer
-    from provisioning.watch import changed, state
+    from deckwatch.provisioning.watch import changed, state
 
     Renderer.memory = {}
     memory.turn_on()
@@ -72,8 +72,8 @@ def shared(project: Path) -> str:
 def _once(project: Path, out: Path, engine: Engine, form: Form, paths: Sequence[str]) -> None:
     from deckwatch.cli import _project, _show
     from deckwatch.core.place import DeckwatchError, InvalidInput
-    from provisioning import stack
-    from provisioning.write import write
+    from deckwatch.provisioning import stack
+    from deckwatch.provisioning.write import write
 
     begun = time.perf_counter()
     what = f"{', '.join(paths[:3])}{f' and {len(paths) - 3} more' if len(paths) > 3 else ''}: " if paths else ""
@@ -106,7 +106,7 @@ def _tell(changes: Sequence[Change]) -> None:
     """Print what changed in the dashboards, in words, and the names of the other files."""
     import json
 
-    from dashboards import compare
+    from deckwatch.dashboards import compare
 
     lines: list[str] = []
     if len(changes) > _MOST_LINES:

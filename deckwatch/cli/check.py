@@ -19,7 +19,7 @@ def command(project: Path, /) -> None:
     with its line.
     """
     from deckwatch.cli import _project, _show
-    from provisioning import stack
+    from deckwatch.provisioning import stack
 
     with _show.busy("checking"):
         found = _project.load(project, faulty=True)

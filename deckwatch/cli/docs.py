@@ -27,9 +27,9 @@ def command(out: Path, check: bool) -> int:
 
     In a clone, `make docs` keeps docs/reference up to date, and CI compares.
     """
-    from provisioning import reference
-    from provisioning.plan import Plan
-    from provisioning.write import write
+    from deckwatch.provisioning import reference
+    from deckwatch.provisioning.plan import Plan
+    from deckwatch.provisioning.write import write
 
     plan = Plan([*reference.artifacts(), _commands()])
     changes = plan.changes(out) if check else write(plan, out)

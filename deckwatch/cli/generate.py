@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deckwatch.core.jsonnet import Engine
-    from provisioning.plan import Change
-    from provisioning.stack import Form
+    from deckwatch.provisioning.plan import Change
+    from deckwatch.provisioning.stack import Form
 
 _MOST_LINES = 12  # of one file's difference
 
@@ -68,7 +68,7 @@ def command(
     provisioned one are written by themselves, without --out into a folder of the project that is called so.
     """
     from deckwatch.cli import _show
-    from provisioning import unchanged
+    from deckwatch.provisioning import unchanged
 
     if form != "provisioned" and context.get_parameter_source("out") is ParameterSource.DEFAULT_MAP:
         out = None  # what the project says is where its bundle goes
@@ -89,8 +89,8 @@ def command(
         click.echo(f"{out} is up to date: {count} files", err=True)
         return 0
     from deckwatch.cli import _project
-    from provisioning import stack
-    from provisioning.write import refuse_foreign, write
+    from deckwatch.provisioning import stack
+    from deckwatch.provisioning.write import refuse_foreign, write
 
     with _show.busy("generating"), unchanged.Heard(project) as heard:
         found = _project.load(project, faulty=True)
@@ -117,7 +117,7 @@ def command(
 
 def _summarize(path: Path | None, changes: Sequence[Change]) -> None:
     if path is not None:
-        from provisioning.summary import markdown
+        from deckwatch.provisioning.summary import markdown
 
         path.write_text(markdown(changes), encoding="utf-8")
 

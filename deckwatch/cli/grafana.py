@@ -10,8 +10,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from provisioning.grafana import Compared, Grafana
-    from provisioning.imports import Brought
+    from deckwatch.provisioning.grafana import Compared, Grafana
+    from deckwatch.provisioning.imports import Brought
 
 
 def _server(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,7 +66,7 @@ def import_(
     its title, type and queries. What is not there any more is listed.
     """
     from deckwatch.cli import _project, _show
-    from provisioning import imports
+    from deckwatch.provisioning import imports
 
     found = _project.load(project, faulty=True)
     models: dict[str, Any] = {}
@@ -91,7 +91,7 @@ def _is_file(text: str) -> bool:
 
 
 def _open(**server: Any) -> Grafana:
-    from provisioning.grafana import connect
+    from deckwatch.provisioning.grafana import connect
 
     return connect(**server)
 
@@ -156,7 +156,7 @@ def push(
     All are looked at first. Where one was changed by hand nothing is saved, unless --force says so; where somebody
     saves one meanwhile, Grafana refuses ours.
     """
-    from provisioning import push as work
+    from deckwatch.provisioning import push as work
 
     with _open(**server) as grafana:
         found = _compared(project, grafana, uids)
@@ -175,8 +175,8 @@ def push(
 
 def _compared(project: Path, grafana: Grafana, uids: Sequence[str]) -> list[Compared]:
     from deckwatch.cli import _project, _show
-    from provisioning import push as work
-    from provisioning import stack
+    from deckwatch.provisioning import push as work
+    from deckwatch.provisioning import stack
 
     with _show.busy("generating"):
         built = stack.build(_project.load(project, faulty=True))

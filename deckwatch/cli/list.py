@@ -23,7 +23,7 @@ class Item(NamedTuple):
 
 
 def _collectors() -> Iterator[Item]:
-    from exporter import collector
+    from deckwatch.exporter import collector
 
     for name, one in collector.load().items():
         yield Item(name, one.help, "" if one.default else "off by default")
@@ -52,7 +52,7 @@ def _checks() -> Iterator[Item]:
     from deckwatch.core import plugins
 
     for package in ("dashboards", "alerting"):
-        for name, module in plugins.modules(importlib.import_module(f"{package}.checks")):
+        for name, module in plugins.modules(importlib.import_module(f"deckwatch.{package}.checks")):
             yield Item(name, (module.__doc__ or "").strip().partition("\n")[0], package)
 
 
@@ -126,6 +126,6 @@ def _by_comment(package: str, *folder: str) -> Iterator[Item]:
 def _files(package: str, *folder: str, suffix: str) -> Iterator[tuple[str, Path]]:
     from deckwatch.core import plugins
 
-    root = plugins.folder(importlib.import_module(package), *folder)
+    root = plugins.folder(plugins.package(package), *folder)
     for path in plugins.files(root, suffix):
         yield path.relative_to(root).with_suffix("").as_posix(), path

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import importlib
-import importlib.util
 import sys
 import traceback
 from pathlib import Path
@@ -23,7 +22,6 @@ from deckwatch.core.place import DeckwatchError, InvalidInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PACKAGES = ("exporter", "dashboards", "alerting", "provisioning")
 EXIT_INPUT, EXIT_BUG, EXIT_INTERRUPTED = 1, 3, 130
 # A folder that may not be written, a disk that is full: the machine's state, and no bug.
 _OF_THE_MACHINE = frozenset((errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR))
@@ -83,7 +81,6 @@ def deckwatch(ctx: click.Context, project: Path) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 the user's input or a failed check, 3 our bug, 130 interrupted."""
-    _refuse_foreign_packages()
     try:
         code = deckwatch.main(
             args=list(arguments) if arguments is not None else None,
@@ -127,18 +124,3 @@ def _bug() -> NoReturn:
 
 def _place_of(error: OSError) -> str:
     return f"{error.filename}: " if isinstance(error.filename, str) else ""
-
-
-def _refuse_foreign_packages() -> None:
-    """Say so in one sentence if `exporter` or `alerting`, generic names, come from another distribution."""
-    home = Path(__file__).parents[2]
-    for name in PACKAGES:
-        spec = importlib.util.find_spec(name)
-        origin = Path(spec.origin).parents[1] if spec is not None and spec.origin else None
-        if origin != home:
-            click.echo(
-                f"deckwatch: the package {name!r} comes from {origin}, not from deckwatch: "
-                "install deckwatch in an environment of its own (pipx, uv tool)",
-                err=True,
-            )
-            sys.exit(EXIT_INPUT)

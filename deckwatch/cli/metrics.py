@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deckwatch.core.catalog import MetricInfo
-    from exporter.collector import Collector
+    from deckwatch.exporter.collector import Collector
 
 
 @click.command()
@@ -30,12 +30,12 @@ def command(project: Path, /, *, words: tuple[str, ...], format: str, learn: str
     the `metrics:` of the project. With WORDs only metrics whose name or source holds one of them.
     """
     from deckwatch.cli import _project
-    from exporter import collector
-    from provisioning import catalogue
+    from deckwatch.exporter import collector
+    from deckwatch.provisioning import catalogue
 
     known = catalogue.load(_project.load(project))
     if learn:
-        from provisioning.learn import learn as block_of
+        from deckwatch.provisioning.learn import learn as block_of
 
         click.echo(block_of(learn, known), nl=False)
         return

@@ -22,7 +22,7 @@ def command(project: Path, /, *, kind: str | None, out: Path | None) -> None:
     An editor with a YAML language server uses them by a first line such as
     `# yaml-language-server: $schema=.deckwatch/schema.json`.
     """
-    from provisioning import schemas
+    from deckwatch.provisioning import schemas
 
     own_panels = project / "panels"
     files = schemas.files(own_panels if own_panels.is_dir() else None)

@@ -15,9 +15,9 @@ from deckwatch.cli import _exporter
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporter.listen import Address
-    from exporter.protection.watched import Watched
-    from exporter.server import App
+    from deckwatch.exporter.listen import Address
+    from deckwatch.exporter.protection.watched import Watched
+    from deckwatch.exporter.server import App
 
 log = logging.getLogger("deckwatch.serve")
 
@@ -29,7 +29,7 @@ class _Listen(click.ParamType["Address"]):
     name = "HOST:PORT"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
-        from exporter import listen
+        from deckwatch.exporter import listen
 
         try:
             return listen.parse(str(value))
@@ -62,7 +62,7 @@ def command(project: Path, /, *, listen: Address, web_config_file: str | None, l
     Host and containers are found; databases and probes stand in `watch:` of deckwatch.yaml, or a database in
     DECKWATCH_POSTGRES_DSN. The page at / shows what is watched and how each collector does.
     """
-    from exporter import listen as listening
+    from deckwatch.exporter import listen as listening
 
     _exporter.log_to_stderr(log_level)
     _raise_descriptor_limit()
@@ -82,14 +82,14 @@ def command(project: Path, /, *, listen: Address, web_config_file: str | None, l
 def _protection(file: str) -> Watched:
     from pathlib import Path
 
-    from exporter.protection.watched import Watched
+    from deckwatch.exporter.protection.watched import Watched
 
     return Watched(Path(file))
 
 
 def _first_scrape(app: App) -> None:
     """Ask every collector once, for /readyz, and say what is watched and what is not there."""
-    from exporter import view
+    from deckwatch.exporter import view
 
     app.scraper.scrape(seconds=_FIRST_SCRAPE_SECONDS)
     seen = view.look(app.scraper, app.scraper.world.clock())

@@ -21,9 +21,9 @@ def command(project: Path, /) -> int:
     from rich import box
     from rich.table import Table
 
-    from alerting import promtool
+    from deckwatch.alerting import promtool
     from deckwatch.cli import _project, _show
-    from provisioning import stack
+    from deckwatch.provisioning import stack
 
     with _show.busy("generating"):
         built = stack.build(_project.load(project, faulty=True))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from provisioning.up import Stack
+    from deckwatch.provisioning.up import Stack
 
 _LOOK_SECONDS = 0.5
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
@@ -38,7 +38,7 @@ def command(project: Path, /, *, state_dir: Path | None, open: bool) -> int:  # 
     taken are replaced by free ones. Ctrl-C ends what was started, and nothing else.
     """
     from deckwatch.cli import _project, _show
-    from provisioning.up import Stack
+    from deckwatch.provisioning.up import Stack
 
     for number in _ENDING:
         signal.signal(number, signal.default_int_handler)
@@ -94,7 +94,7 @@ def _tell(stack: Stack) -> None:
 
 def _row(stack: Stack, name: str) -> tuple[str, list[str]]:
     """Return where a program is, and what is to be known about it."""
-    from provisioning import servers
+    from deckwatch.provisioning import servers
 
     if name not in stack.running:
         return "not installed", [f"docker compose up starts everything; or {servers.HOW_TO_GET[name]}"]
@@ -130,6 +130,6 @@ def _open(stack: Stack) -> None:
     """Open a browser where there is a screen; elsewhere one in the terminal would take it over."""
     import webbrowser
 
-    from provisioning import servers
+    from deckwatch.provisioning import servers
 
     webbrowser.open(stack.url(servers.GRAFANA if servers.GRAFANA in stack.running else servers.EXPORTER))

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from provisioning.stack import Built
-    from provisioning.verify import Answer, Prometheus, Question
+    from deckwatch.provisioning.stack import Built
+    from deckwatch.provisioning.verify import Answer, Prometheus, Question
 
 _AGAIN_SECONDS = 2.0
 _UNLIMITED = 10_000  # columns
@@ -59,8 +59,8 @@ def command(
     from deckwatch.cli import _project, _show
     from deckwatch.core.mask import masked
     from deckwatch.core.place import DeckwatchError
-    from provisioning import report, stack
-    from provisioning.verify import Prometheus, questions
+    from deckwatch.provisioning import report, stack
+    from deckwatch.provisioning.verify import Prometheus, questions
 
     with _show.busy("generating"):
         built = stack.build(_project.load(project, faulty=True))
@@ -92,7 +92,7 @@ def command(
 def _ask(server: Prometheus, asked: Sequence[Question], built: Built, wait: int) -> list[Answer]:
     """Return an answer to each question; those without data are asked again while there is time."""
     from deckwatch.cli import _show
-    from provisioning.verify import verify
+    from deckwatch.provisioning.verify import verify
 
     deadline = time.monotonic() + wait
     found: dict[Question, Answer] = {}
@@ -134,7 +134,7 @@ def _filled(answers: Sequence[Answer], space: str) -> Table:
     from rich import box
     from rich.table import Table
 
-    from provisioning import report
+    from deckwatch.provisioning import report
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, int(space == " "), 0, 0))
     rows = []
@@ -164,7 +164,7 @@ _COLOURS = {"faulty": "red", "not watched": "yellow", "good": "green"}
 
 
 def _fault(answer: Answer) -> None:
-    from provisioning import report
+    from deckwatch.provisioning import report
 
     question = answer.question
     what = report.reason(answer)

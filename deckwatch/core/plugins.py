@@ -12,6 +12,21 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
+# The packages whose folders lie at the top of the repository; `deckwatch/` links to them, and a wheel holds them there.
+PACKAGES = ("exporter", "dashboards", "alerting", "provisioning")
+
+
+def package(name: str) -> ModuleType:
+    """Import one of `PACKAGES` by its short name."""
+    return importlib.import_module(f"deckwatch.{name}")
+
+
+def schema_fragments() -> list[Path]:
+    """List each package's part of the schema of `deckwatch.yaml`."""
+    paths = (folder(package(name), "project.schema.yaml") for name in PACKAGES)
+    return [path for path in paths if path.is_file()]
+
+
 def names(package: ModuleType) -> list[str]:
     """Return the names of a package's modules, sorted; those that begin with `_` are helpers and left out."""
     return sorted(info.name for info in pkgutil.iter_modules(package.__path__) if not info.name.startswith("_"))

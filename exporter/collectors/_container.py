@@ -12,24 +12,24 @@ import operator
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.collector import NoData
-from exporter.collectors._container_told import Choice
-from exporter.metric import Metric, escape
-from exporter.sources.background import NotReadYet
-from exporter.sources.cgroup import Cgroups
-from exporter.sources.container import label_name
-from exporter.sources.container_process import ContainerProcesses
-from exporter.sources.docker import SOCKET, Engine, EngineUnreachable, Snapshot
-from exporter.sources.docker_stats import ContainerStats
-from exporter.sources.stats import Stats, ToldGroup
+from deckwatch.exporter.collector import NoData
+from deckwatch.exporter.collectors._container_told import Choice
+from deckwatch.exporter.metric import Metric, escape
+from deckwatch.exporter.sources.background import NotReadYet
+from deckwatch.exporter.sources.cgroup import Cgroups
+from deckwatch.exporter.sources.container import label_name
+from deckwatch.exporter.sources.container_process import ContainerProcesses
+from deckwatch.exporter.sources.docker import SOCKET, Engine, EngineUnreachable, Snapshot
+from deckwatch.exporter.sources.docker_stats import ContainerStats
+from deckwatch.exporter.sources.stats import Stats, ToldGroup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from deckwatch.core.catalog import Kind
-    from exporter.sources.cgroup_files import Group
-    from exporter.sources.container import Container
-    from exporter.world import World
+    from deckwatch.exporter.sources.cgroup_files import Group
+    from deckwatch.exporter.sources.container import Container
+    from deckwatch.exporter.world import World
 
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 LABELS = ("id", "name", "image", label_name(PROJECT), label_name(SERVICE))  # and those that are allowed beside them

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-from exporter.metric import Lines, escape
+from deckwatch.exporter.metric import Lines, escape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from exporter.metric import Metric, Sample
-    from exporter.sources.container import Container
-    from exporter.world import World
+    from deckwatch.exporter.metric import Metric, Sample
+    from deckwatch.exporter.sources.container import Container
+    from deckwatch.exporter.world import World
 
 _NOT_READ = object()
 _MOST_ENDINGS = 20_000  # past that they are made anew, so that names that come and go cost nothing

@@ -11,10 +11,10 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from exporter.sources.docker import Engine
+from deckwatch.exporter.sources.docker import Engine
 
 if TYPE_CHECKING:
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 log = logging.getLogger("deckwatch.docker")
 

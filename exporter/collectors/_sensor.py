@@ -5,11 +5,11 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from exporter.collector import NoData
-from exporter.sources import procfs
+from deckwatch.exporter.collector import NoData
+from deckwatch.exporter.sources import procfs
 
 if TYPE_CHECKING:
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 # What drivers answer for a sensor that is asleep, not connected or busy. It is then left out: not the exporter's fault.
 _SILENT = frozenset({errno.EAGAIN, errno.EINVAL, errno.EIO, errno.ENODATA, errno.ENXIO, errno.EOPNOTSUPP})

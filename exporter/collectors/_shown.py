@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.choice import Choice
+from deckwatch.exporter.choice import Choice
 
 if TYPE_CHECKING:
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 # node_exporter's defaults. Partitions, whose disk is there, and devices that are memory or a file …
 DISKS = r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]+|nvme\d+n\d+p)\d+$"

@@ -12,17 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import units
-from exporter.collector import collector
-from exporter.metric import Metric, Sample
-from exporter.sources import http
-from exporter.sources.dial import Deadline, Dialler, Phases
-from exporter.sources.faults import plain
-from exporter.trouble import Trouble
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import http
+from deckwatch.exporter.sources.dial import Deadline, Dialler, Phases
+from deckwatch.exporter.sources.faults import plain
+from deckwatch.exporter.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 log = logging.getLogger("deckwatch.probe")
 

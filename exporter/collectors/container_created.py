@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.collectors._container import MOST, Known, alive, metric
-from exporter.collectors._container_lines import unchanging, write
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors._container import MOST, Known, alive, metric
+from deckwatch.exporter.collectors._container_lines import unchanging, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Lines, Sample
-    from exporter.world import World
+    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.world import World
 
 CREATED = metric("container_creation_time_seconds", "gauge", "When it was made, as a Unix time.")
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.collectors._container import MOST, Running, metric, running
-from exporter.collectors._container_lines import write
-from exporter.sources import cgroup_values, container_fds
-from exporter.sources.container_process import ContainerProcesses
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors._container import MOST, Running, metric, running
+from deckwatch.exporter.collectors._container_lines import write
+from deckwatch.exporter.sources import cgroup_values, container_fds
+from deckwatch.exporter.sources.container_process import ContainerProcesses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from exporter.metric import Lines, Sample
-    from exporter.sources.container_fds import OpenFiles
-    from exporter.world import World
+    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.sources.container_fds import OpenFiles
+    from deckwatch.exporter.world import World
 
 FILES = metric("container_file_descriptors", "gauge", "Files that its processes have open.")
 SOCKETS = metric("container_sockets", "gauge", "Sockets among them.")

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.collectors._container import MOST, Known, known, metric, snapshot
-from exporter.collectors._container_lines import write
-from exporter.collectors._container_told import Choice
-from exporter.sources.disk_usage import Layer
-from exporter.sources.docker_sizes import ContainerSizes, Disk
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors._container import MOST, Known, known, metric, snapshot
+from deckwatch.exporter.collectors._container_lines import write
+from deckwatch.exporter.collectors._container_told import Choice
+from deckwatch.exporter.sources.disk_usage import Layer
+from deckwatch.exporter.sources.docker_sizes import ContainerSizes, Disk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from exporter.metric import Lines, Sample
-    from exporter.world import World
+    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.world import World
 
 USAGE = metric("container_fs_usage_bytes", "gauge", "Size of its writable layer.", "device")
 LIMIT = metric("container_fs_limit_bytes", "gauge", "Size of the disk that its writable layer is on.", "device")

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.collectors._container import snapshot
-from exporter.metric import Metric
-from exporter.sources.docker_sizes import ImageSizes
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors._container import snapshot
+from deckwatch.exporter.metric import Metric
+from deckwatch.exporter.sources.docker_sizes import ImageSizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Sample
-    from exporter.sources.disk_usage import Image
-    from exporter.world import World
+    from deckwatch.exporter.metric import Sample
+    from deckwatch.exporter.sources.disk_usage import Image
+    from deckwatch.exporter.world import World
 
 CREATED = Metric(
     "deckwatch_image_created_timestamp_seconds", "gauge", "When the image was built, as a Unix time.", ("image",)

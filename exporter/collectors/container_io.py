@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.collectors._container import MOST, Running, metric, running
-from exporter.collectors._container_lines import write
-from exporter.sources import blockdev, cgroup_values
-from exporter.sources.stats import ToldGroup
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors._container import MOST, Running, metric, running
+from deckwatch.exporter.collectors._container_lines import write
+from deckwatch.exporter.sources import blockdev, cgroup_values
+from deckwatch.exporter.sources.stats import ToldGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Lines, Sample
-    from exporter.sources.cgroup_files import Raw
-    from exporter.world import World
+    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.sources.cgroup_files import Raw
+    from deckwatch.exporter.world import World
 
 READ_BYTES = metric("container_fs_reads_bytes_total", "counter", "Bytes read from the disk.", "device")
 WRITTEN_BYTES = metric("container_fs_writes_bytes_total", "counter", "Bytes written to the disk.", "device")

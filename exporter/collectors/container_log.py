@@ -9,16 +9,16 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from exporter.collector import NoData, collector
-from exporter.collectors._container import MOST, Known, known, metric, snapshot
-from exporter.collectors._container_lines import write
-from exporter.sources import rootfs
+from deckwatch.exporter.collector import NoData, collector
+from deckwatch.exporter.collectors._container import MOST, Known, known, metric, snapshot
+from deckwatch.exporter.collectors._container_lines import write
+from deckwatch.exporter.sources import rootfs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from exporter.metric import Lines, Sample
-    from exporter.world import World
+    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.world import World
 
 SIZE = metric("deckwatch_container_log_size_bytes", "gauge", "Size of its log, with the parts that were set aside.")
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from exporter.collector import NoData, collector
-from exporter.metric import Metric
-from exporter.sources import cpuinfo, procfs, rootfs
-from exporter.sources.docker import Engine
+from deckwatch.exporter.collector import NoData, collector
+from deckwatch.exporter.metric import Metric
+from deckwatch.exporter.sources import cpuinfo, procfs, rootfs
+from deckwatch.exporter.sources.docker import Engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Sample
-    from exporter.sources.docker import Snapshot
-    from exporter.world import World
+    from deckwatch.exporter.metric import Sample
+    from deckwatch.exporter.sources.docker import Snapshot
+    from deckwatch.exporter.world import World
 
 _LOOK_SECONDS = 60.0  # how old a description may be: parts of a machine come and go by hand
 _IDENTITY = ("boot_id", "machine_id", "system_uuid")

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.collectors._container import MOST, Running, metric, running
-from exporter.collectors._container_lines import write
-from exporter.sources import cgroup_values
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors._container import MOST, Running, metric, running
+from deckwatch.exporter.collectors._container_lines import write
+from deckwatch.exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deckwatch.core.catalog import Kind
-    from exporter.metric import Lines, Metric, Sample
-    from exporter.sources.cgroup_files import Raw
-    from exporter.world import World
+    from deckwatch.exporter.metric import Lines, Metric, Sample
+    from deckwatch.exporter.sources.cgroup_files import Raw
+    from deckwatch.exporter.world import World
 
 
 def _metric(name: str, kind: Kind, about: str) -> Metric:

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.collectors._container import MOST, Running, metric, running
-from exporter.collectors._container_lines import write
-from exporter.sources import procnet
-from exporter.sources.container_process import ContainerProcesses
-from exporter.sources.stats import ToldGroup
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors._container import MOST, Running, metric, running
+from deckwatch.exporter.collectors._container_lines import write
+from deckwatch.exporter.sources import procnet
+from deckwatch.exporter.sources.container_process import ContainerProcesses
+from deckwatch.exporter.sources.stats import ToldGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from exporter.metric import Lines, Metric, Sample
-    from exporter.world import World
+    from deckwatch.exporter.metric import Lines, Metric, Sample
+    from deckwatch.exporter.world import World
 
 
 def _counter(name: str, about: str) -> Metric:

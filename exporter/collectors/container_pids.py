@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.collectors._container import MOST, Running, metric, running
-from exporter.collectors._container_lines import write
-from exporter.sources import cgroup_values
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors._container import MOST, Running, metric, running
+from deckwatch.exporter.collectors._container_lines import write
+from deckwatch.exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Lines, Sample
-    from exporter.sources.cgroup_files import Raw
-    from exporter.world import World
+    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.sources.cgroup_files import Raw
+    from deckwatch.exporter.world import World
 
 PROCESSES = metric("container_processes", "gauge", "Processes in the container.")
 

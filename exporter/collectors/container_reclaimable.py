@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.collectors._container import snapshot
-from exporter.metric import Metric
-from exporter.sources.docker_sizes import Reclaimable
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors._container import snapshot
+from deckwatch.exporter.metric import Metric
+from deckwatch.exporter.sources.docker_sizes import Reclaimable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Sample
-    from exporter.world import World
+    from deckwatch.exporter.metric import Sample
+    from deckwatch.exporter.world import World
 
 RECLAIMABLE = Metric(
     "deckwatch_reclaimable_bytes",

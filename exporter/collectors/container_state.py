@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.collectors import _container
-from exporter.collectors._container import MOST, metric
-from exporter.collectors._container_lines import unchanging, write
-from exporter.metric import Lines, Metric
-from exporter.sources.container import HEALTH, STATES
-from exporter.sources.docker import EngineUnreachable
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors import _container
+from deckwatch.exporter.collectors._container import MOST, metric
+from deckwatch.exporter.collectors._container_lines import unchanging, write
+from deckwatch.exporter.metric import Lines, Metric
+from deckwatch.exporter.sources.container import HEALTH, STATES
+from deckwatch.exporter.sources.docker import EngineUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Sample
-    from exporter.world import World
+    from deckwatch.exporter.metric import Sample
+    from deckwatch.exporter.world import World
 
 STATE = metric("deckwatch_container_state", "gauge", "1 for the state it is in, else 0.", "state", state=True)
 EXPECTED = metric(

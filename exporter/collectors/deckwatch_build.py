@@ -6,13 +6,13 @@ import platform
 from typing import TYPE_CHECKING
 
 from deckwatch import __version__
-from exporter.collector import collector
-from exporter.metric import Metric, Sample
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.metric import Metric, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 INFO = Metric("deckwatch_build_info", "gauge", "Versions of Deckwatch and of Python; always 1.", ("version", "python"))
 

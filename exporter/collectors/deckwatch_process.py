@@ -6,16 +6,16 @@ import math
 import os
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.metric import Metric, Sample
-from exporter.sources import procfs
-from exporter.sources.files import read_once
-from exporter.sources.process import parse_limits, parse_stat
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import procfs
+from deckwatch.exporter.sources.files import read_once
+from deckwatch.exporter.sources.process import parse_limits, parse_stat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 CPU = Metric("process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.")
 START = Metric("process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.collectors import _shown
-from exporter.metric import Metric, Sample
-from exporter.sources import procfs, procnet
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors import _shown
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import procfs, procnet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 ENTRIES = Metric("node_arp_entries", "gauge", "Neighbours in the ARP table.", ("device",))
 

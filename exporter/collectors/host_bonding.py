@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import NoData, collector
-from exporter.metric import Metric, Sample
-from exporter.sources import procfs
+from deckwatch.exporter.collector import NoData, collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 SLAVES = Metric("node_bonding_slaves", "gauge", "Interfaces that the bond consists of.", ("master",))
 ACTIVE = Metric("node_bonding_active", "gauge", "Interfaces of the bond whose link is up.", ("master",))

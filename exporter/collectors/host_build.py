@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.metric import Metric, Sample
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.metric import Metric, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 INFO = Metric(
     "node_exporter_build_info",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.metric import Metric, Sample
-from exporter.sources import procfs
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 AVAILABLE = Metric("node_entropy_available_bits", "gauge", "Randomness in store, in bits.")
 SIZE = Metric("node_entropy_pool_size_bits", "gauge", "Most randomness in store, in bits; 256 since Linux 5.18.")

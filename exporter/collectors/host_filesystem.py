@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.collectors import _shown
-from exporter.metric import Metric, Sample
-from exporter.sources import mounts, procfs
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors import _shown
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import mounts, procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 _LABELS = ("device", "mountpoint", "fstype", "device_error")
 

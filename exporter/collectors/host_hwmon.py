@@ -8,15 +8,15 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from exporter.collector import NoData, collector
-from exporter.collectors import _sensor
-from exporter.metric import Metric, Sample
-from exporter.sources import procfs
+from deckwatch.exporter.collector import NoData, collector
+from deckwatch.exporter.collectors import _sensor
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 
 def _sensor_gauge(name: str, about: str) -> Metric:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.metric import Metric, Sample
-from exporter.sources import interrupts, procfs
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import interrupts, procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 INTERRUPTS = Metric(
     "node_interrupts_total", "counter", "Interrupts served, by source and CPU.", ("cpu", "type", "info", "devices")

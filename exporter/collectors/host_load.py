@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.metric import Metric, Sample
-from exporter.sources import procfs
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 LOAD1 = Metric("node_load1", "gauge", "Tasks that run or wait for a CPU or a disk, averaged over 1 minute.")
 LOAD5 = Metric("node_load5", "gauge", "Tasks that run or wait for a CPU or a disk, averaged over 5 minutes.")

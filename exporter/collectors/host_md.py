@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import NoData, collector
-from exporter.metric import Metric, Sample
-from exporter.sources import mdraid, procfs
+from deckwatch.exporter.collector import NoData, collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import mdraid, procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 
 def _array(name: str, about: str, *labels: str) -> Metric:

@@ -6,14 +6,14 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.metric import Metric, Sample
-from exporter.sources import procfs
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 # By the kernel's name. node_exporter's names drop the brackets and add _bytes where the kernel writes kB.
 _HELP = {

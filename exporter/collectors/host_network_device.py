@@ -6,15 +6,15 @@ import errno
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from exporter.collector import NoData, collector
-from exporter.collectors import _shown
-from exporter.metric import Metric, Sample
-from exporter.sources import procfs
+from deckwatch.exporter.collector import NoData, collector
+from deckwatch.exporter.collectors import _shown
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 _LOOK_SECONDS = 60.0  # how old what only an administrator changes may be: it is half of this collector's cost
 

@@ -6,15 +6,15 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.metric import Metric, Sample
-from exporter.sources import process, procfs
-from exporter.sources.files import read_once
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import process, procfs
+from deckwatch.exporter.sources.files import read_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 
 def _gauge(name: str, about: str, *labels: str) -> Metric:

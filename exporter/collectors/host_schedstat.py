@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.metric import Metric, Sample
-from exporter.sources import procfs
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 RUNNING = Metric("node_schedstat_running_seconds_total", "counter", "Time that tasks ran on the CPU.", ("cpu",))
 WAITING = Metric("node_schedstat_waiting_seconds_total", "counter", "Time that tasks waited for the CPU.", ("cpu",))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from exporter.collector import NoData, collector
-from exporter.metric import Metric, Sample
-from exporter.sources import procfs, rootfs
+from deckwatch.exporter.collector import NoData, collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import procfs, rootfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 ENABLED = Metric("node_selinux_enabled", "gauge", "1 if SELinux is on, else 0.")
 CURRENT = Metric("node_selinux_current_mode", "gauge", "1 if SELinux enforces its rules now, 0 if it only reports.")

@@ -6,15 +6,15 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.collectors import _shown
-from exporter.metric import Metric, Sample
-from exporter.sources.systemd import Property, Systemd, Unit
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors import _shown
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources.systemd import Property, Systemd, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 _LOOK_SECONDS = 60.0  # how old a service's type may be, which changes only where somebody changes its file
 

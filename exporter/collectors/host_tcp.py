@@ -6,14 +6,14 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from exporter.collector import NoData, collector
-from exporter.metric import Metric, Sample
-from exporter.sources import procfs, procnet
+from deckwatch.exporter.collector import NoData, collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import procfs, procnet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 STATES = Metric(
     "node_tcp_connection_states",

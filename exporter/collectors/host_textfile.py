@@ -6,15 +6,15 @@ import logging
 from typing import TYPE_CHECKING
 
 from deckwatch.core.catalog import Catalog
-from exporter.collector import catalog, collector, load
-from exporter.metric import Metric, Sample
-from exporter.sources import textformat
-from exporter.sources.textfiles import TextFile, TextFiles
+from deckwatch.exporter.collector import catalog, collector, load
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import textformat
+from deckwatch.exporter.sources.textfiles import TextFile, TextFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 log = logging.getLogger("deckwatch.textfile")
 

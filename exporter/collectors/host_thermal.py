@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.collectors import _sensor
-from exporter.metric import Metric, Sample
-from exporter.sources import procfs
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors import _sensor
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 TEMPERATURE = Metric(
     "node_thermal_zone_temp", "gauge", "Temperature of the zone, in degrees Celsius.", ("zone", "type"), unit="celsius"

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from exporter.collector import NoData, collector
-from exporter.metric import Metric, Sample
-from exporter.sources import procfs
-from exporter.sources.timezone import Zone
+from deckwatch.exporter.collector import NoData, collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import procfs
+from deckwatch.exporter.sources.timezone import Zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 TIME = Metric("node_time_seconds", "gauge", "The machine's clock, in seconds since 1970.")
 ZONE = Metric(

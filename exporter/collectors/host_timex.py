@@ -5,13 +5,13 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from exporter.collector import NoData, collector
-from exporter.metric import Metric, Sample
+from deckwatch.exporter.collector import NoData, collector
+from deckwatch.exporter.metric import Metric, Sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 
 def _gauge(name: str, about: str) -> Metric:

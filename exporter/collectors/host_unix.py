@@ -8,15 +8,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exporter.collector import NoData, collector
-from exporter.collectors import _shown, host_cpu, host_disk, host_filesystem, host_load, host_network, host_stat
-from exporter.metric import Metric, Sample
-from exporter.sources.mounts import Mount
+from deckwatch.exporter.collector import NoData, collector
+from deckwatch.exporter.collectors import (
+    _shown,
+    host_cpu,
+    host_disk,
+    host_filesystem,
+    host_load,
+    host_network,
+    host_stat,
+)
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources.mounts import Mount
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 
 def _memory(name: str, about: str) -> Metric:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.metric import Metric, Sample
-from exporter.sources.postgres import Row, Server, servers
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources.postgres import Row, Server, servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 _LABELS = (
     "server",

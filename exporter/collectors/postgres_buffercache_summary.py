@@ -8,16 +8,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.metric import Metric, Sample
-from exporter.sources.postgres import Server, servers
-from exporter.sources.postgres_view import Column, View, schema_of
-from exporter.world import NoData
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres_view import Column, View, schema_of
+from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 
 def _column(name: str, text: str) -> Column:

@@ -9,15 +9,15 @@ import functools
 import re
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.collectors import _postgres_settings as known
-from exporter.metric import Metric, Sample
-from exporter.sources.postgres import Row, Server, servers
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors import _postgres_settings as known
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources.postgres import Row, Server, servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1, "min": 60, "h": 3600, "d": 86400}
 _BYTES = {"B": 1, "kB": 2**10, "MB": 2**20, "GB": 2**30, "TB": 2**40}

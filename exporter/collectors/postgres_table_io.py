@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.metric import Metric, Sample
-from exporter.sources.postgres import Server, servers
-from exporter.sources.postgres_databases import everywhere
-from exporter.sources.postgres_tables import with_view
-from exporter.sources.postgres_view import Column, View
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres_databases import everywhere
+from deckwatch.exporter.sources.postgres_tables import with_view
+from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 _LABELS = ("server", "datname", "schemaname", "relname")
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.metric import Metric, Sample
-from exporter.sources.postgres import Server, servers
-from exporter.sources.postgres_view import Column, View
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 VIEW = View(
     """pg_stat_activity

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exporter.collector import collector
-from exporter.metric import Metric, Sample
-from exporter.sources.postgres import Server, servers
-from exporter.sources.postgres_dsn import ServerDown
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres_dsn import ServerDown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 UP = Metric("pg_up", "gauge", "1 if the server answers, 0 if not.", ("server",), state=True)
 ERROR = Metric("pg_exporter_last_scrape_error", "gauge", "1 if the server could not be read, else 0.", ("server",))

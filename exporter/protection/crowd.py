@@ -12,7 +12,7 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from exporter.protection.seldom import Seldom
+from deckwatch.exporter.protection.seldom import Seldom
 
 if TYPE_CHECKING:
     import asyncio

@@ -13,15 +13,15 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from exporter.protection.crowd import client_of
-from exporter.protection.passwords import Passwords, TooMany
-from exporter.protection.seldom import Seldom
-from exporter.server import Response, respond
+from deckwatch.exporter.protection.crowd import client_of
+from deckwatch.exporter.protection.passwords import Passwords, TooMany
+from deckwatch.exporter.protection.seldom import Seldom
+from deckwatch.exporter.server import Response, respond
 
 if TYPE_CHECKING:
-    from exporter.protection.watched import Watched
-    from exporter.protection.webconfig import Rate, WebConfig
-    from exporter.server import Receive, Scope, Send
+    from deckwatch.exporter.protection.watched import Watched
+    from deckwatch.exporter.protection.webconfig import Rate, WebConfig
+    from deckwatch.exporter.server import Receive, Scope, Send
 
     from collections.abc import Awaitable, Callable  # isort: skip
 

@@ -16,7 +16,7 @@ import time
 from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.server import in_thread
+from deckwatch.exporter.server import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,12 +10,12 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core.place import InvalidInput, Problem
-from exporter.protection.webconfig import IF_GIVEN, REQUIRED
+from deckwatch.exporter.protection.webconfig import IF_GIVEN, REQUIRED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.protection.webconfig import Pem, Tls
+    from deckwatch.exporter.protection.webconfig import Pem, Tls
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}

@@ -8,9 +8,9 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deckwatch.core.place import InvalidInput
-from exporter.protection import tls, webconfig
-from exporter.protection.webconfig import WebConfig
-from exporter.server import in_thread
+from deckwatch.exporter.protection import tls, webconfig
+from deckwatch.exporter.protection.webconfig import WebConfig
+from deckwatch.exporter.server import in_thread
 
 if TYPE_CHECKING:
     import ssl

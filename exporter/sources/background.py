@@ -13,13 +13,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from exporter.sources.faults import plain
-from exporter.world import NoData, SourceDown
+from deckwatch.exporter.sources.faults import plain
+from deckwatch.exporter.world import NoData, SourceDown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 log = logging.getLogger("deckwatch.background")
 

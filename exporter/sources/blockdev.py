@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 
 def device_name(world: World, number: str) -> str:

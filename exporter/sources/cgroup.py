@@ -12,15 +12,15 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from exporter.sources import cgroup_path
-from exporter.sources.cgroup_files import VANISHED, Group, Room
-from exporter.sources.files import read_once
+from deckwatch.exporter.sources import cgroup_path
+from deckwatch.exporter.sources.cgroup_files import VANISHED, Group, Room
+from deckwatch.exporter.sources.files import read_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from exporter.sources.container import Container
-    from exporter.world import World
+    from deckwatch.exporter.sources.container import Container
+    from deckwatch.exporter.world import World
 
 
 class Cgroups:

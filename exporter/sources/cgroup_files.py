@@ -6,12 +6,12 @@ import errno
 import threading
 from typing import TYPE_CHECKING, Any
 
-from exporter.sources.files import KeptFile, descriptor_limit, read_once
+from deckwatch.exporter.sources.files import KeptFile, descriptor_limit, read_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 File = tuple[str, ...]  # controller (empty for the tree of version 2), name, and names that older kernels give it
 Files = dict[int, tuple[File, ...]]  # by version

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from exporter.sources.procfs import ParseError, text
+from deckwatch.exporter.sources.procfs import ParseError, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

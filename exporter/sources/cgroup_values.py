@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from exporter.sources.procfs import ParseError, parse_pairs, parse_pressure, split_pairs, text
+from deckwatch.exporter.sources.procfs import ParseError, parse_pairs, parse_pressure, split_pairs, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from exporter.sources.cgroup_files import Files, Raw
+    from deckwatch.exporter.sources.cgroup_files import Files, Raw
 
 _NANO, _MICRO = 1e-9, 1e-6
 

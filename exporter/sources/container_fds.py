@@ -6,7 +6,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.sources.procfs import ParseError
+from deckwatch.exporter.sources.procfs import ParseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

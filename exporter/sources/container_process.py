@@ -12,14 +12,14 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from exporter.sources.cgroup_path import belongs, parse_proc_cgroup
-from exporter.sources.files import descriptor_limit, read_once
+from deckwatch.exporter.sources.cgroup_path import belongs, parse_proc_cgroup
+from deckwatch.exporter.sources.files import descriptor_limit, read_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from exporter.sources.container import Container
-    from exporter.world import World
+    from deckwatch.exporter.sources.container import Container
+    from deckwatch.exporter.world import World
 
 _ENDED = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
 

@@ -18,7 +18,7 @@ import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from exporter.sources.container import Container, parse
+from deckwatch.exporter.sources.container import Container, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from exporter.sources.procfs import ParseError
+from deckwatch.exporter.sources.procfs import ParseError
 
 
 class Topology(NamedTuple):

@@ -11,8 +11,8 @@ import socket
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exporter.sources import dbuswire
-from exporter.sources.dbuswire import Call
+from deckwatch.exporter.sources import dbuswire
+from deckwatch.exporter.sources.dbuswire import Call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from typing import Any, NamedTuple
 
-from exporter.sources.procfs import ParseError
+from deckwatch.exporter.sources.procfs import ParseError
 
 ANSWER, ERROR = 2, 3  # kinds of messages
 _CALL = 1

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 Address = tuple[Any, ...]  # family, type, protocol, canonical name, address: as socket.getaddrinfo gives it
 

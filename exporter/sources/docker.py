@@ -18,16 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter.sources.container import unix_time
-from exporter.sources.container_table import Table
-from exporter.world import SourceDown
+from deckwatch.exporter.sources.container import unix_time
+from deckwatch.exporter.sources.container_table import Table
+from deckwatch.exporter.world import SourceDown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exporter.sources.container import Container
-    from exporter.sources.docker_watch import Watch
-    from exporter.world import World
+    from deckwatch.exporter.sources.container import Container
+    from deckwatch.exporter.sources.docker_watch import Watch
+    from deckwatch.exporter.world import World
 
 SOCKET = Path("/var/run/docker.sock")
 _FIRST_LIST_SECONDS = 5.0  # how long a scrape waits for the first list, once
@@ -107,7 +107,7 @@ class Engine:
 
     def _start(self, address: str) -> Watch:
         # Imported here: `docker` and `requests` cost 20 MB and 100 ms, which a machine without an engine need not pay.
-        from exporter.sources.docker_watch import Watch  # noqa: PLC0415
+        from deckwatch.exporter.sources.docker_watch import Watch  # noqa: PLC0415
 
         with self._lock:
             if self._watch is None:

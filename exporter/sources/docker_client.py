@@ -15,8 +15,8 @@ import docker.errors
 import docker.utils
 import requests.utils
 
-from exporter.sources.docker import EngineUnreachable
-from exporter.world import NoData
+from deckwatch.exporter.sources.docker import EngineUnreachable
+from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

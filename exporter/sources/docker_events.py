@@ -8,8 +8,8 @@ import queue
 import threading
 from typing import TYPE_CHECKING, Any
 
-from exporter.sources.container_table import EVENTS, PODMAN_EVENTS
-from exporter.sources.docker import EngineUnreachable
+from deckwatch.exporter.sources.container_table import EVENTS, PODMAN_EVENTS
+from deckwatch.exporter.sources.docker import EngineUnreachable
 
 if TYPE_CHECKING:
     import docker

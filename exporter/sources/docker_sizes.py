@@ -11,16 +11,16 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from deckwatch.core import units
-from exporter.sources import disk_usage, mounts, procfs, rootfs
-from exporter.sources.background import Background
-from exporter.sources.disk_usage import Image, Layer, Volume
-from exporter.sources.docker import Engine
-from exporter.world import NoData
+from deckwatch.exporter.sources import disk_usage, mounts, procfs, rootfs
+from deckwatch.exporter.sources.background import Background
+from deckwatch.exporter.sources.disk_usage import Image, Layer, Volume
+from deckwatch.exporter.sources.docker import Engine
+from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
     import docker
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 _EVERY = "10m"  # where the configuration says nothing else
 
@@ -63,7 +63,7 @@ class _Sizes(Generic[T]):
         """Return what the engine answers."""
 
     def _read(self) -> T:
-        from exporter.sources.docker_client import allowed, connect  # noqa: PLC0415 - costly, see Engine
+        from deckwatch.exporter.sources.docker_client import allowed, connect  # noqa: PLC0415 - costly, see Engine
 
         address = self._world.source(Engine).address()
         if not address or address.startswith("file://"):

@@ -13,17 +13,17 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import units
-from exporter.sources.background import Background
-from exporter.sources.container import UNREADABLE
-from exporter.sources.docker import Engine, EngineUnreachable
-from exporter.sources.stats import Stats, parse
+from deckwatch.exporter.sources.background import Background
+from deckwatch.exporter.sources.container import UNREADABLE
+from deckwatch.exporter.sources.docker import Engine, EngineUnreachable
+from deckwatch.exporter.sources.stats import Stats, parse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import docker
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 _EVERY = "15s"  # where the configuration says nothing else
 
@@ -55,7 +55,7 @@ class ContainerStats:
         self._background.close()
 
     def _read(self) -> dict[str, Stats]:
-        from exporter.sources.docker_client import allowed, connect  # noqa: PLC0415 - costly, see Engine
+        from deckwatch.exporter.sources.docker_client import allowed, connect  # noqa: PLC0415 - costly, see Engine
 
         engine = self._world.source(Engine)
         known = engine.snapshot()

@@ -12,12 +12,12 @@ import docker
 import docker.errors
 import requests
 
-from exporter.sources.container import UNREADABLE, unix_time
-from exporter.sources.container_table import Table
-from exporter.sources.docker import EngineUnreachable, Snapshot, facts
-from exporter.sources.docker_client import ANSWER_SECONDS, about, connect, ping, release
-from exporter.sources.docker_events import Event, Events
-from exporter.sources.faults import plain
+from deckwatch.exporter.sources.container import UNREADABLE, unix_time
+from deckwatch.exporter.sources.container_table import Table
+from deckwatch.exporter.sources.docker import EngineUnreachable, Snapshot, facts
+from deckwatch.exporter.sources.docker_client import ANSWER_SECONDS, about, connect, ping, release
+from deckwatch.exporter.sources.docker_events import Event, Events
+from deckwatch.exporter.sources.faults import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -16,7 +16,7 @@ import threading
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 _CHUNK = 16_384  # most files come in one read; sysfs never gives more than a page
 # Of a page (fs/seq_file.c) the kernel leaves out only a line that no longer fits. Where half a page is free there was

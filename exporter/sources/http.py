@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from deckwatch import __version__
-from exporter.sources.dial import Deadline, Dialler, Phases
-from exporter.sources.faults import plain
+from deckwatch.exporter.sources.dial import Deadline, Dialler, Phases
+from deckwatch.exporter.sources.faults import plain
 
 if TYPE_CHECKING:
     import socket

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.sources import procfs
-from exporter.sources.procfs import ParseError, text
-from exporter.world import NoData
+from deckwatch.exporter.sources import procfs
+from deckwatch.exporter.sources.procfs import ParseError, text
+from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 STATES = ("active", "inactive", "recovering", "resync", "check")
 

@@ -8,15 +8,15 @@ import re
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.crew import Crew
-from exporter.sources.procfs import ParseError, text
-from exporter.sources.rootfs import path
+from deckwatch.exporter.crew import Crew
+from deckwatch.exporter.sources.procfs import ParseError, text
+from deckwatch.exporter.sources.rootfs import path
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterable
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 _PATIENCE_SECONDS = 2.0  # for all mounts together; whatever has not answered by then is stuck
 _STANDSTILL_SECONDS = 0.05  # a mount that takes longer is left to its thread, and another one goes on

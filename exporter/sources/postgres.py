@@ -14,15 +14,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deckwatch.core import units
-from exporter.sources import postgres_dsn
-from exporter.sources.postgres_dsn import ServerDown
-from exporter.trouble import Trouble
+from deckwatch.exporter.sources import postgres_dsn
+from deckwatch.exporter.sources.postgres_dsn import ServerDown
+from deckwatch.exporter.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from exporter.sources.postgres_link import Link
-    from exporter.world import World
+    from deckwatch.exporter.sources.postgres_link import Link
+    from deckwatch.exporter.world import World
 
 log = logging.getLogger("deckwatch.postgres")
 
@@ -112,7 +112,7 @@ class Server:
 
     def look_at_rights(self) -> None:
         """Have `rights` be as they are now, or were half a minute ago; where it cannot be told they stay."""
-        from exporter.sources.postgres_link import RIGHTS  # noqa: PLC0415 - psycopg, only where configured
+        from deckwatch.exporter.sources.postgres_link import RIGHTS  # noqa: PLC0415 - psycopg, only where configured
 
         if time.monotonic() - self._rights_at > _RIGHTS_SECONDS:
             self._rights_at = time.monotonic()
@@ -126,7 +126,7 @@ class Server:
         self.rights, self._rights_at = rights, time.monotonic()
 
     def _query(self, sql: Callable[[int], str], *, again: bool) -> Answer:
-        from exporter.sources.postgres_link import Lost, Silent  # noqa: PLC0415 - psycopg, only where configured
+        from deckwatch.exporter.sources.postgres_link import Lost, Silent  # noqa: PLC0415 - psycopg, only where configured
 
         link = self._connected()
         try:
@@ -169,7 +169,7 @@ class Server:
 
         Raises ServerDown where there is none, or the server falls silent on it.
         """
-        from exporter.sources.postgres_link import Lost, Silent  # noqa: PLC0415 - psycopg, only where configured
+        from deckwatch.exporter.sources.postgres_link import Lost, Silent  # noqa: PLC0415 - psycopg, only where configured
 
         link = _connect(self._dsn, self._hanging, database)
         try:
@@ -247,7 +247,7 @@ class _Attempt:
 
 def _connect(dsn: Callable[[], str], hanging: Collection[tuple[int, str]], database: str = "") -> Link:
     """Return a new connection; raises ServerDown, also where too many server processes hang that once were ours."""
-    from exporter.sources.postgres_link import connect  # noqa: PLC0415 - psycopg, only where configured
+    from deckwatch.exporter.sources.postgres_link import connect  # noqa: PLC0415 - psycopg, only where configured
 
     link = connect(dsn(), database)
     if len(link.sessions.intersection(hanging)) >= MOST_CONNECTIONS - 1:

@@ -14,19 +14,19 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from deckwatch.core import units
-from exporter.choice import Choice
-from exporter.sources.background import Background, NotReadYet, ReadingFailed
-from exporter.sources.postgres import servers
-from exporter.sources.postgres_dsn import ServerDown
-from exporter.world import NoData
+from deckwatch.exporter.choice import Choice
+from deckwatch.exporter.sources.background import Background, NotReadYet, ReadingFailed
+from deckwatch.exporter.sources.postgres import servers
+from deckwatch.exporter.sources.postgres_dsn import ServerDown
+from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exporter.metric import Sample
-    from exporter.sources.postgres import Server
-    from exporter.sources.postgres_view import View
-    from exporter.world import World
+    from deckwatch.exporter.metric import Sample
+    from deckwatch.exporter.sources.postgres import Server
+    from deckwatch.exporter.sources.postgres_view import View
+    from deckwatch.exporter.world import World
 
 log = logging.getLogger("deckwatch.postgres")
 

@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exporter.world import SourceDown
+from deckwatch.exporter.world import SourceDown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

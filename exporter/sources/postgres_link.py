@@ -15,8 +15,8 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import make_conninfo
 
-from exporter.sources.postgres_dsn import ServerDown
-from exporter.world import NoData
+from deckwatch.exporter.sources.postgres_dsn import ServerDown
+from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -13,16 +13,16 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.sources.background import Background
-from exporter.sources.postgres import servers
-from exporter.sources.postgres_view import schema_of
-from exporter.world import NoData
+from deckwatch.exporter.sources.background import Background
+from deckwatch.exporter.sources.postgres import servers
+from deckwatch.exporter.sources.postgres_view import schema_of
+from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from exporter.sources.postgres import Row, Server
-    from exporter.world import World
+    from deckwatch.exporter.sources.postgres import Row, Server
+    from deckwatch.exporter.world import World
 
 MOST_STATEMENTS = 20
 STAYS_SECONDS = 600.0  # at least, for who has come into the set

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exporter.metric import Metric, Sample
-from exporter.world import NoData
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from exporter.sources.postgres import Row, Server
+    from deckwatch.exporter.sources.postgres import Row, Server
 
 _NEVER = 10_000
 

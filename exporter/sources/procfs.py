@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from exporter.sources.files import KeptFiles, read_once
-from exporter.world import NoData
+from deckwatch.exporter.sources.files import KeptFiles, read_once
+from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 T = TypeVar("T")
 

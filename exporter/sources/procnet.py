@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from exporter.sources.procfs import ParseError, text
+from deckwatch.exporter.sources.procfs import ParseError, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from exporter.sources.files import read_once
-from exporter.world import NoData
+from deckwatch.exporter.sources.files import read_once
+from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 
 def path(world: World, name: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from exporter.sources.cgroup_files import Files, Raw
+    from deckwatch.exporter.sources.cgroup_files import Files, Raw
 
 _COLUMNS = 16  # of net/dev, the second half of what is sent
 _MICRO, _NANO = 1_000, 1_000_000_000  # nanoseconds

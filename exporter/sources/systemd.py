@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exporter.sources import rootfs
-from exporter.sources.dbus import Bus, Refused
-from exporter.sources.dbuswire import Call
-from exporter.sources.procfs import ParseError
-from exporter.world import NoData
+from deckwatch.exporter.sources import rootfs
+from deckwatch.exporter.sources.dbus import Bus, Refused
+from deckwatch.exporter.sources.dbuswire import Call
+from deckwatch.exporter.sources.procfs import ParseError
+from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 _SOCKET = "run/dbus/system_bus_socket"
 _NAME = "org.freedesktop.systemd1"

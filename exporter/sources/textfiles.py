@@ -7,13 +7,13 @@ import os
 import stat
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from exporter.sources import rootfs, textformat
+from deckwatch.exporter.sources import rootfs, textformat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from exporter.metric import Sample
-    from exporter.world import World
+    from deckwatch.exporter.metric import Sample
+    from deckwatch.exporter.world import World
 
 _MOST_BYTES = 8 << 20
 

@@ -9,7 +9,7 @@ import re
 from typing import get_args
 
 from deckwatch.core.catalog import Kind
-from exporter.metric import Metric, Sample
+from deckwatch.exporter.metric import Metric, Sample
 
 _PARTS = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_count")}
 _KINDS: dict[str, Kind] = {kind: kind for kind in get_args(Kind)}

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from exporter.sources import rootfs
-from exporter.sources.files import read_once
-from exporter.sources.procfs import ParseError
+from deckwatch.exporter.sources import rootfs
+from deckwatch.exporter.sources.files import read_once
+from deckwatch.exporter.sources.procfs import ParseError
 
 if TYPE_CHECKING:
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 _MOST_LINKS = 10  # one after the other, before they must be a circle
 

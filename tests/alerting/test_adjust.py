@@ -2,7 +2,7 @@
 
 import pytest
 
-from alerting import promtool
+from deckwatch.alerting import promtool
 from deckwatch.core.place import Place
 
 PLACE = Place("deckwatch.yaml", 7, 3)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alerting import build, configuration, render
+from deckwatch.alerting import build, configuration, render
 from deckwatch.core import signalfile, yamlfile
 from deckwatch.core.catalog import Catalog, MetricInfo
 from deckwatch.core.jsonnet import Renderer

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deckwatch.cli import _project
-from provisioning import stack
+from deckwatch.provisioning import stack
 
 ROOT = Path(__file__).parents[2]
 NOTE = ROOT / "docs" / "decisions" / "0016-rules-that-were-asked-for.md"

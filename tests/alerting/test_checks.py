@@ -2,7 +2,7 @@
 
 import pytest
 
-from alerting import checks
+from deckwatch.alerting import checks
 from deckwatch.core import plugins
 
 RIGHT = """\

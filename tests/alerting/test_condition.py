@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting.condition import bracketed, compares, parts
+from deckwatch.alerting.condition import bracketed, compares, parts
 from deckwatch.core.promql import PromqlError
 
 

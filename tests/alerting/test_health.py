@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting import health
+from deckwatch.alerting import health
 from deckwatch.core import promql, yamlfile
 from deckwatch.core.project import FILE, Project
 from deckwatch.core.yamlwrite import dump
-from provisioning import stack
+from deckwatch.provisioning import stack
 
 PROJECT = """\
 watch:

@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from alerting import inhibit, routes
+from deckwatch.alerting import inhibit, routes
 from deckwatch.core import yamlfile
 from deckwatch.core.project import FILE
 from deckwatch.core.yamlfile import Document

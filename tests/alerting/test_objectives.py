@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting import condition, objectives
+from deckwatch.alerting import condition, objectives
 from deckwatch.core import promql, units, yamlfile
 from deckwatch.core.project import FILE, Project
 

@@ -6,8 +6,8 @@ import subprocess
 import pytest
 import yaml
 
-from alerting import promtool, proofs, render
-from alerting.promtool import explain
+from deckwatch.alerting import promtool, proofs, render
+from deckwatch.alerting.promtool import explain
 from deckwatch.core.yamlwrite import dump
 
 GET = "apt-get install prometheus"

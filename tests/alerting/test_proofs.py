@@ -1,6 +1,6 @@
 """What promtool is asked, before promtool is asked."""
 
-from alerting import proofs
+from deckwatch.alerting import proofs
 
 TEXT = """\
 owner: shop

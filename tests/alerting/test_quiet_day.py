@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 
-from alerting import inhibit, render
+from deckwatch.alerting import inhibit, render
 from deckwatch.core import promql
 
 GET = "apt-get install prometheus"

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alerting import receivers, render
+from deckwatch.alerting import receivers, render
 from deckwatch.core import plugins
 from deckwatch.core.targets import PROGRAMS, Targets, number
 

@@ -1,7 +1,7 @@
 import pytest
 
-from alerting.series import Series, lasting, notation, parse
-from alerting.spec import Step
+from deckwatch.alerting.series import Series, lasting, notation, parse
+from deckwatch.alerting.spec import Step
 
 
 @pytest.mark.parametrize(

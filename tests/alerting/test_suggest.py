@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting import suggest
-from alerting.spec import Limit
+from deckwatch.alerting import suggest
+from deckwatch.alerting.spec import Limit
 
 STEP = 60.0
 VALUES = st.lists(st.floats(0, 1e6) | st.just(math.nan), min_size=1, max_size=60)

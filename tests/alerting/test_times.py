@@ -5,7 +5,7 @@ import subprocess
 import pytest
 import yaml
 
-from alerting import times
+from deckwatch.alerting import times
 from deckwatch.core.targets import Targets
 
 BERLIN = {"location": "Europe/Berlin"}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alerting import told
+from deckwatch.alerting import told
 from deckwatch.core import yamlfile
 from deckwatch.core.project import FILE, Project
 from deckwatch.core.targets import Targets

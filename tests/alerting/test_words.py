@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerting import words
+from deckwatch.alerting import words
 from deckwatch.core import units
 
 

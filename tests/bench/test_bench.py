@@ -15,9 +15,9 @@ from bench import _options
 from bench._pages import Series
 from bench._process import cpu_seconds
 from bench._tree import WORLDS, tree
-from exporter import collector
-from exporter.scrape import Scraper
-from exporter.world import World
+from deckwatch.exporter import collector
+from deckwatch.exporter.scrape import Scraper
+from deckwatch.exporter.world import World
 
 OURS = b"""\
 # TYPE node_load1 gauge

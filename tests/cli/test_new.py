@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from alerting import promtool
+from deckwatch.alerting import promtool
 from deckwatch.cli import _project, new
 from deckwatch.core import yamlfile
-from provisioning import stack
+from deckwatch.provisioning import stack
 
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
 NAMES = [path.name for path in new.folders()]

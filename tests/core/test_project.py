@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import importlib
 
 import pytest
 import yaml
@@ -13,11 +12,10 @@ from hypothesis import strategies as st
 from deckwatch.core import plugins, project, yamlfile
 from deckwatch.core.place import InvalidInput
 from deckwatch.core.schema import Schema
-from exporter import config
-from provisioning import targets
+from deckwatch.exporter import config
+from deckwatch.provisioning import targets
 
-PACKAGES = ("exporter", "alerting", "provisioning")
-FRAGMENTS = [plugins.folder(importlib.import_module(name), "project.schema.yaml") for name in PACKAGES]
+FRAGMENTS = plugins.schema_fragments()
 SCHEMA = Schema(project.project_schema(FRAGMENTS))
 RIGHT = {
     "hosts": [{"name": "web-1", "address": "web-1:9877"}, {"name": "web-2", "address": "web-2:9877"}],

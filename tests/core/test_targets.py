@@ -2,14 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from deckwatch.cli import _project
-from deckwatch.core import promql_versions, targets, yamlfile
+from deckwatch.core import plugins, promql_versions, targets, yamlfile
 from deckwatch.core.expressions import problems_of
 from deckwatch.core.place import Place
 from deckwatch.core.project import Project, project_schema
 from deckwatch.core.schema import Schema
 from deckwatch.core.targets import PROGRAMS, Targets
-from provisioning import catalogue, stack
+from deckwatch.provisioning import catalogue, stack
 
 
 def read(text):
@@ -17,7 +16,7 @@ def read(text):
 
 
 def test_the_default_is_the_newest_that_is_known_and_the_schema_says_so():
-    schema = project_schema(_project.fragments())["properties"]["build"]["properties"]["targets"]["properties"]
+    schema = project_schema(plugins.schema_fragments())["properties"]["build"]["properties"]["targets"]["properties"]
     for name, program in PROGRAMS.items():
         assert Targets().of(name) == program.newest == schema[name]["default"]
         assert program.oldest in schema[name]["description"]
@@ -53,7 +52,7 @@ def test_a_version_outside_is_told_at_its_place_with_the_range(said, told):
 def test_a_version_that_yaml_reads_as_a_number_must_be_quoted():
     # 3.10 would be 3.1
     document = yamlfile.load("build: {targets: {prometheus: 3.10}}", "deckwatch.yaml")
-    (problem,) = Schema(project_schema(_project.fragments())).problems(document)
+    (problem,) = Schema(project_schema(plugins.schema_fragments())).problems(document)
     assert str(problem).startswith('deckwatch.yaml:1:31: error: expected a version in quotes such as "3.14", not 3.1')
 
 

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import jsonschema_rs
 import pytest
 
-import dashboards
-from dashboards import panels
-from dashboards.build import Settings
-from dashboards.sources import Source
+from deckwatch import dashboards
 from deckwatch.core import signalfile, yamlfile
+from deckwatch.dashboards import panels
+from deckwatch.dashboards.build import Settings
+from deckwatch.dashboards.sources import Source
 
 
 @pytest.fixture(scope="session")

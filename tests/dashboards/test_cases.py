@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboards import checks
 from deckwatch.core import plugins
+from deckwatch.dashboards import checks
 
 CASES = sorted(Path(__file__).with_name("cases").glob("*.yaml"))
 EXPECTED = re.compile(r"^# (\d+):(\d+) (\w+) ?(.*)$", re.MULTILINE)

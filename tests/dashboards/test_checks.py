@@ -2,10 +2,10 @@
 
 import pytest
 
-import dashboards
-from dashboards.sources import Source, address
+from deckwatch import dashboards
 from deckwatch.core import yamlfile
 from deckwatch.core.signal import Signals
+from deckwatch.dashboards.sources import Source, address
 
 TEXT = "dashboard: {title}\nfolder: {folder}\nrows:\n  - - {{stat: up, description: Up.}}\n"
 

@@ -2,7 +2,7 @@
 
 import copy
 
-from dashboards.compare import changes, differ
+from deckwatch.dashboards.compare import changes, differ
 
 MODEL = {
     "title": "Shop",

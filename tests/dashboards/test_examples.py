@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from dashboards import panels
-from dashboards.build import Settings, bundle
-from dashboards.sources import Source
 from deckwatch.core import promql, signalfile, yamlfile
 from deckwatch.core.yamlwrite import dump
+from deckwatch.dashboards import panels
+from deckwatch.dashboards.build import Settings, bundle
+from deckwatch.dashboards.sources import Source
 
 PEERS = os.environ.get("DECKWATCH_PEERS")
 # Grafana publishes no schema of these.

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards import exports, panels, sources
-from dashboards.build import Settings, bundle
-from dashboards.sources import Source
 from deckwatch.core import promql, signalfile, yamlfile
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.place import Place
 from deckwatch.core.yamlwrite import dump
+from deckwatch.dashboards import exports, panels, sources
+from deckwatch.dashboards.build import Settings, bundle
+from deckwatch.dashboards.sources import Source
 
 PEERS = os.environ.get("DECKWATCH_PEERS")
 GOLDEN = Path(__file__).parents[1] / "golden" / "exports"

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboards import ids
+from deckwatch.dashboards import ids
 
 keys = st.lists(st.text(min_size=1, max_size=20), unique=True, max_size=ids.MOST)
 

@@ -13,9 +13,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboards.importing import Importer, likeness, modern, patch
 from deckwatch.core.place import DeckwatchError
-from provisioning import stack
+from deckwatch.dashboards.importing import Importer, likeness, modern, patch
+from deckwatch.provisioning import stack
 
 PEERS = os.environ.get("DECKWATCH_PEERS")
 FILES = sorted(path for path in Path(PEERS or "/nowhere").glob("*.json") if '"panels"' in path.read_text())

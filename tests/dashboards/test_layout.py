@@ -1,9 +1,9 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashboards import layout
-from dashboards.layout import COLUMNS, Box
-from dashboards.looks import Look
+from deckwatch.dashboards import layout
+from deckwatch.dashboards.layout import COLUMNS, Box
+from deckwatch.dashboards.looks import Look
 
 boxes = st.lists(
     st.builds(

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-import dashboards
-from dashboards import checks, grafana_units, sources
+from deckwatch import dashboards
 from deckwatch.core import plugins, promql, signalfile, yamlfile
+from deckwatch.dashboards import checks, grafana_units, sources
 
 OUT = Path(__file__).parents[2] / "provisioning" / "out"
 RULES = yamlfile.load_file(Path(dashboards.__path__[0], "linter.yaml")).data

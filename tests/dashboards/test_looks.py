@@ -5,10 +5,10 @@ import os
 
 import pytest
 
-import dashboards
-from dashboards.build import Settings
-from dashboards.sources import Source
+from deckwatch import dashboards
 from deckwatch.core import signalfile, yamlfile
+from deckwatch.dashboards.build import Settings
+from deckwatch.dashboards.sources import Source
 
 SHOP = """\
 dashboard: Shop

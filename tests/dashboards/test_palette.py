@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from dashboards import colors, palette, sources
-from dashboards.build import bundle
-from dashboards.checks.color_blind import LEAST
 from deckwatch.core import signalfile
+from deckwatch.dashboards import colors, palette, sources
+from deckwatch.dashboards.build import bundle
+from deckwatch.dashboards.checks.color_blind import LEAST
 
 DARK, LIGHT = "#181b1f", "#ffffff"  # what panels stand on in Grafana's two themes
 WORDS = ("good", "attention", "bad", "neutral")

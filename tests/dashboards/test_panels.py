@@ -1,8 +1,8 @@
 import jsonschema_rs
 import pytest
 
-from dashboards import panels, schema
 from deckwatch.core import plugins
+from deckwatch.dashboards import panels, schema
 
 NAMES = [path.stem for path in plugins.files(panels.LIBRARY / "panels", ".libsonnet")]
 

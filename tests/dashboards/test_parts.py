@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from dashboards import parts, sources
-from dashboards.build import Settings, bundle
-from dashboards.sources import Source
 from deckwatch.core import signalfile, yamlfile
+from deckwatch.dashboards import parts, sources
+from deckwatch.dashboards.build import Settings, bundle
+from deckwatch.dashboards.sources import Source
 
 PART = """\
 part: Waiting work.

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from dashboards import panels, sources
-from dashboards.build import Settings, bundle
 from deckwatch.core import signalfile
+from deckwatch.dashboards import panels, sources
+from deckwatch.dashboards.build import Settings, bundle
 
 ROWS = """\
 dashboard: Shop

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import dashboards
-from dashboards import panels, sources
-from dashboards.sources import Source
+from deckwatch import dashboards
 from deckwatch.core import signalfile, yamlfile
 from deckwatch.core.place import DeckwatchError
 from deckwatch.core.yamlwrite import dump
+from deckwatch.dashboards import panels, sources
+from deckwatch.dashboards.sources import Source
 
 STRANGE = [
     None,

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-import dashboards
-from dashboards import grafana_units, sources
+from deckwatch import dashboards
 from deckwatch.core import promql, signalfile
+from deckwatch.dashboards import grafana_units, sources
 
 PEERS = os.environ.get("DECKWATCH_PEERS")
 OF_NO_TARGET = {"health", "objectives"}  # of what rules record of whole components, whichever target told of it

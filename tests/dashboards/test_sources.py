@@ -1,8 +1,8 @@
 import json
 
-import dashboards
-from dashboards import sources
+from deckwatch import dashboards
 from deckwatch.core import signalfile
+from deckwatch.dashboards import sources
 
 DASHBOARD = "dashboard: My host\nrows:\n  - - {stat: up, description: Up.}\n"
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-import dashboards
-from dashboards import sources, versions
-from dashboards.sources import Source
+from deckwatch import dashboards
 from deckwatch.core import signalfile, targets, yamlfile
 from deckwatch.core.project import Project
 from deckwatch.core.targets import PROGRAMS, Targets
-from provisioning import catalogue
+from deckwatch.dashboards import sources, versions
+from deckwatch.dashboards.sources import Source
+from deckwatch.provisioning import catalogue
 
 PANELS = """\
 dashboard: Shop

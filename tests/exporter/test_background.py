@@ -10,12 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from exporter.collector import Collector
-from exporter.metric import Metric
-from exporter.scrape import Scraper
-from exporter.sources import background
-from exporter.sources.background import Background, NotReadYet, ReadingFailed
-from exporter.world import NoData, World
+from deckwatch.exporter.collector import Collector
+from deckwatch.exporter.metric import Metric
+from deckwatch.exporter.scrape import Scraper
+from deckwatch.exporter.sources import background
+from deckwatch.exporter.sources.background import Background, NotReadYet, ReadingFailed
+from deckwatch.exporter.world import NoData, World
 
 SIZE = Metric("deckwatch_test_size_bytes", "gauge", "A size.")
 

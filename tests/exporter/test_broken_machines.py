@@ -11,15 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter import collector
-from exporter.scrape import Scraper
-from exporter.server import App, Choice
+from deckwatch.exporter import collector
+from deckwatch.exporter.scrape import Scraper
+from deckwatch.exporter.server import App, Choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from exporter.world import World
+    from deckwatch.exporter.world import World
 
 COLLECTORS = {name: one for name, one in collector.load().items() if name.startswith("host_")}
 OWN_ERRORS = {"ParseError", "ValueError", "FormatError", "UnicodeDecodeError"}

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sources import cgroup_files, cgroup_path
-from exporter.sources.cgroup import Cgroups
-from exporter.sources.cgroup_files import Group, Room
-from exporter.sources.cgroup_path import belongs, parse_proc_cgroup, until_container
-from exporter.sources.container import Container
-from exporter.sources.files import KeptFile
-from exporter.sources.procfs import ParseError
-from exporter.world import World
+from deckwatch.exporter.sources import cgroup_files, cgroup_path
+from deckwatch.exporter.sources.cgroup import Cgroups
+from deckwatch.exporter.sources.cgroup_files import Group, Room
+from deckwatch.exporter.sources.cgroup_path import belongs, parse_proc_cgroup, until_container
+from deckwatch.exporter.sources.container import Container
+from deckwatch.exporter.sources.files import KeptFile
+from deckwatch.exporter.sources.procfs import ParseError
+from deckwatch.exporter.world import World
 
 ID = "4f66ad9a0b2e1c7d8e9fa0b1c2d3e4f5061728394a5b6c7d8e9fa0b1c2d3e4f5"
 OTHER = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90"

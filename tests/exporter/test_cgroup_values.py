@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sources import cgroup_values as values
-from exporter.sources.cgroup_values import Cpu, Io, Memory, MemoryDetail, Pressure
+from deckwatch.exporter.sources import cgroup_values as values
+from deckwatch.exporter.sources.cgroup_values import Cpu, Io, Memory, MemoryDetail, Pressure
 
 if TYPE_CHECKING:
-    from exporter.sources.cgroup_files import Files, Raw
+    from deckwatch.exporter.sources.cgroup_files import Files, Raw
 
 CPU_STAT = b"""usage_usec 2402611
 user_usec 2095984

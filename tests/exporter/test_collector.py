@@ -5,8 +5,8 @@ import re
 import pytest
 
 from deckwatch.core.contract import contract
-from exporter import collector
-from exporter.collector import Collector, choose, matches, words
+from deckwatch.exporter import collector
+from deckwatch.exporter.collector import Collector, choose, matches, words
 
 SHIPPED = collector.load()
 

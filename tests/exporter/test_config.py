@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import exporter
+from deckwatch import exporter
 from deckwatch.core import plugins, project, yamlfile
 from deckwatch.core.place import DeckwatchError, InvalidInput, caret
-from exporter import config
+from deckwatch.exporter import config
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ from contextlib import ExitStack, suppress
 import httpx
 import pytest
 
-from exporter import connection
-from exporter.protection import crowd
+from deckwatch.exporter import connection
+from deckwatch.exporter.protection import crowd
 
 TLS = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sources.container import Limits, parse, unix_time
+from deckwatch.exporter.sources.container import Limits, parse, unix_time
 
 
 def inspect(**changes: Any) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter import collector, exposition
-from exporter.collectors import _container
-from exporter.metric import series
-from exporter.scrape import Scraper
-from exporter.sources.docker import Engine
-from exporter.world import NoData, World
+from deckwatch.exporter import collector, exposition
+from deckwatch.exporter.collectors import _container
+from deckwatch.exporter.metric import series
+from deckwatch.exporter.scrape import Scraper
+from deckwatch.exporter.sources.docker import Engine
+from deckwatch.exporter.world import NoData, World
 
 CONTAINER = {name: one for name, one in collector.load().items() if name.startswith("container_")}
 WORLD = "debian12-kernel6.1-cgroup2"
@@ -162,7 +162,7 @@ def no_variable(monkeypatch):
 
 
 def test_where_the_engine_is_looked_for(no_variable, tmp_path):
-    no_variable.setattr("exporter.sources.docker.SOCKET", tmp_path / "docker.sock")
+    no_variable.setattr("deckwatch.exporter.sources.docker.SOCKET", tmp_path / "docker.sock")
     with World() as world:
         engine = world.source(Engine)
         assert engine.address() == ""

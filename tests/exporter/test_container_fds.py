@@ -11,9 +11,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sources import container_fds
-from exporter.sources.container_fds import parse_open_files
-from exporter.sources.procfs import ParseError
+from deckwatch.exporter.sources import container_fds
+from deckwatch.exporter.sources.container_fds import parse_open_files
+from deckwatch.exporter.sources.procfs import ParseError
 
 LIMITS = (
     b"Limit                     Soft Limit           Hard Limit           Units\n"

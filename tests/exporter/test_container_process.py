@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from exporter.sources import container_process
-from exporter.sources.container import Container
-from exporter.sources.container_process import ContainerProcesses
-from exporter.world import World
+from deckwatch.exporter.sources import container_process
+from deckwatch.exporter.sources.container import Container
+from deckwatch.exporter.sources.container_process import ContainerProcesses
+from deckwatch.exporter.world import World
 
 ID = "4f66ad9a0b2e1c7d8e9fa0b1c2d3e4f5061728394a5b6c7d8e9fa0b1c2d3e4f5"
 

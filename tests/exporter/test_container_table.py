@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sources.container_table import LINGER_SECONDS, Table
+from deckwatch.exporter.sources.container_table import LINGER_SECONDS, Table
 
 ID = "49140422"
 BEGAN = 1_795_200_000

@@ -4,8 +4,8 @@ import threading
 import time
 import weakref
 
-from exporter import crew
-from exporter.crew import Crew
+from deckwatch.exporter import crew
+from deckwatch.exporter.crew import Crew
 
 
 def wait_until(holds, seconds: float = 5.0) -> None:

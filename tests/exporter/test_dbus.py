@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sources import dbuswire
-from exporter.sources.dbus import Bus
-from exporter.sources.dbuswire import Call, Message
-from exporter.sources.procfs import ParseError
-from exporter.world import World
+from deckwatch.exporter.sources import dbuswire
+from deckwatch.exporter.sources.dbus import Bus
+from deckwatch.exporter.sources.dbuswire import Call, Message
+from deckwatch.exporter.sources.procfs import ParseError
+from deckwatch.exporter.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

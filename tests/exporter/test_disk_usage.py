@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sources import disk_usage
-from exporter.sources.container import UNREADABLE
-from exporter.sources.disk_usage import Image, Layer, Volume
+from deckwatch.exporter.sources import disk_usage
+from deckwatch.exporter.sources.container import UNREADABLE
+from deckwatch.exporter.sources.disk_usage import Image, Layer, Volume
 
 LEGACY = {  # API 1.41
     "LayersSize": 1984132,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 
-from exporter.sources import docker_client, docker_sizes
-from exporter.world import World
+from deckwatch.exporter.sources import docker_client, docker_sizes
+from deckwatch.exporter.world import World
 
 
 def test_only_one_is_counted_at_a_time(monkeypatch):

@@ -11,11 +11,11 @@ import docker.errors
 import pytest
 import requests
 
-from exporter.sources import docker_client
-from exporter.sources.container_table import Table
-from exporter.sources.docker import EngineUnreachable
-from exporter.sources.docker_events import Events
-from exporter.sources.docker_watch import Watch
+from deckwatch.exporter.sources import docker_client
+from deckwatch.exporter.sources.container_table import Table
+from deckwatch.exporter.sources.docker import EngineUnreachable
+from deckwatch.exporter.sources.docker_events import Events
+from deckwatch.exporter.sources.docker_watch import Watch
 
 
 class Client:

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter import exposition
-from exporter.collector import Collector
-from exporter.metric import Metric, checked
-from exporter.scrape import Outcome, Record
+from deckwatch.exporter import exposition
+from deckwatch.exporter.collector import Collector
+from deckwatch.exporter.metric import Metric, checked
+from deckwatch.exporter.scrape import Outcome, Record
 
 LABELS = ("name", "image")
 METRICS = [

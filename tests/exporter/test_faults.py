@@ -10,11 +10,11 @@ import time
 import pytest
 import requests
 
-from exporter.collectors.app_probe import Probe, Told
-from exporter.sources import postgres
-from exporter.sources.docker_watch import Watch
-from exporter.sources.faults import plain
-from exporter.world import World
+from deckwatch.exporter.collectors.app_probe import Probe, Told
+from deckwatch.exporter.sources import postgres
+from deckwatch.exporter.sources.docker_watch import Watch
+from deckwatch.exporter.sources.faults import plain
+from deckwatch.exporter.world import World
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.sources import files
-from exporter.sources.files import KeptFiles, read_once
-from exporter.world import World
+from deckwatch.exporter.sources import files
+from deckwatch.exporter.sources.files import KeptFiles, read_once
+from deckwatch.exporter.world import World
 
 
 @pytest.fixture

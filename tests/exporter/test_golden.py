@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter import collector, exposition
-from exporter.scrape import Scraper
+from deckwatch.exporter import collector, exposition
+from deckwatch.exporter.scrape import Scraper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exporter.collector import Collector
-    from exporter.world import World
+    from deckwatch.exporter.collector import Collector
+    from deckwatch.exporter.world import World
 
 TESTS = Path(__file__).parents[1]
 NAMES = sorted(path.parent.name for path in TESTS.glob("worlds/*/world.json"))

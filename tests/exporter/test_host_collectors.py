@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exporter import collector
-from exporter.scrape import Scraper
-from exporter.sources.files import KeptFiles
-from exporter.timex import Timex, adjtimex
-from exporter.world import World
+from deckwatch.exporter import collector
+from deckwatch.exporter.scrape import Scraper
+from deckwatch.exporter.sources.files import KeptFiles
+from deckwatch.exporter.timex import Timex, adjtimex
+from deckwatch.exporter.world import World
 
 if TYPE_CHECKING:
-    from exporter.scrape import Outcome
+    from deckwatch.exporter.scrape import Outcome
 
 HOST = {name: one for name, one in collector.load().items() if name.startswith("host_")}
 # What a collector cannot do without.

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter import collector, exposition
-from exporter.scrape import Scraper
-from exporter.world import World
+from deckwatch.exporter import collector, exposition
+from deckwatch.exporter.scrape import Scraper
+from deckwatch.exporter.world import World
 
 WORLDS = Path(__file__).parents[1] / "worlds"
 NAMES = ("kernel4.4-no-psi", "vm-kernel6.18-cgroup1")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.collectors import host_disk
-from exporter.sources.procfs import ParseError
-from exporter.sources.timezone import Zone, parse_tzfile
+from deckwatch.exporter.collectors import host_disk
+from deckwatch.exporter.sources.procfs import ParseError
+from deckwatch.exporter.sources.timezone import Zone, parse_tzfile
 
 if TYPE_CHECKING:
     from pathlib import Path

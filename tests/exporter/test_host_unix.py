@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter import collector
-from exporter.scrape import Scraper
-from exporter.world import World
+from deckwatch.exporter import collector
+from deckwatch.exporter.scrape import Scraper
+from deckwatch.exporter.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

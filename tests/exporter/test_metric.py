@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from exporter import metric
-from exporter.metric import Metric
+from deckwatch.exporter import metric
+from deckwatch.exporter.metric import Metric
 
 UP = Metric("pg_up", "gauge", "1 if it answers.", ("server", "zone"))
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from exporter.sources.mounts import Space
-from exporter.world import World
+from deckwatch.exporter.sources.mounts import Space
+from deckwatch.exporter.world import World
 
 FULL = os.statvfs_result((4096, 4096, 100, 50, 40, 10, 5, 5, 0, 255))
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter import page, view
-from exporter.collector import Collector, NoData
-from exporter.metric import Metric, Sample
-from exporter.scrape import Scraper
-from exporter.trouble import Trouble
-from exporter.world import World
+from deckwatch.exporter import page, view
+from deckwatch.exporter.collector import Collector, NoData
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.scrape import Scraper
+from deckwatch.exporter.trouble import Trouble
+from deckwatch.exporter.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,10 +18,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import exporter
-from exporter.sources import procnet
-from exporter.sources.container import UNREADABLE
-from exporter.sources.procfs import ParseError
+from deckwatch import exporter
+from deckwatch.exporter.sources import procnet
+from deckwatch.exporter.sources.container import UNREADABLE
+from deckwatch.exporter.sources.procfs import ParseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,15 +50,16 @@ VALUES = (
 
 
 def parsers() -> Iterator[tuple[str, Callable[..., Any]]]:
-    for found in pkgutil.walk_packages(exporter.__path__, "exporter."):
+    for found in pkgutil.walk_packages(exporter.__path__, "deckwatch.exporter."):
         module = importlib.import_module(found.name)
         for name, function in inspect.getmembers(module, inspect.isfunction):
             if function.__module__ != found.name or name.startswith("_"):
                 continue
             takes = [str(parameter.annotation) for parameter in inspect.signature(function).parameters.values()]
-            takes_bytes = found.name.startswith("exporter.sources.") and takes[:1] in (["bytes"], ["Iterable[bytes]"])
+            is_source = found.name.startswith("deckwatch.exporter.sources.")
+            takes_bytes = is_source and takes[:1] in (["bytes"], ["Iterable[bytes]"])
             if name == "parse" or name.startswith("parse_") or takes_bytes:
-                yield f"{found.name.removeprefix('exporter.')}.{name}", function
+                yield f"{found.name.removeprefix('deckwatch.exporter.')}.{name}", function
 
 
 PARSERS = dict(parsers())

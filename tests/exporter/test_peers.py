@@ -12,9 +12,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deckwatch.core.catalog import Catalog
-from exporter import collector
-from exporter.deviations import What, deviations
-from exporter.metric import Metric
+from deckwatch.exporter import collector
+from deckwatch.exporter.deviations import What, deviations
+from deckwatch.exporter.metric import Metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

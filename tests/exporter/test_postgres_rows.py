@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from exporter import collector, exposition
-from exporter.collectors import (
+from deckwatch.exporter import collector, exposition
+from deckwatch.exporter.collectors import (
     postgres_activity,
     postgres_bgwriter,
     postgres_buffercache_summary,
@@ -17,9 +17,9 @@ from exporter.collectors import (
     postgres_replication,
     postgres_settings,
 )
-from exporter.metric import Metric
-from exporter.sources.postgres_view import Column, View
-from exporter.world import NoData
+from deckwatch.exporter.metric import Metric
+from deckwatch.exporter.sources.postgres_view import Column, View
+from deckwatch.exporter.world import NoData
 
 
 def lines(samples):

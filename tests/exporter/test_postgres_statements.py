@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sources.postgres_statements import MOST_STATEMENTS, STAYS_SECONDS, Key, Ranking, shown_text
+from deckwatch.exporter.sources.postgres_statements import MOST_STATEMENTS, STAYS_SECONDS, Key, Ranking, shown_text
 
 
 def key(number: int) -> Key:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-import exporter
+from deckwatch import exporter
 from deckwatch.core import plugins, project
 from deckwatch.core.place import InvalidInput
-from exporter import config
-from exporter.collectors.app_probe import Probe, probes
-from exporter.sources.http import _Target
-from exporter.world import World
+from deckwatch.exporter import config
+from deckwatch.exporter.collectors.app_probe import Probe, probes
+from deckwatch.exporter.sources.http import _Target
+from deckwatch.exporter.world import World
 
 FRAGMENT = plugins.folder(exporter, "project.schema.yaml")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.sources import interrupts, mounts, process, procfs, procnet, rootfs
-from exporter.sources.procfs import Amount, Disk, ParseError
+from deckwatch.exporter.sources import interrupts, mounts, process, procfs, procnet, rootfs
+from deckwatch.exporter.sources.procfs import Amount, Disk, ParseError
 
 
 def test_cpus() -> None:

@@ -17,11 +17,11 @@ import httpx
 import pytest
 
 from deckwatch.core.place import InvalidInput
-from exporter.protection import passwords
-from exporter.protection.guard import Bucket, basic
-from exporter.protection.passwords import Passwords
-from exporter.protection.watched import Watched
-from exporter.protection.webconfig import Rate
+from deckwatch.exporter.protection import passwords
+from deckwatch.exporter.protection.guard import Bucket, basic
+from deckwatch.exporter.protection.passwords import Passwords
+from deckwatch.exporter.protection.watched import Watched
+from deckwatch.exporter.protection.webconfig import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable

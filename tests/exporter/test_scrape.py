@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter import scrape as scraping
-from exporter.collector import Collector, NoData
-from exporter.metric import Metric, Sample
-from exporter.scrape import KEEP_STATE_SECONDS, Outcome, Scraper
-from exporter.world import SourceDown, World
+from deckwatch.exporter import scrape as scraping
+from deckwatch.exporter.collector import Collector, NoData
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.scrape import KEEP_STATE_SECONDS, Outcome, Scraper
+from deckwatch.exporter.world import SourceDown, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -343,9 +343,9 @@ def test_who_has_not_answered_is_known(scraper_of):
 def test_the_process_ends_although_a_collector_is_stuck():
     program = """
         import threading
-        from exporter.collector import Collector
-        from exporter.scrape import Scraper
-        from exporter.world import World
+        from deckwatch.exporter.collector import Collector
+        from deckwatch.exporter.scrape import Scraper
+        from deckwatch.exporter.world import World
 
         def stuck(world):
             threading.Event().wait()

@@ -16,14 +16,14 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter import connection, listen
-from exporter.collector import Collector, NoData
-from exporter.gzip import by_zlib, compress
-from exporter.metric import Metric, Sample
-from exporter.protection import crowd
-from exporter.scrape import Scraper
-from exporter.server import App, accepts_gzip, patience
-from exporter.world import World
+from deckwatch.exporter import connection, listen
+from deckwatch.exporter.collector import Collector, NoData
+from deckwatch.exporter.gzip import by_zlib, compress
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.protection import crowd
+from deckwatch.exporter.scrape import Scraper
+from deckwatch.exporter.server import App, accepts_gzip, patience
+from deckwatch.exporter.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.sources import cgroup_values, procnet
-from exporter.sources.container import UNREADABLE
-from exporter.sources.stats import ToldGroup, parse
+from deckwatch.exporter.sources import cgroup_values, procnet
+from deckwatch.exporter.sources.container import UNREADABLE
+from deckwatch.exporter.sources.stats import ToldGroup, parse
 
 ETH0 = {
     "rx_bytes": 290,

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter import exposition
-from exporter.metric import Metric
-from exporter.sources.textformat import FormatError, names, parse, series
+from deckwatch.exporter import exposition
+from deckwatch.exporter.metric import Metric
+from deckwatch.exporter.sources.textformat import FormatError, names, parse, series
 
 
 def test_values_labels_and_defaults() -> None:

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deckwatch.core.place import InvalidInput, caret
-from exporter.protection import tls, webconfig
-from exporter.protection.webconfig import Rate, secret_lines
+from deckwatch.exporter.protection import tls, webconfig
+from deckwatch.exporter.protection.webconfig import Rate, secret_lines
 
 HASH = "$2b$10$xSaddfBhtWiyZM5AhsX/N.O8aIhmj5eLqd2ubmIO2FGr4blPtrQ1e"
 PAIR = "cert_file: server.crt\n  key_file: server.key"

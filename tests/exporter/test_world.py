@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from exporter.world import World
+from deckwatch.exporter.world import World
 
 closed: list[str] = []
 

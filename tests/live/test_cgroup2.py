@@ -25,7 +25,7 @@ import docker.errors
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from provisioning.program import answers
+from deckwatch.provisioning.program import answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

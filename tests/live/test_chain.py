@@ -10,8 +10,8 @@ import pytest
 from deckwatch.core import yamlfile
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE, Project
-from provisioning.servers import ALERTMANAGER, EXPORTER, PROMETHEUS
-from provisioning.up import Stack
+from deckwatch.provisioning.servers import ALERTMANAGER, EXPORTER, PROMETHEUS
+from deckwatch.provisioning.up import Stack
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

@@ -13,9 +13,9 @@ import pytest
 from deckwatch.core import yamlfile
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE, Project
-from provisioning import stack
-from provisioning.program import answers
-from provisioning.write import write
+from deckwatch.provisioning import stack
+from deckwatch.provisioning.program import answers
+from deckwatch.provisioning.write import write
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from provisioning.program import find
+from deckwatch.provisioning.program import find
 
 pytestmark = pytest.mark.live
 

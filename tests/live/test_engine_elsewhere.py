@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from exporter.collectors import _container
+from deckwatch.exporter.collectors import _container
 
 pytestmark = pytest.mark.live
 

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import requests
 
-from provisioning.program import Program, free_port
+from deckwatch.provisioning.program import Program, free_port
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from provisioning.program import Program, free_port
-from provisioning.servers import ALERTMANAGER, PROMETHEUS
+from deckwatch.provisioning.program import Program, free_port
+from deckwatch.provisioning.servers import ALERTMANAGER, PROMETHEUS
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from provisioning.program import free_port
+from deckwatch.provisioning.program import free_port
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioning import verify
-from provisioning.servers import PROMETHEUS
+from deckwatch.provisioning import verify
+from deckwatch.provisioning.servers import PROMETHEUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from provisioning.program import answers, find
+from deckwatch.provisioning.program import answers, find
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

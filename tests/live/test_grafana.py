@@ -12,8 +12,8 @@ import pytest
 
 from deckwatch.core.http import Client
 from deckwatch.core.project import Project
-from provisioning.servers import EXPORTER, GRAFANA, HOW_TO_GET, PROMETHEUS, installed
-from provisioning.up import Stack
+from deckwatch.provisioning.servers import EXPORTER, GRAFANA, HOW_TO_GET, PROMETHEUS, installed
+from deckwatch.provisioning.up import Stack
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

@@ -15,11 +15,11 @@ import pytest
 
 from deckwatch.core.place import DeckwatchError
 from deckwatch.core.project import Project
-from provisioning import push as work
-from provisioning import stack as bundles
-from provisioning.grafana import MARK, connect
-from provisioning.servers import GRAFANA, HOW_TO_GET, admin_password, installed
-from provisioning.up import Stack
+from deckwatch.provisioning import push as work
+from deckwatch.provisioning import stack as bundles
+from deckwatch.provisioning.grafana import MARK, connect
+from deckwatch.provisioning.servers import GRAFANA, HOW_TO_GET, admin_password, installed
+from deckwatch.provisioning.up import Stack
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from alerting import inhibit
+from deckwatch.alerting import inhibit
 
 pytestmark = pytest.mark.live
 

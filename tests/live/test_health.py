@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from provisioning import verify
-from provisioning.program import free_port
-from provisioning.servers import EXPORTER, PROMETHEUS
+from deckwatch.provisioning import verify
+from deckwatch.provisioning.program import free_port
+from deckwatch.provisioning.servers import EXPORTER, PROMETHEUS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,10 +14,10 @@ from deckwatch.core import yamlfile
 from deckwatch.core.contract import contract
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE, Project
-from provisioning.program import Program, free_port
-from provisioning.servers import EXPORTER, PROMETHEUS
-from provisioning.targets import Host
-from provisioning.up import Stack
+from deckwatch.provisioning.program import Program, free_port
+from deckwatch.provisioning.servers import EXPORTER, PROMETHEUS
+from deckwatch.provisioning.targets import Host
+from deckwatch.provisioning.up import Stack
 
 pytestmark = pytest.mark.live
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter import collector
-from exporter.collectors import _shown
-from exporter.scrape import Scraper
-from exporter.world import World
-from provisioning.program import Program, free_port
+from deckwatch.exporter import collector
+from deckwatch.exporter.collectors import _shown
+from deckwatch.exporter.scrape import Scraper
+from deckwatch.exporter.world import World
+from deckwatch.provisioning.program import Program, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,10 +24,10 @@ from deckwatch.cli import _project
 from deckwatch.core import promql
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE
-from exporter import collector
-from provisioning.servers import EXPORTER, PROMETHEUS
-from provisioning.targets import FOLDER
-from provisioning.up import Stack
+from deckwatch.exporter import collector
+from deckwatch.provisioning.servers import EXPORTER, PROMETHEUS
+from deckwatch.provisioning.targets import FOLDER
+from deckwatch.provisioning.up import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from exporter.sources import postgres
-from exporter.world import World
+from deckwatch.exporter.sources import postgres
+from deckwatch.exporter.world import World
 
 pytestmark = pytest.mark.live
 

@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from exporter import exposition
-from exporter.collectors import app_probe
-from exporter.sources import http
-from exporter.world import World
+from deckwatch.exporter import exposition
+from deckwatch.exporter.collectors import app_probe
+from deckwatch.exporter.sources import http
+from deckwatch.exporter.world import World
 
 pytestmark = pytest.mark.live
 

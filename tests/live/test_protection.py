@@ -20,9 +20,9 @@ import yaml
 
 from deckwatch.cli import _project
 from deckwatch.core.http import Client
-from provisioning.program import Program, free_port
-from provisioning.servers import PROMETHEUS
-from provisioning.up import Stack
+from deckwatch.provisioning.program import Program, free_port
+from deckwatch.provisioning.servers import PROMETHEUS
+from deckwatch.provisioning.up import Stack
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

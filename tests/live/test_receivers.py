@@ -17,7 +17,7 @@ import yaml
 
 from deckwatch.core.http import Client
 from deckwatch.core.targets import Targets, number
-from provisioning.program import Program, free_port
+from deckwatch.provisioning.program import Program, free_port
 
 pytestmark = pytest.mark.live
 

@@ -18,11 +18,11 @@ import pytest
 from deckwatch.cli import _project
 from deckwatch.core.place import InvalidInput
 from deckwatch.core.project import Project
-from provisioning import stack as bundles
-from provisioning import verify as verifying
-from provisioning.program import free_port
-from provisioning.servers import EXPORTER, PROMETHEUS
-from provisioning.up import Stack
+from deckwatch.provisioning import stack as bundles
+from deckwatch.provisioning import verify as verifying
+from deckwatch.provisioning.program import free_port
+from deckwatch.provisioning.servers import EXPORTER, PROMETHEUS
+from deckwatch.provisioning.up import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

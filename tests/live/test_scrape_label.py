@@ -11,8 +11,8 @@ import pytest
 
 from deckwatch.cli import _project
 from deckwatch.core.project import FILE
-from provisioning import stack
-from provisioning.write import write
+from deckwatch.provisioning import stack
+from deckwatch.provisioning.write import write
 
 pytestmark = pytest.mark.live
 

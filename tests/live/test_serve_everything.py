@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.program import Program, free_port
+from deckwatch.provisioning.program import Program, free_port
 
 pytestmark = pytest.mark.live
 

@@ -10,10 +10,10 @@ import yaml
 
 from deckwatch.cli import _project
 from deckwatch.core.place import DeckwatchError
-from provisioning.program import answers
-from provisioning.servers import EXPORTER, PROMETHEUS
-from provisioning.targets import Host, application
-from provisioning.up import Stack
+from deckwatch.provisioning.program import answers
+from deckwatch.provisioning.servers import EXPORTER, PROMETHEUS
+from deckwatch.provisioning.targets import Host, application
+from deckwatch.provisioning.up import Stack
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.program import Program, free_port
+from deckwatch.provisioning.program import Program, free_port
 
 pytestmark = pytest.mark.live
 

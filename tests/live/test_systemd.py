@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exporter.world import World
+from deckwatch.exporter.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

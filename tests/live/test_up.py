@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from deckwatch.core.http import Client
-from provisioning.program import answers, find
+from deckwatch.provisioning.program import answers, find
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

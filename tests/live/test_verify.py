@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from deckwatch.core.project import Project
-from provisioning.program import free_port
-from provisioning.servers import EXPORTER, PROMETHEUS
-from provisioning.targets import Host
-from provisioning.up import Stack
+from deckwatch.provisioning.program import free_port
+from deckwatch.provisioning.servers import EXPORTER, PROMETHEUS
+from deckwatch.provisioning.targets import Host
+from deckwatch.provisioning.up import Stack
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -145,8 +145,8 @@ def test_a_prometheus_that_scrapes_nothing_is_not_well(tmp_path, need) -> None:
         assert nothing.running == {}
     need("prometheus", get="apt-get install prometheus")
     (tmp_path / "prometheus.yml").write_text("global: {scrape_interval: 1m30s}\n")
-    from provisioning.program import Program
-    from provisioning.verify import Prometheus
+    from deckwatch.provisioning.program import Program
+    from deckwatch.provisioning.verify import Prometheus
 
     port = free_port()
     argv = ["prometheus", f"--config.file={tmp_path}/prometheus.yml", f"--storage.tsdb.path={tmp_path}/data"]

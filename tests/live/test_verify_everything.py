@@ -15,8 +15,8 @@ import pytest
 import requests
 
 from deckwatch.cli import _project
-from provisioning.servers import ALERTMANAGER, EXPORTER, PROMETHEUS
-from provisioning.up import Stack
+from deckwatch.provisioning.servers import ALERTMANAGER, EXPORTER, PROMETHEUS
+from deckwatch.provisioning.up import Stack
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 

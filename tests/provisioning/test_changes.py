@@ -10,7 +10,7 @@ import pytest
 from deckwatch.cli import _project
 from deckwatch.core.place import InvalidInput
 from deckwatch.core.project import Project
-from provisioning import stack
+from deckwatch.provisioning import stack
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ import yaml
 
 from deckwatch.core.contract import contract
 from deckwatch.core.project import Project
-from provisioning import stack
-from provisioning.servers import HOME
+from deckwatch.provisioning import stack
+from deckwatch.provisioning.servers import HOME
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"

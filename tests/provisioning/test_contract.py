@@ -15,8 +15,8 @@ import pytest
 from deckwatch.core import promql
 from deckwatch.core.contract import contract
 from deckwatch.core.project import Project
-from exporter import collector
-from provisioning import stack
+from deckwatch.exporter import collector
+from deckwatch.provisioning import stack
 
 # Peers' names that tell of the exporter, or of the machine, and not of one container or database.
 OF_NO_SUBJECT = {"container_scrape_error", "pg_scrape_collector_success", "pg_scrape_collector_duration_seconds"}

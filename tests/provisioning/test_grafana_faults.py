@@ -14,8 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from deckwatch.core.place import DeckwatchError
-from provisioning.grafana import MARK, TOKEN, Ours, connect
-from provisioning.push import push
+from deckwatch.provisioning.grafana import MARK, TOKEN, Ours, connect
+from deckwatch.provisioning.push import push
 
 HEALTH = {"database": "ok", "version": "10.4.3"}
 SECRET = "glsa_verysecret"

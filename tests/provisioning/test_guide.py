@@ -11,9 +11,9 @@ import pytest
 
 from deckwatch.core import project, promql, yamlfile
 from deckwatch.core.contract import contract
-from exporter import collector, config
-from provisioning import stack, targets
-from provisioning.program import find
+from deckwatch.exporter import collector, config
+from deckwatch.provisioning import stack, targets
+from deckwatch.provisioning.program import find
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 FRAGMENTS = [

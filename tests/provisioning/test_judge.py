@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from deckwatch.core.wanted import Wanted
-from provisioning import judge
+from deckwatch.provisioning import judge
 
 
 def series(value: float = 1.0, **labels: str) -> judge.Series:

@@ -8,8 +8,8 @@ import jsonschema_rs
 import pytest
 
 from deckwatch.core import yamlfile
-from provisioning import reference
-from provisioning.keys import written
+from deckwatch.provisioning import reference
+from deckwatch.provisioning.keys import written
 
 TOLD = reference.told()
 SCHEMAS = {kind: schema for kind, (schema, _) in TOLD.items()}

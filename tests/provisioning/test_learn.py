@@ -10,7 +10,7 @@ import pytest
 from deckwatch.core import yamlfile
 from deckwatch.core.catalog import Catalog, MetricInfo
 from deckwatch.core.place import DeckwatchError
-from provisioning.learn import learn
+from deckwatch.provisioning.learn import learn
 
 PAGE = """# HELP shop_orders_total Orders.
 # TYPE shop_orders_total counter

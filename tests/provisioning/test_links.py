@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from deckwatch.core.project import Project
-from provisioning import stack
+from deckwatch.provisioning import stack
 
 
 def test_every_link_of_a_message_leads_to_something_of_the_bundle() -> None:

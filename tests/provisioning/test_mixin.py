@@ -8,10 +8,10 @@ import _jsonnet
 import pytest
 import yaml
 
-from deckwatch.cli import _project
+from deckwatch.core import plugins
 from deckwatch.core.project import load
-from provisioning import stack
-from provisioning.write import write
+from deckwatch.provisioning import stack
+from deckwatch.provisioning.write import write
 
 ROOT = Path(__file__).parents[2]
 PROMTOOL = "promtool"
@@ -21,7 +21,7 @@ PROMTOOL = "promtool"
 def folder(tmp_path_factory):
     """The shipped set as a mixin, written."""
     folder = tmp_path_factory.mktemp("mixin") / "deckwatch"
-    project = load(tmp_path_factory.mktemp("none"), _project.fragments())
+    project = load(tmp_path_factory.mktemp("none"), plugins.schema_fragments())
     write(stack.build(project, stack.Options(form="mixin")).plan, folder)
     return folder
 

@@ -11,7 +11,7 @@ import yaml
 
 from deckwatch.core import yamlfile
 from deckwatch.core.project import FILE, Project
-from provisioning import stack
+from deckwatch.provisioning import stack
 
 PROJECT = """\
 objectives:

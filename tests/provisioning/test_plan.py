@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deckwatch.core.artifact import Artifact
-from provisioning.plan import HEADER, MANIFEST, Plan
-from provisioning.write import write
+from deckwatch.provisioning.plan import HEADER, MANIFEST, Plan
+from deckwatch.provisioning.write import write
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deckwatch.core.place import DeckwatchError
-from provisioning.program import NotReady, Program, answers, find, free_port
+from deckwatch.provisioning.program import NotReady, Program, answers, find, free_port
 
 
 def alive(pid: int) -> bool:
@@ -94,7 +94,7 @@ def test_a_tethered_program_ends_when_we_are_killed(tmp_path: Path, tether: bool
     code = f"""
         import time
         from pathlib import Path
-        from provisioning.program import Program
+        from deckwatch.provisioning.program import Program
         program = Program("sleeper", ["sleep", "60"], Path({str(tmp_path / "log")!r}), lambda: True, tether={tether})
         program.start()
         print(program.process.pid, flush=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from exporter import collector
+from deckwatch.exporter import collector
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

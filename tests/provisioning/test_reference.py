@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from deckwatch.core.contract import contract
+from deckwatch.exporter import collector
 from deckwatch.instrument import metrics as instrument
-from exporter import collector
-from provisioning import reference
+from deckwatch.provisioning import reference
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 COLLECTORS = collector.load()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from deckwatch.core.place import Place
-from provisioning import report
-from provisioning.verify import Answer, Question
+from deckwatch.provisioning import report
+from deckwatch.provisioning.verify import Answer, Question
 
 
 def answer(status, title="A", page="Host", seconds=0.5, said=""):

@@ -7,10 +7,10 @@ import jsonschema_rs
 import orjson
 import pytest
 
-from alerting import read
-from dashboards import parts, sources
+from deckwatch.alerting import read
 from deckwatch.core import plugins, yamlfile
-from provisioning import schemas
+from deckwatch.dashboards import parts, sources
+from deckwatch.provisioning import schemas
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,9 +17,9 @@ from deckwatch.core.contract import contract
 from deckwatch.core.jsonnet import ENGINES
 from deckwatch.core.place import InvalidInput
 from deckwatch.core.project import Project
-from provisioning import catalogue, stack
-from provisioning.stack import Options
-from provisioning.write import write
+from deckwatch.provisioning import catalogue, stack
+from deckwatch.provisioning.stack import Options
+from deckwatch.provisioning.write import write
 
 ROOT = Path(__file__).parents[2]
 DECKWATCH = Path(sys.executable).with_name("deckwatch")

@@ -2,9 +2,9 @@
 
 from deckwatch.cli import _project
 from deckwatch.core.project import Project
-from provisioning import stack
-from provisioning.summary import markdown
-from provisioning.write import write
+from deckwatch.provisioning import stack
+from deckwatch.provisioning.summary import markdown
+from deckwatch.provisioning.write import write
 
 DASHBOARD = """dashboard: Shop
 about: Is it selling?
@@ -63,7 +63,7 @@ def test_a_first_bundle_is_all_new(tmp_path):
 
 
 def test_rules_are_told_by_their_names():
-    from provisioning.plan import Change
+    from deckwatch.provisioning.plan import Change
 
     before = "groups:\n- rules:\n  - {alert: A, expr: up == 0, for: 1m}\n  - {record: r, expr: up}\n"
     after = "groups:\n- rules:\n  - {alert: A, expr: up == 0, for: 5m}\n  - {alert: B, expr: up}\n"
@@ -77,7 +77,7 @@ def test_rules_are_told_by_their_names():
 def test_names_are_shown_as_they_are():
     import json
 
-    from provisioning.plan import Change
+    from deckwatch.provisioning.plan import Change
 
     before, after = (json.dumps({"title": "A|B", "description": text, "panels": []}) for text in ("<b>", "*x*"))
     told = markdown([Change("grafana/dashboards/x/a.json", "changed", before, after)])

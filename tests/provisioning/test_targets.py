@@ -11,8 +11,8 @@ from deckwatch.cli import _project
 from deckwatch.core import yamlfile
 from deckwatch.core.place import InvalidInput
 from deckwatch.core.project import Project, load
-from provisioning import stack, targets
-from provisioning.targets import Host, Target, Targets
+from deckwatch.provisioning import stack, targets
+from deckwatch.provisioning.targets import Host, Target, Targets
 
 ROOT = Path(__file__).parents[2]
 

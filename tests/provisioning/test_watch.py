@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning import watch
+from deckwatch.provisioning import watch
 
 DECKWATCH = str(Path(sys.executable).with_name("deckwatch"))
 SHOP = "dashboard: Shop\nabout: Why?\nrows: [[{stat: up, title: Up, description: Whether.}]]\n"
@@ -86,7 +86,7 @@ def test_what_is_remembered_is_what_would_be_made(project):
     from deckwatch.cli import _project, _watch
     from deckwatch.core import memory
     from deckwatch.core.jsonnet import Renderer
-    from provisioning import stack
+    from deckwatch.provisioning import stack
 
     signals = "signals:\n  load: {metric: node_load1, title: Load, about: Processes., unit: count}\n"
     linked = SHOP.replace("title: Up", "title: Up, link: shop").replace("Shop", "More")

@@ -14,9 +14,9 @@ import pytest
 
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.place import DeckwatchError
-from provisioning import write as writing
-from provisioning.plan import Plan
-from provisioning.write import write
+from deckwatch.provisioning import write as writing
+from deckwatch.provisioning.plan import Plan
+from deckwatch.provisioning.write import write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -158,8 +158,8 @@ KILLED = """
     import sys
     from pathlib import Path
     from deckwatch.core.artifact import Artifact
-    from provisioning import write
-    from provisioning.plan import Plan
+    from deckwatch.provisioning import write
+    from deckwatch.provisioning.plan import Plan
 
     def plan(word):
         return Plan(

@@ -12,8 +12,8 @@ import re
 import time
 from pathlib import Path
 
-from exporter.sources.mounts import parse_mountinfo
-from exporter.timex import adjtimex
+from deckwatch.exporter.sources.mounts import parse_mountinfo
+from deckwatch.exporter.timex import adjtimex
 
 PROC = """\
 stat cpuinfo meminfo vmstat loadavg diskstats schedstat pressure/cpu pressure/io pressure/memory pressure/irq

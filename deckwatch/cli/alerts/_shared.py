@@ -14,7 +14,7 @@ from deckwatch.core.place import DeckwatchError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from alerting.manager import Firing, Matcher
+    from deckwatch.alerting.manager import Firing, Matcher
 
 Decorated = TypeVar("Decorated", bound="Callable[..., Any]")
 
@@ -58,7 +58,7 @@ def lasting(default: str) -> Callable[[Decorated], Decorated]:
 
 def matchers(words: Sequence[str]) -> list[Matcher]:
     """Return what is meant by words such as `HostCpuHigh instance=web-1 name=~shop.*`; raises DeckwatchError."""
-    from alerting.manager import Matcher
+    from deckwatch.alerting.manager import Matcher
 
     found = []
     for word in words:
@@ -77,7 +77,7 @@ def matchers(words: Sequence[str]) -> list[Matcher]:
 
 def taken(chosen: Sequence[Matcher], firing: Sequence[Firing]) -> list[Firing]:
     """Return what fires and is meant, steps left aside; raises DeckwatchError where that is nothing."""
-    from alerting.escalation import LABEL
+    from deckwatch.alerting.escalation import LABEL
 
     alerts = [one for one in firing if LABEL not in one.labels]
     found = [one for one in alerts if all(matcher.takes(one.labels) for matcher in chosen)]
@@ -110,7 +110,7 @@ def plain(text: str) -> str:
 
 def ago(moment: datetime) -> str:
     """Return how long something has lasted, in its two largest units."""
-    from alerting import words
+    from deckwatch.alerting import words
 
     seconds = max(0, int((datetime.now(UTC) - moment).total_seconds()))
     unit = next((size for size in (86400, 3600, 60) if seconds >= size), 1)

@@ -11,7 +11,7 @@ from deckwatch.cli.alerts import _shared
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from alerting.manager import Firing, Silence
+    from deckwatch.alerting.manager import Firing, Silence
 
 _COLOURS = {"critical": "red", "error": "red", "warning": "yellow"}
 
@@ -26,8 +26,8 @@ def command(words: tuple[str, ...], *, as_json: bool, alertmanager: str, timeout
     A step of escalation stands with its alert. What nobody is told of because of a silence or because another alert
     explains it is listed too, with the reason.
     """
-    from alerting.escalation import LABEL
-    from alerting.manager import Manager
+    from deckwatch.alerting.escalation import LABEL
+    from deckwatch.alerting.manager import Manager
 
     chosen = _shared.matchers(words)
     with Manager(alertmanager, seconds=timeout) as manager:
@@ -43,14 +43,14 @@ def command(words: tuple[str, ...], *, as_json: bool, alertmanager: str, timeout
 
 
 def _badness(one: Firing) -> tuple[int, Any]:
-    from alerting.spec import SEVERITIES
+    from deckwatch.alerting.spec import SEVERITIES
 
     severity: Any = one.labels.get("severity")
     return -SEVERITIES.index(severity) if severity in SEVERITIES else 0, one.since
 
 
 def _row(one: Firing, found: Sequence[Firing], silences: Sequence[Silence]) -> dict[str, Any]:
-    from alerting.escalation import LABEL
+    from deckwatch.alerting.escalation import LABEL
 
     steps = [other for other in found if LABEL in other.labels and other.identity == one.identity]
     return {
@@ -67,7 +67,7 @@ def _row(one: Firing, found: Sequence[Firing], silences: Sequence[Silence]) -> d
 
 def _state(one: Firing, steps: Sequence[Firing], silences: Sequence[Silence]) -> str:
     """Return why nobody is told, or how far it has come."""
-    from alerting.escalation import LABEL
+    from deckwatch.alerting.escalation import LABEL
 
     by_id = {silence.id: silence for silence in silences}
     if one.silences:
@@ -84,7 +84,7 @@ def _state(one: Firing, steps: Sequence[Firing], silences: Sequence[Silence]) ->
 
 def _acknowledges(silence: Silence, one: Firing) -> bool:
     """Return whether a silence of steps is one of this alert's."""
-    from alerting.escalation import LABEL, NUMBER
+    from deckwatch.alerting.escalation import LABEL, NUMBER
 
     return all(matcher.takes(one.labels) for matcher in silence.matchers if matcher.name not in (LABEL, NUMBER))
 

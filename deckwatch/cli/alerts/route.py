@@ -25,10 +25,10 @@ def command(project: Path, /, words: tuple[str, ...]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from alerting import told
+    from deckwatch.alerting import told
     from deckwatch.cli import _project, _show
     from deckwatch.core.place import DeckwatchError
-    from provisioning import stack
+    from deckwatch.provisioning import stack
 
     matchers = _shared.matchers(words)
     if vague := next((one for one in matchers if one.regex or not one.equal), None):

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from alerting.spec import Alert
-    from alerting.suggest import Suggestion
+    from deckwatch.alerting.spec import Alert
+    from deckwatch.alerting.suggest import Suggestion
     from deckwatch.core.http import Client
 
 _POINTS = 2000  # of one series; Prometheus gives no more than 11000
@@ -36,11 +36,11 @@ def command(project: Path, /, names: tuple[str, ...], *, prometheus: str, span: 
     What is suggested is a little beyond the worst that lasted as long as the alert waits. Whether that was good is for
     you to judge: a limit that would have been silent through last week's trouble is too far.
     """
-    from alerting import suggest
+    from deckwatch.alerting import suggest
     from deckwatch.cli import _project, _show
     from deckwatch.core.http import Client
     from deckwatch.core.place import DeckwatchError, did_you_mean
-    from provisioning import stack
+    from deckwatch.provisioning import stack
 
     seconds = _shared.duration(span).total_seconds()
     with _show.busy("generating"):
@@ -87,7 +87,7 @@ def _table(found: Sequence[Suggestion]) -> None:
     from rich import box
     from rich.table import Table
 
-    from alerting import words
+    from deckwatch.alerting import words
     from deckwatch.cli import _show
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
@@ -119,7 +119,7 @@ def _lines(noisy: Sequence[Suggestion]) -> None:
 
 def _written(one: Suggestion) -> str:
     """Return a limit as `set:` reads it: in the words of its unit where they are read back as the same."""
-    from alerting import words
+    from deckwatch.alerting import words
     from deckwatch.core import units
 
     text = words.quantity(one.limit, one.alert.unit)
