@@ -37,7 +37,7 @@ class Heard:
 
     def __init__(self, project: Path) -> None:
         paths = (project, _HOME, *_PACKAGES, sys.prefix, sys.base_prefix, *sysconfig.get_paths().values())
-        self._known = tuple(os.path.realpath(path) + os.sep for path in paths)
+        self._known = tuple(os.path.realpath(str(path)) + os.sep for path in paths)
         self.files: set[str] = set()
         self.whole = True  # whether all of it could be told apart
         self._on = False
