@@ -13,13 +13,13 @@ from deckwatch.alerting import proofs
 from deckwatch.alerting.series import INTERVAL
 from deckwatch.alerting.spec import Alert, Course, Limit, Proof, Step
 from deckwatch.core import units
-from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core.problems import Problem, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from deckwatch.alerting.read import Topics
-    from deckwatch.core.place import Place
+    from deckwatch.core.problems import Place
 
 _WORDS = {">": "above", "<": "below", "==": "is"}
 _BEYOND = 0.01  # this share of the limit is just beyond it
@@ -77,9 +77,9 @@ def _adjustable(alerts: Iterable[Alert]) -> Iterator[str]:
 
 def _set(alert: Alert, word: str, value: Any) -> Alert:
     if word == "for":
-        return replace(alert, hold=units.seconds(str(value)))
+        return replace(alert, hold=units.parse_duration(str(value)))
     limit = alert.limit or Limit(">", 0.0)
-    return replace(alert, limit=Limit(limit.operator, units.quantity(value, alert.unit)))
+    return replace(alert, limit=Limit(limit.operator, units.parse_quantity(value, alert.unit)))
 
 
 def _prove_anew(topics: Topics, name: str, place: Place) -> list[Problem]:

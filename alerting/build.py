@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.alerting import adjust, checking, escalation, live, read, render, routes, runbooks
 from deckwatch.alerting.checking import Context
 from deckwatch.alerting.configuration import Configuration
-from deckwatch.core import labels, promql
+from deckwatch.core import expression_labels, promql
 from deckwatch.core.catalog import MetricInfo
-from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.core.targets import Targets
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from deckwatch.core.artifact import Artifact
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Renderer
-    from deckwatch.core.place import Place
+    from deckwatch.core.problems import Place
     from deckwatch.core.project import Project
-    from deckwatch.core.signal import Signals
-    from deckwatch.core.yamlfile import Document
+    from deckwatch.core.signals import Signals
+    from deckwatch.core.yaml_file import Document
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,22 @@ def bundle(
 def _register(topics: Topics, catalog: Catalog) -> None:
     for one in topics.recordings.values():
         try:
-            carried = labels.of_expression(one.expr, catalog)
+            carried = expression_labels.result_labels(one.expr, catalog)
         except promql.PromqlError:
             carried = None
         known = tuple(sorted(carried or ()))
         catalog.add(
-            [MetricInfo(one.name, "gauge", one.about, known, one.unit, labels.RECORDING, open_labels=carried is None)]
+            [
+                MetricInfo(
+                    one.name,
+                    "gauge",
+                    one.about,
+                    known,
+                    one.unit,
+                    expression_labels.RECORDING,
+                    open_labels=carried is None,
+                )
+            ]
         )
 
 

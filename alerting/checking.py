@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from deckwatch.alerting.spec import Alert, Group, Recording
     from deckwatch.core.catalog import Catalog
-    from deckwatch.core.place import Problem
+    from deckwatch.core.problems import Problem
 
 
 @dataclass(frozen=True)
@@ -45,4 +45,4 @@ class Context:
 
 def problems(context: Context) -> list[Problem]:
     """Return what all checks find."""
-    return [problem for _, module in plugins.modules(checks) for problem in module.check(context)]
+    return [problem for _, module in plugins.import_modules(checks) for problem in module.check(context)]

@@ -36,7 +36,7 @@ def compares(text: str) -> bool:
 
 def bracketed(text: str) -> str:
     """Return an expression such that a comparison can follow it. Raises PromqlError."""
-    if _inside_brackets(promql.tokens(text)):
+    if _inside_brackets(promql.tokenize(text)):
         return text
     found = parts(text)
     return f"({text})" if len(found) > 1 or found[0].operator else text
@@ -59,7 +59,7 @@ def _split(text: str) -> list[tuple[int, int, str]]:
     """Return where the operands of the outermost set operators begin and end, each with the operator before it."""
     result: list[tuple[int, int, str]] = []
     start, depth, joined = 0, 0, ""
-    pieces = promql.tokens(text)
+    pieces = promql.tokenize(text)
     for i, token in enumerate(pieces):
         word = token.text.lower()
         depth += _depth(token)
@@ -90,7 +90,7 @@ def _one(text: str, base: int) -> list[Part]:
     """Return what an expression without outer set operators compares; the last comparison is the outermost."""
     depth = 0
     found: Part | None = None
-    pieces = promql.tokens(text)
+    pieces = promql.tokenize(text)
     for i, token in enumerate(pieces):
         depth += _depth(token)
         if depth == 0 and token.kind == "op" and token.text in _COMPARISONS:

@@ -14,14 +14,14 @@ from deckwatch.alerting import words
 from deckwatch.alerting.routes import Selection, matcher
 from deckwatch.alerting.spec import MOST_RULES
 from deckwatch.core import units
-from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core.problems import Problem, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.alerting.routes import Route
     from deckwatch.alerting.spec import Alert
-    from deckwatch.core.yamlfile import Document
+    from deckwatch.core.yaml_file import Document
 
 TOPIC = "escalation-steps"  # with a line that no topic's name has
 LABEL = "escalation"
@@ -66,7 +66,7 @@ def steps(routes: Sequence[Route], alerts: Sequence[Alert]) -> Iterator[Step]:
                 expr = _firing(alert, route.selection)
                 expr += "".join(f" unless {_firing(alert, one)}" for one in before)
                 for team in said.to:
-                    hold = units.seconds(said.after)
+                    hold = units.parse_duration(said.after)
                     yield Step(alert, number, team, hold, f"max without (alertstate) ({expr}) == 1")
 
 
@@ -89,9 +89,9 @@ def problems(project: Document, routes: Sequence[Route], alerts: Sequence[Alert]
                 if name not in teams:
                     hint = did_you_mean(name, teams)
                     yield project.problem((*path, "to"), f"no team is called {name}", hint, check="route")
-            if units.seconds(said.after) <= last:
+            if units.parse_duration(said.after) <= last:
                 yield project.problem((*path, "after"), "it is not later than the step before it", check="route")
-            last = units.seconds(said.after)
+            last = units.parse_duration(said.after)
         if route.then and not any((one.name, team) in reached for one in alerts for team in route.then[0].to):
             message = "no alert comes to this step: others before it take them all"
             yield project.problem((*route.selection.path, "then"), message, check="route", key=True)

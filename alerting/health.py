@@ -18,15 +18,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.alerting import words
-from deckwatch.core import yamlfile, yamlwrite
-from deckwatch.core.place import did_you_mean
+from deckwatch.core import yaml_file, yaml_write
+from deckwatch.core.problems import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from deckwatch.core.place import Problem
+    from deckwatch.core.problems import Problem
     from deckwatch.core.project import Project
-    from deckwatch.core.yamlfile import Document, Path
+    from deckwatch.core.yaml_file import Document, Path
 
 TOPIC = "health"
 _DECLARED = "component:declared:info"
@@ -42,7 +42,7 @@ def documents(project: Project) -> list[Document]:
     recordings = {_DECLARED: _recording("Components that ought to be there.", [{"component": one} for one in needed])}
     if edges := [{"component": one, "depends_on": other} for one, other, _ in _edges(project)]:
         recordings[_DEPENDS] = _recording("Which component needs which.", edges)
-    return [yamlfile.load(yamlwrite.dump({"recordings": recordings}), f"{TOPIC}.yaml")]
+    return [yaml_file.parse_yaml(yaml_write.dump_yaml({"recordings": recordings}), f"{TOPIC}.yaml")]
 
 
 def components(project: Project) -> Mapping[str, Path]:

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.alerting.render import expression
 from deckwatch.alerting.routes import Selection, matcher, selection
 from deckwatch.alerting.spec import SEVERITIES, Alert
-from deckwatch.core import labels, promql
-from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core import expression_labels, promql
+from deckwatch.core.problems import Problem, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from deckwatch.alerting.checking import Context
     from deckwatch.core.catalog import MetricInfo
-    from deckwatch.core.yamlfile import Document, Path
+    from deckwatch.core.yaml_file import Document, Path
 
 BLIND = "CollectorBlind"
 _OWN = frozenset(("alertname", "severity", "owner", "topic"))  # labels of the rule itself
@@ -119,7 +119,7 @@ def carries(alert: Alert, context: Context) -> frozenset[str]:
     """Return the labels that an alert can have when it fires."""
     own = _OWN | frozenset(alert.labels)
     try:
-        found = labels.of_expression(expression(alert), context.catalog)
+        found = expression_labels.result_labels(expression(alert), context.catalog)
     except promql.PromqlError:
         found = None  # told by the check of expressions
     return own | (frozenset(alert.each) if found is None else found)
@@ -180,7 +180,7 @@ def metrics(expr: str, context: Context) -> set[str]:
     waiting = [expr]
     while waiting:
         try:
-            read = {selector.metric for selector in promql.selectors(waiting.pop()) if selector.metric}
+            read = {selector.metric for selector in promql.find_selectors(waiting.pop()) if selector.metric}
         except promql.PromqlError:
             continue  # told by the check of expressions
         for name in read - seen:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from deckwatch.alerting.checking import Context
     from deckwatch.alerting.spec import Alert, Group
-    from deckwatch.core.place import Place
+    from deckwatch.core.problems import Place
 
 
 _OPTIONAL = "container_label_"  # which containers have is up to those who start them
@@ -60,7 +60,7 @@ def _sides(alert: Alert, context: Context) -> Iterator[LiveQuery]:
     seen: set[str] = set()
     for part in condition.parts(render.expression(alert)):
         for text in (part.left, part.right):
-            if not text or text in seen or not promql.selectors(text):
+            if not text or text in seen or not promql.find_selectors(text):
                 continue
             seen.add(text)
             empty = alert.empty or _reason(text, part.joined, context)
@@ -72,7 +72,7 @@ def _reason(text: str, joined: str, context: Context) -> str:
     """Return why a side may have no data, '' if it must have some."""
     if joined == "unless":
         return "what is taken away need not be there"
-    if any(token.text == "offset" for token in promql.tokens(text)):
+    if any(token.text == "offset" for token in promql.tokenize(text)):
         return "it looks back to a time that may not have been recorded"
-    read = (context.recordings.get(one.metric or "") for one in promql.selectors(text))
+    read = (context.recordings.get(one.metric or "") for one in promql.find_selectors(text))
     return next((one.empty for one in read if one is not None and one.empty), "")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from deckwatch.alerting.escalation import LABEL, NUMBER
 from deckwatch.core.http import Client
-from deckwatch.core.mask import masked
-from deckwatch.core.place import DeckwatchError, Refused
-from deckwatch.core.targets import PROGRAMS, number
+from deckwatch.core.masking import mask_secrets
+from deckwatch.core.problems import DeckwatchError, Refused
+from deckwatch.core.targets import PROGRAMS, parse_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -112,7 +112,7 @@ class Manager:
         self._client.close()
 
     def _check(self) -> None:
-        no_alertmanager = DeckwatchError(f"{masked(self.url)} answers, but is no Alertmanager")
+        no_alertmanager = DeckwatchError(f"{mask_secrets(self.url)} answers, but is no Alertmanager")
         try:
             status = self._client.get("/api/v2/status")
         except Refused as error:
@@ -124,8 +124,8 @@ class Manager:
         version = str(status["versionInfo"].get("version", ""))
         oldest = PROGRAMS["alertmanager"].oldest
         # One that was built without its version says nothing, or `(unknown)`: then it is asked as it is.
-        if re.match(r"\d+\.\d+", version) and number(version) < number(oldest):
-            raise DeckwatchError(f"{masked(self.url)} is Alertmanager {version}; {oldest} or newer is needed")
+        if re.match(r"\d+\.\d+", version) and parse_version(version) < parse_version(oldest):
+            raise DeckwatchError(f"{mask_secrets(self.url)} is Alertmanager {version}; {oldest} or newer is needed")
 
     def alerts(self) -> list[Firing]:
         """Return all that fires, steps of escalation among it, the longest first."""

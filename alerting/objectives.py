@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deckwatch.alerting import words
 from deckwatch.core import promql, units
-from deckwatch.core.place import Problem, did_you_mean, nearest
+from deckwatch.core.problems import Problem, did_you_mean, nearest_word
 from deckwatch.core.project import FILE
-from deckwatch.core.yamlfile import Document
+from deckwatch.core.yaml_file import Document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from deckwatch.core.place import Place
+    from deckwatch.core.problems import Place
     from deckwatch.core.project import Project
 
 TOPIC = "objectives"
@@ -99,7 +99,7 @@ def problems(project: Project) -> Iterator[Problem]:
         elif bad in _KNOWN and "service" not in one:
             yield tell(path, "service is missing", "whose requests are counted", key=True)
         elif bad not in _KNOWN and "of" not in one:
-            hint = did_you_mean(bad, _KNOWN) if nearest(bad, _KNOWN) else "the rate of all, good and bad"
+            hint = did_you_mean(bad, _KNOWN) if nearest_word(bad, _KNOWN) else "the rate of all, good and bad"
             yield tell((*path, "bad"), "where bad is PromQL, of says of what", hint)
         elif bad not in _KNOWN:
             yield from _faults(project.document, name, one)
@@ -109,13 +109,16 @@ def _faults(document: Document, name: str, one: Mapping[str, Any]) -> Iterator[P
     """Yield what is wrong with the syntax of an objective's own PromQL."""
     for key in ("bad", "of"):
         try:
-            promql.check(one[key])
-            variable = next((token for token in promql.tokens(one[key]) if token.kind == "variable"), None)
+            promql.check_syntax(one[key])
+            variable = next((token for token in promql.tokenize(one[key]) if token.kind == "variable"), None)
         except promql.PromqlError as error:
-            yield Problem(document.inside((TOPIC, name, key), error.offset), str(error), check="promql_syntax")
+            yield Problem(document.place_in_text((TOPIC, name, key), error.offset), str(error), check="promql_syntax")
         else:
             if variable is not None:
-                place, message = document.inside((TOPIC, name, key), variable.offset), "a rule knows no variables"
+                place, message = (
+                    document.place_in_text((TOPIC, name, key), variable.offset),
+                    "a rule knows no variables",
+                )
                 yield Problem(place, message, "write the window, such as [5m]", "promql_syntax")
 
 
@@ -132,10 +135,10 @@ def _recorded(name: str, one: Mapping[str, Any]) -> dict[str, tuple[str, Mapping
         "objective:all:rate5m": everything,
         "objective:bad:rate5m": bad,
         "objective:budget:ratio": f"vector({1 - _share(one['target']):f})",
-        "objective:period:seconds": f"vector({words.number(units.seconds(over))})",
+        "objective:period:seconds": f"vector({words.number(units.parse_duration(over))})",
     }
     if "slower_than" in one:
-        found["objective:slower_than:seconds"] = f"vector({words.number(units.seconds(one['slower_than']))})"
+        found["objective:slower_than:seconds"] = f"vector({words.number(units.parse_duration(one['slower_than']))})"
     result = {recording: words.labelled(expr, mine) for recording, expr in found.items()}
     result["objective:good:ratio"] = (
         f"1 - avg_over_time(objective:bad:rate5m{window}) / (avg_over_time(objective:all:rate5m{window}) > 0)"
@@ -158,7 +161,7 @@ def _rates(one: Mapping[str, Any], service: str) -> tuple[str, str]:
         return f"sum({one['bad']}) or {everything} * 0", everything
     if "slower_than" in one:
         everything = f"sum(rate({_DURATION}_count{{{mine}}}{window}))"
-        limit = words.number(units.seconds(one["slower_than"]))
+        limit = words.number(units.parse_duration(one["slower_than"]))
         # An application may write 1 or 1.0, and Prometheus 3 writes 1.0 for both. Without such a bucket there is no
         # figure at all, rather than one that says that nothing is slow.
         bucket = f'le="{limit}"' if "." in limit else f'le=~"{limit}([.]0)?"'
@@ -178,8 +181,8 @@ def _places(parts: Sequence[_Part], document: Document) -> Callable[[int], Place
         for part in parts:
             if offset < start + len(part.expr) + len(_OR):
                 for key, begin in part.own.items():
-                    if 0 <= offset - start - begin <= len(document.at((TOPIC, part.objective, key))):
-                        return document.inside((TOPIC, part.objective, key), offset - start - begin)
+                    if 0 <= offset - start - begin <= len(document.value_at((TOPIC, part.objective, key))):
+                        return document.place_in_text((TOPIC, part.objective, key), offset - start - begin)
                 return document.place((TOPIC, part.objective), key=True)
             start += len(part.expr) + len(_OR)
         return document.place((TOPIC,), key=True)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from deckwatch.alerting import proofs, words
 from deckwatch.alerting.render import RULES
-from deckwatch.core.place import DeckwatchError, Place, Problem
-from deckwatch.core.units import seconds
+from deckwatch.core.problems import DeckwatchError, Place, Problem
+from deckwatch.core.units import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -128,7 +128,7 @@ def explain(text: str, alerts: Mapping[str, Alert], recordings: Mapping[str, Rec
 
 
 def _problem(alert: Alert, recordings: Mapping[str, Recording], time: str, *, wanted: bool, fired: bool) -> Problem:
-    moment = words.duration(seconds(time))
+    moment = words.duration(parse_duration(time))
     place = alert.document.place((*alert.path, "proof"), key=True)
     told = ""
     for test in proofs.tests(alert, recordings):

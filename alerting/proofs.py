@@ -97,7 +97,7 @@ def tests(alert: Alert, recordings: Mapping[str, Recording]) -> Iterator[dict[st
 def computed(alert: Alert, recordings: Mapping[str, Recording]) -> set[str]:
     """Return the recordings that an alert reads and its proofs do not give, so that its tests must compute them."""
     given = [{series_of(alert, course).metric for course in proof.courses} for proof in alert.proofs if proof.courses]
-    read = {one.metric for one in promql.selectors(alert.watched) if one.metric}
+    read = {one.metric for one in promql.find_selectors(alert.watched) if one.metric}
     return {name for name in read & set(recordings) if not given or not all(name in one for one in given)}
 
 
@@ -158,8 +158,8 @@ def _looks_back(expr: str, recordings: Mapping[str, Recording]) -> float:
     seen: set[str] = set()
     waiting = [expr]
     while waiting:
-        read = promql.selectors(waiting.pop())
-        windows = [units.seconds(one.window.partition(":")[0]) for one in read if one.window]
+        read = promql.find_selectors(waiting.pop())
+        windows = [units.parse_duration(one.window.partition(":")[0]) for one in read if one.window]
         seconds += max(windows, default=0.0)
         names = {one.metric for one in read if one.metric is not None and one.metric in recordings} - seen
         seen |= names

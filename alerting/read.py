@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from deckwatch.alerting.read_proof import ProofReader
 from deckwatch.alerting.spec import Alert, Group, Limit, Recording
-from deckwatch.core import expressions, units, yamlfile
-from deckwatch.core.place import did_you_mean
+from deckwatch.core import expressions, units, yaml_file
+from deckwatch.core.problems import did_you_mean
 from deckwatch.core.schema import Schema
-from deckwatch.core.signal import THRESHOLDS, Reference, Signals, UnknownSignal
-from deckwatch.core.signalfile import subject_of
+from deckwatch.core.signal_file import subject_of
+from deckwatch.core.signals import THRESHOLDS, Reference, Signals, UnknownSignal
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.core.place import Problem
-    from deckwatch.core.yamlfile import Document, Path
+    from deckwatch.core.problems import Problem
+    from deckwatch.core.yaml_file import Document, Path
 
 SCHEMA = FilePath(__file__).with_name("alert.schema.yaml")
 SHIPPED = FilePath(__file__).with_name("rules")
@@ -58,17 +58,17 @@ def shipped(names: Iterable[str] | None = None) -> list[Document]:
     """Return the topic files that come with the program: all of them, or those with these names."""
     wanted = None if names is None else set(names)
     found = (path for path in sorted(SHIPPED.glob("*.yaml")) if wanted is None or path.stem in wanted)
-    return [yamlfile.load_file(path, f"alerting/rules/{path.name}") for path in found]
+    return [yaml_file.read_yaml(path, f"alerting/rules/{path.name}") for path in found]
 
 
 def read(documents: Iterable[Document], catalog: Catalog, signals: Signals) -> Topics:
     """Return everything that the topic files say. Documents without alerts or recordings are passed over."""
     topics = Topics(catalog, signals)
-    schema = Schema(yamlfile.load_file(SCHEMA).data)
+    schema = Schema(yaml_file.read_yaml(SCHEMA).data)
     for document in documents:
         if not isinstance(document.data, dict) or not {"alerts", "recordings"} & set(document.data):
             continue
-        faults = schema.faults(document)
+        faults = schema.problems_by_path(document)
         topics.problems += sorted(faults.values(), key=lambda problem: (problem.place, problem.message))
         entries = {path[1] for path in faults if path[:1] == ("alerts",) and len(path) > 1}
         topics.problems += _inside(document, faults, topics)
@@ -92,8 +92,8 @@ def _inside(document: Document, faults: Collection[Path], topics: Topics) -> Ite
             if path in faults or not isinstance(data.get(key), str):
                 continue
             if key == "expr":
-                place = partial(document.inside, path)
-                yield from expressions.problems_of(data[key].rstrip(), topics.catalog, place)
+                place = partial(document.place_in_text, path)
+                yield from expressions.expression_problems(data[key].rstrip(), topics.catalog, place)
                 continue
             try:
                 topics.signals.find(data[key], (subject_of(document.file),))
@@ -192,8 +192,8 @@ class _File:
             means=data["means"],
             do=tuple(data["do"]),
             proofs=proofs.read((*path, "proof"), data["proof"]),
-            hold=units.seconds(data.get("for", "0s")),
-            keep=units.seconds(data.get("keep_firing_for", "0s")),
+            hold=units.parse_duration(data.get("for", "0s")),
+            keep=units.parse_duration(data.get("keep_firing_for", "0s")),
             each=tuple(data.get("each", ())),
             unit=unit,
             family=data.get("family", ""),
@@ -227,7 +227,7 @@ class _File:
                 return Limit(_OPERATORS[word], 0.0)  # so that no check says once more what is told here
             return Limit(_OPERATORS[word], thresholds[value], value)
         try:
-            return Limit(_OPERATORS[word], units.quantity(value, unit))
+            return Limit(_OPERATORS[word], units.parse_quantity(value, unit))
         except ValueError as error:
             self._problem((*path, word), str(error))
             return Limit(_OPERATORS[word], 0.0)

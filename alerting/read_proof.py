@@ -11,8 +11,8 @@ from deckwatch.core import units
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from deckwatch.core.place import Problem
-    from deckwatch.core.yamlfile import Document, Path
+    from deckwatch.core.problems import Problem
+    from deckwatch.core.yaml_file import Document, Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class ProofReader:
 
     def _proof(self, path: Path, data: Mapping[str, Any]) -> Proof:
         give = data["give"]
-        fires = units.seconds(data["fires"]) if "fires" in data else None
+        fires = units.parse_duration(data["fires"]) if "fires" in data else None
         if isinstance(give, list):
             courses = [self._course((*path, "give"), "", give)]
         else:
@@ -42,7 +42,7 @@ class ProofReader:
         return Course(series, tuple(self._step((*path, i), step) for i, step in enumerate(data)))
 
     def _step(self, path: Path, data: Mapping[str, Any]) -> Step:
-        seconds = units.seconds(data["for"])
+        seconds = units.parse_duration(data["for"])
         if "value" in data:
             return Step(seconds, value=self._value((*path, "value"), data["value"]))
         return Step(seconds, rate=data.get("rate"))
@@ -59,7 +59,7 @@ class ProofReader:
         else:
             unit = "bytes" if text.endswith("B") else "seconds"
         try:
-            return units.quantity(value, unit)
+            return units.parse_quantity(value, unit)
         except ValueError as error:
             self.problems.append(self.document.problem(path, str(error)))
             return 0.0

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from deckwatch.alerting.render import library
 from deckwatch.core import plugins
-from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.core.schema import Schema
-from deckwatch.core.yamlfile import Document
+from deckwatch.core.yaml_file import Document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,18 +51,18 @@ class Kinds:
 
     def _inside(self, document: Document, path: tuple[str, ...], targets: Targets) -> Iterator[Problem]:
         kind, options = path[-1], document.data["teams"][path[1]][path[2]]
-        yield from Schema(self.options[kind]).problems(_part(document, path))
+        yield from Schema(self.options[kind]).find_problems(_part(document, path))
         if kind in self.needs:
-            yield from targets.lacking("alertmanager", self.needs[kind], kind, document.place(path, key=True))
+            yield from targets.problems_if_older("alertmanager", self.needs[kind], kind, document.place(path, key=True))
         for option, since in self.since[kind].items():
             if isinstance(options, dict) and option in options:
                 place = document.place((*path, option), key=True)
-                yield from targets.lacking("alertmanager", since, f"{option} of {kind}", place)
+                yield from targets.problems_if_older("alertmanager", since, f"{option} of {kind}", place)
 
 
 def table() -> str:
     """Return the Jsonnet table of receiver files: Jsonnet cannot list a folder."""
-    names = [path.stem for path in plugins.files(library() / "receivers", ".libsonnet")]
+    names = [path.stem for path in plugins.list_files(library() / "receivers", ".libsonnet")]
     return "{" + ", ".join(f"{name}: import 'alerting/receivers/{name}.libsonnet'" for name in names) + "}"
 
 

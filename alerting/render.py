@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deckwatch.alerting import condition, proofs, words
 from deckwatch.alerting.series import INTERVAL
-from deckwatch.core import plugins, promql, yamlwrite
+from deckwatch.core import plugins, promql, yaml_write
 from deckwatch.core.artifact import Artifact
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Links:
 
 def library() -> Path:
     """Return the folder of Jsonnet that the renderer must serve as `alerting`."""
-    return plugins.folder(plugins.package("alerting"), "library")
+    return plugins.package_folder(plugins.import_package("alerting"), "library")
 
 
 def rules(groups: Sequence[Group], links: Links, renderer: Renderer) -> list[Artifact]:
@@ -102,7 +102,7 @@ def expression(alert: Alert) -> str:
 
 
 def _text(value: Any, header: str) -> str:
-    return yamlwrite.dump(value, header=header, order=_ORDER)
+    return yaml_write.dump_yaml(value, header=header, order=_ORDER)
 
 
 def _topic(group: Group, links: Links, recordings: Mapping[str, Recording]) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _alert(alert: Alert, links: Links) -> dict[str, Any]:
 
 def metric(alert: Alert) -> str:
     """Return the first metric that an alert reads, '' where it reads none."""
-    return next((one.metric for one in promql.selectors(alert.watched) if one.metric), "")
+    return next((one.metric for one in promql.find_selectors(alert.watched) if one.metric), "")
 
 
 def _dashboard(alert: Alert, links: Links) -> dict[str, Any] | None:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from deckwatch.alerting import times
 from deckwatch.alerting.receivers import NOT_KINDS
-from deckwatch.core import yamlfile
-from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core import yaml_file
+from deckwatch.core.problems import Problem, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from deckwatch.alerting.spec import Alert
-    from deckwatch.core.yamlfile import Document, Path
+    from deckwatch.core.yaml_file import Document, Path
 
 SHIPPED = FilePath(__file__).with_name("routes.yaml")
 NOBODY = "nobody"
@@ -89,7 +89,7 @@ class Route:
 
 def shipped() -> Document:
     """Return the routes that come with the program."""
-    return yamlfile.load_file(SHIPPED, "alerting/routes.yaml")
+    return yaml_file.read_yaml(SHIPPED, "alerting/routes.yaml")
 
 
 def selection(document: Document, path: Path, data: Mapping[str, Any]) -> Selection:

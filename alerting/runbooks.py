@@ -75,7 +75,7 @@ def _read(expr: str, recordings: Mapping[str, Recording]) -> Iterator[Recording]
     seen: set[str] = set()
     waiting = [expr]
     while waiting:
-        for selector in promql.selectors(waiting.pop()):
+        for selector in promql.find_selectors(waiting.pop()):
             found = recordings.get(selector.metric or "")
             if found is not None and found.name not in seen:
                 seen.add(found.name)

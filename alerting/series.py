@@ -34,7 +34,7 @@ class Series:
 def parse(text: str) -> Series:
     """Return the series of a name such as `up{job="node"}`. Raises ValueError, also for a pattern of names."""
     try:
-        found = promql.selectors(text)
+        found = promql.find_selectors(text)
     except promql.PromqlError as error:
         raise ValueError(str(error)) from None
     if len(found) != 1 or found[0].offset or found[0].end != len(text.rstrip()) or found[0].metric is None:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from deckwatch.core.place import Place
-    from deckwatch.core.signal import Reference
-    from deckwatch.core.yamlfile import Document, Path
+    from deckwatch.core.problems import Place
+    from deckwatch.core.signals import Reference
+    from deckwatch.core.yaml_file import Document, Path
 
 Severity = Literal["info", "warning", "error", "critical"]
 Operator = Literal[">", "<", "=="]
@@ -109,7 +109,7 @@ class Alert:
         """Return the place of a character of `watched`: in this file, or where its signal is declared."""
         if self.reference is not None:
             return self.place_of("signal")
-        return self.document.inside((*self.path, "expr"), offset)
+        return self.document.place_in_text((*self.path, "expr"), offset)
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Recording:
         """Return the place of a character of the expression as far as it is known."""
         if self.reference is not None:
             return self.reference.signal.place_in_expr(0)
-        return self.document.inside((*self.path, "expr"), offset)
+        return self.document.place_in_text((*self.path, "expr"), offset)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deckwatch.alerting import escalation, routes
-from deckwatch.core.place import did_you_mean
+from deckwatch.core.problems import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

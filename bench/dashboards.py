@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from bench._run import run_ms
 from bench._sheet import Row, compared
 from deckwatch import dashboards
-from deckwatch.core import yamlfile
+from deckwatch.core import yaml_file
 from deckwatch.core.project import Project
-from deckwatch.core.signal import Signals
+from deckwatch.core.signals import Signals
 from deckwatch.dashboards import panels
 from deckwatch.dashboards.build import Settings
 from deckwatch.dashboards.sources import Source
@@ -36,11 +36,11 @@ from deckwatch.dashboards import panels
 with panels.renderer() as child:
     from deckwatch import dashboards
     from deckwatch.dashboards import sources
-    from deckwatch.core import signalfile
+    from deckwatch.core import signal_file
     from deckwatch.core.project import Project
     from deckwatch.provisioning import catalogue
     catalog, found = catalogue.load(Project(Path())), sources.shipped()
-    signals, _ = signalfile.load([one.document for one in found], catalog)
+    signals, _ = signal_file.load([one.document for one in found], catalog)
     assert len(dashboards.bundle(found, catalog, signals, None, child).artifacts) >= 5
 """
 
@@ -65,7 +65,9 @@ def _many(engine: Engine) -> float:
     with panels.renderer(engine=engine) as child:
         for _ in range(5):
             begun = time.perf_counter()
-            found = [Source(yamlfile.load(text.replace("#", str(i)), f"{i}.yaml"), f"d{i}", ()) for i in range(50)]
+            found = [
+                Source(yaml_file.parse_yaml(text.replace("#", str(i)), f"{i}.yaml"), f"d{i}", ()) for i in range(50)
+            ]
             made = dashboards.bundle(found, catalog, Signals(), Settings(engine=engine), child)
             taken.append(1000 * (time.perf_counter() - begun))
             if len(made.artifacts) != 50:

@@ -22,7 +22,7 @@ import yaml
 
 from bench._options import say
 from bench._sheet import Sheet, shown
-from deckwatch.core import units, yamlfile
+from deckwatch.core import units, yaml_file
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE, Project
 from deckwatch.provisioning.program import find
@@ -136,7 +136,7 @@ def _measured(folder: Path, sink: _Sink, applications: list[_Application]) -> tu
     (folder / "alerts" / "bench.yaml").write_text(_ALERTS)
     (folder / FILE).write_text(text)
     stack = Stack(
-        Project(folder, yamlfile.load(text, FILE)),
+        Project(folder, yaml_file.parse_yaml(text, FILE)),
         folder / "state",
         programs=(PROMETHEUS, ALERTMANAGER),
         name="bench",
@@ -158,7 +158,7 @@ def _measured(folder: Path, sink: _Sink, applications: list[_Application]) -> tu
             time.sleep(0.2)
         settings = Client(stack.url(ALERTMANAGER)).get("/api/v2/status")["config"]["original"]
     wait = yaml.safe_load(settings)["route"]["group_wait"]
-    return units.seconds(wait), [sink.arrived[one.address] - one.crossed for one in applications]
+    return units.parse_duration(wait), [sink.arrived[one.address] - one.crossed for one in applications]
 
 
 @contextmanager

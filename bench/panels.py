@@ -194,7 +194,7 @@ def _rules(built: stack.Built, folder: Path) -> Path:
     read: set[str] = set()
     waiting = [one.concrete() for one in built.dashboards]
     while waiting:
-        names = {one.metric for one in promql.selectors(waiting.pop()) if one.metric in rules} - read
+        names = {one.metric for one in promql.find_selectors(waiting.pop()) if one.metric in rules} - read
         read |= {name for name in names if name}
         waiting += [rules[name]["expr"] for name in names]
     for name, found in groups.items():

@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core.graft import graft
-from deckwatch.core.place import Problem, did_you_mean
-from deckwatch.core.yamlfile import Document
+from deckwatch.core.copy_with_places import copy_with_places
+from deckwatch.core.problems import Problem, did_you_mean
+from deckwatch.core.yaml_file import Document
 from deckwatch.dashboards import render
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from deckwatch.core.yamlfile import Path
+    from deckwatch.core.yaml_file import Path
     from deckwatch.dashboards.build import Built
     from deckwatch.dashboards.panels import PanelType
     from deckwatch.dashboards.sources import Source
@@ -157,7 +157,7 @@ def _found(
 
 def _misplaced(document: Document, path: Path, words: Collection[str]) -> Iterator[Problem]:
     for word in words:
-        if word in document.at(path):
+        if word in document.value_at(path):
             yield document.problem((*path, word), f"{word} does not go here", key=True)
 
 
@@ -218,17 +218,17 @@ class _Writer:
 
     def _mapping(self, path: Path, at: Path, *, leave: str = "", change: Path | None = None) -> dict[str, Any]:
         """Return a mapping of the dashboard with the keys that a change says; nothing (~) takes a key away."""
-        said = self.said.at(change) if change is not None else {}
-        gone = {leave, *said, *self._of_the_word(self.source.at(path), said)}
+        said = self.said.value_at(change) if change is not None else {}
+        gone = {leave, *said, *self._of_the_word(self.source.value_at(path), said)}
         made: dict[str, Any] = {}
-        for key in self.source.at(path):
+        for key in self.source.value_at(path):
             if key not in gone:
                 self.made.keys[*at, key] = self.source.place((*path, key), key=True)
-                made[key] = graft(self.made, (*at, key), self.source, (*path, key))
+                made[key] = copy_with_places(self.made, (*at, key), self.source, (*path, key))
         for key, value in said.items():
             if value is not None and change is not None:
                 self.made.keys[*at, key] = self.said.place((*change, key), key=True)
-                made[key] = graft(self.made, (*at, key), self.said, (*change, key))
+                made[key] = copy_with_places(self.made, (*at, key), self.said, (*change, key))
         return made
 
     def _of_the_word(self, before: Mapping[str, Any], said: Mapping[str, Any]) -> set[str]:

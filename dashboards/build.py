@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import memory, plugins, signalfile
+from deckwatch.core import build_cache, plugins, signal_file
 from deckwatch.core.artifact import Artifact
-from deckwatch.core.place import Problem
+from deckwatch.core.problems import Problem
 from deckwatch.core.schema import Schema
 from deckwatch.dashboards import (
     adjust,
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Engine, Renderer
-    from deckwatch.core.place import Place
-    from deckwatch.core.signal import Signals
-    from deckwatch.core.yamlfile import Path as YamlPath
+    from deckwatch.core.problems import Place
+    from deckwatch.core.signals import Signals
+    from deckwatch.core.yaml_file import Path as YamlPath
     from deckwatch.dashboards.events import Event
     from deckwatch.dashboards.lent import Lent
     from deckwatch.dashboards.panels import PanelType
@@ -174,12 +174,14 @@ def bundle(
     malformed = bool(problems)
     problems += mended.problems(reader.mended, catalog, signals, Built)
     problems += _replaced(sources)
-    problems += signalfile.check(signals, catalog)
+    problems += signal_file.check_signals(signals, catalog)
     changes = settings.changes
     problems += changes.problems([dashboard.uid for _, dashboard in read])
 
     def build(dashboard: Dashboard) -> Built:
-        made, wrong = memory.of("built", dashboard, lambda: _build(dashboard, catalog, signals, settings))
+        made, wrong = build_cache.get_or_build(
+            "built", dashboard, lambda: _build(dashboard, catalog, signals, settings)
+        )
         problems.extend(wrong)
         return made
 
@@ -227,7 +229,7 @@ def _drawn(
     """Return all dashboards' files; those are drawn that were not before among dashboards that links see the same."""
     among = tuple((one.dashboard.uid, one.dashboard.title, tuple(v.name for v in one.variables)) for one in built)
     nothing = _Drawn((), [], [])
-    known = [memory.of("drawn", one, lambda: nothing, lambda _: False) for one in built]
+    known = [build_cache.get_or_build("drawn", one, lambda: nothing, lambda _: False) for one in built]
     new = [one for one, before in zip(built, known, strict=True) if before.among != among]
     made = []
     for one, models in zip(new, render.render(child, new, settings.own_panels, built), strict=True):
@@ -237,18 +239,18 @@ def _drawn(
     fresh = iter(made)
     found = [before if before.among == among else next(fresh) for before in known]
     for one, drawn in zip(built, found, strict=True):
-        memory.put("drawn", one, drawn)
+        build_cache.set_value("drawn", one, drawn)
     return found
 
 
 def _checked(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     """Yield what the checks find; most look at one dashboard at a time, and at the same one only once."""
-    for name, check in plugins.modules(checks):
+    for name, check in plugins.import_modules(checks):
         if name in _TOGETHER:
             yield from check.check(built, catalog)
             continue
         for one in built:
-            yield from memory.of(f"check {name}", one, lambda: list(check.check([one], catalog)))  # noqa: B023 - now
+            yield from build_cache.get_or_build(f"check {name}", one, lambda: list(check.check([one], catalog)))  # noqa: B023 - now
 
 
 _TOGETHER = frozenset(("address", "duplicate_title", "link"))  # these compare dashboards with each other
@@ -299,7 +301,9 @@ def _read(sources: Sequence[Source], reader: _Reader, problems: list[Problem]) -
             continue
         whole, wrong = uses.written(source, reader.parts)
         problems += wrong
-        dashboard, wrong = memory.of("read", whole, lambda: reader.read(whole), lambda found: not found[1])  # noqa: B023
+        dashboard, wrong = build_cache.get_or_build(
+            "read", whole, lambda: reader.read(whole), lambda found: not found[1]
+        )  # noqa: B023
         problems += wrong
         if dashboard is not None:
             found.append((whole, dashboard))

@@ -43,9 +43,9 @@ def estimate(expr: str, catalog: Catalog) -> tuple[int, list[str]] | None:
     known = legends.result_labels(expr, catalog)
     if known is None:
         return None
-    carried = {label for one in promql.selectors(expr) if one.metric for label in catalog.labels(one.metric)}
+    carried = {label for one in promql.find_selectors(expr) if one.metric for label in catalog.labels(one.metric)}
     # What Prometheus may add to any series (a service) counts only where somebody groups by it.
-    named = {token.text for token in promql.grouped(expr)}
+    named = {token.text for token in promql.grouping_labels(expr)}
     return by_labels(known & (carried | named | {"instance"}), expr)
 
 
@@ -74,7 +74,7 @@ def _sizes(labels: list[str]) -> list[tuple[int, str]]:
 def _fixed(expr: str) -> dict[str, int]:
     """Return the labels that every selection of an expression holds to certain values, and to how many."""
     found: list[dict[str, int]] = []
-    for selector in promql.selectors(expr):
+    for selector in promql.find_selectors(expr):
         mine = {}
         for one in selector.matchers:
             if one.op == "=":

@@ -13,7 +13,7 @@ from deckwatch.dashboards.spec import Panel
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from deckwatch.core.place import Place
+    from deckwatch.core.problems import Place
     from deckwatch.dashboards.queries import Resolver
     from deckwatch.dashboards.spec import Dashboard
 
@@ -50,7 +50,7 @@ def read(dashboard: Dashboard, resolver: Resolver) -> Iterator[Event]:
                 continue
             (query,) = found
             if query.signal is None:
-                resolver.problems += expressions.problems_of(query.source, resolver.catalog, query.place_of)
+                resolver.problems += expressions.expression_problems(query.source, resolver.catalog, query.place_of)
             asked, shown = f"({query.expr})", query.shown
             if not query.sound:
                 continue
@@ -64,7 +64,7 @@ def read(dashboard: Dashboard, resolver: Resolver) -> Iterator[Event]:
 def _before(expr: str) -> str:
     """Return an expression for what was one step earlier: each selection in it is shifted, but for those that are."""
     result, position = [], 0
-    for selector in promql.selectors(expr):
+    for selector in promql.find_selectors(expr):
         end = expr.index("]", selector.end) + 1 if selector.window else selector.end
         if not expr[end:].lstrip().startswith("offset"):
             result.append(expr[position:end] + " offset $__interval")

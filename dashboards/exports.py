@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.core.targets import PROGRAMS
 from deckwatch.dashboards import sources, versions
 from deckwatch.dashboards.variables import ALL
@@ -19,7 +19,7 @@ from deckwatch.dashboards.variables import ALL
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from deckwatch.core.place import Place
+    from deckwatch.core.problems import Place
     from deckwatch.dashboards.build import Built
     from deckwatch.dashboards.spec import Dashboard, Panel
 

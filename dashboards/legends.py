@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from deckwatch.core import labels, promql
+from deckwatch.core import expression_labels, promql
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ AUTO = "__auto"  # Grafana's word for "whatever differs"
 def result_labels(source: str, catalog: Catalog) -> frozenset[str] | None:
     """Return the labels that the result of an expression can have; None where they are not all known."""
     try:
-        return labels.of_expression(source, catalog)
+        return expression_labels.result_labels(source, catalog)
     except promql.PromqlError:
         return None
 
@@ -37,7 +37,7 @@ def distinguishing(source: str, by: Sequence[str] | None, catalog: Catalog) -> t
             return None
         groupings = _groupings(source)
         named = {label for grouping in groupings for label in grouping}
-        selectors = promql.selectors(source)
+        selectors = promql.find_selectors(source)
         fixed = {matcher.label for selector in selectors for matcher in selector.matchers if matcher.op == "="}
         by = sorted(known - (_NOISE - named) - fixed)
         by = next((found for found in groupings if set(found) == set(by)), by)

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from deckwatch.core.wanted import ANYTHING, Wanted
+from deckwatch.core.expected_result import NO_EXPECTATION, ExpectedResult
 from deckwatch.dashboards.checks.too_many_series import MOST
 from deckwatch.dashboards.render import title
 from deckwatch.dashboards.variables import ALL
@@ -14,7 +14,7 @@ from deckwatch.dashboards.variables import ALL
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from deckwatch.core.place import Place
+    from deckwatch.core.problems import Place
     from deckwatch.dashboards.build import Built
     from deckwatch.dashboards.queries import Query
     from deckwatch.dashboards.spec import Panel
@@ -43,7 +43,7 @@ class LiveQuery:
     empty: str = ""
     needs: tuple[str, ...] = ()
     inputs: tuple[tuple[str, str], ...] = ()
-    wanted: Wanted = ANYTHING
+    wanted: ExpectedResult = NO_EXPECTATION
 
     def concrete(
         self,
@@ -121,12 +121,12 @@ def queries(built: Built, model: Mapping[str, Any]) -> Iterator[LiveQuery]:
     yield LiveQuery(uid, name, "annotation", "Alerts", "Alerts", built.alerts, "range", place, reason)
 
 
-def _wanted(panel: Panel, query: Query) -> Wanted:
+def _wanted(panel: Panel, query: Query) -> ExpectedResult:
     """Return what the answer to a query must look like for its panel to show what it says."""
     kind = panel.type.queries
     named = _LEGEND_LABEL.findall(query.legend)
     lines = panel.said.get("by", []) if kind == "table" and "across" not in panel.said else []
-    return Wanted(
+    return ExpectedResult(
         "table" if lines else "heatmap" if kind == "heatmap" else "",
         tuple(label for label in dict.fromkeys([*lines, *named]) if not label.startswith(_OPTIONAL)),
         query.said.get("agrees_with") or panel.said.get("agrees_with", ""),

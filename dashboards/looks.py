@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from deckwatch.core.place import Problem
+from deckwatch.core.problems import Problem
 from deckwatch.dashboards import layout
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.core.place import Problem
-    from deckwatch.core.signal import Signals
-    from deckwatch.core.yamlfile import Document, Path
+    from deckwatch.core.problems import Problem
+    from deckwatch.core.signals import Signals
+    from deckwatch.core.yaml_file import Document, Path
     from deckwatch.dashboards.build import Built
     from deckwatch.dashboards.panels import PanelType
     from deckwatch.dashboards.sources import Source
@@ -62,7 +62,7 @@ def problems(
 def _panels(document: Document, unusable: Collection[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Yield the panels at these paths, or in the rows there."""
     for path in sorted((one for one in unusable if one[:1] == ("rows",) and len(one) > 1), key=str):
-        data = document.at(path)
+        data = document.value_at(path)
         inner = path
         if len(path) == 2 and isinstance(data, dict):
             data, inner = data.get("panels"), (*path, "panels")

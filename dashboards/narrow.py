@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import labels, promql
-from deckwatch.core.place import Problem, did_you_mean
-from deckwatch.core.signal import matchers
+from deckwatch.core import expression_labels, promql
+from deckwatch.core.problems import Problem, did_you_mean
+from deckwatch.core.signals import label_matchers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.promql import Selector
-    from deckwatch.core.yamlfile import Path
+    from deckwatch.core.yaml_file import Path
     from deckwatch.dashboards.spec import Asked, Panel
 
 
@@ -37,10 +37,10 @@ def narrowed(source: str, wanted: Mapping[str, tuple[Any, Path]], catalog: Catal
 
     def fitting(selector: Selector) -> list[str]:
         one = {label: value for label, (value, _) in wanted.items() if label not in decided and _has(selector, label)}
-        return list(matchers(one))
+        return list(label_matchers(one))
 
     def _has(selector: Selector, label: str) -> bool:
-        known = labels.of_series(selector.metric, catalog) if selector.metric else None
+        known = expression_labels.series_labels(selector.metric, catalog) if selector.metric else None
         return known is None or label in known
 
     return promql.with_matchers(source, fitting)
@@ -48,7 +48,10 @@ def narrowed(source: str, wanted: Mapping[str, tuple[Any, Path]], catalog: Catal
 
 def problems(panel: Panel, source: str, wanted: Mapping[str, tuple[Any, Path]], catalog: Catalog) -> Iterator[Problem]:
     """Yield conditions that hold for nothing that is asked."""
-    known = [labels.of_series(one.metric, catalog) if one.metric else None for one in promql.selectors(source)]
+    known = [
+        expression_labels.series_labels(one.metric, catalog) if one.metric else None
+        for one in promql.find_selectors(source)
+    ]
     carried = {label for one in known if one is not None for label in one}
     decided = _decided(source)
     for label, (_, path) in wanted.items():
@@ -62,5 +65,5 @@ def problems(panel: Panel, source: str, wanted: Mapping[str, tuple[Any, Path]], 
 
 
 def _decided(source: str) -> set[str]:
-    found = (matcher for selector in promql.selectors(source) for matcher in selector.matchers)
+    found = (matcher for selector in promql.find_selectors(source) for matcher in selector.matchers)
     return {matcher.label for matcher in found if matcher.op in ("=", "=~")}

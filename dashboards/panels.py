@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from deckwatch.core import plugins
 from deckwatch.core.jsonnet import Renderer
-from deckwatch.core.place import DeckwatchError
+from deckwatch.core.problems import DeckwatchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,9 +57,11 @@ def folders(own: Path | None = None) -> dict[str, Path]:
 
 def table(own: Path | None = None) -> str:
     """Return Jsonnet for the table of panel files: Jsonnet cannot list a folder, so Python passes it."""
-    files = {path.stem: f"dashboards/panels/{path.name}" for path in plugins.files(LIBRARY / "panels", ".libsonnet")}
+    files = {
+        path.stem: f"dashboards/panels/{path.name}" for path in plugins.list_files(LIBRARY / "panels", ".libsonnet")
+    }
     if own is not None:
-        files |= {path.stem: f"{_OWN}/{path.name}" for path in plugins.files(own, ".libsonnet")}
+        files |= {path.stem: f"{_OWN}/{path.name}" for path in plugins.list_files(own, ".libsonnet")}
     entries = (f"'{name}': import '{path}'" for name, path in sorted(files.items()))
     return "{ " + ", ".join(entries) + " }"
 

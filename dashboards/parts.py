@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import plugins, yamlfile
-from deckwatch.core.graft import Filled, within
-from deckwatch.core.place import InvalidInput, Problem, did_you_mean
+from deckwatch.core import plugins, yaml_file
+from deckwatch.core.copy_with_places import Substitution, subdocument
+from deckwatch.core.problems import InvalidInput, Problem, did_you_mean
 from deckwatch.core.schema import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from deckwatch.core.yamlfile import Document
-    from deckwatch.core.yamlfile import Path as YamlPath
+    from deckwatch.core.yaml_file import Document
+    from deckwatch.core.yaml_file import Path as YamlPath
 
 SHIPPED = Path(__file__).with_name("parts")
 SCHEMA = Path(__file__).with_name("part.schema.yaml")
@@ -83,11 +83,11 @@ class Parts:
     def _load(self, name: str) -> Part | None:
         path, called = self.files[name]
         try:
-            document = yamlfile.load_file(path, called)
+            document = yaml_file.read_yaml(path, called)
         except InvalidInput as error:
             self.problems += error.problems
             return None
-        wrong = [*_structure().problems(document)]
+        wrong = [*_structure().find_problems(document)]
         if not wrong:
             wrong = [*_defaults(document), *_unknown(document)]
         self.problems += wrong
@@ -97,7 +97,7 @@ class Parts:
 
 def schema(dashboard: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schema of a part's file, made of that of dashboards: `${name}` may stand for any value."""
-    result: dict[str, Any] = yamlfile.load_file(SCHEMA).data
+    result: dict[str, Any] = yaml_file.read_yaml(SCHEMA).data
     definitions = copy.deepcopy(dict(dashboard["$defs"]))
     for name, one in definitions.items():
         if name.startswith("panel_"):
@@ -115,14 +115,14 @@ def _or_parameter(said: Mapping[str, Any]) -> dict[str, Any]:
 
 @functools.cache
 def _structure() -> Schema:
-    return Schema(yamlfile.load_file(SCHEMA).data)
+    return Schema(yaml_file.read_yaml(SCHEMA).data)
 
 
 def load(own: Path | None = None, base: Path | None = None) -> Parts:
     """Return the parts by listing their folders; messages call a project's own by their path from `base`."""
-    files = {_name(path, SHIPPED): (path, str(path)) for path in plugins.files(SHIPPED, ".yaml")}
+    files = {_name(path, SHIPPED): (path, str(path)) for path in plugins.list_files(SHIPPED, ".yaml")}
     if own is not None:
-        for path in plugins.files(own, ".yaml") + plugins.files(own, ".yml"):
+        for path in plugins.list_files(own, ".yaml") + plugins.list_files(own, ".yml"):
             called = str(path.relative_to(base)) if base is not None else str(path)
             files[_name(path, own)] = (path, called)
     return Parts(files)
@@ -140,8 +140,8 @@ def problems_of(part: Part, document: Document, path: YamlPath) -> list[Problem]
         "properties": {name: _schema(said) for name, said in part.takes.items()},
     }
     at = (*path, "with")
-    given = document.at(path).get("with", {})
-    problems = Schema(wanted).problems(within(document, at)) if "with" in document.at(path) else []
+    given = document.value_at(path).get("with", {})
+    problems = Schema(wanted).find_problems(subdocument(document, at)) if "with" in document.value_at(path) else []
     if isinstance(given, dict) and not any(one.message.startswith("unknown key") for one in problems):
         missing = [name for name, said in part.takes.items() if "default" not in said and name not in given]
         place = document.place(at if given else (*path, "use"), key=True)
@@ -161,7 +161,7 @@ class Values:
 
     def __init__(self, part: Part, document: Document, path: YamlPath) -> None:
         self._part = part
-        given = document.at(path).get("with", {})
+        given = document.value_at(path).get("with", {})
         self._found: dict[str, tuple[Document, YamlPath]] = {}
         for name in part.takes:
             if name in given:
@@ -169,22 +169,22 @@ class Values:
             else:
                 self._found[name] = (part.document, ("takes", name, "default"))
 
-    def __call__(self, path: YamlPath, text: str) -> Filled | None:
+    def __call__(self, path: YamlPath, text: str) -> Substitution | None:
         """Return what stands for a text of the part; None where it names no parameter."""
         del path
         whole = _PARAMETER.fullmatch(text)
         if whole:
             document, at = self._found[whole[1]]
             # A default is the part's own; what is given is told where it is given.
-            return Filled(document.at(at), document if document is not self._part.document else None, at)
+            return Substitution(document.value_at(at), document if document is not self._part.document else None, at)
         if not _PARAMETER.search(text):
             return None
         written = _PARAMETER.sub(lambda found: self._text(found[1]), text)
-        return Filled(written, back=lambda offset: self._back(text, offset))
+        return Substitution(written, back=lambda offset: self._back(text, offset))
 
     def _text(self, name: str) -> str:
         document, at = self._found[name]
-        value = document.at(at)
+        value = document.value_at(at)
         if isinstance(value, list):
             return "|".join(map(str, value))
         return "" if value is None else {True: "true", False: "false"}.get(value, str(value))
@@ -208,18 +208,18 @@ def _defaults(document: Document) -> Iterator[Problem]:
     for name, said in (document.data.get("takes") or {}).items():
         at = ("takes", name, "default")
         if said.get("default") is not None:
-            yield from Schema(_schema(said)).problems(within(document, at))
+            yield from Schema(_schema(said)).find_problems(subdocument(document, at))
 
 
 def _unknown(document: Document) -> Iterator[Problem]:
     """Yield the parameters in a part's panels that it does not declare."""
     takes = document.data.get("takes") or {}
     for path in document.values:
-        value = document.at(path)
+        value = document.value_at(path)
         if path[0:1] not in (("panels",), ("row",)) or not isinstance(value, str):
             continue
         for found in _PARAMETER.finditer(value):
             if found[1] not in takes:
                 hint = did_you_mean(found[1], takes) or "what it takes is declared under takes:"
-                place = document.inside(path, found.start())
+                place = document.place_in_text(path, found.start())
                 yield Problem(place, f"the part takes no {found[1]}", hint)

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import expressions, promql
-from deckwatch.core.place import Problem, did_you_mean
-from deckwatch.core.signal import BUCKETS, Reference, Signal, Signals, UnknownSignal, is_name, of_metric
+from deckwatch.core.problems import Problem, did_you_mean
+from deckwatch.core.signals import BUCKETS, Reference, Signal, Signals, UnknownSignal, is_name, signal_for_metric
 from deckwatch.dashboards import legends, narrow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.core.place import Place
-    from deckwatch.core.yamlfile import Path
+    from deckwatch.core.problems import Place
+    from deckwatch.core.yaml_file import Path
     from deckwatch.dashboards.spec import Asked, Panel
 
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -105,7 +105,7 @@ class Resolver:
             _ranked(expr, panel),
             source,
             place,
-            signal.place_in_expr if signal is not None else lambda at: document.inside(asked.path, at),
+            signal.place_in_expr if signal is not None else lambda at: document.place_in_text(asked.path, at),
             sound,
             title,
             self._legend(panel, asked, reference, shown),
@@ -145,13 +145,13 @@ class Resolver:
                 if error.near:
                     raise
         name, _, aspect = text.partition(".")
-        signal = of_metric(name, self.catalog, panel.document, (*asked.path,))
+        signal = signal_for_metric(name, self.catalog, panel.document, (*asked.path,))
         if signal is None:
             unknown = _METRIC.fullmatch(text) and "promql_metric" not in panel.said.get("allow", {})
             if not is_name(text) and (not unknown or self.catalog.series(text) is not None):
                 return None
             near = did_you_mean(
-                text, [*self.signals.known(panel.lent.subjects or self.subjects), *self.catalog.names()]
+                text, [*self.signals.known_names(panel.lent.subjects or self.subjects), *self.catalog.names()]
             )
             hint = near or expressions.hint_for_metric(text, self.catalog)
             raise UnknownSignal(f"no signal and no metric is called {text}", hint)
@@ -166,7 +166,7 @@ class Resolver:
         try:
             found: Signal | None = self.signals.find(f"{text}.{BUCKETS}", panel.lent.subjects or self.subjects).signal
         except UnknownSignal:
-            found = of_metric(text, self.catalog, panel.document, (*asked.path,))
+            found = signal_for_metric(text, self.catalog, panel.document, (*asked.path,))
         return found if found is not None and BUCKETS in found.aspects else None
 
     def _expression(self, panel: Panel, asked: Asked, reference: Reference | None, by: Sequence[str] | None) -> str:
@@ -185,7 +185,7 @@ class Resolver:
 
 def _is_sound(source: str) -> bool:
     try:
-        promql.check(source)
+        promql.check_syntax(source)
     except promql.PromqlError:
         return False
     return True

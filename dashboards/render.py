@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from deckwatch.core import units
-from deckwatch.core.signal import title_of
+from deckwatch.core.signals import title_of
 from deckwatch.dashboards import layout, palette, panels, sources
 from deckwatch.dashboards.layout import Box
 from deckwatch.dashboards.queries import reference
@@ -39,7 +39,7 @@ def render(
         "function(values) [dashboard.new(spec, panels) for spec in values]"
     )
     wanted = [described(one, others or built, look) for one in built for look in one.looks]
-    models: Iterator[dict[str, Any]] = iter(child.each(program, wanted))
+    models: Iterator[dict[str, Any]] = iter(child.evaluate_each(program, wanted))
     return [[next(models) for _ in one.looks] for one in built]
 
 
@@ -169,9 +169,11 @@ _AS_SAID = ("decimals", "colors", "nothing", "by", "raw", "range", "shift", "eve
 def _drawn(panel: Panel, unit: str) -> dict[str, Any]:
     """Return what the words about its drawing mean in Grafana's units."""
     said = panel.said
-    result: dict[str, Any] = {key: units.quantity(said[key], unit) for key in ("min", "max", "target") if key in said}
+    result: dict[str, Any] = {
+        key: units.parse_quantity(said[key], unit) for key in ("min", "max", "target") if key in said
+    }
     if "join" in said:
-        result["join"] = said["join"] if isinstance(said["join"], bool) else units.seconds(said["join"]) * 1000
+        result["join"] = said["join"] if isinstance(said["join"], bool) else units.parse_duration(said["join"]) * 1000
     if "series" in said:
         result["series"] = {
             name: one | ({"unit": grafana_unit(one["unit"])} if "unit" in one else {})
@@ -277,7 +279,7 @@ def _limits(said: Mapping[str, Any], unit: str, query: Query | None) -> dict[str
     """Return thresholds, direction and words: those that are said, else the signal's."""
     signal = query.signal if query is not None else None
     result: dict[str, Any] = {}
-    thresholds = {word: units.quantity(said[word], unit) for word in THRESHOLDS if word in said}
+    thresholds = {word: units.parse_quantity(said[word], unit) for word in THRESHOLDS if word in said}
     if thresholds or (signal is not None and signal.thresholds):
         result["thresholds"] = thresholds or dict(signal.thresholds if signal is not None else {})
     if direction := said.get("bad") or (signal.bad if signal is not None else None):

@@ -6,15 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import signalfile, yamlfile
+from deckwatch.core import signal_file, yaml_file
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from deckwatch.core.place import Place, Problem
+    from deckwatch.core.problems import Place, Problem
     from deckwatch.core.schema import Schema
-    from deckwatch.core.yamlfile import Document
-    from deckwatch.core.yamlfile import Path as YamlPath
+    from deckwatch.core.yaml_file import Document
+    from deckwatch.core.yaml_file import Path as YamlPath
     from deckwatch.dashboards.panels import PanelType
 
 CORE = Path(__file__).with_name("dashboard.schema.yaml")
@@ -26,8 +26,8 @@ def assemble(types: Mapping[str, PanelType]) -> dict[str, Any]:
     Each panel word has a closed schema of its own and is chosen by if/then, so that a fault is told of the word that
     the user meant, and an unknown key is told with the keys that this word understands.
     """
-    core = yamlfile.load_file(CORE).data
-    signals = yamlfile.load_file(signalfile.SCHEMA).data
+    core = yaml_file.read_yaml(CORE).data
+    signals = yaml_file.read_yaml(signal_file.SCHEMA).data
     definitions = signals["$defs"] | core["$defs"]
     common = definitions.pop("panel_common")["properties"]
     words = [(word, said, one) for one in types.values() for word, said in one.words.items()]
@@ -74,7 +74,7 @@ def problems(schema: Schema, document: Document, words: Mapping[str, PanelType])
     told = {document.place((*path, word), key=True) for path, found in doubles.items() for word in found}
     bare = dict(_bare(document, words))
     told |= {place for path in bare for place in _places_in(document, path)}
-    wrong = [problem for problem in schema.problems(document) if problem.place not in told]
+    wrong = [problem for problem in schema.find_problems(document) if problem.place not in told]
     for path, word in bare.items():
         hint = f"a row is a list of panels, with a dash for each: - - {word}: …"
         wrong.append(document.problem((*path, word), f"the panel {word} stands in no row", hint, key=True))

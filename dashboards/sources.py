@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deckwatch.core import memory, plugins, yamlfile
-from deckwatch.core.place import InvalidInput
+from deckwatch.core import build_cache, plugins, yaml_file
+from deckwatch.core.problems import InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from deckwatch.core.place import Problem
-    from deckwatch.core.yamlfile import Document
-    from deckwatch.core.yamlfile import Path as YamlPath
+    from deckwatch.core.problems import Problem
+    from deckwatch.core.yaml_file import Document
+    from deckwatch.core.yaml_file import Path as YamlPath
     from deckwatch.dashboards.lent import Lent
     from deckwatch.dashboards.spec import Dashboard
 
@@ -60,15 +60,15 @@ def sets() -> list[str]:
 
 def addresses() -> list[str]:
     """Return the addresses of all shipped dashboards."""
-    return [address(path.relative_to(SPECS)) for path in plugins.files(SPECS, ".yaml")]
+    return [address(path.relative_to(SPECS)) for path in plugins.list_files(SPECS, ".yaml")]
 
 
 def shipped(names: Iterable[str] | None = None) -> list[Source]:
     """Return the shipped dashboards and signals; with `names` only those sets, and the overview, which has none."""
     chosen = set(sets() if names is None else names)
-    files = [path for path in plugins.files(SPECS, ".yaml") if path.parent == SPECS or path.parent.name in chosen]
+    files = [path for path in plugins.list_files(SPECS, ".yaml") if path.parent == SPECS or path.parent.name in chosen]
     found = [_source(path, SPECS, str(path), shipped=True) for path in files]
-    return found + [_source(path, SIGNALS, str(path), shipped=True) for path in plugins.files(SIGNALS, ".yaml")]
+    return found + [_source(path, SIGNALS, str(path), shipped=True) for path in plugins.list_files(SIGNALS, ".yaml")]
 
 
 def folder(root: Path, base: Path) -> tuple[list[Source], list[Problem]]:
@@ -78,7 +78,7 @@ def folder(root: Path, base: Path) -> tuple[list[Source], list[Problem]]:
     """
     found: list[Source] = []
     problems: list[Problem] = []
-    for path in plugins.files(root, ".yaml") + plugins.files(root, ".yml"):
+    for path in plugins.list_files(root, ".yaml") + plugins.list_files(root, ".yml"):
         name = str(path.relative_to(base)) if path.is_relative_to(base) else str(path)
         try:
             found.append(_source(path, root, name))
@@ -110,9 +110,11 @@ def provisioned(kind: str) -> str:
 def _source(path: Path, root: Path, name: str, *, shipped: bool = False) -> Source:
     inside = path.relative_to(root)
     subjects = dict.fromkeys(part.replace("-", "_").lower() for part in (path.stem, *reversed(inside.parent.parts)))
-    text = yamlfile.text_of(path, name)
-    document = memory.by("yaml", name, text, lambda: yamlfile.load(text, name))
-    return memory.of("source", document, lambda: Source(document, address(inside), tuple(subjects), shipped))
+    text = yaml_file.read_text(path, name)
+    document = build_cache.get_or_build_by_text("yaml", name, text, lambda: yaml_file.parse_yaml(text, name))
+    return build_cache.get_or_build(
+        "source", document, lambda: Source(document, address(inside), tuple(subjects), shipped)
+    )
 
 
 def _slug(text: str) -> str:

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core.place import one_of
+from deckwatch.core.problems import list_words
 from deckwatch.dashboards.lent import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from deckwatch.core.place import Place, Problem
-    from deckwatch.core.yamlfile import Document, Path
+    from deckwatch.core.problems import Place, Problem
+    from deckwatch.core.yaml_file import Document, Path
     from deckwatch.dashboards.lent import Lent
     from deckwatch.dashboards.panels import PanelType
     from deckwatch.dashboards.sources import Source
@@ -150,7 +150,7 @@ def read(
             word = next((key for key in said if key in words), None)
             if word is None:
                 message = "this panel has no word that says what it is"
-                problems.append(document.problem((*path, i), message, one_of(sorted(words))))
+                problems.append(document.problem((*path, i), message, list_words(sorted(words))))
             else:
                 problems.extend(_mixed(document, word, said, (*path, i)))
                 lent = source.lent.get((*path, i), NOTHING)

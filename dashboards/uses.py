@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core.graft import graft
-from deckwatch.core.place import did_you_mean
-from deckwatch.core.yamlfile import Document
+from deckwatch.core.copy_with_places import copy_with_places
+from deckwatch.core.problems import did_you_mean
+from deckwatch.core.yaml_file import Document
 from deckwatch.dashboards import parts
 from deckwatch.dashboards.lent import Lent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deckwatch.core.place import Problem
-    from deckwatch.core.yamlfile import Path
+    from deckwatch.core.problems import Problem
+    from deckwatch.core.yaml_file import Path
     from deckwatch.dashboards.parts import Part, Parts
     from deckwatch.dashboards.sources import Source
 
@@ -35,7 +35,7 @@ def written(source: Source, known: Parts) -> tuple[Source, list[Problem]]:
     for key in data:
         writer.made.keys[(key,)] = source.document.keys[(key,)]
         if key != "rows":
-            writer.made.data[key] = graft(writer.made, (key,), source.document, (key,))
+            writer.made.data[key] = copy_with_places(writer.made, (key,), source.document, (key,))
     writer.made.values[()] = source.document.values[()]
     writer.made.values[("rows",)] = source.document.values[("rows",)]
     writer.made.data["rows"] = writer.rows(rows)
@@ -77,14 +77,14 @@ class _Writer:
             elif isinstance(row, list):
                 made.append(self._panels(row, path, at))
             else:
-                made.append(graft(self.made, at, self.document, path))
+                made.append(copy_with_places(self.made, at, self.document, path))
         return made
 
     def _row(self, path: Path, at: Path) -> Any:
         part = self._part(path, parts.ROW)
         if part is None:
-            return graft(self.made, at, self.document, path)
-        said, row = self.document.at(path), part.row()
+            return copy_with_places(self.made, at, self.document, path)
+        said, row = self.document.value_at(path), part.row()
         via = str(self.document.place((*path, "use"), key=True))
         values = parts.Values(part, self.document, path)
         made: dict[str, Any] = {}
@@ -92,10 +92,10 @@ class _Writer:
         for key in parts.ROW:
             if key in said:
                 self.made.keys[*at, key] = self.document.keys[*path, key]
-                made[key] = graft(self.made, (*at, key), self.document, (*path, key))
+                made[key] = copy_with_places(self.made, (*at, key), self.document, (*path, key))
             elif key in row:
                 self.made.keys[*at, key] = replace(part.document.keys[key,], via=via)
-                made[key] = graft(self.made, (*at, key), part.document, (key,), via=via, fill=values)
+                made[key] = copy_with_places(self.made, (*at, key), part.document, (key,), via=via, fill=values)
         if "row" not in made:
             return self._lend(part, path, at, list(_told(part)))
         self.lent[at] = self._from(part, path)
@@ -110,7 +110,7 @@ class _Writer:
             here = (*path, i)
             part = self._part(here, ()) if isinstance(panel, dict) and "use" in panel else None
             if part is None:
-                made.append(graft(self.made, (*at, len(made)), self.document, here))
+                made.append(copy_with_places(self.made, (*at, len(made)), self.document, here))
             else:
                 made += self._lend(part, here, at, list(_told(part)), first=len(made))
         return made
@@ -123,11 +123,13 @@ class _Writer:
         made = []
         for i in range(len(part.document.data["panels"])):
             here = (*at, first + i)
-            panel = graft(self.made, here, part.document, ("panels", i), via=str(use), fill=values)
+            panel = copy_with_places(self.made, here, part.document, ("panels", i), via=str(use), fill=values)
             for key in said:
                 if key not in panel:
                     self.made.keys[*here, key] = replace(part.document.keys[key,], via=str(use))
-                    panel[key] = graft(self.made, (*here, key), part.document, (key,), via=str(use), fill=values)
+                    panel[key] = copy_with_places(
+                        self.made, (*here, key), part.document, (key,), via=str(use), fill=values
+                    )
             if "use" in panel:
                 self.problems.append(self.made.problem((*here, "use"), "a part uses no other part", key=True))
             self.lent[here] = self._from(part, path)
@@ -135,23 +137,23 @@ class _Writer:
         return made
 
     def _from(self, part: Part, path: Path) -> Lent:
-        given = self.document.at(path).get("with", {})
+        given = self.document.value_at(path).get("with", {})
         said = [part.name, *(f"{name}={value}" for name, value in sorted(given.items()))]
         return Lent(part.subjects, "" if self.shipped else " ".join(said))
 
     def _kept(self, at: Path, path: Path, *, leave: str) -> dict[str, Any]:
-        row = self.document.at(path)
+        row = self.document.value_at(path)
         self.made.values[at] = self.document.values[path]
         kept = {}
         for key in row:
             if key != leave:
                 self.made.keys[*at, key] = self.document.keys[*path, key]
-                kept[key] = graft(self.made, (*at, key), self.document, (*path, key))
+                kept[key] = copy_with_places(self.made, (*at, key), self.document, (*path, key))
         return kept
 
     def _part(self, path: Path, more: tuple[str, ...]) -> Part | None:
         """Return the part that a use names, and tell what is wrong with the use; None where it cannot be used."""
-        said = self.document.at(path)
+        said = self.document.value_at(path)
         name = said["use"]
         if set(said) - {*_WORDS, *more} or not isinstance(name, str) or not isinstance(said.get("with", {}), dict):
             return None  # the schema tells

@@ -10,18 +10,18 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import expressions, labels, promql
-from deckwatch.core.labels import target_labels
-from deckwatch.core.place import Problem, did_you_mean
-from deckwatch.core.signal import matchers, title_of
+from deckwatch.core import expression_labels, expressions, promql
+from deckwatch.core.expression_labels import target_labels
+from deckwatch.core.problems import Problem, did_you_mean
+from deckwatch.core.signals import label_matchers, title_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.core.place import Place
+    from deckwatch.core.problems import Place
     from deckwatch.core.promql import Selector
-    from deckwatch.core.yamlfile import Path
+    from deckwatch.core.yaml_file import Path
     from deckwatch.dashboards.spec import Dashboard
 
 ALWAYS = ("job", "instance")
@@ -83,7 +83,7 @@ class Scope:
         """
         decided = {
             matcher.label
-            for selector in promql.selectors(expr)
+            for selector in promql.find_selectors(expr)
             for matcher in selector.matchers
             if matcher.op in ("=", "=~") and matcher.label not in ALWAYS
         }
@@ -134,7 +134,7 @@ class Scope:
 
     def _lacking(self, name: str, metric: str, path: Path) -> list[Problem]:
         """Return that a metric to choose from does not have the label at all."""
-        known = labels.of_expression(metric, self.catalog)
+        known = expression_labels.result_labels(metric, self.catalog)
         if known is None or name in known:
             return []
         hint = did_you_mean(name, sorted(known))
@@ -153,7 +153,7 @@ class Scope:
 
     def alerts(self) -> str:
         """Return the expression of the alerts that begin: those that the dashboard says, of what is chosen in it."""
-        marks = list(matchers(self.dashboard.said("marks", {})))
+        marks = list(label_matchers(self.dashboard.said("marks", {})))
         names = [name for name in self.said if name != "job"]
         # `|` lets alerts pass that do not carry the label: an alert about a whole service has no instance. Where the
         # dashboard does not say which alerts are its own, those are that carry the first label to choose by.
@@ -166,6 +166,6 @@ class Scope:
 
 def _metrics(source: str) -> Iterable[str]:
     try:
-        return [one.metric for one in promql.selectors(source) if one.metric]
+        return [one.metric for one in promql.find_selectors(source) if one.metric]
     except promql.PromqlError:
         return []

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from deckwatch.core.place import Problem
+    from deckwatch.core.problems import Problem
     from deckwatch.core.targets import Targets
-    from deckwatch.core.yamlfile import Path
+    from deckwatch.core.yaml_file import Path
     from deckwatch.dashboards.build import Built
     from deckwatch.dashboards.spec import Panel
 
@@ -51,7 +51,7 @@ _WORDS = {"turn": "transpose"}
 
 def schema_version(targets: Targets) -> int:
     """Return the number of the model's form for a version of Grafana."""
-    return next(number for version, number in _SCHEMAS if targets.knows("grafana", version))
+    return next(number for version, number in _SCHEMAS if targets.supports("grafana", version))
 
 
 def fitted(model: dict[str, Any], targets: Targets) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def fitted(model: dict[str, Any], targets: Targets) -> dict[str, Any]:
     model["schemaVersion"] = schema_version(targets)
     for panel in (one for row in model["panels"] for one in (row, *row.get("panels", []))):
         for one in _FIELDS:
-            if one.type in ("", panel["type"]) and not targets.knows("grafana", one.version):
+            if one.type in ("", panel["type"]) and not targets.supports("grafana", one.version):
                 _drop(panel, one.field.split("."))
     return model
 
@@ -81,7 +81,7 @@ def problems(built: Built, targets: Targets) -> Iterator[Problem]:
     for path, value in _leaves(built.dashboard.said("raw") or {}):
         if re.fullmatch(r"templating\.list\.\d+\.type", _dotted(path)) and value in _VARIABLES:
             place = document.place(("raw", *path))
-            yield from targets.lacking("grafana", _VARIABLES[value], f"a variable of type {value}", place)
+            yield from targets.problems_if_older("grafana", _VARIABLES[value], f"a variable of type {value}", place)
     for panel in built.dashboard.panels():
         yield from _raw(panel, targets)
         for i, said in enumerate(panel.said.get("transform", [])):
@@ -90,7 +90,7 @@ def problems(built: Built, targets: Targets) -> Iterator[Problem]:
             if name in _TRANSFORMATIONS:
                 place = document.place((*panel.path, "transform", i, word), key=True)
                 what = f"the transformation {name}"
-                yield from targets.lacking("grafana", _TRANSFORMATIONS[name], what, place)
+                yield from targets.problems_if_older("grafana", _TRANSFORMATIONS[name], what, place)
 
 
 def kind(panel: Panel) -> str:
@@ -109,12 +109,12 @@ def _raw(panel: Panel, targets: Targets) -> Iterator[Problem]:
         if _slug(one.type) in ("", _slug(type_)) and _has(raw, one.field):
             path: Path = (*panel.path, "raw", *one.field.split("."))
             place = panel.document.place(path, key=True)
-            yield from targets.lacking("grafana", one.version, f"{one.field} of {one.type or type_}", place)
+            yield from targets.problems_if_older("grafana", one.version, f"{one.field} of {one.type or type_}", place)
     for i, said in enumerate(raw.get("transformations") or []):
         if said.get("id") in _TRANSFORMATIONS:
             place = panel.document.place((*panel.path, "raw", "transformations", i, "id"))
             what = f"the transformation {said['id']}"
-            yield from targets.lacking("grafana", _TRANSFORMATIONS[said["id"]], what, place)
+            yield from targets.problems_if_older("grafana", _TRANSFORMATIONS[said["id"]], what, place)
 
 
 def _has(data: Any, field: str) -> bool:

@@ -82,7 +82,7 @@ def collector(
 def load() -> dict[str, Collector]:
     """Import every file of `exporter/collectors` and return its collector by name."""
     package = importlib.import_module("deckwatch.exporter.collectors")
-    return {name: module.collect for name, module in plugins.modules(package)}
+    return {name: module.collect for name, module in plugins.import_modules(package)}
 
 
 def choose(

@@ -6,12 +6,12 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core.place import DeckwatchError, did_you_mean
+from deckwatch.core.problems import DeckwatchError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from deckwatch.core.place import Problem
+    from deckwatch.core.problems import Problem
     from deckwatch.core.project import Project
 
 POSTGRES_DSN = "DECKWATCH_POSTGRES_DSN"

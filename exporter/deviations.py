@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
-from deckwatch.core import yamlfile
+from deckwatch.core import yaml_file
 
 What = Literal["absent", "kind", "more labels", "fewer labels", "unit", "value"]
 
@@ -31,5 +31,5 @@ class Deviation:
 @functools.cache
 def deviations() -> tuple[Deviation, ...]:
     """Return all entries, in the file's order."""
-    entries = yamlfile.load_file(Path(__file__).with_name("deviations.yaml")).data["deviations"]
+    entries = yaml_file.read_yaml(Path(__file__).with_name("deviations.yaml")).data["deviations"]
     return tuple(Deviation(**(entry | {"labels": tuple(entry.get("labels", ()))})) for entry in entries)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import uvicorn
 
-from deckwatch.core.place import DeckwatchError
+from deckwatch.core.problems import DeckwatchError
 from deckwatch.exporter.connection import Connection
 from deckwatch.exporter.protection.crowd import Crowd
 from deckwatch.exporter.protection.seldom import Seldom

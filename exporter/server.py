@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs
 
-from deckwatch.core.place import did_you_mean
+from deckwatch.core.problems import did_you_mean
 from deckwatch.exporter import collector, exposition, page
 from deckwatch.exporter.gzip import compress
 

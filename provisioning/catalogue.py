@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import plugins, yamlfile
+from deckwatch.core import plugins, yaml_file
 from deckwatch.core.catalog import Catalog, MetricInfo
 from deckwatch.exporter import collector
 from deckwatch.exporter.sources.container import label_name
@@ -51,9 +51,9 @@ def _instrumented(one: instrument.Declared) -> MetricInfo:
 
 def foreign() -> Iterator[MetricInfo]:
     """Yield the metrics of other programs, from the tables in `library/metrics`; a table's name is the program's."""
-    folder = plugins.folder(plugins.package("provisioning"), "library", "metrics")
-    for path in plugins.files(folder, ".yaml"):
-        yield from _infos(yamlfile.load_file(path).data, path.stem)
+    folder = plugins.package_folder(plugins.import_package("provisioning"), "library", "metrics")
+    for path in plugins.list_files(folder, ".yaml"):
+        yield from _infos(yaml_file.read_yaml(path).data, path.stem)
 
 
 def _infos(declared: Mapping[str, Mapping[str, Any]], source: str) -> Iterator[MetricInfo]:

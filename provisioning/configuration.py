@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import plugins, units, yamlwrite
+from deckwatch.core import plugins, units, yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import contract
 from deckwatch.provisioning import targets
@@ -36,7 +36,7 @@ class Folder:
 
 def library() -> Path:
     """Return the folder of Jsonnet that the renderer must serve as `provisioning`."""
-    return plugins.folder(plugins.package("provisioning"), "library")
+    return plugins.package_folder(plugins.import_package("provisioning"), "library")
 
 
 def interval(project: Project) -> str:
@@ -47,7 +47,7 @@ def interval(project: Project) -> str:
 
 def refresh(every: str) -> str:
     """Return how often a dashboard asks again: no faster than its figures come."""
-    return every if units.seconds(every) > units.seconds(_REFRESH) else _REFRESH
+    return every if units.parse_duration(every) > units.parse_duration(_REFRESH) else _REFRESH
 
 
 def files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, every: str) -> list[Artifact]:
@@ -55,7 +55,7 @@ def files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, ev
     jobs = contract()["jobs"]
     settings = {
         "interval": every,
-        "timeout": f"{min(_MOST_SCRAPE_SECONDS, units.seconds(every)):g}s",
+        "timeout": f"{min(_MOST_SCRAPE_SECONDS, units.parse_duration(every)):g}s",
         "labels": project.data.get("build", {}).get("labels", {}),
         "jobs": jobs,
         "order": list(jobs),  # as the contract has them: Jsonnet would sort them
@@ -84,4 +84,4 @@ def files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, ev
 
 
 def _yaml(path: str, value: Any) -> Artifact:
-    return Artifact(path, yamlwrite.dump(value, order=_ORDER))
+    return Artifact(path, yaml_write.dump_yaml(value, order=_ORDER))

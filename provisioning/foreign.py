@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from deckwatch.core import yamlfile
+from deckwatch.core import yaml_file
 from deckwatch.core.jsonnet import ENGINES, JsonnetError, Renderer
-from deckwatch.core.place import InvalidInput, Place, Problem
+from deckwatch.core.problems import InvalidInput, Place, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from deckwatch.core.project import Project
-    from deckwatch.core.yamlfile import Path as YamlPath
+    from deckwatch.core.yaml_file import Path as YamlPath
 
 _ROOT = "project"
 _PROGRAM = """\
@@ -149,7 +149,7 @@ def _plain(root: Path, called: Path, empty: Foreign) -> Foreign:
             if path.suffix == ".json":
                 dashboards["-".join(inside.parts)] = (_json(path, file), Place(file))
             elif path.suffix in (".yaml", ".yml"):
-                document = yamlfile.load_file(path, file)
+                document = yaml_file.read_yaml(path, file)
                 listed = document.data.get("groups") if isinstance(document.data, dict) else None
                 if isinstance(listed, list):
                     groups += [(group, document.place(("groups", i))) for i, group in enumerate(listed)]

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from deckwatch.core.http import Client
-from deckwatch.core.mask import masked
-from deckwatch.core.place import DeckwatchError, Refused, Unreachable
+from deckwatch.core.masking import mask_secrets
+from deckwatch.core.problems import DeckwatchError, Refused, Unreachable
 from deckwatch.dashboards import compare
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Grafana:
         number = re.match(r"(\d+)\.(\d+)", version)
         if number and (int(number[1]), int(number[2])) < OLDEST:
             raise DeckwatchError(
-                f"{masked(self.url)} is Grafana {version}; the oldest supported is {OLDEST[0]}.{OLDEST[1]}"
+                f"{mask_secrets(self.url)} is Grafana {version}; the oldest supported is {OLDEST[0]}.{OLDEST[1]}"
             )
         if self._known:
             # Where looking needs no login, a token or password that is wrong is passed over by everything else.
@@ -95,7 +95,7 @@ class Grafana:
         """Return a dashboard by its uid, as {dashboard, meta}; raises DeckwatchError where there is none."""
         found = self._dashboard(uid)
         if found is None:
-            raise DeckwatchError(f"{masked(self.url)} has no dashboard {uid}")
+            raise DeckwatchError(f"{mask_secrets(self.url)} has no dashboard {uid}")
         return found
 
     def compared(self, ours: Sequence[Ours], done: Callable[[], None] = lambda: None) -> list[Compared]:
@@ -165,7 +165,7 @@ class Grafana:
             if one.get("title") == title:
                 return str(one["uid"])
         if not create:
-            raise DeckwatchError(f"{masked(self.url)} has no folder {uid}")
+            raise DeckwatchError(f"{mask_secrets(self.url)} has no folder {uid}")
         self._ask("POST", "/api/folders", json={"uid": uid, "title": title})
         return uid
 
@@ -198,7 +198,7 @@ class Grafana:
                     if error.status == 401
                     else "lets us in, and does not allow this"
                 )
-                raise Refused(f"{masked(self.url)} {what} ({error.status})", error.status) from None
+                raise Refused(f"{mask_secrets(self.url)} {what} ({error.status})", error.status) from None
             raise
         if not isinstance(found, kind):
             raise self._no_grafana()
@@ -206,7 +206,7 @@ class Grafana:
 
     def _no_grafana(self) -> DeckwatchError:
         return Unreachable(
-            f"{masked(self.url)} answers with a page, not as Grafana's API: does something ask for a login before it?"
+            f"{mask_secrets(self.url)} answers with a page, not as Grafana's API: does something ask for a login before it?"
         )
 
 

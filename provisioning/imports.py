@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core.place import DeckwatchError
+from deckwatch.core.problems import DeckwatchError
 from deckwatch.dashboards import panels
 from deckwatch.dashboards.importing import Imported, Importer
 from deckwatch.provisioning import catalogue

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from deckwatch.core.wanted import Wanted
+    from deckwatch.core.expected_result import ExpectedResult
 
 Series = dict[str, Any]  # as Prometheus' API has it: {metric: {label: text}, value: [time, text] or values: [...]}
 
@@ -16,7 +16,7 @@ TOLERANCE = 0.05  # of the value; two ways of asking read their samples at diffe
 _LEAST_BUCKETS = 2
 
 
-def faults(series: Sequence[Series], wanted: Wanted, ask: Callable[[str], Sequence[Series]]) -> Iterator[str]:
+def faults(series: Sequence[Series], wanted: ExpectedResult, ask: Callable[[str], Sequence[Series]]) -> Iterator[str]:
     """Yield what is wrong with an answer that has data. `ask` gives the answer to another expression at one moment."""
     if wanted.shape == "heatmap":
         yield from _buckets(series)
@@ -30,7 +30,7 @@ def faults(series: Sequence[Series], wanted: Wanted, ask: Callable[[str], Sequen
         yield from _disagreement(series, ask(wanted.agrees), wanted.agrees)
 
 
-def remarks(series: Sequence[Series], wanted: Wanted) -> Iterator[str]:
+def remarks(series: Sequence[Series], wanted: ExpectedResult) -> Iterator[str]:
     """Yield what is worth knowing of an answer, and no fault."""
     if wanted.most and len(series) > wanted.most:
         yield f"{len(series):,} series; more than {wanted.most:,} cannot be read"

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from deckwatch.core import yamlwrite
+from deckwatch.core import yaml_write
 from deckwatch.core.http import Client
-from deckwatch.core.mask import masked
-from deckwatch.core.place import DeckwatchError
+from deckwatch.core.masking import mask_secrets
+from deckwatch.core.problems import DeckwatchError
 
 if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
@@ -30,7 +30,7 @@ def learn(url: str, known: Catalog) -> str:
         families = []
     if not families:
         hint = "" if urlsplit(url).path.strip("/") else "; such pages are mostly called /metrics"
-        raise DeckwatchError(f"{masked(url)} answers, but is no page of metrics in Prometheus' text format{hint}")
+        raise DeckwatchError(f"{mask_secrets(url)} answers, but is no page of metrics in Prometheus' text format{hint}")
     block: dict[str, Any] = {}
     for family in families:
         name = f"{family.name}_total" if family.type == "counter" else family.name
@@ -43,4 +43,4 @@ def learn(url: str, known: Catalog) -> str:
         if labels:
             declared["labels"] = sorted(labels)
         block[name] = declared
-    return yamlwrite.dump({"metrics": block})
+    return yaml_write.dump_yaml({"metrics": block})

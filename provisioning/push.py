@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 import yaml
 
-from deckwatch.core.place import DeckwatchError
+from deckwatch.core.problems import DeckwatchError
 from deckwatch.provisioning.grafana import Compared, Grafana, Ours
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def ours(plan: Plan) -> list[Ours]:
 
 def chosen(all_ours: Sequence[Ours], uids: Sequence[str]) -> list[Ours]:
     """Return the dashboards with these addresses, all where none is named; raises DeckwatchError for an unknown one."""
-    from deckwatch.core.place import did_you_mean  # noqa: PLC0415 - for one that is misspelt
+    from deckwatch.core.problems import did_you_mean  # noqa: PLC0415 - for one that is misspelt
 
     known = {one.uid: one for one in all_ours}
     for uid in uids:

@@ -7,7 +7,7 @@ import inspect
 import json
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import plugins, yamlfile
+from deckwatch.core import plugins, yaml_file
 from deckwatch.core.artifact import Artifact
 from deckwatch.exporter import own
 from deckwatch.exporter.collector import EVERY_COLLECTOR, Collector, load
@@ -171,12 +171,12 @@ def _checks() -> Iterator[str]:
     yield "What `deckwatch check` and `deckwatch generate` find, besides YAML that does not parse and unknown keys."
     for package in ("dashboards", "alerting"):
         yield f"\n## {package.capitalize()}\n"
-        for name, module in plugins.modules(importlib.import_module(f"deckwatch.{package}.checks")):
+        for name, module in plugins.import_modules(importlib.import_module(f"deckwatch.{package}.checks")):
             yield f"### {name}\n"
             yield inspect.cleandoc(module.__doc__ or "") + "\n"
     yield "\n## Rules of other linters\n"
     yield "A test asks each of every shipped dashboard and alert."
-    rules = yamlfile.load_file(plugins.folder(plugins.package("dashboards"), "linter.yaml")).data
+    rules = yaml_file.read_yaml(plugins.package_folder(plugins.import_package("dashboards"), "linter.yaml")).data
     for linter, held in rules.items():
         yield f"\n| {linter} | held by |\n|---|---|"
         for rule, by in held.items():

@@ -9,7 +9,7 @@ import orjson
 from deckwatch.alerting import read
 from deckwatch.alerting import render as alerting_render
 from deckwatch.alerting.receivers import Kinds
-from deckwatch.core import plugins, signalfile, yamlfile
+from deckwatch.core import plugins, signal_file, yaml_file
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.project import project_schema
@@ -55,8 +55,8 @@ def project(renderer: Renderer, dashboard: Mapping[str, Any]) -> dict[str, Any]:
 
 def alerts() -> dict[str, Any]:
     """Return the schema of a file of alerts, in which signals may be declared too."""
-    result: dict[str, Any] = yamlfile.load_file(read.SCHEMA).data
-    signals = yamlfile.load_file(signalfile.SCHEMA).data
+    result: dict[str, Any] = yaml_file.read_yaml(read.SCHEMA).data
+    signals = yaml_file.read_yaml(signal_file.SCHEMA).data
     result["properties"] |= signals["properties"]
     result["$defs"] |= signals["$defs"]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result}

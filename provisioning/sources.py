@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from deckwatch.alerting import health, objectives, read
-from deckwatch.core.place import did_you_mean, nearest
+from deckwatch.core.problems import did_you_mean, nearest_word
 from deckwatch.core.project import FILE
 from deckwatch.dashboards import parts
 from deckwatch.dashboards import sources as dashboards
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from deckwatch.core.place import Place, Problem
+    from deckwatch.core.problems import Place, Problem
     from deckwatch.core.project import Project
-    from deckwatch.core.yamlfile import Document
+    from deckwatch.core.yaml_file import Document
     from deckwatch.dashboards.parts import Parts
     from deckwatch.dashboards.sources import Source
 
@@ -172,7 +172,7 @@ def _included(project: Project, problems: list[Problem]) -> tuple[list[str] | No
             sets.append(word)
         else:
             hint = did_you_mean(word, known) or "a folder of your own ends with /"
-            sets += filter(None, [nearest(word, known)])  # so that what it holds is not unknown too
+            sets += filter(None, [nearest_word(word, known)])  # so that what it holds is not unknown too
             problems.append(project.document.problem(path, f"no shipped set is called {word}", hint))
     return sets, folders
 
@@ -201,5 +201,5 @@ def _meant(document: Document) -> list[Problem]:
         return [document.problem((), "expected a mapping (key: value)")]
     if set(document.data) & set(_WORDS):
         return []
-    meant = [word for word in document.data if nearest(word, _WORDS)] or list(document.data)
+    meant = [word for word in document.data if nearest_word(word, _WORDS)] or list(document.data)
     return [document.problem((word,), f"unknown key {word}", did_you_mean(word, _WORDS), key=True) for word in meant]

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from deckwatch.alerting import build as alerting
 from deckwatch.alerting import render as alerting_render
-from deckwatch.core import signalfile, units
+from deckwatch.core import signal_file, units
 from deckwatch.core import targets as versions
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
-from deckwatch.core.place import InvalidInput
+from deckwatch.core.problems import InvalidInput
 from deckwatch.dashboards import build as dashboards
 from deckwatch.dashboards import panels
 from deckwatch.exporter import collector, config
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from deckwatch.alerting.spec import Group
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Engine
-    from deckwatch.core.place import Problem
+    from deckwatch.core.problems import Problem
     from deckwatch.core.project import Project
     from deckwatch.dashboards.live import LiveQuery as DashboardQuery
 
@@ -99,20 +99,20 @@ def _renderer(own_panels: Path | None, engine: Engine) -> Renderer:
 def _build(project: Project, options: Options, renderer: Renderer, own_panels: Path | None) -> Built:
     said: dict[str, Any] = project.data.get("build", {})
     place = project.document.place
-    written_for, unknown = versions.read(project.document)
+    written_for, unknown = versions.read_targets(project.document)
     written_for = replace(written_for, **options.installed)
     catalog = catalogue.load(project, written_for)
     found = sources.load(project)
     chosen = sources.settings(project)
     thresholds = {name: value for name, value in chosen.items() if not name[:1].isupper()}
-    signals, problems = signalfile.load(found.documents, catalog, thresholds)
+    signals, problems = signal_file.load_signals(found.documents, catalog, thresholds)
     problems += [*project.problems, *unknown, *found.problems]
     problems += config.problems(project, collector.words(collector.load()))
     problems += targets.problems(project)
     alerting.record(found.topics, signals, catalog)
     where: str = options.grafana or said.get("grafana", GRAFANA)
     every = options.every or configuration.interval(project)
-    catalog.interval = units.seconds(every)
+    catalog.interval = units.parse_duration(every)
     look = dashboards.Settings(
         configuration.refresh(every),
         options.engine,

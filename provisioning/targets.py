@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
-from deckwatch.core import yamlwrite
+from deckwatch.core import yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from deckwatch.core.place import Problem
+    from deckwatch.core.problems import Problem
     from deckwatch.core.project import Project
-    from deckwatch.core.yamlfile import Path
+    from deckwatch.core.yaml_file import Path
 
 FOLDER = "prometheus/targets"
 ACCESS = "__tmp_access"  # Prometheus leaves labels that begin so to us
@@ -178,4 +178,4 @@ def application(service: str, url: str, instance: str | None = None) -> Target:
 
 
 def _file(targets: Sequence[Target]) -> str:
-    return yamlwrite.dump([{"targets": [one.address], "labels": dict(one.labels)} for one in targets])
+    return yaml_write.dump_yaml([{"targets": [one.address], "labels": dict(one.labels)} for one in targets])

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from deckwatch.core import plugins
-from deckwatch.core.place import Place, Problem
+from deckwatch.core.problems import Place, Problem
 from deckwatch.provisioning.plan import MANIFEST, digest, listed, present
 
 if TYPE_CHECKING:

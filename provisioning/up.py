@@ -10,7 +10,7 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
-from deckwatch.core.place import DeckwatchError
+from deckwatch.core.problems import DeckwatchError
 from deckwatch.exporter import config
 from deckwatch.provisioning import servers, stack, targets
 from deckwatch.provisioning.program import Program, free_port

@@ -15,12 +15,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from deckwatch.core import units, yamlfile
+from deckwatch.core import units, yaml_file
 from deckwatch.core.contract import contract
+from deckwatch.core.expected_result import NO_EXPECTATION, ExpectedResult
 from deckwatch.core.http import Client
-from deckwatch.core.mask import masked
-from deckwatch.core.place import InvalidInput, Refused, Unreachable
-from deckwatch.core.wanted import ANYTHING, Wanted
+from deckwatch.core.masking import mask_secrets
+from deckwatch.core.problems import InvalidInput, Refused, Unreachable
 from deckwatch.exporter.collector import matches
 from deckwatch.provisioning import judge
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.core.place import Place
+    from deckwatch.core.problems import Place
     from deckwatch.provisioning.stack import Built
 
 Status = Literal["data", "empty", "nothing", "wrong", "error", "not watched"]
@@ -53,7 +53,7 @@ class Question:
     empty: str = ""
     needs: tuple[str, ...] = ()
     label: str = ""  # of a choice: the label whose values are offered
-    wanted: Wanted = ANYTHING
+    wanted: ExpectedResult = NO_EXPECTATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Prometheus:
 
     def _interval(self) -> float:
         """Return the real scrape interval in seconds, of which Grafana makes its windows."""
-        no_prometheus = f"{masked(self.url)} answers, but is no Prometheus"
+        no_prometheus = f"{mask_secrets(self.url)} answers, but is no Prometheus"
         try:
             answer = self._client().get("/api/v1/status/config")
         except Refused as error:
@@ -119,7 +119,7 @@ class Prometheus:
             raise Unreachable(f"{no_prometheus}: there is no {missing}") from None
         try:
             text = answer["data"]["yaml"]
-            return units.seconds(yamlfile.load(text, "prometheus.yml").data["global"]["scrape_interval"])
+            return units.parse_duration(yaml_file.parse_yaml(text, "prometheus.yml").data["global"]["scrape_interval"])
         except (KeyError, TypeError, InvalidInput):
             raise Unreachable(f"{no_prometheus}: its configuration is none of Prometheus'") from None
 
@@ -161,7 +161,7 @@ def questions(built: Built, interval: float) -> list[Question]:
             one.place,
             one.empty,
             one.needs,
-            wanted=Wanted(labels=one.labels),
+            wanted=ExpectedResult(labels=one.labels),
         )
         for one in built.rules
     ]

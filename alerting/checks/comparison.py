@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.alerting import condition
 from deckwatch.core import promql
-from deckwatch.core.place import Problem
+from deckwatch.core.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

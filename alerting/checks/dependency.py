@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core import promql
-from deckwatch.core.place import Problem
+from deckwatch.core.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
     from deckwatch.alerting.checking import Context
-    from deckwatch.core.place import Place
+    from deckwatch.core.problems import Place
 
 
 def check(context: Context) -> Iterator[Problem]:
@@ -48,14 +48,14 @@ def _foreign(
 
 def _changes(text: str) -> bool:
     try:
-        return bool(promql.selectors(text))
+        return bool(promql.find_selectors(text))
     except promql.PromqlError:
         return False  # told by the check of expressions
 
 
 def _read(text: str, context: Context) -> Iterator[tuple[int, str]]:
     try:
-        for selector in promql.selectors(text):
+        for selector in promql.find_selectors(text):
             if selector.metric is not None and selector.metric in context.recordings and not selector.window:
                 yield selector.offset, selector.metric
     except promql.PromqlError:

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deckwatch.alerting.checking import Context
-    from deckwatch.core.place import Problem
+    from deckwatch.core.problems import Problem
 
 
 def check(context: Context) -> Iterator[Problem]:
     """Yield faults of syntax, unknown metrics and unknown labels; a signal's are told where it is declared."""
     for recording in context.recordings.values():
-        yield from expressions.problems_of(recording.expr, context.catalog, recording.place_in_expr)
+        yield from expressions.expression_problems(recording.expr, context.catalog, recording.place_in_expr)
     for alert in context.alerts():
-        yield from expressions.problems_of(alert.watched, context.catalog, alert.place_in_expr)
+        yield from expressions.expression_problems(alert.watched, context.catalog, alert.place_in_expr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core import promql
-from deckwatch.core.place import Problem
+from deckwatch.core.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ def check(context: Context) -> Iterator[Problem]:
     """Yield alerts on a choice of series."""
     for alert in context.alerts():
         try:
-            pieces = promql.tokens(alert.watched)
+            pieces = promql.tokenize(alert.watched)
         except promql.PromqlError:
             continue  # told by the check of expressions
         for token in pieces:

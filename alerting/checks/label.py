@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.alerting.render import expression
-from deckwatch.core import labels, promql
-from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core import expression_labels, promql
+from deckwatch.core.problems import Problem, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ def check(context: Context) -> Iterator[Problem]:
 
 def _lost(alert: Alert, context: Context) -> Iterator[Problem]:
     try:
-        carried = labels.of_expression(expression(alert), context.catalog)
+        carried = expression_labels.result_labels(expression(alert), context.catalog)
     except promql.PromqlError:
         return  # told by the check of expressions
     for i, label in enumerate(alert.each):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core import promql
-from deckwatch.core.place import Problem
+from deckwatch.core.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ def check(context: Context) -> Iterator[Problem]:
         if alert.hold >= SECONDS:
             continue
         try:
-            read = promql.selectors(alert.watched)
+            read = promql.find_selectors(alert.watched)
         except promql.PromqlError:
             continue  # told by the check of expressions
         if alert.hold:

@@ -6,13 +6,13 @@ import re
 from typing import TYPE_CHECKING
 
 from deckwatch.core import promql
-from deckwatch.core.place import Problem
+from deckwatch.core.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from deckwatch.alerting.checking import Context
-    from deckwatch.core.place import Place
+    from deckwatch.core.problems import Place
 
 _SPECIAL = re.compile(r"[.*+?|()\[\]{}^$\\]")
 
@@ -27,7 +27,7 @@ def check(context: Context) -> Iterator[Problem]:
 
 def _problems(text: str, place: Callable[[int], Place]) -> Iterator[Problem]:
     try:
-        found = promql.selectors(text)
+        found = promql.find_selectors(text)
     except promql.PromqlError:
         return  # told by the check of expressions
     for matcher in (one for selector in found for one in selector.matchers if one.op in ("=~", "!~")):

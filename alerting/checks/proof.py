@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from deckwatch.alerting import proofs
 from deckwatch.alerting.series import INTERVAL
 from deckwatch.core import expressions, promql
-from deckwatch.core.place import Problem
+from deckwatch.core.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deckwatch.alerting.checking import Context
     from deckwatch.alerting.spec import Alert, Course, Proof
-    from deckwatch.core.place import Place
+    from deckwatch.core.problems import Place
 
 
 def check(context: Context) -> Iterator[Problem]:
@@ -34,7 +34,7 @@ def check(context: Context) -> Iterator[Problem]:
 
 def _is_sound(expr: str) -> bool:
     try:
-        promql.check(expr)
+        promql.check_syntax(expr)
     except promql.PromqlError:
         return False
     return True
@@ -70,7 +70,7 @@ def _series_faults(alert: Alert, course: Course, place: Place, context: Context)
         yield Problem(place, str(error), check="proof")
         return
     if course.series:
-        yield from expressions.problems_of(course.series, context.catalog, lambda _: place)
+        yield from expressions.expression_problems(course.series, context.catalog, lambda _: place)
 
 
 def _off_grid(place: Place, seconds: float) -> Problem:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.core import promql, windows
-from deckwatch.core.place import Problem
+from deckwatch.core import promql, rate_windows
+from deckwatch.core.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ def check(context: Context) -> Iterator[Problem]:
     said += [(one.watched, one.place_in_expr) for one in context.alerts()]
     for expr, place in said:
         try:
-            found = list(windows.too_short(expr, context.catalog.interval))
+            found = list(rate_windows.find_short_windows(expr, context.catalog.interval))
         except promql.PromqlError:
             continue  # told by the check of expressions
         for offset, message, hint in found:

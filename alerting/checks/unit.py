@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.core import dimension, promql
-from deckwatch.core.place import Problem
+from deckwatch.core import expression_unit, promql
+from deckwatch.core.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ def check(context: Context) -> Iterator[Problem]:
         if (*path, "unit") not in document.values:
             continue
         try:
-            wanted = dimension.contradicted(unit, expr, context.catalog)
+            wanted = expression_unit.contradicting_unit(unit, expr, context.catalog)
         except promql.PromqlError:
             continue  # told by the check of expressions
         if wanted:

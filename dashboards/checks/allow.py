@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core import plugins
-from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.dashboards import checks
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _OF_EXPRESSIONS = ("promql_syntax", "promql_metric", "promql_label")
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     """Yield names under `allow:` that are no check."""
     del catalog
-    known = [*plugins.names(checks), *_OF_EXPRESSIONS]
+    known = [*plugins.module_names(checks), *_OF_EXPRESSIONS]
     for one in built:
         document = one.dashboard.document
         said = [(panel.path, panel.said.get("allow", {})) for panel in one.dashboard.panels()]

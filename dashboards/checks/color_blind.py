@@ -9,14 +9,14 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from deckwatch.core.place import Problem
+from deckwatch.core.problems import Problem
 from deckwatch.dashboards import colors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.core.place import Place
+    from deckwatch.core.problems import Place
     from deckwatch.dashboards.build import Built
     from deckwatch.dashboards.queries import Query
     from deckwatch.dashboards.spec import Panel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core import promql
-from deckwatch.core.place import Problem
+from deckwatch.core.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     for one in built:
         for _, queries in one.examined("counter_rate"):
             for query in queries:
-                for selector in promql.selectors(query.source) if query.sound else ():
+                for selector in promql.find_selectors(query.source) if query.sound else ():
                     if said := _fault(selector, catalog):
                         # A signal's expression is its own PromQL; of a bare metric the place is its name.
                         offset = selector.offset if query.signal is None or query.signal.expr else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.core.place import Problem
+from deckwatch.core.problems import Problem
 from deckwatch.dashboards.ids import MOST
 
 if TYPE_CHECKING:

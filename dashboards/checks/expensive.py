@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from deckwatch.core import promql, units
-from deckwatch.core.place import Problem
+from deckwatch.core.problems import Problem
 from deckwatch.dashboards import cardinality
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
 
 def _faults(query: Query, catalog: Catalog) -> Iterator[tuple[int, str, str]]:
     source = query.source
-    for selector in promql.selectors(source):
+    for selector in promql.find_selectors(source):
         by_name = [one for one in selector.matchers if one.label == "__name__" and one.op != "="]
         if selector.metric is None and (by_name or not any(one.op == "=" for one in selector.matchers)):
             yield selector.offset, "this reads every series to find those with such a name", "name the metric"
@@ -75,6 +75,6 @@ def _inside(source: str, inner: int, outer: int) -> bool:
 
 def _seconds(text: str | None) -> float:
     try:
-        return units.seconds(text or "")
+        return units.parse_duration(text or "")
     except ValueError:
         return 0.0

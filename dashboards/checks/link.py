@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.dashboards import sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.core.yamlfile import Path
+    from deckwatch.core.yaml_file import Path
     from deckwatch.dashboards.build import Built
     from deckwatch.dashboards.spec import Panel
 

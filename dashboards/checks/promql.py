@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.core.place import Problem
-    from deckwatch.core.yamlfile import Path
+    from deckwatch.core.problems import Problem
+    from deckwatch.core.yaml_file import Path
     from deckwatch.dashboards.build import Built
     from deckwatch.dashboards.queries import Query
     from deckwatch.dashboards.spec import Panel
@@ -26,7 +26,7 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
             for query in queries:
                 yield from _agreeing(panel, query, catalog)
                 if query.signal is None:
-                    found = expressions.problems_of(query.source, catalog, query.place_of)
+                    found = expressions.expression_problems(query.source, catalog, query.place_of)
                     yield from (fault for fault in found if fault.check not in panel.said.get("allow", {}))
         for path, name in _needed(document.data):
             if catalog.series(name) is None:
@@ -38,7 +38,7 @@ def _agreeing(panel: Panel, query: Query, catalog: Catalog) -> Iterator[Problem]
     """Yield what is wrong with the other way to ask for a query's value."""
     path = (*query.path, "agrees_with") if "agrees_with" in query.said else (*panel.path, "agrees_with")
     if text := query.said.get("agrees_with") or panel.said.get("agrees_with"):
-        yield from expressions.problems_of(text, catalog, partial(panel.document.inside, path))
+        yield from expressions.expression_problems(text, catalog, partial(panel.document.place_in_text, path))
 
 
 def _needed(data: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:

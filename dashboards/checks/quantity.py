@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core import units
-from deckwatch.core.place import Problem
-from deckwatch.core.signal import disorder
+from deckwatch.core.problems import Problem
+from deckwatch.core.signals import misordered_threshold
 from deckwatch.dashboards.render import THRESHOLDS
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.core.yamlfile import Document, Path
+    from deckwatch.core.yaml_file import Document, Path
     from deckwatch.dashboards.build import Built
 
 _KEYS = (*THRESHOLDS, "min", "max", "target")
@@ -36,8 +36,8 @@ def _faults(document: Document, path: Path, said: Mapping[str, Any], unit: str) 
     for key in _KEYS:
         if key in said:
             try:
-                values[key] = units.quantity(said[key], unit)
+                values[key] = units.parse_quantity(said[key], unit)
             except ValueError as error:
                 yield Problem(document.place((*path, key)), str(error), check="quantity")
-    if found := disorder({key: values[key] for key in THRESHOLDS if key in values}, said.get("bad")):
+    if found := misordered_threshold({key: values[key] for key in THRESHOLDS if key in values}, said.get("bad")):
         yield Problem(document.place((*path, found[0])), found[1], check="quantity")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core import promql
-from deckwatch.core.place import Problem
-from deckwatch.core.signal import RATE_INTERVAL
+from deckwatch.core.problems import Problem
+from deckwatch.core.signals import RATE_INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     for one in built:
         for _, queries in one.examined("rate_window"):
             for query in queries:
-                for selector in promql.selectors(query.source) if query.signal is None and query.sound else ():
+                for selector in promql.find_selectors(query.source) if query.signal is None and query.sound else ():
                     if selector.function in ("rate", "irate") and selector.window not in (None, RATE_INTERVAL):
                         message = f"{selector.function}() over a fixed window of {selector.window}"
                         place = query.place_of(selector.offset)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.core import windows
-from deckwatch.core.place import Problem
+from deckwatch.core import rate_windows
+from deckwatch.core.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +22,9 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     for one in built:
         for _, queries in one.examined("short_window"):
             for query in queries:
-                for offset, message, hint in windows.too_short(query.source, catalog.interval) if query.sound else ():
+                for offset, message, hint in (
+                    rate_windows.find_short_windows(query.source, catalog.interval) if query.sound else ()
+                ):
                     # A signal that is no expression has the window of all rates, which follows the zoom.
                     if query.signal is None or query.signal.expr:
                         place = query.place_of(offset)

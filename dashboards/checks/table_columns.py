@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.core.place import Problem, did_you_mean
-from deckwatch.core.signal import title_of
+from deckwatch.core.problems import Problem, did_you_mean
+from deckwatch.core.signals import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

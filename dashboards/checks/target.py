@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.core.place import Problem
+    from deckwatch.core.problems import Problem
     from deckwatch.dashboards.build import Built
 
 

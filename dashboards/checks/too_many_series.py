@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.core.place import Problem
+from deckwatch.core.problems import Problem
 from deckwatch.dashboards import cardinality
 
 if TYPE_CHECKING:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core import units
-from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.dashboards import grafana_units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.core.place import Place
+    from deckwatch.core.problems import Place
     from deckwatch.dashboards.build import Built
 
 

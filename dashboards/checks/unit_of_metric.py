@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.core import dimension
-from deckwatch.core.place import Problem
+from deckwatch.core import expression_unit
+from deckwatch.core.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +21,7 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
             for query in queries:
                 if not query.sound or panel.type.queries == "heatmap":
                     continue
-                wanted = dimension.contradicted(query.unit, query.source, catalog)
+                wanted = expression_unit.contradicting_unit(query.unit, query.source, catalog)
                 if not wanted:
                     continue
                 if "unit" in query.said:

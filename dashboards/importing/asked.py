@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core.signal import is_name
+from deckwatch.core.signals import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from deckwatch import dashboards
-from deckwatch.core import plugins, signalfile, yamlfile, yamlwrite
-from deckwatch.core.place import DeckwatchError
-from deckwatch.core.signal import is_name, title_of
+from deckwatch.core import plugins, signal_file, yaml_file, yaml_write
+from deckwatch.core.problems import DeckwatchError
+from deckwatch.core.signals import is_name, title_of
 from deckwatch.dashboards import checks, panels
 from deckwatch.dashboards.importing import asked, choices, layout, likeness, modern, patch, probe, repeated, words
 from deckwatch.dashboards.importing.draft import Draft, Drafter
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Renderer
-    from deckwatch.core.place import Place, Problem
-    from deckwatch.core.yamlfile import Document
+    from deckwatch.core.problems import Place, Problem
+    from deckwatch.core.yaml_file import Document
     from deckwatch.dashboards.importing.modern import Modern
 
 REASON = "imported as it was"
@@ -61,7 +61,7 @@ class Importer:
         self.child = child
         self.types = panels.load(child)
         self.words = probe.probe(self.types, catalog, child)
-        self.checks = {*plugins.names(checks), "promql_syntax", "promql_metric", "promql_label"}
+        self.checks = {*plugins.module_names(checks), "promql_syntax", "promql_metric", "promql_label"}
 
     def read(self, data: Any, name: str) -> Imported:
         """Return one dashboard in our words. `name` is that of its file, from which its address follows.
@@ -139,9 +139,9 @@ class _Work:
         """Return the model that is generated; what is complained of is allowed, or said otherwise."""
         wrong: list[Problem] = []
         for _ in range(_ROUNDS):
-            document = yamlfile.load(yamlwrite.dump(self.data()), f"{self.name}.yaml")
-            signals, problems = signalfile.load([document], self.importer.catalog)
-            source = Source(document, self.name, (signalfile.subject_of(document.file),))
+            document = yaml_file.parse_yaml(yaml_write.dump_yaml(self.data()), f"{self.name}.yaml")
+            signals, problems = signal_file.load_signals([document], self.importer.catalog)
+            source = Source(document, self.name, (signal_file.subject_of(document.file),))
             bundle = dashboards.bundle([source], self.importer.catalog, signals, None, self.importer.child)
             wrong = [one for one in (*problems, *bundle.problems) if one.severity == "error"]
             if not wrong:
@@ -289,7 +289,7 @@ class _Work:
             self.lost[what] += count
         return Imported(
             str(self.top["dashboard"]),
-            yamlwrite.dump(self.data()),
+            yaml_write.dump_yaml(self.data()),
             made,
             len(pairs),
             kept,

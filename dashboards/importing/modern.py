@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import plugins
-from deckwatch.core.place import DeckwatchError
+from deckwatch.core.problems import DeckwatchError
 from deckwatch.dashboards.importing import older
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def read(data: Any, name: str) -> Modern:
         raise DeckwatchError(f"{name} is no dashboard of Grafana's: it has no panels")
     lost: Counter[str] = Counter()
     parts = _parts(data, lost)
-    types = {old: module for _, module in plugins.modules(older) for old in module.TYPES}
+    types = {old: module for _, module in plugins.import_modules(older) for old in module.TYPES}
     for part in parts:
         part.panels = [_panel(panel, types, lost) for panel in part.panels]
     return Modern(data, [part for part in parts if part.row is not None or part.panels], lost, folder)

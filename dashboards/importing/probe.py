@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from deckwatch import dashboards
-from deckwatch.core import plugins, yamlfile, yamlwrite
+from deckwatch.core import plugins, yaml_file, yaml_write
 from deckwatch.core.jsonnet import JsonnetError
-from deckwatch.core.signal import Signals
+from deckwatch.core.signals import Signals
 from deckwatch.dashboards import checks, schema
 from deckwatch.dashboards.importing.patch import NOTHING, Leaf, at, leaves, same
 from deckwatch.dashboards.sources import Source
@@ -165,12 +165,12 @@ def _values(said: Mapping[str, Any]) -> Iterator[tuple[Any, bool]]:
 
 
 def _draw(said: Sequence[Mapping[str, Any]], catalog: Catalog, child: Renderer) -> list[dict[str, Any]]:
-    allowed = dict.fromkeys(plugins.names(checks), "probe")
+    allowed = dict.fromkeys(plugins.module_names(checks), "probe")
     listed = [
         {"title": "Probe", "description": "Probe.", "id": str(i), "allow": allowed, **one} for i, one in enumerate(said)
     ]
     data = {"dashboard": "Probe", "unscoped": "probe", "rows": [listed]}
-    document = yamlfile.load(yamlwrite.dump(data), "probe.yaml")
+    document = yaml_file.parse_yaml(yaml_write.dump_yaml(data), "probe.yaml")
     bundle = dashboards.bundle([Source(document, "probe", ())], catalog, Signals(), None, child)
     if not bundle.artifacts:
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import signalfile, yamlfile, yamlwrite
+from deckwatch.core import signal_file, yaml_file, yaml_write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,9 +33,9 @@ def signals(panels: Sequence[Mapping[str, Any]], sources: Datasources, catalog: 
 
 def _declarable(text: str, name: str, catalog: Catalog) -> bool:
     """Return whether a signal with this expression passes, and is drawn with the very same."""
-    document = yamlfile.load(yamlwrite.dump({"signals": {name: {"expr": text}}}), "signals.yaml")
-    found, problems = signalfile.load([document], catalog)
-    if problems or signalfile.check(found, catalog):
+    document = yaml_file.parse_yaml(yaml_write.dump_yaml({"signals": {name: {"expr": text}}}), "signals.yaml")
+    found, problems = signal_file.load_signals([document], catalog)
+    if problems or signal_file.check_signals(found, catalog):
         return False
     (one,) = found.values()
     return one.expression() == text

@@ -47,7 +47,7 @@ def application(
 ) -> App:
     """Return the application over this machine, as the project's `watch:` has it; raises InvalidInput."""
     from deckwatch.cli import _project
-    from deckwatch.core.place import InvalidInput
+    from deckwatch.core.problems import InvalidInput
     from deckwatch.exporter import collector, config
     from deckwatch.exporter.scrape import Scraper
     from deckwatch.exporter.server import App

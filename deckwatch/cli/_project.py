@@ -20,7 +20,7 @@ def load(folder: Path, *, lean: bool = False, faulty: bool = False) -> Project:
 
     With `faulty` the project tells of its problems itself, so that `stack.build` can add those of its other files.
     """
-    return project.load(folder, plugins.schema_fragments(), lean=lean, faulty=faulty)
+    return project.load_project(folder, plugins.schema_fragments(), lean=lean, faulty=faulty)
 
 
 def described(found: Project) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deckwatch.core.place import Problem, caret
+from deckwatch.core.problems import Problem, caret_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -76,13 +76,13 @@ def problems(found: Sequence[Problem], root: Path | None = None) -> None:
         click.echo(
             click.style(f"{problem.place}: ", bold=True)
             + click.style(f"{problem.severity}: ", fg=colour, bold=True)
-            + problem.sentence
+            + problem.one_sentence
             + click.style(f" [{problem.check}]", dim=True),
             err=True,
         )
         if problem.place.file not in texts:
             texts[problem.place.file] = _text(problem.place.file, root)
-        if line := caret(problem, texts[problem.place.file]):
+        if line := caret_line(problem, texts[problem.place.file]):
             click.echo(line, err=True)
     errors = sum(problem.severity == "error" for problem in found)
     warnings = len(found) - errors

@@ -21,12 +21,12 @@ _MOST_LINES = 12
 
 def run(project: Path, out: Path, engine: Engine, form: Form) -> int:
     """Generate now and after each change of a file, until somebody interrupts it."""
-    from deckwatch.core import memory
+    from deckwatch.core import build_cache
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.provisioning.watch import changed, state
 
     Renderer.memory = {}
-    memory.turn_on()
+    build_cache.turn_on()
     words = shared(project)
     click.echo(f"watching {project.resolve()}; Ctrl-C ends it", err=True)
     before = state(project, out)
@@ -49,10 +49,10 @@ def forget_where_shared(paths: Sequence[str], before: str, now: str) -> None:
 
     `before` and `now` are what `shared` returned before the change and after it.
     """
-    from deckwatch.core import memory
+    from deckwatch.core import build_cache
 
     if before != now or "use:" in now or not all(_APART.fullmatch(path) for path in paths):
-        memory.forget()
+        build_cache.clear()
 
 
 def shared(project: Path) -> str:
@@ -71,7 +71,7 @@ def shared(project: Path) -> str:
 
 def _once(project: Path, out: Path, engine: Engine, form: Form, paths: Sequence[str]) -> None:
     from deckwatch.cli import _project, _show
-    from deckwatch.core.place import DeckwatchError, InvalidInput
+    from deckwatch.core.problems import DeckwatchError, InvalidInput
     from deckwatch.provisioning import stack
     from deckwatch.provisioning.write import write
 

@@ -52,7 +52,7 @@ def _checks() -> Iterator[Item]:
     from deckwatch.core import plugins
 
     for package in ("dashboards", "alerting"):
-        for name, module in plugins.modules(importlib.import_module(f"deckwatch.{package}.checks")):
+        for name, module in plugins.import_modules(importlib.import_module(f"deckwatch.{package}.checks")):
             yield Item(name, (module.__doc__ or "").strip().partition("\n")[0], package)
 
 
@@ -110,10 +110,10 @@ def command(kinds: tuple[str, ...]) -> None:
 
 def _documents(package: str, *folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the YAML files of a folder of shipped things, by their name below it."""
-    from deckwatch.core import yamlfile
+    from deckwatch.core import yaml_file
 
     for name, path in _files(package, *folder, suffix=".yaml"):
-        yield name, yamlfile.load_file(path).data
+        yield name, yaml_file.read_yaml(path).data
 
 
 def _by_comment(package: str, *folder: str) -> Iterator[Item]:
@@ -126,6 +126,6 @@ def _by_comment(package: str, *folder: str) -> Iterator[Item]:
 def _files(package: str, *folder: str, suffix: str) -> Iterator[tuple[str, Path]]:
     from deckwatch.core import plugins
 
-    root = plugins.folder(plugins.package(package), *folder)
-    for path in plugins.files(root, suffix):
+    root = plugins.package_folder(plugins.import_package(package), *folder)
+    for path in plugins.list_files(root, suffix):
         yield path.relative_to(root).with_suffix("").as_posix(), path

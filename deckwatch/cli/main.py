@@ -17,7 +17,7 @@ import click
 
 from deckwatch import __version__, cli
 from deckwatch.core import plugins
-from deckwatch.core.place import DeckwatchError, InvalidInput
+from deckwatch.core.problems import DeckwatchError, InvalidInput
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the command files."""
         del ctx
-        return [name for name in plugins.names(cli) if name != "main"]
+        return [name for name in plugins.module_names(cli) if name != "main"]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command; None for a name that is no file."""
@@ -46,7 +46,7 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Name the nearest command for an unknown one."""
-        from deckwatch.core.place import did_you_mean
+        from deckwatch.core.problems import did_you_mean
 
         try:
             return super().resolve_command(ctx, args)

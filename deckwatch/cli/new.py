@@ -37,7 +37,7 @@ def command(template: Path, folder: Path | None) -> None:
 
 def folders() -> list[Path]:
     """Return the folders of all templates, by their names."""
-    root = plugins.folder(importlib.import_module("deckwatch"), "templates")
+    root = plugins.package_folder(importlib.import_module("deckwatch"), "templates")
     return sorted(path for path in root.iterdir() if path.is_dir())
 
 
@@ -54,7 +54,7 @@ def about(template: Path) -> tuple[str, str]:
 
 def _template(name: str) -> Path:
     """Return a template's folder; an unknown name is told with the nearest one."""
-    from deckwatch.core.place import did_you_mean
+    from deckwatch.core.problems import did_you_mean
 
     known = {path.name: path for path in folders()}
     if name not in known:
@@ -63,7 +63,7 @@ def _template(name: str) -> Path:
 
 
 def _refuse_taken(folder: Path) -> None:
-    from deckwatch.core.place import DeckwatchError
+    from deckwatch.core.problems import DeckwatchError
 
     if folder.exists() and not folder.is_dir():
         raise DeckwatchError(f"{folder} is a file; name a folder that is not there yet")

@@ -57,8 +57,8 @@ def command(
     why that is right.
     """
     from deckwatch.cli import _project, _show
-    from deckwatch.core.mask import masked
-    from deckwatch.core.place import DeckwatchError
+    from deckwatch.core.masking import mask_secrets
+    from deckwatch.core.problems import DeckwatchError
     from deckwatch.provisioning import report, stack
     from deckwatch.provisioning.verify import Prometheus, questions
 
@@ -68,7 +68,7 @@ def command(
         answers = _ask(server, questions(built, server.interval), built, wait)
         targets = server.targets()
     if not targets:
-        raise DeckwatchError(f"{masked(prometheus)} has no targets: is it configured from a bundle of ours?")
+        raise DeckwatchError(f"{mask_secrets(prometheus)} has no targets: is it configured from a bundle of ours?")
     _table(answers)
     _slowest(report.slowest(answers, slowest))
     if junit is not None:

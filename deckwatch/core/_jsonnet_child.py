@@ -31,13 +31,13 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (settings["memory"], settings["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     folders = {name: Path(path) for name, path in settings["folders"].items()}
-    evaluate, as_bytes = _load(settings["engine"])
+    evaluate, as_bytes = _load_engine(settings["engine"])
 
     def serve(base: str, name: str) -> tuple[str, Any]:
         # The base folder of the program itself is the working directory in one engine and '' in the other.
         inside = [part for part in base.split("/") if part] if not base.startswith("/") else []
         for parts in ([*inside, *name.split("/")], name.split("/")):
-            path = _normal(parts)
+            path = _normalize_path(parts)
             if path and path[0] in folders:
                 file = folders[path[0]].joinpath(*path[1:]).resolve()
                 if file.is_relative_to(folders[path[0]]) and file.is_file():
@@ -56,12 +56,12 @@ def main() -> None:
             data = b"E" + str(error).encode(errors="replace")
         sink.write(len(data).to_bytes(8, "big") + data)
         sink.flush()
-        if _resident() > _MOST_BYTES:
+        if _resident_bytes() > _MOST_BYTES:
             # The answer is given and the next request not sent yet, so that nothing is lost with what was read ahead.
             os.execv(sys.executable, [sys.executable, "-I", __file__, json.dumps(settings)])  # noqa: S606 - this file
 
 
-def _resident() -> int:
+def _resident_bytes() -> int:
     """Return how much memory this process has, in bytes; 0 where the system does not say."""
     try:
         return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
@@ -69,7 +69,7 @@ def _resident() -> int:
         return 0
 
 
-def _load(engine: str) -> tuple[Any, bool]:
+def _load_engine(engine: str) -> tuple[Any, bool]:
     """Return an engine's evaluate function, and whether its import callback returns bytes."""
     if engine == "rjsonnet":
         import rjsonnet  # noqa: PLC0415
@@ -82,7 +82,7 @@ def _load(engine: str) -> tuple[Any, bool]:
     return _jsonnet.evaluate_snippet, True
 
 
-def _normal(parts: list[str]) -> list[str] | None:
+def _normalize_path(parts: list[str]) -> list[str] | None:
     """Return a path without `.` and `..`, None where it leaves its folder."""
     result: list[str] = []
     for part in parts:

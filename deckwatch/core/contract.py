@@ -6,12 +6,12 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from deckwatch.core import yamlfile
+from deckwatch.core import yaml_file
 
 
 @functools.cache
 def contract() -> dict[str, Any]:
     """Return the agreed jobs, labels and names."""
     path = Path(__file__).with_name("contract.yaml")
-    data: dict[str, Any] = yamlfile.load_file(path).data
+    data: dict[str, Any] = yaml_file.read_yaml(path).data
     return data

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.core import labels, promql, promql_versions
-from deckwatch.core.place import Problem, did_you_mean, nearest
+from deckwatch.core import expression_labels, promql, promql_versions
+from deckwatch.core.problems import Problem, did_you_mean, nearest_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.core.place import Place
+    from deckwatch.core.problems import Place
     from deckwatch.core.promql import Selector
-    from deckwatch.core.yamlfile import Document, Path
+    from deckwatch.core.yaml_file import Document, Path
 
 _ANYWHERE = frozenset(("__name__",))
 
@@ -27,18 +27,18 @@ def check_expression(document: Document, path: Path, base: int, text: str, catal
     It stands in the text value at `path` of the document, `base` characters behind that value's start. Grafana's
     variables are allowed. A metric that the catalogue lacks is an error, with the nearest known name.
     """
-    return list(problems_of(text, catalog, lambda offset: document.inside(path, base + offset)))
+    return list(expression_problems(text, catalog, lambda offset: document.place_in_text(path, base + offset)))
 
 
-def problems_of(text: str, catalog: Catalog, place: Callable[[int], Place]) -> Iterator[Problem]:
+def expression_problems(text: str, catalog: Catalog, place: Callable[[int], Place]) -> Iterator[Problem]:
     """Yield the same problems of an expression that stands elsewhere; `place` turns an offset into a Place."""
     try:
-        promql.check(text)
-        selectors = promql.selectors(text)
+        promql.check_syntax(text)
+        selectors = promql.find_selectors(text)
     except promql.PromqlError as error:
         yield Problem(place(error.offset), str(error), check="promql_syntax")
         return
-    yield from promql_versions.problems(text, catalog.targets, place)
+    yield from promql_versions.version_problems(text, catalog.targets, place)
     for selector in selectors:
         yield from _selector_problems(selector, catalog, place)
     yield from _grouping_problems(text, selectors, catalog, place)
@@ -56,7 +56,7 @@ def _selector_problems(selector: Selector, catalog: Catalog, place: Callable[[in
             check="promql_metric",
         )
         return
-    known = labels.of_series(selector.metric, catalog)
+    known = expression_labels.series_labels(selector.metric, catalog)
     for matcher in selector.matchers if known is not None else ():
         if known is not None and matcher.label not in known | _ANYWHERE:
             yield Problem(
@@ -69,7 +69,7 @@ def _selector_problems(selector: Selector, catalog: Catalog, place: Callable[[in
 
 def hint_for_metric(name: str, catalog: Catalog) -> str:
     """Return the nearest metric, and the two ways to make one known."""
-    near = nearest(name, catalog.names())
+    near = nearest_word(name, catalog.names())
     declare = "declare it under `metrics:` in deckwatch.yaml, or print the lines with `deckwatch metrics --learn URL`"
     return f"did you mean {near}? If it exists, {declare}" if near else declare
 
@@ -80,12 +80,12 @@ def _grouping_problems(
     """Yield labels in `by (…)`, `on (…)` and the like that no selection of the expression can carry."""
     known: set[str] = set()
     for selector in selectors:
-        found = labels.of_series(selector.metric, catalog) if selector.metric else None
+        found = expression_labels.series_labels(selector.metric, catalog) if selector.metric else None
         if found is None:
             return
         known |= found
-    known |= set(_made(text))
-    for token in promql.grouped(text):
+    known |= set(_generated_label_sources(text))
+    for token in promql.grouping_labels(text):
         if token.text not in known:
             yield Problem(
                 place(token.offset),
@@ -95,8 +95,8 @@ def _grouping_problems(
             )
 
 
-def _made(text: str) -> Iterator[str]:
+def _generated_label_sources(text: str) -> Iterator[str]:
     """Yield the texts of an expression: label_replace, label_join and count_values make labels of them."""
-    for token in promql.tokens(text):
+    for token in promql.tokenize(text):
         if token.kind == "string":
             yield token.text[1:-1]

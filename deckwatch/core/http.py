@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import requests
 
-from deckwatch.core.mask import masked
-from deckwatch.core.place import Refused, Unreachable
+from deckwatch.core.masking import mask_secrets
+from deckwatch.core.problems import Refused, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,36 +63,38 @@ class Client:
             try:
                 response = self._session.request(method, self.base + path, timeout=self.seconds, **options)
             except ValueError:  # requests' own for addresses are such, and those of urllib3 that it lets through
-                raise Unreachable(f"{masked(self.base)} is no address such as http://127.0.0.1:9090") from None
+                raise Unreachable(f"{mask_secrets(self.base)} is no address such as http://127.0.0.1:9090") from None
             except requests.RequestException as error:
                 if attempt == tries:
-                    raise Unreachable(f"{masked(self.base)} does not answer: {_reason(error, self.base)}") from None
+                    raise Unreachable(
+                        f"{mask_secrets(self.base)} does not answer: {_failure_reason(error, self.base)}"
+                    ) from None
             else:
                 if response.status_code < 500 or attempt == tries:
-                    return self._body(response)
+                    return self._decode_body(response)
             time.sleep(0.2 * attempt)
         raise AssertionError("unreachable")  # pragma: no cover
 
-    def _body(self, response: requests.Response) -> Any:
+    def _decode_body(self, response: requests.Response) -> Any:
         try:
             body = response.json()
         except ValueError:
             body = response.text
         if response.ok:
             return body
-        said = body.get("error") or body.get("message") if isinstance(body, dict) else _plain(response)
-        told = f"{masked(self.base)} says {response.status_code}: {said or response.reason}"
+        said = body.get("error") or body.get("message") if isinstance(body, dict) else _response_text(response)
+        told = f"{mask_secrets(self.base)} says {response.status_code}: {said or response.reason}"
         raise Refused(told, response.status_code)
 
 
-def _plain(response: requests.Response) -> str:
+def _response_text(response: requests.Response) -> str:
     """Return what a server says in text; a page for people's eyes says nothing in a sentence."""
     return "" if "html" in response.headers.get("Content-Type", "") else response.text.strip()[:200]
 
 
-def _reason(error: requests.RequestException, base: str) -> str:
+def _failure_reason(error: requests.RequestException, base: str) -> str:
     """Return why nothing came back from an address, in words that tell what to look at."""
-    causes = list(_causes(error))
+    causes = list(_cause_chain(error))
     for cause in causes:
         if isinstance(cause, socket.gaierror):
             unknown = f"no host is called {urlsplit(base).hostname}"
@@ -111,10 +113,10 @@ def _reason(error: requests.RequestException, base: str) -> str:
     return said[-1] if said else "the connection broke off"
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def _cause_chain(error: BaseException) -> Iterator[BaseException]:
     """Yield an error and those that it was made of: requests keeps urllib3's among its arguments."""
     inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
     below = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
     yield error
     if below is not None and below is not error:
-        yield from _causes(below)
+        yield from _cause_chain(below)

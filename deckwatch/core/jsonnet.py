@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import orjson
 
-from deckwatch.core.place import DeckwatchError
+from deckwatch.core.problems import DeckwatchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +69,7 @@ class Renderer:
             stderr=subprocess.DEVNULL,
             env=environment,
         )
-        self._send({"engine": self.engine, "folders": self.folders, "memory": _MEMORY_BYTES})
+        self._send_message({"engine": self.engine, "folders": self.folders, "memory": _MEMORY_BYTES})
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -87,44 +87,44 @@ class Renderer:
         Raises JsonnetError with the engine's message, or where the child ran out of memory or time.
         """
         if self.memory is None:
-            self._ask(snippet, arguments)
-            return self._answer()
+            self._call_child(snippet, arguments)
+            return self._read_answer()
         key = (self.engine, snippet, orjson.dumps(arguments))
         if key not in self.memory:
-            self._ask(snippet, arguments)
-            self.memory[key] = orjson.dumps(self._answer())
+            self._call_child(snippet, arguments)
+            self.memory[key] = orjson.dumps(self._read_answer())
         return orjson.loads(self.memory[key])
 
-    def each(self, snippet: str, values: Sequence[Any]) -> list[Any]:
+    def evaluate_each(self, snippet: str, values: Sequence[Any]) -> list[Any]:
         """Return what a program, a function of `values`, makes of a list of them: a list that is as long.
 
         A long list is halved, and the second half is evaluated by a second child at the same time.
         """
         if self.memory is not None:
-            return self._remembered(snippet, values, self.memory)
+            return self._evaluate_cached(snippet, values, self.memory)
         if len(values) < _WORTH_TWO or (os.cpu_count() or 1) < 2:
             found: list[Any] = self.evaluate(snippet, values=list(values))
             return found
         if self._second is None:
             self._second = Renderer(self._folders, engine=self.engine, seconds=self.seconds).__enter__()
         half = len(values) // 2
-        self._second._ask(snippet, {"values": list(values[half:])})  # noqa: SLF001 - one of ours
-        self._ask(snippet, {"values": list(values[:half])})
-        return [*self._answer(), *self._second._answer()]  # noqa: SLF001
+        self._second._call_child(snippet, {"values": list(values[half:])})  # noqa: SLF001 - one of ours
+        self._call_child(snippet, {"values": list(values[:half])})
+        return [*self._read_answer(), *self._second._read_answer()]  # noqa: SLF001
 
-    def _remembered(self, snippet: str, values: Sequence[Any], memory: dict[Any, bytes]) -> list[Any]:
+    def _evaluate_cached(self, snippet: str, values: Sequence[Any], memory: dict[Any, bytes]) -> list[Any]:
         keys = [(self.engine, snippet, orjson.dumps(value)) for value in values]
         missing = {key: value for key, value in zip(keys, values, strict=True) if key not in memory}
         if missing:
-            self._ask(snippet, {"values": list(missing.values())})
-            memory.update(zip(missing, map(orjson.dumps, self._answer()), strict=True))
+            self._call_child(snippet, {"values": list(missing.values())})
+            memory.update(zip(missing, map(orjson.dumps, self._read_answer()), strict=True))
         return [orjson.loads(memory[key]) for key in keys]
 
-    def _ask(self, snippet: str, arguments: Mapping[str, Any]) -> None:
-        self._send({"snippet": snippet, "arguments": {name: _json(value) for name, value in arguments.items()}})
+    def _call_child(self, snippet: str, arguments: Mapping[str, Any]) -> None:
+        self._send_message({"snippet": snippet, "arguments": {name: _json(value) for name, value in arguments.items()}})
 
-    def _answer(self) -> Any:
-        answer = self._receive()
+    def _read_answer(self) -> Any:
+        answer = self._receive_message()
         if answer[:1] == b"E":
             said = answer[1:].decode()
             hint = ""
@@ -133,17 +133,17 @@ class Renderer:
             raise JsonnetError(said.strip() + hint)
         return orjson.loads(memoryview(answer)[1:])
 
-    def _send(self, message: dict[str, Any]) -> None:
-        child = self._running()
+    def _send_message(self, message: dict[str, Any]) -> None:
+        child = self._start_child()
         data = orjson.dumps(message)
         try:
             child.stdin.write(len(data).to_bytes(8, "big") + data)  # type: ignore[union-attr]
             child.stdin.flush()  # type: ignore[union-attr]
         except BrokenPipeError:
-            raise self._died() from None
+            raise self._child_died_error() from None
 
-    def _receive(self) -> bytearray:
-        stdout = self._running().stdout
+    def _receive_message(self) -> bytearray:
+        stdout = self._start_child().stdout
         assert stdout is not None  # noqa: S101 - opened as a pipe above
         deadline = time.monotonic() + self.seconds
         data, wanted = bytearray(), 8
@@ -155,19 +155,19 @@ class Renderer:
                     raise JsonnetError(f"Jsonnet took longer than {self.seconds:g} s")
                 chunk = os.read(stdout.fileno(), 1 << 20)
                 if not chunk:
-                    raise self._died()
+                    raise self._child_died_error()
                 data += chunk
                 if wanted == 8 and len(data) >= 8:
                     wanted = 8 + int.from_bytes(data[:8], "big")
         del data[:8]
         return data
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _start_child(self) -> subprocess.Popen[bytes]:
         if self._child is None:
             raise JsonnetError("the renderer is not running")
         return self._child
 
-    def _died(self) -> JsonnetError:
+    def _child_died_error(self) -> JsonnetError:
         self.__exit__()
         return JsonnetError(f"Jsonnet ran out of memory (more than {_MEMORY_BYTES >> 20} MiB) or crashed")
 

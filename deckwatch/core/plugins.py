@@ -16,34 +16,34 @@ if TYPE_CHECKING:
 PACKAGES = ("exporter", "dashboards", "alerting", "provisioning")
 
 
-def package(name: str) -> ModuleType:
+def import_package(name: str) -> ModuleType:
     """Import one of `PACKAGES` by its short name."""
     return importlib.import_module(f"deckwatch.{name}")
 
 
 def schema_fragments() -> list[Path]:
     """List each package's part of the schema of `deckwatch.yaml`."""
-    paths = (folder(package(name), "project.schema.yaml") for name in PACKAGES)
+    paths = (package_folder(import_package(name), "project.schema.yaml") for name in PACKAGES)
     return [path for path in paths if path.is_file()]
 
 
-def names(package: ModuleType) -> list[str]:
+def module_names(package: ModuleType) -> list[str]:
     """Return the names of a package's modules, sorted; those that begin with `_` are helpers and left out."""
     return sorted(info.name for info in pkgutil.iter_modules(package.__path__) if not info.name.startswith("_"))
 
 
-def modules(package: ModuleType) -> Iterator[tuple[str, ModuleType]]:
+def import_modules(package: ModuleType) -> Iterator[tuple[str, ModuleType]]:
     """Import every module of a package and yield it with its name, which is the extension's id everywhere."""
-    for name in names(package):
+    for name in module_names(package):
         yield name, importlib.import_module(f"{package.__name__}.{name}")
 
 
-def folder(package: ModuleType, *parts: str) -> Path:
+def package_folder(package: ModuleType, *parts: str) -> Path:
     """Return a data folder inside a package."""
     return Path(package.__path__[0], *parts)
 
 
-def files(root: Path, suffix: str) -> list[Path]:
+def list_files(root: Path, suffix: str) -> list[Path]:
     """Return the files below a folder with this suffix, sorted, hidden ones and helpers (`_name`) left out."""
     if not root.is_dir():
         return []

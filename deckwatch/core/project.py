@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import yamlfile
-from deckwatch.core.apart import apart
-from deckwatch.core.place import InvalidInput, Place, Problem, nearest
-from deckwatch.core.yamlfile import Document
+from deckwatch.core import yaml_file
+from deckwatch.core.problems import InvalidInput, Place, Problem, nearest_word
+from deckwatch.core.subprocess_call import call_in_child
+from deckwatch.core.yaml_file import Document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from deckwatch.core.yamlfile import Path as YamlPath
+    from deckwatch.core.yaml_file import Path as YamlPath
 
 FILE = "deckwatch.yaml"
 
@@ -38,7 +38,7 @@ class Project:
         return self.document.data or {}
 
 
-def load(folder: Path, fragments: Iterable[Path], *, lean: bool = False, faulty: bool = False) -> Project:
+def load_project(folder: Path, fragments: Iterable[Path], *, lean: bool = False, faulty: bool = False) -> Project:
     """Read and check a project. `fragments` are the packages' parts of its schema; raises InvalidInput.
 
     `lean` checks in a child process: the validator takes 8 MB, which a process that lives long should not keep.
@@ -50,35 +50,39 @@ def load(folder: Path, fragments: Iterable[Path], *, lean: bool = False, faulty:
         if (near := path.with_suffix(".yml")).is_file():
             raise InvalidInput([Problem(Place(str(near)), f"is not read: the file is called {FILE}")])
         return Project(folder)
-    read = yamlfile.load_file(path)
+    read = yaml_file.read_yaml(path)
     if read.data is None:
         read.data = {}
-    document, faults = apart(lambda: _sound(read, fragments)) if lean else _sound(read, fragments)
+    document, faults = (
+        call_in_child(lambda: _without_invalid_parts(read, fragments))
+        if lean
+        else _without_invalid_parts(read, fragments)
+    )
     if faults and (not faulty or any(_hides_others(where) for where in faults)):
         raise InvalidInput(faults.values())
     return Project(folder, document, tuple(faults.values()))
 
 
-def _sound(document: Document, fragments: Iterable[Path]) -> tuple[Document, dict[YamlPath, Problem]]:
+def _without_invalid_parts(document: Document, fragments: Iterable[Path]) -> tuple[Document, dict[YamlPath, Problem]]:
     """Return the document without what its schema refuses, and what that is, by its path."""
     from deckwatch.core.schema import Schema  # noqa: PLC0415 - needed only where there is a file
 
     schema = Schema(project_schema(fragments))
-    told = left = schema.faults(document)
+    told = left = schema.problems_by_path(document)
     stand_ins: set[YamlPath] = set()
     while left and () not in left:
         # From the end, so that the places of a list's first items hold while others of it go.
-        for where in sorted({_part(path) for path in left}, reverse=True):
+        for where in sorted({_enclosing_item(path) for path in left}, reverse=True):
             if where[0] in _NAMED and len(where) == 2:
-                document.put(where, _NAMED[where[0]](document.at(where)))
+                document.set_value(where, _NAMED[where[0]](document.value_at(where)))
                 stand_ins.add(where)
             else:
-                document.drop(where)
-        left = {path: one for path, one in schema.faults(document).items() if path[:2] not in stand_ins}
+                document.remove(where)
+        left = {path: one for path, one in schema.problems_by_path(document).items() if path[:2] not in stand_ins}
     return document, told
 
 
-def _part(path: YamlPath) -> YamlPath:
+def _enclosing_item(path: YamlPath) -> YamlPath:
     """Return which part is left out for a fault: a list's item as a whole, since half of it says something else."""
     if path[0] == "metrics":
         return path[:2]
@@ -88,16 +92,16 @@ def _part(path: YamlPath) -> YamlPath:
 
 def _hides_others(path: YamlPath) -> bool:
     """Return whether a fault hides names, so that every use of one of them would be called wrong."""
-    return not path or (len(path) == 1 and (path[0] in _NAMED or nearest(str(path[0]), _NAMED) is not None))
+    return not path or (len(path) == 1 and (path[0] in _NAMED or nearest_word(str(path[0]), _NAMED) is not None))
 
 
-def _metric(said: Any) -> dict[str, Any]:
+def _metric_info(said: Any) -> dict[str, Any]:
     kind = str(said.get("kind")) if isinstance(said, dict) else ""
-    return {"kind": nearest(kind, ("counter", "gauge", "histogram", "summary")) or "untyped", "open": True}
+    return {"kind": nearest_word(kind, ("counter", "gauge", "histogram", "summary")) or "untyped", "open": True}
 
 
 # What stands in for a faulty entry whose name other parts and files use: a team and a metric stay known.
-_NAMED: dict[Any, Callable[[Any], dict[str, Any]]] = {"teams": lambda _: {}, "metrics": _metric}
+_NAMED: dict[Any, Callable[[Any], dict[str, Any]]] = {"teams": lambda _: {}, "metrics": _metric_info}
 
 
 def project_schema(fragments: Iterable[Path]) -> dict[str, Any]:
@@ -114,7 +118,7 @@ def project_schema(fragments: Iterable[Path]) -> dict[str, Any]:
         "$defs": {},
     }
     for path in fragments:
-        part = yamlfile.load_file(path).data
+        part = yaml_file.read_yaml(path).data
         schema["properties"] |= part.get("properties", {})
         schema["$defs"] |= part.get("$defs", {})
     return schema

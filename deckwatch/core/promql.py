@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from deckwatch.core import promql_faults
+from deckwatch.core import promql_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -73,13 +73,13 @@ class Selector:
     window: str | None  # the text inside `[…]`, if there is one
 
 
-def tokens(text: str) -> list[Token]:
+def tokenize(text: str) -> list[Token]:
     """Cut an expression into tokens; raises PromqlError at a character that fits nowhere, or an unclosed bracket."""
-    return list(_tokens(text))
+    return list(_tokenize_uncached(text))
 
 
 @functools.lru_cache(maxsize=4096)  # one expression is looked at by many checks
-def _tokens(text: str) -> tuple[Token, ...]:
+def _tokenize_uncached(text: str) -> tuple[Token, ...]:
     result: list[Token] = []
     opened: list[Token] = []
     position = 0
@@ -111,17 +111,17 @@ def _tokens(text: str) -> tuple[Token, ...]:
     return tuple(result)
 
 
-def selectors(text: str) -> list[Selector]:
+def find_selectors(text: str) -> list[Selector]:
     """Return every selection of series in an expression, in order. Raises PromqlError."""
-    return list(_all_selectors(text))
+    return list(_find_selectors_cached(text))
 
 
 @functools.lru_cache(maxsize=4096)
-def _all_selectors(text: str) -> tuple[Selector, ...]:
-    return tuple(_selectors(tokens(text), text))
+def _find_selectors_cached(text: str) -> tuple[Selector, ...]:
+    return tuple(_iter_selectors(tokenize(text), text))
 
 
-def _selectors(all_tokens: list[Token], text: str) -> Iterator[Selector]:
+def _iter_selectors(all_tokens: list[Token], text: str) -> Iterator[Selector]:
     stack: list[str | None] = []
     i = 0
     while i < len(all_tokens):
@@ -131,13 +131,13 @@ def _selectors(all_tokens: list[Token], text: str) -> Iterator[Selector]:
             while all_tokens[i].text != ")":
                 i += 1
         elif token.text == "(":
-            stack.append(_caller(all_tokens, i))
+            stack.append(_enclosing_function(all_tokens, i))
         elif token.text == ")":
             if stack:
                 stack.pop()
         elif token.text == "{" or _is_metric(token, following, all_tokens[i - 1].text if i else ""):
             function = next((name for name in reversed(stack) if name), None)
-            selector, i = _selector(all_tokens, i, text, function)
+            selector, i = _parse_selector(all_tokens, i, text, function)
             yield selector
             continue
         i += 1
@@ -152,7 +152,7 @@ def _is_metric(token: Token, following: str, before: str) -> bool:
     return token.text.lower() not in _KEYWORDS
 
 
-def _caller(all_tokens: list[Token], opening: int) -> str | None:
+def _enclosing_function(all_tokens: list[Token], opening: int) -> str | None:
     """Return the function or aggregation that an opening bracket belongs to."""
     i = opening - 1
     if i >= 0 and all_tokens[i].text == ")":
@@ -167,7 +167,7 @@ def _caller(all_tokens: list[Token], opening: int) -> str | None:
     return None
 
 
-def _selector(all_tokens: list[Token], i: int, text: str, function: str | None) -> tuple[Selector, int]:
+def _parse_selector(all_tokens: list[Token], i: int, text: str, function: str | None) -> tuple[Selector, int]:
     first = all_tokens[i]
     metric = first.text if first.kind == "name" else None
     end = first.offset + len(first.text)
@@ -181,10 +181,10 @@ def _selector(all_tokens: list[Token], i: int, text: str, function: str | None) 
         while all_tokens[i].text != "}":
             if all_tokens[i].kind in ("name", "string") and all_tokens[i + 1].text in ("=", "!=", "=~", "!~"):
                 label, op, value = all_tokens[i : i + 3]
-                matchers.append(Matcher(_plain(label.text), op.text, _plain(value.text), label.offset))
+                matchers.append(Matcher(_unquote(label.text), op.text, _unquote(value.text), label.offset))
                 i += 3
             elif all_tokens[i].kind == "string" and metric is None:  # {"name with dots"}, Prometheus 3
-                metric = _plain(all_tokens[i].text)
+                metric = _unquote(all_tokens[i].text)
                 i += 1
             elif all_tokens[i].text == ",":
                 i += 1
@@ -208,11 +208,11 @@ def _selector(all_tokens: list[Token], i: int, text: str, function: str | None) 
     return Selector(metric, tuple(matchers), first.offset, brace, end, function, window), i
 
 
-def grouped(text: str) -> Iterator[Token]:
+def grouping_labels(text: str) -> Iterator[Token]:
     """Yield the labels that stand in lists: `by (…)`, `without (…)`, `on (…)`, `group_left (…)`. Raises PromqlError."""
     inside = False
     before = ""
-    for token in tokens(text):
+    for token in tokenize(text):
         if token.text == "(" and before.lower() in _LISTS:
             inside = True
         elif token.text == ")":
@@ -222,7 +222,7 @@ def grouped(text: str) -> Iterator[Token]:
         before = token.text
 
 
-def _plain(text: str) -> str:
+def _unquote(text: str) -> str:
     """Return what a quoted text stands for; a bare name stands for itself."""
     if text[:1] == "`":
         return text[1:-1]
@@ -241,7 +241,7 @@ def without_variables(text: str) -> str:
     position = 0
     inside: list[str] = []  # what each open bracket is: `[`, `(`, `{`, or the word before a list of labels
     before = ""
-    for token in tokens(text):
+    for token in tokenize(text):
         if token.text in _CLOSING and token.kind == "op":
             inside.append(before.lower() if before.lower() in _LISTS else token.text)
         elif token.kind == "op" and token.text in ")]}":
@@ -257,18 +257,18 @@ def without_variables(text: str) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
-def check(text: str) -> None:
+def check_syntax(text: str) -> None:
     """Raise PromqlError where an expression, with Grafana's variables allowed, is not PromQL."""
     import promql_parser  # noqa: PLC0415 - 5 ms that `serve` does not need
 
-    if not tokens(text):
+    if not tokenize(text):
         raise PromqlError("the expression is empty")
     # Prometheus 3 renamed it and the parser knows only the new name; which of them fits is told by promql_versions.
     plain = re.sub(r"\bholt_winters(?=\s*\()", "double_exponential_smoothing", without_variables(text))
     try:
         promql_parser.parse(plain)
     except ValueError as error:
-        raise PromqlError(*promql_faults.explained(str(error), text, tokens(text))) from None
+        raise PromqlError(*promql_errors.explain_error(str(error), text, tokenize(text))) from None
 
 
 def with_matchers(text: str, wanted: Callable[[Selector], Sequence[str]]) -> str:
@@ -278,7 +278,7 @@ def with_matchers(text: str, wanted: Callable[[Selector], Sequence[str]]) -> str
     """
     result: list[str] = []
     position = 0
-    for selector in selectors(text):
+    for selector in find_selectors(text):
         present = {matcher.label for matcher in selector.matchers if matcher.op in ("=", "=~")}
         extra = [one for one in wanted(selector) if re.split(r"[=!]", one, maxsplit=1)[0] not in present]
         if not extra:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core import promql
-from deckwatch.core.place import Problem
+from deckwatch.core.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from deckwatch.core.place import Place
+    from deckwatch.core.problems import Place
     from deckwatch.core.targets import Targets
 
 SINCE = {
@@ -58,12 +58,12 @@ _ALLOWED = {"first_over_time": "3.14"}
 _QUOTED = "3.0"  # names of metrics and labels in quotes
 
 
-def problems(text: str, targets: Targets, place: Callable[[int], Place]) -> Iterator[Problem]:
+def version_problems(text: str, targets: Targets, place: Callable[[int], Place]) -> Iterator[Problem]:
     """Yield the words that the target lacks, and as warnings those that it evaluates only if it is told to.
 
     `place` turns an offset into a Place. Raises PromqlError.
     """
-    tokens = promql.tokens(text)
+    tokens = promql.tokenize(text)
     before = ""
     braces = 0
     for i, token in enumerate(tokens):
@@ -73,13 +73,13 @@ def problems(text: str, targets: Targets, place: Callable[[int], Place]) -> Iter
         if token.kind == "name" and following in ("(", "by", "without") and before != "@":
             if name in SINCE:
                 at = place(token.offset)
-                yield from targets.lacking("prometheus", SINCE[name], f"{name}()", at)
-                allowed = name in _ALLOWED and targets.knows("prometheus", _ALLOWED[name])
-                if name in FLAGS and not allowed and targets.knows("prometheus", SINCE[name]):
+                yield from targets.problems_if_older("prometheus", SINCE[name], f"{name}()", at)
+                allowed = name in _ALLOWED and targets.supports("prometheus", _ALLOWED[name])
+                if name in FLAGS and not allowed and targets.supports("prometheus", SINCE[name]):
                     message = f"{name}() is experimental: Prometheus evaluates it with --enable-feature={FLAGS[name]}"
                     yield Problem(at, message, check="target", severity="warning")
             elif name in UNTIL:
-                yield from targets.removed("prometheus", UNTIL[name], f"{name}()", place(token.offset))
+                yield from targets.problems_if_newer("prometheus", UNTIL[name], f"{name}()", place(token.offset))
         elif token.kind == "string" and braces and before in ("{", ","):
-            yield from targets.lacking("prometheus", _QUOTED, "a name in quotes", place(token.offset))
+            yield from targets.problems_if_older("prometheus", _QUOTED, "a name in quotes", place(token.offset))
         before = token.text

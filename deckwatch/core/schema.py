@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from deckwatch.core.place import Problem, did_you_mean, nearest
+from deckwatch.core.problems import Problem, did_you_mean, nearest_word
 
 if TYPE_CHECKING:
-    from deckwatch.core.place import Place
-    from deckwatch.core.yamlfile import Document, Path
+    from deckwatch.core.problems import Place
+    from deckwatch.core.yaml_file import Document, Path
 
 _TYPES = {
     "object": "a mapping (key: value)",
@@ -34,11 +34,11 @@ class Schema:
         self.schema = schema
         self._validator = jsonschema_rs.Draft202012Validator(schema)
 
-    def problems(self, document: Document) -> list[Problem]:
+    def find_problems(self, document: Document) -> list[Problem]:
         """Return everything that is wrong with a document's structure, in the order of its lines."""
-        return sorted(self.faults(document).values(), key=lambda problem: (problem.place, problem.message))
+        return sorted(self.problems_by_path(document).values(), key=lambda problem: (problem.place, problem.message))
 
-    def faults(self, document: Document) -> dict[Path, Problem]:
+    def problems_by_path(self, document: Document) -> dict[Path, Problem]:
         """Return the same by the path of the value that is wrong."""
         found: dict[Path, Problem] = {}
         errors: list[Any] = list(self._validator.iter_errors(document.data))
@@ -49,33 +49,33 @@ class Schema:
             for word in error.kind.unexpected
         }
         for error in errors:
-            if error.kind.name == "required" and self._misspelt(error, unknown):
+            if error.kind.name == "required" and self._is_misspelt(error, unknown):
                 continue
-            for path, problem in self._explain(document, error):
+            for path, problem in self._explain_error(document, error):
                 found.setdefault(path, problem)
         return found
 
-    def _misspelt(self, error: Any, unknown: set[tuple[Path, str]]) -> bool:
+    def _is_misspelt(self, error: Any, unknown: set[tuple[Path, str]]) -> bool:
         """Return whether a missing key is there under a name that is nearly right, which is told already.
 
         What a branch misses (`silent`, where there is no `fires`) is not missing where `fire` stands for another key.
         """
         wanted = str(error.kind.as_dict().get("property"))
         here = [word for path, word in unknown if path == tuple(error.instance_path)]
-        if nearest(wanted, here) is not None:
+        if nearest_word(wanted, here) is not None:
             return True
         steps = list(error.schema_path)
         if not here or not {"then", "else"} & set(steps):
             return False
         outer = next(i for i, step in enumerate(steps) if step in ("then", "else"))
-        free = set(self._at(steps[:outer]).get("properties", {})) - set(error.instance)
-        return any(nearest(word, free) is not None for word in here)
+        free = set(self._schema_at(steps[:outer]).get("properties", {})) - set(error.instance)
+        return any(nearest_word(word, free) is not None for word in here)
 
-    def _explain(self, document: Document, error: Any) -> list[tuple[Path, Problem]]:
+    def _explain_error(self, document: Document, error: Any) -> list[tuple[Path, Problem]]:
         path: Path = tuple(error.instance_path)
         kind = error.kind.name
         if kind in ("additionalProperties", "unevaluatedProperties"):
-            known = self._known(error)
+            known = self._allowed_keys(error)
             return [
                 (
                     (*path, word),
@@ -86,60 +86,60 @@ class Schema:
         if kind == "propertyNames":
             inner = error.kind.as_dict()["error"]
             named = (*path, inner.instance)
-            sentence = self._sentence(inner, inner.kind.name, list(error.schema_path))
+            sentence = self._error_sentence(inner, inner.kind.name, list(error.schema_path))
             return [(named, document.problem(named, *sentence, key=True))]
         if kind == "type" and error.instance is None and _is_comment(document.text, place := document.place(path)):
             hint = "text with # in it stands in quotes"
-            return [(path, Problem(place, self._sentence(error, kind, list(error.schema_path))[0], hint))]
+            return [(path, Problem(place, self._error_sentence(error, kind, list(error.schema_path))[0], hint))]
         if kind == "falseSchema":
             word = str(path[-1]) if path else ""
             return [(path, document.problem(path, f"{word} does not go here", key=True))]
-        return [(path, document.problem(path, *self._sentence(error, kind, list(error.schema_path))))]
+        return [(path, document.problem(path, *self._error_sentence(error, kind, list(error.schema_path))))]
 
-    def _sentence(self, error: Any, kind: str, schema_path: list[Any]) -> tuple[str, str]:
+    def _error_sentence(self, error: Any, kind: str, schema_path: list[Any]) -> tuple[str, str]:
         value = error.instance
         if kind == "type":
             wanted = error.kind.as_dict().get("types") or error.kind.as_dict().get("type") or []
             names = [wanted] if isinstance(wanted, str) else list(wanted)
             said = " or ".join(_TYPES.get(name, name) for name in names)
             if "object" not in names:  # a mapping's title is what editors call it, no sentence's part
-                said = self._at(schema_path[:-1]).get("title", said)
-            return f"expected {said}, not {_shown(value)}", ""
+                said = self._schema_at(schema_path[:-1]).get("title", said)
+            return f"expected {said}, not {_show_value(value)}", ""
         if kind == "enum":
             options = [str(option) for option in error.kind.options]
-            return f"unknown word {_shown(value)}", did_you_mean(str(value), options)
+            return f"unknown word {_show_value(value)}", did_you_mean(str(value), options)
         if kind == "required":
             return f"{error.kind.as_dict().get('property')} is missing", ""
         if kind == "pattern":
-            schema = self._at(schema_path[:-1])
-            return f"{_shown(value)} is not {schema.get('title', 'of the form ' + str(schema.get('pattern')))}", ""
+            schema = self._schema_at(schema_path[:-1])
+            return f"{_show_value(value)} is not {schema.get('title', 'of the form ' + str(schema.get('pattern')))}", ""
         if kind in ("minItems", "minLength", "minProperties") and not value:
             return "must not be empty", ""
         return error.message, ""
 
-    def _known(self, error: Any) -> list[str]:
+    def _allowed_keys(self, error: Any) -> list[str]:
         """Return the keys that the schema at an error allows, also by its branches."""
-        schema = self._at(list(error.schema_path)[:-1])
+        schema = self._schema_at(list(error.schema_path)[:-1])
         known = list(schema.get("properties", {}))
         for branch in schema.get("allOf", []):
             known += list(branch.get("then", {}).get("properties", {}))
             known += list(branch.get("properties", {}))
         return [word for word in dict.fromkeys(known) if word]
 
-    def _at(self, path: list[Any]) -> dict[str, Any]:
+    def _schema_at(self, path: list[Any]) -> dict[str, Any]:
         schema: Any = self.schema
         for step in path:
             if isinstance(schema, dict) and "$ref" in schema and step not in schema:
-                schema = self._resolve(schema["$ref"])
+                schema = self._resolve_reference(schema["$ref"])
             if step == "$ref":
-                schema = self._resolve(schema["$ref"])
+                schema = self._resolve_reference(schema["$ref"])
                 continue
             schema = schema[step]
         if "$ref" in schema:
-            schema = self._resolve(schema["$ref"])
+            schema = self._resolve_reference(schema["$ref"])
         return schema  # type: ignore[no-any-return]
 
-    def _resolve(self, reference: str) -> Any:
+    def _resolve_reference(self, reference: str) -> Any:
         schema: Any = self.schema
         for step in reference.removeprefix("#/").split("/"):
             schema = schema[step.replace("~1", "/").replace("~0", "~")]
@@ -151,7 +151,7 @@ def _is_comment(text: str, place: Place) -> bool:
     return re.match(r"\s*#\S", text.split("\n")[place.line - 1][place.column - 1 :]) is not None
 
 
-def _shown(value: Any) -> str:
+def _show_value(value: Any) -> str:
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):

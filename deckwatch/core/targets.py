@@ -10,13 +10,13 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from deckwatch.core.place import Problem
+from deckwatch.core.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deckwatch.core.place import Place
-    from deckwatch.core.yamlfile import Document
+    from deckwatch.core.problems import Place
+    from deckwatch.core.yaml_file import Document
 
 Name = Literal["grafana", "prometheus", "alertmanager"]
 
@@ -45,31 +45,31 @@ class Targets:
     prometheus: str = PROGRAMS["prometheus"].newest
     alertmanager: str = PROGRAMS["alertmanager"].newest
 
-    def of(self, program: Name) -> str:
+    def version_of(self, program: Name) -> str:
         """Return a program's version."""
         version: str = getattr(self, program)
         return version
 
-    def knows(self, program: Name, since: str) -> bool:
+    def supports(self, program: Name, since: str) -> bool:
         """Return whether a program has what came with its version `since`."""
-        return number(self.of(program)) >= number(since)
+        return parse_version(self.version_of(program)) >= parse_version(since)
 
-    def lacking(self, program: Name, since: str, what: str, place: Place) -> Iterator[Problem]:
+    def problems_if_older(self, program: Name, since: str, what: str, place: Place) -> Iterator[Problem]:
         """Yield the problem of something at a place that needs a version, where the target is older."""
-        if not self.knows(program, since):
+        if not self.supports(program, since):
             title = PROGRAMS[program].title
-            message = f"{what} needs {title} {since}, the target is {self.of(program)}"
+            message = f"{what} needs {title} {since}, the target is {self.version_of(program)}"
             yield Problem(place, message, _HINT, check="target")
 
-    def removed(self, program: Name, since: str, what: str, place: Place) -> Iterator[Problem]:
+    def problems_if_newer(self, program: Name, since: str, what: str, place: Place) -> Iterator[Problem]:
         """Yield the problem of something at a place that went with a version, where the target is not older."""
-        if self.knows(program, since):
+        if self.supports(program, since):
             title = PROGRAMS[program].title
-            message = f"{what} went with {title} {since}, the target is {self.of(program)}"
+            message = f"{what} went with {title} {since}, the target is {self.version_of(program)}"
             yield Problem(place, message, _HINT, check="target")
 
 
-def read(document: Document) -> tuple[Targets, list[Problem]]:
+def read_targets(document: Document) -> tuple[Targets, list[Problem]]:
     """Return the versions that a project names, and the problems of those that are not known here."""
     said: dict[str, Any] = ((document.data or {}).get("build") or {}).get("targets") or {}
     found: dict[str, str] = {}
@@ -77,7 +77,7 @@ def read(document: Document) -> tuple[Targets, list[Problem]]:
     for name, program in PROGRAMS.items():
         if name not in said:
             continue
-        if number(program.oldest) <= number(said[name]) <= number(program.newest):
+        if parse_version(program.oldest) <= parse_version(said[name]) <= parse_version(program.newest):
             found[name] = said[name]
             continue
         message = f"{program.title} {said[name]} is not known here"
@@ -87,7 +87,7 @@ def read(document: Document) -> tuple[Targets, list[Problem]]:
 
 
 @functools.cache
-def number(version: str) -> tuple[int, int]:
+def parse_version(version: str) -> tuple[int, int]:
     """Return a version such as 0.26 or 0.26.1 as numbers that can be compared; only the first two count."""
     major, minor, *_ = version.split(".")
     return int(major), int(minor)

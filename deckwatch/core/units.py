@@ -68,7 +68,7 @@ def rate_of(unit: str) -> str:
     return _RATES.get(word, f"{word}/s" if f"{word}/s" in GRAFANA else "per second")
 
 
-def seconds(text: str) -> float:
+def parse_duration(text: str) -> float:
     """Return a duration such as `500ms`, `5m` or `1h30m` in seconds. Raises ValueError."""
     if not _DURATION.match(text):
         raise ValueError(f"{text!r} is not a duration such as 500ms, 5m or 1h30m")
@@ -76,7 +76,7 @@ def seconds(text: str) -> float:
     return round(sum(float(number) * _SECONDS[unit] for number, unit in _PIECE.findall(text)), 12)
 
 
-def quantity(value: object, unit: str) -> float:
+def parse_quantity(value: object, unit: str) -> float:
     """Return a threshold as a number of `unit`: a number as it is, or `80%`, `500ms`, `2GiB`. Raises ValueError."""
     word = _BASE.get(unit, unit)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -88,14 +88,14 @@ def quantity(value: object, unit: str) -> float:
             return number
         if word == "ratio":
             return round(number / 100, 12)
-        raise ValueError(f"a percentage fits the units ratio and percent, not {_said(unit)}")
+        raise ValueError(f"a percentage fits the units ratio and percent, not {_unit_name(unit)}")
     if _DURATION.match(text):
         if word != "seconds" and word not in _SCALES:
-            raise ValueError(f"a duration fits the unit seconds, not {_said(unit)}")
-        return round(seconds(text) * _SCALES.get(word, 1), 12)
+            raise ValueError(f"a duration fits the unit seconds, not {_unit_name(unit)}")
+        return round(parse_duration(text) * _SCALES.get(word, 1), 12)
     if found := _SIZE.match(text):
         if word not in ("bytes", "bytes/s"):
-            raise ValueError(f"a size fits the unit bytes, not {_said(unit)}")
+            raise ValueError(f"a size fits the unit bytes, not {_unit_name(unit)}")
         return float(found[1]) * _BYTES[found[2]]
     raise ValueError(f"{text!r} is not a number, a percentage, a duration or a size")
 
@@ -106,5 +106,5 @@ def meant_percent(value: object, unit: str) -> str:
     return f"{value:g}%" if bare and _BASE.get(unit, unit) == "ratio" else ""
 
 
-def _said(unit: str) -> str:
+def _unit_name(unit: str) -> str:
     return unit or "of a plain number"

@@ -81,7 +81,7 @@ class Probe:
             url=entry.get("http", ""),
             host=host.strip("[]"),
             port=int(port),
-            seconds=units.seconds(entry.get("timeout", "5s")),
+            seconds=units.parse_duration(entry.get("timeout", "5s")),
             expect=tuple(str(one) for one in (expect if isinstance(expect, list) else [expect])),
             authority=Path(entry["ca_file"]) if "ca_file" in entry else None,
         )

@@ -9,7 +9,7 @@ import ssl
 import tempfile
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core.place import InvalidInput, Problem
+from deckwatch.core.problems import InvalidInput, Problem
 from deckwatch.exporter.protection.webconfig import IF_GIVEN, REQUIRED
 
 if TYPE_CHECKING:

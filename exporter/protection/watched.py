@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from deckwatch.core.place import InvalidInput
+from deckwatch.core.problems import InvalidInput
 from deckwatch.exporter.protection import tls, webconfig
 from deckwatch.exporter.protection.webconfig import WebConfig
 from deckwatch.exporter.server import in_thread

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from deckwatch.core import units, yamlfile
-from deckwatch.core.apart import apart
-from deckwatch.core.place import InvalidInput, Place, Problem
+from deckwatch.core import units, yaml_file
+from deckwatch.core.problems import InvalidInput, Place, Problem
+from deckwatch.core.subprocess_call import call_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from deckwatch.core.yamlfile import Document
-    from deckwatch.core.yamlfile import Path as YamlPath
+    from deckwatch.core.yaml_file import Document
+    from deckwatch.core.yaml_file import Path as YamlPath
 
 SCHEMA = Path(__file__).with_name("web-config.schema.yaml")
 REQUIRED, IF_GIVEN, NONE = "RequireAndVerifyClientCert", "VerifyClientCertIfGiven", "NoClientCert"
@@ -82,11 +82,11 @@ class WebConfig:
 def load(path: Path) -> WebConfig:
     """Read and check a file; raises InvalidInput with everything that is wrong. Paths in it are relative to it."""
     try:
-        document = yamlfile.load_file(path)
+        document = yaml_file.read_yaml(path)
     except InvalidInput as error:
         raise InvalidInput(_hide(error.problems, _text(path))) from None
     # In a child process at the program's start: the validator takes 8 MB.
-    faults: dict[YamlPath, Problem] = apart(lambda: _faults(document))
+    faults: dict[YamlPath, Problem] = call_in_child(lambda: _faults(document))
     problems = [*faults.values(), *_secrets(document)]
     if not faults:
         problems += _meaning(document)
@@ -105,7 +105,7 @@ def _text(path: Path) -> str:
 def _faults(document: Document) -> dict[YamlPath, Problem]:
     from deckwatch.core.schema import Schema  # noqa: PLC0415 - a process that lives long should not keep it
 
-    found = Schema(yamlfile.load_file(SCHEMA).data).faults(document)
+    found = Schema(yaml_file.read_yaml(SCHEMA).data).problems_by_path(document)
     return {path: replace(one, hidden=_may_be_secret(document, path)) for path, one in found.items()}
 
 
@@ -210,7 +210,7 @@ def _meaning(document: Document) -> Iterator[Problem]:
 def _config(document: Document, folder: Path) -> WebConfig:
     data = document.data or {}
     rate = data.get("rate_limit")
-    interval = units.seconds(rate["interval"]) if rate and str(rate["interval"]) != "0" else 0.0
+    interval = units.parse_duration(rate["interval"]) if rate and str(rate["interval"]) != "0" else 0.0
     headers = (data.get("http_server_config") or {}).get("headers") or {}
     return WebConfig(
         _tls(document, data[_TLS], folder) if data.get(_TLS) else None,

@@ -45,7 +45,7 @@ class _Sizes(Generic[T]):
 
     def __init__(self, world: World) -> None:
         self._world = world
-        seconds = units.seconds((world.config.get("containers") or {}).get("sizes_every", _EVERY))
+        seconds = units.parse_duration((world.config.get("containers") or {}).get("sizes_every", _EVERY))
         self._background: Background[T] = Background(
             world, self.what, self._read, seconds=seconds, first_seconds=_FIRST_SECONDS
         )

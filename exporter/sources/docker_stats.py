@@ -42,7 +42,7 @@ class ContainerStats:
             world,
             "the engine's statistics of containers",
             self._read,
-            seconds=units.seconds((world.config.get("containers") or {}).get("stats_every", _EVERY)),
+            seconds=units.parse_duration((world.config.get("containers") or {}).get("stats_every", _EVERY)),
             first_seconds=_FIRST_SECONDS,
         )
 

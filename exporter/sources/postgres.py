@@ -61,7 +61,9 @@ class Servers:
         entries = world.config.get("postgres") or []
         self.by_name = {
             entry["name"]: Server(
-                entry["name"], partial(postgres_dsn.read, entry), units.seconds(entry.get("slow_query", _SLOW_QUERY))
+                entry["name"],
+                partial(postgres_dsn.read, entry),
+                units.parse_duration(entry.get("slow_query", _SLOW_QUERY)),
             )
             for entry in entries
         }

@@ -60,7 +60,7 @@ class Databases:
                 world,
                 server,
                 Choice(entries[name].get("databases"), ""),
-                units.seconds(entries[name].get("databases_every", _EVERY)),
+                units.parse_duration(entries[name].get("databases_every", _EVERY)),
             )
             for name, server in servers(world).items()
         }

@@ -3,7 +3,7 @@
 import pytest
 
 from deckwatch.alerting import promtool
-from deckwatch.core.place import Place
+from deckwatch.core.problems import Place
 
 PLACE = Place("deckwatch.yaml", 7, 3)
 

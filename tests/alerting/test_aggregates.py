@@ -6,7 +6,7 @@ import subprocess
 import pytest
 import yaml
 
-from deckwatch.core.yamlwrite import dump
+from deckwatch.core.yaml_write import dump_yaml
 
 LABELS = '{service="shop"}'
 
@@ -20,7 +20,7 @@ def found(need, shipped_alerting, tmp_path_factory):
     def values(names, series, at, step="1m"):
         folder = tmp_path_factory.mktemp("aggregates")
         rules = [{"record": name, "expr": known[name]} for name in names]
-        (folder / "rules.yaml").write_text(dump({"groups": [{"name": "a", "rules": rules}]}))
+        (folder / "rules.yaml").write_text(dump_yaml({"groups": [{"name": "a", "rules": rules}]}))
         given = [{"series": name, "values": steps} for name, steps in series.items()]
         # Nothing is expected, so that promtool prints what it got.
         asked = [{"expr": name, "eval_time": at, "exp_samples": [{"labels": "nobody{}", "value": 0}]} for name in names]

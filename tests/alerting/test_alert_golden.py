@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deckwatch.alerting import build, configuration, render
-from deckwatch.core import signalfile, yamlfile
+from deckwatch.core import signal_file, yaml_file
 from deckwatch.core.catalog import Catalog, MetricInfo
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.project import FILE, Project
@@ -107,9 +107,9 @@ def made(engine):
             MetricInfo("shop_build_info", "gauge", "What runs.", ("service", "version")),
         ]
     )
-    topic = yamlfile.load(TOPIC, "alerts/shop.yaml")
-    project = Project(Path(), yamlfile.load(PROJECT, FILE))
-    signals, problems = signalfile.load([topic], catalog)
+    topic = yaml_file.parse_yaml(TOPIC, "alerts/shop.yaml")
+    project = Project(Path(), yaml_file.parse_yaml(PROJECT, FILE))
+    signals, problems = signal_file.load_signals([topic], catalog)
     assert problems == []
     panels = {"shop": {"Errors": 7}}
     settings = build.Settings(grafana="https://grafana.example/", panels=panels)

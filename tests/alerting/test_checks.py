@@ -140,7 +140,7 @@ def test_a_fault_is_found_at_its_place(alerting_of, check, pairs, place, words):
 
 
 def test_every_check_is_tried_here():
-    assert {check for check, *_ in CASES} == set(plugins.names(checks))
+    assert {check for check, *_ in CASES} == set(plugins.module_names(checks))
 
 
 TEAMS = "teams: {shop: {slack: {channel: '#shop', url_file: /run/secrets/slack}}}\n"

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deckwatch.alerting import health
-from deckwatch.core import promql, yamlfile
+from deckwatch.core import promql, yaml_file
 from deckwatch.core.project import FILE, Project
-from deckwatch.core.yamlwrite import dump
+from deckwatch.core.yaml_write import dump_yaml
 from deckwatch.provisioning import stack
 
 PROJECT = """\
@@ -39,7 +39,7 @@ WELL = dict.fromkeys((SHOP, STOCK, BANK, LEDGER, MAIL), "1x240")  # an hour
 
 
 def project(text):
-    return Project(Path(), yamlfile.load(text, FILE))
+    return Project(Path(), yaml_file.parse_yaml(text, FILE))
 
 
 def graph(edges):
@@ -47,7 +47,7 @@ def graph(edges):
     names = sorted({*edges, *(other for others in edges.values() for other in others)})
     probes = [{"service": name, "tcp": f"{name}:1"} for name in names]
     depends = {name: others for name, others in edges.items() if others}
-    return project(dump({"watch": {"probes": probes, **({"depends": depends} if depends else {})}}))
+    return project(dump_yaml({"watch": {"probes": probes, **({"depends": depends} if depends else {})}}))
 
 
 def test_components_are_what_is_probed_scraped_or_a_database():
@@ -68,7 +68,7 @@ def test_without_a_graph_only_the_components_are_recorded():
 def test_any_name_of_a_service_is_a_label(name):
     [document] = health.documents(graph({name: []}))
     expr = document.data["recordings"]["component:declared:info"]["expr"]
-    promql.check(expr)
+    promql.check_syntax(expr)
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdef"), max_size=4, unique=True)))
@@ -109,7 +109,7 @@ class Played:
             ],
         }
         files = ["health.yaml", "application.yaml", "postgres.yaml"]
-        text = dump({"rule_files": files, "evaluation_interval": "15s", "tests": [test]})
+        text = dump_yaml({"rule_files": files, "evaluation_interval": "15s", "tests": [test]})
         (self.folder / "test.yaml").write_text(text, encoding="utf-8")
         asked = [self.program, "test", "rules", "test.yaml"]
         done = subprocess.run(asked, cwd=self.folder, capture_output=True, text=True, check=False)

@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from deckwatch.alerting import inhibit, routes
-from deckwatch.core import yamlfile
+from deckwatch.core import yaml_file
 from deckwatch.core.project import FILE
-from deckwatch.core.yamlfile import Document
+from deckwatch.core.yaml_file import Document
 
 NOTHING = Document(FILE, "", {})
 
@@ -110,14 +110,14 @@ def test_a_label_that_may_be_missing_must_be_there(rules):
     ],
 )
 def test_a_faulty_entry_of_the_project_is_told(shipped_alerting, entry, wanted):
-    document = yamlfile.load(f"inhibitions:\n  - {entry}\n", FILE)
+    document = yaml_file.parse_yaml(f"inhibitions:\n  - {entry}\n", FILE)
     _, problems = inhibit.inhibitions([routes.shipped(), document], document, shipped_alerting.context)
     assert any(wanted in str(problem) for problem in problems), [str(problem) for problem in problems]
 
 
 def test_an_entry_of_the_project_is_added(shipped_alerting):
     entry = "{while: {alert: HostCpuHigh}, mute: {topic: containers, severity: warning}, same: [instance]}"
-    document = yamlfile.load(f"inhibitions:\n  - {entry}\n", FILE)
+    document = yaml_file.parse_yaml(f"inhibitions:\n  - {entry}\n", FILE)
     rules, problems = inhibit.inhibitions([routes.shipped(), document], document, shipped_alerting.context)
     assert problems == []
     (rule,) = muting(rules, "HostCpuHigh", "ContainerCpuHigh")

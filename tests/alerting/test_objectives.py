@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deckwatch.alerting import condition, objectives
-from deckwatch.core import promql, units, yamlfile
+from deckwatch.core import promql, units, yaml_file
 from deckwatch.core.project import FILE, Project
 
 
 def project(text: str) -> Project:
-    return Project(Path(), yamlfile.load(text, FILE))
+    return Project(Path(), yaml_file.parse_yaml(text, FILE))
 
 
 def recorded(text: str) -> dict[str, str]:
@@ -50,7 +50,7 @@ def test_every_share_is_exact(percent: Decimal):
     digits = expr.partition("vector(")[2].partition(")")[0]
     assert Decimal(digits) * 100 + percent == 100
     assert "e" not in digits.lower()
-    promql.check(expr)
+    promql.check_syntax(expr)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_each_kind_counts_what_is_bad_and_what_there_is(one, bad, everything):
     assert bad in found["objective:bad:rate5m"]
     assert everything in found["objective:all:rate5m"]
     for expr in found.values():
-        promql.check(expr)
+        promql.check_syntax(expr)
     assert ("objective:slower_than:seconds" in found) == ("slower_than" in one)
 
 
@@ -77,7 +77,7 @@ def test_objectives_stand_side_by_side():
     found = recorded(AVAILABLE + "  shop-up: {service: shop, target: 99%, bad: down, over: 7d}\n")
     for name, expr in found.items():
         assert expr.count("\nor\n") == 1, name
-        promql.check(expr)
+        promql.check_syntax(expr)
     assert "[30d]" in found["objective:good:ratio"]
     assert "[7d]" in found["objective:good:ratio"]
     assert "vector(604800)" in found["objective:period:seconds"]
@@ -109,8 +109,8 @@ def test_an_unknown_metric_is_told_where_the_project_names_it():
     found = objectives.documents(project(text))[0]
     expr = found.data["recordings"]["objective:bad:rate5m"]["expr"]
     path = ("recordings", "objective:bad:rate5m", "expr")
-    assert str(found.inside(path, expr.index("lost"))) == f"{FILE}:3:36"
-    assert str(found.inside(path, expr.index("http_requests_total"))) == f"{FILE}:2:3"
+    assert str(found.place_in_text(path, expr.index("lost"))) == f"{FILE}:3:36"
+    assert str(found.place_in_text(path, expr.index("http_requests_total"))) == f"{FILE}:2:3"
 
 
 def test_each_alert_compares_a_long_and_a_short_window_with_one_pace(shipped_alerting):
@@ -119,14 +119,14 @@ def test_each_alert_compares_a_long_and_a_short_window_with_one_pace(shipped_ale
     windows = {}
     for one in group.recordings:
         window = one.name.removeprefix("objective:errors:ratio")
-        (seconds,) = {units.seconds(selector.window or "") for selector in promql.selectors(one.expr)}
-        windows[one.name] = units.seconds(window)
-        assert seconds == (60 if window == "5m" else units.seconds(window)), one.name
+        (seconds,) = {units.parse_duration(selector.window or "") for selector in promql.find_selectors(one.expr)}
+        windows[one.name] = units.parse_duration(window)
+        assert seconds == (60 if window == "5m" else units.parse_duration(window)), one.name
     paces = {}
     for alert in (one for one in group.alerts if one.family):
         long, short = condition.parts(alert.watched)
         assert (long.operator, long.right) == (short.operator, short.right)
-        lengths = [windows[promql.selectors(part.left)[0].metric] for part in (long, short)]
+        lengths = [windows[promql.find_selectors(part.left)[0].metric] for part in (long, short)]
         assert lengths[0] == 12 * lengths[1], alert.name
         paces[float(long.right)] = lengths[0]
     assert paces == {14.4: 3600, 6: 6 * 3600, 3: 24 * 3600, 1: 72 * 3600}

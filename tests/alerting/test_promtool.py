@@ -8,7 +8,7 @@ import yaml
 
 from deckwatch.alerting import promtool, proofs, render
 from deckwatch.alerting.promtool import explain
-from deckwatch.core.yamlwrite import dump
+from deckwatch.core.yaml_write import dump_yaml
 
 GET = "apt-get install prometheus"
 
@@ -95,7 +95,9 @@ def test_descriptions_are_filled_in_with_every_label(program, shipped_alerting, 
         ]
         # Nothing is expected, so that promtool prints what it got.
         path = folder / f"{group.topic}_texts.yaml"
-        path.write_text(dump({"rule_files": [f"{group.topic}.yaml"], "evaluation_interval": "15s", "tests": tests}))
+        path.write_text(
+            dump_yaml({"rule_files": [f"{group.topic}.yaml"], "evaluation_interval": "15s", "tests": tests})
+        )
         said = subprocess.run([program, "test", "rules", str(path)], capture_output=True, text=True, check=False)
         texts = re.findall(r'description="((?:[^"\\]|\\.)*)"', said.stdout + said.stderr)
         assert len(texts) == len(group.alerts), said.stdout + said.stderr

@@ -27,7 +27,7 @@ def recorded(alert, shipped):
     topics = {one.name: (group.topic, one.expr) for group in shipped.groups for one in group.recordings}
     waiting, seen = [alert.watched], set()
     while waiting:
-        names = {one.metric for one in promql.selectors(waiting.pop()) if one.metric in topics} - seen
+        names = {one.metric for one in promql.find_selectors(waiting.pop()) if one.metric in topics} - seen
         seen |= names
         for name in names:
             yield topics[name][0]
@@ -71,7 +71,7 @@ def fired(promtool, shipped_alerting, tmp_path):
 def test_the_day_has_a_series_for_whatever_an_alert_reads(quiet_day, shipped_alerting):
     context = shipped_alerting.context
     read = set().union(*(inhibit.metrics(alert.watched, context) for alert in context.alerts()))
-    shown = {selector.metric for text in quiet_day(end=60).series() for selector in promql.selectors(text)}
+    shown = {selector.metric for text in quiet_day(end=60).series() for selector in promql.find_selectors(text)}
     # What Prometheus writes itself, and recordings that only a project makes.
     assert {name for name in read - shown if name != "ALERTS" and ":" not in name} == set()
 

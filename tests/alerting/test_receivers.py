@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from deckwatch.alerting import receivers, render
 from deckwatch.core import plugins
-from deckwatch.core.targets import PROGRAMS, Targets, number
+from deckwatch.core.targets import PROGRAMS, Targets, parse_version
 
 # One team for each kind, with all that can be said of it at once; those that exclude each other stand in two teams.
 EXAMPLES = {
@@ -98,13 +98,13 @@ def whole_project(kinds, target):
     for kind, examples in EXAMPLES.items():
         for i, said in enumerate(examples):
             newest = [since for option, since in kinds.since[kind].items() if f"{option}:" in said]
-            if all(number(one) <= number(target) for one in (kinds.needs.get(kind, "0.25"), *newest)):
+            if all(parse_version(one) <= parse_version(target) for one in (kinds.needs.get(kind, "0.25"), *newest)):
                 lines.append(f"  {kind}-{i}: {{{kind}: {{{said}}}}}\n")
     return "".join(lines)
 
 
 def test_every_kind_has_an_example():
-    assert [path.stem for path in plugins.files(render.library() / "receivers", ".libsonnet")] == sorted(EXAMPLES)
+    assert [path.stem for path in plugins.list_files(render.library() / "receivers", ".libsonnet")] == sorted(EXAMPLES)
 
 
 def test_amtool_accepts_every_kind_that_its_version_has(amtool, alerting_of, kinds, tmp_path):
@@ -134,7 +134,7 @@ def test_no_field_is_newer_than_the_target(alerting_of, kinds, target):
     assert built.said() == []
     found = yaml.safe_load(built.texts()["alertmanager/alertmanager.yml"])["receivers"]
     for field in {name for one in found for name in fields(one)}:
-        assert number(since.get(field.removeprefix("."), "0.25")) <= number(target), field
+        assert parse_version(since.get(field.removeprefix("."), "0.25")) <= parse_version(target), field
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deckwatch.alerting import told
-from deckwatch.core import yamlfile
+from deckwatch.core import yaml_file
 from deckwatch.core.project import FILE, Project
 from deckwatch.core.targets import Targets
 
@@ -40,7 +40,7 @@ LABELS = st.fixed_dictionaries(
 
 @pytest.fixture(scope="module")
 def project():
-    return Project(Path(), yamlfile.load(TEXT, FILE))
+    return Project(Path(), yaml_file.parse_yaml(TEXT, FILE))
 
 
 @pytest.fixture(scope="module")

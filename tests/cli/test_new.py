@@ -11,7 +11,7 @@ import pytest
 
 from deckwatch.alerting import promtool
 from deckwatch.cli import _project, new
-from deckwatch.core import yamlfile
+from deckwatch.core import yaml_file
 from deckwatch.provisioning import stack
 
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
@@ -82,7 +82,7 @@ def test_a_template_is_short_and_says_what_it_is(name) -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in {"container", "host", "database", "api"}])
 def test_what_a_template_declares_is_used_and_nothing_else_of_its_own(name, tmp_path) -> None:
     folder = written(name, tmp_path)
-    declared = yamlfile.load_file(folder / "deckwatch.yaml").data["metrics"]
+    declared = yaml_file.read_yaml(folder / "deckwatch.yaml").data["metrics"]
     text = "".join(path.read_text() for path in folder.rglob("*.yaml") if path.name != "deckwatch.yaml")
     used = set(re.findall(r"[a-z][a-z0-9_]+", text))
     parts = ("", "_bucket", "_sum", "_count")

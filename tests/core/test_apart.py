@@ -7,11 +7,11 @@ import threading
 
 import pytest
 
-from deckwatch.core.apart import apart
+from deckwatch.core.subprocess_call import call_in_child
 
 PROGRAM = """
 import os
-from deckwatch.core.apart import apart
+from deckwatch.core.subprocess_call import apart
 
 mark = []
 pid, answer = apart(lambda: (os.getpid(), mark.append(1) or "done"))
@@ -32,7 +32,7 @@ def test_the_work_is_done_in_another_process():
 
 def test_a_failure_is_raised_here():
     with pytest.raises(ZeroDivisionError):
-        apart(lambda: 1 // 0)
+        call_in_child(lambda: 1 // 0)
 
 
 def test_beside_other_threads_nothing_is_forked():
@@ -40,7 +40,7 @@ def test_beside_other_threads_nothing_is_forked():
     other = threading.Thread(target=stop.wait)
     other.start()
     try:
-        assert apart(os.getpid) == os.getpid()
+        assert call_in_child(os.getpid) == os.getpid()
     finally:
         stop.set()
         other.join()

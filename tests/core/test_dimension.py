@@ -2,7 +2,7 @@
 
 import pytest
 
-from deckwatch.core import dimension
+from deckwatch.core import expression_unit
 
 
 @pytest.mark.parametrize(
@@ -33,4 +33,4 @@ from deckwatch.core import dimension
     ],
 )
 def test_the_unit_follows_from_the_metrics(expr, unit, catalog):
-    assert dimension.of_expression(expr, catalog) == unit
+    assert expression_unit.infer_unit(expr, catalog) == unit

@@ -1,9 +1,9 @@
 import pytest
 
-from deckwatch.core import yamlfile
+from deckwatch.core import yaml_file
 from deckwatch.core.catalog import Catalog, MetricInfo
+from deckwatch.core.expression_labels import result_labels
 from deckwatch.core.expressions import check_expression
-from deckwatch.core.labels import of_expression
 
 CATALOG = Catalog(
     [
@@ -19,7 +19,7 @@ TARGET = {"job", "instance", "service", "cluster", "environment"}
 
 
 def problems(text, document="expr: {}\n"):
-    shown = yamlfile.load(document.format(text), "a.yaml")
+    shown = yaml_file.parse_yaml(document.format(text), "a.yaml")
     return check_expression(shown, ("expr",), 0, text, CATALOG)
 
 
@@ -69,7 +69,7 @@ def test_a_fault_stands_at_its_column_with_the_nearest_name(text, column, check,
 
 
 def test_a_fault_in_a_block_stands_at_its_line():
-    shown = yamlfile.load("expr: |\n  sum(\n    rate(upp[5m])\n  )\n", "a.yaml")
+    shown = yaml_file.parse_yaml("expr: |\n  sum(\n    rate(upp[5m])\n  )\n", "a.yaml")
     (found,) = check_expression(shown, ("expr",), 0, shown.data["expr"], CATALOG)
     assert (found.place.line, found.place.column) == (3, 10)
 
@@ -109,4 +109,4 @@ def test_all_faults_of_an_expression_are_told():
     ],
 )
 def test_the_labels_of_a_result(text, expected):
-    assert of_expression(text, CATALOG) == expected
+    assert result_labels(text, CATALOG) == expected

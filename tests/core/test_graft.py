@@ -3,18 +3,18 @@
 import hypothesis.strategies as st
 from hypothesis import given
 
-from deckwatch.core import yamlfile, yamlwrite
-from deckwatch.core.graft import Filled, graft, within
-from deckwatch.core.yamlfile import Document
+from deckwatch.core import yaml_file, yaml_write
+from deckwatch.core.copy_with_places import Substitution, copy_with_places, subdocument
+from deckwatch.core.yaml_file import Document
 
 PART = "panels:\n  - lines: rate(a[5m])\n    high: ${most}\n    by: [x, '${label}']\n    low: ${none}\n"
 USE = "use: part\nwith: {most: 7, label: y}\n"
 
 
 def grafted(text, of, fill=None, via="use.yaml:1:1"):
-    part = yamlfile.load(text, "part.yaml")
+    part = yaml_file.parse_yaml(text, "part.yaml")
     made = Document("use.yaml", USE)
-    made.data = {"rows": [graft(made, ("rows", 0), part, of, via=via, fill=fill)]}
+    made.data = {"rows": [copy_with_places(made, ("rows", 0), part, of, via=via, fill=fill)]}
     return part, made
 
 
@@ -30,20 +30,20 @@ def test_places_are_those_of_the_part_and_name_the_use():
                 place.column,
                 "use.yaml:1:1",
             )
-    inside = made.inside(("rows", 0, "lines"), 5)
-    assert (str(inside), inside.via) == (str(part.inside(("panels", 0, "lines"), 5)), "use.yaml:1:1")
-    assert made.problem(("rows", 0, "high"), "no").sentence == "no (used at use.yaml:1:1)"
-    assert made.problem(("rows", 0, "high"), "no", "yes").sentence == "no (yes; used at use.yaml:1:1)"
+    inside = made.place_in_text(("rows", 0, "lines"), 5)
+    assert (str(inside), inside.via) == (str(part.place_in_text(("panels", 0, "lines"), 5)), "use.yaml:1:1")
+    assert made.problem(("rows", 0, "high"), "no").one_sentence == "no (used at use.yaml:1:1)"
+    assert made.problem(("rows", 0, "high"), "no", "yes").one_sentence == "no (yes; used at use.yaml:1:1)"
 
 
 def test_what_stands_for_a_text_has_its_own_place_and_nothing_takes_the_key_away():
-    use = yamlfile.load(USE, "use.yaml")
+    use = yaml_file.parse_yaml(USE, "use.yaml")
 
     def fill(path, text):
         del path
         if text == "${none}":
-            return Filled(None)
-        return Filled(None, use, ("with", "most")) if text == "${most}" else None
+            return Substitution(None)
+        return Substitution(None, use, ("with", "most")) if text == "${most}" else None
 
     _, made = grafted(PART, ("panels", 0), fill)
     panel = made.data["rows"][0]
@@ -56,8 +56,8 @@ def test_what_stands_for_a_text_has_its_own_place_and_nothing_takes_the_key_away
 
 
 def test_a_part_of_a_document_has_the_same_places():
-    use = yamlfile.load(USE, "use.yaml")
-    inner = within(use, ("with",))
+    use = yaml_file.parse_yaml(USE, "use.yaml")
+    inner = subdocument(use, ("with",))
     assert inner.data == {"most": 7, "label": "y"}
     assert inner.place(("most",), key=True) == use.place(("with", "most"), key=True)
     assert inner.place() == use.place(("with",))
@@ -75,7 +75,7 @@ TREES = st.recursive(
 
 @given(TREES)
 def test_any_value_is_copied_whole_with_the_place_of_each_value_and_key(tree):
-    part, made = grafted(yamlwrite.dump({"a": tree}), ("a",), via="")
+    part, made = grafted(yaml_write.dump_yaml({"a": tree}), ("a",), via="")
     assert made.data["rows"][0] == part.data["a"]
     for places, others in ((part.values, made.values), (part.keys, made.keys)):
         assert {

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from deckwatch.core.http import Client
-from deckwatch.core.place import Refused, Unreachable
+from deckwatch.core.problems import Refused, Unreachable
 
 
 @pytest.fixture

@@ -59,8 +59,8 @@ def test_a_child_that_has_grown_begins_anew() -> None:
     with Renderer({}) as renderer:
         for number in range(25):
             assert renderer.evaluate(program, n=number)[-1] == {"n": 20000 + number, "text": "x20000"}
-            children.add(renderer._running().pid)
-            pages = int(Path(f"/proc/{renderer._running().pid}/statm").read_text().split()[1])
+            children.add(renderer._start_child().pid)
+            pages = int(Path(f"/proc/{renderer._start_child().pid}/statm").read_text().split()[1])
             most = max(most, pages * resource.getpagesize())
     assert len(children) == 1, "it is the same process"
     assert most < 700 << 20

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deckwatch.core.mask import masked
-from deckwatch.core.place import Place, Problem, caret
+from deckwatch.core.masking import mask_secrets
+from deckwatch.core.problems import Place, Problem, caret_line
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,8 @@ from deckwatch.core.place import Place, Problem, caret
     ],
 )
 def test_what_is_hidden(text, shown):
-    assert masked(text) == shown
-    assert len(masked(text)) == len(text)
+    assert mask_secrets(text) == shown
+    assert len(mask_secrets(text)) == len(text)
 
 
 @pytest.mark.parametrize(
@@ -42,14 +42,14 @@ def test_what_is_hidden(text, shown):
     ],
 )
 def test_what_is_not(text):
-    assert masked(text) == text
+    assert mask_secrets(text) == text
 
 
 @given(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=4), st.integers(1, 25))
 def test_no_password_comes_through_and_the_caret_stays(password, column):
     for line in (f"  dsn: postgresql://me:~{password}@db/shop", f"  dsn: host=db password=~{password}"):
         problem = Problem(Place("x.yaml", 1, column), f"'{line}' is not right")
-        shown = caret(problem, line)
+        shown = caret_line(problem, line)
         first, second = shown.splitlines()
         assert first.startswith("    1 |   dsn: ")
         assert "*" * (len(password) + 1) in first

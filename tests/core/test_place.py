@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from deckwatch.core.place import InvalidInput, Place, Problem, caret, did_you_mean, nearest
+from deckwatch.core.problems import InvalidInput, Place, Problem, caret_line, did_you_mean, nearest_word
 
 
 def test_the_caret_stands_under_the_column() -> None:
     problem = Problem(Place("x.yaml", 2, 4), "unknown key")
-    assert caret(problem, "a: 1\n\tb: 2\n") == "    2 | \tb: 2\n      | \t  ^"
-    assert caret(Problem(Place("x.yaml"), "x"), "a") == ""
+    assert caret_line(problem, "a: 1\n\tb: 2\n") == "    2 | \tb: 2\n      | \t  ^"
+    assert caret_line(Problem(Place("x.yaml"), "x"), "a") == ""
 
 
 def test_the_nearest_word_is_named() -> None:
-    assert nearest("node_laod1", ["node_load1", "node_load15"]) == "node_load1"
-    assert nearest("zzz", ["node_load1"]) is None
+    assert nearest_word("node_laod1", ["node_load1", "node_load15"]) == "node_load1"
+    assert nearest_word("zzz", ["node_load1"]) is None
     assert did_you_mean("zzz", ["a", "b"]) == "one of a, b"
     assert did_you_mean("Stat", ["stat"]) == "did you mean stat?"
 
@@ -27,8 +27,8 @@ def test_problems_are_sorted_by_place_and_told_once() -> None:
 
 
 def test_long_words_that_are_merely_of_one_kind_are_not_near() -> None:
-    assert nearest("shop_orders_total", ["http_requests_total", "host_cpu_total"]) is None
-    assert nearest("http_reqests_total", ["http_requests_total"]) == "http_requests_total"
+    assert nearest_word("shop_orders_total", ["http_requests_total", "host_cpu_total"]) is None
+    assert nearest_word("http_reqests_total", ["http_requests_total"]) == "http_requests_total"
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_long_words_that_are_merely_of_one_kind_are_not_near() -> None:
 )
 def test_a_word_is_known_by_its_beginning_or_its_end(word: str, wanted: str | None) -> None:
     known = ["stat", "states", "expr", "critical", "zone", "scrape_interval", "node_load1", "node_load5", "axis"]
-    assert nearest(word, known) == wanted
+    assert nearest_word(word, known) == wanted

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deckwatch.core import plugins, project, yamlfile
-from deckwatch.core.place import InvalidInput
+from deckwatch.core import plugins, project, yaml_file
+from deckwatch.core.problems import InvalidInput
 from deckwatch.core.schema import Schema
 from deckwatch.exporter import config
 from deckwatch.provisioning import targets
@@ -57,11 +57,11 @@ def test_what_is_left_is_sound_and_stands_where_it_stood(tmp_path, changes):
     text = yaml.safe_dump(said, sort_keys=False)
     (tmp_path / "deckwatch.yaml").write_text(text)
     try:
-        found = project.load(tmp_path, FRAGMENTS, faulty=True)
+        found = project.load_project(tmp_path, FRAGMENTS, faulty=True)
     except InvalidInput:
         return  # of a file whose names cannot be known
-    assert len(found.problems) == len(SCHEMA.faults(yamlfile.load(text, "x")))
-    left = SCHEMA.faults(found.document)
+    assert len(found.problems) == len(SCHEMA.problems_by_path(yaml_file.parse_yaml(text, "x")))
+    left = SCHEMA.problems_by_path(found.document)
     assert {path[0] for path in left} <= {"teams", "metrics"}, "where a name must stay known"
     list(config.problems(found, ["host", "host_cpu"]))
     list(targets.problems(found))
@@ -73,8 +73,8 @@ def test_what_is_left_is_sound_and_stands_where_it_stood(tmp_path, changes):
 
 
 def test_items_behind_one_that_is_dropped_move_up_with_their_places():
-    document = yamlfile.load("a:\n  - {x: 1}\n  - {y: 2}\n  - {z: 3}\n", "x")
-    document.drop(("a", 1))
+    document = yaml_file.parse_yaml("a:\n  - {x: 1}\n  - {y: 2}\n  - {z: 3}\n", "x")
+    document.remove(("a", 1))
     assert document.data == {"a": [{"x": 1}, {"z": 3}]}
     assert document.place(("a", 1, "z"), key=True).line == 4
     assert document.place(("a", 0, "x"), key=True).line == 2
@@ -86,4 +86,4 @@ def test_items_behind_one_that_is_dropped_move_up_with_their_places():
 def test_names_that_cannot_be_known_stop_it(tmp_path, text):
     (tmp_path / "deckwatch.yaml").write_text(text)
     with pytest.raises(InvalidInput):
-        project.load(tmp_path, FRAGMENTS, faulty=True)
+        project.load_project(tmp_path, FRAGMENTS, faulty=True)

@@ -24,7 +24,7 @@ GOOD = [
 
 @pytest.mark.parametrize("text", GOOD)
 def test_what_grafana_accepts_passes(text: str) -> None:
-    promql.check(text)
+    promql.check_syntax(text)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_what_grafana_accepts_passes(text: str) -> None:
 )
 def test_a_fault_is_told_at_its_place(text: str, message: str, at: int) -> None:
     with pytest.raises(promql.PromqlError, match=message) as caught:
-        promql.check(text)
+        promql.check_syntax(text)
     assert caught.value.offset == at
 
 
@@ -61,7 +61,7 @@ def test_a_fault_is_told_at_its_place(text: str, message: str, at: int) -> None:
     ],
 )
 def test_selectors(text: str, found: list) -> None:
-    assert [(s.metric, s.function, s.window) for s in promql.selectors(text)] == found
+    assert [(s.metric, s.function, s.window) for s in promql.find_selectors(text)] == found
 
 
 def test_matchers_are_added_once_and_in_every_selection() -> None:
@@ -74,7 +74,7 @@ def test_matchers_are_added_once_and_in_every_selection() -> None:
 
 @pytest.mark.parametrize("text", GOOD)
 def test_an_expression_with_matchers_still_passes(text: str) -> None:
-    promql.check(promql.with_matchers(text, lambda _: ['job=~"$job"', 'instance=~"$instance"']))
+    promql.check_syntax(promql.with_matchers(text, lambda _: ['job=~"$job"', 'instance=~"$instance"']))
 
 
 def test_windows_are_fixed_for_rules() -> None:
@@ -83,7 +83,7 @@ def test_windows_are_fixed_for_rules() -> None:
 
 @given(st.text(alphabet="abr(){}[]\"'$=~!<>+-*/,:5m \n#.@{}", max_size=40))
 def test_nothing_but_a_promql_error_is_raised(text: str) -> None:
-    for function in (promql.check, promql.selectors):
+    for function in (promql.check_syntax, promql.find_selectors):
         try:
             function(text)
         except promql.PromqlError as error:

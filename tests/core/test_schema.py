@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deckwatch.core.schema import Schema
-from deckwatch.core.yamlfile import load
+from deckwatch.core.yaml_file import parse_yaml
 
 SCHEMA = Schema(
     {
@@ -22,7 +22,7 @@ SCHEMA = Schema(
 
 
 def said(text: str) -> list[str]:
-    return [str(problem) for problem in SCHEMA.problems(load(text, "x.yaml"))]
+    return [str(problem) for problem in SCHEMA.find_problems(parse_yaml(text, "x.yaml"))]
 
 
 def test_a_right_document_has_no_problems() -> None:
@@ -45,7 +45,7 @@ def test_a_key_of_the_wrong_form_is_told_at_the_key() -> None:
     schema = Schema(
         {"type": "object", "properties": {"x": {"propertyNames": {"$ref": "#/$defs/n"}}}, "$defs": {"n": named}}
     )
-    problems = schema.problems(load("x:\n  ok: 1\n  Bad: 2\n  No: 3\n", "x.yaml"))
+    problems = schema.find_problems(parse_yaml("x:\n  ok: 1\n  Bad: 2\n  No: 3\n", "x.yaml"))
     assert [str(problem) for problem in problems] == [
         "x.yaml:3:3: error: 'Bad' is not a small word [input]",
         "x.yaml:4:3: error: 'No' is not a small word [input]",
@@ -58,5 +58,5 @@ def test_a_value_of_the_wrong_type_is_told_by_what_is_wanted() -> None:
 
 def test_an_empty_list_is_told_in_words() -> None:
     schema = Schema({"properties": {"rows": {"type": "array", "minItems": 1}}})
-    (problem,) = schema.problems(load("rows: []\n", "x.yaml"))
+    (problem,) = schema.find_problems(parse_yaml("rows: []\n", "x.yaml"))
     assert str(problem) == "x.yaml:1:7: error: must not be empty [input]"

@@ -1,9 +1,9 @@
 import pytest
 
-from deckwatch.core import signalfile, yamlfile
+from deckwatch.core import signal_file, yaml_file
 from deckwatch.core.catalog import Catalog, MetricInfo
-from deckwatch.core.place import Place
-from deckwatch.core.signal import UnknownSignal
+from deckwatch.core.problems import Place
+from deckwatch.core.signals import UnknownSignal
 
 CATALOG = Catalog(
     [
@@ -31,7 +31,7 @@ signals:
 
 
 def signals(text=TEXT, **settings):
-    found, problems = signalfile.load([yamlfile.load(text, "shop.yaml")], CATALOG, settings)
+    found, problems = signal_file.load_signals([yaml_file.parse_yaml(text, "shop.yaml")], CATALOG, settings)
     assert problems == []
     return found
 
@@ -135,12 +135,14 @@ def test_unknown_names_say_what_is_near(name, message):
     ],
 )
 def test_faults_have_places(text, line, column, words):
-    _, problems = signalfile.load([yamlfile.load(text, "a.yaml")], CATALOG)
+    _, problems = signal_file.load_signals([yaml_file.parse_yaml(text, "a.yaml")], CATALOG)
     assert [(p.place.line, p.place.column) for p in problems] == [(line, column)], problems
     assert words in problems[0].message
 
 
 def test_an_unknown_threshold_names_the_nearest():
     place = Place("deckwatch.yaml", 3, 5)
-    _, problems = signalfile.load([yamlfile.load(TEXT, "shop.yaml")], CATALOG, {"shop.cpu.hihg": ("70%", place)})
+    _, problems = signal_file.load_signals(
+        [yaml_file.parse_yaml(TEXT, "shop.yaml")], CATALOG, {"shop.cpu.hihg": ("70%", place)}
+    )
     assert [(p.place, p.hint) for p in problems] == [(place, "did you mean shop.cpu.high?")]

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from deckwatch.core import plugins, promql_versions, targets, yamlfile
-from deckwatch.core.expressions import problems_of
-from deckwatch.core.place import Place
+from deckwatch.core import plugins, promql_versions, targets, yaml_file
+from deckwatch.core.expressions import expression_problems
+from deckwatch.core.problems import Place
 from deckwatch.core.project import Project, project_schema
 from deckwatch.core.schema import Schema
 from deckwatch.core.targets import PROGRAMS, Targets
@@ -12,13 +12,13 @@ from deckwatch.provisioning import catalogue, stack
 
 
 def read(text):
-    return targets.read(yamlfile.load(text, "deckwatch.yaml"))
+    return targets.read_targets(yaml_file.parse_yaml(text, "deckwatch.yaml"))
 
 
 def test_the_default_is_the_newest_that_is_known_and_the_schema_says_so():
     schema = project_schema(plugins.schema_fragments())["properties"]["build"]["properties"]["targets"]["properties"]
     for name, program in PROGRAMS.items():
-        assert Targets().of(name) == program.newest == schema[name]["default"]
+        assert Targets().version_of(name) == program.newest == schema[name]["default"]
         assert program.oldest in schema[name]["description"]
 
 
@@ -51,20 +51,24 @@ def test_a_version_outside_is_told_at_its_place_with_the_range(said, told):
 
 def test_a_version_that_yaml_reads_as_a_number_must_be_quoted():
     # 3.10 would be 3.1
-    document = yamlfile.load("build: {targets: {prometheus: 3.10}}", "deckwatch.yaml")
-    (problem,) = Schema(project_schema(plugins.schema_fragments())).problems(document)
+    document = yaml_file.parse_yaml("build: {targets: {prometheus: 3.10}}", "deckwatch.yaml")
+    (problem,) = Schema(project_schema(plugins.schema_fragments())).find_problems(document)
     assert str(problem).startswith('deckwatch.yaml:1:31: error: expected a version in quotes such as "3.14", not 3.1')
 
 
 def test_what_a_program_lacks_is_told_with_both_versions():
     place = Place("deckwatch.yaml", 3, 7)
-    (problem,) = Targets(alertmanager="0.25").lacking("alertmanager", "0.28", "message_thread_id of telegram", place)
+    (problem,) = Targets(alertmanager="0.25").problems_if_older(
+        "alertmanager", "0.28", "message_thread_id of telegram", place
+    )
     assert str(problem) == (
         "deckwatch.yaml:3:7: error: message_thread_id of telegram needs Alertmanager 0.28, the target is 0.25 "
         "(build: targets:) [target]"
     )
-    assert list(Targets(alertmanager="0.28").lacking("alertmanager", "0.28", "it", place)) == []
-    assert list(Targets(prometheus="3.14").lacking("prometheus", "3.9", "it", place)) == []  # as numbers, not as text
+    assert list(Targets(alertmanager="0.28").problems_if_older("alertmanager", "0.28", "it", place)) == []
+    assert (
+        list(Targets(prometheus="3.14").problems_if_older("prometheus", "3.9", "it", place)) == []
+    )  # as numbers, not as text
 
 
 @pytest.mark.parametrize(
@@ -91,7 +95,7 @@ def test_what_a_program_lacks_is_told_with_both_versions():
 )
 def test_words_of_promql_by_version(expr, target, told):
     catalog = catalogue.load(Project(Path()), Targets(prometheus=target))
-    problems = problems_of(expr, catalog, lambda at: Place("x", 1, at))
+    problems = expression_problems(expr, catalog, lambda at: Place("x", 1, at))
     found = [str(one) for one in problems if one.severity == "error"]
     assert found == ([] if told is None else [f"x:{told} (build: targets:) [target]"])
 
@@ -109,7 +113,7 @@ def test_words_of_promql_by_version(expr, target, told):
 )
 def test_words_that_prometheus_must_be_told_to_evaluate_are_a_warning(expr, target, flag):
     catalog = catalogue.load(Project(Path()), Targets(prometheus=target))
-    problems = problems_of(expr, catalog, lambda at: Place("x", 1, at))
+    problems = expression_problems(expr, catalog, lambda at: Place("x", 1, at))
     found = [one.message for one in problems if one.severity == "warning"]
     assert [one.rpartition("--enable-feature=")[2] for one in found] == ([flag] if flag else [])
 
@@ -122,6 +126,9 @@ def test_all_that_is_shipped_is_for_the_oldest_versions_too():
 
 
 def test_every_word_with_a_version_lies_between_the_oldest_and_the_newest():
-    oldest, newest = targets.number(PROGRAMS["prometheus"].oldest), targets.number(PROGRAMS["prometheus"].newest)
+    oldest, newest = (
+        targets.parse_version(PROGRAMS["prometheus"].oldest),
+        targets.parse_version(PROGRAMS["prometheus"].newest),
+    )
     for version in (*promql_versions.SINCE.values(), *promql_versions.UNTIL.values()):
-        assert oldest < targets.number(version) <= newest
+        assert oldest < targets.parse_version(version) <= newest

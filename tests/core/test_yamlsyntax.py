@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deckwatch.core import yamlfile, yamlsyntax
-from deckwatch.core.place import InvalidInput
+from deckwatch.core import yaml_file, yaml_syntax
+from deckwatch.core.problems import InvalidInput
 
 PIECES = st.sampled_from(
     [
@@ -19,14 +19,14 @@ PIECES = st.sampled_from(
 
 def told(text: str) -> str:
     with pytest.raises(InvalidInput) as caught:
-        yamlfile.load(text, "x.yaml")
+        yaml_file.parse_yaml(text, "x.yaml")
     return str(caught.value)
 
 
 @given(st.lists(PIECES, max_size=30).map("".join))
 def test_whatever_stands_there_is_told_inside_the_text(text: str) -> None:
     try:
-        yamlfile.load(text, "x.yaml")
+        yaml_file.parse_yaml(text, "x.yaml")
     except InvalidInput as error:
         lines = text.removeprefix("\ufeff").split("\n")
         for problem in error.problems:
@@ -34,15 +34,15 @@ def test_whatever_stands_there_is_told_inside_the_text(text: str) -> None:
             assert problem.place.line <= len(lines) + 1, problem
 
 
-@pytest.mark.parametrize("levels", [yamlsyntax.MOST_LEVELS + 1, 3000, 200_000])
+@pytest.mark.parametrize("levels", [yaml_syntax.MOST_LEVELS + 1, 3000, 200_000])
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- "])
 def test_no_nesting_ends_the_process(levels: int, opening: str) -> None:
-    assert f"more than {yamlsyntax.MOST_LEVELS} levels are nested here" in told("a:\n  " + opening * levels)
+    assert f"more than {yaml_syntax.MOST_LEVELS} levels are nested here" in told("a:\n  " + opening * levels)
 
 
 def test_what_is_nested_less_is_read() -> None:
-    levels = yamlsyntax.MOST_LEVELS - 1
-    data = yamlfile.load("a: " + "[" * levels + "]" * levels, "x.yaml").data["a"]
+    levels = yaml_syntax.MOST_LEVELS - 1
+    data = yaml_file.parse_yaml("a: " + "[" * levels + "]" * levels, "x.yaml").data["a"]
     for _ in range(levels - 1):
         (data,) = data
     assert data == []
@@ -74,21 +74,21 @@ def test_it_is_told_where_people_look_for_it(text: str, wanted: str) -> None:
         ("a: ä\n".encode("latin-1"), "x.yaml:1:4: error: cannot be read: the byte 0xE4 is not UTF-8 (save"),
         ("ä: 1\nb: ".encode() + b"\xff", "x.yaml:2:4: error: cannot be read: the byte 0xFF is not UTF-8"),
         ("a: 1\n".encode("utf-16"), "x.yaml:1:1: error: cannot be read: it is UTF-16 (save"),
-        (b"a: " + b"x" * yamlsyntax.MOST_BYTES, "x.yaml: error: cannot be read: it is larger than 5 MB"),
+        (b"a: " + b"x" * yaml_syntax.MOST_BYTES, "x.yaml: error: cannot be read: it is larger than 5 MB"),
     ],
 )
 def test_bytes_that_are_no_text_are_told_at_their_place(data: bytes, wanted: str, tmp_path) -> None:
     path = tmp_path / "x.yaml"
     path.write_bytes(data)
     with pytest.raises(InvalidInput) as caught:
-        yamlfile.load_file(path, "x.yaml")
+        yaml_file.read_yaml(path, "x.yaml")
     assert str(caught.value).startswith(wanted)
 
 
 def test_marks_of_order_and_windows_lines_change_no_column(tmp_path) -> None:
     path = tmp_path / "x.yaml"
     path.write_bytes("\ufeffa: 1\r\nb:\r\n  c: 2\r\n".encode())
-    document = yamlfile.load_file(path, "x.yaml")
+    document = yaml_file.read_yaml(path, "x.yaml")
     assert document.data == {"a": 1, "b": {"c": 2}}
     assert str(document.place(("a",), key=True)) == "x.yaml:1:1"
     assert str(document.place(("b", "c"))) == "x.yaml:3:6"

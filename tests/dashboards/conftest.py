@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 
 from deckwatch import dashboards
-from deckwatch.core import signalfile, yamlfile
+from deckwatch.core import signal_file, yaml_file
 from deckwatch.dashboards import panels
 from deckwatch.dashboards.build import Settings
 from deckwatch.dashboards.sources import Source
@@ -27,8 +27,8 @@ def build(catalog, child):
     """Build one dashboard from its YAML and return {bundle, model, panels by title, problems}."""
 
     def run(text: str, *, uid: str = "shop", subjects: tuple[str, ...] = ("shop",), **settings):
-        document = yamlfile.load(text, f"{uid}.yaml")
-        signals, problems = signalfile.load([document], catalog)
+        document = yaml_file.parse_yaml(text, f"{uid}.yaml")
+        signals, problems = signal_file.load_signals([document], catalog)
         bundle = dashboards.bundle([Source(document, uid, subjects)], catalog, signals, Settings(**settings), child)
         model = json.loads(bundle.artifacts[0].text) if bundle.artifacts else {}
         inner = [p for panel in model.get("panels", []) for p in (panel, *panel.get("panels", []))]

@@ -36,6 +36,6 @@ def test_every_problem_is_told_at_its_place(build, path):
 
 def test_every_check_has_a_case():
     told = {check for path in CASES for _, _, check, _ in expected(path)}
-    names = set(plugins.names(checks)) - {"promql"} | {"promql_syntax", "promql_metric", "promql_label"}
+    names = set(plugins.module_names(checks)) - {"promql"} | {"promql_syntax", "promql_metric", "promql_label"}
     # These two need several dashboards, and stand in test_checks.py; the last an older target: test_versions.py.
     assert names - told == {"address", "duplicate_title", "target"}

@@ -3,8 +3,8 @@
 import pytest
 
 from deckwatch import dashboards
-from deckwatch.core import yamlfile
-from deckwatch.core.signal import Signals
+from deckwatch.core import yaml_file
+from deckwatch.core.signals import Signals
 from deckwatch.dashboards.sources import Source, address
 
 TEXT = "dashboard: {title}\nfolder: {folder}\nrows:\n  - - {{stat: up, description: Up.}}\n"
@@ -13,7 +13,7 @@ TEXT = "dashboard: {title}\nfolder: {folder}\nrows:\n  - - {{stat: up, descripti
 def problems(catalog, child, *said):
     found = []
     for file, uid, title, folder in said:
-        document = yamlfile.load(TEXT.format(title=title, folder=folder), file)
+        document = yaml_file.parse_yaml(TEXT.format(title=title, folder=folder), file)
         found.append(Source(document, uid, ()))
     return dashboards.bundle(found, catalog, Signals(), None, child).problems
 

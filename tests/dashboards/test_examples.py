@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deckwatch.core import promql, signalfile, yamlfile
-from deckwatch.core.yamlwrite import dump
+from deckwatch.core import promql, signal_file, yaml_file
+from deckwatch.core.yaml_write import dump_yaml
 from deckwatch.dashboards import panels
 from deckwatch.dashboards.build import Settings, bundle
 from deckwatch.dashboards.sources import Source
@@ -27,12 +27,12 @@ def document(types):
     """One dashboard with the example of every panel type, and everything else that has a word."""
     rows = [[dict(one.example)] for _, one in sorted(types.items())]
     everything = Path(__file__).with_name("everything.yaml").read_text()
-    data = yamlfile.load(everything, "everything.yaml").data
-    return yamlfile.load(dump(data | {"rows": rows + data["rows"]}), "everything.yaml")
+    data = yaml_file.parse_yaml(everything, "everything.yaml").data
+    return yaml_file.parse_yaml(dump_yaml(data | {"rows": rows + data["rows"]}), "everything.yaml")
 
 
 def made(document, catalog, child, engine="rjsonnet"):
-    signals, problems = signalfile.load([document], catalog)
+    signals, problems = signal_file.load_signals([document], catalog)
     found = bundle([Source(document, "everything", ("everything",))], catalog, signals, Settings(engine=engine), child)
     assert [str(one) for one in problems + found.problems] == []
     return found
@@ -72,8 +72,8 @@ def test_every_query_of_prometheus_is_promql_and_holds_to_the_choices(drawn):
     for panel in drawn:
         for target in panel.get("targets", []):
             if target["datasource"]["type"] == "prometheus":
-                promql.check(target["expr"])
-                for selector in promql.selectors(target["expr"]):
+                promql.check_syntax(target["expr"])
+                for selector in promql.find_selectors(target["expr"]):
                     has = {(one.label, one.op, one.value) for one in selector.matchers}
                     assert {("job", "=~", "$job"), ("instance", "=~", "$instance")} <= has, (
                         panel["title"],
@@ -107,7 +107,7 @@ def test_every_query_and_event_is_told_to_verify(built, drawn):
                 assert (panel["title"], target["refId"]) in asked
     assert [one.title for one in built.queries if one.kind == "annotation"] == ["Restarts", "Deploys", "Alerts"]
     for one in built.queries:
-        promql.check(one.concrete())
+        promql.check_syntax(one.concrete())
 
 
 @pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder with Grafana's schemas")

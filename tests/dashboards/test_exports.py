@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deckwatch.core import promql, signalfile, yamlfile
+from deckwatch.core import promql, signal_file, yaml_file
 from deckwatch.core.jsonnet import Renderer
-from deckwatch.core.place import Place
-from deckwatch.core.yamlwrite import dump
+from deckwatch.core.problems import Place
+from deckwatch.core.yaml_write import dump_yaml
 from deckwatch.dashboards import exports, panels, sources
 from deckwatch.dashboards.build import Settings, bundle
 from deckwatch.dashboards.sources import Source
@@ -56,17 +56,17 @@ def everything(child):
     """One dashboard with the example of every panel type, and everything else that has a word."""
     rows = [[dict(one.example)] for _, one in sorted(panels.load(child).items())]
     text = Path(__file__).with_name("everything.yaml").read_text()
-    data = yamlfile.load(text, "everything.yaml").data
-    return yamlfile.load(dump(data | {"rows": rows + data["rows"]}), "everything.yaml")
+    data = yaml_file.parse_yaml(text, "everything.yaml").data
+    return yaml_file.parse_yaml(dump_yaml(data | {"rows": rows + data["rows"]}), "everything.yaml")
 
 
 @pytest.fixture
 def made(catalog, child):
     def run(document, form, **public):
         if isinstance(document, str):
-            document = yamlfile.load(document, "shop.yaml")
+            document = yaml_file.parse_yaml(document, "shop.yaml")
         said = {name: (value, Place("deckwatch.yaml", 1, 1)) for name, value in public.items()}
-        signals, _ = signalfile.load([document], catalog)
+        signals, _ = signal_file.load_signals([document], catalog)
         uid = Path(document.file).stem
         return bundle([Source(document, uid, (uid,))], catalog, signals, Settings(form=form, public=said), child)
 
@@ -149,7 +149,7 @@ def test_the_public_form_has_no_variables_and_nothing_for_users_only(made):
         for target in panel["targets"]:
             assert target["datasource"]["uid"] == f"deckwatch-{target['datasource']['type']}"
             if target["datasource"]["type"] == "prometheus":
-                promql.check(target["expr"])
+                promql.check_syntax(target["expr"])
 
 
 def test_the_public_form_asks_the_data_sources_that_are_provisioned():
@@ -221,7 +221,7 @@ def test_a_value_matches_itself_in_promql_and_nothing_else(said):
 
 @pytest.mark.parametrize("form", ["importable", "public"])
 def test_both_engines_give_the_same_bytes(made, everything, catalog, form):
-    signals, _ = signalfile.load([everything], catalog)
+    signals, _ = signal_file.load_signals([everything], catalog)
     with panels.renderer(engine="jsonnet") as other:
         settings = Settings(form=form, engine="jsonnet")
         found = bundle([Source(everything, "everything", ("everything",))], catalog, signals, settings, other)
@@ -241,7 +241,7 @@ def test_grafanas_own_schemas_accept_every_form(made, everything, grafanas_schem
 
 def test_all_that_is_shipped_has_each_form(catalog, child):
     found = sources.shipped()
-    signals, _ = signalfile.load([one.document for one in found], catalog)
+    signals, _ = signal_file.load_signals([one.document for one in found], catalog)
     for form in exports.FORMS:
         made = bundle(found, catalog, signals, Settings(form=form), child)
         assert {one.severity for one in made.problems} <= {"warning"}

@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from deckwatch import dashboards
-from deckwatch.core import plugins, promql, signalfile, yamlfile
+from deckwatch.core import plugins, promql, signal_file, yaml_file
 from deckwatch.dashboards import checks, grafana_units, sources
 
 OUT = Path(__file__).parents[2] / "provisioning" / "out"
-RULES = yamlfile.load_file(Path(dashboards.__path__[0], "linter.yaml")).data
+RULES = yaml_file.read_yaml(Path(dashboards.__path__[0], "linter.yaml")).data
 # Ids that Grafana 10.4 has and dashboard-linter does not know.
 NOT_LINTED = set(
     "candela acres hectares currencyTRY currencyMYR currencyXPF currencyBGN currencyPYG mwatth mohm rotkhz rotmhz "
@@ -33,7 +33,7 @@ MOST_LETTERS, MOST_RULES = 40, 20
 @pytest.fixture(scope="module")
 def models(catalog, child):
     found = sources.shipped()
-    signals, _ = signalfile.load([one.document for one in found], catalog)
+    signals, _ = signal_file.load_signals([one.document for one in found], catalog)
     made = dashboards.bundle(found, catalog, signals, None, child)
     return [json.loads(artifact.text) for artifact in made.artifacts]
 
@@ -84,7 +84,7 @@ def template_instance_rule(model):
 def template_label_promql_rule(model):
     found = [re.fullmatch(r"label_values\((.+), ?(\w+)\)", _query(one)) for one in variables(model)]
     for one in found:
-        promql.check(one[1])
+        promql.check_syntax(one[1])
     return all(found)
 
 
@@ -125,7 +125,7 @@ def panel_no_targets_rule(model):
 
 def target_promql_rule(model):
     for _, target in targets(model):
-        promql.check(target["expr"])
+        promql.check_syntax(target["expr"])
     return bool(targets(model))
 
 
@@ -133,7 +133,7 @@ def target_rate_interval_rule(model):
     return all(
         one.window == "$__rate_interval"
         for _, target in targets(model)
-        for one in promql.selectors(target["expr"])
+        for one in promql.find_selectors(target["expr"])
         if one.function in ("rate", "irate")
     )
 
@@ -143,7 +143,7 @@ def _held(model, label):
         (label, "=~", f"${label}") in {(one.label, one.op, one.value) for one in selector.matchers}
         for panel, target in targets(model)
         if (model["uid"], panel["title"]) not in UNSCOPED and model["uid"] not in OF_NO_TARGET
-        for selector in promql.selectors(target["expr"])
+        for selector in promql.find_selectors(target["expr"])
     )
 
 
@@ -159,7 +159,7 @@ def target_counter_agg_rule(model):
     return all(
         one.function in ("rate", "irate", "increase", "count", "resets", "changes", "absent")
         for _, target in targets(model)
-        for one in promql.selectors(target["expr"])
+        for one in promql.find_selectors(target["expr"])
         if (one.metric or "").endswith("_total")
     )
 
@@ -221,7 +221,7 @@ def test_every_documented_rule_is_here() -> None:
 
 
 def test_what_holds_a_rule_is_there() -> None:
-    known = set(plugins.names(checks)) | {"choose", "size", "summary"}
+    known = set(plugins.module_names(checks)) | {"choose", "size", "summary"}
     for text in (*RULES["dashboard-linter"].values(), *RULES["mixtool"].values()):
         named = re.findall(r"Checks? `(\w+)`(?: and `(\w+)`)?", text)
         assert {one for pair in named for one in pair if one} <= known, text

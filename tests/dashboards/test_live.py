@@ -32,7 +32,7 @@ def test_concrete_queries_hold_no_variables(build):
     for one in build(TEXT).bundle.queries:
         text = one.concrete(interval="1m")
         assert "$" not in text
-        promql.check(text)
+        promql.check_syntax(text)
     assert 'service=~".+"' in build(TEXT).bundle.queries[3].concrete()
     assert 'service=~"shop"' in build(TEXT).bundle.queries[3].concrete(values={"service": "shop"})
     assert "[40s]" in build(TEXT).bundle.queries[3].concrete(interval="40s")
@@ -46,4 +46,4 @@ def test_what_is_picked_holds_its_first_value(build):
     assert made.problems == []
     (query,) = [one for one in made.bundle.queries if one.kind == "panel"]
     assert query.concrete().startswith("quantile(0.95, ")
-    promql.check(query.concrete())
+    promql.check_syntax(query.concrete())

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from deckwatch import dashboards
-from deckwatch.core import signalfile, yamlfile
+from deckwatch.core import signal_file, yaml_file
 from deckwatch.dashboards.build import Settings
 from deckwatch.dashboards.sources import Source
 
@@ -28,8 +28,8 @@ rows:
 @pytest.fixture
 def made(catalog, child):
     def run(text, *others, **said):
-        documents = [yamlfile.load(one, f"{name}.yaml") for name, one in (("shop", text), *others)]
-        signals, _ = signalfile.load(documents, catalog)
+        documents = [yaml_file.parse_yaml(one, f"{name}.yaml") for name, one in (("shop", text), *others)]
+        signals, _ = signal_file.load_signals(documents, catalog)
         found = [Source(one, one.file.removesuffix(".yaml"), ()) for one in documents]
         return dashboards.bundle(found, catalog, signals, Settings(**said), child)
 

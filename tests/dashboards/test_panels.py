@@ -4,7 +4,7 @@ import pytest
 from deckwatch.core import plugins
 from deckwatch.dashboards import panels, schema
 
-NAMES = [path.stem for path in plugins.files(panels.LIBRARY / "panels", ".libsonnet")]
+NAMES = [path.stem for path in plugins.list_files(panels.LIBRARY / "panels", ".libsonnet")]
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from deckwatch.core import signalfile, yamlfile
+from deckwatch.core import signal_file, yaml_file
 from deckwatch.dashboards import parts, sources
 from deckwatch.dashboards.build import Settings, bundle
 from deckwatch.dashboards.sources import Source
@@ -42,9 +42,9 @@ def make(catalog, child, tmp_path):
             path.write_text(content)
         known = parts.load(tmp_path / "parts", tmp_path)
         lent = [part.document for name in own if (part := known.find(name.replace("__", "/")))]
-        document = yamlfile.load(text, "shop.yaml")
+        document = yaml_file.parse_yaml(text, "shop.yaml")
         shipped_signals = [one.document for one in sources.shipped() if not one.is_dashboard]
-        signals, problems = signalfile.load([*shipped_signals, document, *lent], catalog)
+        signals, problems = signal_file.load_signals([*shipped_signals, document, *lent], catalog)
         source = Source(document, "shop", ("shop",), shipped)
         found = bundle([source], catalog, signals, Settings(parts=known), child)
         problems = sorted({*problems, *found.problems}, key=lambda one: one.place)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deckwatch.core import signalfile
+from deckwatch.core import signal_file
 from deckwatch.dashboards import panels, sources
 from deckwatch.dashboards.build import Settings, bundle
 
@@ -129,7 +129,7 @@ def test_a_link_takes_the_labels_along_that_can_be_chosen_there(build):
 
 def test_both_engines_give_the_same_bytes(catalog):
     found = sources.shipped()
-    signals, _ = signalfile.load([one.document for one in found], catalog)
+    signals, _ = signal_file.load_signals([one.document for one in found], catalog)
     first, second = (
         bundle(found, catalog, signals, Settings(engine=engine)).artifacts for engine in ("rjsonnet", "jsonnet")
     )

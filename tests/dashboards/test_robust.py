@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deckwatch import dashboards
-from deckwatch.core import signalfile, yamlfile
-from deckwatch.core.place import DeckwatchError
-from deckwatch.core.yamlwrite import dump
+from deckwatch.core import signal_file, yaml_file
+from deckwatch.core.problems import DeckwatchError
+from deckwatch.core.yaml_write import dump_yaml
 from deckwatch.dashboards import panels, sources
 from deckwatch.dashboards.sources import Source
 
@@ -71,9 +71,9 @@ def test_a_changed_file_is_told_of_or_drawn(catalog, child, seed):
     data = found[index].document.data
     for _ in range(chance.randint(1, 3)):
         data = changed(data, chance) if isinstance(data, (dict, list)) and data else data
-    document = yamlfile.load(dump(data), "changed.yaml")
+    document = yaml_file.parse_yaml(dump_yaml(data), "changed.yaml")
     found[index] = Source(document, found[index].uid, found[index].subjects)
-    signals, problems = signalfile.load([one.document for one in found], catalog)
+    signals, problems = signal_file.load_signals([one.document for one in found], catalog)
     made = dashboards.bundle(found, catalog, signals, None, child)
     assert problems or made.problems or made.artifacts
     assert all(problem.place.file for problem in problems + made.problems)

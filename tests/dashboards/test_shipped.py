@@ -7,7 +7,7 @@ import re
 import pytest
 
 from deckwatch import dashboards
-from deckwatch.core import promql, signalfile
+from deckwatch.core import promql, signal_file
 from deckwatch.dashboards import grafana_units, sources
 
 PEERS = os.environ.get("DECKWATCH_PEERS")
@@ -22,7 +22,7 @@ NOT_LINTED = set(
 @pytest.fixture(scope="module")
 def bundle(catalog, child):
     found = sources.shipped()
-    signals, problems = signalfile.load([one.document for one in found], catalog)
+    signals, problems = signal_file.load_signals([one.document for one in found], catalog)
     made = dashboards.bundle(found, catalog, signals, None, child)
     assert problems + made.problems == []
     return made
@@ -70,7 +70,7 @@ def test_every_selection_holds_to_the_choices_or_says_why_not(models):
     for model in (one for one in models if one["uid"] not in OF_NO_TARGET):
         for panel in drawn(model):
             for target in panel.get("targets", []):
-                for selector in promql.selectors(target["expr"]):
+                for selector in promql.find_selectors(target["expr"]):
                     has = {(one.label, one.op, one.value) for one in selector.matchers}
                     if not {("job", "=~", "$job"), ("instance", "=~", "$instance")} <= has:
                         unscoped.append((model["uid"], panel["title"]))
@@ -83,7 +83,7 @@ def test_the_dead_mans_switch_is_no_alert_that_fires(models):
     assert all('alertname!="Watchdog"' in options["alertInstanceLabelFilter"] for options in lists)
     said = [target["expr"] for model in models for panel in drawn(model) for target in panel.get("targets", [])]
     said += [one["expr"] for model in models for one in model["annotations"]["list"] if "expr" in one]
-    counted = [selector for expr in said for selector in promql.selectors(expr) if selector.metric == "ALERTS"]
+    counted = [selector for expr in said for selector in promql.find_selectors(expr) if selector.metric == "ALERTS"]
     assert len(counted) > len(models)
     for selector in counted:
         has = {(one.label, one.op, one.value) for one in selector.matchers}
@@ -101,8 +101,8 @@ def test_rates_follow_the_zoom(models):
     for model in models:
         for panel in drawn(model):
             for target in panel.get("targets", []):
-                promql.check(target["expr"])
-                for selector in promql.selectors(target["expr"]):
+                promql.check_syntax(target["expr"])
+                for selector in promql.find_selectors(target["expr"]):
                     if selector.function in ("rate", "irate"):
                         assert selector.window == "$__rate_interval", target["expr"]
 

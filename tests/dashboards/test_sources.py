@@ -1,7 +1,7 @@
 import json
 
 from deckwatch import dashboards
-from deckwatch.core import signalfile
+from deckwatch.core import signal_file
 from deckwatch.dashboards import sources
 
 DASHBOARD = "dashboard: My host\nrows:\n  - - {stat: up, description: Up.}\n"
@@ -30,7 +30,7 @@ def test_a_users_dashboard_replaces_the_shipped_one_of_its_address(tmp_path, cat
     (tmp_path / "host.yaml").write_text(DASHBOARD)
     own, _ = sources.folder(tmp_path, tmp_path)
     everything = [*sources.shipped(["host"]), *own]
-    signals, _ = signalfile.load([one.document for one in everything], catalog)
+    signals, _ = signal_file.load_signals([one.document for one in everything], catalog)
     # The overview links to dashboards that are not there now; only what replaces what is looked at here.
     chosen = [one for one in everything if one.uid != "overview"]
     made = dashboards.bundle(chosen, catalog, signals, None, child)
@@ -42,7 +42,7 @@ def test_a_users_dashboard_replaces_the_shipped_one_of_its_address(tmp_path, cat
 
 def test_a_set_that_is_left_out_leaves_no_link_behind(catalog, child):
     found = sources.shipped(["containers"])
-    signals, _ = signalfile.load([one.document for one in found], catalog)
+    signals, _ = signal_file.load_signals([one.document for one in found], catalog)
     made = dashboards.bundle(found, catalog, signals, None, child)
     assert made.problems == []
     (overview,) = [one.text for one in made.artifacts if one.path.endswith("overview.json")]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deckwatch import dashboards
-from deckwatch.core import signalfile, targets, yamlfile
+from deckwatch.core import signal_file, targets, yaml_file
 from deckwatch.core.project import Project
 from deckwatch.core.targets import PROGRAMS, Targets
 from deckwatch.dashboards import sources, versions
@@ -34,8 +34,8 @@ rows:
 
 def made(child, text, grafana):
     catalog = catalogue.load(Project(Path()), Targets(grafana=grafana))
-    document = yamlfile.load(text, "shop.yaml")
-    signals, _ = signalfile.load([document], catalog)
+    document = yaml_file.parse_yaml(text, "shop.yaml")
+    signals, _ = signal_file.load_signals([document], catalog)
     return dashboards.bundle([Source(document, "shop", ())], catalog, signals, None, child)
 
 
@@ -88,11 +88,11 @@ def test_the_shipped_dashboards_are_for_the_oldest_version_too(child):
     oldest = Targets(**{name: program.oldest for name, program in PROGRAMS.items()})
     catalog = catalogue.load(Project(Path()), oldest)
     found = sources.shipped()
-    signals, problems = signalfile.load([one.document for one in found], catalog)
+    signals, problems = signal_file.load_signals([one.document for one in found], catalog)
     bundle = dashboards.bundle(found, catalog, signals, None, child)
     assert [str(one) for one in problems + bundle.problems if one.check == "target"] == []
 
 
 def test_every_version_of_the_table_is_between_the_oldest_and_the_newest():
     for since in (*(one.version for one in versions._FIELDS), *versions._TRANSFORMATIONS.values()):
-        assert targets.number("10.4") < targets.number(since) <= targets.number("13.0")
+        assert targets.parse_version("10.4") < targets.parse_version(since) <= targets.parse_version("13.0")

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deckwatch import exporter
-from deckwatch.core import plugins, project, yamlfile
-from deckwatch.core.place import DeckwatchError, InvalidInput, caret
+from deckwatch.core import plugins, project, yaml_file
+from deckwatch.core.problems import DeckwatchError, InvalidInput, caret_line
 from deckwatch.exporter import config
 
 if TYPE_CHECKING:
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from deckwatch.core.project import Project
 
 WORDS = ["host", "host_cpu", "postgres", "postgres_up"]
-FRAGMENT = plugins.folder(exporter, "project.schema.yaml")
+FRAGMENT = plugins.package_folder(exporter, "project.schema.yaml")
 
 
 def read(folder: Path, text: str) -> Project:
     (folder / "deckwatch.yaml").write_text(text)
-    return project.load(folder, [FRAGMENT])
+    return project.load_project(folder, [FRAGMENT])
 
 
 def said(found: Project) -> list[str]:
@@ -28,7 +28,7 @@ def said(found: Project) -> list[str]:
 
 
 def test_a_folder_without_a_file_watches_what_is_found(tmp_path):
-    found = project.load(tmp_path, [FRAGMENT])
+    found = project.load_project(tmp_path, [FRAGMENT])
     assert config.watch(found, {}) == {"postgres": [], "probes": []}
     assert said(found) == []
 
@@ -55,7 +55,7 @@ def test_paths_are_relative_to_the_project(tmp_path):
     ],
 )
 def test_a_server_in_the_environment_is_named_by_its_host_and_its_secret_stays_there(tmp_path, dsn, name):
-    servers = config.watch(project.load(tmp_path, []), {"DECKWATCH_POSTGRES_DSN": dsn})["postgres"]
+    servers = config.watch(project.load_project(tmp_path, []), {"DECKWATCH_POSTGRES_DSN": dsn})["postgres"]
     assert servers == [{"name": name, "dsn_env": "DECKWATCH_POSTGRES_DSN"}]
 
 
@@ -73,7 +73,7 @@ def test_two_servers_of_one_name_are_refused(tmp_path):
 
 def test_a_variable_that_is_no_connection_string_is_told_without_it(tmp_path):
     with pytest.raises(DeckwatchError, match="is not a PostgreSQL connection string") as caught:
-        config.watch(project.load(tmp_path, []), {"DECKWATCH_POSTGRES_DSN": "postgresql//me:hunter2@db"})
+        config.watch(project.load_project(tmp_path, []), {"DECKWATCH_POSTGRES_DSN": "postgresql//me:hunter2@db"})
     assert "hunter2" not in str(caught.value)
     assert caught.value.__suppress_context__
 
@@ -118,8 +118,8 @@ def test_a_password_in_the_file_is_refused_and_not_shown(tmp_path, dsn):
     found = read(tmp_path, f"watch:\n  postgres:\n    - name: db\n      dsn: {dsn}\n")
     (problem,) = config.problems(found, WORDS)
     assert problem.place.line == 4
-    assert problem.sentence == "the dsn holds a password: put it into a file and name it in dsn_file"
-    assert "hunter2" not in str(problem) + caret(problem, found.document.text)
+    assert problem.one_sentence == "the dsn holds a password: put it into a file and name it in dsn_file"
+    assert "hunter2" not in str(problem) + caret_line(problem, found.document.text)
 
 
 @pytest.mark.parametrize("dsn", ["postgresql://me@db:5432/shop", "host=db passfile=/run/pgpass", "host=db password=''"])
@@ -158,7 +158,7 @@ def test_every_key_is_described():
         ]
         return missing + [found for key, one in schema.items() for found in keys(one, f"{name}.{key}")]
 
-    assert keys(yamlfile.load_file(FRAGMENT).data, "") == []
+    assert keys(yaml_file.read_yaml(FRAGMENT).data, "") == []
 
 
 def test_a_pattern_that_is_none_is_told_at_its_place(tmp_path):

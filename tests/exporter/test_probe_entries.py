@@ -6,19 +6,19 @@ import pytest
 
 from deckwatch import exporter
 from deckwatch.core import plugins, project
-from deckwatch.core.place import InvalidInput
+from deckwatch.core.problems import InvalidInput
 from deckwatch.exporter import config
 from deckwatch.exporter.collectors.app_probe import Probe, probes
 from deckwatch.exporter.sources.http import _Target
 from deckwatch.exporter.world import World
 
-FRAGMENT = plugins.folder(exporter, "project.schema.yaml")
+FRAGMENT = plugins.package_folder(exporter, "project.schema.yaml")
 
 
 def read(folder, *entries):
     text = "watch:\n  probes:\n" + "".join(f"    - {entry}\n" for entry in entries)
     (folder / "deckwatch.yaml").write_text(text)
-    return project.load(folder, [FRAGMENT])
+    return project.load_project(folder, [FRAGMENT])
 
 
 def test_every_form_of_the_guide_is_understood(tmp_path):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from deckwatch.core.place import InvalidInput
+from deckwatch.core.problems import InvalidInput
 from deckwatch.exporter.protection import passwords
 from deckwatch.exporter.protection.guard import Bucket, basic
 from deckwatch.exporter.protection.passwords import Passwords

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deckwatch.core.place import InvalidInput, caret
+from deckwatch.core.problems import InvalidInput, caret_line
 from deckwatch.exporter.protection import tls, webconfig
 from deckwatch.exporter.protection.webconfig import Rate, secret_lines
 
@@ -27,7 +27,7 @@ def told(tmp_path, text: str) -> list[str]:
     try:
         webconfig.load(tmp_path / "web.yml")
     except InvalidInput as error:
-        return [f"{one.place.line}:{one.place.column}: {one.sentence}" for one in error.problems]
+        return [f"{one.place.line}:{one.place.column}: {one.one_sentence}" for one in error.problems]
     return []
 
 
@@ -157,7 +157,7 @@ def test_no_secret_is_repeated(tmp_path, text) -> None:
     (tmp_path / "web.yml").write_text(text)
     with pytest.raises(InvalidInput) as caught:
         webconfig.load(tmp_path / "web.yml")
-    printed = str(caught.value) + "".join(caret(one, text) for one in caught.value.problems)
+    printed = str(caught.value) + "".join(caret_line(one, text) for one in caught.value.problems)
     assert "hunter2" not in printed
     assert re.search(r"web\.yml:\d+:\d+: error", printed)
 
@@ -259,7 +259,7 @@ def test_certificates_that_cannot_be_used(authority, tmp_path, what, told) -> No
     damaged(authority, tmp_path, what)
     with pytest.raises(InvalidInput) as caught:
         made(tmp_path, f"{PAIR}\n  {CA}: RequireAndVerifyClientCert")
-    found = [f"{one.place.line}:{one.place.column}: {one.sentence}" for one in caught.value.problems]
+    found = [f"{one.place.line}:{one.place.column}: {one.one_sentence}" for one in caught.value.problems]
     assert [one.replace(str(tmp_path), "…") for one in found] == told
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deckwatch.core import yamlfile
+from deckwatch.core import yaml_file
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE, Project
 from deckwatch.provisioning.servers import ALERTMANAGER, EXPORTER, PROMETHEUS
@@ -25,7 +25,7 @@ def stack(tmp_path, engine, inbox, need):
     need("prometheus-alertmanager", "alertmanager", get=GET)
     text = f"teams:\n  operations: {{webhook: {{url: '{inbox.url}{PATH}'}}}}\n"
     (tmp_path / FILE).write_text(text)
-    project = Project(tmp_path, yamlfile.load(text, FILE))
+    project = Project(tmp_path, yaml_file.parse_yaml(text, FILE))
     with Stack(
         project,
         tmp_path / "state",

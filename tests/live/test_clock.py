@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from deckwatch.core import yamlfile
+from deckwatch.core import yaml_file
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE, Project
 from deckwatch.provisioning import stack
@@ -58,7 +58,7 @@ def bundle(tmp_path, inbox):
     text = PROJECT.format(url=inbox.url.replace("127.0.0.1", HOST) + PATH)
     (tmp_path / FILE).write_text(text)
     out = tmp_path / "out"
-    write(stack.build(Project(tmp_path, yamlfile.load(text, FILE))).plan, out)
+    write(stack.build(Project(tmp_path, yaml_file.parse_yaml(text, FILE))).plan, out)
     (out / "prometheus/targets/alertmanager.yaml").write_text(f"- targets: ['127.0.0.1:{PORTS['alertmanager']}']\n")
     return out
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from deckwatch.core.place import DeckwatchError
+from deckwatch.core.problems import DeckwatchError
 from deckwatch.core.project import Project
 from deckwatch.provisioning import push as work
 from deckwatch.provisioning import stack as bundles

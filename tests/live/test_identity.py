@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deckwatch.core import yamlfile
+from deckwatch.core import yaml_file
 from deckwatch.core.contract import contract
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE, Project
@@ -54,7 +54,7 @@ scrape:
   - {{service: shop, url: "{shop}/metrics"}}
 """
     (tmp_path / FILE).write_text(text)
-    project = Project(tmp_path, yamlfile.load(text, FILE))
+    project = Project(tmp_path, yaml_file.parse_yaml(text, FILE))
     engine.run(name="web")
     with (
         second_exporter(tmp_path, engine.url) as other,

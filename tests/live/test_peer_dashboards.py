@@ -203,7 +203,7 @@ def test_what_dashboards_use_is_on_by_default() -> None:
         selector.metric
         for name, model in dashboards().items()
         for query in queries(name, model)
-        for selector in promql.selectors(query.expr)
+        for selector in promql.find_selectors(query.expr)
     }
     off = {by_name[name] for name in used if name in by_name and not collectors[by_name[name]].default}
     assert off == set(OFF)

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from deckwatch.core.http import Client
-from deckwatch.core.targets import Targets, number
+from deckwatch.core.targets import Targets, parse_version
 from deckwatch.provisioning.program import Program, free_port
 
 pytestmark = pytest.mark.live
@@ -62,7 +62,7 @@ def sent(need, alerting_of, inbox, tmp_path):
     program = need("alertmanager", "prometheus-alertmanager", get="apt-get install prometheus-alertmanager")
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
     version = re.search(r"version (\d+\.\d+)", said.stdout + said.stderr)[1]
-    need.that(number(version) >= (0, 25), f"Alertmanager 0.25, here is {version}")
+    need.that(parse_version(version) >= (0, 25), f"Alertmanager 0.25, here is {version}")
     files = tmp_path / "secrets"
     files.mkdir()
     for name, text in {"slack": f"{inbox.url}/slack", "discord": f"{inbox.url}/discord"}.items():

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deckwatch.cli import _project
-from deckwatch.core.place import InvalidInput
+from deckwatch.core.problems import InvalidInput
 from deckwatch.core.project import Project
 from deckwatch.provisioning import stack as bundles
 from deckwatch.provisioning import verify as verifying

@@ -13,7 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from websockets.sync.client import connect
 
-from deckwatch.core import yamlfile
+from deckwatch.core import yaml_file
 
 pytestmark = pytest.mark.live
 
@@ -79,7 +79,7 @@ def test_promtool_has_nothing_to_say_about_the_page(shop, need):
 
 def test_the_readme_declares_what_the_page_shows(shop):
     [block] = re.findall(r"```yaml\n(.*?)```", README.read_text(), re.DOTALL)
-    declared = yamlfile.load(block, "README.md").data["metrics"]
+    declared = yaml_file.parse_yaml(block, "README.md").data["metrics"]
     text = ask(f"{shop}/metrics")[1]
     families = [family for family in text_string_to_metric_families(text) if family.name.startswith("shop_")]
     shown = {

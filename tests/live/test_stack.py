@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from deckwatch.cli import _project
-from deckwatch.core.place import DeckwatchError
+from deckwatch.core.problems import DeckwatchError
 from deckwatch.provisioning.program import answers
 from deckwatch.provisioning.servers import EXPORTER, PROMETHEUS
 from deckwatch.provisioning.targets import Host, application

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
-from deckwatch.core import yamlfile, yamlwrite
+from deckwatch.core import yaml_file, yaml_write
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -38,7 +38,7 @@ def folder(tmp_path):
     whole = tmp_path / "whole"
     declared = {}
     for name in TEMPLATES:
-        declared |= yamlfile.load_file(tmp_path / name / "deckwatch.yaml").data["metrics"]
+        declared |= yaml_file.read_yaml(tmp_path / name / "deckwatch.yaml").data["metrics"]
         for path in (tmp_path / name).glob("*/*.yaml"):
             there = whole / path.relative_to(tmp_path / name)
             there.parent.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def counting(folder):
         series += [(name, made.labels(*one) if labels else made) for one in words]
     server, thread = start_http_server(0, "127.0.0.1", registry)
     (whole / "deckwatch.yaml").write_text(
-        yamlwrite.dump(
+        yaml_write.dump_yaml(
             {
                 "scrape": [{"service": "mdm", "url": f"http://127.0.0.1:{server.server_port}/metrics"}],
                 "metrics": declared,
@@ -100,7 +100,7 @@ def test_every_panel_of_the_templates_has_data(counting, deckwatch_up) -> None:
         # What the middleware and probes of an application show is not counted here, and not watched.
         assert faults == [], printed
         for path in own:
-            title = yamlfile.load_file(path).data.get("dashboard" if path.parent.name == "dashboards" else "", "")
+            title = yaml_file.read_yaml(path).data.get("dashboard" if path.parent.name == "dashboards" else "", "")
             if title:
                 (line,) = re.findall(rf"^ {re.escape(title)}  +\d.*$", ran.stdout, re.MULTILINE)
                 assert line.rstrip().endswith("good"), line

@@ -63,7 +63,7 @@ def test_dashboards_and_alerts_name_no_other_job(what: str) -> None:
     known = set(contract()["jobs"]) | BESIDE
     named: set[str] = set()
     for query in getattr(built(), what):
-        for selector in promql.selectors(query.expr):
+        for selector in promql.find_selectors(query.expr):
             for matcher in selector.matchers:
                 if matcher.label == "job" and "$" not in matcher.value:
                     named |= set(re.split(r"\|", matcher.value))

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from deckwatch.core import plugins
 from deckwatch.core.catalog import Catalog
 from deckwatch.core.jsonnet import Renderer
-from deckwatch.core.place import InvalidInput, Place
-from deckwatch.core.project import load
+from deckwatch.core.problems import InvalidInput, Place
+from deckwatch.core.project import load_project
 from deckwatch.provisioning import stack
 from deckwatch.provisioning.foreign import Foreign
 from deckwatch.provisioning.foreign_files import Beside
@@ -55,7 +55,7 @@ def made(tmp_path):
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        return stack.build(load(tmp_path, plugins.schema_fragments(), faulty=True), stack.Options(**options))
+        return stack.build(load_project(tmp_path, plugins.schema_fragments(), faulty=True), stack.Options(**options))
 
     return run
 

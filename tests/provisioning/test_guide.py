@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from deckwatch.core import project, promql, yamlfile
+from deckwatch.core import project, promql, yaml_file
 from deckwatch.core.contract import contract
 from deckwatch.exporter import collector, config
 from deckwatch.provisioning import stack, targets
@@ -51,7 +51,7 @@ def written(request, tmp_path):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-    return project.load(tmp_path, FRAGMENTS)
+    return project.load_project(tmp_path, FRAGMENTS)
 
 
 def test_what_a_page_shows_is_right(written) -> None:
@@ -80,7 +80,7 @@ def test_links_lead_somewhere() -> None:
 @pytest.mark.parametrize("text", blocks("yaml"))
 def test_a_part_of_deckwatch_yaml_is_right(text, tmp_path) -> None:
     (tmp_path / "deckwatch.yaml").write_text(text)
-    found = project.load(tmp_path, FRAGMENTS)
+    found = project.load_project(tmp_path, FRAGMENTS)
     words = collector.words(collector.load())
     assert [str(problem) for problem in (*config.problems(found, words), *targets.problems(found))] == []
 
@@ -88,8 +88,8 @@ def test_a_part_of_deckwatch_yaml_is_right(text, tmp_path) -> None:
 @pytest.mark.parametrize("text", blocks("promql"))
 def test_an_expression_asks_for_what_there_is(text, catalog) -> None:
     for line in text.splitlines():
-        promql.check(line)
-        for selector in promql.selectors(line):
+        promql.check_syntax(line)
+        for selector in promql.find_selectors(line):
             known = catalog.labels(selector.metric) | {"job", "instance"}
             assert catalog.series(selector.metric) is not None, line
             assert {one.label for one in selector.matchers} <= known, line
@@ -97,7 +97,7 @@ def test_an_expression_asks_for_what_there_is(text, catalog) -> None:
 
 def test_jobs_for_a_prometheus_of_ones_own_are_those_that_are_generated(need, tmp_path) -> None:
     text = block_of("exporter.md", "prometheus.yml")
-    said = {one["job_name"]: one["params"] for one in yamlfile.load(text, "x").data["scrape_configs"]}
+    said = {one["job_name"]: one["params"] for one in yaml_file.parse_yaml(text, "x").data["scrape_configs"]}
     assert said == {
         name: {f"{word}[]": job[word] for word in ("collect", "exclude") if word in job}
         for name, job in contract()["jobs"].items()

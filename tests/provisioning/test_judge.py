@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deckwatch.core.wanted import Wanted
+from deckwatch.core.expected_result import ExpectedResult
 from deckwatch.provisioning import judge
 
 
@@ -18,14 +18,14 @@ def faults(found, wanted, other=()):
 
 def test_each_label_is_carried_by_some_series() -> None:
     found = [series(a="1"), series(b="2", a="")]
-    assert faults(found, Wanted(labels=("a", "b"))) == []
-    assert faults(found, Wanted(labels=("a", "c"))) == ["no series has the label c, which is named here"]
-    assert faults([series(a="")], Wanted(labels=("a",))) != []
+    assert faults(found, ExpectedResult(labels=("a", "b"))) == []
+    assert faults(found, ExpectedResult(labels=("a", "c"))) == ["no series has the label c, which is named here"]
+    assert faults([series(a="")], ExpectedResult(labels=("a",))) != []
 
 
 def test_the_lines_of_a_table_differ() -> None:
-    assert faults([series(name="a"), series(name="b")], Wanted("table", ("name",))) == []
-    assert "name=a" in faults([series(name="a", x="1"), series(name="a", x="2")], Wanted("table", ("name",)))[0]
+    assert faults([series(name="a"), series(name="b")], ExpectedResult("table", ("name",))) == []
+    assert "name=a" in faults([series(name="a", x="1"), series(name="a", x="2")], ExpectedResult("table", ("name",)))[0]
 
 
 @pytest.mark.parametrize(
@@ -39,12 +39,12 @@ def test_the_lines_of_a_table_differ() -> None:
 )
 def test_a_heat_map_has_buckets(limits, wrong) -> None:
     found = [series(**({"le": limit} if limit else {})) for limit in limits]
-    told = faults(found, Wanted("heatmap"))
+    told = faults(found, ExpectedResult("heatmap"))
     assert (wrong in told[0]) if wrong else told == []
 
 
 def test_another_way_gives_the_same_value() -> None:
-    wanted = Wanted(agrees="other")
+    wanted = ExpectedResult(agrees="other")
     assert faults([series(100, __name__="x", job="a")], wanted, [series(104)]) == []
     assert faults([series(100)], wanted, [series(120)]) == ["is 100, but by other it is 120"]
     assert faults([series(1, a="1"), series(2, a="2")], wanted, [series(1, a="1"), series(3, a="2")]) == [
@@ -55,6 +55,6 @@ def test_another_way_gives_the_same_value() -> None:
 
 
 def test_many_series_are_remarked_on() -> None:
-    assert list(judge.remarks([series()] * 3, Wanted(most=2))) == ["3 series; more than 2 cannot be read"]
-    assert list(judge.remarks([series()] * 3, Wanted(most=3))) == []
-    assert list(judge.remarks([series()] * 3, Wanted())) == []
+    assert list(judge.remarks([series()] * 3, ExpectedResult(most=2))) == ["3 series; more than 2 cannot be read"]
+    assert list(judge.remarks([series()] * 3, ExpectedResult(most=3))) == []
+    assert list(judge.remarks([series()] * 3, ExpectedResult())) == []

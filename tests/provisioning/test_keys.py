@@ -7,7 +7,7 @@ import json
 import jsonschema_rs
 import pytest
 
-from deckwatch.core import yamlfile
+from deckwatch.core import yaml_file
 from deckwatch.provisioning import reference
 from deckwatch.provisioning.keys import written
 
@@ -51,7 +51,7 @@ def test_all_examples_of_the_schemas_are_right() -> None:
 
 def test_what_is_written_reads_back() -> None:
     for _, _, key in KEYS:
-        read = yamlfile.load(f"key: {written(key.example)}\n", "x.yaml").data["key"]
+        read = yaml_file.parse_yaml(f"key: {written(key.example)}\n", "x.yaml").data["key"]
         assert read == json.loads(json.dumps(key.example)), key.path
 
 

@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from deckwatch.core import yamlfile
+from deckwatch.core import yaml_file
 from deckwatch.core.catalog import Catalog, MetricInfo
-from deckwatch.core.place import DeckwatchError
+from deckwatch.core.problems import DeckwatchError
 from deckwatch.provisioning.learn import learn
 
 PAGE = """# HELP shop_orders_total Orders.
@@ -48,7 +48,9 @@ def serve():
 
 
 def test_what_is_not_known_yet_becomes_a_block(serve):
-    block = yamlfile.load(learn(f"{serve}/metrics", Catalog([MetricInfo("node_load1", "gauge")])), "x").data["metrics"]
+    block = yaml_file.parse_yaml(learn(f"{serve}/metrics", Catalog([MetricInfo("node_load1", "gauge")])), "x").data[
+        "metrics"
+    ]
     assert block == {
         "shop_orders_total": {"kind": "counter", "help": "Orders.", "labels": ["status"]},
         "shop_wait_seconds": {"kind": "histogram"},

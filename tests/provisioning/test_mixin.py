@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from deckwatch.core import plugins
-from deckwatch.core.project import load
+from deckwatch.core.project import load_project
 from deckwatch.provisioning import stack
 from deckwatch.provisioning.write import write
 
@@ -21,7 +21,7 @@ PROMTOOL = "promtool"
 def folder(tmp_path_factory):
     """The shipped set as a mixin, written."""
     folder = tmp_path_factory.mktemp("mixin") / "deckwatch"
-    project = load(tmp_path_factory.mktemp("none"), plugins.schema_fragments())
+    project = load_project(tmp_path_factory.mktemp("none"), plugins.schema_fragments())
     write(stack.build(project, stack.Options(form="mixin")).plan, folder)
     return folder
 

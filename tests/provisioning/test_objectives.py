@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 import yaml
 
-from deckwatch.core import yamlfile
+from deckwatch.core import yaml_file
 from deckwatch.core.project import FILE, Project
 from deckwatch.provisioning import stack
 
@@ -41,7 +41,7 @@ ERRORS = {"shop-available": 0.02, "shop-fast": 0.25, "orders": 0.2}
 
 
 def built(text: str) -> stack.Built:
-    return stack.build(Project(Path(), yamlfile.load(text, FILE)))
+    return stack.build(Project(Path(), yaml_file.parse_yaml(text, FILE)))
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deckwatch.core.place import DeckwatchError
+from deckwatch.core.problems import DeckwatchError
 from deckwatch.provisioning.program import NotReady, Program, answers, find, free_port
 
 

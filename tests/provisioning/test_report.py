@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
-from deckwatch.core.place import Place
+from deckwatch.core.problems import Place
 from deckwatch.provisioning import report
 from deckwatch.provisioning.verify import Answer, Question
 

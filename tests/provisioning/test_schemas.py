@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from deckwatch.alerting import read
-from deckwatch.core import plugins, yamlfile
+from deckwatch.core import plugins, yaml_file
 from deckwatch.dashboards import parts, sources
 from deckwatch.provisioning import schemas
 
@@ -34,16 +34,16 @@ def test_what_is_shipped_is_valid_by_what_is_published(made) -> None:
     examples = [*ROOT.glob("examples/*/deckwatch.yaml")]
     assert examples
     for path in examples:
-        project.validate(yamlfile.load_file(path).data)
+        project.validate(yaml_file.read_yaml(path).data)
     part = jsonschema_rs.Draft202012Validator(made["part"])
-    files = plugins.files(parts.SHIPPED, ".yaml")
+    files = plugins.list_files(parts.SHIPPED, ".yaml")
     assert files
     for path in files:
-        part.validate(yamlfile.load_file(path).data)
-    for path in plugins.files(ROOT / "deckwatch" / "templates", ".yaml"):
+        part.validate(yaml_file.read_yaml(path).data)
+    for path in plugins.list_files(ROOT / "deckwatch" / "templates", ".yaml"):
         one = {"dashboards": dashboard, "alerts": alerts, "signals": None}.get(path.parent.name, project)
         if one is not None:
-            one.validate(yamlfile.load_file(path).data)
+            one.validate(yaml_file.read_yaml(path).data)
 
 
 def test_a_parameter_may_stand_for_any_value_of_a_parts_panel_and_nothing_else(made) -> None:

@@ -15,7 +15,7 @@ import yaml
 from deckwatch.cli import _project
 from deckwatch.core.contract import contract
 from deckwatch.core.jsonnet import ENGINES
-from deckwatch.core.place import InvalidInput
+from deckwatch.core.problems import InvalidInput
 from deckwatch.core.project import Project
 from deckwatch.provisioning import catalogue, stack
 from deckwatch.provisioning.stack import Options

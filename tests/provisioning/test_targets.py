@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from deckwatch.cli import _project
-from deckwatch.core import yamlfile
-from deckwatch.core.place import InvalidInput
-from deckwatch.core.project import Project, load
+from deckwatch.core import yaml_file
+from deckwatch.core.problems import InvalidInput
+from deckwatch.core.project import Project, load_project
 from deckwatch.provisioning import stack, targets
 from deckwatch.provisioning.targets import Host, Target, Targets
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def project(text: str) -> Project:
-    return Project(Path(), yamlfile.load(text, "deckwatch.yaml"))
+    return Project(Path(), yaml_file.parse_yaml(text, "deckwatch.yaml"))
 
 
 def files(found: Targets) -> dict[str, list]:
@@ -131,7 +131,7 @@ def test_tls_without_tls_is_told() -> None:
 def test_each_way_to_open_hosts_is_a_scrape_configuration_of_each_job(tmp_path: Path, need) -> None:
     (tmp_path / "deckwatch.yaml").write_text(PROTECTED)
     fragments = [ROOT / name / "project.schema.yaml" for name in ("exporter", "alerting", "provisioning")]
-    plan = stack.build(load(tmp_path, fragments)).plan
+    plan = stack.build(load_project(tmp_path, fragments)).plan
     configs = yaml.safe_load(plan.text("prometheus/prometheus.yml"))["scrape_configs"]
     mine = [one for one in configs if one["job_name"].startswith("node")]
     assert [one["job_name"] for one in mine] == ["node", "node (web-1)", "node (web-2)", "node (web-4)"]

@@ -84,7 +84,7 @@ def test_each_change_is_generated_and_a_mistake_is_survived(project, watching):
 def test_what_is_remembered_is_what_would_be_made(project):
     """Dashboards that link to each other, and signals of one that another draws, while one after the other changes."""
     from deckwatch.cli import _project, _watch
-    from deckwatch.core import memory
+    from deckwatch.core import build_cache
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.provisioning import stack
 
@@ -100,7 +100,7 @@ def test_what_is_remembered_is_what_would_be_made(project):
     )
     try:
         Renderer.memory = {}
-        memory.turn_on()
+        build_cache.turn_on()
         words = _watch.shared(project)
         for step in steps:
             for name, text in step.items():
@@ -109,12 +109,12 @@ def test_what_is_remembered_is_what_would_be_made(project):
             before, words = words, _watch.shared(project)
             _watch.forget_where_shared([f"dashboards/{name}.yaml" for name in step], before, words)
             found = stack.build(_project.load(project)).plan.manifest()
-            kept, memory._kept = memory._kept, None
+            kept, build_cache._kept = build_cache._kept, None
             remembered, Renderer.memory = Renderer.memory, None
             assert stack.build(_project.load(project)).plan.manifest() == found
-            memory._kept, Renderer.memory = kept, remembered
+            build_cache._kept, Renderer.memory = kept, remembered
     finally:
-        memory._kept = Renderer.memory = None
+        build_cache._kept = Renderer.memory = None
 
 
 def test_what_is_seen_and_what_is_not(project):

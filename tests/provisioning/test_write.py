@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deckwatch.core.artifact import Artifact
-from deckwatch.core.place import DeckwatchError
+from deckwatch.core.problems import DeckwatchError
 from deckwatch.provisioning import write as writing
 from deckwatch.provisioning.plan import Plan
 from deckwatch.provisioning.write import write

@@ -20,7 +20,7 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the command files."""
         del ctx
-        return [name.replace("_", "-") for name in plugins.names(alerts)]
+        return [name.replace("_", "-") for name in plugins.module_names(alerts)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command; None for a name that is no file."""

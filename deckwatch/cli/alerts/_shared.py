@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from deckwatch.core.place import DeckwatchError, did_you_mean
+from deckwatch.core.problems import DeckwatchError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -95,7 +95,7 @@ def duration(text: str) -> timedelta:
     from deckwatch.core import units
 
     try:
-        found = timedelta(seconds=units.seconds(text))
+        found = timedelta(seconds=units.parse_duration(text))
     except ValueError:
         raise DeckwatchError(f"{plain(text)!r} is not a duration such as 30m, 2h or 1d") from None
     if not timedelta(0) < found <= timedelta(days=365):

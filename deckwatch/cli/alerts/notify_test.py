@@ -43,7 +43,7 @@ def command(project: Path, /, *, channel: str | None, wait: int, alertmanager: s
     from deckwatch.alerting.manager import Manager
     from deckwatch.alerting.receivers import NOT_KINDS
     from deckwatch.cli import _project
-    from deckwatch.core.place import DeckwatchError
+    from deckwatch.core.problems import DeckwatchError
 
     said = _project.load(project).data.get("teams", {})
     teams = {name: sorted(set(one) - NOT_KINDS) for name, one in said.items()}
@@ -69,7 +69,7 @@ def command(project: Path, /, *, channel: str | None, wait: int, alertmanager: s
 
 
 def _chosen(teams: Mapping[str, list[str]], channel: str | None) -> dict[str, list[str]]:
-    from deckwatch.core.place import DeckwatchError, did_you_mean
+    from deckwatch.core.problems import DeckwatchError, did_you_mean
 
     if channel is None:
         return dict(teams)

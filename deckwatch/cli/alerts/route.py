@@ -27,7 +27,7 @@ def command(project: Path, /, words: tuple[str, ...]) -> None:
 
     from deckwatch.alerting import told
     from deckwatch.cli import _project, _show
-    from deckwatch.core.place import DeckwatchError
+    from deckwatch.core.problems import DeckwatchError
     from deckwatch.provisioning import stack
 
     matchers = _shared.matchers(words)

@@ -39,7 +39,7 @@ def command(project: Path, /, names: tuple[str, ...], *, prometheus: str, span: 
     from deckwatch.alerting import suggest
     from deckwatch.cli import _project, _show
     from deckwatch.core.http import Client
-    from deckwatch.core.place import DeckwatchError, did_you_mean
+    from deckwatch.core.problems import DeckwatchError, did_you_mean
     from deckwatch.provisioning import stack
 
     seconds = _shared.duration(span).total_seconds()
@@ -68,7 +68,7 @@ def _can_move(alert: Alert) -> bool:
     """Return whether an alert compares a figure with a limit; a dead man's switch compares nothing that is measured."""
     from deckwatch.core import promql
 
-    return alert.limit is not None and bool(promql.selectors(alert.watched))
+    return alert.limit is not None and bool(promql.find_selectors(alert.watched))
 
 
 def _history(client: Client, alert: Alert, seconds: float, step: float) -> list[list[tuple[float, float]]]:
@@ -77,7 +77,7 @@ def _history(client: Client, alert: Alert, seconds: float, step: float) -> list[
     answer: Any = client.post("/api/v1/query_range", data=form)
     result = answer["data"]["result"] if isinstance(answer, dict) and "data" in answer else None
     if result is None:
-        from deckwatch.core.place import DeckwatchError
+        from deckwatch.core.problems import DeckwatchError
 
         raise DeckwatchError(f"{client.base} answers, but is no Prometheus")
     return [[(at, float(value)) for at, value in one["values"]] for one in result]
@@ -124,7 +124,7 @@ def _written(one: Suggestion) -> str:
 
     text = words.quantity(one.limit, one.alert.unit)
     try:
-        same = units.quantity(text, one.alert.unit) == one.limit
+        same = units.parse_quantity(text, one.alert.unit) == one.limit
     except ValueError:
         same = False
     return text if same else words.number(one.limit)

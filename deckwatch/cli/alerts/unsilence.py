@@ -14,7 +14,7 @@ def command(words: tuple[str, ...], *, alertmanager: str, timeout: float) -> Non
     """End silences and acknowledgements: by their id, or all that say just this; without words list them."""
     from deckwatch.alerting.escalation import LABEL, NUMBER
     from deckwatch.alerting.manager import Manager
-    from deckwatch.core.place import DeckwatchError
+    from deckwatch.core.problems import DeckwatchError
 
     with Manager(alertmanager, seconds=timeout) as manager:
         silences = manager.silences()

@@ -57,7 +57,7 @@ _SCALED: dict[tuple[str, Any], str] = {
 _AGGREGATING = frozenset(("sum", "avg", "max", "min", "topk", "bottomk", "limitk", "quantile", "stddev"))
 
 
-def of_expression(text: str, catalog: Catalog) -> str | None:
+def infer_unit(text: str, catalog: Catalog) -> str | None:
     """Return the unit of a result as the catalogue calls it (seconds, bytes/s, ratio); None where it is not certain.
 
     Raises PromqlError.
@@ -68,36 +68,36 @@ def of_expression(text: str, catalog: Catalog) -> str | None:
         tree = promql_parser.parse(promql.without_variables(text))
     except ValueError as error:
         raise promql.PromqlError(str(error)) from None
-    return _of(tree, catalog)
+    return _infer_node(tree, catalog)
 
 
-def contradicted(unit: str, text: str, catalog: Catalog) -> str:
+def contradicting_unit(unit: str, text: str, catalog: Catalog) -> str:
     """Return the unit that an expression has where it is certainly not the one that is said; '' otherwise.
 
     Raises PromqlError.
     """
     said = units.GRAFANA.get(unit, unit)
-    found = of_expression(text, catalog) if said in _TELLING else None
+    found = infer_unit(text, catalog) if said in _TELLING else None
     return found if found in SHOWING and said not in SHOWING[found] else ""
 
 
-def _of(node: Any, catalog: Catalog) -> str | None:
+def _infer_node(node: Any, catalog: Catalog) -> str | None:
     kind = type(node).__name__
     if kind == "VectorSelector":
-        return _of_series(node.name, catalog)
+        return _series_unit(node.name, catalog)
     if kind == "MatrixSelector":
-        return _of(node.vector_selector, catalog)
+        return _infer_node(node.vector_selector, catalog)
     if kind in ("ParenExpr", "UnaryExpr", "SubqueryExpr"):
-        return _of(node.expr, catalog)
+        return _infer_node(node.expr, catalog)
     if kind == "AggregateExpr":
         name = str(node.op).lower()
-        return "count" if name in _COUNTING else _of(node.expr, catalog) if name in _AGGREGATING else None
+        return "count" if name in _COUNTING else _infer_node(node.expr, catalog) if name in _AGGREGATING else None
     if kind == "Call":
-        return _of_call(node, catalog)
-    return _of_binary(node, catalog) if kind == "BinaryExpr" else None
+        return _call_unit(node, catalog)
+    return _binary_unit(node, catalog) if kind == "BinaryExpr" else None
 
 
-def _of_series(name: str | None, catalog: Catalog) -> str | None:
+def _series_unit(name: str | None, catalog: Catalog) -> str | None:
     info = catalog.series(name) if name else None
     if info is None:
         return None
@@ -108,7 +108,7 @@ def _of_series(name: str | None, catalog: Catalog) -> str | None:
     return "count" if name != info.name and str(name).endswith("_count") else info.unit
 
 
-def _of_call(node: Any, catalog: Catalog) -> str | None:
+def _call_unit(node: Any, catalog: Catalog) -> str | None:
     name = node.func.name
     if name in _COUNTING:
         return "count"
@@ -119,16 +119,16 @@ def _of_call(node: Any, catalog: Catalog) -> str | None:
         return None
     if name == "histogram_quantile":
         # The rates of buckets cancel out: what is left is what their limits are in.
-        found = promql.selectors(str(vectors[-1]))
-        return _of_series(found[0].metric, catalog) if len(found) == 1 else None
-    inner = _of(vectors[0], catalog)
+        found = promql.find_selectors(str(vectors[-1]))
+        return _series_unit(found[0].metric, catalog) if len(found) == 1 else None
+    inner = _infer_node(vectors[0], catalog)
     if name in _RATES:
         return units.rate_of("" if inner == "count" else inner) if inner is not None else None
     return inner if name in _KEEPING else None
 
 
-def _of_binary(node: Any, catalog: Catalog) -> str | None:
-    left, right = _of(node.lhs, catalog), _of(node.rhs, catalog)
+def _binary_unit(node: Any, catalog: Catalog) -> str | None:
+    left, right = _infer_node(node.lhs, catalog), _infer_node(node.rhs, catalog)
     operator = str(node.op).lower()
     if operator in ("+", "-", "or"):
         if _is_number(node.lhs):
@@ -139,22 +139,22 @@ def _of_binary(node: Any, catalog: Catalog) -> str | None:
     if operator == "/" and left is not None and left == right:
         return "ratio" if left not in ("count", "per second") else "count"  # a share, or how many of one for another
     if operator == "/":
-        return _DIVIDED.get((left or "", right or "")) or _of_average(node, catalog)
+        return _DIVIDED.get((left or "", right or "")) or _average_unit(node, catalog)
     if operator == "*":
-        return _of_scaled(left, node.rhs) or _of_scaled(right, node.lhs)
+        return _scaled_unit(left, node.rhs) or _scaled_unit(right, node.lhs)
     return None
 
 
-def _of_average(node: Any, catalog: Catalog) -> str | None:
+def _average_unit(node: Any, catalog: Catalog) -> str | None:
     """Return the unit of `x_sum / x_count`, as of the rates of both."""
-    above, below = promql.selectors(str(node.lhs)), promql.selectors(str(node.rhs))
+    above, below = promql.find_selectors(str(node.lhs)), promql.find_selectors(str(node.rhs))
     if len(above) != 1 or len(below) != 1 or not (above[0].metric or "").endswith("_sum"):
         return None
     name = (above[0].metric or "").removesuffix("_sum")
-    return _of_series(above[0].metric, catalog) if below[0].metric == f"{name}_count" else None
+    return _series_unit(above[0].metric, catalog) if below[0].metric == f"{name}_count" else None
 
 
-def _of_scaled(unit: str | None, factor: Any) -> str | None:
+def _scaled_unit(unit: str | None, factor: Any) -> str | None:
     value = factor.val if type(factor).__name__ == "NumberLiteral" else None
     return _SCALED.get((unit or "", value))
 

@@ -20,15 +20,15 @@ _SECRETS = (
 )
 
 
-def masked(text: str) -> str:
+def mask_secrets(text: str) -> str:
     """Return a text of the same length, in which passwords of addresses and connection strings are stars."""
     letters = list(text)
-    for start, end in _spans(text):
+    for start, end in _secret_spans(text):
         letters[start:end] = "*" * (end - start)
     return "".join(letters)
 
 
-def _spans(text: str) -> Iterator[tuple[int, int]]:
+def _secret_spans(text: str) -> Iterator[tuple[int, int]]:
     for pattern in _SECRETS:
         for found in pattern.finditer(text):
             yield found.span(1)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from deckwatch.core.place import Place, Problem
+from deckwatch.core.problems import Place, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,59 +30,59 @@ _INDENTED_KEY = re.compile(r"(\s+)[\w. -]+:(\s|$)")
 _QUOTES = "text with # or : in it stands in quotes"
 
 
-def unreadable(text: str, file: str) -> Problem | None:
+def find_unreadable(text: str, file: str) -> Problem | None:
     """Return what keeps a text from being given to the parser: a character that YAML does not have, too many levels."""
     if found := _UNPRINTABLE.search(text):
         message = f"the character U+{ord(found.group()):04X} is none that YAML allows"
-        return Problem(_place(text, found.start(), file), message, check="yaml")
+        return Problem(_offset_place(text, found.start(), file), message, check="yaml")
     if found := _BREAK.search(text):
         message = f"the character U+{ord(found.group()):04X} ends a line for some programs and not for others"
-        return Problem(_place(text, found.start(), file), message, "leave it out", check="yaml")
-    if _suspicious(text):
+        return Problem(_offset_place(text, found.start(), file), message, "leave it out", check="yaml")
+    if _may_nest_deeply(text):
         levels = 0
-        for event in _events(text):
+        for event in _parse_events(text):
             levels += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if levels > MOST_LEVELS:
                 return Problem(
-                    _at(event.start_mark, file), f"more than {MOST_LEVELS} levels are nested here", check="yaml"
+                    _mark_place(event.start_mark, file), f"more than {MOST_LEVELS} levels are nested here", check="yaml"
                 )
     return None
 
 
-def problem(error: Exception, text: str, file: str, loader: Any) -> Problem:
+def syntax_problem(error: Exception, text: str, file: str, loader: Any) -> Problem:
     """Return the one syntax error that a parser tells."""
     if not isinstance(error, yaml.MarkedYAMLError):
         return Problem(Place(file), f"not YAML: {error}", check="yaml")
-    place = _at(error.problem_mark or error.context_mark, file)
-    return Problem(*_told(error, text, place, loader), check="yaml")
+    place = _mark_place(error.problem_mark or error.context_mark, file)
+    return Problem(*_locate_error(error, text, place, loader), check="yaml")
 
 
-def undecodable(data: bytes, error: UnicodeDecodeError, file: str) -> Problem:
+def encoding_problem(data: bytes, error: UnicodeDecodeError, file: str) -> Problem:
     """Return the problem of a file in another encoding than UTF-8."""
     hint = "save the file as UTF-8"
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return Problem(Place(file, 1, 1), "cannot be read: it is UTF-16", hint, check="yaml")
     before = data[: error.start].decode()
-    place = _place(before, len(before), file)
+    place = _offset_place(before, len(before), file)
     return Problem(place, f"cannot be read: the byte 0x{data[error.start]:02X} is not UTF-8", hint, check="yaml")
 
 
-def _told(error: yaml.MarkedYAMLError, text: str, place: Place, loader: Any) -> tuple[Place, str, str]:
+def _locate_error(error: yaml.MarkedYAMLError, text: str, place: Place, loader: Any) -> tuple[Place, str, str]:
     """Return where an error is told, in which words, and its hint."""
     said = f"{error.context or ''} {error.problem or ''}".strip() or "not YAML"
-    line = _line(text, place.line)
+    line = _line_text(text, place.line)
     if line[place.column - 1 : place.column] == "\t":
         return place, "a tab: YAML is indented by spaces", ""
     context = error.context_mark
     if "quoted scalar" in said and "end of stream" in said and context is not None:
-        opened = _at(context, place.file)
-        return opened, f"the text that begins with {_line(text, opened.line)[opened.column - 1]} is not closed", ""
-    if found := _braces(text, place):
+        opened = _mark_place(context, place.file)
+        return opened, f"the text that begins with {_line_text(text, opened.line)[opened.column - 1]} is not closed", ""
+    if found := _unquoted_template(text, place):
         return found, "a text that begins with {{ stands in quotes", 'as in "{{instance}}"'
-    opened = _at(_opened(text, loader), place.file)
+    opened = _mark_place(_innermost_bracket(text, loader), place.file)
     if 0 < opened.line < place.line:
-        bracket = _line(text, opened.line)[opened.column - 1]
-        swallowed = any(_COMMENT.search(_line(text, n)) for n in range(opened.line, place.line))
+        bracket = _line_text(text, opened.line)[opened.column - 1]
+        swallowed = any(_COMMENT.search(_line_text(text, n)) for n in range(opened.line, place.line))
         return opened, f"{bracket} is not closed", _QUOTES if swallowed else f"line {place.line} does not fit into it"
     if said.startswith("mapping values") and (key := _INDENTED_KEY.match(line)) and key.end() >= place.column:
         inner = Place(place.file, place.line, key.end(1) + 1)
@@ -93,20 +93,22 @@ def _told(error: yaml.MarkedYAMLError, text: str, place: Place, loader: Any) -> 
         )
     if "cannot start any token" in said:
         return place, f"a text that begins with {line[place.column - 1]} stands in quotes", ""
-    if any(_COMMENT.search(_line(text, n)) for n in (place.line - 1, place.line)) or said.startswith("mapping values"):
+    if any(_COMMENT.search(_line_text(text, n)) for n in (place.line - 1, place.line)) or said.startswith(
+        "mapping values"
+    ):
         return place, said, _QUOTES
     return place, said, ""
 
 
-def _braces(text: str, place: Place) -> Place | None:
+def _unquoted_template(text: str, place: Place) -> Place | None:
     """Return where a text of a template begins that is not quoted, near the line of an error."""
     for number in (place.line, place.line - 1):
-        if found := re.search(r"(?:^|[:\-,\[])\s+\{\{", _line(text, number)):
+        if found := re.search(r"(?:^|[:\-,\[])\s+\{\{", _line_text(text, number)):
             return Place(place.file, number, found.end() - 1)
     return None
 
 
-def _opened(text: str, loader: Any) -> Any:
+def _innermost_bracket(text: str, loader: Any) -> Any:
     """Return where the innermost bracket begins that is open where the parser stops."""
     opened: list[Any] = []
     try:
@@ -120,7 +122,7 @@ def _opened(text: str, loader: Any) -> Any:
     return opened[-1] if opened else None
 
 
-def _suspicious(text: str) -> bool:
+def _may_nest_deeply(text: str) -> bool:
     """Return whether a text may nest deeply; brackets in quotes count here too, which costs only a closer look."""
     level = highest = 0
     for found in _BRACKET.finditer(text):
@@ -129,23 +131,23 @@ def _suspicious(text: str) -> bool:
     return highest > MOST_LEVELS // 2 or _FAR_IN.search(text) is not None
 
 
-def _events(text: str) -> Iterator[yaml.Event]:
+def _parse_events(text: str) -> Iterator[yaml.Event]:
     try:
         yield from yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError:
         return  # told when it is read
 
 
-def _at(mark: Any, file: str) -> Place:
+def _mark_place(mark: Any, file: str) -> Place:
     """Return the place of the parser's mark; the file as a whole where there is none."""
     return Place(file, mark.line + 1, mark.column + 1) if mark is not None else Place(file)
 
 
-def _line(text: str, number: int) -> str:
+def _line_text(text: str, number: int) -> str:
     lines = text.split("\n")
     return lines[number - 1] if 0 < number <= len(lines) else ""
 
 
-def _place(text: str, offset: int, file: str) -> Place:
+def _offset_place(text: str, offset: int, file: str) -> Place:
     before = text[:offset]
     return Place(file, before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1)

@@ -36,7 +36,7 @@ class _Dumper(_DUMPER):  # type: ignore[misc]  # PyYAML's C dumper where it was 
 _Dumper.add_representer(_Literal, _Dumper.represent_literal)
 
 
-def dump(data: Any, *, header: str = "", order: Iterable[str] = ()) -> str:
+def dump_yaml(data: Any, *, header: str = "", order: Iterable[str] = ()) -> str:
     """Return YAML text that ends in a newline.
 
     `header` is a comment of one or more lines. Keys named in `order` come first in each mapping, in that order; the
@@ -45,7 +45,7 @@ def dump(data: Any, *, header: str = "", order: Iterable[str] = ()) -> str:
     ranks = {key: rank for rank, key in enumerate(order)}
     comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
     body = yaml.dump(
-        _prepared(data, "", ranks),
+        _prepare_value(data, "", ranks),
         Dumper=_Dumper,
         sort_keys=False,
         default_flow_style=False,
@@ -55,12 +55,12 @@ def dump(data: Any, *, header: str = "", order: Iterable[str] = ()) -> str:
     return comment + str(body)
 
 
-def _prepared(value: Any, key: str, ranks: dict[str, int]) -> Any:
+def _prepare_value(value: Any, key: str, ranks: dict[str, int]) -> Any:
     if isinstance(value, dict):
         keys = sorted(value, key=lambda name: ranks.get(name, len(ranks)))
-        return {name: _prepared(value[name], name, ranks) for name in keys}
+        return {name: _prepare_value(value[name], name, ranks) for name in keys}
     if isinstance(value, (list, tuple)):
-        return [_prepared(one, "", ranks) for one in value]
+        return [_prepare_value(one, "", ranks) for one in value]
     if isinstance(value, str) and value.strip() and ("\n" in value or key in LITERAL_KEYS):
         return _Literal(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:

@@ -16,7 +16,7 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from deckwatch.core.mask import masked
+from deckwatch.core.masking import mask_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -57,14 +57,14 @@ class Problem:
     hidden: bool = False
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.severity}: {self.sentence} [{self.check}]"
+        return f"{self.place}: {self.severity}: {self.one_sentence} [{self.check}]"
 
     @property
-    def sentence(self) -> str:
+    def one_sentence(self) -> str:
         """What is wrong and the hint, without the passwords that a value may hold."""
         remarks = [self.hint, f"used at {self.place.via}" if self.place.via else ""]
         said = "; ".join(filter(None, remarks))
-        return masked(self.message + (f" ({said})" if said else ""))
+        return mask_secrets(self.message + (f" ({said})" if said else ""))
 
 
 class DeckwatchError(Exception):
@@ -97,7 +97,7 @@ _LONG = 8  # words of so many letters share half of them by chance
 _SHORT = 3  # letters of which a word is the beginning or the end of many others
 
 
-def nearest(word: str, words: Iterable[str]) -> str | None:
+def nearest_word(word: str, words: Iterable[str]) -> str | None:
     """Return the known word most like a misspelt one, or None where nothing is near.
 
     Where none is spelt alike it is the one that begins or ends as the other does: `expr` for `expression`.
@@ -119,17 +119,17 @@ def _extends(short: str, long: str) -> bool:
 def did_you_mean(word: str, words: Iterable[str]) -> str:
     """Return the hint for an unknown word: the nearest one, or all where they are few."""
     words = list(words)
-    if near := nearest(word, words):
+    if near := nearest_word(word, words):
         return f"did you mean {near}?"
-    return one_of(words) if 0 < len(words) <= 12 else ""
+    return list_words(words) if 0 < len(words) <= 12 else ""
 
 
-def one_of(words: Sequence[str]) -> str:
+def list_words(words: Sequence[str]) -> str:
     """Return a short list of valid words."""
     return "one of " + ", ".join(words) if len(words) > 1 else f"only {words[0]}"
 
 
-def caret(problem: Problem, text: str) -> str:
+def caret_line(problem: Problem, text: str) -> str:
     """Return the line a problem stands on, without its passwords and with a caret under its column; '' without one."""
     lines = text.splitlines()
     if problem.hidden or not 1 <= problem.place.line <= len(lines):
@@ -137,4 +137,4 @@ def caret(problem: Problem, text: str) -> str:
     line = lines[problem.place.line - 1]
     number = f"{problem.place.line:>5} | "
     pad = "".join("\t" if character == "\t" else " " for character in line[: problem.place.column - 1])
-    return f"{number}{masked(line)}\n{' ' * (len(number) - 2)}| {pad}^"
+    return f"{number}{mask_secrets(line)}\n{' ' * (len(number) - 2)}| {pad}^"

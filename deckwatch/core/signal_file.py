@@ -6,17 +6,17 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import expressions, labels, promql, units, yamlfile
-from deckwatch.core.place import Problem, did_you_mean
+from deckwatch.core import expression_labels, expressions, promql, units, yaml_file
+from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.core.schema import Schema
-from deckwatch.core.signal import (
+from deckwatch.core.signals import (
     THRESHOLDS,
     Reference,
     Signal,
     Signals,
     UnknownSignal,
-    disorder,
-    matchers,
+    label_matchers,
+    misordered_threshold,
     title_of,
     with_thresholds,
 )
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.core.place import Place
-    from deckwatch.core.yamlfile import Document
+    from deckwatch.core.problems import Place
+    from deckwatch.core.yaml_file import Document
 
 SCHEMA = FilePath(__file__).with_name("signal.schema.yaml")
 
 
-def load(
+def load_signals(
     documents: Iterable[Document], catalog: Catalog, settings: Mapping[str, tuple[Any, Place]] | None = None
 ) -> tuple[Signals, list[Problem]]:
     """Return the signals of all documents, and everything that is wrong with them.
@@ -47,46 +47,48 @@ def load(
     for document in documents:
         if not isinstance(document.data, dict) or "signals" not in document.data:
             continue
-        wrong = schema.problems(document)
+        wrong = schema.find_problems(document)
         problems += wrong
         subject = subject_of(document.file)
-        names = _names(document, wrong)
+        names = _signals_with_problems(document, wrong)
         faulty |= {f"{subject}.{name}" for name in names}
-        for name, data in _mapping(document.data["signals"]).items():
+        for name, data in _signals_mapping(document.data["signals"]).items():
             if name not in names:
                 declared[f"{subject}.{name}"] = (document, data)
-    signals = {name: _signal(name, *one, catalog, problems) for name, one in declared.items()}
+    signals = {name: _read_signal(name, *one, catalog, problems) for name, one in declared.items()}
     for name, (document, data) in declared.items():
         if "share_of" in data:
             known = Signals(signals, faulty)
-            signals[name] = _joined(signals[name], data["share_of"], known, document, problems)
-    signals = _set(signals, settings or {}, problems)
-    problems += _disorders(signals, settings or {})
+            signals[name] = _join_whole(signals[name], data["share_of"], known, document, problems)
+    signals = _override_thresholds(signals, settings or {}, problems)
+    problems += _misordered_thresholds(signals, settings or {})
     return Signals(signals, faulty), problems
 
 
-def _disorders(signals: Mapping[str, Signal], settings: Mapping[str, tuple[Any, Place]]) -> Iterator[Problem]:
+def _misordered_thresholds(
+    signals: Mapping[str, Signal], settings: Mapping[str, tuple[Any, Place]]
+) -> Iterator[Problem]:
     """Yield thresholds that stand on the wrong side of another, where the last word on them was said."""
     for name, signal in signals.items():
-        if found := disorder(signal.thresholds, signal.bad):
+        if found := misordered_threshold(signal.thresholds, signal.bad):
             word, message = found
             place = signal.document.place((*signal.path, word))
             said = [one for key, (_, one) in settings.items() if key.rpartition(".")[0] == name]
             yield Problem(said[0] if said else place, f"{name}: {message}")
 
 
-def _names(document: Document, wrong: Iterable[Problem]) -> set[str]:
+def _signals_with_problems(document: Document, wrong: Iterable[Problem]) -> set[str]:
     """Return the names of the signals in which these problems stand."""
     places = {problem.place for problem in wrong}
     paths = [*document.values.items(), *document.keys.items()]
     return {str(path[1]) for path, place in paths if place in places and len(path) > 1 and path[0] == "signals"}
 
 
-def _mapping(data: Any) -> dict[str, Any]:
+def _signals_mapping(data: Any) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def check(signals: Signals, catalog: Catalog) -> list[Problem]:
+def check_signals(signals: Signals, catalog: Catalog) -> list[Problem]:
     """Return what is wrong with the signals in the light of the catalogue: unknown metrics and labels, by place.
 
     Apart from `load`, since recordings made of signals are metrics too and stand in the catalogue only then.
@@ -95,9 +97,9 @@ def check(signals: Signals, catalog: Catalog) -> list[Problem]:
     for signal in signals.values():
         document, path = signal.document, signal.path
         if signal.expr:
-            problems += expressions.problems_of(signal.expr, catalog, signal.place_in_expr)
+            problems += expressions.expression_problems(signal.expr, catalog, signal.place_in_expr)
             continue
-        known = labels.of_metric(signal.metric, catalog)
+        known = expression_labels.metric_labels(signal.metric, catalog)
         if catalog.get(signal.metric) is None and catalog.series(signal.metric) is None:
             hint = expressions.hint_for_metric(signal.metric, catalog)
             message = f"no metric is called {signal.metric}"
@@ -124,11 +126,11 @@ def subject_of(file: str) -> str:
 
 
 def _schema() -> dict[str, Any]:
-    part = yamlfile.load_file(SCHEMA).data
+    part = yaml_file.read_yaml(SCHEMA).data
     return {"type": "object", "required": ["signals"], **part}
 
 
-def _signal(
+def _read_signal(
     name: str, document: Document, data: Mapping[str, Any], catalog: Catalog, problems: list[Problem]
 ) -> Signal:
     short = name.rpartition(".")[2]
@@ -140,11 +142,11 @@ def _signal(
         kind = "counter"  # `x_count` of a histogram, asked for by itself
     if "expr" in data:
         try:
-            promql.check(data["expr"])
+            promql.check_syntax(data["expr"])
         except promql.PromqlError as error:
-            place = document.inside((*path, "expr"), error.offset)
+            place = document.place_in_text((*path, "expr"), error.offset)
             problems.append(Problem(place, str(error), check="promql_syntax"))
-    unit = data.get("unit") or _unit(data, kind, info.unit if info else "")
+    unit = data.get("unit") or _read_unit(data, kind, info.unit if info else "")
     signal = Signal(
         name,
         document,
@@ -156,7 +158,7 @@ def _signal(
         data.get("expr", ""),
         data.get("metric", ""),
         tuple(data["by"]) if "by" in data else None,
-        matchers(data.get("where", {})) + matchers(data.get("except", {}), exclude=True),
+        label_matchers(data.get("where", {})) + label_matchers(data.get("except", {}), exclude=True),
         data.get("combine", "sum"),
         data.get("over", ""),
         bad=data.get("bad"),
@@ -169,19 +171,19 @@ def _signal(
     for word in THRESHOLDS:
         if word in data:
             try:
-                thresholds[word] = units.quantity(data[word], unit)
+                thresholds[word] = units.parse_quantity(data[word], unit)
             except ValueError as error:
                 problems.append(document.problem((*path, word), str(error)))
     return with_thresholds(signal, thresholds)
 
 
-def _unit(data: Mapping[str, Any], kind: str, unit: str) -> str:
+def _read_unit(data: Mapping[str, Any], kind: str, unit: str) -> str:
     if "share_of" in data:
         return "ratio"
     return units.rate_of(unit) if kind == "counter" and "over" not in data else unit
 
 
-def _joined(signal: Signal, text: str, signals: Signals, document: Document, problems: list[Problem]) -> Signal:
+def _join_whole(signal: Signal, text: str, signals: Signals, document: Document, problems: list[Problem]) -> Signal:
     """Return the signal with the one that it is a part of."""
     path = (*signal.path, "share_of")
     subject = signal.name.partition(".")[0]
@@ -202,7 +204,7 @@ def _joined(signal: Signal, text: str, signals: Signals, document: Document, pro
     return replace(signal, whole=whole)
 
 
-def _set(
+def _override_thresholds(
     signals: dict[str, Signal], settings: Mapping[str, tuple[Any, Place]], problems: list[Problem]
 ) -> dict[str, Signal]:
     """Return the signals with thresholds replaced by name."""
@@ -218,7 +220,7 @@ def _set(
             message = f"{value:g} of a ratio is {value:.0%}"
             problems.append(Problem(place, message, f"did you mean {percent}?", severity="warning"))
         try:
-            result[name] = with_thresholds(signal, {word: units.quantity(value, signal.unit)})
+            result[name] = with_thresholds(signal, {word: units.parse_quantity(value, signal.unit)})
         except ValueError as error:
             problems.append(Problem(place, str(error)))
     return result

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-from deckwatch.core import yamlsyntax
-from deckwatch.core.place import InvalidInput, Place, Problem
+from deckwatch.core import yaml_syntax
+from deckwatch.core.problems import InvalidInput, Place, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,7 @@ class Document:
                 return self.values[head]
         return Place(self.file)
 
-    def inside(self, path: Path, offset: int) -> Place:
+    def place_in_text(self, path: Path, offset: int) -> Place:
         """Return the place of the character at `offset` of the text value at `path`.
 
         Exact for plain, single-line quoted and literal block scalars; the value's start for the others, whose
@@ -78,7 +78,7 @@ class Document:
             return Place(self.file, start.line, column + offset) if one_line else start
         if style != "|":
             return start
-        value: str = self.at(path)
+        value: str = self.value_at(path)
         before = value[:offset]
         line = start.line + 1 + before.count("\n")
         body = lines[start.line :]
@@ -86,32 +86,32 @@ class Document:
         indent = max(len(first) - len(first.lstrip(" ")), parent_column)
         return Place(self.file, line, indent + 1 + len(before) - (before.rfind("\n") + 1))
 
-    def at(self, path: Path) -> Any:
+    def value_at(self, path: Path) -> Any:
         """Return the value at `path`."""
         value = self.data
         for step in path:
             value = value[step]
         return value
 
-    def put(self, path: Path, value: Any) -> None:
+    def set_value(self, path: Path, value: Any) -> None:
         """Replace the value at `path`; its place stays."""
-        self.at(path[:-1])[path[-1]] = value
+        self.value_at(path[:-1])[path[-1]] = value
 
-    def drop(self, path: Path) -> None:
+    def remove(self, path: Path) -> None:
         """Remove the value at `path`. The items behind it in a list move up, and their places with them."""
         *head, last = path
-        del self.at(tuple(head))[last]
-        self.keys = _without(self.keys, path)
-        self.values = _without(self.values, path)
-        self._scalars = _without(self._scalars, path)
-        self.lent = _without(self.lent, path)
+        del self.value_at(tuple(head))[last]
+        self.keys = _drop_path(self.keys, path)
+        self.values = _drop_path(self.values, path)
+        self._scalars = _drop_path(self._scalars, path)
+        self.lent = _drop_path(self.lent, path)
 
     def problem(self, path: Path, message: str, hint: str = "", *, check: str = "input", key: bool = False) -> Problem:
         """Return an error at the value (or the key) that stands at `path`."""
         return Problem(self.place(path, key=key), message, hint, check)
 
 
-def _without(places: dict[Path, T], gone: Path) -> dict[Path, T]:
+def _drop_path(places: dict[Path, T], gone: Path) -> dict[Path, T]:
     """Return what is known by paths, without a path and all below it; of a list's items those behind it move up."""
     head, last, depth = gone[:-1], gone[-1], len(gone)
     result = {}
@@ -124,38 +124,38 @@ def _without(places: dict[Path, T], gone: Path) -> dict[Path, T]:
     return result
 
 
-def load(text: str, file: str) -> Document:
+def parse_yaml(text: str, file: str) -> Document:
     """Read one YAML document.
 
     Raises InvalidInput with the one syntax error the parser can tell, or with all duplicate and non-text keys.
     """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     document = Document(file, text)
-    if (found := yamlsyntax.unreadable(text, file)) is not None:
+    if (found := yaml_syntax.find_unreadable(text, file)) is not None:
         raise InvalidInput([found])
     try:
         root = yaml.compose(text, Loader=_LOADER)
     except (yaml.YAMLError, ValueError) as error:
-        raise InvalidInput([yamlsyntax.problem(error, text, file, _LOADER)]) from None
+        raise InvalidInput([yaml_syntax.syntax_problem(error, text, file, _LOADER)]) from None
     problems: list[Problem] = []
     if root is not None:
-        document.data = _Builder(document, problems).build(root, (), 0)
+        document.data = _Builder(document, problems).build_value(root, (), 0)
     if problems:
         raise InvalidInput(problems)
     return document
 
 
-def load_file(path: FilePath, name: str | None = None) -> Document:
+def read_yaml(path: FilePath, name: str | None = None) -> Document:
     """Read a YAML file; `name` is how messages call it. Raises InvalidInput, also where it cannot be read."""
     name = name or str(path)
-    return load(text_of(path, name), name)
+    return parse_yaml(read_text(path, name), name)
 
 
-def text_of(path: FilePath, name: str) -> str:
+def read_text(path: FilePath, name: str) -> str:
     """Return the text of a YAML file; raises InvalidInput, by that name, where it cannot be read."""
     try:
-        if path.stat().st_size > yamlsyntax.MOST_BYTES:
-            message = f"cannot be read: it is larger than {yamlsyntax.MOST_BYTES // 1_000_000} MB"
+        if path.stat().st_size > yaml_syntax.MOST_BYTES:
+            message = f"cannot be read: it is larger than {yaml_syntax.MOST_BYTES // 1_000_000} MB"
             raise InvalidInput([Problem(Place(name), message, check="yaml")])
         data = path.read_bytes()
     except OSError as error:
@@ -163,7 +163,7 @@ def text_of(path: FilePath, name: str) -> str:
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        raise InvalidInput([yamlsyntax.undecodable(data, error, name)]) from None
+        raise InvalidInput([yaml_syntax.encoding_problem(data, error, name)]) from None
     return text.replace("\r\n", "\n")
 
 
@@ -176,38 +176,40 @@ class _Builder:
         self.nodes = 0
         self.open: list[int] = []
 
-    def build(self, node: yaml.Node, path: Path, column: int) -> Any:
+    def build_value(self, node: yaml.Node, path: Path, column: int) -> Any:
         self.nodes += 1
-        place = self._place(node)
+        place = self._place_of(node)
         if id(node) in self.open:
             raise InvalidInput([Problem(place, "aliases make this file grow without bound", check="yaml")])
         if self.nodes > _MOST_NODES:
-            raise InvalidInput([self._too_many(path)])
+            raise InvalidInput([self._too_many_nodes(path)])
         self.document.values[path] = place
         if isinstance(node, yaml.ScalarNode):
             style = node.style or None  # libyaml says '' of a plain scalar, the Python parser None
             self.document._scalars[path] = (style, column)  # noqa: SLF001 - the builder is part of the document
             tagged = self.document.text.startswith("!", node.start_mark.index)
-            return node.value if style or tagged else scalar(node.value)
+            return node.value if style or tagged else parse_scalar(node.value)
         self.open.append(id(node))
-        value = self._mapping(node, path) if isinstance(node, yaml.MappingNode) else self._sequence(node, path)
+        value = (
+            self._build_mapping(node, path) if isinstance(node, yaml.MappingNode) else self._build_sequence(node, path)
+        )
         self.open.pop()
         return value
 
-    def _too_many(self, path: Path) -> Problem:
+    def _too_many_nodes(self, path: Path) -> Problem:
         """Return the problem of a file that has too much in it, at the key in the file's first column."""
         if _ALIAS.search(self.document.text):
             place = self.document.place(path[:1], key=True)
             return Problem(place, "aliases make this file grow without bound", check="yaml")
         return Problem(Place(self.document.file), f"more than {_MOST_NODES:,} values stand in this file", check="yaml")
 
-    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
+    def _build_mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
-            place = self._place(key_node)
+            place = self._place_of(key_node)
             if isinstance(key_node, yaml.MappingNode) and key_node.flow_style and node.flow_style:
                 message, hint = "a text that begins with {{ stands in quotes", 'as in "{{instance}}"'
-                self.problems.append(Problem(self._place(node), message, hint, check="yaml"))
+                self.problems.append(Problem(self._place_of(node), message, hint, check="yaml"))
                 continue
             if not isinstance(key_node, yaml.ScalarNode):
                 self.problems.append(Problem(place, "a key must be a word", check="yaml"))
@@ -222,17 +224,17 @@ class _Builder:
                 self.problems.append(Problem(place, f"{key} stands here twice", f"first in line {first.line}", "yaml"))
                 continue
             self.document.keys[(*path, key)] = place
-            result[key] = self.build(value_node, (*path, key), key_node.start_mark.column)
+            result[key] = self.build_value(value_node, (*path, key), key_node.start_mark.column)
         return result
 
-    def _sequence(self, node: yaml.Node, path: Path) -> list[Any]:
-        return [self.build(child, (*path, i), node.start_mark.column) for i, child in enumerate(node.value)]
+    def _build_sequence(self, node: yaml.Node, path: Path) -> list[Any]:
+        return [self.build_value(child, (*path, i), node.start_mark.column) for i, child in enumerate(node.value)]
 
-    def _place(self, node: yaml.Node) -> Place:
+    def _place_of(self, node: yaml.Node) -> Place:
         return Place(self.document.file, node.start_mark.line + 1, node.start_mark.column + 1)
 
 
-def scalar(text: str) -> Any:
+def parse_scalar(text: str) -> Any:
     """Return the value of a plain scalar by the core schema of YAML 1.2."""
     if text in _NULL:
         return None

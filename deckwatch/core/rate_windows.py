@@ -15,17 +15,17 @@ _OF_TWO = frozenset(
 )
 
 
-def too_short(text: str, interval: float) -> Iterator[tuple[int, str, str]]:
+def find_short_windows(text: str, interval: float) -> Iterator[tuple[int, str, str]]:
     """Yield the offset, what is wrong and what helps, for each window of an expression that is shorter than it must be.
 
     `interval` is how many seconds lie between two figures. Raises PromqlError.
     """
-    for selector in promql.selectors(text):
+    for selector in promql.find_selectors(text):
         if not selector.window or ":" in selector.window or "$" in selector.window:
             continue
         needed = interval * (2 if selector.function in _OF_TWO else 1)
         try:
-            seconds = units.seconds(selector.window)
+            seconds = units.parse_duration(selector.window)
         except ValueError:
             continue  # told as a fault of syntax
         if seconds < needed:

@@ -33,7 +33,7 @@ def target_labels() -> Labels:
     return frozenset(own | {"service"} | set(agreed["external_labels"]))
 
 
-def of_series(name: str, catalog: Catalog) -> Labels | None:
+def series_labels(name: str, catalog: Catalog) -> Labels | None:
     """Return the labels that a series of this name can carry; None where they are not all known."""
     info = catalog.series(name)
     if info is None or info.open_labels:
@@ -43,7 +43,7 @@ def of_series(name: str, catalog: Catalog) -> Labels | None:
     return catalog.labels(name) | target_labels()
 
 
-def of_metric(name: str, catalog: Catalog) -> Labels | None:
+def metric_labels(name: str, catalog: Catalog) -> Labels | None:
     """Return the labels of a metric by its own name (for a histogram: without `le`); None where not all are known."""
     info = catalog.get(name) or catalog.series(name)
     if info is None or info.open_labels:
@@ -51,13 +51,13 @@ def of_metric(name: str, catalog: Catalog) -> Labels | None:
     return frozenset(info.labels) | target_labels()
 
 
-def of_expression(text: str, catalog: Catalog) -> Labels | None:
+def result_labels(text: str, catalog: Catalog) -> Labels | None:
     """Return the labels that the result can carry; None where they are not all known. Raises PromqlError."""
-    return _of(_tree(text), catalog)
+    return _node_labels(_parse_tree(text), catalog)
 
 
 @functools.lru_cache(maxsize=4096)  # one expression is looked at by many checks
-def _tree(text: str) -> Any:
+def _parse_tree(text: str) -> Any:
     import promql_parser  # noqa: PLC0415 - 5 ms that `serve` does not need
 
     try:
@@ -66,26 +66,26 @@ def _tree(text: str) -> Any:
         raise promql.PromqlError(str(error)) from None
 
 
-def _of(node: Any, catalog: Catalog) -> Labels | None:
+def _node_labels(node: Any, catalog: Catalog) -> Labels | None:
     kind = type(node).__name__
     if kind == "VectorSelector":
-        return of_series(node.name, catalog) if node.name else None
+        return series_labels(node.name, catalog) if node.name else None
     if kind == "MatrixSelector":
-        return _of(node.vector_selector, catalog)
+        return _node_labels(node.vector_selector, catalog)
     if kind in ("ParenExpr", "UnaryExpr", "SubqueryExpr"):
-        return _of(node.expr, catalog)
+        return _node_labels(node.expr, catalog)
     if kind == "AggregateExpr":
-        return _of_aggregation(node, catalog)
+        return _aggregation_labels(node, catalog)
     if kind == "Call":
-        return _of_call(node, catalog)
+        return _call_labels(node, catalog)
     if kind == "BinaryExpr":
-        return _of_binary(node, catalog)
+        return _binary_labels(node, catalog)
     return frozenset()  # a number or a text
 
 
-def _of_aggregation(node: Any, catalog: Catalog) -> Labels | None:
+def _aggregation_labels(node: Any, catalog: Catalog) -> Labels | None:
     name = str(node.op).lower()
-    inner = _of(node.expr, catalog)
+    inner = _node_labels(node.expr, catalog)
     if name in _SELECTING:
         return inner
     listed = frozenset(node.modifier.labels) if node.modifier is not None else frozenset()
@@ -98,15 +98,17 @@ def _of_aggregation(node: Any, catalog: Catalog) -> Labels | None:
     return result
 
 
-def _of_call(node: Any, catalog: Catalog) -> Labels | None:
+def _call_labels(node: Any, catalog: Catalog) -> Labels | None:
     name = node.func.name
     if name in _WITHOUT_LABELS or not node.args:
         return frozenset()
     if name in ("absent", "absent_over_time"):
-        found = next((s for s in promql.selectors(str(node.args[0]))), None)
+        found = next((s for s in promql.find_selectors(str(node.args[0]))), None)
         return frozenset(m.label for m in found.matchers if m.op == "=") if found is not None else frozenset()
     vectors = [one for one in node.args if type(one).__name__ not in ("NumberLiteral", "StringLiteral")]
-    inner = _of(vectors[-1] if name == "histogram_quantile" else vectors[0], catalog) if vectors else frozenset()
+    inner = (
+        _node_labels(vectors[-1] if name == "histogram_quantile" else vectors[0], catalog) if vectors else frozenset()
+    )
     if inner is None:
         return None
     if name == "histogram_quantile":
@@ -116,8 +118,8 @@ def _of_call(node: Any, catalog: Catalog) -> Labels | None:
     return inner
 
 
-def _of_binary(node: Any, catalog: Catalog) -> Labels | None:
-    left, right = _of(node.lhs, catalog), _of(node.rhs, catalog)
+def _binary_labels(node: Any, catalog: Catalog) -> Labels | None:
+    left, right = _node_labels(node.lhs, catalog), _node_labels(node.rhs, catalog)
     if _is_scalar(node.lhs):
         return right
     if _is_scalar(node.rhs):

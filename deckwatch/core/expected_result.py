@@ -7,7 +7,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExpectedResult:
     """What is wanted of the answer to one query.
 
     A `table` has one line for each value of its `labels`, a `heatmap` has buckets. `labels` are those that its lines,
@@ -21,4 +21,4 @@ class Wanted:
     most: int = 0
 
 
-ANYTHING = Wanted()
+NO_EXPECTATION = ExpectedResult()

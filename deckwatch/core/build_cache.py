@@ -24,13 +24,13 @@ def turn_on() -> None:
     _kept = {}
 
 
-def forget() -> None:
+def clear() -> None:
     """Forget everything, where something is remembered at all."""
     if _kept is not None:
         _kept.clear()
 
 
-def of(kind: str, thing: Any, make: Callable[[], T], sound: Callable[[T], bool] = lambda _: True) -> T:
+def get_or_build(kind: str, thing: Any, make: Callable[[], T], sound: Callable[[T], bool] = lambda _: True) -> T:
     """Return what `make` returns for a thing, or has returned for it; what is not `sound` is made each time."""
     if _kept is None:
         return make()
@@ -46,13 +46,13 @@ def of(kind: str, thing: Any, make: Callable[[], T], sound: Callable[[T], bool] 
     return value
 
 
-def put(kind: str, thing: Any, value: Any) -> None:
+def set_value(kind: str, thing: Any, value: Any) -> None:
     """Remember something of a thing."""
     if _kept is not None:
         _kept[kind, id(thing)] = (thing, value)
 
 
-def by(kind: str, name: str, text: str, make: Callable[[], T]) -> T:
+def get_or_build_by_text(kind: str, name: str, text: str, make: Callable[[], T]) -> T:
     """Return what `make` returns for a text under a name, or returned for the same text before."""
     if _kept is None:
         return make()

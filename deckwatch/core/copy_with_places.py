@@ -9,19 +9,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core.yamlfile import Document
+from deckwatch.core.yaml_file import Document
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deckwatch.core.place import Place
-    from deckwatch.core.yamlfile import Path
+    from deckwatch.core.problems import Place
+    from deckwatch.core.yaml_file import Path
 
     # Returns what stands for the text at a path: its value, and from an offset in it the one in the text.
-    Fill = Callable[[Path, str], "Filled | None"]
+    Fill = Callable[[Path, str], "Substitution | None"]
 
 
-class Filled:
+class Substitution:
     """A value in place of a text. It stands at `at` in `document`; an offset in it is `back(offset)` in the text."""
 
     __slots__ = ("at", "back", "document", "value")
@@ -35,45 +35,47 @@ class Filled:
         self.back = back
 
 
-def graft(into: Document, at: Path, source: Document, of: Path, *, via: str = "", fill: Fill | None = None) -> Any:
+def copy_with_places(
+    into: Document, at: Path, source: Document, of: Path, *, via: str = "", fill: Fill | None = None
+) -> Any:
     """Return a copy of the value at `of`, after its places were written down as those of the path `at`.
 
     The caller puts the value there. `via` is where the other document uses it; `fill` may replace texts;
     a key whose text it replaces by nothing is left out.
     """
-    value = source.at(of)
+    value = source.value_at(of)
     if isinstance(value, str) and fill is not None and (filled := fill(of, value)) is not None:
         if filled.document is not None:
-            return graft(into, at, filled.document, filled.at)
-        into.values[at] = _seen(source.place(of), via)
-        into.lent[at] = lambda offset: _seen(source.inside(of, filled.back(offset)), via)
+            return copy_with_places(into, at, filled.document, filled.at)
+        into.values[at] = _place_via(source.place(of), via)
+        into.lent[at] = lambda offset: _place_via(source.place_in_text(of, filled.back(offset)), via)
         return filled.value
-    into.values[at] = _seen(source.place(of), via)
+    into.values[at] = _place_via(source.place(of), via)
     if isinstance(value, dict):
         made = {}
         for key, one in value.items():
-            found = graft(into, (*at, key), source, (*of, key), via=via, fill=fill)
+            found = copy_with_places(into, (*at, key), source, (*of, key), via=via, fill=fill)
             if found is None and one is not None:
                 del into.values[*at, key]  # nothing stands for the text
                 continue
-            into.keys[*at, key] = _seen(source.place((*of, key), key=True), via)
+            into.keys[*at, key] = _place_via(source.place((*of, key), key=True), via)
             made[key] = found
         return made
     if isinstance(value, list):
-        return [graft(into, (*at, i), source, (*of, i), via=via, fill=fill) for i in range(len(value))]
+        return [copy_with_places(into, (*at, i), source, (*of, i), via=via, fill=fill) for i in range(len(value))]
     if isinstance(value, str):
-        into.lent[at] = lambda offset: _seen(source.inside(of, offset), via)
+        into.lent[at] = lambda offset: _place_via(source.place_in_text(of, offset), via)
     return value
 
 
-def within(document: Document, path: Path) -> Document:
+def subdocument(document: Document, path: Path) -> Document:
     """Return the document that begins at a path, for a schema of this part alone."""
     made = Document(document.file, document.text)
-    made.data = graft(made, (), document, path)
+    made.data = copy_with_places(made, (), document, path)
     if path in document.keys:
         made.keys[()] = document.keys[path]
     return made
 
 
-def _seen(place: Place, via: str) -> Place:
+def _place_via(place: Place, via: str) -> Place:
     return replace(place, via=via) if via else place

@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from deckwatch.core import promql, units
-from deckwatch.core.place import did_you_mean
+from deckwatch.core.problems import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from deckwatch.core.catalog import Catalog, Kind
-    from deckwatch.core.place import Place
-    from deckwatch.core.yamlfile import Document, Path
+    from deckwatch.core.problems import Place
+    from deckwatch.core.yaml_file import Document, Path
 
 RATE_INTERVAL = "$__rate_interval"
 QUANTILES = {"p50": "0.5", "p90": "0.9", "p95": "0.95", "p99": "0.99", "p999": "0.999"}
@@ -96,7 +96,7 @@ class Signal:
     def place_in_expr(self, offset: int) -> Place:
         """Return the place of a character of `expr`; the metric's place where there is no `expr`."""
         if self.expr:
-            return self.document.inside((*self.path, "expr"), offset)
+            return self.document.place_in_text((*self.path, "expr"), offset)
         return self.document.place((*self.path, "metric"))
 
     def expression(
@@ -116,41 +116,43 @@ class Signal:
         if self.whole is not None:
             if labels is None:
                 labels = self.whole.signal.by or ()
-            return self._share(self.whole, labels, window)
+            return self._share_expression(self.whole, labels, window)
         if aspect in QUANTILES:
-            buckets = self._rate(f"{self.metric}_bucket", window, None if labels is None else (*labels, "le"))
+            buckets = self._rate_expression(
+                f"{self.metric}_bucket", window, None if labels is None else (*labels, "le")
+            )
             return f"histogram_quantile({QUANTILES[aspect]}, {buckets})"
         if aspect == "avg":
-            total, count = (self._rate(self.metric + part, window, labels) for part in ("_sum", "_count"))
+            total, count = (self._rate_expression(self.metric + part, window, labels) for part in ("_sum", "_count"))
             return f"{total} / ({count} > 0)"
         if aspect == "rate":
-            return self._rate(f"{self.metric}_count", window, labels)
+            return self._rate_expression(f"{self.metric}_count", window, labels)
         if aspect == BUCKETS:
             # Drawn as one distribution: of several side by side nobody could tell the cells apart.
-            return self._rate(f"{self.metric}_bucket", window, (*(by or ()), "le"))
-        return self._plain(window, labels)
+            return self._rate_expression(f"{self.metric}_bucket", window, (*(by or ()), "le"))
+        return self._plain_expression(window, labels)
 
-    def _share(self, whole: Reference, labels: tuple[str, ...], window: str) -> str:
-        part = self._plain(window, labels)
+    def _share_expression(self, whole: Reference, labels: tuple[str, ...], window: str) -> str:
+        part = self._plain_expression(window, labels)
         other = whole.expression(window=window, by=None if whole.signal.expr else labels)
         # A part without any series yet is none of the whole, not unknown.
-        return f"({part} or 0 * {_bracketed(other)}) / ({other} > 0)"
+        return f"({part} or 0 * {_parenthesize(other)}) / ({other} > 0)"
 
-    def _plain(self, window: str, labels: tuple[str, ...] | None) -> str:
+    def _plain_expression(self, window: str, labels: tuple[str, ...] | None) -> str:
         if self.kind == "counter":
-            return self._rate(self.metric, window, labels)
-        return self._grouped(self._selector(self.metric), labels, self.combine)
+            return self._rate_expression(self.metric, window, labels)
+        return self._aggregate(self._selector_text(self.metric), labels, self.combine)
 
-    def _rate(self, metric: str, window: str, labels: tuple[str, ...] | None) -> str:
+    def _rate_expression(self, metric: str, window: str, labels: tuple[str, ...] | None) -> str:
         function, window = ("increase", self.over) if self.over else ("rate", window)
-        return self._grouped(f"{function}({self._selector(metric)}[{window}])", labels, "sum")
+        return self._aggregate(f"{function}({self._selector_text(metric)}[{window}])", labels, "sum")
 
-    def _grouped(self, text: str, labels: tuple[str, ...] | None, combine: str) -> str:
+    def _aggregate(self, text: str, labels: tuple[str, ...] | None, combine: str) -> str:
         if labels is None:
             return text
         return f"{combine} by ({', '.join(labels)}) ({text})" if labels else f"{combine}({text})"
 
-    def _selector(self, metric: str) -> str:
+    def _selector_text(self, metric: str) -> str:
         return metric + ("{" + ", ".join(self.matchers) + "}" if self.matchers else "")
 
     def unit_of(self, aspect: str | None = None) -> str:
@@ -227,9 +229,9 @@ class Signals(Mapping[str, Signal]):
             if full in self.faulty or head in self.faulty:
                 raise UnknownSignal(f"the signal {text} is not declared as it should be", near=True, told=True)
         # The nearest is looked for only where it is told: most texts that are no signal are metrics.
-        raise UnknownSignal(f"no signal is called {text}", lambda: did_you_mean(text, self.known(subjects)))
+        raise UnknownSignal(f"no signal is called {text}", lambda: did_you_mean(text, self.known_names(subjects)))
 
-    def known(self, subjects: Sequence[str] = ()) -> list[str]:
+    def known_names(self, subjects: Sequence[str] = ()) -> list[str]:
         """Return every name that `find` understands, for the nearest word: short ones first."""
         words: list[str] = []
         for subject in subjects:
@@ -249,7 +251,7 @@ def is_name(text: str) -> bool:
     return bool(_NAME.match(text))
 
 
-def of_metric(name: str, catalog: Catalog, document: Document, path: Path) -> Signal | None:
+def signal_for_metric(name: str, catalog: Catalog, document: Document, path: Path) -> Signal | None:
     """Return the signal that a bare metric's name stands for, drawn by its kind; None for an unknown metric."""
     info = catalog.get(name) or catalog.series(name)
     if info is None:
@@ -259,11 +261,11 @@ def of_metric(name: str, catalog: Catalog, document: Document, path: Path) -> Si
     return Signal(name, document, path, title_of(name), info.help, unit, kind, metric=name)
 
 
-def matchers(where: Mapping[str, Any], *, exclude: bool = False) -> tuple[str, ...]:
+def label_matchers(where: Mapping[str, Any], *, exclude: bool = False) -> tuple[str, ...]:
     """Return label conditions as PromQL has them: `=` for a plain value, `=~` for a pattern or a list."""
     result = []
     for label, value in where.items():
-        options = [_text(one) for one in (value if isinstance(value, list) else [value])]
+        options = [_matcher_value(one) for one in (value if isinstance(value, list) else [value])]
         pattern = len(options) > 1 or bool(_REGEX.search(options[0]))
         op = ("!~" if pattern else "!=") if exclude else ("=~" if pattern else "=")
         result.append(f"{label}{op}{json.dumps('|'.join(options), ensure_ascii=False)}")
@@ -281,7 +283,7 @@ def with_thresholds(signal: Signal, values: Mapping[str, float]) -> Signal:
     return replace(signal, thresholds={**signal.thresholds, **values})
 
 
-def disorder(thresholds: Mapping[str, float], bad: str | None) -> tuple[str, str] | None:
+def misordered_threshold(thresholds: Mapping[str, float], bad: str | None) -> tuple[str, str] | None:
     """Return the threshold that cannot be where it is, and why; None where all are in order.
 
     Downwards it goes from `low` to `critical`; otherwise upwards from `low` (which then is a lower end) over `high`.
@@ -301,7 +303,7 @@ def _with_rule_window(expr: str, window: str) -> str:
     if window != RATE_INTERVAL:
         return promql.with_window(expr, window)
     result, position = [], 0
-    for selector in promql.selectors(expr):
+    for selector in promql.find_selectors(expr):
         if selector.function in ("rate", "irate") and selector.window and "$" not in selector.window:
             opening = expr.index("[", selector.end)
             result.append(expr[position:opening] + f"[{RATE_INTERVAL}]")
@@ -309,9 +311,9 @@ def _with_rule_window(expr: str, window: str) -> str:
     return ("".join(result) + expr[position:]).rstrip()  # a block of YAML ends with a line break
 
 
-def _bracketed(text: str) -> str:
+def _parenthesize(text: str) -> str:
     return text if re.fullmatch(r"\w+(?: by \([^)]*\) )?\((?:[^()]|\([^()]*\))*\)", text) else f"({text})"
 
 
-def _text(value: Any) -> str:
+def _matcher_value(value: Any) -> str:
     return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)

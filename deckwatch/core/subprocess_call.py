@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def apart(work: Callable[[], T]) -> T:
+def call_in_child(work: Callable[[], T]) -> T:
     """Return what `work` returns, run in a forked child; what it returns must be of plain values (pickle).
 
     Where there is no fork, or other threads run already, it is run here; also after a failure, which is thus raised
