@@ -21,7 +21,7 @@ from deckwatch.core.signals import Signals
 from deckwatch.dashboards import panels
 from deckwatch.dashboards.build import Settings
 from deckwatch.dashboards.sources import Source
-from deckwatch.provisioning import catalogue
+from deckwatch.provisioning import metric_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,8 +38,8 @@ with panels.renderer() as child:
     from deckwatch.dashboards import sources
     from deckwatch.core import signal_file
     from deckwatch.core.project import Project
-    from deckwatch.provisioning import catalogue
-    catalog, found = catalogue.load(Project(Path())), sources.shipped()
+    from deckwatch.provisioning import metric_catalog
+    catalog, found = metric_catalog.load(Project(Path())), sources.shipped()
     signals, _ = signal_file.load([one.document for one in found], catalog)
     assert len(dashboards.bundle(found, catalog, signals, None, child).artifacts) >= 5
 """
@@ -60,7 +60,7 @@ def _many(engine: Engine) -> float:
         f"  - - {{lines: node_load1, title: A {row}}}\n    - {{stat: up, title: B {row}, description: Up.}}\n"
         for row in range(10)
     )
-    catalog = catalogue.load(Project(Path()))
+    catalog = metric_catalog.load_catalog(Project(Path()))
     taken = []
     with panels.renderer(engine=engine) as child:
         for _ in range(5):

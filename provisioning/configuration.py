@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.core import plugins, units, yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import contract
-from deckwatch.provisioning import targets
+from deckwatch.provisioning import scrape_targets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 INTERVAL = "15s"
 _REFRESH = "30s"
-_MOST_SCRAPE_SECONDS = 10  # Prometheus' own default; a shorter interval shortens it
+_MAX_SCRAPE_SECONDS = 10  # Prometheus' own default; a shorter interval shortens it
 _UNUSED = ("alerting", "notifiers", "plugins")
 _ORDER = ("apiVersion", "job_name", "name", "uid", "type", "global", "rule_files", "alerting", "scrape_interval")
 
@@ -34,34 +34,34 @@ class Folder:
     uid: str
 
 
-def library() -> Path:
+def library_folder() -> Path:
     """Return the folder of Jsonnet that the renderer must serve as `provisioning`."""
     return plugins.package_folder(plugins.import_package("provisioning"), "library")
 
 
-def interval(project: Project) -> str:
+def scrape_interval(project: Project) -> str:
     """Return how often everything is scraped, as Prometheus writes it."""
     text: str = project.data.get("build", {}).get("scrape_interval", INTERVAL)
     return text
 
 
-def refresh(every: str) -> str:
+def refresh_interval(every: str) -> str:
     """Return how often a dashboard asks again: no faster than its figures come."""
     return every if units.parse_duration(every) > units.parse_duration(_REFRESH) else _REFRESH
 
 
-def files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, every: str) -> list[Artifact]:
+def render_files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, every: str) -> list[Artifact]:
     """Return the files; `every` is the scrape interval."""
     jobs = contract()["jobs"]
     settings = {
         "interval": every,
-        "timeout": f"{min(_MOST_SCRAPE_SECONDS, units.parse_duration(every)):g}s",
+        "timeout": f"{min(_MAX_SCRAPE_SECONDS, units.parse_duration(every)):g}s",
         "labels": project.data.get("build", {}).get("labels", {}),
         "jobs": jobs,
         "order": list(jobs),  # as the contract has them: Jsonnet would sort them
-        "accesses": [dataclasses.asdict(one) for one in targets.accesses(project)],
-        "access_label": targets.ACCESS,
-        "engines": targets.engines(project),
+        "accesses": [dataclasses.asdict(one) for one in scrape_targets.read_accesses(project)],
+        "access_label": scrape_targets.ACCESS,
+        "engines": scrape_targets.docker_engines(project),
         "scrape_label": contract()["scrape_label"],
     }
     grafana = "local grafana = import 'provisioning/grafana.libsonnet';"
@@ -74,14 +74,14 @@ def files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, ev
     listed = [{"path": one.path, "title": one.title, "uid": one.uid} for one in folders]
     dashboards = renderer.evaluate(f"{grafana} function(folders) grafana.dashboards(folders)", folders=listed)
     # Grafana calls it an error where one of its folders is not there.
-    unused = [_yaml(f"grafana/provisioning/{name}/deckwatch.yaml", {"apiVersion": 1}) for name in _UNUSED]
+    unused = [_yaml_artifact(f"grafana/provisioning/{name}/deckwatch.yaml", {"apiVersion": 1}) for name in _UNUSED]
     return [
         *unused,
-        _yaml("prometheus/prometheus.yml", prometheus),
-        _yaml("grafana/provisioning/datasources/deckwatch.yaml", datasources),
-        _yaml("grafana/provisioning/dashboards/deckwatch.yaml", dashboards),
+        _yaml_artifact("prometheus/prometheus.yml", prometheus),
+        _yaml_artifact("grafana/provisioning/datasources/deckwatch.yaml", datasources),
+        _yaml_artifact("grafana/provisioning/dashboards/deckwatch.yaml", dashboards),
     ]
 
 
-def _yaml(path: str, value: Any) -> Artifact:
+def _yaml_artifact(path: str, value: Any) -> Artifact:
     return Artifact(path, yaml_write.dump_yaml(value, order=_ORDER))

@@ -30,7 +30,7 @@ State = Literal["new", "same", "changed by us", "changed by hand", "provisioned"
 
 
 @dataclass(frozen=True)
-class Ours:
+class GeneratedDashboard:
     """A dashboard as it is generated, and its folder in Grafana."""
 
     model: Mapping[str, Any]
@@ -49,14 +49,14 @@ class Ours:
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """One of our dashboards beside the server's: how they stand, what differs, and the version that was looked at."""
 
-    ours: Ours
+    generated: GeneratedDashboard
     state: State
     lines: Sequence[str] = field(default_factory=list)
     version: int = 0
-    who: str = ""
+    author: str = ""
 
 
 class Grafana:
@@ -64,7 +64,7 @@ class Grafana:
 
     def __init__(self, url: str, headers: Mapping[str, str], *, seconds: float = 15.0) -> None:
         self.url = url
-        self._known = "Authorization" in headers
+        self._authenticated = "Authorization" in headers
         self._client = Client(url, seconds=seconds, headers=headers)
 
     def __enter__(self) -> Self:
@@ -73,43 +73,45 @@ class Grafana:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def check(self) -> str:
+    def check_version(self) -> str:
         """Return its version; raises DeckwatchError for one that is too old, and for what is no Grafana."""
-        health = self._ask("GET", "/api/health")
-        version = str(health.get("version") or self._settings().get("version") or "")
+        health = self._send_request("GET", "/api/health")
+        version = str(health.get("version") or self._build_info().get("version") or "")
         number = re.match(r"(\d+)\.(\d+)", version)
         if number and (int(number[1]), int(number[2])) < OLDEST:
             raise DeckwatchError(
                 f"{mask_secrets(self.url)} is Grafana {version}; the oldest supported is {OLDEST[0]}.{OLDEST[1]}"
             )
-        if self._known:
+        if self._authenticated:
             # Where looking needs no login, a token or password that is wrong is passed over by everything else.
             try:
-                self._ask("GET", "/api/user")
+                self._send_request("GET", "/api/user")
             except Refused as error:
                 if error.status == 401:
                     raise
         return version
 
-    def dashboard(self, uid: str) -> dict[str, Any]:
+    def get_dashboard(self, uid: str) -> dict[str, Any]:
         """Return a dashboard by its uid, as {dashboard, meta}; raises DeckwatchError where there is none."""
-        found = self._dashboard(uid)
+        found = self._find_dashboard(uid)
         if found is None:
             raise DeckwatchError(f"{mask_secrets(self.url)} has no dashboard {uid}")
         return found
 
-    def compared(self, ours: Sequence[Ours], done: Callable[[], None] = lambda: None) -> list[Compared]:
+    def compare_dashboards(
+        self, ours: Sequence[GeneratedDashboard], done: Callable[[], None] = lambda: None
+    ) -> list[Comparison]:
         """Return how each of our dashboards stands beside the server's."""
         found = []
         for one in ours:
-            found.append(self._compared(one))
+            found.append(self._compare_dashboard(one))
             done()
         return found
 
-    def _compared(self, ours: Ours) -> Compared:
-        found = self._dashboard(ours.uid)
+    def _compare_dashboard(self, ours: GeneratedDashboard) -> Comparison:
+        found = self._find_dashboard(ours.uid)
         if found is None:
-            return Compared(ours, "new")
+            return Comparison(ours, "new")
         theirs, meta = found["dashboard"], found.get("meta") or {}
         version = int(theirs.get("version") or meta.get("version") or 0)
         lines = compare.changes(theirs, ours.model)
@@ -117,78 +119,78 @@ class Grafana:
         if folder != ours.folder and (meta.get("folderTitle") or "General") != ours.folder_title:
             lines.insert(0, f"folder {meta.get('folderTitle') or 'General'} → {ours.folder_title}")
         if not lines:
-            return Compared(ours, "same", version=version)
+            return Comparison(ours, "same", version=version)
         if meta.get("provisioned"):
-            return Compared(ours, "provisioned", lines, version)
-        by_us = MARK in self._message(ours.uid)
-        return Compared(
+            return Comparison(ours, "provisioned", lines, version)
+        by_us = MARK in self._last_message(ours.uid)
+        return Comparison(
             ours, "changed by us" if by_us else "changed by hand", lines, version, str(meta.get("updatedBy") or "")
         )
 
-    def _dashboard(self, uid: str) -> dict[str, Any] | None:
+    def _find_dashboard(self, uid: str) -> dict[str, Any] | None:
         try:
-            found: dict[str, Any] = self._ask("GET", f"/api/dashboards/uid/{uid}")
+            found: dict[str, Any] = self._send_request("GET", f"/api/dashboards/uid/{uid}")
         except Refused as error:
             if error.status == 404:
                 return None
             raise
         if not isinstance(found.get("dashboard"), dict):
-            raise self._no_grafana()
+            raise self._not_grafana_error()
         return found
 
-    def _message(self, uid: str) -> str:
+    def _last_message(self, uid: str) -> str:
         """Return what was said when a dashboard was saved last."""
         base = f"/api/dashboards/uid/{uid}/versions"
-        found = self._ask("GET", base, params={"limit": 1}, kind=(dict, list))
+        found = self._send_request("GET", base, params={"limit": 1}, kind=(dict, list))
         listed = found.get("versions") or [] if isinstance(found, dict) else found
         if not listed:
             return ""
         if listed[0].get("parentVersion"):
             return str(listed[0].get("message") or "")
         # Of the first version the list says "Initial save", whatever was said.
-        return str(self._ask("GET", f"{base}/{listed[0]['version']}").get("message") or "")
+        return str(self._send_request("GET", f"{base}/{listed[0]['version']}").get("message") or "")
 
-    def folder(self, uid: str, title: str, *, create: bool) -> str:
+    def ensure_folder(self, uid: str, title: str, *, create: bool) -> str:
         """Return the uid of a folder: that uid, or that of the folder with this title; else it is made.
 
         Raises DeckwatchError where it is not there and may not be made.
         """
         try:
-            self._ask("GET", f"/api/folders/{uid}")
+            self._send_request("GET", f"/api/folders/{uid}")
         except Refused as error:
             if error.status != 404:
                 raise
         else:
             return uid
-        listed = self._ask("GET", "/api/folders", params={"limit": 1000}, kind=list)
+        listed = self._send_request("GET", "/api/folders", params={"limit": 1000}, kind=list)
         for one in listed:
             if one.get("title") == title:
                 return str(one["uid"])
         if not create:
             raise DeckwatchError(f"{mask_secrets(self.url)} has no folder {uid}")
-        self._ask("POST", "/api/folders", json={"uid": uid, "title": title})
+        self._send_request("POST", "/api/folders", json={"uid": uid, "title": title})
         return uid
 
-    def save(self, one: Compared, folder: str, message: str, *, force: bool) -> None:
+    def save_dashboard(self, one: Comparison, folder: str, message: str, *, force: bool) -> None:
         """Save one dashboard; the server refuses it where somebody has saved another version since it was looked at."""
-        model = {key: value for key, value in one.ours.model.items() if key != "id"} | {"version": one.version}
+        model = {key: value for key, value in one.generated.model.items() if key != "id"} | {"version": one.version}
         said = {"dashboard": model, "folderUid": folder, "message": f"{message} {MARK}".strip(), "overwrite": force}
         try:
-            self._ask("POST", "/api/dashboards/db", json=said)
+            self._send_request("POST", "/api/dashboards/db", json=said)
         except Refused as error:
             if error.status == 412:
                 raise DeckwatchError(
-                    f"{one.ours.uid} was changed by somebody else meanwhile, or another dashboard has its title; "
+                    f"{one.generated.uid} was changed by somebody else meanwhile, or another dashboard has its title; "
                     "look at `deckwatch grafana diff`"
                 ) from None
             raise
 
-    def _settings(self) -> dict[str, Any]:
+    def _build_info(self) -> dict[str, Any]:
         """Return what Grafana tells its pages of its build: `/api/health` may keep its version for itself."""
-        found = self._ask("GET", "/api/frontend/settings").get("buildInfo")
+        found = self._send_request("GET", "/api/frontend/settings").get("buildInfo")
         return found if isinstance(found, dict) else {}
 
-    def _ask(self, method: str, path: str, *, kind: type | tuple[type, ...] = dict, **options: Any) -> Any:
+    def _send_request(self, method: str, path: str, *, kind: type | tuple[type, ...] = dict, **options: Any) -> Any:
         try:
             found = self._client.request(method, path, allow_redirects=False, **options)
         except Refused as error:
@@ -201,16 +203,16 @@ class Grafana:
                 raise Refused(f"{mask_secrets(self.url)} {what} ({error.status})", error.status) from None
             raise
         if not isinstance(found, kind):
-            raise self._no_grafana()
+            raise self._not_grafana_error()
         return found
 
-    def _no_grafana(self) -> DeckwatchError:
+    def _not_grafana_error(self) -> DeckwatchError:
         return Unreachable(
             f"{mask_secrets(self.url)} answers with a page, not as Grafana's API: does something ask for a login before it?"
         )
 
 
-def connect(
+def connect_grafana(
     url: str,
     *,
     token_file: Path | None = None,
@@ -224,11 +226,11 @@ def connect(
     """
     headers = {"Accept": "application/json"}
     if token_file is not None:
-        headers["Authorization"] = f"Bearer {_secret(token_file)}"
+        headers["Authorization"] = f"Bearer {_read_secret(token_file)}"
     elif user is not None:
         if password_file is None:
             raise DeckwatchError("--user needs --password-file")
-        pair = f"{user}:{_secret(password_file)}".encode()
+        pair = f"{user}:{_read_secret(password_file)}".encode()
         headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
     elif token := os.environ.get(TOKEN, "").strip():
         if not token.isascii() or not token.isprintable():
@@ -236,14 +238,14 @@ def connect(
         headers["Authorization"] = f"Bearer {token}"
     grafana = Grafana(url, headers, seconds=seconds)
     try:
-        grafana.check()
+        grafana.check_version()
     except BaseException:
         grafana.__exit__()
         raise
     return grafana
 
 
-def _secret(path: Path) -> str:
+def _read_secret(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

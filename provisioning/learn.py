@@ -20,7 +20,7 @@ _PARTS = frozenset(("le", "quantile"))
 _KINDS = {"counter", "gauge", "histogram", "summary"}
 
 
-def learn(url: str, known: Catalog) -> str:
+def declare_metrics(url: str, known: Catalog) -> str:
     """Return the block for a page's metrics that are not known yet; raises DeckwatchError where it is no such page."""
     with Client(url) as client:
         text = client.get("")

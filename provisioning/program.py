@@ -21,7 +21,7 @@ from deckwatch.core.problems import DeckwatchError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-_TETHER = Path(__file__).with_name("tether.py")
+_RUN_WITH_PARENT = Path(__file__).with_name("run_with_parent.py")
 
 
 class NotReady(DeckwatchError):
@@ -45,13 +45,13 @@ class Program:
     folder: Path | None = None
     user: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM
-    tether: bool = False
+    end_with_parent: bool = False
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
         """Start the process; its output goes to the log file."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        tether = [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid())] if self.tether else []
+        tether = [sys.executable, "-I", "-S", str(_RUN_WITH_PARENT), str(os.getpid())] if self.end_with_parent else []
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*tether, *self.argv],
@@ -72,11 +72,11 @@ class Program:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process is not None and self.process.poll() is not None:
-                raise NotReady(f"{self.name} ended with exit code {self.process.returncode}\n{self.tail()}")
-            if answers(self.ready) if isinstance(self.ready, str) else self.ready():
+                raise NotReady(f"{self.name} ended with exit code {self.process.returncode}\n{self.log_tail()}")
+            if is_answering(self.ready) if isinstance(self.ready, str) else self.ready():
                 return self
             time.sleep(0.05)
-        raise NotReady(f"{self.name} was not ready within {seconds:g} s\n{self.tail()}")
+        raise NotReady(f"{self.name} was not ready within {seconds:g} s\n{self.log_tail()}")
 
     def stop(self, seconds: float = 10.0) -> None:
         """End the process, by force where it does not end by itself; harmless when it has ended."""
@@ -93,7 +93,7 @@ class Program:
                 self.process.wait()
         self.process = None
 
-    def tail(self, lines: int = 10) -> str:
+    def log_tail(self, lines: int = 10) -> str:
         """Return the end of the log."""
         try:
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
@@ -107,7 +107,7 @@ class Program:
         self.stop()
 
 
-def answers(url: str) -> bool:
+def is_answering(url: str) -> bool:
     """Return whether an address answers a GET with a status below 400; a proxy of the environment is not asked."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -133,7 +133,7 @@ def free_port(wanted: int = 0, host: str = "127.0.0.1") -> int:
     raise DeckwatchError("no port is free")
 
 
-def find(*names: str, folders: Sequence[str] = ("/usr/sbin", "/sbin", "/usr/local/bin")) -> str | None:
+def find_program(*names: str, folders: Sequence[str] = ("/usr/sbin", "/sbin", "/usr/local/bin")) -> str | None:
     """Return the path of the first of these programs that is installed."""
     path = os.pathsep.join([os.environ.get("PATH", ""), *folders])
     for name in names:

@@ -8,7 +8,7 @@ import orjson
 import yaml
 
 from deckwatch.core.problems import DeckwatchError
-from deckwatch.provisioning.grafana import Compared, Grafana, Ours
+from deckwatch.provisioning.grafana import Comparison, GeneratedDashboard, Grafana
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,20 +19,20 @@ DASHBOARDS = "grafana/dashboards/"
 _PROVIDERS = "grafana/provisioning/dashboards/"
 
 
-def ours(plan: Plan) -> list[Ours]:
+def generated_dashboards(plan: Plan) -> list[GeneratedDashboard]:
     """Return the dashboards of a bundle with their folders, which are those that provisioning would make."""
     folders: dict[str, tuple[str, str]] = {}
     found = []
-    for file in plan.files():
+    for file in plan.list_files():
         if file.path.startswith(_PROVIDERS) and file.path.endswith((".yml", ".yaml")):
             for one in yaml.safe_load(file.text)["providers"]:
                 folders[one["options"]["path"].rpartition("/")[2]] = (one["folderUid"], one["folder"])
         elif file.path.startswith(DASHBOARDS) and file.path.endswith(".json"):
             found.append((file.path.removeprefix(DASHBOARDS).partition("/")[0], orjson.loads(file.text)))
-    return [Ours(model, *folders[path]) for path, model in found if path in folders]
+    return [GeneratedDashboard(model, *folders[path]) for path, model in found if path in folders]
 
 
-def chosen(all_ours: Sequence[Ours], uids: Sequence[str]) -> list[Ours]:
+def select_dashboards(all_ours: Sequence[GeneratedDashboard], uids: Sequence[str]) -> list[GeneratedDashboard]:
     """Return the dashboards with these addresses, all where none is named; raises DeckwatchError for an unknown one."""
     from deckwatch.core.problems import did_you_mean  # noqa: PLC0415 - for one that is misspelt
 
@@ -44,14 +44,14 @@ def chosen(all_ours: Sequence[Ours], uids: Sequence[str]) -> list[Ours]:
     return [known[uid] for uid in uids] or list(all_ours)
 
 
-def push(
+def push_dashboards(
     grafana: Grafana,
-    found: Sequence[Compared],
+    found: Sequence[Comparison],
     message: str,
     *,
     folder: str | None = None,
     force: bool = False,
-    done: Callable[[Compared], None] = lambda _: None,
+    done: Callable[[Comparison], None] = lambda _: None,
 ) -> None:
     """Save what is new or changed. Nothing is saved where one of them was changed by hand, unless `force`.
 
@@ -59,25 +59,25 @@ def push(
     missing. Raises DeckwatchError; of a failure halfway it says what is saved and what is not.
     """
     wanted = [one for one in found if one.state != "same"]
-    if kept := [one.ours.uid for one in wanted if one.state == "provisioned"]:
+    if kept := [one.generated.uid for one in wanted if one.state == "provisioned"]:
         raise DeckwatchError(f"{', '.join(kept)}: Grafana reads this from files, and takes no other; nothing was saved")
     if not force and (by_hand := [one for one in wanted if one.state == "changed by hand"]):
-        names = ", ".join(f"{one.ours.uid}{f' (by {one.who})' if one.who else ''}" for one in by_hand)
+        names = ", ".join(f"{one.generated.uid}{f' (by {one.author})' if one.author else ''}" for one in by_hand)
         raise DeckwatchError(f"changed by hand: {names}; nothing was saved (--force overwrites it)")
-    places = {(one.ours.folder, one.ours.folder_title): "" for one in wanted if folder is None}
+    places = {(one.generated.folder, one.generated.folder_title): "" for one in wanted if folder is None}
     if folder is not None and wanted:
-        folder = grafana.folder(folder, folder, create=False)
+        folder = grafana.ensure_folder(folder, folder, create=False)
     for uid, title in places:
-        places[uid, title] = grafana.folder(uid, title, create=True)
+        places[uid, title] = grafana.ensure_folder(uid, title, create=True)
     saved: list[str] = []
     for i, one in enumerate(wanted):
         try:
-            into = folder if folder is not None else places[one.ours.folder, one.ours.folder_title]
-            grafana.save(one, into, message, force=force)
+            into = folder if folder is not None else places[one.generated.folder, one.generated.folder_title]
+            grafana.save_dashboard(one, into, message, force=force)
         except DeckwatchError as error:
-            left = ", ".join(each.ours.uid for each in wanted[i:])
+            left = ", ".join(each.generated.uid for each in wanted[i:])
             before = f"saved: {', '.join(saved)}; " if saved else ""
             error.args = (f"{error}; {before}not saved: {left}",)
             raise
-        saved.append(one.ours.uid)
+        saved.append(one.generated.uid)
         done(one)

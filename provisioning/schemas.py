@@ -27,21 +27,21 @@ NAMES = {
 }
 
 
-def files(own_panels: Path | None = None) -> list[Artifact]:
+def schema_files(own_panels: Path | None = None) -> list[Artifact]:
     """Return the schemas as files; `own_panels` is a user's folder of panel files, whose words count too."""
     folders = panels.folders(own_panels) | {"alerting": alerting_render.library()}
     with Renderer(folders) as renderer:
         dashboard = schema.assemble(panels.load(renderer, own_panels))
         made = {
-            "project": project(renderer, dashboard),
+            "project": build_project_schema(renderer, dashboard),
             "dashboard": dashboard,
             "part": parts.schema(dashboard),
-            "alerts": alerts(),
+            "alerts": build_alerts_schema(),
         }
-    return [Artifact(NAMES[kind], _text(one)) for kind, one in made.items()]
+    return [Artifact(NAMES[kind], _to_json(one)) for kind, one in made.items()]
 
 
-def project(renderer: Renderer, dashboard: Mapping[str, Any]) -> dict[str, Any]:
+def build_project_schema(renderer: Renderer, dashboard: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schema of deckwatch.yaml, with the receivers that a team may have and the words of dashboards."""
     result = project_schema(plugins.schema_fragments())
     panel, whole = adjust.offered(dashboard)
@@ -53,7 +53,7 @@ def project(renderer: Renderer, dashboard: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def alerts() -> dict[str, Any]:
+def build_alerts_schema() -> dict[str, Any]:
     """Return the schema of a file of alerts, in which signals may be declared too."""
     result: dict[str, Any] = yaml_file.read_yaml(read.SCHEMA).data
     signals = yaml_file.read_yaml(signal_file.SCHEMA).data
@@ -62,5 +62,5 @@ def alerts() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result}
 
 
-def _text(value: dict[str, Any]) -> str:
+def _to_json(value: dict[str, Any]) -> str:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()

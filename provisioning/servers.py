@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deckwatch.core.contract import contract
-from deckwatch.provisioning.program import Program, find
+from deckwatch.provisioning.program import Program, find_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -47,77 +47,81 @@ class Site:
         """The folder that holds the generated files."""
         return self.state / "bundle"
 
-    def address(self, name: str) -> str:
+    def listen_address(self, name: str) -> str:
         """Return host:port of a program."""
         return f"{ADDRESS}:{self.ports[name]}"
 
     def url(self, name: str) -> str:
         """Return the address of a program's page."""
-        return f"http://{self.address(name)}"
+        return f"http://{self.listen_address(name)}"
 
-    def keep(self, name: str) -> Path:
+    def data_folder(self, name: str) -> Path:
         """Return the folder of a program, made if need be."""
         folder = self.state / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def log(self, name: str) -> Path:
+    def log_file(self, name: str) -> Path:
         """Return the file that a program's output goes to."""
         return self.state / "log" / f"{name}.log"
 
 
-def installed(name: str) -> str | None:
+def installed_path(name: str) -> str | None:
     """Return the path of a program of the stack; the exporter is us."""
-    return sys.executable if name == EXPORTER else find(*_NAMES[name])
+    return sys.executable if name == EXPORTER else find_program(*_NAMES[name])
 
 
-def program(name: str, site: Site) -> Program | None:
+def build_program(name: str, site: Site) -> Program | None:
     """Return a program, ready to be started; None where it is not installed."""
-    path = installed(name)
+    path = installed_path(name)
     return _MAKERS[name](path, site) if path else None
 
 
-def _exporter(python: str, site: Site) -> Program:
+def _exporter_program(python: str, site: Site) -> Program:
     argv = [python, "-m", "deckwatch", "--project", str(site.project), "serve"]
     # On loopback as all the others, which nobody asks for passwords either: what `serve:` says is for the network.
-    argv += ["--listen", site.address(EXPORTER), "--web.config.file=", *site.exporter_arguments]
+    argv += ["--listen", site.listen_address(EXPORTER), "--web.config.file=", *site.exporter_arguments]
     ready = site.url(EXPORTER) + "/readyz"
-    return Program(EXPORTER, argv, site.log(EXPORTER), ready, environment=site.environment or {}, tether=True)
+    return Program(
+        EXPORTER, argv, site.log_file(EXPORTER), ready, environment=site.environment or {}, end_with_parent=True
+    )
 
 
-def _prometheus(path: str, site: Site) -> Program:
+def _prometheus_program(path: str, site: Site) -> Program:
     argv = [
         path,
         f"--config.file={site.bundle / 'prometheus' / 'prometheus.yml'}",
-        f"--storage.tsdb.path={site.keep(PROMETHEUS)}",
-        f"--web.listen-address={site.address(PROMETHEUS)}",
+        f"--storage.tsdb.path={site.data_folder(PROMETHEUS)}",
+        f"--web.listen-address={site.listen_address(PROMETHEUS)}",
         f"--web.external-url={site.url(PROMETHEUS)}",
     ]
-    return Program(PROMETHEUS, argv, site.log(PROMETHEUS), site.url(PROMETHEUS) + "/-/ready", tether=True)
+    return Program(PROMETHEUS, argv, site.log_file(PROMETHEUS), site.url(PROMETHEUS) + "/-/ready", end_with_parent=True)
 
 
-def _alertmanager(path: str, site: Site) -> Program:
+def _alertmanager_program(path: str, site: Site) -> Program:
     argv = [
         path,
         f"--config.file={site.bundle / 'alertmanager' / 'alertmanager.yml'}",
-        f"--storage.path={site.keep(ALERTMANAGER)}",
-        f"--web.listen-address={site.address(ALERTMANAGER)}",
+        f"--storage.path={site.data_folder(ALERTMANAGER)}",
+        f"--web.listen-address={site.listen_address(ALERTMANAGER)}",
         f"--web.external-url={site.url(ALERTMANAGER)}",
         "--cluster.listen-address=",  # alone: no gossip, and no port for it
     ]
-    return Program(ALERTMANAGER, argv, site.log(ALERTMANAGER), site.url(ALERTMANAGER) + "/-/ready", tether=True)
+    return Program(
+        ALERTMANAGER, argv, site.log_file(ALERTMANAGER), site.url(ALERTMANAGER) + "/-/ready", end_with_parent=True
+    )
 
 
-def _grafana(path: str, site: Site) -> Program:
-    folder = site.keep(GRAFANA)
+def _grafana_program(path: str, site: Site) -> Program:
+    folder = site.data_folder(GRAFANA)
     own = folder / "grafana.ini"  # named and empty, so that no machine-wide file is read
     own.touch()
     (folder / "plugins").mkdir(exist_ok=True)
     argv = [path] if Path(path).name == "grafana-server" else [path, "server"]
-    argv += [f"--homepath={_homepath(Path(path))}", f"--config={own}"]
+    argv += [f"--homepath={_grafana_homepath(Path(path))}", f"--config={own}"]
     ready = site.url(GRAFANA) + "/api/health"
     settings = _grafana_settings(folder, site)
-    return Program(GRAFANA, argv, site.log(GRAFANA), ready, environment=settings, tether=True)
+    return Program(GRAFANA, argv, site.log_file(GRAFANA), ready, environment=settings, end_with_parent=True)
 
 
 def _grafana_settings(folder: Path, site: Site) -> dict[str, str]:
@@ -157,14 +161,14 @@ def _grafana_settings(folder: Path, site: Site) -> dict[str, str]:
 
 def admin_password(site: Site) -> Path:
     """Return the file with Grafana's administrator password, which is made at the first start."""
-    file = site.keep(GRAFANA) / "admin-password"
+    file = site.data_folder(GRAFANA) / "admin-password"
     if not file.exists():
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(18), encoding="ascii")
     return file
 
 
-def _homepath(binary: Path) -> Path:
+def _grafana_homepath(binary: Path) -> Path:
     """Return the folder with Grafana's own files: beside its `bin`, or where the packages put it."""
     beside = binary.resolve().parent.parent
     return beside if (beside / "conf" / "defaults.ini").is_file() else Path("/usr/share/grafana")
@@ -172,8 +176,8 @@ def _homepath(binary: Path) -> Path:
 
 HOME = "grafana/dashboards/deckwatch/overview.json"
 _MAKERS: dict[str, Callable[[str, Site], Program]] = {
-    EXPORTER: _exporter,
-    PROMETHEUS: _prometheus,
-    ALERTMANAGER: _alertmanager,
-    GRAFANA: _grafana,
+    EXPORTER: _exporter_program,
+    PROMETHEUS: _prometheus_program,
+    ALERTMANAGER: _alertmanager_program,
+    GRAFANA: _grafana_program,
 }

@@ -21,9 +21,9 @@ from deckwatch.core.problems import InvalidInput
 from deckwatch.dashboards import build as dashboards
 from deckwatch.dashboards import panels
 from deckwatch.exporter import collector, config
-from deckwatch.provisioning import catalogue, configuration, foreign, mixin, sources, targets
+from deckwatch.provisioning import configuration, documents, metric_catalog, mixin_export, mixins, scrape_targets
 from deckwatch.provisioning.configuration import Folder
-from deckwatch.provisioning.foreign_files import Beside, Files
+from deckwatch.provisioning.mixin_files import MixinFiles, MixinWriter
 from deckwatch.provisioning.plan import Plan
 
 if TYPE_CHECKING:
@@ -74,12 +74,12 @@ def build(project: Project, options: Options | None = None) -> Built:
     """Return a project's bundle; raises InvalidInput with every problem of all its files."""
     options = options or Options()
     own_panels = project.folder / "panels"
-    with _uncollected(), _renderer(own_panels if own_panels.is_dir() else None, options.engine) as renderer:
+    with gc_paused(), _renderer(own_panels if own_panels.is_dir() else None, options.engine) as renderer:
         return _build(project, options, renderer, own_panels if own_panels.is_dir() else None)
 
 
 @contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Let Python not look for garbage meanwhile: nearly all that is made is kept to the end."""
     was = gc.isenabled()
     gc.disable()
@@ -92,7 +92,7 @@ def _uncollected() -> Iterator[None]:
 
 def _renderer(own_panels: Path | None, engine: Engine) -> Renderer:
     """Return one child process for all Jsonnet of the bundle; it starts while YAML is read."""
-    own = {"alerting": alerting_render.library(), "provisioning": configuration.library()}
+    own = {"alerting": alerting_render.library(), "provisioning": configuration.library_folder()}
     return Renderer(panels.folders(own_panels) | own, engine=engine)
 
 
@@ -101,26 +101,26 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     place = project.document.place
     written_for, unknown = versions.read_targets(project.document)
     written_for = replace(written_for, **options.installed)
-    catalog = catalogue.load(project, written_for)
-    found = sources.load(project)
-    chosen = sources.settings(project)
+    catalog = metric_catalog.load_catalog(project, written_for)
+    found = documents.load_documents(project)
+    chosen = documents.read_limits(project)
     thresholds = {name: value for name, value in chosen.items() if not name[:1].isupper()}
-    signals, problems = signal_file.load_signals(found.documents, catalog, thresholds)
+    signals, problems = signal_file.load_signals(found.all_documents, catalog, thresholds)
     problems += [*project.problems, *unknown, *found.problems]
     problems += config.problems(project, collector.words(collector.load()))
-    problems += targets.problems(project)
+    problems += scrape_targets.find_problems(project)
     alerting.record(found.topics, signals, catalog)
     where: str = options.grafana or said.get("grafana", GRAFANA)
-    every = options.every or configuration.interval(project)
+    every = options.every or configuration.scrape_interval(project)
     catalog.interval = units.parse_duration(every)
     look = dashboards.Settings(
-        configuration.refresh(every),
+        configuration.refresh_interval(every),
         options.engine,
         own_panels,
         found.parts,
-        sources.changes(project),
+        documents.read_changes(project),
         form="provisioned" if options.form == "mixin" else options.form,
-        public=sources.public(project),
+        public=documents.read_public_choices(project),
         layout=said.get("layout", "wide"),
         figures=said.get("figures", "normal"),
     )
@@ -137,7 +137,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
             disable={
                 name: place(("build", "disable", i))
                 for i, name in enumerate(said.get("disable", ()))
-                if sources.is_alert(name)
+                if documents.is_alert(name)
             },
             shipped=found.shipped,
             collectors=list(collector.load()),
@@ -147,7 +147,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     )
     others = _others(project, catalog, drawn, ruled)
     problems += others.problems
-    everything = sources.at_home([*problems, *drawn.problems, *ruled.problems], found, project)
+    everything = documents.with_project_paths([*problems, *drawn.problems, *ruled.problems], found, project)
     if any(problem.severity == "error" for problem in everything):
         raise InvalidInput(everything)
     warnings = sorted(set(everything), key=lambda one: one.place)
@@ -156,7 +156,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
             one for one in ruled.artifacts if PurePosixPath(one.path).parent == PurePosixPath(alerting_render.RULES)
         ]
         addresses = {"grafana": where.rstrip("/"), "runbooks": project.data.get("runbooks", "runbooks").rstrip("/")}
-        whole = Plan(mixin.files(drawn.artifacts, rules, **addresses))
+        whole = Plan(mixin_export.export_mixin(drawn.artifacts, rules, **addresses))
         return Built(whole, catalog, drawn.queries, ruled.queries, ruled.groups, warnings)
     if options.form != "provisioned":
         start = len(f"{dashboards.FILES}/")
@@ -169,21 +169,21 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
             *ruled.artifacts,
             *others.artifacts,
             *(Artifact(f"runbooks/{one.path}", one.text) for one in ruled.runbooks),
-            *configuration.files(project, folders, renderer, every=every),
-            *targets.compose(project).files(),
+            *configuration.render_files(project, folders, renderer, every=every),
+            *scrape_targets.compose_targets(project).target_files(),
         ]
     )
     return Built(plan, catalog, [*drawn.queries, *others.queries], ruled.queries, ruled.groups, warnings)
 
 
-def _others(project: Project, catalog: Catalog, drawn: dashboards.Bundle, ruled: alerting.Bundle) -> Files:
+def _others(project: Project, catalog: Catalog, drawn: dashboards.Bundle, ruled: alerting.Bundle) -> MixinFiles:
     """Return other people's dashboards and rules as they lie beside ours."""
-    mixins, problems = foreign.load(project)
+    mixins, problems = mixins.load(project)
     if not mixins:
-        return Files(problems=problems)
+        return MixinFiles(problems=problems)
     alerts = [one.name for group in ruled.groups for one in group.alerts]
-    beside = Beside(catalog, drawn.artifacts, alerts, [group.topic for group in ruled.groups])
+    beside = MixinWriter(catalog, drawn.artifacts, alerts, [group.topic for group in ruled.groups])
     for one in mixins:
-        beside.add(one)
+        beside.add_mixin(one)
     beside.found.problems += problems
     return beside.found

@@ -22,7 +22,7 @@ from deckwatch.core.http import Client
 from deckwatch.core.masking import mask_secrets
 from deckwatch.core.problems import InvalidInput, Refused, Unreachable
 from deckwatch.exporter.collector import matches
-from deckwatch.provisioning import judge
+from deckwatch.provisioning import check_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Status = Literal["data", "empty", "nothing", "wrong", "error", "not watched"]
 
-AT_ONCE = 8
+CONCURRENCY = 8
 _NEVER_EMPTY = ("node", "postgres")  # jobs of which each target has something to read; a deck may lack containers
 _SPAN_SECONDS = 3600
 _NOT_THERE = (404, 405, 410)
@@ -41,7 +41,7 @@ _POINTS = 240  # of a graph; Grafana asks for about one a pixel
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Query:
     """One query to ask. `page` is the dashboard or the topic that it stands on, `empty` why it may have no data."""
 
     page: str
@@ -57,17 +57,17 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class QueryResult:
     """What came of a question. `said` is what is wrong, or why there is rightly nothing; `remark` is no fault."""
 
-    question: Question
+    query: Query
     status: Status
     seconds: float
-    said: str = ""
+    detail: str = ""
     remark: str = ""
 
     @property
-    def good(self) -> bool:
+    def is_good(self) -> bool:
         """Whether this is as it should be."""
         return self.status not in ("nothing", "wrong", "error")
 
@@ -79,39 +79,39 @@ class Prometheus:
         self.url = url
         self._local = threading.local()
         self._clients: list[Client] = []
-        self.interval = self._interval()
+        self.interval = self._read_interval()
 
     def close(self) -> None:
         """Close all connections."""
         for client in self._clients:
             client.close()
 
-    def ask(self, expr: str, *, ranged: bool) -> list[dict[str, Any]]:
+    def run_query(self, expr: str, *, ranged: bool) -> list[dict[str, Any]]:
         """Return the series of an expression, over the last hour or now; raises Unreachable with its error."""
         now = time.time()
         if not ranged:
-            return self._result("/api/v1/query", {"query": expr, "time": f"{now:.3f}"})
+            return self._post_query("/api/v1/query", {"query": expr, "time": f"{now:.3f}"})
         step = max(self.interval, _SPAN_SECONDS // _POINTS)
         span = {"start": f"{now - _SPAN_SECONDS:.3f}", "end": f"{now:.3f}", "step": f"{step:g}"}
-        return self._result("/api/v1/query_range", {"query": expr, **span})
+        return self._post_query("/api/v1/query_range", {"query": expr, **span})
 
-    def targets(self) -> dict[str, bool]:
+    def target_states(self) -> dict[str, bool]:
         """Return the addresses that are scraped, each with whether that has happened once."""
-        active = self._client().get("/api/v1/targets", state="active")["data"]["activeTargets"]
+        active = self._thread_client().get("/api/v1/targets", state="active")["data"]["activeTargets"]
         return {one["scrapeUrl"]: not one["lastScrape"].startswith("0001-") for one in active}
 
-    def _result(self, path: str, form: dict[str, str]) -> list[dict[str, Any]]:
-        data = self._client().post(path, data=form)["data"]
+    def _post_query(self, path: str, form: dict[str, str]) -> list[dict[str, Any]]:
+        data = self._thread_client().post(path, data=form)["data"]
         if data["resultType"] == "scalar":
             return [{"metric": {}, "value": data["result"]}]
         found: list[dict[str, Any]] = data["result"]
         return found
 
-    def _interval(self) -> float:
+    def _read_interval(self) -> float:
         """Return the real scrape interval in seconds, of which Grafana makes its windows."""
         no_prometheus = f"{mask_secrets(self.url)} answers, but is no Prometheus"
         try:
-            answer = self._client().get("/api/v1/status/config")
+            answer = self._thread_client().get("/api/v1/status/config")
         except Refused as error:
             if error.status not in _NOT_THERE:
                 raise
@@ -123,7 +123,7 @@ class Prometheus:
         except (KeyError, TypeError, InvalidInput):
             raise Unreachable(f"{no_prometheus}: its configuration is none of Prometheus'") from None
 
-    def _client(self) -> Client:
+    def _thread_client(self) -> Client:
         client: Client | None = getattr(self._local, "client", None)
         if client is None:
             client = self._local.client = Client(self.url, seconds=60)
@@ -131,13 +131,13 @@ class Prometheus:
         return client
 
 
-def questions(built: Built, interval: float) -> list[Question]:
+def list_queries(built: Built, interval: float) -> list[Query]:
     """Return everything that a bundle asks, dashboards first. `interval` is the scrape interval in seconds."""
     # Grafana's $__rate_interval: a scrape more than the step between points, and four scrapes at least.
     step = max(interval, _SPAN_SECONDS / _POINTS)
     window = f"{math.ceil(max(step + interval, 4 * interval))}s"
     drawn = [
-        Question(
+        Query(
             one.dashboard,
             one.kind,
             f"{one.title} ({one.ref})" if one.kind == "panel" else one.title,
@@ -152,7 +152,7 @@ def questions(built: Built, interval: float) -> list[Question]:
         for one in built.dashboards
     ]
     ruled = [
-        Question(
+        Query(
             f"Rules: {one.topic}",
             one.kind,
             one.name,
@@ -168,46 +168,54 @@ def questions(built: Built, interval: float) -> list[Question]:
     return drawn + ruled
 
 
-def verify(
-    prometheus: Prometheus, asked: Sequence[Question], catalog: Catalog, done: Callable[[], None] = lambda: None
-) -> list[Answer]:
+def verify_queries(
+    prometheus: Prometheus, asked: Sequence[Query], catalog: Catalog, done: Callable[[], None] = lambda: None
+) -> list[QueryResult]:
     """Ask everything, eight at a time, in the order given; `done` is called after each."""
-    unwatched = _unwatched(prometheus, {name for one in asked for name in one.needs}, catalog)
+    unwatched = _unwatched_metrics(prometheus, {name for one in asked for name in one.needs}, catalog)
 
-    def one(question: Question) -> Answer:
+    def one(question: Query) -> QueryResult:
         missing = [name for name in question.needs if name in unwatched]
-        answer = Answer(question, "not watched", 0.0, f"no {missing[0]}") if missing else _ask(prometheus, question)
+        answer = (
+            QueryResult(question, "not watched", 0.0, f"no {missing[0]}")
+            if missing
+            else _check_query(prometheus, question)
+        )
         done()
         return answer
 
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        return _without_choices(list(threads.map(one, asked)))
+    with ThreadPoolExecutor(CONCURRENCY) as threads:
+        return _mark_unwatched_choices(list(threads.map(one, asked)))
 
 
-def _without_choices(answers: list[Answer]) -> list[Answer]:
+def _mark_unwatched_choices(answers: list[QueryResult]) -> list[QueryResult]:
     """Return the answers; a page of which no panel is watched here has nothing to choose from either."""
-    watched = {one.question.page for one in answers if one.question.kind == "panel" and one.status != "not watched"}
+    watched = {one.query.page for one in answers if one.query.kind == "panel" and one.status != "not watched"}
     return [
         replace(one, status="not watched")
-        if one.question.kind == "variable" and one.status == "nothing" and one.question.page not in watched
+        if one.query.kind == "variable" and one.status == "nothing" and one.query.page not in watched
         else one
         for one in answers
     ]
 
 
-def _ask(prometheus: Prometheus, question: Question) -> Answer:
+def _check_query(prometheus: Prometheus, question: Query) -> QueryResult:
     started = time.monotonic()
     try:
-        series = prometheus.ask(question.expr, ranged=question.ranged)
+        series = prometheus.run_query(question.expr, ranged=question.ranged)
         seconds = time.monotonic() - started
         having = [one for one in series if _has_data(one, question.label)]
-        wrong = next(judge.faults(having, question.wanted, partial(prometheus.ask, ranged=False)), "") if having else ""
+        wrong = (
+            next(check_result.find_faults(having, question.wanted, partial(prometheus.run_query, ranged=False)), "")
+            if having
+            else ""
+        )
     except Unreachable as error:
-        return Answer(question, "error", time.monotonic() - started, str(error))
+        return QueryResult(question, "error", time.monotonic() - started, str(error))
     if having:
-        remark = next(judge.remarks(series, question.wanted), "")
-        return Answer(question, "wrong" if wrong else "data", seconds, wrong, remark)
-    return Answer(question, "empty" if question.empty else "nothing", seconds, question.empty)
+        remark = next(check_result.find_remarks(series, question.wanted), "")
+        return QueryResult(question, "wrong" if wrong else "data", seconds, wrong, remark)
+    return QueryResult(question, "empty" if question.empty else "nothing", seconds, question.empty)
 
 
 def _has_data(series: dict[str, Any], label: str) -> bool:
@@ -218,18 +226,20 @@ def _has_data(series: dict[str, Any], label: str) -> bool:
     return any(value != "NaN" for _, value in points)
 
 
-def _unwatched(prometheus: Prometheus, names: Collection[str], catalog: Catalog) -> set[str]:
+def _unwatched_metrics(prometheus: Prometheus, names: Collection[str], catalog: Catalog) -> set[str]:
     """Return the metrics without any series in the last hour whose scrape job has no target of its own here."""
     found = set()
     for name in names:
         pattern = "|".join((name, f"{name}_bucket", f"{name}_count"))
-        seen = prometheus.ask(f'count(last_over_time({{__name__=~"{pattern}"}}[1h]))', ranged=False)
-        if not seen and not any(prometheus.ask(f'up{{job="{job}"}}', ranged=False) for job in _jobs(name, catalog)):
+        seen = prometheus.run_query(f'count(last_over_time({{__name__=~"{pattern}"}}[1h]))', ranged=False)
+        if not seen and not any(
+            prometheus.run_query(f'up{{job="{job}"}}', ranged=False) for job in _exporting_jobs(name, catalog)
+        ):
             found.add(name)
     return found
 
 
-def _jobs(name: str, catalog: Catalog) -> Iterator[str]:
+def _exporting_jobs(name: str, catalog: Catalog) -> Iterator[str]:
     """Yield the jobs that read this metric wherever they have a target."""
     info = catalog.series(name)
     for job in _NEVER_EMPTY:

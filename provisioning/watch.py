@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 _SETTLE_SECONDS = 0.02  # an editor that empties a file before it fills it
 
 State = dict[str, tuple[int, int, int]]
 
 
-def state(folder: Path, out: Path) -> State:
+def snapshot_files(folder: Path, out: Path) -> State:
     """Return size, time of change and number of each file below a folder, by its path from there, without hidden ones.
 
     What lies in `out`, and what Python makes of its files, is passed over.
     """
-    return dict(_files(str(folder), str(folder), str(out.resolve())))
+    return dict(_scan_folder(str(folder), str(folder), str(out.resolve())))
 
 
-def _files(folder: str, root: str, out: str) -> Iterator[tuple[str, tuple[int, int, int]]]:
+def _scan_folder(folder: str, root: str, out: str) -> Iterator[tuple[str, tuple[int, int, int]]]:
     try:
         with os.scandir(folder) as found:
             entries = list(found)
@@ -40,7 +40,7 @@ def _files(folder: str, root: str, out: str) -> Iterator[tuple[str, tuple[int, i
         try:
             if one.is_dir():
                 if os.path.realpath(one.path) != out:
-                    yield from _files(one.path, root, out)
+                    yield from _scan_folder(one.path, root, out)
                 continue
             at = one.stat()
         except OSError:
@@ -48,14 +48,14 @@ def _files(folder: str, root: str, out: str) -> Iterator[tuple[str, tuple[int, i
         yield os.path.relpath(one.path, root), (at.st_size, at.st_mtime_ns, at.st_ino)
 
 
-def changed(folder: Path, out: Path, before: State) -> tuple[State, list[str]]:
+def wait_for_change(folder: Path, out: Path, before: State) -> tuple[State, list[str]]:
     """Wait until the files differ from what they were, and return what they are and the paths that differ."""
     while True:
-        now = state(folder, out)
+        now = snapshot_files(folder, out)
         if now != before:
             time.sleep(_SETTLE_SECONDS)
-            now = state(folder, out)
+            now = snapshot_files(folder, out)
             paths = sorted(path for path in {*before, *now} if before.get(path) != now.get(path))
             if paths:
                 return now, paths
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)

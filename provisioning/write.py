@@ -16,7 +16,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from deckwatch.core.problems import DeckwatchError
-from deckwatch.provisioning.plan import MANIFEST, Change, Plan, listed, present
+from deckwatch.provisioning.plan import MANIFEST, Change, Plan, list_paths, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ _RENAME_EXCHANGE = 2
 _NOT_HERE = frozenset((errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP))  # the kernel, or this file system, lacks it
 
 
-def write(plan: Plan, folder: Path) -> list[Change]:
+def write_plan(plan: Plan, folder: Path) -> list[Change]:
     """Make a folder hold exactly the plan, and return what changed; without a change nothing is touched.
 
     Raises DeckwatchError where the folder holds something that is not ours, or cannot be written.
@@ -37,14 +37,14 @@ def write(plan: Plan, folder: Path) -> list[Change]:
         raise DeckwatchError(f"{folder} cannot be replaced; name a folder with --out")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(folder.parent):
-            _recover(folder)
+        with _lock_folder(folder.parent):
+            _clean_up(folder)
             refuse_foreign(folder)
-            changes = plan.changes(folder)
+            changes = plan.find_changes(folder)
             if changes:
-                _build(plan, _beside(folder, "new"))
-                _replace(_beside(folder, "new"), folder)
-                _recover(folder)
+                _write_files(plan, _sibling_path(folder, "new"))
+                _swap_folder(_sibling_path(folder, "new"), folder)
+                _clean_up(folder)
     except OSError as error:
         raise DeckwatchError(f"{folder} cannot be written: {error.strerror}") from None
     return changes
@@ -56,8 +56,8 @@ def refuse_foreign(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise DeckwatchError(f"{folder} is a file; name a folder with --out")
-    known = listed(folder)
-    files = present(folder)
+    known = read_manifest(folder)
+    files = list_paths(folder)
     if known is None:
         if files:
             raise DeckwatchError(
@@ -71,12 +71,12 @@ def refuse_foreign(folder: Path) -> None:
         )
 
 
-def _beside(folder: Path, what: str) -> Path:
+def _sibling_path(folder: Path, what: str) -> Path:
     return folder.with_name(f".{folder.name}.deckwatch-{what}")
 
 
 @contextlib.contextmanager
-def _alone(parent: Path) -> Iterator[None]:
+def _lock_folder(parent: Path) -> Iterator[None]:
     """Hold a lock on the parent folder: two runs at a time take turns, so a staging folder is of a killed run."""
     descriptor = os.open(parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -86,9 +86,9 @@ def _alone(parent: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _recover(folder: Path) -> None:
+def _clean_up(folder: Path) -> None:
     """Clean up behind a run, this one or one that was killed."""
-    old, new = _beside(folder, "old"), _beside(folder, "new")
+    old, new = _sibling_path(folder, "old"), _sibling_path(folder, "new")
     if old.exists() and not folder.exists():
         old.rename(folder)
     for path in (old, new):
@@ -96,9 +96,9 @@ def _recover(folder: Path) -> None:
             shutil.rmtree(path)
 
 
-def _build(plan: Plan, folder: Path) -> None:
+def _write_files(plan: Plan, folder: Path) -> None:
     """Write all files, readable by everybody: the servers that read them run as users of their own."""
-    for file in plan.files():
+    for file in plan.list_files():
         path = folder / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(file.text, encoding="utf-8", newline="\n")
@@ -107,21 +107,21 @@ def _build(plan: Plan, folder: Path) -> None:
         path.chmod(0o755)
 
 
-def _replace(new: Path, folder: Path) -> None:
+def _swap_folder(new: Path, folder: Path) -> None:
     """Put a new folder in place; afterwards the old one, if there was one, stands beside it."""
     if not folder.exists():
         new.rename(folder)
         return
     try:
-        exchange(new, folder)
+        exchange_paths(new, folder)
     except OSError as error:
         if error.errno not in _NOT_HERE:
             raise
-        folder.rename(_beside(folder, "old"))
+        folder.rename(_sibling_path(folder, "old"))
         new.rename(folder)
 
 
-def exchange(one: Path, other: Path) -> None:
+def exchange_paths(one: Path, other: Path) -> None:
     """Exchange two paths of one file system in one step; raises OSError, ENOSYS where there is no such call."""
     libc = ctypes.CDLL(None, use_errno=True)
     call = getattr(libc, "renameat2", None)  # glibc 2.28

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from deckwatch.provisioning.up import Stack
+    from deckwatch.provisioning.up import LocalStack
 
 _LOOK_SECONDS = 0.5
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
@@ -38,11 +38,11 @@ def command(project: Path, /, *, state_dir: Path | None, open: bool) -> int:  # 
     taken are replaced by free ones. Ctrl-C ends what was started, and nothing else.
     """
     from deckwatch.cli import _project, _show
-    from deckwatch.provisioning.up import Stack
+    from deckwatch.provisioning.up import LocalStack
 
     for number in _ENDING:
         signal.signal(number, signal.default_int_handler)
-    stack = Stack(_project.load(project, faulty=True), state_dir or project / ".deckwatch")
+    stack = LocalStack(_project.load(project, faulty=True), state_dir or project / ".deckwatch")
     try:
         with _show.busy("starting"):
             stack.start()
@@ -61,15 +61,17 @@ def command(project: Path, /, *, state_dir: Path | None, open: bool) -> int:  # 
     return 1
 
 
-def _stay(stack: Stack) -> None:
+def _stay(stack: LocalStack) -> None:
     """Return when nothing runs any more; say when something has ended by itself."""
     while stack.running:
-        for name, code in stack.ended().items():
-            click.echo(f"{name} ended by itself with exit code {code}; its log is {stack.site.log(name)}", err=True)
+        for name, code in stack.pop_exited().items():
+            click.echo(
+                f"{name} ended by itself with exit code {code}; its log is {stack.site.log_file(name)}", err=True
+            )
         time.sleep(_LOOK_SECONDS)
 
 
-def _tell(stack: Stack) -> None:
+def _tell(stack: LocalStack) -> None:
     """Print what runs where and, for what is not installed, how to get it."""
     from deckwatch.cli import _show
 
@@ -92,7 +94,7 @@ def _tell(stack: Stack) -> None:
     _fold(f"State and logs: {_whole(stack.state)} (Ctrl-C ends it)", 0, width)
 
 
-def _row(stack: Stack, name: str) -> tuple[str, list[str]]:
+def _row(stack: LocalStack, name: str) -> tuple[str, list[str]]:
     """Return where a program is, and what is to be known about it."""
     from deckwatch.provisioning import servers
 
@@ -126,7 +128,7 @@ def _plain(text: str) -> str:
     return text.replace("\xa0", " ")
 
 
-def _open(stack: Stack) -> None:
+def _open(stack: LocalStack) -> None:
     """Open a browser where there is a screen; elsewhere one in the terminal would take it over."""
     import webbrowser
 

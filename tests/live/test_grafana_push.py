@@ -17,9 +17,9 @@ from deckwatch.core.problems import DeckwatchError
 from deckwatch.core.project import Project
 from deckwatch.provisioning import push as work
 from deckwatch.provisioning import stack as bundles
-from deckwatch.provisioning.grafana import MARK, connect
-from deckwatch.provisioning.servers import GRAFANA, HOW_TO_GET, admin_password, installed
-from deckwatch.provisioning.up import Stack
+from deckwatch.provisioning.grafana import MARK, connect_grafana
+from deckwatch.provisioning.servers import GRAFANA, HOW_TO_GET, admin_password, installed_path
+from deckwatch.provisioning.up import LocalStack
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -34,10 +34,12 @@ rows:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory, need):
-    need.luck(installed(GRAFANA), f"grafana is not installed; {HOW_TO_GET[GRAFANA]}")
+    need.luck(installed_path(GRAFANA), f"grafana is not installed; {HOW_TO_GET[GRAFANA]}")
     folder = tmp_path_factory.mktemp("grafana")
     (folder / "project").mkdir()
-    with Stack(Project(folder / "project"), folder / "state", programs=(GRAFANA,), every="1s", ports={}) as running:
+    with LocalStack(
+        Project(folder / "project"), folder / "state", programs=(GRAFANA,), every="1s", ports={}
+    ) as running:
         yield running
 
 
@@ -48,7 +50,7 @@ def login(stack):
 
 @pytest.fixture
 def grafana(stack, login):
-    with connect(stack.url(GRAFANA), **login) as found:
+    with connect_grafana(stack.url(GRAFANA), **login) as found:
         yield found
 
 
@@ -93,7 +95,7 @@ def wider(model):
 
 
 def test_after_provisioning_nothing_differs(grafana, stack):
-    ours = work.ours(bundles.build(Project(stack.site.project), bundles.Options(every="1s")).plan)
+    ours = work.generated_dashboards(bundles.build(Project(stack.site.project), bundles.Options(every="1s")).plan)
     deadline = time.monotonic() + 60
     found = grafana.compared(ours)
     while any(one.state == "new" for one in found):
@@ -141,10 +143,10 @@ def test_what_somebody_changed_is_left_alone(run, grafana):
 def test_what_somebody_changes_meanwhile_is_left_alone(run, grafana, project):
     run("push")
     (project / "dashboards" / "web-shop.yaml").write_text(SHOP.replace("unit: short", "unit: none"))
-    found = grafana.compared(work.ours(bundles.build(loaded(project)).plan))
+    found = grafana.compared(work.generated_dashboards(bundles.build(loaded(project)).plan))
     by_hand(grafana, wider)
     with pytest.raises(DeckwatchError, match="was changed by somebody else meanwhile"):
-        work.push(grafana, [one for one in found if one.ours.uid == "web-shop"], "late")
+        work.push_dashboards(grafana, [one for one in found if one.ours.uid == "web-shop"], "late")
     assert theirs(grafana)["dashboard"]["panels"][0]["title"] == "Load, mine"
 
 
@@ -175,13 +177,16 @@ def test_secrets_that_are_refused_are_not_shown(stack, tmp_path):
     wrong = tmp_path / "password"
     wrong.write_text("notknownhere\n")
     with pytest.raises(DeckwatchError, match=r"does not know the token or password \(401\)") as told:
-        connect(stack.url(GRAFANA), user="admin", password_file=wrong)
+        connect_grafana(stack.url(GRAFANA), user="admin", password_file=wrong)
     assert "notknownhere" not in str(told.value)
     wrong.write_text("glsa_notknownhere")
     with pytest.raises(DeckwatchError, match=r"does not know the token or password \(401\)"):
-        connect(stack.url(GRAFANA), token_file=wrong)
-    with connect(stack.url(GRAFANA)) as nobody, pytest.raises(DeckwatchError, match=r"does not allow this \(403\)|401"):
-        nobody.folder("new", "New", create=True)
+        connect_grafana(stack.url(GRAFANA), token_file=wrong)
+    with (
+        connect_grafana(stack.url(GRAFANA)) as nobody,
+        pytest.raises(DeckwatchError, match=r"does not allow this \(403\)|401"),
+    ):
+        nobody.ensure_folder("new", "New", create=True)
 
 
 def test_a_dashboard_is_imported_by_its_uid(run, project, grafana):
@@ -196,7 +201,7 @@ def test_a_service_account_lets_us_in(stack, grafana, project, tmp_path):
     account = grafana._ask("POST", "/api/serviceaccounts", json={"name": "deckwatch", "role": "Editor"})
     token = grafana._ask("POST", f"/api/serviceaccounts/{account['id']}/tokens", json={"name": "push"})
     (tmp_path / "token").write_text(token["key"] + "\n")
-    ours = [one for one in work.ours(bundles.build(loaded(project)).plan) if one.uid == "web-shop"]
-    with connect(stack.url(GRAFANA), token_file=tmp_path / "token") as editor:
-        work.push(editor, editor.compared(ours), "by a token")
-        assert [one.state for one in editor.compared(ours)] == ["same"]
+    ours = [one for one in work.generated_dashboards(bundles.build(loaded(project)).plan) if one.uid == "web-shop"]
+    with connect_grafana(stack.url(GRAFANA), token_file=tmp_path / "token") as editor:
+        work.push_dashboards(editor, editor.compare_dashboards(ours), "by a token")
+        assert [one.state for one in editor.compare_dashboards(ours)] == ["same"]

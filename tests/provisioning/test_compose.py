@@ -100,7 +100,7 @@ def test_what_is_kept_lies_on_named_volumes() -> None:
 
 
 def test_the_files_that_it_names_are_in_the_bundle(tmp_path: Path) -> None:
-    files = {file.path for file in stack.build(Project(tmp_path)).plan.files()}
+    files = {file.path for file in stack.build(Project(tmp_path)).plan.list_files()}
     named = re.findall(r"/project/out/([^\s\"']+)", FILE.read_text())
     assert len(named) == 4
     for path in named:

@@ -14,15 +14,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from deckwatch.core.problems import DeckwatchError
-from deckwatch.provisioning.grafana import MARK, TOKEN, Ours, connect
-from deckwatch.provisioning.push import push
+from deckwatch.provisioning.grafana import MARK, TOKEN, GeneratedDashboard, connect_grafana
+from deckwatch.provisioning.push import push_dashboards
 
 HEALTH = {"database": "ok", "version": "10.4.3"}
 SECRET = "glsa_verysecret"
 
 
 def ours(uid, title="Shop"):
-    return Ours({"uid": uid, "title": title, "panels": []}, "operations", "Operations")
+    return GeneratedDashboard({"uid": uid, "title": title, "panels": []}, "operations", "Operations")
 
 
 def stored(uid, title="Shop", version=3, **meta):
@@ -83,7 +83,7 @@ def token(tmp_path):
 def told(answers, token, *, match, delay=0.0, seconds=15.0):
     with server(answers, delay=delay) as (url, posted):
         with pytest.raises(DeckwatchError, match=match) as error:
-            connect(url, token_file=token, seconds=seconds).compared([ours("a")])
+            connect_grafana(url, token_file=token, seconds=seconds).compare_dashboards([ours("a")])
         assert SECRET not in str(error.value)
         assert "\n" not in str(error.value)
         assert posted == []
@@ -91,7 +91,7 @@ def told(answers, token, *, match, delay=0.0, seconds=15.0):
 
 def test_down(token):
     with pytest.raises(DeckwatchError, match="does not answer: nothing listens there"):
-        connect("http://127.0.0.1:9", token_file=token, seconds=1)
+        connect_grafana("http://127.0.0.1:9", token_file=token, seconds=1)
 
 
 def test_slow(token):
@@ -139,11 +139,11 @@ def test_one_changed_by_hand_keeps_all_from_being_saved(token):
         "GET /api/dashboards/uid/b": stored("b", "Mine", updatedBy="ann"),
         "GET /api/dashboards/uid/b/versions": [{"version": 3, "parentVersion": 2, "message": "tuned"}],
     }
-    with server(answers) as (url, posted), connect(url, token_file=token) as grafana:
-        found = grafana.compared([ours("a"), ours("b")])
+    with server(answers) as (url, posted), connect_grafana(url, token_file=token) as grafana:
+        found = grafana.compare_dashboards([ours("a"), ours("b")])
         assert [one.state for one in found] == ["new", "changed by hand"]
         with pytest.raises(DeckwatchError, match=r"changed by hand: b \(by ann\); nothing was saved"):
-            push(grafana, found, "x")
+            push_dashboards(grafana, found, "x")
         assert posted == []
 
 
@@ -157,11 +157,11 @@ def test_broken_halfway_tells_what_is_saved_and_what_is_not(token):
         },
         "POST /api/dashboards/db": [{"status": "success"}, 500],
     }
-    with server(answers) as (url, posted), connect(url, token_file=token) as grafana:
-        found = grafana.compared([ours("a"), ours("b"), ours("c")])
+    with server(answers) as (url, posted), connect_grafana(url, token_file=token) as grafana:
+        found = grafana.compare_dashboards([ours("a"), ours("b"), ours("c")])
         assert [one.state for one in found] == ["new", "changed by us", "new"]
         with pytest.raises(DeckwatchError, match=r"says 500: said; saved: a; not saved: b, c$"):
-            push(grafana, found, "words")
+            push_dashboards(grafana, found, "words")
         (_, first), (_, second) = posted
         assert (first["message"], first["overwrite"], first["folderUid"]) == (f"words {MARK}", False, "operations")
         assert (first["dashboard"]["version"], second["dashboard"]["version"]) == (0, 3)
@@ -173,10 +173,10 @@ def test_saved_by_somebody_meanwhile(token):
         "GET /api/folders/operations": {"uid": "operations"},
         "POST /api/dashboards/db": 412,
     }
-    with server(answers) as (url, _), connect(url, token_file=token) as grafana:
-        found = grafana.compared([ours("a")])
+    with server(answers) as (url, _), connect_grafana(url, token_file=token) as grafana:
+        found = grafana.compare_dashboards([ours("a")])
         with pytest.raises(DeckwatchError, match="a was changed by somebody else meanwhile"):
-            push(grafana, found, "")
+            push_dashboards(grafana, found, "")
 
 
 def test_a_folder_is_found_by_its_title_or_made_and_a_named_one_must_be_there(token):
@@ -185,19 +185,19 @@ def test_a_folder_is_found_by_its_title_or_made_and_a_named_one_must_be_there(to
         "GET /api/folders": [[{"uid": "abc", "title": "Operations"}], [], []],
         "POST /api/folders": {"uid": "operations"},
     }
-    with server(answers) as (url, posted), connect(url, token_file=token) as grafana:
-        assert grafana.folder("operations", "Operations", create=True) == "abc"
-        assert grafana.folder("operations", "Operations", create=True) == "operations"
+    with server(answers) as (url, posted), connect_grafana(url, token_file=token) as grafana:
+        assert grafana.ensure_folder("operations", "Operations", create=True) == "abc"
+        assert grafana.ensure_folder("operations", "Operations", create=True) == "operations"
         assert posted == [("/api/folders", {"uid": "operations", "title": "Operations"})]
         with pytest.raises(DeckwatchError, match="has no folder gone"):
-            grafana.folder("gone", "gone", create=False)
+            grafana.ensure_folder("gone", "gone", create=False)
 
 
 @pytest.mark.parametrize("text", ["", "two\nlines\n", "\N{EURO SIGN}\n"])
 def test_a_file_without_a_token_is_said_and_not_shown(tmp_path, text):
     (tmp_path / "token").write_text(text)
     with pytest.raises(DeckwatchError, match="holds no token or password") as error:
-        connect("http://127.0.0.1:9", token_file=tmp_path / "token")
+        connect_grafana("http://127.0.0.1:9", token_file=tmp_path / "token")
     assert "two" not in str(error.value)
 
 
@@ -219,6 +219,6 @@ def test_a_token_from_the_environment_goes_with_each_request(monkeypatch):
     monkeypatch.setenv(TOKEN, SECRET)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
-        connect(f"http://127.0.0.1:{running.server_address[1]}")
+        connect_grafana(f"http://127.0.0.1:{running.server_address[1]}")
         running.shutdown()
     assert set(seen) == {f"Bearer {SECRET}"}

@@ -12,8 +12,8 @@ import pytest
 from deckwatch.core import project, promql, yaml_file
 from deckwatch.core.contract import contract
 from deckwatch.exporter import collector, config
-from deckwatch.provisioning import stack, targets
-from deckwatch.provisioning.program import find
+from deckwatch.provisioning import scrape_targets, stack
+from deckwatch.provisioning.program import find_program
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 FRAGMENTS = [
@@ -57,7 +57,7 @@ def written(request, tmp_path):
 def test_what_a_page_shows_is_right(written) -> None:
     built = stack.build(written)
     assert built.warnings == []
-    assert len(built.plan.files()) > 50
+    assert len(built.plan.list_files()) > 50
 
 
 def test_pages_show_something() -> None:
@@ -82,7 +82,7 @@ def test_a_part_of_deckwatch_yaml_is_right(text, tmp_path) -> None:
     (tmp_path / "deckwatch.yaml").write_text(text)
     found = project.load_project(tmp_path, FRAGMENTS)
     words = collector.words(collector.load())
-    assert [str(problem) for problem in (*config.problems(found, words), *targets.problems(found))] == []
+    assert [str(problem) for problem in (*config.problems(found, words), *scrape_targets.find_problems(found))] == []
 
 
 @pytest.mark.parametrize("text", blocks("promql"))
@@ -111,7 +111,7 @@ def test_jobs_for_a_prometheus_of_ones_own_are_those_that_are_generated(need, tm
 
 
 def test_the_unit_is_one_that_systemd_knows(need, tmp_path) -> None:
-    program = find("systemd-analyze")
+    program = find_program("systemd-analyze")
     need.luck(program, "systemd-analyze is not installed; apt-get install systemd")
     text = block_of("exporter.md", "/etc/systemd/system/deckwatch.service")
     unit = tmp_path / "deckwatch.service"

@@ -13,7 +13,7 @@ from deckwatch.provisioning import stack
 
 
 def test_every_link_of_a_message_leads_to_something_of_the_bundle() -> None:
-    files = {one.path: one.text for one in stack.build(Project(Path("/nowhere"))).plan.files()}
+    files = {one.path: one.text for one in stack.build(Project(Path("/nowhere"))).plan.list_files()}
     dashboards = {
         model["uid"]: model
         for path, text in files.items()

@@ -50,7 +50,7 @@ def promised() -> stack.Built:
 
 
 def paths(one: stack.Built) -> set[str]:
-    return {file.path for file in one.plan.files() if "bjective" in file.path}
+    return {file.path for file in one.plan.list_files() if "bjective" in file.path}
 
 
 def test_objectives_come_along_only_with_a_project_that_has_some(promised) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deckwatch.core.problems import DeckwatchError
-from deckwatch.provisioning.program import NotReady, Program, answers, find, free_port
+from deckwatch.provisioning.program import NotReady, Program, find_program, free_port, is_answering
 
 
 def alive(pid: int) -> bool:
@@ -44,11 +44,11 @@ def test_a_program_is_started_waited_for_and_ended(tmp_path: Path, tether: bool)
     with program:
         assert program.process is not None
         pid = program.process.pid
-        assert answers(url)
-        assert not answers(url + "nothing-here")
+        assert is_answering(url)
+        assert not is_answering(url + "nothing-here")
         assert os.getsid(pid) == pid  # Ctrl-C at our terminal does not reach it
     assert not alive(pid)
-    assert not answers(url)
+    assert not is_answering(url)
     program.stop()  # harmless
 
 
@@ -128,5 +128,5 @@ def test_programs_are_found_where_debian_keeps_servers(tmp_path: Path) -> None:
     tool.write_text("#!/bin/sh\n")
     tool.chmod(0o755)
     folders = [str(tool.parent)]
-    assert find("not-there", "a-server", folders=folders) == str(tool)
-    assert find("not-there", folders=folders) is None
+    assert find_program("not-there", "a-server", folders=folders) == str(tool)
+    assert find_program("not-there", folders=folders) is None

@@ -14,7 +14,7 @@ from deckwatch.provisioning import reference
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 COLLECTORS = collector.load()
-PAGES = {page.path: page.text for page in reference.artifacts()}
+PAGES = {page.path: page.text for page in reference.build_pages()}
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| (.*?) \| (.*?) \| .+ \|$", re.MULTILINE)
 
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def made() -> dict[str, dict[str, Any]]:
-    by_path = {file.path: orjson.loads(file.text) for file in schemas.files()}
+    by_path = {file.path: orjson.loads(file.text) for file in schemas.schema_files()}
     return {kind: by_path[path] for kind, path in schemas.NAMES.items()}
 
 

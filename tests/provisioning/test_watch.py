@@ -108,10 +108,10 @@ def test_what_is_remembered_is_what_would_be_made(project):
                 file.unlink() if text is None else file.write_text(text)
             before, words = words, _watch.shared(project)
             _watch.forget_where_shared([f"dashboards/{name}.yaml" for name in step], before, words)
-            found = stack.build(_project.load(project)).plan.manifest()
+            found = stack.build(_project.load(project)).plan.build_manifest()
             kept, build_cache._kept = build_cache._kept, None
             remembered, Renderer.memory = Renderer.memory, None
-            assert stack.build(_project.load(project)).plan.manifest() == found
+            assert stack.build(_project.load(project)).plan.build_manifest() == found
             build_cache._kept, Renderer.memory = kept, remembered
     finally:
         build_cache._kept = Renderer.memory = None
@@ -119,24 +119,24 @@ def test_what_is_remembered_is_what_would_be_made(project):
 
 def test_what_is_seen_and_what_is_not(project):
     out = project / "out"
-    before = watch.state(project, out)
+    before = watch.snapshot_files(project, out)
     assert sorted(before) == ["dashboards/shop.yaml", "deckwatch.yaml"]
     for name in (".hidden", "out/x.json", "dashboards/.shop.yaml.swp", "dashboards/__pycache__/x"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text("x")
-    assert watch.state(project, out) == before
+    assert watch.snapshot_files(project, out) == before
     (project / "dashboards" / "new.yaml").write_text(SHOP)
     (project / "dashboards" / "shop.yaml").unlink()
-    _, paths = watch.changed(project, out, before)
+    _, paths = watch.wait_for_change(project, out, before)
     assert paths == ["dashboards/new.yaml", "dashboards/shop.yaml"]
 
 
 def test_a_file_that_takes_the_place_of_another_of_the_same_size_and_time_is_seen(project):
     path = project / "dashboards" / "shop.yaml"
-    before = watch.state(project, project / "out")
+    before = watch.snapshot_files(project, project / "out")
     at = path.stat()
     other = path.with_name("other")
     other.write_text(SHOP.replace("Up", "On"))
     os.utime(other, ns=(at.st_atime_ns, at.st_mtime_ns))
     other.replace(path)
-    assert watch.state(project, project / "out") != before
+    assert watch.snapshot_files(project, project / "out") != before

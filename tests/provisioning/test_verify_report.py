@@ -5,12 +5,12 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from deckwatch.core.problems import Place
-from deckwatch.provisioning import report
-from deckwatch.provisioning.verify import Answer, Question
+from deckwatch.provisioning import verify_report
+from deckwatch.provisioning.verify import Query, QueryResult
 
 
 def answer(status, title="A", page="Host", seconds=0.5, said=""):
-    return Answer(Question(page, "panel", title, "up", False, Place("a.yaml", 3, 4)), status, seconds, said)
+    return QueryResult(Query(page, "panel", title, "up", False, Place("a.yaml", 3, 4)), status, seconds, said)
 
 
 ANSWERS = [
@@ -24,7 +24,7 @@ ANSWERS = [
 
 
 def test_junit_counts_every_answer_once() -> None:
-    root = ET.fromstring(report.junit(ANSWERS))
+    root = ET.fromstring(verify_report.render_junit(ANSWERS))
     assert {key: root.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
         "tests": "6",
         "failures": "2",
@@ -43,7 +43,7 @@ def test_junit_counts_every_answer_once() -> None:
 
 
 def test_markdown_has_a_row_for_each_page_and_each_fault() -> None:
-    text = report.markdown(ANSWERS, most=2)
+    text = verify_report.render_markdown(ANSWERS, most=2)
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert "6 queries were asked, 3 of them are at fault." in text
     assert "- `a.yaml:3:4`: Host, panel B \\| C: no data" in text
@@ -54,5 +54,5 @@ def test_markdown_has_a_row_for_each_page_and_each_fault() -> None:
 
 
 def test_the_slowest_come_first() -> None:
-    assert [one.seconds for one in report.slowest(ANSWERS, 2)] == [2.0, 0.5]
-    assert report.slowest(ANSWERS, 0) == []
+    assert [one.seconds for one in verify_report.slowest_results(ANSWERS, 2)] == [2.0, 0.5]
+    assert verify_report.slowest_results(ANSWERS, 0) == []

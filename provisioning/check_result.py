@@ -13,34 +13,36 @@ if TYPE_CHECKING:
 Series = dict[str, Any]  # as Prometheus' API has it: {metric: {label: text}, value: [time, text] or values: [...]}
 
 TOLERANCE = 0.05  # of the value; two ways of asking read their samples at different moments
-_LEAST_BUCKETS = 2
+_MIN_BUCKETS = 2
 
 
-def faults(series: Sequence[Series], wanted: ExpectedResult, ask: Callable[[str], Sequence[Series]]) -> Iterator[str]:
+def find_faults(
+    series: Sequence[Series], wanted: ExpectedResult, ask: Callable[[str], Sequence[Series]]
+) -> Iterator[str]:
     """Yield what is wrong with an answer that has data. `ask` gives the answer to another expression at one moment."""
     if wanted.shape == "heatmap":
-        yield from _buckets(series)
+        yield from _check_buckets(series)
     carried = {label for one in series for label, text in one["metric"].items() if text}
     for label in wanted.labels:
         if label not in carried:
             yield f"no series has the label {label}, which is named here"
     if wanted.shape == "table":
-        yield from _lines(series, wanted.labels)
+        yield from _check_rows(series, wanted.labels)
     if wanted.agrees:
-        yield from _disagreement(series, ask(wanted.agrees), wanted.agrees)
+        yield from _check_agreement(series, ask(wanted.agrees), wanted.agrees)
 
 
-def remarks(series: Sequence[Series], wanted: ExpectedResult) -> Iterator[str]:
+def find_remarks(series: Sequence[Series], wanted: ExpectedResult) -> Iterator[str]:
     """Yield what is worth knowing of an answer, and no fault."""
     if wanted.most and len(series) > wanted.most:
         yield f"{len(series):,} series; more than {wanted.most:,} cannot be read"
 
 
-def _buckets(series: Sequence[Series]) -> Iterator[str]:
+def _check_buckets(series: Sequence[Series]) -> Iterator[str]:
     limits = {one["metric"].get("le") for one in series}
     if None in limits:
         yield "a heat map needs the label le: sum by (le) (…)"
-    elif len(limits) < _LEAST_BUCKETS:
+    elif len(limits) < _MIN_BUCKETS:
         yield f"a heat map of {len(limits)} bucket"
     else:
         wrong = [limit for limit in limits if not _is_number(limit)]
@@ -48,7 +50,7 @@ def _buckets(series: Sequence[Series]) -> Iterator[str]:
             yield f"the bucket {wrong[0]} is no number"
 
 
-def _lines(series: Sequence[Series], labels: Sequence[str]) -> Iterator[str]:
+def _check_rows(series: Sequence[Series], labels: Sequence[str]) -> Iterator[str]:
     seen: set[tuple[str, ...]] = set()
     for one in series:
         line = tuple(one["metric"].get(label, "") for label in labels)
@@ -59,8 +61,8 @@ def _lines(series: Sequence[Series], labels: Sequence[str]) -> Iterator[str]:
         seen.add(line)
 
 
-def _disagreement(series: Sequence[Series], others: Sequence[Series], expr: str) -> Iterator[str]:
-    mine, theirs = _values(series), _values(others)
+def _check_agreement(series: Sequence[Series], others: Sequence[Series], expr: str) -> Iterator[str]:
+    mine, theirs = _last_values(series), _last_values(others)
     if len(mine) == len(theirs) == 1:
         # Of one value the labels do not matter: the other way may keep some or none.
         (value,), (other,) = mine.values(), theirs.values()
@@ -76,7 +78,7 @@ def _disagreement(series: Sequence[Series], others: Sequence[Series], expr: str)
             return
 
 
-def _values(series: Sequence[Series]) -> dict[tuple[tuple[str, str], ...], float]:
+def _last_values(series: Sequence[Series]) -> dict[tuple[tuple[str, str], ...], float]:
     """Return the last value of each series by its labels, without its name."""
     return {
         tuple(sorted((label, text) for label, text in one["metric"].items() if label != "__name__")): float(

@@ -3,8 +3,8 @@
 from deckwatch.cli import _project
 from deckwatch.core.project import Project
 from deckwatch.provisioning import stack
-from deckwatch.provisioning.summary import markdown
-from deckwatch.provisioning.write import write
+from deckwatch.provisioning.change_summary import render_summary
+from deckwatch.provisioning.write import write_plan
 
 DASHBOARD = """dashboard: Shop
 about: Is it selling?
@@ -35,18 +35,18 @@ def project(folder, dashboard=DASHBOARD, alerts=""):
 
 
 def changes(folder, **said):
-    return stack.build(project(folder, **said)).plan.changes(folder / "out")
+    return stack.build(project(folder, **said)).plan.find_changes(folder / "out")
 
 
 def test_nothing(tmp_path):
-    write(stack.build(project(tmp_path)).plan, tmp_path / "out")
-    assert markdown(changes(tmp_path)) == "## What changes\n\nNothing: the bundle stays as it is.\n"
+    write_plan(stack.build(project(tmp_path)).plan, tmp_path / "out")
+    assert render_summary(changes(tmp_path)) == "## What changes\n\nNothing: the bundle stays as it is.\n"
 
 
 def test_what_is_added_removed_and_changed_is_counted_and_said(tmp_path):
-    write(stack.build(project(tmp_path)).plan, tmp_path / "out")
+    write_plan(stack.build(project(tmp_path)).plan, tmp_path / "out")
     other = DASHBOARD.replace("unit: short", "unit: none").replace("title: Up,", "title: Reachable,")
-    told = markdown(changes(tmp_path, dashboard=other))
+    told = render_summary(changes(tmp_path, dashboard=other))
     assert "| dashboards |  |  | 1 |" in told
     assert "| panels | 1 | 1 | 1 |" in told
     assert "### Shop (changed)" in told
@@ -57,7 +57,7 @@ def test_what_is_added_removed_and_changed_is_counted_and_said(tmp_path):
 
 
 def test_a_first_bundle_is_all_new(tmp_path):
-    told = markdown(changes(tmp_path))
+    told = render_summary(changes(tmp_path))
     assert "### Shop (added)" in told
     assert "2 panels with 2 queries" in told
 
@@ -67,7 +67,7 @@ def test_rules_are_told_by_their_names():
 
     before = "groups:\n- rules:\n  - {alert: A, expr: up == 0, for: 1m}\n  - {record: r, expr: up}\n"
     after = "groups:\n- rules:\n  - {alert: A, expr: up == 0, for: 5m}\n  - {alert: B, expr: up}\n"
-    told = markdown([Change("prometheus/rules/x.yaml", "changed", before, after)])
+    told = render_summary([Change("prometheus/rules/x.yaml", "changed", before, after)])
     assert "- alert `A` changed: for 1m → 5m" in told
     assert "- alert `B` added" in told
     assert "- recording rule `r` removed" in told
@@ -80,10 +80,10 @@ def test_names_are_shown_as_they_are():
     from deckwatch.provisioning.plan import Change
 
     before, after = (json.dumps({"title": "A|B", "description": text, "panels": []}) for text in ("<b>", "*x*"))
-    told = markdown([Change("grafana/dashboards/x/a.json", "changed", before, after)])
+    told = render_summary([Change("grafana/dashboards/x/a.json", "changed", before, after)])
     assert "- description \\<b\\> → \\*x\\*" in told
 
 
 def test_the_shipped_project_is_no_other(tmp_path):
-    write(stack.build(Project(tmp_path)).plan, tmp_path / "out")
-    assert "Nothing" in markdown(stack.build(Project(tmp_path)).plan.changes(tmp_path / "out"))
+    write_plan(stack.build(Project(tmp_path)).plan, tmp_path / "out")
+    assert "Nothing" in render_summary(stack.build(Project(tmp_path)).plan.find_changes(tmp_path / "out"))

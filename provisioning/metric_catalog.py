@@ -22,20 +22,20 @@ _PATTERN = re.compile(r"[*?\[]")  # of fnmatch
 _UNITS = ("seconds", "bytes", "ratio")
 
 
-def load(project: Project, targets: Targets | None = None) -> Catalog:
+def load_catalog(project: Project, targets: Targets | None = None) -> Catalog:
     """Return the catalogue that every expression of a project is checked against, but for what rules record.
 
     The project's own declarations come first: its word on its metrics holds. `targets` are by default today's.
     """
-    catalog = Catalog(_infos(project.data.get("metrics", {}), "project"), targets)
+    catalog = Catalog(_parse_metrics(project.data.get("metrics", {}), "project"), targets)
     allowed = ((project.data.get("watch") or {}).get("containers") or {}).get("labels") or ()
-    catalog.add(_labelled(one, allowed) for one in collector.catalog(collector.load().values()))
-    catalog.add(_instrumented(one) for one in instrument.METRICS)
-    catalog.add(foreign())
+    catalog.add(_with_container_labels(one, allowed) for one in collector.catalog(collector.load().values()))
+    catalog.add(_to_metric_info(one) for one in instrument.METRICS)
+    catalog.add(read_metric_tables())
     return catalog
 
 
-def _labelled(one: MetricInfo, allowed: Iterable[str]) -> MetricInfo:
+def _with_container_labels(one: MetricInfo, allowed: Iterable[str]) -> MetricInfo:
     """Return a metric with the labels of containers that `watch: containers: labels:` allows; patterns allow any."""
     if not one.labels or not any(label.startswith(label_name("")) for label in one.labels):
         return one
@@ -45,23 +45,23 @@ def _labelled(one: MetricInfo, allowed: Iterable[str]) -> MetricInfo:
     return replace(one, labels=(*dict.fromkeys((*one.labels, *more)),), open_labels=open_labels)
 
 
-def _instrumented(one: instrument.Declared) -> MetricInfo:
+def _to_metric_info(one: instrument.Declared) -> MetricInfo:
     return MetricInfo(one.name, one.kind, one.help, one.labels, one.unit, "deckwatch.instrument")
 
 
-def foreign() -> Iterator[MetricInfo]:
+def read_metric_tables() -> Iterator[MetricInfo]:
     """Yield the metrics of other programs, from the tables in `library/metrics`; a table's name is the program's."""
     folder = plugins.package_folder(plugins.import_package("provisioning"), "library", "metrics")
     for path in plugins.list_files(folder, ".yaml"):
-        yield from _infos(yaml_file.read_yaml(path).data, path.stem)
+        yield from _parse_metrics(yaml_file.read_yaml(path).data, path.stem)
 
 
-def _infos(declared: Mapping[str, Mapping[str, Any]], source: str) -> Iterator[MetricInfo]:
+def _parse_metrics(declared: Mapping[str, Mapping[str, Any]], source: str) -> Iterator[MetricInfo]:
     for name, said in declared.items():
-        unit = said.get("unit") or _unit(name)
+        unit = said.get("unit") or _guess_unit(name)
         labels = tuple(said.get("labels", ()))
         yield MetricInfo(name, said["kind"], said.get("help", ""), labels, unit, source, said.get("open", False))
 
 
-def _unit(name: str) -> str:
+def _guess_unit(name: str) -> str:
     return next((unit for unit in _UNITS if name.removesuffix("_total").endswith("_" + unit)), "")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deckwatch.provisioning.unchanged import NOTE
+from deckwatch.provisioning.fingerprint import NOTE
 
 DECKWATCH = str(Path(sys.executable).with_name("deckwatch"))
 FILES = {

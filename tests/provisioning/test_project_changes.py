@@ -34,7 +34,7 @@ def problems(folder: Path, text: str, **files: str) -> list[str]:
 
 
 def panels(built: stack.Built, path: str = OVERVIEW) -> dict[str, dict]:
-    model = json.loads(built.plan.text(path))
+    model = json.loads(built.plan.file_text(path))
     return {
         f"{one['type']} {one['title']}": one for panel in model["panels"] for one in (panel, *panel.get("panels", []))
     }
@@ -77,12 +77,12 @@ build:
         if name in after and name not in changed:
             assert panel["id"] == after[name]["id"], name
     assert len(before) - len(after) == 5
-    assert "HostClockSkew" not in built.plan.text("prometheus/rules/host.yaml")
+    assert "HostClockSkew" not in built.plan.file_text("prometheus/rules/host.yaml")
 
 
 def test_a_dashboard_keeps_its_address_whatever_it_is_called(tmp_path) -> None:
     text = "build: {set: {overview: {dashboard: Our machines, folder: Operations, range: 6h, refresh: 1m}}}\n"
-    model = json.loads(build(tmp_path, text).plan.text("grafana/dashboards/operations/overview.json"))
+    model = json.loads(build(tmp_path, text).plan.file_text("grafana/dashboards/operations/overview.json"))
     assert (model["uid"], model["title"]) == ("overview", "Our machines")
     assert (model["time"]["from"], model["refresh"]) == ("now-6h", "1m")
 
@@ -111,10 +111,10 @@ def test_an_alert_still_leads_to_a_panel_that_has_another_title_and_to_the_dashb
     number, gone = (drawn[f"timeseries {title}"]["id"] for title in ("Share that fails", "Response time"))
     text = "build:\n  set: {application/Share that fails: {title: Failing}}\n  disable: [application/Response time]\n"
     built = build(tmp_path, text)
-    assert f"viewPanel={number}&" in built.plan.text(rules)
+    assert f"viewPanel={number}&" in built.plan.file_text(rules)
     leading = shipped.plan.text(rules).count(f"viewPanel={gone}&")
     assert leading > 0
-    assert built.plan.text(rules).count("viewPanel=") == shipped.plan.text(rules).count("viewPanel=") - leading
+    assert built.plan.file_text(rules).count("viewPanel=") == shipped.plan.text(rules).count("viewPanel=") - leading
 
 
 def test_what_a_part_brought_along_is_changed_like_anything_else(tmp_path) -> None:
@@ -231,5 +231,5 @@ alerts:
       - {give: [{value: 98, for: 20m}], silent: true}
 """
     built = build(tmp_path, "build: {}\n", alerts__odd=alerts)
-    assert "LoadOdd" in built.plan.text("prometheus/rules/odd.yaml")
-    assert not any(file.path.endswith("/odd.json") for file in built.plan.files())
+    assert "LoadOdd" in built.plan.file_text("prometheus/rules/odd.yaml")
+    assert not any(file.path.endswith("/odd.json") for file in built.plan.list_files())

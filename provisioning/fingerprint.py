@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from deckwatch.core import plugins
 from deckwatch.core.problems import Place, Problem
-from deckwatch.provisioning.plan import MANIFEST, digest, listed, present
+from deckwatch.provisioning.plan import MANIFEST, hash_content, list_paths, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,30 +28,30 @@ NOTE = ".deckwatch/generated.json"
 _HOME = Path(__file__).parents[1]
 _PACKAGES = tuple(_HOME / name for name in plugins.PACKAGES)
 _ENGINES = ("rjsonnet", "jsonnet", "orjson", "pyyaml", "promql-parser", "jsonschema-rs")
-_MOST_FILES, _MOST_BYTES = 3000, 64 << 20  # of a project; reading more takes longer than the run would
+_MAX_FILES, _MAX_BYTES = 3000, 64 << 20  # of a project; reading more takes longer than the run would
 _SKIPPED = frozenset(("__pycache__", "node_modules"))
 
 
-class Heard:
+class ReadTracker:
     """Hears what is read while it is entered: files and folders that belong neither to the project nor to us."""
 
     def __init__(self, project: Path) -> None:
         paths = (project, _HOME, *_PACKAGES, sys.prefix, sys.base_prefix, *sysconfig.get_paths().values())
         self._known = tuple(os.path.realpath(str(path)) + os.sep for path in paths)
         self.files: set[str] = set()
-        self.whole = True  # whether all of it could be told apart
-        self._on = False
+        self.complete = True  # whether all of it could be told apart
+        self._active = False
 
     def __enter__(self) -> Self:
-        self._on = True
-        sys.addaudithook(self._hear)
+        self._active = True
+        sys.addaudithook(self._record_read)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._on = False
+        self._active = False
 
-    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self._on or event not in ("open", "os.listdir", "os.scandir", "deckwatch.jsonnet"):
+    def _record_read(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if not self._active or event not in ("open", "os.listdir", "os.scandir", "deckwatch.jsonnet"):
             return
         path = arguments[0]
         if not isinstance(path, (str, bytes, os.PathLike)):
@@ -62,14 +62,14 @@ class Heard:
         if event == "open" and arguments[1] in ("r", "rb"):
             self.files.add(name)
         elif event != "open":
-            self.whole = False
+            self.complete = False
 
 
-def told(project: Path, out: Path, words: Sequence[str]) -> tuple[int, list[Problem]] | None:
+def find_current_run(project: Path, out: Path, words: Sequence[str]) -> tuple[int, list[Problem]] | None:
     """Return how many files there are, and the warnings of the run that made them; None where that is not known."""
     try:
         note = json.loads((project / NOTE).read_bytes())
-        if note["key"] != _key(project, out, words, note["files"]) or note["out"] != _output(out):
+        if note["key"] != _hash_inputs(project, out, words, note["files"]) or note["out"] != _hash_output(out):
             return None
         warnings = [Problem(Place(*one.pop("place")), **one) for one in note["warnings"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -77,16 +77,16 @@ def told(project: Path, out: Path, words: Sequence[str]) -> tuple[int, list[Prob
     return note["count"], warnings
 
 
-def keep(
-    project: Path, out: Path, words: Sequence[str], *, heard: Heard, count: int, warnings: Iterable[Problem]
+def save_run(
+    project: Path, out: Path, words: Sequence[str], *, tracker: ReadTracker, count: int, warnings: Iterable[Problem]
 ) -> None:
     """Write the note of a run that has just made the folder; where that cannot be known whole, none is left."""
     path = project / NOTE
     try:
         path.unlink(missing_ok=True)
-        files = sorted(heard.files)
-        key, made = _key(project, out, words, files), _output(out)
-        if not heard.whole or key is None or made is None:
+        files = sorted(tracker.files)
+        key, made = _hash_inputs(project, out, words, files), _hash_output(out)
+        if not tracker.complete or key is None or made is None:
             return
         shown = [
             {
@@ -108,18 +108,20 @@ def keep(
         return  # a folder that may only be read is generated from each time
 
 
-def _key(project: Path, out: Path, words: Sequence[str], others: Iterable[str]) -> str | None:
+def _hash_inputs(project: Path, out: Path, words: Sequence[str], others: Iterable[str]) -> str | None:
     """Return the hash of all that goes in; None where it cannot be told."""
     found = hashlib.sha256()
     said = [*words, str(project.resolve()), str(out.resolve()), str(Path.cwd()), sys.version]
     said += [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("DECKWATCH_")]
     said += [f"{name} {importlib.metadata.version(name)}" for name in _ENGINES]
     found.update(json.dumps(said).encode())
-    mine = list(_tree(project, out.resolve()))
-    if len(mine) > _MOST_FILES or sum(path.stat().st_size for path in mine) > _MOST_BYTES:
+    mine = list(_iter_files(project, out.resolve()))
+    if len(mine) > _MAX_FILES or sum(path.stat().st_size for path in mine) > _MAX_BYTES:
         return None
     out_of_ours = (_HOME / "provisioning" / "out").resolve()
-    ours = [path for folder in (_HOME, *_PACKAGES) for path in _tree(folder, out_of_ours) if path not in _PACKAGES]
+    ours = [
+        path for folder in (_HOME, *_PACKAGES) for path in _iter_files(folder, out_of_ours) if path not in _PACKAGES
+    ]
     for path in (*sorted(mine), *sorted(ours), *map(Path, sorted(others))):
         if path.is_symlink() and not path.is_file():
             return None  # a folder elsewhere, or nothing
@@ -127,7 +129,7 @@ def _key(project: Path, out: Path, words: Sequence[str], others: Iterable[str]) 
     return found.hexdigest()
 
 
-def _tree(folder: Path, out: Path) -> Iterator[Path]:
+def _iter_files(folder: Path, out: Path) -> Iterator[Path]:
     """Yield the files below a folder but for the output, hidden folders and what Python makes of its files."""
     for base, folders, files in os.walk(folder):
         here = Path(base)
@@ -140,11 +142,11 @@ def _tree(folder: Path, out: Path) -> Iterator[Path]:
         yield from (here / name for name in files if not name.endswith(".pyc"))
 
 
-def _output(out: Path) -> str | None:
+def _hash_output(out: Path) -> str | None:
     """Return the hash of a manifest whose files are all there as it says; None for any other folder."""
-    known = listed(out)
-    if known is None or set(present(out)) != {*known, MANIFEST}:
+    known = read_manifest(out)
+    if known is None or set(list_paths(out)) != {*known, MANIFEST}:
         return None
-    if any(digest((out / path).read_bytes()) != value for path, value in known.items()):
+    if any(hash_content((out / path).read_bytes()) != value for path, value in known.items()):
         return None
-    return digest((out / MANIFEST).read_bytes())
+    return hash_content((out / MANIFEST).read_bytes())

@@ -9,9 +9,9 @@ import pytest
 
 from deckwatch.core import yaml_file
 from deckwatch.provisioning import reference
-from deckwatch.provisioning.keys import written
+from deckwatch.provisioning.schema_keys import to_inline_yaml
 
-TOLD = reference.told()
+TOLD = reference.key_sections()
 SCHEMAS = {kind: schema for kind, (schema, _) in TOLD.items()}
 KEYS = [(kind, one.name, key) for kind, (_, sections) in TOLD.items() for one in sections for key in one.keys]
 
@@ -51,12 +51,12 @@ def test_all_examples_of_the_schemas_are_right() -> None:
 
 def test_what_is_written_reads_back() -> None:
     for _, _, key in KEYS:
-        read = yaml_file.parse_yaml(f"key: {written(key.example)}\n", "x.yaml").data["key"]
+        read = yaml_file.parse_yaml(f"key: {to_inline_yaml(key.example)}\n", "x.yaml").data["key"]
         assert read == json.loads(json.dumps(key.example)), key.path
 
 
 def test_every_key_stands_on_its_page() -> None:
-    pages = {page.path: page.text for page in reference.artifacts()}
+    pages = {page.path: page.text for page in reference.build_pages()}
     for kind, _, key in KEYS:
         assert f"| `{key.path}` |" in pages[f"{kind}.md"], (kind, key.path)
 

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from deckwatch.provisioning.plan import Change
 
-_MOST_LINES = 40  # of one dashboard
+_MAX_LINES = 40  # of one dashboard
 _COUNTED = ("dashboard", "panel", "query", "alert", "recording rule", "other file")
 _PLURALS = {"query": "queries"}
 
 
-def markdown(changes: Sequence[Change], title: str = "What changes") -> str:
+def render_summary(changes: Sequence[Change], title: str = "What changes") -> str:
     """Return what changed: a table of counts, and below it each dashboard and rule; one line where nothing did."""
     told = [one for one in changes if one.path != "MANIFEST"]
     if not told:
@@ -28,16 +28,16 @@ def markdown(changes: Sequence[Change], title: str = "What changes") -> str:
     parts: list[str] = []
     for one in told:
         if one.path.startswith("grafana/dashboards/"):
-            parts += _dashboard(one, counts)
+            parts += _describe_dashboard(one, counts)
         elif one.path.startswith("prometheus/rules/"):
-            parts += _rules(one, counts)
+            parts += _describe_rules(one, counts)
         else:
-            _count(counts, "other file", one.kind)
+            _add_count(counts, "other file", one.kind)
     others = [f"`{one.path}` {one.kind}" for one in told if not one.path.startswith(_APART)]
     if others:
         parts.append("\n### Other files\n")
-        parts += [f"- {line}" for line in others[:_MOST_LINES]]
-        parts += [f"- … {len(others) - _MOST_LINES} more"] if len(others) > _MOST_LINES else []
+        parts += [f"- {line}" for line in others[:_MAX_LINES]]
+        parts += [f"- … {len(others) - _MAX_LINES} more"] if len(others) > _MAX_LINES else []
     rows = [
         f"| {_PLURALS.get(what, what + 's')} | " + " | ".join(str(n) if n else "" for n in found) + " |"
         for what, found in counts.items()
@@ -51,19 +51,19 @@ _APART = ("grafana/dashboards/", "prometheus/rules/")
 _COLUMNS = {"added": 0, "removed": 1, "changed": 2}
 
 
-def _count(counts: dict[str, list[int]], what: str, kind: str, number: int = 1) -> None:
+def _add_count(counts: dict[str, list[int]], what: str, kind: str, number: int = 1) -> None:
     counts[what][_COLUMNS[kind]] += number
 
 
-def _dashboard(change: Change, counts: dict[str, list[int]]) -> Iterator[str]:
-    before, after = (_json(text) for text in (change.before, change.after))
-    _count(counts, "dashboard", change.kind)
+def _describe_dashboard(change: Change, counts: dict[str, list[int]]) -> Iterator[str]:
+    before, after = (_parse_model(text) for text in (change.before, change.after))
+    _add_count(counts, "dashboard", change.kind)
     name = (after or before).get("title", change.path)
     yield f"\n### {name} ({change.kind})\n"
     if change.kind != "changed":
         model = after or before
-        _count(counts, "panel", change.kind, len(compare.panels(model)))
-        _count(counts, "query", change.kind, compare.queries(model))
+        _add_count(counts, "panel", change.kind, len(compare.panels(model)))
+        _add_count(counts, "query", change.kind, compare.queries(model))
         yield f"{len(compare.panels(model))} panels with {compare.queries(model)} queries"
         return
     lines = compare.changes(before, after)
@@ -71,20 +71,20 @@ def _dashboard(change: Change, counts: dict[str, list[int]]) -> Iterator[str]:
     for line in lines:
         kind = {"+": "added", "-": "removed"}.get(line[0])
         if kind and line[2:].startswith("panel "):
-            _count(counts, "panel", kind)
+            _add_count(counts, "panel", kind)
         elif line.startswith("panel "):
             touched.add(line.partition(": ")[0])
         if ": query " in line:
             where = "added" if " nothing → " in line else "removed" if line.endswith(" → nothing") else "changed"
-            _count(counts, "query", where)
-    _count(counts, "panel", "changed", len(touched))
-    yield from (f"- {_safe(line)}" for line in lines[:_MOST_LINES])
-    if len(lines) > _MOST_LINES:
-        yield f"- … {len(lines) - _MOST_LINES} more"
+            _add_count(counts, "query", where)
+    _add_count(counts, "panel", "changed", len(touched))
+    yield from (f"- {_escape_markdown(line)}" for line in lines[:_MAX_LINES])
+    if len(lines) > _MAX_LINES:
+        yield f"- … {len(lines) - _MAX_LINES} more"
 
 
-def _rules(change: Change, counts: dict[str, list[int]]) -> Iterator[str]:
-    before, after = (_named(text) for text in (change.before, change.after))
+def _describe_rules(change: Change, counts: dict[str, list[int]]) -> Iterator[str]:
+    before, after = (_rules_by_name(text) for text in (change.before, change.after))
     lines = []
     for name in dict.fromkeys((*before, *after)):
         old, new = before.get(name), after.get(name)
@@ -92,14 +92,16 @@ def _rules(change: Change, counts: dict[str, list[int]]) -> Iterator[str]:
             continue
         what, called = name
         kind = "added" if old is None else "removed" if new is None else "changed"
-        _count(counts, what, kind)
-        lines.append(f"- {what} `{called}` {kind}{_difference(old or {}, new or {}) if kind == 'changed' else ''}")
+        _add_count(counts, what, kind)
+        lines.append(
+            f"- {what} `{called}` {kind}{_describe_difference(old or {}, new or {}) if kind == 'changed' else ''}"
+        )
     if lines:
         yield f"\n### Rules: {change.path.rpartition('/')[2]}\n"
         yield from lines
 
 
-def _named(text: str) -> dict[tuple[str, str], dict[str, Any]]:
+def _rules_by_name(text: str) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the rules of a file by what they are called, those of one name by their order."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for group in (yaml.safe_load(text) or {}).get("groups", []) if text else []:
@@ -110,21 +112,21 @@ def _named(text: str) -> dict[tuple[str, str], dict[str, Any]]:
     return found
 
 
-def _difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+def _describe_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     said = []
     for key in dict.fromkeys((*old, *new)):
         if old.get(key) != new.get(key):
             one, other = (" ".join(str(each.get(key, "nothing")).split()) for each in (old, new))
             short = max(len(one), len(other)) <= 60
-            said.append(f"{key} {_safe(one)} → {_safe(other)}" if short else key)
+            said.append(f"{key} {_escape_markdown(one)} → {_escape_markdown(other)}" if short else key)
     return ": " + ", ".join(said)
 
 
-def _json(text: str) -> dict[str, Any]:
+def _parse_model(text: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(text) if text else {}
     return found
 
 
-def _safe(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     """Return text that Markdown shows as it is."""
     return "".join(f"\\{one}" if one in "\\`*_<>[]|" else one for one in text)

@@ -30,7 +30,7 @@ FOLDERS = ("signals", "dashboards", "alerts")
 _WORDS = ("signals", "dashboard", "rows", "alerts", "recordings")
 
 
-class FromProject(Protocol):
+class TopicGenerator(Protocol):
     """A module that makes topics of words of the project.
 
     The shipped set and topics called TOPIC stand on them, and come along only where they are made.
@@ -45,39 +45,41 @@ class FromProject(Protocol):
         """Yield what is wrong with the project's words beyond their structure."""
 
 
-_FROM_PROJECT: tuple[FromProject, ...] = (objectives, health)
+_GENERATORS: tuple[TopicGenerator, ...] = (objectives, health)
 
 
 @dataclass
-class Sources:
+class Documents:
     """What was found: dashboards and files of signals, and topics of alerts; the shipped ones come first."""
 
     files: list[Source] = field(default_factory=list)
     topics: list[Document] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     parts: Parts = field(default_factory=parts.load)
-    lent: list[Document] = field(default_factory=list)  # the parts that were read, which may declare signals too
+    part_documents: list[Document] = field(
+        default_factory=list
+    )  # the parts that were read, which may declare signals too
     shipped: set[str] = field(default_factory=set)
     own: set[str] = field(default_factory=set)  # names of the project's files, relative to its folder
 
     @property
-    def documents(self) -> list[Document]:
+    def all_documents(self) -> list[Document]:
         """Every file, each of which may declare signals."""
-        others = [source.document for source in self.files] + self.lent
+        others = [source.document for source in self.files] + self.part_documents
         return others + [topic for topic in self.topics if topic not in others]
 
 
-def load(project: Project) -> Sources:
+def load_documents(project: Project) -> Documents:
     """Read all files of a project's bundle; what is wrong with them, or with the words that name them, is told."""
-    found = Sources()
-    sets, folders = _included(project, found.problems)
-    made = {module.TOPIC: module.documents(project) for module in _FROM_PROJECT}
-    found.problems += [problem for module in _FROM_PROJECT for problem in module.problems(project)]
+    found = Documents()
+    sets, folders = _read_include(project, found.problems)
+    made = {module.TOPIC: module.documents(project) for module in _GENERATORS}
+    found.problems += [problem for module in _GENERATORS for problem in module.problems(project)]
     found.topics += [document for documents in made.values() for document in documents]
-    chosen = _with_made(sets, made)
-    found.topics += read.shipped(_topics(chosen))
+    chosen = _with_generated(sets, made)
+    found.topics += read.shipped(_topics_of_sets(chosen))
     found.files += dashboards.shipped(chosen)
-    found.shipped = {document.file for document in found.documents}
+    found.shipped = {document.file for document in found.all_documents}
     for folder in folders:
         files, problems = dashboards.folder(folder, project.folder)
         found.files += files
@@ -85,23 +87,23 @@ def load(project: Project) -> Sources:
         found.own |= {source.document.file for source in files}
         found.own |= {problem.place.file for problem in problems}  # files that cannot be read
         found.problems += problems
-        found.problems += [problem for source in files for problem in _meant(source.document)]
+        found.problems += [problem for source in files for problem in _check_first_words(source.document)]
     if (project.folder / FILE).is_file():
-        _own_parts(found, project)
+        _load_own_parts(found, project)
     return found
 
 
-def _own_parts(found: Sources, project: Project) -> None:
+def _load_own_parts(found: Documents, project: Project) -> None:
     """Read all parts of a project: what is wrong with one that nobody uses yet is told too."""
     found.parts = parts.load(project.folder / PARTS, project.folder)
     for name, (path, called) in found.parts.files.items():
         if path.is_relative_to(project.folder / PARTS):
             found.own.add(called)
             if (part := found.parts.find(name)) is not None:
-                found.lent.append(part.document)
+                found.part_documents.append(part.document)
 
 
-def at_home(problems: Iterable[Problem], found: Sources, project: Project) -> list[Problem]:
+def with_project_paths(problems: Iterable[Problem], found: Documents, project: Project) -> list[Problem]:
     """Return problems with the paths of the project's files as the caller of the program would write them."""
     names = "|".join(re.escape(name) for name in sorted(found.own, key=len, reverse=True))
     mentioned = re.compile(rf"(?<![\w/.-])(?:{names or '(?!)'})(?=[:),]|$)")
@@ -115,7 +117,7 @@ def at_home(problems: Iterable[Problem], found: Sources, project: Project) -> li
     return result
 
 
-def settings(project: Project) -> dict[str, tuple[Any, Place]]:
+def read_limits(project: Project) -> dict[str, tuple[Any, Place]]:
     """Return the limits that the project sets by name, each with its place."""
     place = project.document.place
     said = project.data.get("build", {}).get("set", {})
@@ -123,7 +125,7 @@ def settings(project: Project) -> dict[str, tuple[Any, Place]]:
     return {name: value for name, value in found.items() if not isinstance(value[0], dict)}
 
 
-def changes(project: Project) -> Changes:
+def read_changes(project: Project) -> Changes:
     """Return what the project sets and disables of dashboards: mappings, and names that are no alert's."""
     said = project.data.get("build", {})
     changed = [name for name, value in said.get("set", {}).items() if isinstance(value, dict)]
@@ -140,7 +142,7 @@ def is_alert(name: str) -> bool:
     return "/" not in name and not name[:1].islower()
 
 
-def public(project: Project) -> dict[str, tuple[list[str], Place]]:
+def read_public_choices(project: Project) -> dict[str, tuple[list[str], Place]]:
     """Return the values of choices in public dashboards, by name and each with its place."""
     place = project.document.place
     said = project.data.get("build", {}).get("public", {})
@@ -153,7 +155,7 @@ def public(project: Project) -> dict[str, tuple[list[str], Place]]:
     }
 
 
-def _included(project: Project, problems: list[Problem]) -> tuple[list[str] | None, list[Path]]:
+def _read_include(project: Project, problems: list[Problem]) -> tuple[list[str] | None, list[Path]]:
     """Return the shipped sets, None for all of them, and the folders."""
     if "include" not in project.data.get("build", {}):
         # Without a project file the shipped set is meant, whatever else lies in the folder.
@@ -177,13 +179,13 @@ def _included(project: Project, problems: list[Problem]) -> tuple[list[str] | No
     return sets, folders
 
 
-def _with_made(sets: list[str] | None, made: Mapping[str, list[Document]]) -> list[str]:
+def _with_generated(sets: list[str] | None, made: Mapping[str, list[Document]]) -> list[str]:
     """Return the sets that are shipped: those that stand on words of the project only where it says these."""
     chosen = [name for name in dashboards.sets() if name not in made] if sets is None else sets
     return [*chosen, *(name for name, documents in made.items() if documents and name not in chosen)]
 
 
-def _topics(sets: Iterable[str]) -> set[str]:
+def _topics_of_sets(sets: Iterable[str]) -> set[str]:
     """Return the topics that go with sets of dashboards, and those about the monitoring itself, which go with none.
 
     A topic belongs to the set that its name begins with: `host_day` to `host`.
@@ -193,7 +195,7 @@ def _topics(sets: Iterable[str]) -> set[str]:
     return {topic for topic, name in found.items() if name not in others}
 
 
-def _meant(document: Document) -> list[Problem]:
+def _check_first_words(document: Document) -> list[Problem]:
     """Tell of a file that says nothing we know, which is a file with its first word misspelt."""
     if document.data is None:
         return [document.problem((), "there is nothing in this file", f"expected {', '.join(_WORDS[:-1])} …")]

@@ -43,7 +43,7 @@ class Host:
     address: str
     access: str = ""
 
-    def target(self, **labels: str) -> Target:
+    def to_target(self, **labels: str) -> Target:
         """Return its page with these labels."""
         return Target(self.address, labels | ({ACCESS: self.access} if self.access else {}))
 
@@ -61,7 +61,7 @@ class Access:
 
 
 @dataclass(frozen=True)
-class Targets:
+class ScrapeTargets:
     """All targets of a Prometheus, by the file that names them."""
 
     hosts: Sequence[Host]
@@ -70,35 +70,37 @@ class Targets:
     prometheus: Sequence[Target] = ()
     alertmanager: Sequence[Target] = ()
 
-    def files(self) -> list[Artifact]:
+    def target_files(self) -> list[Artifact]:
         """Return the files in the format of file_sd."""
         groups = {
-            "hosts": [host.target(instance=host.name) for host in self.hosts],
-            "postgres": [host.target(instance=server, __param_server=server) for server, host in self.postgres.items()],
+            "hosts": [host.to_target(instance=host.name) for host in self.hosts],
+            "postgres": [
+                host.to_target(instance=server, __param_server=server) for server, host in self.postgres.items()
+            ],
             "applications": self.applications,
             "prometheus": self.prometheus,
             "alertmanager": self.alertmanager,
         }
-        return [Artifact(f"{FOLDER}/{name}.yaml", _file(targets)) for name, targets in groups.items()]
+        return [Artifact(f"{FOLDER}/{name}.yaml", _targets_yaml(targets)) for name, targets in groups.items()]
 
 
-def compose(project: Project) -> Targets:
+def compose_targets(project: Project) -> ScrapeTargets:
     """Return the targets of a project as the Compose file runs it: its services by their names."""
     hosts = declared_hosts(project) or [Host("this-host", f"deckwatch:{contract()['port']}")]
-    return Targets(
+    return ScrapeTargets(
         hosts,
         dict.fromkeys(postgres_servers(project), hosts[0]),
-        applications(project),
+        application_targets(project),
         [Target("prometheus:9090", {"instance": "prometheus"})],
         [Target("alertmanager:9093", {"instance": "alertmanager"})],
     )
 
 
-def problems(project: Project) -> Iterator[Problem]:
+def find_problems(project: Project) -> Iterator[Problem]:
     """Yield what is wrong with `hosts:` and `scrape:` beyond their structure: two targets with one identity."""
     seen: set[tuple[str, ...]] = set()
     hosts = [(("hosts", i), ("host", one.name)) for i, one in enumerate(declared_hosts(project))]
-    entries: list[tuple[Path, tuple[str, ...]]] = [*hosts, *_pages(project)]
+    entries: list[tuple[Path, tuple[str, ...]]] = [*hosts, *_scrape_identities(project)]
     for index, host in enumerate(project.data.get("hosts", ())):
         if host.get("scheme") == "http" and "tls_config" in host:
             yield project.document.problem(("hosts", index, "scheme"), "tls_config has no meaning over http")
@@ -111,24 +113,26 @@ def problems(project: Project) -> Iterator[Problem]:
 
 def declared_hosts(project: Project) -> list[Host]:
     """Return the machines of `hosts:`."""
-    labels = [(one.config, one.label) for one in accesses(project)]
+    labels = [(one.config, one.label) for one in read_accesses(project)]
     return [
-        Host(one["name"], one["address"], next((label for config, label in labels if config == _config(one)), ""))
+        Host(
+            one["name"], one["address"], next((label for config, label in labels if config == _access_config(one)), "")
+        )
         for one in project.data.get("hosts", ())
     ]
 
 
-def accesses(project: Project) -> list[Access]:
+def read_accesses(project: Project) -> list[Access]:
     """Return how the protected machines of `hosts:` are opened, each way once."""
     found: list[Access] = []
     for one in project.data.get("hosts", ()):
-        config = _config(one)
+        config = _access_config(one)
         if config and config not in [known.config for known in found]:
             found.append(Access(str(len(found) + 1), one["name"], config))
     return found
 
 
-def _config(host: Mapping[str, Any]) -> dict[str, Any]:
+def _access_config(host: Mapping[str, Any]) -> dict[str, Any]:
     given = {key: host[key] for key in ("scheme", "tls_config", "basic_auth") if key in host}
     scheme = given.get("scheme", "https" if "tls_config" in given else "http")
     return {} if given.keys() <= {"scheme"} and scheme == "http" else {**given, "scheme": scheme}
@@ -139,31 +143,31 @@ def postgres_servers(project: Project) -> list[str]:
     return [one["name"] for one in project.data.get("watch", {}).get("postgres", ())]
 
 
-def applications(project: Project) -> list[Target]:
+def application_targets(project: Project) -> list[Target]:
     """Return the targets of `scrape:` that have an address of their own."""
     return [
-        application(one["service"], one["url"], one.get("instance"))
+        application_target(one["service"], one["url"], one.get("instance"))
         for one in project.data.get("scrape", ())
         if "url" in one
     ]
 
 
-def engines(project: Project) -> list[dict[str, str]]:
+def docker_engines(project: Project) -> list[dict[str, str]]:
     """Return the Docker engines of `scrape:`, each with its `docker` address and, if one is said, its `network`."""
     return [one for one in project.data.get("scrape", ()) if "docker" in one]
 
 
-def _pages(project: Project) -> Iterator[tuple[Path, tuple[str, ...]]]:
+def _scrape_identities(project: Project) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """Yield each entry of `scrape:` with what tells it from others."""
     for index, one in enumerate(project.data.get("scrape", ())):
         if "docker" in one:
             yield ("scrape", index), ("docker", one["docker"])
         else:
-            labels = application(one["service"], one["url"], one.get("instance")).labels
+            labels = application_target(one["service"], one["url"], one.get("instance")).labels
             yield ("scrape", index), (labels["service"], labels["instance"])
 
 
-def application(service: str, url: str, instance: str | None = None) -> Target:
+def application_target(service: str, url: str, instance: str | None = None) -> Target:
     """Return the target for an application's page; without a name, `instance` is its host and port."""
     parts = urlsplit(url)
     port = parts.port or _PORTS[parts.scheme]
@@ -177,5 +181,5 @@ def application(service: str, url: str, instance: str | None = None) -> Target:
     return Target(address, labels)
 
 
-def _file(targets: Sequence[Target]) -> str:
+def _targets_yaml(targets: Sequence[Target]) -> str:
     return yaml_write.dump_yaml([{"targets": [one.address], "labels": dict(one.labels)} for one in targets])

@@ -16,8 +16,8 @@ from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.problems import InvalidInput, Place
 from deckwatch.core.project import load_project
 from deckwatch.provisioning import stack
-from deckwatch.provisioning.foreign import Foreign
-from deckwatch.provisioning.foreign_files import Beside
+from deckwatch.provisioning.mixin_files import MixinWriter
+from deckwatch.provisioning.mixins import Mixin
 
 PEERS = os.environ.get("DECKWATCH_PEERS")
 
@@ -217,15 +217,15 @@ VALUES = st.recursive(
 @given(st.lists(VALUES, max_size=3), st.lists(VALUES, max_size=3))
 def test_whatever_stands_there_is_taken_or_told(models, groups):
     place = Place("x.json")
-    one = Foreign(
+    one = Mixin(
         "x",
         "X",
         place,
         {f"{i}.json": (model, place) for i, model in enumerate(models)},
         tuple((group, place) for group in groups),
     )
-    beside = Beside(Catalog(), [], [], [])
-    beside.add(one)
+    beside = MixinWriter(Catalog(), [], [], [])
+    beside.add_mixin(one)
     for artifact in beside.found.artifacts:
         assert not artifact.path.startswith(("/", "."))
         assert ".." not in artifact.path

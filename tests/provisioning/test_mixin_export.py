@@ -11,7 +11,7 @@ import yaml
 from deckwatch.core import plugins
 from deckwatch.core.project import load_project
 from deckwatch.provisioning import stack
-from deckwatch.provisioning.write import write
+from deckwatch.provisioning.write import write_plan
 
 ROOT = Path(__file__).parents[2]
 PROMTOOL = "promtool"
@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
     """The shipped set as a mixin, written."""
     folder = tmp_path_factory.mktemp("mixin") / "deckwatch"
     project = load_project(tmp_path_factory.mktemp("none"), plugins.schema_fragments())
-    write(stack.build(project, stack.Options(form="mixin")).plan, folder)
+    write_plan(stack.build(project, stack.Options(form="mixin")).plan, folder)
     return folder
 
 

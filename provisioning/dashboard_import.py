@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.dashboards import panels
 from deckwatch.dashboards.importing import Imported, Importer
-from deckwatch.provisioning import catalogue
+from deckwatch.provisioning import metric_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,14 +23,14 @@ HEADER = "Imported from Grafana by `deckwatch grafana import`; this file is your
 
 
 @dataclass(frozen=True)
-class Brought:
+class ImportedFile:
     """One dashboard, and the file that it becomes."""
 
     path: Path
-    found: Imported
+    imported: Imported
 
 
-def read(path: Path) -> Any:
+def read_model(path: Path) -> Any:
     """Return the JSON of a file; raises DeckwatchError where it cannot be read or is none."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
@@ -40,30 +40,30 @@ def read(path: Path) -> Any:
         raise DeckwatchError(f"{path} is not JSON: {error}") from None
 
 
-def bring(
+def import_dashboards(
     project: Project, models: Mapping[str, Any], folder: Path, done: Callable[[], None] = lambda: None
-) -> list[Brought]:
+) -> list[ImportedFile]:
     """Return dashboards in our words; nothing is written. `models` are they by what people call each: a file, a uid."""
     own = project.folder / "panels"
-    catalog = catalogue.load(project)
-    found: list[Brought] = []
+    catalog = metric_catalog.load_catalog(project)
+    found: list[ImportedFile] = []
     taken: dict[str, str] = {}
     with panels.renderer(own if own.is_dir() else None) as child:
         importer = Importer(catalog, child)
         for called, model in models.items():
-            name = name_of(model)
+            name = file_name(model)
             if name in taken:
                 raise DeckwatchError(f"{called} and {taken[name]} would both be {folder / name}.yaml")
             taken[name] = called
             try:
-                found.append(Brought(folder / f"{name}.yaml", importer.read(model, name)))
+                found.append(ImportedFile(folder / f"{name}.yaml", importer.read(model, name)))
             except DeckwatchError as error:
                 raise DeckwatchError(f"{called}: {error}") from None
             done()
     return found
 
 
-def write(found: Sequence[Brought], *, force: bool = False) -> None:
+def write_files(found: Sequence[ImportedFile], *, force: bool = False) -> None:
     """Write all files; raises DeckwatchError, before the first, where one is there already and `force` is not given."""
     there = [str(one.path) for one in found if one.path.exists()]
     if there and not force:
@@ -71,11 +71,11 @@ def write(found: Sequence[Brought], *, force: bool = False) -> None:
     for one in found:
         one.path.parent.mkdir(parents=True, exist_ok=True)
         whole = one.path.with_name(f".{one.path.name}.new")
-        whole.write_text(f"# {HEADER}\n{one.found.text}", encoding="utf-8")
+        whole.write_text(f"# {HEADER}\n{one.imported.text}", encoding="utf-8")
         whole.replace(one.path)
 
 
-def name_of(model: Any) -> str:
+def file_name(model: Any) -> str:
     """Return the name of the file for a dashboard: its address where that can be one, else its title."""
     inner = model.get("dashboard", model) if isinstance(model, dict) else {}
     inner = inner if isinstance(inner, dict) else {}

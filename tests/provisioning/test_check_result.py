@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from deckwatch.core.expected_result import ExpectedResult
-from deckwatch.provisioning import judge
+from deckwatch.provisioning import check_result
 
 
-def series(value: float = 1.0, **labels: str) -> judge.Series:
+def series(value: float = 1.0, **labels: str) -> check_result.Series:
     return {"metric": labels, "value": [0, str(value)]}
 
 
 def faults(found, wanted, other=()):
-    return list(judge.faults(found, wanted, lambda _: list(other)))
+    return list(check_result.find_faults(found, wanted, lambda _: list(other)))
 
 
 def test_each_label_is_carried_by_some_series() -> None:
@@ -55,6 +55,8 @@ def test_another_way_gives_the_same_value() -> None:
 
 
 def test_many_series_are_remarked_on() -> None:
-    assert list(judge.remarks([series()] * 3, ExpectedResult(most=2))) == ["3 series; more than 2 cannot be read"]
-    assert list(judge.remarks([series()] * 3, ExpectedResult(most=3))) == []
-    assert list(judge.remarks([series()] * 3, ExpectedResult())) == []
+    assert list(check_result.find_remarks([series()] * 3, ExpectedResult(most=2))) == [
+        "3 series; more than 2 cannot be read"
+    ]
+    assert list(check_result.find_remarks([series()] * 3, ExpectedResult(most=3))) == []
+    assert list(check_result.find_remarks([series()] * 3, ExpectedResult())) == []

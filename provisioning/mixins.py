@@ -40,7 +40,7 @@ _PLACE = re.compile(rf"\b{_ROOT}/(?P<file>[^\s:]+):(?:\(?(?P<line>\d+):(?P<colum
 
 
 @dataclass(frozen=True)
-class Foreign:
+class Mixin:
     """What one entry holds: models by the names of their files, and groups of rules, each with its place.
 
     `name` makes the names of the files that are written, `folder` is the title of the folder in Grafana.
@@ -53,16 +53,16 @@ class Foreign:
     groups: tuple[tuple[Any, Place], ...] = ()
 
 
-def load(project: Project) -> tuple[list[Foreign], list[Problem]]:
+def load_mixins(project: Project) -> tuple[list[Mixin], list[Problem]]:
     """Return what the project takes from others, and what is wrong with it."""
-    found: list[Foreign] = []
+    found: list[Mixin] = []
     problems: list[Problem] = []
     for i, said in enumerate(project.data.get("build", {}).get("mixins", ())):
         path: YamlPath = ("build", "mixins", i) if isinstance(said, str) else ("build", "mixins", i, "path")
         entry = {"path": said} if isinstance(said, str) else said
         place = project.document.place(path)
         try:
-            one = _load(project, entry, place)
+            one = _load_mixin(project, entry, place)
         except InvalidInput as error:
             problems += error.problems
             continue
@@ -73,7 +73,7 @@ def load(project: Project) -> tuple[list[Foreign], list[Problem]]:
     return found, problems
 
 
-def _load(project: Project, said: Mapping[str, Any], place: Place) -> Foreign:
+def _load_mixin(project: Project, said: Mapping[str, Any], place: Place) -> Mixin:
     path = (project.folder / said["path"]).resolve()
     home = project.folder.resolve()
     if not path.is_relative_to(home):
@@ -83,16 +83,16 @@ def _load(project: Project, said: Mapping[str, Any], place: Place) -> Foreign:
     stem = path.parent.name if path.stem == "mixin" and path.parent != home else path.stem
     if path.is_dir():
         folder = said.get("folder", stem)
-        return _plain(path, project.folder / said["path"], Foreign(_slug(folder), folder, place))
+        return _read_folder(path, project.folder / said["path"], Mixin(_slugify(folder), folder, place))
     if path.suffix not in (".libsonnet", ".jsonnet"):
         message = f"{said['path']} is no mixin"
         raise InvalidInput([Problem(place, message, "a file *.libsonnet, or a folder", check="mixin")])
-    made = _evaluated(project, path.relative_to(home), said.get("config", {}), place)
+    made = _evaluate_mixin(project, path.relative_to(home), said.get("config", {}), place)
     if not isinstance(made["dashboards"], dict):
         raise InvalidInput([Problem(place, "its grafanaDashboards is no object", check="mixin")])
     folder = said.get("folder") or str(made["folder"]) or stem
-    return Foreign(
-        _slug(folder),
+    return Mixin(
+        _slugify(folder),
         folder,
         place,
         {file: (model, place) for file, model in made["dashboards"].items()},
@@ -100,9 +100,9 @@ def _load(project: Project, said: Mapping[str, Any], place: Place) -> Foreign:
     )
 
 
-def _evaluated(project: Project, path: Path, config: Mapping[str, Any], place: Place) -> Any:
+def _evaluate_mixin(project: Project, path: Path, config: Mapping[str, Any], place: Place) -> Any:
     """Return a mixin's parts; raises InvalidInput where its Jsonnet fails, at the place that the engine names."""
-    folders = {_ROOT: project.folder.resolve(), **dict(_vendored(project.folder.resolve()))}
+    folders = {_ROOT: project.folder.resolve(), **dict(_vendor_folders(project.folder.resolve()))}
     program = _PROGRAM % f"{_ROOT}/{path.as_posix()}"
     failed = ""
     # What our usual engine lacks the reference one has, and it says better what is wrong, and where.
@@ -122,11 +122,11 @@ def _evaluated(project: Project, path: Path, config: Mapping[str, Any], place: P
     raise InvalidInput([Problem(where, message, check="mixin")])
 
 
-def _slug(text: str) -> str:
+def _slugify(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "mixin"
 
 
-def _vendored(home: Path) -> Iterator[tuple[str, Path]]:
+def _vendor_folders(home: Path) -> Iterator[tuple[str, Path]]:
     """Yield the folders in `vendor/` by their names, as imports begin: github.com, grafonnet."""
     vendor = home / "vendor"
     for path in sorted(vendor.iterdir()) if vendor.is_dir() else ():
@@ -135,7 +135,7 @@ def _vendored(home: Path) -> Iterator[tuple[str, Path]]:
             yield path.name, resolved
 
 
-def _plain(root: Path, called: Path, empty: Foreign) -> Foreign:
+def _read_folder(root: Path, called: Path, empty: Mixin) -> Mixin:
     """Return the dashboards (*.json) and rules (*.yaml with `groups:`) of a folder; raises InvalidInput."""
     dashboards: dict[str, tuple[Any, Place]] = {}
     groups: list[tuple[Any, Place]] = []
@@ -147,7 +147,7 @@ def _plain(root: Path, called: Path, empty: Foreign) -> Foreign:
         file = str(called / inside)
         try:
             if path.suffix == ".json":
-                dashboards["-".join(inside.parts)] = (_json(path, file), Place(file))
+                dashboards["-".join(inside.parts)] = (_read_json(path, file), Place(file))
             elif path.suffix in (".yaml", ".yml"):
                 document = yaml_file.read_yaml(path, file)
                 listed = document.data.get("groups") if isinstance(document.data, dict) else None
@@ -160,10 +160,10 @@ def _plain(root: Path, called: Path, empty: Foreign) -> Foreign:
     if not dashboards and not groups:
         message = "there are neither dashboards (*.json) nor rules (*.yaml with groups:) in this folder"
         raise InvalidInput([Problem(empty.place, message, check="mixin")])
-    return Foreign(empty.name, empty.folder, empty.place, dashboards, tuple(groups))
+    return Mixin(empty.name, empty.folder, empty.place, dashboards, tuple(groups))
 
 
-def _json(path: Path, file: str) -> Any:
+def _read_json(path: Path, file: str) -> Any:
     content = path.read_bytes()
     try:
         return orjson.loads(content)

@@ -44,7 +44,7 @@ class Section:
     keys: tuple[Key, ...]
 
 
-class Keys:
+class SchemaKeys:
     """The keys of one schema. What is defined by itself is a section, and told once, however often it is used."""
 
     def __init__(self, schema: Schema) -> None:
@@ -52,16 +52,16 @@ class Keys:
         self._waiting: list[str] = []
         self._known: set[str] = set()
 
-    def sections(self) -> Iterator[Section]:
+    def iter_sections(self) -> Iterator[Section]:
         """Yield the sections, that of the whole file first."""
-        yield Section("", self.schema.get("description", ""), tuple(self._of(self.schema, "")))
+        yield Section("", self.schema.get("description", ""), tuple(self._iter_keys(self.schema, "")))
         while self._waiting:
             name = self._waiting.pop(0)
             one = self.schema["$defs"][name]
-            if keys := tuple(self._of(one, "")):
+            if keys := tuple(self._iter_keys(one, "")):
                 yield Section(name, one.get("description", ""), keys)
 
-    def _of(self, one: Schema, prefix: str) -> Iterator[Key]:
+    def _iter_keys(self, one: Schema, prefix: str) -> Iterator[Key]:
         """Yield the keys of a schema and of what is written inside it; what it refers to waits for its own section."""
         if reference := one.get("$ref"):
             name = reference.rpartition("/")[2]
@@ -70,40 +70,46 @@ class Keys:
                 self._waiting.append(name)
         for name, value in one.get("properties", {}).items():
             if isinstance(value, dict) and (value or "properties" not in one):
-                said = self.resolved(value)
-                yield Key(prefix + name, self.form(value), said.get("description", ""), value, self.example(value))
-                yield from self._of(value, f"{prefix}{name}.")
-        for branch in _branches(one):
-            yield from self._of(branch, prefix)
+                said = self.resolve_schema(value)
+                yield Key(
+                    prefix + name,
+                    self.describe_form(value),
+                    said.get("description", ""),
+                    value,
+                    self.make_example(value),
+                )
+                yield from self._iter_keys(value, f"{prefix}{name}.")
+        for branch in _iter_branches(one):
+            yield from self._iter_keys(branch, prefix)
         if isinstance(one.get("items"), dict):
-            yield from self._of(one["items"], prefix.removesuffix(".") + "[]." if prefix else "[].")
+            yield from self._iter_keys(one["items"], prefix.removesuffix(".") + "[]." if prefix else "[].")
         if isinstance(extra := one.get("additionalProperties"), dict):
-            yield from self._of(extra, prefix + "NAME.")
+            yield from self._iter_keys(extra, prefix + "NAME.")
 
-    def resolved(self, one: Schema) -> Schema:
+    def resolve_schema(self, one: Schema) -> Schema:
         """Return a schema with what it refers to; what it says itself comes first."""
         reference = one.get("$ref", "")
         if not reference:
             return one
-        return {**self.resolved(self.schema["$defs"][reference.rpartition("/")[2]]), **one, "$ref": ""}
+        return {**self.resolve_schema(self.schema["$defs"][reference.rpartition("/")[2]]), **one, "$ref": ""}
 
-    def form(self, one: Schema) -> str:
+    def describe_form(self, one: Schema) -> str:
         """Return what a value looks like, in words."""
         reference = one.get("$ref", "").rpartition("/")[2]
-        one = self.resolved(one)
+        one = self.resolve_schema(one)
         if "enum" in one:
-            return ", ".join(_word(option) for option in one["enum"])
+            return ", ".join(_yaml_word(option) for option in one["enum"])
         if "const" in one:
-            return _word(one["const"])
+            return _yaml_word(one["const"])
         if one.get("type") == "array":
-            return f"list of {self.form(one.get('items', {})) or 'anything'}"
+            return f"list of {self.describe_form(one.get('items', {})) or 'anything'}"
         kind = one.get("title") or one.get("type") or reference.replace("_", " ")
         names = {"object": "mapping", "string": "text", "array": "list", "boolean": "true or false"}
         return " or ".join(names.get(word, word) for word in ([kind] if isinstance(kind, str) else kind))
 
-    def example(self, one: Schema) -> Any:
+    def make_example(self, one: Schema) -> Any:
         """Return an example of a value; None where there is none."""
-        said = self.resolved(one)
+        said = self.resolve_schema(one)
         for word in ("examples", "enum"):
             if said.get(word):
                 return said[word][0]
@@ -117,34 +123,34 @@ class Keys:
         if "boolean" in kinds:
             return True
         if "array" in kinds and "items" in said:
-            inner = self.example(said["items"])
+            inner = self.make_example(said["items"])
             return None if inner is None else [inner]
-        return self._mapping(said) if "object" in kinds or "properties" in said else None
+        return self._mapping_example(said) if "object" in kinds or "properties" in said else None
 
-    def _mapping(self, said: Schema) -> Any:
+    def _mapping_example(self, said: Schema) -> Any:
         properties: Mapping[str, Any] = said.get("properties", {})
         names = said.get("required") or list(properties)[:1]
         if not names:
             return None
-        made = {name: self.example(properties[name]) for name in names if name in properties}
+        made = {name: self.make_example(properties[name]) for name in names if name in properties}
         return None if None in made.values() else made
 
 
-def written(value: Any) -> str:
+def to_inline_yaml(value: Any) -> str:
     """Return a value as it stands in YAML, on one line."""
     text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=1 << 30, sort_keys=False)
     return text.removesuffix("...\n").strip()
 
 
-def _branches(one: Schema) -> Iterator[Schema]:
+def _iter_branches(one: Schema) -> Iterator[Schema]:
     for word in ("then", "else"):
         if isinstance(one.get(word), dict):
             yield one[word]
     for branch in one.get("allOf", ()):
-        yield from _branches(branch)
+        yield from _iter_branches(branch)
 
 
-def _word(value: Any) -> str:
+def _yaml_word(value: Any) -> str:
     return (
         {True: "true", False: "false", None: "null"}[value] if value is None or isinstance(value, bool) else str(value)
     )
