@@ -178,12 +178,12 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
 
 def _others(project: Project, catalog: Catalog, drawn: dashboards.Bundle, ruled: alerting.Bundle) -> MixinFiles:
     """Return other people's dashboards and rules as they lie beside ours."""
-    mixins, problems = mixins.load(project)
-    if not mixins:
+    loaded, problems = mixins.load_mixins(project)
+    if not loaded:
         return MixinFiles(problems=problems)
     alerts = [one.name for group in ruled.groups for one in group.alerts]
     beside = MixinWriter(catalog, drawn.artifacts, alerts, [group.topic for group in ruled.groups])
-    for one in mixins:
+    for one in loaded:
         beside.add_mixin(one)
     beside.found.problems += problems
     return beside.found

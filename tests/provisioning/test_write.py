@@ -47,7 +47,7 @@ def no_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
     def lacks(*_: object) -> None:
         raise OSError(errno.EINVAL, "lacks it")
 
-    monkeypatch.setattr(writing, "exchange", lacks)
+    monkeypatch.setattr(writing, "exchange_paths", lacks)
 
 
 def test_the_folder_holds_exactly_the_plan(tmp_path: Path) -> None:
