@@ -1,4 +1,4 @@
-"""prometheus.yml and Grafana's provisioning: shaped by the Jsonnet in `library/`, written as YAML."""
+"""prometheus.yml and Grafana's provisioning files, built by the Jsonnet in `library/` and written as YAML."""
 
 from __future__ import annotations
 
@@ -18,16 +18,14 @@ if TYPE_CHECKING:
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.project import Project
 
-INTERVAL = "15s"
-_REFRESH = "30s"
-_MAX_SCRAPE_SECONDS = 10  # Prometheus' own default; a shorter interval shortens it
+_MAX_SCRAPE_SECONDS = 10  # Prometheus' default timeout; a shorter interval lowers it
 _UNUSED = ("alerting", "notifiers", "plugins")
 _ORDER = ("apiVersion", "job_name", "name", "uid", "type", "global", "rule_files", "alerting", "scrape_interval")
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder of dashboards in Grafana: `path` below grafana/dashboards; no uid means the top level."""
+    """A dashboard folder in Grafana: `path` is relative to grafana/dashboards; an empty uid means the top level."""
 
     path: str
     title: str
@@ -39,27 +37,16 @@ def library_folder() -> Path:
     return plugins.package_folder(plugins.import_package("provisioning"), "library")
 
 
-def scrape_interval(project: Project) -> str:
-    """Return how often everything is scraped, as Prometheus writes it."""
-    text: str = project.data.get("build", {}).get("scrape_interval", INTERVAL)
-    return text
-
-
-def refresh_interval(every: str) -> str:
-    """Return how often a dashboard asks again: no faster than its figures come."""
-    return every if units.parse_duration(every) > units.parse_duration(_REFRESH) else _REFRESH
-
-
-def render_files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, every: str) -> list[Artifact]:
-    """Return the files; `every` is the scrape interval."""
+def render_files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, interval: str) -> list[Artifact]:
+    """Return prometheus.yml and the provisioning files; `interval` is the scrape interval."""
     jobs = contract()["jobs"]
     settings = {
-        "interval": every,
-        "timeout": f"{min(_MAX_SCRAPE_SECONDS, units.parse_duration(every)):g}s",
+        "interval": interval,
+        "timeout": f"{min(_MAX_SCRAPE_SECONDS, units.parse_duration(interval)):g}s",
         "labels": project.data.get("build", {}).get("labels", {}),
         "jobs": jobs,
-        "order": list(jobs),  # as the contract has them: Jsonnet would sort them
-        "accesses": [dataclasses.asdict(one) for one in scrape_targets.read_accesses(project)],
+        "order": list(jobs),  # the contract's order: Jsonnet sorts object fields
+        "accesses": [dataclasses.asdict(access) for access in scrape_targets.read_accesses(project)],
         "access_label": scrape_targets.ACCESS,
         "engines": scrape_targets.docker_engines(project),
         "scrape_label": contract()["scrape_label"],
@@ -68,12 +55,12 @@ def render_files(project: Project, folders: Sequence[Folder], renderer: Renderer
     prometheus = renderer.evaluate("import 'provisioning/prometheus.libsonnet'", settings=settings)
     datasources = renderer.evaluate(
         f"{grafana} function(interval, others) grafana.datasources(interval, others)",
-        interval=every,
+        interval=interval,
         others=project.data.get("build", {}).get("sources", {}),
     )
-    listed = [{"path": one.path, "title": one.title, "uid": one.uid} for one in folders]
-    dashboards = renderer.evaluate(f"{grafana} function(folders) grafana.dashboards(folders)", folders=listed)
-    # Grafana calls it an error where one of its folders is not there.
+    providers = [{"path": folder.path, "title": folder.title, "uid": folder.uid} for folder in folders]
+    dashboards = renderer.evaluate(f"{grafana} function(folders) grafana.dashboards(folders)", folders=providers)
+    # Grafana logs an error for each of its provisioning folders that does not exist.
     unused = [_yaml_artifact(f"grafana/provisioning/{name}/deckwatch.yaml", {"apiVersion": 1}) for name in _UNUSED]
     return [
         *unused,

@@ -1,48 +1,47 @@
-"""The YAML that a bundle is made of: the shipped sets that the project includes, and its own folders."""
+"""The YAML files of a bundle: the shipped sets that a project includes, and its own folders."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from deckwatch.alerting import health, objectives, read
 from deckwatch.core.problems import did_you_mean, nearest_word
 from deckwatch.core.project import FILE
 from deckwatch.dashboards import parts
 from deckwatch.dashboards import sources as dashboards
-from deckwatch.dashboards.adjust import Changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from deckwatch.core.problems import Place, Problem
+    from deckwatch.core.problems import Problem
     from deckwatch.core.project import Project
     from deckwatch.core.yaml_file import Document
     from deckwatch.dashboards.parts import Parts
     from deckwatch.dashboards.sources import Source
 
-# A project's folder of parts, which dashboards take over by `use:`.
+# A project's folder of parts, which dashboards include with `use:`.
 PARTS = "parts"
-# A project's own folders, which are read where they are there and `build: {include: …}` does not say otherwise.
+# A project's own folders, read where they exist unless `build: {include: …}` lists others.
 FOLDERS = ("signals", "dashboards", "alerts")
-_WORDS = ("signals", "dashboard", "rows", "alerts", "recordings")
+_FIRST_KEYS = ("signals", "dashboard", "rows", "alerts", "recordings")
 
 
 class TopicGenerator(Protocol):
-    """A module that makes topics of words of the project.
+    """A module that generates alert topics from a section of the project.
 
-    The shipped set and topics called TOPIC stand on them, and come along only where they are made.
+    The shipped set and the topics named TOPIC need the generated ones, and are included only together with them.
     """
 
     TOPIC: str
 
     def documents(self, project: Project) -> list[Document]:
-        """Return the topics' files; none where the project says nothing of it, or says it wrongly."""
+        """Return the generated topic files; none where the section is missing or invalid."""
 
     def problems(self, project: Project) -> Iterator[Problem]:
-        """Yield what is wrong with the project's words beyond their structure."""
+        """Yield problems of the section that its schema does not catch."""
 
 
 _GENERATORS: tuple[TopicGenerator, ...] = (objectives, health)
@@ -50,158 +49,126 @@ _GENERATORS: tuple[TopicGenerator, ...] = (objectives, health)
 
 @dataclass
 class Documents:
-    """What was found: dashboards and files of signals, and topics of alerts; the shipped ones come first."""
+    """The dashboard and signal files and alert topics of a bundle, shipped ones first.
+
+    `own` are the names of the project's files, relative to its folder; `shipped` those that come with the program.
+    """
 
     files: list[Source] = field(default_factory=list)
     topics: list[Document] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     parts: Parts = field(default_factory=parts.load)
-    part_documents: list[Document] = field(
-        default_factory=list
-    )  # the parts that were read, which may declare signals too
+    part_documents: list[Document] = field(default_factory=list)
     shipped: set[str] = field(default_factory=set)
-    own: set[str] = field(default_factory=set)  # names of the project's files, relative to its folder
+    own: set[str] = field(default_factory=set)
 
     @property
     def all_documents(self) -> list[Document]:
-        """Every file, each of which may declare signals."""
+        """Every file; each may declare signals."""
         others = [source.document for source in self.files] + self.part_documents
         return others + [topic for topic in self.topics if topic not in others]
 
 
 def load_documents(project: Project) -> Documents:
-    """Read all files of a project's bundle; what is wrong with them, or with the words that name them, is told."""
-    found = Documents()
-    sets, folders = _read_include(project, found.problems)
-    made = {module.TOPIC: module.documents(project) for module in _GENERATORS}
-    found.problems += [problem for module in _GENERATORS for problem in module.problems(project)]
-    found.topics += [document for documents in made.values() for document in documents]
-    chosen = _with_generated(sets, made)
-    found.topics += read.shipped(_topics_of_sets(chosen))
-    found.files += dashboards.shipped(chosen)
-    found.shipped = {document.file for document in found.all_documents}
+    """Read all files of a project's bundle; unreadable files and wrong names are in `problems`."""
+    documents = Documents()
+    sets, folders = _read_include(project, documents.problems)
+    generated = {module.TOPIC: module.documents(project) for module in _GENERATORS}
+    documents.problems += [problem for module in _GENERATORS for problem in module.problems(project)]
+    documents.topics += [document for topics in generated.values() for document in topics]
+    sets = _with_generated(sets, generated)
+    documents.topics += read.shipped(_topics_of_sets(sets))
+    documents.files += dashboards.shipped(sets)
+    documents.shipped = {document.file for document in documents.all_documents}
     for folder in folders:
         files, problems = dashboards.folder(folder, project.folder)
-        found.files += files
-        found.topics += [source.document for source in files if not source.is_dashboard]
-        found.own |= {source.document.file for source in files}
-        found.own |= {problem.place.file for problem in problems}  # files that cannot be read
-        found.problems += problems
-        found.problems += [problem for source in files for problem in _check_first_words(source.document)]
+        documents.files += files
+        documents.topics += [source.document for source in files if not source.is_dashboard]
+        documents.own |= {source.document.file for source in files}
+        documents.own |= {problem.place.file for problem in problems}  # unreadable files
+        documents.problems += problems
+        documents.problems += [problem for source in files for problem in _check_first_keys(source.document)]
     if (project.folder / FILE).is_file():
-        _load_own_parts(found, project)
-    return found
+        _load_own_parts(documents, project)
+    return documents
 
 
-def _load_own_parts(found: Documents, project: Project) -> None:
-    """Read all parts of a project: what is wrong with one that nobody uses yet is told too."""
-    found.parts = parts.load(project.folder / PARTS, project.folder)
-    for name, (path, called) in found.parts.files.items():
+def _load_own_parts(documents: Documents, project: Project) -> None:
+    """Read all parts of a project, so that an unused part is checked too."""
+    documents.parts = parts.load(project.folder / PARTS, project.folder)
+    for name, (path, file) in documents.parts.files.items():
         if path.is_relative_to(project.folder / PARTS):
-            found.own.add(called)
-            if (part := found.parts.find(name)) is not None:
-                found.part_documents.append(part.document)
+            documents.own.add(file)
+            if (part := documents.parts.find(name)) is not None:
+                documents.part_documents.append(part.document)
 
 
-def with_project_paths(problems: Iterable[Problem], found: Documents, project: Project) -> list[Problem]:
-    """Return problems with the paths of the project's files as the caller of the program would write them."""
-    names = "|".join(re.escape(name) for name in sorted(found.own, key=len, reverse=True))
-    mentioned = re.compile(rf"(?<![\w/.-])(?:{names or '(?!)'})(?=[:),]|$)")
+def with_project_paths(problems: Iterable[Problem], documents: Documents, project: Project) -> list[Problem]:
+    """Return problems with the project's files named relative to the working directory instead of its folder."""
+    names = "|".join(re.escape(name) for name in sorted(documents.own, key=len, reverse=True))
+    own_file = re.compile(rf"(?<![\w/.-])(?:{names or '(?!)'})(?=[:),]|$)")
+
+    def rewrite_paths(text: str) -> str:
+        return own_file.sub(lambda match: str(project.folder / match[0]), text)
+
     result = []
     for problem in problems:
         file = problem.place.file
-        here = str(project.folder / file) if file in found.own else file
-        hint = mentioned.sub(lambda name: str(project.folder / name[0]), problem.hint)
-        via = mentioned.sub(lambda name: str(project.folder / name[0]), problem.place.via)
-        result.append(replace(problem, place=replace(problem.place, file=here, via=via), hint=hint))
+        path = str(project.folder / file) if file in documents.own else file
+        place = replace(problem.place, file=path, via=rewrite_paths(problem.place.via))
+        result.append(replace(problem, place=place, hint=rewrite_paths(problem.hint)))
     return result
 
 
-def read_limits(project: Project) -> dict[str, tuple[Any, Place]]:
-    """Return the limits that the project sets by name, each with its place."""
-    place = project.document.place
-    said = project.data.get("build", {}).get("set", {})
-    found = {name: (value, place(("build", "set", name), key=True)) for name, value in said.items()}
-    return {name: value for name, value in found.items() if not isinstance(value[0], dict)}
-
-
-def read_changes(project: Project) -> Changes:
-    """Return what the project sets and disables of dashboards: mappings, and names that are no alert's."""
-    said = project.data.get("build", {})
-    changed = [name for name, value in said.get("set", {}).items() if isinstance(value, dict)]
-    gone = {name: i for i, name in enumerate(said.get("disable", ())) if not is_alert(name)}
-    return Changes(
-        project.document,
-        {name: ("build", "set", name) for name in changed},
-        {name: ("build", "disable", i) for name, i in gone.items()},
-    )
-
-
-def is_alert(name: str) -> bool:
-    """Return whether a name that is left out is one of an alert: dashboards' addresses begin with a small letter."""
-    return "/" not in name and not name[:1].islower()
-
-
-def read_public_choices(project: Project) -> dict[str, tuple[list[str], Place]]:
-    """Return the values of choices in public dashboards, by name and each with its place."""
-    place = project.document.place
-    said = project.data.get("build", {}).get("public", {})
-    return {
-        name: (
-            list(map(str, value)) if isinstance(value, list) else [str(value)],
-            place(("build", "public", name), key=True),
-        )
-        for name, value in said.items()
-    }
-
-
 def _read_include(project: Project, problems: list[Problem]) -> tuple[list[str] | None, list[Path]]:
-    """Return the shipped sets, None for all of them, and the folders."""
+    """Return the included shipped sets, None for all of them, and the folders."""
     if "include" not in project.data.get("build", {}):
-        # Without a project file the shipped set is meant, whatever else lies in the folder.
+        # Without a project file only the shipped set is built, whatever else the folder contains.
         own = FOLDERS if (project.folder / FILE).is_file() else ()
         return None, [project.folder / name for name in own]
     known = dashboards.sets()
     sets, folders = [], []
-    for index, word in enumerate(project.data["build"]["include"]):
+    for index, name in enumerate(project.data["build"]["include"]):
         path = ("build", "include", index)
-        if "/" in word:
-            folder = project.folder / word
+        if "/" in name:
+            folder = project.folder / name
             folders.append(folder)
             if not folder.is_dir():
-                problems.append(project.document.problem(path, f"there is no folder {word}", "beside deckwatch.yaml"))
-        elif word in known:
-            sets.append(word)
+                problems.append(project.document.problem(path, f"no such folder: {name}", "beside deckwatch.yaml"))
+        elif name in known:
+            sets.append(name)
         else:
-            hint = did_you_mean(word, known) or "a folder of your own ends with /"
-            sets += filter(None, [nearest_word(word, known)])  # so that what it holds is not unknown too
-            problems.append(project.document.problem(path, f"no shipped set is called {word}", hint))
+            hint = did_you_mean(name, known) or "a folder of your own ends with /"
+            sets += filter(None, [nearest_word(name, known)])  # so that its contents are not unknown too
+            problems.append(project.document.problem(path, f"no shipped set is called {name}", hint))
     return sets, folders
 
 
-def _with_generated(sets: list[str] | None, made: Mapping[str, list[Document]]) -> list[str]:
-    """Return the sets that are shipped: those that stand on words of the project only where it says these."""
-    chosen = [name for name in dashboards.sets() if name not in made] if sets is None else sets
-    return [*chosen, *(name for name, documents in made.items() if documents and name not in chosen)]
+def _with_generated(sets: list[str] | None, generated: Mapping[str, list[Document]]) -> list[str]:
+    """Return the included sets, with those of generated topics only where the project has such topics."""
+    chosen = [name for name in dashboards.sets() if name not in generated] if sets is None else sets
+    return [*chosen, *(name for name, topics in generated.items() if topics and name not in chosen)]
 
 
 def _topics_of_sets(sets: Iterable[str]) -> set[str]:
-    """Return the topics that go with sets of dashboards, and those about the monitoring itself, which go with none.
+    """Return the topics of sets of dashboards, and the topics about the monitoring itself, which belong to no set.
 
     A topic belongs to the set that its name begins with: `host_day` to `host`.
     """
-    found = {path.stem: path.stem.partition("_")[0] for path in read.SHIPPED.glob("*.yaml")}
-    others = {*dashboards.sets()}.difference(sets)
-    return {topic for topic, name in found.items() if name not in others}
+    set_names = {path.stem: path.stem.partition("_")[0] for path in read.SHIPPED.glob("*.yaml")}
+    excluded = {*dashboards.sets()}.difference(sets)
+    return {topic for topic, name in set_names.items() if name not in excluded}
 
 
-def _check_first_words(document: Document) -> list[Problem]:
-    """Tell of a file that says nothing we know, which is a file with its first word misspelt."""
+def _check_first_keys(document: Document) -> list[Problem]:
+    """Return the unknown keys of a file without any known top-level key, probably a misspelt one."""
     if document.data is None:
-        return [document.problem((), "there is nothing in this file", f"expected {', '.join(_WORDS[:-1])} …")]
+        return [document.problem((), "the file is empty", f"expected {', '.join(_FIRST_KEYS[:-1])} …")]
     if not isinstance(document.data, dict):
         return [document.problem((), "expected a mapping (key: value)")]
-    if set(document.data) & set(_WORDS):
+    if set(document.data) & set(_FIRST_KEYS):
         return []
-    meant = [word for word in document.data if nearest_word(word, _WORDS)] or list(document.data)
-    return [document.problem((word,), f"unknown key {word}", did_you_mean(word, _WORDS), key=True) for word in meant]
+    misspelt = [key for key in document.data if nearest_word(key, _FIRST_KEYS)] or list(document.data)
+    return [
+        document.problem((key,), f"unknown key {key}", did_you_mean(key, _FIRST_KEYS), key=True) for key in misspelt
+    ]

@@ -1,4 +1,4 @@
-"""Which metrics exist: what our exporter declares, what others expose, what the project declares."""
+"""The catalog of known metrics: those of our exporter, of other programs, and of the project."""
 
 from __future__ import annotations
 
@@ -18,49 +18,49 @@ if TYPE_CHECKING:
     from deckwatch.core.project import Project
     from deckwatch.core.targets import Targets
 
-_PATTERN = re.compile(r"[*?\[]")  # of fnmatch
+_PATTERN = re.compile(r"[*?\[]")  # fnmatch syntax
 _UNITS = ("seconds", "bytes", "ratio")
 
 
 def load_catalog(project: Project, targets: Targets | None = None) -> Catalog:
-    """Return the catalogue that every expression of a project is checked against, but for what rules record.
+    """Return the catalog that all expressions of a project are checked against, without recorded metrics.
 
-    The project's own declarations come first: its word on its metrics holds. `targets` are by default today's.
+    The project's declarations come first and override the others. `targets` default to the current versions.
     """
     catalog = Catalog(_parse_metrics(project.data.get("metrics", {}), "project"), targets)
     allowed = ((project.data.get("watch") or {}).get("containers") or {}).get("labels") or ()
-    catalog.add(_with_container_labels(one, allowed) for one in collector.catalog(collector.load().values()))
-    catalog.add(_to_metric_info(one) for one in instrument.METRICS)
+    catalog.add(_with_container_labels(metric, allowed) for metric in collector.catalog(collector.load().values()))
+    catalog.add(_to_metric_info(metric) for metric in instrument.METRICS)
     catalog.add(read_metric_tables())
     return catalog
 
 
-def _with_container_labels(one: MetricInfo, allowed: Iterable[str]) -> MetricInfo:
-    """Return a metric with the labels of containers that `watch: containers: labels:` allows; patterns allow any."""
-    if not one.labels or not any(label.startswith(label_name("")) for label in one.labels):
-        return one
-    names = [word for word in allowed if not _PATTERN.search(word)]
-    more = dict.fromkeys(label_name(word) for word in names)
-    open_labels = one.open_labels or len(names) < len(list(allowed))
-    return replace(one, labels=(*dict.fromkeys((*one.labels, *more)),), open_labels=open_labels)
+def _with_container_labels(metric: MetricInfo, allowed: Iterable[str]) -> MetricInfo:
+    """Return a metric with the labels of `watch: containers: labels:`; a pattern there allows any label."""
+    if not metric.labels or not any(label.startswith(label_name("")) for label in metric.labels):
+        return metric
+    names = [name for name in allowed if not _PATTERN.search(name)]
+    labels = dict.fromkeys(label_name(name) for name in names)
+    open_labels = metric.open_labels or len(names) < len(list(allowed))
+    return replace(metric, labels=(*dict.fromkeys((*metric.labels, *labels)),), open_labels=open_labels)
 
 
-def _to_metric_info(one: instrument.Declared) -> MetricInfo:
-    return MetricInfo(one.name, one.kind, one.help, one.labels, one.unit, "deckwatch.instrument")
+def _to_metric_info(metric: instrument.Declared) -> MetricInfo:
+    return MetricInfo(metric.name, metric.kind, metric.help, metric.labels, metric.unit, "deckwatch.instrument")
 
 
 def read_metric_tables() -> Iterator[MetricInfo]:
-    """Yield the metrics of other programs, from the tables in `library/metrics`; a table's name is the program's."""
+    """Yield the metrics of other programs from the tables in `library/metrics`, each named after its program."""
     folder = plugins.package_folder(plugins.import_package("provisioning"), "library", "metrics")
     for path in plugins.list_files(folder, ".yaml"):
         yield from _parse_metrics(yaml_file.read_yaml(path).data, path.stem)
 
 
 def _parse_metrics(declared: Mapping[str, Mapping[str, Any]], source: str) -> Iterator[MetricInfo]:
-    for name, said in declared.items():
-        unit = said.get("unit") or _guess_unit(name)
-        labels = tuple(said.get("labels", ()))
-        yield MetricInfo(name, said["kind"], said.get("help", ""), labels, unit, source, said.get("open", False))
+    for name, entry in declared.items():
+        unit = entry.get("unit") or _guess_unit(name)
+        labels = tuple(entry.get("labels", ()))
+        yield MetricInfo(name, entry["kind"], entry.get("help", ""), labels, unit, source, entry.get("open", False))
 
 
 def _guess_unit(name: str) -> str:

@@ -1,11 +1,11 @@
-"""Other people's dashboards and rules as files beside ours: looked at, so that none of them stops the servers."""
+"""Writes third-party dashboards and rules beside ours, if Grafana and Prometheus can load them."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import orjson
 
@@ -14,27 +14,32 @@ from deckwatch.core import promql, promql_versions, yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.problems import Problem
 from deckwatch.dashboards import render
-from deckwatch.dashboards import sources as dashboard_sources
 from deckwatch.dashboards.build import FILES
 from deckwatch.dashboards.live import LiveQuery
 from deckwatch.provisioning.configuration import Folder
+from deckwatch.provisioning.mixin_model import (
+    datasource_type,
+    initial_values,
+    iter_targets,
+    only_mappings,
+    to_provisioned,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.problems import Place
     from deckwatch.provisioning.mixins import Mixin
 
-_ADDRESS = re.compile(r"[a-zA-Z0-9_-]{1,40}\Z")  # what Grafana takes
-_INPUT = re.compile(r"\$\{(\w+)\}")
-_MAX_NAMES = 5  # of metrics that nobody declares, in one warning
+_UID = re.compile(r"[a-zA-Z0-9_-]{1,40}\Z")  # the uids that Grafana accepts
+_MAX_NAMES = 5  # of unknown metrics, in one warning
 _ORDER = ("groups", "name", "interval", "record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations")
 
 
 @dataclass
 class MixinFiles:
-    """What is written of them, and what is wrong; `queries` are for a live Prometheus."""
+    """The files written for mixins, their problems, and their queries for a live Prometheus."""
 
     artifacts: list[Artifact] = field(default_factory=list)
     folders: list[Folder] = field(default_factory=list)
@@ -43,108 +48,107 @@ class MixinFiles:
 
 
 class MixinWriter:
-    """Adds others' dashboards and rules to ours: `drawn` are our dashboards, `alerts` and `topics` our rules' names."""
+    """Adds mixins to our bundle: `drawn` are its dashboards, `alerts` and `topics` the names of its rules."""
 
     def __init__(
         self, catalog: Catalog, drawn: Iterable[Artifact], alerts: Iterable[str], topics: Iterable[str]
     ) -> None:
         self.catalog = catalog
         self.paths: set[str] = set()
-        self.uids: dict[str, str] = {}
-        self.titles: dict[tuple[str, str], str] = {}  # by the folder's path
+        self.uids: dict[str, str] = {}  # the file that defines each
+        self.titles: dict[tuple[str, str], str] = {}  # the file that defines each, by folder and title
         for artifact in drawn:
             model, path = orjson.loads(artifact.text), PurePosixPath(artifact.path)
-            self.uids[model["uid"]] = "ours"
-            self.titles[path.parent.name, model["title"]] = "one of ours"
+            self.uids[model["uid"]] = self.titles[path.parent.name, model["title"]] = artifact.path
             self.paths.add(artifact.path)
-        self.alerts = dict.fromkeys(alerts, "ours")
+        self.alerts = dict.fromkeys(alerts, "this bundle")
         self.topics = set(topics)
-        self.found = MixinFiles()
+        self.files = MixinFiles()
         self.recorded: set[str] = set()
-        self.unknown: dict[Place, dict[str, None]] = {}  # metrics that nobody declares, where they are asked for
+        self.unknown: dict[Place, dict[str, None]] = {}  # undeclared metrics, by the position that uses them
 
-    def add_mixin(self, one: Mixin) -> None:
-        """Add what one entry of the project holds."""
-        ours = {folder for folder, _ in self.titles}
-        groups = _only_mappings([group for group, _ in one.groups])
-        self.recorded |= {str(rule.get("record")) for group in groups for rule in _only_mappings(group.get("rules"))}
-        for file, (model, place) in one.dashboards.items():
-            self._add_dashboard(one, file, model, place)
+    def add_mixin(self, mixin: Mixin) -> None:
+        """Add the dashboards and rules of one mixin."""
+        our_folders = {folder for folder, _ in self.titles}
+        groups = only_mappings([group for group, _ in mixin.groups])
+        self.recorded |= {str(rule.get("record")) for group in groups for rule in only_mappings(group.get("rules"))}
+        for file, (model, place) in mixin.dashboards.items():
+            self._add_dashboard(mixin, file, model, place)
         self._warn_unknown_metrics()
-        if one.dashboards and one.name not in ours:
-            self.found.folders.append(Folder(one.name, one.folder, one.name))
-        sound = [group for group, place in one.groups if self._check_group(one, group, place)]
-        if sound:
-            header = f"From {one.folder}: generated by `deckwatch generate`; do not edit."
-            text = yaml_write.dump_yaml({"groups": sound}, header=header, order=_ORDER)
-            name = f"mixin-{one.name}" if one.name in self.topics else one.name
-            self.found.artifacts.append(Artifact(f"{RULES}/{name}.yaml", text))
+        if mixin.dashboards and mixin.name not in our_folders:
+            self.files.folders.append(Folder(mixin.name, mixin.folder, mixin.name))
+        valid = [group for group, place in mixin.groups if self._check_group(mixin, group, place)]
+        if valid:
+            header = f"From {mixin.folder}: generated by `deckwatch generate`; do not edit."
+            text = yaml_write.dump_yaml({"groups": valid}, header=header, order=_ORDER)
+            name = f"mixin-{mixin.name}" if mixin.name in self.topics else mixin.name
+            self.files.artifacts.append(Artifact(f"{RULES}/{name}.yaml", text))
 
     def _add_error(self, place: Place, message: str, hint: str = "") -> None:
-        self.found.problems.append(Problem(place, message, hint, check="mixin"))
+        self.files.problems.append(Problem(place, message, hint, check="mixin"))
 
     def _add_warning(self, place: Place, message: str, hint: str = "") -> None:
-        self.found.problems.append(Problem(place, message, hint, check="mixin", severity="warning"))
+        self.files.problems.append(Problem(place, message, hint, check="mixin", severity="warning"))
 
-    def _add_dashboard(self, one: Mixin, file: str, model: Any, place: Place) -> None:
+    def _add_dashboard(self, mixin: Mixin, file: str, model: Any, place: Place) -> None:
         if not isinstance(model, dict):
-            self._add_error(place, f"{file} is no dashboard", "expected a mapping")
+            self._add_error(place, f"{file} is not a dashboard", "expected a mapping")
             return
         if "spec" in model or "elements" in model:
-            hint = "file provisioning refuses it: export it as classic"
-            self._add_error(place, f"{file} is a dashboard of Grafana's second form", hint)
+            hint = "file provisioning rejects it: export it as Classic"
+            self._add_error(place, f"{file} uses Grafana's dashboard schema v2", hint)
             return
         title = model.get("title")
         if not isinstance(title, str) or not title.strip():
-            self._add_error(place, f"the dashboard {file} has no title", "Grafana does not take it")
+            self._add_error(place, f"the dashboard {file} has no title", "Grafana rejects it")
             return
         uid = model.get("uid") or _slugify(file.removesuffix(".json"))
-        if not isinstance(uid, str) or not _ADDRESS.match(uid):
-            self._add_error(place, f"{file} has the address {uid!r}", "Grafana takes 40 letters, digits, - and _")
+        if not isinstance(uid, str) or not _UID.match(uid):
+            self._add_error(place, f"{file} has the uid {uid!r}", "expected up to 40 letters, digits, - and _")
             return
         if uid in self.uids:
-            self._add_error(
-                place, f"the address {uid} of {file} is that of another dashboard too", f"of {self.uids[uid]}"
-            )
+            self._add_error(place, f"duplicate uid {uid} in {file}", f"also in {self.uids[uid]}")
             return
-        if (one.name, title) in self.titles:
-            message = f"{file} has the title {title!r} as {self.titles[one.name, title]} has"
-            self._add_error(place, message, "Grafana takes neither")
+        if (mixin.name, title) in self.titles:
+            hint = f"also in {self.titles[mixin.name, title]}; Grafana would load neither"
+            self._add_error(place, f"duplicate title {title!r} in {file}", hint)
             return
-        self.uids[uid] = self.titles[one.name, title] = file
-        made = _to_provisioned(model, uid)
-        called = _slugify(file.removesuffix(".json"))
-        names = (called, uid, f"{called}-{uid}")
-        path = next(path for name in names if (path := f"{FILES}/{one.name}/{name}.json") not in self.paths)
+        self.uids[uid] = self.titles[mixin.name, title] = file
+        provisioned = to_provisioned(model, uid)
+        stem = _slugify(file.removesuffix(".json"))
+        names = (stem, uid, f"{stem}-{uid}")
+        path = next(path for name in names if (path := f"{FILES}/{mixin.name}/{name}.json") not in self.paths)
         self.paths.add(path)
-        self.found.artifacts.append(Artifact(path, render.text(made)))
-        self._add_queries(made, file, place)
+        self.files.artifacts.append(Artifact(path, render.text(provisioned)))
+        self._add_queries(provisioned, file, place)
 
     def _add_queries(self, model: Mapping[str, Any], file: str, place: Place) -> None:
         unknown = self.unknown.setdefault(place, {})
-        given = tuple(_initial_values(model))
-        for panel, target in _iter_targets(model):
+        inputs = tuple(initial_values(model))
+        for panel, target in iter_targets(model):
             expr = target.get("expr")
             if (
                 not isinstance(expr, str)
                 or not expr.strip()
-                or _datasource_type(panel, target) not in ("", "prometheus")
+                or datasource_type(panel, target) not in ("", "prometheus")
             ):
                 continue
             title = str(panel.get("title") or "")
             try:
                 promql.check_syntax(expr)
-                metrics = [one.metric for one in promql.find_selectors(expr)]
-                self.found.problems += promql_versions.version_problems(expr, self.catalog.targets, lambda _: place)
+                metrics = [selector.metric for selector in promql.find_selectors(expr)]
+                self.files.problems += promql_versions.version_problems(expr, self.catalog.targets, lambda _: place)
             except promql.PromqlError as error:
-                self._add_warning(place, f"{file}, {title or 'a panel'}: {error}")
+                self._add_warning(place, f"{file}, {title or 'untitled panel'}: {error}")
                 continue
             unknown |= dict.fromkeys(name for name in metrics if name and not self._is_known(name))
-            mode = "instant" if target.get("instant") and not target.get("range") else "range"
-            reason = "it is another's dashboard"
-            ref = str(target.get("refId", ""))
-            one = LiveQuery(model["uid"], model["title"], "panel", title, ref, expr, mode, place, reason, inputs=given)  # type: ignore[arg-type]
-            self.found.queries.append(one)
+            mode: Literal["range", "instant"] = "range"
+            if target.get("instant") and not target.get("range"):
+                mode = "instant"
+            ref, reason = str(target.get("refId", "")), "third-party dashboard"
+            uid, dashboard = model["uid"], model["title"]
+            query = LiveQuery(uid, dashboard, "panel", title, ref, expr, mode, place, reason, inputs=inputs)
+            self.files.queries.append(query)
 
     def _is_known(self, metric: str) -> bool:
         return metric in self.recorded or self.catalog.series(metric) is not None
@@ -154,17 +158,16 @@ class MixinWriter:
             names = list(unknown)
             more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
             if names:
-                said = f"{', '.join(names[:_MAX_NAMES])}{more}"
-                self._add_warning(place, f"metrics are asked for that are not known here: {said}")
+                self._add_warning(place, f"unknown metrics: {', '.join(names[:_MAX_NAMES])}{more}")
         self.unknown.clear()
 
-    def _check_group(self, one: Mixin, group: Any, place: Place) -> bool:
-        """Return whether Prometheus would take a group: it does not start with one that it cannot read."""
-        before = len(self.found.problems)
+    def _check_group(self, mixin: Mixin, group: Any, place: Place) -> bool:
+        """Return whether a rule group is valid; an invalid one would keep Prometheus from starting."""
+        before = len(self.files.problems)
         name = group.get("name") if isinstance(group, dict) else None
         rules = group.get("rules") if isinstance(group, dict) else None
         if not isinstance(name, str) or not name or not isinstance(rules, list):
-            self._add_error(place, f"a group of {one.folder} has no name or no rules")
+            self._add_error(place, f"a rule group of {mixin.folder} has no name or no rules")
             return False
         for rule in rules:
             if (
@@ -172,78 +175,20 @@ class MixinWriter:
                 or not isinstance(rule.get("expr"), str)
                 or ("alert" in rule) == ("record" in rule)
             ):
-                self._add_error(place, f"a rule of {name} is neither an alert nor a record with an expression")
+                self._add_error(place, f"a rule of {name} needs expr, and either alert or record")
                 continue
-            called = str(rule.get("alert") or rule.get("record"))
+            rule_name = str(rule.get("alert") or rule.get("record"))
             try:
                 promql.check_syntax(rule["expr"])
             except promql.PromqlError as error:
-                self._add_error(place, f"{called} of {name}: {error}")
+                self._add_error(place, f"{rule_name} of {name}: {error}")
                 continue
-            self.found.problems += promql_versions.version_problems(rule["expr"], self.catalog.targets, lambda _: place)
-            if "alert" in rule and self.alerts.setdefault(called, one.folder) != one.folder:
-                hint = f"as one of {self.alerts[called]}: both go to the same people"
-                self._add_warning(place, f"an alert of {name} is called {called}", hint)
-        return not any(problem.severity == "error" for problem in self.found.problems[before:])
-
-
-def _to_provisioned(model: Mapping[str, Any], uid: str) -> dict[str, Any]:
-    """Return a model for file provisioning, which fills in no inputs and gives numbers of its own."""
-    values = {}
-    for one in _only_mappings(model.get("__inputs")):
-        kinds = {type_: kind for kind, type_ in dashboard_sources.TYPES.items()}
-        if one.get("type") == "datasource" and str(one.get("pluginId")) in kinds:
-            values[str(one.get("name"))] = dashboard_sources.provisioned(kinds[one["pluginId"]])
-        elif one.get("type") == "constant":
-            values[str(one.get("name"))] = str(one.get("value", ""))
-    made = {key: value for key, value in model.items() if key not in ("__inputs", "__requires", "__elements", "id")}
-    return {**_fill_inputs(made, values), "uid": uid}
-
-
-def _fill_inputs(value: Any, values: Mapping[str, str]) -> Any:
-    if isinstance(value, str):
-        return _INPUT.sub(lambda found: values.get(found[1], found[0]), value)
-    if isinstance(value, dict):
-        return {key: _fill_inputs(one, values) for key, one in value.items()}
-    return [_fill_inputs(one, values) for one in value] if isinstance(value, list) else value
-
-
-def _iter_targets(model: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Yield every panel with each of its queries, also in collapsed rows and in the rows of old."""
-    rows = _only_mappings(model.get("rows"))
-    waiting = [
-        *_only_mappings(model.get("panels")),
-        *(panel for row in rows for panel in _only_mappings(row.get("panels"))),
-    ]
-    while waiting:
-        panel = waiting.pop(0)
-        waiting += _only_mappings(panel.get("panels"))
-        yield from ((panel, target) for target in _only_mappings(panel.get("targets")))
-
-
-def _datasource_type(panel: Mapping[str, Any], target: Mapping[str, Any]) -> str:
-    """Return the kind of data source of a query, '' where it is told by a name only."""
-    source = target.get("datasource") or panel.get("datasource")
-    return str(source.get("type") or "") if isinstance(source, dict) else ""
-
-
-def _initial_values(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the choices that hold a value at first: for what is picked from words, an interval, a constant."""
-    listed = model.get("templating")
-    for one in _only_mappings(listed.get("list") if isinstance(listed, dict) else None):
-        current = one.get("current")
-        value = current.get("value") if isinstance(current, dict) else None
-        if (
-            one.get("type") in ("custom", "interval", "constant", "textbox")
-            and isinstance(value, str)
-            and "$" not in value
-        ):
-            yield str(one.get("name")), value
-
-
-def _only_mappings(value: Any) -> list[dict[str, Any]]:
-    """Return the mappings of a list; none of what is no list, for nobody has looked at these files before."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+            targets = self.catalog.targets
+            self.files.problems += promql_versions.version_problems(rule["expr"], targets, lambda _: place)
+            if "alert" in rule and self.alerts.setdefault(rule_name, mixin.folder) != mixin.folder:
+                hint = f"also in {self.alerts[rule_name]}; both notify the same receivers"
+                self._add_warning(place, f"duplicate alert name {rule_name} in {name}", hint)
+        return not any(problem.severity == "error" for problem in self.files.problems[before:])
 
 
 def _slugify(text: str) -> str:

@@ -1,7 +1,7 @@
-"""Other people's dashboards and rules, `build: {mixins: …}`: a Jsonnet mixin, or a folder of JSON and YAML.
+"""Third-party dashboards and rules, `build: {mixins: …}`: a Jsonnet mixin, or a folder of JSON and YAML.
 
-A mixin's Jsonnet runs in a child process of its own, with limits on memory and time. It may import what lies in the
-project's folder, by paths and, as jsonnet-bundler lays it out, from `vendor/`; links that lead out are not followed.
+A mixin's Jsonnet runs in its own child process with limits on memory and time. It may import files of the project's
+folder, by path or, in jsonnet-bundler's layout, from `vendor/`; symbolic links that lead outside are not followed.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ _ROOT = "project"
 _PROGRAM = """\
 local mixin = import '%s';
 function(config)
-  local made = mixin + { _config+:: config };
-  local part(name, default) = if std.objectHasAll(made, name) then made[name] else default;
+  local merged = mixin + { _config+:: config };
+  local part(name, default) = if std.objectHasAll(merged, name) then merged[name] else default;
   {
     folder: part('grafanaDashboardFolder', ''),
     dashboards: part('grafanaDashboards', {}),
     groups: std.get(part('prometheusRules', {}), 'groups', []) + std.get(part('prometheusAlerts', {}), 'groups', []),
   }
 """
-_PLACE = re.compile(rf"\b{_ROOT}/(?P<file>[^\s:]+):(?:\(?(?P<line>\d+):(?P<column>\d+))")
+_POSITION = re.compile(rf"\b{_ROOT}/(?P<file>[^\s:]+):(?:\(?(?P<line>\d+):(?P<column>\d+))")
 
 
 @dataclass(frozen=True)
 class Mixin:
-    """What one entry holds: models by the names of their files, and groups of rules, each with its place.
+    """The content of one entry: dashboard models by file name, and rule groups, each with its position.
 
-    `name` makes the names of the files that are written, `folder` is the title of the folder in Grafana.
+    `name` is the base of the names of written files, `folder` the title of the folder in Grafana.
     """
 
     name: str
@@ -54,72 +54,73 @@ class Mixin:
 
 
 def load_mixins(project: Project) -> tuple[list[Mixin], list[Problem]]:
-    """Return what the project takes from others, and what is wrong with it."""
-    found: list[Mixin] = []
+    """Return the mixins of a project, and their problems."""
+    mixins: list[Mixin] = []
     problems: list[Problem] = []
-    for i, said in enumerate(project.data.get("build", {}).get("mixins", ())):
-        path: YamlPath = ("build", "mixins", i) if isinstance(said, str) else ("build", "mixins", i, "path")
-        entry = {"path": said} if isinstance(said, str) else said
+    for i, value in enumerate(project.data.get("build", {}).get("mixins", ())):
+        path: YamlPath = ("build", "mixins", i) if isinstance(value, str) else ("build", "mixins", i, "path")
+        entry = {"path": value} if isinstance(value, str) else value
         place = project.document.place(path)
         try:
-            one = _load_mixin(project, entry, place)
+            mixin = _load_mixin(project, entry, place)
         except InvalidInput as error:
             problems += error.problems
             continue
-        if any(one.name == other.name for other in found):
-            message = f"two mixins are called {one.name}"
-            problems.append(Problem(place, message, "say folder: for one of them", check="mixin"))
-        found.append(one)
-    return found, problems
+        if any(mixin.name == other.name for other in mixins):
+            message = f"duplicate mixin name {mixin.name}"
+            problems.append(Problem(place, message, "set folder: for one of them", check="mixin"))
+        mixins.append(mixin)
+    return mixins, problems
 
 
-def _load_mixin(project: Project, said: Mapping[str, Any], place: Place) -> Mixin:
-    path = (project.folder / said["path"]).resolve()
+def _load_mixin(project: Project, entry: Mapping[str, Any], place: Place) -> Mixin:
+    path = (project.folder / entry["path"]).resolve()
     home = project.folder.resolve()
     if not path.is_relative_to(home):
-        raise InvalidInput([Problem(place, f"{said['path']} leads out of the project", check="mixin")])
+        raise InvalidInput([Problem(place, f"{entry['path']} is outside the project's folder", check="mixin")])
     if not path.exists():
-        raise InvalidInput([Problem(place, f"there is no {said['path']}", "beside deckwatch.yaml", check="mixin")])
+        message = f"no such file or folder: {entry['path']}"
+        raise InvalidInput([Problem(place, message, "paths are relative to deckwatch.yaml", check="mixin")])
     stem = path.parent.name if path.stem == "mixin" and path.parent != home else path.stem
     if path.is_dir():
-        folder = said.get("folder", stem)
-        return _read_folder(path, project.folder / said["path"], Mixin(_slugify(folder), folder, place))
+        folder = entry.get("folder", stem)
+        return _read_folder(path, project.folder / entry["path"], Mixin(_slugify(folder), folder, place))
     if path.suffix not in (".libsonnet", ".jsonnet"):
-        message = f"{said['path']} is no mixin"
-        raise InvalidInput([Problem(place, message, "a file *.libsonnet, or a folder", check="mixin")])
-    made = _evaluate_mixin(project, path.relative_to(home), said.get("config", {}), place)
-    if not isinstance(made["dashboards"], dict):
-        raise InvalidInput([Problem(place, "its grafanaDashboards is no object", check="mixin")])
-    folder = said.get("folder") or str(made["folder"]) or stem
+        message = f"{entry['path']} is not a mixin"
+        raise InvalidInput([Problem(place, message, "expected a *.libsonnet file or a folder", check="mixin")])
+    parts = _evaluate_mixin(project, path.relative_to(home), entry.get("config", {}), place)
+    if not isinstance(parts["dashboards"], dict):
+        raise InvalidInput([Problem(place, "grafanaDashboards is not an object", check="mixin")])
+    folder = entry.get("folder") or str(parts["folder"]) or stem
     return Mixin(
         _slugify(folder),
         folder,
         place,
-        {file: (model, place) for file, model in made["dashboards"].items()},
-        tuple((group, place) for group in made["groups"]),
+        {file: (model, place) for file, model in parts["dashboards"].items()},
+        tuple((group, place) for group in parts["groups"]),
     )
 
 
 def _evaluate_mixin(project: Project, path: Path, config: Mapping[str, Any], place: Place) -> Any:
-    """Return a mixin's parts; raises InvalidInput where its Jsonnet fails, at the place that the engine names."""
+    """Return a mixin's parts; raises InvalidInput at the position that the Jsonnet engine reports."""
     folders = {_ROOT: project.folder.resolve(), **dict(_vendor_folders(project.folder.resolve()))}
     program = _PROGRAM % f"{_ROOT}/{path.as_posix()}"
-    failed = ""
-    # What our usual engine lacks the reference one has, and it says better what is wrong, and where.
+    failure = ""
+    # The reference engine supports what the default one lacks, and reports errors with better positions.
     for engine in ENGINES:
         with Renderer(folders, engine=engine) as renderer:
             try:
                 return renderer.evaluate(program, config=config)
             except JsonnetError as error:
-                failed = str(error)
-    message = failed.splitlines()[0]
+                failure = str(error)
+    message = failure.splitlines()[0]
     message = re.sub(r"^(RUNTIME|STATIC) ERROR: ", "", message)
     message = re.sub(rf"^{_ROOT}/\S+ ", "", message).replace(f" no such file in {_ROOT}", " no such file")
-    at = _PLACE.search(failed)
-    if at is None:
-        raise InvalidInput([Problem(place, f"its Jsonnet fails: {message}", check="mixin")])
-    where = Place(str(project.folder / at["file"]), int(at["line"]), int(at["column"]))
-    raise InvalidInput([Problem(where, message, check="mixin")])
+    position = _POSITION.search(failure)
+    if position is None:
+        raise InvalidInput([Problem(place, f"Jsonnet error: {message}", check="mixin")])
+    file = str(project.folder / position["file"])
+    raise InvalidInput([Problem(Place(file, int(position["line"]), int(position["column"])), message, check="mixin")])
 
 
 def _slugify(text: str) -> str:
@@ -127,7 +128,7 @@ def _slugify(text: str) -> str:
 
 
 def _vendor_folders(home: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the folders in `vendor/` by their names, as imports begin: github.com, grafonnet."""
+    """Yield the folders in `vendor/` by the first part of an import path: github.com, grafonnet."""
     vendor = home / "vendor"
     for path in sorted(vendor.iterdir()) if vendor.is_dir() else ():
         resolved = path.resolve()
@@ -135,30 +136,33 @@ def _vendor_folders(home: Path) -> Iterator[tuple[str, Path]]:
             yield path.name, resolved
 
 
-def _read_folder(root: Path, called: Path, empty: Mixin) -> Mixin:
-    """Return the dashboards (*.json) and rules (*.yaml with `groups:`) of a folder; raises InvalidInput."""
+def _read_folder(root: Path, display_root: Path, empty: Mixin) -> Mixin:
+    """Return `empty` with a folder's dashboards (*.json) and rules (*.yaml with `groups:`); raises InvalidInput.
+
+    `display_root` is the folder as messages name it.
+    """
     dashboards: dict[str, tuple[Any, Place]] = {}
     groups: list[tuple[Any, Place]] = []
     problems: list[Problem] = []
     for path in sorted(path for path in root.rglob("*") if path.resolve().is_relative_to(root) and path.is_file()):
-        inside = path.relative_to(root)
-        if any(part.startswith(".") for part in inside.parts):
+        relative = path.relative_to(root)
+        if any(part.startswith(".") for part in relative.parts):
             continue
-        file = str(called / inside)
+        file = str(display_root / relative)
         try:
             if path.suffix == ".json":
-                dashboards["-".join(inside.parts)] = (_read_json(path, file), Place(file))
+                dashboards["-".join(relative.parts)] = (_read_json(path, file), Place(file))
             elif path.suffix in (".yaml", ".yml"):
                 document = yaml_file.read_yaml(path, file)
-                listed = document.data.get("groups") if isinstance(document.data, dict) else None
-                if isinstance(listed, list):
-                    groups += [(group, document.place(("groups", i))) for i, group in enumerate(listed)]
+                entries = document.data.get("groups") if isinstance(document.data, dict) else None
+                if isinstance(entries, list):
+                    groups += [(group, document.place(("groups", i))) for i, group in enumerate(entries)]
         except InvalidInput as error:
             problems += error.problems
     if problems:
         raise InvalidInput(problems)
     if not dashboards and not groups:
-        message = "there are neither dashboards (*.json) nor rules (*.yaml with groups:) in this folder"
+        message = "the folder contains neither dashboards (*.json) nor rules (*.yaml with groups:)"
         raise InvalidInput([Problem(empty.place, message, check="mixin")])
     return Mixin(empty.name, empty.folder, empty.place, dashboards, tuple(groups))
 

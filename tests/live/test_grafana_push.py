@@ -97,11 +97,11 @@ def wider(model):
 def test_after_provisioning_nothing_differs(grafana, stack):
     ours = work.generated_dashboards(bundles.build(Project(stack.site.project), bundles.Options(every="1s")).plan)
     deadline = time.monotonic() + 60
-    found = grafana.compared(ours)
+    found = grafana.compare_dashboards(ours)
     while any(one.state == "new" for one in found):
         assert time.monotonic() < deadline, "not all dashboards were read"
         time.sleep(0.5)
-        found = grafana.compared(ours)
+        found = grafana.compare_dashboards(ours)
     assert [(one.ours.uid, one.state, one.lines) for one in found if one.state != "same"] == []
     assert len(found) >= 5
 
@@ -143,7 +143,7 @@ def test_what_somebody_changed_is_left_alone(run, grafana):
 def test_what_somebody_changes_meanwhile_is_left_alone(run, grafana, project):
     run("push")
     (project / "dashboards" / "web-shop.yaml").write_text(SHOP.replace("unit: short", "unit: none"))
-    found = grafana.compared(work.generated_dashboards(bundles.build(loaded(project)).plan))
+    found = grafana.compare_dashboards(work.generated_dashboards(bundles.build(loaded(project)).plan))
     by_hand(grafana, wider)
     with pytest.raises(DeckwatchError, match="was changed by somebody else meanwhile"):
         work.push_dashboards(grafana, [one for one in found if one.ours.uid == "web-shop"], "late")
@@ -163,7 +163,7 @@ def test_what_is_provisioned_takes_no_other(run, grafana, tmp_path):
     (folder / "dashboards").mkdir()
     (folder / "dashboards" / "host.yaml").write_text(SHOP)
     assert "Grafana reads this from files" in run("push", code=1, folder=folder, uid="host")
-    assert grafana.dashboard("host")["dashboard"]["title"] != "Web shop"
+    assert grafana.get_dashboard("host")["dashboard"]["title"] != "Web shop"
 
 
 def test_a_folder_that_is_named_must_be_there(run, grafana):

@@ -111,8 +111,8 @@ def test_a_database_that_is_configured_and_silent_is_a_fault(stack, tmp_path, ne
         programs=(PROMETHEUS,),
         every="1s",
         ports={},
-        hosts=[Host("deck-1", stack.site.address(EXPORTER))],
-        postgres={"gone": Host("deck-1", stack.site.address(EXPORTER))},
+        hosts=[Host("deck-1", stack.site.listen_address(EXPORTER))],
+        postgres={"gone": Host("deck-1", stack.site.listen_address(EXPORTER))},
     ) as other:
         code, verdicts, said = verify(other, tmp_path, "--wait", "10")
         assert code == 1

@@ -67,7 +67,7 @@ def told(made, tmp_path, *said, **files):
 
 
 def texts(built):
-    return {file.path: file.text for file in built.plan.files()}
+    return {file.path: file.text for file in built.plan.list_files()}
 
 
 def test_a_mixin_stands_beside_ours(made):
@@ -121,7 +121,7 @@ def test_both_engines_give_the_same_files(made):
         ("{ grafanaDashboards: importstr '/etc/passwd' }", "vendor/x/mixin.libsonnet:1:22: error: couldn't open"),
         (
             "{ grafanaDashboards: std.repeat('x', 3e9) }",
-            "deckwatch.yaml:4:7: error: its Jsonnet fails: Jsonnet ran out of",
+            "deckwatch.yaml:4:7: error: Jsonnet error: Jsonnet ran out of",
         ),
     ],
 )
@@ -152,10 +152,10 @@ def test_one_that_takes_forever_is_ended(made, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("entry", "wanted"),
     [
-        ("vendor/nowhere", "deckwatch.yaml:4:7: error: there is no vendor/nowhere"),
-        ("{path: ../elsewhere}", "deckwatch.yaml:4:14: error: ../elsewhere leads out of the project"),
-        ("README.md", "deckwatch.yaml:4:7: error: README.md is no mixin"),
-        ("empty/", "deckwatch.yaml:4:7: error: there are neither dashboards"),
+        ("vendor/nowhere", "deckwatch.yaml:4:7: error: no such file or folder: vendor/nowhere"),
+        ("{path: ../elsewhere}", "deckwatch.yaml:4:14: error: ../elsewhere is outside the project's folder"),
+        ("README.md", "deckwatch.yaml:4:7: error: README.md is not a mixin"),
+        ("empty/", "deckwatch.yaml:4:7: error: the folder contains neither dashboards"),
     ],
 )
 def test_an_entry_that_is_none_is_told_at_its_place(made, tmp_path, entry, wanted):
@@ -180,23 +180,27 @@ def test_a_folder_of_json_and_rules(made):
     ("name", "text", "wanted"),
     [
         ("b.json", '{\n "title": "B",\n "uid" 1}', "plain/b.json:3:8: error: not JSON"),
-        ("b.json", "[1]", "plain/b.json: error: b.json is no dashboard"),
+        ("b.json", "[1]", "plain/b.json: error: b.json is not a dashboard"),
         ("b.json", '{"uid": "b"}', "plain/b.json: error: the dashboard b.json has no title"),
         (
             "b.json",
             '{"title": "B", "uid": "host"}',
-            "plain/b.json: error: the address host of b.json is that of another",
+            "plain/b.json: error: duplicate uid host in b.json (also in grafana/dashboards/deckwatch/host.json)",
         ),
-        ("b.json", '{"title": "A", "uid": "b"}', "plain/b.json: error: b.json has the title 'A' as a.json has"),
-        ("b.json", '{"title": "B", "uid": "../../x"}', "plain/b.json: error: b.json has the address '../../x'"),
+        ("b.json", '{"title": "A", "uid": "b"}', "plain/b.json: error: duplicate title 'A' in b.json (also in a.json;"),
+        ("b.json", '{"title": "B", "uid": "../../x"}', "plain/b.json: error: b.json has the uid '../../x'"),
         (
             "b.json",
             '{"apiVersion": "v2", "spec": {}}',
-            "plain/b.json: error: b.json is a dashboard of Grafana's second",
+            "plain/b.json: error: b.json uses Grafana's dashboard schema v2",
         ),
         ("b.yaml", "groups:\n- {name: h, rules: [{alert: A, expr: 'up =='}]}", "plain/b.yaml:2:3: error: A of h: "),
-        ("b.yaml", "groups:\n- {rules: []}", "plain/b.yaml:2:3: error: a group of plain has no name or no rules"),
-        ("b.yaml", "groups:\n- {name: h, rules: [{expr: up}]}", "plain/b.yaml:2:3: error: a rule of h is neither"),
+        ("b.yaml", "groups:\n- {rules: []}", "plain/b.yaml:2:3: error: a rule group of plain has no name or no rules"),
+        (
+            "b.yaml",
+            "groups:\n- {name: h, rules: [{expr: up}]}",
+            "plain/b.yaml:2:3: error: a rule of h needs expr, and either alert or record",
+        ),
     ],
 )
 def test_what_would_stop_a_server_is_an_error(made, tmp_path, name, text, wanted):
@@ -226,7 +230,7 @@ def test_whatever_stands_there_is_taken_or_told(models, groups):
     )
     beside = MixinWriter(Catalog(), [], [], [])
     beside.add_mixin(one)
-    for artifact in beside.found.artifacts:
+    for artifact in beside.files.artifacts:
         assert not artifact.path.startswith(("/", "."))
         assert ".." not in artifact.path
 
@@ -251,10 +255,10 @@ def test_what_is_only_odd_is_a_warning(made, tmp_path):
         "plain/r.yaml": "groups: [{name: g, rules: [{alert: HostCpuHigh, expr: up == 0}]}]\n",
     }
     said = [str(one).replace(f"{tmp_path}/", "") for one in made("plain/", files).warnings]
-    unknown = "plain/a.json: warning: metrics are asked for that are not known here: nowhere_total, other_total"
+    unknown = "plain/a.json: warning: unknown metrics: nowhere_total, other_total"
     assert any(one.startswith(unknown) for one in said)
     assert any(one.startswith("plain/a.json: warning: a.json, P: ") for one in said)
-    assert any("an alert of g is called HostCpuHigh" in one for one in said)
+    assert any("duplicate alert name HostCpuHigh in g" in one for one in said)
 
 
 def test_names_never_become_paths_outside(made):

@@ -63,7 +63,7 @@ def test_objectives_come_along_only_with_a_project_that_has_some(promised) -> No
 
 
 def test_months_are_whole_ones_whatever_time_is_chosen(promised) -> None:
-    panels = json.loads(promised.plan.text("grafana/dashboards/deckwatch/objectives.json"))["panels"]
+    panels = json.loads(promised.plan.file_text("grafana/dashboards/deckwatch/objectives.json"))["panels"]
     times = {one["title"]: (one["timeFrom"], one.get("timeShift")) for one in panels if "timeFrom" in one}
     assert times == {
         "This month": ("now/M", None),
@@ -75,7 +75,7 @@ def test_months_are_whole_ones_whatever_time_is_chosen(promised) -> None:
 
 
 def test_what_may_be_bad_stands_there_exactly(promised) -> None:
-    text = promised.plan.text("prometheus/rules/objectives_said.yaml")
+    text = promised.plan.file_text("prometheus/rules/objectives_said.yaml")
     for share in ("0.001", "0.01", "0.005", "0.02"):
         assert f"vector({share})" in text
 
@@ -84,7 +84,7 @@ def test_what_promtool_computes(need, promised, tmp_path) -> None:
     promtool = need("promtool", get="apt-get install prometheus")
     files = [path for path in paths(promised) if PurePosixPath(path).parent == PurePosixPath("prometheus/rules")]
     for path in files:
-        (tmp_path / PurePosixPath(path).name).write_text(promised.plan.text(path))
+        (tmp_path / PurePosixPath(path).name).write_text(promised.plan.file_text(path))
     names = sorted(path.name for path in tmp_path.iterdir())
     expected = {
         "objective:budget:ratio": {
