@@ -61,7 +61,7 @@ def project(tmp_path, grafana):
     (tmp_path / "dashboards" / "web-shop.yaml").write_text(SHOP)
     yield tmp_path
     with contextlib.suppress(DeckwatchError):  # a test may not have saved it
-        grafana._ask("DELETE", "/api/dashboards/uid/web-shop")
+        grafana._send_request("DELETE", "/api/dashboards/uid/web-shop")
 
 
 @pytest.fixture
@@ -87,7 +87,9 @@ def by_hand(grafana, change):
     model = theirs(grafana)["dashboard"]
     change(model)
     folder = theirs(grafana)["meta"]["folderUid"]
-    grafana._ask("POST", "/api/dashboards/db", json={"dashboard": model, "folderUid": folder, "message": "mine"})
+    grafana._send_request(
+        "POST", "/api/dashboards/db", json={"dashboard": model, "folderUid": folder, "message": "mine"}
+    )
 
 
 def wider(model):
@@ -102,7 +104,7 @@ def test_after_provisioning_nothing_differs(grafana, stack):
         assert time.monotonic() < deadline, "not all dashboards were read"
         time.sleep(0.5)
         found = grafana.compare_dashboards(ours)
-    assert [(one.ours.uid, one.state, one.lines) for one in found if one.state != "same"] == []
+    assert [(one.generated.uid, one.state, one.lines) for one in found if one.state != "same"] == []
     assert len(found) >= 5
 
 
@@ -110,7 +112,7 @@ def test_new_same_changed_by_us(run, grafana, project):
     assert "web-shop: new" in run("diff", code=1)
     assert "saved web-shop" in run("push", "--message", "first")
     assert theirs(grafana)["meta"]["folderTitle"] == "Operations"
-    assert grafana._message("web-shop") == f"first {MARK}"
+    assert grafana._last_message("web-shop") == f"first {MARK}"
     assert run("diff").strip() == "web-shop: same"
     version = theirs(grafana)["dashboard"]["version"]
     run("push")
@@ -146,7 +148,7 @@ def test_what_somebody_changes_meanwhile_is_left_alone(run, grafana, project):
     found = grafana.compare_dashboards(work.generated_dashboards(bundles.build(loaded(project)).plan))
     by_hand(grafana, wider)
     with pytest.raises(DeckwatchError, match="was changed by somebody else meanwhile"):
-        work.push_dashboards(grafana, [one for one in found if one.ours.uid == "web-shop"], "late")
+        work.push_dashboards(grafana, [one for one in found if one.generated.uid == "web-shop"], "late")
     assert theirs(grafana)["dashboard"]["panels"][0]["title"] == "Load, mine"
 
 
@@ -168,7 +170,7 @@ def test_what_is_provisioned_takes_no_other(run, grafana, tmp_path):
 
 def test_a_folder_that_is_named_must_be_there(run, grafana):
     assert "has no folder nowhere" in run("push", "--folder", "nowhere", code=1)
-    grafana._ask("POST", "/api/folders", json={"uid": "here", "title": "Here"})
+    grafana._send_request("POST", "/api/folders", json={"uid": "here", "title": "Here"})
     run("push", "--folder", "here")
     assert theirs(grafana)["meta"]["folderUid"] == "here"
 
@@ -198,8 +200,8 @@ def test_a_dashboard_is_imported_by_its_uid(run, project, grafana):
 
 
 def test_a_service_account_lets_us_in(stack, grafana, project, tmp_path):
-    account = grafana._ask("POST", "/api/serviceaccounts", json={"name": "deckwatch", "role": "Editor"})
-    token = grafana._ask("POST", f"/api/serviceaccounts/{account['id']}/tokens", json={"name": "push"})
+    account = grafana._send_request("POST", "/api/serviceaccounts", json={"name": "deckwatch", "role": "Editor"})
+    token = grafana._send_request("POST", f"/api/serviceaccounts/{account['id']}/tokens", json={"name": "push"})
     (tmp_path / "token").write_text(token["key"] + "\n")
     ours = [one for one in work.generated_dashboards(bundles.build(loaded(project)).plan) if one.uid == "web-shop"]
     with connect_grafana(stack.url(GRAFANA), token_file=tmp_path / "token") as editor:
