@@ -1,4 +1,4 @@
-"""Judges answers of Prometheus by what is wanted: labels, lines, buckets, the value that another way gives too."""
+"""Compares a query's result with what is expected: labels, table rows, buckets, agreement with another expression."""
 
 from __future__ import annotations
 
@@ -10,81 +10,81 @@ if TYPE_CHECKING:
 
     from deckwatch.core.expected_result import ExpectedResult
 
-Series = dict[str, Any]  # as Prometheus' API has it: {metric: {label: text}, value: [time, text] or values: [...]}
+Series = dict[str, Any]  # as in Prometheus' API: {metric: {label: text}, value: [time, text] or values: [...]}
 
-TOLERANCE = 0.05  # of the value; two ways of asking read their samples at different moments
+TOLERANCE = 0.05  # relative; the two expressions are evaluated at different moments
 _MIN_BUCKETS = 2
 
 
 def find_faults(
-    series: Sequence[Series], wanted: ExpectedResult, ask: Callable[[str], Sequence[Series]]
+    series: Sequence[Series], expected: ExpectedResult, run_query: Callable[[str], Sequence[Series]]
 ) -> Iterator[str]:
-    """Yield what is wrong with an answer that has data. `ask` gives the answer to another expression at one moment."""
-    if wanted.shape == "heatmap":
+    """Yield the faults of a result that has data. `run_query` returns the instant result of another expression."""
+    if expected.shape == "heatmap":
         yield from _check_buckets(series)
-    carried = {label for one in series for label, text in one["metric"].items() if text}
-    for label in wanted.labels:
-        if label not in carried:
-            yield f"no series has the label {label}, which is named here"
-    if wanted.shape == "table":
-        yield from _check_rows(series, wanted.labels)
-    if wanted.agrees:
-        yield from _check_agreement(series, ask(wanted.agrees), wanted.agrees)
+    labels = {label for sample in series for label, text in sample["metric"].items() if text}
+    for label in expected.labels:
+        if label not in labels:
+            yield f"no series has the label {label}, which the panel or alert uses"
+    if expected.shape == "table":
+        yield from _check_rows(series, expected.labels)
+    if expected.agrees:
+        yield from _check_agreement(series, run_query(expected.agrees), expected.agrees)
 
 
-def find_remarks(series: Sequence[Series], wanted: ExpectedResult) -> Iterator[str]:
-    """Yield what is worth knowing of an answer, and no fault."""
-    if wanted.most and len(series) > wanted.most:
-        yield f"{len(series):,} series; more than {wanted.most:,} cannot be read"
+def find_remarks(series: Sequence[Series], expected: ExpectedResult) -> Iterator[str]:
+    """Yield remarks on a result that are not faults."""
+    if expected.most and len(series) > expected.most:
+        yield f"{len(series):,} series; more than {expected.most:,} are not legible"
 
 
 def _check_buckets(series: Sequence[Series]) -> Iterator[str]:
-    limits = {one["metric"].get("le") for one in series}
-    if None in limits:
+    bounds = {sample["metric"].get("le") for sample in series}
+    if None in bounds:
         yield "a heat map needs the label le: sum by (le) (…)"
-    elif len(limits) < _MIN_BUCKETS:
-        yield f"a heat map of {len(limits)} bucket"
+    elif len(bounds) < _MIN_BUCKETS:
+        yield f"a heat map of {len(bounds)} bucket"
     else:
-        wrong = [limit for limit in limits if not _is_number(limit)]
-        if wrong:
-            yield f"the bucket {wrong[0]} is no number"
+        invalid = [bound for bound in bounds if not _is_number(bound)]
+        if invalid:
+            yield f"the bucket bound {invalid[0]} is not a number"
 
 
 def _check_rows(series: Sequence[Series], labels: Sequence[str]) -> Iterator[str]:
     seen: set[tuple[str, ...]] = set()
-    for one in series:
-        line = tuple(one["metric"].get(label, "") for label in labels)
-        if line in seen:
-            shown = ", ".join(f"{label}={text}" for label, text in zip(labels, line, strict=True)) or "no label at all"
-            yield f"two lines of the table have {shown}: their cells would be mixed up"
+    for sample in series:
+        row = tuple(sample["metric"].get(label, "") for label in labels)
+        if row in seen:
+            pairs = ", ".join(f"{label}={text}" for label, text in zip(labels, row, strict=True)) or "no labels"
+            yield f"two table rows have {pairs}, so their cells would be merged"
             return
-        seen.add(line)
+        seen.add(row)
 
 
 def _check_agreement(series: Sequence[Series], others: Sequence[Series], expr: str) -> Iterator[str]:
-    mine, theirs = _last_values(series), _last_values(others)
-    if len(mine) == len(theirs) == 1:
-        # Of one value the labels do not matter: the other way may keep some or none.
-        (value,), (other,) = mine.values(), theirs.values()
+    ours, theirs = _last_values(series), _last_values(others)
+    if len(ours) == len(theirs) == 1:
+        # The labels of a single value do not matter: the other expression may keep different ones.
+        (value,), (other,) = ours.values(), theirs.values()
         pairs: list[tuple[tuple[tuple[str, str], ...], float, float]] = [((), value, other)]
     else:
-        pairs = [(key, mine[key], theirs[key]) for key in mine.keys() & theirs.keys()]
+        pairs = [(key, ours[key], theirs[key]) for key in ours.keys() & theirs.keys()]
     if not pairs:
         yield f"{expr} has no value to compare with"
     for key, value, other in sorted(pairs):
         if not math.isclose(value, other, rel_tol=TOLERANCE, abs_tol=1e-9):
-            of = "{" + ", ".join(f'{label}="{text}"' for label, text in key) + "} " if key else ""
-            yield f"{of}is {value:g}, but by {expr} it is {other:g}"
+            labels = "{" + ", ".join(f'{label}="{text}"' for label, text in key) + "} " if key else ""
+            yield f"{labels}is {value:g}, but {expr} is {other:g}"
             return
 
 
 def _last_values(series: Sequence[Series]) -> dict[tuple[tuple[str, str], ...], float]:
     """Return the last value of each series by its labels, without its name."""
     return {
-        tuple(sorted((label, text) for label, text in one["metric"].items() if label != "__name__")): float(
-            (one.get("values") or [one["value"]])[-1][1]
+        tuple(sorted((label, text) for label, text in sample["metric"].items() if label != "__name__")): float(
+            (sample.get("values") or [sample["value"]])[-1][1]
         )
-        for one in series
+        for sample in series
     }
 
 

@@ -1,4 +1,4 @@
-"""Dashboards brought into a project: files of ours beside deckwatch.yaml, all of them or none."""
+"""Imports Grafana dashboards into a project as YAML files, all of them or none."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from deckwatch.core.project import Project
 
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*\Z")
-HEADER = "Imported from Grafana by `deckwatch grafana import`; this file is yours now."
+HEADER = "Imported from Grafana by `deckwatch grafana import`; this file is yours to edit."
 
 
 @dataclass(frozen=True)
 class ImportedFile:
-    """One dashboard, and the file that it becomes."""
+    """An imported dashboard and the file to write it to."""
 
     path: Path
     imported: Imported
 
 
 def read_model(path: Path) -> Any:
-    """Return the JSON of a file; raises DeckwatchError where it cannot be read or is none."""
+    """Return the JSON of a file; raises DeckwatchError if it cannot be read or is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -43,43 +43,44 @@ def read_model(path: Path) -> Any:
 def import_dashboards(
     project: Project, models: Mapping[str, Any], folder: Path, done: Callable[[], None] = lambda: None
 ) -> list[ImportedFile]:
-    """Return dashboards in our words; nothing is written. `models` are they by what people call each: a file, a uid."""
-    own = project.folder / "panels"
+    """Return the files of imported dashboards without writing them. `models` are by file name or uid, for messages."""
+    own_panels = project.folder / "panels"
     catalog = metric_catalog.load_catalog(project)
-    found: list[ImportedFile] = []
-    taken: dict[str, str] = {}
-    with panels.renderer(own if own.is_dir() else None) as child:
-        importer = Importer(catalog, child)
-        for called, model in models.items():
+    files: list[ImportedFile] = []
+    sources: dict[str, str] = {}
+    with panels.renderer(own_panels if own_panels.is_dir() else None) as renderer:
+        importer = Importer(catalog, renderer)
+        for source, model in models.items():
             name = file_name(model)
-            if name in taken:
-                raise DeckwatchError(f"{called} and {taken[name]} would both be {folder / name}.yaml")
-            taken[name] = called
+            if name in sources:
+                raise DeckwatchError(f"{source} and {sources[name]} would both be written to {folder / name}.yaml")
+            sources[name] = source
             try:
-                found.append(ImportedFile(folder / f"{name}.yaml", importer.read(model, name)))
+                files.append(ImportedFile(folder / f"{name}.yaml", importer.read(model, name)))
             except DeckwatchError as error:
-                raise DeckwatchError(f"{called}: {error}") from None
+                raise DeckwatchError(f"{source}: {error}") from None
             done()
-    return found
+    return files
 
 
-def write_files(found: Sequence[ImportedFile], *, force: bool = False) -> None:
-    """Write all files; raises DeckwatchError, before the first, where one is there already and `force` is not given."""
-    there = [str(one.path) for one in found if one.path.exists()]
-    if there and not force:
-        raise DeckwatchError(f"{', '.join(there)} is there already; --force replaces it")
-    for one in found:
-        one.path.parent.mkdir(parents=True, exist_ok=True)
-        whole = one.path.with_name(f".{one.path.name}.new")
-        whole.write_text(f"# {HEADER}\n{one.imported.text}", encoding="utf-8")
-        whole.replace(one.path)
+def write_files(files: Sequence[ImportedFile], *, force: bool = False) -> None:
+    """Write all files; raises DeckwatchError before the first if one exists, unless `force`."""
+    existing = [str(file.path) for file in files if file.path.exists()]
+    if existing and not force:
+        verb = "exist" if len(existing) > 1 else "exists"
+        raise DeckwatchError(f"{', '.join(existing)} already {verb}; --force overwrites")
+    for file in files:
+        file.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.path.with_name(f".{file.path.name}.new")
+        temporary.write_text(f"# {HEADER}\n{file.imported.text}", encoding="utf-8")
+        temporary.replace(file.path)
 
 
 def file_name(model: Any) -> str:
-    """Return the name of the file for a dashboard: its address where that can be one, else its title."""
-    inner = model.get("dashboard", model) if isinstance(model, dict) else {}
-    inner = inner if isinstance(inner, dict) else {}
-    uid = str(inner.get("uid") or "")
+    """Return the name of a dashboard's file: its uid where that is readable, else its title."""
+    dashboard = model.get("dashboard", model) if isinstance(model, dict) else {}
+    dashboard = dashboard if isinstance(dashboard, dict) else {}
+    uid = str(dashboard.get("uid") or "")
     if _SLUG.match(uid) and not re.search(r"\d{3}", uid):
         return uid
-    return re.sub(r"[^a-z0-9]+", "-", str(inner.get("title") or "").lower()).strip("-") or "dashboard"
+    return re.sub(r"[^a-z0-9]+", "-", str(dashboard.get("title") or "").lower()).strip("-") or "dashboard"

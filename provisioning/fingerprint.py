@@ -1,9 +1,9 @@
-"""Whether a folder already holds what would be generated, told without generating: by the hashes of all that goes in.
+"""Decides without generating whether a folder already holds the current bundle, by hashing everything that goes into it.
 
-A note in the project's `.deckwatch/` keeps the hash of everything that the last run read, of our own code, of the
-options and of the output. What is read is not guessed: while a bundle is made, each file that Python opens and each
-folder that Jsonnet is given is heard of (PEP 578), and one that is neither in the project nor ours is hashed by name.
-Whatever does not fit into that makes no note, and the next run generates.
+A record in the project's `.deckwatch/` keeps the hash of everything that the last run read, of our code, the options and
+the output. Reads are observed, not guessed: an audit hook (PEP 578) sees each file that Python opens and each folder that
+Jsonnet is given, and files outside the project and our packages are hashed by name. A run that this cannot cover leaves
+no record, and the next run generates.
 """
 
 from __future__ import annotations
@@ -24,22 +24,25 @@ from deckwatch.provisioning.plan import MANIFEST, hash_content, list_paths, read
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-NOTE = ".deckwatch/generated.json"
+RECORD = ".deckwatch/generated.json"
 _HOME = Path(__file__).parents[1]
 _PACKAGES = tuple(_HOME / name for name in plugins.PACKAGES)
 _ENGINES = ("rjsonnet", "jsonnet", "orjson", "pyyaml", "promql-parser", "jsonschema-rs")
-_MAX_FILES, _MAX_BYTES = 3000, 64 << 20  # of a project; reading more takes longer than the run would
+_MAX_FILES, _MAX_BYTES = 3000, 64 << 20  # of a project; hashing more takes longer than generating
 _SKIPPED = frozenset(("__pycache__", "node_modules"))
 
 
 class ReadTracker:
-    """Hears what is read while it is entered: files and folders that belong neither to the project nor to us."""
+    """Records the files read while it is entered that belong neither to the project nor to us.
+
+    `complete` is False after a read that cannot be hashed by name, such as a folder listing elsewhere.
+    """
 
     def __init__(self, project: Path) -> None:
         paths = (project, _HOME, *_PACKAGES, sys.prefix, sys.base_prefix, *sysconfig.get_paths().values())
         self._known = tuple(os.path.realpath(str(path)) + os.sep for path in paths)
         self.files: set[str] = set()
-        self.complete = True  # whether all of it could be told apart
+        self.complete = True
         self._active = False
 
     def __enter__(self) -> Self:
@@ -48,14 +51,14 @@ class ReadTracker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._active = False
+        self._active = False  # an audit hook cannot be removed
 
     def _record_read(self, event: str, arguments: tuple[Any, ...]) -> None:
         if not self._active or event not in ("open", "os.listdir", "os.scandir", "deckwatch.jsonnet"):
             return
         path = arguments[0]
         if not isinstance(path, (str, bytes, os.PathLike)):
-            return  # a descriptor, whose opening was heard
+            return  # a file descriptor, whose opening was recorded
         name = os.path.realpath(os.fsdecode(path))
         if (name + os.sep).startswith(self._known) or name.startswith(("/dev/", "/proc/", "/sys/")):
             return
@@ -65,88 +68,86 @@ class ReadTracker:
             self.complete = False
 
 
-def find_current_run(project: Path, out: Path, words: Sequence[str]) -> tuple[int, list[Problem]] | None:
-    """Return how many files there are, and the warnings of the run that made them; None where that is not known."""
+def find_current_run(project: Path, out: Path, options: Sequence[str]) -> tuple[int, list[Problem]] | None:
+    """Return the file count and warnings of the run that made the current output; None if it may be out of date."""
     try:
-        note = json.loads((project / NOTE).read_bytes())
-        if note["key"] != _hash_inputs(project, out, words, note["files"]) or note["out"] != _hash_output(out):
+        record = json.loads((project / RECORD).read_bytes())
+        if record["key"] != _hash_inputs(project, out, options, record["files"]) or record["out"] != _hash_output(out):
             return None
-        warnings = [Problem(Place(*one.pop("place")), **one) for one in note["warnings"]]
+        warnings = [Problem(Place(*entry.pop("place")), **entry) for entry in record["warnings"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return note["count"], warnings
+    return record["count"], warnings
 
 
 def save_run(
-    project: Path, out: Path, words: Sequence[str], *, tracker: ReadTracker, count: int, warnings: Iterable[Problem]
+    project: Path, out: Path, options: Sequence[str], *, tracker: ReadTracker, count: int, warnings: Iterable[Problem]
 ) -> None:
-    """Write the note of a run that has just made the folder; where that cannot be known whole, none is left."""
-    path = project / NOTE
+    """Write the record of a run that has just made the folder; remove it where the inputs are not fully known."""
+    path = project / RECORD
     try:
         path.unlink(missing_ok=True)
         files = sorted(tracker.files)
-        key, made = _hash_inputs(project, out, words, files), _hash_output(out)
-        if not tracker.complete or key is None or made is None:
+        key, output = _hash_inputs(project, out, options, files), _hash_output(out)
+        if not tracker.complete or key is None or output is None:
             return
-        shown = [
+        entries = [
             {
-                "place": [one.place.file, one.place.line, one.place.column],
-                "message": one.message,
-                "hint": one.hint,
-                "check": one.check,
-                "severity": one.severity,
-                "hidden": one.hidden,
+                "place": [warning.place.file, warning.place.line, warning.place.column],
+                "message": warning.message,
+                "hint": warning.hint,
+                "check": warning.check,
+                "severity": warning.severity,
+                "hidden": warning.hidden,
             }
-            for one in warnings
+            for warning in warnings
         ]
-        text = json.dumps({"key": key, "out": made, "files": files, "count": count, "warnings": shown})
+        text = json.dumps({"key": key, "out": output, "files": files, "count": count, "warnings": entries})
         path.parent.mkdir(exist_ok=True)
-        new = path.with_suffix(".new")
-        new.write_text(text, encoding="utf-8")
-        new.replace(path)
+        temporary = path.with_suffix(".new")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
     except OSError:
-        return  # a folder that may only be read is generated from each time
+        return  # a read-only project folder: every run generates
 
 
-def _hash_inputs(project: Path, out: Path, words: Sequence[str], others: Iterable[str]) -> str | None:
-    """Return the hash of all that goes in; None where it cannot be told."""
-    found = hashlib.sha256()
-    said = [*words, str(project.resolve()), str(out.resolve()), str(Path.cwd()), sys.version]
-    said += [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("DECKWATCH_")]
-    said += [f"{name} {importlib.metadata.version(name)}" for name in _ENGINES]
-    found.update(json.dumps(said).encode())
-    mine = list(_iter_files(project, out.resolve()))
-    if len(mine) > _MAX_FILES or sum(path.stat().st_size for path in mine) > _MAX_BYTES:
+def _hash_inputs(project: Path, out: Path, options: Sequence[str], others: Iterable[str]) -> str | None:
+    """Return the hash of everything that a run reads; None where that is too much or not known."""
+    result = hashlib.sha256()
+    words = [*options, str(project.resolve()), str(out.resolve()), str(Path.cwd()), sys.version]
+    words += [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("DECKWATCH_")]
+    words += [f"{name} {importlib.metadata.version(name)}" for name in _ENGINES]
+    result.update(json.dumps(words).encode())
+    own_files = list(_iter_files(project, out.resolve()))
+    if len(own_files) > _MAX_FILES or sum(path.stat().st_size for path in own_files) > _MAX_BYTES:
         return None
-    out_of_ours = (_HOME / "provisioning" / "out").resolve()
-    ours = [
-        path for folder in (_HOME, *_PACKAGES) for path in _iter_files(folder, out_of_ours) if path not in _PACKAGES
-    ]
-    for path in (*sorted(mine), *sorted(ours), *map(Path, sorted(others))):
+    our_out = (_HOME / "provisioning" / "out").resolve()
+    code = [path for folder in (_HOME, *_PACKAGES) for path in _iter_files(folder, our_out) if path not in _PACKAGES]
+    for path in (*sorted(own_files), *sorted(code), *map(Path, sorted(others))):
         if path.is_symlink() and not path.is_file():
-            return None  # a folder elsewhere, or nothing
-        found.update(f"{path}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
-    return found.hexdigest()
+            return None  # a link to a folder, or a broken one
+        result.update(f"{path}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())
+    return result.hexdigest()
 
 
 def _iter_files(folder: Path, out: Path) -> Iterator[Path]:
-    """Yield the files below a folder but for the output, hidden folders and what Python makes of its files."""
+    """Yield the files below a folder, without the output, hidden folders and Python's caches."""
     for base, folders, files in os.walk(folder):
-        here = Path(base)
-        yield from (here / name for name in folders if (here / name).is_symlink())
+        parent = Path(base)
+        yield from (parent / name for name in folders if (parent / name).is_symlink())
         folders[:] = [
             name
             for name in folders
-            if not name.startswith(".") and name not in _SKIPPED and (here / name).resolve() != out
+            if not name.startswith(".") and name not in _SKIPPED and (parent / name).resolve() != out
         ]
-        yield from (here / name for name in files if not name.endswith(".pyc"))
+        yield from (parent / name for name in files if not name.endswith(".pyc"))
 
 
 def _hash_output(out: Path) -> str | None:
-    """Return the hash of a manifest whose files are all there as it says; None for any other folder."""
-    known = read_manifest(out)
-    if known is None or set(list_paths(out)) != {*known, MANIFEST}:
+    """Return the hash of a folder's manifest; None unless the folder holds exactly the files of the manifest."""
+    hashes = read_manifest(out)
+    if hashes is None or set(list_paths(out)) != {*hashes, MANIFEST}:
         return None
-    if any(hash_content((out / path).read_bytes()) != value for path, value in known.items()):
+    if any(hash_content((out / path).read_bytes()) != value for path, value in hashes.items()):
         return None
     return hash_content((out / MANIFEST).read_bytes())

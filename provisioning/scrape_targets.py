@@ -1,8 +1,8 @@
-"""Who is scraped: files of targets, each read by Prometheus while it runs.
+"""Scrape targets, as files that Prometheus reloads while it runs.
 
-The jobs themselves stand in prometheus.yml; only these files name machines, so that `deckwatch up` and an operator
-change machines without touching anything else. Identity follows the contract: `instance` is a name wherever one is
-known, `service` is what people call an application.
+The jobs are in prometheus.yml and only these files name machines, so that `deckwatch up` and an operator can change
+machines without touching anything else. Labels follow the contract: `instance` is a name wherever one is known,
+`service` the name of an application.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from deckwatch.core.yaml_file import Path
 
 FOLDER = "prometheus/targets"
-ACCESS = "__tmp_access"  # Prometheus leaves labels that begin so to us
+ACCESS = "__tmp_access"  # Prometheus reserves the prefix __tmp_ for users
 _PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One page to read: `address` is host:port; labels that begin with `__` say how, the others stay."""
+    """One page to scrape: `address` is host:port; labels that begin with `__` control the scrape, the others remain."""
 
     address: str
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -37,22 +37,22 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """A machine with an exporter. `access` is the label of what Prometheus needs to be let in, empty for nothing."""
+    """A machine with an exporter. `access` is the label of its Access, empty for an unprotected one."""
 
     name: str
     address: str
     access: str = ""
 
     def to_target(self, **labels: str) -> Target:
-        """Return its page with these labels."""
+        """Return the target of its page with these labels."""
         return Target(self.address, labels | ({ACCESS: self.access} if self.access else {}))
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How the pages of one host or of several are opened: a scrape configuration of its own, for only there it is said.
+    """How Prometheus authenticates to one or several hosts, which takes a scrape configuration of its own.
 
-    `config` is what Prometheus calls scheme, tls_config and basic_auth; `host` is the first host that it is for.
+    `config` holds Prometheus' scheme, tls_config and basic_auth; `host` is the first host that uses it.
     """
 
     label: str
@@ -62,10 +62,10 @@ class Access:
 
 @dataclass(frozen=True)
 class ScrapeTargets:
-    """All targets of a Prometheus, by the file that names them."""
+    """All targets of a Prometheus, by the file that lists them. `postgres` maps a server to the host that reads it."""
 
     hosts: Sequence[Host]
-    postgres: Mapping[str, Host] = field(default_factory=dict)  # a server's name, and the host whose exporter reads it
+    postgres: Mapping[str, Host] = field(default_factory=dict)
     applications: Sequence[Target] = ()
     prometheus: Sequence[Target] = ()
     alertmanager: Sequence[Target] = ()
@@ -74,9 +74,7 @@ class ScrapeTargets:
         """Return the files in the format of file_sd."""
         groups = {
             "hosts": [host.to_target(instance=host.name) for host in self.hosts],
-            "postgres": [
-                host.to_target(instance=server, __param_server=server) for server, host in self.postgres.items()
-            ],
+            "postgres": [host.to_target(instance=name, __param_server=name) for name, host in self.postgres.items()],
             "applications": self.applications,
             "prometheus": self.prometheus,
             "alertmanager": self.alertmanager,
@@ -85,7 +83,7 @@ class ScrapeTargets:
 
 
 def compose_targets(project: Project) -> ScrapeTargets:
-    """Return the targets of a project as the Compose file runs it: its services by their names."""
+    """Return the targets of a project run by the Compose file, which names its services as hosts."""
     hosts = declared_hosts(project) or [Host("this-host", f"deckwatch:{contract()['port']}")]
     return ScrapeTargets(
         hosts,
@@ -97,78 +95,80 @@ def compose_targets(project: Project) -> ScrapeTargets:
 
 
 def find_problems(project: Project) -> Iterator[Problem]:
-    """Yield what is wrong with `hosts:` and `scrape:` beyond their structure: two targets with one identity."""
+    """Yield the problems of `hosts:` and `scrape:` that the schema does not catch: two targets with one identity."""
     seen: set[tuple[str, ...]] = set()
-    hosts = [(("hosts", i), ("host", one.name)) for i, one in enumerate(declared_hosts(project))]
+    hosts = [(("hosts", i), ("host", host.name)) for i, host in enumerate(declared_hosts(project))]
     entries: list[tuple[Path, tuple[str, ...]]] = [*hosts, *_scrape_identities(project)]
     for index, host in enumerate(project.data.get("hosts", ())):
         if host.get("scheme") == "http" and "tls_config" in host:
-            yield project.document.problem(("hosts", index, "scheme"), "tls_config has no meaning over http")
+            yield project.document.problem(("hosts", index, "scheme"), "tls_config has no effect over http")
     for path, identity in entries:
         if identity in seen:
-            message = f"{' '.join(identity)} stands above already: their figures would be the same series"
-            yield project.document.problem(path, message, "give this one a name of its own")
+            message = f"duplicate {' '.join(identity)}: both would produce the same series"
+            yield project.document.problem(path, message, "give this one another name")
         seen.add(identity)
 
 
 def declared_hosts(project: Project) -> list[Host]:
     """Return the machines of `hosts:`."""
-    labels = [(one.config, one.label) for one in read_accesses(project)]
+    labels = [(access.config, access.label) for access in read_accesses(project)]
     return [
         Host(
-            one["name"], one["address"], next((label for config, label in labels if config == _access_config(one)), "")
+            host["name"],
+            host["address"],
+            next((label for config, label in labels if config == _access_config(host)), ""),
         )
-        for one in project.data.get("hosts", ())
+        for host in project.data.get("hosts", ())
     ]
 
 
 def read_accesses(project: Project) -> list[Access]:
-    """Return how the protected machines of `hosts:` are opened, each way once."""
-    found: list[Access] = []
-    for one in project.data.get("hosts", ()):
-        config = _access_config(one)
-        if config and config not in [known.config for known in found]:
-            found.append(Access(str(len(found) + 1), one["name"], config))
-    return found
+    """Return the distinct ways to authenticate to the protected machines of `hosts:`."""
+    accesses: list[Access] = []
+    for host in project.data.get("hosts", ()):
+        config = _access_config(host)
+        if config and config not in [access.config for access in accesses]:
+            accesses.append(Access(str(len(accesses) + 1), host["name"], config))
+    return accesses
 
 
 def _access_config(host: Mapping[str, Any]) -> dict[str, Any]:
-    given = {key: host[key] for key in ("scheme", "tls_config", "basic_auth") if key in host}
-    scheme = given.get("scheme", "https" if "tls_config" in given else "http")
-    return {} if given.keys() <= {"scheme"} and scheme == "http" else {**given, "scheme": scheme}
+    config = {key: host[key] for key in ("scheme", "tls_config", "basic_auth") if key in host}
+    scheme = config.get("scheme", "https" if "tls_config" in config else "http")
+    return {} if config.keys() <= {"scheme"} and scheme == "http" else {**config, "scheme": scheme}
 
 
 def postgres_servers(project: Project) -> list[str]:
-    """Return the names of the database servers that the project watches."""
-    return [one["name"] for one in project.data.get("watch", {}).get("postgres", ())]
+    """Return the names of the project's database servers."""
+    return [server["name"] for server in project.data.get("watch", {}).get("postgres", ())]
 
 
 def application_targets(project: Project) -> list[Target]:
-    """Return the targets of `scrape:` that have an address of their own."""
+    """Return the targets of `scrape:` that have a URL."""
     return [
-        application_target(one["service"], one["url"], one.get("instance"))
-        for one in project.data.get("scrape", ())
-        if "url" in one
+        application_target(entry["service"], entry["url"], entry.get("instance"))
+        for entry in project.data.get("scrape", ())
+        if "url" in entry
     ]
 
 
 def docker_engines(project: Project) -> list[dict[str, str]]:
-    """Return the Docker engines of `scrape:`, each with its `docker` address and, if one is said, its `network`."""
-    return [one for one in project.data.get("scrape", ()) if "docker" in one]
+    """Return the Docker engines of `scrape:`, each with its `docker` address and optional `network`."""
+    return [entry for entry in project.data.get("scrape", ()) if "docker" in entry]
 
 
 def _scrape_identities(project: Project) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """Yield each entry of `scrape:` with what tells it from others."""
-    for index, one in enumerate(project.data.get("scrape", ())):
-        if "docker" in one:
-            yield ("scrape", index), ("docker", one["docker"])
+    """Yield the path of each entry of `scrape:` with its identity."""
+    for index, entry in enumerate(project.data.get("scrape", ())):
+        if "docker" in entry:
+            yield ("scrape", index), ("docker", entry["docker"])
         else:
-            labels = application_target(one["service"], one["url"], one.get("instance")).labels
+            labels = application_target(entry["service"], entry["url"], entry.get("instance")).labels
             yield ("scrape", index), (labels["service"], labels["instance"])
 
 
 def application_target(service: str, url: str, instance: str | None = None) -> Target:
-    """Return the target for an application's page; without a name, `instance` is its host and port."""
+    """Return the target of an application's page; `instance` defaults to host and port."""
     parts = urlsplit(url)
     port = parts.port or _PORTS[parts.scheme]
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
@@ -182,4 +182,4 @@ def application_target(service: str, url: str, instance: str | None = None) -> T
 
 
 def _targets_yaml(targets: Sequence[Target]) -> str:
-    return yaml_write.dump_yaml([{"targets": [one.address], "labels": dict(one.labels)} for one in targets])
+    return yaml_write.dump_yaml([{"targets": [target.address], "labels": dict(target.labels)} for target in targets])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deckwatch.provisioning.fingerprint import NOTE
+from deckwatch.provisioning.fingerprint import RECORD
 
 DECKWATCH = str(Path(sys.executable).with_name("deckwatch"))
 FILES = {
@@ -57,11 +57,11 @@ def no_output_file(project):
 
 
 def broken_note(project):
-    (project / NOTE).write_text("{")
+    (project / RECORD).write_text("{")
 
 
 def other_note(project):
-    (project / NOTE).write_text("[1]")
+    (project / RECORD).write_text("[1]")
 
 
 def linked_folder(project):
