@@ -1,9 +1,9 @@
-"""Decides without generating whether a folder already holds the current bundle, by hashing everything that goes into it.
+"""Decides without generating whether a folder already holds the current bundle, by hashing all inputs.
 
-A record in the project's `.deckwatch/` keeps the hash of everything that the last run read, of our code, the options and
-the output. Reads are observed, not guessed: an audit hook (PEP 578) sees each file that Python opens and each folder that
-Jsonnet is given, and files outside the project and our packages are hashed by name. A run that this cannot cover leaves
-no record, and the next run generates.
+A record in the project's `.deckwatch/` keeps the hash of everything that the last run read, of our code, the options
+and the output. Reads are observed, not guessed: an audit hook (PEP 578) sees each file that Python opens and each
+folder that Jsonnet is given, and files outside the project and our packages are hashed by name. A run that this cannot
+cover leaves no record, and the next run generates.
 """
 
 from __future__ import annotations

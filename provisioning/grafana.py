@@ -1,8 +1,8 @@
 """A client of Grafana's HTTP API: reads its dashboards, compares ours with them, and saves ours.
 
 It supports Grafana 10.4 and later (developers/http_api: `/api/health`, `/api/folders`, `/api/dashboards/uid/…`,
-`/api/dashboards/db`). Every version that we save has a mark in its message: a dashboard whose newest version has none was
-changed by hand.
+`/api/dashboards/db`). Every version that we save has a mark in its message: a dashboard whose newest version has none
+was changed by hand.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ class Grafana:
 
     def _not_grafana_error(self) -> DeckwatchError:
         return Unreachable(
-            f"{mask_secrets(self.url)} answers with a web page instead of Grafana's API: is there a login proxy before it?"
+            f"{mask_secrets(self.url)} answers with a web page, not Grafana's API: is there a login proxy before it?"
         )
 
 

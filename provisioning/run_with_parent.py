@@ -1,8 +1,8 @@
 """Runs a program that ends with its parent: `python run_with_parent.py PARENT PROGRAM [ARGUMENT …]`.
 
-It asks the kernel for SIGTERM when the thread that started it dies (prctl PR_SET_PDEATHSIG, kernel/sys.c), a setting that
-survives `execve`. Without it, kill -9 of `deckwatch up` would leave servers that hold ports and databases. Run as a
-script; it imports none of our modules.
+It asks the kernel for SIGTERM when the thread that started it dies (prctl PR_SET_PDEATHSIG, kernel/sys.c), a setting
+that survives `execve`. Without it, kill -9 of `deckwatch up` would leave servers that hold ports and databases. Run as
+a script; it imports none of our modules.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Asks a live Prometheus every query of a bundle, as Grafana and the rules do, and tells which have data.
+"""Runs every query of a bundle on a live Prometheus, as Grafana and the rules do, and reports which have data.
 
-What is asked for with a reason to be empty may be so. A metric that a query needs and that Prometheus has never seen
-means that the thing is not watched here at all, which is no fault; but where its scrape job has targets, it is one.
+A query with a stated reason may be empty. If Prometheus has never seen a metric that a query needs, the query is `not
+watched`, which is not a fault unless the metric's scrape job has targets.
 """
 
 from __future__ import annotations
@@ -34,15 +34,18 @@ if TYPE_CHECKING:
 Status = Literal["data", "empty", "nothing", "wrong", "error", "not watched"]
 
 CONCURRENCY = 8
-_NEVER_EMPTY = ("node", "postgres")  # jobs of which each target has something to read; a deck may lack containers
+_NEVER_EMPTY = ("node", "postgres")  # jobs in which every target has data; a host may have no containers
 _SPAN_SECONDS = 3600
-_NOT_THERE = (404, 405, 410)
-_POINTS = 240  # of a graph; Grafana asks for about one a pixel
+_MISSING_STATUSES = (404, 405, 410)
+_POINTS = 240  # per graph; Grafana requests about one per pixel
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One query to ask. `page` is the dashboard or the topic that it stands on, `empty` why it may have no data."""
+    """One query. `page` is its dashboard or topic, `empty` the reason for which it may have no data.
+
+    `label` is the label whose values a variable offers. `expected` describes a correct result.
+    """
 
     page: str
     kind: str
@@ -52,13 +55,13 @@ class Query:
     place: Place
     empty: str = ""
     needs: tuple[str, ...] = ()
-    label: str = ""  # of a choice: the label whose values are offered
-    wanted: ExpectedResult = NO_EXPECTATION
+    label: str = ""
+    expected: ExpectedResult = NO_EXPECTATION
 
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """What came of a question. `said` is what is wrong, or why there is rightly nothing; `remark` is no fault."""
+    """The result of a query. `detail` is its fault or the reason why it is empty; `remark` is not a fault."""
 
     query: Query
     status: Status
@@ -68,12 +71,12 @@ class QueryResult:
 
     @property
     def is_good(self) -> bool:
-        """Whether this is as it should be."""
+        """Whether the query has no fault."""
         return self.status not in ("nothing", "wrong", "error")
 
 
 class Prometheus:
-    """A live server, asked by several threads, each with a connection of its own."""
+    """A live server. It may be used from several threads, each with its own connection."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -87,7 +90,7 @@ class Prometheus:
             client.close()
 
     def run_query(self, expr: str, *, ranged: bool) -> list[dict[str, Any]]:
-        """Return the series of an expression, over the last hour or now; raises Unreachable with its error."""
+        """Return the series of an expression, over the last hour if `ranged`, else now; raises Unreachable."""
         now = time.time()
         if not ranged:
             return self._post_query("/api/v1/query", {"query": expr, "time": f"{now:.3f}"})
@@ -96,32 +99,32 @@ class Prometheus:
         return self._post_query("/api/v1/query_range", {"query": expr, **span})
 
     def target_states(self) -> dict[str, bool]:
-        """Return the addresses that are scraped, each with whether that has happened once."""
+        """Return the scrape URLs of the active targets, each with whether it has been scraped at least once."""
         active = self._thread_client().get("/api/v1/targets", state="active")["data"]["activeTargets"]
-        return {one["scrapeUrl"]: not one["lastScrape"].startswith("0001-") for one in active}
+        return {target["scrapeUrl"]: not target["lastScrape"].startswith("0001-") for target in active}
 
     def _post_query(self, path: str, form: dict[str, str]) -> list[dict[str, Any]]:
         data = self._thread_client().post(path, data=form)["data"]
         if data["resultType"] == "scalar":
             return [{"metric": {}, "value": data["result"]}]
-        found: list[dict[str, Any]] = data["result"]
-        return found
+        series: list[dict[str, Any]] = data["result"]
+        return series
 
     def _read_interval(self) -> float:
-        """Return the real scrape interval in seconds, of which Grafana makes its windows."""
-        no_prometheus = f"{mask_secrets(self.url)} answers, but is no Prometheus"
+        """Return the real scrape interval in seconds, from which Grafana derives $__rate_interval."""
+        not_prometheus = f"{mask_secrets(self.url)} answers, but is not Prometheus"
         try:
             answer = self._thread_client().get("/api/v1/status/config")
         except Refused as error:
-            if error.status not in _NOT_THERE:
+            if error.status not in _MISSING_STATUSES:
                 raise
             missing = urlsplit(self.url).path.rstrip("/") + "/api/v1/status/config"
-            raise Unreachable(f"{no_prometheus}: there is no {missing}") from None
+            raise Unreachable(f"{not_prometheus}: {missing} does not exist") from None
         try:
             text = answer["data"]["yaml"]
             return units.parse_duration(yaml_file.parse_yaml(text, "prometheus.yml").data["global"]["scrape_interval"])
         except (KeyError, TypeError, InvalidInput):
-            raise Unreachable(f"{no_prometheus}: its configuration is none of Prometheus'") from None
+            raise Unreachable(f"{not_prometheus}: its configuration cannot be read") from None
 
     def _thread_client(self) -> Client:
         client: Client | None = getattr(self._local, "client", None)
@@ -132,94 +135,93 @@ class Prometheus:
 
 
 def list_queries(built: Built, interval: float) -> list[Query]:
-    """Return everything that a bundle asks, dashboards first. `interval` is the scrape interval in seconds."""
-    # Grafana's $__rate_interval: a scrape more than the step between points, and four scrapes at least.
+    """Return all queries of a bundle, dashboards first. `interval` is the scrape interval in seconds."""
+    # Grafana's $__rate_interval: the step between points plus one scrape interval, and at least four intervals.
     step = max(interval, _SPAN_SECONDS / _POINTS)
     window = f"{math.ceil(max(step + interval, 4 * interval))}s"
-    drawn = [
+    span = f"{_SPAN_SECONDS}s"
+    dashboards = [
         Query(
-            one.dashboard,
-            one.kind,
-            f"{one.title} ({one.ref})" if one.kind == "panel" else one.title,
-            one.concrete(window, f"{_SPAN_SECONDS}s"),
-            one.mode == "range",
-            one.place,
-            one.empty,
-            one.needs,
-            one.ref if one.kind == "variable" else "",
-            replace(one.wanted, agrees=one.concrete(window, f"{_SPAN_SECONDS}s", text=one.wanted.agrees)),
+            query.dashboard,
+            query.kind,
+            f"{query.title} ({query.ref})" if query.kind == "panel" else query.title,
+            query.concrete(window, span),
+            query.mode == "range",
+            query.place,
+            query.empty,
+            query.needs,
+            query.ref if query.kind == "variable" else "",
+            replace(query.wanted, agrees=query.concrete(window, span, text=query.wanted.agrees)),
         )
-        for one in built.dashboards
+        for query in built.dashboards
     ]
-    ruled = [
+    rules = [
         Query(
-            f"Rules: {one.topic}",
-            one.kind,
-            one.name,
-            one.expr,
+            f"Rules: {query.topic}",
+            query.kind,
+            query.name,
+            query.expr,
             False,
-            one.place,
-            one.empty,
-            one.needs,
-            wanted=ExpectedResult(labels=one.labels),
+            query.place,
+            query.empty,
+            query.needs,
+            expected=ExpectedResult(labels=query.labels),
         )
-        for one in built.rules
+        for query in built.rules
     ]
-    return drawn + ruled
+    return dashboards + rules
 
 
 def verify_queries(
-    prometheus: Prometheus, asked: Sequence[Query], catalog: Catalog, done: Callable[[], None] = lambda: None
+    prometheus: Prometheus, queries: Sequence[Query], catalog: Catalog, done: Callable[[], None] = lambda: None
 ) -> list[QueryResult]:
-    """Ask everything, eight at a time, in the order given; `done` is called after each."""
-    unwatched = _unwatched_metrics(prometheus, {name for one in asked for name in one.needs}, catalog)
+    """Run all queries, eight at a time; return the results in the same order. `done` is called after each."""
+    unwatched = _unwatched_metrics(prometheus, {name for query in queries for name in query.needs}, catalog)
 
-    def one(question: Query) -> QueryResult:
-        missing = [name for name in question.needs if name in unwatched]
-        answer = (
-            QueryResult(question, "not watched", 0.0, f"no {missing[0]}")
-            if missing
-            else _check_query(prometheus, question)
-        )
+    def check_query(query: Query) -> QueryResult:
+        missing = [name for name in query.needs if name in unwatched]
+        if missing:
+            result = QueryResult(query, "not watched", 0.0, f"no {missing[0]}")
+        else:
+            result = _check_query(prometheus, query)
         done()
-        return answer
+        return result
 
     with ThreadPoolExecutor(CONCURRENCY) as threads:
-        return _mark_unwatched_choices(list(threads.map(one, asked)))
+        return _mark_unwatched_variables(list(threads.map(check_query, queries)))
 
 
-def _mark_unwatched_choices(answers: list[QueryResult]) -> list[QueryResult]:
-    """Return the answers; a page of which no panel is watched here has nothing to choose from either."""
-    watched = {one.query.page for one in answers if one.query.kind == "panel" and one.status != "not watched"}
+def _mark_unwatched_variables(results: list[QueryResult]) -> list[QueryResult]:
+    """Return the results, with empty variables marked as not watched on pages without any watched panel."""
+    watched = {
+        result.query.page for result in results if result.query.kind == "panel" and result.status != "not watched"
+    }
     return [
-        replace(one, status="not watched")
-        if one.query.kind == "variable" and one.status == "nothing" and one.query.page not in watched
-        else one
-        for one in answers
+        replace(result, status="not watched")
+        if result.query.kind == "variable" and result.status == "nothing" and result.query.page not in watched
+        else result
+        for result in results
     ]
 
 
-def _check_query(prometheus: Prometheus, question: Query) -> QueryResult:
-    started = time.monotonic()
+def _check_query(prometheus: Prometheus, query: Query) -> QueryResult:
+    start = time.monotonic()
     try:
-        series = prometheus.run_query(question.expr, ranged=question.ranged)
-        seconds = time.monotonic() - started
-        having = [one for one in series if _has_data(one, question.label)]
-        wrong = (
-            next(check_result.find_faults(having, question.wanted, partial(prometheus.run_query, ranged=False)), "")
-            if having
-            else ""
-        )
+        series = prometheus.run_query(query.expr, ranged=query.ranged)
+        seconds = time.monotonic() - start
+        with_data = [item for item in series if _has_data(item, query.label)]
+        run_instant = partial(prometheus.run_query, ranged=False)
+        fault = next(check_result.find_faults(with_data, query.expected, run_instant), "") if with_data else ""
     except Unreachable as error:
-        return QueryResult(question, "error", time.monotonic() - started, str(error))
-    if having:
-        remark = next(check_result.find_remarks(series, question.wanted), "")
-        return QueryResult(question, "wrong" if wrong else "data", seconds, wrong, remark)
-    return QueryResult(question, "empty" if question.empty else "nothing", seconds, question.empty)
+        return QueryResult(query, "error", time.monotonic() - start, str(error))
+    if with_data:
+        remark = next(check_result.find_remarks(series, query.expected), "")
+        return QueryResult(query, "wrong" if fault else "data", seconds, fault, remark)
+    return QueryResult(query, "empty" if query.empty else "nothing", seconds, query.empty)
 
 
 def _has_data(series: dict[str, Any], label: str) -> bool:
-    """Return whether a series has a value that can be drawn; for a choice, whether it offers one."""
+    """Return whether a series has a value that is not NaN and, for a variable, the label that it offers."""
     if label and not series["metric"].get(label):
         return False
     points = series.get("values") or [series["value"]]
@@ -227,20 +229,20 @@ def _has_data(series: dict[str, Any], label: str) -> bool:
 
 
 def _unwatched_metrics(prometheus: Prometheus, names: Collection[str], catalog: Catalog) -> set[str]:
-    """Return the metrics without any series in the last hour whose scrape job has no target of its own here."""
-    found = set()
+    """Return the metrics that have no series in the last hour and whose scrape job has no target."""
+    unwatched = set()
     for name in names:
         pattern = "|".join((name, f"{name}_bucket", f"{name}_count"))
         seen = prometheus.run_query(f'count(last_over_time({{__name__=~"{pattern}"}}[1h]))', ranged=False)
         if not seen and not any(
             prometheus.run_query(f'up{{job="{job}"}}', ranged=False) for job in _exporting_jobs(name, catalog)
         ):
-            found.add(name)
-    return found
+            unwatched.add(name)
+    return unwatched
 
 
 def _exporting_jobs(name: str, catalog: Catalog) -> Iterator[str]:
-    """Yield the jobs that read this metric wherever they have a target."""
+    """Yield the jobs whose every target exposes this metric."""
     info = catalog.series(name)
     for job in _NEVER_EMPTY:
         words = contract()["jobs"][job]["collect"]

@@ -135,7 +135,7 @@ def test_what_somebody_changed_is_left_alone(run, grafana):
     assert "web-shop: changed by hand by admin" in told
     assert "panel Load: title Load, mine → Load" in told
     told = run("push", code=1)
-    assert "changed by hand: web-shop (by admin); nothing was saved (--force overwrites it)" in told
+    assert "changed by hand: web-shop (by admin); nothing was saved (--force overwrites)" in told
     assert theirs(grafana)["dashboard"]["panels"][0]["title"] == "Load, mine"
     assert "saved web-shop" in run("push", "--force")
     assert theirs(grafana)["dashboard"]["panels"][0]["title"] == "Load"
@@ -147,7 +147,7 @@ def test_what_somebody_changes_meanwhile_is_left_alone(run, grafana, project):
     (project / "dashboards" / "web-shop.yaml").write_text(SHOP.replace("unit: short", "unit: none"))
     found = grafana.compare_dashboards(work.generated_dashboards(bundles.build(loaded(project)).plan))
     by_hand(grafana, wider)
-    with pytest.raises(DeckwatchError, match="was changed by somebody else meanwhile"):
+    with pytest.raises(DeckwatchError, match="was changed by someone else meanwhile"):
         work.push_dashboards(grafana, [one for one in found if one.generated.uid == "web-shop"], "late")
     assert theirs(grafana)["dashboard"]["panels"][0]["title"] == "Load, mine"
 
@@ -178,11 +178,11 @@ def test_a_folder_that_is_named_must_be_there(run, grafana):
 def test_secrets_that_are_refused_are_not_shown(stack, tmp_path):
     wrong = tmp_path / "password"
     wrong.write_text("notknownhere\n")
-    with pytest.raises(DeckwatchError, match=r"does not know the token or password \(401\)") as told:
+    with pytest.raises(DeckwatchError, match=r"rejects the token or password \(401\)") as told:
         connect_grafana(stack.url(GRAFANA), user="admin", password_file=wrong)
     assert "notknownhere" not in str(told.value)
     wrong.write_text("glsa_notknownhere")
-    with pytest.raises(DeckwatchError, match=r"does not know the token or password \(401\)"):
+    with pytest.raises(DeckwatchError, match=r"rejects the token or password \(401\)"):
         connect_grafana(stack.url(GRAFANA), token_file=wrong)
     with (
         connect_grafana(stack.url(GRAFANA)) as nobody,

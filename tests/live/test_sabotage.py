@@ -283,7 +283,7 @@ def test_nearly_every_sabotage_is_found(server, project) -> None:
 
 
 def key(question: verifying.Query) -> tuple[object, ...]:
-    return question.page, question.kind, question.title, question.expr, question.wanted
+    return question.page, question.kind, question.title, question.expr, question.expected
 
 
 def wait_until_good(server, asked, made) -> list[verifying.QueryResult]:

@@ -301,6 +301,6 @@ def test_where_one_is_not_ready_all_are_ended_and_its_log_is_shown(need, tmp_pat
     running = start(state)
     said = running.rest()
     assert running.process.returncode == 1
-    assert "prometheus ended with exit code" in said
+    assert "prometheus exited with code" in said
     assert "wal" in said
     assert running.children() == {}

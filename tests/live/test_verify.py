@@ -129,8 +129,8 @@ def test_a_server_that_is_not_there_is_said(stack, tmp_path) -> None:
 def test_another_server_is_told_from_a_prometheus(stack, tmp_path) -> None:
     url = stack.url(EXPORTER)
     for argv, wanted in (
-        (["verify", "--prometheus", url], "answers, but is no Prometheus: there is no /api/v1/status/config"),
-        (["metrics", "--learn", url], "answers, but is no page of metrics in Prometheus' text format; such pages are"),
+        (["verify", "--prometheus", url], "answers, but is not Prometheus: /api/v1/status/config does not exist"),
+        (["metrics", "--learn", url], "answers, but not in the Prometheus text format; most are"),
     ):
         ran = subprocess.run(
             [DECKWATCH, "--project", tmp_path, *argv], capture_output=True, text=True, timeout=60, check=False

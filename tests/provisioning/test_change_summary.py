@@ -40,7 +40,7 @@ def changes(folder, **said):
 
 def test_nothing(tmp_path):
     write_plan(stack.build(project(tmp_path)).plan, tmp_path / "out")
-    assert render_summary(changes(tmp_path)) == "## What changes\n\nNothing: the bundle stays as it is.\n"
+    assert render_summary(changes(tmp_path)) == "## What changes\n\nNothing: the bundle stays the same.\n"
 
 
 def test_what_is_added_removed_and_changed_is_counted_and_said(tmp_path):

@@ -19,7 +19,9 @@ def faults(found, wanted, other=()):
 def test_each_label_is_carried_by_some_series() -> None:
     found = [series(a="1"), series(b="2", a="")]
     assert faults(found, ExpectedResult(labels=("a", "b"))) == []
-    assert faults(found, ExpectedResult(labels=("a", "c"))) == ["no series has the label c, which is named here"]
+    assert faults(found, ExpectedResult(labels=("a", "c"))) == [
+        "no series has the label c, which the panel or alert uses"
+    ]
     assert faults([series(a="")], ExpectedResult(labels=("a",))) != []
 
 
@@ -34,7 +36,7 @@ def test_the_lines_of_a_table_differ() -> None:
         (["0.1", "+Inf"], ""),
         ([None, None], "needs the label le"),
         (["+Inf"], "of 1 bucket"),
-        (["0.1", "much"], "much is no number"),
+        (["0.1", "much"], "much is not a number"),
     ],
 )
 def test_a_heat_map_has_buckets(limits, wrong) -> None:
@@ -46,9 +48,9 @@ def test_a_heat_map_has_buckets(limits, wrong) -> None:
 def test_another_way_gives_the_same_value() -> None:
     wanted = ExpectedResult(agrees="other")
     assert faults([series(100, __name__="x", job="a")], wanted, [series(104)]) == []
-    assert faults([series(100)], wanted, [series(120)]) == ["is 100, but by other it is 120"]
+    assert faults([series(100)], wanted, [series(120)]) == ["is 100, but other is 120"]
     assert faults([series(1, a="1"), series(2, a="2")], wanted, [series(1, a="1"), series(3, a="2")]) == [
-        '{a="2"} is 2, but by other it is 3'
+        '{a="2"} is 2, but other is 3'
     ]
     assert "no value to compare" in faults([series(1)], wanted, [])[0]
     assert "no value to compare" in faults([series(1, a="1"), series(2, a="2")], wanted, [series(1, b="1")])[0]
@@ -56,7 +58,7 @@ def test_another_way_gives_the_same_value() -> None:
 
 def test_many_series_are_remarked_on() -> None:
     assert list(check_result.find_remarks([series()] * 3, ExpectedResult(most=2))) == [
-        "3 series; more than 2 cannot be read"
+        "3 series; more than 2 are not legible"
     ]
     assert list(check_result.find_remarks([series()] * 3, ExpectedResult(most=3))) == []
     assert list(check_result.find_remarks([series()] * 3, ExpectedResult())) == []

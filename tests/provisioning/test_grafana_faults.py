@@ -109,11 +109,9 @@ def test_a_version_that_is_kept_back_is_asked_for_elsewhere(token):
 
 
 def test_token_unknown_and_not_allowed(token):
-    told(
-        {"GET /api/health": HEALTH, "GET /api/user": 401}, token, match=r"does not know the token or password \(401\)$"
-    )
+    told({"GET /api/health": HEALTH, "GET /api/user": 401}, token, match=r"rejects the token or password \(401\)$")
     answers = {"GET /api/health": HEALTH, "GET /api/dashboards/uid/a": 403}
-    told(answers, token, match=r"lets us in, and does not allow this \(403\)$")
+    told(answers, token, match=r"does not grant the permission for this request \(403\)$")
 
 
 @pytest.mark.parametrize("page", ["<html><body>Log in</body></html>", 302, []])
@@ -121,12 +119,12 @@ def test_a_page_instead_of_the_api(token, page):
     told(
         {"GET /api/health": page if page != [] else ["<html>"]},
         token,
-        match="answers with a page, not as Grafana's API",
+        match="answers with a web page, not Grafana's API",
     )
 
 
 def test_a_page_where_a_dashboard_was_asked_for(token):
-    told({"GET /api/health": HEALTH, "GET /api/dashboards/uid/a": "<html>"}, token, match="answers with a page")
+    told({"GET /api/health": HEALTH, "GET /api/dashboards/uid/a": "<html>"}, token, match="answers with a web page")
 
 
 def test_an_answer_of_500_is_said(token):
@@ -175,7 +173,7 @@ def test_saved_by_somebody_meanwhile(token):
     }
     with server(answers) as (url, _), connect_grafana(url, token_file=token) as grafana:
         found = grafana.compare_dashboards([ours("a")])
-        with pytest.raises(DeckwatchError, match="a was changed by somebody else meanwhile"):
+        with pytest.raises(DeckwatchError, match="a was changed by someone else meanwhile"):
             push_dashboards(grafana, found, "")
 
 
@@ -196,7 +194,7 @@ def test_a_folder_is_found_by_its_title_or_made_and_a_named_one_must_be_there(to
 @pytest.mark.parametrize("text", ["", "two\nlines\n", "\N{EURO SIGN}\n"])
 def test_a_file_without_a_token_is_said_and_not_shown(tmp_path, text):
     (tmp_path / "token").write_text(text)
-    with pytest.raises(DeckwatchError, match="holds no token or password") as error:
+    with pytest.raises(DeckwatchError, match="does not hold a token or password") as error:
         connect_grafana("http://127.0.0.1:9", token_file=tmp_path / "token")
     assert "two" not in str(error.value)
 

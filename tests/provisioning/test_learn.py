@@ -59,5 +59,5 @@ def test_what_is_not_known_yet_becomes_a_block(serve):
 
 
 def test_what_is_no_page_of_metrics_is_said(serve):
-    with pytest.raises(DeckwatchError, match="no page of metrics"):
+    with pytest.raises(DeckwatchError, match="not in the Prometheus text format"):
         declare_metrics(f"{serve}/", Catalog())

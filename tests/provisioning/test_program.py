@@ -54,7 +54,7 @@ def test_a_program_is_started_waited_for_and_ended(tmp_path: Path, tether: bool)
 
 def test_a_program_that_ends_says_so_with_its_last_words(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", "import sys; print('no such file: x.yml'); sys.exit(3)"]
-    with pytest.raises(NotReady, match=r"web ended with exit code 3\nno such file: x\.yml"):
+    with pytest.raises(NotReady, match=r"web exited with code 3\nno such file: x\.yml"):
         Program("web", argv, tmp_path / "web.log", lambda: False).start().wait_ready(5)
 
 

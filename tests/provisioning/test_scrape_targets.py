@@ -85,8 +85,8 @@ scrape:
   - {service: shop, url: http://a:1/third, instance: third}
 """
     assert [(str(one.place), one.message) for one in scrape_targets.find_problems(project(text))] == [
-        ("deckwatch.yaml:3:5", "host web-1 stands above already: their figures would be the same series"),
-        ("deckwatch.yaml:6:5", "shop a:1 stands above already: their figures would be the same series"),
+        ("deckwatch.yaml:3:5", "duplicate host web-1: both would produce the same series"),
+        ("deckwatch.yaml:6:5", "duplicate shop a:1: both would produce the same series"),
     ]
 
 
@@ -128,7 +128,7 @@ def test_a_database_is_read_through_its_host_as_that_is_opened() -> None:
 def test_tls_without_tls_is_told() -> None:
     text = "hosts: [{name: a, address: a:1, scheme: http, tls_config: {ca_file: x}}]"
     assert [(str(one.place), one.message) for one in scrape_targets.find_problems(project(text))] == [
-        ("deckwatch.yaml:1:41", "tls_config has no meaning over http")
+        ("deckwatch.yaml:1:41", "tls_config has no effect over http")
     ]
 
 
@@ -193,7 +193,7 @@ def test_an_engines_containers_are_a_job_of_their_own(tmp_path: Path, need) -> N
         ("{service: shop, url: 'http://shop/', network: x}", "network does not go here"),
         ("{docker: /var/run/docker.sock}", "'/var/run/docker.sock' is not an address such as unix:///"),
         ("{network: x}", "service is missing"),
-        ("{docker: 'unix:///a'}, {docker: 'unix:///a'}", "docker unix:///a stands above already"),
+        ("{docker: 'unix:///a'}, {docker: 'unix:///a'}", "duplicate docker unix:///a"),
     ],
 )
 def test_what_is_wrong_with_an_engine_is_told(tmp_path: Path, entry: str, said: str) -> None:

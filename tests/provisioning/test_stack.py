@@ -216,10 +216,10 @@ def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     text = "\n".join(found)
     for part in (
         "deckwatch.yaml:2:13: error: no shipped set is called hots (did you mean host?)",
-        "deckwatch.yaml:2:51: error: there is no folder elsewhere/",
+        "deckwatch.yaml:2:51: error: no such folder: elsewhere/",
         "deckwatch.yaml:3:13: error: no alert is called ExporterDonw (did you mean ExporterDown?)",
         "deckwatch.yaml:4:9: error: no threshold is called host.cpu.hihg (did you mean host.cpu.high?)",
-        "deckwatch.yaml:5:34: error: host a stands above already",
+        "deckwatch.yaml:5:34: error: duplicate host a",
         "deckwatch.yaml:6:28: error: no collector is called 'host_cpuu' (did you mean host_cpu?)",
         "dashboards/mine.yaml:3:14: error: no signal and no metric is called node_laod1 (did you mean node_load1?)",
         "signals/mine.yaml:2:27: error: unknown key untis (did you mean unit?)",

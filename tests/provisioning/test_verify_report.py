@@ -43,9 +43,9 @@ def test_junit_counts_every_answer_once() -> None:
 
 
 def test_markdown_has_a_row_for_each_page_and_each_fault() -> None:
-    text = verify_report.render_markdown(ANSWERS, most=2)
+    text = verify_report.render_markdown(ANSWERS, limit=2)
     rows = [line for line in text.splitlines() if line.startswith("| ")]
-    assert "6 queries were asked, 3 of them are at fault." in text
+    assert "6 queries, 3 with a fault." in text
     assert "- `a.yaml:3:4`: Host, panel B \\| C: no data" in text
     assert [row.count("|") - row.count("\\|") for row in rows if "verdict" not in row][:5] == [10] * 5
     assert "| Host | 1 |  |  | 1 |  |  | 2.10 s | faulty |" in rows
