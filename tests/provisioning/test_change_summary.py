@@ -1,4 +1,4 @@
-"""The summary of a change, as a pull request shows it."""
+"""The summary of changes for a pull request."""
 
 from deckwatch.cli import _project
 from deckwatch.core.project import Project
@@ -34,8 +34,8 @@ def project(folder, dashboard=DASHBOARD, alerts=""):
     return _project.load(folder)
 
 
-def changes(folder, **said):
-    return stack.build(project(folder, **said)).plan.find_changes(folder / "out")
+def changes(folder, **files):
+    return stack.build(project(folder, **files)).plan.find_changes(folder / "out")
 
 
 def test_nothing(tmp_path):
@@ -43,47 +43,47 @@ def test_nothing(tmp_path):
     assert render_summary(changes(tmp_path)) == "## What changes\n\nNothing: the bundle stays the same.\n"
 
 
-def test_what_is_added_removed_and_changed_is_counted_and_said(tmp_path):
+def test_added_removed_and_changed_panels_are_counted_and_described(tmp_path):
     write_plan(stack.build(project(tmp_path)).plan, tmp_path / "out")
     other = DASHBOARD.replace("unit: short", "unit: none").replace("title: Up,", "title: Reachable,")
-    told = render_summary(changes(tmp_path, dashboard=other))
-    assert "| dashboards |  |  | 1 |" in told
-    assert "| panels | 1 | 1 | 1 |" in told
-    assert "### Shop (changed)" in told
-    assert "- panel Load: unit short → none" in told
-    assert "- - panel Up" in told
-    assert "- + panel Reachable" in told
-    assert "MANIFEST" not in told
+    summary = render_summary(changes(tmp_path, dashboard=other))
+    assert "| dashboards |  |  | 1 |" in summary
+    assert "| panels | 1 | 1 | 1 |" in summary
+    assert "### Shop (changed)" in summary
+    assert "- panel Load: unit short → none" in summary
+    assert "- - panel Up" in summary
+    assert "- + panel Reachable" in summary
+    assert "MANIFEST" not in summary
 
 
-def test_a_first_bundle_is_all_new(tmp_path):
-    told = render_summary(changes(tmp_path))
-    assert "### Shop (added)" in told
-    assert "2 panels with 2 queries" in told
+def test_everything_in_a_first_bundle_is_added(tmp_path):
+    summary = render_summary(changes(tmp_path))
+    assert "### Shop (added)" in summary
+    assert "2 panels with 2 queries" in summary
 
 
-def test_rules_are_told_by_their_names():
+def test_rules_are_described_by_name():
     from deckwatch.provisioning.plan import Change
 
     before = "groups:\n- rules:\n  - {alert: A, expr: up == 0, for: 1m}\n  - {record: r, expr: up}\n"
     after = "groups:\n- rules:\n  - {alert: A, expr: up == 0, for: 5m}\n  - {alert: B, expr: up}\n"
-    told = render_summary([Change("prometheus/rules/x.yaml", "changed", before, after)])
-    assert "- alert `A` changed: for 1m → 5m" in told
-    assert "- alert `B` added" in told
-    assert "- recording rule `r` removed" in told
-    assert "| alerts | 1 |  | 1 |" in told
+    summary = render_summary([Change("prometheus/rules/x.yaml", "changed", before, after)])
+    assert "- alert `A` changed: for 1m → 5m" in summary
+    assert "- alert `B` added" in summary
+    assert "- recording rule `r` removed" in summary
+    assert "| alerts | 1 |  | 1 |" in summary
 
 
-def test_names_are_shown_as_they_are():
+def test_markdown_in_names_is_escaped():
     import json
 
     from deckwatch.provisioning.plan import Change
 
     before, after = (json.dumps({"title": "A|B", "description": text, "panels": []}) for text in ("<b>", "*x*"))
-    told = render_summary([Change("grafana/dashboards/x/a.json", "changed", before, after)])
-    assert "- description \\<b\\> → \\*x\\*" in told
+    summary = render_summary([Change("grafana/dashboards/x/a.json", "changed", before, after)])
+    assert "- description \\<b\\> → \\*x\\*" in summary
 
 
-def test_the_shipped_project_is_no_other(tmp_path):
+def test_a_rebuild_of_the_shipped_set_changes_nothing(tmp_path):
     write_plan(stack.build(Project(tmp_path)).plan, tmp_path / "out")
     assert "Nothing" in render_summary(stack.build(Project(tmp_path)).plan.find_changes(tmp_path / "out"))

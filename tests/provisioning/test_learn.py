@@ -1,4 +1,4 @@
-"""The `metrics:` block that is made of a page."""
+"""The `metrics:` block for the metrics of a page."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def serve():
         thread.join()
 
 
-def test_what_is_not_known_yet_becomes_a_block(serve):
+def test_unknown_metrics_become_a_block(serve):
     block = yaml_file.parse_yaml(
         declare_metrics(f"{serve}/metrics", Catalog([MetricInfo("node_load1", "gauge")])), "x"
     ).data["metrics"]
@@ -58,6 +58,6 @@ def test_what_is_not_known_yet_becomes_a_block(serve):
     }
 
 
-def test_what_is_no_page_of_metrics_is_said(serve):
+def test_a_page_without_metrics_is_an_error(serve):
     with pytest.raises(DeckwatchError, match="not in the Prometheus text format"):
         declare_metrics(f"{serve}/", Catalog())

@@ -1,4 +1,4 @@
-"""The whole bundle: what is in it, that it is the same every time, and that every mistake is told."""
+"""The whole bundle: its content, its reproducibility, and the reporting of all errors."""
 
 from __future__ import annotations
 
@@ -64,31 +64,31 @@ def test_both_engines_give_the_same_bytes(shipped: stack.Built) -> None:
         assert stack.build(SHIPPED, Options(engine=engine)).plan.list_files() == shipped.plan.list_files()
 
 
-def test_the_bytes_depend_on_nothing_but_the_project(tmp_path: Path) -> None:
+def test_the_bytes_depend_only_on_the_project(tmp_path: Path) -> None:
     """Not on the working directory, nor on how the project is named, nor on the order in which Python hashes."""
-    one, other = tmp_path / "one", tmp_path / "other" / "deep"
+    first, second = tmp_path / "one", tmp_path / "other" / "deep"
     alerts = (
         "alerts:\n  MineTooHigh:\n    expr: node_load1\n    above: 90\n    for: 5m\n    severity: warning\n"
         "    owner: operations\n    each: [instance]\n    summary: Too much.\n    means: It is.\n    do: [Look.]\n"
         "    proof:\n      - {give: [{value: 91, for: 10m}], fires: 5m}\n"
         "      - {give: [{value: 90, for: 10m}], silent: true}\n"
     )
-    for folder in (one, other):
+    for folder in (first, second):
         project(folder, alerts__mine=alerts, signals__mine="signals: {load: {metric: node_load1}}\n")
-    subprocess.run([DECKWATCH, "generate"], cwd=one, check=True, env={**os.environ, "PYTHONHASHSEED": "1"})
-    arguments = [DECKWATCH, "--project", other, "generate", "--out", tmp_path / "out"]
+    subprocess.run([DECKWATCH, "generate"], cwd=first, check=True, env={**os.environ, "PYTHONHASHSEED": "1"})
+    arguments = [DECKWATCH, "--project", second, "generate", "--out", tmp_path / "out"]
     subprocess.run(arguments, cwd="/", check=True, env={**os.environ, "PYTHONHASHSEED": "2"})
-    assert (one / "out" / "MANIFEST").read_text() == (tmp_path / "out" / "MANIFEST").read_text()
-    assert "MineTooHigh" in (one / "out" / "prometheus" / "rules" / "mine.yaml").read_text()
+    assert (first / "out" / "MANIFEST").read_text() == (tmp_path / "out" / "MANIFEST").read_text()
+    assert "MineTooHigh" in (first / "out" / "prometheus" / "rules" / "mine.yaml").read_text()
 
 
-def test_nothing_of_this_machine_is_in_it(shipped: stack.Built) -> None:
+def test_the_bundle_contains_nothing_of_this_machine(shipped: stack.Built) -> None:
     for file in shipped.plan.list_files():
         assert str(ROOT) not in file.text
         assert not re.search(r"/(home|root|tmp)/", file.text)
 
 
-def test_the_owners_tools_like_it(shipped: stack.Built, need, tmp_path: Path) -> None:
+def test_promtool_and_amtool_accept_the_bundle(shipped: stack.Built, need, tmp_path: Path) -> None:
     promtool = need("promtool", get="apt-get install prometheus")
     amtool = need("amtool", get="apt-get install prometheus-alertmanager")
     out = tmp_path / "out"
@@ -106,8 +106,8 @@ def test_jobs_are_those_of_the_contract(shipped: stack.Built) -> None:
     jobs = {job["job_name"]: job for job in prometheus(shipped)["scrape_configs"]}
     agreed = contract()["jobs"]
     assert list(jobs) == [*agreed, "app", "prometheus", "alertmanager"]
-    for name, said in agreed.items():
-        wanted = {f"{word}[]": said[word] for word in ("collect", "exclude") if word in said}
+    for name, job_rule in agreed.items():
+        wanted = {f"{word}[]": job_rule[word] for word in ("collect", "exclude") if word in job_rule}
         assert jobs[name]["params"] == wanted
         assert "honor_labels" not in jobs[name]
     for job in jobs.values():
@@ -116,14 +116,14 @@ def test_jobs_are_those_of_the_contract(shipped: stack.Built) -> None:
             assert shipped.plan.file_text(f"prometheus/{path}") is not None
 
 
-def test_collectors_are_asked_by_one_job_each() -> None:
-    """No collector runs twice, and none is left out: what three jobs collect, the fourth excludes."""
+def test_every_collector_is_scraped_by_one_job() -> None:
+    """No collector runs twice or is left out: the fourth job excludes what the other three collect."""
     jobs = contract()["jobs"]
-    collected = [word for said in jobs.values() for word in said.get("collect", ())]
+    collected = [word for job_rule in jobs.values() for word in job_rule.get("collect", ())]
     assert sorted(collected) == sorted(jobs["deckwatch"]["exclude"])
 
 
-def test_scrape_interval_is_told_to_everybody(tmp_path: Path) -> None:
+def test_the_scrape_interval_is_set_everywhere(tmp_path: Path) -> None:
     built = stack.build(project(tmp_path, deckwatch="build: {scrape_interval: 1m, labels: {cluster: a}}"))
     config = prometheus(built)["global"]
     assert config == {
@@ -137,12 +137,12 @@ def test_scrape_interval_is_told_to_everybody(tmp_path: Path) -> None:
     assert '"refresh": "1m"' in built.plan.file_text("grafana/dashboards/deckwatch/host.json")
 
 
-def test_data_sources_that_the_project_names_are_grafanas(tmp_path: Path) -> None:
-    said = (
+def test_the_projects_data_sources_are_provisioned(tmp_path: Path) -> None:
+    text = (
         'build: {sources: {loki: {url: "http://loki:3100"}, jaeger: {url: "http://jaeger:16686"}, postgres: {address: '
         '"db:5432", database: shop, user: gra$fana, password_file: /run/secrets/shop, tls: require}}}'
     )
-    built = stack.build(project(tmp_path, deckwatch=said))
+    built = stack.build(project(tmp_path, deckwatch=text))
     sources = yaml.safe_load(built.plan.file_text("grafana/provisioning/datasources/deckwatch.yaml"))["datasources"]
     assert [(one["uid"], one["type"], one["url"]) for one in sources[2:]] == [
         ("deckwatch-jaeger", "jaeger", "http://jaeger:16686"),
@@ -159,7 +159,7 @@ def test_a_short_interval_shortens_the_timeout() -> None:
     assert config == {"scrape_interval": "5s", "evaluation_interval": "5s", "scrape_timeout": "5s"}
 
 
-def test_dashboards_have_folders_with_fixed_addresses(shipped: stack.Built) -> None:
+def test_dashboard_folders_have_fixed_uids(shipped: stack.Built) -> None:
     providers = yaml.safe_load(shipped.plan.file_text("grafana/provisioning/dashboards/deckwatch.yaml"))["providers"]
     assert [(one["folder"], one["folderUid"], one["options"]["path"]) for one in providers] == [
         ("Deckwatch", "deckwatch", "${DECKWATCH_BUNDLE}/grafana/dashboards/deckwatch")
@@ -168,7 +168,7 @@ def test_dashboards_have_folders_with_fixed_addresses(shipped: stack.Built) -> N
     assert folders == {"deckwatch"}
 
 
-def test_a_set_can_be_left_out_and_an_own_folder_added(tmp_path: Path) -> None:
+def test_a_set_can_be_left_out_and_a_folder_added(tmp_path: Path) -> None:
     dashboard = "dashboard: Mine\nfolder: My team\nneeds: node_load1\nrows:\n  - - lines: node_load1\n"
     dashboard += "      title: L\n      description: D.\n"
     text = "build: {include: [host, panels-of-mine/]}"
@@ -199,8 +199,8 @@ def test_alerts_and_thresholds_are_changed_by_name(tmp_path: Path, shipped: stac
     assert '"value": 0.71' not in shipped.plan.file_text("grafana/dashboards/deckwatch/host.json")
 
 
-def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
-    found = problems(
+def test_all_problems_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
+    messages = problems(
         tmp_path,
         deckwatch=(
             "build:\n  include: [hots, dashboards/, signals/, alerts/, elsewhere/]\n  disable: [ExporterDonw]\n"
@@ -213,7 +213,7 @@ def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         signals__other="signls: {}\n",
         alerts__mine="alerts:\n  Mine: {expr: 'sum(', above: 1}\n",
     )
-    text = "\n".join(found)
+    text = "\n".join(messages)
     for part in (
         "deckwatch.yaml:2:13: error: no shipped set is called hots (did you mean host?)",
         "deckwatch.yaml:2:51: error: no such folder: elsewhere/",
@@ -229,17 +229,17 @@ def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         assert part in text, text
 
 
-def test_a_misspelt_set_does_not_hide_what_is_wrong_elsewhere(tmp_path: Path) -> None:
+def test_a_misspelt_set_does_not_hide_other_problems(tmp_path: Path) -> None:
     assert len(problems(tmp_path, deckwatch="build: {include: [hots], disable: [Nope]}")) == 2
 
 
-def test_without_a_project_file_the_folder_does_not_matter(tmp_path: Path, shipped: stack.Built) -> None:
+def test_without_a_project_file_the_content_of_the_folder_does_not_matter(tmp_path: Path, shipped: stack.Built) -> None:
     (tmp_path / "dashboards").mkdir()
     (tmp_path / "dashboards" / "x.yaml").write_text("nonsense")
     assert stack.build(Project(tmp_path)).plan.list_files() == shipped.plan.list_files()
 
 
-def test_the_projects_word_on_its_metrics_holds(tmp_path: Path) -> None:
+def test_the_projects_metric_declarations_take_precedence(tmp_path: Path) -> None:
     text = "metrics: {up: {kind: gauge, unit: seconds}, shop_orders_total: {kind: counter, labels: [status]}}"
     catalog = metric_catalog.load_catalog(project(tmp_path, deckwatch=text))
     assert catalog.get("up").unit == "seconds"
@@ -247,7 +247,7 @@ def test_the_projects_word_on_its_metrics_holds(tmp_path: Path) -> None:
     assert catalog.get("shop_orders_total").source == "project"
 
 
-def test_the_metrics_of_others_are_known() -> None:
+def test_metrics_of_other_programs_are_known() -> None:
     catalog = metric_catalog.load_catalog(SHIPPED)
     for name in ("up", "ALERTS", "prometheus_tsdb_head_series", "alertmanager_alerts", "grafana_stat_totals_dashboard"):
         assert name in catalog
@@ -257,7 +257,7 @@ def test_the_metrics_of_others_are_known() -> None:
 
 
 @pytest.mark.slow
-def test_every_name_in_the_tables_of_others_has_its_programs_prefix() -> None:
+def test_every_metric_in_the_tables_has_its_programs_prefix() -> None:
     for info in metric_catalog.read_metric_tables():
         if info.source in ("prometheus", "alertmanager", "grafana", "go"):
             assert info.name.startswith(f"{info.source}_")
