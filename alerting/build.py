@@ -11,9 +11,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting import adjust, checking, escalation, live, read, render, routes, runbooks
+from deckwatch.alerting import (
+    checking,
+    escalation,
+    live_queries,
+    overrides,
+    read_topics,
+    render_rules,
+    routes,
+    runbooks,
+)
+from deckwatch.alerting.alertmanager_config import Configuration
 from deckwatch.alerting.checking import Context
-from deckwatch.alerting.configuration import Configuration
 from deckwatch.core import expression_labels, promql
 from deckwatch.core.catalog import MetricInfo
 from deckwatch.core.problems import Problem, did_you_mean
@@ -22,9 +31,9 @@ from deckwatch.core.targets import Targets
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from deckwatch.alerting.live import LiveQuery
-    from deckwatch.alerting.read import Topics
-    from deckwatch.alerting.spec import Group
+    from deckwatch.alerting.live_queries import LiveQuery
+    from deckwatch.alerting.model import Group
+    from deckwatch.alerting.read_topics import Topics
     from deckwatch.core.artifact import Artifact
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Renderer
@@ -66,7 +75,7 @@ class Bundle:
 
 def record(documents: Iterable[Document], signals: Signals, catalog: Catalog) -> None:
     """Add to the catalogue what the topics' rules record; faults are told by `bundle`."""
-    _register(read.read(documents, catalog, signals), catalog)
+    _register(read_topics.read(documents, catalog, signals), catalog)
 
 
 def bundle(
@@ -80,12 +89,12 @@ def bundle(
 ) -> Bundle:
     """Return the rules with their tests, Alertmanager's configuration and the runbooks.
 
-    `renderer` serves `render.library()` as `alerting`.
+    `renderer` serves `render_rules.library()` as `alerting`.
     """
-    topics = read.read(documents, catalog, signals)
+    topics = read_topics.read(documents, catalog, signals)
     _register(topics, catalog)
     problems = [*topics.problems, *_twice(documents, settings), *_replaced(documents, settings)]
-    problems += adjust.disable(topics, settings.disable) + adjust.limits(topics, settings.set)
+    problems += overrides.disable(topics, settings.disable) + overrides.limits(topics, settings.set)
     groups = topics.groups()
     owners = routes.owners(project.document)
     context = Context(groups, catalog, settings.panels, settings.collectors, owners, settings.shipped)
@@ -94,14 +103,14 @@ def bundle(
     problems += [*configuration.problems, *_unknown_deploys(project, catalog)]
     if any(problem.severity == "error" for problem in problems):
         return Bundle(problems=problems)
-    published: str = project.data.get("runbooks", render.Links.runbooks)
-    links = render.Links(settings.grafana, published, settings.panels, _deploys(project))
-    steps = render.steps(escalation.groups(configuration.steps), links, renderer)
+    published: str = project.data.get("runbooks", render_rules.Links.runbooks)
+    links = render_rules.Links(settings.grafana, published, settings.panels, _deploys(project))
+    steps = render_rules.steps(escalation.groups(configuration.steps), links, renderer)
     return Bundle(
-        [*render.rules(groups, links, renderer), *steps, *configuration.artifacts()],
+        [*render_rules.rules(groups, links, renderer), *steps, *configuration.artifacts()],
         runbooks.artifacts(groups),
         problems,
-        list(live.queries(groups, context)),
+        list(live_queries.queries(groups, context)),
         groups,
     )
 

@@ -11,7 +11,7 @@ from deckwatch.core import plugins
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from deckwatch.alerting.spec import Alert, Group, Recording
+    from deckwatch.alerting.model import Alert, Group, Recording
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.problems import Problem
 

@@ -10,17 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting import words
+from deckwatch.alerting import formatting
+from deckwatch.alerting.model import MOST_RULES
 from deckwatch.alerting.routes import Selection, matcher
-from deckwatch.alerting.spec import MOST_RULES
 from deckwatch.core import units
 from deckwatch.core.problems import Problem, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from deckwatch.alerting.model import Alert
     from deckwatch.alerting.routes import Route
-    from deckwatch.alerting.spec import Alert
     from deckwatch.core.yaml_file import Document
 
 TOPIC = "escalation-steps"  # with a line that no topic's name has
@@ -45,10 +45,10 @@ class Step:
             "watched": self.expr,
             "operator": "",
             "limit": "",
-            "hold": words.duration(self.hold),
+            "hold": formatting.duration(self.hold),
             "keep": "",
             "labels": {LABEL: self.team, NUMBER: str(self.number)},
-            "summary": f"Nobody has acknowledged for {words.duration(self.hold)}: {self.alert.summary}",
+            "summary": f"Nobody has acknowledged for {formatting.duration(self.hold)}: {self.alert.summary}",
             "threshold": "",
             "metric": "ALERTS",
             "humanize": None,

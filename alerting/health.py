@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting import words
+from deckwatch.alerting import formatting
 from deckwatch.core import yaml_file, yaml_write
 from deckwatch.core.problems import did_you_mean
 
@@ -112,4 +112,4 @@ def _way(start: str, end: str, needs: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _recording(about: str, series: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    return {"expr": "\nor\n".join(words.labelled("vector(1)", labels) for labels in series), "about": about}
+    return {"expr": "\nor\n".join(formatting.labelled("vector(1)", labels) for labels in series), "about": about}

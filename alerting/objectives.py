@@ -15,7 +15,7 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from deckwatch.alerting import words
+from deckwatch.alerting import formatting
 from deckwatch.core import promql, units
 from deckwatch.core.problems import Problem, did_you_mean, nearest_word
 from deckwatch.core.project import FILE
@@ -135,11 +135,11 @@ def _recorded(name: str, one: Mapping[str, Any]) -> dict[str, tuple[str, Mapping
         "objective:all:rate5m": everything,
         "objective:bad:rate5m": bad,
         "objective:budget:ratio": f"vector({1 - _share(one['target']):f})",
-        "objective:period:seconds": f"vector({words.number(units.parse_duration(over))})",
+        "objective:period:seconds": _vector(units.parse_duration(over)),
     }
     if "slower_than" in one:
-        found["objective:slower_than:seconds"] = f"vector({words.number(units.parse_duration(one['slower_than']))})"
-    result = {recording: words.labelled(expr, mine) for recording, expr in found.items()}
+        found["objective:slower_than:seconds"] = _vector(units.parse_duration(one["slower_than"]))
+    result = {recording: formatting.labelled(expr, mine) for recording, expr in found.items()}
     result["objective:good:ratio"] = (
         f"1 - avg_over_time(objective:bad:rate5m{window}) / (avg_over_time(objective:all:rate5m{window}) > 0)"
     )
@@ -153,6 +153,10 @@ def _recorded(name: str, one: Mapping[str, Any]) -> dict[str, tuple[str, Mapping
 _OWN = {"bad": ("objective:bad:rate5m",), "of": ("objective:all:rate5m",)}  # where whose PromQL stands first
 
 
+def _vector(value: float) -> str:
+    return f"vector({formatting.number(value)})"
+
+
 def _rates(one: Mapping[str, Any], service: str) -> tuple[str, str]:
     """Return PromQL for how much is bad a second, and for how much there is in all; each gives one series at most."""
     mine, window = f'service="{service}"', "[5m]"
@@ -161,7 +165,7 @@ def _rates(one: Mapping[str, Any], service: str) -> tuple[str, str]:
         return f"sum({one['bad']}) or {everything} * 0", everything
     if "slower_than" in one:
         everything = f"sum(rate({_DURATION}_count{{{mine}}}{window}))"
-        limit = words.number(units.parse_duration(one["slower_than"]))
+        limit = formatting.number(units.parse_duration(one["slower_than"]))
         # An application may write 1 or 1.0, and Prometheus 3 writes 1.0 for both. Without such a bucket there is no
         # figure at all, rather than one that says that nothing is slow.
         bucket = f'le="{limit}"' if "." in limit else f'le=~"{limit}([.]0)?"'

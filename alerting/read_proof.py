@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting.spec import Course, Proof, Step
+from deckwatch.alerting.model import Course, Proof, Step
 from deckwatch.core import units
 
 if TYPE_CHECKING:

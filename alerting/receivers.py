@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting.render import library
+from deckwatch.alerting.render_rules import library
 from deckwatch.core import plugins
 from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.core.schema import Schema

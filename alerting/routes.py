@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting import times
+from deckwatch.alerting import time_intervals
 from deckwatch.alerting.receivers import NOT_KINDS
 from deckwatch.core import yaml_file
 from deckwatch.core.problems import Problem, did_you_mean
@@ -16,7 +16,7 @@ from deckwatch.core.problems import Problem, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from deckwatch.alerting.spec import Alert
+    from deckwatch.alerting.model import Alert
     from deckwatch.core.yaml_file import Document, Path
 
 SHIPPED = FilePath(__file__).with_name("routes.yaml")
@@ -83,7 +83,7 @@ class Route:
 
     def as_data(self) -> dict[str, Any]:
         """Return what the Jsonnet library makes a route of."""
-        quiet = [times.name_of(name) for name in self.quiet]
+        quiet = [time_intervals.name_of(name) for name in self.quiet]
         return {"matchers": self.selection.matchers(), "to": list(self.to), "quiet": quiet, "group": list(self.group)}
 
 
@@ -148,7 +148,7 @@ def problems(project: Document, found: Sequence[Route], alerts: Sequence[Alert])
                 yield project.problem((*route.selection.path, "to"), f"no team is called {name}", hint, check="route")
     if NOBODY in teams:
         yield project.problem(("teams", NOBODY), "nobody is who is told of nothing", "another name", key=True)
-    yield from times.problems(project)
+    yield from time_intervals.problems(project)
 
 
 def team(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def team(data: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "kinds": {kind: options for kind, options in data.items() if kind not in NOT_KINDS},
         "hours": "hours" in data,
-        "quiet": [times.name_of(name) for name in words(data.get("quiet"))],
+        "quiet": [time_intervals.name_of(name) for name in words(data.get("quiet"))],
     }
 
 

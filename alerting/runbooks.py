@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.alerting import render, words
+from deckwatch.alerting import formatting, render_rules
 from deckwatch.core import promql
 from deckwatch.core.artifact import Artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from deckwatch.alerting.spec import Alert, Group, Recording
+    from deckwatch.alerting.model import Alert, Group, Recording
 
 _NOTE = "<!-- Written by `deckwatch generate` from {}; do not edit. -->\n"
 
@@ -56,7 +56,7 @@ def _page(alert: Alert, group: Group, recordings: Mapping[str, Recording]) -> It
     yield "\n## What to do\n"
     yield from (f"{i}. {' '.join(step.split())}" for i, step in enumerate(alert.do, 1))
     yield "\n## What is asked\n"
-    yield from _code("promql", render.expression(alert))
+    yield from _code("promql", render_rules.expression(alert))
     for recording in _read(alert.watched, recordings):
         yield f"\n`{recording.name}`: {recording.about}\n"
         yield from _code("promql", recording.expr)
@@ -66,8 +66,8 @@ def _page(alert: Alert, group: Group, recordings: Mapping[str, Recording]) -> It
 
 
 def _fires_at(alert: Alert) -> str:
-    held = f" for {words.duration(alert.hold)}" if alert.hold else ""
-    return words.threshold(alert) or f"the condition below{held}"
+    held = f" for {formatting.duration(alert.hold)}" if alert.hold else ""
+    return formatting.threshold(alert) or f"the condition below{held}"
 
 
 def _read(expr: str, recordings: Mapping[str, Recording]) -> Iterator[Recording]:

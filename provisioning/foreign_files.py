@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from deckwatch.alerting.render import RULES
+from deckwatch.alerting.render_rules import RULES
 from deckwatch.core import promql, promql_versions, yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.problems import Problem

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from deckwatch.alerting import read
-from deckwatch.alerting import render as alerting_render
+from deckwatch.alerting import read_topics
+from deckwatch.alerting import render_rules as alerting_render
 from deckwatch.alerting.receivers import Kinds
 from deckwatch.core import plugins, signal_file, yaml_file
 from deckwatch.core.artifact import Artifact
@@ -55,7 +55,7 @@ def project(renderer: Renderer, dashboard: Mapping[str, Any]) -> dict[str, Any]:
 
 def alerts() -> dict[str, Any]:
     """Return the schema of a file of alerts, in which signals may be declared too."""
-    result: dict[str, Any] = yaml_file.read_yaml(read.SCHEMA).data
+    result: dict[str, Any] = yaml_file.read_yaml(read_topics.SCHEMA).data
     signals = yaml_file.read_yaml(signal_file.SCHEMA).data
     result["properties"] |= signals["properties"]
     result["$defs"] |= signals["$defs"]

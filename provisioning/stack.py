@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from deckwatch.alerting import build as alerting
-from deckwatch.alerting import render as alerting_render
+from deckwatch.alerting import render_rules as alerting_render
 from deckwatch.core import signal_file, units
 from deckwatch.core import targets as versions
 from deckwatch.core.artifact import Artifact
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from deckwatch.alerting.live import LiveQuery as RuleQuery
-    from deckwatch.alerting.spec import Group
+    from deckwatch.alerting.live_queries import LiveQuery as RuleQuery
+    from deckwatch.alerting.model import Group
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Engine
     from deckwatch.core.problems import Problem

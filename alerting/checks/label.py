@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.alerting.render import expression
+from deckwatch.alerting.render_rules import expression
 from deckwatch.core import expression_labels, promql
 from deckwatch.core.problems import Problem, did_you_mean
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deckwatch.alerting.checking import Context
-    from deckwatch.alerting.spec import Alert
+    from deckwatch.alerting.model import Alert
 
 _OURS = frozenset(("alertname", "severity", "owner", "topic"))
 

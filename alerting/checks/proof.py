@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.alerting import proofs
-from deckwatch.alerting.series import INTERVAL
+from deckwatch.alerting import unit_tests
+from deckwatch.alerting.series_notation import INTERVAL
 from deckwatch.core import expressions, promql
 from deckwatch.core.problems import Problem
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deckwatch.alerting.checking import Context
-    from deckwatch.alerting.spec import Alert, Course, Proof
+    from deckwatch.alerting.model import Alert, Course, Proof
     from deckwatch.core.problems import Place
 
 
@@ -58,14 +58,14 @@ def _faults(alert: Alert, proof: Proof, context: Context) -> Iterator[Problem]:
     yield from found
     if not found and proof.fires is not None:
         try:
-            proofs.expected(alert, proof)
+            unit_tests.expected(alert, proof)
         except ValueError as error:
             yield Problem(document.place(proof.path), str(error), check="proof")
 
 
 def _series_faults(alert: Alert, course: Course, place: Place, context: Context) -> Iterator[Problem]:
     try:
-        proofs.series_of(alert, course)
+        unit_tests.series_of(alert, course)
     except ValueError as error:
         yield Problem(place, str(error), check="proof")
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.alerting.spec import MOST_RULES
+from deckwatch.alerting.model import MOST_RULES
 from deckwatch.core.problems import Problem
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deckwatch.alerting import receivers, render
+from deckwatch.alerting import receivers, render_rules
 from deckwatch.core import plugins
 from deckwatch.core.targets import PROGRAMS, Targets, parse_version
 
@@ -104,7 +104,9 @@ def whole_project(kinds, target):
 
 
 def test_every_kind_has_an_example():
-    assert [path.stem for path in plugins.list_files(render.library() / "receivers", ".libsonnet")] == sorted(EXAMPLES)
+    assert [path.stem for path in plugins.list_files(render_rules.library() / "receivers", ".libsonnet")] == sorted(
+        EXAMPLES
+    )
 
 
 def test_amtool_accepts_every_kind_that_its_version_has(amtool, alerting_of, kinds, tmp_path):

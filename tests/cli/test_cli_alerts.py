@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deckwatch.alerting.manager import Manager, Matcher, acknowledgement, moment
+from deckwatch.alerting.alertmanager import Manager, Matcher, acknowledgement, moment
 
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
 STATUS = {"versionInfo": {"version": "0.27.0"}}

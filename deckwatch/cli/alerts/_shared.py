@@ -14,7 +14,7 @@ from deckwatch.core.problems import DeckwatchError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from deckwatch.alerting.manager import Firing, Matcher
+    from deckwatch.alerting.alertmanager import Firing, Matcher
 
 Decorated = TypeVar("Decorated", bound="Callable[..., Any]")
 
@@ -58,7 +58,7 @@ def lasting(default: str) -> Callable[[Decorated], Decorated]:
 
 def matchers(words: Sequence[str]) -> list[Matcher]:
     """Return what is meant by words such as `HostCpuHigh instance=web-1 name=~shop.*`; raises DeckwatchError."""
-    from deckwatch.alerting.manager import Matcher
+    from deckwatch.alerting.alertmanager import Matcher
 
     found = []
     for word in words:
@@ -110,12 +110,12 @@ def plain(text: str) -> str:
 
 def ago(moment: datetime) -> str:
     """Return how long something has lasted, in its two largest units."""
-    from deckwatch.alerting import words
+    from deckwatch.alerting import formatting
 
     seconds = max(0, int((datetime.now(UTC) - moment).total_seconds()))
     unit = next((size for size in (86400, 3600, 60) if seconds >= size), 1)
     least = {86400: 3600, 3600: 60, 60: 1, 1: 1}[unit]
-    return words.duration(seconds // least * least)
+    return formatting.duration(seconds // least * least)
 
 
 def clock(moment: datetime) -> str:

@@ -20,7 +20,7 @@ def command(
     That is a silence of the steps, with your name and your comment, in Alertmanager. The alert itself stays: who was
     told that it began is reminded, and is told when it is over. `alerts silence` keeps it silent altogether.
     """
-    from deckwatch.alerting.manager import ACKNOWLEDGED, Manager, acknowledgement
+    from deckwatch.alerting.alertmanager import ACKNOWLEDGED, Manager, acknowledgement
 
     chosen = _shared.matchers(words)
     length = _shared.duration(lasts)

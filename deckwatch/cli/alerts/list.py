@@ -11,7 +11,7 @@ from deckwatch.cli.alerts import _shared
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deckwatch.alerting.manager import Firing, Silence
+    from deckwatch.alerting.alertmanager import Firing, Silence
 
 _COLOURS = {"critical": "red", "error": "red", "warning": "yellow"}
 
@@ -26,8 +26,8 @@ def command(words: tuple[str, ...], *, as_json: bool, alertmanager: str, timeout
     A step of escalation stands with its alert. What nobody is told of because of a silence or because another alert
     explains it is listed too, with the reason.
     """
+    from deckwatch.alerting.alertmanager import Manager
     from deckwatch.alerting.escalation import LABEL
-    from deckwatch.alerting.manager import Manager
 
     chosen = _shared.matchers(words)
     with Manager(alertmanager, seconds=timeout) as manager:
@@ -43,7 +43,7 @@ def command(words: tuple[str, ...], *, as_json: bool, alertmanager: str, timeout
 
 
 def _badness(one: Firing) -> tuple[int, Any]:
-    from deckwatch.alerting.spec import SEVERITIES
+    from deckwatch.alerting.model import SEVERITIES
 
     severity: Any = one.labels.get("severity")
     return -SEVERITIES.index(severity) if severity in SEVERITIES else 0, one.since

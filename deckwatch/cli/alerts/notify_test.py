@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from deckwatch.alerting.manager import Manager
+    from deckwatch.alerting.alertmanager import Manager
 
 _LASTS = timedelta(minutes=1)
 _AGAIN_SECONDS = 0.2
@@ -40,7 +40,7 @@ def command(project: Path, /, *, channel: str | None, wait: int, alertmanager: s
     It goes out whatever the hour is, and a message that it is over follows within minutes. Whether a service has taken
     it is what Alertmanager counts; whether anybody sees it, look at the channel. Exit code 1: one of them refused.
     """
-    from deckwatch.alerting.manager import Manager
+    from deckwatch.alerting.alertmanager import Manager
     from deckwatch.alerting.receivers import NOT_KINDS
     from deckwatch.cli import _project
     from deckwatch.core.problems import DeckwatchError

@@ -25,7 +25,7 @@ def command(project: Path, /, words: tuple[str, ...]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from deckwatch.alerting import told
+    from deckwatch.alerting import resolve_route
     from deckwatch.cli import _project, _show
     from deckwatch.core.problems import DeckwatchError
     from deckwatch.provisioning import stack
@@ -38,13 +38,13 @@ def command(project: Path, /, words: tuple[str, ...]) -> None:
         built = stack.build(found)
     alerts = [alert for topic in built.topics for alert in topic.alerts]
     try:
-        labels = told.complete({one.name: one.value for one in matchers}, alerts)
+        labels = resolve_route.complete({one.name: one.value for one in matchers}, alerts)
     except ValueError as error:
         raise DeckwatchError(_shared.plain(str(error))) from None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for title in ("Told", "When", "Because", "Where that stands"):
         table.add_column(title, overflow="fold")
-    rows = told.told(found, labels)
+    rows = resolve_route.told(found, labels)
     for one in rows:
         when = ["in the team's hours"] if one.hours else ["at once"]
         when += [f"not in {name}" for name in one.quiet]

@@ -20,7 +20,7 @@ def command(
     Nobody is told that they begin, that they are over, or that nobody has acknowledged them. Values may also be given
     as name=~pattern, name!=value and name!~pattern.
     """
-    from deckwatch.alerting.manager import Manager
+    from deckwatch.alerting.alertmanager import Manager
 
     chosen = _shared.matchers(words)
     length = _shared.duration(lasts)

@@ -12,8 +12,8 @@ from deckwatch.cli.alerts import _shared
 @_shared.alertmanager
 def command(words: tuple[str, ...], *, alertmanager: str, timeout: float) -> None:
     """End silences and acknowledgements: by their id, or all that say just this; without words list them."""
+    from deckwatch.alerting.alertmanager import Manager
     from deckwatch.alerting.escalation import LABEL, NUMBER
-    from deckwatch.alerting.manager import Manager
     from deckwatch.core.problems import DeckwatchError
 
     with Manager(alertmanager, seconds=timeout) as manager:

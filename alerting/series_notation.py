@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from deckwatch.alerting import words
+from deckwatch.alerting import formatting
 from deckwatch.core import promql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from deckwatch.alerting.spec import Step
+    from deckwatch.alerting.model import Step
 
 INTERVAL = 15.0  # seconds between samples, and between evaluations
 
@@ -57,7 +57,9 @@ def notation(steps: Sequence[Step]) -> str:
             continue
         grows = (step.rate or 0.0) * INTERVAL
         first = step.value if step.value is not None else 0.0 if last is None else last + grows
-        pieces.append(f"{words.number(first)}{'-' if grows < 0 else '+'}{words.number(abs(grows))}x{samples - 1}")
+        pieces.append(
+            f"{formatting.number(first)}{'-' if grows < 0 else '+'}{formatting.number(abs(grows))}x{samples - 1}"
+        )
         last = first + grows * (samples - 1)
     return " ".join(piece for piece in pieces if piece != "_x0")
 

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Literal
 
+from deckwatch.alerting.model import Alert, Group, Limit, Recording
 from deckwatch.alerting.read_proof import ProofReader
-from deckwatch.alerting.spec import Alert, Group, Limit, Recording
 from deckwatch.core import expressions, units, yaml_file
 from deckwatch.core.problems import did_you_mean
 from deckwatch.core.schema import Schema

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting import condition, proofs, words
-from deckwatch.alerting.series import INTERVAL
+from deckwatch.alerting import condition, formatting, unit_tests
+from deckwatch.alerting.series_notation import INTERVAL
 from deckwatch.core import plugins, promql, yaml_write
 from deckwatch.core.artifact import Artifact
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deckwatch.alerting.escalation import Step
-    from deckwatch.alerting.spec import Alert, Group, Recording
+    from deckwatch.alerting.model import Alert, Group, Recording
     from deckwatch.core.jsonnet import Renderer
 
 RULES = "prometheus/rules"
@@ -47,7 +47,7 @@ def library() -> Path:
 
 def rules(groups: Sequence[Group], links: Links, renderer: Renderer) -> list[Artifact]:
     """Return the rule files and their test files, in the order of the topics."""
-    interval = words.duration(INTERVAL)
+    interval = formatting.duration(INTERVAL)
     recordings = {one.name: one for group in groups for one in group.recordings}
     topics = [_topic(group, links, recordings) for group in groups]
     rendered = renderer.evaluate(
@@ -98,7 +98,7 @@ def expression(alert: Alert) -> str:
     """Return the condition that Prometheus evaluates."""
     if alert.limit is None:
         return alert.watched
-    return f"{condition.bracketed(alert.watched)} {alert.limit.operator} {words.number(alert.limit.value)}"
+    return f"{condition.bracketed(alert.watched)} {alert.limit.operator} {formatting.number(alert.limit.value)}"
 
 
 def _text(value: Any, header: str) -> str:
@@ -107,7 +107,7 @@ def _text(value: Any, header: str) -> str:
 
 def _topic(group: Group, links: Links, recordings: Mapping[str, Recording]) -> dict[str, Any]:
     """Return a topic as the library wants it; what proofs give themselves is not computed by its tests."""
-    computed = (name for alert in group.alerts for name in proofs.computed(alert, recordings))
+    computed = (name for alert in group.alerts for name in unit_tests.computed(alert, recordings))
     needed = {recordings[name].topic for name in computed} | {group.topic}
     return {
         "topic": group.topic,
@@ -115,7 +115,7 @@ def _topic(group: Group, links: Links, recordings: Mapping[str, Recording]) -> d
         "recordings": [{"record": one.name, "expr": one.expr.strip()} for one in group.recordings],
         "alerts": [_alert(alert, links) for alert in group.alerts],
         "files": [f"../{topic}.yaml" for topic in sorted(needed)],
-        "tests": [test for alert in group.alerts for test in proofs.tests(alert, recordings)],
+        "tests": [test for alert in group.alerts for test in unit_tests.tests(alert, recordings)],
     }
 
 
@@ -125,16 +125,16 @@ def _alert(alert: Alert, links: Links) -> dict[str, Any]:
         "alert": alert.name,
         "watched": condition.bracketed(alert.watched) if limit is not None else alert.watched,
         "operator": limit.operator if limit is not None else "",
-        "limit": words.number(limit.value) if limit is not None else "",
-        "hold": words.duration(alert.hold) if alert.hold else "",
-        "keep": words.duration(alert.keep) if alert.keep else "",
-        "labels": proofs.rule_labels(alert),
+        "limit": formatting.number(limit.value) if limit is not None else "",
+        "hold": formatting.duration(alert.hold) if alert.hold else "",
+        "keep": formatting.duration(alert.keep) if alert.keep else "",
+        "labels": unit_tests.rule_labels(alert),
         "each": list(alert.each),
         "summary": alert.summary,
         "means": " ".join(alert.means.split()),
-        "threshold": words.threshold(alert),
+        "threshold": formatting.threshold(alert),
         "metric": metric(alert),
-        "humanize": list(words.HUMANIZED.get(alert.unit, ("humanize", ""))),
+        "humanize": list(formatting.HUMANIZED.get(alert.unit, ("humanize", ""))),
         "runbook": f"{links.runbooks.rstrip('/')}/{alert.name}.md",
         "dashboard": _dashboard(alert, links),
     }

@@ -10,9 +10,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting.render import expression
+from deckwatch.alerting.model import SEVERITIES, Alert
+from deckwatch.alerting.render_rules import expression
 from deckwatch.alerting.routes import Selection, matcher, selection
-from deckwatch.alerting.spec import SEVERITIES, Alert
 from deckwatch.core import expression_labels, promql
 from deckwatch.core.problems import Problem, did_you_mean
 

@@ -11,8 +11,8 @@ from deckwatch.core.problems import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from deckwatch.alerting.model import Alert
     from deckwatch.alerting.routes import Route, Selection
-    from deckwatch.alerting.spec import Alert
     from deckwatch.core.project import Project
 
 _STATIC = ("severity", "owner", "topic")

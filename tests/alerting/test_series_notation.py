@@ -1,7 +1,7 @@
 import pytest
 
-from deckwatch.alerting.series import Series, lasting, notation, parse
-from deckwatch.alerting.spec import Step
+from deckwatch.alerting.model import Step
+from deckwatch.alerting.series_notation import Series, lasting, notation, parse
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting import proofs
-from deckwatch.alerting.series import INTERVAL
-from deckwatch.alerting.spec import Alert, Course, Limit, Proof, Step
+from deckwatch.alerting import unit_tests
+from deckwatch.alerting.model import Alert, Course, Limit, Proof, Step
+from deckwatch.alerting.series_notation import INTERVAL
 from deckwatch.core import units
 from deckwatch.core.problems import Problem, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from deckwatch.alerting.read import Topics
+    from deckwatch.alerting.read_topics import Topics
     from deckwatch.core.problems import Place
 
 _WORDS = {">": "above", "<": "below", "==": "is"}
@@ -86,7 +86,7 @@ def _prove_anew(topics: Topics, name: str, place: Place) -> list[Problem]:
     """Replace an alert's proofs by those of its new limit; warn where its series cannot be made up."""
     alert = topics.alerts[name]
     try:
-        proofs.watched(alert)
+        unit_tests.watched(alert)
     except ValueError:
         topics.alerts[name] = replace(alert, proofs=(), adjusted=True)
         message = f"the proofs of {name} are for the shipped limit, and are left out"

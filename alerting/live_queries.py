@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from deckwatch.alerting import condition, render
+from deckwatch.alerting import condition, render_rules
 from deckwatch.core import promql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.alerting.checking import Context
-    from deckwatch.alerting.spec import Alert, Group
+    from deckwatch.alerting.model import Alert, Group
     from deckwatch.core.problems import Place
 
 
@@ -46,7 +46,7 @@ def queries(groups: Sequence[Group], context: Context) -> Iterator[LiveQuery]:
             yield LiveQuery(group.topic, "recording", one.name, one.expr, one.place, empty, one.needs)
         for alert in group.alerts:
             yield from _sides(alert, context)
-            whole = render.expression(alert)
+            whole = render_rules.expression(alert)
             reason = "it does not fire"
             yield LiveQuery(alert.topic, "alert", alert.name, whole, alert.place, reason, alert.needs)
 
@@ -58,7 +58,7 @@ def _not_yet(group: Group) -> str:
 
 def _sides(alert: Alert, context: Context) -> Iterator[LiveQuery]:
     seen: set[str] = set()
-    for part in condition.parts(render.expression(alert)):
+    for part in condition.parts(render_rules.expression(alert)):
         for text in (part.left, part.right):
             if not text or text in seen or not promql.find_selectors(text):
                 continue

@@ -10,7 +10,7 @@ from deckwatch.core import units
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from deckwatch.alerting.spec import Alert, Limit
+    from deckwatch.alerting.model import Alert, Limit
 
 _PIECES = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 _SIZES = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting import condition, words
-from deckwatch.alerting.series import INTERVAL, Series, lasting, notation, parse
-from deckwatch.alerting.spec import Step
+from deckwatch.alerting import condition, formatting
+from deckwatch.alerting.model import Step
+from deckwatch.alerting.series_notation import INTERVAL, Series, lasting, notation, parse
 from deckwatch.core import promql, units
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from deckwatch.alerting.spec import Alert, Course, Proof, Recording
+    from deckwatch.alerting.model import Alert, Course, Proof, Recording
 
 _AFTERWARDS = 300.0  # seconds; as long as Prometheus looks back for a sample
 _CONSTANT = 600.0  # seconds that a proof of numbers lasts, besides `for`
@@ -123,7 +123,7 @@ def _firing(alert: Alert, proof: Proof, silent: Proof | None, number: int, calm:
         for series in {**courses, **after}:
             courses[series] = [*courses.get(series, [Step(length)]), *after.get(series, [Step(end)])]
         checks.append((length + end, None))
-    return _test(alert, f"fires after {words.duration(fires)}, proof {number}", courses, checks)
+    return _test(alert, f"fires after {formatting.duration(fires)}, proof {number}", courses, checks)
 
 
 def _courses(alert: Alert, proof: Proof) -> dict[str, list[Step]]:
@@ -140,7 +140,7 @@ def _test(alert: Alert, name: str, courses: Mapping[str, Sequence[Step]], checks
         "alert": alert.name,
         "by": sorted({"alertname", *_fixed(alert), *alert.each}),
         "series": [{"series": series, "values": notation(steps)} for series, steps in courses.items()],
-        "at": [{"time": words.duration(time), "labels": labels} for time, labels in checks],
+        "at": [{"time": formatting.duration(time), "labels": labels} for time, labels in checks],
     }
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from deckwatch.alerting import inhibit, routes
+from deckwatch.alerting import inhibitions, routes
 from deckwatch.core import yaml_file
 from deckwatch.core.project import FILE
 from deckwatch.core.yaml_file import Document
@@ -15,7 +15,7 @@ NOTHING = Document(FILE, "", {})
 
 @pytest.fixture(scope="module")
 def rules(shipped_alerting):
-    found, problems = inhibit.inhibitions([routes.shipped(), NOTHING], NOTHING, shipped_alerting.context)
+    found, problems = inhibitions.inhibitions([routes.shipped(), NOTHING], NOTHING, shipped_alerting.context)
     assert problems == []
     return found
 
@@ -34,15 +34,15 @@ def test_both_sides_carry_every_label_in_which_they_must_agree(rules, shipped_al
     for rule in rules:
         assert rule.equal, rule
         for name in (*rule.sources, *rule.targets):
-            assert set(rule.equal) <= inhibit.carries(alerts[name], shipped_alerting.context), (name, rule)
+            assert set(rule.equal) <= inhibitions.carries(alerts[name], shipped_alerting.context), (name, rule)
 
 
 def test_every_shipped_entry_is_used(shipped_alerting):
     document = routes.shipped()
     for i in range(len(document.data["inhibitions"])):
         alone = Document(document.file, document.text, {"inhibitions": [document.data["inhibitions"][i]]})
-        found, _ = inhibit.inhibitions([alone], NOTHING, shipped_alerting.context)
-        without, _ = inhibit.inhibitions([], NOTHING, shipped_alerting.context)
+        found, _ = inhibitions.inhibitions([alone], NOTHING, shipped_alerting.context)
+        without, _ = inhibitions.inhibitions([], NOTHING, shipped_alerting.context)
         assert any(rule not in without for rule in found), document.data["inhibitions"][i]
 
 
@@ -111,14 +111,14 @@ def test_a_label_that_may_be_missing_must_be_there(rules):
 )
 def test_a_faulty_entry_of_the_project_is_told(shipped_alerting, entry, wanted):
     document = yaml_file.parse_yaml(f"inhibitions:\n  - {entry}\n", FILE)
-    _, problems = inhibit.inhibitions([routes.shipped(), document], document, shipped_alerting.context)
+    _, problems = inhibitions.inhibitions([routes.shipped(), document], document, shipped_alerting.context)
     assert any(wanted in str(problem) for problem in problems), [str(problem) for problem in problems]
 
 
 def test_an_entry_of_the_project_is_added(shipped_alerting):
     entry = "{while: {alert: HostCpuHigh}, mute: {topic: containers, severity: warning}, same: [instance]}"
     document = yaml_file.parse_yaml(f"inhibitions:\n  - {entry}\n", FILE)
-    rules, problems = inhibit.inhibitions([routes.shipped(), document], document, shipped_alerting.context)
+    rules, problems = inhibitions.inhibitions([routes.shipped(), document], document, shipped_alerting.context)
     assert problems == []
     (rule,) = muting(rules, "HostCpuHigh", "ContainerCpuHigh")
     assert rule.as_data() == {
@@ -147,7 +147,7 @@ def test_stages_of_one_fault_are_silenced_on_the_same_thing_only(alerting_of):
         name="FilesGone", limit=5, severity="critical"
     )
     context = alerting_of({"files.yaml": f"owner: shop\nalerts:\n{made}"}).context
-    (rule,), problems = inhibit.inhibitions([], NOTHING, context)
+    (rule,), problems = inhibitions.inhibitions([], NOTHING, context)
     assert problems == []
     assert {"instance", "device", "mountpoint"} <= set(rule.equal)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting import escalation, inhibit, routes, times
+from deckwatch.alerting import escalation, inhibitions, routes, time_intervals
 from deckwatch.alerting.receivers import Kinds, table
 from deckwatch.core import yaml_write
 from deckwatch.core.artifact import Artifact
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deckwatch.alerting.checking import Context
-    from deckwatch.alerting.inhibit import Inhibition
+    from deckwatch.alerting.inhibitions import Inhibition
     from deckwatch.alerting.routes import Route
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.problems import Problem
@@ -49,7 +49,7 @@ class Configuration:
         self.target = parse_version(targets.alertmanager)
         self.routes: list[Route] = routes.routes(self.project, self.defaults)
         self.inhibitions: list[Inhibition]
-        self.inhibitions, found = inhibit.inhibitions([self.defaults, self.project], self.project, context)
+        self.inhibitions, found = inhibitions.inhibitions([self.defaults, self.project], self.project, context)
         alerts = list(context.alerts())
         self.steps = list(escalation.steps(self.routes, alerts))
         self.problems: list[Problem] = [
@@ -82,7 +82,7 @@ class Configuration:
             "default": routes.NOBODY,
             "target": self.target[0] * 1000 + self.target[1],
             "teams": {routes.NOBODY: routes.team({}), **teams},
-            "times": times.all_of(self.project),
+            "times": time_intervals.all_of(self.project),
             "steps": sorted({step.team for step in self.steps}),
             "routes": [route.as_data() for route in self.routes],
             "inhibitions": [{**one.as_data(), "equal": [*one.equal, *outside]} for one in self.inhibitions],

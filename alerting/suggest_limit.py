@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from deckwatch.alerting.spec import Alert
+    from deckwatch.alerting.model import Alert
 
 MARGIN = 0.1  # so far from the worst that was sustained is a limit that would have been silent
 WORDS = {">": "above", "<": "below"}
