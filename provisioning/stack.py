@@ -92,7 +92,7 @@ def _uncollected() -> Iterator[None]:
 
 def _renderer(own_panels: Path | None, engine: Engine) -> Renderer:
     """Return one child process for all Jsonnet of the bundle; it starts while YAML is read."""
-    own = {"alerting": alerting_render.library(), "provisioning": configuration.library()}
+    own = {"alerting": alerting_render.library_folder(), "provisioning": configuration.library()}
     return Renderer(panels.folders(own_panels) | own, engine=engine)
 
 
@@ -109,7 +109,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     problems += [*project.problems, *unknown, *found.problems]
     problems += config.problems(project, collector.words(collector.load()))
     problems += targets.problems(project)
-    alerting.record(found.topics, signals, catalog)
+    alerting.register_recordings(found.topics, signals, catalog)
     where: str = options.grafana or said.get("grafana", GRAFANA)
     every = options.every or configuration.interval(project)
     catalog.interval = units.parse_duration(every)
@@ -125,12 +125,12 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
         figures=said.get("figures", "normal"),
     )
     drawn = dashboards.bundle(found.files, catalog, signals, look, renderer)
-    ruled = alerting.bundle(
+    ruled = alerting.build_alerts(
         found.topics,
         catalog,
         signals,
         project,
-        alerting.Settings(
+        alerting.AlertSettings(
             targets=written_for,
             grafana=where,
             set=chosen,
@@ -153,7 +153,9 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     warnings = sorted(set(everything), key=lambda one: one.place)
     if options.form == "mixin":
         rules = [
-            one for one in ruled.artifacts if PurePosixPath(one.path).parent == PurePosixPath(alerting_render.RULES)
+            one
+            for one in ruled.artifacts
+            if PurePosixPath(one.path).parent == PurePosixPath(alerting_render.RULES_FOLDER)
         ]
         addresses = {"grafana": where.rstrip("/"), "runbooks": project.data.get("runbooks", "runbooks").rstrip("/")}
         whole = Plan(mixin.files(drawn.artifacts, rules, **addresses))
@@ -176,7 +178,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     return Built(plan, catalog, [*drawn.queries, *others.queries], ruled.queries, ruled.groups, warnings)
 
 
-def _others(project: Project, catalog: Catalog, drawn: dashboards.Bundle, ruled: alerting.Bundle) -> Files:
+def _others(project: Project, catalog: Catalog, drawn: dashboards.Bundle, ruled: alerting.AlertBundle) -> Files:
     """Return other people's dashboards and rules as they lie beside ours."""
     mixins, problems = foreign.load(project)
     if not mixins:

@@ -1,39 +1,39 @@
 import pytest
 
-from deckwatch.alerting.model import Step
-from deckwatch.alerting.series_notation import Series, lasting, notation, parse
+from deckwatch.alerting.model import SeriesStep
+from deckwatch.alerting.series_notation import Series, extend_steps, format_steps, parse_series
 
 
 @pytest.mark.parametrize(
     ("steps", "expected"),
     [
-        ([Step(60, value=5)], "5+0x3"),
-        ([Step(15, value=0.06)], "0.06+0x0"),
-        ([Step(60, rate=0.1)], "0+1.5x3"),
-        ([Step(30, value=10), Step(30, rate=2)], "10+0x1 40+30x1"),
-        ([Step(30, rate=1), Step(30, value=3)], "0+15x1 3+0x1"),
-        ([Step(30, value=100), Step(30, rate=-1)], "100+0x1 85-15x1"),
-        ([Step(45, value=1), Step(45), Step(30, value=1)], "1+0x2 stale _x2 1+0x1"),
-        ([Step(15, value=1), Step(15)], "1+0x0 stale"),
-        ([Step(45), Step(15, value=1)], "_x3 1+0x0"),
-        ([Step(45, rate=0.1)], "0+1.5x2"),
+        ([SeriesStep(60, value=5)], "5+0x3"),
+        ([SeriesStep(15, value=0.06)], "0.06+0x0"),
+        ([SeriesStep(60, rate=0.1)], "0+1.5x3"),
+        ([SeriesStep(30, value=10), SeriesStep(30, rate=2)], "10+0x1 40+30x1"),
+        ([SeriesStep(30, rate=1), SeriesStep(30, value=3)], "0+15x1 3+0x1"),
+        ([SeriesStep(30, value=100), SeriesStep(30, rate=-1)], "100+0x1 85-15x1"),
+        ([SeriesStep(45, value=1), SeriesStep(45), SeriesStep(30, value=1)], "1+0x2 stale _x2 1+0x1"),
+        ([SeriesStep(15, value=1), SeriesStep(15)], "1+0x0 stale"),
+        ([SeriesStep(45), SeriesStep(15, value=1)], "_x3 1+0x0"),
+        ([SeriesStep(45, rate=0.1)], "0+1.5x2"),
     ],
 )
 def test_steps_as_promtool_has_them(steps, expected):
-    assert notation(steps) == expected
+    assert format_steps(steps) == expected
 
 
 def test_the_last_step_goes_on():
-    assert notation(lasting([Step(30, value=1), Step(30, rate=1)], 90)) == "1+0x1 16+15x3"
-    assert notation(lasting([Step(30, value=1), Step(30)], 120)) == "1+0x1 stale _x5"
-    assert lasting([Step(60, value=1)], 30) == [Step(60, value=1)]
+    assert format_steps(extend_steps([SeriesStep(30, value=1), SeriesStep(30, rate=1)], 90)) == "1+0x1 16+15x3"
+    assert format_steps(extend_steps([SeriesStep(30, value=1), SeriesStep(30)], 120)) == "1+0x1 stale _x5"
+    assert extend_steps([SeriesStep(60, value=1)], 30) == [SeriesStep(60, value=1)]
 
 
 def test_a_series_has_a_name_and_one_value_for_each_label():
-    series = parse('up{job="node", instance="web-1"}')
+    series = parse_series('up{job="node", instance="web-1"}')
     assert series == Series("up", {"job": "node", "instance": "web-1"})
     assert str(series) == 'up{job="node", instance="web-1"}'
-    assert str(parse("up")) == "up"
+    assert str(parse_series("up")) == "up"
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_a_series_has_a_name_and_one_value_for_each_label():
 )
 def test_what_is_no_series_is_said(text, message):
     with pytest.raises(ValueError, match=message.replace("{", "[{]")):
-        parse(text)
+        parse_series(text)

@@ -28,7 +28,7 @@ def test_what_is_shipped_is_valid_by_what_is_published(made) -> None:
     for source in files:
         dashboard.validate(source.document.data)
     alerts = jsonschema_rs.Draft202012Validator(made["alerts"])
-    for document in read_topics.shipped():
+    for document in read_topics.shipped_documents():
         alerts.validate(document.data)
     project = jsonschema_rs.Draft202012Validator(made["project"])
     examples = [*ROOT.glob("examples/*/deckwatch.yaml")]

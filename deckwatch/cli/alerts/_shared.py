@@ -14,7 +14,7 @@ from deckwatch.core.problems import DeckwatchError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from deckwatch.alerting.alertmanager import Firing, Matcher
+    from deckwatch.alerting.alertmanager import FiringAlert, Matcher
 
 Decorated = TypeVar("Decorated", bound="Callable[..., Any]")
 
@@ -75,12 +75,12 @@ def matchers(words: Sequence[str]) -> list[Matcher]:
     return found
 
 
-def taken(chosen: Sequence[Matcher], firing: Sequence[Firing]) -> list[Firing]:
+def taken(chosen: Sequence[Matcher], firing: Sequence[FiringAlert]) -> list[FiringAlert]:
     """Return what fires and is meant, steps left aside; raises DeckwatchError where that is nothing."""
-    from deckwatch.alerting.escalation import LABEL
+    from deckwatch.alerting.escalation import TEAM_LABEL
 
-    alerts = [one for one in firing if LABEL not in one.labels]
-    found = [one for one in alerts if all(matcher.takes(one.labels) for matcher in chosen)]
+    alerts = [one for one in firing if TEAM_LABEL not in one.labels]
+    found = [one for one in alerts if all(matcher.matches_labels(one.labels) for matcher in chosen)]
     if found:
         return found
     names = sorted({one.name for one in alerts})
@@ -115,7 +115,7 @@ def ago(moment: datetime) -> str:
     seconds = max(0, int((datetime.now(UTC) - moment).total_seconds()))
     unit = next((size for size in (86400, 3600, 60) if seconds >= size), 1)
     least = {86400: 3600, 3600: 60, 60: 1, 1: 1}[unit]
-    return formatting.duration(seconds // least * least)
+    return formatting.format_duration(seconds // least * least)
 
 
 def clock(moment: datetime) -> str:

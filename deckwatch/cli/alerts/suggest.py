@@ -54,7 +54,7 @@ def command(project: Path, /, names: tuple[str, ...], *, prometheus: str, span: 
     found = []
     with Client(prometheus, seconds=60.0) as client, _show.progress("asking", len(chosen)) as advance:
         for alert in chosen:
-            said = suggest_limit.suggest(alert, _history(client, alert, seconds, step), step)
+            said = suggest_limit.suggest_limit(alert, _history(client, alert, seconds, step), step)
             found += [said] if said is not None else []
             advance()
     if not found:
@@ -98,9 +98,9 @@ def _table(found: Sequence[Suggestion]) -> None:
         unit, limit = one.alert.unit, one.alert.limit
         figures = (limit.value if limit is not None else 0.0, one.usual, one.worst)
         fired = f"[yellow]{one.fired}[/]" if one.is_noisy else "0"
-        lasted = formatting.duration(one.beyond) if one.beyond else ""
-        shown = (formatting.quantity(_short(figure), unit) for figure in figures)
-        table.add_row(one.alert.name, *shown, fired, lasted, formatting.quantity(one.limit, unit))
+        lasted = formatting.format_duration(one.beyond) if one.beyond else ""
+        shown = (formatting.format_quantity(_short(figure), unit) for figure in figures)
+        table.add_row(one.alert.name, *shown, fired, lasted, formatting.format_quantity(one.limit, unit))
     _show.console().print(table)
 
 
@@ -114,7 +114,7 @@ def _lines(noisy: Sequence[Suggestion]) -> None:
         return
     click.echo("# deckwatch.yaml, for those that fired without a cause:\nbuild:\n  set:")
     for one in noisy:
-        click.echo(f"    {one.name}: {_written(one)}")
+        click.echo(f"    {one.setting_name}: {_written(one)}")
 
 
 def _written(one: Suggestion) -> str:
@@ -122,9 +122,9 @@ def _written(one: Suggestion) -> str:
     from deckwatch.alerting import formatting
     from deckwatch.core import units
 
-    text = formatting.quantity(one.limit, one.alert.unit)
+    text = formatting.format_quantity(one.limit, one.alert.unit)
     try:
         same = units.parse_quantity(text, one.alert.unit) == one.limit
     except ValueError:
         same = False
-    return text if same else formatting.number(one.limit)
+    return text if same else formatting.format_number(one.limit)
