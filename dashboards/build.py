@@ -269,6 +269,10 @@ class _Reader:
         self.mended: list[Dashboard] = []  # of the panels that are not well formed
         self._schema = Schema(schema.assemble(types))
 
+    def read_cached(self, source: Source) -> tuple[Dashboard | None, list[Problem]]:
+        """Return the same as `read`, once per source; a source with problems is read again."""
+        return build_cache.get_or_build("read", source, lambda: self.read(source), lambda result: not result[1])
+
     def read(self, source: Source) -> tuple[Dashboard | None, list[Problem]]:
         """Return the dashboard of a source, without what is not well formed in it; None where nothing is."""
         problems = schema.problems(self._schema, source.document, self.words)
@@ -290,9 +294,7 @@ def _read(sources: Sequence[Source], reader: _Reader, problems: list[Problem]) -
             continue
         whole, wrong = expand_parts.written(source, reader.parts)
         problems += wrong
-        dashboard, wrong = build_cache.get_or_build(
-            "read", whole, lambda: reader.read(whole), lambda found: not found[1]
-        )
+        dashboard, wrong = reader.read_cached(whole)
         problems += wrong
         if dashboard is not None:
             found.append((whole, dashboard))
