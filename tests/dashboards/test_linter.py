@@ -41,8 +41,8 @@ def models(catalog, child):
 
 @pytest.fixture(scope="module")
 def groups():
-    files = sorted((OUT / "prometheus" / "rules").glob("*.yaml"))
-    found = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
+    rule_files = sorted((OUT / "prometheus" / "rules").glob("*.yaml"))
+    found = [group for file in rule_files for group in yaml.safe_load(file.read_text())["groups"]]
     assert len(found) >= 6
     return found
 
