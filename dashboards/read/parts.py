@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from deckwatch.core.yaml_file import Document
     from deckwatch.core.yaml_file import Path as YamlPath
 
-SHIPPED = Path(__file__).with_name("parts")
-SCHEMA = Path(__file__).with_name("part.schema.yaml")
+SHIPPED = Path(__file__).parents[1] / "parts"
+SCHEMA = Path(__file__).parents[1] / "part.schema.yaml"
 _PARAMETER = re.compile(r"\$\{([A-Za-z][A-Za-z0-9_]*)\}")
 _TYPES: dict[str, dict[str, Any]] = {
     "text": {"type": "string", "minLength": 1},

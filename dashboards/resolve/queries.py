@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.core import expressions, promql
 from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.core.signals import BUCKETS, Reference, Signal, Signals, UnknownSignal, is_name, signal_for_metric
-from deckwatch.dashboards import legends, narrow
+from deckwatch.dashboards.resolve import legends, where_filter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.problems import Place
     from deckwatch.core.yaml_file import Path
-    from deckwatch.dashboards.spec import Asked, Panel
+    from deckwatch.dashboards.read.spec import Asked, Panel
 
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
@@ -117,10 +117,10 @@ class Resolver:
         )
 
     def _narrowed(self, panel: Panel, asked: Asked, source: str) -> str:
-        if not (wanted := narrow.conditions(panel, asked)):
+        if not (wanted := where_filter.conditions(panel, asked)):
             return source
-        self.problems += narrow.problems(panel, source, wanted, self.catalog)
-        return narrow.narrowed(source, wanted, self.catalog)
+        self.problems += where_filter.problems(panel, source, wanted, self.catalog)
+        return where_filter.narrowed(source, wanted, self.catalog)
 
     def _legend(self, panel: Panel, asked: Asked, reference: Reference | None, shown: Sequence[str] | None) -> str:
         if "legend" in asked.said:
