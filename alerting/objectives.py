@@ -85,7 +85,7 @@ def _topic_document(name: str, parts: Mapping[str, Sequence[_Part]], document: D
         if found and topic == name:
             texts = {"expr": _OR.join(one.expr for one in found), "about": about, "unit": unit, "empty": empty}
             result.data["recordings"][recording] = {key: text for key, text in texts.items() if text}
-            result.lent["recordings", recording, "expr"] = _place_finder(found, document)
+            result.text_origins["recordings", recording, "expr"] = _place_finder(found, document)
     return result
 
 
