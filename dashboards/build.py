@@ -303,7 +303,7 @@ def _read(sources: Sequence[Source], reader: _Reader, problems: list[Problem]) -
         problems += wrong
         dashboard, wrong = build_cache.get_or_build(
             "read", whole, lambda: reader.read(whole), lambda found: not found[1]
-        )  # noqa: B023
+        )
         problems += wrong
         if dashboard is not None:
             found.append((whole, dashboard))

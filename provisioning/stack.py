@@ -107,7 +107,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     thresholds = {name: value for name, value in chosen.items() if not name[:1].isupper()}
     signals, problems = signal_file.load_signals(found.documents, catalog, thresholds)
     problems += [*project.problems, *unknown, *found.problems]
-    problems += config.problems(project, collector.words(collector.load()))
+    problems += config.find_problems(project, collector.names_and_prefixes(collector.load_collectors()))
     problems += targets.problems(project)
     alerting.record(found.topics, signals, catalog)
     where: str = options.grafana or said.get("grafana", GRAFANA)
@@ -140,7 +140,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
                 if sources.is_alert(name)
             },
             shipped=found.shipped,
-            collectors=list(collector.load()),
+            collectors=list(collector.load_collectors()),
             panels=drawn.panels if drawn.artifacts else None,
         ),
         renderer=renderer,
