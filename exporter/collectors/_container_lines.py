@@ -90,7 +90,9 @@ def write_lines(
             raw = row.read()
             if raw != row.raw:
                 changed = True
-                row.texts = _render_row(tables, metrics, row.labelled.label_prefix, to_samples(cast("T", row.labelled), raw))
+                row.texts = _render_row(
+                    tables, metrics, row.labelled.label_prefix, to_samples(cast("T", row.labelled), raw)
+                )
                 row.raw = raw
         except Exception as caught:  # noqa: BLE001 - raised below
             changed = True
