@@ -302,7 +302,10 @@ def _read(sources: Sequence[Source], reader: _Reader, problems: list[Problem]) -
         whole, wrong = uses.written(source, reader.parts)
         problems += wrong
         dashboard, wrong = build_cache.get_or_build(
-            "read", whole, lambda: reader.read(whole), lambda found: not found[1]
+            "read",
+            whole,
+            lambda: reader.read(whole),  # noqa: B023 - called before the loop goes on
+            lambda found: not found[1],
         )
         problems += wrong
         if dashboard is not None:
