@@ -304,7 +304,7 @@ def _read(sources: Sequence[Source], reader: _Reader, problems: list[Problem]) -
         dashboard, wrong = build_cache.get_or_build(
             "read",
             whole,
-            lambda: reader.read(whole),  # noqa: B023 - called before the loop goes on
+            lambda: reader.read(whole),  # noqa: B023
             lambda found: not found[1],
         )
         problems += wrong
