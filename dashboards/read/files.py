@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from deckwatch.core.problems import Problem
     from deckwatch.core.yaml_file import Document
     from deckwatch.core.yaml_file import Path as YamlPath
-    from deckwatch.dashboards.lent import Lent
-    from deckwatch.dashboards.spec import Dashboard
+    from deckwatch.dashboards.read.part_origin import Lent
+    from deckwatch.dashboards.read.spec import Dashboard
 
-SPECS = Path(__file__).with_name("specs")
-SIGNALS = Path(__file__).with_name("signals")
+SPECS = Path(__file__).parents[1] / "specs"
+SIGNALS = Path(__file__).parents[1] / "signals"
 
 # Kinds of data sources that panels ask, with Grafana's id of each.
 TYPES = {"prometheus": "prometheus", "loki": "loki", "jaeger": "jaeger", "postgres": "grafana-postgresql-datasource"}

@@ -8,9 +8,11 @@ import orjson
 
 from deckwatch.core import units
 from deckwatch.core.signals import title_of
-from deckwatch.dashboards import layout, palette, panels, sources
-from deckwatch.dashboards.layout import Box
-from deckwatch.dashboards.queries import reference
+from deckwatch.dashboards import panel_types
+from deckwatch.dashboards.draw import layout, palette
+from deckwatch.dashboards.draw.layout import Box
+from deckwatch.dashboards.read import files
+from deckwatch.dashboards.resolve.queries import reference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +20,10 @@ if TYPE_CHECKING:
 
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.dashboards.build import Built
-    from deckwatch.dashboards.events import Event
-    from deckwatch.dashboards.looks import Look
-    from deckwatch.dashboards.queries import Query
-    from deckwatch.dashboards.spec import Panel
+    from deckwatch.dashboards.draw.screens import Look
+    from deckwatch.dashboards.read.spec import Panel
+    from deckwatch.dashboards.resolve.events import Event
+    from deckwatch.dashboards.resolve.queries import Query
 
 TAG = "deckwatch"
 THRESHOLDS = ("low", "high", "critical")
@@ -35,7 +37,7 @@ def render(
     Raises JsonnetError, which is our bug or one of a user's panel file.
     """
     program = (
-        f"local panels = {panels.table(own)}; local dashboard = import 'dashboards/dashboard.libsonnet'; "
+        f"local panels = {panel_types.table(own)}; local dashboard = import 'dashboards/dashboard.libsonnet'; "
         "function(values) [dashboard.new(spec, panels) for spec in values]"
     )
     wanted = [described(one, others or built, look) for one in built for look in one.looks]
@@ -58,7 +60,7 @@ def described(built: Built, others: Sequence[Built], look: Look) -> dict[str, An
     numbers = built.numbers()
     rows: list[dict[str, Any]] = []
     top = 0
-    names = sources.variables(dashboard)
+    names = files.variables(dashboard)
     for row in dashboard.rows:
         boxes = [look.box(_box(panel, row.height), panel.type.name) for panel in row.panels]
         spots, below = look.row(boxes, top + bool(row.title))
@@ -210,7 +212,7 @@ def _datasource(kind: str, names: Mapping[str, str]) -> dict[str, Any]:
     """Return which data source a panel asks, where that is not the library's own default."""
     if not kind or (kind == "prometheus" and len(names) == 1):
         return {}
-    return {"datasource": {"type": sources.TYPES[kind], "uid": "${" + names[kind] + "}"}}
+    return {"datasource": {"type": files.TYPES[kind], "uid": "${" + names[kind] + "}"}}
 
 
 def _foreign(panel: Panel) -> list[dict[str, Any]]:

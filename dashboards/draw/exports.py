@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.core.targets import PROGRAMS
-from deckwatch.dashboards import sources, versions
-from deckwatch.dashboards.variables import ALL
+from deckwatch.dashboards.draw import versions
+from deckwatch.dashboards.read import files
+from deckwatch.dashboards.resolve.variables import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from deckwatch.core.problems import Place
     from deckwatch.dashboards.build import Built
-    from deckwatch.dashboards.spec import Dashboard, Panel
+    from deckwatch.dashboards.read.spec import Dashboard, Panel
 
 Form = Literal["provisioned", "importable", "public"]
 FORMS: tuple[Form, ...] = ("provisioned", "importable", "public")
@@ -136,7 +137,7 @@ def _once(dashboard: Dashboard) -> Dashboard:
 
 
 def _importable(model: dict[str, Any], built: Built) -> dict[str, Any]:
-    kinds = sources.variables(built.dashboard)
+    kinds = files.variables(built.dashboard)
     names = {variable: "${DS_" + _SOURCES[kind].upper() + "}" for kind, variable in kinds.items()}
 
     def renamed(text: str, _: str) -> str:
@@ -149,7 +150,7 @@ def _importable(model: dict[str, Any], built: Built) -> dict[str, Any]:
     requires = [
         {"type": "grafana", "id": "grafana", "name": "Grafana", "version": grafana},
         *({"type": "panel", "id": one, "name": _PANELS.get(one, one), "version": ""} for one in used),
-        *({"type": "datasource", "id": sources.TYPES[k], "name": _SOURCES[k], "version": "1.0.0"} for k in kinds),
+        *({"type": "datasource", "id": files.TYPES[k], "name": _SOURCES[k], "version": "1.0.0"} for k in kinds),
     ]
     inputs = [
         {
@@ -157,7 +158,7 @@ def _importable(model: dict[str, Any], built: Built) -> dict[str, Any]:
             "label": _SOURCES[kind],
             "description": "",
             "type": "datasource",
-            "pluginId": sources.TYPES[kind],
+            "pluginId": files.TYPES[kind],
             "pluginName": _SOURCES[kind],
         }
         for kind in kinds
@@ -169,8 +170,8 @@ def _importable(model: dict[str, Any], built: Built) -> dict[str, Any]:
 def _public(model: dict[str, Any], built: Built, values: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     known = {name: _value(values.get(name, ())) for name in _choices(built)}
     known |= {name: Value(text, text, text) for name, text in _written(model, values).items()}
-    kinds = sources.variables(built.dashboard)
-    known |= {name: Value(uid, uid, uid) for kind, name in kinds.items() for uid in (sources.provisioned(kind),)}
+    kinds = files.variables(built.dashboard)
+    known |= {name: Value(uid, uid, uid) for kind, name in kinds.items() for uid in (files.provisioned(kind),)}
 
     def resolved(text: str, key: str) -> str:
         def value(found: re.Match[str]) -> str:

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.core.copy_with_places import copy_with_places
 from deckwatch.core.problems import did_you_mean
 from deckwatch.core.yaml_file import Document
-from deckwatch.dashboards import parts
-from deckwatch.dashboards.lent import Lent
+from deckwatch.dashboards.read import parts
+from deckwatch.dashboards.read.part_origin import Lent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deckwatch.core.problems import Problem
     from deckwatch.core.yaml_file import Path
-    from deckwatch.dashboards.parts import Part, Parts
-    from deckwatch.dashboards.sources import Source
+    from deckwatch.dashboards.read.files import Source
+    from deckwatch.dashboards.read.parts import Part, Parts
 
 _WORDS = ("use", "with")
 

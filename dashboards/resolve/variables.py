@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deckwatch.core.problems import Place
     from deckwatch.core.promql import Selector
     from deckwatch.core.yaml_file import Path
-    from deckwatch.dashboards.spec import Dashboard
+    from deckwatch.dashboards.read.spec import Dashboard
 
 ALWAYS = ("job", "instance")
 ALL = ".+"

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from deckwatch.core import promql
-from deckwatch.dashboards import legends
+from deckwatch.dashboards.resolve import legends
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from deckwatch.core.problems import Problem
-from deckwatch.dashboards import layout
+from deckwatch.dashboards.draw import layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.dashboards.build import Built
-    from deckwatch.dashboards.layout import Box, Spot
-    from deckwatch.dashboards.spec import Dashboard
+    from deckwatch.dashboards.draw.layout import Box, Spot
+    from deckwatch.dashboards.read.spec import Dashboard
 
 Layout = Literal["wide", "phone", "both"]
 Figures = Literal["normal", "large"]

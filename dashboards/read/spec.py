@@ -7,16 +7,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core.problems import list_words
-from deckwatch.dashboards.lent import NOTHING
+from deckwatch.dashboards.read.part_origin import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from deckwatch.core.problems import Place, Problem
     from deckwatch.core.yaml_file import Document, Path
-    from deckwatch.dashboards.lent import Lent
-    from deckwatch.dashboards.panels import PanelType
-    from deckwatch.dashboards.sources import Source
+    from deckwatch.dashboards.panel_types import PanelType
+    from deckwatch.dashboards.read.files import Source
+    from deckwatch.dashboards.read.part_origin import Lent
 
 # The languages of other data sources than Prometheus, with the kind that speaks each.
 LANGUAGES = {"sql": "postgres", "logql": "loki"}

@@ -76,22 +76,22 @@ def signals(text=TEXT, **settings):
     ],
 )
 def test_expressions(name, expression, unit):
-    reference = signals().find(name, ("shop",))
-    assert reference.expression() == expression
+    reference = signals().find_reference(name, ("shop",))
+    assert reference.build_expression() == expression
     assert reference.unit == unit
 
 
 def test_plain_promql_follows_the_zoom_in_panels_and_keeps_its_window_in_rules():
     cpu = signals()["shop.cpu"]
-    assert "[$__rate_interval]" in cpu.expression()
-    assert "[5m]" in cpu.expression(window=cpu.window)
+    assert "[$__rate_interval]" in cpu.build_expression()
+    assert "[5m]" in cpu.build_expression(window=cpu.window)
 
 
 def test_labels_can_be_replaced_but_not_those_of_plain_promql():
     found = signals()
-    assert found["shop.requests"].expression(by=["code"]).startswith("sum by (code) (")
+    assert found["shop.requests"].build_expression(by=["code"]).startswith("sum by (code) (")
     with pytest.raises(ValueError, match="plain PromQL"):
-        found["shop.cpu"].expression(by=["code"])
+        found["shop.cpu"].build_expression(by=["code"])
 
 
 def test_thresholds_are_numbers_of_the_unit_and_can_be_set_by_name():
@@ -103,8 +103,8 @@ def test_thresholds_are_numbers_of_the_unit_and_can_be_set_by_name():
 
 def test_recordings_carry_the_aspect():
     found = signals()
-    assert found.find("shop.latency.p95").recording == "service:latency:p95"
-    assert found.find("shop.cpu").recording == "instance:cpu:ratio"
+    assert found.find_reference("shop.latency.p95").recording_name == "service:latency:p95"
+    assert found.find_reference("shop.cpu").recording_name == "instance:cpu:ratio"
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_recordings_carry_the_aspect():
 )
 def test_unknown_names_say_what_is_near(name, message):
     with pytest.raises(UnknownSignal) as caught:
-        signals().find(name, ("shop",))
+        signals().find_reference(name, ("shop",))
     assert caught.value.message == message
     assert caught.value.hint
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from deckwatch.dashboards.queries import Query
-    from deckwatch.dashboards.spec import Panel
+    from deckwatch.dashboards.read.spec import Panel
+    from deckwatch.dashboards.resolve.queries import Query
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 SKY, ORANGE, YELLOW = "#56B4E9", "#E69F00", "#F0E442"

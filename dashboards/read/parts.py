@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import plugins, yaml_file
-from deckwatch.core.copy_with_places import Substitution, subdocument
+from deckwatch.core.copy_with_places import Substitution, extract_subdocument
 from deckwatch.core.problems import InvalidInput, Problem, did_you_mean
 from deckwatch.core.schema import Schema
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from deckwatch.core.yaml_file import Document
     from deckwatch.core.yaml_file import Path as YamlPath
 
-SHIPPED = Path(__file__).with_name("parts")
-SCHEMA = Path(__file__).with_name("part.schema.yaml")
+SHIPPED = Path(__file__).parents[1] / "parts"
+SCHEMA = Path(__file__).parents[1] / "part.schema.yaml"
 _PARAMETER = re.compile(r"\$\{([A-Za-z][A-Za-z0-9_]*)\}")
 _TYPES: dict[str, dict[str, Any]] = {
     "text": {"type": "string", "minLength": 1},
@@ -141,7 +141,9 @@ def problems_of(part: Part, document: Document, path: YamlPath) -> list[Problem]
     }
     at = (*path, "with")
     given = document.value_at(path).get("with", {})
-    problems = Schema(wanted).find_problems(subdocument(document, at)) if "with" in document.value_at(path) else []
+    problems = (
+        Schema(wanted).find_problems(extract_subdocument(document, at)) if "with" in document.value_at(path) else []
+    )
     if isinstance(given, dict) and not any(one.message.startswith("unknown key") for one in problems):
         missing = [name for name, said in part.takes.items() if "default" not in said and name not in given]
         place = document.place(at if given else (*path, "use"), key=True)
@@ -208,7 +210,7 @@ def _defaults(document: Document) -> Iterator[Problem]:
     for name, said in (document.data.get("takes") or {}).items():
         at = ("takes", name, "default")
         if said.get("default") is not None:
-            yield from Schema(_schema(said)).find_problems(subdocument(document, at))
+            yield from Schema(_schema(said)).find_problems(extract_subdocument(document, at))
 
 
 def _unknown(document: Document) -> Iterator[Problem]:

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import expressions, promql
-from deckwatch.dashboards import legends
-from deckwatch.dashboards.panels import PanelType
-from deckwatch.dashboards.spec import Panel
+from deckwatch.dashboards.panel_types import PanelType
+from deckwatch.dashboards.read.spec import Panel
+from deckwatch.dashboards.resolve import legends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from deckwatch.core.problems import Place
-    from deckwatch.dashboards.queries import Resolver
-    from deckwatch.dashboards.spec import Dashboard
+    from deckwatch.dashboards.read.spec import Dashboard
+    from deckwatch.dashboards.resolve.queries import Resolver
 
 # An event asks for its figure as a panel does.
 _TYPE = PanelType("event", {}, {}, {}, "range", 1, 1, {})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from deckwatch.core.targets import Targets
     from deckwatch.core.yaml_file import Path
     from deckwatch.dashboards.build import Built
-    from deckwatch.dashboards.spec import Panel
+    from deckwatch.dashboards.read.spec import Panel
 
 # The number of the model's form. Grafana raises a lower one than its own, and does not know a higher one: these
 # are the first versions that were seen to write each.

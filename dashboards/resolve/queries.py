@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.core import expressions, promql
 from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.core.signals import BUCKETS, Reference, Signal, Signals, UnknownSignal, is_name, signal_for_metric
-from deckwatch.dashboards import legends, narrow
+from deckwatch.dashboards.resolve import legends, where_filter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.problems import Place
     from deckwatch.core.yaml_file import Path
-    from deckwatch.dashboards.spec import Asked, Panel
+    from deckwatch.dashboards.read.spec import Asked, Panel
 
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
@@ -79,7 +79,7 @@ class Resolver:
         try:
             reference = self._reference(panel, asked)
         except UnknownSignal as error:
-            if not error.told:
+            if not error.is_reported:
                 self.problems.append(Problem(place, error.message, error.hint, check="unknown_name"))
             return None
         by = asked.said.get("by", panel.said.get("by"))
@@ -117,10 +117,10 @@ class Resolver:
         )
 
     def _narrowed(self, panel: Panel, asked: Asked, source: str) -> str:
-        if not (wanted := narrow.conditions(panel, asked)):
+        if not (wanted := where_filter.conditions(panel, asked)):
             return source
-        self.problems += narrow.problems(panel, source, wanted, self.catalog)
-        return narrow.narrowed(source, wanted, self.catalog)
+        self.problems += where_filter.problems(panel, source, wanted, self.catalog)
+        return where_filter.narrowed(source, wanted, self.catalog)
 
     def _legend(self, panel: Panel, asked: Asked, reference: Reference | None, shown: Sequence[str] | None) -> str:
         if "legend" in asked.said:
@@ -140,9 +140,9 @@ class Resolver:
             return Reference(whole, BUCKETS)
         if is_name(text):
             try:
-                return self.signals.find(text, panel.lent.subjects or self.subjects)
+                return self.signals.find_reference(text, panel.lent.subjects or self.subjects)
             except UnknownSignal as error:
-                if error.near:
+                if error.is_misused:
                     raise
         name, _, aspect = text.partition(".")
         signal = signal_for_metric(name, self.catalog, panel.document, (*asked.path,))
@@ -158,27 +158,29 @@ class Resolver:
         if (aspect or None) not in (signal.aspects or (None,)):
             figures = ", ".join(f"{name}.{one}" for one in signal.aspects)
             hint = f"one of {figures}" if figures else f"{name} has only one figure"
-            raise UnknownSignal(f"{name} is a {signal.kind}: {text} is not one of its figures", hint, near=True)
+            raise UnknownSignal(f"{name} is a {signal.kind}: {text} is not one of its figures", hint, is_misused=True)
         return Reference(signal, aspect or None)
 
     def _histogram(self, text: str, panel: Panel, asked: Asked) -> Signal | None:
         """Return the histogram that a name without any of its figures means: a heat map shows the whole of it."""
         try:
-            found: Signal | None = self.signals.find(f"{text}.{BUCKETS}", panel.lent.subjects or self.subjects).signal
+            found: Signal | None = self.signals.find_reference(
+                f"{text}.{BUCKETS}", panel.lent.subjects or self.subjects
+            ).signal
         except UnknownSignal:
             found = signal_for_metric(text, self.catalog, panel.document, (*asked.path,))
         return found if found is not None and BUCKETS in found.aspects else None
 
     def _expression(self, panel: Panel, asked: Asked, reference: Reference | None, by: Sequence[str] | None) -> str:
         if by is None:
-            return reference.expression() if reference is not None else asked.text.strip()
+            return reference.build_expression() if reference is not None else asked.text.strip()
         if reference is not None and not reference.signal.expr:
-            return reference.expression(by=by)
+            return reference.build_expression(by=by)
         if panel.type.queries != "table":
             what = reference.name if reference is not None else "this"
             raise ValueError(f"{what} is plain PromQL: write its labels there, as in sum by ({', '.join(by)}) (…)")
         # Columns of a table are laid side by side by their labels, so each must have these and no others.
-        source = reference.expression() if reference is not None else asked.text.strip()
+        source = reference.build_expression() if reference is not None else asked.text.strip()
         fits = legends.result_labels(source, self.catalog) == frozenset(by)
         return source if fits else f"max by ({', '.join(by)}) ({source})"
 

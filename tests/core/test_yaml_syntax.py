@@ -34,14 +34,14 @@ def test_whatever_stands_there_is_told_inside_the_text(text: str) -> None:
             assert problem.place.line <= len(lines) + 1, problem
 
 
-@pytest.mark.parametrize("levels", [yaml_syntax.MOST_LEVELS + 1, 3000, 200_000])
+@pytest.mark.parametrize("levels", [yaml_syntax.MAX_LEVELS + 1, 3000, 200_000])
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- "])
 def test_no_nesting_ends_the_process(levels: int, opening: str) -> None:
-    assert f"more than {yaml_syntax.MOST_LEVELS} levels are nested here" in told("a:\n  " + opening * levels)
+    assert f"more than {yaml_syntax.MAX_LEVELS} levels are nested here" in told("a:\n  " + opening * levels)
 
 
 def test_what_is_nested_less_is_read() -> None:
-    levels = yaml_syntax.MOST_LEVELS - 1
+    levels = yaml_syntax.MAX_LEVELS - 1
     data = yaml_file.parse_yaml("a: " + "[" * levels + "]" * levels, "x.yaml").data["a"]
     for _ in range(levels - 1):
         (data,) = data
@@ -74,7 +74,7 @@ def test_it_is_told_where_people_look_for_it(text: str, wanted: str) -> None:
         ("a: ä\n".encode("latin-1"), "x.yaml:1:4: error: cannot be read: the byte 0xE4 is not UTF-8 (save"),
         ("ä: 1\nb: ".encode() + b"\xff", "x.yaml:2:4: error: cannot be read: the byte 0xFF is not UTF-8"),
         ("a: 1\n".encode("utf-16"), "x.yaml:1:1: error: cannot be read: it is UTF-16 (save"),
-        (b"a: " + b"x" * yaml_syntax.MOST_BYTES, "x.yaml: error: cannot be read: it is larger than 5 MB"),
+        (b"a: " + b"x" * yaml_syntax.MAX_BYTES, "x.yaml: error: cannot be read: it is larger than 5 MB"),
     ],
 )
 def test_bytes_that_are_no_text_are_told_at_their_place(data: bytes, wanted: str, tmp_path) -> None:

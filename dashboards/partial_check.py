@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.dashboards.checks import promql, unit
-from deckwatch.dashboards.queries import Resolver
-from deckwatch.dashboards.spec import LANGUAGES, Dashboard, Panel, Row
+from deckwatch.dashboards.read.spec import LANGUAGES, Dashboard, Panel, Row
+from deckwatch.dashboards.resolve.queries import Resolver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from deckwatch.core.signals import Signals
     from deckwatch.core.yaml_file import Document, Path
     from deckwatch.dashboards.build import Built
-    from deckwatch.dashboards.panels import PanelType
-    from deckwatch.dashboards.sources import Source
+    from deckwatch.dashboards.panel_types import PanelType
+    from deckwatch.dashboards.read.files import Source
 
 
 def read(

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from deckwatch.core.schema import Schema
     from deckwatch.core.yaml_file import Document
     from deckwatch.core.yaml_file import Path as YamlPath
-    from deckwatch.dashboards.panels import PanelType
+    from deckwatch.dashboards.panel_types import PanelType
 
-CORE = Path(__file__).with_name("dashboard.schema.yaml")
+CORE = Path(__file__).parents[1] / "dashboard.schema.yaml"
 
 
 def assemble(types: Mapping[str, PanelType]) -> dict[str, Any]:

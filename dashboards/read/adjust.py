@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.core.copy_with_places import copy_with_places
 from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.core.yaml_file import Document
-from deckwatch.dashboards import render
+from deckwatch.dashboards.draw import render
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from deckwatch.core.yaml_file import Path
     from deckwatch.dashboards.build import Built
-    from deckwatch.dashboards.panels import PanelType
-    from deckwatch.dashboards.sources import Source
+    from deckwatch.dashboards.panel_types import PanelType
+    from deckwatch.dashboards.read.files import Source
 
 _NOT_OF_A_DASHBOARD = ("rows", "signals")
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.promql import Selector
     from deckwatch.core.yaml_file import Path
-    from deckwatch.dashboards.spec import Asked, Panel
+    from deckwatch.dashboards.read.spec import Asked, Panel
 
 
 def conditions(panel: Panel, asked: Asked) -> dict[str, tuple[Any, Path]]:

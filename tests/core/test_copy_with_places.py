@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 from hypothesis import given
 
 from deckwatch.core import yaml_file, yaml_write
-from deckwatch.core.copy_with_places import Substitution, copy_with_places, subdocument
+from deckwatch.core.copy_with_places import Substitution, copy_with_places, extract_subdocument
 from deckwatch.core.yaml_file import Document
 
 PART = "panels:\n  - lines: rate(a[5m])\n    high: ${most}\n    by: [x, '${label}']\n    low: ${none}\n"
@@ -57,7 +57,7 @@ def test_what_stands_for_a_text_has_its_own_place_and_nothing_takes_the_key_away
 
 def test_a_part_of_a_document_has_the_same_places():
     use = yaml_file.parse_yaml(USE, "use.yaml")
-    inner = subdocument(use, ("with",))
+    inner = extract_subdocument(use, ("with",))
     assert inner.data == {"most": 7, "label": "y"}
     assert inner.place(("most",), key=True) == use.place(("with", "most"), key=True)
     assert inner.place() == use.place(("with",))
