@@ -198,7 +198,7 @@ rows:
 def test_in_sql_a_choice_is_a_list_of_texts_and_must_be_said(made):
     (problem,) = made(SQL, "public").problems
     assert (problem.place.line, problem.severity) == (5, "error")
-    assert str(problem.sentence).startswith("this SQL holds $service, which has no value in a public dashboard")
+    assert str(problem.one_sentence).startswith("this SQL holds $service, which has no value in a public dashboard")
     drawn = {panel["title"]: panel for panel in inner(model(made(SQL, "public", service=["shop", "o'neill"])))}
     asked = drawn["B"]["targets"][0]["rawSql"]
     assert asked == "select count(*) from orders where shop in ('shop','o''neill') and $__timeFilter(at)"
