@@ -80,7 +80,7 @@ def _topic(name: str, parts: Mapping[str, Sequence[_Part]], document: Document) 
         if found and topic == name:
             texts = {"expr": _OR.join(one.expr for one in found), "about": about, "unit": unit, "empty": empty}
             result.data["recordings"][recording] = {key: text for key, text in texts.items() if text}
-            result.lent["recordings", recording, "expr"] = _places(found, document)
+            result.text_origins["recordings", recording, "expr"] = _places(found, document)
     return result
 
 

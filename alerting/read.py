@@ -96,7 +96,7 @@ def _inside(document: Document, faults: Collection[Path], topics: Topics) -> Ite
                 yield from expressions.expression_problems(data[key].rstrip(), topics.catalog, place)
                 continue
             try:
-                topics.signals.find(data[key], (subject_of(document.file),))
+                topics.signals.find_reference(data[key], (subject_of(document.file),))
             except UnknownSignal as error:
                 yield document.problem(path, error.message, error.hint)
 
@@ -149,7 +149,7 @@ class _File:
             topic=self.topic,
             document=self.document,
             path=path,
-            expr=reference.expression(window=signal.window),
+            expr=reference.build_expression(window=signal.window),
             unit=reference.unit,
             about=signal.about or signal.title,
             needs=self._needs(data),
@@ -162,7 +162,7 @@ class _File:
 
     def _signal(self, path: Path, text: str) -> Reference | None:
         try:
-            return self.topics.signals.find(text, (self.topic,))
+            return self.topics.signals.find_reference(text, (self.topic,))
         except UnknownSignal as error:
             self._problem(path, error.message, error.hint)
             return None
@@ -207,9 +207,9 @@ class _File:
 
     def _watched(self, reference: Reference, path: Path, data: Mapping[str, Any]) -> str:
         """Return a signal's expression in a rule: the name of its recording, which is made here, if it has one."""
-        record = reference.recording
+        record = reference.recording_name
         if not record:
-            return reference.expression(window=reference.signal.window)
+            return reference.build_expression(window=reference.signal.window)
         if record not in self.topics.recordings:
             self.topics.recordings[record] = self._recorded(reference, record, path, data)
         return record

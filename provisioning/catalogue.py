@@ -45,7 +45,7 @@ def _labelled(one: MetricInfo, allowed: Iterable[str]) -> MetricInfo:
     return replace(one, labels=(*dict.fromkeys((*one.labels, *more)),), open_labels=open_labels)
 
 
-def _instrumented(one: instrument.Declared) -> MetricInfo:
+def _instrumented(one: instrument.MetricDeclaration) -> MetricInfo:
     return MetricInfo(one.name, one.kind, one.help, one.labels, one.unit, "deckwatch.instrument")
 
 

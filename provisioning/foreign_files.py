@@ -13,10 +13,10 @@ from deckwatch.alerting.render import RULES
 from deckwatch.core import promql, promql_versions, yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.problems import Problem
-from deckwatch.dashboards import render
-from deckwatch.dashboards import sources as dashboard_sources
 from deckwatch.dashboards.build import FILES
+from deckwatch.dashboards.draw import render
 from deckwatch.dashboards.live import LiveQuery
+from deckwatch.dashboards.read import files as dashboard_sources
 from deckwatch.provisioning.configuration import Folder
 
 if TYPE_CHECKING:

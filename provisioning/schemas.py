@@ -13,7 +13,8 @@ from deckwatch.core import plugins, signal_file, yaml_file
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.project import project_schema
-from deckwatch.dashboards import adjust, panels, parts, schema
+from deckwatch.dashboards import panel_types
+from deckwatch.dashboards.read import adjust, parts, schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,9 +30,9 @@ NAMES = {
 
 def files(own_panels: Path | None = None) -> list[Artifact]:
     """Return the schemas as files; `own_panels` is a user's folder of panel files, whose words count too."""
-    folders = panels.folders(own_panels) | {"alerting": alerting_render.library()}
+    folders = panel_types.folders(own_panels) | {"alerting": alerting_render.library()}
     with Renderer(folders) as renderer:
-        dashboard = schema.assemble(panels.load(renderer, own_panels))
+        dashboard = schema.assemble(panel_types.load(renderer, own_panels))
         made = {
             "project": project(renderer, dashboard),
             "dashboard": dashboard,

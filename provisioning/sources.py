@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from deckwatch.alerting import health, objectives, read
 from deckwatch.core.problems import did_you_mean, nearest_word
 from deckwatch.core.project import FILE
-from deckwatch.dashboards import parts
-from deckwatch.dashboards import sources as dashboards
-from deckwatch.dashboards.adjust import Changes
+from deckwatch.dashboards.read import files as dashboards
+from deckwatch.dashboards.read import parts
+from deckwatch.dashboards.read.adjust import Changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from deckwatch.core.problems import Place, Problem
     from deckwatch.core.project import Project
     from deckwatch.core.yaml_file import Document
-    from deckwatch.dashboards.parts import Parts
-    from deckwatch.dashboards.sources import Source
+    from deckwatch.dashboards.read.files import Source
+    from deckwatch.dashboards.read.parts import Parts
 
 # A project's folder of parts, which dashboards take over by `use:`.
 PARTS = "parts"

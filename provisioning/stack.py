@@ -19,7 +19,7 @@ from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.problems import InvalidInput
 from deckwatch.dashboards import build as dashboards
-from deckwatch.dashboards import panels
+from deckwatch.dashboards import panel_types
 from deckwatch.exporter import collector, config
 from deckwatch.provisioning import catalogue, configuration, foreign, mixin, sources, targets
 from deckwatch.provisioning.configuration import Folder
@@ -93,7 +93,7 @@ def _uncollected() -> Iterator[None]:
 def _renderer(own_panels: Path | None, engine: Engine) -> Renderer:
     """Return one child process for all Jsonnet of the bundle; it starts while YAML is read."""
     own = {"alerting": alerting_render.library(), "provisioning": configuration.library()}
-    return Renderer(panels.folders(own_panels) | own, engine=engine)
+    return Renderer(panel_types.folders(own_panels) | own, engine=engine)
 
 
 def _build(project: Project, options: Options, renderer: Renderer, own_panels: Path | None) -> Built:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from deckwatch.core import units, yaml_file
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.core.expected_result import NO_EXPECTATION, ExpectedResult
 from deckwatch.core.http import Client
 from deckwatch.core.masking import mask_secrets
@@ -147,7 +147,7 @@ def questions(built: Built, interval: float) -> list[Question]:
             one.empty,
             one.needs,
             one.ref if one.kind == "variable" else "",
-            replace(one.wanted, agrees=one.concrete(window, f"{_SPAN_SECONDS}s", text=one.wanted.agrees)),
+            replace(one.wanted, agrees_with=one.concrete(window, f"{_SPAN_SECONDS}s", text=one.wanted.agrees_with)),
         )
         for one in built.dashboards
     ]
@@ -233,6 +233,6 @@ def _jobs(name: str, catalog: Catalog) -> Iterator[str]:
     """Yield the jobs that read this metric wherever they have a target."""
     info = catalog.series(name)
     for job in _NEVER_EMPTY:
-        words = contract()["jobs"][job]["collect"]
+        words = load_contract()["jobs"][job]["collect"]
         if info is not None and any(matches(info.source, word) for word in words):
             yield job

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from deckwatch.dashboards.importing.probe import Probed
-    from deckwatch.dashboards.panels import PanelType
+    from deckwatch.dashboards.panel_types import PanelType
 
 
 @dataclass

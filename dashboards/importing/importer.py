@@ -16,11 +16,11 @@ from deckwatch import dashboards
 from deckwatch.core import plugins, signal_file, yaml_file, yaml_write
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.core.signals import is_name, title_of
-from deckwatch.dashboards import checks, panels
+from deckwatch.dashboards import checks, panel_types
+from deckwatch.dashboards.draw.render import TAG
 from deckwatch.dashboards.importing import asked, choices, layout, likeness, modern, patch, probe, repeated, words
 from deckwatch.dashboards.importing.draft import Draft, Drafter
-from deckwatch.dashboards.render import TAG
-from deckwatch.dashboards.sources import Source
+from deckwatch.dashboards.read.files import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,7 +59,7 @@ class Importer:
     def __init__(self, catalog: Catalog, child: Renderer) -> None:
         self.catalog = catalog
         self.child = child
-        self.types = panels.load(child)
+        self.types = panel_types.load(child)
         self.words = probe.probe(self.types, catalog, child)
         self.checks = {*plugins.module_names(checks), "promql_syntax", "promql_metric", "promql_label"}
 

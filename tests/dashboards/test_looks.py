@@ -8,7 +8,7 @@ import pytest
 from deckwatch import dashboards
 from deckwatch.core import signal_file, yaml_file
 from deckwatch.dashboards.build import Settings
-from deckwatch.dashboards.sources import Source
+from deckwatch.dashboards.read.files import Source
 
 SHOP = """\
 dashboard: Shop

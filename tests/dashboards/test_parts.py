@@ -6,9 +6,9 @@ import re
 import pytest
 
 from deckwatch.core import signal_file, yaml_file
-from deckwatch.dashboards import parts, sources
 from deckwatch.dashboards.build import Settings, bundle
-from deckwatch.dashboards.sources import Source
+from deckwatch.dashboards.read import files, parts
+from deckwatch.dashboards.read.files import Source
 
 PART = """\
 part: Waiting work.
@@ -43,7 +43,7 @@ def make(catalog, child, tmp_path):
         known = parts.load(tmp_path / "parts", tmp_path)
         lent = [part.document for name in own if (part := known.find(name.replace("__", "/")))]
         document = yaml_file.parse_yaml(text, "shop.yaml")
-        shipped_signals = [one.document for one in sources.shipped() if not one.is_dashboard]
+        shipped_signals = [one.document for one in files.shipped() if not one.is_dashboard]
         signals, problems = signal_file.load_signals([*shipped_signals, document, *lent], catalog)
         source = Source(document, "shop", ("shop",), shipped)
         found = bundle([source], catalog, signals, Settings(parts=known), child)

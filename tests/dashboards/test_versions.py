@@ -9,8 +9,9 @@ from deckwatch import dashboards
 from deckwatch.core import signal_file, targets, yaml_file
 from deckwatch.core.project import Project
 from deckwatch.core.targets import PROGRAMS, Targets
-from deckwatch.dashboards import sources, versions
-from deckwatch.dashboards.sources import Source
+from deckwatch.dashboards.draw import versions
+from deckwatch.dashboards.read import files
+from deckwatch.dashboards.read.files import Source
 from deckwatch.provisioning import catalogue
 
 PANELS = """\
@@ -87,7 +88,7 @@ def test_the_shipped_dashboards_are_for_the_oldest_version_too(child):
     """Nothing that is shipped needs more than the oldest Grafana and the oldest Prometheus."""
     oldest = Targets(**{name: program.oldest for name, program in PROGRAMS.items()})
     catalog = catalogue.load(Project(Path()), oldest)
-    found = sources.shipped()
+    found = files.shipped()
     signals, problems = signal_file.load_signals([one.document for one in found], catalog)
     bundle = dashboards.bundle(found, catalog, signals, None, child)
     assert [str(one) for one in problems + bundle.problems if one.check == "target"] == []

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.exporter import collector
 from deckwatch.exporter.collector import Collector, choose, matches, words
 
@@ -63,7 +63,7 @@ def test_the_longer_switch_wins():
 def test_the_catalogue_holds_what_is_told_of_every_collector():
     found = {metric.name: metric for metric in collector.catalog(SHIPPED.values())}
     assert found["node_load1"].source == "host_load"
-    assert {found[name].source for name in contract()["collector_metrics"]} == {collector.EVERY_COLLECTOR}
+    assert {found[name].source for name in load_contract()["collector_metrics"]} == {collector.EVERY_COLLECTOR}
     assert found["node_scrape_collector_success"].labels == ("collector", "server")
 
 
@@ -73,7 +73,7 @@ def test_every_shipped_collector_declares_itself(name):
     assert one.name == name
     assert re.fullmatch(r"(host|container|postgres|app|deckwatch)_[a-z0-9_]+", name)
     assert re.fullmatch(r"[A-Z].{8,}\.", one.help), "the first line of its docstring is a sentence"
-    prefixes = (contract()["own_prefix"], *contract()["peer_prefixes"])
+    prefixes = (load_contract()["own_prefix"], *load_contract()["peer_prefixes"])
     for metric in one.metrics:
         assert metric.name.startswith(prefixes)
         assert metric.help

@@ -140,7 +140,7 @@ def prometheus(engine, tmp_path, need) -> Iterator[Client]:
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as used,
         Stack(
-            _project.load(tmp_path),
+            _project.load_project(tmp_path),
             tmp_path / "state",
             programs=(EXPORTER, PROMETHEUS),
             name="deck-1",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deckwatch.core import project, promql, yaml_file
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.exporter import collector, config
 from deckwatch.provisioning import stack, targets
 from deckwatch.provisioning.program import find
@@ -100,7 +100,7 @@ def test_jobs_for_a_prometheus_of_ones_own_are_those_that_are_generated(need, tm
     said = {one["job_name"]: one["params"] for one in yaml_file.parse_yaml(text, "x").data["scrape_configs"]}
     assert said == {
         name: {f"{word}[]": job[word] for word in ("collect", "exclude") if word in job}
-        for name, job in contract()["jobs"].items()
+        for name, job in load_contract()["jobs"].items()
     }
     promtool = need("promtool", get="apt-get install prometheus")
     (tmp_path / "prometheus.yml").write_text(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.exporter import collector
 from deckwatch.instrument import metrics as instrument
 from deckwatch.provisioning import reference
@@ -36,7 +36,7 @@ def test_what_a_page_shows_is_listed(page: Path) -> None:
     text = page.read_text()
     shown = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
     known = listed()
-    ours = (contract()["own_prefix"], *contract()["peer_prefixes"])  # text files hold other names
+    ours = (load_contract()["own_prefix"], *load_contract()["peer_prefixes"])  # text files hold other names
     assert {name: kind for name, kind in shown.items() if name.startswith(ours)} == {
         name: known[name][0] for name in shown if name.startswith(ours)
     }

@@ -9,7 +9,8 @@ import pytest
 
 from deckwatch.alerting import read
 from deckwatch.core import plugins, yaml_file
-from deckwatch.dashboards import parts, sources
+from deckwatch.dashboards.read import files as dashboard_files
+from deckwatch.dashboards.read import parts
 from deckwatch.provisioning import schemas
 
 ROOT = Path(__file__).parents[2]
@@ -23,7 +24,7 @@ def made() -> dict[str, dict[str, Any]]:
 
 def test_what_is_shipped_is_valid_by_what_is_published(made) -> None:
     dashboard = jsonschema_rs.Draft202012Validator(made["dashboard"])
-    files = [source for source in sources.shipped() if source.is_dashboard]
+    files = [source for source in dashboard_files.shipped() if source.is_dashboard]
     assert len(files) >= 5
     for source in files:
         dashboard.validate(source.document.data)

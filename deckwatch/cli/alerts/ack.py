@@ -9,9 +9,9 @@ from deckwatch.cli.alerts import _shared
 
 @click.command()
 @click.argument("words", nargs=-1, required=True, metavar="ALERT [LABEL=VALUE]...")
-@_shared.lasting("4h")
-@_shared.person
-@_shared.alertmanager
+@_shared.duration_option("4h")
+@_shared.add_author_options
+@_shared.add_alertmanager_options
 def command(
     words: tuple[str, ...], *, lasts: str, author: str, comment: str, alertmanager: str, timeout: float
 ) -> None:
@@ -22,12 +22,12 @@ def command(
     """
     from deckwatch.alerting.manager import ACKNOWLEDGED, Manager, acknowledgement
 
-    chosen = _shared.matchers(words)
-    length = _shared.duration(lasts)
+    chosen = _shared.parse_matchers(words)
+    length = _shared.parse_duration(lasts)
     with Manager(alertmanager, seconds=timeout) as manager:
         firing = manager.alerts()
-        found = _shared.taken(chosen, firing)
+        found = _shared.matching_alerts(chosen, firing)
         made = manager.silence(acknowledgement(chosen, firing), length, author, ACKNOWLEDGED + comment)
     for one in found:
-        click.echo(_shared.plain(f"acknowledged for {lasts}: {one.name} {one.where}".rstrip()))
+        click.echo(_shared.printable_text(f"acknowledged for {lasts}: {one.name} {one.where}".rstrip()))
     click.echo(f"silence {made}")

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from deckwatch.alerting.manager import Manager
 
-_LASTS = timedelta(minutes=1)
-_AGAIN_SECONDS = 0.2
+_ALERT_DURATION = timedelta(minutes=1)
+_POLL_SECONDS = 0.2
 
 
 @click.command("notify-test")
@@ -32,7 +32,7 @@ _AGAIN_SECONDS = 0.2
     metavar="SECONDS",
     help="How long to wait until Alertmanager has sent everything.",
 )
-@_shared.alertmanager
+@_shared.add_alertmanager_options
 @click.pass_obj
 def command(project: Path, /, *, channel: str | None, wait: int, alertmanager: str, timeout: float) -> int:
     """Send a test message by the channels of the project's teams, through Alertmanager as a real one would go.
@@ -45,30 +45,30 @@ def command(project: Path, /, *, channel: str | None, wait: int, alertmanager: s
     from deckwatch.cli import _project
     from deckwatch.core.problems import DeckwatchError
 
-    said = _project.load(project).data.get("teams", {})
+    said = _project.load_project(project).data.get("teams", {})
     teams = {name: sorted(set(one) - NOT_KINDS) for name, one in said.items()}
     if not teams:
         raise DeckwatchError("the project has no teams, so nobody is told of anything: see docs/guide/alerts.md")
-    chosen = _chosen(teams, channel)
+    chosen = _select_teams(teams, channel)
     with Manager(alertmanager, seconds=timeout) as manager:
         missing = sorted(set(chosen) - set(manager.receivers()))
         if missing:
             raise DeckwatchError(f"this Alertmanager knows no team {missing[0]}: give it the new configuration first")
         before = manager.sent()
         for team in chosen:
-            manager.fire(*_message(team), _LASTS)
+            manager.fire(*_test_alert(team), _ALERT_DURATION)
         wanted: dict[str, int] = {}
         for kinds in chosen.values():
             for kind in kinds:
                 wanted[kind] = wanted.get(kind, 0) + 1
-        failed = _wait(manager, before, wanted, wait)
+        failed = _wait_for_delivery(manager, before, wanted, wait)
     for team, kinds in chosen.items():
         for kind in kinds:
             click.echo(f"{team}: {kind} {failed.get(kind, 'sent')}")
     return 1 if failed else 0
 
 
-def _chosen(teams: Mapping[str, list[str]], channel: str | None) -> dict[str, list[str]]:
+def _select_teams(teams: Mapping[str, list[str]], channel: str | None) -> dict[str, list[str]]:
     from deckwatch.core.problems import DeckwatchError, did_you_mean
 
     if channel is None:
@@ -79,19 +79,19 @@ def _chosen(teams: Mapping[str, list[str]], channel: str | None) -> dict[str, li
     if not found:
         known = sorted({*teams, *(kind for kinds in teams.values() for kind in kinds)})
         raise DeckwatchError(
-            f"no team and no channel is called {_shared.plain(channel)} ({did_you_mean(channel, known)})"
+            f"no team and no channel is called {_shared.printable_text(channel)} ({did_you_mean(channel, known)})"
         )
     return found
 
 
-def _message(team: str) -> tuple[dict[str, str], dict[str, str]]:
+def _test_alert(team: str) -> tuple[dict[str, str], dict[str, str]]:
     """Return the labels and texts; the tree of routes has an entry for them."""
     labels = {"alertname": "NotificationTest", "team": team, "severity": "info", "trial": str(time.time_ns())}
     text = f"This is a test of {team}'s channels by deckwatch alerts notify-test. Nothing is wrong."
     return labels, {"summary": "This is a test.", "description": text}
 
 
-def _wait(
+def _wait_for_delivery(
     manager: Manager, before: Mapping[str, tuple[float, float]], wanted: Mapping[str, int], seconds: float
 ) -> dict[str, str]:
     """Return what is wrong, by kind: Alertmanager counts by kind and not by team."""
@@ -107,7 +107,7 @@ def _wait(
                 failed[kind] = "failed: Alertmanager's log says why" if lost else f"not sent within {seconds:g} s"
         if not failed or time.monotonic() > end:
             return failed
-        time.sleep(_AGAIN_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 _COUNTED_AS = {"teams": ("msteamsv2", "msteams")}  # the other kinds are called as Alertmanager calls them

@@ -30,17 +30,17 @@ def command(project: Path, /, words: tuple[str, ...]) -> None:
     from deckwatch.core.problems import DeckwatchError
     from deckwatch.provisioning import stack
 
-    matchers = _shared.matchers(words)
+    matchers = _shared.parse_matchers(words)
     if vague := next((one for one in matchers if one.regex or not one.equal), None):
-        raise DeckwatchError(f"{_shared.plain(str(vague))}: an alert has one value of a label, {vague.name}=…")
-    with _show.busy("generating"):
-        found = _project.load(project, faulty=True)
+        raise DeckwatchError(f"{_shared.printable_text(str(vague))}: an alert has one value of a label, {vague.name}=…")
+    with _show.show_spinner("generating"):
+        found = _project.load_project(project, keep_invalid=True)
         built = stack.build(found)
     alerts = [alert for topic in built.topics for alert in topic.alerts]
     try:
         labels = told.complete({one.name: one.value for one in matchers}, alerts)
     except ValueError as error:
-        raise DeckwatchError(_shared.plain(str(error))) from None
+        raise DeckwatchError(_shared.printable_text(str(error))) from None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for title in ("Told", "When", "Because", "Where that stands"):
         table.add_column(title, overflow="fold")
@@ -48,7 +48,7 @@ def command(project: Path, /, words: tuple[str, ...]) -> None:
     for one in rows:
         when = ["in the team's hours"] if one.hours else ["at once"]
         when += [f"not in {name}" for name in one.quiet]
-        table.add_row(*(Text(_shared.plain(cell)) for cell in (one.team, ", ".join(when), one.why, one.place)))
+        table.add_row(*(Text(_shared.printable_text(cell)) for cell in (one.team, ", ".join(when), one.why, one.place)))
     for after, team in rows[0].then:
         table.add_row(Text(team), Text(f"after {after}"), Text("nobody has acknowledged"), Text(rows[0].place))
-    _show.console().print(table)
+    _show.create_console().print(table)

@@ -9,9 +9,9 @@ from deckwatch.cli.alerts import _shared
 
 @click.command()
 @click.argument("words", nargs=-1, required=True, metavar="[ALERT] [LABEL=VALUE]...")
-@_shared.lasting("2h")
-@_shared.person
-@_shared.alertmanager
+@_shared.duration_option("2h")
+@_shared.add_author_options
+@_shared.add_alertmanager_options
 def command(
     words: tuple[str, ...], *, lasts: str, author: str, comment: str, alertmanager: str, timeout: float
 ) -> None:
@@ -22,11 +22,11 @@ def command(
     """
     from deckwatch.alerting.manager import Manager
 
-    chosen = _shared.matchers(words)
-    length = _shared.duration(lasts)
+    chosen = _shared.parse_matchers(words)
+    length = _shared.parse_duration(lasts)
     with Manager(alertmanager, seconds=timeout) as manager:
         firing = manager.alerts()
         made = manager.silence(chosen, length, author, comment)
     count = len({one.identity for one in firing if all(matcher.takes(one.labels) for matcher in chosen)})
-    click.echo(_shared.plain(f"silent for {lasts}: {' '.join(map(str, chosen))}, of which {count} fire now"))
+    click.echo(_shared.printable_text(f"silent for {lasts}: {' '.join(map(str, chosen))}, of which {count} fire now"))
     click.echo(f"silence {made}")
