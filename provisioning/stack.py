@@ -110,7 +110,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     problems += config.find_problems(project, collector.names_and_prefixes(collector.load_collectors()))
     problems += targets.problems(project)
     alerting.record(found.topics, signals, catalog)
-    where: str = options.grafana or said.get("grafana", GRAFANA)
+    where: str = options.grafana or said.get("grafana_url", GRAFANA)
     every = options.every or configuration.interval(project)
     catalog.interval = units.parse_duration(every)
     look = dashboards.Settings(
@@ -122,7 +122,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
         form="provisioned" if options.form == "mixin" else options.form,
         public=sources.public(project),
         layout=said.get("layout", "wide"),
-        figures=said.get("figures", "normal"),
+        figures=said.get("text_size", "normal"),
     )
     drawn = dashboards.bundle(found.files, catalog, signals, look, renderer)
     ruled = alerting.bundle(

@@ -58,7 +58,7 @@ def _list_checks() -> Iterator[Item]:
 
 def _list_parts() -> Iterator[Item]:
     for name, data in _read_documents("dashboards", "parts"):
-        taken = ", ".join(data.get("takes") or {})
+        taken = ", ".join(data.get("parameters") or {})
         yield Item(name, data.get("part", ""), f"takes {taken}" if taken else "")
 
 
