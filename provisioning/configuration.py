@@ -69,7 +69,7 @@ def files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, ev
     datasources = renderer.evaluate(
         f"{grafana} function(interval, others) grafana.datasources(interval, others)",
         interval=every,
-        others=project.data.get("build", {}).get("sources", {}),
+        others=project.data.get("build", {}).get("data_sources", {}),
     )
     listed = [{"path": one.path, "title": one.title, "uid": one.uid} for one in folders]
     dashboards = renderer.evaluate(f"{grafana} function(folders) grafana.dashboards(folders)", folders=listed)

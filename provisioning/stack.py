@@ -107,10 +107,10 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     thresholds = {name: value for name, value in chosen.items() if not name[:1].isupper()}
     signals, problems = signal_file.load_signals(found.documents, catalog, thresholds)
     problems += [*project.problems, *unknown, *found.problems]
-    problems += config.problems(project, collector.words(collector.load()))
+    problems += config.find_problems(project, collector.names_and_prefixes(collector.load_collectors()))
     problems += targets.problems(project)
     alerting.register_recordings(found.topics, signals, catalog)
-    where: str = options.grafana or said.get("grafana", GRAFANA)
+    where: str = options.grafana or said.get("grafana_url", GRAFANA)
     every = options.every or configuration.interval(project)
     catalog.interval = units.parse_duration(every)
     look = dashboards.Settings(
@@ -122,7 +122,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
         form="provisioned" if options.form == "mixin" else options.form,
         public=sources.public(project),
         layout=said.get("layout", "wide"),
-        figures=said.get("figures", "normal"),
+        figures=said.get("text_size", "normal"),
     )
     drawn = dashboards.bundle(found.files, catalog, signals, look, renderer)
     ruled = alerting.build_alerts(
@@ -140,7 +140,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
                 if sources.is_alert(name)
             },
             shipped=found.shipped,
-            collectors=list(collector.load()),
+            collectors=list(collector.load_collectors()),
             panels=drawn.panels if drawn.artifacts else None,
         ),
         renderer=renderer,

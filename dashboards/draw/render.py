@@ -109,7 +109,7 @@ def _looking(look: Look, panel: dict[str, Any]) -> dict[str, Any]:
     if look.large:
         made["large"] = True
     if look.phone and "repeat" in made:
-        made["repeat"] = made["repeat"] | {"abreast": 1, "down": True}
+        made["repeat"] = made["repeat"] | {"per_row": 1, "down": True}
     return made
 
 
@@ -121,7 +121,7 @@ def grafana_unit(unit: str) -> str:
 def _box(panel: Panel, height: int | None) -> Box:
     height = panel.said.get("height", height or panel.type.height)
     width = layout.columns(panel.said.get("width"))
-    if "for each" in panel.said and panel.said.get("abreast", 4) > 1:
+    if "for each" in panel.said and panel.said.get("per_row", 4) > 1:
         width = layout.COLUMNS  # Grafana cuts this line into as many as there are values
     return Box(width, height, panel.type.width)
 
@@ -165,7 +165,18 @@ def _color(chosen: Mapping[str, str], ref: str) -> dict[str, str]:
 
 
 # What needs no translation: these are the same for the library.
-_AS_SAID = ("decimals", "colors", "nothing", "by", "raw", "range", "shift", "every", "most_points", "transform")
+_AS_SAID = (
+    "decimals",
+    "colors",
+    "no_data_text",
+    "by",
+    "raw",
+    "range",
+    "shift",
+    "min_interval",
+    "max_points",
+    "transform",
+)
 
 
 def _drawn(panel: Panel, unit: str) -> dict[str, Any]:
@@ -182,8 +193,8 @@ def _drawn(panel: Panel, unit: str) -> dict[str, Any]:
             for name, one in said["series"].items()
         }
     if "for each" in said:
-        abreast = said.get("abreast", 4)
-        result["repeat"] = {"label": said["for each"], "abreast": abreast, "down": abreast == 1}
+        abreast = said.get("per_row", 4)
+        result["repeat"] = {"label": said["for each"], "per_row": abreast, "down": abreast == 1}
     return result
 
 
@@ -198,7 +209,7 @@ def _ways(panel: Panel, queries: Sequence[Query], targets: Mapping[str, Built]) 
         result["label_links"] = found
     openings = []
     for one in said.get("links", []):
-        shown = {"title": one["title"], "tab": one.get("tab", False)}
+        shown = {"title": one["title"], "new_tab": one.get("new_tab", False)}
         if "url" in one:
             openings.append(shown | {"url": one["url"]})
         elif one["dashboard"] in targets:
@@ -257,7 +268,7 @@ def _link(target: Built, queries: Sequence[Query]) -> dict[str, Any]:
     return {"uid": target.dashboard.uid, "title": target.dashboard.title, "labels": common}
 
 
-_LOOKS = ("below", "as", "decimals", "style", "axis", "color", "hidden", "width", "ask")
+_LOOKS = ("negative_y", "as", "decimals", "style", "axis", "color", "hidden", "width", "query_type")
 
 
 def _query(panel: Panel, query: Query, shared: Query | None, targets: Mapping[str, Built]) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Look:
 def looks(dashboard: Dashboard, usual: Layout, figures: Figures) -> list[Look]:
     """Return the forms of a dashboard, which its file chooses or the project for all; a phone has large figures."""
     wanted: Layout = dashboard.said("layout", usual)
-    size: Figures | None = dashboard.said("figures", figures)
+    size: Figures | None = dashboard.said("text_size", figures)
     large = size == "large"
     wide, phone = Look(large=large), Look(phone=True, large=True)
     return {"wide": [wide], "phone": [phone], "both": [wide, replace(phone, beside=True)]}[wanted]

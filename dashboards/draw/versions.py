@@ -45,8 +45,6 @@ _FIELDS = (
 )
 _TRANSFORMATIONS = {"transpose": "11.2"}
 _VARIABLES = {"switch": "12.3"}
-# Words of a dashboard's file that become one of these.
-_WORDS = {"turn": "transpose"}
 
 
 def schema_version(targets: Targets) -> int:
@@ -86,7 +84,7 @@ def problems(built: Built, targets: Targets) -> Iterator[Problem]:
         yield from _raw(panel, targets)
         for i, said in enumerate(panel.said.get("transform", [])):
             (word,) = said
-            name = said["raw"]["id"] if word == "raw" else _WORDS.get(word, "")
+            name = said["raw"]["id"] if word == "raw" else word
             if name in _TRANSFORMATIONS:
                 place = document.place((*panel.path, "transform", i, word), key=True)
                 what = f"the transformation {name}"

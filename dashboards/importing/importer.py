@@ -174,7 +174,7 @@ class _Work:
         elif problem.check == "repeat":
             self.lost["repeat by what is no choice"] += 1
             draft.said.pop("for each", None)
-            draft.said.pop("abreast", None)
+            draft.said.pop("per_row", None)
         elif (id(draft), problem.check) in self.allowed:
             return  # it stands there twice
         elif problem.check in self.importer.checks and problem.check not in draft.said.get("allow", {}):
@@ -196,7 +196,7 @@ class _Work:
         kept = self.drafter.kept(draft.original)
         draft.panel = draft.original
         draft.one, draft.word, draft.content, draft.queries = kept.one, kept.word, kept.content, None
-        draft.said = {key: value for key, value in draft.said.items() if key in ("for each", "abreast", "id")}
+        draft.said = {key: value for key, value in draft.said.items() if key in ("for each", "per_row", "id")}
 
     def _row(self, index: int) -> int:
         shown = [i for i, (row, drafts) in enumerate(self.parts) if row is None or drafts]
@@ -221,7 +221,7 @@ class _Work:
                 text = next(key for key in ("show", "sql", "logql") if key in query)
                 if text == "show" and one.get("show") != query["show"] and is_name(query["show"]):
                     query["show"] = asked.plain(query["show"])
-                for key in ("ask", "legend"):
+                for key in ("query_type", "legend"):
                     if key in query and query[key] == one.get(key):
                         del query[key]
         made = self._generate()

@@ -44,7 +44,7 @@ STEPS: Leaf = ("fieldConfig", "defaults", "thresholds", "steps")
 _APART = frozenset(
     (
         *("title", "description", "id", "width", "height", "by", "legend", "top", "lowest", "link", "links"),
-        *("label_links", "series", "colors", "values", "transform", "for each", "abreast", "empty", "needs"),
+        *("label_links", "series", "colors", "values", "transform", "for each", "per_row", "empty", "needs"),
         *("unscoped", "allow", "raw", "low", "high", "critical", "bad", "across", "target", "names", "nodes"),
     )
 )

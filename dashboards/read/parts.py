@@ -52,7 +52,7 @@ class Part:
     @property
     def takes(self) -> Mapping[str, Mapping[str, Any]]:
         """Its parameters by name."""
-        takes: Mapping[str, Mapping[str, Any]] = self.document.data.get("takes") or {}
+        takes: Mapping[str, Mapping[str, Any]] = self.document.data.get("parameters") or {}
         return takes
 
     def row(self) -> dict[str, Any]:
@@ -169,7 +169,7 @@ class Values:
             if name in given:
                 self._found[name] = (document, (*path, "with", name))
             else:
-                self._found[name] = (part.document, ("takes", name, "default"))
+                self._found[name] = (part.document, ("parameters", name, "default"))
 
     def __call__(self, path: YamlPath, text: str) -> Substitution | None:
         """Return what stands for a text of the part; None where it names no parameter."""
@@ -207,21 +207,21 @@ class Values:
 
 def _defaults(document: Document) -> Iterator[Problem]:
     """Yield defaults that are not of the type that they say."""
-    for name, said in (document.data.get("takes") or {}).items():
-        at = ("takes", name, "default")
+    for name, said in (document.data.get("parameters") or {}).items():
+        at = ("parameters", name, "default")
         if said.get("default") is not None:
             yield from Schema(_schema(said)).find_problems(extract_subdocument(document, at))
 
 
 def _unknown(document: Document) -> Iterator[Problem]:
     """Yield the parameters in a part's panels that it does not declare."""
-    takes = document.data.get("takes") or {}
+    takes = document.data.get("parameters") or {}
     for path in document.values:
         value = document.value_at(path)
         if path[0:1] not in (("panels",), ("row",)) or not isinstance(value, str):
             continue
         for found in _PARAMETER.finditer(value):
             if found[1] not in takes:
-                hint = did_you_mean(found[1], takes) or "what it takes is declared under takes:"
+                hint = did_you_mean(found[1], takes) or "what it takes is declared under parameters:"
                 place = document.place_in_text(path, found.start())
                 yield Problem(place, f"the part takes no {found[1]}", hint)

@@ -101,11 +101,11 @@ _GRAFANAS = {
     "mappings": "it is called values here",
     "options": "anything of Grafana's that has no word here goes under raw:",
     "repeat": "it is called for each here",
-    "maxPerRow": "it is called abreast here",
+    "maxPerRow": "it is called per_row here",
     "timeFrom": "it is called range here",
     "timeShift": "it is called shift here",
-    "interval": "it is called every here",
-    "maxDataPoints": "it is called most_points here",
+    "interval": "it is called min_interval here",
+    "maxDataPoints": "it is called max_points here",
     "libraryPanel": "library: UID is a panel of its own",
 }
 

@@ -25,7 +25,7 @@ class Item(NamedTuple):
 def _list_collectors() -> Iterator[Item]:
     from deckwatch.exporter import collector
 
-    for name, one in collector.load().items():
+    for name, one in collector.load_collectors().items():
         yield Item(name, one.help, "" if one.default else "off by default")
 
 
@@ -58,7 +58,7 @@ def _list_checks() -> Iterator[Item]:
 
 def _list_parts() -> Iterator[Item]:
     for name, data in _read_documents("dashboards", "parts"):
-        taken = ", ".join(data.get("takes") or {})
+        taken = ", ".join(data.get("parameters") or {})
         yield Item(name, data.get("part", ""), f"takes {taken}" if taken else "")
 
 

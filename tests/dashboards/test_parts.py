@@ -12,7 +12,7 @@ from deckwatch.dashboards.read.files import Source
 
 PART = """\
 part: Waiting work.
-takes:
+parameters:
   queue: {type: text, description: The queue.}
   most: {type: number, default: ~, description: More than this is too much.}
   all: {type: list, default: [a, b], description: Those that count.}
@@ -165,6 +165,7 @@ def test_what_is_given_is_told_where_it_is_given(make):
         ("type: number", "type: nubmer", "4:16: error: unknown word 'nubmer' (did you mean number?)"),
         ("default: [a, b]", "default: a", "5:30: error: expected a list, not 'a'"),
         ("part: Waiting", "prat: Waiting", "1:1: error: unknown key prat (did you mean part?)"),
+        ("parameters:", "takes:", "2:1: error: unknown key takes (takes was renamed to parameters)"),
         ("  - lines: depth\n", "  - use: queue\n", "9:5: error: a part uses no other part (used at shop.yaml:3:6)"),
         ("panels:\n", "pannels:\n", "8:1: error: unknown key pannels (did you mean panels?)"),
     ],

@@ -22,7 +22,7 @@ rows:
       title: A
       description: A
       by: [job]
-      transform: [{turn: true}, {raw: {id: transpose, options: {}}}]
+      transform: [{transpose: true}, {raw: {id: transpose, options: {}}}]
     - stat: up
       title: B
       description: B
@@ -74,7 +74,7 @@ def test_what_is_asked_for_is_told_at_its_place(child, grafana, told):
 
 def test_what_is_ours_is_left_out_and_the_model_has_the_versions_number(child):
     text = PANELS.replace("      raw: {options: {percentChangeColorMode: inverted}, timeCompare: 1d}\n", "")
-    text = text.replace("      transform: [{turn: true}, {raw: {id: transpose, options: {}}}]\n", "")
+    text = text.replace("      transform: [{transpose: true}, {raw: {id: transpose, options: {}}}]\n", "")
     text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("raw:"))
     for grafana, number, ours in (("10.4", 39, False), ("11.5", 40, True), ("12.0", 41, True), ("13.0", 42, True)):
         model = json.loads(made(child, text, grafana).artifacts[0].text)

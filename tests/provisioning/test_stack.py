@@ -139,8 +139,8 @@ def test_scrape_interval_is_told_to_everybody(tmp_path: Path) -> None:
 
 def test_data_sources_that_the_project_names_are_grafanas(tmp_path: Path) -> None:
     said = (
-        'build: {sources: {loki: {url: "http://loki:3100"}, jaeger: {url: "http://jaeger:16686"}, postgres: {address: '
-        '"db:5432", database: shop, user: gra$fana, password_file: /run/secrets/shop, tls: require}}}'
+        'build: {data_sources: {loki: {url: "http://loki:3100"}, jaeger: {url: "http://jaeger:16686"}, postgres: '
+        '{address: "db:5432", database: shop, user: gra$fana, password_file: /run/secrets/shop, tls: require}}}'
     )
     built = stack.build(project(tmp_path, deckwatch=said))
     sources = yaml.safe_load(built.plan.text("grafana/provisioning/datasources/deckwatch.yaml"))["datasources"]
