@@ -17,7 +17,7 @@ from bench._sheet import Row, comparison_sheet
 from deckwatch import dashboards
 from deckwatch.core import yaml_file
 from deckwatch.core.project import Project
-from deckwatch.core.signals import Signals
+from deckwatch.core.signal_lookup import Signals
 from deckwatch.dashboards import panel_types
 from deckwatch.dashboards.build import Settings
 from deckwatch.dashboards.read.files import Source
