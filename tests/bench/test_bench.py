@@ -37,7 +37,7 @@ deckwatch_build_info{version="1"} 1
 pg_up 1
 """
 
-NOTED = "import json, sys; from bench import _floor; print(json.dumps(_floor.files(sys.argv[1:])))"
+NOTED = "import json, sys; from bench import _floor; print(json.dumps(_floor.bytes_per_file(sys.argv[1:])))"
 
 
 def test_series_are_shared_by_container_or_by_every_label():
