@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from deckwatch.core import targets, units
-from deckwatch.dashboards.adjust import Changes
+from deckwatch.dashboards.read.adjust import Changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deckwatch.core.problems import Place, Problem
     from deckwatch.core.project import Project
     from deckwatch.core.targets import Targets
-    from deckwatch.dashboards.looks import Figures, Layout
+    from deckwatch.dashboards.draw.screens import Figures, Layout
 
 GRAFANA = "http://127.0.0.1:3000"
 INTERVAL = "15s"
@@ -75,13 +75,13 @@ def read_settings(project: Project, options: Options) -> BuildSettings:
     return BuildSettings(
         engine=options.engine,
         form=options.form,
-        grafana=options.grafana or build.get("grafana", GRAFANA),
+        grafana=options.grafana or build.get("grafana_url", GRAFANA),
         interval=interval,
         refresh=max(interval, _MIN_REFRESH, key=units.parse_duration),
         targets=replace(read_versions, **options.installed),
         own_panels=own_panels if own_panels.is_dir() else None,
         layout=build.get("layout", "wide"),
-        figures=build.get("figures", "normal"),
+        figures=build.get("text_size", "normal"),
         limits=_read_limits(project),
         changes=_read_changes(project),
         disabled_alerts=_read_disabled_alerts(project),

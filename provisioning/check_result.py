@@ -28,14 +28,14 @@ def find_faults(
             yield f"no series has the label {label}, which the panel or alert uses"
     if expected.shape == "table":
         yield from _check_rows(series, expected.labels)
-    if expected.agrees:
-        yield from _check_agreement(series, run_query(expected.agrees), expected.agrees)
+    if expected.agrees_with:
+        yield from _check_agreement(series, run_query(expected.agrees_with), expected.agrees_with)
 
 
 def find_remarks(series: Sequence[Series], expected: ExpectedResult) -> Iterator[str]:
     """Yield remarks on a result that are not faults."""
-    if expected.most and len(series) > expected.most:
-        yield f"{len(series):,} series; more than {expected.most:,} are not legible"
+    if expected.max_series and len(series) > expected.max_series:
+        yield f"{len(series):,} series; more than {expected.max_series:,} are not legible"
 
 
 def _check_buckets(series: Sequence[Series]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import plugins, units, yaml_write
 from deckwatch.core.artifact import Artifact
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.provisioning import scrape_targets
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def library_folder() -> Path:
 
 def render_files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, interval: str) -> list[Artifact]:
     """Return prometheus.yml and the provisioning files; `interval` is the scrape interval."""
-    jobs = contract()["jobs"]
+    jobs = load_contract()["jobs"]
     settings = {
         "interval": interval,
         "timeout": f"{min(_MAX_SCRAPE_SECONDS, units.parse_duration(interval)):g}s",
@@ -49,14 +49,14 @@ def render_files(project: Project, folders: Sequence[Folder], renderer: Renderer
         "accesses": [dataclasses.asdict(access) for access in scrape_targets.read_accesses(project)],
         "access_label": scrape_targets.ACCESS,
         "engines": scrape_targets.docker_engines(project),
-        "scrape_label": contract()["scrape_label"],
+        "scrape_label": load_contract()["scrape_label"],
     }
     grafana = "local grafana = import 'provisioning/grafana.libsonnet';"
     prometheus = renderer.evaluate("import 'provisioning/prometheus.libsonnet'", settings=settings)
     datasources = renderer.evaluate(
         f"{grafana} function(interval, others) grafana.datasources(interval, others)",
         interval=interval,
-        others=project.data.get("build", {}).get("sources", {}),
+        others=project.data.get("build", {}).get("data_sources", {}),
     )
     providers = [{"path": folder.path, "title": folder.title, "uid": folder.uid} for folder in folders]
     dashboards = renderer.evaluate(f"{grafana} function(folders) grafana.dashboards(folders)", folders=providers)

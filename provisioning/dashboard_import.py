@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core.problems import DeckwatchError
-from deckwatch.dashboards import panels
+from deckwatch.dashboards import panel_types
 from deckwatch.dashboards.importing import Imported, Importer
 from deckwatch.provisioning import metric_catalog
 
@@ -48,7 +48,7 @@ def import_dashboards(
     catalog = metric_catalog.load_catalog(project)
     files: list[ImportedFile] = []
     sources: dict[str, str] = {}
-    with panels.renderer(own_panels if own_panels.is_dir() else None) as renderer:
+    with panel_types.renderer(own_panels if own_panels.is_dir() else None) as renderer:
         importer = Importer(catalog, renderer)
         for source, model in models.items():
             name = file_name(model)

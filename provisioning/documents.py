@@ -6,11 +6,11 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from deckwatch.alerting import health, objectives, read
+from deckwatch.alerting import health, objectives, read_topics
 from deckwatch.core.problems import did_you_mean, nearest_word
 from deckwatch.core.project import FILE
-from deckwatch.dashboards import parts
-from deckwatch.dashboards import sources as dashboards
+from deckwatch.dashboards.read import files as dashboards
+from deckwatch.dashboards.read import parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from deckwatch.core.problems import Problem
     from deckwatch.core.project import Project
     from deckwatch.core.yaml_file import Document
-    from deckwatch.dashboards.parts import Parts
-    from deckwatch.dashboards.sources import Source
+    from deckwatch.dashboards.read.files import Source
+    from deckwatch.dashboards.read.parts import Parts
 
 # A project's folder of parts, which dashboards include with `use:`.
 PARTS = "parts"
@@ -37,10 +37,10 @@ class TopicGenerator(Protocol):
 
     TOPIC: str
 
-    def documents(self, project: Project) -> list[Document]:
+    def build_documents(self, project: Project) -> list[Document]:
         """Return the generated topic files; none where the section is missing or invalid."""
 
-    def problems(self, project: Project) -> Iterator[Problem]:
+    def find_problems(self, project: Project) -> Iterator[Problem]:
         """Yield problems of the section that its schema does not catch."""
 
 
@@ -73,11 +73,11 @@ def load_documents(project: Project) -> Documents:
     """Read all files of a project's bundle; unreadable files and wrong names are in `problems`."""
     documents = Documents()
     sets, folders = _read_include(project, documents.problems)
-    generated = {module.TOPIC: module.documents(project) for module in _GENERATORS}
-    documents.problems += [problem for module in _GENERATORS for problem in module.problems(project)]
+    generated = {module.TOPIC: module.build_documents(project) for module in _GENERATORS}
+    documents.problems += [problem for module in _GENERATORS for problem in module.find_problems(project)]
     documents.topics += [document for topics in generated.values() for document in topics]
     sets = _with_generated(sets, generated)
-    documents.topics += read.shipped(_topics_of_sets(sets))
+    documents.topics += read_topics.shipped_documents(_topics_of_sets(sets))
     documents.files += dashboards.shipped(sets)
     documents.shipped = {document.file for document in documents.all_documents}
     for folder in folders:
@@ -155,7 +155,7 @@ def _topics_of_sets(sets: Iterable[str]) -> set[str]:
 
     A topic belongs to the set that its name begins with: `host_day` to `host`.
     """
-    set_names = {path.stem: path.stem.partition("_")[0] for path in read.SHIPPED.glob("*.yaml")}
+    set_names = {path.stem: path.stem.partition("_")[0] for path in read_topics.SHIPPED_FOLDER.glob("*.yaml")}
     excluded = {*dashboards.sets()}.difference(sets)
     return {topic for topic, name in set_names.items() if name not in excluded}
 

@@ -29,7 +29,10 @@ def load_catalog(project: Project, targets: Targets | None = None) -> Catalog:
     """
     catalog = Catalog(_parse_metrics(project.data.get("metrics", {}), "project"), targets)
     allowed = ((project.data.get("watch") or {}).get("containers") or {}).get("labels") or ()
-    catalog.add(_with_container_labels(metric, allowed) for metric in collector.catalog(collector.load().values()))
+    catalog.add(
+        _with_container_labels(metric, allowed)
+        for metric in collector.list_metrics(collector.load_collectors().values())
+    )
     catalog.add(_to_metric_info(metric) for metric in instrument.METRICS)
     catalog.add(read_metric_tables())
     return catalog
@@ -45,7 +48,7 @@ def _with_container_labels(metric: MetricInfo, allowed: Iterable[str]) -> Metric
     return replace(metric, labels=(*dict.fromkeys((*metric.labels, *labels)),), open_labels=open_labels)
 
 
-def _to_metric_info(metric: instrument.Declared) -> MetricInfo:
+def _to_metric_info(metric: instrument.MetricDeclaration) -> MetricInfo:
     return MetricInfo(metric.name, metric.kind, metric.help, metric.labels, metric.unit, "deckwatch.instrument")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.dashboards import sources
+from deckwatch.dashboards.read import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,11 +15,11 @@ _INPUT = re.compile(r"\$\{(\w+)\}")
 
 def to_provisioned(model: Mapping[str, Any], uid: str) -> dict[str, Any]:
     """Return a model for file provisioning, which neither fills in `__inputs` nor accepts an id."""
-    kinds = {type_: kind for kind, type_ in sources.TYPES.items()}
+    kinds = {type_: kind for kind, type_ in files.TYPES.items()}
     values = {}
     for entry in only_mappings(model.get("__inputs")):
         if entry.get("type") == "datasource" and str(entry.get("pluginId")) in kinds:
-            values[str(entry.get("name"))] = sources.provisioned(kinds[entry["pluginId"]])
+            values[str(entry.get("name"))] = files.provisioned(kinds[entry["pluginId"]])
         elif entry.get("type") == "constant":
             values[str(entry.get("name"))] = str(entry.get("value", ""))
     kept = {key: value for key, value in model.items() if key not in ("__inputs", "__requires", "__elements", "id")}

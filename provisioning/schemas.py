@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from deckwatch.alerting import read
-from deckwatch.alerting import render as alerting_render
-from deckwatch.alerting.receivers import Kinds
+from deckwatch.alerting import read_topics
+from deckwatch.alerting import render_rules as alerting_render
+from deckwatch.alerting.receivers import ReceiverKinds
 from deckwatch.core import plugins, signal_file, yaml_file
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.project import project_schema
-from deckwatch.dashboards import adjust, panels, parts, schema
+from deckwatch.dashboards import panel_types
+from deckwatch.dashboards.read import adjust, parts, schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,9 +30,9 @@ NAMES = {
 
 def schema_files(own_panels: Path | None = None) -> list[Artifact]:
     """Return the schemas as files, with the keywords of the panel types in a user's folder `own_panels`."""
-    folders = panels.folders(own_panels) | {"alerting": alerting_render.library()}
+    folders = panel_types.folders(own_panels) | {"alerting": alerting_render.library_folder()}
     with Renderer(folders) as renderer:
-        dashboard = schema.assemble(panels.load(renderer, own_panels))
+        dashboard = schema.assemble(panel_types.load(renderer, own_panels))
         schemas = {
             "project": build_project_schema(renderer, dashboard),
             "dashboard": dashboard,
@@ -49,14 +50,14 @@ def build_project_schema(renderer: Renderer, dashboard: Mapping[str, Any]) -> di
     patterns = result["properties"]["build"]["properties"]["set"]["patternProperties"]
     patterns["^[^/.]+$"]["properties"] = dashboard_properties
     team = result["$defs"]["team"]
-    team["properties"] |= Kinds(renderer).schema()
+    team["properties"] |= ReceiverKinds(renderer).options_schema()
     team["additionalProperties"] = False
     return result
 
 
 def build_alerts_schema() -> dict[str, Any]:
     """Return the schema of an alert file, which may also declare signals."""
-    result: dict[str, Any] = yaml_file.read_yaml(read.SCHEMA).data
+    result: dict[str, Any] = yaml_file.read_yaml(read_topics.SCHEMA_FILE).data
     signals = yaml_file.read_yaml(signal_file.SCHEMA).data
     result["properties"] |= signals["properties"]
     result["$defs"] |= signals["$defs"]

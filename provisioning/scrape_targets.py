@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from deckwatch.core import yaml_write
 from deckwatch.core.artifact import Artifact
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -84,7 +84,7 @@ class ScrapeTargets:
 
 def compose_targets(project: Project) -> ScrapeTargets:
     """Return the targets of a project run by the Compose file, which names its services as hosts."""
-    hosts = declared_hosts(project) or [Host("this-host", f"deckwatch:{contract()['port']}")]
+    hosts = declared_hosts(project) or [Host("this-host", f"deckwatch:{load_contract()['port']}")]
     return ScrapeTargets(
         hosts,
         dict.fromkeys(postgres_servers(project), hosts[0]),

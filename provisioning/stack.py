@@ -12,13 +12,13 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from deckwatch.alerting import build as alerting
-from deckwatch.alerting import render as alerting_render
+from deckwatch.alerting import render_rules as alerting_render
 from deckwatch.core import signal_file, units
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.problems import InvalidInput
 from deckwatch.dashboards import build as dashboards
-from deckwatch.dashboards import panels
+from deckwatch.dashboards import panel_types
 from deckwatch.exporter import collector, config
 from deckwatch.provisioning import configuration, mixin_export, mixins, scrape_targets
 from deckwatch.provisioning.build_settings import FORMS, GRAFANA, Form, Options, read_settings
@@ -31,12 +31,12 @@ from deckwatch.provisioning.plan import Plan
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from deckwatch.alerting.live import LiveQuery as RuleQuery
-    from deckwatch.alerting.spec import Group
+    from deckwatch.alerting.live_queries import LiveQuery as RuleQuery
+    from deckwatch.alerting.model import Group
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.problems import Problem
     from deckwatch.core.project import Project
-    from deckwatch.core.signals import Signals
+    from deckwatch.core.signal_lookup import Signals
     from deckwatch.dashboards.live import LiveQuery as DashboardQuery
     from deckwatch.provisioning.build_settings import BuildSettings
     from deckwatch.provisioning.documents import Documents
@@ -70,7 +70,7 @@ class Models:
     """Dashboards, alerts and third-party mixins, each with its problems."""
 
     dashboards: dashboards.Bundle
-    alerts: alerting.Bundle
+    alerts: alerting.AlertBundle
     mixins: MixinFiles
 
     @property
@@ -107,8 +107,8 @@ def gc_paused() -> Iterator[None]:
 
 def _start_renderer(settings: BuildSettings) -> Renderer:
     """Return one child process for all Jsonnet of the bundle; it starts while YAML is read."""
-    folders = {"alerting": alerting_render.library(), "provisioning": configuration.library_folder()}
-    return Renderer(panels.folders(settings.own_panels) | folders, engine=settings.engine)
+    folders = {"alerting": alerting_render.library_folder(), "provisioning": configuration.library_folder()}
+    return Renderer(panel_types.folders(settings.own_panels) | folders, engine=settings.engine)
 
 
 def _load_vocabulary(project: Project, settings: BuildSettings, documents: Documents) -> Vocabulary:
@@ -116,7 +116,7 @@ def _load_vocabulary(project: Project, settings: BuildSettings, documents: Docum
     catalog = load_catalog(project, settings.targets)
     catalog.interval = units.parse_duration(settings.interval)
     signals, problems = signal_file.load_signals(documents.all_documents, catalog, settings.thresholds)
-    alerting.record(documents.topics, signals, catalog)
+    alerting.register_recordings(documents.topics, signals, catalog)
     return Vocabulary(catalog, signals, problems)
 
 
@@ -140,18 +140,18 @@ def _build_models(
         ),
         renderer,
     )
-    alerts = alerting.bundle(
+    alerts = alerting.build_alerts(
         documents.topics,
         vocabulary.catalog,
         vocabulary.signals,
         project,
-        alerting.Settings(
+        alerting.AlertSettings(
             targets=settings.targets,
             grafana=settings.grafana,
             set=settings.limits,
             disable=settings.disabled_alerts,
             shipped=documents.shipped,
-            collectors=list(collector.load()),
+            collectors=list(collector.load_collectors()),
             panels=drawn.panels if drawn.artifacts else None,
         ),
         renderer=renderer,
@@ -159,7 +159,9 @@ def _build_models(
     return Models(drawn, alerts, _build_mixins(project, vocabulary.catalog, drawn, alerts))
 
 
-def _build_mixins(project: Project, catalog: Catalog, drawn: dashboards.Bundle, alerts: alerting.Bundle) -> MixinFiles:
+def _build_mixins(
+    project: Project, catalog: Catalog, drawn: dashboards.Bundle, alerts: alerting.AlertBundle
+) -> MixinFiles:
     """Return the project's third-party dashboards and rules, checked against ours for duplicates."""
     loaded, problems = mixins.load_mixins(project)
     if not loaded:
@@ -176,7 +178,7 @@ def _check_project(project: Project, settings: BuildSettings) -> Iterator[Proble
     """Yield the problems of deckwatch.yaml itself."""
     yield from project.problems
     yield from settings.problems
-    yield from config.problems(project, collector.words(collector.load()))
+    yield from config.find_problems(project, collector.names_and_prefixes(collector.load_collectors()))
     yield from scrape_targets.find_problems(project)
 
 
@@ -190,7 +192,7 @@ def _raise_errors(problems: Sequence[Problem]) -> list[Problem]:
 def _plan_files(project: Project, settings: BuildSettings, models: Models, renderer: Renderer) -> Plan:
     """Return the files of a bundle in the form that was asked for."""
     if settings.form == "mixin":
-        folder = PurePosixPath(alerting_render.RULES)
+        folder = PurePosixPath(alerting_render.RULES_FOLDER)
         rules = [file for file in models.alerts.artifacts if PurePosixPath(file.path).parent == folder]
         grafana, runbooks = (url.rstrip("/") for url in (settings.grafana, project.data.get("runbooks", "runbooks")))
         files = mixin_export.export_mixin(models.dashboards.artifacts, rules, grafana=grafana, runbooks=runbooks)

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from deckwatch.core import units, yaml_file
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.core.expected_result import NO_EXPECTATION, ExpectedResult
 from deckwatch.core.http import Client
 from deckwatch.core.masking import mask_secrets
 from deckwatch.core.problems import InvalidInput, Refused, Unreachable
-from deckwatch.exporter.collector import matches
+from deckwatch.exporter.collector import matches_name
 from deckwatch.provisioning import check_result
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def list_queries(built: Built, interval: float) -> list[Query]:
             query.empty,
             query.needs,
             query.ref if query.kind == "variable" else "",
-            replace(query.wanted, agrees=query.concrete(window, span, text=query.wanted.agrees)),
+            replace(query.wanted, agrees_with=query.concrete(window, span, text=query.wanted.agrees_with)),
         )
         for query in built.dashboards
     ]
@@ -245,6 +245,6 @@ def _exporting_jobs(name: str, catalog: Catalog) -> Iterator[str]:
     """Yield the jobs whose every target exposes this metric."""
     info = catalog.series(name)
     for job in _NEVER_EMPTY:
-        words = contract()["jobs"][job]["collect"]
-        if info is not None and any(matches(info.source, word) for word in words):
+        words = load_contract()["jobs"][job]["collect"]
+        if info is not None and any(matches_name(info.source, word) for word in words):
             yield job

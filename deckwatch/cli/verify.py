@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deckwatch.provisioning.stack import Built
     from deckwatch.provisioning.verify import Prometheus, Query, QueryResult
 
-_AGAIN_SECONDS = 2.0
+_RETRY_SECONDS = 2.0
 _UNLIMITED = 10_000  # columns
 
 
@@ -62,15 +62,15 @@ def command(
     from deckwatch.provisioning import stack, verify_report
     from deckwatch.provisioning.verify import Prometheus, list_queries
 
-    with _show.busy("generating"):
-        built = stack.build(_project.load(project, faulty=True))
+    with _show.show_spinner("generating"):
+        built = stack.build(_project.load_project(project, keep_invalid=True))
     with contextlib.closing(Prometheus(prometheus)) as server:
-        answers = _ask(server, list_queries(built, server.interval), built, wait)
+        answers = _run_queries(server, list_queries(built, server.interval), built, wait)
         targets = server.target_states()
     if not targets:
         raise DeckwatchError(f"{mask_secrets(prometheus)} has no targets: is it configured from a bundle of ours?")
-    _table(answers)
-    _slowest(verify_report.slowest_results(answers, slowest))
+    _print_table(answers)
+    _print_slowest(verify_report.slowest_results(answers, slowest))
     if junit is not None:
         junit.write_text(verify_report.render_junit(answers), encoding="utf-8")
     if markdown is not None:
@@ -83,13 +83,13 @@ def command(
             click.secho(f"{answer.query.place}: {answer.query.title}: {answer.remark}", fg="yellow", err=True)
     faults = [answer for answer in answers if not answer.is_good]
     for answer in faults:
-        _fault(answer)
+        _print_fault(answer)
     if faults:
         click.secho(f"{len(faults)} of {len(answers)} queries are at fault", err=True, bold=True)
     return 1 if faults or unread else 0
 
 
-def _ask(server: Prometheus, asked: Sequence[Query], built: Built, wait: int) -> list[QueryResult]:
+def _run_queries(server: Prometheus, asked: Sequence[Query], built: Built, wait: int) -> list[QueryResult]:
     """Return an answer to each question; those without data are asked again while there is time."""
     from deckwatch.cli import _show
     from deckwatch.provisioning.verify import verify_queries
@@ -98,7 +98,7 @@ def _ask(server: Prometheus, asked: Sequence[Query], built: Built, wait: int) ->
     found: dict[Query, QueryResult] = {}
     left = list(asked)
     while left:
-        with _show.progress("asking", len(left)) as advance:
+        with _show.show_progress("asking", len(left)) as advance:
             found |= {answer.query: answer for answer in verify_queries(server, left, built.catalog, advance)}
         # What is not watched may only not have been scraped yet.
         left = [one for one in left if not found[one].is_good or found[one].status == "not watched"]
@@ -106,30 +106,30 @@ def _ask(server: Prometheus, asked: Sequence[Query], built: Built, wait: int) ->
         done = targets and all(targets.values()) and all(found[one].is_good for one in asked)
         if done or time.monotonic() > deadline:
             break
-        time.sleep(_AGAIN_SECONDS)
+        time.sleep(_RETRY_SECONDS)
     return [found[question] for question in asked]
 
 
-def _slowest(answers: Sequence[QueryResult]) -> None:
+def _print_slowest(answers: Sequence[QueryResult]) -> None:
     for answer in answers:
         question = answer.query
         click.echo(f"{answer.seconds:7.3f} s  {question.page}, {question.kind} {question.title!r}")
 
 
-def _table(answers: Sequence[QueryResult]) -> None:
+def _print_table(answers: Sequence[QueryResult]) -> None:
     """Print a row for each page. What is too wide for the screen is folded between words; no figure is ever cut."""
     from deckwatch.cli import _show
 
-    console = _show.console()
+    console = _show.create_console()
     unlimited = console.options.update(max_width=_UNLIMITED)
-    table = _filled(answers, " ")
+    table = _build_table(answers, " ")
     if console.measure(table, options=unlimited).maximum > console.width:
-        table = _filled(answers, "\n")
+        table = _build_table(answers, "\n")
         console.width = max(console.width, console.measure(table, options=unlimited).minimum)
     console.print(table)
 
 
-def _filled(answers: Sequence[QueryResult], space: str) -> Table:
+def _build_table(answers: Sequence[QueryResult], space: str) -> Table:
     """Return the table; `space` stands between words that may stand below each other."""
     from rich import box
     from rich.table import Table
@@ -165,7 +165,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 _COLOURS = {"faulty": "red", "not watched": "yellow", "good": "green"}
 
 
-def _fault(answer: QueryResult) -> None:
+def _print_fault(answer: QueryResult) -> None:
     from deckwatch.provisioning import verify_report
 
     question = answer.query

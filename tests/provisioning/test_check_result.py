@@ -46,7 +46,7 @@ def test_a_heat_map_has_buckets(limits, fault) -> None:
 
 
 def test_another_expression_must_give_the_same_value() -> None:
-    wanted = ExpectedResult(agrees="other")
+    wanted = ExpectedResult(agrees_with="other")
     assert faults([series(100, __name__="x", job="a")], wanted, [series(104)]) == []
     assert faults([series(100)], wanted, [series(120)]) == ["is 100, but other is 120"]
     assert faults([series(1, a="1"), series(2, a="2")], wanted, [series(1, a="1"), series(3, a="2")]) == [
@@ -57,8 +57,8 @@ def test_another_expression_must_give_the_same_value() -> None:
 
 
 def test_too_many_series_give_a_remark() -> None:
-    assert list(check_result.find_remarks([series()] * 3, ExpectedResult(most=2))) == [
+    assert list(check_result.find_remarks([series()] * 3, ExpectedResult(max_series=2))) == [
         "3 series; more than 2 are not legible"
     ]
-    assert list(check_result.find_remarks([series()] * 3, ExpectedResult(most=3))) == []
+    assert list(check_result.find_remarks([series()] * 3, ExpectedResult(max_series=3))) == []
     assert list(check_result.find_remarks([series()] * 3, ExpectedResult())) == []

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from deckwatch.core import promql
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.core.project import Project
 from deckwatch.exporter import collector
 from deckwatch.provisioning import stack
@@ -29,38 +29,38 @@ def built() -> stack.Built:
 
 
 def metrics():
-    return [metric for one in collector.load().values() for metric in one.metrics]
+    return [metric for one in collector.load_collectors().values() for metric in one.metrics]
 
 
-@pytest.mark.parametrize("label", [name for name, rule in contract()["labels"].items() if "on" in rule])
+@pytest.mark.parametrize("label", [name for name, rule in load_contract()["labels"].items() if "on" in rule])
 def test_the_exporter_sets_the_labels(label: str) -> None:
-    prefixes = tuple(contract()["labels"][label]["on"])
+    prefixes = tuple(load_contract()["labels"][label]["on"])
     without = [m.name for m in metrics() if m.name.startswith(prefixes) and label not in m.labels]
     assert set(without) <= OF_NO_SUBJECT
 
 
 def test_only_prometheus_sets_job_and_instance() -> None:
-    outside = {name for name, rule in contract()["labels"].items() if rule["set_by"] == "prometheus"}
-    outside |= set(contract()["external_labels"])
+    outside = {name for name, rule in load_contract()["labels"].items() if rule["set_by"] == "prometheus"}
+    outside |= set(load_contract()["external_labels"])
     assert {"job", "instance", "cluster", "environment"} <= outside
     assert [metric.name for metric in metrics() if outside & set(metric.labels)] == []
 
 
 def test_every_collector_runs_in_exactly_one_job() -> None:
-    for name in collector.load():
-        jobs = [job for job, job_rule in contract()["jobs"].items() if _runs(name, job_rule)]
+    for name in collector.load_collectors():
+        jobs = [job for job, job_rule in load_contract()["jobs"].items() if _runs(name, job_rule)]
         assert len(jobs) == 1, f"{name} runs in {jobs}"
 
 
 def _runs(name: str, job_rule: dict) -> bool:
     if "collect" in job_rule:
-        return any(collector.matches(name, word) for word in job_rule["collect"])
-    return not any(collector.matches(name, word) for word in job_rule["exclude"])
+        return any(collector.matches_name(name, word) for word in job_rule["collect"])
+    return not any(collector.matches_name(name, word) for word in job_rule["exclude"])
 
 
 @pytest.mark.parametrize("what", ["dashboards", "rules"])
 def test_dashboards_and_alerts_name_only_known_jobs(what: str) -> None:
-    known = set(contract()["jobs"]) | OTHER_JOBS
+    known = set(load_contract()["jobs"]) | OTHER_JOBS
     named: set[str] = set()
     for query in getattr(built(), what):
         for selector in promql.find_selectors(query.expr):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deckwatch.core import project, promql, yaml_file
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.exporter import collector, config
 from deckwatch.provisioning import scrape_targets, stack
 from deckwatch.provisioning.program import find_program
@@ -81,8 +81,10 @@ def test_links_are_not_broken() -> None:
 def test_snippets_of_deckwatch_yaml_are_valid(text, tmp_path) -> None:
     (tmp_path / "deckwatch.yaml").write_text(text)
     loaded = project.load_project(tmp_path, FRAGMENTS)
-    words = collector.words(collector.load())
-    assert [str(problem) for problem in (*config.problems(loaded, words), *scrape_targets.find_problems(loaded))] == []
+    words = collector.names_and_prefixes(collector.load_collectors())
+    assert [
+        str(problem) for problem in (*config.find_problems(loaded, words), *scrape_targets.find_problems(loaded))
+    ] == []
 
 
 @pytest.mark.parametrize("text", blocks("promql"))
@@ -100,7 +102,7 @@ def test_jobs_for_an_existing_prometheus_are_those_that_are_generated(need, tmp_
     jobs = {one["job_name"]: one["params"] for one in yaml_file.parse_yaml(text, "x").data["scrape_configs"]}
     assert jobs == {
         name: {f"{word}[]": job[word] for word in ("collect", "exclude") if word in job}
-        for name, job in contract()["jobs"].items()
+        for name, job in load_contract()["jobs"].items()
     }
     promtool = need("promtool", get="apt-get install prometheus")
     (tmp_path / "prometheus.yml").write_text(text)

@@ -83,7 +83,7 @@ def test_requests_of_further_collectors_can_be_allowed_and_no_others(version: st
     [(more, names)] = {
         (found[2], found[1]) for found in re.finditer(r"need more.*?: ([\s\S]*?)\bwith DOCKER_PROXY_MORE='(.*?)'", text)
     }
-    assert {name for name in collector.load() if re.search(rf"\b{name}\b", names)} == {
+    assert {name for name in collector.load_collectors() if re.search(rf"\b{name}\b", names)} == {
         *("container_images", "container_reclaimable", "container_volumes")
     }
     more_rules = rules(more)

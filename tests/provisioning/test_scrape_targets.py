@@ -164,7 +164,7 @@ def test_the_containers_of_each_engine_are_a_separate_job(tmp_path: Path, need) 
         "  - {docker: 'unix:///var/run/docker.sock'}\n"
         "  - {docker: 'tcp://engine:2375', network: shop.net+1}\n"
     )
-    built = stack.build(_project.load(tmp_path))
+    built = stack.build(_project.load_project(tmp_path))
     text = built.plan.file_text("prometheus/prometheus.yml")
     jobs = [job for job in yaml.safe_load(text)["scrape_configs"] if "docker_sd_configs" in job]
     assert [job["job_name"] for job in jobs] == ["app (unix:///var/run/docker.sock)", "app (tcp://engine:2375)"]
@@ -178,7 +178,7 @@ def test_the_containers_of_each_engine_are_a_separate_job(tmp_path: Path, need) 
     assert networks == [r"shop\.net\+1"]
     assert [
         one["labels"]["service"]
-        for one in files(scrape_targets.compose_targets(_project.load(tmp_path)))["applications"]
+        for one in files(scrape_targets.compose_targets(_project.load_project(tmp_path)))["applications"]
     ] == ["shop"]
     promtool = need("promtool", get="apt-get install prometheus")
     (tmp_path / "prometheus.yml").write_text(text)
@@ -189,8 +189,8 @@ def test_the_containers_of_each_engine_are_a_separate_job(tmp_path: Path, need) 
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ("{docker: 'unix:///a', service: shop}", "service does not go here"),
-        ("{service: shop, url: 'http://shop/', network: x}", "network does not go here"),
+        ("{docker: 'unix:///a', service: shop}", "service is not allowed here"),
+        ("{service: shop, url: 'http://shop/', network: x}", "network is not allowed here"),
         ("{docker: /var/run/docker.sock}", "'/var/run/docker.sock' is not an address such as unix:///"),
         ("{network: x}", "service is missing"),
         ("{docker: 'unix:///a'}, {docker: 'unix:///a'}", "duplicate docker unix:///a"),
@@ -199,4 +199,4 @@ def test_the_containers_of_each_engine_are_a_separate_job(tmp_path: Path, need) 
 def test_invalid_engines_are_errors(tmp_path: Path, entry: str, message: str) -> None:
     (tmp_path / "deckwatch.yaml").write_text(f"scrape: [{entry}]\n")
     with pytest.raises(InvalidInput, match=re.escape(message)):
-        stack.build(_project.load(tmp_path, faulty=True))
+        stack.build(_project.load_project(tmp_path, keep_invalid=True))

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from deckwatch.cli import _project
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.core.jsonnet import ENGINES
 from deckwatch.core.problems import InvalidInput
 from deckwatch.core.project import Project
@@ -37,7 +37,7 @@ def project(folder: Path, **files: str) -> Project:
         path = folder / f"{name.replace('__', '/')}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return _project.load(folder)
+    return _project.load_project(folder)
 
 
 def problems(folder: Path, **files: str) -> list[str]:
@@ -104,7 +104,7 @@ def test_promtool_and_amtool_accept_the_bundle(shipped: stack.Built, need, tmp_p
 
 def test_jobs_are_those_of_the_contract(shipped: stack.Built) -> None:
     jobs = {job["job_name"]: job for job in prometheus(shipped)["scrape_configs"]}
-    agreed = contract()["jobs"]
+    agreed = load_contract()["jobs"]
     assert list(jobs) == [*agreed, "app", "prometheus", "alertmanager"]
     for name, job_rule in agreed.items():
         wanted = {f"{word}[]": job_rule[word] for word in ("collect", "exclude") if word in job_rule}
@@ -118,7 +118,7 @@ def test_jobs_are_those_of_the_contract(shipped: stack.Built) -> None:
 
 def test_every_collector_is_scraped_by_one_job() -> None:
     """No collector runs twice or is left out: the fourth job excludes what the other three collect."""
-    jobs = contract()["jobs"]
+    jobs = load_contract()["jobs"]
     collected = [word for job_rule in jobs.values() for word in job_rule.get("collect", ())]
     assert sorted(collected) == sorted(jobs["deckwatch"]["exclude"])
 
@@ -139,7 +139,7 @@ def test_the_scrape_interval_is_set_everywhere(tmp_path: Path) -> None:
 
 def test_the_projects_data_sources_are_provisioned(tmp_path: Path) -> None:
     text = (
-        'build: {sources: {loki: {url: "http://loki:3100"}, jaeger: {url: "http://jaeger:16686"}, postgres: {address: '
+        'build: {data_sources: {loki: {url: "http://loki:3100"}, jaeger: {url: "http://jaeger:16686"}, postgres: {address: '
         '"db:5432", database: shop, user: gra$fana, password_file: /run/secrets/shop, tls: require}}}'
     )
     built = stack.build(project(tmp_path, deckwatch=text))
