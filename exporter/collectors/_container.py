@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, NamedTuple
 from deckwatch.exporter.collector import NoData
 from deckwatch.exporter.collectors._container_told import Choice
 from deckwatch.exporter.metric import Metric, escape
+from deckwatch.exporter.sources.api_cgroup import ApiCgroup, Stats
 from deckwatch.exporter.sources.background import NotReadYet
 from deckwatch.exporter.sources.cgroup import Cgroups
 from deckwatch.exporter.sources.container import label_name
 from deckwatch.exporter.sources.container_process import ContainerProcesses
 from deckwatch.exporter.sources.docker import SOCKET, Engine, EngineUnreachable, Snapshot
 from deckwatch.exporter.sources.docker_stats import ContainerStats
-from deckwatch.exporter.sources.stats import Stats, ToldGroup
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from deckwatch.core.catalog import Kind
-    from deckwatch.exporter.sources.cgroup_files import Group
+    from deckwatch.exporter.sources.cgroup_files import Cgroup
     from deckwatch.exporter.sources.container import Container
     from deckwatch.exporter.world import World
 
@@ -59,7 +59,7 @@ class Running(NamedTuple):
 
     container: Container
     tags: str
-    group: Group | ToldGroup
+    group: Cgroup | ApiCgroup
 
 
 def metric(name: str, kind: Kind, about: str, *more: str, unit: str = "", state: bool = False) -> Metric:
@@ -69,7 +69,7 @@ def metric(name: str, kind: Kind, about: str, *more: str, unit: str = "", state:
 
 def snapshot(world: World) -> Snapshot:
     """Return what is known of the engine; raises NoData where there is none."""
-    found = world.source(Engine).snapshot()
+    found = world.source(Engine).latest_snapshot()
     if found is None:
         raise NoData(f"no Docker engine: there is no {SOCKET}, and no address is given")
     return found
@@ -128,10 +128,10 @@ def _answered(world: World) -> Snapshot:
 
 
 def _seen(world: World, engine: Snapshot) -> list[Running]:
-    if not world.source(Cgroups).there:
+    if not world.source(Cgroups).are_mounted:
         raise GroupsElsewhere(f"no control groups in {world.sysfs}/fs/cgroup")
     found = _found(world, engine)
-    if found or world.source(Cgroups).proven:
+    if found or world.source(Cgroups).any_found:
         return found
     if engine.kernel not in ("", world.uname().release) and any(one.pid for one in engine.containers):
         raise GroupsElsewhere(f"the engine's containers run under another kernel, {engine.kernel}")
@@ -173,7 +173,7 @@ class _Kept:
         if last is not None and last[0] is container:
             return last[1]
         pairs = {
-            "id": self._groups.path_of(container, driver),
+            "id": self._groups.group_path(container, driver),
             "name": container.name,
             "image": container.image,
             **{label_name(key): container.labels.get(key, "") for key in (PROJECT, SERVICE)},
@@ -214,13 +214,13 @@ def _found(world: World, engine: Snapshot) -> list[Running]:
     running = [container for container in engine.containers if container.pid]
     ids = [container.id for container in running]
     everything = {container.id for container in (*engine.containers, *engine.departed)}
-    groups.keep(ids, everything)
+    groups.prune(ids, everything)
     kept.forget(everything)
-    world.source(ContainerProcesses).keep(ids)
+    world.source(ContainerProcesses).prune(ids)
     found = [
         Running(container, kept.tags(container, engine.driver), group)
         for container in running
-        if (group := groups.of(container)) is not None
+        if (group := groups.find_group(container)) is not None
     ]
     if len(found) == len(running):
         kept.answer = engine, found
@@ -229,20 +229,20 @@ def _found(world: World, engine: Snapshot) -> list[Running]:
 
 def _told(world: World, engine: Snapshot) -> list[Running]:
     """Return the running containers of which the engine has told anything at the last reading."""
-    stats = world.source(ContainerStats).latest()
+    stats = world.source(ContainerStats).latest_reading()
     kept = world.source(_Kept)
     last = kept.told
     if last is not None and last[1] is stats and _same(last[0].containers, engine.containers):
         return last[2]
     groups = world.source(Cgroups)
     everything = {container.id for container in (*engine.containers, *engine.departed)}
-    groups.keep((), everything)
+    groups.prune((), everything)
     kept.forget(everything)
     found = []
     for container in engine.containers:
         if container.pid and container.id in stats:
-            path = groups.path_of(container, engine.driver)
-            group = ToldGroup(path, stats[container.id], container.oom_kills)
+            path = groups.group_path(container, engine.driver)
+            group = ApiCgroup(path, stats[container.id], container.oom_kills)
             found.append(Running(container, kept.tags(container, engine.driver), group))
     kept.told = engine, stats, found
     return found

@@ -26,7 +26,7 @@ class Choice:
 
     def __init__(self, world: World) -> None:
         said = (world.config.get("containers") or {}).get("stats")
-        captured = world.source(Engine).address().startswith("file://")
+        captured = world.source(Engine).engine_address().startswith("file://")
         self.possible = said != _NEVER and not captured
         self.made = self.possible and said == _ALWAYS
         self._lock = threading.Lock()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.exporter.choice import Choice
+from deckwatch.exporter.name_filter import NameFilter
 
 if TYPE_CHECKING:
     from deckwatch.exporter.world import World
@@ -33,11 +33,11 @@ class Shown:
         if not host.get("veth", False) and "include" not in interfaces:
             # Whoever leaves more out does not mean these to appear.
             interfaces["exclude"] = "|".join(filter(None, (interfaces.get("exclude"), VETH)))
-        self.interfaces = Choice(interfaces, "")
-        self.disks = Choice(host.get("disks"), DISKS)
-        self.mount_points = Choice(host.get("mount_points"), MOUNT_POINTS)
-        self.filesystem_types = Choice(host.get("filesystem_types"), FILESYSTEM_TYPES)
-        self.units = Choice(host.get("units"), UNITS)
+        self.interfaces = NameFilter(interfaces, "")
+        self.disks = NameFilter(host.get("disks"), DISKS)
+        self.mount_points = NameFilter(host.get("mount_points"), MOUNT_POINTS)
+        self.filesystem_types = NameFilter(host.get("filesystem_types"), FILESYSTEM_TYPES)
+        self.units = NameFilter(host.get("units"), UNITS)
 
     def close(self) -> None:
         """Nothing is held."""

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import units
 from deckwatch.exporter.collector import collector
+from deckwatch.exporter.health_reason import HealthReason
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import http
-from deckwatch.exporter.sources.dial import Deadline, Dialler, Phases
-from deckwatch.exporter.sources.faults import plain
-from deckwatch.exporter.trouble import Trouble
+from deckwatch.exporter.sources.dial import Deadline, Dialer, Phases
+from deckwatch.exporter.sources.errors import safe_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,9 +94,9 @@ class Probe:
         """Return whether an answer's status is as it should be."""
         return str(status) in self.expect or f"{status // 100}xx" in self.expect
 
-    def trouble(self, world: World) -> Trouble | None:
+    def health_reason(self, world: World) -> HealthReason | None:
         """Return why the probe fails, as it was last told."""
-        return world.source(Told).trouble(self)
+        return world.source(Told).health_reason(self)
 
 
 class Told:
@@ -117,10 +117,10 @@ class Told:
         elif before and not reason:
             log.info("probe %s succeeds again", probe.key())
 
-    def trouble(self, probe: Probe) -> Trouble | None:
+    def health_reason(self, probe: Probe) -> HealthReason | None:
         """Return why a probe fails; without what follows a colon, which others have worded."""
         if reason := self._reasons.get(probe.key()):
-            return Trouble(reason.partition(":")[0], time.monotonic() - self._since[probe.key()])
+            return HealthReason(reason.partition(":")[0], time.monotonic() - self._since[probe.key()])
         return None
 
     def close(self) -> None:
@@ -149,7 +149,9 @@ def collect(world: World, probe: Probe) -> Iterator[Sample]:
 def _http(world: World, probe: Probe, labels: tuple[str, ...]) -> list[Sample]:
     # A redirect that is what is expected is the answer and not a way to it.
     follow = not any(one.startswith("3") for one in probe.expect)
-    answer = http.get(world.source(Dialler), probe.url, seconds=probe.seconds, follow=follow, authority=probe.authority)
+    answer = http.send_get(
+        world.source(Dialer), probe.url, seconds=probe.seconds, follow=follow, authority=probe.authority
+    )
     reason = answer.error
     if not reason and not probe.expects(answer.status):
         reason = f"status {answer.status}, expected {' or '.join(probe.expect)}"
@@ -177,10 +179,10 @@ def _http(world: World, probe: Probe, labels: tuple[str, ...]) -> list[Sample]:
 def _tcp(world: World, probe: Probe, labels: tuple[str, ...]) -> list[Sample]:
     phases, protocol, reason = Phases(), 0, ""
     try:
-        with world.source(Dialler).dial(probe.host, probe.port, Deadline(probe.seconds), phases) as reached:
+        with world.source(Dialer).open_socket(probe.host, probe.port, Deadline(probe.seconds), phases) as reached:
             protocol = 6 if ":" in reached.getpeername()[0] else 4
     except OSError as fault:
-        reason = plain(fault)
+        reason = safe_message(fault)
     world.source(Told).tell(probe, reason)
     found = [SUCCESS(int(not reason), *labels), LOOKUP(phases.get("resolve", 0.0), *labels)]
     return [*found, PROTOCOL(protocol, *labels)] if protocol else found

@@ -33,7 +33,7 @@ def collect(world: World) -> Iterator[Lines]:
     """CPU time of each container, and what its quota did where it has one."""
 
     def show(one: Running, raw: Raw) -> Iterator[Sample]:
-        found = cgroup_values.cpu(raw, world.user_hz)
+        found = cgroup_values.parse_cpu(raw, world.user_hz)
         if found is None:
             return
         yield USAGE(found.total, "total")
@@ -43,4 +43,4 @@ def collect(world: World) -> Iterator[Lines]:
             yield PERIODS(found.periods)
             yield THROTTLED(found.throttled_periods)
 
-    return write(world, METRICS, running(world), lambda one: one.group.reader(cgroup_values.CPU), show)
+    return write(world, METRICS, running(world), lambda one: one.group.make_reader(cgroup_values.CPU), show)

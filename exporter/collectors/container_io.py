@@ -11,7 +11,7 @@ from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors._container import MOST, Running, metric, running
 from deckwatch.exporter.collectors._container_lines import write
 from deckwatch.exporter.sources import blockdev, cgroup_values
-from deckwatch.exporter.sources.stats import ToldGroup
+from deckwatch.exporter.sources.api_cgroup import ApiCgroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,9 +34,9 @@ def collect(world: World) -> Iterator[Lines]:
     """Bytes and operations that each container reads and writes on each disk."""
 
     def show(one: Running, raw: Raw) -> Iterator[Sample]:
-        for number, found in (cgroup_values.io(raw) or {}).items():
+        for number, found in (cgroup_values.parse_io(raw) or {}).items():
             # What the disk is called where the engine runs is not known here.
-            device = number if isinstance(one.group, ToldGroup) else blockdev.device_name(world, number)
+            device = number if isinstance(one.group, ApiCgroup) else blockdev.device_name(world, number)
             yield READ_BYTES(found.read_bytes, device)
             yield WRITTEN_BYTES(found.written_bytes, device)
             if found.reads is not None:
@@ -44,4 +44,4 @@ def collect(world: World) -> Iterator[Lines]:
             if found.writes is not None:
                 yield WRITES(found.writes, device)
 
-    return write(world, METRICS, running(world), lambda one: one.group.reader(cgroup_values.IO), show)
+    return write(world, METRICS, running(world), lambda one: one.group.make_reader(cgroup_values.IO), show)

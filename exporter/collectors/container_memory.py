@@ -37,11 +37,11 @@ METRICS = (USAGE, WORKING_SET, RSS, CACHE, OOM_EVENTS)
 @collector(*METRICS, budget=5 * MOST)
 def collect(world: World) -> Iterator[Lines]:
     """Memory that each container uses, and OOM kills in it."""
-    return write(world, METRICS, running(world), lambda one: one.group.reader(cgroup_values.MEMORY), _show)
+    return write(world, METRICS, running(world), lambda one: one.group.make_reader(cgroup_values.MEMORY), _show)
 
 
 def _show(_: Running, raw: Raw) -> Iterator[Sample]:
-    found = cgroup_values.memory(raw)
+    found = cgroup_values.parse_memory(raw)
     if found is None:
         return
     yield USAGE(found.usage)

@@ -48,9 +48,9 @@ METRICS = {
 def collect(world: World) -> Iterator[Lines]:
     """Pages scanned, freed and missed, hits of limits, and the state of the page cache of each container."""
     metrics = list(METRICS.values())
-    return write(world, metrics, running(world), lambda one: one.group.reader(cgroup_values.MEMORY_RECLAIM), _show)
+    return write(world, metrics, running(world), lambda one: one.group.make_reader(cgroup_values.MEMORY_RECLAIM), _show)
 
 
 def _show(_: Running, raw: Raw) -> Iterator[Sample]:
-    for name, value in cgroup_values.memory_reclaim(raw).items():
+    for name, value in cgroup_values.parse_memory_reclaim(raw).items():
         yield METRICS[name](value)

@@ -11,8 +11,8 @@ from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors._container import MOST, Running, metric, running
 from deckwatch.exporter.collectors._container_lines import write
 from deckwatch.exporter.sources import procnet
+from deckwatch.exporter.sources.api_cgroup import ApiCgroup
 from deckwatch.exporter.sources.container_process import ContainerProcesses
-from deckwatch.exporter.sources.stats import ToldGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,12 +50,12 @@ def collect(world: World) -> Iterator[Lines]:
     processes = world.source(ContainerProcesses)
 
     def reader(one: Running) -> Callable[[], bytes | None]:
-        if not one.container.own_network:
+        if not one.container.has_own_network:
             return lambda: None
-        if isinstance(one.group, ToldGroup):
+        if isinstance(one.group, ApiCgroup):
             told = one.group.net_dev
             return lambda: told
-        return lambda: processes.read(one.container, "net/dev")
+        return lambda: processes.read_file(one.container, "net/dev")
 
     return write(world, [one for one, _ in METRICS], running(world), reader, _show)
 

@@ -22,10 +22,10 @@ PROCESSES = metric("container_processes", "gauge", "Processes in the container."
 @collector(PROCESSES, budget=1 * MOST)
 def collect(world: World) -> Iterator[Lines]:
     """Number of processes in each container."""
-    return write(world, [PROCESSES], running(world), lambda one: one.group.reader(cgroup_values.PROCESSES), _show)
+    return write(world, [PROCESSES], running(world), lambda one: one.group.make_reader(cgroup_values.PROCESSES), _show)
 
 
 def _show(_: Running, raw: Raw) -> Iterator[Sample]:
-    found = cgroup_values.processes(raw)
+    found = cgroup_values.count_processes(raw)
     if found is not None:
         yield PROCESSES(found)

@@ -44,11 +44,11 @@ PAIRS = METRICS.values()
 def collect(world: World) -> Iterator[Lines]:
     """Time that each container waited for CPU, memory and disks."""
     metrics = [one for pair in PAIRS for one in pair]
-    return write(world, metrics, running(world), lambda one: one.group.reader(cgroup_values.PRESSURE), _show)
+    return write(world, metrics, running(world), lambda one: one.group.make_reader(cgroup_values.PRESSURE), _show)
 
 
 def _show(_: Running, raw: Raw) -> Iterator[Sample]:
-    for (waiting, stalled), found in zip(PAIRS, cgroup_values.pressure(raw), strict=True):
+    for (waiting, stalled), found in zip(PAIRS, cgroup_values.parse_pressures(raw), strict=True):
         if found is not None:
             yield waiting(found.waiting)
             yield stalled(found.stalled)

@@ -24,11 +24,11 @@ THREADS_MAX = metric("container_threads_max", "gauge", "Most threads that it may
 def collect(world: World) -> Iterator[Lines]:
     """Number of threads in each container, and its limit."""
     metrics = (THREADS, THREADS_MAX)
-    return write(world, metrics, running(world), lambda one: one.group.reader(cgroup_values.THREADS), _show)
+    return write(world, metrics, running(world), lambda one: one.group.make_reader(cgroup_values.THREADS), _show)
 
 
 def _show(_: Running, raw: Raw) -> Iterator[Sample]:
-    found = cgroup_values.threads(raw)
+    found = cgroup_values.parse_threads(raw)
     if found is not None:
         yield THREADS(found[0])
         yield THREADS_MAX(found[1])

@@ -30,7 +30,7 @@ _NEW_CPU_SECONDS = 3  # idle time that falls by more belongs to a CPU that went 
 @collector(SECONDS, GUEST, peer="node:cpu")
 def collect(world: World) -> Iterator[Sample]:
     """Seconds each CPU spent in user, system, idle and the other modes."""
-    now = procfs.parse_cpus(procfs.read(world, "stat"))
+    now = procfs.parse_cpus(procfs.read_proc(world, "stat"))
     hertz = world.user_hz
     for cpu, ticks in world.source(Highest).of(now).items():
         for mode, count in zip(_MODES, ticks, strict=False):

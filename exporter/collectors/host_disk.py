@@ -67,7 +67,7 @@ _LOOK_SECONDS = 60.0  # how old a description may be: it costs as much as all co
 def collect(world: World) -> Iterator[Sample]:
     """Reads, writes, discards and busy time of each disk; what it is, is read once a minute."""
     shown, about = world.source(_shown.Shown).disks, world.source(About)
-    disks = [disk for disk in procfs.parse_diskstats(procfs.read(world, "diskstats")) if shown.shows(disk.name)]
+    disks = [disk for disk in procfs.parse_diskstats(procfs.read_proc(world, "diskstats")) if shown.is_shown(disk.name)]
     for disk, info in zip(disks, about.of(disks), strict=True):
         for (metric, in_base_unit), count in zip(METRICS, disk.counters, strict=False):
             yield metric(in_base_unit(count), disk.name)
@@ -102,10 +102,10 @@ def _about(world: World, disk: procfs.Disk) -> tuple[str, ...]:
     """Return path, WWN, model, serial number and revision as udev found them, and whether the disk turns."""
     udev: dict[str, str] = {}
     with contextlib.suppress(NoData):  # no udev, as in most virtual machines
-        udev = rootfs.parse_udev(rootfs.read(world, f"run/udev/data/b{disk.major}:{disk.minor}"))
+        udev = rootfs.parse_udev(rootfs.read_host_file(world, f"run/udev/data/b{disk.major}:{disk.minor}"))
     serial = udev.get("SCSI_IDENT_SERIAL") or udev.get("ID_SERIAL_SHORT") or udev.get("ID_SERIAL", "")
     rotational = b"0"
     with contextlib.suppress(NoData):
         rotational = procfs.read_sys(world, f"block/{disk.name.replace('/', '!')}/queue/rotational", keep=False)
     path, wwn, model, revision = (udev.get(f"ID_{name}", "") for name in ("PATH", "WWN", "MODEL", "REVISION"))
-    return path, wwn, model, serial, revision, procfs.text(rotational)
+    return path, wwn, model, serial, revision, procfs.decode_text(rotational)

@@ -67,7 +67,7 @@ def _row(world: World, folder: str, controller: str, row: str) -> Iterator[Sampl
 def _label(world: World, path: str) -> str:
     """Return what the machine's maker or its owner calls the module, written as node_exporter does."""
     try:
-        label = procfs.text(procfs.read_sys(world, path)).strip()
+        label = procfs.decode_text(procfs.read_sys(world, path)).strip()
     except NoData:
         return "unknown"
     return label.replace("#", "").replace("csrow", "_csrow").replace("channel", "_channel")

@@ -75,7 +75,7 @@ def _sensors(world: World, paths: dict[str, str], chip: str) -> Iterator[Sample]
         kind, number, attribute = found.groups()
         sensor = kind + number
         if attribute == "label":
-            yield LABEL(1, chip, sensor, procfs.text(_sensor.read(world, path) or b""))
+            yield LABEL(1, chip, sensor, procfs.decode_text(_sensor.read(world, path) or b""))
         elif (kind, attribute) in METRICS:
             metric, unit = METRICS[kind, attribute]
             value = _sensor.number(world, path)
@@ -84,7 +84,7 @@ def _sensors(world: World, paths: dict[str, str], chip: str) -> Iterator[Sample]
 
 
 def _name(world: World, folder: str) -> str:
-    return _clean(procfs.text(_sensor.read(world, f"class/hwmon/{folder}/name") or b""))
+    return _clean(procfs.decode_text(_sensor.read(world, f"class/hwmon/{folder}/name") or b""))
 
 
 def _chips(world: World, names: dict[str, str]) -> dict[str, str]:

@@ -101,7 +101,7 @@ METRICS = {field.encode(): _metric(field, in_bytes=not field.startswith("HugePag
 @collector(*METRICS.values(), peer="node:meminfo")
 def collect(world: World) -> Iterator[Sample]:
     """Memory by use, swap, huge pages: all that the kernel tells."""
-    for name, amount in procfs.parse_meminfo(procfs.read(world, "meminfo")).items():
+    for name, amount in procfs.parse_meminfo(procfs.read_proc(world, "meminfo")).items():
         metric = METRICS.get(name) or _new(name, in_bytes=amount.in_bytes)
         yield metric(amount.value)
 
@@ -109,4 +109,4 @@ def collect(world: World) -> Iterator[Sample]:
 @functools.lru_cache(maxsize=100)
 def _new(name: bytes, *, in_bytes: bool) -> Metric:
     """Return the metric of a field that a later kernel brought."""
-    return _metric(procfs.text(name), in_bytes=in_bytes)
+    return _metric(procfs.decode_text(name), in_bytes=in_bytes)

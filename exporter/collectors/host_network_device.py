@@ -84,7 +84,7 @@ def collect(world: World) -> Iterator[Sample]:
     """State, carrier, MTU and speed of each interface; what only people change is read once a minute."""
     known, shown = world.source(Settings), world.source(_shown.Shown).interfaces
     for device in known.devices(procfs.list_sys(world, "class/net")):
-        if shown.shows(device):
+        if shown.is_shown(device):
             try:
                 yield from _device(world, device, known)
             except NoData:
@@ -104,8 +104,10 @@ def _device(world: World, device: str, known: Settings) -> Iterator[Sample]:
         admin = "up" if number & _IFF_UP else "down"
     settings = known.of(device, index)
     now = {name: settings.read(name, state + (flags or b"")) for name in ("speed", "duplex", *NOW)}
-    duplex = procfs.text(now["duplex"] or b"")
-    yield INFO(1, device, settings.address, settings.broadcast, duplex, procfs.text(state), admin, settings.alias)
+    duplex = procfs.decode_text(now["duplex"] or b"")
+    yield INFO(
+        1, device, settings.address, settings.broadcast, duplex, procfs.decode_text(state), admin, settings.alias
+    )
     for name, metric in NOW.items():
         value = now[name]
         if value is not None:
@@ -181,7 +183,7 @@ class Settings:
             if (data := found[name]) is not None
         ]
         address, broadcast, alias = (
-            procfs.text(_read(self._world, device, name, keep=False) or b"")
+            procfs.decode_text(_read(self._world, device, name, keep=False) or b"")
             for name in ("address", "broadcast", "ifalias")
         )
         return _Known(self._world, device, index, now, address, broadcast, alias, samples)

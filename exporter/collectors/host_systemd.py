@@ -56,13 +56,13 @@ _ASKED = {
 def collect(world: World) -> Iterator[Sample]:
     """Units of systemd by state, restarts of services, connections of sockets, timers."""
     systemd = world.source(Systemd)
-    units = systemd.units()
+    units = systemd.list_units()
     yield from _manager(systemd)
     counted = Counter(unit.active for unit in units)
     for state in dict.fromkeys((*_STATES, *sorted(counted))):
         yield UNITS(counted[state], state)
     shown = world.source(_shown.Shown).units
-    units = [unit for unit in units if unit.loaded == "loaded" and shown.shows(unit.name)]
+    units = [unit for unit in units if unit.loaded == "loaded" and shown.is_shown(unit.name)]
     types = world.source(Types).of(units)
     for unit in units:
         for state in _STATES:
@@ -71,14 +71,14 @@ def collect(world: World) -> Iterator[Sample]:
     questions = [
         (Property(unit, interface, name), *into) for unit, (interface, names) in asked for name, into in names.items()
     ]
-    values = systemd.of([one for one, *_ in questions])
+    values = systemd.unit_properties([one for one, *_ in questions])
     for (one, metric, unit_of_time), value in zip(questions, values, strict=True):
         if isinstance(value, int):
             yield metric(value / unit_of_time if unit_of_time > 1 else value, one.unit.name)
 
 
 def _manager(systemd: Systemd) -> Iterator[Sample]:
-    version, virtualization, state = systemd.about("Version", "Virtualization", "SystemState")
+    version, virtualization, state = systemd.manager_properties("Version", "Virtualization", "SystemState")
     number = re.search(r"[0-9]{3,}(\.[0-9]+)?", str(version or ""))
     yield VERSION(float(number[0]) if number else 0, str(version or ""))
     yield VIRTUALIZATION(1, str(virtualization or "none"))
@@ -104,7 +104,7 @@ class Types:
             self._at, self._types = now, {}
         services = [unit for unit in units if _ending(unit) == "service"]
         asked = [unit for unit in services if unit.name not in self._types]
-        answers = self._world.source(Systemd).of([Property(unit, "Service", "Type") for unit in asked])
+        answers = self._world.source(Systemd).unit_properties([Property(unit, "Service", "Type") for unit in asked])
         self._types |= {unit.name: str(answer or "") for unit, answer in zip(asked, answers, strict=True)}
         return self._types
 

@@ -37,7 +37,9 @@ def collect(world: World) -> Iterator[Sample]:
     asked_for: str | list[str] | None = world.config.get("host", {}).get("textfile")
     patterns = [asked_for] if isinstance(asked_for, str) else asked_for or [_FOLDER]
     source = world.source(TextFiles)
-    found = list(source.read(dict.fromkeys(folder for pattern in patterns for folder in source.folders(pattern))))
+    found = list(
+        source.read_folders(dict.fromkeys(folder for pattern in patterns for folder in source.expand_folders(pattern)))
+    )
     files = [one for one in found if isinstance(one, TextFile)]
     faults = [one for one in found if isinstance(one, OSError)]
     if asked_for is None:
@@ -74,7 +76,7 @@ class Page:
                 if family not in faults:
                     faults[family] = self._fault(family, taken)
                 fault = faults[family]
-                series = textformat.series(sample)
+                series = textformat.series_key(sample)
                 if not fault and series in seen:
                     fault = f"another file has the same series of {series[0]}"
                 if fault:
@@ -90,7 +92,7 @@ class Page:
 
     def _fault(self, family: Metric, taken: dict[str, Metric]) -> str:
         """Return why a family cannot be shown; empty where it can, and its names are then taken."""
-        names = textformat.names(family)
+        names = textformat.family_names(family)
         for name in names:
             if self._is_ours(name):
                 return f"{name} is a name that Deckwatch itself uses"

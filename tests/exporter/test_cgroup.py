@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from deckwatch.exporter.sources import cgroup_files, cgroup_path
 from deckwatch.exporter.sources.cgroup import Cgroups
-from deckwatch.exporter.sources.cgroup_files import Group, Room
-from deckwatch.exporter.sources.cgroup_path import belongs, parse_proc_cgroup, until_container
+from deckwatch.exporter.sources.cgroup_files import Cgroup, DescriptorBudget
+from deckwatch.exporter.sources.cgroup_path import belongs_to_container, parse_proc_cgroup, trim_to_container
 from deckwatch.exporter.sources.container import Container
 from deckwatch.exporter.sources.files import KeptFile
 from deckwatch.exporter.sources.procfs import ParseError
@@ -57,22 +57,22 @@ def test_proc_cgroup_raises_nothing_but_parse_error(data):
     ],
 )
 def test_a_path_ends_at_the_container(told, path):
-    assert until_container(told, ID) == path
+    assert trim_to_container(told, ID) == path
 
 
 def test_whose_process_it_is():
-    assert belongs({"": f"/docker/{ID}"}, ID)
-    assert belongs({"": "/"}, ID), "the exporter's own container, seen from inside"
-    assert not belongs({"": "/user.slice"}, ID)
-    assert not belongs({"memory": f"/docker/{OTHER}", "cpu": "/"}, ID)
+    assert belongs_to_container({"": f"/docker/{ID}"}, ID)
+    assert belongs_to_container({"": "/"}, ID), "the exporter's own container, seen from inside"
+    assert not belongs_to_container({"": "/user.slice"}, ID)
+    assert not belongs_to_container({"memory": f"/docker/{OTHER}", "cpu": "/"}, ID)
 
 
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def read(group: Group, controller: str, *names: str) -> bytes | None:
-    return group.reader(dict.fromkeys((1, 2), ((controller, *names),)))()[1]
+def read(group: Cgroup, controller: str, *names: str) -> bytes | None:
+    return group.make_reader(dict.fromkeys((1, 2), ((controller, *names),)))()[1]
 
 
 class Machine:
@@ -89,7 +89,7 @@ class Machine:
         return file
 
     def group(self, container: Container):
-        return self.world.source(Cgroups).of(container)
+        return self.world.source(Cgroups).find_group(container)
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_a_container_that_has_ended_has_no_group(unified):
 def test_the_tree_is_searched_once_for_a_process_without_a_group(unified, monkeypatch):
     unified.file("proc/96/cgroup", "0::/\n")
     searched = []
-    monkeypatch.setattr(cgroup_path, "search", lambda *arguments: searched.append(arguments))
+    monkeypatch.setattr(cgroup_path, "search_tree", lambda *arguments: searched.append(arguments))
     for _ in range(3):
         assert unified.group(Container(ID, pid=96)) is None
     assert len(searched) == 1
@@ -203,7 +203,7 @@ def test_the_path_stays_for_the_containers_life(unified):
 def test_descriptors_of_ended_containers_are_given_up(unified):
     unified.file("proc/96/cgroup", f"0::/docker/{ID}\n")
     unified.file(f"sys/fs/cgroup/docker/{ID}/memory.current", "1\n")
-    groups, room = unified.world.source(Cgroups), unified.world.source(Room)
+    groups, room = unified.world.source(Cgroups), unified.world.source(DescriptorBudget)
     group = groups.of(Container(ID, pid=96))
     before, left = descriptors(), room.left
     read(group, "", "memory.current")
@@ -216,7 +216,7 @@ def test_descriptors_of_ended_containers_are_given_up(unified):
 
 
 def test_beyond_the_descriptor_limit_files_are_opened_for_each_reading(unified):
-    unified.world.source(Room).left = 1
+    unified.world.source(DescriptorBudget).left = 1
     unified.file("proc/96/cgroup", f"0::/docker/{ID}\n")
     for name in "abc":
         unified.file(f"sys/fs/cgroup/docker/{ID}/{name}", name)

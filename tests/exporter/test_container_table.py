@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deckwatch.exporter.sources.container_table import LINGER_SECONDS, Table
+from deckwatch.exporter.sources.container_table import LINGER_SECONDS, ContainerTable
 
 ID = "49140422"
 BEGAN = 1_795_200_000
@@ -62,14 +62,14 @@ def inspect(
 
 
 @pytest.fixture
-def table() -> Table:
-    table = Table()
-    table.begin(BEGAN)
+def table() -> ContainerTable:
+    table = ContainerTable()
+    table.start_watching(BEGAN)
     return table
 
 
-def counts(table: Table) -> tuple[int, int]:
-    [container] = table.containers()
+def counts(table: ContainerTable) -> tuple[int, int]:
+    [container] = table.all_containers()
     return container.restarts, container.oom_kills
 
 
@@ -307,17 +307,17 @@ ACTIONS = st.sampled_from(["create", "start", "die", "oom", "destroy", "rename",
 
 @given(st.lists(ACTIONS, max_size=40))
 def test_counters_never_fall_while_a_container_is_there(actions):
-    table = Table()
-    table.begin(BEGAN)
+    table = ContainerTable()
+    table.start_watching(BEGAN)
     last = (0, 0)
     for second, action in enumerate(actions, start=1):
         if action == "inspect":
-            table.take_inspect(inspect(started=1, restarts=second % 3, oom=second % 2 == 0))
+            table.apply_inspect(inspect(started=1, restarts=second % 3, oom=second % 2 == 0))
         elif action == "list":
-            table.take_list([{"Id": ID, "Names": ["/web"], "State": "running"}], second)
+            table.apply_list([{"Id": ID, "Names": ["/web"], "State": "running"}], second)
         else:
-            table.take_event(event(action, second), second)
-        if action == "destroy" or not table.containers():
+            table.apply_event(event(action, second), second)
+        if action == "destroy" or not table.all_containers():
             last = (0, 0)
         else:
             now = counts(table)
