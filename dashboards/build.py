@@ -302,8 +302,11 @@ def _read(sources: Sequence[Source], reader: _Reader, problems: list[Problem]) -
         whole, wrong = uses.written(source, reader.parts)
         problems += wrong
         dashboard, wrong = build_cache.get_or_build(
-            "read", whole, lambda: reader.read(whole), lambda found: not found[1]
-        )  # noqa: B023
+            "read",
+            whole,
+            lambda: reader.read(whole),  # noqa: B023
+            lambda found: not found[1],
+        )
         problems += wrong
         if dashboard is not None:
             found.append((whole, dashboard))

@@ -11,7 +11,7 @@ from deckwatch.cli import _project
 from deckwatch.provisioning import stack
 
 ROOT = Path(__file__).parents[2]
-NOTE = ROOT / "docs" / "decisions" / "0016-rules-that-were-asked-for.md"
+NOTE = ROOT / "docs" / "decisions" / "0016-required-rules.md"
 TEMPLATES = ("web-shop", "workflow", "api", "migration")
 PROJECT = """\
 watch: {probes: [{service: shop, http: "http://127.0.0.1:8000/"}]}
