@@ -20,8 +20,10 @@ from deckwatch.exporter.sources.background import NotReadYet
 from deckwatch.exporter.sources.cgroup import Cgroups
 from deckwatch.exporter.sources.container import label_name
 from deckwatch.exporter.sources.container_process import ContainerProcesses
-from deckwatch.exporter.sources.docker import SOCKET, Engine, EngineUnreachable, Snapshot
+from deckwatch.exporter.sources.docker import SOCKET, Engine
+from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable, Snapshot
 from deckwatch.exporter.sources.docker_stats import ContainerStats
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -156,7 +158,7 @@ def _settled(world: World, engine: Snapshot) -> set[tuple[str, int]]:
     }
 
 
-class _Kept:
+class _Kept(Source):
     """What is the same between two changes, and so for all collectors of many scrapes."""
 
     def __init__(self, world: World) -> None:
@@ -196,9 +198,6 @@ class _Kept:
         """Forget all containers but these."""
         for id_ in [id_ for id_ in self._tags if id_ not in ids]:
             del self._tags[id_]
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 def _same(some: Sequence[Container], others: Sequence[Container]) -> bool:

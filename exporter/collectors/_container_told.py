@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.sources.docker import Engine
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from deckwatch.exporter.world import World
@@ -21,7 +22,7 @@ log = logging.getLogger("deckwatch.docker")
 _ALWAYS, _NEVER = "always", "never"
 
 
-class Choice:
+class Choice(Source):
     """Whether the engine is asked: by the configuration, else from when on its groups were found to be elsewhere."""
 
     def __init__(self, world: World) -> None:
@@ -41,6 +42,3 @@ class Choice:
             self.made = True
         level = logging.WARNING if fault else logging.INFO
         log.log(level, "%s: the engine itself is asked for the figures of containers, now and then", why)
-
-    def close(self) -> None:
-        """Nothing is held."""

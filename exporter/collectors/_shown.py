@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.name_filter import NameFilter
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from deckwatch.exporter.world import World
@@ -24,7 +25,7 @@ UNITS = r"\.(automount|device|mount|scope|slice)$"
 VETH = "^veth"
 
 
-class Shown:
+class Shown(Source):
     """What `watch: host:` says of names; its patterns are of the syntax of Python's `re`."""
 
     def __init__(self, world: World) -> None:
@@ -38,6 +39,3 @@ class Shown:
         self.mount_points = NameFilter(host.get("mount_points"), MOUNT_POINTS)
         self.filesystem_types = NameFilter(host.get("filesystem_types"), FILESYSTEM_TYPES)
         self.units = NameFilter(host.get("units"), UNITS)
-
-    def close(self) -> None:
-        """Nothing is held."""

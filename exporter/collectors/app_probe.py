@@ -18,6 +18,7 @@ from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import http
 from deckwatch.exporter.sources.dial import Deadline, Dialer, Phases
 from deckwatch.exporter.sources.errors import safe_message
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -99,7 +100,7 @@ class Probe:
         return world.source(Told).health_reason(self)
 
 
-class Told:
+class Told(Source):
     """What was last said of each probe, so that a change is said and nothing twice; a Source of the World."""
 
     def __init__(self, _world: World) -> None:
@@ -122,9 +123,6 @@ class Told:
         if reason := self._reasons.get(probe.key()):
             return HealthReason(reason.partition(":")[0], time.monotonic() - self._since[probe.key()])
         return None
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
 
 def probes(world: World) -> Mapping[str, Probe]:

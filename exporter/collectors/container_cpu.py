@@ -33,7 +33,7 @@ def collect(world: World) -> Iterator[Lines]:
     """CPU time of each container, and what its quota did where it has one."""
 
     def show(one: Running, raw: Raw) -> Iterator[Sample]:
-        found = cgroup_values.parse_cpu(raw, world.user_hz)
+        found = cgroup_values.cpu_times(raw, world.user_hz)
         if found is None:
             return
         yield USAGE(found.total, "total")

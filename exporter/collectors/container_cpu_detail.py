@@ -33,7 +33,7 @@ def collect(world: World) -> Iterator[Lines]:
     """Throttled seconds and bursts of each container with a CPU quota."""
 
     def show(one: Running, raw: Raw) -> Iterator[Sample]:
-        found = cgroup_values.parse_cpu(raw, world.user_hz) if one.container.limits.cpu_quota else None
+        found = cgroup_values.cpu_times(raw, world.user_hz) if one.container.limits.cpu_quota else None
         if found is not None:
             yield THROTTLED(found.throttled)
             yield BURST_PERIODS(found.burst_periods)

@@ -34,7 +34,7 @@ def collect(world: World) -> Iterator[Lines]:
     """Bytes and operations that each container reads and writes on each disk."""
 
     def show(one: Running, raw: Raw) -> Iterator[Sample]:
-        for number, found in (cgroup_values.parse_io(raw) or {}).items():
+        for number, found in (cgroup_values.disk_io(raw) or {}).items():
             # What the disk is called where the engine runs is not known here.
             device = number if isinstance(one.group, ApiCgroup) else blockdev.device_name(world, number)
             yield READ_BYTES(found.read_bytes, device)

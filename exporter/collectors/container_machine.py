@@ -9,12 +9,13 @@ from deckwatch.exporter.collector import NoData, collector
 from deckwatch.exporter.metric import Metric
 from deckwatch.exporter.sources import cpuinfo, procfs, rootfs
 from deckwatch.exporter.sources.docker import Engine
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deckwatch.exporter.metric import Sample
-    from deckwatch.exporter.sources.docker import Snapshot
+    from deckwatch.exporter.sources.docker_snapshot import Snapshot
     from deckwatch.exporter.world import World
 
 _LOOK_SECONDS = 60.0  # how old a description may be: parts of a machine come and go by hand
@@ -48,16 +49,13 @@ def collect(world: World) -> Iterator[Sample]:
     yield VERSION(1, world.uname().release, last.system, engine.version if engine else "", "", "")
 
 
-class _Last:
+class _Last(Source):
     """The newest description: it is half of what a scrape of two containers costs, and does not change."""
 
     def __init__(self, world: World) -> None:
         self.at = 0.0
         self.samples: list[Sample] = []
         self.system = _system(world)
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 def _describe(world: World) -> Iterator[Sample]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors._container import MOST, Running, metric, running
 from deckwatch.exporter.collectors._container_lines import write
-from deckwatch.exporter.sources import cgroup_values
+from deckwatch.exporter.sources import cgroup_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,11 +37,11 @@ METRICS = (USAGE, WORKING_SET, RSS, CACHE, OOM_EVENTS)
 @collector(*METRICS, budget=5 * MOST)
 def collect(world: World) -> Iterator[Lines]:
     """Memory that each container uses, and OOM kills in it."""
-    return write(world, METRICS, running(world), lambda one: one.group.make_reader(cgroup_values.MEMORY), _show)
+    return write(world, METRICS, running(world), lambda one: one.group.make_reader(cgroup_memory.MEMORY), _show)
 
 
 def _show(_: Running, raw: Raw) -> Iterator[Sample]:
-    found = cgroup_values.parse_memory(raw)
+    found = cgroup_memory.memory_usage(raw)
     if found is None:
         return
     yield USAGE(found.usage)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors._container import MOST, Running, metric, running
 from deckwatch.exporter.collectors._container_lines import write
-from deckwatch.exporter.sources import cgroup_values
+from deckwatch.exporter.sources import cgroup_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,11 +32,11 @@ METRICS = (SWAP, SWAP_LIMIT, MAPPED, PEAK, FAILCNT, FAILURES)
 @collector(*METRICS, default=False, budget=9 * MOST)
 def collect(world: World) -> Iterator[Lines]:
     """Swap, peak, mapped files and page faults of each container."""
-    return write(world, METRICS, running(world), lambda one: one.group.make_reader(cgroup_values.MEMORY_DETAIL), _show)
+    return write(world, METRICS, running(world), lambda one: one.group.make_reader(cgroup_memory.MEMORY_DETAIL), _show)
 
 
 def _show(one: Running, raw: Raw) -> Iterator[Sample]:
-    found = cgroup_values.parse_memory_detail(raw)
+    found = cgroup_memory.memory_detail(raw)
     if found is None:
         return
     if found.swap is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors._container import MOST, Running, metric, running
 from deckwatch.exporter.collectors._container_lines import write
-from deckwatch.exporter.sources import cgroup_values
+from deckwatch.exporter.sources import cgroup_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,9 +48,9 @@ METRICS = {
 def collect(world: World) -> Iterator[Lines]:
     """Pages scanned, freed and missed, hits of limits, and the state of the page cache of each container."""
     metrics = list(METRICS.values())
-    return write(world, metrics, running(world), lambda one: one.group.make_reader(cgroup_values.MEMORY_RECLAIM), _show)
+    return write(world, metrics, running(world), lambda one: one.group.make_reader(cgroup_memory.MEMORY_RECLAIM), _show)
 
 
 def _show(_: Running, raw: Raw) -> Iterator[Sample]:
-    for name, value in cgroup_values.parse_memory_reclaim(raw).items():
+    for name, value in cgroup_memory.memory_reclaim(raw).items():
         yield METRICS[name](value)

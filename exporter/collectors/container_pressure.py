@@ -48,7 +48,7 @@ def collect(world: World) -> Iterator[Lines]:
 
 
 def _show(_: Running, raw: Raw) -> Iterator[Sample]:
-    for (waiting, stalled), found in zip(PAIRS, cgroup_values.parse_pressures(raw), strict=True):
+    for (waiting, stalled), found in zip(PAIRS, cgroup_values.pressure_totals(raw), strict=True):
         if found is not None:
             yield waiting(found.waiting)
             yield stalled(found.stalled)

@@ -28,7 +28,7 @@ def collect(world: World) -> Iterator[Lines]:
 
 
 def _show(_: Running, raw: Raw) -> Iterator[Sample]:
-    found = cgroup_values.parse_threads(raw)
+    found = cgroup_values.thread_counts(raw)
     if found is not None:
         yield THREADS(found[0])
         yield THREADS_MAX(found[1])

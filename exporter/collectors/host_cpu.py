@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,7 +40,7 @@ def collect(world: World) -> Iterator[Sample]:
             yield GUEST(count / hertz, cpu, mode)
 
 
-class Highest:
+class Highest(Source):
     """The highest ticks seen of each CPU.
 
     The kernel's own counters of idle and iowait step back a little now and then (Documentation/filesystems/proc.rst);
@@ -59,6 +60,3 @@ class Highest:
         if before[_IDLE] - now[_IDLE] >= self._fall:
             return now
         return tuple(map(max, before, now))
-
-    def close(self) -> None:
-        """Nothing is held open."""

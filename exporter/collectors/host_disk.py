@@ -9,6 +9,7 @@ from deckwatch.exporter.collector import NoData, collector
 from deckwatch.exporter.collectors import _shown
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs, rootfs
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,7 +75,7 @@ def collect(world: World) -> Iterator[Sample]:
         yield info
 
 
-class About:
+class About(Source):
     """What each disk is, read anew once a minute and when there is another one."""
 
     def __init__(self, world: World) -> None:
@@ -93,9 +94,6 @@ class About:
             found[key] = self._known.get(key) or INFO(1, disk.name, disk.major, disk.minor, *_about(self._world, disk))
         self._known = found
         return list(found.values())
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
 
 def _about(world: World, disk: procfs.Disk) -> tuple[str, ...]:

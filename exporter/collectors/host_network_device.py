@@ -10,6 +10,7 @@ from deckwatch.exporter.collector import NoData, collector
 from deckwatch.exporter.collectors import _shown
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -154,7 +155,7 @@ class _Known:
         return found
 
 
-class Settings:
+class Settings(Source):
     """What only an administrator changes of an interface, read anew once a minute and when it is another one."""
 
     def __init__(self, world: World) -> None:
@@ -187,9 +188,6 @@ class Settings:
             for name in ("address", "broadcast", "ifalias")
         )
         return _Known(self._world, device, index, now, address, broadcast, alias, samples)
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
 
 def _read(world: World, device: str, name: str, *, keep: bool = True) -> bytes | None:

@@ -10,6 +10,7 @@ from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors import _shown
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources.systemd import Property, Systemd, Unit
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,7 +90,7 @@ def _ending(unit: Unit) -> str:
     return unit.name.rpartition(".")[2]
 
 
-class Types:
+class Types(Source):
     """How services are started (simple, notify, oneshot, …), asked once a minute and when there is a new one."""
 
     def __init__(self, world: World) -> None:
@@ -107,6 +108,3 @@ class Types:
         answers = self._world.source(Systemd).unit_properties([Property(unit, "Service", "Type") for unit in asked])
         self._types |= {unit.name: str(answer or "") for unit, answer in zip(asked, answers, strict=True)}
         return self._types
-
-    def close(self) -> None:
-        """Nothing is held."""

@@ -10,6 +10,7 @@ from deckwatch.exporter.collector import catalog, collector, load
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import textformat
 from deckwatch.exporter.sources.textfiles import TextFile, TextFiles
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -54,7 +55,7 @@ def collect(world: World) -> Iterator[Sample]:
         raise faults[0]  # what the other folders hold is shown with it
 
 
-class Page:
+class Page(Source):
     """Lays files together so that one cannot spoil what another, or a collector, says."""
 
     def __init__(self, _world: World) -> None:
@@ -107,6 +108,3 @@ class Page:
         if self._ours is None:
             self._ours = Catalog(catalog(load().values()))
         return name.startswith(_OURS) or self._ours.series(name) is not None
-
-    def close(self) -> None:
-        """Nothing is held open."""

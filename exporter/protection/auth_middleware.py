@@ -68,7 +68,7 @@ class AuthMiddleware:
         """Return the answer for who may not go on."""
         if config.users:
             client = client_key(str((scope.get("client") or ("",))[0]))
-            credentials = parse_basic_auth(scope["headers"])
+            credentials = read_basic_auth(scope["headers"])
             if credentials is None:
                 return _UNAUTHORIZED
             user, password = credentials
@@ -114,7 +114,7 @@ class TokenBucket:
         return True
 
 
-def parse_basic_auth(headers: list[tuple[bytes, bytes]]) -> tuple[str, bytes] | None:
+def read_basic_auth(headers: list[tuple[bytes, bytes]]) -> tuple[str, bytes] | None:
     """Return user and password of a request (RFC 7617); None where there are none, or several."""
     given = [value for name, value in headers if name == b"authorization"]
     if len(given) != 1:

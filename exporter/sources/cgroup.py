@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from deckwatch.exporter.sources import cgroup_path
 from deckwatch.exporter.sources.cgroup_files import VANISHED, Cgroup, DescriptorBudget
 from deckwatch.exporter.sources.files import read_once
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-class Cgroups:
+class Cgroups(Source):
     """The World's tree of control groups, and the groups of its containers."""
 
     def __init__(self, world: World) -> None:

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.exporter.sources.files import KeptFile, descriptor_limit, read_once
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +29,7 @@ _UNAVAILABLE = frozenset({errno.ENODEV, errno.EBADF, errno.EOPNOTSUPP})
 _SNAPSHOT_AT_OPEN = "cgroup.procs"
 
 
-class DescriptorBudget:
+class DescriptorBudget(Source):
     """How many descriptors of groups' files may be kept: half the limit. The other files are opened for each reading.
 
     To give up the oldest would be no use here: all are read in turn.
@@ -49,9 +50,6 @@ class DescriptorBudget:
         """Take note that so many were closed."""
         with self._lock:
             self.remaining += number
-
-    def close(self) -> None:
-        """Nothing is held here: the descriptors are the groups'."""
 
 
 class Cgroup:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.sources.cgroup_path import belongs_to_container, parse_proc_cgroup
 from deckwatch.exporter.sources.files import descriptor_limit, read_once
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _ENDED = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
 
 
-class ContainerProcesses:
+class ContainerProcesses(Source):
     """Folders of processes by container id, open as long as the container runs.
 
     An eighth of the descriptor limit are kept open; the folders of more containers are opened for each reading.

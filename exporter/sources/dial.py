@@ -8,6 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from deckwatch.exporter.world import Source
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -40,16 +42,13 @@ class Phases(dict[str, float]):
         return now
 
 
-class Dialer:
+class Dialer(Source):
     """Opens sockets; a Source of the World, which keeps what is dear: look-ups under way and trusted certificates."""
 
     def __init__(self, _world: World) -> None:
         self._lookups: dict[tuple[str, int], _Lookup] = {}
         self._contexts: dict[tuple[str, int], ssl.SSLContext] = {}
         self._lock = threading.Lock()
-
-    def close(self) -> None:
-        """Nothing is held open between probes."""
 
     def open_socket(self, host: str, port: int, deadline: Deadline, phases: Phases) -> socket.socket:
         """Return a connected socket, to the first of the host's addresses that answers; raises OSError."""

@@ -14,18 +14,15 @@ from __future__ import annotations
 import json
 import os
 import threading
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deckwatch.exporter.sources.container import unix_time
 from deckwatch.exporter.sources.container_table import ContainerTable
-from deckwatch.exporter.world import SourceDown
+from deckwatch.exporter.sources.docker_snapshot import Snapshot, info_fields
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from deckwatch.exporter.sources.container import Container
     from deckwatch.exporter.sources.docker_watch import EngineWatch
     from deckwatch.exporter.world import World
 
@@ -33,33 +30,7 @@ SOCKET = Path("/var/run/docker.sock")
 _FIRST_LIST_SECONDS = 5.0  # how long a scrape waits for the first list, once
 
 
-class EngineUnreachable(SourceDown):
-    """The engine does not answer: what is known of its containers grows old."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What is known of the engine. `since` is when it became reachable or unreachable, as a Unix time.
-
-    `departed` are removed containers whose event counters are still shown; `version` is empty until it has answered
-    once; `driver` is its cgroup driver (see cgroup_path.as_made). Of the machine it runs on are `kernel`, the release,
-    `system`, the distribution's name, `cpus` and `memory` in bytes; its own files are in the folder `root`.
-    """
-
-    reachable: bool
-    since: float
-    containers: tuple[Container, ...] = ()
-    departed: tuple[Container, ...] = ()
-    version: str = ""
-    driver: str = ""
-    kernel: str = ""
-    system: str = ""
-    root: str = ""
-    cpus: int = 0
-    memory: int = 0
-
-
-class Engine:
+class Engine(Source):
     """The World's Docker engine.
 
     `World.docker_host` is its address, `unix://…` or `tcp://…`; None stands for DOCKER_HOST or the usual socket where
@@ -131,16 +102,3 @@ def load_captured(path: Path, now: float) -> Snapshot:
         departed=table.removed_containers(now),
         **info_fields({"ServerVersion": data.get("version", {}).get("Version"), **data.get("info", {})}),
     )
-
-
-def info_fields(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a Snapshot that `GET /info` tells."""
-    return {
-        "version": str(info.get("ServerVersion") or ""),
-        "driver": ("podman-" if "BuildahVersion" in info else "") + str(info.get("CgroupDriver") or ""),
-        "kernel": str(info.get("KernelVersion") or ""),
-        "system": str(info.get("OperatingSystem") or ""),
-        "root": str(info.get("DockerRootDir") or ""),
-        "cpus": int(info.get("NCPU") or 0),
-        "memory": int(info.get("MemTotal") or 0),
-    }

@@ -15,7 +15,7 @@ import docker.errors
 import docker.utils
 import requests.utils
 
-from deckwatch.exporter.sources.docker import EngineUnreachable
+from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable
 from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:

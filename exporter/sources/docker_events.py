@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.exporter.sources.container_table import EVENTS, PODMAN_EVENTS
-from deckwatch.exporter.sources.docker import EngineUnreachable
+from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable
 
 if TYPE_CHECKING:
     import docker

@@ -15,7 +15,7 @@ from deckwatch.exporter.sources import disk_usage, mounts, procfs, rootfs
 from deckwatch.exporter.sources.background import Background
 from deckwatch.exporter.sources.disk_usage import Image, Layer, Volume
 from deckwatch.exporter.sources.docker import Engine
-from deckwatch.exporter.world import NoData
+from deckwatch.exporter.world import NoData, Source
 
 if TYPE_CHECKING:
     import docker
@@ -30,17 +30,14 @@ _FIRST_SECONDS = 2.0  # that a scrape waits for the first reading, once
 T = TypeVar("T")
 
 
-class _RequestLock:
+class _RequestLock(Source):
     """Whose turn it is to ask: an engine refuses to count while it counts already."""
 
     def __init__(self, _world: World) -> None:
         self.lock = threading.Lock()
 
-    def close(self) -> None:
-        """Nothing is held."""
 
-
-class _Sizes(Generic[T]):
+class _Sizes(Source, Generic[T]):
     what: ClassVar[str]
 
     def __init__(self, world: World) -> None:

@@ -16,7 +16,9 @@ from deckwatch.core import units
 from deckwatch.exporter.sources.api_cgroup import Stats, parse_stats
 from deckwatch.exporter.sources.background import Background
 from deckwatch.exporter.sources.container import UNREADABLE
-from deckwatch.exporter.sources.docker import Engine, EngineUnreachable
+from deckwatch.exporter.sources.docker import Engine
+from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +35,7 @@ _FIRST_SECONDS = 4.0  # that a scrape waits for the first reading, once
 _NOT_RUNNING = (404, 409)
 
 
-class ContainerStats:
+class ContainerStats(Source):
     """The newest figures of all running containers."""
 
     def __init__(self, world: World) -> None:

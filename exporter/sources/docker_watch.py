@@ -14,7 +14,6 @@ import requests
 
 from deckwatch.exporter.sources.container import UNREADABLE, unix_time
 from deckwatch.exporter.sources.container_table import ContainerTable
-from deckwatch.exporter.sources.docker import EngineUnreachable, Snapshot, info_fields
 from deckwatch.exporter.sources.docker_client import (
     ANSWER_SECONDS,
     close_idle_connections,
@@ -23,6 +22,7 @@ from deckwatch.exporter.sources.docker_client import (
     read_info,
 )
 from deckwatch.exporter.sources.docker_events import Event, EventStream
+from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable, Snapshot, info_fields
 from deckwatch.exporter.sources.errors import safe_message
 
 if TYPE_CHECKING:

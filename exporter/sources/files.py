@@ -15,6 +15,8 @@ import resource
 import threading
 from typing import TYPE_CHECKING, ClassVar
 
+from deckwatch.exporter.world import Source
+
 if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
@@ -25,7 +27,7 @@ _SAFE_SHORT_READ = 2048
 _GONE = frozenset({errno.ENODEV, errno.ESRCH, errno.EBADF})  # a device, group or process; a descriptor given up
 
 
-class KeptFiles:
+class KeptFiles(Source):
     """Descriptors by path, the oldest are given up first and opened again when asked for.
 
     There are at most `most` of them, and at most a quarter of the descriptor limit.

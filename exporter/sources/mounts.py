@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from deckwatch.exporter.sources.procfs import ParseError, decode_text
 from deckwatch.exporter.sources.rootfs import host_path
 from deckwatch.exporter.worker_pool import WorkerPool
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     import os
@@ -64,7 +65,7 @@ def _unescape(name: str) -> str:
     return re.sub(r"\\([0-3][0-7]{2})", lambda found: chr(int(found[1], 8)), name) if "\\" in name else name
 
 
-class SpaceQueries:
+class SpaceQueries(Source):
     """Asks statvfs(2) of many mounts.
 
     The call has no time limit of its own: on a file server that is away it waits for ever. Each one therefore runs on

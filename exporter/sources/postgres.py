@@ -17,6 +17,7 @@ from deckwatch.core import units
 from deckwatch.exporter.health_reason import HealthReason
 from deckwatch.exporter.sources import postgres_dsn
 from deckwatch.exporter.sources.postgres_dsn import ServerDown
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -54,7 +55,7 @@ class QueryResult(NamedTuple):
     rows: list[Row]
 
 
-class Servers:
+class Servers(Source):
     """The configured servers by name; a Source of the World, whose `config["postgres"]` lists them."""
 
     def __init__(self, world: World) -> None:

@@ -18,7 +18,7 @@ from deckwatch.exporter.name_filter import NameFilter
 from deckwatch.exporter.sources.background import Background, NotReadYet, ReadingFailed
 from deckwatch.exporter.sources.postgres import configured_servers
 from deckwatch.exporter.sources.postgres_dsn import ServerDown
-from deckwatch.exporter.world import NoData
+from deckwatch.exporter.world import NoData, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,7 @@ class Round(NamedTuple):
     failed: int
 
 
-class Databases:
+class Databases(Source):
     """The visits of every configured server; a Source of the World."""
 
     def __init__(self, world: World) -> None:

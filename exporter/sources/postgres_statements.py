@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from deckwatch.exporter.sources.background import Background
 from deckwatch.exporter.sources.postgres import configured_servers
 from deckwatch.exporter.sources.postgres_view import schema_of
-from deckwatch.exporter.world import NoData
+from deckwatch.exporter.world import NoData, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -126,7 +126,7 @@ def statements_sql(schema: str, version: int, members: Iterable[Key]) -> str:
     """  # noqa: S608 - numbers of the server's, a quoted name, and constants of ours
 
 
-class Statements:
+class Statements(Source):
     """The statements of every configured server; a Source of the World."""
 
     def __init__(self, world: World) -> None:

@@ -14,11 +14,13 @@ from deckwatch.exporter.sources.files import KeptFiles, read_once
 from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from deckwatch.exporter.world import World
 
 T = TypeVar("T")
+_Key = TypeVar("_Key", str, bytes)
+_Value = TypeVar("_Value")
 
 # ENOENT and ENOTDIR: this kernel has no such file.
 _ABSENT = (FileNotFoundError, NotADirectoryError)
@@ -157,6 +159,14 @@ def split_pairs(data: bytes) -> dict[bytes, bytes]:
     if len(words) % 2:
         raise ParseError("a name without a number")
     return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def required_value(values: Mapping[_Key, _Value], key: _Key) -> _Value:
+    """Return the value of a line that every kernel writes; raises ParseError where it is missing."""
+    value = values.get(key)
+    if value is None:
+        raise ParseError(f"no line {key!r}")
+    return value
 
 
 class Disk(NamedTuple):

@@ -9,7 +9,7 @@ from deckwatch.exporter.sources import rootfs
 from deckwatch.exporter.sources.dbus import Bus, ErrorReply
 from deckwatch.exporter.sources.dbuswire import Call
 from deckwatch.exporter.sources.procfs import ParseError
-from deckwatch.exporter.world import NoData
+from deckwatch.exporter.world import NoData, Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ class Property(NamedTuple):
     name: str
 
 
-class Systemd:
+class Systemd(Source):
     """A kept connection to the host's systemd; after any fault it is closed, and opened anew when next asked."""
 
     def __init__(self, world: World) -> None:

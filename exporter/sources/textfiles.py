@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from deckwatch.exporter.sources import rootfs, textformat
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -27,7 +28,7 @@ class TextFile(NamedTuple):
     error: str = ""
 
 
-class TextFiles:
+class TextFiles(Source):
     """The files as they are now; one that has not changed is not read again."""
 
     def __init__(self, world: World) -> None:
@@ -81,9 +82,6 @@ class TextFiles:
         except ValueError as error:
             wrong = str(error)
         return version, TextFile(path, changed, samples, wrong)
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
 
 def _read_content(file: BinaryIO, about: os.stat_result) -> str:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from deckwatch.exporter.sources import rootfs
 from deckwatch.exporter.sources.files import read_once
 from deckwatch.exporter.sources.procfs import ParseError
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from deckwatch.exporter.world import World
@@ -27,7 +28,7 @@ def parse_tzfile(data: bytes) -> tzinfo:
         raise ParseError(f"/etc/localtime: {error}") from None
 
 
-class TimeZone:
+class TimeZone(Source):
     """The rules of the host's time zone, read anew where the file is another one."""
 
     def __init__(self, world: World) -> None:
@@ -47,9 +48,6 @@ class TimeZone:
             self._rules, self._file = parse_tzfile(read_once(path)), file
         then = datetime.fromtimestamp(now, self._rules)
         return (then.utcoffset() or timedelta()).total_seconds(), then.tzname() or ""
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
 
 def _resolve_links(world: World, name: str) -> str:

@@ -87,7 +87,7 @@ def test_many_who_ask_cause_one_reading(start):
         with pytest.raises(NotReadYet):
             one.latest_reading()
     slow.gate.set()
-    one._tried.wait(10)
+    one._first_attempt_done.wait(10)
     assert one.latest_reading() == 1
     assert (slow.calls, slow.most_inside) == (1, 1)
 
@@ -144,14 +144,14 @@ def test_a_reading_that_is_stuck_is_given_up_and_not_read_beside(start, eventual
     assert one.latest_reading() == 1
     slow.gate.clear()
     monkeypatch.setattr(background, "_MISSED_READINGS", 3)
-    eventually(lambda: slow.inside and _raises(ReadingFailed, one.latest))
+    eventually(lambda: slow.inside and _raises(ReadingFailed, one.latest_reading))
     calls = slow.calls
     for _ in range(20):
         with pytest.raises(ReadingFailed, match="stuck"):
             one.latest_reading()
     assert (slow.calls, slow.most_inside) == (calls, 1)
     slow.gate.set()
-    eventually(lambda: not _raises(ReadingFailed, one.latest))
+    eventually(lambda: not _raises(ReadingFailed, one.latest_reading))
 
 
 def _raises(kind: type[Exception], call) -> bool:
@@ -166,7 +166,7 @@ def test_what_is_not_there_is_no_fault(start, eventually):
     one = start(Slow(NoData("the proxy answers 403"), 1))
     with pytest.raises(NoData, match="403"):
         one.latest_reading()
-    eventually(lambda: not _raises(NoData, one.latest))
+    eventually(lambda: not _raises(NoData, one.latest_reading))
 
 
 def test_the_thread_ends_at_close(start):

@@ -172,51 +172,51 @@ def test_the_tree_is_searched_once_for_a_process_without_a_group(unified, monkey
 
 def test_no_control_groups_at_all(machine):
     groups = machine.world.source(Cgroups)
-    assert not groups.there
-    assert groups.of(Container(ID, pid=1)) is None
+    assert not groups.are_mounted
+    assert groups.find_group(Container(ID, pid=1)) is None
 
 
 def test_the_path_of_a_stopped_container_is_as_the_engine_would_make_it(unified):
     groups = unified.world.source(Cgroups)
-    assert groups.path_of(Container("a"), "cgroupfs") == "/docker/a"
-    assert groups.path_of(Container("b"), "systemd") == "/system.slice/docker-b.scope"
-    assert groups.path_of(Container("c", cgroup_parent="/apps"), "cgroupfs") == "/apps/c"
-    assert groups.path_of(Container("d", cgroup_parent="apps.slice"), "systemd") == "/apps.slice/docker-d.scope"
-    assert groups.path_of(Container("e"), "podman-systemd") == "/machine.slice/libpod-e.scope"
-    assert groups.path_of(Container("f"), "podman-cgroupfs") == "/libpod_parent/libpod-f"
-    assert groups.path_of(Container("g", cgroup_parent="pods"), "podman-cgroupfs") == "/pods/libpod-g"
+    assert groups.group_path(Container("a"), "cgroupfs") == "/docker/a"
+    assert groups.group_path(Container("b"), "systemd") == "/system.slice/docker-b.scope"
+    assert groups.group_path(Container("c", cgroup_parent="/apps"), "cgroupfs") == "/apps/c"
+    assert groups.group_path(Container("d", cgroup_parent="apps.slice"), "systemd") == "/apps.slice/docker-d.scope"
+    assert groups.group_path(Container("e"), "podman-systemd") == "/machine.slice/libpod-e.scope"
+    assert groups.group_path(Container("f"), "podman-cgroupfs") == "/libpod_parent/libpod-f"
+    assert groups.group_path(Container("g", cgroup_parent="pods"), "podman-cgroupfs") == "/pods/libpod-g"
 
 
 def test_the_path_stays_for_the_containers_life(unified):
     groups = unified.world.source(Cgroups)
-    before = groups.path_of(Container(ID), "cgroupfs")
+    before = groups.group_path(Container(ID), "cgroupfs")
     unified.file("proc/96/cgroup", f"0::/nested/docker/{ID}\n")
     unified.file(f"sys/fs/cgroup/nested/docker/{ID}/memory.current", "1\n")
     running = Container(ID, pid=96)
-    assert groups.of(running).path == f"/nested/docker/{ID}"
-    assert groups.path_of(running, "cgroupfs") == before
-    assert groups.path_of(Container("later"), "cgroupfs") == "/nested/docker/later"
-    groups.keep([], [])
-    assert groups.path_of(running, "cgroupfs") == f"/nested/docker/{ID}"
+    assert groups.find_group(running).path == f"/nested/docker/{ID}"
+    assert groups.group_path(running, "cgroupfs") == before
+    assert groups.group_path(Container("later"), "cgroupfs") == "/nested/docker/later"
+    groups.prune([], [])
+    assert groups.group_path(running, "cgroupfs") == f"/nested/docker/{ID}"
 
 
 def test_descriptors_of_ended_containers_are_given_up(unified):
     unified.file("proc/96/cgroup", f"0::/docker/{ID}\n")
     unified.file(f"sys/fs/cgroup/docker/{ID}/memory.current", "1\n")
     groups, room = unified.world.source(Cgroups), unified.world.source(DescriptorBudget)
-    group = groups.of(Container(ID, pid=96))
-    before, left = descriptors(), room.left
+    group = groups.find_group(Container(ID, pid=96))
+    before, left = descriptors(), room.remaining
     read(group, "", "memory.current")
-    groups.keep([ID], [ID])
-    assert (descriptors(), room.left) == (before + 1, left - 1)
-    groups.keep([], [ID])
-    assert (descriptors(), room.left) == (before, left)
+    groups.prune([ID], [ID])
+    assert (descriptors(), room.remaining) == (before + 1, left - 1)
+    groups.prune([], [ID])
+    assert (descriptors(), room.remaining) == (before, left)
     assert read(group, "", "memory.current") == b"1\n", "one that is being read meanwhile"
     assert descriptors() == before
 
 
 def test_beyond_the_descriptor_limit_files_are_opened_for_each_reading(unified):
-    unified.world.source(DescriptorBudget).left = 1
+    unified.world.source(DescriptorBudget).remaining = 1
     unified.file("proc/96/cgroup", f"0::/docker/{ID}\n")
     for name in "abc":
         unified.file(f"sys/fs/cgroup/docker/{ID}/{name}", name)

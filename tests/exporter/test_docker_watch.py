@@ -13,8 +13,8 @@ import requests
 
 from deckwatch.exporter.sources import docker_client
 from deckwatch.exporter.sources.container_table import ContainerTable
-from deckwatch.exporter.sources.docker import EngineUnreachable
 from deckwatch.exporter.sources.docker_events import EventStream
+from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable
 from deckwatch.exporter.sources.docker_watch import EngineWatch
 
 
@@ -60,15 +60,15 @@ def watch():
 )
 def test_one_container_that_is_not_described_is_no_loss(watch, caplog, answer, said):
     caplog.set_level(logging.INFO)
-    watch._inspect(Client(answer), "a" * 64)
-    assert watch._table.containers() == ()
+    watch._inspect_container(Client(answer), "a" * 64)
+    assert watch._table.all_containers() == ()
     assert said in caplog.text
     assert bool(caplog.text) == bool(said)
 
 
 def test_an_engine_that_answers_nothing_at_all_is_lost(watch):
     with pytest.raises(requests.exceptions.ReadTimeout):
-        watch._inspect(Client(requests.exceptions.ReadTimeout(), requests.exceptions.ReadTimeout()), "a" * 64)
+        watch._inspect_container(Client(requests.exceptions.ReadTimeout(), requests.exceptions.ReadTimeout()), "a" * 64)
 
 
 def event(action: str, nanoseconds: int) -> dict[str, object]:
@@ -76,11 +76,11 @@ def event(action: str, nanoseconds: int) -> dict[str, object]:
 
 
 def test_an_event_that_comes_twice_is_taken_once_and_a_clock_set_back_silences_nothing(watch):
-    assert watch._take(event("start", 2_000_000_000)) == "a"
-    assert watch._take(event("start", 2_000_000_000)) is None
-    assert watch._take(event("die", 2_000_000_000)) == "a"
-    assert watch._take(event("start", 1_000_000_000)) == "a"
-    assert watch._resume == 1_000_000_000
+    assert watch._apply_event(event("start", 2_000_000_000)) == "a"
+    assert watch._apply_event(event("start", 2_000_000_000)) is None
+    assert watch._apply_event(event("die", 2_000_000_000)) == "a"
+    assert watch._apply_event(event("start", 1_000_000_000)) == "a"
+    assert watch._resume_at == 1_000_000_000
 
 
 def test_what_came_before_the_end_of_the_stream_is_given_before_it():

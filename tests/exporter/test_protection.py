@@ -18,7 +18,7 @@ import pytest
 
 from deckwatch.core.problems import InvalidInput
 from deckwatch.exporter.protection import passwords
-from deckwatch.exporter.protection.auth_middleware import TokenBucket, parse_basic_auth
+from deckwatch.exporter.protection.auth_middleware import TokenBucket, read_basic_auth
 from deckwatch.exporter.protection.passwords import PasswordChecker
 from deckwatch.exporter.protection.reloading_config import ReloadingConfig
 from deckwatch.exporter.protection.webconfig import RateLimit
@@ -233,9 +233,9 @@ def test_headers_are_put_on_every_answer(serve, web_config, client_of) -> None:
     ],
 )
 def test_credentials_are_read(header, found) -> None:
-    assert parse_basic_auth([(b"host", b"x"), (b"authorization", header)]) == found
-    assert parse_basic_auth([(b"authorization", header)] * 2) is None
-    assert parse_basic_auth([]) is None
+    assert read_basic_auth([(b"host", b"x"), (b"authorization", header)]) == found
+    assert read_basic_auth([(b"authorization", header)] * 2) is None
+    assert read_basic_auth([]) is None
 
 
 @dataclass
