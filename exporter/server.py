@@ -67,7 +67,7 @@ class App:
     words: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.words = collector.words(self.shipped)
+        self.words = collector.names_and_prefixes(self.shipped)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; its body, if it has one, is not read."""
@@ -135,9 +135,9 @@ class App:
     def scrape_page(self, chosen: CollectorSelection, seconds: float) -> Iterator[bytes]:
         """Return the pieces of the page of these collectors, within so many seconds."""
         outcomes = self.scraper.scrape(seconds=seconds, only=chosen.only, exclude=chosen.exclude, server=chosen.server)
-        own = exposition.own_samples(outcomes, self.scraper.records, self.scraper.world.clock())
+        own = exposition.self_samples(outcomes, self.scraper.records, self.scraper.world.clock())
         samples = [sample for outcome in outcomes for sample in outcome.samples]
-        return exposition.pieces([*samples, *own])
+        return exposition.render_chunks([*samples, *own])
 
     def select_collectors(
         self, only: Sequence[str], exclude: Sequence[str], servers: Sequence[str]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from deckwatch.exporter.health_reason import HasHealthReason
 from deckwatch.exporter.metric import Lines
-from deckwatch.exporter.metric import series as count
+from deckwatch.exporter.metric import count_series as count
 from deckwatch.exporter.scrape import Record
 from deckwatch.exporter.sources import textformat
 
@@ -280,6 +280,6 @@ def _metric_values(records: Mapping[Key, Record], name: str) -> Iterator[tuple[s
             continue
         for sample in record.states if outcome.error else outcome.samples:
             if sample.metric.name == name:
-                found = textformat.parse_samples(sample.text()) if isinstance(sample, Lines) else [sample]
+                found = textformat.parse_samples(sample.to_text()) if isinstance(sample, Lines) else [sample]
                 for one, labels, value in found:
                     yield subject, dict(zip(one.labels, labels, strict=True)), value

@@ -1,7 +1,8 @@
-"""The child process that evaluates Jsonnet; it imports nothing of ours, so that it starts in a few milliseconds.
+"""The child process that evaluates Jsonnet; it imports no other module of deckwatch, to start in a few milliseconds.
 
-Messages both ways are 8 bytes of length and as many of content: first the settings {engine, folders, memory}, then
-programs {snippet, arguments}, as JSON; each is answered by a letter, V or E, with the value's JSON or the error's text.
+Messages in both directions are prefixed with their length in 8 bytes. The parent sends JSON: first the settings
+{engine, folders, memory}, then programs {snippet, arguments}. Each program is answered by V and the value as JSON, or
+by E and the error message.
 """
 
 from __future__ import annotations
@@ -14,27 +15,27 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_MOST_BYTES = 512 << 20
+_MAX_BYTES = 512 << 20
 
 
 def main() -> None:
-    """Answer one program after another until standard input ends."""
+    """Evaluate programs until standard input ends."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
 
-    def receive() -> Any:
+    def receive_message() -> Any:
         head = source.read(8)
         if len(head) < 8:
             sys.exit(0)
         return json.loads(source.read(int.from_bytes(head, "big")))
 
-    settings = json.loads(sys.argv[1]) if len(sys.argv) > 1 else receive()
+    settings = json.loads(sys.argv[1]) if len(sys.argv) > 1 else receive_message()
     resource.setrlimit(resource.RLIMIT_AS, (settings["memory"], settings["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     folders = {name: Path(path) for name, path in settings["folders"].items()}
     evaluate, as_bytes = _load_engine(settings["engine"])
 
-    def serve(base: str, name: str) -> tuple[str, Any]:
-        # The base folder of the program itself is the working directory in one engine and '' in the other.
+    def read_import(base: str, name: str) -> tuple[str, Any]:
+        # For the program itself, base is the working directory in one engine and '' in the other.
         inside = [part for part in base.split("/") if part] if not base.startswith("/") else []
         for parts in ([*inside, *name.split("/")], name.split("/")):
             path = _normalize_path(parts)
@@ -46,23 +47,27 @@ def main() -> None:
         raise RuntimeError(f"import of {name!r}: no such file in {', '.join(sorted(folders))}")
 
     while True:
-        request = receive()
+        request = receive_message()
         try:
             value = evaluate(
-                "program", request["snippet"], tla_codes=request["arguments"], import_callback=serve, max_stack=2000
+                "program",
+                request["snippet"],
+                tla_codes=request["arguments"],
+                import_callback=read_import,
+                max_stack=2000,
             )
             data = b"V" + value.encode()
         except (RuntimeError, ValueError, MemoryError) as error:
             data = b"E" + str(error).encode(errors="replace")
         sink.write(len(data).to_bytes(8, "big") + data)
         sink.flush()
-        if _resident_bytes() > _MOST_BYTES:
-            # The answer is given and the next request not sent yet, so that nothing is lost with what was read ahead.
-            os.execv(sys.executable, [sys.executable, "-I", __file__, json.dumps(settings)])  # noqa: S606 - this file
+        if _resident_bytes() > _MAX_BYTES:
+            # The result is sent and the next request is not, so the read buffer is empty.
+            os.execv(sys.executable, [sys.executable, "-I", __file__, json.dumps(settings)])  # noqa: S606 - restarts this file
 
 
 def _resident_bytes() -> int:
-    """Return how much memory this process has, in bytes; 0 where the system does not say."""
+    """Return the resident memory of this process in bytes; 0 if unknown."""
     try:
         return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
     except OSError:
@@ -74,8 +79,8 @@ def _load_engine(engine: str) -> tuple[Any, bool]:
     if engine == "rjsonnet":
         import rjsonnet  # noqa: PLC0415
 
-        # Its collector walks through all that was made again and again, which takes longer than the making; this
-        # process begins anew where it has grown.
+        # The engine's garbage collector takes longer than the evaluation; this process restarts itself when it has
+        # grown too large.
         return functools.partial(rjsonnet.evaluate_snippet, gc=False), False  # type: ignore[call-arg]  # its stub lacks it
     import _jsonnet  # noqa: PLC0415
 
@@ -83,7 +88,7 @@ def _load_engine(engine: str) -> tuple[Any, bool]:
 
 
 def _normalize_path(parts: list[str]) -> list[str] | None:
-    """Return a path without `.` and `..`, None where it leaves its folder."""
+    """Return a path without `.` and `..`, None if it leaves its folder."""
     result: list[str] = []
     for part in parts:
         if part == "..":

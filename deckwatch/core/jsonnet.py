@@ -1,8 +1,7 @@
-"""Jsonnet, rendered in a child process (`_jsonnet_child.py`, the only file that knows an engine).
+"""Evaluate Jsonnet in a child process (`_jsonnet_child.py`, the only module that knows the engines).
 
-Rendering runs in a child process with limits on memory and time: `std.repeat('x', 3e9)` under a memory limit
-aborts the whole interpreter in both engines, and the interpreter's lock is held throughout. The child serves
-imports from the folders it is told of and from nowhere else.
+The child has limits on memory and time: `std.repeat('x', 3e9)` under a memory limit aborts the whole interpreter in
+both engines, and they hold the interpreter lock throughout. The child serves imports only from the given folders.
 """
 
 from __future__ import annotations
@@ -27,26 +26,25 @@ ENGINES: tuple[Engine, ...] = ("rjsonnet", "jsonnet")
 
 _MEMORY_BYTES = 2 << 30
 _SECONDS = 60.0
-_PIPE_BYTES = 1 << 20  # the most that is allowed to everybody (/proc/sys/fs/pipe-max-size)
-_WORTH_TWO = 16  # dashboards: a child takes as long to start as a few of them to be drawn
+_PIPE_BYTES = 1 << 20  # the unprivileged maximum (/proc/sys/fs/pipe-max-size)
+_MIN_VALUES_FOR_TWO = 16  # starting a child takes as long as rendering a few dashboards
 _CHILD = Path(__file__).with_name("_jsonnet_child.py")
 
 
 class JsonnetError(DeckwatchError):
-    """A Jsonnet program failed; the message is the engine's own."""
+    """A Jsonnet program failed; the message is that of the engine."""
 
 
 class Renderer:
     """A child process that evaluates Jsonnet, one program after another.
 
-    `folders` maps the first part of an import path to the folder that serves it: with {"dashboards": D},
+    `folders` maps the first part of an import path to a folder: with {"dashboards": D},
     `import 'dashboards/theme.libsonnet'` reads D/theme.libsonnet.
 
-    A process that generates again and again sets `memory` to a mapping, in which all answers are kept by what was
-    asked; it empties it when a file of Jsonnet changes.
+    `--watch` sets `cache` to a mapping that holds all results by request, and clears it when a Jsonnet file changes.
     """
 
-    memory: ClassVar[dict[Any, bytes] | None] = None
+    cache: ClassVar[dict[Any, bytes] | None] = None
 
     def __init__(self, folders: Mapping[str, Path], *, engine: Engine = "rjsonnet", seconds: float = _SECONDS) -> None:
         self.folders = {name: str(path.resolve()) for name, path in folders.items()}
@@ -58,8 +56,8 @@ class Renderer:
 
     def __enter__(self) -> Self:
         for path in self.folders.values():
-            sys.audit("deckwatch.jsonnet", path)  # the child reads there, and nobody else hears of it
-        # Started here and not at the first program, so that the child loads while the caller reads YAML.
+            sys.audit("deckwatch.jsonnet", path)  # the child reads these files; report it to audit hooks here
+        # Start now rather than at the first program, so that the child loads while the caller reads YAML.
         environment = {"PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", "")}
         self._child = subprocess.Popen(
             [sys.executable, "-I", str(_CHILD)],
@@ -82,55 +80,57 @@ class Renderer:
             self._child = None
 
     def evaluate(self, snippet: str, **arguments: Any) -> Any:
-        """Return the value of a Jsonnet program, a function of the keyword arguments where some are given.
+        """Return the value of a Jsonnet program, a function of the keyword arguments if any are given.
 
-        Raises JsonnetError with the engine's message, or where the child ran out of memory or time.
+        Raises JsonnetError with the engine's message, or if the child exceeds its memory or time limit.
         """
-        if self.memory is None:
+        if self.cache is None:
             self._call_child(snippet, arguments)
             return self._read_answer()
         key = (self.engine, snippet, orjson.dumps(arguments))
-        if key not in self.memory:
+        if key not in self.cache:
             self._call_child(snippet, arguments)
-            self.memory[key] = orjson.dumps(self._read_answer())
-        return orjson.loads(self.memory[key])
+            self.cache[key] = orjson.dumps(self._read_answer())
+        return orjson.loads(self.cache[key])
 
     def evaluate_each(self, snippet: str, values: Sequence[Any]) -> list[Any]:
-        """Return what a program, a function of `values`, makes of a list of them: a list that is as long.
+        """Evaluate a program, a function of `values` that returns a list of the same length.
 
-        A long list is halved, and the second half is evaluated by a second child at the same time.
+        A long list is split between two child processes.
         """
-        if self.memory is not None:
-            return self._evaluate_cached(snippet, values, self.memory)
-        if len(values) < _WORTH_TWO or (os.cpu_count() or 1) < 2:
-            found: list[Any] = self.evaluate(snippet, values=list(values))
-            return found
+        if self.cache is not None:
+            return self._evaluate_cached(snippet, values, self.cache)
+        if len(values) < _MIN_VALUES_FOR_TWO or (os.cpu_count() or 1) < 2:
+            results: list[Any] = self.evaluate(snippet, values=list(values))
+            return results
         if self._second is None:
             self._second = Renderer(self._folders, engine=self.engine, seconds=self.seconds).__enter__()
         half = len(values) // 2
-        self._second._call_child(snippet, {"values": list(values[half:])})  # noqa: SLF001 - one of ours
+        self._second._call_child(snippet, {"values": list(values[half:])})  # noqa: SLF001 - same class
         self._call_child(snippet, {"values": list(values[:half])})
         return [*self._read_answer(), *self._second._read_answer()]  # noqa: SLF001
 
-    def _evaluate_cached(self, snippet: str, values: Sequence[Any], memory: dict[Any, bytes]) -> list[Any]:
+    def _evaluate_cached(self, snippet: str, values: Sequence[Any], cache: dict[Any, bytes]) -> list[Any]:
         keys = [(self.engine, snippet, orjson.dumps(value)) for value in values]
-        missing = {key: value for key, value in zip(keys, values, strict=True) if key not in memory}
+        missing = {key: value for key, value in zip(keys, values, strict=True) if key not in cache}
         if missing:
             self._call_child(snippet, {"values": list(missing.values())})
-            memory.update(zip(missing, map(orjson.dumps, self._read_answer()), strict=True))
-        return [orjson.loads(memory[key]) for key in keys]
+            cache.update(zip(missing, map(orjson.dumps, self._read_answer()), strict=True))
+        return [orjson.loads(cache[key]) for key in keys]
 
     def _call_child(self, snippet: str, arguments: Mapping[str, Any]) -> None:
-        self._send_message({"snippet": snippet, "arguments": {name: _json(value) for name, value in arguments.items()}})
+        self._send_message(
+            {"snippet": snippet, "arguments": {name: _to_json(value) for name, value in arguments.items()}}
+        )
 
     def _read_answer(self) -> Any:
         answer = self._receive_message()
         if answer[:1] == b"E":
-            said = answer[1:].decode()
+            message = answer[1:].decode()
             hint = ""
-            if self.engine == "rjsonnet" and "no such field" in said:
+            if self.engine == "rjsonnet" and "no such field" in message:
                 hint = "\nrjsonnet lacks a few standard functions: try --engine jsonnet"
-            raise JsonnetError(said.strip() + hint)
+            raise JsonnetError(message.strip() + hint)
         return orjson.loads(memoryview(answer)[1:])
 
     def _send_message(self, message: dict[str, Any]) -> None:
@@ -146,10 +146,10 @@ class Renderer:
         stdout = self._start_child().stdout
         assert stdout is not None  # noqa: S101 - opened as a pipe above
         deadline = time.monotonic() + self.seconds
-        data, wanted = bytearray(), 8
+        data, expected = bytearray(), 8
         with selectors.DefaultSelector() as selector:
             selector.register(stdout, selectors.EVENT_READ)
-            while len(data) < wanted:
+            while len(data) < expected:
                 if not selector.select(max(0.0, deadline - time.monotonic())):
                     self.__exit__()
                     raise JsonnetError(f"Jsonnet took longer than {self.seconds:g} s")
@@ -157,8 +157,8 @@ class Renderer:
                 if not chunk:
                     raise self._child_died_error()
                 data += chunk
-                if wanted == 8 and len(data) >= 8:
-                    wanted = 8 + int.from_bytes(data[:8], "big")
+                if expected == 8 and len(data) >= 8:
+                    expected = 8 + int.from_bytes(data[:8], "big")
         del data[:8]
         return data
 
@@ -172,5 +172,5 @@ class Renderer:
         return JsonnetError(f"Jsonnet ran out of memory (more than {_MEMORY_BYTES >> 20} MiB) or crashed")
 
 
-def _json(value: Any) -> str:
+def _to_json(value: Any) -> str:
     return orjson.dumps(value).decode()

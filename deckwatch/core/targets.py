@@ -1,7 +1,7 @@
-"""Versions of the programs that read a bundle, `build: {targets: …}`, and what one of them is too old for.
+"""Target versions of Grafana, Prometheus and Alertmanager, `build: {targets: …}`.
 
-Whoever writes a field that not every version has says so by `Targets.lacking`: a word of a receiver, a kind of panel,
-a function of PromQL. Oldest and newest are those that the bundle is made for and tested against.
+Code that writes a field which not every version has reports it through `Targets.problems_if_older`: an option of a
+receiver, a type of panel, a function of PromQL. The bundle is tested against the oldest and the newest version.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from deckwatch.core.problems import Place
     from deckwatch.core.yaml_file import Document
 
-Name = Literal["grafana", "prometheus", "alertmanager"]
+ProgramName = Literal["grafana", "prometheus", "alertmanager"]
 
 
 class Program(NamedTuple):
-    """A program that reads the bundle, and the first and the last version that is known here."""
+    """A program that reads the bundle, with its oldest and newest supported version."""
 
     title: str
     oldest: str
     newest: str
 
 
-PROGRAMS: dict[Name, Program] = {
+PROGRAMS: dict[ProgramName, Program] = {
     "grafana": Program("Grafana", "10.4", "13.0"),
     "prometheus": Program("Prometheus", "2.42", "3.14"),
     "alertmanager": Program("Alertmanager", "0.25", "0.34"),
@@ -39,55 +39,55 @@ _HINT = "build: targets:"
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """The versions that are written for, such as "0.25"; by default today's."""
+    """The versions the bundle is written for, such as "0.25"; by default the newest."""
 
     grafana: str = PROGRAMS["grafana"].newest
     prometheus: str = PROGRAMS["prometheus"].newest
     alertmanager: str = PROGRAMS["alertmanager"].newest
 
-    def version_of(self, program: Name) -> str:
+    def version_of(self, program: ProgramName) -> str:
         """Return a program's version."""
         version: str = getattr(self, program)
         return version
 
-    def supports(self, program: Name, since: str) -> bool:
-        """Return whether a program has what came with its version `since`."""
+    def supports(self, program: ProgramName, since: str) -> bool:
+        """Return whether the target version of a program is at least `since`."""
         return parse_version(self.version_of(program)) >= parse_version(since)
 
-    def problems_if_older(self, program: Name, since: str, what: str, place: Place) -> Iterator[Problem]:
-        """Yield the problem of something at a place that needs a version, where the target is older."""
+    def problems_if_older(self, program: ProgramName, since: str, what: str, place: Place) -> Iterator[Problem]:
+        """Yield a problem if `what` needs version `since` and the target is older."""
         if not self.supports(program, since):
             title = PROGRAMS[program].title
             message = f"{what} needs {title} {since}, the target is {self.version_of(program)}"
             yield Problem(place, message, _HINT, check="target")
 
-    def problems_if_newer(self, program: Name, since: str, what: str, place: Place) -> Iterator[Problem]:
-        """Yield the problem of something at a place that went with a version, where the target is not older."""
+    def problems_if_newer(self, program: ProgramName, since: str, what: str, place: Place) -> Iterator[Problem]:
+        """Yield a problem if `what` was removed in version `since` and the target is not older."""
         if self.supports(program, since):
             title = PROGRAMS[program].title
-            message = f"{what} went with {title} {since}, the target is {self.version_of(program)}"
+            message = f"{what} was removed in {title} {since}, the target is {self.version_of(program)}"
             yield Problem(place, message, _HINT, check="target")
 
 
 def read_targets(document: Document) -> tuple[Targets, list[Problem]]:
-    """Return the versions that a project names, and the problems of those that are not known here."""
-    said: dict[str, Any] = ((document.data or {}).get("build") or {}).get("targets") or {}
-    found: dict[str, str] = {}
+    """Return the target versions of a project, and a problem for each unsupported one."""
+    versions: dict[str, Any] = ((document.data or {}).get("build") or {}).get("targets") or {}
+    accepted: dict[str, str] = {}
     problems: list[Problem] = []
     for name, program in PROGRAMS.items():
-        if name not in said:
+        if name not in versions:
             continue
-        if parse_version(program.oldest) <= parse_version(said[name]) <= parse_version(program.newest):
-            found[name] = said[name]
+        if parse_version(program.oldest) <= parse_version(versions[name]) <= parse_version(program.newest):
+            accepted[name] = versions[name]
             continue
-        message = f"{program.title} {said[name]} is not known here"
-        hint = f"{program.oldest} to {program.newest} are"
+        message = f"{program.title} {versions[name]} is not supported"
+        hint = f"supported: {program.oldest} to {program.newest}"
         problems.append(document.problem(("build", "targets", name), message, hint, check="target"))
-    return Targets(**found), problems
+    return Targets(**accepted), problems
 
 
 @functools.cache
 def parse_version(version: str) -> tuple[int, int]:
-    """Return a version such as 0.26 or 0.26.1 as numbers that can be compared; only the first two count."""
+    """Return the major and minor number of a version such as 0.26 or 0.26.1."""
     major, minor, *_ = version.split(".")
     return int(major), int(minor)

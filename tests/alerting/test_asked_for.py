@@ -41,7 +41,7 @@ def ours(shipped_alerting, tmp_path_factory) -> dict[str, set[str]]:
     folders = [ROOT / "deckwatch" / "templates" / name for name in TEMPLATES]
     groups = list(shipped_alerting.groups)
     for one in (folder, *folders):
-        groups += stack.build(_project.load(one)).topics
+        groups += stack.build(_project.load_project(one)).topics
     return {
         "Recordings": {one.name for group in groups for one in group.recordings},
         "Alerts": {one.name for group in groups for one in group.alerts},

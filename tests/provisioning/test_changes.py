@@ -24,7 +24,7 @@ def build(folder: Path, text: str, **files: str) -> stack.Built:
         path = folder / f"{name.replace('__', '/')}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-    return stack.build(_project.load(folder))
+    return stack.build(_project.load_project(folder))
 
 
 def problems(folder: Path, text: str, **files: str) -> list[str]:
@@ -145,14 +145,14 @@ FAULTS = [  # the place is where the `>` stands
         "Hosts is several on the dashboard overview (one of overview/row Hosts, overview/table Hosts) [names]",
     ),
     ("set: {overview/Down: {>widht: half}}", "unknown key widht (did you mean width?) [input]"),
-    ("set: {overview/Down: {width: >hlaf}}", "unknown word 'hlaf' (did you mean half?) [input]"),
+    ("set: {overview/Down: {width: >hlaf}}", "unknown value 'hlaf' (did you mean half?) [input]"),
     (
         "set: {overview/Down: {stat: >host.lod}}",
         "no signal and no metric is called host.lod (did you mean host.load?) [unknown_name]",
     ),
     ("set: {overview/Down: {stat: sum(>node_lod1)}}", "no metric is called node_lod1"),
-    ("set: {overview/row Hosts: {>panels: []}}", "panels does not go here [input]"),
-    ("set: {overview: {>rows: []}}", "rows does not go here [input]"),
+    ("set: {overview/row Hosts: {>panels: []}}", "panels is not allowed here [input]"),
+    ("set: {overview: {>rows: []}}", "rows is not allowed here [input]"),
     ("set: {overview: {>foldr: x}}", "unknown key foldr (did you mean folder?) [input]"),
     ("set: {overview/Down: >3}", "expected a mapping (key: value), not 3 [input]"),
     ("set: {overview/Down: >{}}", "must not be empty [input]"),
