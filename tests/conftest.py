@@ -1,4 +1,4 @@
-"""Fixtures for all tests: checks of what a live test needs, and the folder `tests/fixtures` in which servers are started.
+"""Fixtures for all tests: what a live test needs, and the folder `tests/fixtures` in which servers are started.
 
 Test files cannot import each other (importlib mode), so shared fixtures are in `tests/fixtures/NAME.py`: each file
 there is loaded by its path and registered as a pytest plugin, and its fixtures can be used by every test by name.
