@@ -16,15 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deckwatch.alerting import proofs, rule_slices, words
-from deckwatch.alerting.render import RULES
+from deckwatch.alerting import formatting, rule_slices, unit_tests
+from deckwatch.alerting.render_rules import RULES_FOLDER
 from deckwatch.core.problems import DeckwatchError, Place, Problem
 from deckwatch.core.units import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from deckwatch.alerting.spec import Alert, Group, Recording
+    from deckwatch.alerting.model import Alert, Group, Recording
     from deckwatch.core.artifact import Artifact
 
 GET = "it comes with Prometheus: apt-get install prometheus, or https://prometheus.io/download"
@@ -71,10 +71,10 @@ def run(
         folder = Path(name)
         written = _write_artifacts(folder, artifacts)
         _check_rules(program, [path for path in written if path.parent.name != "tests"])
-        slices = rule_slices.write_slices(folder / RULES, [group.topic for group in tested], folder / "alerts")
+        slices = rule_slices.write_slices(folder / RULES_FOLDER, [group.topic for group in tested], folder / "alerts")
 
         def run_topic(group: Group) -> Outcome:
-            tests = [test for alert in group.alerts for test in proofs.tests(alert, recordings)]
+            tests = [test for alert in group.alerts for test in unit_tests.build_tests(alert, recordings)]
             output = _run_tests(program, slices[group.topic])
             problems = explain(output, {alert.name: alert for alert in group.alerts}, recordings)
             outcome = Outcome(group.topic, len(tests), sum(len(test["at"]) for test in tests), tuple(problems))
@@ -92,7 +92,7 @@ def _write_artifacts(folder: Path, artifacts: Iterable[Artifact]) -> list[Path]:
     """Write rules and tests; return their files."""
     result = []
     for artifact in artifacts:
-        if artifact.path.startswith(f"{RULES}/"):
+        if artifact.path.startswith(f"{RULES_FOLDER}/"):
             path = folder / artifact.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(artifact.text, encoding="utf-8")
@@ -129,10 +129,10 @@ def explain(text: str, alerts: Mapping[str, Alert], recordings: Mapping[str, Rec
 
 
 def _problem(alert: Alert, recordings: Mapping[str, Recording], time: str, *, wanted: bool, fired: bool) -> Problem:
-    moment = words.duration(parse_duration(time))
+    moment = formatting.format_duration(parse_duration(time))
     place = alert.document.place((*alert.path, "proof"), key=True)
     hint = ""
-    for test in proofs.tests(alert, recordings):
+    for test in unit_tests.build_tests(alert, recordings):
         if any(check["time"] == moment and (check["labels"] is not None) == wanted for check in test["at"]):
             hint = test["name"].partition(": ")[2]
             if number := re.search(r"proof (\d+)", hint):

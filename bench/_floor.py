@@ -75,7 +75,7 @@ def files(argv: Sequence[str]) -> dict[str, int]:
 
     _unlimited.lift()
     given = command.make_context("serve", [*argv], obj=Path("/nonexistent")).params
-    app = _exporter.application(
+    app = _exporter.create_app(
         Path("/nonexistent"), **{key: given[key] for key in ("path_procfs", "path_sysfs", "path_rootfs", "docker_host")}
     )
     try:
@@ -84,7 +84,7 @@ def files(argv: Sequence[str]) -> dict[str, int]:
             app.scraper.scrape(seconds=60)
         found = dict(noted)
     finally:
-        _exporter.close(app)
+        _exporter.close_app(app)
         for name, read in reads.items():
             setattr(os, name, read)
     roots = tuple(f"{Path(given[key]).resolve()}/" for key in ("path_procfs", "path_sysfs"))

@@ -18,9 +18,9 @@ from deckwatch import dashboards
 from deckwatch.core import yaml_file
 from deckwatch.core.project import Project
 from deckwatch.core.signals import Signals
-from deckwatch.dashboards import panels
+from deckwatch.dashboards import panel_types
 from deckwatch.dashboards.build import Settings
-from deckwatch.dashboards.sources import Source
+from deckwatch.dashboards.read.files import Source
 from deckwatch.provisioning import catalogue
 
 if TYPE_CHECKING:
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 
 _SHIPPED = """
 from pathlib import Path
-from deckwatch.dashboards import panels
-with panels.renderer() as child:
+from deckwatch.dashboards import panel_types
+with panel_types.renderer() as child:
     from deckwatch import dashboards
-    from deckwatch.dashboards import sources
+    from deckwatch.dashboards.read import files
     from deckwatch.core import signal_file
     from deckwatch.core.project import Project
     from deckwatch.provisioning import catalogue
-    catalog, found = catalogue.load(Project(Path())), sources.shipped()
+    catalog, found = catalogue.load(Project(Path())), files.shipped()
     signals, _ = signal_file.load([one.document for one in found], catalog)
     assert len(dashboards.bundle(found, catalog, signals, None, child).artifacts) >= 5
 """
@@ -62,7 +62,7 @@ def _many(engine: Engine) -> float:
     )
     catalog = catalogue.load(Project(Path()))
     taken = []
-    with panels.renderer(engine=engine) as child:
+    with panel_types.renderer(engine=engine) as child:
         for _ in range(5):
             begun = time.perf_counter()
             found = [

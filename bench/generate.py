@@ -22,7 +22,7 @@ import yaml
 
 from bench._sheet import Sheet, shown
 from deckwatch.core.project import Project
-from deckwatch.dashboards.sources import SPECS
+from deckwatch.dashboards.read.files import SPECS
 from deckwatch.provisioning import stack
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from bench import _containers, _database, _past, _peers, _tree
 from bench._options import say
 from bench._sheet import Sheet, shown
 from deckwatch.core import promql
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.core.project import Project
 from deckwatch.provisioning import stack
 from deckwatch.provisioning.program import Program, find, free_port
@@ -94,7 +94,7 @@ def sheets(options: Options) -> Iterator[Sheet]:
 
 
 def _series(count: int, folder: Path) -> Iterator[_past.Told]:
-    jobs = contract()["jobs"]
+    jobs = load_contract()["jobs"]
     with _tree.tree(WORLD, count) as tree, _watched() as dsn:
         server = replace(
             _peers.deckwatch(None, *tree.options), environment=(("DECKWATCH_POSTGRES_DSN", dsn),) if dsn else ()

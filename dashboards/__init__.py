@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.signals import Signals
     from deckwatch.dashboards.build import Bundle, Settings
-    from deckwatch.dashboards.sources import Source
+    from deckwatch.dashboards.read.files import Source
 
 
 def bundle(

@@ -10,26 +10,15 @@ from deckwatch.core import build_cache, plugins, signal_file
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.problems import Problem
 from deckwatch.core.schema import Schema
-from deckwatch.dashboards import (
-    adjust,
-    checks,
-    events,
-    ids,
-    live,
-    mended,
-    panels,
-    parts,
-    render,
-    schema,
-    spec,
-    uses,
-    variables,
-)
-from deckwatch.dashboards.adjust import Adjusted, Changes
-from deckwatch.dashboards.exports import Form, prepared, shaped, unknown
-from deckwatch.dashboards.looks import Figures, Layout, Look, looks, taken
-from deckwatch.dashboards.queries import Query, Resolver
-from deckwatch.dashboards.versions import fitted
+from deckwatch.dashboards import checks, live, panel_ids, panel_types, partial_check
+from deckwatch.dashboards.draw import render
+from deckwatch.dashboards.draw.exports import Form, prepared, shaped, unknown
+from deckwatch.dashboards.draw.screens import Figures, Layout, Look, looks, taken
+from deckwatch.dashboards.draw.versions import fitted
+from deckwatch.dashboards.read import adjust, expand_parts, parts, schema, spec
+from deckwatch.dashboards.read.adjust import Adjusted, Changes
+from deckwatch.dashboards.resolve import events, variables
+from deckwatch.dashboards.resolve.queries import Query, Resolver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,13 +29,13 @@ if TYPE_CHECKING:
     from deckwatch.core.problems import Place
     from deckwatch.core.signals import Signals
     from deckwatch.core.yaml_file import Path as YamlPath
-    from deckwatch.dashboards.events import Event
-    from deckwatch.dashboards.lent import Lent
-    from deckwatch.dashboards.panels import PanelType
-    from deckwatch.dashboards.parts import Parts
-    from deckwatch.dashboards.sources import Source
-    from deckwatch.dashboards.spec import Dashboard, Panel, Row
-    from deckwatch.dashboards.variables import Variable
+    from deckwatch.dashboards.panel_types import PanelType
+    from deckwatch.dashboards.read.files import Source
+    from deckwatch.dashboards.read.part_origin import Lent
+    from deckwatch.dashboards.read.parts import Parts
+    from deckwatch.dashboards.read.spec import Dashboard, Panel, Row
+    from deckwatch.dashboards.resolve.events import Event
+    from deckwatch.dashboards.resolve.variables import Variable
 
 FILES = "grafana/dashboards"
 
@@ -117,7 +106,7 @@ class Built:
     def numbers(self) -> dict[str, int]:
         """Return the numbers of rows and panels by their names; what is left out keeps its own."""
         keys = [*(key for key, _ in self.named()), *self.adjusted.hidden]
-        return dict(zip(keys, ids.numbers(keys), strict=True))
+        return dict(zip(keys, panel_ids.numbers(keys), strict=True))
 
     def titles(self) -> dict[str, int]:
         """Return the numbers of panels by their titles; of several with one title the first.
@@ -160,19 +149,19 @@ def bundle(
 ) -> Bundle:
     """Return the dashboards of all sources as files `grafana/dashboards/<folder>/<uid>.json`.
 
-    A user's file replaces a shipped one of the same address. Give a renderer that runs already (`panels.renderer`) to
-    have it start while YAML is read.
+    A user's file replaces a shipped one of the same address. Pass a running renderer (`panel_types.renderer`) to let it
+    start while YAML is read.
     """
     settings = settings or Settings()
     if child is None:
-        with panels.renderer(settings.own_panels, engine=settings.engine) as started:
+        with panel_types.renderer(settings.own_panels, engine=settings.engine) as started:
             return bundle(sources, catalog, signals, settings, started)
-    types = panels.load(child, settings.own_panels)
+    types = panel_types.load(child, settings.own_panels)
     problems: list[Problem] = []
     reader = _Reader(types, settings.parts)
     read = _read(sources, reader, problems)
     malformed = bool(problems)
-    problems += mended.problems(reader.mended, catalog, signals, Built)
+    problems += partial_check.problems(reader.mended, catalog, signals, Built)
     problems += _replaced(sources)
     problems += signal_file.check_signals(signals, catalog)
     changes = settings.changes
@@ -275,10 +264,14 @@ class _Reader:
     """Reads dashboards by one schema."""
 
     def __init__(self, types: Mapping[str, PanelType], known: Parts) -> None:
-        self.words = panels.by_word(types)
+        self.words = panel_types.by_word(types)
         self.parts = known
         self.mended: list[Dashboard] = []  # of the panels that are not well formed
         self._schema = Schema(schema.assemble(types))
+
+    def read_cached(self, source: Source) -> tuple[Dashboard | None, list[Problem]]:
+        """Return the same as `read`, once per source; a source with problems is read again."""
+        return build_cache.get_or_build("read", source, lambda: self.read(source), lambda result: not result[1])
 
     def read(self, source: Source) -> tuple[Dashboard | None, list[Problem]]:
         """Return the dashboard of a source, without what is not well formed in it; None where nothing is."""
@@ -287,7 +280,7 @@ class _Reader:
         if () in unusable:
             return None, problems
         if unusable:
-            self.mended.append(mended.read(source, problems, unusable, self.words))
+            self.mended.append(partial_check.read(source, problems, unusable, self.words))
         dashboard, wrong = spec.read(source, self.words, unusable)
         return dashboard, problems + wrong
 
@@ -299,11 +292,9 @@ def _read(sources: Sequence[Source], reader: _Reader, problems: list[Problem]) -
     for source in sources:
         if not source.is_dashboard or (source.shipped and source.uid in own):
             continue
-        whole, wrong = uses.written(source, reader.parts)
+        whole, wrong = expand_parts.written(source, reader.parts)
         problems += wrong
-        dashboard, wrong = build_cache.get_or_build(
-            "read", whole, lambda: reader.read(whole), lambda found: not found[1]
-        )  # noqa: B023
+        dashboard, wrong = reader.read_cached(whole)
         problems += wrong
         if dashboard is not None:
             found.append((whole, dashboard))

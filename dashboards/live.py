@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from deckwatch.core.expected_result import NO_EXPECTATION, ExpectedResult
 from deckwatch.dashboards.checks.too_many_series import MOST
-from deckwatch.dashboards.render import title
-from deckwatch.dashboards.variables import ALL
+from deckwatch.dashboards.draw.render import title
+from deckwatch.dashboards.resolve.variables import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from deckwatch.core.problems import Place
     from deckwatch.dashboards.build import Built
-    from deckwatch.dashboards.queries import Query
-    from deckwatch.dashboards.spec import Panel
+    from deckwatch.dashboards.read.spec import Panel
+    from deckwatch.dashboards.resolve.queries import Query
 
 _LEGEND_LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _OPTIONAL = "container_label_"  # which containers have is up to those who start them

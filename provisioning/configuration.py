@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import plugins, units, yaml_write
 from deckwatch.core.artifact import Artifact
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.provisioning import targets
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def refresh(every: str) -> str:
 
 def files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, every: str) -> list[Artifact]:
     """Return the files; `every` is the scrape interval."""
-    jobs = contract()["jobs"]
+    jobs = load_contract()["jobs"]
     settings = {
         "interval": every,
         "timeout": f"{min(_MOST_SCRAPE_SECONDS, units.parse_duration(every)):g}s",
@@ -62,14 +62,14 @@ def files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, ev
         "accesses": [dataclasses.asdict(one) for one in targets.accesses(project)],
         "access_label": targets.ACCESS,
         "engines": targets.engines(project),
-        "scrape_label": contract()["scrape_label"],
+        "scrape_label": load_contract()["scrape_label"],
     }
     grafana = "local grafana = import 'provisioning/grafana.libsonnet';"
     prometheus = renderer.evaluate("import 'provisioning/prometheus.libsonnet'", settings=settings)
     datasources = renderer.evaluate(
         f"{grafana} function(interval, others) grafana.datasources(interval, others)",
         interval=every,
-        others=project.data.get("build", {}).get("sources", {}),
+        others=project.data.get("build", {}).get("data_sources", {}),
     )
     listed = [{"path": one.path, "title": one.title, "uid": one.uid} for one in folders]
     dashboards = renderer.evaluate(f"{grafana} function(folders) grafana.dashboards(folders)", folders=listed)

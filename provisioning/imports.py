@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core.problems import DeckwatchError
-from deckwatch.dashboards import panels
+from deckwatch.dashboards import panel_types
 from deckwatch.dashboards.importing import Imported, Importer
 from deckwatch.provisioning import catalogue
 
@@ -48,7 +48,7 @@ def bring(
     catalog = catalogue.load(project)
     found: list[Brought] = []
     taken: dict[str, str] = {}
-    with panels.renderer(own if own.is_dir() else None) as child:
+    with panel_types.renderer(own if own.is_dir() else None) as child:
         importer = Importer(catalog, child)
         for called, model in models.items():
             name = name_of(model)

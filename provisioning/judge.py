@@ -26,14 +26,14 @@ def faults(series: Sequence[Series], wanted: ExpectedResult, ask: Callable[[str]
             yield f"no series has the label {label}, which is named here"
     if wanted.shape == "table":
         yield from _lines(series, wanted.labels)
-    if wanted.agrees:
-        yield from _disagreement(series, ask(wanted.agrees), wanted.agrees)
+    if wanted.agrees_with:
+        yield from _disagreement(series, ask(wanted.agrees_with), wanted.agrees_with)
 
 
 def remarks(series: Sequence[Series], wanted: ExpectedResult) -> Iterator[str]:
     """Yield what is worth knowing of an answer, and no fault."""
-    if wanted.most and len(series) > wanted.most:
-        yield f"{len(series):,} series; more than {wanted.most:,} cannot be read"
+    if wanted.max_series and len(series) > wanted.max_series:
+        yield f"{len(series):,} series; more than {wanted.max_series:,} cannot be read"
 
 
 def _buckets(series: Sequence[Series]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.provisioning.program import Program, find
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EXPORTER, PROMETHEUS, ALERTMANAGER, GRAFANA = "exporter", "prometheus", "alertmanager", "grafana"
 ADDRESS = "127.0.0.1"
-PORTS = {EXPORTER: int(contract()["port"]), PROMETHEUS: 9090, ALERTMANAGER: 9093, GRAFANA: 3000}
+PORTS = {EXPORTER: int(load_contract()["port"]), PROMETHEUS: 9090, ALERTMANAGER: 9093, GRAFANA: 3000}
 HOW_TO_GET = {
     PROMETHEUS: "apt-get install prometheus, or https://prometheus.io/download",
     ALERTMANAGER: "apt-get install prometheus-alertmanager, or https://prometheus.io/download",

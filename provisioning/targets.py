@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from deckwatch.core import yaml_write
 from deckwatch.core.artifact import Artifact
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -84,7 +84,7 @@ class Targets:
 
 def compose(project: Project) -> Targets:
     """Return the targets of a project as the Compose file runs it: its services by their names."""
-    hosts = declared_hosts(project) or [Host("this-host", f"deckwatch:{contract()['port']}")]
+    hosts = declared_hosts(project) or [Host("this-host", f"deckwatch:{load_contract()['port']}")]
     return Targets(
         hosts,
         dict.fromkeys(postgres_servers(project), hosts[0]),

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from deckwatch.core import units, yaml_file
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.core.expected_result import NO_EXPECTATION, ExpectedResult
 from deckwatch.core.http import Client
 from deckwatch.core.masking import mask_secrets
 from deckwatch.core.problems import InvalidInput, Refused, Unreachable
-from deckwatch.exporter.collector import matches
+from deckwatch.exporter.collector import matches_name
 from deckwatch.provisioning import judge
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ def questions(built: Built, interval: float) -> list[Question]:
             one.empty,
             one.needs,
             one.ref if one.kind == "variable" else "",
-            replace(one.wanted, agrees=one.concrete(window, f"{_SPAN_SECONDS}s", text=one.wanted.agrees)),
+            replace(one.wanted, agrees_with=one.concrete(window, f"{_SPAN_SECONDS}s", text=one.wanted.agrees_with)),
         )
         for one in built.dashboards
     ]
@@ -233,6 +233,6 @@ def _jobs(name: str, catalog: Catalog) -> Iterator[str]:
     """Yield the jobs that read this metric wherever they have a target."""
     info = catalog.series(name)
     for job in _NEVER_EMPTY:
-        words = contract()["jobs"][job]["collect"]
-        if info is not None and any(matches(info.source, word) for word in words):
+        words = load_contract()["jobs"][job]["collect"]
+        if info is not None and any(matches_name(info.source, word) for word in words):
             yield job

@@ -82,7 +82,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run a live test that fails once more: docs/decisions/0014-a-live-test-has-two-tries.md says why."""
+    """Run a live test that fails once more: docs/decisions/0014-live-tests-run-twice-on-failure.md says why."""
     for item in items:
         if item.get_closest_marker("live"):
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))

@@ -1,7 +1,7 @@
 """Colours of one panel can be told apart also without red or green: one man in twelve sees them as one.
 
 Two colours are seen as nearer than any two of Okabe's and Ito's palette for everybody are (CIEDE2000 after protanopia
-and deuteranopia are simulated; sources in `dashboards/colors.py`). A warning: `allow: {color_blind: REASON}`.
+and deuteranopia are simulated; sources in `dashboards/draw/colors.py`). A warning: `allow: {color_blind: REASON}`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import itertools
 from typing import TYPE_CHECKING
 
 from deckwatch.core.problems import Problem
-from deckwatch.dashboards import colors
+from deckwatch.dashboards.draw import colors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.problems import Place
     from deckwatch.dashboards.build import Built
-    from deckwatch.dashboards.queries import Query
-    from deckwatch.dashboards.spec import Panel
+    from deckwatch.dashboards.read.spec import Panel
+    from deckwatch.dashboards.resolve.queries import Query
 
 LEAST = 8.0  # of CIEDE2000; the nearest two of Okabe and Ito's palette have 11.6
 

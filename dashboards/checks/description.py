@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core.problems import Problem
-from deckwatch.dashboards import render
+from deckwatch.dashboards.draw import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

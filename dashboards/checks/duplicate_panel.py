@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core.problems import Problem
-from deckwatch.dashboards.ids import MOST
+from deckwatch.dashboards.panel_ids import MOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

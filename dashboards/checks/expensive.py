@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from deckwatch.core import promql, units
 from deckwatch.core.problems import Problem
-from deckwatch.dashboards import cardinality
+from deckwatch.dashboards.resolve import cardinality
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.dashboards.build import Built
-    from deckwatch.dashboards.queries import Query
+    from deckwatch.dashboards.resolve.queries import Query
 
 MOST_STEPS = 1000
 MOST_HOURS = 20_000  # of samples times series, for each point: five million samples where they are 15 s apart

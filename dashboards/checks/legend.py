@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from deckwatch.core.problems import Problem, did_you_mean
-from deckwatch.dashboards import legends
+from deckwatch.dashboards.resolve import legends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core.problems import Problem, did_you_mean
-from deckwatch.dashboards import sources
+from deckwatch.dashboards.read import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.yaml_file import Path
     from deckwatch.dashboards.build import Built
-    from deckwatch.dashboards.spec import Panel
+    from deckwatch.dashboards.read.spec import Panel
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     """Yield links to addresses that no dashboard has, shipped or of the user's own."""
     del catalog
-    known = [one.dashboard.uid for one in built] + sources.addresses()
+    known = [one.dashboard.uid for one in built] + files.addresses()
     for one in built:
         for panel, _ in one.examined("link"):
             for path, target in _targets(panel):

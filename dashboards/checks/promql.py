@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from deckwatch.core.problems import Problem
     from deckwatch.core.yaml_file import Path
     from deckwatch.dashboards.build import Built
-    from deckwatch.dashboards.queries import Query
-    from deckwatch.dashboards.spec import Panel
+    from deckwatch.dashboards.read.spec import Panel
+    from deckwatch.dashboards.resolve.queries import Query
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:

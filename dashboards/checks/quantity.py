@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from deckwatch.core import units
 from deckwatch.core.problems import Problem
 from deckwatch.core.signals import misordered_threshold
-from deckwatch.dashboards.render import THRESHOLDS
+from deckwatch.dashboards.draw.render import THRESHOLDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.dashboards import versions
+from deckwatch.dashboards.draw import versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

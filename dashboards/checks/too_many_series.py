@@ -1,7 +1,7 @@
 """A graph shows as many series as a person can tell apart, and a browser can draw: thirty containers, not their CPUs.
 
-How many there are is estimated from the labels of the result (`dashboards/cardinality.py`); `verify` counts the real
-ones. A warning: `top: 10`, a sum, or `allow: {too_many_series: REASON}`.
+How many there are is estimated from the labels of the result (`dashboards/resolve/cardinality.py`); `verify` counts
+the real ones. A warning: `top: 10`, a sum, or `allow: {too_many_series: REASON}`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core.problems import Problem
-from deckwatch.dashboards import cardinality
+from deckwatch.dashboards.resolve import cardinality
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

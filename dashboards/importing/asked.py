@@ -84,7 +84,7 @@ def said(target: Mapping[str, Any], kind: str) -> dict[str, Any] | None:
     asked = _mode(target)
     if asked is None:
         return None
-    return {"show": text, "ask": asked, "legend": target.get("legendFormat") or "__auto", **hidden}
+    return {"show": text, "query_type": asked, "legend": target.get("legendFormat") or "__auto", **hidden}
 
 
 def drawn(target: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,7 +94,12 @@ def drawn(target: Mapping[str, Any]) -> dict[str, Any]:
     hidden = {"hidden": True} if target.get("hide") else {}
     if "queryType" in target:
         return {"logql": target["expr"], **_legend(target), **hidden}
-    return {"show": target["expr"], "ask": _mode(target), "legend": target.get("legendFormat") or "__auto", **hidden}
+    return {
+        "show": target["expr"],
+        "query_type": _mode(target),
+        "legend": target.get("legendFormat") or "__auto",
+        **hidden,
+    }
 
 
 def _legend(target: Mapping[str, Any]) -> dict[str, Any]:

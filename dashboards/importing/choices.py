@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from deckwatch.dashboards.draw.render import TAG
 from deckwatch.dashboards.importing import patch
-from deckwatch.dashboards.render import TAG
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from deckwatch.dashboards.importing.probe import Probed
-    from deckwatch.dashboards.panels import PanelType
+    from deckwatch.dashboards.panel_types import PanelType
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Draft:
         said["title"] = str(self.panel.get("title") or "")
         if description := str(self.panel.get("description") or "").strip("\n"):
             said["description"] = description
-        more = {key: one for key, one in self.said.items() if not bare or key not in ("for each", "abreast")}
+        more = {key: one for key, one in self.said.items() if not bare or key not in ("for each", "per_row")}
         return said | self.size | more | ({"raw": self.raw} if self.raw else {})
 
     def _behind(self, signals: Mapping[str, tuple[str, str]]) -> Any:
@@ -52,7 +52,7 @@ class Draft:
             return self.content
         found = []
         for query in self.queries:
-            one = {key: value for key, value in query.items() if self.explicit or key not in ("ask", "legend")}
+            one = {key: value for key, value in query.items() if self.explicit or key not in ("query_type", "legend")}
             if "show" in one:
                 text = one["show"]
                 one["show"] = signals[text][0] if text in signals else text

@@ -16,11 +16,11 @@ from deckwatch import dashboards
 from deckwatch.core import plugins, signal_file, yaml_file, yaml_write
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.core.signals import is_name, title_of
-from deckwatch.dashboards import checks, panels
+from deckwatch.dashboards import checks, panel_types
+from deckwatch.dashboards.draw.render import TAG
 from deckwatch.dashboards.importing import asked, choices, layout, likeness, modern, patch, probe, repeated, words
 from deckwatch.dashboards.importing.draft import Draft, Drafter
-from deckwatch.dashboards.render import TAG
-from deckwatch.dashboards.sources import Source
+from deckwatch.dashboards.read.files import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -59,7 +59,7 @@ class Importer:
     def __init__(self, catalog: Catalog, child: Renderer) -> None:
         self.catalog = catalog
         self.child = child
-        self.types = panels.load(child)
+        self.types = panel_types.load(child)
         self.words = probe.probe(self.types, catalog, child)
         self.checks = {*plugins.module_names(checks), "promql_syntax", "promql_metric", "promql_label"}
 
@@ -174,7 +174,7 @@ class _Work:
         elif problem.check == "repeat":
             self.lost["repeat by what is no choice"] += 1
             draft.said.pop("for each", None)
-            draft.said.pop("abreast", None)
+            draft.said.pop("per_row", None)
         elif (id(draft), problem.check) in self.allowed:
             return  # it stands there twice
         elif problem.check in self.importer.checks and problem.check not in draft.said.get("allow", {}):
@@ -196,7 +196,7 @@ class _Work:
         kept = self.drafter.kept(draft.original)
         draft.panel = draft.original
         draft.one, draft.word, draft.content, draft.queries = kept.one, kept.word, kept.content, None
-        draft.said = {key: value for key, value in draft.said.items() if key in ("for each", "abreast", "id")}
+        draft.said = {key: value for key, value in draft.said.items() if key in ("for each", "per_row", "id")}
 
     def _row(self, index: int) -> int:
         shown = [i for i, (row, drafts) in enumerate(self.parts) if row is None or drafts]
@@ -221,7 +221,7 @@ class _Work:
                 text = next(key for key in ("show", "sql", "logql") if key in query)
                 if text == "show" and one.get("show") != query["show"] and is_name(query["show"]):
                     query["show"] = asked.plain(query["show"])
-                for key in ("ask", "legend"):
+                for key in ("query_type", "legend"):
                     if key in query and query[key] == one.get(key):
                         del query[key]
         made = self._generate()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.dashboards import layout
+from deckwatch.dashboards.draw import layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from deckwatch.dashboards.panels import PanelType
+    from deckwatch.dashboards.panel_types import PanelType
 
 _WORDS = {columns: word for word, columns in layout.WIDTHS.items()}
 

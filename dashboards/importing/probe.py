@@ -13,16 +13,17 @@ from deckwatch import dashboards
 from deckwatch.core import plugins, yaml_file, yaml_write
 from deckwatch.core.jsonnet import JsonnetError
 from deckwatch.core.signals import Signals
-from deckwatch.dashboards import checks, schema
+from deckwatch.dashboards import checks
 from deckwatch.dashboards.importing.patch import NOTHING, Leaf, at, leaves, same
-from deckwatch.dashboards.sources import Source
+from deckwatch.dashboards.read import schema
+from deckwatch.dashboards.read.files import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Renderer
-    from deckwatch.dashboards.panels import PanelType
+    from deckwatch.dashboards.panel_types import PanelType
 
 _TEXT, _NUMBER, _WHOLE, _SPAN = "deckwatch-probe", 7.5, 7, "7m"
 _QUERY = "vector(1)"
@@ -43,7 +44,7 @@ STEPS: Leaf = ("fieldConfig", "defaults", "thresholds", "steps")
 _APART = frozenset(
     (
         *("title", "description", "id", "width", "height", "by", "legend", "top", "lowest", "link", "links"),
-        *("label_links", "series", "colors", "values", "transform", "for each", "abreast", "empty", "needs"),
+        *("label_links", "series", "colors", "values", "transform", "for each", "per_row", "empty", "needs"),
         *("unscoped", "allow", "raw", "low", "high", "critical", "bad", "across", "target", "names", "nodes"),
     )
 )

@@ -38,7 +38,7 @@ def _declarable(text: str, name: str, catalog: Catalog) -> bool:
     if problems or signal_file.check_signals(found, catalog):
         return False
     (one,) = found.values()
-    return one.expression() == text
+    return one.build_expression() == text
 
 
 def _slug(text: str) -> str:

@@ -201,7 +201,7 @@ def _look(one: Mapping[str, Any]) -> dict[str, Any] | None:
     if key == "custom.axisPlacement" and value in ("left", "right"):
         return {"axis": value}
     if key == "custom.transform" and value == "negative-Y":
-        return {"below": True}
+        return {"negative_y": True}
     if key == "displayName" and value:
         return {"title": value}
     if key in ("unit", "decimals", "min", "max") and value is not None:
@@ -214,6 +214,6 @@ def _repeat(panel: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(label, str) or not _LABEL.match(label):
         return {}
     if panel.get("repeatDirection") == "v":
-        return {"for each": label, "abreast": 1}
+        return {"for each": label, "per_row": 1}
     abreast = panel.get("maxPerRow", 4)
-    return {"for each": label} | ({"abreast": abreast} if abreast != 4 and abreast in range(2, 13) else {})
+    return {"for each": label} | ({"per_row": abreast} if abreast != 4 and abreast in range(2, 13) else {})

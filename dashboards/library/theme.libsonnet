@@ -23,11 +23,11 @@ local transformations = import 'transformations.libsonnet';
     [if $.get(spec, 'transparent', false) then 'transparent']: true,
     [if std.objectHas(spec, 'range') then 'timeFrom']: spec.range,
     [if std.objectHas(spec, 'shift') then 'timeShift']: spec.shift,
-    [if std.objectHas(spec, 'every') then 'interval']: spec.every,
-    [if std.objectHas(spec, 'most_points') then 'maxDataPoints']: spec.most_points,
+    [if std.objectHas(spec, 'min_interval') then 'interval']: spec.min_interval,
+    [if std.objectHas(spec, 'max_points') then 'maxDataPoints']: spec.max_points,
     [if std.objectHas(spec, 'repeat') then 'repeat']: spec.repeat.label,
     [if std.objectHas(spec, 'repeat') then 'repeatDirection']: if spec.repeat.down then 'v' else 'h',
-    [if std.objectHas(spec, 'repeat') && !spec.repeat.down then 'maxPerRow']: spec.repeat.abreast,
+    [if std.objectHas(spec, 'repeat') && !spec.repeat.down then 'maxPerRow']: spec.repeat.per_row,
   } + rest + (
     // What is done to the answer by the panel's own type comes before what somebody wants done to the result.
     local steps = $.get(rest, 'transformations', []) + [transformations.step(one) for one in $.get(spec, 'transform', [])];
@@ -62,7 +62,7 @@ local transformations = import 'transformations.libsonnet';
     else {
       expr: query.expr,
       legendFormat: $.get(query, 'legend', '__auto'),
-      local asked = $.get(query, 'ask', mode),
+      local asked = $.get(query, 'query_type', mode),
       range: asked == 'range' || asked == 'heatmap',
       instant: !self.range,
       format: { table: 'table', heatmap: 'heatmap', range: 'time_series', instant: 'time_series' }[asked],
@@ -123,7 +123,7 @@ local transformations = import 'transformations.libsonnet';
   // No data is no good news: it has none of the thresholds' colours.
   nothing(spec):: [{
     type: 'special',
-    options: { match: 'null+nan', result: { text: $.get(spec, 'nothing', 'No data'), color: $.colors.unknown, index: 99 } },
+    options: { match: 'null+nan', result: { text: $.get(spec, 'no_data_text', 'No data'), color: $.colors.unknown, index: 99 } },
   }],
 
   // The fields of a panel: unit, colours, limits. `color` is Grafana's colour mode; `custom` and `extra`,
@@ -137,7 +137,7 @@ local transformations = import 'transformations.libsonnet';
       [if std.objectHas(spec, 'decimals') then 'decimals']: spec.decimals,
       [if std.objectHas(spec, 'min') then 'min']: spec.min,
       [if std.objectHas(spec, 'max') then 'max']: spec.max,
-      [if std.objectHas(spec, 'nothing') then 'noValue']: spec.nothing,
+      [if std.objectHas(spec, 'no_data_text') then 'noValue']: spec.no_data_text,
       [if $.dataLinks(spec) != [] then 'links']: $.dataLinks(spec),
       [if custom != {} then 'custom']: custom,
     },
@@ -151,8 +151,8 @@ local transformations = import 'transformations.libsonnet';
     (if std.objectHas(spec, 'link') then [$.link(spec.link, valueOf)] else []) + $.openings(spec, valueOf),
 
   openings(spec, valueOf):: [
-    if std.objectHas(one, 'dashboard') then $.link(one.dashboard, valueOf) { title: one.title, targetBlank: one.tab }
-    else { title: one.title, url: one.url, targetBlank: one.tab }
+    if std.objectHas(one, 'dashboard') then $.link(one.dashboard, valueOf) { title: one.title, targetBlank: one.new_tab }
+    else { title: one.title, url: one.url, targetBlank: one.new_tab }
     for one in $.get(spec, 'links', [])
   ],
 
@@ -175,7 +175,7 @@ local transformations = import 'transformations.libsonnet';
     if std.objectHas(said, 'color') then [{ id: 'color', value: { mode: 'fixed', fixedColor: said.color } }] else [],
     if std.objectHas(said, 'style') then $.styles[said.style] else [],
     if std.objectHas(said, 'axis') then [{ id: 'custom.axisPlacement', value: said.axis }] else [],
-    if $.get(said, 'below', false) then [{ id: 'custom.transform', value: 'negative-Y' }] else [],
+    if $.get(said, 'negative_y', false) then [{ id: 'custom.transform', value: 'negative-Y' }] else [],
   ]),
 
   // One series among others: what it looks like, as properties of an override.

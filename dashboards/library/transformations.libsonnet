@@ -63,7 +63,7 @@ local words = {
     id: 'groupBy',
     options: {
       fields: { [column]: { operation: 'groupby', aggregations: [] } for column in said.by }
-              + { [column]: { operation: 'aggregate', aggregations: [reducers[said.take[column]]] } for column in std.objectFields(said.take) },
+              + { [column]: { operation: 'aggregate', aggregations: [reducers[said.calculate[column]]] } for column in std.objectFields(said.calculate) },
     },
   },
 
@@ -73,7 +73,7 @@ local words = {
 
   merge(yes):: { id: 'merge', options: {} },
 
-  turn(yes):: { id: 'transpose', options: {} },
+  transpose(yes):: { id: 'transpose', options: {} },
 
   raw(said):: said,
 };

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
-LEVELS = ("debug", "info", "warning", "error")
+LOG_LEVELS = ("debug", "info", "warning", "error")
 _CLOSING_SECONDS = 2.0
 
 
-def options(command: F) -> F:
+def add_source_options(command: F) -> F:
     """Add the options that say where host and containers can be read."""
     for name, root, what in (("rootfs", "/", "/"), ("sysfs", "/sys", "/sys"), ("procfs", "/proc", "/proc")):
         command = click.option(
@@ -42,7 +42,7 @@ def options(command: F) -> F:
     )(command)
 
 
-def application(
+def create_app(
     project: Path, *, path_procfs: Path, path_sysfs: Path, path_rootfs: Path, docker_host: str | None
 ) -> App:
     """Return the application over this machine, as the project's `watch:` has it; raises InvalidInput."""
@@ -53,17 +53,17 @@ def application(
     from deckwatch.exporter.server import App
     from deckwatch.exporter.world import World
 
-    found = _project.load(project, lean=True, faulty=True)
-    collectors = collector.load()
-    if problems := [*found.problems, *config.problems(found, collector.words(collectors))]:
+    found = _project.load_project(project, lean=True, keep_invalid=True)
+    collectors = collector.load_collectors()
+    if problems := [*found.problems, *config.find_problems(found, collector.names_and_prefixes(collectors))]:
         raise InvalidInput(problems)
-    watch = config.watch(found)
+    watch = config.watch_config(found)
     world = World(path_procfs, path_sysfs, path_rootfs, docker_host, watch)
-    chosen = collector.choose(collectors, config.switches(watch), config.budgets(watch))
+    chosen = collector.choose_collectors(collectors, config.collector_switches(watch), config.collector_budgets(watch))
     return App(Scraper(world, chosen), list(collectors))
 
 
-def absent(app: App) -> Iterator[str]:
+def absence_messages(app: App) -> Iterator[str]:
     """Yield a line for each reason for which collectors have nothing to watch."""
     found: dict[str, list[str]] = {}
     for (name, subject), record in sorted(app.scraper.records.items()):
@@ -73,7 +73,7 @@ def absent(app: App) -> Iterator[str]:
         yield f"nothing to watch for {', '.join(names)}: {reason}"
 
 
-def close(app: App) -> None:
+def close_app(app: App) -> None:
     """Give back what the application holds, but do not wait for a source that hangs."""
 
     def run() -> None:

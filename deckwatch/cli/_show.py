@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-_WIDE = 250
+_PIPED_WIDTH = 250
 
 
-def console() -> Console:
+def create_console() -> Console:
     """Return rich's console for tables; what is read by a program is not wrapped to the width of a screen."""
     from rich.console import Console
 
     piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(highlight=False, width=_WIDE if piped else None, soft_wrap=False)
+    return Console(highlight=False, width=_PIPED_WIDTH if piped else None, soft_wrap=False)
 
 
-def rows(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+def print_rows(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
     """Print a table whose first column is words and whose others are figures."""
     from rich import box
     from rich.table import Table
@@ -38,11 +38,11 @@ def rows(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
         table.add_column(title, justify="right" if number else "left", overflow="fold")
     for line in lines:
         table.add_row(*line)
-    console().print(table)
+    create_console().print(table)
 
 
 @contextlib.contextmanager
-def busy(what: str) -> Iterator[None]:
+def show_spinner(what: str) -> Iterator[None]:
     """Show on a terminal that something goes on; elsewhere be silent."""
     if not sys.stderr.isatty():
         yield
@@ -54,7 +54,7 @@ def busy(what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
+def show_progress(what: str, total: int) -> Iterator[Callable[[], None]]:
     """Show a bar on a terminal; what is yielded moves it on by one, from any thread."""
     if not sys.stderr.isatty():
         yield lambda: None
@@ -68,7 +68,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
         yield lambda: bars.advance(task)
 
 
-def problems(found: Sequence[Problem], root: Path | None = None) -> None:
+def print_problems(found: Sequence[Problem], root: Path | None = None) -> None:
     """Print problems, each with its line and a caret, and their count."""
     texts: dict[str, str] = {}
     for problem in found:
@@ -81,7 +81,7 @@ def problems(found: Sequence[Problem], root: Path | None = None) -> None:
             err=True,
         )
         if problem.place.file not in texts:
-            texts[problem.place.file] = _text(problem.place.file, root)
+            texts[problem.place.file] = _file_text(problem.place.file, root)
         if line := caret_line(problem, texts[problem.place.file]):
             click.echo(line, err=True)
     errors = sum(problem.severity == "error" for problem in found)
@@ -90,7 +90,7 @@ def problems(found: Sequence[Problem], root: Path | None = None) -> None:
     click.secho(", ".join(parts), err=True, bold=True)
 
 
-def _text(file: str, root: Path | None) -> str:
+def _file_text(file: str, root: Path | None) -> str:
     try:
         return (root / file if root else Path(file)).read_text(encoding="utf-8", errors="replace")
     except OSError:

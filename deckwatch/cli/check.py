@@ -21,13 +21,13 @@ def command(project: Path, /) -> None:
     from deckwatch.cli import _project, _show
     from deckwatch.provisioning import stack
 
-    with _show.busy("checking"):
-        found = _project.load(project, faulty=True)
+    with _show.show_spinner("checking"):
+        found = _project.load_project(project, keep_invalid=True)
         built = stack.build(found)
     if built.warnings:
-        _show.problems(built.warnings)
+        _show.print_problems(built.warnings)
     dashboards = len({query.uid for query in built.dashboards})
     alerts = len({query.name for query in built.rules if query.kind == "alert"})
     queries = len(built.dashboards) + len(built.rules)
     count = f"{dashboards} dashboards and {alerts} alerts with {queries} queries"
-    click.echo(f"no errors in {count}{_project.described(found)}", err=True)
+    click.echo(f"no errors in {count}{_project.shipped_set_note(found)}", err=True)

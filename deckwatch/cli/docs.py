@@ -31,7 +31,7 @@ def command(out: Path, check: bool) -> int:
     from deckwatch.provisioning.plan import Plan
     from deckwatch.provisioning.write import write
 
-    plan = Plan([*reference.artifacts(), _commands()])
+    plan = Plan([*reference.artifacts(), _commands_page()])
     changes = plan.changes(out) if check else write(plan, out)
     for change in changes:
         click.echo(f"{change.kind} {out / change.path}", err=True)
@@ -41,13 +41,13 @@ def command(out: Path, check: bool) -> int:
     return 0
 
 
-def _commands() -> Artifact:
+def _commands_page() -> Artifact:
     from deckwatch.core.artifact import Artifact
 
-    return Artifact("commands.md", "\n".join(_pages()))
+    return Artifact("commands.md", "\n".join(_command_lines()))
 
 
-def _pages() -> Iterator[str]:
+def _command_lines() -> Iterator[str]:
     from deckwatch.cli.main import deckwatch
 
     yield "# Commands\n"
@@ -59,14 +59,14 @@ def _pages() -> Iterator[str]:
         for name in deckwatch.list_commands(context):
             found = deckwatch.get_command(context, name)
             if found is not None and not found.hidden:
-                yield from _page(context, name, found)
+                yield from _command_section(context, name, found)
 
 
-def _page(parent: click.Context, name: str, found: click.Command) -> Iterator[str]:
+def _command_section(parent: click.Context, name: str, found: click.Command) -> Iterator[str]:
     with click.Context(found, info_name=name, parent=parent) as context:
         yield f"## {context.command_path}\n"
-        yield _prose(found.help or "") + "\n"
-        rows = [_row(one, context) for one in found.params if isinstance(one, click.Option) and not one.hidden]
+        yield _clean_help(found.help or "") + "\n"
+        rows = [_option_row(one, context) for one in found.params if isinstance(one, click.Option) and not one.hidden]
         if rows:
             yield "| option | meaning | default | environment |"
             yield "|---|---|---|---|"
@@ -75,10 +75,10 @@ def _page(parent: click.Context, name: str, found: click.Command) -> Iterator[st
             for child in found.list_commands(context):
                 inner = found.get_command(context, child)
                 if inner is not None:
-                    yield from _page(context, child, inner)
+                    yield from _command_section(context, child, inner)
 
 
-def _row(option: click.Option, context: click.Context) -> str:
+def _option_row(option: click.Option, context: click.Context) -> str:
     names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
     metavar = "" if option.is_flag else f" {option.make_metavar(context)}"
     default = option.show_default if isinstance(option.show_default, str) else option.default
@@ -90,7 +90,7 @@ def _row(option: click.Option, context: click.Context) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _prose(text: str) -> str:
+def _clean_help(text: str) -> str:
     """Return a docstring with its paragraphs, without click's marks for lines that must not be wrapped."""
     import inspect
 

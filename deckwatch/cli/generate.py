@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from deckwatch.provisioning.plan import Change
     from deckwatch.provisioning.stack import Form
 
-_MOST_LINES = 12  # of one file's difference
+_MAX_LINES = 12  # of one file's difference
 
 
 @click.command()
@@ -72,78 +72,86 @@ def command(
 
     if form != "provisioned" and context.get_parameter_source("out") is ParameterSource.DEFAULT_MAP:
         out = None  # what the project says is where its bundle goes
-    again = " ".join(("deckwatch", *_words("--project", project), "generate", *_form(form), *_words("--out", out)))
+    again = " ".join(
+        (
+            "deckwatch",
+            *_option_words("--project", project),
+            "generate",
+            *_form_words(form),
+            *_option_words("--out", out),
+        )
+    )
     out = out or project / ("out" if form == "provisioned" else form)
     if watch:
         if check or summary:
             raise click.UsageError("--watch goes with neither --check nor --summary")
         from deckwatch.cli import _watch
 
-        return _watch.run(project, out, engine, form)
+        return _watch.watch_project(project, out, engine, form)
     words = (engine, form)
     if known := unchanged.told(project, out, words):
         count, warnings = known
-        _summarize(summary, ())
+        _write_summary(summary, ())
         if warnings:
-            _show.problems(warnings)
+            _show.print_problems(warnings)
         click.echo(f"{out} is up to date: {count} files", err=True)
         return 0
     from deckwatch.cli import _project
     from deckwatch.provisioning import stack
     from deckwatch.provisioning.write import refuse_foreign, write
 
-    with _show.busy("generating"), unchanged.Heard(project) as heard:
-        found = _project.load(project, faulty=True)
+    with _show.show_spinner("generating"), unchanged.Heard(project) as heard:
+        found = _project.load_project(project, keep_invalid=True)
         built = stack.build(found, stack.Options(engine=engine, form=form))
         if check:
             refuse_foreign(out)
         changes = built.plan.changes(out) if check else write(built.plan, out)
-    _summarize(summary, changes)
+    _write_summary(summary, changes)
     if not check and not found.is_shipped:
         unchanged.keep(project, out, words, heard=heard, count=len(built.plan.files()), warnings=built.warnings)
     if built.warnings:
-        _show.problems(built.warnings)
+        _show.print_problems(built.warnings)
     if not changes:
         click.echo(f"{out} is up to date: {len(built.plan.files())} files", err=True)
         return 0
     if not check:
-        click.echo(f"{out}: {_counts(changes)}{_project.described(found)}", err=True)
+        click.echo(f"{out}: {_count_changes(changes)}{_project.shipped_set_note(found)}", err=True)
         return 0
     for change in changes:
-        _tell(change)
-    click.echo(f"{out} is not up to date ({_counts(changes)}): run `{again}`", err=True)
+        _print_change(change)
+    click.echo(f"{out} is not up to date ({_count_changes(changes)}): run `{again}`", err=True)
     return 1
 
 
-def _summarize(path: Path | None, changes: Sequence[Change]) -> None:
+def _write_summary(path: Path | None, changes: Sequence[Change]) -> None:
     if path is not None:
         from deckwatch.provisioning.summary import markdown
 
         path.write_text(markdown(changes), encoding="utf-8")
 
 
-def _words(option: str, value: Path | None) -> tuple[str, ...]:
+def _option_words(option: str, value: Path | None) -> tuple[str, ...]:
     """Return an option as it was given, for a command to be repeated; nothing where it was left to its default."""
     return () if value is None or value == Path() else (option, str(value))
 
 
-def _form(form: Form) -> tuple[str, ...]:
+def _form_words(form: Form) -> tuple[str, ...]:
     return () if form == "provisioned" else ("--export", form)
 
 
-def _counts(changes: Sequence[Change]) -> str:
+def _count_changes(changes: Sequence[Change]) -> str:
     kinds = [change.kind for change in changes]
     return ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("added", "changed", "removed") if kind in kinds)
 
 
-def _tell(change: Change) -> None:
+def _print_change(change: Change) -> None:
     """Print a file that differs, and where it does."""
     added, removed = change.lines()
     click.secho(f"{change.kind} {change.path} (+{added} -{removed})", bold=True)
     if change.kind != "changed":
         return
     lines = change.diff()
-    for line in lines[:_MOST_LINES]:
+    for line in lines[:_MAX_LINES]:
         click.secho(f"    {line}", fg={"+": "green", "-": "red"}.get(line[0]))
-    if len(lines) > _MOST_LINES:
-        click.echo(f"    ... {len(lines) - _MOST_LINES} more lines")
+    if len(lines) > _MAX_LINES:
+        click.echo(f"    ... {len(lines) - _MAX_LINES} more lines")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from deckwatch.provisioning.imports import Brought
 
 
-def _server(command: Callable[..., Any]) -> Callable[..., Any]:
+def _add_server_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say which Grafana is meant, and how it lets us in."""
     options = (
         click.option("--url", metavar="URL", default="http://127.0.0.1:3000", show_default=True, help="The Grafana."),
@@ -47,7 +47,7 @@ def command() -> None:
 
 @command.command("import")
 @click.argument("what", nargs=-1, required=True, metavar="FILE|UID...")
-@_server
+@_add_server_options
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -57,7 +57,7 @@ def command() -> None:
 @click.option("--force", is_flag=True, help="Replace files that are there already.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; print the YAML and the report.")
 @click.pass_obj
-def import_(
+def import_dashboards(
     project: Path, /, *, what: Sequence[str], out: Path | None, force: bool, dry_run: bool, **server: Any
 ) -> int:
     """Turn dashboards of Grafana's, files or uids, into YAML of ours.
@@ -68,21 +68,21 @@ def import_(
     from deckwatch.cli import _project, _show
     from deckwatch.provisioning import imports
 
-    found = _project.load(project, faulty=True)
+    found = _project.load_project(project, keep_invalid=True)
     models: dict[str, Any] = {}
     asked = [one for one in what if not _is_file(one)]
     if asked:
-        with _open(**server) as grafana:
+        with _connect_grafana(**server) as grafana:
             models |= {uid: grafana.dashboard(uid) for uid in asked}
     models |= {one: imports.read(Path(one)) for one in what if _is_file(one)}
-    with _show.progress("importing", len(models)) as advance:
+    with _show.show_progress("importing", len(models)) as advance:
         brought = imports.bring(found, models, out or project / "dashboards", advance)
     if dry_run:
         for each in brought:
             click.echo(f"# {each.path}\n{each.found.text}", nl=False)
     else:
         imports.write(brought, force=force)
-    _report(brought)
+    _print_report(brought)
     return 0 if all(one.found.kept == one.found.panels for one in brought) else 1
 
 
@@ -90,17 +90,17 @@ def _is_file(text: str) -> bool:
     return "/" in text or text.endswith(".json") or Path(text).is_file()
 
 
-def _open(**server: Any) -> Grafana:
+def _connect_grafana(**server: Any) -> Grafana:
     from deckwatch.provisioning.grafana import connect
 
     return connect(**server)
 
 
-def _report(brought: Sequence[Brought]) -> None:
+def _print_report(brought: Sequence[Brought]) -> None:
     """Print a line for each dashboard, and below what is not there any more."""
     from deckwatch.cli import _show
 
-    _show.rows(
+    _show.print_rows(
         ("File", "Panels", "Kept", "In words", "With raw", "Lines"),
         [
             (
@@ -118,29 +118,29 @@ def _report(brought: Sequence[Brought]) -> None:
 
 @command.command("diff")
 @click.argument("uids", nargs=-1, metavar="[UID]...")
-@_server
+@_add_server_options
 @click.pass_obj
-def diff(project: Path, /, *, uids: Sequence[str], **server: Any) -> int:
+def diff_dashboards(project: Path, /, *, uids: Sequence[str], **server: Any) -> int:
     """Tell how the dashboards of a Grafana differ from those that would be generated.
 
     Each is new, same, changed by us (the project is newer), or changed by hand, panel by panel. Exit code 1 means that
     one differs.
     """
-    with _open(**server) as grafana:
-        found = _compared(project, grafana, uids)
-    _tell(found)
+    with _connect_grafana(**server) as grafana:
+        found = _compare_dashboards(project, grafana, uids)
+    _print_comparisons(found)
     return int(any(one.state != "same" for one in found))
 
 
 @command.command("push")
 @click.argument("uids", nargs=-1, metavar="[UID]...")
-@_server
+@_add_server_options
 @click.option("--message", default="", metavar="TEXT", help="What Grafana writes beside the new versions.")
 @click.option("--folder", metavar="UID", help="A folder that is there already, for all of them, in place of their own.")
 @click.option("--force", is_flag=True, help="Overwrite what was changed by hand, too.")
 @click.option("--dry-run", is_flag=True, help="Save nothing; tell what would be.")
 @click.pass_obj
-def push(
+def push_dashboards(
     project: Path,
     /,
     *,
@@ -158,9 +158,9 @@ def push(
     """
     from deckwatch.provisioning import push as work
 
-    with _open(**server) as grafana:
-        found = _compared(project, grafana, uids)
-        _tell(found)
+    with _connect_grafana(**server) as grafana:
+        found = _compare_dashboards(project, grafana, uids)
+        _print_comparisons(found)
         if not dry_run:
             work.push(
                 grafana,
@@ -173,28 +173,28 @@ def push(
     return 0
 
 
-def _compared(project: Path, grafana: Grafana, uids: Sequence[str]) -> list[Compared]:
+def _compare_dashboards(project: Path, grafana: Grafana, uids: Sequence[str]) -> list[Compared]:
     from deckwatch.cli import _project, _show
     from deckwatch.provisioning import push as work
     from deckwatch.provisioning import stack
 
-    with _show.busy("generating"):
-        built = stack.build(_project.load(project, faulty=True))
+    with _show.show_spinner("generating"):
+        built = stack.build(_project.load_project(project, keep_invalid=True))
         ours = work.chosen(work.ours(built.plan), uids)
-    with _show.progress("asking", len(ours)) as advance:
+    with _show.show_progress("asking", len(ours)) as advance:
         return grafana.compared(ours, advance)
 
 
 _COLORS = {"new": "green", "same": None, "changed by us": "cyan", "changed by hand": "red", "provisioned": "yellow"}
 _SIGNS = {"+": "green", "-": "red"}
-_MOST_LINES = 30  # of one dashboard
+_MAX_LINES = 30  # of one dashboard
 
 
-def _tell(found: Sequence[Compared]) -> None:
+def _print_comparisons(found: Sequence[Compared]) -> None:
     for one in found:
         who = f" by {one.who}" if one.who and one.state == "changed by hand" else ""
         click.echo(click.style(f"{one.ours.uid}: {one.state}{who}", fg=_COLORS[one.state], bold=one.state != "same"))
-        for line in one.lines[:_MOST_LINES]:
+        for line in one.lines[:_MAX_LINES]:
             click.secho(f"    {line}", fg=_SIGNS.get(line[0]))
-        if len(one.lines) > _MOST_LINES:
-            click.echo(f"    ... {len(one.lines) - _MOST_LINES} more")
+        if len(one.lines) > _MAX_LINES:
+            click.echo(f"    ... {len(one.lines) - _MAX_LINES} more")

@@ -19,36 +19,36 @@ class Item(NamedTuple):
 
     name: str
     about: str
-    word: str = ""
+    detail: str = ""
 
 
-def _collectors() -> Iterator[Item]:
+def _list_collectors() -> Iterator[Item]:
     from deckwatch.exporter import collector
 
-    for name, one in collector.load().items():
+    for name, one in collector.load_collectors().items():
         yield Item(name, one.help, "" if one.default else "off by default")
 
 
-def _dashboards() -> Iterator[Item]:
-    for name, data in _documents("dashboards", "specs"):
+def _list_dashboards() -> Iterator[Item]:
+    for name, data in _read_documents("dashboards", "specs"):
         yield Item(name, data.get("about", ""), str(data.get("dashboard", "")))
 
 
-def _panels() -> Iterator[Item]:
-    return _by_comment("dashboards", "library", "panels")
+def _list_panels() -> Iterator[Item]:
+    return _first_comments("dashboards", "library", "panels")
 
 
-def _alerts() -> Iterator[Item]:
-    for topic, data in _documents("alerting", "rules"):
+def _list_alerts() -> Iterator[Item]:
+    for topic, data in _read_documents("alerting", "rules"):
         for name, alert in (data.get("alerts") or {}).items():
             yield Item(name, alert.get("summary", ""), f"{topic}, {alert.get('severity', 'warning')}")
 
 
-def _receivers() -> Iterator[Item]:
-    return _by_comment("alerting", "library", "receivers")
+def _list_receivers() -> Iterator[Item]:
+    return _first_comments("alerting", "library", "receivers")
 
 
-def _checks() -> Iterator[Item]:
+def _list_checks() -> Iterator[Item]:
     from deckwatch.core import plugins
 
     for package in ("dashboards", "alerting"):
@@ -56,29 +56,29 @@ def _checks() -> Iterator[Item]:
             yield Item(name, (module.__doc__ or "").strip().partition("\n")[0], package)
 
 
-def _parts() -> Iterator[Item]:
-    for name, data in _documents("dashboards", "parts"):
-        taken = ", ".join(data.get("takes") or {})
+def _list_parts() -> Iterator[Item]:
+    for name, data in _read_documents("dashboards", "parts"):
+        taken = ", ".join(data.get("parameters") or {})
         yield Item(name, data.get("part", ""), f"takes {taken}" if taken else "")
 
 
-def _templates() -> Iterator[Item]:
+def _list_templates() -> Iterator[Item]:
     from deckwatch.cli import new
 
-    for folder in new.folders():
-        title, about = new.about(folder)
+    for folder in new.template_folders():
+        title, about = new.read_summary(folder)
         yield Item(folder.name, about, title)
 
 
 KINDS: dict[str, Callable[[], Iterator[Item]]] = {
-    "collectors": _collectors,
-    "dashboards": _dashboards,
-    "parts": _parts,
-    "panels": _panels,
-    "alerts": _alerts,
-    "receivers": _receivers,
-    "checks": _checks,
-    "templates": _templates,
+    "collectors": _list_collectors,
+    "dashboards": _list_dashboards,
+    "parts": _list_parts,
+    "panels": _list_panels,
+    "alerts": _list_alerts,
+    "receivers": _list_receivers,
+    "checks": _list_checks,
+    "templates": _list_templates,
 }
 
 
@@ -93,14 +93,14 @@ def command(kinds: tuple[str, ...]) -> None:
     from rich import box
     from rich.table import Table
 
-    console = _show.console()
+    console = _show.create_console()
     for kind in kinds or KINDS:
         items = sorted(KINDS[kind]())
         if not items:
             continue
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
         table.add_column(f"{len(items)} {kind}", style="bold", overflow="fold")
-        if any(item.word for item in items):
+        if any(item.detail for item in items):
             table.add_column("", style="dim")
         table.add_column("")
         for name, about, word in items:
@@ -108,22 +108,22 @@ def command(kinds: tuple[str, ...]) -> None:
         console.print(table)
 
 
-def _documents(package: str, *folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _read_documents(package: str, *folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the YAML files of a folder of shipped things, by their name below it."""
     from deckwatch.core import yaml_file
 
-    for name, path in _files(package, *folder, suffix=".yaml"):
+    for name, path in _shipped_files(package, *folder, suffix=".yaml"):
         yield name, yaml_file.read_yaml(path).data
 
 
-def _by_comment(package: str, *folder: str) -> Iterator[Item]:
+def _first_comments(package: str, *folder: str) -> Iterator[Item]:
     """Yield the Jsonnet files of a folder, each with the comment on its first line."""
-    for name, path in _files(package, *folder, suffix=".libsonnet"):
+    for name, path in _shipped_files(package, *folder, suffix=".libsonnet"):
         first = path.read_text(encoding="utf-8").partition("\n")[0]
         yield Item(name, first.removeprefix("//").strip() if first.startswith("//") else "")
 
 
-def _files(package: str, *folder: str, suffix: str) -> Iterator[tuple[str, Path]]:
+def _shipped_files(package: str, *folder: str, suffix: str) -> Iterator[tuple[str, Path]]:
     from deckwatch.core import plugins
 
     root = plugins.package_folder(plugins.import_package(package), *folder)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EXIT_INPUT, EXIT_BUG, EXIT_INTERRUPTED = 1, 3, 130
 # A folder that may not be written, a disk that is full: the machine's state, and no bug.
-_OF_THE_MACHINE = frozenset((errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR))
+_ENVIRONMENT_ERRORS = frozenset((errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR))
 
 
 class Commands(click.Group):
@@ -76,7 +76,7 @@ def deckwatch(ctx: click.Context, project: Path) -> None:
     if ctx.invoked_subcommand and (project / "deckwatch.yaml").is_file():
         from deckwatch.cli import _project
 
-        ctx.default_map = _project.defaults(project, lean=ctx.invoked_subcommand == "serve")
+        ctx.default_map = _project.option_defaults(project, lean=ctx.invoked_subcommand == "serve")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InvalidInput as error:
         from deckwatch.cli import _show
 
-        _show.problems(error.problems)
+        _show.print_problems(error.problems)
         sys.exit(EXIT_INPUT)
     except DeckwatchError as error:
         click.secho(f"deckwatch: {error}", err=True)
@@ -107,20 +107,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.close()
         sys.exit(EXIT_INPUT)
     except OSError as error:
-        if error.errno not in _OF_THE_MACHINE:
-            _bug()
-        click.secho(f"deckwatch: {_place_of(error)}{error.strerror}", err=True)
+        if error.errno not in _ENVIRONMENT_ERRORS:
+            _report_bug()
+        click.secho(f"deckwatch: {_path_prefix(error)}{error.strerror}", err=True)
         sys.exit(EXIT_INPUT)
     except Exception:  # noqa: BLE001 - the last door: what comes here is our bug, and is said so
-        _bug()
+        _report_bug()
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _bug() -> NoReturn:
+def _report_bug() -> NoReturn:
     traceback.print_exc()
     click.secho("deckwatch: this is a bug of ours; please report it with the lines above", err=True)
     sys.exit(EXIT_BUG)
 
 
-def _place_of(error: OSError) -> str:
+def _path_prefix(error: OSError) -> str:
     return f"{error.filename}: " if isinstance(error.filename, str) else ""

@@ -33,13 +33,13 @@ def command(project: Path, /, *, words: tuple[str, ...], format: str, learn: str
     from deckwatch.exporter import collector
     from deckwatch.provisioning import catalogue
 
-    known = catalogue.load(_project.load(project))
+    known = catalogue.load(_project.load_project(project))
     if learn:
         from deckwatch.provisioning.learn import learn as block_of
 
         click.echo(block_of(learn, known), nl=False)
         return
-    collectors = collector.load()
+    collectors = collector.load_collectors()
     found = [
         metric for metric in known if not words or any(word in metric.name or word in metric.source for word in words)
     ]
@@ -61,7 +61,7 @@ def _print_json(found: list[MetricInfo], collectors: dict[str, Collector]) -> No
             "help": metric.help,
             "source": metric.source,
             "collector": metric.source if metric.source in collectors else None,
-            "reads": collectors[metric.source].reads if metric.source in collectors else None,
+            "reads": collectors[metric.source].reads_from if metric.source in collectors else None,
             "default": collectors[metric.source].default if metric.source in collectors else None,
         }
         for metric in found
@@ -74,29 +74,29 @@ def _print_table(found: list[MetricInfo], collectors: dict[str, Collector]) -> N
     from rich.markup import escape
     from rich.table import Table
 
-    console = _show.console()
+    console = _show.create_console()
     longest = max((len(metric.name) for metric in found), default=0)
     by_source = sorted(found, key=lambda metric: metric.source)
     for source, group in itertools.groupby(by_source, key=lambda metric: metric.source):
         metrics = list(group)
         common = [label for label in metrics[0].labels if all(label in one.labels for one in metrics)]
         one = collectors.get(source)
-        reads = f"from {escape(one.reads)}" if one and one.reads else ""
+        reads = f"from {escape(one.reads_from)}" if one and one.reads_from else ""
         off = "off by default" if one and not one.default else ""
         console.print(f"[bold]{escape(source)}[/bold] [dim]{', '.join(filter(None, (reads, off)))}[/dim]")
         if common:
-            console.print(f"  [dim]{_braces(common)}[/dim]")
+            console.print(f"  [dim]{_in_braces(common)}[/dim]")
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1))
         table.add_column(width=min(longest, console.width // 2) + 2, overflow="fold")
         table.add_column(width=9, style="dim")
         table.add_column(style="dim")
         table.add_column()
         for metric in metrics:
-            rest = _braces([label for label in metric.labels if label not in common])
+            rest = _in_braces([label for label in metric.labels if label not in common])
             table.add_row(f"  {metric.name}", metric.kind, metric.unit, f"{escape(metric.help)} [dim]{rest}[/dim]")
         console.print(table)
     console.print(f"{len(found)} metrics", style="dim")
 
 
-def _braces(labels: list[str]) -> str:
+def _in_braces(labels: list[str]) -> str:
     return f"{{{', '.join(labels)}}}" if labels else ""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("template", callback=lambda _context, _parameter, value: _template(value))
+@click.argument("template", callback=lambda _context, _parameter, value: _find_template(value))
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 def command(template: Path, folder: Path | None) -> None:
     """Write a small project to begin with: deckwatch.yaml, dashboards, alerts with their proofs, a README.
@@ -24,8 +24,8 @@ def command(template: Path, folder: Path | None) -> None:
     not be there or be empty: nothing is ever overwritten. The project can be checked, generated and tested at once.
     """
     folder = folder or Path(template.name)
-    _refuse_taken(folder)
-    for path in files(template):
+    _refuse_existing(folder)
+    for path in template_files(template):
         there = folder / path
         there.parent.mkdir(parents=True, exist_ok=True)
         with there.open("x", encoding="utf-8") as file:
@@ -35,34 +35,34 @@ def command(template: Path, folder: Path | None) -> None:
     click.echo(f"      deckwatch --project {folder} up", err=True)
 
 
-def folders() -> list[Path]:
+def template_folders() -> list[Path]:
     """Return the folders of all templates, by their names."""
     root = plugins.package_folder(importlib.import_module("deckwatch"), "templates")
     return sorted(path for path in root.iterdir() if path.is_dir())
 
 
-def files(template: Path) -> Iterator[Path]:
+def template_files(template: Path) -> Iterator[Path]:
     """Yield the paths of a template's files below its folder, in order."""
     yield from sorted(path.relative_to(template) for path in template.rglob("*") if path.is_file())
 
 
-def about(template: Path) -> tuple[str, str]:
+def read_summary(template: Path) -> tuple[str, str]:
     """Return the title and the first sentence of a template's README."""
     title, _, rest = (template / "README.md").read_text(encoding="utf-8").partition("\n")
     return title.removeprefix("#").strip(), rest.strip().partition(". ")[0].partition("\n")[0].rstrip(".") + "."
 
 
-def _template(name: str) -> Path:
+def _find_template(name: str) -> Path:
     """Return a template's folder; an unknown name is told with the nearest one."""
     from deckwatch.core.problems import did_you_mean
 
-    known = {path.name: path for path in folders()}
+    known = {path.name: path for path in template_folders()}
     if name not in known:
         raise click.BadParameter(f"no template is called {name} ({did_you_mean(name, known)})")
     return known[name]
 
 
-def _refuse_taken(folder: Path) -> None:
+def _refuse_existing(folder: Path) -> None:
     from deckwatch.core.problems import DeckwatchError
 
     if folder.exists() and not folder.is_dir():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-_LONGEST = 72  # bytes; bcrypt takes no more into account
+_MAX_BYTES = 72  # bytes; bcrypt takes no more into account
 
 
 @click.command()
@@ -32,21 +32,21 @@ def command(*, new: Path | None, cost: int) -> None:
     """
     import bcrypt
 
-    password = _made(new) if new is not None else _asked()
+    password = _generate_password(new) if new is not None else _read_password()
     if not password:
         raise click.UsageError("the password is empty")
-    if len(password) > _LONGEST:
-        raise click.UsageError(f"the password has {len(password)} bytes, of which bcrypt takes {_LONGEST}")
+    if len(password) > _MAX_BYTES:
+        raise click.UsageError(f"the password has {len(password)} bytes, of which bcrypt takes {_MAX_BYTES}")
     click.echo(bcrypt.hashpw(password, bcrypt.gensalt(cost)).decode())
 
 
-def _asked() -> bytes:
+def _read_password() -> bytes:
     if sys.stdin.isatty():
         return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)).encode()
     return sys.stdin.buffer.readline().rstrip(b"\r\n")
 
 
-def _made(file: Path) -> bytes:
+def _generate_password(file: Path) -> bytes:
     import secrets
 
     password = secrets.token_urlsafe(24)

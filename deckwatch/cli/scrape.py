@@ -28,9 +28,13 @@ log = logging.getLogger("deckwatch.scrape")
     show_default=True,
     help="Seconds after which what has not answered is left out.",
 )
-@_exporter.options
+@_exporter.add_source_options
 @click.option(
-    "--log-level", type=click.Choice(_exporter.LEVELS), default="warning", show_default=True, help="The least to log."
+    "--log-level",
+    type=click.Choice(_exporter.LOG_LEVELS),
+    default="warning",
+    show_default=True,
+    help="The least to log.",
 )
 @click.pass_obj
 def command(
@@ -49,14 +53,14 @@ def command(
     It takes as long as the slowest collector, a database's connection or the engine's first list of containers.
     """
     _exporter.log_to_stderr(log_level)
-    app = _exporter.application(project, **sources)
+    app = _exporter.create_app(project, **sources)
     try:
         choice = app.choice(collect, exclude, server)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     try:
         click.echo(b"".join(app.scrape(choice, timeout)), nl=False)
-        for line in _exporter.absent(app):
+        for line in _exporter.absence_messages(app):
             log.log(logging.WARNING if collect else logging.INFO, "%s", line)
     finally:
-        _exporter.close(app)
+        _exporter.close_app(app)

@@ -51,9 +51,9 @@ class _Listen(click.ParamType["Address"]):
     metavar="FILE",
     help="TLS, client certificates and passwords, in the format of Prometheus' exporters; empty for none.",
 )
-@_exporter.options
+@_exporter.add_source_options
 @click.option(
-    "--log-level", type=click.Choice(_exporter.LEVELS), default="info", show_default=True, help="The least to log."
+    "--log-level", type=click.Choice(_exporter.LOG_LEVELS), default="info", show_default=True, help="The least to log."
 )
 @click.pass_obj
 def command(project: Path, /, *, listen: Address, web_config_file: str | None, log_level: str, **sources: Any) -> None:
@@ -66,20 +66,20 @@ def command(project: Path, /, *, listen: Address, web_config_file: str | None, l
 
     _exporter.log_to_stderr(log_level)
     _raise_descriptor_limit()
-    _share_memory_between_threads()
-    protection = _protection(web_config_file) if web_config_file else None
+    _limit_malloc_arenas()
+    protection = _load_protection(web_config_file) if web_config_file else None
     scheme = "https" if protection is not None and protection.is_tls else "http"
-    app = _exporter.application(project, **sources)
+    app = _exporter.create_app(project, **sources)
     with contextlib.ExitStack() as stack:
-        stack.callback(_exporter.close, app)
+        stack.callback(_exporter.close_app, app)
         sockets = listening.bind(listen)
         for one in sockets:
             log.info("listening on %s://%s", scheme, listening.Address(*one.getsockname()[:2]))
-        threading.Thread(target=_first_scrape, args=(app,), name="first-scrape", daemon=True).start()
+        threading.Thread(target=_scrape_once, args=(app,), name="first-scrape", daemon=True).start()
         listening.serve(app, sockets, protection)
 
 
-def _protection(file: str) -> Watched:
+def _load_protection(file: str) -> Watched:
     from pathlib import Path
 
     from deckwatch.exporter.protection.watched import Watched
@@ -87,7 +87,7 @@ def _protection(file: str) -> Watched:
     return Watched(Path(file))
 
 
-def _first_scrape(app: App) -> None:
+def _scrape_once(app: App) -> None:
     """Ask every collector once, for /readyz, and say what is watched and what is not there."""
     from deckwatch.exporter import view
 
@@ -97,9 +97,9 @@ def _first_scrape(app: App) -> None:
     for card in seen.cards:
         about = f" ({card.about.rstrip('.')})" if card.about else ""
         log.info("%s: %s%s", card.title.lower(), card.figure, about)
-    for line in _exporter.absent(app):
+    for line in _exporter.absence_messages(app):
         log.info("%s", line)
-    _give_back_memory()
+    _release_startup_memory()
 
 
 def _raise_descriptor_limit() -> None:
@@ -111,7 +111,7 @@ def _raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _share_memory_between_threads() -> None:
+def _limit_malloc_arenas() -> None:
     """Keep glibc from giving each thread a heap of its own: with 16 threads that are 3 MB for nothing."""
     import ctypes
 
@@ -119,7 +119,7 @@ def _share_memory_between_threads() -> None:
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
-def _give_back_memory() -> None:
+def _release_startup_memory() -> None:
     """Give back what starting has used, and keep the collector of garbage from going through the rest again."""
     import ctypes
 

@@ -25,9 +25,9 @@ def command(project: Path, /) -> int:
     from deckwatch.cli import _project, _show
     from deckwatch.provisioning import stack
 
-    with _show.busy("generating"):
-        built = stack.build(_project.load(project, faulty=True))
-    with _show.progress("testing", sum(bool(topic.alerts) for topic in built.topics)) as advance:
+    with _show.show_spinner("generating"):
+        built = stack.build(_project.load_project(project, keep_invalid=True))
+    with _show.show_progress("testing", sum(bool(topic.alerts) for topic in built.topics)) as advance:
         outcomes = promtool.run(built.topics, built.plan.files(), lambda _: advance())
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Topic")
@@ -37,8 +37,8 @@ def command(project: Path, /) -> int:
     for one in outcomes:
         result = "[red]failed[/]" if one.problems else "[green]passed[/]"
         table.add_row(one.topic, str(one.tests), str(one.moments), result)
-    _show.console().print(table)
+    _show.create_console().print(table)
     if failed := [problem for one in outcomes for problem in one.problems]:
-        _show.problems(failed, project)
+        _show.print_problems(failed, project)
         return 1
     return 0

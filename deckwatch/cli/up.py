@@ -15,9 +15,9 @@ import click
 if TYPE_CHECKING:
     from deckwatch.provisioning.up import Stack
 
-_LOOK_SECONDS = 0.5
+_REFRESH_SECONDS = 0.5
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 @click.command()
@@ -40,41 +40,41 @@ def command(project: Path, /, *, state_dir: Path | None, open: bool) -> int:  # 
     from deckwatch.cli import _project, _show
     from deckwatch.provisioning.up import Stack
 
-    for number in _ENDING:
+    for number in _STOP_SIGNALS:
         signal.signal(number, signal.default_int_handler)
-    stack = Stack(_project.load(project, faulty=True), state_dir or project / ".deckwatch")
+    stack = Stack(_project.load_project(project, keep_invalid=True), state_dir or project / ".deckwatch")
     try:
-        with _show.busy("starting"):
+        with _show.show_spinner("starting"):
             stack.start()
-        _tell(stack)
+        _print_programs(stack)
         if open and (sys.platform == "darwin" or any(os.environ.get(name) for name in _SCREENS)):
-            _open(stack)
-        _stay(stack)
+            _open_browser(stack)
+        _wait_until_stopped(stack)
     except KeyboardInterrupt:
         click.echo("\nending", err=True)
         return 0
     finally:
-        for number in (signal.SIGINT, *_ENDING):
+        for number in (signal.SIGINT, *_STOP_SIGNALS):
             signal.signal(number, signal.SIG_IGN)  # it is being done
         stack.stop()
     click.echo("nothing runs any more", err=True)
     return 1
 
 
-def _stay(stack: Stack) -> None:
+def _wait_until_stopped(stack: Stack) -> None:
     """Return when nothing runs any more; say when something has ended by itself."""
     while stack.running:
         for name, code in stack.ended().items():
             click.echo(f"{name} ended by itself with exit code {code}; its log is {stack.site.log(name)}", err=True)
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(_REFRESH_SECONDS)
 
 
-def _tell(stack: Stack) -> None:
+def _print_programs(stack: Stack) -> None:
     """Print what runs where and, for what is not installed, how to get it."""
     from deckwatch.cli import _show
 
-    rows = [(name, *_row(stack, name)) for name in stack.programs]
-    width = _show.console().width
+    rows = [(name, *_program_row(stack, name)) for name in stack.programs]
+    width = _show.create_console().width
     first, second = (max(len(row[column]) for row in rows) + 2 for column in (0, 1))
     beside = all(1 + first + second + len("; ".join(notes)) <= width for _, _, notes in rows)
     click.echo()
@@ -83,16 +83,16 @@ def _tell(stack: Stack) -> None:
         head = f" {click.style(name.ljust(first), bold=runs, dim=not runs)}"
         head += click.style(where.ljust(second if beside else 0), fg="green" if runs else "yellow")
         if beside:
-            click.echo(head + _plain("; ".join(notes)))
+            click.echo(head + _with_plain_spaces("; ".join(notes)))
             continue
         click.echo(head)
         for note in notes:
-            _fold(note, 1 + first, width)
+            _print_wrapped(note, 1 + first, width)
     click.echo()
-    _fold(f"State and logs: {_whole(stack.state)} (Ctrl-C ends it)", 0, width)
+    _print_wrapped(f"State and logs: {_unbreakable_path(stack.state)} (Ctrl-C ends it)", 0, width)
 
 
-def _row(stack: Stack, name: str) -> tuple[str, list[str]]:
+def _program_row(stack: Stack, name: str) -> tuple[str, list[str]]:
     """Return where a program is, and what is to be known about it."""
     from deckwatch.provisioning import servers
 
@@ -104,29 +104,29 @@ def _row(stack: Stack, name: str) -> tuple[str, list[str]]:
         servers.ALERTMANAGER: "alerts, and who is told",
     }
     if name == servers.GRAFANA:
-        password = _whole(servers.admin_password(stack.site))
+        password = _unbreakable_path(servers.admin_password(stack.site))
         about[name] = f"dashboards; to change them log in as admin with the password in {password}"
     usual, chosen = stack.ports.get(name, 0), stack.site.ports[name]
     other = [f"the usual port {usual} was taken by something else"] if usual not in (0, chosen) else []
     return stack.url(name), [about[name], *other]
 
 
-def _fold(text: str, indent: int, width: int) -> None:
+def _print_wrapped(text: str, indent: int, width: int) -> None:
     """Print text between words only: an address or a path that is broken can neither be clicked nor copied."""
     lines = textwrap.wrap(text, max(width - indent, 1), break_long_words=False, break_on_hyphens=False)
-    click.echo("\n".join(" " * indent + _plain(line) for line in lines))
+    click.echo("\n".join(" " * indent + _with_plain_spaces(line) for line in lines))
 
 
-def _whole(path: Path) -> str:
+def _unbreakable_path(path: Path) -> str:
     """Return a path in which spaces are no places to fold at, until it is printed by way of `_plain`."""
     return str(path).replace(" ", "\xa0")
 
 
-def _plain(text: str) -> str:
+def _with_plain_spaces(text: str) -> str:
     return text.replace("\xa0", " ")
 
 
-def _open(stack: Stack) -> None:
+def _open_browser(stack: Stack) -> None:
     """Open a browser where there is a screen; elsewhere one in the terminal would take it over."""
     import webbrowser
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deckwatch.provisioning.stack import Built
     from deckwatch.provisioning.verify import Answer, Prometheus, Question
 
-_AGAIN_SECONDS = 2.0
+_RETRY_SECONDS = 2.0
 _UNLIMITED = 10_000  # columns
 
 
@@ -62,15 +62,15 @@ def command(
     from deckwatch.provisioning import report, stack
     from deckwatch.provisioning.verify import Prometheus, questions
 
-    with _show.busy("generating"):
-        built = stack.build(_project.load(project, faulty=True))
+    with _show.show_spinner("generating"):
+        built = stack.build(_project.load_project(project, keep_invalid=True))
     with contextlib.closing(Prometheus(prometheus)) as server:
-        answers = _ask(server, questions(built, server.interval), built, wait)
+        answers = _run_queries(server, questions(built, server.interval), built, wait)
         targets = server.targets()
     if not targets:
         raise DeckwatchError(f"{mask_secrets(prometheus)} has no targets: is it configured from a bundle of ours?")
-    _table(answers)
-    _slowest(report.slowest(answers, slowest))
+    _print_table(answers)
+    _print_slowest(report.slowest(answers, slowest))
     if junit is not None:
         junit.write_text(report.junit(answers), encoding="utf-8")
     if markdown is not None:
@@ -83,13 +83,13 @@ def command(
             click.secho(f"{answer.question.place}: {answer.question.title}: {answer.remark}", fg="yellow", err=True)
     faults = [answer for answer in answers if not answer.good]
     for answer in faults:
-        _fault(answer)
+        _print_fault(answer)
     if faults:
         click.secho(f"{len(faults)} of {len(answers)} queries are at fault", err=True, bold=True)
     return 1 if faults or unread else 0
 
 
-def _ask(server: Prometheus, asked: Sequence[Question], built: Built, wait: int) -> list[Answer]:
+def _run_queries(server: Prometheus, asked: Sequence[Question], built: Built, wait: int) -> list[Answer]:
     """Return an answer to each question; those without data are asked again while there is time."""
     from deckwatch.cli import _show
     from deckwatch.provisioning.verify import verify
@@ -98,7 +98,7 @@ def _ask(server: Prometheus, asked: Sequence[Question], built: Built, wait: int)
     found: dict[Question, Answer] = {}
     left = list(asked)
     while left:
-        with _show.progress("asking", len(left)) as advance:
+        with _show.show_progress("asking", len(left)) as advance:
             found |= {answer.question: answer for answer in verify(server, left, built.catalog, advance)}
         # What is not watched may only not have been scraped yet.
         left = [one for one in left if not found[one].good or found[one].status == "not watched"]
@@ -106,30 +106,30 @@ def _ask(server: Prometheus, asked: Sequence[Question], built: Built, wait: int)
         done = targets and all(targets.values()) and all(found[one].good for one in asked)
         if done or time.monotonic() > deadline:
             break
-        time.sleep(_AGAIN_SECONDS)
+        time.sleep(_RETRY_SECONDS)
     return [found[question] for question in asked]
 
 
-def _slowest(answers: Sequence[Answer]) -> None:
+def _print_slowest(answers: Sequence[Answer]) -> None:
     for answer in answers:
         question = answer.question
         click.echo(f"{answer.seconds:7.3f} s  {question.page}, {question.kind} {question.title!r}")
 
 
-def _table(answers: Sequence[Answer]) -> None:
+def _print_table(answers: Sequence[Answer]) -> None:
     """Print a row for each page. What is too wide for the screen is folded between words; no figure is ever cut."""
     from deckwatch.cli import _show
 
-    console = _show.console()
+    console = _show.create_console()
     unlimited = console.options.update(max_width=_UNLIMITED)
-    table = _filled(answers, " ")
+    table = _build_table(answers, " ")
     if console.measure(table, options=unlimited).maximum > console.width:
-        table = _filled(answers, "\n")
+        table = _build_table(answers, "\n")
         console.width = max(console.width, console.measure(table, options=unlimited).minimum)
     console.print(table)
 
 
-def _filled(answers: Sequence[Answer], space: str) -> Table:
+def _build_table(answers: Sequence[Answer], space: str) -> Table:
     """Return the table; `space` stands between words that may stand below each other."""
     from rich import box
     from rich.table import Table
@@ -163,7 +163,7 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 _COLOURS = {"faulty": "red", "not watched": "yellow", "good": "green"}
 
 
-def _fault(answer: Answer) -> None:
+def _print_fault(answer: Answer) -> None:
     from deckwatch.provisioning import report
 
     question = answer.question

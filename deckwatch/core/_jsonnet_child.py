@@ -14,26 +14,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_MOST_BYTES = 512 << 20
+_MAX_BYTES = 512 << 20
 
 
 def main() -> None:
     """Answer one program after another until standard input ends."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
 
-    def receive() -> Any:
+    def receive_message() -> Any:
         head = source.read(8)
         if len(head) < 8:
             sys.exit(0)
         return json.loads(source.read(int.from_bytes(head, "big")))
 
-    settings = json.loads(sys.argv[1]) if len(sys.argv) > 1 else receive()
+    settings = json.loads(sys.argv[1]) if len(sys.argv) > 1 else receive_message()
     resource.setrlimit(resource.RLIMIT_AS, (settings["memory"], settings["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     folders = {name: Path(path) for name, path in settings["folders"].items()}
     evaluate, as_bytes = _load_engine(settings["engine"])
 
-    def serve(base: str, name: str) -> tuple[str, Any]:
+    def read_import(base: str, name: str) -> tuple[str, Any]:
         # The base folder of the program itself is the working directory in one engine and '' in the other.
         inside = [part for part in base.split("/") if part] if not base.startswith("/") else []
         for parts in ([*inside, *name.split("/")], name.split("/")):
@@ -46,17 +46,21 @@ def main() -> None:
         raise RuntimeError(f"import of {name!r}: no such file in {', '.join(sorted(folders))}")
 
     while True:
-        request = receive()
+        request = receive_message()
         try:
             value = evaluate(
-                "program", request["snippet"], tla_codes=request["arguments"], import_callback=serve, max_stack=2000
+                "program",
+                request["snippet"],
+                tla_codes=request["arguments"],
+                import_callback=read_import,
+                max_stack=2000,
             )
             data = b"V" + value.encode()
         except (RuntimeError, ValueError, MemoryError) as error:
             data = b"E" + str(error).encode(errors="replace")
         sink.write(len(data).to_bytes(8, "big") + data)
         sink.flush()
-        if _resident_bytes() > _MOST_BYTES:
+        if _resident_bytes() > _MAX_BYTES:
             # The answer is given and the next request not sent yet, so that nothing is lost with what was read ahead.
             os.execv(sys.executable, [sys.executable, "-I", __file__, json.dumps(settings)])  # noqa: S606 - this file
 

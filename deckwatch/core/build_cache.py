@@ -13,51 +13,53 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MOST = 100_000
+_MAX_ENTRIES = 100_000
 
-_kept: dict[Hashable, tuple[Any, Any]] | None = None
+_entries: dict[Hashable, tuple[Any, Any]] | None = None
 
 
 def turn_on() -> None:
     """Remember from now on."""
-    global _kept  # noqa: PLW0603 - one for the process
-    _kept = {}
+    global _entries  # noqa: PLW0603 - one for the process
+    _entries = {}
 
 
 def clear() -> None:
     """Forget everything, where something is remembered at all."""
-    if _kept is not None:
-        _kept.clear()
+    if _entries is not None:
+        _entries.clear()
 
 
-def get_or_build(kind: str, thing: Any, make: Callable[[], T], sound: Callable[[T], bool] = lambda _: True) -> T:
+def get_or_build(
+    kind: str, source: Any, build: Callable[[], T], should_keep: Callable[[T], bool] = lambda _: True
+) -> T:
     """Return what `make` returns for a thing, or has returned for it; what is not `sound` is made each time."""
-    if _kept is None:
-        return make()
-    found = _kept.get((kind, id(thing)))
-    if found is not None and found[0] is thing:
-        value: T = found[1]
+    if _entries is None:
+        return build()
+    entry = _entries.get((kind, id(source)))
+    if entry is not None and entry[0] is source:
+        value: T = entry[1]
         return value
-    value = make()
-    if len(_kept) > _MOST:
-        _kept.clear()  # what was remembered of files that have changed since
-    if sound(value):
-        _kept[kind, id(thing)] = (thing, value)  # with the thing itself, so that its id stays its own
+    value = build()
+    if len(_entries) > _MAX_ENTRIES:
+        _entries.clear()  # what was remembered of files that have changed since
+    if should_keep(value):
+        _entries[kind, id(source)] = (source, value)  # with the thing itself, so that its id stays its own
     return value
 
 
-def set_value(kind: str, thing: Any, value: Any) -> None:
+def set_value(kind: str, source: Any, value: Any) -> None:
     """Remember something of a thing."""
-    if _kept is not None:
-        _kept[kind, id(thing)] = (thing, value)
+    if _entries is not None:
+        _entries[kind, id(source)] = (source, value)
 
 
-def get_or_build_by_text(kind: str, name: str, text: str, make: Callable[[], T]) -> T:
+def get_or_build_by_text(kind: str, name: str, text: str, build: Callable[[], T]) -> T:
     """Return what `make` returns for a text under a name, or returned for the same text before."""
-    if _kept is None:
-        return make()
-    found = _kept.get((kind, name))
-    if found is None or found[0] != text:
-        found = _kept[kind, name] = (text, make())
-    value: T = found[1]
+    if _entries is None:
+        return build()
+    entry = _entries.get((kind, name))
+    if entry is None or entry[0] != text:
+        entry = _entries[kind, name] = (text, build())
+    value: T = entry[1]
     return value

@@ -28,7 +28,7 @@ class MetricInfo:
     open_labels: bool = False  # more labels may appear than are declared (textfiles, label allow-lists)
 
 
-SCRAPED_EVERY = 15.0  # seconds, where a project does not say otherwise
+DEFAULT_SCRAPE_SECONDS = 15.0  # seconds, where a project does not say otherwise
 
 
 class Catalog:
@@ -39,7 +39,7 @@ class Catalog:
 
     def __init__(self, metrics: Iterable[MetricInfo] = (), targets: Targets | None = None) -> None:
         self.targets = targets or Targets()
-        self.interval = SCRAPED_EVERY
+        self.interval = DEFAULT_SCRAPE_SECONDS
         self._metrics: dict[str, MetricInfo] = {}
         self._series: dict[str, MetricInfo] = {}
         self.add(metrics)

@@ -10,7 +10,7 @@ from deckwatch.core import yaml_file
 
 
 @functools.cache
-def contract() -> dict[str, Any]:
+def load_contract() -> dict[str, Any]:
     """Return the agreed jobs, labels and names."""
     path = Path(__file__).with_name("contract.yaml")
     data: dict[str, Any] = yaml_file.read_yaml(path).data

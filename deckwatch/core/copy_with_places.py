@@ -48,7 +48,7 @@ def copy_with_places(
         if filled.document is not None:
             return copy_with_places(into, at, filled.document, filled.at)
         into.values[at] = _place_via(source.place(of), via)
-        into.lent[at] = lambda offset: _place_via(source.place_in_text(of, filled.back(offset)), via)
+        into.text_origins[at] = lambda offset: _place_via(source.place_in_text(of, filled.back(offset)), via)
         return filled.value
     into.values[at] = _place_via(source.place(of), via)
     if isinstance(value, dict):
@@ -64,11 +64,11 @@ def copy_with_places(
     if isinstance(value, list):
         return [copy_with_places(into, (*at, i), source, (*of, i), via=via, fill=fill) for i in range(len(value))]
     if isinstance(value, str):
-        into.lent[at] = lambda offset: _place_via(source.place_in_text(of, offset), via)
+        into.text_origins[at] = lambda offset: _place_via(source.place_in_text(of, offset), via)
     return value
 
 
-def subdocument(document: Document, path: Path) -> Document:
+def extract_subdocument(document: Document, path: Path) -> Document:
     """Return the document that begins at a path, for a schema of this part alone."""
     made = Document(document.file, document.text)
     made.data = copy_with_places(made, (), document, path)

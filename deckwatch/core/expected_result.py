@@ -17,8 +17,8 @@ class ExpectedResult:
 
     shape: Literal["", "table", "heatmap"] = ""
     labels: tuple[str, ...] = ()
-    agrees: str = ""
-    most: int = 0
+    agrees_with: str = ""
+    max_series: int = 0
 
 
 NO_EXPECTATION = ExpectedResult()

@@ -10,7 +10,7 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import promql
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 
 if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
@@ -19,15 +19,17 @@ RECORDING = "recording"  # the source of a metric that a rule records
 
 Labels = frozenset[str]  # None in place of it: nothing is known, any label may be there
 
-_SELECTING = frozenset(("topk", "bottomk", "limitk", "limit_ratio"))  # these keep every label of what they choose
+_LABEL_PRESERVING = frozenset(
+    ("topk", "bottomk", "limitk", "limit_ratio")
+)  # these keep every label of what they choose
 _WITHOUT_LABELS = frozenset(("scalar", "time", "vector", "pi"))
-_SETS = frozenset(("and", "or", "unless"))
+_SET_OPERATORS = frozenset(("and", "or", "unless"))
 
 
 @functools.cache
 def target_labels() -> Labels:
     """Return the labels that Prometheus sets on a target, or adds when it sends to the outside."""
-    agreed = contract()
+    agreed = load_contract()
     own = {name for name, said in agreed["labels"].items() if said["set_by"] == "prometheus"}
     # `service` is the label of a `scrape:` entry too, and so may stand on anything an application exposes.
     return frozenset(own | {"service"} | set(agreed["external_labels"]))
@@ -86,7 +88,7 @@ def _node_labels(node: Any, catalog: Catalog) -> Labels | None:
 def _aggregation_labels(node: Any, catalog: Catalog) -> Labels | None:
     name = str(node.op).lower()
     inner = _node_labels(node.expr, catalog)
-    if name in _SELECTING:
+    if name in _LABEL_PRESERVING:
         return inner
     listed = frozenset(node.modifier.labels) if node.modifier is not None else frozenset()
     if node.modifier is not None and str(node.modifier.type).endswith("Without"):
@@ -125,7 +127,7 @@ def _binary_labels(node: Any, catalog: Catalog) -> Labels | None:
     if _is_scalar(node.rhs):
         return left
     operator = str(node.op).lower()
-    if operator in _SETS:
+    if operator in _SET_OPERATORS:
         if operator != "or":
             return left
         return None if left is None or right is None else left | right

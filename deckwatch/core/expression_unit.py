@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _RATES = frozenset(("rate", "irate", "deriv"))
 # Functions and aggregations whose result is in the unit of what they are given.
-_KEEPING = frozenset(
+_UNIT_PRESERVING = frozenset(
     (
         *("increase", "delta", "idelta", "abs", "ceil", "floor", "round", "clamp", "clamp_min", "clamp_max"),
         *("sort", "sort_desc", "avg_over_time", "max_over_time", "min_over_time", "sum_over_time", "last_over_time"),
@@ -20,7 +20,7 @@ _KEEPING = frozenset(
 )
 _COUNTING = frozenset(("count", "count_over_time", "changes", "resets", "count_values"))
 # The ids of Grafana that show values of a unit as they are; the first one is the usual.
-SHOWING: dict[str, tuple[str, ...]] = {
+GRAFANA_UNITS: dict[str, tuple[str, ...]] = {
     "seconds": ("s", "dtdurations", "dthms", "dtdhms", "clocks"),
     "milliseconds": ("ms", "dtdurationms", "clockms"),
     "bytes": ("bytes", "decbytes"),
@@ -42,14 +42,14 @@ SHOWING: dict[str, tuple[str, ...]] = {
     "count": ("percentunit",),
     "per second": (),
 }
-_TELLING = {one for ids in SHOWING.values() for one in ids}
-_DIVIDED = {
+_CHECKED_UNITS = {one for ids in GRAFANA_UNITS.values() for one in ids}
+_QUOTIENT_UNITS = {
     ("ratio", "per second"): "seconds",  # how long one took: seconds a second by how many a second
     ("bytes/s", "per second"): "bytes",
     ("bytes", "bytes/s"): "seconds",
 }
-_UNSAID = frozenset(("project", "recording"))
-_SCALED: dict[tuple[str, Any], str] = {
+_UNDECLARED_SOURCES = frozenset(("project", "recording"))
+_SCALED_UNITS: dict[tuple[str, Any], str] = {
     ("ratio", 100): "percent",
     ("bytes", 8): "bits",
     ("bytes/s", 8): "bits/s",
@@ -77,8 +77,8 @@ def contradicting_unit(unit: str, text: str, catalog: Catalog) -> str:
     Raises PromqlError.
     """
     said = units.GRAFANA.get(unit, unit)
-    found = infer_unit(text, catalog) if said in _TELLING else None
-    return found if found in SHOWING and said not in SHOWING[found] else ""
+    found = infer_unit(text, catalog) if said in _CHECKED_UNITS else None
+    return found if found in GRAFANA_UNITS and said not in GRAFANA_UNITS[found] else ""
 
 
 def _infer_node(node: Any, catalog: Catalog) -> str | None:
@@ -103,7 +103,7 @@ def _series_unit(name: str | None, catalog: Catalog) -> str | None:
         return None
     if not info.unit:
         # Of what we or a program of the catalogue declare without a unit it is known that there is none.
-        return None if info.source in _UNSAID else "count"
+        return None if info.source in _UNDECLARED_SOURCES else "count"
     # How often, of a histogram, is in no unit; its sum and its limits are.
     return "count" if name != info.name and str(name).endswith("_count") else info.unit
 
@@ -124,7 +124,7 @@ def _call_unit(node: Any, catalog: Catalog) -> str | None:
     inner = _infer_node(vectors[0], catalog)
     if name in _RATES:
         return units.rate_of("" if inner == "count" else inner) if inner is not None else None
-    return inner if name in _KEEPING else None
+    return inner if name in _UNIT_PRESERVING else None
 
 
 def _binary_unit(node: Any, catalog: Catalog) -> str | None:
@@ -139,7 +139,7 @@ def _binary_unit(node: Any, catalog: Catalog) -> str | None:
     if operator == "/" and left is not None and left == right:
         return "ratio" if left not in ("count", "per second") else "count"  # a share, or how many of one for another
     if operator == "/":
-        return _DIVIDED.get((left or "", right or "")) or _average_unit(node, catalog)
+        return _QUOTIENT_UNITS.get((left or "", right or "")) or _average_unit(node, catalog)
     if operator == "*":
         return _scaled_unit(left, node.rhs) or _scaled_unit(right, node.lhs)
     return None
@@ -156,7 +156,7 @@ def _average_unit(node: Any, catalog: Catalog) -> str | None:
 
 def _scaled_unit(unit: str | None, factor: Any) -> str | None:
     value = factor.val if type(factor).__name__ == "NumberLiteral" else None
-    return _SCALED.get((unit or "", value))
+    return _SCALED_UNITS.get((unit or "", value))
 
 
 def _is_number(node: Any) -> bool:

@@ -28,7 +28,7 @@ ENGINES: tuple[Engine, ...] = ("rjsonnet", "jsonnet")
 _MEMORY_BYTES = 2 << 30
 _SECONDS = 60.0
 _PIPE_BYTES = 1 << 20  # the most that is allowed to everybody (/proc/sys/fs/pipe-max-size)
-_WORTH_TWO = 16  # dashboards: a child takes as long to start as a few of them to be drawn
+_MIN_VALUES_FOR_TWO = 16  # dashboards: a child takes as long to start as a few of them to be drawn
 _CHILD = Path(__file__).with_name("_jsonnet_child.py")
 
 
@@ -46,7 +46,7 @@ class Renderer:
     asked; it empties it when a file of Jsonnet changes.
     """
 
-    memory: ClassVar[dict[Any, bytes] | None] = None
+    cache: ClassVar[dict[Any, bytes] | None] = None
 
     def __init__(self, folders: Mapping[str, Path], *, engine: Engine = "rjsonnet", seconds: float = _SECONDS) -> None:
         self.folders = {name: str(path.resolve()) for name, path in folders.items()}
@@ -86,23 +86,23 @@ class Renderer:
 
         Raises JsonnetError with the engine's message, or where the child ran out of memory or time.
         """
-        if self.memory is None:
+        if self.cache is None:
             self._call_child(snippet, arguments)
             return self._read_answer()
         key = (self.engine, snippet, orjson.dumps(arguments))
-        if key not in self.memory:
+        if key not in self.cache:
             self._call_child(snippet, arguments)
-            self.memory[key] = orjson.dumps(self._read_answer())
-        return orjson.loads(self.memory[key])
+            self.cache[key] = orjson.dumps(self._read_answer())
+        return orjson.loads(self.cache[key])
 
     def evaluate_each(self, snippet: str, values: Sequence[Any]) -> list[Any]:
         """Return what a program, a function of `values`, makes of a list of them: a list that is as long.
 
         A long list is halved, and the second half is evaluated by a second child at the same time.
         """
-        if self.memory is not None:
-            return self._evaluate_cached(snippet, values, self.memory)
-        if len(values) < _WORTH_TWO or (os.cpu_count() or 1) < 2:
+        if self.cache is not None:
+            return self._evaluate_cached(snippet, values, self.cache)
+        if len(values) < _MIN_VALUES_FOR_TWO or (os.cpu_count() or 1) < 2:
             found: list[Any] = self.evaluate(snippet, values=list(values))
             return found
         if self._second is None:
@@ -112,16 +112,18 @@ class Renderer:
         self._call_child(snippet, {"values": list(values[:half])})
         return [*self._read_answer(), *self._second._read_answer()]  # noqa: SLF001
 
-    def _evaluate_cached(self, snippet: str, values: Sequence[Any], memory: dict[Any, bytes]) -> list[Any]:
+    def _evaluate_cached(self, snippet: str, values: Sequence[Any], cache: dict[Any, bytes]) -> list[Any]:
         keys = [(self.engine, snippet, orjson.dumps(value)) for value in values]
-        missing = {key: value for key, value in zip(keys, values, strict=True) if key not in memory}
+        missing = {key: value for key, value in zip(keys, values, strict=True) if key not in cache}
         if missing:
             self._call_child(snippet, {"values": list(missing.values())})
-            memory.update(zip(missing, map(orjson.dumps, self._read_answer()), strict=True))
-        return [orjson.loads(memory[key]) for key in keys]
+            cache.update(zip(missing, map(orjson.dumps, self._read_answer()), strict=True))
+        return [orjson.loads(cache[key]) for key in keys]
 
     def _call_child(self, snippet: str, arguments: Mapping[str, Any]) -> None:
-        self._send_message({"snippet": snippet, "arguments": {name: _json(value) for name, value in arguments.items()}})
+        self._send_message(
+            {"snippet": snippet, "arguments": {name: _to_json(value) for name, value in arguments.items()}}
+        )
 
     def _read_answer(self) -> Any:
         answer = self._receive_message()
@@ -172,5 +174,5 @@ class Renderer:
         return JsonnetError(f"Jsonnet ran out of memory (more than {_MEMORY_BYTES >> 20} MiB) or crashed")
 
 
-def _json(value: Any) -> str:
+def _to_json(value: Any) -> str:
     return orjson.dumps(value).decode()

@@ -107,12 +107,16 @@ def nearest_word(word: str, words: Iterable[str]) -> str | None:
     found = [one for one in known if one.rstrip("s") == said.rstrip("s")]  # `stats` is `stat` rather than `states`
     found = found or difflib.get_close_matches(said, known, n=1, cutoff=0.6 if len(word) < _LONG else 0.72)
     if not found:
-        alike = [one for one in known if min(len(one), len(said)) >= _SHORT and _extends(*sorted((one, said), key=len))]
+        alike = [
+            one
+            for one in known
+            if min(len(one), len(said)) >= _SHORT and _is_prefix_or_suffix(*sorted((one, said), key=len))
+        ]
         found = alike if len(alike) == 1 else []
     return known[found[0]] if found else None
 
 
-def _extends(short: str, long: str) -> bool:
+def _is_prefix_or_suffix(short: str, long: str) -> bool:
     return long.startswith(short) or long.endswith(short)
 
 

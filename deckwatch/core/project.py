@@ -38,7 +38,7 @@ class Project:
         return self.document.data or {}
 
 
-def load_project(folder: Path, fragments: Iterable[Path], *, lean: bool = False, faulty: bool = False) -> Project:
+def load_project(folder: Path, fragments: Iterable[Path], *, lean: bool = False, keep_invalid: bool = False) -> Project:
     """Read and check a project. `fragments` are the packages' parts of its schema; raises InvalidInput.
 
     `lean` checks in a child process: the validator takes 8 MB, which a process that lives long should not keep.
@@ -58,7 +58,7 @@ def load_project(folder: Path, fragments: Iterable[Path], *, lean: bool = False,
         if lean
         else _without_invalid_parts(read, fragments)
     )
-    if faults and (not faulty or any(_hides_others(where) for where in faults)):
+    if faults and (not keep_invalid or any(_hides_others(where) for where in faults)):
         raise InvalidInput(faults.values())
     return Project(folder, document, tuple(faults.values()))
 
@@ -73,8 +73,8 @@ def _without_invalid_parts(document: Document, fragments: Iterable[Path]) -> tup
     while left and () not in left:
         # From the end, so that the places of a list's first items hold while others of it go.
         for where in sorted({_enclosing_item(path) for path in left}, reverse=True):
-            if where[0] in _NAMED and len(where) == 2:
-                document.set_value(where, _NAMED[where[0]](document.value_at(where)))
+            if where[0] in _STAND_INS and len(where) == 2:
+                document.set_value(where, _STAND_INS[where[0]](document.value_at(where)))
                 stand_ins.add(where)
             else:
                 document.remove(where)
@@ -92,7 +92,9 @@ def _enclosing_item(path: YamlPath) -> YamlPath:
 
 def _hides_others(path: YamlPath) -> bool:
     """Return whether a fault hides names, so that every use of one of them would be called wrong."""
-    return not path or (len(path) == 1 and (path[0] in _NAMED or nearest_word(str(path[0]), _NAMED) is not None))
+    return not path or (
+        len(path) == 1 and (path[0] in _STAND_INS or nearest_word(str(path[0]), _STAND_INS) is not None)
+    )
 
 
 def _metric_info(said: Any) -> dict[str, Any]:
@@ -101,7 +103,7 @@ def _metric_info(said: Any) -> dict[str, Any]:
 
 
 # What stands in for a faulty entry whose name other parts and files use: a team and a metric stay known.
-_NAMED: dict[Any, Callable[[Any], dict[str, Any]]] = {"teams": lambda _: {}, "metrics": _metric_info}
+_STAND_INS: dict[Any, Callable[[Any], dict[str, Any]]] = {"teams": lambda _: {}, "metrics": _metric_info}
 
 
 def project_schema(fragments: Iterable[Path]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ _LISTS = frozenset(("by", "without", "on", "ignoring", "group_left", "group_righ
 _KEYWORDS = _LISTS | frozenset(("and", "or", "unless", "atan2", "bool", "offset", "start", "end", "inf", "nan"))
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 # The parser is native code that ends the whole process where the stack ends; nobody writes such expressions.
-_MOST_BRACKETS, _MOST_OPERATORS = 100, 500
+_MAX_BRACKETS, _MAX_OPERATORS = 100, 500
 
 
 class PromqlError(ValueError):
@@ -98,16 +98,16 @@ def _tokenize_uncached(text: str) -> tuple[Token, ...]:
         result.append(token)
         if token.kind == "op" and token.text in _CLOSING:
             opened.append(token)
-            if len(opened) > _MOST_BRACKETS:
-                raise PromqlError(f"more than {_MOST_BRACKETS} brackets in each other", token.offset)
+            if len(opened) > _MAX_BRACKETS:
+                raise PromqlError(f"more than {_MAX_BRACKETS} brackets in each other", token.offset)
         elif token.kind == "op" and token.text in ")]}":
             if not opened or _CLOSING[opened[-1].text] != token.text:
                 raise PromqlError(f"{token.text!r} closes nothing", token.offset)
             opened.pop()
     if opened:
         raise PromqlError(f"{opened[-1].text!r} is not closed", opened[-1].offset)
-    if sum(token.kind != "name" and token.text in "+-*/%^" for token in result) > _MOST_OPERATORS:
-        raise PromqlError(f"more than {_MOST_OPERATORS} operators in one expression")
+    if sum(token.kind != "name" and token.text in "+-*/%^" for token in result) > _MAX_OPERATORS:
+        raise PromqlError(f"more than {_MAX_OPERATORS} operators in one expression")
     return tuple(result)
 
 
@@ -181,10 +181,10 @@ def _parse_selector(all_tokens: list[Token], i: int, text: str, function: str | 
         while all_tokens[i].text != "}":
             if all_tokens[i].kind in ("name", "string") and all_tokens[i + 1].text in ("=", "!=", "=~", "!~"):
                 label, op, value = all_tokens[i : i + 3]
-                matchers.append(Matcher(_unquote(label.text), op.text, _unquote(value.text), label.offset))
+                matchers.append(Matcher(_unquote_text(label.text), op.text, _unquote_text(value.text), label.offset))
                 i += 3
             elif all_tokens[i].kind == "string" and metric is None:  # {"name with dots"}, Prometheus 3
-                metric = _unquote(all_tokens[i].text)
+                metric = _unquote_text(all_tokens[i].text)
                 i += 1
             elif all_tokens[i].text == ",":
                 i += 1
@@ -222,7 +222,7 @@ def grouping_labels(text: str) -> Iterator[Token]:
         before = token.text
 
 
-def _unquote(text: str) -> str:
+def _unquote_text(text: str) -> str:
     """Return what a quoted text stands for; a bare name stands for itself."""
     if text[:1] == "`":
         return text[1:-1]

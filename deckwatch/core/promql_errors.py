@@ -127,24 +127,24 @@ _REPEATED = re.compile(r"(?:duration syntax: |illegal regex for )(.+)")
 _NAMED = re.compile(r"(?:call to function|aggregate expression|function) ['\"]?(\w+)")
 
 
-def explain_error(message: str, text: str, pieces: Sequence[Token]) -> tuple[str, int]:
+def explain_error(message: str, text: str, tokens: Sequence[Token]) -> tuple[str, int]:
     """Return the sentence for what a parser said of an expression, and the offset of what is wrong."""
-    last = pieces[-1]
+    last = tokens[-1]
     if last.text.lower() in _OPERATORS:
         return f"nothing stands behind {last.text!r}", last.offset
     if found := _UNKNOWN.search(message):
         near = nearest_word(found[1], FUNCTIONS | AGGREGATIONS)
-        return f"no function is called {found[1]}" + (f": did you mean {near}?" if near else ""), _explain_call(
+        return f"no function is called {found[1]}" + (f": did you mean {near}?" if near else ""), _name_offset(
             text, found[1]
         )
     if found := _REPEATED.search(message):
         return message, max(text.find(found[1].strip()), 0)
-    for left, right in itertools.pairwise(pieces):
+    for left, right in itertools.pairwise(tokens):
         if left.text == right.text == "," or (left.text in _OPERATORS and right.text in (")", "]", ",")):
             return f"something is missing between {left.text!r} and {right.text!r}", right.offset
         if right.kind == "name" and right.text.lower() not in _WORDS and _ends_operand(left):
             return f"an operator is missing before {right.text}", right.offset
-    if (found := _NAMED.search(message)) and (at := _explain_call(text, found[1])) >= 0:
+    if (found := _NAMED.search(message)) and (at := _name_offset(text, found[1])) >= 0:
         return message, at
     return message, _quoted_word_offset(text, message)
 
@@ -156,7 +156,7 @@ def _ends_operand(token: Token) -> bool:
     return token.kind == "number" or token.text in ("}", "]")
 
 
-def _explain_call(text: str, name: str) -> int:
+def _name_offset(text: str, name: str) -> int:
     found = re.search(rf"\b{re.escape(name)}\b", text)
     return found.start() if found else -1
 

@@ -54,8 +54,8 @@ FLAGS = dict.fromkeys((name for name in SINCE if name not in _STABLE), _EXPERIME
     "fill_right": "promql-binop-fill-modifiers",
     "start_timestamp": "use-start-timestamps",
 }
-_ALLOWED = {"first_over_time": "3.14"}
-_QUOTED = "3.0"  # names of metrics and labels in quotes
+_STABLE_SINCE = {"first_over_time": "3.14"}
+_QUOTED_NAMES_SINCE = "3.0"  # names of metrics and labels in quotes
 
 
 def version_problems(text: str, targets: Targets, place: Callable[[int], Place]) -> Iterator[Problem]:
@@ -74,12 +74,14 @@ def version_problems(text: str, targets: Targets, place: Callable[[int], Place])
             if name in SINCE:
                 at = place(token.offset)
                 yield from targets.problems_if_older("prometheus", SINCE[name], f"{name}()", at)
-                allowed = name in _ALLOWED and targets.supports("prometheus", _ALLOWED[name])
+                allowed = name in _STABLE_SINCE and targets.supports("prometheus", _STABLE_SINCE[name])
                 if name in FLAGS and not allowed and targets.supports("prometheus", SINCE[name]):
                     message = f"{name}() is experimental: Prometheus evaluates it with --enable-feature={FLAGS[name]}"
                     yield Problem(at, message, check="target", severity="warning")
             elif name in UNTIL:
                 yield from targets.problems_if_newer("prometheus", UNTIL[name], f"{name}()", place(token.offset))
         elif token.kind == "string" and braces and before in ("{", ","):
-            yield from targets.problems_if_older("prometheus", _QUOTED, "a name in quotes", place(token.offset))
+            yield from targets.problems_if_older(
+                "prometheus", _QUOTED_NAMES_SINCE, "a name in quotes", place(token.offset)
+            )
         before = token.text

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # https://prometheus.io/docs/prometheus/latest/querying/functions/: these compare at least two figures.
-_OF_TWO = frozenset(
+_NEED_TWO_SAMPLES = frozenset(
     ("rate", "irate", "increase", "delta", "idelta", "deriv", "predict_linear", "double_exponential_smoothing")
 )
 
@@ -23,12 +23,12 @@ def find_short_windows(text: str, interval: float) -> Iterator[tuple[int, str, s
     for selector in promql.find_selectors(text):
         if not selector.window or ":" in selector.window or "$" in selector.window:
             continue
-        needed = interval * (2 if selector.function in _OF_TWO else 1)
+        needed = interval * (2 if selector.function in _NEED_TWO_SAMPLES else 1)
         try:
             seconds = units.parse_duration(selector.window)
         except ValueError:
             continue  # told as a fault of syntax
         if seconds < needed:
-            what = "two figures" if selector.function in _OF_TWO else "one figure"
+            what = "two figures" if selector.function in _NEED_TWO_SAMPLES else "one figure"
             message = f"{selector.function} over {selector.window} needs {what}, and one comes every {interval:g} s"
             yield selector.offset, message, f"at least {needed:g}s"

@@ -26,6 +26,24 @@ _TYPES = {
     "null": "nothing",
 }
 
+# Keywords of all files of users, by their former name. A former name is unknown, and its hint names the new one.
+RENAMED_KEYS = {
+    "abreast": "per_row",
+    "ask": "query_type",
+    "below": "negative_y",
+    "every": "min_interval",
+    "figures": "text_size",
+    "grafana": "grafana_url",
+    "most_points": "max_points",
+    "nothing": "no_data_text",
+    "sources": "data_sources",
+    "tab": "new_tab",
+    "take": "calculate",
+    "takes": "parameters",
+    "turn": "transpose",
+    "written": "show",
+}
+
 
 class Schema:
     """A compiled JSON Schema."""
@@ -62,7 +80,7 @@ class Schema:
         """
         wanted = str(error.kind.as_dict().get("property"))
         here = [word for path, word in unknown if path == tuple(error.instance_path)]
-        if nearest_word(wanted, here) is not None:
+        if nearest_word(wanted, here) is not None or wanted in map(RENAMED_KEYS.get, here):
             return True
         steps = list(error.schema_path)
         if not here or not {"then", "else"} & set(steps):
@@ -79,7 +97,7 @@ class Schema:
             return [
                 (
                     (*path, word),
-                    document.problem((*path, word), f"unknown key {word}", did_you_mean(word, known), key=True),
+                    document.problem((*path, word), f"unknown key {word}", _suggest_key(word, known), key=True),
                 )
                 for word in error.kind.unexpected
             ]
@@ -144,6 +162,12 @@ class Schema:
         for step in reference.removeprefix("#/").split("/"):
             schema = schema[step.replace("~1", "/").replace("~0", "~")]
         return schema
+
+
+def _suggest_key(word: str, known: list[str]) -> str:
+    """Return the hint for an unknown key: its new name if it was renamed, otherwise the nearest known key."""
+    renamed = RENAMED_KEYS.get(word)
+    return f"{word} was renamed to {renamed}" if renamed in known else did_you_mean(word, known)
 
 
 def _is_comment(text: str, place: Place) -> bool:

@@ -43,7 +43,7 @@ def load_signals(
     problems: list[Problem] = []
     declared: dict[str, tuple[Document, dict[str, Any]]] = {}
     faulty: set[str] = set()
-    schema = Schema(_schema())
+    schema = Schema(_signals_schema())
     for document in documents:
         if not isinstance(document.data, dict) or "signals" not in document.data:
             continue
@@ -125,7 +125,7 @@ def subject_of(file: str) -> str:
     return FilePath(file).stem.replace("-", "_").lower()
 
 
-def _schema() -> dict[str, Any]:
+def _signals_schema() -> dict[str, Any]:
     part = yaml_file.read_yaml(SCHEMA).data
     return {"type": "object", "required": ["signals"], **part}
 
@@ -188,9 +188,9 @@ def _join_whole(signal: Signal, text: str, signals: Signals, document: Document,
     path = (*signal.path, "share_of")
     subject = signal.name.partition(".")[0]
     try:
-        whole: Reference = signals.find(text, (subject,))
+        whole: Reference = signals.find_reference(text, (subject,))
     except UnknownSignal as error:
-        if not error.told:
+        if not error.is_reported:
             problems.append(document.problem(path, error.message, error.hint))
         return signal
     seen = {signal.name}

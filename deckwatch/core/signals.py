@@ -40,13 +40,13 @@ class UnknownSignal(LookupError):
     """
 
     def __init__(
-        self, message: str, hint: str | Callable[[], str] = "", *, near: bool = False, told: bool = False
+        self, message: str, hint: str | Callable[[], str] = "", *, is_misused: bool = False, is_reported: bool = False
     ) -> None:
         super().__init__(message)
         self.message = message
         self._hint = hint
-        self.near = near
-        self.told = told
+        self.is_misused = is_misused
+        self.is_reported = is_reported
 
     @property
     def hint(self) -> str:
@@ -99,7 +99,7 @@ class Signal:
             return self.document.place_in_text((*self.path, "expr"), offset)
         return self.document.place((*self.path, "metric"))
 
-    def expression(
+    def build_expression(
         self, aspect: str | None = None, *, window: str = RATE_INTERVAL, by: Sequence[str] | None = None
     ) -> str:
         """Return the PromQL: for a panel by default, for a rule with `window=signal.window`.
@@ -134,20 +134,20 @@ class Signal:
 
     def _share_expression(self, whole: Reference, labels: tuple[str, ...], window: str) -> str:
         part = self._plain_expression(window, labels)
-        other = whole.expression(window=window, by=None if whole.signal.expr else labels)
+        other = whole.build_expression(window=window, by=None if whole.signal.expr else labels)
         # A part without any series yet is none of the whole, not unknown.
-        return f"({part} or 0 * {_parenthesize(other)}) / ({other} > 0)"
+        return f"({part} or 0 * {_with_parentheses(other)}) / ({other} > 0)"
 
     def _plain_expression(self, window: str, labels: tuple[str, ...] | None) -> str:
         if self.kind == "counter":
             return self._rate_expression(self.metric, window, labels)
-        return self._aggregate(self._selector_text(self.metric), labels, self.combine)
+        return self._aggregate_text(self._selector_text(self.metric), labels, self.combine)
 
     def _rate_expression(self, metric: str, window: str, labels: tuple[str, ...] | None) -> str:
         function, window = ("increase", self.over) if self.over else ("rate", window)
-        return self._aggregate(f"{function}({self._selector_text(metric)}[{window}])", labels, "sum")
+        return self._aggregate_text(f"{function}({self._selector_text(metric)}[{window}])", labels, "sum")
 
-    def _aggregate(self, text: str, labels: tuple[str, ...] | None, combine: str) -> str:
+    def _aggregate_text(self, text: str, labels: tuple[str, ...] | None, combine: str) -> str:
         if labels is None:
             return text
         return f"{combine} by ({', '.join(labels)}) ({text})" if labels else f"{combine}({text})"
@@ -159,7 +159,7 @@ class Signal:
         """Return the unit of an expression's value."""
         return "per second" if aspect in ("rate", BUCKETS) else self.unit
 
-    def recording(self, aspect: str | None = None) -> str:
+    def recording_name(self, aspect: str | None = None) -> str:
         """Return the name of the series that a recording rule keeps, '' where the signal asks for none."""
         return f"{self.record}:{aspect}" if self.record and aspect else self.record
 
@@ -182,13 +182,13 @@ class Reference:
         return self.signal.unit_of(self.aspect)
 
     @property
-    def recording(self) -> str:
+    def recording_name(self) -> str:
         """The name of the recorded series, '' where there is none."""
-        return self.signal.recording(self.aspect)
+        return self.signal.recording_name(self.aspect)
 
-    def expression(self, *, window: str = RATE_INTERVAL, by: Sequence[str] | None = None) -> str:
+    def build_expression(self, *, window: str = RATE_INTERVAL, by: Sequence[str] | None = None) -> str:
         """Return the PromQL; see `Signal.expression`."""
-        return self.signal.expression(self.aspect, window=window, by=by)
+        return self.signal.build_expression(self.aspect, window=window, by=by)
 
 
 class Signals(Mapping[str, Signal]):
@@ -207,7 +207,7 @@ class Signals(Mapping[str, Signal]):
     def __len__(self) -> int:
         return len(self._signals)
 
-    def find(self, text: str, subjects: Sequence[str] = ()) -> Reference:
+    def find_reference(self, text: str, subjects: Sequence[str] = ()) -> Reference:
         """Return what `cpu`, `host.cpu`, `latency.p95` or `application.latency.p95` means.
 
         Short names are looked for in `subjects`, in that order. Raises UnknownSignal.
@@ -218,16 +218,18 @@ class Signals(Mapping[str, Signal]):
                 if found.aspects:
                     said = ", ".join(f"{text}.{aspect}" for aspect in found.aspects)
                     message = f"{text} is a {found.kind}: say which of its figures"
-                    raise UnknownSignal(message, f"one of {said}", near=True)
+                    raise UnknownSignal(message, f"one of {said}", is_misused=True)
                 return Reference(found)
             head, _, aspect = full.rpartition(".")
             if found := self._signals.get(head):
                 if aspect in found.aspects:
                     return Reference(found, aspect)
                 hint = did_you_mean(aspect, found.aspects) if found.aspects else f"{head} has only one figure"
-                raise UnknownSignal(f"{text.rpartition('.')[0]} has no figure {aspect!r}", hint, near=True)
+                raise UnknownSignal(f"{text.rpartition('.')[0]} has no figure {aspect!r}", hint, is_misused=True)
             if full in self.faulty or head in self.faulty:
-                raise UnknownSignal(f"the signal {text} is not declared as it should be", near=True, told=True)
+                raise UnknownSignal(
+                    f"the signal {text} is not declared as it should be", is_misused=True, is_reported=True
+                )
         # The nearest is looked for only where it is told: most texts that are no signal are metrics.
         raise UnknownSignal(f"no signal is called {text}", lambda: did_you_mean(text, self.known_names(subjects)))
 
@@ -311,7 +313,7 @@ def _with_rule_window(expr: str, window: str) -> str:
     return ("".join(result) + expr[position:]).rstrip()  # a block of YAML ends with a line break
 
 
-def _parenthesize(text: str) -> str:
+def _with_parentheses(text: str) -> str:
     return text if re.fullmatch(r"\w+(?: by \([^)]*\) )?\((?:[^()]|\([^()]*\))*\)", text) else f"({text})"
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deckwatch.core.problems import Place
     from deckwatch.core.yaml_file import Document
 
-Name = Literal["grafana", "prometheus", "alertmanager"]
+ProgramName = Literal["grafana", "prometheus", "alertmanager"]
 
 
 class Program(NamedTuple):
@@ -29,7 +29,7 @@ class Program(NamedTuple):
     newest: str
 
 
-PROGRAMS: dict[Name, Program] = {
+PROGRAMS: dict[ProgramName, Program] = {
     "grafana": Program("Grafana", "10.4", "13.0"),
     "prometheus": Program("Prometheus", "2.42", "3.14"),
     "alertmanager": Program("Alertmanager", "0.25", "0.34"),
@@ -45,23 +45,23 @@ class Targets:
     prometheus: str = PROGRAMS["prometheus"].newest
     alertmanager: str = PROGRAMS["alertmanager"].newest
 
-    def version_of(self, program: Name) -> str:
+    def version_of(self, program: ProgramName) -> str:
         """Return a program's version."""
         version: str = getattr(self, program)
         return version
 
-    def supports(self, program: Name, since: str) -> bool:
+    def supports(self, program: ProgramName, since: str) -> bool:
         """Return whether a program has what came with its version `since`."""
         return parse_version(self.version_of(program)) >= parse_version(since)
 
-    def problems_if_older(self, program: Name, since: str, what: str, place: Place) -> Iterator[Problem]:
+    def problems_if_older(self, program: ProgramName, since: str, what: str, place: Place) -> Iterator[Problem]:
         """Yield the problem of something at a place that needs a version, where the target is older."""
         if not self.supports(program, since):
             title = PROGRAMS[program].title
             message = f"{what} needs {title} {since}, the target is {self.version_of(program)}"
             yield Problem(place, message, _HINT, check="target")
 
-    def problems_if_newer(self, program: Name, since: str, what: str, place: Place) -> Iterator[Problem]:
+    def problems_if_newer(self, program: ProgramName, since: str, what: str, place: Place) -> Iterator[Problem]:
         """Yield the problem of something at a place that went with a version, where the target is not older."""
         if self.supports(program, since):
             title = PROGRAMS[program].title
@@ -71,19 +71,19 @@ class Targets:
 
 def read_targets(document: Document) -> tuple[Targets, list[Problem]]:
     """Return the versions that a project names, and the problems of those that are not known here."""
-    said: dict[str, Any] = ((document.data or {}).get("build") or {}).get("targets") or {}
-    found: dict[str, str] = {}
+    versions: dict[str, Any] = ((document.data or {}).get("build") or {}).get("targets") or {}
+    accepted: dict[str, str] = {}
     problems: list[Problem] = []
     for name, program in PROGRAMS.items():
-        if name not in said:
+        if name not in versions:
             continue
-        if parse_version(program.oldest) <= parse_version(said[name]) <= parse_version(program.newest):
-            found[name] = said[name]
+        if parse_version(program.oldest) <= parse_version(versions[name]) <= parse_version(program.newest):
+            accepted[name] = versions[name]
             continue
-        message = f"{program.title} {said[name]} is not known here"
+        message = f"{program.title} {versions[name]} is not known here"
         hint = f"{program.oldest} to {program.newest} are"
         problems.append(document.problem(("build", "targets", name), message, hint, check="target"))
-    return Targets(**found), problems
+    return Targets(**accepted), problems
 
 
 @functools.cache

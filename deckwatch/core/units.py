@@ -57,7 +57,7 @@ _SCALES = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9, "minute
 _BYTES: dict[str, int] = {"B": 1} | {p + "B": 1000**i for i, p in enumerate("kMGTP", 1)}
 _BYTES |= {p + "iB": 1024**i for i, p in enumerate("KMGTP", 1)}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h|d|w))+\Z")
-_PIECE = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d|w)")
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d|w)")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kMGTP]?B|[KMGTP]iB)\Z")
 _PERCENT = re.compile(r"(-?\d+(?:\.\d+)?) ?%\Z")
 
@@ -73,7 +73,7 @@ def parse_duration(text: str) -> float:
     if not _DURATION.match(text):
         raise ValueError(f"{text!r} is not a duration such as 500ms, 5m or 1h30m")
     # One rounding at the end, so that 500ms is 0.5 and 0.1 does not come out as 0.1000…01.
-    return round(sum(float(number) * _SECONDS[unit] for number, unit in _PIECE.findall(text)), 12)
+    return round(sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text)), 12)
 
 
 def parse_quantity(value: object, unit: str) -> float:

@@ -32,7 +32,7 @@ _HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _SPECIAL = {".inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan")}
 _ALIAS = re.compile(r"(?:^|[\s\[{,:-])\*\w", re.MULTILINE)
-_MOST_NODES = 200_000  # an alias that contains aliases may grow without bound ("billion laughs")
+_MAX_NODES = 200_000  # an alias that contains aliases may grow without bound ("billion laughs")
 
 
 @dataclass(slots=True)
@@ -46,7 +46,7 @@ class Document:
     values: dict[Path, Place] = field(default_factory=dict)
     _scalars: dict[Path, tuple[str | None, int]] = field(default_factory=dict)
     # What stands in another document: from an offset in a text to its place there.
-    lent: dict[Path, Callable[[int], Place]] = field(default_factory=dict)
+    text_origins: dict[Path, Callable[[int], Place]] = field(default_factory=dict)
 
     def place(self, path: Path = (), *, key: bool = False) -> Place:
         """Return where the value at `path` (or its key) stands; the nearest parent's place for an unknown path."""
@@ -64,8 +64,8 @@ class Document:
         Exact for plain, single-line quoted and literal block scalars; the value's start for the others, whose
         line folding loses the way back.
         """
-        if path in self.lent:
-            return self.lent[path](offset)
+        if path in self.text_origins:
+            return self.text_origins[path](offset)
         start = self.place(path)
         if path not in self._scalars:
             return start
@@ -104,7 +104,7 @@ class Document:
         self.keys = _drop_path(self.keys, path)
         self.values = _drop_path(self.values, path)
         self._scalars = _drop_path(self._scalars, path)
-        self.lent = _drop_path(self.lent, path)
+        self.text_origins = _drop_path(self.text_origins, path)
 
     def problem(self, path: Path, message: str, hint: str = "", *, check: str = "input", key: bool = False) -> Problem:
         """Return an error at the value (or the key) that stands at `path`."""
@@ -154,8 +154,8 @@ def read_yaml(path: FilePath, name: str | None = None) -> Document:
 def read_text(path: FilePath, name: str) -> str:
     """Return the text of a YAML file; raises InvalidInput, by that name, where it cannot be read."""
     try:
-        if path.stat().st_size > yaml_syntax.MOST_BYTES:
-            message = f"cannot be read: it is larger than {yaml_syntax.MOST_BYTES // 1_000_000} MB"
+        if path.stat().st_size > yaml_syntax.MAX_BYTES:
+            message = f"cannot be read: it is larger than {yaml_syntax.MAX_BYTES // 1_000_000} MB"
             raise InvalidInput([Problem(Place(name), message, check="yaml")])
         data = path.read_bytes()
     except OSError as error:
@@ -181,7 +181,7 @@ class _Builder:
         place = self._place_of(node)
         if id(node) in self.open:
             raise InvalidInput([Problem(place, "aliases make this file grow without bound", check="yaml")])
-        if self.nodes > _MOST_NODES:
+        if self.nodes > _MAX_NODES:
             raise InvalidInput([self._too_many_nodes(path)])
         self.document.values[path] = place
         if isinstance(node, yaml.ScalarNode):
@@ -201,7 +201,7 @@ class _Builder:
         if _ALIAS.search(self.document.text):
             place = self.document.place(path[:1], key=True)
             return Problem(place, "aliases make this file grow without bound", check="yaml")
-        return Problem(Place(self.document.file), f"more than {_MOST_NODES:,} values stand in this file", check="yaml")
+        return Problem(Place(self.document.file), f"more than {_MAX_NODES:,} values stand in this file", check="yaml")
 
     def _build_mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}

@@ -17,14 +17,14 @@ from deckwatch.core.problems import Place, Problem
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOST_BYTES = 5_000_000  # the largest dashboard known has a tenth of that, as JSON
-MOST_LEVELS = 100
+MAX_BYTES = 5_000_000  # the largest dashboard known has a tenth of that, as JSON
+MAX_LEVELS = 100
 # https://yaml.org/spec/1.2.2/#51-character-set
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Line breaks of YAML 1.1, which its parser still counts, and no longer of 1.2: lines would have other numbers.
 _BREAK = re.compile("[\r\x85\u2028\u2029]")
 _BRACKET = re.compile(r"[\[{\]}]")
-_FAR_IN = re.compile(rf"^[ -]{{{MOST_LEVELS},}}\S", re.MULTILINE)
+_FAR_IN = re.compile(rf"^[ -]{{{MAX_LEVELS},}}\S", re.MULTILINE)
 _COMMENT = re.compile(r"\S\s+#\S")  # behind a value, and without the space that people put behind #
 _INDENTED_KEY = re.compile(r"(\s+)[\w. -]+:(\s|$)")
 _QUOTES = "text with # or : in it stands in quotes"
@@ -42,9 +42,9 @@ def find_unreadable(text: str, file: str) -> Problem | None:
         levels = 0
         for event in _parse_events(text):
             levels += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            if levels > MOST_LEVELS:
+            if levels > MAX_LEVELS:
                 return Problem(
-                    _mark_place(event.start_mark, file), f"more than {MOST_LEVELS} levels are nested here", check="yaml"
+                    _mark_place(event.start_mark, file), f"more than {MAX_LEVELS} levels are nested here", check="yaml"
                 )
     return None
 
@@ -128,7 +128,7 @@ def _may_nest_deeply(text: str) -> bool:
     for found in _BRACKET.finditer(text):
         level += 1 if found.group() in "[{" else -1
         highest = max(highest, level)
-    return highest > MOST_LEVELS // 2 or _FAR_IN.search(text) is not None
+    return highest > MAX_LEVELS // 2 or _FAR_IN.search(text) is not None
 
 
 def _parse_events(text: str) -> Iterator[yaml.Event]:

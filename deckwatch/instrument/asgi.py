@@ -42,9 +42,9 @@ class AsgiMiddleware:
         handler: Callable[[Scope], str | None] | None = None,
     ) -> None:
         self.app = app
-        self._meters = Meters.of(registry, buckets, fine_buckets, most_handlers)
+        self._meters = Meters.shared_meters(registry, buckets, fine_buckets, most_handlers)
         self._templates = Templates()
-        self._handler = handler or self._templates.find
+        self._handler = handler or self._templates.find_template
         self._metrics_path = metrics_path
         self._page = asgi_page(registry)
         self._announced: Any = None
@@ -55,15 +55,15 @@ class AsgiMiddleware:
             if self._metrics_path and scope["path"].removeprefix(scope.get("root_path", "")) == self._metrics_path:
                 await self._page(scope, receive, send)
             else:
-                await self._http(scope, receive, send)
+                await self._handle_http(scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._websocket(scope, receive, send)
+            await self._handle_websocket(scope, receive, send)
         else:
-            self._announce(getattr(scope.get("app"), "router", None))
+            self._start_routes_at_zero(getattr(scope.get("app"), "router", None))
             await self.app(scope, receive, send)
 
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Recorder(self._meters, scope["method"], _protocol(scope), lambda: self._handler(scope))
+    async def _handle_http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Recorder(self._meters, scope["method"], _request_protocol(scope), lambda: self._handler(scope))
         gone = False
         headers: Any = ()
 
@@ -91,26 +91,26 @@ class AsgiMiddleware:
                 request.sent += len(message.get("body", b""))
                 if not message.get("more_body", False):
                     # Here and not when the application returns: its background tasks are no part of the answer.
-                    request.finish()
+                    request.record_end()
             elif kind == "http.response.pathsend":  # the server sends a file by itself
-                request.sent += int(_header(headers, b"content-length") or 0)
-                request.finish()
+                request.sent += int(_find_header(headers, b"content-length") or 0)
+                request.record_end()
 
         try:
             await self.app(scope, receive_counted, send_counted)
         except Exception as fault:
             if gone and not request.done:
-                request.finish(_CLIENT_GONE)
+                request.record_end(_CLIENT_GONE)
             else:
-                request.fail(fault)
+                request.record_failure(fault)
             raise
         except BaseException:  # the task is cancelled, for the client has gone or the server ends
-            request.finish(_CLIENT_GONE)
+            request.record_end(_CLIENT_GONE)
             raise
-        request.finish(_CLIENT_GONE if gone and not request.status else 0)
-        self._announce(scope.get("router"))
+        request.record_end(_CLIENT_GONE if gone and not request.status else 0)
+        self._start_routes_at_zero(scope.get("router"))
 
-    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _handle_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = Socket(self._meters, lambda: self._handler(scope))
         gone = False
 
@@ -129,36 +129,36 @@ class AsgiMiddleware:
             if kind == "websocket.send":
                 self._meters.sent.inc()
             elif kind == "websocket.accept":
-                socket.open()
+                socket.record_open()
             elif kind == "websocket.close":
-                socket.answer(_REFUSED)
+                socket.record_handshake(_REFUSED)
             elif kind == "websocket.http.response.start":
-                socket.answer(message["status"])
+                socket.record_handshake(message["status"])
 
         try:
             await self.app(scope, receive_counted, send_counted)
         except Exception as fault:
             if not gone:
-                socket.fail(fault)
+                socket.record_failure(fault)
             raise
         finally:
-            socket.close(_CLIENT_GONE if gone else 500)
+            socket.record_close(_CLIENT_GONE if gone else 500)
 
-    def _announce(self, router: Any) -> None:
+    def _start_routes_at_zero(self, router: Any) -> None:
         """Begin the failures of every route at zero, when the application starts or is first seen."""
         if router is None or router is self._announced:
             return
         self._announced = router
-        for method, template in self._templates.all(router):
-            self._meters.announce(method, self._meters.handler(template), "http/1.1")
+        for method, template in self._templates.list_templates(router):
+            self._meters.start_at_zero(method, self._meters.handler_label(template), "http/1.1")
 
 
-def _protocol(scope: Scope) -> str:
+def _request_protocol(scope: Scope) -> str:
     version = scope.get("http_version", "1.1")
-    if version == "2" and (_header(scope["headers"], b"content-type") or b"").startswith(b"application/grpc"):
+    if version == "2" and (_find_header(scope["headers"], b"content-type") or b"").startswith(b"application/grpc"):
         return "grpc"
     return protocol_label(version)
 
 
-def _header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+def _find_header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
     return next((value for key, value in headers if key.lower() == name), None)

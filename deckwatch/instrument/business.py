@@ -56,8 +56,8 @@ def counter(
     Without them the first event of a kind is not seen as a rise: its series begins at 1.
     """
     name = name.removesuffix("_total")
-    text = _checked(name, help, unit, labels)
-    return _started(Counter(name, text, labels, registry=registry), start)
+    text = _validated_help(name, help, unit, labels)
+    return _with_series(Counter(name, text, labels, registry=registry), start)
 
 
 def gauge(
@@ -70,25 +70,25 @@ def gauge(
     registry: CollectorRegistry = REGISTRY,
 ) -> Gauge:
     """Declare something that goes up and down; several processes of one application are summed up."""
-    text = _checked(name, help, unit, labels)
-    return _started(Gauge(name, text, labels, registry=registry, multiprocess_mode="livesum"), start)
+    text = _validated_help(name, help, unit, labels)
+    return _with_series(Gauge(name, text, labels, registry=registry, multiprocess_mode="livesum"), start)
 
 
-def _started(metric: _Metric, start: Iterable[Sequence[str]]) -> _Metric:
+def _with_series(metric: _Metric, start: Iterable[Sequence[str]]) -> _Metric:
     for values in start:
         metric.labels(*values)
     return metric
 
 
-def _checked(name: str, text: str, unit: str, labels: Sequence[str]) -> str:
+def _validated_help(name: str, text: str, unit: str, labels: Sequence[str]) -> str:
     """Return the help with the unit in it. Raises ValueError, which names everything that is wrong."""
-    wrong = list(_wrong(name, text, unit, labels))
+    wrong = list(_declaration_errors(name, text, unit, labels))
     if wrong:
         raise ValueError(f"{name}: {'; '.join(wrong)}")
     return f"{text} In {unit}." if unit and unit not in _IN_NAME else text
 
 
-def _wrong(name: str, text: str, unit: str, labels: Sequence[str]) -> Iterable[str]:
+def _declaration_errors(name: str, text: str, unit: str, labels: Sequence[str]) -> Iterable[str]:
     if not _NAME.fullmatch(name):
         yield "a name is words of a-z and 0-9 joined by _, as in shop_orders"
     if name.startswith(_TAKEN_PREFIXES):

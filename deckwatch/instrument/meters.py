@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 
-from deckwatch.instrument.metrics import METRICS, Declared
+from deckwatch.instrument.metrics import METRICS, MetricDeclaration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,7 +23,7 @@ _WEBSOCKET_BUCKETS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400
 
 NO_HANDLER = "none"  # no route matched: a wrong address, which anybody can invent in any number
 OTHER = "_OTHER"  # past a bound, or not a word of the protocol; the word is OpenTelemetry's
-_MOST_EXCEPTIONS = 50
+_MAX_EXCEPTIONS = 50
 
 # RFC 9110 section 9 and RFC 5789; anything else a client sends is its own invention.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
@@ -32,7 +32,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTION
 class Meters:
     """The metrics of one registry. `of` gives the registry's own, so that several middlewares can share them."""
 
-    _made: ClassVar[weakref.WeakKeyDictionary[CollectorRegistry, Meters]] = weakref.WeakKeyDictionary()
+    _by_registry: ClassVar[weakref.WeakKeyDictionary[CollectorRegistry, Meters]] = weakref.WeakKeyDictionary()
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Meters:
             "http_request_duration_highr_seconds": fine_buckets,
             "websocket_connection_duration_seconds": _WEBSOCKET_BUCKETS,
         }
-        made = {one.name: _make(one, registry, steps.get(one.name)) for one in METRICS}
+        made = {one.name: _create_metric(one, registry, steps.get(one.name)) for one in METRICS}
         self.requests = Children(made["http_requests_total"])
         self.duration = Children(made["http_request_duration_seconds"])
         self.fine_duration: Histogram = made["http_request_duration_highr_seconds"]
@@ -65,7 +65,7 @@ class Meters:
         self._most_handlers = most_handlers
 
     @classmethod
-    def of(
+    def shared_meters(
         cls,
         registry: CollectorRegistry,
         buckets: Sequence[float],
@@ -73,14 +73,14 @@ class Meters:
         most_handlers: int,
     ) -> Meters:
         """Return the registry's meters. Raises ValueError where they exist with other settings."""
-        found = cls._made.get(registry)
+        found = cls._by_registry.get(registry)
         if found is None:
-            found = cls._made[registry] = cls(registry, buckets, fine_buckets, most_handlers)
+            found = cls._by_registry[registry] = cls(registry, buckets, fine_buckets, most_handlers)
         if found.settings != (tuple(buckets), tuple(fine_buckets), most_handlers):
             raise ValueError("the registry has these metrics already, with other buckets or another bound")
         return found
 
-    def handler(self, template: str | None) -> str:
+    def handler_label(self, template: str | None) -> str:
         """Return a handler's label: the route's template, while there are not too many of them."""
         if not template:
             return NO_HANDLER
@@ -91,15 +91,15 @@ class Meters:
         self._handlers.add(template)
         return template
 
-    def announce(self, method: str, handler: str, protocol: str) -> None:
+    def start_at_zero(self, method: str, handler: str, protocol: str) -> None:
         """Count from zero: the first failure is seen as a rise only if the series was there before it."""
         self.requests(method, handler, "500", protocol)
 
-    def exception(self, fault: BaseException, handler: str) -> None:
+    def count_exception(self, fault: BaseException, handler: str) -> None:
         """Count an exception that the application let out."""
         name = type(fault).__name__
         if name not in self._exceptions:
-            if len(self._exceptions) >= _MOST_EXCEPTIONS:
+            if len(self._exceptions) >= _MAX_EXCEPTIONS:
                 name = OTHER
             self._exceptions.add(name)
         self.exceptions(name, handler).inc()
@@ -129,9 +129,9 @@ class Recorder:
     """
 
     __slots__ = (
-        "_begun",
         "_handler",
         "_meters",
+        "_started",
         "_template",
         "done",
         "method",
@@ -152,23 +152,23 @@ class Recorder:
         self.received: int | None = 0  # None where the server does not tell
         self.sent = 0
         meters.in_progress(self.method).inc()
-        self._begun = time.perf_counter()
+        self._started = time.perf_counter()
 
-    def routed(self) -> str:
+    def handler_label(self) -> str:
         """Return the handler's label, and keep it once there is one."""
         if self._template is None:
             self._template = self._handler()
-        return self._meters.handler(self._template)
+        return self._meters.handler_label(self._template)
 
-    def finish(self, status: int = 0) -> None:
+    def record_end(self, status: int = 0) -> None:
         """Record the request, once; `status` stands in for the one that was sent."""
         if self.done:
             return
         self.done = True
-        seconds = time.perf_counter() - self._begun
+        seconds = time.perf_counter() - self._started
         meters, method = self._meters, self.method
-        handler = self.routed()
-        meters.announce(method, handler, self.protocol)
+        handler = self.handler_label()
+        meters.start_at_zero(method, handler, self.protocol)
         meters.requests(method, handler, code_label(status or self.status), self.protocol).inc()
         meters.duration(method, handler).observe(seconds)
         meters.fine_duration.observe(seconds)
@@ -177,10 +177,10 @@ class Recorder:
         meters.response_size(handler).observe(self.sent)
         meters.in_progress(method).dec()
 
-    def fail(self, fault: BaseException) -> None:
+    def record_failure(self, fault: BaseException) -> None:
         """Record the request as failed by an exception that will be raised again."""
-        self._meters.exception(fault, self.routed())
-        self.finish(500)
+        self._meters.count_exception(fault, self.handler_label())
+        self.record_end(500)
 
 
 class Socket:
@@ -194,30 +194,30 @@ class Socket:
         self._answered = False
         self._opened = 0.0
 
-    def answer(self, status: int) -> None:
+    def record_handshake(self, status: int) -> None:
         """Record how the handshake ended, once."""
         if self._answered:
             return
         self._answered = True
-        handler = self._meters.handler(self._handler())
-        self._meters.announce("GET", handler, "websocket")
+        handler = self._meters.handler_label(self._handler())
+        self._meters.start_at_zero("GET", handler, "websocket")
         self._meters.requests("GET", handler, code_label(status), "websocket").inc()
 
-    def open(self) -> None:
+    def record_open(self) -> None:
         """Record that the application accepted."""
         self._opened = time.perf_counter()
-        self.answer(101)
+        self.record_handshake(101)
         self._meters.sockets.inc()
         self._meters.sockets_active.inc()
 
-    def fail(self, fault: BaseException) -> None:
+    def record_failure(self, fault: BaseException) -> None:
         """Record an exception that will be raised again."""
-        self._meters.exception(fault, self._meters.handler(self._handler()))
-        self.answer(500)
+        self._meters.count_exception(fault, self._meters.handler_label(self._handler()))
+        self.record_handshake(500)
 
-    def close(self, status: int) -> None:
+    def record_close(self, status: int) -> None:
         """Record the end; `status` is for a handshake that nobody answered."""
-        self.answer(status)
+        self.record_handshake(status)
         if self._opened:
             self._meters.sockets_active.dec()
             self._meters.socket_duration.observe(time.perf_counter() - self._opened)
@@ -243,7 +243,7 @@ def protocol_label(version: str) -> str:
 _PROTOCOLS = {"1.0": "http/1.0", "1.1": "http/1.1", "2": "http/2", "2.0": "http/2", "3": "http/3", "3.0": "http/3"}
 
 
-def _make(declared: Declared, registry: CollectorRegistry, buckets: Sequence[float] | None) -> Any:
+def _create_metric(declared: MetricDeclaration, registry: CollectorRegistry, buckets: Sequence[float] | None) -> Any:
     name, kind, text, labels, _ = declared
     if kind == "counter":
         return Counter(name, text, labels, registry=registry)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 
-class Declared(NamedTuple):
+class MetricDeclaration(NamedTuple):
     """A metric's name, kind, help, label names and base unit."""
 
     name: str
@@ -16,37 +16,41 @@ class Declared(NamedTuple):
 
 
 METRICS = (
-    Declared(
+    MetricDeclaration(
         "http_requests_total",
         "counter",
         "Requests answered; a WebSocket counts once, with code 101 or the code of its refusal.",
         ("method", "handler", "code", "protocol"),
     ),
-    Declared(
+    MetricDeclaration(
         "http_request_duration_seconds",
         "histogram",
         "Time from a request's arrival to the end of its answer.",
         ("method", "handler"),
         "seconds",
     ),
-    Declared(
+    MetricDeclaration(
         "http_request_duration_highr_seconds",
         "histogram",
         "The same for all requests together, in finer steps for high percentiles.",
         (),
         "seconds",
     ),
-    Declared("http_requests_in_progress", "gauge", "Requests that are being answered.", ("method",)),
-    Declared("http_request_size_bytes", "summary", "Size of requests' bodies.", ("handler",), "bytes"),
-    Declared("http_response_size_bytes", "summary", "Size of answers' bodies.", ("handler",), "bytes"),
-    Declared(
+    MetricDeclaration("http_requests_in_progress", "gauge", "Requests that are being answered.", ("method",)),
+    MetricDeclaration("http_request_size_bytes", "summary", "Size of requests' bodies.", ("handler",), "bytes"),
+    MetricDeclaration("http_response_size_bytes", "summary", "Size of answers' bodies.", ("handler",), "bytes"),
+    MetricDeclaration(
         "http_exceptions_total",
         "counter",
         "Exceptions that the application did not handle, by class.",
         ("type", "handler"),
     ),
-    Declared("websocket_connections_active", "gauge", "WebSockets that are open."),
-    Declared("websocket_connections_total", "counter", "WebSockets that were accepted."),
-    Declared("websocket_messages_total", "counter", "Messages on WebSockets, received and sent.", ("direction",)),
-    Declared("websocket_connection_duration_seconds", "histogram", "How long WebSockets were open.", (), "seconds"),
+    MetricDeclaration("websocket_connections_active", "gauge", "WebSockets that are open."),
+    MetricDeclaration("websocket_connections_total", "counter", "WebSockets that were accepted."),
+    MetricDeclaration(
+        "websocket_messages_total", "counter", "Messages on WebSockets, received and sent.", ("direction",)
+    ),
+    MetricDeclaration(
+        "websocket_connection_duration_seconds", "histogram", "How long WebSockets were open.", (), "seconds"
+    ),
 )

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 def asgi_page(registry: CollectorRegistry = REGISTRY) -> Callable[..., Any]:
     """Return an ASGI application that shows a registry's metrics at every path."""
-    page: Callable[..., Any] = make_asgi_app(_shown(registry))
+    page: Callable[..., Any] = make_asgi_app(_readable_registry(registry))
     return page
 
 
 def wsgi_page(registry: CollectorRegistry = REGISTRY) -> Callable[..., Any]:
     """Return a WSGI application that shows a registry's metrics at every path."""
-    page: Callable[..., Any] = make_wsgi_app(_shown(registry))
+    page: Callable[..., Any] = make_wsgi_app(_readable_registry(registry))
     return page
 
 
-def _shown(registry: CollectorRegistry) -> CollectorRegistry:
+def _readable_registry(registry: CollectorRegistry) -> CollectorRegistry:
     """Return what stands for all processes where several of them share PROMETHEUS_MULTIPROC_DIR, else the registry."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return registry

@@ -43,8 +43,8 @@ class WsgiMiddleware:
         handler: Callable[[Environ], str | None] | None = None,
     ) -> None:
         self.app = app
-        self._meters = Meters.of(registry, buckets, fine_buckets, most_handlers)
-        self._handler = handler or route
+        self._meters = Meters.shared_meters(registry, buckets, fine_buckets, most_handlers)
+        self._handler = handler or find_route
         self._metrics_path = metrics_path
         self._page = wsgi_page(registry)
 
@@ -59,7 +59,7 @@ class WsgiMiddleware:
 
         def start_counted(status: str, *arguments: Any) -> Callable[[bytes], object]:
             request.status = int(status[:3])
-            request.routed()
+            request.handler_label()
             write = start_response(status, *arguments)
 
             def write_counted(data: bytes) -> object:
@@ -71,7 +71,7 @@ class WsgiMiddleware:
         try:
             body = self.app(environ, start_counted)
         except BaseException as fault:
-            request.fail(fault)
+            request.record_failure(fault)
             raise
         return (_SizedBody if hasattr(body, "__len__") else _Body)(body, request)
 
@@ -89,7 +89,7 @@ class _Body:
                 self._request.sent += len(chunk)
                 yield chunk
         except Exception as fault:
-            self._request.fail(fault)
+            self._request.record_failure(fault)
             raise
 
     def close(self) -> None:
@@ -98,9 +98,9 @@ class _Body:
             if hasattr(self._body, "close"):
                 self._body.close()
         except Exception as fault:
-            self._request.fail(fault)
+            self._request.record_failure(fault)
             raise
-        self._request.finish()
+        self._request.record_end()
 
 
 class _SizedBody(_Body):
@@ -110,7 +110,7 @@ class _SizedBody(_Body):
         return len(self._body)  # type: ignore[arg-type]
 
 
-def route(environ: Environ) -> str | None:
+def find_route(environ: Environ) -> str | None:
     """Return the template of the route that answered, where the application or its framework left it."""
     said = environ.get(HANDLER)
     if said is not None:

@@ -11,7 +11,7 @@ from deckwatch.cli import _project
 from deckwatch.provisioning import stack
 
 ROOT = Path(__file__).parents[2]
-NOTE = ROOT / "docs" / "decisions" / "0016-rules-that-were-asked-for.md"
+NOTE = ROOT / "docs" / "decisions" / "0016-required-rules.md"
 TEMPLATES = ("web-shop", "workflow", "api", "migration")
 PROJECT = """\
 watch: {probes: [{service: shop, http: "http://127.0.0.1:8000/"}]}
@@ -41,7 +41,7 @@ def ours(shipped_alerting, tmp_path_factory) -> dict[str, set[str]]:
     folders = [ROOT / "deckwatch" / "templates" / name for name in TEMPLATES]
     groups = list(shipped_alerting.groups)
     for one in (folder, *folders):
-        groups += stack.build(_project.load(one)).topics
+        groups += stack.build(_project.load_project(one)).topics
     return {
         "Recordings": {one.name for group in groups for one in group.recordings},
         "Alerts": {one.name for group in groups for one in group.alerts},

@@ -52,7 +52,11 @@ def test_tree_holds_as_many_containers_as_asked_each_with_all_series(name):
     with tree(name, 3) as made:
         options = dict(option.removeprefix("--path.").split("=", 1) for option in made.options)
         roots = {root: Path(options[root]) for root in ("procfs", "sysfs", "rootfs")}
-        chosen = {name: one for name, one in collector.load().items() if one.default and name.startswith("container_")}
+        chosen = {
+            name: one
+            for name, one in collector.load_collectors().items()
+            if one.default and name.startswith("container_")
+        }
         with World(**roots, docker_host=options["--docker-host"]) as world:
             outcomes = Scraper(world, chosen).scrape(seconds=60)
         assert not [outcome.collector.name for outcome in outcomes if outcome.error]

@@ -15,7 +15,7 @@ from deckwatch.core import yaml_file
 from deckwatch.provisioning import stack
 
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
-NAMES = [path.name for path in new.folders()]
+NAMES = [path.name for path in new.template_folders()]
 WANTED = {"container", "host", "database", "web-shop", "workflow", "api", "migration"}
 
 
@@ -40,12 +40,12 @@ def test_all_that_were_promised_are_there() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_template_is_right_as_it_is_and_its_alerts_are_proved(name, tmp_path, need) -> None:
     folder = written(name, tmp_path)
-    built = stack.build(_project.load(folder))
+    built = stack.build(_project.load_project(folder))
     assert [str(one) for one in built.warnings] == []
     own = {path.stem for path in folder.glob("alerts/*.yaml")}
     topics = [topic for topic in built.topics if topic.topic in own]
     assert {topic.topic for topic in topics} == own
-    assert bool(own) == bool(_project.load(folder).data.get("metrics") or name == "api")
+    assert bool(own) == bool(_project.load_project(folder).data.get("metrics") or name == "api")
     if topics:
         need("promtool", get="apt-get install prometheus")
         outcomes = promtool.run(topics, built.plan.files())
@@ -53,11 +53,11 @@ def test_a_template_is_right_as_it_is_and_its_alerts_are_proved(name, tmp_path, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [path.name for path in new.folders() if (path / "alerts").is_dir()])
+@pytest.mark.parametrize("name", [path.name for path in new.template_folders() if (path / "alerts").is_dir()])
 def test_an_alert_of_a_template_that_is_made_wrong_fails_its_proofs(name, tmp_path, survivors) -> None:
     folder = written(name, tmp_path)
     own = {path.stem for path in folder.glob("alerts/*.yaml")}
-    topics = stack.build(_project.load(folder)).topics
+    topics = stack.build(_project.load_project(folder)).topics
     number, passed = survivors(topic for topic in topics if topic.topic in own)
     assert number > 5
     assert passed == []
@@ -65,11 +65,11 @@ def test_an_alert_of_a_template_that_is_made_wrong_fails_its_proofs(name, tmp_pa
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_template_is_short_and_says_what_it_is(name) -> None:
-    (template,) = [path for path in new.folders() if path.name == name]
+    (template,) = [path for path in new.template_folders() if path.name == name]
     readme = (template / "README.md").read_text().splitlines()
     assert len(readme) == 5
     assert readme[0].startswith("# ")
-    assert all(new.about(template))
+    assert all(new.read_summary(template))
     for path in template.rglob("*.yaml"):
         first = path.read_text().splitlines()[0]
         kind = {"deckwatch.yaml": "schema", "alerts": "alerts.schema"}.get(

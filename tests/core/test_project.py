@@ -57,13 +57,13 @@ def test_what_is_left_is_sound_and_stands_where_it_stood(tmp_path, changes):
     text = yaml.safe_dump(said, sort_keys=False)
     (tmp_path / "deckwatch.yaml").write_text(text)
     try:
-        found = project.load_project(tmp_path, FRAGMENTS, faulty=True)
+        found = project.load_project(tmp_path, FRAGMENTS, keep_invalid=True)
     except InvalidInput:
         return  # of a file whose names cannot be known
     assert len(found.problems) == len(SCHEMA.problems_by_path(yaml_file.parse_yaml(text, "x")))
     left = SCHEMA.problems_by_path(found.document)
     assert {path[0] for path in left} <= {"teams", "metrics"}, "where a name must stay known"
-    list(config.problems(found, ["host", "host_cpu"]))
+    list(config.find_problems(found, ["host", "host_cpu"]))
     list(targets.problems(found))
     lines = text.splitlines()
     for path in paths(found.data):
@@ -86,4 +86,4 @@ def test_items_behind_one_that_is_dropped_move_up_with_their_places():
 def test_names_that_cannot_be_known_stop_it(tmp_path, text):
     (tmp_path / "deckwatch.yaml").write_text(text)
     with pytest.raises(InvalidInput):
-        project.load_project(tmp_path, FRAGMENTS, faulty=True)
+        project.load_project(tmp_path, FRAGMENTS, keep_invalid=True)

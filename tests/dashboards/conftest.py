@@ -10,15 +10,15 @@ import pytest
 
 from deckwatch import dashboards
 from deckwatch.core import signal_file, yaml_file
-from deckwatch.dashboards import panels
+from deckwatch.dashboards import panel_types
 from deckwatch.dashboards.build import Settings
-from deckwatch.dashboards.sources import Source
+from deckwatch.dashboards.read.files import Source
 
 
 @pytest.fixture(scope="session")
 def child():
     """One renderer for all tests; it keeps nothing between programs."""
-    with panels.renderer() as running:
+    with panel_types.renderer() as running:
         yield running
 
 

@@ -5,7 +5,7 @@ import pytest
 from deckwatch import dashboards
 from deckwatch.core import yaml_file
 from deckwatch.core.signals import Signals
-from deckwatch.dashboards.sources import Source, address
+from deckwatch.dashboards.read.files import Source, address
 
 TEXT = "dashboard: {title}\nfolder: {folder}\nrows:\n  - - {{stat: up, description: Up.}}\n"
 

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from deckwatch.dashboards import colors
 from deckwatch.dashboards.checks.color_blind import LEAST
+from deckwatch.dashboards.draw import colors
 
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000")
 

@@ -8,9 +8,9 @@ import pytest
 
 from deckwatch.core import promql, signal_file, yaml_file
 from deckwatch.core.yaml_write import dump_yaml
-from deckwatch.dashboards import panels
+from deckwatch.dashboards import panel_types
 from deckwatch.dashboards.build import Settings, bundle
-from deckwatch.dashboards.sources import Source
+from deckwatch.dashboards.read.files import Source
 
 PEERS = os.environ.get("DECKWATCH_PEERS")
 # Grafana publishes no schema of these.
@@ -19,7 +19,7 @@ WITHOUT_SCHEMA = {"alertlist", "alertGroups", "traces", "library-panel-ref", "ne
 
 @pytest.fixture(scope="module")
 def types(child):
-    return panels.load(child)
+    return panel_types.load(child)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_every_type_of_grafana_that_has_a_word_is_drawn(drawn):
 
 
 def test_both_engines_give_the_same_bytes(built, document, catalog):
-    with panels.renderer(engine="jsonnet") as other:
+    with panel_types.renderer(engine="jsonnet") as other:
         assert made(document, catalog, other, "jsonnet").artifacts == built.artifacts
 
 

@@ -13,9 +13,11 @@ from deckwatch.core import promql, signal_file, yaml_file
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.problems import Place
 from deckwatch.core.yaml_write import dump_yaml
-from deckwatch.dashboards import exports, panels, sources
+from deckwatch.dashboards import panel_types
 from deckwatch.dashboards.build import Settings, bundle
-from deckwatch.dashboards.sources import Source
+from deckwatch.dashboards.draw import exports
+from deckwatch.dashboards.read import files
+from deckwatch.dashboards.read.files import Source
 
 PEERS = os.environ.get("DECKWATCH_PEERS")
 GOLDEN = Path(__file__).parents[1] / "golden" / "exports"
@@ -54,7 +56,7 @@ rows:
 @pytest.fixture(scope="module")
 def everything(child):
     """One dashboard with the example of every panel type, and everything else that has a word."""
-    rows = [[dict(one.example)] for _, one in sorted(panels.load(child).items())]
+    rows = [[dict(one.example)] for _, one in sorted(panel_types.load(child).items())]
     text = Path(__file__).with_name("everything.yaml").read_text()
     data = yaml_file.parse_yaml(text, "everything.yaml").data
     return yaml_file.parse_yaml(dump_yaml(data | {"rows": rows + data["rows"]}), "everything.yaml")
@@ -122,7 +124,7 @@ def test_it_requires_the_panels_that_it_has_and_nothing_else(made):
 
 def test_every_panel_type_has_the_name_that_grafana_gives_it(child):
     drawn = {name.replace("-", "").lower() for name in exports._PANELS}
-    assert set(panels.load(child)) - drawn == {"library", "other"}
+    assert set(panel_types.load(child)) - drawn == {"library", "other"}
 
 
 def test_the_public_form_has_no_variables_and_nothing_for_users_only(made):
@@ -162,7 +164,7 @@ def test_the_public_form_asks_the_data_sources_that_are_provisioned():
             f"function(interval, others) {program}(interval, others)", interval="15s", others=others
         )
     found = {one["uid"] for one in made["datasources"]}
-    assert {sources.provisioned(kind) for kind in sources.TYPES} <= found
+    assert {files.provisioned(kind) for kind in files.TYPES} <= found
 
 
 def test_no_hole_is_left_where_panels_are_left_out(made):
@@ -198,7 +200,7 @@ rows:
 def test_in_sql_a_choice_is_a_list_of_texts_and_must_be_said(made):
     (problem,) = made(SQL, "public").problems
     assert (problem.place.line, problem.severity) == (5, "error")
-    assert str(problem.sentence).startswith("this SQL holds $service, which has no value in a public dashboard")
+    assert str(problem.one_sentence).startswith("this SQL holds $service, which has no value in a public dashboard")
     drawn = {panel["title"]: panel for panel in inner(model(made(SQL, "public", service=["shop", "o'neill"])))}
     asked = drawn["B"]["targets"][0]["rawSql"]
     assert asked == "select count(*) from orders where shop in ('shop','o''neill') and $__timeFilter(at)"
@@ -222,7 +224,7 @@ def test_a_value_matches_itself_in_promql_and_nothing_else(said):
 @pytest.mark.parametrize("form", ["importable", "public"])
 def test_both_engines_give_the_same_bytes(made, everything, catalog, form):
     signals, _ = signal_file.load_signals([everything], catalog)
-    with panels.renderer(engine="jsonnet") as other:
+    with panel_types.renderer(engine="jsonnet") as other:
         settings = Settings(form=form, engine="jsonnet")
         found = bundle([Source(everything, "everything", ("everything",))], catalog, signals, settings, other)
     assert found.artifacts == made(everything, form).artifacts
@@ -240,7 +242,7 @@ def test_grafanas_own_schemas_accept_every_form(made, everything, grafanas_schem
 
 
 def test_all_that_is_shipped_has_each_form(catalog, child):
-    found = sources.shipped()
+    found = files.shipped()
     signals, _ = signal_file.load_signals([one.document for one in found], catalog)
     for form in exports.FORMS:
         made = bundle(found, catalog, signals, Settings(form=form), child)

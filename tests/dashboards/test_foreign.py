@@ -8,7 +8,7 @@ rows:
   - row: Each
     for each: disk
     panels:
-      - stat: {show: 'node_load1{instance="$nodename"}', ask: range}
+      - stat: {show: 'node_load1{instance="$nodename"}', query_type: range}
         title: Load
         description: Load.
       - {panel: canvas, title: Plan, description: A drawing., raw: {options: {inlineEditing: false}}}

@@ -1,9 +1,9 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deckwatch.dashboards import layout
-from deckwatch.dashboards.layout import COLUMNS, Box
-from deckwatch.dashboards.looks import Look
+from deckwatch.dashboards.draw import layout
+from deckwatch.dashboards.draw.layout import COLUMNS, Box
+from deckwatch.dashboards.draw.screens import Look
 
 MAX_HEIGHT = 12
 

@@ -14,7 +14,8 @@ import yaml
 
 from deckwatch import dashboards
 from deckwatch.core import plugins, promql, signal_file, yaml_file
-from deckwatch.dashboards import checks, grafana_units, sources
+from deckwatch.dashboards import checks, grafana_units
+from deckwatch.dashboards.read import files
 
 OUT = Path(__file__).parents[2] / "provisioning" / "out"
 RULES = yaml_file.read_yaml(Path(dashboards.__path__[0], "linter.yaml")).data
@@ -32,7 +33,7 @@ MOST_LETTERS, MOST_RULES = 40, 20
 
 @pytest.fixture(scope="module")
 def models(catalog, child):
-    found = sources.shipped()
+    found = files.shipped()
     signals, _ = signal_file.load_signals([one.document for one in found], catalog)
     made = dashboards.bundle(found, catalog, signals, None, child)
     return [json.loads(artifact.text) for artifact in made.artifacts]
@@ -40,8 +41,8 @@ def models(catalog, child):
 
 @pytest.fixture(scope="module")
 def groups():
-    files = sorted((OUT / "prometheus" / "rules").glob("*.yaml"))
-    found = [group for file in files for group in yaml.safe_load(file.read_text())["groups"]]
+    rule_files = sorted((OUT / "prometheus" / "rules").glob("*.yaml"))
+    found = [group for file in rule_files for group in yaml.safe_load(file.read_text())["groups"]]
     assert len(found) >= 6
     return found
 
@@ -241,7 +242,7 @@ def test_every_shipped_alert_holds_it(rule, groups) -> None:
 def test_exceptions_have_reasons() -> None:
     said = {
         (source.uid, panel.get("title"))
-        for source in sources.shipped()
+        for source in files.shipped()
         if source.is_dashboard
         for row in source.document.data["rows"]
         for panel in (row if isinstance(row, list) else row.get("panels", []))

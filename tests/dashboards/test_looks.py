@@ -8,7 +8,7 @@ import pytest
 from deckwatch import dashboards
 from deckwatch.core import signal_file, yaml_file
 from deckwatch.dashboards.build import Settings
-from deckwatch.dashboards.sources import Source
+from deckwatch.dashboards.read.files import Source
 
 SHOP = """\
 dashboard: Shop
@@ -60,7 +60,7 @@ def test_on_a_phone_each_panel_has_the_whole_width_below_the_one_before(made):
 def test_large_figures_are_larger_than_grafana_would_write_them(made):
     normal = drawn(models(made(SHOP))["shop.json"])
     large = drawn(models(made(SHOP, figures="large"))["shop.json"])
-    said = drawn(models(made(SHOP.replace("about:", "figures: large\nabout:")))["shop.json"])
+    said = drawn(models(made(SHOP.replace("about:", "text_size: large\nabout:")))["shop.json"])
     assert large == said
     assert "text" not in normal["A"]["options"]
     assert large["A"]["options"]["text"]["valueSize"] > 50  # Grafana's own most

@@ -6,9 +6,10 @@ import json
 import pytest
 
 from deckwatch.core import signal_file
-from deckwatch.dashboards import colors, palette, sources
 from deckwatch.dashboards.build import bundle
 from deckwatch.dashboards.checks.color_blind import LEAST
+from deckwatch.dashboards.draw import colors, palette
+from deckwatch.dashboards.read import files
 
 DARK, LIGHT = "#181b1f", "#ffffff"  # what panels stand on in Grafana's two themes
 WORDS = ("good", "attention", "bad", "neutral")
@@ -21,7 +22,7 @@ def theme(child):
 
 @pytest.fixture(scope="module")
 def shipped(catalog, child):
-    found = sources.shipped()
+    found = files.shipped()
     signals, _ = signal_file.load_signals([one.document for one in found], catalog)
     models = [json.loads(one.text) for one in bundle(found, catalog, signals, None, child).artifacts]
     return [panel for model in models for row in model["panels"] for panel in (row, *row.get("panels", []))]

@@ -2,15 +2,16 @@ import jsonschema_rs
 import pytest
 
 from deckwatch.core import plugins
-from deckwatch.dashboards import panels, schema
+from deckwatch.dashboards import panel_types
+from deckwatch.dashboards.read import schema
 
-NAMES = [path.stem for path in plugins.list_files(panels.LIBRARY / "panels", ".libsonnet")]
+NAMES = [path.stem for path in plugins.list_files(panel_types.LIBRARY / "panels", ".libsonnet")]
 
 
 @pytest.fixture(scope="module")
 def types():
-    with panels.renderer() as child:
-        yield panels.load(child)
+    with panel_types.renderer() as child:
+        yield panel_types.load(child)
 
 
 def test_every_file_of_the_folder_is_a_panel_type(types):
@@ -43,12 +44,12 @@ def test_the_example_fits_the_schema_and_misspelt_keys_do_not(types, name):
 
 def test_no_key_of_a_panel_is_the_word_of_another(types):
     keys = {key for one in types.values() for key in one.options}
-    keys |= set(schema.assemble(types)["$defs"]["panel_unknown"]["properties"]) - set(panels.by_word(types))
-    assert keys & set(panels.by_word(types)) == set()
+    keys |= set(schema.assemble(types)["$defs"]["panel_unknown"]["properties"]) - set(panel_types.by_word(types))
+    assert keys & set(panel_types.by_word(types)) == set()
 
 
 def test_names_that_grafana_has_lead_to_words_and_are_none(types):
-    words = panels.by_word(types)
+    words = panel_types.by_word(types)
     called = {name: word for one in types.values() for name, word in one.called.items()}
     assert set(called.values()) <= set(words)
     assert not set(called) & set(words)
@@ -78,6 +79,6 @@ def test_a_users_folder_adds_a_panel_type(tmp_path):
         "{ words: { news: 'News from elsewhere.' }, content: { type: 'string' }, queries: '', height: 4, width: 4,"
         " options: {}, example: { news: 'x' }, panel(spec):: theme.panel(spec, 'news', {}) }"
     )
-    with panels.renderer(tmp_path) as child:
-        found = panels.load(child, tmp_path)
+    with panel_types.renderer(tmp_path) as child:
+        found = panel_types.load(child, tmp_path)
     assert set(NAMES) | {"news"} == set(found)

@@ -6,13 +6,13 @@ import re
 import pytest
 
 from deckwatch.core import signal_file, yaml_file
-from deckwatch.dashboards import parts, sources
 from deckwatch.dashboards.build import Settings, bundle
-from deckwatch.dashboards.sources import Source
+from deckwatch.dashboards.read import files, parts
+from deckwatch.dashboards.read.files import Source
 
 PART = """\
 part: Waiting work.
-takes:
+parameters:
   queue: {type: text, description: The queue.}
   most: {type: number, default: ~, description: More than this is too much.}
   all: {type: list, default: [a, b], description: Those that count.}
@@ -43,7 +43,7 @@ def make(catalog, child, tmp_path):
         known = parts.load(tmp_path / "parts", tmp_path)
         lent = [part.document for name in own if (part := known.find(name.replace("__", "/")))]
         document = yaml_file.parse_yaml(text, "shop.yaml")
-        shipped_signals = [one.document for one in sources.shipped() if not one.is_dashboard]
+        shipped_signals = [one.document for one in files.shipped() if not one.is_dashboard]
         signals, problems = signal_file.load_signals([*shipped_signals, document, *lent], catalog)
         source = Source(document, "shop", ("shop",), shipped)
         found = bundle([source], catalog, signals, Settings(parts=known), child)
@@ -165,6 +165,7 @@ def test_what_is_given_is_told_where_it_is_given(make):
         ("type: number", "type: nubmer", "4:16: error: unknown word 'nubmer' (did you mean number?)"),
         ("default: [a, b]", "default: a", "5:30: error: expected a list, not 'a'"),
         ("part: Waiting", "prat: Waiting", "1:1: error: unknown key prat (did you mean part?)"),
+        ("parameters:", "takes:", "2:1: error: unknown key takes (takes was renamed to parameters)"),
         ("  - lines: depth\n", "  - use: queue\n", "9:5: error: a part uses no other part (used at shop.yaml:3:6)"),
         ("panels:\n", "pannels:\n", "8:1: error: unknown key pannels (did you mean panels?)"),
     ],

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from deckwatch.core import signal_file
-from deckwatch.dashboards import panels, sources
+from deckwatch.dashboards import panel_types
 from deckwatch.dashboards.build import Settings, bundle
+from deckwatch.dashboards.read import files
 
 ROWS = """\
 dashboard: Shop
@@ -128,7 +129,7 @@ def test_a_link_takes_the_labels_along_that_can_be_chosen_there(build):
 
 
 def test_both_engines_give_the_same_bytes(catalog):
-    found = sources.shipped()
+    found = files.shipped()
     signals, _ = signal_file.load_signals([one.document for one in found], catalog)
     first, second = (
         bundle(found, catalog, signals, Settings(engine=engine)).artifacts for engine in ("rjsonnet", "jsonnet")
@@ -155,4 +156,4 @@ def test_the_library_works_without_our_python(child):
     """
     model = child.evaluate(program, load="node_load1")
     assert model["panels"][0]["targets"][0]["expr"] == "node_load1"
-    assert panels.LIBRARY.joinpath("README.md").is_file()
+    assert panel_types.LIBRARY.joinpath("README.md").is_file()

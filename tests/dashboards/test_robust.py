@@ -11,8 +11,9 @@ from deckwatch import dashboards
 from deckwatch.core import signal_file, yaml_file
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.core.yaml_write import dump_yaml
-from deckwatch.dashboards import panels, sources
-from deckwatch.dashboards.sources import Source
+from deckwatch.dashboards import panel_types
+from deckwatch.dashboards.read import files
+from deckwatch.dashboards.read.files import Source
 
 STRANGE = [
     None,
@@ -66,7 +67,7 @@ def changed(data, chance):
 @given(seed=st.integers(0, 2**32))
 def test_a_changed_file_is_told_of_or_drawn(catalog, child, seed):
     chance = random.Random(seed)
-    found = sources.shipped()
+    found = files.shipped()
     index = chance.randrange(len(found))
     data = found[index].document.data
     for _ in range(chance.randint(1, 3)):
@@ -89,7 +90,7 @@ def test_a_changed_file_is_told_of_or_drawn(catalog, child, seed):
 )
 def test_a_panel_file_that_is_none_is_told_in_a_sentence(tmp_path, text, words):
     (tmp_path / "news.libsonnet").write_text(text)
-    with panels.renderer(tmp_path) as child, pytest.raises(DeckwatchError) as caught:
-        panels.load(child, tmp_path)
+    with panel_types.renderer(tmp_path) as child, pytest.raises(DeckwatchError) as caught:
+        panel_types.load(child, tmp_path)
     assert "news" in str(caught.value)
     assert words in str(caught.value)

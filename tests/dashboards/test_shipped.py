@@ -8,7 +8,8 @@ import pytest
 
 from deckwatch import dashboards
 from deckwatch.core import promql, signal_file
-from deckwatch.dashboards import grafana_units, sources
+from deckwatch.dashboards import grafana_units
+from deckwatch.dashboards.read import files
 
 PEERS = os.environ.get("DECKWATCH_PEERS")
 OF_NO_TARGET = {"health", "objectives"}  # of what rules record of whole components, whichever target told of it
@@ -21,7 +22,7 @@ NOT_LINTED = set(
 
 @pytest.fixture(scope="module")
 def bundle(catalog, child):
-    found = sources.shipped()
+    found = files.shipped()
     signals, problems = signal_file.load_signals([one.document for one in found], catalog)
     made = dashboards.bundle(found, catalog, signals, None, child)
     assert problems + made.problems == []
@@ -134,7 +135,7 @@ def test_numbers_fit_and_nothing_overlaps(models):
 def test_a_panel_takes_four_lines_or_fewer(models):
     panels = sum(len(drawn(model)) for model in models)
     lines = 0
-    for path in sources.SPECS.rglob("*.yaml"):
+    for path in files.SPECS.rglob("*.yaml"):
         lines += sum(bool(line.strip()) for line in path.read_text().splitlines())
     assert lines / panels <= 4, f"{lines} lines for {panels} panels"
 

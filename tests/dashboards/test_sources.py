@@ -2,16 +2,16 @@ import json
 
 from deckwatch import dashboards
 from deckwatch.core import signal_file
-from deckwatch.dashboards import sources
+from deckwatch.dashboards.read import files
 
 DASHBOARD = "dashboard: My host\nrows:\n  - - {stat: up, description: Up.}\n"
 
 
 def test_the_shipped_sets_are_the_folders():
-    assert {"host", "containers", "postgres", "application"} <= set(sources.sets())
-    everything = {one.uid for one in sources.shipped() if one.is_dashboard}
+    assert {"host", "containers", "postgres", "application"} <= set(files.sets())
+    everything = {one.uid for one in files.shipped() if one.is_dashboard}
     assert {"overview", "host", "containers", "postgres-database", "application"} <= everything
-    assert {one.uid for one in sources.shipped(["host"]) if one.is_dashboard} == {"overview", "host"}
+    assert {one.uid for one in files.shipped(["host"]) if one.is_dashboard} == {"overview", "host"}
 
 
 def test_a_users_folder_is_read_and_bad_files_are_told(tmp_path):
@@ -19,7 +19,7 @@ def test_a_users_folder_is_read_and_bad_files_are_told(tmp_path):
     (tmp_path / "dashboards/shop/sales.yaml").write_text(DASHBOARD)
     (tmp_path / "dashboards/broken.yaml").write_text("dashboard: [")
     (tmp_path / "dashboards/_draft.yaml").write_text("dashboard: [")
-    found, problems = sources.folder(tmp_path / "dashboards", tmp_path)
+    found, problems = files.folder(tmp_path / "dashboards", tmp_path)
     assert [(one.uid, one.document.file, one.subjects) for one in found] == [
         ("shop-sales", "dashboards/shop/sales.yaml", ("sales", "shop"))
     ]
@@ -28,8 +28,8 @@ def test_a_users_folder_is_read_and_bad_files_are_told(tmp_path):
 
 def test_a_users_dashboard_replaces_the_shipped_one_of_its_address(tmp_path, catalog, child):
     (tmp_path / "host.yaml").write_text(DASHBOARD)
-    own, _ = sources.folder(tmp_path, tmp_path)
-    everything = [*sources.shipped(["host"]), *own]
+    own, _ = files.folder(tmp_path, tmp_path)
+    everything = [*files.shipped(["host"]), *own]
     signals, _ = signal_file.load_signals([one.document for one in everything], catalog)
     # The overview links to dashboards that are not there now; only what replaces what is looked at here.
     chosen = [one for one in everything if one.uid != "overview"]
@@ -41,7 +41,7 @@ def test_a_users_dashboard_replaces_the_shipped_one_of_its_address(tmp_path, cat
 
 
 def test_a_set_that_is_left_out_leaves_no_link_behind(catalog, child):
-    found = sources.shipped(["containers"])
+    found = files.shipped(["containers"])
     signals, _ = signal_file.load_signals([one.document for one in found], catalog)
     made = dashboards.bundle(found, catalog, signals, None, child)
     assert made.problems == []

@@ -9,8 +9,9 @@ from deckwatch import dashboards
 from deckwatch.core import signal_file, targets, yaml_file
 from deckwatch.core.project import Project
 from deckwatch.core.targets import PROGRAMS, Targets
-from deckwatch.dashboards import sources, versions
-from deckwatch.dashboards.sources import Source
+from deckwatch.dashboards.draw import versions
+from deckwatch.dashboards.read import files
+from deckwatch.dashboards.read.files import Source
 from deckwatch.provisioning import catalogue
 
 PANELS = """\
@@ -21,7 +22,7 @@ rows:
       title: A
       description: A
       by: [job]
-      transform: [{turn: true}, {raw: {id: transpose, options: {}}}]
+      transform: [{transpose: true}, {raw: {id: transpose, options: {}}}]
     - stat: up
       title: B
       description: B
@@ -73,7 +74,7 @@ def test_what_is_asked_for_is_told_at_its_place(child, grafana, told):
 
 def test_what_is_ours_is_left_out_and_the_model_has_the_versions_number(child):
     text = PANELS.replace("      raw: {options: {percentChangeColorMode: inverted}, timeCompare: 1d}\n", "")
-    text = text.replace("      transform: [{turn: true}, {raw: {id: transpose, options: {}}}]\n", "")
+    text = text.replace("      transform: [{transpose: true}, {raw: {id: transpose, options: {}}}]\n", "")
     text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("raw:"))
     for grafana, number, ours in (("10.4", 39, False), ("11.5", 40, True), ("12.0", 41, True), ("13.0", 42, True)):
         model = json.loads(made(child, text, grafana).artifacts[0].text)
@@ -87,7 +88,7 @@ def test_the_shipped_dashboards_are_for_the_oldest_version_too(child):
     """Nothing that is shipped needs more than the oldest Grafana and the oldest Prometheus."""
     oldest = Targets(**{name: program.oldest for name, program in PROGRAMS.items()})
     catalog = catalogue.load(Project(Path()), oldest)
-    found = sources.shipped()
+    found = files.shipped()
     signals, problems = signal_file.load_signals([one.document for one in found], catalog)
     bundle = dashboards.bundle(found, catalog, signals, None, child)
     assert [str(one) for one in problems + bundle.problems if one.check == "target"] == []

@@ -1,6 +1,6 @@
 """A clock that jumps ahead under Prometheus and Alertmanager, in a machine of its own: there is one clock for all.
 
-Of one that is set back docs/decisions/0017-quiet-days-and-one-message.md tells.
+Of one that is set back docs/decisions/0017-alert-noise.md tells.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 
 pytestmark = pytest.mark.live
 
@@ -222,7 +222,7 @@ def test_a_typical_container_keeps_the_budget_of_series_and_a_restart_adds_none(
     writes = "container_fs_writes_total"
     eventually(lambda: watched.page().values(writes, name=NAME))
     before = watched.page().of(NAME)
-    assert len(before) <= contract()["container_series_most"]
+    assert len(before) <= load_contract()["container_series_most"]
     container.restart(timeout=0)
     eventually(lambda: watched.page().value("deckwatch_container_restarts_total", name=NAME) == 1)
     eventually(lambda: watched.page().values(writes, name=NAME))

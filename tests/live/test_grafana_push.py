@@ -151,7 +151,7 @@ def test_what_somebody_changes_meanwhile_is_left_alone(run, grafana, project):
 def loaded(folder):
     from deckwatch.cli import _project
 
-    return _project.load(folder)
+    return _project.load_project(folder)
 
 
 def test_what_is_provisioned_takes_no_other(run, grafana, tmp_path):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deckwatch.core import yaml_file
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE, Project
 from deckwatch.provisioning.program import Program, free_port
@@ -115,7 +115,7 @@ def test_every_series_is_told_apart_by_the_contracts_labels(prometheus):
 
     for labels in scraped(prometheus):
         assert labels["instance"], labels
-        for label, rule in contract()["labels"].items():
+        for label, rule in load_contract()["labels"].items():
             for prefix in rule.get("on", ()):
                 if labels["__name__"].startswith(prefix) and labels["__name__"] not in OF_NO_SUBJECT:
                     assert labels.get(label), f"{labels} has no {label}"
@@ -124,7 +124,7 @@ def test_every_series_is_told_apart_by_the_contracts_labels(prometheus):
 def test_no_series_stands_under_two_jobs(prometheus):
     """Otherwise a sum over everything would count it twice."""
     jobs: dict[tuple, set[str]] = {}
-    ours = set(contract()["jobs"])
+    ours = set(load_contract()["jobs"])
     for labels in scraped(prometheus):
         if labels["job"] in ours and not labels["__name__"].startswith(("up", "scrape_")):
             rest = tuple(sorted(item for item in labels.items() if item[0] != "job"))

@@ -140,7 +140,7 @@ def prometheus(engine, tmp_path, need) -> Iterator[Client]:
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as used,
         Stack(
-            _project.load(tmp_path),
+            _project.load_project(tmp_path),
             tmp_path / "state",
             programs=(EXPORTER, PROMETHEUS),
             name="deck-1",
@@ -197,7 +197,7 @@ def table(rows: list[tuple[Query, int, list[Reason]]]) -> str:
 
 @pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder of other people's dashboards")
 def test_what_dashboards_use_is_on_by_default() -> None:
-    collectors = collector.load()
+    collectors = collector.load_collectors()
     by_name = {metric.name: one.name for one in collectors.values() for metric in one.metrics}
     used = {
         selector.metric

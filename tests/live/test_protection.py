@@ -115,7 +115,7 @@ def deck(request, tmp_path, authority, need):
     if request.param == "protected":
         deck.protect()
     (tmp_path / "deckwatch.yaml").write_text(yaml.safe_dump(deck.project()))
-    found = _project.load(tmp_path)
+    found = _project.load_project(tmp_path)
     with deck.starts(), Stack(found, tmp_path / "state", (PROMETHEUS,), every=f"{EVERY}s", ports={}) as deck.stack:
         deck.wait('up{instance="web-1"}', dict.fromkeys(JOBS, 1.0))
         yield deck

@@ -242,7 +242,7 @@ def project(tmp_path):
 def built(folder: Path) -> tuple[bundles.Built | None, set[str]]:
     """Return the bundle, None where `check` refuses it, and the warnings that it gives."""
     try:
-        made = bundles.build(_project.load(folder, faulty=True))
+        made = bundles.build(_project.load_project(folder, keep_invalid=True))
     except InvalidInput:
         return None, set()
     return made, {one.message for one in made.warnings}

@@ -40,7 +40,7 @@ def targets(stack: Stack, name: str) -> dict[str, str]:
 def test_who_is_scraped(tmp_path: Path) -> None:
     (tmp_path / "deckwatch.yaml").write_text(PROJECT)
     with Stack(
-        _project.load(tmp_path),
+        _project.load_project(tmp_path),
         tmp_path / "state",
         programs=(EXPORTER,),
         name="here",
@@ -70,17 +70,17 @@ def test_who_is_scraped(tmp_path: Path) -> None:
 
 
 def test_a_machine_is_called_by_its_name_without_the_domain(tmp_path: Path) -> None:
-    with Stack(_project.load(tmp_path), tmp_path / "state", programs=(EXPORTER,), ports={}) as stack:
+    with Stack(_project.load_project(tmp_path), tmp_path / "state", programs=(EXPORTER,), ports={}) as stack:
         assert list(targets(stack, "hosts")) == [socket.gethostname().partition(".")[0]]
 
 
 def test_a_mistake_in_the_project_starts_nothing(tmp_path: Path) -> None:
     (tmp_path / "deckwatch.yaml").write_text("build: {disable: [Nothing]}\n")
-    stack = Stack(_project.load(tmp_path), tmp_path / "state", programs=(EXPORTER,), ports={})
+    stack = Stack(_project.load_project(tmp_path), tmp_path / "state", programs=(EXPORTER,), ports={})
     with pytest.raises(DeckwatchError, match="no alert is called Nothing"):
         stack.start()
     assert stack.running == {}
     assert not (tmp_path / "state" / "bundle").exists()
     (tmp_path / "deckwatch.yaml").write_text("")
-    with Stack(_project.load(tmp_path), tmp_path / "state", programs=(EXPORTER,), ports={}) as again:
+    with Stack(_project.load_project(tmp_path), tmp_path / "state", programs=(EXPORTER,), ports={}) as again:
         assert again.running

@@ -89,7 +89,7 @@ def deck(tmp_path, need, containers, database, shop):
     (tmp_path / "shop.dsn").write_text(database.dsn)
     (tmp_path / "deckwatch.yaml").write_text(PROJECT.replace("SHOP", shop))
     with Stack(
-        _project.load(tmp_path),
+        _project.load_project(tmp_path),
         tmp_path / "state",
         programs=(EXPORTER, PROMETHEUS, ALERTMANAGER),
         name="deck-1",

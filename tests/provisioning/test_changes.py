@@ -24,7 +24,7 @@ def build(folder: Path, text: str, **files: str) -> stack.Built:
         path = folder / f"{name.replace('__', '/')}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-    return stack.build(_project.load(folder))
+    return stack.build(_project.load_project(folder))
 
 
 def problems(folder: Path, text: str, **files: str) -> list[str]:

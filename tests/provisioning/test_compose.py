@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.core.project import Project
 from deckwatch.provisioning import stack
 from deckwatch.provisioning.servers import HOME
@@ -78,7 +78,7 @@ def test_only_the_proxy_holds_the_socket() -> None:
 
 def test_ports_are_on_loopback_only() -> None:
     ports = [port for one in SERVICES.values() for port in one.get("ports", ())]
-    assert sorted(ports) == [f"127.0.0.1:{port}:{port}" for port in (3000, 9090, 9093, contract()["port"])]
+    assert sorted(ports) == [f"127.0.0.1:{port}:{port}" for port in (3000, 9090, 9093, load_contract()["port"])]
 
 
 @pytest.mark.parametrize("name", FETCHED)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from deckwatch.core import promql
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.core.project import Project
 from deckwatch.exporter import collector
 from deckwatch.provisioning import stack
@@ -29,26 +29,26 @@ def built() -> stack.Built:
 
 
 def metrics():
-    return [metric for one in collector.load().values() for metric in one.metrics]
+    return [metric for one in collector.load_collectors().values() for metric in one.metrics]
 
 
-@pytest.mark.parametrize("label", [name for name, rule in contract()["labels"].items() if "on" in rule])
+@pytest.mark.parametrize("label", [name for name, rule in load_contract()["labels"].items() if "on" in rule])
 def test_the_exporter_sets_the_labels(label: str) -> None:
-    prefixes = tuple(contract()["labels"][label]["on"])
+    prefixes = tuple(load_contract()["labels"][label]["on"])
     without = [m.name for m in metrics() if m.name.startswith(prefixes) and label not in m.labels]
     assert set(without) <= OF_NO_SUBJECT
 
 
 def test_nobody_but_prometheus_sets_job_and_instance() -> None:
-    outside = {name for name, rule in contract()["labels"].items() if rule["set_by"] == "prometheus"}
-    outside |= set(contract()["external_labels"])
+    outside = {name for name, rule in load_contract()["labels"].items() if rule["set_by"] == "prometheus"}
+    outside |= set(load_contract()["external_labels"])
     assert {"job", "instance", "cluster", "environment"} <= outside
     assert [metric.name for metric in metrics() if outside & set(metric.labels)] == []
 
 
 def test_no_collector_runs_in_two_jobs_and_each_in_one() -> None:
-    for name in collector.load():
-        jobs = [job for job, said in contract()["jobs"].items() if _runs(name, said)]
+    for name in collector.load_collectors():
+        jobs = [job for job, said in load_contract()["jobs"].items() if _runs(name, said)]
         assert len(jobs) == 1, f"{name} runs in {jobs}"
 
 
@@ -60,7 +60,7 @@ def _runs(name: str, said: dict) -> bool:
 
 @pytest.mark.parametrize("what", ["dashboards", "rules"])
 def test_dashboards_and_alerts_name_no_other_job(what: str) -> None:
-    known = set(contract()["jobs"]) | BESIDE
+    known = set(load_contract()["jobs"]) | BESIDE
     named: set[str] = set()
     for query in getattr(built(), what):
         for selector in promql.find_selectors(query.expr):

@@ -55,7 +55,9 @@ def made(tmp_path):
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        return stack.build(load_project(tmp_path, plugins.schema_fragments(), faulty=True), stack.Options(**options))
+        return stack.build(
+            load_project(tmp_path, plugins.schema_fragments(), keep_invalid=True), stack.Options(**options)
+        )
 
     return run
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deckwatch.core import project, promql, yaml_file
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.exporter import collector, config
 from deckwatch.provisioning import stack, targets
 from deckwatch.provisioning.program import find
@@ -81,8 +81,8 @@ def test_links_lead_somewhere() -> None:
 def test_a_part_of_deckwatch_yaml_is_right(text, tmp_path) -> None:
     (tmp_path / "deckwatch.yaml").write_text(text)
     found = project.load_project(tmp_path, FRAGMENTS)
-    words = collector.words(collector.load())
-    assert [str(problem) for problem in (*config.problems(found, words), *targets.problems(found))] == []
+    words = collector.names_and_prefixes(collector.load_collectors())
+    assert [str(problem) for problem in (*config.find_problems(found, words), *targets.problems(found))] == []
 
 
 @pytest.mark.parametrize("text", blocks("promql"))
@@ -100,7 +100,7 @@ def test_jobs_for_a_prometheus_of_ones_own_are_those_that_are_generated(need, tm
     said = {one["job_name"]: one["params"] for one in yaml_file.parse_yaml(text, "x").data["scrape_configs"]}
     assert said == {
         name: {f"{word}[]": job[word] for word in ("collect", "exclude") if word in job}
-        for name, job in contract()["jobs"].items()
+        for name, job in load_contract()["jobs"].items()
     }
     promtool = need("promtool", get="apt-get install prometheus")
     (tmp_path / "prometheus.yml").write_text(text)

@@ -44,7 +44,7 @@ def test_a_heat_map_has_buckets(limits, wrong) -> None:
 
 
 def test_another_way_gives_the_same_value() -> None:
-    wanted = ExpectedResult(agrees="other")
+    wanted = ExpectedResult(agrees_with="other")
     assert faults([series(100, __name__="x", job="a")], wanted, [series(104)]) == []
     assert faults([series(100)], wanted, [series(120)]) == ["is 100, but by other it is 120"]
     assert faults([series(1, a="1"), series(2, a="2")], wanted, [series(1, a="1"), series(3, a="2")]) == [
@@ -55,6 +55,6 @@ def test_another_way_gives_the_same_value() -> None:
 
 
 def test_many_series_are_remarked_on() -> None:
-    assert list(judge.remarks([series()] * 3, ExpectedResult(most=2))) == ["3 series; more than 2 cannot be read"]
-    assert list(judge.remarks([series()] * 3, ExpectedResult(most=3))) == []
+    assert list(judge.remarks([series()] * 3, ExpectedResult(max_series=2))) == ["3 series; more than 2 cannot be read"]
+    assert list(judge.remarks([series()] * 3, ExpectedResult(max_series=3))) == []
     assert list(judge.remarks([series()] * 3, ExpectedResult())) == []

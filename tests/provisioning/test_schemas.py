@@ -7,9 +7,10 @@ import jsonschema_rs
 import orjson
 import pytest
 
-from deckwatch.alerting import read
+from deckwatch.alerting import read_topics
 from deckwatch.core import plugins, yaml_file
-from deckwatch.dashboards import parts, sources
+from deckwatch.dashboards.read import files as dashboard_files
+from deckwatch.dashboards.read import parts
 from deckwatch.provisioning import schemas
 
 ROOT = Path(__file__).parents[2]
@@ -23,12 +24,12 @@ def made() -> dict[str, dict[str, Any]]:
 
 def test_what_is_shipped_is_valid_by_what_is_published(made) -> None:
     dashboard = jsonschema_rs.Draft202012Validator(made["dashboard"])
-    files = [source for source in sources.shipped() if source.is_dashboard]
+    files = [source for source in dashboard_files.shipped() if source.is_dashboard]
     assert len(files) >= 5
     for source in files:
         dashboard.validate(source.document.data)
     alerts = jsonschema_rs.Draft202012Validator(made["alerts"])
-    for document in read.shipped():
+    for document in read_topics.shipped_documents():
         alerts.validate(document.data)
     project = jsonschema_rs.Draft202012Validator(made["project"])
     examples = [*ROOT.glob("examples/*/deckwatch.yaml")]

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from deckwatch.cli import _project
-from deckwatch.core.contract import contract
+from deckwatch.core.contract import load_contract
 from deckwatch.core.jsonnet import ENGINES
 from deckwatch.core.problems import InvalidInput
 from deckwatch.core.project import Project
@@ -37,7 +37,7 @@ def project(folder: Path, **files: str) -> Project:
         path = folder / f"{name.replace('__', '/')}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return _project.load(folder)
+    return _project.load_project(folder)
 
 
 def problems(folder: Path, **files: str) -> list[str]:
@@ -104,7 +104,7 @@ def test_the_owners_tools_like_it(shipped: stack.Built, need, tmp_path: Path) ->
 
 def test_jobs_are_those_of_the_contract(shipped: stack.Built) -> None:
     jobs = {job["job_name"]: job for job in prometheus(shipped)["scrape_configs"]}
-    agreed = contract()["jobs"]
+    agreed = load_contract()["jobs"]
     assert list(jobs) == [*agreed, "app", "prometheus", "alertmanager"]
     for name, said in agreed.items():
         wanted = {f"{word}[]": said[word] for word in ("collect", "exclude") if word in said}
@@ -118,7 +118,7 @@ def test_jobs_are_those_of_the_contract(shipped: stack.Built) -> None:
 
 def test_collectors_are_asked_by_one_job_each() -> None:
     """No collector runs twice, and none is left out: what three jobs collect, the fourth excludes."""
-    jobs = contract()["jobs"]
+    jobs = load_contract()["jobs"]
     collected = [word for said in jobs.values() for word in said.get("collect", ())]
     assert sorted(collected) == sorted(jobs["deckwatch"]["exclude"])
 
@@ -139,8 +139,8 @@ def test_scrape_interval_is_told_to_everybody(tmp_path: Path) -> None:
 
 def test_data_sources_that_the_project_names_are_grafanas(tmp_path: Path) -> None:
     said = (
-        'build: {sources: {loki: {url: "http://loki:3100"}, jaeger: {url: "http://jaeger:16686"}, postgres: {address: '
-        '"db:5432", database: shop, user: gra$fana, password_file: /run/secrets/shop, tls: require}}}'
+        'build: {data_sources: {loki: {url: "http://loki:3100"}, jaeger: {url: "http://jaeger:16686"}, postgres: '
+        '{address: "db:5432", database: shop, user: gra$fana, password_file: /run/secrets/shop, tls: require}}}'
     )
     built = stack.build(project(tmp_path, deckwatch=said))
     sources = yaml.safe_load(built.plan.text("grafana/provisioning/datasources/deckwatch.yaml"))["datasources"]

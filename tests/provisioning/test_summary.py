@@ -31,7 +31,7 @@ def project(folder, dashboard=DASHBOARD, alerts=""):
     for name, text in (("dashboards/shop.yaml", dashboard), ("alerts/shop.yaml", alerts)):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text) if text else (folder / name).unlink(missing_ok=True)
-    return _project.load(folder)
+    return _project.load_project(folder)
 
 
 def changes(folder, **said):

@@ -160,7 +160,7 @@ def test_an_engines_containers_are_a_job_of_their_own(tmp_path: Path, need) -> N
         "  - {docker: 'unix:///var/run/docker.sock'}\n"
         "  - {docker: 'tcp://engine:2375', network: shop.net+1}\n"
     )
-    built = stack.build(_project.load(tmp_path))
+    built = stack.build(_project.load_project(tmp_path))
     text = built.plan.text("prometheus/prometheus.yml")
     jobs = [job for job in yaml.safe_load(text)["scrape_configs"] if "docker_sd_configs" in job]
     assert [job["job_name"] for job in jobs] == ["app (unix:///var/run/docker.sock)", "app (tcp://engine:2375)"]
@@ -172,9 +172,9 @@ def test_an_engines_containers_are_a_job_of_their_own(tmp_path: Path, need) -> N
         if rule.get("source_labels") == ["__meta_docker_network_name"]
     ]
     assert networks == [r"shop\.net\+1"]
-    assert [one["labels"]["service"] for one in files(targets.compose(_project.load(tmp_path)))["applications"]] == [
-        "shop"
-    ]
+    assert [
+        one["labels"]["service"] for one in files(targets.compose(_project.load_project(tmp_path)))["applications"]
+    ] == ["shop"]
     promtool = need("promtool", get="apt-get install prometheus")
     (tmp_path / "prometheus.yml").write_text(text)
     argv = [promtool, "check", "config", "--syntax-only", str(tmp_path / "prometheus.yml")]
@@ -194,4 +194,4 @@ def test_an_engines_containers_are_a_job_of_their_own(tmp_path: Path, need) -> N
 def test_what_is_wrong_with_an_engine_is_told(tmp_path: Path, entry: str, said: str) -> None:
     (tmp_path / "deckwatch.yaml").write_text(f"scrape: [{entry}]\n")
     with pytest.raises(InvalidInput, match=re.escape(said)):
-        stack.build(_project.load(tmp_path, faulty=True))
+        stack.build(_project.load_project(tmp_path, keep_invalid=True))

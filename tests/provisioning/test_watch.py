@@ -99,22 +99,22 @@ def test_what_is_remembered_is_what_would_be_made(project):
         {"third": None},
     )
     try:
-        Renderer.memory = {}
+        Renderer.cache = {}
         build_cache.turn_on()
-        words = _watch.shared(project)
+        words = _watch.shared_text(project)
         for step in steps:
             for name, text in step.items():
                 file = project / "dashboards" / f"{name}.yaml"
                 file.unlink() if text is None else file.write_text(text)
-            before, words = words, _watch.shared(project)
-            _watch.forget_where_shared([f"dashboards/{name}.yaml" for name in step], before, words)
-            found = stack.build(_project.load(project)).plan.manifest()
-            kept, build_cache._kept = build_cache._kept, None
-            remembered, Renderer.memory = Renderer.memory, None
-            assert stack.build(_project.load(project)).plan.manifest() == found
-            build_cache._kept, Renderer.memory = kept, remembered
+            before, words = words, _watch.shared_text(project)
+            _watch.clear_unless_isolated([f"dashboards/{name}.yaml" for name in step], before, words)
+            found = stack.build(_project.load_project(project)).plan.manifest()
+            kept, build_cache._entries = build_cache._entries, None
+            remembered, Renderer.cache = Renderer.cache, None
+            assert stack.build(_project.load_project(project)).plan.manifest() == found
+            build_cache._entries, Renderer.cache = kept, remembered
     finally:
-        build_cache._kept = Renderer.memory = None
+        build_cache._entries = Renderer.cache = None
 
 
 def test_what_is_seen_and_what_is_not(project):

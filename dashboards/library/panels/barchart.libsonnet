@@ -39,7 +39,7 @@ local shaped(spec, across) =
     across: { description: 'A second label, whose values stand side by side in each group.', '$ref': '#/$defs/label_name' },
     stack: { description: 'Put them on top of each other; percent shows shares.', enum: [true, false, 'percent'], default: false },
     direction: { description: 'Which way the bars grow.', enum: ['right', 'up'], default: 'up' },
-    written: { description: 'Write the value at each bar.', enum: ['auto', 'always', 'never'], default: 'auto' },
+    show: { description: 'Write the value at each bar.', enum: ['auto', 'always', 'never'], default: 'auto' },
     axis_title: { description: 'What is written beside the axis.', type: 'string', examples: ['Orders a second'] },
   },
   example: {
@@ -80,7 +80,7 @@ local shaped(spec, across) =
         barWidth: 0.9,
         groupWidth: 0.8,
         fullHighlight: false,
-        showValue: theme.get(options, 'written', 'auto'),
+        showValue: theme.get(options, 'show', 'auto'),
         stacking: if stack == 'percent' then 'percent' else if stack then 'normal' else 'none',
         xTickLabelMaxLength: 24,
         xTickLabelRotation: 0,

@@ -15,7 +15,7 @@ local theme = import '../theme.libsonnet';
       default: 'oranges',
     },
     scale: { description: 'How the colours follow the counts; root shows few observations beside many.', enum: ['linear', 'root'], default: 'root' },
-    written: { description: 'Write the count into each cell.', enum: ['auto', 'always', 'never'], default: 'never' },
+    show: { description: 'Write the count into each cell.', enum: ['auto', 'always', 'never'], default: 'never' },
     legend_at: { description: 'Where the scale of colours stands.', enum: ['bottom', 'hidden'], default: 'bottom' },
   },
   example: {
@@ -27,7 +27,7 @@ local theme = import '../theme.libsonnet';
   panel(spec)::
     local options = theme.get(spec, 'options', {});
     local scheme = { blues: 'Blues', greens: 'Greens', oranges: 'Oranges', reds: 'Reds', purples: 'Purples', many: 'Spectral' };
-    theme.queried({ most_points: 200 } + spec, 'heatmap', 'heatmap', {
+    theme.queried({ max_points: 200 } + spec, 'heatmap', 'heatmap', {
       // The unit is that of what is observed, on the axis; what is counted has none.
       fieldConfig: theme.fieldConfig(spec { unit: 'short' }, { mode: 'thresholds' }, {
         hideFrom: { legend: false, tooltip: false, viz: false },
@@ -50,7 +50,7 @@ local theme = import '../theme.libsonnet';
         filterValues: { le: 1e-9 },
         legend: { show: theme.get(options, 'legend_at', 'bottom') != 'hidden' },
         rowsFrame: { layout: 'auto' },
-        showValue: theme.get(options, 'written', 'never'),
+        showValue: theme.get(options, 'show', 'never'),
         tooltip: { mode: 'single', yHistogram: true, showColorScale: false },
         yAxis: {
           axisPlacement: 'left',

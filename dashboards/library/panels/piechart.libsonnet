@@ -10,7 +10,7 @@ local theme = import '../theme.libsonnet';
   width: 4,
   options: theme.legendOptions {
     ring: { description: 'Leave the middle open.', type: 'boolean', default: true },
-    written: {
+    show: {
       description: 'What stands in each part.',
       type: 'array',
       items: { enum: ['name', 'value', 'percent'] },
@@ -27,7 +27,7 @@ local theme = import '../theme.libsonnet';
     pie: 'count by (code) (http_requests_total)',
     title: 'Answers by status',
     description: 'How many handlers have answered so.',
-    written: ['name', 'percent'],
+    show: ['name', 'percent'],
   },
 
   panel(spec)::
@@ -37,7 +37,7 @@ local theme = import '../theme.libsonnet';
       fieldConfig: theme.fieldConfig(spec, { mode: 'palette-classic' }, { hideFrom: { legend: false, tooltip: false, viz: false } }),
       options: {
         pieType: if theme.get(options, 'ring', true) then 'donut' else 'pie',
-        displayLabels: theme.get(options, 'written', ['percent']),
+        displayLabels: theme.get(options, 'show', ['percent']),
         orientation: 'auto',
         reduceOptions: theme.reduce,
         legend: {

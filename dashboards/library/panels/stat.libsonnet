@@ -15,7 +15,7 @@ local theme = import '../theme.libsonnet';
       enum: ['value', 'background', 'none'],
       default: 'value',
     },
-    written: {
+    show: {
       description: "What is written: the value, the series' name, or both.",
       enum: ['auto', 'value', 'name', 'value_and_name'],
       default: 'auto',
@@ -36,7 +36,7 @@ local theme = import '../theme.libsonnet';
         percentChangeColorMode: 'standard',
         reduceOptions: theme.reduce,
         showPercentChange: false,
-        textMode: theme.get(options, 'written', 'auto'),
+        textMode: theme.get(options, 'show', 'auto'),
         wideLayout: true,
       } + theme.figures(spec, 60),
     }),

@@ -9,7 +9,7 @@ local theme = import '../theme.libsonnet';
   height: 8,
   width: 8,
   options: {
-    written: { description: 'Write the state into its band.', enum: ['auto', 'always', 'never'], default: 'auto' },
+    show: { description: 'Write the state into its band.', enum: ['auto', 'always', 'never'], default: 'auto' },
   },
   example: {
     states: 'up',
@@ -30,7 +30,7 @@ local theme = import '../theme.libsonnet';
       alignValue: 'left',
       mergeValues: true,
       rowHeight: 0.85,
-      showValue: theme.get(theme.get(spec, 'options', {}), 'written', 'auto'),
+      showValue: theme.get(theme.get(spec, 'options', {}), 'show', 'auto'),
       legend: { showLegend: false, displayMode: 'list', placement: 'bottom', calcs: [] },
       tooltip: { mode: 'single', sort: 'none' },
     },

@@ -9,21 +9,21 @@ local theme = import '../theme.libsonnet';
   height: 8,
   width: 8,
   options: {
-    written: { description: 'Write the state into its square.', enum: ['auto', 'always', 'never'], default: 'auto' },
+    show: { description: 'Write the state into its square.', enum: ['auto', 'always', 'never'], default: 'auto' },
   },
   example: {
     history: 'up',
     title: 'Targets',
     description: 'Pages that Prometheus reads, looked at every five minutes.',
-    every: '5m',
-    most_points: 60,
+    min_interval: '5m',
+    max_points: 60,
     values: { '0': 'down', '1': 'up' },
     bad: 'down',
     critical: 1,
   },
 
   // A square for each point would be too narrow to see where many fit, so there are a hundred at most.
-  panel(spec):: theme.queried({ most_points: 100 } + spec, 'status-history', 'range', {
+  panel(spec):: theme.queried({ max_points: 100 } + spec, 'status-history', 'range', {
     fieldConfig: theme.fieldConfig(spec, if theme.hasThresholds(spec) then { mode: 'thresholds' } else { mode: 'continuous-BlPu' }, {
       fillOpacity: 70,
       lineWidth: 1,
@@ -32,7 +32,7 @@ local theme = import '../theme.libsonnet';
     options: {
       rowHeight: 0.85,
       colWidth: 0.9,
-      showValue: theme.get(theme.get(spec, 'options', {}), 'written', 'auto'),
+      showValue: theme.get(theme.get(spec, 'options', {}), 'show', 'auto'),
       legend: { showLegend: false, displayMode: 'list', placement: 'bottom', calcs: [] },
       tooltip: { mode: 'single', sort: 'none' },
     },

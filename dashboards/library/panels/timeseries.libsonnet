@@ -62,8 +62,8 @@ local goalLooks = {
   panel(spec)::
     local style = styles[spec.word];
     local options = theme.get(spec, 'options', {});
-    local below = std.length([q for q in spec.queries if theme.get(q, 'below', false)])
-                  + std.length([name for name in std.objectFields(theme.get(spec, 'series', {})) if theme.get(spec.series[name], 'below', false)]) > 0;
+    local below = std.length([q for q in spec.queries if theme.get(q, 'negative_y', false)])
+                  + std.length([name for name in std.objectFields(theme.get(spec, 'series', {})) if theme.get(spec.series[name], 'negative_y', false)]) > 0;
     local stack = theme.get(options, 'stack', style.stack);
     local stacked = stack != false;
     local dashed = theme.hasThresholds(spec) && theme.get(options, 'limits', true) && !stacked;

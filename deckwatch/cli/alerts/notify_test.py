@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from deckwatch.alerting.manager import Manager
+    from deckwatch.alerting.alertmanager import Alertmanager
 
-_LASTS = timedelta(minutes=1)
-_AGAIN_SECONDS = 0.2
+_ALERT_DURATION = timedelta(minutes=1)
+_POLL_SECONDS = 0.2
 
 
 @click.command("notify-test")
@@ -32,7 +32,7 @@ _AGAIN_SECONDS = 0.2
     metavar="SECONDS",
     help="How long to wait until Alertmanager has sent everything.",
 )
-@_shared.alertmanager
+@_shared.add_alertmanager_options
 @click.pass_obj
 def command(project: Path, /, *, channel: str | None, wait: int, alertmanager: str, timeout: float) -> int:
     """Send a test message by the channels of the project's teams, through Alertmanager as a real one would go.
@@ -40,35 +40,35 @@ def command(project: Path, /, *, channel: str | None, wait: int, alertmanager: s
     It goes out whatever the hour is, and a message that it is over follows within minutes. Whether a service has taken
     it is what Alertmanager counts; whether anybody sees it, look at the channel. Exit code 1: one of them refused.
     """
-    from deckwatch.alerting.manager import Manager
-    from deckwatch.alerting.receivers import NOT_KINDS
+    from deckwatch.alerting.alertmanager import Alertmanager
+    from deckwatch.alerting.receivers import NON_RECEIVER_KEYS
     from deckwatch.cli import _project
     from deckwatch.core.problems import DeckwatchError
 
-    said = _project.load(project).data.get("teams", {})
-    teams = {name: sorted(set(one) - NOT_KINDS) for name, one in said.items()}
+    said = _project.load_project(project).data.get("teams", {})
+    teams = {name: sorted(set(one) - NON_RECEIVER_KEYS) for name, one in said.items()}
     if not teams:
         raise DeckwatchError("the project has no teams, so nobody is told of anything: see docs/guide/alerts.md")
-    chosen = _chosen(teams, channel)
-    with Manager(alertmanager, seconds=timeout) as manager:
-        missing = sorted(set(chosen) - set(manager.receivers()))
+    chosen = _select_teams(teams, channel)
+    with Alertmanager(alertmanager, seconds=timeout) as manager:
+        missing = sorted(set(chosen) - set(manager.list_receivers()))
         if missing:
             raise DeckwatchError(f"this Alertmanager knows no team {missing[0]}: give it the new configuration first")
-        before = manager.sent()
+        before = manager.count_notifications()
         for team in chosen:
-            manager.fire(*_message(team), _LASTS)
+            manager.send_alert(*_test_alert(team), _ALERT_DURATION)
         wanted: dict[str, int] = {}
         for kinds in chosen.values():
             for kind in kinds:
                 wanted[kind] = wanted.get(kind, 0) + 1
-        failed = _wait(manager, before, wanted, wait)
+        failed = _wait_for_delivery(manager, before, wanted, wait)
     for team, kinds in chosen.items():
         for kind in kinds:
             click.echo(f"{team}: {kind} {failed.get(kind, 'sent')}")
     return 1 if failed else 0
 
 
-def _chosen(teams: Mapping[str, list[str]], channel: str | None) -> dict[str, list[str]]:
+def _select_teams(teams: Mapping[str, list[str]], channel: str | None) -> dict[str, list[str]]:
     from deckwatch.core.problems import DeckwatchError, did_you_mean
 
     if channel is None:
@@ -79,26 +79,26 @@ def _chosen(teams: Mapping[str, list[str]], channel: str | None) -> dict[str, li
     if not found:
         known = sorted({*teams, *(kind for kinds in teams.values() for kind in kinds)})
         raise DeckwatchError(
-            f"no team and no channel is called {_shared.plain(channel)} ({did_you_mean(channel, known)})"
+            f"no team and no channel is called {_shared.printable_text(channel)} ({did_you_mean(channel, known)})"
         )
     return found
 
 
-def _message(team: str) -> tuple[dict[str, str], dict[str, str]]:
+def _test_alert(team: str) -> tuple[dict[str, str], dict[str, str]]:
     """Return the labels and texts; the tree of routes has an entry for them."""
     labels = {"alertname": "NotificationTest", "team": team, "severity": "info", "trial": str(time.time_ns())}
     text = f"This is a test of {team}'s channels by deckwatch alerts notify-test. Nothing is wrong."
     return labels, {"summary": "This is a test.", "description": text}
 
 
-def _wait(
-    manager: Manager, before: Mapping[str, tuple[float, float]], wanted: Mapping[str, int], seconds: float
+def _wait_for_delivery(
+    manager: Alertmanager, before: Mapping[str, tuple[float, float]], wanted: Mapping[str, int], seconds: float
 ) -> dict[str, str]:
     """Return what is wrong, by kind: Alertmanager counts by kind and not by team."""
     end = time.monotonic() + seconds
     none = (0.0, 0.0)
     while True:
-        now = manager.sent()
+        now = manager.count_notifications()
         failed = {}
         for kind, count in wanted.items():
             names = _COUNTED_AS.get(kind, (kind,))
@@ -107,7 +107,7 @@ def _wait(
                 failed[kind] = "failed: Alertmanager's log says why" if lost else f"not sent within {seconds:g} s"
         if not failed or time.monotonic() > end:
             return failed
-        time.sleep(_AGAIN_SECONDS)
+        time.sleep(_POLL_SECONDS)
 
 
 _COUNTED_AS = {"teams": ("msteamsv2", "msteams")}  # the other kinds are called as Alertmanager calls them

@@ -9,9 +9,9 @@ from deckwatch.cli.alerts import _shared
 
 @click.command()
 @click.argument("words", nargs=-1, required=True, metavar="[ALERT] [LABEL=VALUE]...")
-@_shared.lasting("2h")
-@_shared.person
-@_shared.alertmanager
+@_shared.duration_option("2h")
+@_shared.add_author_options
+@_shared.add_alertmanager_options
 def command(
     words: tuple[str, ...], *, lasts: str, author: str, comment: str, alertmanager: str, timeout: float
 ) -> None:
@@ -20,13 +20,13 @@ def command(
     Nobody is told that they begin, that they are over, or that nobody has acknowledged them. Values may also be given
     as name=~pattern, name!=value and name!~pattern.
     """
-    from deckwatch.alerting.manager import Manager
+    from deckwatch.alerting.alertmanager import Alertmanager
 
-    chosen = _shared.matchers(words)
-    length = _shared.duration(lasts)
-    with Manager(alertmanager, seconds=timeout) as manager:
-        firing = manager.alerts()
-        made = manager.silence(chosen, length, author, comment)
-    count = len({one.identity for one in firing if all(matcher.takes(one.labels) for matcher in chosen)})
-    click.echo(_shared.plain(f"silent for {lasts}: {' '.join(map(str, chosen))}, of which {count} fire now"))
+    chosen = _shared.parse_matchers(words)
+    length = _shared.parse_duration(lasts)
+    with Alertmanager(alertmanager, seconds=timeout) as manager:
+        firing = manager.list_alerts()
+        made = manager.create_silence(chosen, length, author, comment)
+    count = len({one.identity for one in firing if all(matcher.matches_labels(one.labels) for matcher in chosen)})
+    click.echo(_shared.printable_text(f"silent for {lasts}: {' '.join(map(str, chosen))}, of which {count} fire now"))
     click.echo(f"silence {made}")

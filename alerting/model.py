@@ -1,0 +1,159 @@
+"""What a topic file says, as values: a Group holds Alerts and Recordings, an Alert holds its Proofs.
+
+Everything here knows where it stands in the user's YAML, and nothing here knows how Prometheus wants it written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from deckwatch.core.problems import Place
+    from deckwatch.core.signals import Reference
+    from deckwatch.core.yaml_file import Document, Path
+
+Severity = Literal["info", "warning", "error", "critical"]
+Operator = Literal[">", "<", "=="]
+
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error", "critical")  # the worse the later
+MAX_RULES = 20  # of one group; Prometheus evaluates a group one rule after another
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`value` is a number of the watched thing's unit; `threshold` is the signal's word for it, if it has one."""
+
+    operator: Operator
+    value: float
+    threshold: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesStep:
+    """What a series does for `seconds`: stays at `value`, grows by `rate` a second, or is gone where both are None."""
+
+    seconds: float
+    value: float | None = None
+    rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputSeries:
+    """A series over time. `series` is its full name, '' for the watched value itself; `constant` lasts throughout."""
+
+    series: str
+    steps: tuple[SeriesStep, ...] = ()
+    constant: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Series, and how many seconds after the start the alert fires on them; None where it never does."""
+
+    path: Path
+    inputs: tuple[InputSeries, ...]
+    fires: float | None
+    labels: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Alert:
+    """An alert. `watched` is the expression as written (a recording's name where its signal is recorded).
+
+    Without a `limit` the expression compares by itself. `hold` and `keep` are in seconds. `each` are the labels that
+    tell one such alert from another.
+    """
+
+    name: str
+    topic: str
+    document: Document
+    watched: str
+    limit: Limit | None
+    severity: Severity
+    owner: str
+    summary: str
+    means: str
+    do: tuple[str, ...]
+    proofs: tuple[Proof, ...]
+    hold: float = 0.0
+    keep: float = 0.0
+    each: tuple[str, ...] = ()
+    unit: str = ""
+    family: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    dashboard: str = ""
+    panel: str = ""
+    needs: tuple[str, ...] = ()
+    empty: str = ""
+    reference: Reference | None = None
+    adjusted: bool = False  # the project has set its limit
+
+    @property
+    def path(self) -> Path:
+        """Where the alert stands in its document."""
+        return ("alerts", self.name)
+
+    @property
+    def place(self) -> Place:
+        """Where the alert's name stands."""
+        return self.document.place(self.path, key=True)
+
+    def place_of(self, *keys: str) -> Place:
+        """Return where one of its values stands; the alert's own place for a key that is not written."""
+        return self.document.place((*self.path, *keys))
+
+    def place_in_expr(self, offset: int) -> Place:
+        """Return the place of a character of `watched`: in this file, or where its signal is declared."""
+        if self.reference is not None:
+            return self.place_of("signal")
+        return self.document.place_in_text((*self.path, "expr"), offset)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A series that Prometheus computes and keeps: declared in a topic, or because an alert's signal asks for it."""
+
+    name: str
+    topic: str
+    document: Document
+    path: Path
+    expr: str
+    unit: str = ""
+    about: str = ""
+    needs: tuple[str, ...] = ()
+    empty: str = ""
+    reference: Reference | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where the recording, or the signal that asks for it, is declared."""
+        return self.document.place(self.path, key=True)
+
+    def place_in_expr(self, offset: int) -> Place:
+        """Return the place of a character of the expression as far as it is known."""
+        if self.reference is not None:
+            return self.reference.signal.place_in_expr(0)
+        return self.document.place_in_text((*self.path, "expr"), offset)
+
+
+@dataclass(frozen=True)
+class Group:
+    """One topic: its recordings, and the alerts that stand on them.
+
+    `interval` is how often its recordings are computed, '' where as often as pages are read; then it has no alerts.
+    """
+
+    topic: str
+    title: str
+    documents: tuple[Document, ...]
+    recordings: tuple[Recording, ...]
+    alerts: tuple[Alert, ...]
+    interval: str = ""
+
+    @property
+    def source_files(self) -> str:
+        """The files that the topic was made of."""
+        return ", ".join(document.file for document in self.documents)

@@ -1,0 +1,77 @@
+"""Series that proofs give, and how promtool's test files write them.
+
+The notation: https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/#series
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from deckwatch.alerting import formatting
+from deckwatch.core import promql
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from deckwatch.alerting.model import SeriesStep
+
+INTERVAL = 15.0  # seconds between samples, and between evaluations
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The name and the labels of one series."""
+
+    metric: str
+    labels: Mapping[str, str]
+
+    def __str__(self) -> str:
+        inside = ", ".join(f'{label}="{value}"' for label, value in self.labels.items())
+        return f"{self.metric}{{{inside}}}" if inside else self.metric
+
+
+def parse_series(text: str) -> Series:
+    """Return the series of a name such as `up{job="node"}`. Raises ValueError, also for a pattern of names."""
+    try:
+        found = promql.find_selectors(text)
+    except promql.PromqlError as error:
+        raise ValueError(str(error)) from None
+    if len(found) != 1 or found[0].offset or found[0].end != len(text.rstrip()) or found[0].metric is None:
+        raise ValueError(f"{text!r} is not the name of one series")
+    if wrong := [matcher.label for matcher in found[0].matchers if matcher.op != "="]:
+        raise ValueError(f"a series has one value for {wrong[0]}, not a pattern")
+    return Series(found[0].metric, {matcher.label: matcher.value for matcher in found[0].matchers})
+
+
+def format_steps(steps: Sequence[SeriesStep]) -> str:
+    """Return steps as promtool has them: `a+bxn` is a and n more samples, each b higher; `_` is no sample."""
+    pieces: list[str] = []
+    last: float | None = None
+    for step in steps:
+        samples = count_samples(step)
+        if step.value is None and step.rate is None:
+            # Prometheus marks the end of a series that a page no longer shows.
+            pieces += ["stale"] * (last is not None) + [f"_x{samples - (last is not None)}"]
+            last = None
+            continue
+        grows = (step.rate or 0.0) * INTERVAL
+        first = step.value if step.value is not None else 0.0 if last is None else last + grows
+        sign = "-" if grows < 0 else "+"
+        grown = formatting.format_number(abs(grows))
+        pieces.append(f"{formatting.format_number(first)}{sign}{grown}x{samples - 1}")
+        last = first + grows * (samples - 1)
+    return " ".join(piece for piece in pieces if piece != "_x0")
+
+
+def count_samples(step: SeriesStep) -> int:
+    """Return how many samples a step has; at least one."""
+    return max(1, round(step.seconds / INTERVAL))
+
+
+def extend_steps(steps: Sequence[SeriesStep], seconds: float) -> list[SeriesStep]:
+    """Return steps of which the last one goes on, such that all of them take so long."""
+    missing = seconds - sum(step.seconds for step in steps)
+    if missing <= 0:
+        return list(steps)
+    return [*steps[:-1], replace(steps[-1], seconds=steps[-1].seconds + missing)]

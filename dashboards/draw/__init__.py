@@ -1,0 +1,1 @@
+"""Drawing: from resolved dashboards to Grafana's JSON."""

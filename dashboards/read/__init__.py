@@ -1,0 +1,1 @@
+"""Reading: from YAML files to dashboards with validated structure."""

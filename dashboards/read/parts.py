@@ -1,0 +1,227 @@
+"""Parts: panels and rows that dashboards take over by `use:`, one file each, with parameters.
+
+A text that is `${name}` and nothing else becomes the parameter's value, with its type; in a longer text it is written
+in. Grafana's own variables stay what they are: `$name`, and `${__name}`.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from deckwatch.core import plugins, yaml_file
+from deckwatch.core.copy_with_places import Substitution, extract_subdocument
+from deckwatch.core.problems import InvalidInput, Problem, did_you_mean
+from deckwatch.core.schema import Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from deckwatch.core.yaml_file import Document
+    from deckwatch.core.yaml_file import Path as YamlPath
+
+SHIPPED = Path(__file__).parents[1] / "parts"
+SCHEMA = Path(__file__).parents[1] / "part.schema.yaml"
+_PARAMETER = re.compile(r"\$\{([A-Za-z][A-Za-z0-9_]*)\}")
+_TYPES: dict[str, dict[str, Any]] = {
+    "text": {"type": "string", "minLength": 1},
+    "number": {"type": "number"},
+    "quantity": {"type": ["number", "string"], "title": "a quantity such as 80%, 500ms or 2GiB"},
+    "duration": {
+        "type": "string",
+        "title": "a duration such as 30s, 5m or 1h",
+        "pattern": "^([0-9]+(ms|s|m|h|d|w))+$",
+    },
+    "switch": {"type": "boolean"},
+    "list": {"type": "array", "minItems": 1, "items": {"type": ["string", "number"]}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part. `subjects` are those whose signals may go by their short names in it."""
+
+    name: str
+    document: Document
+    subjects: tuple[str, ...]
+
+    @property
+    def takes(self) -> Mapping[str, Mapping[str, Any]]:
+        """Its parameters by name."""
+        takes: Mapping[str, Mapping[str, Any]] = self.document.data.get("parameters") or {}
+        return takes
+
+    def row(self) -> dict[str, Any]:
+        """Return what it says of the row that it makes, '' where it is only panels."""
+        return {key: self.document.data[key] for key in ROW if key in self.document.data}
+
+
+ROW = ("row", "height", "collapsed", "needs")
+
+
+@dataclass
+class Parts:
+    """The shipped parts and a project's own, which replace shipped ones of the same name. Files are read when used.
+
+    Names of `files` are those that `use:` has, `postgres/connections`; `called` is how messages call a file.
+    """
+
+    files: dict[str, tuple[Path, str]]
+    problems: list[Problem] = field(default_factory=list)
+    _read: dict[str, Part | None] = field(default_factory=dict)
+
+    def find(self, name: str) -> Part | None:
+        """Return a part; None for an unknown one, and for a faulty one, whose faults are added to `problems`."""
+        if name not in self._read:
+            self._read[name] = self._load(name) if name in self.files else None
+        return self._read[name]
+
+    def _load(self, name: str) -> Part | None:
+        path, called = self.files[name]
+        try:
+            document = yaml_file.read_yaml(path, called)
+        except InvalidInput as error:
+            self.problems += error.problems
+            return None
+        wrong = [*_structure().find_problems(document)]
+        if not wrong:
+            wrong = [*_defaults(document), *_unknown(document)]
+        self.problems += wrong
+        steps = [part.replace("-", "_").lower() for part in name.split("/")]
+        return None if wrong else Part(name, document, tuple(dict.fromkeys(reversed(steps))))
+
+
+def schema(dashboard: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of a part's file, made of that of dashboards: `${name}` may stand for any value."""
+    result: dict[str, Any] = yaml_file.read_yaml(SCHEMA).data
+    definitions = copy.deepcopy(dict(dashboard["$defs"]))
+    for name, one in definitions.items():
+        if name.startswith("panel_"):
+            one["properties"] = {key: _or_parameter(said) for key, said in one["properties"].items()}
+    result["$defs"] |= definitions
+    result["properties"]["panels"]["items"] = {"$ref": "#/$defs/panel"}
+    result["properties"]["signals"] = dashboard["properties"]["signals"]
+    return {"$schema": dashboard["$schema"], **result}
+
+
+def _or_parameter(said: Mapping[str, Any]) -> dict[str, Any]:
+    whole = {"type": "string", "pattern": f"^{_PARAMETER.pattern}$"}
+    return {"description": said.get("description", ""), "if": whole, "else": said}
+
+
+@functools.cache
+def _structure() -> Schema:
+    return Schema(yaml_file.read_yaml(SCHEMA).data)
+
+
+def load(own: Path | None = None, base: Path | None = None) -> Parts:
+    """Return the parts by listing their folders; messages call a project's own by their path from `base`."""
+    files = {_name(path, SHIPPED): (path, str(path)) for path in plugins.list_files(SHIPPED, ".yaml")}
+    if own is not None:
+        for path in plugins.list_files(own, ".yaml") + plugins.list_files(own, ".yml"):
+            called = str(path.relative_to(base)) if base is not None else str(path)
+            files[_name(path, own)] = (path, called)
+    return Parts(files)
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).with_suffix("").as_posix()
+
+
+def problems_of(part: Part, document: Document, path: YamlPath) -> list[Problem]:
+    """Return what is wrong with the `with:` of a use at `path`: unknown and missing parameters, wrong types."""
+    wanted = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: _schema(said) for name, said in part.takes.items()},
+    }
+    at = (*path, "with")
+    given = document.value_at(path).get("with", {})
+    problems = (
+        Schema(wanted).find_problems(extract_subdocument(document, at)) if "with" in document.value_at(path) else []
+    )
+    if isinstance(given, dict) and not any(one.message.startswith("unknown key") for one in problems):
+        missing = [name for name, said in part.takes.items() if "default" not in said and name not in given]
+        place = document.place(at if given else (*path, "use"), key=True)
+        for name in missing:
+            message = f"{part.name} needs {name}"
+            problems.append(Problem(place, message, part.takes[name]["description"].rstrip(".")))
+    return problems
+
+
+def _schema(said: Mapping[str, Any]) -> dict[str, Any]:
+    known = {"enum": said["of"]} if "of" in said else {}
+    return _TYPES[said["type"]] | known
+
+
+class Values:
+    """The values of a use's parameters, written into a part's texts; a `graft.Fill`."""
+
+    def __init__(self, part: Part, document: Document, path: YamlPath) -> None:
+        self._part = part
+        given = document.value_at(path).get("with", {})
+        self._found: dict[str, tuple[Document, YamlPath]] = {}
+        for name in part.takes:
+            if name in given:
+                self._found[name] = (document, (*path, "with", name))
+            else:
+                self._found[name] = (part.document, ("parameters", name, "default"))
+
+    def __call__(self, path: YamlPath, text: str) -> Substitution | None:
+        """Return what stands for a text of the part; None where it names no parameter."""
+        del path
+        whole = _PARAMETER.fullmatch(text)
+        if whole:
+            document, at = self._found[whole[1]]
+            # A default is the part's own; what is given is told where it is given.
+            return Substitution(document.value_at(at), document if document is not self._part.document else None, at)
+        if not _PARAMETER.search(text):
+            return None
+        written = _PARAMETER.sub(lambda found: self._text(found[1]), text)
+        return Substitution(written, back=lambda offset: self._back(text, offset))
+
+    def _text(self, name: str) -> str:
+        document, at = self._found[name]
+        value = document.value_at(at)
+        if isinstance(value, list):
+            return "|".join(map(str, value))
+        return "" if value is None else {True: "true", False: "false"}.get(value, str(value))
+
+    def _back(self, text: str, offset: int) -> int:
+        """Return the offset in a text for one in what was written; inside a value it is the parameter's."""
+        shift = 0
+        for found in _PARAMETER.finditer(text):
+            start = found.start() + shift
+            if offset < start:
+                break
+            length = len(self._text(found[1]))
+            if offset < start + length:
+                return found.start()
+            shift += length - len(found[0])
+        return offset - shift
+
+
+def _defaults(document: Document) -> Iterator[Problem]:
+    """Yield defaults that are not of the type that they say."""
+    for name, said in (document.data.get("parameters") or {}).items():
+        at = ("parameters", name, "default")
+        if said.get("default") is not None:
+            yield from Schema(_schema(said)).find_problems(extract_subdocument(document, at))
+
+
+def _unknown(document: Document) -> Iterator[Problem]:
+    """Yield the parameters in a part's panels that it does not declare."""
+    takes = document.data.get("parameters") or {}
+    for path in document.values:
+        value = document.value_at(path)
+        if path[0:1] not in (("panels",), ("row",)) or not isinstance(value, str):
+            continue
+        for found in _PARAMETER.finditer(value):
+            if found[1] not in takes:
+                hint = did_you_mean(found[1], takes) or "what it takes is declared under parameters:"
+                place = document.place_in_text(path, found.start())
+                yield Problem(place, f"the part takes no {found[1]}", hint)

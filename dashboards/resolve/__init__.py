@@ -1,0 +1,1 @@
+"""Resolving: from signals, metrics and PromQL in panels to the queries that Grafana runs."""

@@ -1,0 +1,94 @@
+"""What is no YAML is told as one problem inside the text, at the place where people look for it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deckwatch.core import yaml_file, yaml_syntax
+from deckwatch.core.problems import InvalidInput
+
+PIECES = st.sampled_from(
+    [
+        *("a", "b: ", "- ", "\n", "  ", "[", "]", "{", "}", "'", '"', ",", ": ", "#x", " # x", "\t", "{{", "}}"),
+        *("&a ", "*a", "|", ">", "%", "@", "!", "?", "---\n", "\x07", "ä", "🛒", "\r\n", "\ufeff", "\u2028", "<<: "),
+    ]
+)
+
+
+def told(text: str) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        yaml_file.parse_yaml(text, "x.yaml")
+    return str(caught.value)
+
+
+@given(st.lists(PIECES, max_size=30).map("".join))
+def test_whatever_stands_there_is_told_inside_the_text(text: str) -> None:
+    try:
+        yaml_file.parse_yaml(text, "x.yaml")
+    except InvalidInput as error:
+        lines = text.removeprefix("\ufeff").split("\n")
+        for problem in error.problems:
+            assert problem.message
+            assert problem.place.line <= len(lines) + 1, problem
+
+
+@pytest.mark.parametrize("levels", [yaml_syntax.MAX_LEVELS + 1, 3000, 200_000])
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- "])
+def test_no_nesting_ends_the_process(levels: int, opening: str) -> None:
+    assert f"more than {yaml_syntax.MAX_LEVELS} levels are nested here" in told("a:\n  " + opening * levels)
+
+
+def test_what_is_nested_less_is_read() -> None:
+    levels = yaml_syntax.MAX_LEVELS - 1
+    data = yaml_file.parse_yaml("a: " + "[" * levels + "]" * levels, "x.yaml").data["a"]
+    for _ in range(levels - 1):
+        (data,) = data
+    assert data == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("a: [1\nb: 2\n", "x.yaml:1:4: error: [ is not closed (line 2 does not fit into it) [yaml]"),
+        ("a: [1, {b: 2]\n", "x.yaml:1:13: error: "),
+        ("a: 'x\nb: 2\n", "x.yaml:1:4: error: the text that begins with ' is not closed [yaml]"),
+        ("a: 1\n b: 2\n", "x.yaml:2:2: error: this key stands further in than the line above lets it"),
+        ("a: {{b}}\n", 'x.yaml:1:4: error: a text that begins with {{ stands in quotes (as in "{{instance}}")'),
+        ("a: {{b}} c\n", 'x.yaml:1:4: error: a text that begins with {{ stands in quotes (as in "{{instance}}")'),
+        ("a: %b\n", "x.yaml:1:4: error: a text that begins with % stands in quotes"),
+        ("a: 1\n<<: {b: 2}\n", "x.yaml:2:1: error: << is no key (YAML 1.2 has no merge keys: write them out)"),
+        ("a: b\u2028c\n", "x.yaml:1:5: error: the character U+2028 ends a line for some programs"),
+        ("a: b\rc: d\n", "x.yaml:1:5: error: the character U+000D ends a line for some programs"),
+        ("a: \x00\n", "x.yaml:1:4: error: the character U+0000 is none that YAML allows"),
+    ],
+)
+def test_it_is_told_where_people_look_for_it(text: str, wanted: str) -> None:
+    assert told(text).startswith(wanted)
+
+
+@pytest.mark.parametrize(
+    ("data", "wanted"),
+    [
+        ("a: ä\n".encode("latin-1"), "x.yaml:1:4: error: cannot be read: the byte 0xE4 is not UTF-8 (save"),
+        ("ä: 1\nb: ".encode() + b"\xff", "x.yaml:2:4: error: cannot be read: the byte 0xFF is not UTF-8"),
+        ("a: 1\n".encode("utf-16"), "x.yaml:1:1: error: cannot be read: it is UTF-16 (save"),
+        (b"a: " + b"x" * yaml_syntax.MAX_BYTES, "x.yaml: error: cannot be read: it is larger than 5 MB"),
+    ],
+)
+def test_bytes_that_are_no_text_are_told_at_their_place(data: bytes, wanted: str, tmp_path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_bytes(data)
+    with pytest.raises(InvalidInput) as caught:
+        yaml_file.read_yaml(path, "x.yaml")
+    assert str(caught.value).startswith(wanted)
+
+
+def test_marks_of_order_and_windows_lines_change_no_column(tmp_path) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_bytes("\ufeffa: 1\r\nb:\r\n  c: 2\r\n".encode())
+    document = yaml_file.read_yaml(path, "x.yaml")
+    assert document.data == {"a": 1, "b": {"c": 2}}
+    assert str(document.place(("a",), key=True)) == "x.yaml:1:1"
+    assert str(document.place(("b", "c"))) == "x.yaml:3:6"
