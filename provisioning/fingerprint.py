@@ -8,6 +8,7 @@ cover leaves no record, and the next run generates.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -29,6 +30,7 @@ _HOME = Path(__file__).parents[1]
 _PACKAGES = tuple(_HOME / name for name in plugins.PACKAGES)
 _ENGINES = ("rjsonnet", "jsonnet", "orjson", "pyyaml", "promql-parser", "jsonschema-rs")
 _MAX_FILES, _MAX_BYTES = 3000, 64 << 20  # of a project; hashing more takes longer than generating
+_EVENTS = frozenset(("open", "os.listdir", "os.scandir", "deckwatch.jsonnet"))
 _SKIPPED = frozenset(("__pycache__", "node_modules"))
 
 
@@ -43,19 +45,17 @@ class ReadTracker:
         self._known = tuple(os.path.realpath(str(path)) + os.sep for path in paths)
         self.files: set[str] = set()
         self.complete = True
-        self._active = False
 
     def __enter__(self) -> Self:
-        self._active = True
-        sys.addaudithook(self._record_read)
+        _add_audit_hook()
+        _active_trackers.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._active = False  # an audit hook cannot be removed
+        _active_trackers.remove(self)
 
-    def _record_read(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self._active or event not in ("open", "os.listdir", "os.scandir", "deckwatch.jsonnet"):
-            return
+    def record_event(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Record the file or folder that an audit event reads."""
         path = arguments[0]
         if not isinstance(path, (str, bytes, os.PathLike)):
             return  # a file descriptor, whose opening was recorded
@@ -66,6 +66,21 @@ class ReadTracker:
             self.files.add(name)
         elif event != "open":
             self.complete = False
+
+
+_active_trackers: list[ReadTracker] = []
+
+
+@functools.cache
+def _add_audit_hook() -> None:
+    """Add one audit hook for all trackers: Python cannot remove a hook, and calls each of them even for `id()`."""
+    sys.addaudithook(_dispatch_event)
+
+
+def _dispatch_event(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in _EVENTS:
+        for tracker in _active_trackers:
+            tracker.record_event(event, arguments)
 
 
 def find_current_run(project: Path, out: Path, options: Sequence[str]) -> tuple[int, list[Problem]] | None:
