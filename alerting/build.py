@@ -11,9 +11,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting import adjust, checking, escalation, live, read, render, routes, runbooks
+from deckwatch.alerting import (
+    checking,
+    escalation,
+    live_queries,
+    overrides,
+    read_topics,
+    render_rules,
+    routes,
+    runbooks,
+)
+from deckwatch.alerting.alertmanager_config import AlertmanagerConfig
 from deckwatch.alerting.checking import Context
-from deckwatch.alerting.configuration import Configuration
 from deckwatch.core import expression_labels, promql
 from deckwatch.core.catalog import MetricInfo
 from deckwatch.core.problems import Problem, did_you_mean
@@ -22,20 +31,20 @@ from deckwatch.core.targets import Targets
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from deckwatch.alerting.live import LiveQuery
-    from deckwatch.alerting.read import Topics
-    from deckwatch.alerting.spec import Group
+    from deckwatch.alerting.live_queries import LiveQuery
+    from deckwatch.alerting.model import Group
+    from deckwatch.alerting.read_topics import Topics
     from deckwatch.core.artifact import Artifact
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.problems import Place
     from deckwatch.core.project import Project
-    from deckwatch.core.signals import Signals
+    from deckwatch.core.signal_lookup import Signals
     from deckwatch.core.yaml_file import Document
 
 
 @dataclass(frozen=True)
-class Settings:
+class AlertSettings:
     """What holds for all alerts.
 
     `set` are limits by name, `HostCpuHigh.above`, each with the place where the project sets it; names of signals'
@@ -54,7 +63,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Bundle:
+class AlertBundle:
     """What came of all topics. With an error among the problems there are no artifacts."""
 
     artifacts: list[Artifact] = field(default_factory=list)
@@ -64,49 +73,49 @@ class Bundle:
     groups: list[Group] = field(default_factory=list)
 
 
-def record(documents: Iterable[Document], signals: Signals, catalog: Catalog) -> None:
+def register_recordings(documents: Iterable[Document], signals: Signals, catalog: Catalog) -> None:
     """Add to the catalogue what the topics' rules record; faults are told by `bundle`."""
-    _register(read.read(documents, catalog, signals), catalog)
+    _add_to_catalog(read_topics.read_topics(documents, catalog, signals), catalog)
 
 
-def bundle(
+def build_alerts(
     documents: Sequence[Document],
     catalog: Catalog,
     signals: Signals,
     project: Project,
-    settings: Settings,
+    settings: AlertSettings,
     *,
     renderer: Renderer,
-) -> Bundle:
+) -> AlertBundle:
     """Return the rules with their tests, Alertmanager's configuration and the runbooks.
 
-    `renderer` serves `render.library()` as `alerting`.
+    `renderer` serves `render_rules.library()` as `alerting`.
     """
-    topics = read.read(documents, catalog, signals)
-    _register(topics, catalog)
-    problems = [*topics.problems, *_twice(documents, settings), *_replaced(documents, settings)]
-    problems += adjust.disable(topics, settings.disable) + adjust.limits(topics, settings.set)
-    groups = topics.groups()
-    owners = routes.owners(project.document)
+    topics = read_topics.read_topics(documents, catalog, signals)
+    _add_to_catalog(topics, catalog)
+    problems = [*topics.problems, *_duplicate_alerts(documents, settings), *_replaced_alerts(documents, settings)]
+    problems += overrides.disable_alerts(topics, settings.disable) + overrides.apply_limits(topics, settings.set)
+    groups = topics.build_groups()
+    owners = routes.known_owners(project.document)
     context = Context(groups, catalog, settings.panels, settings.collectors, owners, settings.shipped)
-    problems += checking.problems(context)
-    configuration = Configuration(project, context, settings.targets, renderer)
-    problems += [*configuration.problems, *_unknown_deploys(project, catalog)]
+    problems += checking.run_checks(context)
+    configuration = AlertmanagerConfig(project, context, settings.targets, renderer)
+    problems += [*configuration.problems, *_deploy_problems(project, catalog)]
     if any(problem.severity == "error" for problem in problems):
-        return Bundle(problems=problems)
-    published: str = project.data.get("runbooks", render.Links.runbooks)
-    links = render.Links(settings.grafana, published, settings.panels, _deploys(project))
-    steps = render.steps(escalation.groups(configuration.steps), links, renderer)
-    return Bundle(
-        [*render.rules(groups, links, renderer), *steps, *configuration.artifacts()],
-        runbooks.artifacts(groups),
+        return AlertBundle(problems=problems)
+    published: str = project.data.get("runbooks", render_rules.Links.runbooks)
+    links = render_rules.Links(settings.grafana, published, settings.panels, _deploy_options(project))
+    steps = render_rules.render_escalation(escalation.split_groups(configuration.steps), links, renderer)
+    return AlertBundle(
+        [*render_rules.render_rules(groups, links, renderer), *steps, *configuration.build_artifacts()],
+        runbooks.build_runbooks(groups),
         problems,
-        list(live.queries(groups, context)),
+        list(live_queries.build_queries(groups, context)),
         groups,
     )
 
 
-def _register(topics: Topics, catalog: Catalog) -> None:
+def _add_to_catalog(topics: Topics, catalog: Catalog) -> None:
     for one in topics.recordings.values():
         try:
             carried = expression_labels.result_labels(one.expr, catalog)
@@ -128,14 +137,14 @@ def _register(topics: Topics, catalog: Catalog) -> None:
         )
 
 
-def _deploys(project: Project) -> dict[str, str]:
+def _deploy_options(project: Project) -> dict[str, str]:
     said: dict[str, str] = project.data.get("deploys", {})
     return {"by": "service", **said} if said else {}
 
 
-def _unknown_deploys(project: Project, catalog: Catalog) -> Iterator[Problem]:
+def _deploy_problems(project: Project, catalog: Catalog) -> Iterator[Problem]:
     """Yield the names that the metric of deploys does not have."""
-    said = _deploys(project)
+    said = _deploy_options(project)
     if not said:
         return
     info = catalog.series(said["metric"])
@@ -148,7 +157,7 @@ def _unknown_deploys(project: Project, catalog: Catalog) -> Iterator[Problem]:
         yield project.document.problem(("deploys", "version"), message, did_you_mean(said["version"], info.labels))
 
 
-def _twice(documents: Iterable[Document], settings: Settings) -> Iterator[Problem]:
+def _duplicate_alerts(documents: Iterable[Document], settings: AlertSettings) -> Iterator[Problem]:
     """Yield alerts that two files of the project declare; one of them would be lost."""
     seen: dict[str, Document] = {}
     for document in documents:
@@ -157,11 +166,13 @@ def _twice(documents: Iterable[Document], settings: Settings) -> Iterator[Proble
         for name in document.data.get("alerts") or ():
             if name in seen:
                 hint = f"first in {seen[name].place(('alerts', name), key=True)}"
-                yield document.problem(("alerts", name), f"{name} stands in two files", hint, check="names", key=True)
+                yield document.problem(
+                    ("alerts", name), f"{name} is defined in two files", hint, check="names", key=True
+                )
             seen.setdefault(name, document)
 
 
-def _replaced(documents: Iterable[Document], settings: Settings) -> Iterator[Problem]:
+def _replaced_alerts(documents: Iterable[Document], settings: AlertSettings) -> Iterator[Problem]:
     """Yield a warning for each alert of the project that takes the place of a shipped one."""
     declaring = [one for one in documents if isinstance(one.data, dict)]
     shipped = {name for one in declaring if one.file in settings.shipped for name in one.data.get("alerts") or ()}

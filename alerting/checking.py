@@ -11,7 +11,7 @@ from deckwatch.core import plugins
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from deckwatch.alerting.spec import Alert, Group, Recording
+    from deckwatch.alerting.model import Alert, Group, Recording
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.problems import Problem
 
@@ -37,12 +37,12 @@ class Context:
         found = {one.name: one for group in self.groups for one in group.recordings}
         object.__setattr__(self, "recordings", found)
 
-    def alerts(self) -> Iterator[Alert]:
+    def iter_alerts(self) -> Iterator[Alert]:
         """Yield all alerts, topic by topic."""
         for group in self.groups:
             yield from group.alerts
 
 
-def problems(context: Context) -> list[Problem]:
+def run_checks(context: Context) -> list[Problem]:
     """Return what all checks find."""
     return [problem for _, module in plugins.import_modules(checks) for problem in module.check(context)]

@@ -10,26 +10,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting import words
-from deckwatch.alerting.routes import Selection, matcher
-from deckwatch.alerting.spec import MOST_RULES
+from deckwatch.alerting import formatting
+from deckwatch.alerting.model import MAX_RULES
+from deckwatch.alerting.routes import Selection, format_matcher
 from deckwatch.core import units
 from deckwatch.core.problems import Problem, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from deckwatch.alerting.model import Alert
     from deckwatch.alerting.routes import Route
-    from deckwatch.alerting.spec import Alert
     from deckwatch.core.yaml_file import Document
 
-TOPIC = "escalation-steps"  # with a line that no topic's name has
-LABEL = "escalation"
-NUMBER = "escalation_step"  # two steps may go to one team, and no two rules make the same series
+GROUP_NAME = "escalation-steps"  # with a line that no topic's name has
+TEAM_LABEL = "escalation"
+STEP_LABEL = "escalation_step"  # two steps may go to one team, and no two rules make the same series
 
 
 @dataclass(frozen=True)
-class Step:
+class EscalationRule:
     """One alert that is told to a team where nobody has acknowledged it for `hold` seconds."""
 
     alert: Alert
@@ -45,45 +45,45 @@ class Step:
             "watched": self.expr,
             "operator": "",
             "limit": "",
-            "hold": words.duration(self.hold),
+            "hold": formatting.format_duration(self.hold),
             "keep": "",
-            "labels": {LABEL: self.team, NUMBER: str(self.number)},
-            "summary": f"Nobody has acknowledged for {words.duration(self.hold)}: {self.alert.summary}",
+            "labels": {TEAM_LABEL: self.team, STEP_LABEL: str(self.number)},
+            "summary": f"Nobody has acknowledged for {formatting.format_duration(self.hold)}: {self.alert.summary}",
             "threshold": "",
             "metric": "ALERTS",
             "humanize": None,
         }
 
 
-def steps(routes: Sequence[Route], alerts: Sequence[Alert]) -> Iterator[Step]:
+def build_rules(routes: Sequence[Route], alerts: Sequence[Alert]) -> Iterator[EscalationRule]:
     """Yield the steps of all routes: of an alert only those of the first route that takes it, as Alertmanager does."""
     for i, route in enumerate(routes):
-        for number, said in enumerate(route.then, 1):
+        for number, said in enumerate(route.steps, 1):
             for alert in alerts:
-                before = [one.selection for one in routes[:i] if one.selection.takes(alert)]
-                if not route.selection.takes(alert) or any(not one.labels for one in before):
+                before = [one.selection for one in routes[:i] if one.selection.matches_alert(alert)]
+                if not route.selection.matches_alert(alert) or any(not one.labels for one in before):
                     continue
-                expr = _firing(alert, route.selection)
-                expr += "".join(f" unless {_firing(alert, one)}" for one in before)
+                expr = _firing_selector(alert, route.selection)
+                expr += "".join(f" unless {_firing_selector(alert, one)}" for one in before)
                 for team in said.to:
                     hold = units.parse_duration(said.after)
-                    yield Step(alert, number, team, hold, f"max without (alertstate) ({expr}) == 1")
+                    yield EscalationRule(alert, number, team, hold, f"max without (alertstate) ({expr}) == 1")
 
 
-def groups(found: Sequence[Step]) -> Iterator[tuple[str, Sequence[Step]]]:
+def split_groups(found: Sequence[EscalationRule]) -> Iterator[tuple[str, Sequence[EscalationRule]]]:
     """Yield the steps in groups that are not too long, each with its name."""
-    for i in range(0, len(found), MOST_RULES):
-        number = f"-{i // MOST_RULES + 1}" if i else ""
-        yield f"{TOPIC}{number}", found[i : i + MOST_RULES]
+    for i in range(0, len(found), MAX_RULES):
+        number = f"-{i // MAX_RULES + 1}" if i else ""
+        yield f"{GROUP_NAME}{number}", found[i : i + MAX_RULES]
 
 
-def problems(project: Document, routes: Sequence[Route], alerts: Sequence[Alert]) -> Iterator[Problem]:
+def find_problems(project: Document, routes: Sequence[Route], alerts: Sequence[Alert]) -> Iterator[Problem]:
     """Yield what is wrong with steps beyond their structure."""
     teams = (project.data or {}).get("teams", {})
-    reached = {(step.alert.name, step.team) for step in steps(routes, alerts)}
+    reached = {(step.alert.name, step.team) for step in build_rules(routes, alerts)}
     for route in routes:
         last = 0.0
-        for j, said in enumerate(route.then):
+        for j, said in enumerate(route.steps):
             path = (*route.selection.path, "then", j)
             for name in said.to:
                 if name not in teams:
@@ -92,13 +92,13 @@ def problems(project: Document, routes: Sequence[Route], alerts: Sequence[Alert]
             if units.parse_duration(said.after) <= last:
                 yield project.problem((*path, "after"), "it is not later than the step before it", check="route")
             last = units.parse_duration(said.after)
-        if route.then and not any((one.name, team) in reached for one in alerts for team in route.then[0].to):
+        if route.steps and not any((one.name, team) in reached for one in alerts for team in route.steps[0].to):
             message = "no alert comes to this step: others before it take them all"
             yield project.problem((*route.selection.path, "then"), message, check="route", key=True)
 
 
-def _firing(alert: Alert, selection: Selection) -> str:
+def _firing_selector(alert: Alert, selection: Selection) -> str:
     """Return the selector of an alert that fires, and is no step itself."""
-    parts = [f'alertname="{alert.name}"', 'alertstate="firing"', f'{LABEL}=""']
-    parts += [matcher(label, values) for label, values in selection.labels.items()]
+    parts = [f'alertname="{alert.name}"', 'alertstate="firing"', f'{TEAM_LABEL}=""']
+    parts += [format_matcher(label, values) for label, values in selection.labels.items()]
     return f"ALERTS{{{', '.join(parts)}}}"

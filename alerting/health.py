@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting import words
+from deckwatch.alerting import formatting
 from deckwatch.core import yaml_file, yaml_write
 from deckwatch.core.problems import did_you_mean
 
@@ -34,18 +34,20 @@ _DEPENDS = "component:depends_on:info"
 _GRAPH: Path = ("watch", "depends")
 
 
-def documents(project: Project) -> list[Document]:
+def build_documents(project: Project) -> list[Document]:
     """Return the topic's file that records a project's components and what they need; none where there are none."""
-    needed = list(components(project))
-    if not needed or any(problems(project)):
+    needed = list(find_components(project))
+    if not needed or any(find_problems(project)):
         return []
-    recordings = {_DECLARED: _recording("Components that ought to be there.", [{"component": one} for one in needed])}
-    if edges := [{"component": one, "depends_on": other} for one, other, _ in _edges(project)]:
-        recordings[_DEPENDS] = _recording("Which component needs which.", edges)
+    recordings = {
+        _DECLARED: _info_recording("Components that ought to be there.", [{"component": one} for one in needed])
+    }
+    if edges := [{"component": one, "depends_on": other} for one, other, _ in _dependency_edges(project)]:
+        recordings[_DEPENDS] = _info_recording("Which component needs which.", edges)
     return [yaml_file.parse_yaml(yaml_write.dump_yaml({"recordings": recordings}), f"{TOPIC}.yaml")]
 
 
-def components(project: Project) -> Mapping[str, Path]:
+def find_components(project: Project) -> Mapping[str, Path]:
     """Return what can be well or ill, each with the place that names it first: services and databases."""
     watch: Mapping[str, Any] = project.data.get("watch") or {}
     found: dict[str, Path] = {}
@@ -60,9 +62,9 @@ def components(project: Project) -> Mapping[str, Path]:
     return found
 
 
-def problems(project: Project) -> Iterator[Problem]:
+def find_problems(project: Project) -> Iterator[Problem]:
     """Yield what is wrong with the components beyond their structure: names, kinds that differ, circles."""
-    known = components(project)
+    known = find_components(project)
     kinds: dict[str, str] = {}
     for i, probe in enumerate((project.data.get("watch") or {}).get("probes") or ()):
         service, kind = probe.get("service", ""), probe.get("kind", "component")
@@ -72,7 +74,7 @@ def problems(project: Project) -> Iterator[Problem]:
             yield project.document.problem(("watch", "probes", i, "kind"), message, hint)
     needs: dict[str, list[str]] = {}
     told: set[str] = set()
-    for one, other, path in _edges(project):
+    for one, other, path in _dependency_edges(project):
         for name, place, key in ((one, (*_GRAPH, one), True), (other, path, False)):
             if name not in known and not (key and name in told):
                 told |= {name} if key else set()
@@ -80,14 +82,14 @@ def problems(project: Project) -> Iterator[Problem]:
                 yield project.document.problem(place, message, did_you_mean(name, known), key=key)
         if other in needs.get(one, ()):
             yield project.document.problem(path, f"{other} stands there twice")
-        elif way := _way(other, one, needs):
+        elif way := _find_path(other, one, needs):
             message = f"{one} would depend on itself: {' → '.join((one, *way))}"
             yield project.document.problem(path, message, "leave one of these out")
         else:
             needs.setdefault(one, []).append(other)
 
 
-def _edges(project: Project) -> Iterator[tuple[str, str, Path]]:
+def _dependency_edges(project: Project) -> Iterator[tuple[str, str, Path]]:
     """Yield what depends on what, each with its place."""
     said: Mapping[str, Any] = (project.data.get("watch") or {}).get("depends") or {}
     for one, others in said.items():
@@ -97,7 +99,7 @@ def _edges(project: Project) -> Iterator[tuple[str, str, Path]]:
             yield from ((one, other, (*_GRAPH, one, i)) for i, other in enumerate(others))
 
 
-def _way(start: str, end: str, needs: Mapping[str, Sequence[str]]) -> list[str]:
+def _find_path(start: str, end: str, needs: Mapping[str, Sequence[str]]) -> list[str]:
     """Return the names on a way from one component to another, both included; none where there is no way."""
     ways = [[start]]
     seen = {start}
@@ -111,5 +113,5 @@ def _way(start: str, end: str, needs: Mapping[str, Sequence[str]]) -> list[str]:
     return []
 
 
-def _recording(about: str, series: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    return {"expr": "\nor\n".join(words.labelled("vector(1)", labels) for labels in series), "about": about}
+def _info_recording(about: str, series: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    return {"expr": "\nor\n".join(formatting.add_labels("vector(1)", labels) for labels in series), "about": about}

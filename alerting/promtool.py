@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deckwatch.alerting import proofs, words
-from deckwatch.alerting.render import RULES
+from deckwatch.alerting import formatting, unit_tests
+from deckwatch.alerting.render_rules import RULES_FOLDER
 from deckwatch.core.problems import DeckwatchError, Place, Problem
 from deckwatch.core.units import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from deckwatch.alerting.spec import Alert, Group, Recording
+    from deckwatch.alerting.model import Alert, Group, Recording
     from deckwatch.core.artifact import Artifact
 
 GET = "it comes with Prometheus: apt-get install prometheus, or https://prometheus.io/download"
@@ -63,11 +63,11 @@ def run(
         raise NoPromtool
     recordings = {one.name: one for group in groups for one in group.recordings}
     with tempfile.TemporaryDirectory(prefix="deckwatch-test-") as name:
-        folder = Path(name) / RULES
+        folder = Path(name) / RULES_FOLDER
         _check(program, _written(Path(name), artifacts))
 
         def one(group: Group) -> Outcome:
-            found = [test for alert in group.alerts for test in proofs.tests(alert, recordings)]
+            found = [test for alert in group.alerts for test in unit_tests.build_tests(alert, recordings)]
             said = _test(program, _tests(folder, group))
             problems = explain(said, {alert.name: alert for alert in group.alerts}, recordings)
             outcome = Outcome(group.topic, len(found), sum(len(test["at"]) for test in found), tuple(problems))
@@ -90,7 +90,7 @@ def _written(folder: Path, artifacts: Iterable[Artifact]) -> list[Path]:
     """Write rules and tests; return the rule files."""
     result = []
     for artifact in artifacts:
-        if artifact.path.startswith(f"{RULES}/"):
+        if artifact.path.startswith(f"{RULES_FOLDER}/"):
             path = folder / artifact.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(artifact.text, encoding="utf-8")
@@ -128,10 +128,10 @@ def explain(text: str, alerts: Mapping[str, Alert], recordings: Mapping[str, Rec
 
 
 def _problem(alert: Alert, recordings: Mapping[str, Recording], time: str, *, wanted: bool, fired: bool) -> Problem:
-    moment = words.duration(parse_duration(time))
+    moment = formatting.format_duration(parse_duration(time))
     place = alert.document.place((*alert.path, "proof"), key=True)
     told = ""
-    for test in proofs.tests(alert, recordings):
+    for test in unit_tests.build_tests(alert, recordings):
         if any(one["time"] == moment and (one["labels"] is not None) == wanted for one in test["at"]):
             told = test["name"].partition(": ")[2]
             if number := re.search(r"proof (\d+)", told):

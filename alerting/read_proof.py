@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting.spec import Course, Proof, Step
+from deckwatch.alerting.model import InputSeries, Proof, SeriesStep
 from deckwatch.core import units
 
 if TYPE_CHECKING:
@@ -23,31 +23,31 @@ class ProofReader:
     unit: str
     problems: list[Problem]
 
-    def read(self, path: Path, data: Sequence[Mapping[str, Any]]) -> tuple[Proof, ...]:
+    def read_proofs(self, path: Path, data: Sequence[Mapping[str, Any]]) -> tuple[Proof, ...]:
         """Return the proofs that stand at a path."""
-        return tuple(self._proof((*path, i), one) for i, one in enumerate(data))
+        return tuple(self._read_proof((*path, i), one) for i, one in enumerate(data))
 
-    def _proof(self, path: Path, data: Mapping[str, Any]) -> Proof:
+    def _read_proof(self, path: Path, data: Mapping[str, Any]) -> Proof:
         give = data["give"]
         fires = units.parse_duration(data["fires"]) if "fires" in data else None
         if isinstance(give, list):
-            courses = [self._course((*path, "give"), "", give)]
+            courses = [self._read_input((*path, "give"), "", give)]
         else:
-            courses = [self._course((*path, "give", series), series, one) for series, one in give.items()]
+            courses = [self._read_input((*path, "give", series), series, one) for series, one in give.items()]
         return Proof(path, tuple(courses), fires, data.get("labels"))
 
-    def _course(self, path: Path, series: str, data: Any) -> Course:
+    def _read_input(self, path: Path, series: str, data: Any) -> InputSeries:
         if not isinstance(data, list):
-            return Course(series, constant=self._value(path, data))
-        return Course(series, tuple(self._step((*path, i), step) for i, step in enumerate(data)))
+            return InputSeries(series, constant=self._read_value(path, data))
+        return InputSeries(series, tuple(self._read_step((*path, i), step) for i, step in enumerate(data)))
 
-    def _step(self, path: Path, data: Mapping[str, Any]) -> Step:
+    def _read_step(self, path: Path, data: Mapping[str, Any]) -> SeriesStep:
         seconds = units.parse_duration(data["for"])
         if "value" in data:
-            return Step(seconds, value=self._value((*path, "value"), data["value"]))
-        return Step(seconds, rate=data.get("rate"))
+            return SeriesStep(seconds, value=self._read_value((*path, "value"), data["value"]))
+        return SeriesStep(seconds, rate=data.get("rate"))
 
-    def _value(self, path: Path, value: object) -> float:
+    def _read_value(self, path: Path, value: object) -> float:
         """Return a value as a number.
 
         A series may be of another unit than what is watched, so its value says by itself what it is: a percentage is

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting.render import library
+from deckwatch.alerting.render_rules import library_folder
 from deckwatch.core import plugins
 from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.core.schema import Schema
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.targets import Targets
 
-NOT_KINDS = frozenset(("hours", "quiet"))  # what else is said of a team
+NON_RECEIVER_KEYS = frozenset(("hours", "quiet"))  # what else is said of a team
 
 
-class Kinds:
+class ReceiverKinds:
     """The kinds of receivers by name, as their files declare them."""
 
     def __init__(self, renderer: Renderer) -> None:
         declared = renderer.evaluate(
-            f"local all = {table()};"
+            f"local all = {jsonnet_table()};"
             " { [k]: { options: all[k].options, since: all[k].since, needs: std.get(all[k], 'needs', '') }"
             " for k in std.objectFields(all) }"
         )
@@ -32,26 +32,26 @@ class Kinds:
         self.since: Mapping[str, Mapping[str, str]] = {name: one["since"] for name, one in declared.items()}
         self.needs: Mapping[str, str] = {name: one["needs"] for name, one in declared.items() if one["needs"]}
 
-    def schema(self) -> dict[str, Any]:
+    def options_schema(self) -> dict[str, Any]:
         """Return the JSON Schema of a team's receivers: its properties, to be laid beside `hours`."""
         return dict(self.options)
 
-    def problems(self, document: Document, targets: Targets) -> Iterator[Problem]:
+    def find_problems(self, document: Document, targets: Targets) -> Iterator[Problem]:
         """Yield what is wrong with the receivers of the project's teams, for the target's version of Alertmanager."""
         for team, said in (document.data or {}).get("teams", {}).items():
             for kind in said:
                 path = ("teams", team, kind)
-                if kind in NOT_KINDS:
+                if kind in NON_RECEIVER_KEYS:
                     continue
                 if kind not in self.options:
-                    known = sorted([*self.options, *NOT_KINDS])
+                    known = sorted([*self.options, *NON_RECEIVER_KEYS])
                     yield document.problem(path, f"unknown key {kind}", did_you_mean(kind, known), key=True)
                     continue
-                yield from self._inside(document, path, targets)
+                yield from self._option_problems(document, path, targets)
 
-    def _inside(self, document: Document, path: tuple[str, ...], targets: Targets) -> Iterator[Problem]:
+    def _option_problems(self, document: Document, path: tuple[str, ...], targets: Targets) -> Iterator[Problem]:
         kind, options = path[-1], document.data["teams"][path[1]][path[2]]
-        yield from Schema(self.options[kind]).find_problems(_part(document, path))
+        yield from Schema(self.options[kind]).find_problems(_document_at(document, path))
         if kind in self.needs:
             yield from targets.problems_if_older("alertmanager", self.needs[kind], kind, document.place(path, key=True))
         for option, since in self.since[kind].items():
@@ -60,13 +60,13 @@ class Kinds:
                 yield from targets.problems_if_older("alertmanager", since, f"{option} of {kind}", place)
 
 
-def table() -> str:
+def jsonnet_table() -> str:
     """Return the Jsonnet table of receiver files: Jsonnet cannot list a folder."""
-    names = [path.stem for path in plugins.list_files(library() / "receivers", ".libsonnet")]
+    names = [path.stem for path in plugins.list_files(library_folder() / "receivers", ".libsonnet")]
     return "{" + ", ".join(f"{name}: import 'alerting/receivers/{name}.libsonnet'" for name in names) + "}"
 
 
-def _part(document: Document, path: tuple[str, ...]) -> Document:
+def _document_at(document: Document, path: tuple[str, ...]) -> Document:
     """Return a document that is what stands at a path of another, with the places of that one."""
     data: Any = document.data
     for step in path:

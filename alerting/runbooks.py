@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.alerting import render, words
+from deckwatch.alerting import formatting, render_rules
 from deckwatch.core import promql
 from deckwatch.core.artifact import Artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from deckwatch.alerting.spec import Alert, Group, Recording
+    from deckwatch.alerting.model import Alert, Group, Recording
 
-_NOTE = "<!-- Written by `deckwatch generate` from {}; do not edit. -->\n"
+_HEADER = "<!-- Written by `deckwatch generate` from {}; do not edit. -->\n"
 
 
-def artifacts(groups: Sequence[Group]) -> list[Artifact]:
+def build_runbooks(groups: Sequence[Group]) -> list[Artifact]:
     """Return one page for each alert, and README.md with all of them, by topic."""
     recordings = {one.name: one for group in groups for one in group.recordings}
     pages = [
-        Artifact(f"{alert.name}.md", "\n".join(_page(alert, group, recordings)) + "\n")
+        Artifact(f"{alert.name}.md", "\n".join(_page_lines(alert, group, recordings)) + "\n")
         for group in groups
         for alert in group.alerts
     ]
-    return [Artifact("README.md", "\n".join(_index(groups)) + "\n"), *pages]
+    return [Artifact("README.md", "\n".join(_index_lines(groups)) + "\n"), *pages]
 
 
-def _index(groups: Sequence[Group]) -> Iterator[str]:
-    yield _NOTE.format("the topic files")
+def _index_lines(groups: Sequence[Group]) -> Iterator[str]:
+    yield _HEADER.format("the topic files")
     yield "# Runbooks\n"
     for group in groups:
         if group.alerts:
@@ -39,8 +39,8 @@ def _index(groups: Sequence[Group]) -> Iterator[str]:
             yield ""
 
 
-def _page(alert: Alert, group: Group, recordings: Mapping[str, Recording]) -> Iterator[str]:
-    yield _NOTE.format(alert.document.file)
+def _page_lines(alert: Alert, group: Group, recordings: Mapping[str, Recording]) -> Iterator[str]:
+    yield _HEADER.format(alert.document.file)
     yield f"# {alert.name}\n"
     yield f"**{alert.summary}** {' '.join(alert.means.split())}\n"
     yield "| | |"
@@ -48,7 +48,7 @@ def _page(alert: Alert, group: Group, recordings: Mapping[str, Recording]) -> It
     yield f"| severity | {alert.severity} |"
     yield f"| owner | {alert.owner} |"
     yield f"| topic | [{group.title}](README.md) |"
-    yield f"| fires at | {_cell(_fires_at(alert))} |"
+    yield f"| fires at | {_escape_cell(_firing_condition(alert))} |"
     if alert.each:
         yield f"| one for each | {', '.join(alert.each)} |"
     if alert.dashboard:
@@ -56,21 +56,21 @@ def _page(alert: Alert, group: Group, recordings: Mapping[str, Recording]) -> It
     yield "\n## What to do\n"
     yield from (f"{i}. {' '.join(step.split())}" for i, step in enumerate(alert.do, 1))
     yield "\n## What is asked\n"
-    yield from _code("promql", render.expression(alert))
-    for recording in _read(alert.watched, recordings):
+    yield from _code_block("promql", render_rules.alert_expression(alert))
+    for recording in _recordings_read(alert.watched, recordings):
         yield f"\n`{recording.name}`: {recording.about}\n"
-        yield from _code("promql", recording.expr)
+        yield from _code_block("promql", recording.expr)
     yield "\n## To silence it for two hours\n"
     matchers = " ".join([f"alertname={alert.name}", *(f'{label}="…"' for label in alert.each)])
-    yield from _code("sh", f"amtool silence add --duration=2h --comment='why' {matchers}")
+    yield from _code_block("sh", f"amtool silence add --duration=2h --comment='why' {matchers}")
 
 
-def _fires_at(alert: Alert) -> str:
-    held = f" for {words.duration(alert.hold)}" if alert.hold else ""
-    return words.threshold(alert) or f"the condition below{held}"
+def _firing_condition(alert: Alert) -> str:
+    held = f" for {formatting.format_duration(alert.hold)}" if alert.hold else ""
+    return formatting.format_threshold(alert) or f"the condition below{held}"
 
 
-def _read(expr: str, recordings: Mapping[str, Recording]) -> Iterator[Recording]:
+def _recordings_read(expr: str, recordings: Mapping[str, Recording]) -> Iterator[Recording]:
     """Yield the recordings that an expression reads, and those that they read."""
     seen: set[str] = set()
     waiting = [expr]
@@ -83,11 +83,11 @@ def _read(expr: str, recordings: Mapping[str, Recording]) -> Iterator[Recording]
                 waiting.append(found.expr)
 
 
-def _code(language: str, text: str) -> Iterator[str]:
+def _code_block(language: str, text: str) -> Iterator[str]:
     yield f"```{language}"
     yield text
     yield "```"
 
 
-def _cell(text: str) -> str:
+def _escape_cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")

@@ -18,11 +18,20 @@ from typing import Any, TypeVar
 
 from deckwatch.core import plugins
 from deckwatch.core.catalog import Kind, MetricInfo
-from deckwatch.exporter import own
+from deckwatch.exporter import self_metrics
 from deckwatch.exporter.metric import Lines, Metric, Sample
 from deckwatch.exporter.world import NoData, World
 
-__all__ = ["Collector", "NoData", "catalog", "choose", "collector", "load", "matches", "words"]
+__all__ = [
+    "Collector",
+    "NoData",
+    "choose_collectors",
+    "collector",
+    "list_metrics",
+    "load_collectors",
+    "matches_name",
+    "names_and_prefixes",
+]
 
 EVERY_COLLECTOR = "every collector"  # the source of metrics that are told of each of them
 
@@ -53,7 +62,7 @@ class Collector:
     budget: int
 
     @property
-    def reads(self) -> str:
+    def reads_from(self) -> str:
         """Which files, views or requests it reads: what its file's docstring says on its first line after ", from "."""
         first = (sys.modules[self.collect.__module__].__doc__ or "").strip().partition("\n")[0]
         return first.partition(", from ")[2].removesuffix(".")
@@ -69,23 +78,23 @@ def collector(
 ) -> Callable[[Collect], Collector]:
     """Declare the decorated function as the collector of its file; its docstring's first line is its description."""
 
-    def declare(collect: Collect) -> Collector:
+    def declare_collector(collect: Collect) -> Collector:
         name = collect.__module__.rpartition(".")[2]
         namespace, _, peer_name = (peer or "").partition(":")
         doc = (collect.__doc__ or "").strip().partition("\n")[0]
         pair = (namespace, peer_name) if peer else None
         return Collector(name, metrics, collect, doc, default, pair, subjects, subject_label, budget)
 
-    return declare
+    return declare_collector
 
 
-def load() -> dict[str, Collector]:
+def load_collectors() -> dict[str, Collector]:
     """Import every file of `exporter/collectors` and return its collector by name."""
     package = importlib.import_module("deckwatch.exporter.collectors")
     return {name: module.collect for name, module in plugins.import_modules(package)}
 
 
-def choose(
+def choose_collectors(
     collectors: Mapping[str, Collector],
     switches: Mapping[str, bool] | None = None,
     budgets: Mapping[str, int] | None = None,
@@ -96,42 +105,45 @@ def choose(
     """
     chosen = {}
     for name, one in collectors.items():
-        if _of(name, switches or {}, one.default):
-            chosen[name] = dataclasses.replace(one, budget=_of(name, budgets or {}, one.budget))
+        if _most_specific(name, switches or {}, one.default):
+            chosen[name] = dataclasses.replace(one, budget=_most_specific(name, budgets or {}, one.budget))
     return chosen
 
 
-def _of(name: str, said: Mapping[str, V], default: V) -> V:
+def _most_specific(name: str, by_word: Mapping[str, V], default: V) -> V:
     """Return what is said of a collector: by the longest word that means it."""
-    meant = [word for word in said if matches(name, word)]
-    return said[max(meant, key=len)] if meant else default
+    matching = [word for word in by_word if matches_name(name, word)]
+    return by_word[max(matching, key=len)] if matching else default
 
 
-def matches(name: str, word: str) -> bool:
+def matches_name(name: str, word: str) -> bool:
     """Return whether `word` names a collector, or a prefix of its name that ends at an underscore."""
     return name == word or name.startswith(word + "_")
 
 
-def words(names: Iterable[str]) -> list[str]:
+def names_and_prefixes(names: Iterable[str]) -> list[str]:
     """Return what `matches` takes for these names: each of them, and their prefixes that end at an underscore."""
-    found = {name[:end] for name in names for end in range(1, len(name)) if name[end] == "_"}
-    return sorted({*found, *names})
+    prefixes = {name[:end] for name in names for end in range(1, len(name)) if name[end] == "_"}
+    return sorted({*prefixes, *names})
 
 
-def catalog(collectors: Iterable[Collector]) -> Iterator[MetricInfo]:
+def list_metrics(collectors: Iterable[Collector]) -> Iterator[MetricInfo]:
     """Yield what the collectors declare and what is told of each of them, as all outside the exporter knows it.
 
     What two of them declare, since each shows it on other systems, is the first one's.
     """
     seen: set[str] = set()
     for one in collectors:
-        yield from (_info(metric, one.name) for metric in one.metrics if metric.name not in seen)
+        yield from (_metric_info(metric, one.name) for metric in one.metrics if metric.name not in seen)
         seen.update(metric.name for metric in one.metrics)
-    for metric in (*own.OWN, *(metric for pair in own.PEERS.values() for metric in pair)):
-        yield _info(metric, EVERY_COLLECTOR)
+    for metric in (
+        *self_metrics.COLLECTOR_METRICS,
+        *(metric for pair in self_metrics.PEER_METRICS.values() for metric in pair),
+    ):
+        yield _metric_info(metric, EVERY_COLLECTOR)
 
 
-def _info(metric: Metric, source: str) -> MetricInfo:
+def _metric_info(metric: Metric, source: str) -> MetricInfo:
     kind: Kind = metric.kind
     return MetricInfo(
         metric.name, kind, metric.help, metric.labels, metric.unit, source, open_labels=metric.open_labels

@@ -18,14 +18,14 @@ POSTGRES_DSN = "DECKWATCH_POSTGRES_DSN"
 
 # Lists of what is watched, and the keys of which an entry has exactly one.
 _ONE_OF = {"postgres": ("dsn_file", "dsn_env", "dsn_command", "dsn"), "probes": ("http", "tcp")}
-_CHOICES = ("interfaces", "disks", "mount_points", "filesystem_types", "units")  # of the host, by regular expressions
+_FILTERS = ("interfaces", "disks", "mount_points", "filesystem_types", "units")  # of the host, by regular expressions
 _FILES = ("dsn_file", "ca_file")
 
 # A password in a connection string, as libpq reads one: in front of the host of a URL, or as a parameter of its own.
 _PASSWORD = re.compile(r"^postgres(?:ql)?://[^:/@]*:[^/@]+@|(?:^|[\s?&])(?:ssl)?password\s*=\s*(?!'')[^\s&]")
 
 
-def watch(project: Project, environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+def watch_config(project: Project, environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """Return the checked `watch:` block, with the files' paths relative to the project made absolute.
 
     A server that `DECKWATCH_POSTGRES_DSN` gives stands behind those of the file. The secrets themselves stay where
@@ -33,8 +33,8 @@ def watch(project: Project, environment: Mapping[str, str] = os.environ) -> dict
     """
     block = project.data.get("watch") or {}
     config = dict(block)
-    servers = [_absolute(entry, project) for entry in block.get("postgres") or []]
-    config["probes"] = [_absolute(entry, project) for entry in block.get("probes") or []]
+    servers = [_with_absolute_paths(entry, project) for entry in block.get("postgres") or []]
+    config["probes"] = [_with_absolute_paths(entry, project) for entry in block.get("probes") or []]
     if environment.get(POSTGRES_DSN):
         taken = {entry["name"] for entry in servers}
         servers.append({"name": _server_name(environment[POSTGRES_DSN], taken), "dsn_env": POSTGRES_DSN})
@@ -42,18 +42,18 @@ def watch(project: Project, environment: Mapping[str, str] = os.environ) -> dict
     return config
 
 
-def switches(config: Mapping[str, Any]) -> dict[str, bool]:
+def collector_switches(config: Mapping[str, Any]) -> dict[str, bool]:
     """Return the words of `watch: collectors:` with whether they turn on or off."""
     block = config.get("collectors") or {}
     return dict.fromkeys(block.get("on") or [], True) | dict.fromkeys(block.get("off") or [], False)
 
 
-def budgets(config: Mapping[str, Any]) -> dict[str, int]:
+def collector_budgets(config: Mapping[str, Any]) -> dict[str, int]:
     """Return the words of `watch: collectors: budget:` with the most series that they allow."""
     return (config.get("collectors") or {}).get("budget") or {}
 
 
-def problems(project: Project, words: Collection[str]) -> Iterator[Problem]:
+def find_problems(project: Project, words: Collection[str]) -> Iterator[Problem]:
     """Yield what is wrong with `watch:` beyond its structure; `words` are collectors' names and prefixes."""
     block = project.data.get("watch") or {}
     problem = project.document.problem
@@ -64,7 +64,7 @@ def problems(project: Project, words: Collection[str]) -> Iterator[Problem]:
                 hint = did_you_mean(word, words)
                 told = f"no collector is called {word!r}"
                 yield problem(("watch", "collectors", key, where), told, hint, key=key == "budget")
-    for path, pattern in _patterns(block):
+    for path, pattern in _regular_expressions(block):
         try:
             re.compile(pattern)
         except re.error as error:
@@ -90,9 +90,9 @@ def problems(project: Project, words: Collection[str]) -> Iterator[Problem]:
             seen.add((service, name))
 
 
-def _patterns(block: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _regular_expressions(block: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Yield the regular expressions of a `watch:` block with their paths in it."""
-    for key in _CHOICES:
+    for key in _FILTERS:
         for word, pattern in ((block.get("host") or {}).get(key) or {}).items():
             yield ("host", key, word), pattern
     for index, entry in enumerate(block.get("postgres") or []):
@@ -100,7 +100,7 @@ def _patterns(block: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...],
             yield ("postgres", index, "databases", word), pattern
 
 
-def _absolute(entry: Mapping[str, Any], project: Project) -> dict[str, Any]:
+def _with_absolute_paths(entry: Mapping[str, Any], project: Project) -> dict[str, Any]:
     folder = project.folder.absolute()
     return {key: str(folder / value) if key in _FILES else value for key, value in entry.items()}
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from deckwatch.core import yaml_file
 
-What = Literal["absent", "kind", "more labels", "fewer labels", "unit", "value"]
+DeviationKind = Literal["absent", "kind", "more labels", "fewer labels", "unit", "value"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +19,17 @@ class Deviation:
 
     metric: str
     peer: str
-    what: What
+    what: DeviationKind
     why: str
     labels: tuple[str, ...] = ()
 
-    def covers(self, name: str) -> bool:
+    def covers_metric(self, name: str) -> bool:
         """Return whether this is said of the metric `name`."""
         return any(fnmatchcase(name, pattern) for pattern in self.metric.split())
 
 
 @functools.cache
-def deviations() -> tuple[Deviation, ...]:
+def load_deviations() -> tuple[Deviation, ...]:
     """Return all entries, in the file's order."""
     entries = yaml_file.read_yaml(Path(__file__).with_name("deviations.yaml")).data["deviations"]
     return tuple(Deviation(**(entry | {"labels": tuple(entry.get("labels", ()))})) for entry in entries)

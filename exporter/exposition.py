@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from deckwatch.exporter.metric import Lines, Metric, Sample, number, series
-from deckwatch.exporter.own import AGE, DROPPED, DURATION, PEERS, SERIES, SUCCESS, TIMEOUTS
+from deckwatch.exporter.metric import Lines, Metric, Sample, count_series, format_value
 from deckwatch.exporter.scrape import Record
+from deckwatch.exporter.self_metrics import AGE, DROPPED, DURATION, PEER_METRICS, SERIES, SUCCESS, TIMEOUTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def text(samples: Iterable[Sample | Lines]) -> str:
+def render_text(samples: Iterable[Sample | Lines]) -> str:
     """Return the page as a text."""
-    return b"".join(pieces(samples)).decode()
+    return b"".join(render_chunks(samples)).decode()
 
 
-def pieces(samples: Iterable[Sample | Lines]) -> Iterator[bytes]:
+def render_chunks(samples: Iterable[Sample | Lines]) -> Iterator[bytes]:
     """Yield the page in UTF-8, family by family in the order of their first sample, series in the order they came.
 
     Two metrics of one name (a textfile may hold any) are one family, as the format demands; the first gives HELP and
@@ -42,17 +42,17 @@ def pieces(samples: Iterable[Sample | Lines]) -> Iterator[bytes]:
         if sample.metric is not last:
             last = sample.metric
             family = last.family
-            found = families.get(family.name)
-            if found is None:
-                found = families[family.name] = (family, [], [])
-            _, lines, kept = found
+            known = families.get(family.name)
+            if known is None:
+                known = families[family.name] = (family, [], [])
+            _, lines, kept = known
         if isinstance(sample, Lines):
             kept += sample.texts
             continue
         metric, labels, value = sample
         # The cache is asked first and by hand: this loop is what a scrape costs.
-        prefix = metric._prefixes.get(labels) or metric.prefix(labels)  # noqa: SLF001
-        lines.append(f"{prefix}{value!r}\n" if math.isfinite(value) else f"{prefix}{number(value)}\n")
+        prefix = metric._prefixes.get(labels) or metric.line_prefix(labels)  # noqa: SLF001
+        lines.append(f"{prefix}{value!r}\n" if math.isfinite(value) else f"{prefix}{format_value(value)}\n")
     for family, lines, kept in families.values():
         help_text = family.help.replace("\\", "\\\\").replace("\n", "\\n")
         heading = f"# HELP {family.name} {help_text}\n# TYPE {family.name} {family.kind}\n"
@@ -60,25 +60,25 @@ def pieces(samples: Iterable[Sample | Lines]) -> Iterator[bytes]:
         yield b"".join(["".join([heading, *lines]).encode("utf-8", "replace"), *kept])
 
 
-def own_samples(outcomes: Sequence[Outcome], records: Mapping[Key, Record], now: float) -> Iterable[Sample]:
+def self_samples(outcomes: Sequence[Outcome], records: Mapping[Key, Record], now: float) -> Iterable[Sample]:
     """Yield what a page tells of its collectors; a collector with nothing to watch is left out."""
     for outcome in outcomes:
         if outcome.absent is not None:
             continue
-        one = outcome.collector
+        collector = outcome.collector
         server, service = "", ""
         if outcome.subject:
-            server, service = (outcome.subject, "") if one.subject_label == "server" else ("", outcome.subject)
-        labels = (one.name, server, service)
-        record = records.get((one.name, outcome.subject)) or Record()  # another scrape may have dropped it
+            server, service = (outcome.subject, "") if collector.subject_label == "server" else ("", outcome.subject)
+        labels = (collector.name, server, service)
+        record = records.get((collector.name, outcome.subject)) or Record()  # another scrape may have dropped it
         yield SUCCESS(int(outcome.success), *labels)
         yield DURATION(outcome.seconds, *labels)
         yield TIMEOUTS(record.timeouts, *labels)
         if outcome.at is not None:
             yield AGE(max(0.0, now - outcome.at), *labels)
-        yield SERIES(series(outcome.samples), *labels)
+        yield SERIES(count_series(outcome.samples), *labels)
         yield DROPPED(record.dropped, *labels)
-        if one.peer is not None and one.peer[0] in PEERS:
-            duration, success = PEERS[one.peer[0]]
-            yield duration(outcome.seconds, one.peer[1], server)
-            yield success(int(outcome.success), one.peer[1], server)
+        if collector.peer is not None and collector.peer[0] in PEER_METRICS:
+            duration, success = PEER_METRICS[collector.peer[0]]
+            yield duration(outcome.seconds, collector.peer[1], server)
+            yield success(int(outcome.success), collector.peer[1], server)

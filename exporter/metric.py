@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from deckwatch.core.catalog import Kind
 
-_MOST_PREFIXES = 20_000  # of one metric; past that the cache starts anew, so that names that come and go cost nothing
-_MOST_INT = 1 << 1000  # a larger whole number is none that a float, and so Prometheus, can hold
+_MAX_PREFIXES = 20_000  # of one metric; past that the cache starts anew, so that names that come and go cost nothing
+_MAX_INT = 1 << 1000  # a larger whole number is none that a float, and so Prometheus, can hold
 
 
 class Sample(NamedTuple):
@@ -30,9 +30,9 @@ class Lines(NamedTuple):
 
     metric: Metric
     texts: Sequence[bytes]
-    number: int
+    series_count: int
 
-    def text(self) -> str:
+    def to_text(self) -> str:
         """Return the lines as one text."""
         return b"".join(self.texts).decode()
 
@@ -62,7 +62,7 @@ class Metric:
         self.kind = kind
         self.help = help
         self.labels = labels
-        self.unit = unit or _unit(name)
+        self.unit = unit or _unit_from_name(name)
         self.state = state
         self.open_labels = open_labels
         self.family = self
@@ -72,24 +72,24 @@ class Metric:
         """Return a sample; give as many label values as there are label names."""
         return Sample(self, labels, value)
 
-    def part(self, suffix: str, labels: tuple[str, ...] | None = None) -> Metric:
+    def with_suffix(self, suffix: str, labels: tuple[str, ...] | None = None) -> Metric:
         """Return a metric that is written under this one's TYPE: `_bucket`, or the same name with other labels."""
         part = Metric(self.name + suffix, self.kind, self.help, self.labels if labels is None else labels)
         part.family = self.family
         return part
 
-    def prefix(self, labels: tuple[str, ...]) -> str:
+    def line_prefix(self, labels: tuple[str, ...]) -> str:
         """Return `name{label="value",…} `, made once for each set of label values.
 
         A label with an empty value is left out: to Prometheus the two are the same.
         """
         found = self._prefixes.get(labels)
         if found is None:
-            if len(self._prefixes) >= _MOST_PREFIXES:
+            if len(self._prefixes) >= _MAX_PREFIXES:
                 self._prefixes.clear()
             if len(labels) != len(self.labels):
                 raise ValueError(f"{self.name} has the labels {self.labels}, not {len(labels)} values")
-            pairs = ",".join(f'{k}="{escape(v)}"' for k, v in zip(self.labels, labels, strict=True) if v)
+            pairs = ",".join(f'{k}="{escape_label(v)}"' for k, v in zip(self.labels, labels, strict=True) if v)
             found = self._prefixes[labels] = f"{self.name}{{{pairs}}} " if pairs else f"{self.name} "
         return found
 
@@ -97,7 +97,7 @@ class Metric:
         return f"Metric({self.name})"
 
 
-def checked(samples: Iterable[Sample | Lines]) -> Iterator[Sample | Lines]:
+def validate_samples(samples: Iterable[Sample | Lines]) -> Iterator[Sample | Lines]:
     """Yield samples as they can be written; raises for one that cannot, so that it spoils no page.
 
     Values of other types than float and int (bool, Decimal) become floats. Raises ValueError for a wrong number of
@@ -109,20 +109,20 @@ def checked(samples: Iterable[Sample | Lines]) -> Iterator[Sample | Lines]:
             continue
         metric, labels, value = sample
         if labels not in metric._prefixes:  # noqa: SLF001 - as in exposition: this loop is what a scrape costs
-            metric.prefix(labels)
+            metric.line_prefix(labels)
         kind: object = type(value)
-        if kind is float or (kind is int and -_MOST_INT < value < _MOST_INT):
+        if kind is float or (kind is int and -_MAX_INT < value < _MAX_INT):
             yield sample
         else:
             yield Sample(metric, labels, float(value))
 
 
-def series(samples: Iterable[Sample | Lines]) -> int:
+def count_series(samples: Iterable[Sample | Lines]) -> int:
     """Return how many series these are."""
-    return sum(sample.number if isinstance(sample, Lines) else 1 for sample in samples)
+    return sum(sample.series_count if isinstance(sample, Lines) else 1 for sample in samples)
 
 
-def within(samples: Iterable[Sample | Lines], budget: int, into: list[Sample | Lines]) -> int:
+def take_within_budget(samples: Iterable[Sample | Lines], budget: int, taken: list[Sample | Lines]) -> int:
     """Take samples up to a number of series, and return how many series were left out.
 
     What came before a fault is in `into` when it is raised.
@@ -132,22 +132,22 @@ def within(samples: Iterable[Sample | Lines], budget: int, into: list[Sample | L
         if not isinstance(sample, Lines):
             if left > 0:
                 left -= 1
-                into.append(sample)
+                taken.append(sample)
             else:
                 over += 1
-        elif sample.number <= left:
-            left -= sample.number
-            into.append(sample)
+        elif sample.series_count <= left:
+            left -= sample.series_count
+            taken.append(sample)
         else:
-            over += sample.number - left
+            over += sample.series_count - left
             if left:
-                first = sample.text().splitlines(keepends=True)[:left]
-                into.append(Lines(sample.metric, ["".join(first).encode()], left))
+                first = sample.to_text().splitlines(keepends=True)[:left]
+                taken.append(Lines(sample.metric, ["".join(first).encode()], left))
             left = 0
     return over
 
 
-def escape(value: str) -> str:
+def escape_label(value: str) -> str:
     """Return a label value as the text format 0.0.4 wants it; what is not Unicode is replaced."""
     if not value.isprintable() or "\\" in value or '"' in value:
         value = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
@@ -155,14 +155,14 @@ def escape(value: str) -> str:
     return value
 
 
-def number(value: float) -> str:
+def format_value(value: float) -> str:
     """Return a value as the text format writes it."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "+Inf" if value > 0 else "-Inf"
     return str(int(value)) if isinstance(value, bool) else repr(value)
 
 
-def _unit(name: str) -> str:
+def _unit_from_name(name: str) -> str:
     """Return the base unit that a name says by its end, as Prometheus' naming rules have it."""
     for unit in ("seconds", "bytes", "ratio", "celsius", "hertz", "volts", "amperes", "meters"):
         if name.removesuffix("_total").endswith("_" + unit):

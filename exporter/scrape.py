@@ -14,9 +14,9 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.exporter.collector import Collector, NoData, matches
+from deckwatch.exporter.collector import Collector, NoData, matches_name
 from deckwatch.exporter.crew import Crew
-from deckwatch.exporter.metric import Lines, checked, within
+from deckwatch.exporter.metric import Lines, take_within_budget, validate_samples
 from deckwatch.exporter.world import SourceDown
 
 if TYPE_CHECKING:
@@ -111,8 +111,8 @@ class Scraper:
         boarded = [
             boarding
             for one in self.collectors.values()
-            if (not only or any(matches(one.name, word) for word in only))
-            and not any(matches(one.name, word) for word in exclude)
+            if (not only or any(matches_name(one.name, word) for word in only))
+            and not any(matches_name(one.name, word) for word in exclude)
             for boarding in self._boardings(one, server)
         ]
         flights = [self._board(*boarding) for boarding in boarded]
@@ -192,7 +192,7 @@ class Scraper:
         dropped = 0
         fault: _Fault | None = None
         try:
-            dropped = within(checked(_start(one, self.world, thing)), one.budget, samples)
+            dropped = take_within_budget(validate_samples(_start(one, self.world, thing)), one.budget, samples)
         except BaseException as caught:  # noqa: BLE001 - a SystemExit or a Rust panic must not end this thread either
             fault = _Fault.of(caught)
         seconds = time.monotonic() - flight.started

@@ -67,7 +67,7 @@ class App:
     words: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.words = collector.words(self.shipped)
+        self.words = collector.names_and_prefixes(self.shipped)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; its body, if it has one, is not read."""
@@ -131,9 +131,9 @@ class App:
     def scrape(self, chosen: Choice, seconds: float) -> Iterator[bytes]:
         """Return the pieces of the page of these collectors, within so many seconds."""
         outcomes = self.scraper.scrape(seconds=seconds, only=chosen.only, exclude=chosen.exclude, server=chosen.server)
-        own = exposition.own_samples(outcomes, self.scraper.records, self.scraper.world.clock())
+        own = exposition.self_samples(outcomes, self.scraper.records, self.scraper.world.clock())
         samples = [sample for outcome in outcomes for sample in outcome.samples]
-        return exposition.pieces([*samples, *own])
+        return exposition.render_chunks([*samples, *own])
 
     def choice(self, only: Sequence[str], exclude: Sequence[str], servers: Sequence[str]) -> Choice:
         """Return what is to be scraped; raises ValueError with a sentence for words that mean nothing."""

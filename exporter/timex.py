@@ -43,16 +43,16 @@ class Timex(NamedTuple):
 
 def adjtimex() -> Timex:
     """Ask the kernel, changing nothing; raises OSError, with ENOSYS where the system has no such call."""
-    call, struct = _library()
-    told = struct()
-    state, error = call(told)
+    call, struct = _load_adjtimex()
+    buffer = struct()
+    state, error = call(buffer)
     if state < 0:
         raise OSError(error, os.strerror(error))
-    return Timex._make([*(getattr(told, name) for name in Timex._fields[:-1]), state])
+    return Timex._make([*(getattr(buffer, name) for name in Timex._fields[:-1]), state])
 
 
 @functools.cache
-def _library() -> tuple[Callable[[Any], tuple[int, int]], Callable[[], Any]]:
+def _load_adjtimex() -> tuple[Callable[[Any], tuple[int, int]], Callable[[], Any]]:
     """Return the call, which gives its result and errno, and what makes an empty struct timex for it."""
     import ctypes  # noqa: PLC0415 - most of the program does without
 

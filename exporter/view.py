@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from deckwatch.exporter.metric import Lines
-from deckwatch.exporter.metric import series as count
+from deckwatch.exporter.metric import count_series as count
 from deckwatch.exporter.scrape import Record
 from deckwatch.exporter.sources import textformat
 from deckwatch.exporter.trouble import Troubled
@@ -275,6 +275,6 @@ def _series(records: Mapping[Key, Record], name: str) -> Iterator[tuple[str, dic
             continue
         for sample in record.states if outcome.error else outcome.samples:
             if sample.metric.name == name:
-                found = textformat.parse(sample.text()) if isinstance(sample, Lines) else [sample]
+                found = textformat.parse(sample.to_text()) if isinstance(sample, Lines) else [sample]
                 for one, labels, value in found:
                     yield subject, dict(zip(one.labels, labels, strict=True)), value

@@ -29,7 +29,7 @@ def load(project: Project, targets: Targets | None = None) -> Catalog:
     """
     catalog = Catalog(_infos(project.data.get("metrics", {}), "project"), targets)
     allowed = ((project.data.get("watch") or {}).get("containers") or {}).get("labels") or ()
-    catalog.add(_labelled(one, allowed) for one in collector.catalog(collector.load().values()))
+    catalog.add(_labelled(one, allowed) for one in collector.list_metrics(collector.load_collectors().values()))
     catalog.add(_instrumented(one) for one in instrument.METRICS)
     catalog.add(foreign())
     return catalog

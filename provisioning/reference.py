@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import plugins, yaml_file
 from deckwatch.core.artifact import Artifact
-from deckwatch.exporter import own
-from deckwatch.exporter.collector import EVERY_COLLECTOR, Collector, load
-from deckwatch.exporter.deviations import deviations
+from deckwatch.exporter import self_metrics
+from deckwatch.exporter.collector import EVERY_COLLECTOR, Collector, load_collectors
+from deckwatch.exporter.deviations import load_deviations
 from deckwatch.instrument import metrics as instrument
 from deckwatch.provisioning import schemas
 from deckwatch.provisioning.keys import Key, Keys, Section, written
@@ -26,7 +26,7 @@ HEAD = "<!-- Written by `deckwatch docs`; do not edit. -->\n"
 
 def artifacts() -> list[Artifact]:
     """Return the pages that need no command line."""
-    collectors = load()
+    collectors = load_collectors()
     pages = {
         "collectors.md": _collectors(collectors),
         "metrics.md": _metrics(collectors),
@@ -46,7 +46,7 @@ def _collectors(collectors: Mapping[str, Collector]) -> Iterator[str]:
     for name, one in collectors.items():
         peer = f"{one.peer[0]}_exporter's `{one.peer[1]}`" if one.peer else ""
         default = "yes" if one.default else "no"
-        yield f"| `{name}` | {one.help} | {_cell(one.reads)} | {default} | {peer} | {one.budget:,} |"
+        yield f"| `{name}` | {one.help} | {_cell(one.reads_from)} | {default} | {peer} | {one.budget:,} |"
 
 
 def _metrics(collectors: Mapping[str, Collector]) -> Iterator[str]:
@@ -56,11 +56,13 @@ def _metrics(collectors: Mapping[str, Collector]) -> Iterator[str]:
     for name, one in collectors.items():
         yield f"## {name}\n"
         default = "On by default." if one.default else f"Off by default: `watch: {{collectors: {{on: [{name}]}}}}`."
-        yield f"{one.help} From {one.reads}. {default}\n"
+        yield f"{one.help} From {one.reads_from}. {default}\n"
         yield from _of(one.metrics)
     yield f"## {EVERY_COLLECTOR}\n"
     yield "What a page tells of each collector, also in the words of the exporter that it stands in for.\n"
-    yield from _of((*own.OWN, *(metric for pair in own.PEERS.values() for metric in pair)))
+    yield from _of(
+        (*self_metrics.COLLECTOR_METRICS, *(metric for pair in self_metrics.PEER_METRICS.values() for metric in pair))
+    )
     yield "## deckwatch.instrument\n"
     yield "What an application shows that uses our middleware.\n"
     yield from _table(
@@ -155,11 +157,11 @@ def _deviations() -> Iterator[str]:
     yield "# Where our metrics differ\n"
     yield "Names, types, units and labels are those of the exporters that this program stands in for. A test compares"
     yield "pages of theirs with ours; what differs is this, and nothing else. `*` stands for anything."
-    for peer in dict.fromkeys(one.peer for one in deviations()):
+    for peer in dict.fromkeys(one.peer for one in load_deviations()):
         yield f"\n## {peer}\n"
         yield "| metric | difference | why |"
         yield "|---|---|---|"
-        for one in deviations():
+        for one in load_deviations():
             if one.peer == peer:
                 metrics = ", ".join(f"`{name}`" for name in one.metric.split())
                 what = one.what + (": " + ", ".join(f"`{label}`" for label in one.labels) if one.labels else "")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from deckwatch.alerting import read
-from deckwatch.alerting import render as alerting_render
-from deckwatch.alerting.receivers import Kinds
+from deckwatch.alerting import read_topics
+from deckwatch.alerting import render_rules as alerting_render
+from deckwatch.alerting.receivers import ReceiverKinds
 from deckwatch.core import plugins, signal_file, yaml_file
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
@@ -30,7 +30,7 @@ NAMES = {
 
 def files(own_panels: Path | None = None) -> list[Artifact]:
     """Return the schemas as files; `own_panels` is a user's folder of panel files, whose words count too."""
-    folders = panel_types.folders(own_panels) | {"alerting": alerting_render.library()}
+    folders = panel_types.folders(own_panels) | {"alerting": alerting_render.library_folder()}
     with Renderer(folders) as renderer:
         dashboard = schema.assemble(panel_types.load(renderer, own_panels))
         made = {
@@ -49,14 +49,14 @@ def project(renderer: Renderer, dashboard: Mapping[str, Any]) -> dict[str, Any]:
     result["$defs"]["changed"]["properties"] = panel
     result["properties"]["build"]["properties"]["set"]["patternProperties"]["^[^/.]+$"]["properties"] = whole
     team = result["$defs"]["team"]
-    team["properties"] |= Kinds(renderer).schema()
+    team["properties"] |= ReceiverKinds(renderer).options_schema()
     team["additionalProperties"] = False
     return result
 
 
 def alerts() -> dict[str, Any]:
     """Return the schema of a file of alerts, in which signals may be declared too."""
-    result: dict[str, Any] = yaml_file.read_yaml(read.SCHEMA).data
+    result: dict[str, Any] = yaml_file.read_yaml(read_topics.SCHEMA_FILE).data
     signals = yaml_file.read_yaml(signal_file.SCHEMA).data
     result["properties"] |= signals["properties"]
     result["$defs"] |= signals["$defs"]

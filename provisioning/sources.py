@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from deckwatch.alerting import health, objectives, read
+from deckwatch.alerting import health, objectives, read_topics
 from deckwatch.core.problems import did_you_mean, nearest_word
 from deckwatch.core.project import FILE
 from deckwatch.dashboards.read import files as dashboards
@@ -38,10 +38,10 @@ class FromProject(Protocol):
 
     TOPIC: str
 
-    def documents(self, project: Project) -> list[Document]:
+    def build_documents(self, project: Project) -> list[Document]:
         """Return the topics' files; none where the project says nothing of it, or says it wrongly."""
 
-    def problems(self, project: Project) -> Iterator[Problem]:
+    def find_problems(self, project: Project) -> Iterator[Problem]:
         """Yield what is wrong with the project's words beyond their structure."""
 
 
@@ -71,11 +71,11 @@ def load(project: Project) -> Sources:
     """Read all files of a project's bundle; what is wrong with them, or with the words that name them, is told."""
     found = Sources()
     sets, folders = _included(project, found.problems)
-    made = {module.TOPIC: module.documents(project) for module in _FROM_PROJECT}
-    found.problems += [problem for module in _FROM_PROJECT for problem in module.problems(project)]
+    made = {module.TOPIC: module.build_documents(project) for module in _FROM_PROJECT}
+    found.problems += [problem for module in _FROM_PROJECT for problem in module.find_problems(project)]
     found.topics += [document for documents in made.values() for document in documents]
     chosen = _with_made(sets, made)
-    found.topics += read.shipped(_topics(chosen))
+    found.topics += read_topics.shipped_documents(_topics(chosen))
     found.files += dashboards.shipped(chosen)
     found.shipped = {document.file for document in found.documents}
     for folder in folders:
@@ -188,7 +188,7 @@ def _topics(sets: Iterable[str]) -> set[str]:
 
     A topic belongs to the set that its name begins with: `host_day` to `host`.
     """
-    found = {path.stem: path.stem.partition("_")[0] for path in read.SHIPPED.glob("*.yaml")}
+    found = {path.stem: path.stem.partition("_")[0] for path in read_topics.SHIPPED_FOLDER.glob("*.yaml")}
     others = {*dashboards.sets()}.difference(sets)
     return {topic for topic, name in found.items() if name not in others}
 

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from deckwatch.alerting import build as alerting
-from deckwatch.alerting import render as alerting_render
+from deckwatch.alerting import render_rules as alerting_render
 from deckwatch.core import signal_file, units
 from deckwatch.core import targets as versions
 from deckwatch.core.artifact import Artifact
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from deckwatch.alerting.live import LiveQuery as RuleQuery
-    from deckwatch.alerting.spec import Group
+    from deckwatch.alerting.live_queries import LiveQuery as RuleQuery
+    from deckwatch.alerting.model import Group
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Engine
     from deckwatch.core.problems import Problem
@@ -92,7 +92,7 @@ def _uncollected() -> Iterator[None]:
 
 def _renderer(own_panels: Path | None, engine: Engine) -> Renderer:
     """Return one child process for all Jsonnet of the bundle; it starts while YAML is read."""
-    own = {"alerting": alerting_render.library(), "provisioning": configuration.library()}
+    own = {"alerting": alerting_render.library_folder(), "provisioning": configuration.library()}
     return Renderer(panel_types.folders(own_panels) | own, engine=engine)
 
 
@@ -107,9 +107,9 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     thresholds = {name: value for name, value in chosen.items() if not name[:1].isupper()}
     signals, problems = signal_file.load_signals(found.documents, catalog, thresholds)
     problems += [*project.problems, *unknown, *found.problems]
-    problems += config.problems(project, collector.words(collector.load()))
+    problems += config.find_problems(project, collector.names_and_prefixes(collector.load_collectors()))
     problems += targets.problems(project)
-    alerting.record(found.topics, signals, catalog)
+    alerting.register_recordings(found.topics, signals, catalog)
     where: str = options.grafana or said.get("grafana_url", GRAFANA)
     every = options.every or configuration.interval(project)
     catalog.interval = units.parse_duration(every)
@@ -125,12 +125,12 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
         figures=said.get("text_size", "normal"),
     )
     drawn = dashboards.bundle(found.files, catalog, signals, look, renderer)
-    ruled = alerting.bundle(
+    ruled = alerting.build_alerts(
         found.topics,
         catalog,
         signals,
         project,
-        alerting.Settings(
+        alerting.AlertSettings(
             targets=written_for,
             grafana=where,
             set=chosen,
@@ -140,7 +140,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
                 if sources.is_alert(name)
             },
             shipped=found.shipped,
-            collectors=list(collector.load()),
+            collectors=list(collector.load_collectors()),
             panels=drawn.panels if drawn.artifacts else None,
         ),
         renderer=renderer,
@@ -153,7 +153,9 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     warnings = sorted(set(everything), key=lambda one: one.place)
     if options.form == "mixin":
         rules = [
-            one for one in ruled.artifacts if PurePosixPath(one.path).parent == PurePosixPath(alerting_render.RULES)
+            one
+            for one in ruled.artifacts
+            if PurePosixPath(one.path).parent == PurePosixPath(alerting_render.RULES_FOLDER)
         ]
         addresses = {"grafana": where.rstrip("/"), "runbooks": project.data.get("runbooks", "runbooks").rstrip("/")}
         whole = Plan(mixin.files(drawn.artifacts, rules, **addresses))
@@ -176,7 +178,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
     return Built(plan, catalog, [*drawn.queries, *others.queries], ruled.queries, ruled.groups, warnings)
 
 
-def _others(project: Project, catalog: Catalog, drawn: dashboards.Bundle, ruled: alerting.Bundle) -> Files:
+def _others(project: Project, catalog: Catalog, drawn: dashboards.Bundle, ruled: alerting.AlertBundle) -> Files:
     """Return other people's dashboards and rules as they lie beside ours."""
     mixins, problems = foreign.load(project)
     if not mixins:

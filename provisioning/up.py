@@ -132,7 +132,7 @@ class Stack:
         own = [here] if EXPORTER in self.programs else []
         declared = targets.declared_hosts(self.project)
         others = [host for host in (*declared, *self.hosts) if host.name != self.name or not own]
-        watched = config.watch(self.project, {**os.environ, **self.environment})["postgres"] if own else []
+        watched = config.watch_config(self.project, {**os.environ, **self.environment})["postgres"] if own else []
         local_postgres = {server["name"]: here for server in watched}
         return Targets(
             [*own, *others],

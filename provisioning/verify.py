@@ -21,7 +21,7 @@ from deckwatch.core.expected_result import NO_EXPECTATION, ExpectedResult
 from deckwatch.core.http import Client
 from deckwatch.core.masking import mask_secrets
 from deckwatch.core.problems import InvalidInput, Refused, Unreachable
-from deckwatch.exporter.collector import matches
+from deckwatch.exporter.collector import matches_name
 from deckwatch.provisioning import judge
 
 if TYPE_CHECKING:
@@ -234,5 +234,5 @@ def _jobs(name: str, catalog: Catalog) -> Iterator[str]:
     info = catalog.series(name)
     for job in _NEVER_EMPTY:
         words = load_contract()["jobs"][job]["collect"]
-        if info is not None and any(matches(info.source, word) for word in words):
+        if info is not None and any(matches_name(info.source, word) for word in words):
             yield job

@@ -19,9 +19,9 @@ _ABSENT = re.compile(r"absent(_over_time)?\s*\(")
 
 def check(context: Context) -> Iterator[Problem]:
     """Yield alerts that compare nothing, and those that compare twice."""
-    for alert in context.alerts():
+    for alert in context.iter_alerts():
         try:
-            parts = condition.parts(alert.watched)
+            parts = condition.split_condition(alert.watched)
         except promql.PromqlError:
             continue  # told by the check of expressions
         compares = any(part.operator for part in parts)

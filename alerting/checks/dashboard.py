@@ -16,7 +16,7 @@ def check(context: Context) -> Iterator[Problem]:
     """Yield links that lead nowhere."""
     if context.panels is None:
         return
-    for alert in context.alerts():
+    for alert in context.iter_alerts():
         if not alert.dashboard:
             if alert.panel:
                 message = f"{alert.name} names a panel and no dashboard"

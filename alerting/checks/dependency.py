@@ -26,34 +26,34 @@ def check(context: Context) -> Iterator[Problem]:
         made: set[str] = set()
         for recording in group.recordings:
             if not group.interval:
-                yield from _foreign(recording.expr, group.topic, recording.place_in_expr, context, slow)
-            for offset, name in _read(recording.expr, context):
+                yield from _foreign_recordings(recording.expr, group.topic, recording.place_in_expr, context, slow)
+            for offset, name in _find_recordings(recording.expr, context):
                 if context.recordings[name].topic == group.topic and name not in made:
                     message = f"{name} is recorded behind this, so its value would be one evaluation old"
                     yield Problem(recording.place_in_expr(offset), message, "put it first", check="dependency")
             made.add(recording.name)
         for alert in (one for one in group.alerts if one.reference is None):
-            yield from _foreign(alert.watched, group.topic, alert.place_in_expr, context, slow)
+            yield from _foreign_recordings(alert.watched, group.topic, alert.place_in_expr, context, slow)
 
 
-def _foreign(
+def _foreign_recordings(
     text: str, topic: str, place: Callable[[int], Place], context: Context, slow: Collection[str]
 ) -> Iterator[Problem]:
-    for offset, name in _read(text, context):
+    for offset, name in _find_recordings(text, context):
         other = context.recordings[name].topic
-        if other not in (topic, *slow) and _changes(context.recordings[name].expr):
+        if other not in (topic, *slow) and _reads_series(context.recordings[name].expr):
             message = f"{name} is recorded in the topic {other}, so its value may be one evaluation old"
             yield Problem(place(offset), message, "record it in this file", check="dependency", severity="warning")
 
 
-def _changes(text: str) -> bool:
+def _reads_series(text: str) -> bool:
     try:
         return bool(promql.find_selectors(text))
     except promql.PromqlError:
         return False  # told by the check of expressions
 
 
-def _read(text: str, context: Context) -> Iterator[tuple[int, str]]:
+def _find_recordings(text: str, context: Context) -> Iterator[tuple[int, str]]:
     try:
         for selector in promql.find_selectors(text):
             if selector.metric is not None and selector.metric in context.recordings and not selector.window:

@@ -17,5 +17,5 @@ def check(context: Context) -> Iterator[Problem]:
     """Yield faults of syntax, unknown metrics and unknown labels; a signal's are told where it is declared."""
     for recording in context.recordings.values():
         yield from expressions.expression_problems(recording.expr, context.catalog, recording.place_in_expr)
-    for alert in context.alerts():
+    for alert in context.iter_alerts():
         yield from expressions.expression_problems(alert.watched, context.catalog, alert.place_in_expr)

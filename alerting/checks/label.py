@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.alerting.render import expression
+from deckwatch.alerting.render_rules import alert_expression
 from deckwatch.core import expression_labels, promql
 from deckwatch.core.problems import Problem, did_you_mean
 
@@ -12,27 +12,27 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deckwatch.alerting.checking import Context
-    from deckwatch.alerting.spec import Alert
+    from deckwatch.alerting.model import Alert
 
-_OURS = frozenset(("alertname", "severity", "owner", "topic"))
+_RULE_LABELS = frozenset(("alertname", "severity", "owner", "topic"))
 
 
 def check(context: Context) -> Iterator[Problem]:
     """Yield labels that the expression loses, and labels that cannot be added."""
-    for alert in context.alerts():
+    for alert in context.iter_alerts():
         for label, text in alert.labels.items():
             place = alert.document.place((*alert.path, "labels", label), key=True)
-            if label in _OURS:
+            if label in _RULE_LABELS:
                 yield Problem(place, f"the label {label} is set by {alert.name} itself", check="label")
             if "$value" in text:
                 message = f"the label {label} changes with the value, so that each value would be another alert"
                 yield Problem(place, message, check="label")
-        yield from _lost(alert, context)
+        yield from _lost_labels(alert, context)
 
 
-def _lost(alert: Alert, context: Context) -> Iterator[Problem]:
+def _lost_labels(alert: Alert, context: Context) -> Iterator[Problem]:
     try:
-        carried = expression_labels.result_labels(expression(alert), context.catalog)
+        carried = expression_labels.result_labels(alert_expression(alert), context.catalog)
     except promql.PromqlError:
         return  # told by the check of expressions
     for i, label in enumerate(alert.each):

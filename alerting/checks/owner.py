@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 
 def check(context: Context) -> Iterator[Problem]:
     """Yield alerts without an owner of their own or of their topic, and the project's whose owner is no team."""
-    known = {*context.owners, *(alert.owner for alert in context.alerts() if alert.document.file in context.shipped)}
+    known = {
+        *context.owners,
+        *(alert.owner for alert in context.iter_alerts() if alert.document.file in context.shipped),
+    }
     told = set()
-    for alert in context.alerts():
+    for alert in context.iter_alerts():
         if not alert.owner:
             hint = "say `owner:` here, or once for the whole file"
             yield Problem(alert.place, f"{alert.name} has no owner", hint, check="owner")

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
     from deckwatch.alerting.checking import Context
 
-SECONDS = 30.0  # two scrapes at the usual interval
+MIN_SECONDS = 30.0  # two scrapes at the usual interval
 
 
 def check(context: Context) -> Iterator[Problem]:
     """Yield alerts that a single scrape would fire."""
-    for alert in context.alerts():
-        if alert.hold >= SECONDS:
+    for alert in context.iter_alerts():
+        if alert.hold >= MIN_SECONDS:
             continue
         try:
             read = promql.find_selectors(alert.watched)

@@ -20,12 +20,12 @@ _SPECIAL = re.compile(r"[.*+?|()\[\]{}^$\\]")
 def check(context: Context) -> Iterator[Problem]:
     """Yield conditions on labels that say more than they need to."""
     for recording in context.recordings.values():
-        yield from _problems(recording.expr, recording.place_in_expr)
-    for alert in context.alerts():
-        yield from _problems(alert.watched, alert.place_in_expr)
+        yield from _pattern_problems(recording.expr, recording.place_in_expr)
+    for alert in context.iter_alerts():
+        yield from _pattern_problems(alert.watched, alert.place_in_expr)
 
 
-def _problems(text: str, place: Callable[[int], Place]) -> Iterator[Problem]:
+def _pattern_problems(text: str, place: Callable[[int], Place]) -> Iterator[Problem]:
     try:
         found = promql.find_selectors(text)
     except promql.PromqlError:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.alerting import proofs
-from deckwatch.alerting.series import INTERVAL
+from deckwatch.alerting import unit_tests
+from deckwatch.alerting.series_notation import INTERVAL
 from deckwatch.core import expressions, promql
 from deckwatch.core.problems import Problem
 
@@ -13,23 +13,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deckwatch.alerting.checking import Context
-    from deckwatch.alerting.spec import Alert, Course, Proof
+    from deckwatch.alerting.model import Alert, InputSeries, Proof
     from deckwatch.core.problems import Place
 
 
 def check(context: Context) -> Iterator[Problem]:
     """Yield alerts that lack a proof of one of the two kinds, and proofs that cannot be run."""
-    for alert in context.alerts():
+    for alert in context.iter_alerts():
         if alert.adjusted or not _is_sound(alert.watched):
             continue  # its proofs are made, not written; or nobody can say what it watches
         fires = [proof for proof in alert.proofs if proof.fires is not None]
-        always = any(not proof.courses for proof in fires)
+        always = any(not proof.inputs for proof in fires)
         if not fires:
-            yield _problem(alert, f"nothing proves that {alert.name} fires", "add {give: …, fires: 5m}")
+            yield _proof_problem(alert, f"nothing proves that {alert.name} fires", "add {give: …, fires: 5m}")
         if len(fires) == len(alert.proofs) and not always:
-            yield _problem(alert, f"nothing proves that {alert.name} is silent", "add {give: …, silent: true}")
+            yield _proof_problem(alert, f"nothing proves that {alert.name} is silent", "add {give: …, silent: true}")
         for proof in alert.proofs:
-            yield from _faults(alert, proof, context)
+            yield from _proof_faults(alert, proof, context)
 
 
 def _is_sound(expr: str) -> bool:
@@ -40,16 +40,16 @@ def _is_sound(expr: str) -> bool:
     return True
 
 
-def _problem(alert: Alert, message: str, hint: str) -> Problem:
+def _proof_problem(alert: Alert, message: str, hint: str) -> Problem:
     return Problem(alert.document.place((*alert.path, "proof"), key=True), message, hint, check="proof")
 
 
-def _faults(alert: Alert, proof: Proof, context: Context) -> Iterator[Problem]:
+def _proof_faults(alert: Alert, proof: Proof, context: Context) -> Iterator[Problem]:
     document = alert.document
     if proof.fires is not None and proof.fires % INTERVAL:
         yield _off_grid(document.place((*proof.path, "fires")), proof.fires)
     found: list[Problem] = []
-    for course in proof.courses:
+    for course in proof.inputs:
         path = (*proof.path, "give", course.series) if course.series else (*proof.path, "give")
         found += _series_faults(alert, course, document.place(path, key=True), context)
         for i, step in enumerate(course.steps):
@@ -58,14 +58,14 @@ def _faults(alert: Alert, proof: Proof, context: Context) -> Iterator[Problem]:
     yield from found
     if not found and proof.fires is not None:
         try:
-            proofs.expected(alert, proof)
+            unit_tests.expected_labels(alert, proof)
         except ValueError as error:
             yield Problem(document.place(proof.path), str(error), check="proof")
 
 
-def _series_faults(alert: Alert, course: Course, place: Place, context: Context) -> Iterator[Problem]:
+def _series_faults(alert: Alert, course: InputSeries, place: Place, context: Context) -> Iterator[Problem]:
     try:
-        proofs.series_of(alert, course)
+        unit_tests.input_series(alert, course)
     except ValueError as error:
         yield Problem(place, str(error), check="proof")
         return

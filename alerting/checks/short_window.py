@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def check(context: Context) -> Iterator[Problem]:
     """Yield alerts and recordings with such windows, as warnings."""
     said = [(one.expr, one.place_in_expr) for one in context.recordings.values()]
-    said += [(one.watched, one.place_in_expr) for one in context.alerts()]
+    said += [(one.watched, one.place_in_expr) for one in context.iter_alerts()]
     for expr, place in said:
         try:
             found = list(rate_windows.find_short_windows(expr, context.catalog.interval))

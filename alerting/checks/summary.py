@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def check(context: Context) -> Iterator[Problem]:
     """Yield summaries that are no sentence, and texts that hold a template."""
-    for alert in context.alerts():
+    for alert in context.iter_alerts():
         text = alert.summary.strip()
         if not text[:1].isupper() or text[-1:] not in ".!":
             message = f"the summary of {alert.name} is no sentence"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def check(context: Context) -> Iterator[Problem]:
     """Yield alerts and recordings that say another unit than their expression has; a signal's is told there."""
     said = [(one.document, one.path, one.unit, one.expr) for one in context.recordings.values()]
-    said += [(one.document, one.path, one.unit, one.watched) for one in context.alerts()]
+    said += [(one.document, one.path, one.unit, one.watched) for one in context.iter_alerts()]
     for document, path, unit, expr in said:
         if (*path, "unit") not in document.values:
             continue

@@ -14,7 +14,7 @@ import orjson
 from deckwatch import dashboards
 from deckwatch.core import plugins, yaml_file, yaml_write
 from deckwatch.core.jsonnet import JsonnetError
-from deckwatch.core.signals import Signals
+from deckwatch.core.signal_lookup import Signals
 from deckwatch.dashboards import checks
 from deckwatch.dashboards.importing.patch import MISSING, LeafPath, is_same_json, iterate_leaves, value_at
 from deckwatch.dashboards.read import schema

@@ -54,12 +54,12 @@ def create_app(
     from deckwatch.exporter.world import World
 
     found = _project.load_project(project, lean=True, keep_invalid=True)
-    collectors = collector.load()
-    if problems := [*found.problems, *config.problems(found, collector.words(collectors))]:
+    collectors = collector.load_collectors()
+    if problems := [*found.problems, *config.find_problems(found, collector.names_and_prefixes(collectors))]:
         raise InvalidInput(problems)
-    watch = config.watch(found)
+    watch = config.watch_config(found)
     world = World(path_procfs, path_sysfs, path_rootfs, docker_host, watch)
-    chosen = collector.choose(collectors, config.switches(watch), config.budgets(watch))
+    chosen = collector.choose_collectors(collectors, config.collector_switches(watch), config.collector_budgets(watch))
     return App(Scraper(world, chosen), list(collectors))
 
 

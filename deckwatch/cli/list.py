@@ -25,7 +25,7 @@ class Item(NamedTuple):
 def _list_collectors() -> Iterator[Item]:
     from deckwatch.exporter import collector
 
-    for name, one in collector.load().items():
+    for name, one in collector.load_collectors().items():
         yield Item(name, one.help, "" if one.default else "off by default")
 
 

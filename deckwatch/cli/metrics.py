@@ -39,7 +39,7 @@ def command(project: Path, /, *, words: tuple[str, ...], format: str, learn: str
 
         click.echo(block_of(learn, known), nl=False)
         return
-    collectors = collector.load()
+    collectors = collector.load_collectors()
     found = [
         metric for metric in known if not words or any(word in metric.name or word in metric.source for word in words)
     ]
@@ -61,7 +61,7 @@ def _print_json(found: list[MetricInfo], collectors: dict[str, Collector]) -> No
             "help": metric.help,
             "source": metric.source,
             "collector": metric.source if metric.source in collectors else None,
-            "reads": collectors[metric.source].reads if metric.source in collectors else None,
+            "reads": collectors[metric.source].reads_from if metric.source in collectors else None,
             "default": collectors[metric.source].default if metric.source in collectors else None,
         }
         for metric in found
@@ -81,7 +81,7 @@ def _print_table(found: list[MetricInfo], collectors: dict[str, Collector]) -> N
         metrics = list(group)
         common = [label for label in metrics[0].labels if all(label in one.labels for one in metrics)]
         one = collectors.get(source)
-        reads = f"from {escape(one.reads)}" if one and one.reads else ""
+        reads = f"from {escape(one.reads_from)}" if one and one.reads_from else ""
         off = "off by default" if one and not one.default else ""
         console.print(f"[bold]{escape(source)}[/bold] [dim]{', '.join(filter(None, (reads, off)))}[/dim]")
         if common:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
-from deckwatch.exporter.metric import Lines, escape
+from deckwatch.exporter.metric import Lines, escape_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 _NOT_READ = object()
-_MOST_ENDINGS = 20_000  # past that they are made anew, so that names that come and go cost nothing
+_MAX_ENDINGS = 20_000  # past that they are made anew, so that names that come and go cost nothing
 
 
-class Thing(Protocol):
+class LabelledContainer(Protocol):
     """A container, and its labels as a line of the page begins with them: `{id="…",name="…"`."""
 
     @property
     def container(self) -> Container: ...
     @property
-    def tags(self) -> str: ...
+    def label_prefix(self) -> str: ...
 
 
-T = TypeVar("T", bound=Thing)
+T = TypeVar("T", bound=LabelledContainer)
 
 
 class _Row:
     """One container's lines: for each metric one text, of as many lines as it has series there."""
 
-    __slots__ = ("raw", "read", "texts", "thing")
+    __slots__ = ("labelled", "raw", "read", "texts")
 
-    def __init__(self, thing: Thing, read: Callable[[], Any]) -> None:
-        self.thing = thing
+    def __init__(self, thing: LabelledContainer, read: Callable[[], Any]) -> None:
+        self.labelled = thing
         self.read = read
         self.raw: Any = _NOT_READ
         self.texts: tuple[bytes, ...] = ()
@@ -50,7 +50,7 @@ class _Table:
     """What one collector wrote at its last scrape: rows by container, and their lines by metric."""
 
     def __init__(self) -> None:
-        self.things: Sequence[Thing] = ()
+        self.containers: Sequence[LabelledContainer] = ()
         self.rows: list[_Row] = []
         self.lines: list[Lines] = []
 
@@ -59,19 +59,19 @@ class _Tables:
     """The tables by the collectors' first metrics, and endings of lines, which are the same for many containers."""
 
     def __init__(self, _world: World) -> None:
-        self.of: defaultdict[str, _Table] = defaultdict(_Table)
+        self.by_collector: defaultdict[str, _Table] = defaultdict(_Table)
         self.endings: dict[tuple[Metric, tuple[str, ...]], str] = {}
 
     def close(self) -> None:
         """Nothing is held."""
 
 
-def write(
+def write_lines(
     world: World,
     metrics: Sequence[Metric],
-    things: Sequence[T],
-    reader: Callable[[T], Callable[[], Any]],
-    show: Callable[[T, Any], Iterable[Sample]],
+    containers: Sequence[T],
+    make_reader: Callable[[T], Callable[[], Any]],
+    to_samples: Callable[[T, Any], Iterable[Sample]],
 ) -> Iterator[Lines]:
     """Yield the lines of each metric over all containers.
 
@@ -80,17 +80,19 @@ def write(
     numbers. What is wrong with one container is raised at the end, when the others are written.
     """
     tables = world.source(_Tables)
-    table = tables.of[metrics[0].name]
-    changed = things is not table.things
+    table = tables.by_collector[metrics[0].name]
+    changed = containers is not table.containers
     if changed:
-        _fit(table, things, reader)
+        _match_rows(table, containers, make_reader)
     fault: Exception | None = None
     for row in table.rows:
         try:
             raw = row.read()
             if raw != row.raw:
                 changed = True
-                row.texts = _texts(tables, metrics, row.thing.tags, show(cast("T", row.thing), raw))
+                row.texts = _render_row(
+                    tables, metrics, row.labelled.label_prefix, to_samples(cast("T", row.labelled), raw)
+                )
                 row.raw = raw
         except Exception as caught:  # noqa: BLE001 - raised below
             changed = True
@@ -98,45 +100,45 @@ def write(
             fault = fault or caught
     if changed:
         columns = zip(*(row.texts for row in table.rows if row.texts), strict=True)
-        table.lines = [lines(metric, texts) for metric, texts in zip(metrics, columns, strict=False)]
+        table.lines = [make_lines(metric, texts) for metric, texts in zip(metrics, columns, strict=False)]
     yield from table.lines
     if fault is not None:
         raise fault
 
 
-def unchanging(_: Thing) -> Callable[[], None]:
+def no_reader(_: LabelledContainer) -> Callable[[], None]:
     """Return a reader for what stands in the container itself: what is made of it stays until that is another."""
     return lambda: None
 
 
-def lines(metric: Metric, texts: Sequence[bytes]) -> Lines:
+def make_lines(metric: Metric, texts: Sequence[bytes]) -> Lines:
     """Return lines with their number."""
     return Lines(metric, texts, sum([text.count(b"\n") for text in texts]))
 
 
-def _fit(table: _Table, things: Sequence[T], reader: Callable[[T], Callable[[], Any]]) -> None:
+def _match_rows(table: _Table, things: Sequence[T], reader: Callable[[T], Callable[[], Any]]) -> None:
     """Give each container its row: the one of last time if nothing about the container itself has changed."""
-    before = {row.thing.container.id: row for row in table.rows}
+    before = {row.labelled.container.id: row for row in table.rows}
     table.rows = []
     for thing in things:
         row = before.get(thing.container.id)
-        table.rows.append(row if row is not None and row.thing == thing else _Row(thing, reader(thing)))
-    table.things = things
+        table.rows.append(row if row is not None and row.labelled == thing else _Row(thing, reader(thing)))
+    table.containers = things
 
 
-def _texts(tables: _Tables, metrics: Sequence[Metric], tags: str, samples: Iterable[Sample]) -> tuple[bytes, ...]:
+def _render_row(tables: _Tables, metrics: Sequence[Metric], tags: str, samples: Iterable[Sample]) -> tuple[bytes, ...]:
     texts = dict.fromkeys(metrics, "")
     for metric, more, value in samples:
-        ending = tables.endings.get((metric, more)) or _ending(tables, metric, more)
+        ending = tables.endings.get((metric, more)) or _line_ending(tables, metric, more)
         texts[metric] += f"{metric.name}{tags}{ending}{value!r}\n"
     return tuple([text.encode() for text in texts.values()])
 
 
-def _ending(tables: _Tables, metric: Metric, more: tuple[str, ...]) -> str:
+def _line_ending(tables: _Tables, metric: Metric, more: tuple[str, ...]) -> str:
     """Return what stands between a container's labels and the value: the labels that only this metric has."""
-    if len(tables.endings) >= _MOST_ENDINGS:
+    if len(tables.endings) >= _MAX_ENDINGS:
         tables.endings.clear()
     names = metric.labels[len(metric.labels) - len(more) :] if more else ()
-    pairs = "".join(f',{key}="{escape(value)}"' for key, value in zip(names, more, strict=True) if value)
+    pairs = "".join(f',{key}="{escape_label(value)}"' for key, value in zip(names, more, strict=True) if value)
     found = tables.endings[metric, more] = pairs + "} "
     return found

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SILENT = frozenset({errno.EAGAIN, errno.EINVAL, errno.EIO, errno.ENODATA, errno.ENXIO, errno.EOPNOTSUPP})
 
 
-def read(world: World, name: str) -> bytes | None:
+def read_attribute(world: World, name: str) -> bytes | None:
     """Return a file of /sys; None where it is absent or its sensor silent."""
     try:
         return procfs.read_sys(world, name)
@@ -27,7 +27,7 @@ def read(world: World, name: str) -> bytes | None:
         raise
 
 
-def number(world: World, name: str) -> int | None:
+def read_number(world: World, name: str) -> int | None:
     """Return a file's whole number; None where it is absent or its sensor silent."""
-    data = read(world, name)
+    data = read_attribute(world, name)
     return None if data is None else int(data)

@@ -70,7 +70,7 @@ class Probe:
     authority: Path | None = None
 
     @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> Probe:
+    def from_entry(cls, entry: Mapping[str, Any]) -> Probe:
         """Read an entry that the project's schema has checked."""
         host, _, port = str(entry.get("tcp", ":0")).rpartition(":")
         expect = entry.get("expect", "2xx")
@@ -86,74 +86,74 @@ class Probe:
             authority=Path(entry["ca_file"]) if "ca_file" in entry else None,
         )
 
-    def key(self) -> str:
+    def unique_name(self) -> str:
         """Return what the probe is called among all: the service, and its own name where it has one."""
         return f"{self.service}/{self.name}" if self.name else self.service
 
-    def expects(self, status: int) -> bool:
+    def expects_status(self, status: int) -> bool:
         """Return whether an answer's status is as it should be."""
         return str(status) in self.expect or f"{status // 100}xx" in self.expect
 
     def trouble(self, world: World) -> Trouble | None:
         """Return why the probe fails, as it was last told."""
-        return world.source(Told).trouble(self)
+        return world.source(ProbeLog).trouble(self)
 
 
-class Told:
+class ProbeLog:
     """What was last said of each probe, so that a change is said and nothing twice; a Source of the World."""
 
     def __init__(self, _world: World) -> None:
         self._reasons: dict[str, str] = {}
         self._since: dict[str, float] = {}  # when those that fail began to, as a time of the monotonic clock
 
-    def tell(self, probe: Probe, reason: str) -> None:
+    def record_result(self, probe: Probe, reason: str) -> None:
         """Say why a probe fails, or that it succeeds again (an empty reason)."""
-        before = self._reasons.get(probe.key(), "")
-        self._reasons[probe.key()] = reason
+        before = self._reasons.get(probe.unique_name(), "")
+        self._reasons[probe.unique_name()] = reason
         if reason and not before:
-            self._since[probe.key()] = time.monotonic()
+            self._since[probe.unique_name()] = time.monotonic()
         if reason and reason != before:
-            log.warning("probe %s fails: %s", probe.key(), reason)
+            log.warning("probe %s fails: %s", probe.unique_name(), reason)
         elif before and not reason:
-            log.info("probe %s succeeds again", probe.key())
+            log.info("probe %s succeeds again", probe.unique_name())
 
     def trouble(self, probe: Probe) -> Trouble | None:
         """Return why a probe fails; without what follows a colon, which others have worded."""
-        if reason := self._reasons.get(probe.key()):
-            return Trouble(reason.partition(":")[0], time.monotonic() - self._since[probe.key()])
+        if reason := self._reasons.get(probe.unique_name()):
+            return Trouble(reason.partition(":")[0], time.monotonic() - self._since[probe.unique_name()])
         return None
 
     def close(self) -> None:
         """Nothing is held open."""
 
 
-def probes(world: World) -> Mapping[str, Probe]:
+def configured_probes(world: World) -> Mapping[str, Probe]:
     """Return the configured probes by their keys."""
-    return {probe.key(): probe for probe in map(Probe.of, world.config.get("probes") or [])}
+    return {probe.unique_name(): probe for probe in map(Probe.from_entry, world.config.get("probes") or [])}
 
 
 @collector(
     *(SUCCESS, DURATION, LOOKUP, PROTOCOL, PHASE, STATUS, VERSION, SSL, REDIRECTS, LENGTH, BODY, EXPIRY, TLS),
-    subjects=probes,
+    subjects=configured_probes,
     subject_label="service",
 )
 def collect(world: World, probe: Probe) -> Iterator[Sample]:
     """Whether a configured service answers over HTTP or TCP, how fast, and until when its certificate holds."""
     labels = (probe.service, probe.kind, probe.name)
     begun = time.perf_counter()
-    found = _http(world, probe, labels) if probe.url else _tcp(world, probe, labels)
+    found = _probe_http(world, probe, labels) if probe.url else _probe_tcp(world, probe, labels)
     yield DURATION(time.perf_counter() - begun, *labels)
     yield from found
 
 
-def _http(world: World, probe: Probe, labels: tuple[str, ...]) -> list[Sample]:
+def _probe_http(world: World, probe: Probe, labels: tuple[str, ...]) -> list[Sample]:
     # A redirect that is what is expected is the answer and not a way to it.
     follow = not any(one.startswith("3") for one in probe.expect)
     answer = http.get(world.source(Dialler), probe.url, seconds=probe.seconds, follow=follow, authority=probe.authority)
     reason = answer.error
-    if not reason and not probe.expects(answer.status):
+    if not reason and not probe.expects_status(answer.status):
         reason = f"status {answer.status}, expected {' or '.join(probe.expect)}"
-    world.source(Told).tell(probe, reason)
+    world.source(ProbeLog).record_result(probe, reason)
     found = [
         SUCCESS(int(not reason), *labels),
         LOOKUP(answer.phases.get("resolve", 0.0), *labels),
@@ -174,13 +174,13 @@ def _http(world: World, probe: Probe, labels: tuple[str, ...]) -> list[Sample]:
     return found
 
 
-def _tcp(world: World, probe: Probe, labels: tuple[str, ...]) -> list[Sample]:
+def _probe_tcp(world: World, probe: Probe, labels: tuple[str, ...]) -> list[Sample]:
     phases, protocol, reason = Phases(), 0, ""
     try:
         with world.source(Dialler).dial(probe.host, probe.port, Deadline(probe.seconds), phases) as reached:
             protocol = 6 if ":" in reached.getpeername()[0] else 4
     except OSError as fault:
         reason = plain(fault)
-    world.source(Told).tell(probe, reason)
+    world.source(ProbeLog).record_result(probe, reason)
     found = [SUCCESS(int(not reason), *labels), LOOKUP(phases.get("resolve", 0.0), *labels)]
     return [*found, PROTOCOL(protocol, *labels)] if protocol else found

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors._container import MOST, Running, metric, running
-from deckwatch.exporter.collectors._container_lines import write
+from deckwatch.exporter.collectors._container import (
+    MAX_CONTAINERS,
+    RunningContainer,
+    container_metric,
+    running_containers,
+)
+from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
@@ -16,11 +21,15 @@ if TYPE_CHECKING:
     from deckwatch.exporter.sources.cgroup_files import Raw
     from deckwatch.exporter.world import World
 
-USAGE = metric("container_cpu_usage_seconds_total", "counter", "CPU time used, on all CPUs together.", "cpu")
-USER = metric("container_cpu_user_seconds_total", "counter", "CPU time used in the programs themselves.")
-SYSTEM = metric("container_cpu_system_seconds_total", "counter", "CPU time used by the kernel on their behalf.")
-PERIODS = metric("container_cpu_cfs_periods_total", "counter", "Periods of the CPU quota in which the container ran.")
-THROTTLED = metric(
+USAGE = container_metric("container_cpu_usage_seconds_total", "counter", "CPU time used, on all CPUs together.", "cpu")
+USER = container_metric("container_cpu_user_seconds_total", "counter", "CPU time used in the programs themselves.")
+SYSTEM = container_metric(
+    "container_cpu_system_seconds_total", "counter", "CPU time used by the kernel on their behalf."
+)
+PERIODS = container_metric(
+    "container_cpu_cfs_periods_total", "counter", "Periods of the CPU quota in which the container ran."
+)
+THROTTLED = container_metric(
     "container_cpu_cfs_throttled_periods_total", "counter", "Periods in which the CPU quota held the container up."
 )
 
@@ -28,11 +37,11 @@ THROTTLED = metric(
 METRICS = (USAGE, USER, SYSTEM, PERIODS, THROTTLED)
 
 
-@collector(*METRICS, budget=5 * MOST)
+@collector(*METRICS, budget=5 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
     """CPU time of each container, and what its quota did where it has one."""
 
-    def show(one: Running, raw: Raw) -> Iterator[Sample]:
+    def to_samples(one: RunningContainer, raw: Raw) -> Iterator[Sample]:
         found = cgroup_values.cpu(raw, world.user_hz)
         if found is None:
             return
@@ -43,4 +52,6 @@ def collect(world: World) -> Iterator[Lines]:
             yield PERIODS(found.periods)
             yield THROTTLED(found.throttled_periods)
 
-    return write(world, METRICS, running(world), lambda one: one.group.reader(cgroup_values.CPU), show)
+    return write_lines(
+        world, METRICS, running_containers(world), lambda running: running.cgroup.reader(cgroup_values.CPU), to_samples
+    )

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors._container import MOST, Known, alive, metric
-from deckwatch.exporter.collectors._container_lines import unchanging, write
+from deckwatch.exporter.collectors._container import MAX_CONTAINERS, KnownContainer, alive_containers, container_metric
+from deckwatch.exporter.collectors._container_lines import no_reader, write_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from deckwatch.exporter.metric import Lines, Sample
     from deckwatch.exporter.world import World
 
-CREATED = metric("container_creation_time_seconds", "gauge", "When it was made, as a Unix time.")
+CREATED = container_metric("container_creation_time_seconds", "gauge", "When it was made, as a Unix time.")
 
 
-@collector(CREATED, default=False, budget=1 * MOST)
+@collector(CREATED, default=False, budget=1 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
     """When each running container was made."""
-    return write(world, [CREATED], alive(world), unchanging, _show)
+    return write_lines(world, [CREATED], alive_containers(world), no_reader, _to_samples)
 
 
-def _show(one: Known, _: None) -> Iterator[Sample]:
+def _to_samples(one: KnownContainer, _: None) -> Iterator[Sample]:
     yield CREATED(one.container.created)

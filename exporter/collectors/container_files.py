@@ -9,8 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors._container import MOST, Running, metric, running
-from deckwatch.exporter.collectors._container_lines import write
+from deckwatch.exporter.collectors._container import (
+    MAX_CONTAINERS,
+    RunningContainer,
+    container_metric,
+    running_containers,
+)
+from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import cgroup_values, container_fds
 from deckwatch.exporter.sources.container_process import ContainerProcesses
 
@@ -21,34 +26,36 @@ if TYPE_CHECKING:
     from deckwatch.exporter.sources.container_fds import OpenFiles
     from deckwatch.exporter.world import World
 
-FILES = metric("container_file_descriptors", "gauge", "Files that its processes have open.")
-SOCKETS = metric("container_sockets", "gauge", "Sockets among them.")
-LIMIT = metric("container_ulimits_soft", "gauge", "What its first process may have open; -1 is no limit.", "ulimit")
+FILES = container_metric("container_file_descriptors", "gauge", "Files that its processes have open.")
+SOCKETS = container_metric("container_sockets", "gauge", "Sockets among them.")
+LIMIT = container_metric(
+    "container_ulimits_soft", "gauge", "What its first process may have open; -1 is no limit.", "ulimit"
+)
 
 METRICS = (FILES, SOCKETS, LIMIT)
 
 
-@collector(*METRICS, default=False, budget=3 * MOST)
+@collector(*METRICS, default=False, budget=3 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
     """Open files and sockets of each container, and the limit."""
     processes = world.source(ContainerProcesses)
 
-    def reader(one: Running) -> Callable[[], tuple[OpenFiles | None, bytes | None]]:
-        members = one.group.reader(cgroup_values.PROCESSES)
+    def make_reader(one: RunningContainer) -> Callable[[], tuple[OpenFiles | None, bytes | None]]:
+        members = one.cgroup.reader(cgroup_values.PROCESSES)
 
-        def read() -> tuple[OpenFiles | None, bytes | None]:
+        def read_raw() -> tuple[OpenFiles | None, bytes | None]:
             pids = cgroup_values.members(members())
             # Numbers of a namespace of our own would be those of other processes there.
             ours = one.container.pid in pids
             opened = container_fds.count(world.procfs, pids) if ours else None
             return opened, processes.read(one.container, "limits")
 
-        return read
+        return read_raw
 
-    return write(world, METRICS, running(world), reader, _show)
+    return write_lines(world, METRICS, running_containers(world), make_reader, _to_samples)
 
 
-def _show(_: Running, raw: tuple[OpenFiles | None, bytes | None]) -> Iterator[Sample]:
+def _to_samples(_: RunningContainer, raw: tuple[OpenFiles | None, bytes | None]) -> Iterator[Sample]:
     opened, limits = raw
     if opened is not None:
         yield FILES(opened.files)

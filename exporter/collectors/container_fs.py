@@ -9,9 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors._container import MOST, Known, known, metric, snapshot
-from deckwatch.exporter.collectors._container_lines import write
-from deckwatch.exporter.collectors._container_told import Choice
+from deckwatch.exporter.collectors._container import (
+    MAX_CONTAINERS,
+    KnownContainer,
+    container_metric,
+    engine_snapshot,
+    known_containers,
+)
+from deckwatch.exporter.collectors._container_lines import write_lines
+from deckwatch.exporter.collectors._container_stats_source import StatsSource
 from deckwatch.exporter.sources.disk_usage import Layer
 from deckwatch.exporter.sources.docker_sizes import ContainerSizes, Disk
 
@@ -21,11 +27,19 @@ if TYPE_CHECKING:
     from deckwatch.exporter.metric import Lines, Sample
     from deckwatch.exporter.world import World
 
-USAGE = metric("container_fs_usage_bytes", "gauge", "Size of its writable layer.", "device")
-LIMIT = metric("container_fs_limit_bytes", "gauge", "Size of the disk that its writable layer is on.", "device")
-INODES = metric("container_fs_inodes_total", "gauge", "Files that this disk can hold; 0 is no limit.", "device")
-INODES_FREE = metric("container_fs_inodes_free", "gauge", "Files that can still be made on this disk.", "device")
-ROOT = metric("deckwatch_container_root_size_bytes", "gauge", "Size of its file system: its image and what it wrote.")
+USAGE = container_metric("container_fs_usage_bytes", "gauge", "Size of its writable layer.", "device")
+LIMIT = container_metric(
+    "container_fs_limit_bytes", "gauge", "Size of the disk that its writable layer is on.", "device"
+)
+INODES = container_metric(
+    "container_fs_inodes_total", "gauge", "Files that this disk can hold; 0 is no limit.", "device"
+)
+INODES_FREE = container_metric(
+    "container_fs_inodes_free", "gauge", "Files that can still be made on this disk.", "device"
+)
+ROOT = container_metric(
+    "deckwatch_container_root_size_bytes", "gauge", "Size of its file system: its image and what it wrote."
+)
 
 METRICS = (USAGE, LIMIT, INODES, INODES_FREE, ROOT)
 
@@ -33,25 +47,25 @@ METRICS = (USAGE, LIMIT, INODES, INODES_FREE, ROOT)
 _Raw = tuple[Layer | None, Disk | None]
 
 
-@collector(*METRICS, default=False, budget=5 * MOST)
+@collector(*METRICS, default=False, budget=5 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
     """Size of each container's writable layer and file system, also of those that do not run."""
-    engine = snapshot(world)
+    engine = engine_snapshot(world)
     sizes = world.source(ContainerSizes)
     sizes.latest()
-    here = engine.kernel in ("", world.uname().release) and not world.source(Choice).made
+    here = engine.kernel in ("", world.uname().release) and not world.source(StatsSource).uses_api
 
-    def reader(one: Known) -> Callable[[], _Raw]:
-        def read() -> _Raw:
+    def make_reader(one: KnownContainer) -> Callable[[], _Raw]:
+        def read_raw() -> _Raw:
             layers = sizes.latest()
             return layers.of.get(one.container.id), layers.disk if here else None
 
-        return read
+        return read_raw
 
-    return write(world, METRICS, known(world, engine), reader, _show)
+    return write_lines(world, METRICS, known_containers(world, engine), make_reader, _to_samples)
 
 
-def _show(_: Known, raw: _Raw) -> Iterator[Sample]:
+def _to_samples(_: KnownContainer, raw: _Raw) -> Iterator[Sample]:
     layer, disk = raw
     if layer is None:
         return  # made since the last reading

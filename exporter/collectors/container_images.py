@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors._container import snapshot
+from deckwatch.exporter.collectors._container import engine_snapshot
 from deckwatch.exporter.metric import Metric
 from deckwatch.exporter.sources.docker_sizes import ImageSizes
 
@@ -29,7 +29,7 @@ SIZE = Metric("deckwatch_image_size_bytes", "gauge", "Size of the image with all
 @collector(CREATED, SIZE, default=False)
 def collect(world: World) -> Iterator[Sample]:
     """When the image of each container was built, and its size."""
-    engine = snapshot(world)
+    engine = engine_snapshot(world)
     images = world.source(ImageSizes).latest()
     oldest: dict[str, Image] = {}
     for container in engine.containers:

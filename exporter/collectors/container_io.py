@@ -8,8 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors._container import MOST, Running, metric, running
-from deckwatch.exporter.collectors._container_lines import write
+from deckwatch.exporter.collectors._container import (
+    MAX_CONTAINERS,
+    RunningContainer,
+    container_metric,
+    running_containers,
+)
+from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import blockdev, cgroup_values
 from deckwatch.exporter.sources.stats import ToldGroup
 
@@ -20,23 +25,23 @@ if TYPE_CHECKING:
     from deckwatch.exporter.sources.cgroup_files import Raw
     from deckwatch.exporter.world import World
 
-READ_BYTES = metric("container_fs_reads_bytes_total", "counter", "Bytes read from the disk.", "device")
-WRITTEN_BYTES = metric("container_fs_writes_bytes_total", "counter", "Bytes written to the disk.", "device")
-READS = metric("container_fs_reads_total", "counter", "Read operations on the disk.", "device")
-WRITES = metric("container_fs_writes_total", "counter", "Write operations on the disk.", "device")
+READ_BYTES = container_metric("container_fs_reads_bytes_total", "counter", "Bytes read from the disk.", "device")
+WRITTEN_BYTES = container_metric("container_fs_writes_bytes_total", "counter", "Bytes written to the disk.", "device")
+READS = container_metric("container_fs_reads_total", "counter", "Read operations on the disk.", "device")
+WRITES = container_metric("container_fs_writes_total", "counter", "Write operations on the disk.", "device")
 
 
 METRICS = (READ_BYTES, WRITTEN_BYTES, READS, WRITES)
 
 
-@collector(*METRICS, budget=16 * MOST)
+@collector(*METRICS, budget=16 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
     """Bytes and operations that each container reads and writes on each disk."""
 
-    def show(one: Running, raw: Raw) -> Iterator[Sample]:
+    def to_samples(one: RunningContainer, raw: Raw) -> Iterator[Sample]:
         for number, found in (cgroup_values.io(raw) or {}).items():
             # What the disk is called where the engine runs is not known here.
-            device = number if isinstance(one.group, ToldGroup) else blockdev.device_name(world, number)
+            device = number if isinstance(one.cgroup, ToldGroup) else blockdev.device_name(world, number)
             yield READ_BYTES(found.read_bytes, device)
             yield WRITTEN_BYTES(found.written_bytes, device)
             if found.reads is not None:
@@ -44,4 +49,6 @@ def collect(world: World) -> Iterator[Lines]:
             if found.writes is not None:
                 yield WRITES(found.writes, device)
 
-    return write(world, METRICS, running(world), lambda one: one.group.reader(cgroup_values.IO), show)
+    return write_lines(
+        world, METRICS, running_containers(world), lambda running: running.cgroup.reader(cgroup_values.IO), to_samples
+    )

@@ -10,8 +10,14 @@ import os
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import NoData, collector
-from deckwatch.exporter.collectors._container import MOST, Known, known, metric, snapshot
-from deckwatch.exporter.collectors._container_lines import write
+from deckwatch.exporter.collectors._container import (
+    MAX_CONTAINERS,
+    KnownContainer,
+    container_metric,
+    engine_snapshot,
+    known_containers,
+)
+from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import rootfs
 
 if TYPE_CHECKING:
@@ -20,34 +26,36 @@ if TYPE_CHECKING:
     from deckwatch.exporter.metric import Lines, Sample
     from deckwatch.exporter.world import World
 
-SIZE = metric("deckwatch_container_log_size_bytes", "gauge", "Size of its log, with the parts that were set aside.")
+SIZE = container_metric(
+    "deckwatch_container_log_size_bytes", "gauge", "Size of its log, with the parts that were set aside."
+)
 
 _UNSEEN = (FileNotFoundError, NotADirectoryError, PermissionError)
 
 
-@collector(SIZE, default=False, budget=1 * MOST)
+@collector(SIZE, default=False, budget=1 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
     """Size of each container's log."""
-    containers = known(world, snapshot(world))
+    containers = known_containers(world, engine_snapshot(world))
     paths = [rootfs.path(world, one.container.log_path) for one in containers if one.container.log_path]
     if containers and not paths:
         raise NoData("no container has its log in a file")
-    if paths and not any(_size(path) is not None for path in paths):
+    if paths and not any(_log_size(path) is not None for path in paths):
         raise NoData(f"{_why_unseen(paths[0])}: {paths[0]}")
 
-    def reader(one: Known) -> Callable[[], int | None]:
+    def make_reader(one: KnownContainer) -> Callable[[], int | None]:
         path = rootfs.path(world, one.container.log_path) if one.container.log_path else ""
-        return lambda: _size(path) if path else None
+        return lambda: _log_size(path) if path else None
 
-    return write(world, [SIZE], containers, reader, _show)
+    return write_lines(world, [SIZE], containers, make_reader, _to_samples)
 
 
-def _show(_: Known, size: int | None) -> Iterator[Sample]:
+def _to_samples(_: KnownContainer, size: int | None) -> Iterator[Sample]:
     if size is not None:
         yield SIZE(size)
 
 
-def _size(path: str) -> int | None:
+def _log_size(path: str) -> int | None:
     """Return the bytes of a log and of its older parts (`NAME.1`, `NAME.2.gz`); None where they cannot be seen."""
     folder, name = os.path.split(path)
     try:

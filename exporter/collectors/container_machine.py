@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.sources.docker import Snapshot
     from deckwatch.exporter.world import World
 
-_LOOK_SECONDS = 60.0  # how old a description may be: parts of a machine come and go by hand
+_REFRESH_SECONDS = 60.0  # how old a description may be: parts of a machine come and go by hand
 _IDENTITY = ("boot_id", "machine_id", "system_uuid")
 
 CPUS = Metric("machine_cpu_cores", "gauge", "Logical CPUs.", _IDENTITY)
@@ -38,30 +38,30 @@ def collect(world: World) -> Iterator[Sample]:
     """CPUs and memory of the machine, versions of kernel and Docker engine."""
     engine = world.source(Engine).snapshot()
     if engine is not None and engine.kernel not in ("", world.uname().release):
-        yield from _elsewhere(engine)
+        yield from _describe_remote_machine(engine)
         return
-    last = world.source(_Last)
+    last = world.source(_LastDescription)
     now = world.clock()
-    if not last.samples or not 0 <= now - last.at < _LOOK_SECONDS:
-        last.at, last.samples = now, list(_describe(world))
+    if not last.samples or not 0 <= now - last.at < _REFRESH_SECONDS:
+        last.at, last.samples = now, list(_describe_machine(world))
     yield from last.samples
     yield VERSION(1, world.uname().release, last.system, engine.version if engine else "", "", "")
 
 
-class _Last:
+class _LastDescription:
     """The newest description: it is half of what a scrape of two containers costs, and does not change."""
 
     def __init__(self, world: World) -> None:
         self.at = 0.0
         self.samples: list[Sample] = []
-        self.system = _system(world)
+        self.system = _system_name(world)
 
     def close(self) -> None:
         """Nothing is held."""
 
 
-def _describe(world: World) -> Iterator[Sample]:
-    identity = _identity(world)
+def _describe_machine(world: World) -> Iterator[Sample]:
+    identity = _machine_identity(world)
     cpus = cpuinfo.parse_cpuinfo(procfs.read(world, "cpuinfo"))
     yield CPUS(cpus.cpus, *identity)
     yield CORES(cpus.cores, *identity)
@@ -71,7 +71,7 @@ def _describe(world: World) -> Iterator[Sample]:
     yield SWAP(memory[b"SwapTotal"].value, *identity)
 
 
-def _elsewhere(engine: Snapshot) -> Iterator[Sample]:
+def _describe_remote_machine(engine: Snapshot) -> Iterator[Sample]:
     """Yield the machine that the engine tells of, since its containers do not run on this one."""
     nobody = ("",) * len(_IDENTITY)
     yield CPUS(engine.cpus, *nobody)
@@ -79,7 +79,7 @@ def _elsewhere(engine: Snapshot) -> Iterator[Sample]:
     yield VERSION(1, engine.kernel, engine.system, engine.version, "", "")
 
 
-def _identity(world: World) -> tuple[str, ...]:
+def _machine_identity(world: World) -> tuple[str, ...]:
     """Return what tells this machine and this start of it from others; what cannot be read is empty."""
     boot_id = machine_id = system_uuid = b""
     with contextlib.suppress(NoData):
@@ -91,7 +91,7 @@ def _identity(world: World) -> tuple[str, ...]:
     return tuple(procfs.text(one.strip()) for one in (boot_id, machine_id, system_uuid))
 
 
-def _system(world: World) -> str:
+def _system_name(world: World) -> str:
     with contextlib.suppress(NoData):
         return rootfs.parse_os_release(rootfs.read(world, "etc/os-release")).get("PRETTY_NAME", "")
     return ""

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors._container import MOST, Running, metric, running
-from deckwatch.exporter.collectors._container_lines import write
+from deckwatch.exporter.collectors._container import (
+    MAX_CONTAINERS,
+    RunningContainer,
+    container_metric,
+    running_containers,
+)
+from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
@@ -16,15 +21,15 @@ if TYPE_CHECKING:
     from deckwatch.exporter.sources.cgroup_files import Raw
     from deckwatch.exporter.world import World
 
-USAGE = metric("container_memory_usage_bytes", "gauge", "Memory in use, with the page cache.")
-WORKING_SET = metric(
+USAGE = container_metric("container_memory_usage_bytes", "gauge", "Memory in use, with the page cache.")
+WORKING_SET = container_metric(
     "container_memory_working_set_bytes", "gauge", "Memory in use, less file pages that were not used lately."
 )
-RSS = metric(
+RSS = container_metric(
     "container_memory_rss", "gauge", "Bytes of anonymous memory: what the programs themselves hold.", unit="bytes"
 )
-CACHE = metric("container_memory_cache", "gauge", "Bytes of the page cache.", unit="bytes")
-OOM_EVENTS = metric(
+CACHE = container_metric("container_memory_cache", "gauge", "Bytes of the page cache.", unit="bytes")
+OOM_EVENTS = container_metric(
     "container_oom_events_total",
     "counter",
     "Processes that were killed for want of memory since the container started.",
@@ -34,13 +39,19 @@ OOM_EVENTS = metric(
 METRICS = (USAGE, WORKING_SET, RSS, CACHE, OOM_EVENTS)
 
 
-@collector(*METRICS, budget=5 * MOST)
+@collector(*METRICS, budget=5 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
     """Memory that each container uses, and OOM kills in it."""
-    return write(world, METRICS, running(world), lambda one: one.group.reader(cgroup_values.MEMORY), _show)
+    return write_lines(
+        world,
+        METRICS,
+        running_containers(world),
+        lambda running: running.cgroup.reader(cgroup_values.MEMORY),
+        _to_samples,
+    )
 
 
-def _show(_: Running, raw: Raw) -> Iterator[Sample]:
+def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[Sample]:
     found = cgroup_values.memory(raw)
     if found is None:
         return

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors._container import MOST, Running, metric, running
-from deckwatch.exporter.collectors._container_lines import write
+from deckwatch.exporter.collectors._container import (
+    MAX_CONTAINERS,
+    RunningContainer,
+    container_metric,
+    running_containers,
+)
+from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
@@ -16,26 +21,36 @@ if TYPE_CHECKING:
     from deckwatch.exporter.sources.cgroup_files import Raw
     from deckwatch.exporter.world import World
 
-SWAP = metric("container_memory_swap", "gauge", "Bytes swapped out.", unit="bytes")
-SWAP_LIMIT = metric(
+SWAP = container_metric("container_memory_swap", "gauge", "Bytes swapped out.", unit="bytes")
+SWAP_LIMIT = container_metric(
     "container_spec_memory_swap_limit_bytes", "gauge", "Most memory and swap together; only where there is a limit."
 )
-MAPPED = metric("container_memory_mapped_file", "gauge", "Bytes of files that are mapped into memory.", unit="bytes")
-PEAK = metric("container_memory_max_usage_bytes", "gauge", "Most memory that was in use since the container started.")
-FAILCNT = metric("container_memory_failcnt", "counter", "Allocations that met the memory limit.")
-FAILURES = metric("container_memory_failures_total", "counter", "Page faults.", "failure_type", "scope")
+MAPPED = container_metric(
+    "container_memory_mapped_file", "gauge", "Bytes of files that are mapped into memory.", unit="bytes"
+)
+PEAK = container_metric(
+    "container_memory_max_usage_bytes", "gauge", "Most memory that was in use since the container started."
+)
+FAILCNT = container_metric("container_memory_failcnt", "counter", "Allocations that met the memory limit.")
+FAILURES = container_metric("container_memory_failures_total", "counter", "Page faults.", "failure_type", "scope")
 
 
 METRICS = (SWAP, SWAP_LIMIT, MAPPED, PEAK, FAILCNT, FAILURES)
 
 
-@collector(*METRICS, default=False, budget=9 * MOST)
+@collector(*METRICS, default=False, budget=9 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
     """Swap, peak, mapped files and page faults of each container."""
-    return write(world, METRICS, running(world), lambda one: one.group.reader(cgroup_values.MEMORY_DETAIL), _show)
+    return write_lines(
+        world,
+        METRICS,
+        running_containers(world),
+        lambda running: running.cgroup.reader(cgroup_values.MEMORY_DETAIL),
+        _to_samples,
+    )
 
 
-def _show(one: Running, raw: Raw) -> Iterator[Sample]:
+def _to_samples(one: RunningContainer, raw: Raw) -> Iterator[Sample]:
     found = cgroup_values.memory_detail(raw)
     if found is None:
         return

@@ -8,8 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors._container import MOST, Running, metric, running
-from deckwatch.exporter.collectors._container_lines import write
+from deckwatch.exporter.collectors._container import (
+    MAX_CONTAINERS,
+    RunningContainer,
+    container_metric,
+    running_containers,
+)
+from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import procnet
 from deckwatch.exporter.sources.container_process import ContainerProcesses
 from deckwatch.exporter.sources.stats import ToldGroup
@@ -21,20 +26,20 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _counter(name: str, about: str) -> Metric:
-    return metric(f"container_network_{name}_total", "counter", about, "interface")
+def _declare_counter(name: str, about: str) -> Metric:
+    return container_metric(f"container_network_{name}_total", "counter", about, "interface")
 
 
 # With the column of net/dev.
 METRICS = (
-    (_counter("receive_bytes", "Bytes received."), 0),
-    (_counter("receive_packets", "Packets received."), 1),
-    (_counter("receive_errors", "Packets received with errors."), 2),
-    (_counter("receive_packets_dropped", "Packets dropped on their way in."), 3),
-    (_counter("transmit_bytes", "Bytes sent."), 8),
-    (_counter("transmit_packets", "Packets sent."), 9),
-    (_counter("transmit_errors", "Packets that could not be sent."), 10),
-    (_counter("transmit_packets_dropped", "Packets dropped on their way out."), 11),
+    (_declare_counter("receive_bytes", "Bytes received."), 0),
+    (_declare_counter("receive_packets", "Packets received."), 1),
+    (_declare_counter("receive_errors", "Packets received with errors."), 2),
+    (_declare_counter("receive_packets_dropped", "Packets dropped on their way in."), 3),
+    (_declare_counter("transmit_bytes", "Bytes sent."), 8),
+    (_declare_counter("transmit_packets", "Packets sent."), 9),
+    (_declare_counter("transmit_errors", "Packets that could not be sent."), 10),
+    (_declare_counter("transmit_packets_dropped", "Packets dropped on their way out."), 11),
 )
 
 # Ends of containers inside of the container, and devices that tunnel modules put into every namespace.
@@ -44,23 +49,23 @@ _EVERYWHERE = frozenset(
 )
 
 
-@collector(*(one for one, _ in METRICS), budget=16 * MOST)
+@collector(*(one for one, _ in METRICS), budget=16 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
     """Bytes, packets, errors and drops of each container's interfaces."""
     processes = world.source(ContainerProcesses)
 
-    def reader(one: Running) -> Callable[[], bytes | None]:
+    def make_reader(one: RunningContainer) -> Callable[[], bytes | None]:
         if not one.container.own_network:
             return lambda: None
-        if isinstance(one.group, ToldGroup):
-            told = one.group.net_dev
+        if isinstance(one.cgroup, ToldGroup):
+            told = one.cgroup.net_dev
             return lambda: told
         return lambda: processes.read(one.container, "net/dev")
 
-    return write(world, [one for one, _ in METRICS], running(world), reader, _show)
+    return write_lines(world, [one for one, _ in METRICS], running_containers(world), make_reader, _to_samples)
 
 
-def _show(_: Running, data: bytes | None) -> Iterator[Sample]:
+def _to_samples(_: RunningContainer, data: bytes | None) -> Iterator[Sample]:
     for interface, counters in procnet.parse_dev(data).items() if data is not None else ():
         if interface in _EVERYWHERE or interface.startswith(_INNER):
             continue

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors._container import MOST, Running, metric, running
-from deckwatch.exporter.collectors._container_lines import write
+from deckwatch.exporter.collectors._container import (
+    MAX_CONTAINERS,
+    RunningContainer,
+    container_metric,
+    running_containers,
+)
+from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
@@ -16,16 +21,22 @@ if TYPE_CHECKING:
     from deckwatch.exporter.sources.cgroup_files import Raw
     from deckwatch.exporter.world import World
 
-PROCESSES = metric("container_processes", "gauge", "Processes in the container.")
+PROCESSES = container_metric("container_processes", "gauge", "Processes in the container.")
 
 
-@collector(PROCESSES, budget=1 * MOST)
+@collector(PROCESSES, budget=1 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
     """Number of processes in each container."""
-    return write(world, [PROCESSES], running(world), lambda one: one.group.reader(cgroup_values.PROCESSES), _show)
+    return write_lines(
+        world,
+        [PROCESSES],
+        running_containers(world),
+        lambda running: running.cgroup.reader(cgroup_values.PROCESSES),
+        _to_samples,
+    )
 
 
-def _show(_: Running, raw: Raw) -> Iterator[Sample]:
+def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[Sample]:
     found = cgroup_values.processes(raw)
     if found is not None:
         yield PROCESSES(found)

@@ -9,8 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors._container import MOST, Running, metric, running
-from deckwatch.exporter.collectors._container_lines import write
+from deckwatch.exporter.collectors._container import (
+    MAX_CONTAINERS,
+    RunningContainer,
+    container_metric,
+    running_containers,
+)
+from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
@@ -22,12 +27,12 @@ if TYPE_CHECKING:
 
 METRICS = {
     resource: (
-        metric(
+        container_metric(
             f"container_pressure_{resource}_waiting_seconds_total",
             "counter",
             f"Time in which some tasks of the container waited for {what}.",
         ),
-        metric(
+        container_metric(
             f"container_pressure_{resource}_stalled_seconds_total",
             "counter",
             f"Time in which all tasks of the container waited for {what} at once.",
@@ -40,14 +45,20 @@ METRICS = {
 PAIRS = METRICS.values()
 
 
-@collector(*(one for pair in PAIRS for one in pair), default=False, budget=6 * MOST)
+@collector(*(one for pair in PAIRS for one in pair), default=False, budget=6 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
     """Time that each container waited for CPU, memory and disks."""
     metrics = [one for pair in PAIRS for one in pair]
-    return write(world, metrics, running(world), lambda one: one.group.reader(cgroup_values.PRESSURE), _show)
+    return write_lines(
+        world,
+        metrics,
+        running_containers(world),
+        lambda running: running.cgroup.reader(cgroup_values.PRESSURE),
+        _to_samples,
+    )
 
 
-def _show(_: Running, raw: Raw) -> Iterator[Sample]:
+def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[Sample]:
     for (waiting, stalled), found in zip(PAIRS, cgroup_values.pressure(raw), strict=True):
         if found is not None:
             yield waiting(found.waiting)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors._container import snapshot
+from deckwatch.exporter.collectors._container import engine_snapshot
 from deckwatch.exporter.metric import Metric
 from deckwatch.exporter.sources.docker_sizes import Reclaimable
 
@@ -29,6 +29,6 @@ RECLAIMABLE = Metric(
 @collector(RECLAIMABLE, default=False)
 def collect(world: World) -> Iterator[Sample]:
     """Space taken by images without containers, containers that do not run, and the build cache."""
-    snapshot(world)
+    engine_snapshot(world)
     for kind, size in world.source(Reclaimable).latest().items():
         yield RECLAIMABLE(size, kind)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors._container import MOST, Known, alive, metric
-from deckwatch.exporter.collectors._container_lines import unchanging, write
+from deckwatch.exporter.collectors._container import MAX_CONTAINERS, KnownContainer, alive_containers, container_metric
+from deckwatch.exporter.collectors._container_lines import no_reader, write_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,25 +14,29 @@ if TYPE_CHECKING:
     from deckwatch.exporter.metric import Lines, Sample
     from deckwatch.exporter.world import World
 
-MEMORY = metric("container_spec_memory_limit_bytes", "gauge", "Most memory that it may use; 0 is no limit.")
-RESERVATION = metric(
+MEMORY = container_metric("container_spec_memory_limit_bytes", "gauge", "Most memory that it may use; 0 is no limit.")
+RESERVATION = container_metric(
     "container_spec_memory_reservation_limit_bytes", "gauge", "Memory it is held to when memory is scarce, where set."
 )
-SHARES = metric("container_spec_cpu_shares", "gauge", "Its weight where CPUs are scarce, where set.")
-QUOTA = metric("container_spec_cpu_quota", "gauge", "CPU time in microseconds that it may use in a period, where set.")
-PERIOD = metric("container_spec_cpu_period", "gauge", "The period of the CPU quota in microseconds, where set.")
+SHARES = container_metric("container_spec_cpu_shares", "gauge", "Its weight where CPUs are scarce, where set.")
+QUOTA = container_metric(
+    "container_spec_cpu_quota", "gauge", "CPU time in microseconds that it may use in a period, where set."
+)
+PERIOD = container_metric(
+    "container_spec_cpu_period", "gauge", "The period of the CPU quota in microseconds, where set."
+)
 
 
 METRICS = (MEMORY, RESERVATION, SHARES, QUOTA, PERIOD)
 
 
-@collector(*METRICS, budget=5 * MOST)
+@collector(*METRICS, budget=5 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
     """Limits of memory and CPU of each running container."""
-    return write(world, METRICS, alive(world), unchanging, _show)
+    return write_lines(world, METRICS, alive_containers(world), no_reader, _to_samples)
 
 
-def _show(one: Known, _: None) -> Iterator[Sample]:
+def _to_samples(one: KnownContainer, _: None) -> Iterator[Sample]:
     limits = one.container.limits
     yield MEMORY(limits.memory)
     if limits.memory_reservation:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors import _container
-from deckwatch.exporter.collectors._container import MOST, metric
-from deckwatch.exporter.collectors._container_lines import unchanging, write
+from deckwatch.exporter.collectors._container import MAX_CONTAINERS, container_metric
+from deckwatch.exporter.collectors._container_lines import no_reader, write_lines
 from deckwatch.exporter.metric import Lines, Metric
 from deckwatch.exporter.sources.container import HEALTH, STATES
 from deckwatch.exporter.sources.docker import EngineUnreachable
@@ -23,32 +23,32 @@ if TYPE_CHECKING:
     from deckwatch.exporter.metric import Sample
     from deckwatch.exporter.world import World
 
-STATE = metric("deckwatch_container_state", "gauge", "1 for the state it is in, else 0.", "state", state=True)
-EXPECTED = metric(
+STATE = container_metric("deckwatch_container_state", "gauge", "1 for the state it is in, else 0.", "state", state=True)
+EXPECTED = container_metric(
     "deckwatch_container_expected_running",
     "gauge",
     "1 if it ought to run: by its restart policy (always, unless-stopped) or the label deckwatch.expected.",
     state=True,
 )
-EXIT_CODE = metric(
+EXIT_CODE = container_metric(
     "deckwatch_container_exit_code", "gauge", "Exit code of its last end, 0 before the first.", state=True
 )
-FINISHED = metric(
+FINISHED = container_metric(
     "deckwatch_container_finished_timestamp_seconds", "gauge", "When it last ended, 0 before the first.", state=True
 )
-STARTED = metric("container_start_time_seconds", "gauge", "When it was started, as a Unix time.", state=True)
-LAST_SEEN = metric("container_last_seen", "gauge", "When it was last seen to run, as a Unix time.")
-RESTARTS = metric("deckwatch_container_restarts_total", "counter", "Starts after an end, by whomever.")
-OOM_KILLS = metric(
+STARTED = container_metric("container_start_time_seconds", "gauge", "When it was started, as a Unix time.", state=True)
+LAST_SEEN = container_metric("container_last_seen", "gauge", "When it was last seen to run, as a Unix time.")
+RESTARTS = container_metric("deckwatch_container_restarts_total", "counter", "Starts after an end, by whomever.")
+OOM_KILLS = container_metric(
     "deckwatch_container_oom_kills_total", "counter", "Kills for want of memory, also of earlier runs of the container."
 )
-HEALTH_STATUS = metric(
+HEALTH_STATUS = container_metric(
     "deckwatch_container_health_status", "gauge", "1 for what its healthcheck says, else 0.", "status", state=True
 )
-FAILING_STREAK = metric(
+FAILING_STREAK = container_metric(
     "deckwatch_container_health_failing_streak", "gauge", "Healthchecks that failed one after the other.", state=True
 )
-HEALTH_STATE = metric(
+HEALTH_STATE = container_metric(
     "container_health_state", "gauge", "1 if its healthcheck says healthy, 0 if not or not yet.", state=True
 )
 SCRAPE_ERROR = Metric("container_scrape_error", "gauge", "1 if the Docker engine does not answer, else 0.")
@@ -58,22 +58,22 @@ _STATES = (STATE, EXPECTED, EXIT_CODE, FINISHED, STARTED, HEALTH_STATUS, FAILING
 _COUNTERS = (RESTARTS, OOM_KILLS)
 
 
-@collector(*_STATES, LAST_SEEN, *_COUNTERS, SCRAPE_ERROR, budget=22 * MOST)
+@collector(*_STATES, LAST_SEEN, *_COUNTERS, SCRAPE_ERROR, budget=22 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Sample | Lines]:
     """State, health, restarts, exit code and OOM kills of each container, running or not."""
-    engine = _container.snapshot(world)
+    engine = _container.engine_snapshot(world)
     yield SCRAPE_ERROR(0 if engine.reachable else 1)
     if not engine.reachable:
         raise EngineUnreachable(f"since {engine.since:.0f}")
-    known = _container.known(world, engine)
-    yield from write(world, _STATES, known, unchanging, _states)
+    known = _container.known_containers(world, engine)
+    yield from write_lines(world, _STATES, known, no_reader, _state_samples)
     now = world.clock()
-    running = [f"{LAST_SEEN.name}{one.tags}}} {now!r}\n" for one in known if one.container.pid]
+    running = [f"{LAST_SEEN.name}{one.label_prefix}}} {now!r}\n" for one in known if one.container.pid]
     yield Lines(LAST_SEEN, ["".join(running).encode()], len(running))
-    yield from write(world, _COUNTERS, _container.with_departed(world, engine), unchanging, _counts)
+    yield from write_lines(world, _COUNTERS, _container.with_departed(world, engine), no_reader, _counter_samples)
 
 
-def _states(one: _container.Known, _: None) -> Iterator[Sample]:
+def _state_samples(one: _container.KnownContainer, _: None) -> Iterator[Sample]:
     container = one.container
     for state in STATES:
         yield STATE(int(container.state == state), state)
@@ -89,6 +89,6 @@ def _states(one: _container.Known, _: None) -> Iterator[Sample]:
         yield HEALTH_STATE(int(container.health == "healthy"))
 
 
-def _counts(one: _container.Known, _: None) -> Iterator[Sample]:
+def _counter_samples(one: _container.KnownContainer, _: None) -> Iterator[Sample]:
     yield RESTARTS(one.container.restarts)
     yield OOM_KILLS(one.container.oom_kills)

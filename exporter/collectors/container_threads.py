@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors._container import MOST, Running, metric, running
-from deckwatch.exporter.collectors._container_lines import write
+from deckwatch.exporter.collectors._container import (
+    MAX_CONTAINERS,
+    RunningContainer,
+    container_metric,
+    running_containers,
+)
+from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
@@ -16,18 +21,24 @@ if TYPE_CHECKING:
     from deckwatch.exporter.sources.cgroup_files import Raw
     from deckwatch.exporter.world import World
 
-THREADS = metric("container_threads", "gauge", "Threads in the container.")
-THREADS_MAX = metric("container_threads_max", "gauge", "Most threads that it may have; 0 is no limit.")
+THREADS = container_metric("container_threads", "gauge", "Threads in the container.")
+THREADS_MAX = container_metric("container_threads_max", "gauge", "Most threads that it may have; 0 is no limit.")
 
 
-@collector(THREADS, THREADS_MAX, default=False, budget=2 * MOST)
+@collector(THREADS, THREADS_MAX, default=False, budget=2 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
     """Number of threads in each container, and its limit."""
     metrics = (THREADS, THREADS_MAX)
-    return write(world, metrics, running(world), lambda one: one.group.reader(cgroup_values.THREADS), _show)
+    return write_lines(
+        world,
+        metrics,
+        running_containers(world),
+        lambda running: running.cgroup.reader(cgroup_values.THREADS),
+        _to_samples,
+    )
 
 
-def _show(_: Running, raw: Raw) -> Iterator[Sample]:
+def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[Sample]:
     found = cgroup_values.threads(raw)
     if found is not None:
         yield THREADS(found[0])

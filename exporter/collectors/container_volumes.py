@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors._container import snapshot
+from deckwatch.exporter.collectors._container import engine_snapshot
 from deckwatch.exporter.metric import Metric
 from deckwatch.exporter.sources.docker_sizes import VolumeSizes
 
@@ -28,7 +28,7 @@ CONTAINERS = Metric(
 @collector(SIZE, CONTAINERS, default=False)
 def collect(world: World) -> Iterator[Sample]:
     """Size of each volume, and how many containers have it."""
-    snapshot(world)
+    engine_snapshot(world)
     for name, volume in world.source(VolumeSizes).latest().items():
         yield SIZE(volume.size, name)
         yield CONTAINERS(volume.containers, name)

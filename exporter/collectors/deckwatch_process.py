@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 CPU = Metric("process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.")
 START = Metric("process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.")
 VIRTUAL = Metric("process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.")
-MOST_VIRTUAL = Metric(
+MAX_VIRTUAL = Metric(
     "process_virtual_memory_max_bytes", "gauge", "Maximum amount of virtual memory available in bytes; -1: no limit."
 )
 RESIDENT = Metric("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.")
 OPEN = Metric("process_open_fds", "gauge", "Number of open file descriptors.")
-MOST_OPEN = Metric("process_max_fds", "gauge", "Maximum number of open file descriptors.")
+MAX_OPEN = Metric("process_max_fds", "gauge", "Maximum number of open file descriptors.")
 
 
-@collector(CPU, START, VIRTUAL, MOST_VIRTUAL, RESIDENT, OPEN, MOST_OPEN)
+@collector(CPU, START, VIRTUAL, MAX_VIRTUAL, RESIDENT, OPEN, MAX_OPEN)
 def collect(world: World) -> Iterator[Sample]:
     """CPU time, memory and open files of this exporter."""
     booted = procfs.parse_stat(procfs.read(world, "stat"))[b"btime"]
@@ -37,12 +37,12 @@ def collect(world: World) -> Iterator[Sample]:
     yield START(booted + usage.start_ticks / world.user_hz)
     yield VIRTUAL(usage.virtual_bytes)
     yield RESIDENT(usage.resident_pages * world.page_size)
-    yield OPEN(_open_files(f"{world.procfs}/self/fd"))
+    yield OPEN(_count_open_files(f"{world.procfs}/self/fd"))
     limits = parse_limits(read_once(f"{world.procfs}/self/limits"))
-    yield MOST_OPEN(limits.open_files)
-    yield MOST_VIRTUAL(limits.address_space_bytes if math.isfinite(limits.address_space_bytes) else -1)
+    yield MAX_OPEN(limits.open_files)
+    yield MAX_VIRTUAL(limits.address_space_bytes if math.isfinite(limits.address_space_bytes) else -1)
 
 
-def _open_files(folder: str) -> int:
+def _count_open_files(folder: str) -> int:
     """Return the number of entries: the folder's size since Linux 6.2 (fs/proc/fd.c), which spares listing hundreds."""
     return os.stat(folder).st_size or len(os.listdir(folder))  # noqa: PTH116, PTH208 - a path would only be a detour

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors import _shown
+from deckwatch.exporter.collectors import _host_filters
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs, procnet
 
@@ -20,7 +20,7 @@ ENTRIES = Metric("node_arp_entries", "gauge", "Neighbours in the ARP table.", ("
 @collector(ENTRIES, peer="node:arp")
 def collect(world: World) -> Iterator[Sample]:
     """Neighbours in the ARP table of each interface."""
-    shown = world.source(_shown.Shown).interfaces
+    shown = world.source(_host_filters.HostFilters).interfaces
     for device, count in procnet.parse_arp(procfs.read_of_init(world, "net/arp")).items():
         if shown.shows(device):
             yield ENTRIES(count, device)

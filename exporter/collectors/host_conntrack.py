@@ -18,20 +18,20 @@ ENTRIES = Metric("node_nf_conntrack_entries", "gauge", "Connections that are fol
 LIMIT = Metric("node_nf_conntrack_entries_limit", "gauge", "Most connections that can be followed.")
 
 
-def _statistic(name: str, about: str) -> Metric:
+def _declare_gauge(name: str, about: str) -> Metric:
     return Metric(f"node_nf_conntrack_stat_{name}", "gauge", about)
 
 
 # Counters all, but node_exporter calls them gauges.
 STATISTICS = {
-    "found": _statistic("found", "Connections found when looked up."),
-    "invalid": _statistic("invalid", "Packets that belong to no connection."),
-    "ignore": _statistic("ignore", "Packets whose connection was known already."),
-    "insert": _statistic("insert", "Connections that were entered."),
-    "insert_failed": _statistic("insert_failed", "Connections that could not be entered."),
-    "drop": _statistic("drop", "Packets dropped because their connection could not be followed."),
-    "early_drop": _statistic("early_drop", "Connections given up to make room for new ones."),
-    "search_restart": _statistic("search_restart", "Look-ups begun again because the table changed meanwhile."),
+    "found": _declare_gauge("found", "Connections found when looked up."),
+    "invalid": _declare_gauge("invalid", "Packets that belong to no connection."),
+    "ignore": _declare_gauge("ignore", "Packets whose connection was known already."),
+    "insert": _declare_gauge("insert", "Connections that were entered."),
+    "insert_failed": _declare_gauge("insert_failed", "Connections that could not be entered."),
+    "drop": _declare_gauge("drop", "Packets dropped because their connection could not be followed."),
+    "early_drop": _declare_gauge("early_drop", "Connections given up to make room for new ones."),
+    "search_restart": _declare_gauge("search_restart", "Look-ups begun again because the table changed meanwhile."),
 }
 
 

@@ -32,14 +32,14 @@ def collect(world: World) -> Iterator[Sample]:
     """Seconds each CPU spent in user, system, idle and the other modes."""
     now = procfs.parse_cpus(procfs.read(world, "stat"))
     hertz = world.user_hz
-    for cpu, ticks in world.source(Highest).of(now).items():
+    for cpu, ticks in world.source(MonotonicCounters).update(now).items():
         for mode, count in zip(_MODES, ticks, strict=False):
             yield SECONDS(count / hertz, cpu, mode)
         for mode, count in zip(_GUEST_MODES, ticks[len(_MODES) :], strict=False):
             yield GUEST(count / hertz, cpu, mode)
 
 
-class Highest:
+class MonotonicCounters:
     """The highest ticks seen of each CPU.
 
     The kernel's own counters of idle and iowait step back a little now and then (Documentation/filesystems/proc.rst);
@@ -50,12 +50,12 @@ class Highest:
         self._fall = _NEW_CPU_SECONDS * world.user_hz
         self._ticks: dict[str, tuple[int, ...]] = {}
 
-    def of(self, now: Mapping[str, tuple[int, ...]]) -> Mapping[str, tuple[int, ...]]:
+    def update(self, now: Mapping[str, tuple[int, ...]]) -> Mapping[str, tuple[int, ...]]:
         """Return these counters, none lower than at the last call; a CPU that is off is forgotten."""
-        self._ticks = {cpu: self._settled(self._ticks.get(cpu, ticks), ticks) for cpu, ticks in now.items()}
+        self._ticks = {cpu: self._without_steps_back(self._ticks.get(cpu, ticks), ticks) for cpu, ticks in now.items()}
         return self._ticks
 
-    def _settled(self, before: tuple[int, ...], now: tuple[int, ...]) -> tuple[int, ...]:
+    def _without_steps_back(self, before: tuple[int, ...], now: tuple[int, ...]) -> tuple[int, ...]:
         if before[_IDLE] - now[_IDLE] >= self._fall:
             return now
         return tuple(map(max, before, now))

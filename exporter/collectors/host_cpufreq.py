@@ -27,9 +27,9 @@ def collect(world: World) -> Iterator[Sample]:
     """Clock of each CPU, and its limits."""
     folder = "devices/system/cpu/cpufreq"
     for policy in procfs.list_sys(world, folder):  # CPUs that have one clock have one policy
-        cpus = procfs.text(_sensor.read(world, f"{folder}/{policy}/affected_cpus") or b"").split()
+        cpus = procfs.text(_sensor.read_attribute(world, f"{folder}/{policy}/affected_cpus") or b"").split()
         for file, metric in METRICS.items():
-            kilohertz = _sensor.number(world, f"{folder}/{policy}/{file}") if cpus else None
+            kilohertz = _sensor.read_number(world, f"{folder}/{policy}/{file}") if cpus else None
             if kilohertz is not None:
                 for cpu in cpus:
                     yield metric(kilohertz * 1000, cpu)

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import NoData, collector
-from deckwatch.exporter.collectors import _shown
+from deckwatch.exporter.collectors import _host_filters
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs, rootfs
 
@@ -16,41 +16,41 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _disk(name: str, about: str) -> Metric:
+def _declare_metric(name: str, about: str) -> Metric:
     return Metric(f"node_disk_{name}", "counter" if name.endswith("_total") else "gauge", about, ("device",))
 
 
-def _as_it_is(count: int) -> float:
+def _unchanged_count(count: int) -> float:
     return count
 
 
-def _bytes(sectors: int) -> float:
+def _sectors_to_bytes(sectors: int) -> float:
     return sectors * 512  # whatever the disk's own sectors are
 
 
-def _seconds(milliseconds: int) -> float:
+def _to_seconds(milliseconds: int) -> float:
     return milliseconds / 1000
 
 
 # In the file's order, with what makes a base unit of the kernel's.
 METRICS = (
-    (_disk("reads_completed_total", "Reads completed."), _as_it_is),
-    (_disk("reads_merged_total", "Reads that were merged with a neighbouring one."), _as_it_is),
-    (_disk("read_bytes_total", "Bytes read."), _bytes),
-    (_disk("read_time_seconds_total", "Time spent on reads; reads side by side count each."), _seconds),
-    (_disk("writes_completed_total", "Writes completed."), _as_it_is),
-    (_disk("writes_merged_total", "Writes that were merged with a neighbouring one."), _as_it_is),
-    (_disk("written_bytes_total", "Bytes written."), _bytes),
-    (_disk("write_time_seconds_total", "Time spent on writes; writes side by side count each."), _seconds),
-    (_disk("io_now", "Requests in progress."), _as_it_is),
-    (_disk("io_time_seconds_total", "Time in which at least one request was in progress."), _seconds),
-    (_disk("io_time_weighted_seconds_total", "Time spent on requests, times their number."), _seconds),
-    (_disk("discards_completed_total", "Discards completed."), _as_it_is),
-    (_disk("discards_merged_total", "Discards that were merged with a neighbouring one."), _as_it_is),
-    (_disk("discarded_sectors_total", "Sectors of 512 bytes discarded."), _as_it_is),
-    (_disk("discard_time_seconds_total", "Time spent on discards."), _seconds),
-    (_disk("flush_requests_total", "Flushes of the disk's cache."), _as_it_is),
-    (_disk("flush_requests_time_seconds_total", "Time spent on flushes."), _seconds),
+    (_declare_metric("reads_completed_total", "Reads completed."), _unchanged_count),
+    (_declare_metric("reads_merged_total", "Reads that were merged with a neighbouring one."), _unchanged_count),
+    (_declare_metric("read_bytes_total", "Bytes read."), _sectors_to_bytes),
+    (_declare_metric("read_time_seconds_total", "Time spent on reads; reads side by side count each."), _to_seconds),
+    (_declare_metric("writes_completed_total", "Writes completed."), _unchanged_count),
+    (_declare_metric("writes_merged_total", "Writes that were merged with a neighbouring one."), _unchanged_count),
+    (_declare_metric("written_bytes_total", "Bytes written."), _sectors_to_bytes),
+    (_declare_metric("write_time_seconds_total", "Time spent on writes; writes side by side count each."), _to_seconds),
+    (_declare_metric("io_now", "Requests in progress."), _unchanged_count),
+    (_declare_metric("io_time_seconds_total", "Time in which at least one request was in progress."), _to_seconds),
+    (_declare_metric("io_time_weighted_seconds_total", "Time spent on requests, times their number."), _to_seconds),
+    (_declare_metric("discards_completed_total", "Discards completed."), _unchanged_count),
+    (_declare_metric("discards_merged_total", "Discards that were merged with a neighbouring one."), _unchanged_count),
+    (_declare_metric("discarded_sectors_total", "Sectors of 512 bytes discarded."), _unchanged_count),
+    (_declare_metric("discard_time_seconds_total", "Time spent on discards."), _to_seconds),
+    (_declare_metric("flush_requests_total", "Flushes of the disk's cache."), _unchanged_count),
+    (_declare_metric("flush_requests_time_seconds_total", "Time spent on flushes."), _to_seconds),
 )
 INFO = Metric(
     "node_disk_info",
@@ -60,21 +60,21 @@ INFO = Metric(
 )
 
 
-_LOOK_SECONDS = 60.0  # how old a description may be: it costs as much as all counters
+_REFRESH_SECONDS = 60.0  # how old a description may be: it costs as much as all counters
 
 
 @collector(*(metric for metric, _ in METRICS), INFO, peer="node:diskstats")
 def collect(world: World) -> Iterator[Sample]:
     """Reads, writes, discards and busy time of each disk; what it is, is read once a minute."""
-    shown, about = world.source(_shown.Shown).disks, world.source(About)
+    shown, about = world.source(_host_filters.HostFilters).disks, world.source(DiskInfoCache)
     disks = [disk for disk in procfs.parse_diskstats(procfs.read(world, "diskstats")) if shown.shows(disk.name)]
-    for disk, info in zip(disks, about.of(disks), strict=True):
+    for disk, info in zip(disks, about.get(disks), strict=True):
         for (metric, in_base_unit), count in zip(METRICS, disk.counters, strict=False):
             yield metric(in_base_unit(count), disk.name)
         yield info
 
 
-class About:
+class DiskInfoCache:
     """What each disk is, read anew once a minute and when there is another one."""
 
     def __init__(self, world: World) -> None:
@@ -82,15 +82,17 @@ class About:
         self._at = 0.0
         self._known: dict[tuple[str, str, str], Sample] = {}
 
-    def of(self, disks: list[procfs.Disk]) -> list[Sample]:
+    def get(self, disks: list[procfs.Disk]) -> list[Sample]:
         """Return the samples that describe these disks."""
         now = self._world.clock()
-        if not 0 <= now - self._at < _LOOK_SECONDS:
+        if not 0 <= now - self._at < _REFRESH_SECONDS:
             self._at, self._known = now, {}
         found = {}
         for disk in disks:
             key = disk[:3]
-            found[key] = self._known.get(key) or INFO(1, disk.name, disk.major, disk.minor, *_about(self._world, disk))
+            found[key] = self._known.get(key) or INFO(
+                1, disk.name, disk.major, disk.minor, *_disk_labels(self._world, disk)
+            )
         self._known = found
         return list(found.values())
 
@@ -98,7 +100,7 @@ class About:
         """Nothing is held open."""
 
 
-def _about(world: World, disk: procfs.Disk) -> tuple[str, ...]:
+def _disk_labels(world: World, disk: procfs.Disk) -> tuple[str, ...]:
     """Return path, WWN, model, serial number and revision as udev found them, and whether the disk turns."""
     udev: dict[str, str] = {}
     with contextlib.suppress(NoData):  # no udev, as in most virtual machines

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors import _shown
+from deckwatch.exporter.collectors import _host_filters
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import mounts, procfs
 
@@ -18,17 +18,19 @@ if TYPE_CHECKING:
 _LABELS = ("device", "mountpoint", "fstype", "device_error")
 
 
-def _gauge(name: str, about: str) -> Metric:
+def _declare_gauge(name: str, about: str) -> Metric:
     return Metric(f"node_filesystem_{name}", "gauge", about, _LABELS)
 
 
-ERROR = _gauge("device_error", "1 if the file system cannot say how full it is; the label device_error says why.")
-READONLY = _gauge("readonly", "1 if the file system can only be read, be it by choice or after an error.")
-SIZE = _gauge("size_bytes", "Size of the file system.")
-FREE = _gauge("free_bytes", "Free space, with what is kept for root.")
-AVAILABLE = _gauge("avail_bytes", "Free space that every user can have.")
-FILES = _gauge("files", "Files that the file system can hold (inodes); 0 where it has no such limit.")
-FILES_FREE = _gauge("files_free", "Files that can still be made (free inodes).")
+ERROR = _declare_gauge(
+    "device_error", "1 if the file system cannot say how full it is; the label device_error says why."
+)
+READONLY = _declare_gauge("readonly", "1 if the file system can only be read, be it by choice or after an error.")
+SIZE = _declare_gauge("size_bytes", "Size of the file system.")
+FREE = _declare_gauge("free_bytes", "Free space, with what is kept for root.")
+AVAILABLE = _declare_gauge("avail_bytes", "Free space that every user can have.")
+FILES = _declare_gauge("files", "Files that the file system can hold (inodes); 0 where it has no such limit.")
+FILES_FREE = _declare_gauge("files_free", "Files that can still be made (free inodes).")
 INFO = Metric(
     "node_filesystem_mount_info",
     "gauge",
@@ -40,12 +42,12 @@ INFO = Metric(
 @collector(ERROR, READONLY, SIZE, FREE, AVAILABLE, FILES, FILES_FREE, INFO, peer="node:filesystem")
 def collect(world: World) -> Iterator[Sample]:
     """Size, free space and free inodes of each mounted file system."""
-    yield from filled(world, world.source(mounts.Space).listed(procfs.read_of_init(world, "mountinfo")))
+    yield from mount_samples(world, world.source(mounts.Space).listed(procfs.read_of_init(world, "mountinfo")))
 
 
-def filled(world: World, mounted: Iterable[mounts.Mount]) -> Iterator[Sample]:
+def mount_samples(world: World, mounted: Iterable[mounts.Mount]) -> Iterator[Sample]:
     """Yield how full these are, as far as they are shown."""
-    shown = world.source(_shown.Shown)
+    shown = world.source(_host_filters.HostFilters)
     watched = [
         mount
         for mount in mounted
@@ -54,7 +56,7 @@ def filled(world: World, mounted: Iterable[mounts.Mount]) -> Iterator[Sample]:
     answers = world.source(mounts.Space).of(mount.point for mount in watched)
     for mount in watched:
         found = answers[mount.point]
-        error = _reason(found) if isinstance(found, OSError) else ""
+        error = _error_text(found) if isinstance(found, OSError) else ""
         labels = (mount.device, mount.point, mount.fstype, error)
         yield ERROR(int(bool(error)), *labels)
         yield READONLY(int(mount.readonly), *labels)
@@ -68,7 +70,7 @@ def filled(world: World, mounted: Iterable[mounts.Mount]) -> Iterator[Sample]:
                 yield INFO(1, mount.device, mount.major, mount.minor, mount.point)
 
 
-def _reason(error: OSError) -> str:
+def _error_text(error: OSError) -> str:
     """Return node_exporter's words for an error: few and fixed, so that they can stand in a label."""
     if isinstance(error, TimeoutError) and error.errno is None:
         return "mountpoint timeout"

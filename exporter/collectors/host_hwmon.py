@@ -19,33 +19,33 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _sensor_gauge(name: str, about: str) -> Metric:
+def _declare_gauge(name: str, about: str) -> Metric:
     return Metric(f"node_hwmon_{name}", "gauge", about, ("chip", "sensor"))
 
 
 # By kind of sensor and attribute, with what the kernel's number is divided by.
 METRICS = {
-    ("temp", "input"): (_sensor_gauge("temp_celsius", "Temperature."), 1000),
-    ("temp", "max"): (_sensor_gauge("temp_max_celsius", "Temperature that is high."), 1000),
-    ("temp", "crit"): (_sensor_gauge("temp_crit_celsius", "Temperature that is critical."), 1000),
+    ("temp", "input"): (_declare_gauge("temp_celsius", "Temperature."), 1000),
+    ("temp", "max"): (_declare_gauge("temp_max_celsius", "Temperature that is high."), 1000),
+    ("temp", "crit"): (_declare_gauge("temp_crit_celsius", "Temperature that is critical."), 1000),
     ("temp", "crit_hyst"): (
-        _sensor_gauge("temp_crit_hyst_celsius", "Temperature below which it is no longer critical."),
+        _declare_gauge("temp_crit_hyst_celsius", "Temperature below which it is no longer critical."),
         1000,
     ),
     ("temp", "crit_alarm"): (
-        _sensor_gauge("temp_crit_alarm_celsius", "1 while the temperature is critical; the unit is in the name only."),
+        _declare_gauge("temp_crit_alarm_celsius", "1 while the temperature is critical; the unit is in the name only."),
         1,
     ),
-    ("fan", "input"): (_sensor_gauge("fan_rpm", "Speed of the fan, in turns a minute."), 1),
-    ("fan", "min"): (_sensor_gauge("fan_min_rpm", "Lowest speed that is right, in turns a minute."), 1),
-    ("fan", "max"): (_sensor_gauge("fan_max_rpm", "Highest speed of the fan, in turns a minute."), 1),
-    ("fan", "alarm"): (_sensor_gauge("fan_alarm", "1 while the fan is too slow."), 1),
-    ("in", "input"): (_sensor_gauge("in_volts", "Voltage."), 1000),
-    ("in", "min"): (_sensor_gauge("in_min_volts", "Lowest voltage that is right."), 1000),
-    ("in", "max"): (_sensor_gauge("in_max_volts", "Highest voltage that is right."), 1000),
-    ("curr", "input"): (_sensor_gauge("curr_amps", "Current."), 1000),
-    ("power", "input"): (_sensor_gauge("power_watt", "Power."), 1_000_000),
-    ("power", "average"): (_sensor_gauge("power_average_watt", "Power, averaged by the sensor."), 1_000_000),
+    ("fan", "input"): (_declare_gauge("fan_rpm", "Speed of the fan, in turns a minute."), 1),
+    ("fan", "min"): (_declare_gauge("fan_min_rpm", "Lowest speed that is right, in turns a minute."), 1),
+    ("fan", "max"): (_declare_gauge("fan_max_rpm", "Highest speed of the fan, in turns a minute."), 1),
+    ("fan", "alarm"): (_declare_gauge("fan_alarm", "1 while the fan is too slow."), 1),
+    ("in", "input"): (_declare_gauge("in_volts", "Voltage."), 1000),
+    ("in", "min"): (_declare_gauge("in_min_volts", "Lowest voltage that is right."), 1000),
+    ("in", "max"): (_declare_gauge("in_max_volts", "Highest voltage that is right."), 1000),
+    ("curr", "input"): (_declare_gauge("curr_amps", "Current."), 1000),
+    ("power", "input"): (_declare_gauge("power_watt", "Power."), 1_000_000),
+    ("power", "average"): (_declare_gauge("power_average_watt", "Power, averaged by the sensor."), 1_000_000),
 }
 CHIP = Metric("node_hwmon_chip_names", "gauge", "What the chip calls itself; always 1.", ("chip", "chip_name"))
 LABEL = Metric("node_hwmon_sensor_label", "gauge", "What the sensor measures; always 1.", ("chip", "sensor", "label"))
@@ -56,18 +56,18 @@ _FILE = re.compile(r"(temp|fan|in|curr|power)(\d+)_(\w+)")
 @collector(*(metric for metric, _ in METRICS.values()), CHIP, LABEL, peer="node:hwmon")
 def collect(world: World) -> Iterator[Sample]:
     """Temperatures, fans, voltages and power that the machine's chips measure."""
-    names = {folder: _name(world, folder) for folder in procfs.list_sys(world, "class/hwmon")}
-    for folder, chip in _chips(world, names).items():
+    names = {folder: _chip_name(world, folder) for folder in procfs.list_sys(world, "class/hwmon")}
+    for folder, chip in _chip_labels(world, names).items():
         if names[folder]:
             yield CHIP(1, chip, names[folder])
         paths: dict[str, str] = {}
         for path in (f"class/hwmon/{folder}", f"class/hwmon/{folder}/device"):  # older drivers have theirs below
             with contextlib.suppress(NoData):
                 paths |= {file: f"{path}/{file}" for file in procfs.list_sys(world, path)}
-        yield from _sensors(world, paths, chip)
+        yield from _sensor_samples(world, paths, chip)
 
 
-def _sensors(world: World, paths: dict[str, str], chip: str) -> Iterator[Sample]:
+def _sensor_samples(world: World, paths: dict[str, str], chip: str) -> Iterator[Sample]:
     for file, path in paths.items():
         found = _FILE.fullmatch(file)
         if not found:
@@ -75,24 +75,24 @@ def _sensors(world: World, paths: dict[str, str], chip: str) -> Iterator[Sample]
         kind, number, attribute = found.groups()
         sensor = kind + number
         if attribute == "label":
-            yield LABEL(1, chip, sensor, procfs.text(_sensor.read(world, path) or b""))
+            yield LABEL(1, chip, sensor, procfs.text(_sensor.read_attribute(world, path) or b""))
         elif (kind, attribute) in METRICS:
             metric, unit = METRICS[kind, attribute]
-            value = _sensor.number(world, path)
+            value = _sensor.read_number(world, path)
             if value is not None:
                 yield metric(value / unit, chip, sensor)
 
 
-def _name(world: World, folder: str) -> str:
-    return _clean(procfs.text(_sensor.read(world, f"class/hwmon/{folder}/name") or b""))
+def _chip_name(world: World, folder: str) -> str:
+    return _clean_name(procfs.text(_sensor.read_attribute(world, f"class/hwmon/{folder}/name") or b""))
 
 
-def _chips(world: World, names: dict[str, str]) -> dict[str, str]:
+def _chip_labels(world: World, names: dict[str, str]) -> dict[str, str]:
     """Return the label `chip` of each folder: its device, as hwmon0, hwmon1, … change places at every start.
 
     Where several are of one device, their own names are added, or their folders' where these are equal too.
     """
-    devices = {folder: _device(world, folder) or name or folder for folder, name in names.items()}
+    devices = {folder: _bus_and_device(world, folder) or name or folder for folder, name in names.items()}
     of_device = Counter(devices.values())
     of_name = Counter((device, names[folder]) for folder, device in devices.items())
     chips = {}
@@ -105,14 +105,14 @@ def _chips(world: World, names: dict[str, str]) -> dict[str, str]:
     return chips
 
 
-def _device(world: World, folder: str) -> str:
+def _bus_and_device(world: World, folder: str) -> str:
     """Return bus and device, such as platform_coretemp_0; empty where there is no device."""
     link = f"{world.sysfs}/class/hwmon/{folder}/device"
     if not os.path.lexists(link):
         return ""
     bus, device = os.path.realpath(link).split("/")[-2:]
-    return "_".join(filter(None, (_clean(bus), _clean(device))))
+    return "_".join(filter(None, (_clean_name(bus), _clean_name(device))))
 
 
-def _clean(name: str) -> str:
+def _clean_name(name: str) -> str:
     return re.sub(r"[^a-z0-9:_]", "_", name.strip().lower()).strip("_")

@@ -14,17 +14,19 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _array(name: str, about: str, *labels: str) -> Metric:
+def _declare_gauge(name: str, about: str, *labels: str) -> Metric:
     return Metric(f"node_md_{name}", "gauge", about, ("device", *labels))
 
 
-STATE = _array("state", "1 for what the array does now, 0 for all else.", "state")
-DISKS = _array("disks", "Disks of the array that are active, failed or spare.", "state")
-REQUIRED = _array("disks_required", "Disks that the array has when nothing is missing.")
-RAID_DISKS = _array("raid_disks", "Disks that the array has when nothing is missing, as /sys tells it.")
-DEGRADED = _array("degraded", "Disks that the array misses.")
-BLOCKS = _array("blocks", "Size of the array, in blocks of 1024 bytes.")
-SYNCED = _array("blocks_synced", "Blocks of 1024 bytes that are in order; all of them where nothing is being rebuilt.")
+STATE = _declare_gauge("state", "1 for what the array does now, 0 for all else.", "state")
+DISKS = _declare_gauge("disks", "Disks of the array that are active, failed or spare.", "state")
+REQUIRED = _declare_gauge("disks_required", "Disks that the array has when nothing is missing.")
+RAID_DISKS = _declare_gauge("raid_disks", "Disks that the array has when nothing is missing, as /sys tells it.")
+DEGRADED = _declare_gauge("degraded", "Disks that the array misses.")
+BLOCKS = _declare_gauge("blocks", "Size of the array, in blocks of 1024 bytes.")
+SYNCED = _declare_gauge(
+    "blocks_synced", "Blocks of 1024 bytes that are in order; all of them where nothing is being rebuilt."
+)
 
 
 @collector(STATE, DISKS, REQUIRED, RAID_DISKS, DEGRADED, BLOCKS, SYNCED, peer="node:mdadm")

@@ -89,24 +89,24 @@ _HELP = {
 }
 
 
-def _metric(field: str, *, in_bytes: bool) -> Metric:
+def _declare_gauge(field: str, *, in_bytes: bool) -> Metric:
     name = re.sub(r"[^a-zA-Z0-9_]+", "_", field.replace(")", ""))
     about = _HELP.get(field, f"{field} of /proc/meminfo.")
     return Metric(f"node_memory_{name}{'_bytes' if in_bytes else ''}", "gauge", about)
 
 
-METRICS = {field.encode(): _metric(field, in_bytes=not field.startswith("HugePages_")) for field in _HELP}
+METRICS = {field.encode(): _declare_gauge(field, in_bytes=not field.startswith("HugePages_")) for field in _HELP}
 
 
 @collector(*METRICS.values(), peer="node:meminfo")
 def collect(world: World) -> Iterator[Sample]:
     """Memory by use, swap, huge pages: all that the kernel tells."""
     for name, amount in procfs.parse_meminfo(procfs.read(world, "meminfo")).items():
-        metric = METRICS.get(name) or _new(name, in_bytes=amount.in_bytes)
+        metric = METRICS.get(name) or _unknown_field_metric(name, in_bytes=amount.in_bytes)
         yield metric(amount.value)
 
 
 @functools.lru_cache(maxsize=100)
-def _new(name: bytes, *, in_bytes: bool) -> Metric:
+def _unknown_field_metric(name: bytes, *, in_bytes: bool) -> Metric:
     """Return the metric of a field that a later kernel brought."""
-    return _metric(procfs.text(name), in_bytes=in_bytes)
+    return _declare_gauge(procfs.text(name), in_bytes=in_bytes)

@@ -68,18 +68,18 @@ _V6 = {
 }
 
 
-def _untyped(protocol: str, field: str, about: str) -> Metric:
+def _declare_metric(protocol: str, field: str, about: str) -> Metric:
     unit = "bytes" if field.endswith("Octets") else ""
     return Metric(f"node_netstat_{protocol}_{field}", "untyped", about, unit=unit)
 
 
 V4 = {
-    (protocol.encode(), field.encode()): _untyped(protocol, field, about)
+    (protocol.encode(), field.encode()): _declare_metric(protocol, field, about)
     for protocol, fields in _V4.items()
     for field, about in fields.items()
 }
 V6 = {
-    f"{protocol}{field}".encode(): _untyped(protocol, field, about)
+    f"{protocol}{field}".encode(): _declare_metric(protocol, field, about)
     for protocol, fields in _V6.items()
     for field, about in fields.items()
 }

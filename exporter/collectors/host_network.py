@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors import _shown
+from deckwatch.exporter.collectors import _host_filters
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs, procnet
 
@@ -15,35 +15,35 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _counter(name: str, about: str) -> Metric:
+def _declare_counter(name: str, about: str) -> Metric:
     return Metric(f"node_network_{name}_total", "counter", about, ("device",))
 
 
 # In the file's order.
 METRICS = (
-    _counter("receive_bytes", "Bytes received."),
-    _counter("receive_packets", "Packets received."),
-    _counter("receive_errs", "Packets received with errors."),
-    _counter("receive_drop", "Packets dropped on their way in, for want of buffers or of anyone to take them."),
-    _counter("receive_fifo", "Packets lost because the device's own queue ran over."),
-    _counter("receive_frame", "Packets with a wrong length, alignment or checksum."),
-    _counter("receive_compressed", "Compressed packets received (PPP, SLIP)."),
-    _counter("receive_multicast", "Multicast packets received."),
-    _counter("transmit_bytes", "Bytes sent."),
-    _counter("transmit_packets", "Packets sent."),
-    _counter("transmit_errs", "Packets that could not be sent."),
-    _counter("transmit_drop", "Packets dropped on their way out."),
-    _counter("transmit_fifo", "Packets lost because the device's own queue ran dry."),
-    _counter("transmit_colls", "Collisions while sending."),
-    _counter("transmit_carrier", "Packets lost because the carrier went away, or by other faults of the line."),
-    _counter("transmit_compressed", "Compressed packets sent (PPP, SLIP)."),
+    _declare_counter("receive_bytes", "Bytes received."),
+    _declare_counter("receive_packets", "Packets received."),
+    _declare_counter("receive_errs", "Packets received with errors."),
+    _declare_counter("receive_drop", "Packets dropped on their way in, for want of buffers or of anyone to take them."),
+    _declare_counter("receive_fifo", "Packets lost because the device's own queue ran over."),
+    _declare_counter("receive_frame", "Packets with a wrong length, alignment or checksum."),
+    _declare_counter("receive_compressed", "Compressed packets received (PPP, SLIP)."),
+    _declare_counter("receive_multicast", "Multicast packets received."),
+    _declare_counter("transmit_bytes", "Bytes sent."),
+    _declare_counter("transmit_packets", "Packets sent."),
+    _declare_counter("transmit_errs", "Packets that could not be sent."),
+    _declare_counter("transmit_drop", "Packets dropped on their way out."),
+    _declare_counter("transmit_fifo", "Packets lost because the device's own queue ran dry."),
+    _declare_counter("transmit_colls", "Collisions while sending."),
+    _declare_counter("transmit_carrier", "Packets lost because the carrier went away, or by other faults of the line."),
+    _declare_counter("transmit_compressed", "Compressed packets sent (PPP, SLIP)."),
 )
 
 
 @collector(*METRICS, peer="node:netdev")
 def collect(world: World) -> Iterator[Sample]:
     """Bytes, packets, errors and drops of each interface."""
-    shown = world.source(_shown.Shown).interfaces
+    shown = world.source(_host_filters.HostFilters).interfaces
     for device, counters in procnet.parse_dev(procfs.read_of_init(world, "net/dev")).items():
         if shown.shows(device):
             for metric, count in zip(METRICS, counters, strict=True):

@@ -41,14 +41,14 @@ VERSION = Metric(
 @collector(INFO, VERSION, peer="node:os")
 def collect(world: World) -> Iterator[Sample]:
     """The operating system's name and version."""
-    release = rootfs.parse_os_release(_read(world))
+    release = rootfs.parse_os_release(_read_os_release(world))
     yield INFO(1, *(release.get(label.upper(), "") for label in INFO.labels))
     number = re.match(r"[0-9]+(\.[0-9]+)?", release.get("VERSION_ID", ""))
     if number:
         yield VERSION(float(number[0]), *(release.get(label.upper(), "") for label in VERSION.labels))
 
 
-def _read(world: World) -> bytes:
+def _read_os_release(world: World) -> bytes:
     try:
         return rootfs.read(world, "etc/os-release")
     except NoData:

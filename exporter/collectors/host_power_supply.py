@@ -93,9 +93,9 @@ def collect(world: World) -> Iterator[Sample]:
         folder = f"class/power_supply/{supply}"
         for file in procfs.list_sys(world, folder):
             if file in METRICS:
-                value = _sensor.number(world, f"{folder}/{file}")
+                value = _sensor.read_number(world, f"{folder}/{file}")
                 if value is not None:
                     metric, unit = METRICS[file]
                     yield metric(value / unit, supply)
-        words = (procfs.text(_sensor.read(world, f"{folder}/{word}") or b"").strip() for word in _WORDS)
+        words = (procfs.text(_sensor.read_attribute(world, f"{folder}/{word}") or b"").strip() for word in _WORDS)
         yield INFO(1, supply, *words)

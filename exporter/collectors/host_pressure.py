@@ -42,7 +42,7 @@ def collect(world: World) -> Iterator[Sample]:
     """Time in which tasks waited for CPU, memory or I/O."""
     found = {}
     for resource in dict.fromkeys(resource for resource, _ in METRICS):
-        for share, microseconds in _read(world, resource).items():
+        for share, microseconds in _read_pressure(world, resource).items():
             found[resource, share] = microseconds
     if not found:
         raise NoData("this kernel has no pressure stall information (CONFIG_PSI, psi=1)")
@@ -51,7 +51,7 @@ def collect(world: World) -> Iterator[Sample]:
             yield metric(found[key] / 1e6)
 
 
-def _read(world: World, resource: str) -> dict[str, int]:
+def _read_pressure(world: World, resource: str) -> dict[str, int]:
     """Return a resource's totals; empty where the kernel keeps none (`irq` came with Linux 6.1)."""
     try:
         return procfs.parse_pressure(procfs.read(world, f"pressure/{resource}"))

@@ -17,16 +17,18 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _gauge(name: str, about: str, *labels: str) -> Metric:
+def _declare_gauge(name: str, about: str, *labels: str) -> Metric:
     return Metric(f"node_processes_{name}", "gauge", about, labels)
 
 
-PIDS = _gauge("pids", "Processes.")
-THREADS = _gauge("threads", "Threads of all processes.")
-STATE = _gauge("state", "Processes by the letter of their state (R runs, S sleeps, D waits for a disk, …).", "state")
-THREADS_STATE = _gauge("threads_state", "Threads by the letter of their state.", "thread_state")
-MAX_PROCESSES = _gauge("max_processes", "Highest number that a process can have (pid_max).")
-MAX_THREADS = _gauge("max_threads", "Most threads that the machine allows.")
+PIDS = _declare_gauge("pids", "Processes.")
+THREADS = _declare_gauge("threads", "Threads of all processes.")
+STATE = _declare_gauge(
+    "state", "Processes by the letter of their state (R runs, S sleeps, D waits for a disk, …).", "state"
+)
+THREADS_STATE = _declare_gauge("threads_state", "Threads by the letter of their state.", "thread_state")
+MAX_PROCESSES = _declare_gauge("max_processes", "Highest number that a process can have (pid_max).")
+MAX_THREADS = _declare_gauge("max_threads", "Most threads that the machine allows.")
 
 
 @collector(PIDS, THREADS, STATE, THREADS_STATE, MAX_PROCESSES, MAX_THREADS, default=False, peer="node:processes")
@@ -35,8 +37,8 @@ def collect(world: World) -> Iterator[Sample]:
     pids = threads = 0
     states: Counter[str] = Counter()
     of_threads: Counter[str] = Counter()
-    for pid in _numbers(str(world.procfs)):
-        found = _condition(f"{world.procfs}/{pid}/stat")
+    for pid in _list_numbers(str(world.procfs)):
+        found = _read_condition(f"{world.procfs}/{pid}/stat")
         if found is None:
             continue
         pids += 1
@@ -46,7 +48,9 @@ def collect(world: World) -> Iterator[Sample]:
             of_threads[found.state] += 1
             continue
         tasks = f"{world.procfs}/{pid}/task"
-        of_threads.update(one.state for task in _numbers(tasks) if (one := _condition(f"{tasks}/{task}/stat")))
+        of_threads.update(
+            one.state for task in _list_numbers(tasks) if (one := _read_condition(f"{tasks}/{task}/stat"))
+        )
     yield PIDS(pids)
     yield THREADS(threads)
     for state, count in sorted(states.items()):
@@ -57,7 +61,7 @@ def collect(world: World) -> Iterator[Sample]:
     yield MAX_THREADS(procfs.parse_numbers(procfs.read(world, "sys/kernel/threads-max"))[0])
 
 
-def _numbers(folder: str) -> list[str]:
+def _list_numbers(folder: str) -> list[str]:
     """Return the processes or threads in a folder of /proc; none where it has just ended."""
     try:
         return [name for name in os.listdir(folder) if name.isdecimal()]  # noqa: PTH208 - a Path costs 2 µs each
@@ -65,7 +69,7 @@ def _numbers(folder: str) -> list[str]:
         return []
 
 
-def _condition(path: str) -> process.Condition | None:
+def _read_condition(path: str) -> process.Condition | None:
     """Return what a stat file says; None where its process or thread has just ended."""
     try:
         return process.parse_condition(read_once(path))

@@ -35,12 +35,12 @@ def collect(world: World) -> Iterator[Sample]:
         return
     with contextlib.suppress(NoData):
         yield CURRENT(int(procfs.read_sys(world, "fs/selinux/enforce")))
-    mode = _MODES.get(_configured(world))
+    mode = _MODES.get(_configured_mode(world))
     if mode is not None:
         yield CONFIGURED(mode)
 
 
-def _configured(world: World) -> str:
+def _configured_mode(world: World) -> str:
     with contextlib.suppress(NoData):
         for line in procfs.text(rootfs.read(world, "etc/selinux/config")).splitlines():
             name, equals, value = line.strip().partition("=")

@@ -15,33 +15,33 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _gauge(name: str, about: str) -> Metric:
+def _declare_gauge(name: str, about: str) -> Metric:
     return Metric(f"node_sockstat_{name}", "gauge", about, unit="bytes" if name.endswith("_memory") else "")
 
 
 METRICS = {
-    (b"sockets", b"used"): _gauge("sockets_used", "Sockets of all kinds in use."),
-    (b"TCP", b"inuse"): _gauge("TCP_inuse", "TCP sockets in use (IPv4)."),
-    (b"TCP", b"orphan"): _gauge("TCP_orphan", "TCP sockets that no process holds any more."),
-    (b"TCP", b"tw"): _gauge("TCP_tw", "TCP sockets in TIME_WAIT."),
-    (b"TCP", b"alloc"): _gauge("TCP_alloc", "TCP sockets allocated, in any state."),
-    (b"TCP", b"mem"): _gauge("TCP_mem", "Pages of memory held by TCP buffers."),
-    (b"UDP", b"inuse"): _gauge("UDP_inuse", "UDP sockets in use (IPv4)."),
-    (b"UDP", b"mem"): _gauge("UDP_mem", "Pages of memory held by UDP buffers."),
-    (b"UDPLITE", b"inuse"): _gauge("UDPLITE_inuse", "UDP-Lite sockets in use (IPv4)."),
-    (b"RAW", b"inuse"): _gauge("RAW_inuse", "Raw sockets in use (IPv4)."),
-    (b"FRAG", b"inuse"): _gauge("FRAG_inuse", "IPv4 datagrams being put together from fragments."),
-    (b"FRAG", b"memory"): _gauge("FRAG_memory", "Bytes held by IPv4 fragments."),
-    (b"TCP6", b"inuse"): _gauge("TCP6_inuse", "TCP sockets in use (IPv6)."),
-    (b"UDP6", b"inuse"): _gauge("UDP6_inuse", "UDP sockets in use (IPv6)."),
-    (b"UDPLITE6", b"inuse"): _gauge("UDPLITE6_inuse", "UDP-Lite sockets in use (IPv6)."),
-    (b"RAW6", b"inuse"): _gauge("RAW6_inuse", "Raw sockets in use (IPv6)."),
-    (b"FRAG6", b"inuse"): _gauge("FRAG6_inuse", "IPv6 datagrams being put together from fragments."),
-    (b"FRAG6", b"memory"): _gauge("FRAG6_memory", "Bytes held by IPv6 fragments."),
+    (b"sockets", b"used"): _declare_gauge("sockets_used", "Sockets of all kinds in use."),
+    (b"TCP", b"inuse"): _declare_gauge("TCP_inuse", "TCP sockets in use (IPv4)."),
+    (b"TCP", b"orphan"): _declare_gauge("TCP_orphan", "TCP sockets that no process holds any more."),
+    (b"TCP", b"tw"): _declare_gauge("TCP_tw", "TCP sockets in TIME_WAIT."),
+    (b"TCP", b"alloc"): _declare_gauge("TCP_alloc", "TCP sockets allocated, in any state."),
+    (b"TCP", b"mem"): _declare_gauge("TCP_mem", "Pages of memory held by TCP buffers."),
+    (b"UDP", b"inuse"): _declare_gauge("UDP_inuse", "UDP sockets in use (IPv4)."),
+    (b"UDP", b"mem"): _declare_gauge("UDP_mem", "Pages of memory held by UDP buffers."),
+    (b"UDPLITE", b"inuse"): _declare_gauge("UDPLITE_inuse", "UDP-Lite sockets in use (IPv4)."),
+    (b"RAW", b"inuse"): _declare_gauge("RAW_inuse", "Raw sockets in use (IPv4)."),
+    (b"FRAG", b"inuse"): _declare_gauge("FRAG_inuse", "IPv4 datagrams being put together from fragments."),
+    (b"FRAG", b"memory"): _declare_gauge("FRAG_memory", "Bytes held by IPv4 fragments."),
+    (b"TCP6", b"inuse"): _declare_gauge("TCP6_inuse", "TCP sockets in use (IPv6)."),
+    (b"UDP6", b"inuse"): _declare_gauge("UDP6_inuse", "UDP sockets in use (IPv6)."),
+    (b"UDPLITE6", b"inuse"): _declare_gauge("UDPLITE6_inuse", "UDP-Lite sockets in use (IPv6)."),
+    (b"RAW6", b"inuse"): _declare_gauge("RAW6_inuse", "Raw sockets in use (IPv6)."),
+    (b"FRAG6", b"inuse"): _declare_gauge("FRAG6_inuse", "IPv6 datagrams being put together from fragments."),
+    (b"FRAG6", b"memory"): _declare_gauge("FRAG6_memory", "Bytes held by IPv6 fragments."),
 }
 MEMORY = {
-    b"TCP": _gauge("TCP_mem_bytes", "Memory held by TCP buffers."),
-    b"UDP": _gauge("UDP_mem_bytes", "Memory held by UDP buffers."),
+    b"TCP": _declare_gauge("TCP_mem_bytes", "Memory held by TCP buffers."),
+    b"UDP": _declare_gauge("UDP_mem_bytes", "Memory held by UDP buffers."),
 }
 
 

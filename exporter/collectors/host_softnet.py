@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _counter(name: str, about: str) -> Metric:
+def _declare_counter(name: str, about: str) -> Metric:
     return Metric(f"node_softnet_{name}_total", "counter", about, ("cpu",))
 
 
 # By column of the file.
 METRICS = {
-    0: _counter("processed", "Packets taken in."),
-    1: _counter("dropped", "Packets dropped because the CPU's queue was full (net.core.netdev_max_backlog)."),
-    2: _counter("times_squeezed", "Times that packets were left over because time or budget ran out."),
-    8: _counter("cpu_collision", "Times that the lock of a device was held when sending."),
-    9: _counter("received_rps", "Times that another CPU handed packets over (RPS)."),
-    10: _counter("flow_limit_count", "Packets dropped because one flow had too many."),
+    0: _declare_counter("processed", "Packets taken in."),
+    1: _declare_counter("dropped", "Packets dropped because the CPU's queue was full (net.core.netdev_max_backlog)."),
+    2: _declare_counter("times_squeezed", "Times that packets were left over because time or budget ran out."),
+    8: _declare_counter("cpu_collision", "Times that the lock of a device was held when sending."),
+    9: _declare_counter("received_rps", "Times that another CPU handed packets over (RPS)."),
+    10: _declare_counter("flow_limit_count", "Packets dropped because one flow had too many."),
     11: Metric("node_softnet_backlog_len", "gauge", "Packets in the CPU's queue.", ("cpu",)),
 }
 

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors import _shown
+from deckwatch.exporter.collectors import _host_filters
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources.systemd import Property, Systemd, Unit
 
@@ -16,32 +16,36 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-_LOOK_SECONDS = 60.0  # how old a service's type may be, which changes only where somebody changes its file
+_REFRESH_SECONDS = 60.0  # how old a service's type may be, which changes only where somebody changes its file
 
 
-def _metric(name: str, kind: str, about: str, *labels: str) -> Metric:
+def _declare_metric(name: str, kind: str, about: str, *labels: str) -> Metric:
     return Metric(f"node_systemd_{name}", "counter" if kind == "counter" else "gauge", about, labels)
 
 
-STATE = _metric(
+STATE = _declare_metric(
     "unit_state", "gauge", "1 for the state that the unit is in, 0 for all others.", "name", "state", "type"
 )
-UNITS = _metric("units", "gauge", "Units by state.", "state")
-RUNNING = _metric("system_running", "gauge", "1 if all is up and no unit has failed, else 0.")
-VERSION = _metric("version", "gauge", "systemd's version, in full in the label.", "version")
-VIRTUALIZATION = _metric(
+UNITS = _declare_metric("units", "gauge", "Units by state.", "state")
+RUNNING = _declare_metric("system_running", "gauge", "1 if all is up and no unit has failed, else 0.")
+VERSION = _declare_metric("version", "gauge", "systemd's version, in full in the label.", "version")
+VIRTUALIZATION = _declare_metric(
     "virtualization_info", "gauge", "On what the machine runs: kvm, lxc, … or none; always 1.", "virtualization_type"
 )
-RESTARTS = _metric("service_restart_total", "counter", "Times that systemd started the service again.", "name")
-TRIGGERED = _metric("timer_last_trigger_seconds", "gauge", "When the timer last struck, in seconds since 1970.", "name")
-ACCEPTED = _metric("socket_accepted_connections_total", "counter", "Connections accepted for the unit.", "name")
-OPEN = _metric("socket_current_connections", "gauge", "Connections open now.", "name")
+RESTARTS = _declare_metric("service_restart_total", "counter", "Times that systemd started the service again.", "name")
+TRIGGERED = _declare_metric(
+    "timer_last_trigger_seconds", "gauge", "When the timer last struck, in seconds since 1970.", "name"
+)
+ACCEPTED = _declare_metric("socket_accepted_connections_total", "counter", "Connections accepted for the unit.", "name")
+OPEN = _declare_metric("socket_current_connections", "gauge", "Connections open now.", "name")
 # A counter, but node_exporter calls it a gauge.
-DENIED = _metric("socket_refused_connections_total", "gauge", "Connections refused, since there were too many.", "name")
+DENIED = _declare_metric(
+    "socket_refused_connections_total", "gauge", "Connections refused, since there were too many.", "name"
+)
 
 _STATES = ("active", "activating", "deactivating", "inactive", "failed")
 # By the ending of a unit's name: the interface that has its properties, and these.
-_ASKED = {
+_PROPERTIES = {
     "service": ("Service", {"NRestarts": (RESTARTS, 1)}),
     "timer": ("Timer", {"LastTriggerUSec": (TRIGGERED, 1_000_000)}),
     "socket": ("Socket", {"NAccepted": (ACCEPTED, 1), "NConnections": (OPEN, 1), "NRefused": (DENIED, 1)}),
@@ -57,17 +61,17 @@ def collect(world: World) -> Iterator[Sample]:
     """Units of systemd by state, restarts of services, connections of sockets, timers."""
     systemd = world.source(Systemd)
     units = systemd.units()
-    yield from _manager(systemd)
+    yield from _manager_samples(systemd)
     counted = Counter(unit.active for unit in units)
     for state in dict.fromkeys((*_STATES, *sorted(counted))):
         yield UNITS(counted[state], state)
-    shown = world.source(_shown.Shown).units
+    shown = world.source(_host_filters.HostFilters).units
     units = [unit for unit in units if unit.loaded == "loaded" and shown.shows(unit.name)]
-    types = world.source(Types).of(units)
+    types = world.source(ServiceTypeCache).service_types(units)
     for unit in units:
         for state in _STATES:
             yield STATE(int(unit.active == state), unit.name, state, types.get(unit.name, ""))
-    asked = [(unit, _ASKED[kind]) for unit in units if (kind := _ending(unit)) in _ASKED]
+    asked = [(unit, _PROPERTIES[kind]) for unit in units if (kind := _unit_suffix(unit)) in _PROPERTIES]
     questions = [
         (Property(unit, interface, name), *into) for unit, (interface, names) in asked for name, into in names.items()
     ]
@@ -77,7 +81,7 @@ def collect(world: World) -> Iterator[Sample]:
             yield metric(value / unit_of_time if unit_of_time > 1 else value, one.unit.name)
 
 
-def _manager(systemd: Systemd) -> Iterator[Sample]:
+def _manager_samples(systemd: Systemd) -> Iterator[Sample]:
     version, virtualization, state = systemd.about("Version", "Virtualization", "SystemState")
     number = re.search(r"[0-9]{3,}(\.[0-9]+)?", str(version or ""))
     yield VERSION(float(number[0]) if number else 0, str(version or ""))
@@ -85,11 +89,11 @@ def _manager(systemd: Systemd) -> Iterator[Sample]:
     yield RUNNING(int(state == "running"))
 
 
-def _ending(unit: Unit) -> str:
+def _unit_suffix(unit: Unit) -> str:
     return unit.name.rpartition(".")[2]
 
 
-class Types:
+class ServiceTypeCache:
     """How services are started (simple, notify, oneshot, …), asked once a minute and when there is a new one."""
 
     def __init__(self, world: World) -> None:
@@ -97,12 +101,12 @@ class Types:
         self._at = 0.0
         self._types: dict[str, str] = {}
 
-    def of(self, units: list[Unit]) -> dict[str, str]:
+    def service_types(self, units: list[Unit]) -> dict[str, str]:
         """Return the type of each service by its name."""
         now = self._world.clock()
-        if not 0 <= now - self._at < _LOOK_SECONDS:
+        if not 0 <= now - self._at < _REFRESH_SECONDS:
             self._at, self._types = now, {}
-        services = [unit for unit in units if _ending(unit) == "service"]
+        services = [unit for unit in units if _unit_suffix(unit) == "service"]
         asked = [unit for unit in services if unit.name not in self._types]
         answers = self._world.source(Systemd).of([Property(unit, "Service", "Type") for unit in asked])
         self._types |= {unit.name: str(answer or "") for unit, answer in zip(asked, answers, strict=True)}

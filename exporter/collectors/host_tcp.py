@@ -32,15 +32,15 @@ _NAMES = (
 def collect(world: World) -> Iterator[Sample]:
     """TCP sockets by state; on a server with very many of them this takes long."""
     # Not by netlink, which only tells of the network namespace that we are in ourselves.
-    found = [procfs.of_init(world, "net/tcp", _counted)]
+    found = [procfs.of_init(world, "net/tcp", _count_sockets)]
     with contextlib.suppress(NoData):  # a machine without IPv6
-        found.append(procfs.of_init(world, "net/tcp6", _counted))
+        found.append(procfs.of_init(world, "net/tcp6", _count_sockets))
     for state, name in enumerate(_NAMES, 1):
         yield STATES(sum(sockets.states[state] for sockets in found), name)
     yield STATES(sum(sockets.received for sockets in found), "rx_queued_bytes")
     yield STATES(sum(sockets.sent for sockets in found), "tx_queued_bytes")
 
 
-def _counted(path: str) -> procnet.Sockets:
+def _count_sockets(path: str) -> procnet.Sockets:
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb") as lines:
         return procnet.count_tcp(lines)

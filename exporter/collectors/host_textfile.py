@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from deckwatch.core.catalog import Catalog
-from deckwatch.exporter.collector import catalog, collector, load
+from deckwatch.exporter.collector import collector, list_metrics, load_collectors
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import textformat
 from deckwatch.exporter.sources.textfiles import TextFile, TextFiles
@@ -28,7 +28,7 @@ CHANGED = Metric(
 
 _FOLDER = "/var/lib/deckwatch/textfile"
 # What the page tells of its collectors; beside these, all that a collector declares is ours.
-_OURS = ("deckwatch_", "node_scrape_collector_", "pg_scrape_collector_")
+_OWN_PREFIXES = ("deckwatch_", "node_scrape_collector_", "pg_scrape_collector_")
 
 
 @collector(ERROR, CHANGED, peer="node:textfile")
@@ -42,7 +42,7 @@ def collect(world: World) -> Iterator[Sample]:
     faults = [one for one in found if isinstance(one, OSError)]
     if asked_for is None:
         faults = [fault for fault in faults if not isinstance(fault, FileNotFoundError)]  # nobody writes any
-    samples, complaints = world.source(Page).of(files)
+    samples, complaints = world.source(TextfileMerger).merge_files(files)
     yield ERROR(int(bool(complaints or faults)))
     for file in files:
         if not file.error:
@@ -52,14 +52,14 @@ def collect(world: World) -> Iterator[Sample]:
         raise faults[0]  # what the other folders hold is shown with it
 
 
-class Page:
+class TextfileMerger:
     """Lays files together so that one cannot spoil what another, or a collector, says."""
 
     def __init__(self, _world: World) -> None:
         self._said: list[str] = []
         self._ours: Catalog | None = None
 
-    def of(self, files: Iterable[TextFile]) -> tuple[list[Sample], list[str]]:
+    def merge_files(self, files: Iterable[TextFile]) -> tuple[list[Sample], list[str]]:
         """Return the files' samples without those that collide, and why any were left out; that is logged once."""
         samples: list[Sample] = []
         complaints: dict[str, None] = {}
@@ -72,7 +72,7 @@ class Page:
             for sample in file.samples:
                 family = sample.metric.family
                 if family not in faults:
-                    faults[family] = self._fault(family, taken)
+                    faults[family] = self._family_conflict(family, taken)
                 fault = faults[family]
                 series = textformat.series(sample)
                 if not fault and series in seen:
@@ -88,11 +88,11 @@ class Page:
         self._said = list(complaints)
         return samples, self._said
 
-    def _fault(self, family: Metric, taken: dict[str, Metric]) -> str:
+    def _family_conflict(self, family: Metric, taken: dict[str, Metric]) -> str:
         """Return why a family cannot be shown; empty where it can, and its names are then taken."""
         names = textformat.names(family)
         for name in names:
-            if self._is_ours(name):
+            if self._is_own_name(name):
                 return f"{name} is a name that Deckwatch itself uses"
             other = taken.get(name, family)
             if (other.name, other.kind) != (family.name, family.kind):
@@ -101,10 +101,10 @@ class Page:
             taken.setdefault(name, family)
         return ""
 
-    def _is_ours(self, name: str) -> bool:
+    def _is_own_name(self, name: str) -> bool:
         if self._ours is None:
-            self._ours = Catalog(catalog(load().values()))
-        return name.startswith(_OURS) or self._ours.series(name) is not None
+            self._ours = Catalog(list_metrics(load_collectors().values()))
+        return name.startswith(_OWN_PREFIXES) or self._ours.series(name) is not None
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -26,13 +26,13 @@ def collect(world: World) -> Iterator[Sample]:
     """Temperatures of thermal zones and states of cooling devices."""
     for name in procfs.list_sys(world, "class/thermal"):
         folder = f"class/thermal/{name}"
-        kind = procfs.text(_sensor.read(world, f"{folder}/type") or b"")
+        kind = procfs.text(_sensor.read_attribute(world, f"{folder}/type") or b"")
         if name.startswith("thermal_zone"):
-            temperature = _sensor.number(world, f"{folder}/temp")
+            temperature = _sensor.read_number(world, f"{folder}/temp")
             if temperature is not None:
                 yield TEMPERATURE(temperature / 1000, name.removeprefix("thermal_zone"), kind)
         elif name.startswith("cooling_device"):
             for metric, file in ((STATE, "cur_state"), (MOST, "max_state")):
-                state = _sensor.number(world, f"{folder}/{file}")
+                state = _sensor.read_number(world, f"{folder}/{file}")
                 if state is not None:
                     yield metric(state, name.removeprefix("cooling_device"), kind)

@@ -14,31 +14,33 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _gauge(name: str, about: str) -> Metric:
+def _declare_gauge(name: str, about: str) -> Metric:
     return Metric(f"node_timex_{name}", "gauge", about)
 
 
-def _counter(name: str, about: str) -> Metric:
+def _declare_counter(name: str, about: str) -> Metric:
     return Metric(f"node_timex_{name}_total", "counter", about)
 
 
-SYNC = _gauge("sync_status", "1 if the clock is kept in step with a better one, else 0.")
-STATUS = _gauge("status", "Status bits (STA_* in linux/timex.h).")
-OFFSET = _gauge("offset_seconds", "How far the clock is from the better one.")
-MAXERROR = _gauge("maxerror_seconds", "Most by which the clock may be wrong.")
-ESTIMATED = _gauge("estimated_error_seconds", "By how much the clock is probably wrong.")
-FREQUENCY = _gauge("frequency_adjustment_ratio", "How fast the clock is made to run; 1 is as its hardware does.")
-CONSTANT = _gauge("loop_time_constant", "Time constant of the loop that keeps the clock.")
-TICK = _gauge("tick_seconds", "Time between two ticks of the clock.")
-TAI = _gauge("tai_offset_seconds", "How far International Atomic Time is ahead.")
-PPS_FREQUENCY = _gauge("pps_frequency_hertz", "Frequency of the pulse that comes every second.")
-PPS_JITTER = _gauge("pps_jitter_seconds", "Jitter of the pulse.")
-PPS_SHIFT = _gauge("pps_shift_seconds", "Length of the intervals by which the pulse is measured.")
-PPS_STABILITY = _gauge("pps_stability_hertz", "Stability of the pulse: an average of its changes.")
-PPS_JITTERS = _counter("pps_jitter", "Pulses with too much jitter.")
-PPS_CALIBRATIONS = _counter("pps_calibration", "Intervals by which the pulse was measured.")
-PPS_ERRORS = _counter("pps_error", "Intervals that gave no good measure.")
-PPS_WANDERS = _counter("pps_stability_exceeded", "Pulses with too great a change.")
+SYNC = _declare_gauge("sync_status", "1 if the clock is kept in step with a better one, else 0.")
+STATUS = _declare_gauge("status", "Status bits (STA_* in linux/timex.h).")
+OFFSET = _declare_gauge("offset_seconds", "How far the clock is from the better one.")
+MAXERROR = _declare_gauge("maxerror_seconds", "Most by which the clock may be wrong.")
+ESTIMATED = _declare_gauge("estimated_error_seconds", "By how much the clock is probably wrong.")
+FREQUENCY = _declare_gauge(
+    "frequency_adjustment_ratio", "How fast the clock is made to run; 1 is as its hardware does."
+)
+CONSTANT = _declare_gauge("loop_time_constant", "Time constant of the loop that keeps the clock.")
+TICK = _declare_gauge("tick_seconds", "Time between two ticks of the clock.")
+TAI = _declare_gauge("tai_offset_seconds", "How far International Atomic Time is ahead.")
+PPS_FREQUENCY = _declare_gauge("pps_frequency_hertz", "Frequency of the pulse that comes every second.")
+PPS_JITTER = _declare_gauge("pps_jitter_seconds", "Jitter of the pulse.")
+PPS_SHIFT = _declare_gauge("pps_shift_seconds", "Length of the intervals by which the pulse is measured.")
+PPS_STABILITY = _declare_gauge("pps_stability_hertz", "Stability of the pulse: an average of its changes.")
+PPS_JITTERS = _declare_counter("pps_jitter", "Pulses with too much jitter.")
+PPS_CALIBRATIONS = _declare_counter("pps_calibration", "Intervals by which the pulse was measured.")
+PPS_ERRORS = _declare_counter("pps_error", "Intervals that gave no good measure.")
+PPS_WANDERS = _declare_counter("pps_stability_exceeded", "Pulses with too great a change.")
 
 _ERROR_STATE = 5  # TIME_ERROR: not in step
 _NANOSECONDS = 0x2000  # STA_NANO
@@ -53,26 +55,26 @@ _SCALED_PPM = 1_000_000 * 65_536  # parts in a million, with 16 bits behind the 
 def collect(world: World) -> Iterator[Sample]:
     """How well the clock is kept in step with a better one."""
     try:
-        told = world.adjtimex()
+        clock = world.adjtimex()
     except OSError as error:
         if error.errno in (errno.EPERM, errno.EACCES, errno.ENOSYS):  # older container engines forbid the call
             raise NoData("adjtimex is not allowed here") from None
         raise
-    unit = 1e9 if told.status & _NANOSECONDS else 1e6
-    yield SYNC(int(told.state != _ERROR_STATE))
-    yield STATUS(told.status)
-    yield OFFSET(told.offset / unit)
-    yield MAXERROR(told.maxerror / 1e6)
-    yield ESTIMATED(told.esterror / 1e6)
-    yield FREQUENCY(1 + told.freq / _SCALED_PPM)
-    yield CONSTANT(told.constant)
-    yield TICK(told.tick / 1e6)
-    yield TAI(told.tai)
-    yield PPS_FREQUENCY(told.ppsfreq / _SCALED_PPM)
-    yield PPS_JITTER(told.jitter / unit)
-    yield PPS_SHIFT(told.shift)
-    yield PPS_STABILITY(told.stabil / _SCALED_PPM)
-    yield PPS_JITTERS(told.jitcnt)
-    yield PPS_CALIBRATIONS(told.calcnt)
-    yield PPS_ERRORS(told.errcnt)
-    yield PPS_WANDERS(told.stbcnt)
+    unit = 1e9 if clock.status & _NANOSECONDS else 1e6
+    yield SYNC(int(clock.state != _ERROR_STATE))
+    yield STATUS(clock.status)
+    yield OFFSET(clock.offset / unit)
+    yield MAXERROR(clock.maxerror / 1e6)
+    yield ESTIMATED(clock.esterror / 1e6)
+    yield FREQUENCY(1 + clock.freq / _SCALED_PPM)
+    yield CONSTANT(clock.constant)
+    yield TICK(clock.tick / 1e6)
+    yield TAI(clock.tai)
+    yield PPS_FREQUENCY(clock.ppsfreq / _SCALED_PPM)
+    yield PPS_JITTER(clock.jitter / unit)
+    yield PPS_SHIFT(clock.shift)
+    yield PPS_STABILITY(clock.stabil / _SCALED_PPM)
+    yield PPS_JITTERS(clock.jitcnt)
+    yield PPS_CALIBRATIONS(clock.calcnt)
+    yield PPS_ERRORS(clock.errcnt)
+    yield PPS_WANDERS(clock.stbcnt)

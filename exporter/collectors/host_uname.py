@@ -26,10 +26,10 @@ INFO = Metric(
 def collect(world: World) -> Iterator[Sample]:
     """The kernel's name and release, and the host's name."""
     name = world.uname()
-    yield INFO(1, _domain(world), name.machine, _nodename(world), name.release, name.sysname, name.version)
+    yield INFO(1, _nis_domain(world), name.machine, _node_name(world), name.release, name.sysname, name.version)
 
 
-def _nodename(world: World) -> str:
+def _node_name(world: World) -> str:
     """Return the host's name; in a container uname(2) says the container's, so the host's file is asked."""
     if not procfs.beside_init(world):
         with contextlib.suppress(NoData):
@@ -39,7 +39,7 @@ def _nodename(world: World) -> str:
     return world.uname().nodename
 
 
-def _domain(world: World) -> str:
+def _nis_domain(world: World) -> str:
     """Return the NIS domain, which Python's uname leaves out; the kernel writes `(none)` where there is none."""
     with contextlib.suppress(NoData):
         return procfs.text(procfs.read(world, "sys/kernel/domainname")).strip()

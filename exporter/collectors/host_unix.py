@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import NoData, collector
 from deckwatch.exporter.collectors import (
-    _shown,
+    _host_filters,
     host_cpu,
     host_disk,
     host_filesystem,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _memory(name: str, about: str) -> Metric:
+def _declare_memory(name: str, about: str) -> Metric:
     return Metric(f"node_memory_{name}", "counter" if name.endswith("_total") else "gauge", about)
 
 
@@ -35,26 +35,26 @@ _TOTAL = "Memory of the machine."
 _IN, _OUT = "Bytes brought back from swap.", "Bytes moved to swap."
 # By psutil's words: of virtual_memory, and of swap_memory.
 MEMORY = {
-    "active": _memory("active_bytes", "Memory used lately."),
-    "inactive": _memory("inactive_bytes", "Memory not used lately."),
-    "wired": _memory("wired_bytes", "Memory that may not be swapped."),
-    "free": _memory("free_bytes", "Memory that is not used for anything."),
-    "cached": _memory("cache_bytes", "Memory that is nearly free: it holds copies of files."),
-    "buffers": _memory("buffer_bytes", "Cache of disk blocks."),
+    "active": _declare_memory("active_bytes", "Memory used lately."),
+    "inactive": _declare_memory("inactive_bytes", "Memory not used lately."),
+    "wired": _declare_memory("wired_bytes", "Memory that may not be swapped."),
+    "free": _declare_memory("free_bytes", "Memory that is not used for anything."),
+    "cached": _declare_memory("cache_bytes", "Memory that is nearly free: it holds copies of files."),
+    "buffers": _declare_memory("buffer_bytes", "Cache of disk blocks."),
 }
 _DARWIN = {
-    "total": _memory("total_bytes", _TOTAL),
-    "swap_total": _memory("swap_total_bytes", "Swap space."),
-    "swap_used": _memory("swap_used_bytes", "Swap space in use."),
-    "swap_sin": _memory("swapped_in_bytes_total", _IN),
-    "swap_sout": _memory("swapped_out_bytes_total", _OUT),
+    "total": _declare_memory("total_bytes", _TOTAL),
+    "swap_total": _declare_memory("swap_total_bytes", "Swap space."),
+    "swap_used": _declare_memory("swap_used_bytes", "Swap space in use."),
+    "swap_sin": _declare_memory("swapped_in_bytes_total", _IN),
+    "swap_sout": _declare_memory("swapped_out_bytes_total", _OUT),
 }
 _BSD = {
-    "total": _memory("size_bytes", _TOTAL),
-    "swap_total": _memory("swap_size_bytes", "Swap space."),
+    "total": _declare_memory("size_bytes", _TOTAL),
+    "swap_total": _declare_memory("swap_size_bytes", "Swap space."),
     "swap_used": _DARWIN["swap_used"],
-    "swap_sin": _memory("swap_in_bytes_total", _IN),
-    "swap_sout": _memory("swap_out_bytes_total", _OUT),
+    "swap_sin": _declare_memory("swap_in_bytes_total", _IN),
+    "swap_sout": _declare_memory("swap_out_bytes_total", _OUT),
 }
 _MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 _DISK = {metric.name: metric for metric, _ in host_disk.METRICS}
@@ -111,7 +111,7 @@ def collect(world: World) -> Iterator[Sample]:
     for word, metric in (MEMORY | (_DARWIN if darwin else _BSD)).items():
         if word in memory:
             yield metric(memory[word])
-    shown = world.source(_shown.Shown)
+    shown = world.source(_host_filters.HostFilters)
     for disk, counts in (psutil.disk_io_counters(perdisk=True, nowrap=False) or {}).items():
         if shown.disks.shows(disk):
             for word, (metric, unit) in DISK.items():
@@ -121,7 +121,7 @@ def collect(world: World) -> Iterator[Sample]:
         if shown.interfaces.shows(device):
             for word, metric in NETWORK.items():
                 yield metric(getattr(traffic, word), device)
-    yield from host_filesystem.filled(
+    yield from host_filesystem.mount_samples(
         world,
         (
             Mount(one.device, one.mountpoint, one.fstype, "", "", "ro" in one.opts.split(","))

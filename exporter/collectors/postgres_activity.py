@@ -63,7 +63,7 @@ STATES = (
 )
 
 # Clients choose application_name, so the number of groups is theirs to inflate: past this many they are one.
-MOST_GROUPS = 200
+MAX_GROUPS = 200
 _FOLDED = ("other", "other", "", "", "")
 
 SQL = """
@@ -87,10 +87,10 @@ SQL = """
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Sessions by database, state and what they wait for; the longest query and transaction of each database."""
     sql = SQL.format(slow=server.slow_seconds)
-    return samples(server.name, server.query(lambda _: sql).rows)
+    return session_samples(server.name, server.query(lambda _: sql).rows)
 
 
-def samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:
+def session_samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:
     """Turn rows of seven labels, a count, three ages and a count of slow queries into samples.
 
     A database without sessions comes as a row with the count 0; a state that no session of a database is in is 0.
@@ -106,7 +106,7 @@ def samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:
         longest[group[0]] = tuple(max(known, age or 0.0) for known, age in zip(highest, ages, strict=True))
         if not count:
             continue
-        if len(groups) >= MOST_GROUPS and group not in groups:
+        if len(groups) >= MAX_GROUPS and group not in groups:
             group = group[:2] + _FOLDED
         entry = groups.setdefault(group, [0, 0.0])
         entry[0] += count

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _metric(name: str, text: str, unit: str = "") -> Metric:
+def _declare_counter(name: str, text: str, unit: str = "") -> Metric:
     return Metric(f"pg_stat_bgwriter_{name}_total", "counter", text, ("server",), unit=unit)
 
 
-def _moved(metric: Metric, before: str, since: str) -> tuple[Column, Column]:
+def _declare_moved(metric: Metric, before: str, since: str) -> tuple[Column, Column]:
     """Return the column up to PostgreSQL 16, and what holds its figure since 17."""
     return Column(metric, before, before=17), Column(metric, f"(SELECT {since})", since=17)
 
@@ -32,49 +32,51 @@ def _moved(metric: Metric, before: str, since: str) -> tuple[Column, Column]:
 VIEW = View(
     "pg_stat_bgwriter",
     (
-        *_moved(
-            _metric("checkpoints_timed", "Checkpoints begun because it was time."),
+        *_declare_moved(
+            _declare_counter("checkpoints_timed", "Checkpoints begun because it was time."),
             "checkpoints_timed",
             "num_timed FROM pg_stat_checkpointer",
         ),
-        *_moved(
-            _metric("checkpoints_req", "Checkpoints that were asked for."),
+        *_declare_moved(
+            _declare_counter("checkpoints_req", "Checkpoints that were asked for."),
             "checkpoints_req",
             "num_requested FROM pg_stat_checkpointer",
         ),
-        *_moved(
-            _metric("checkpoint_write_time", "Milliseconds that checkpoints wrote.", "milliseconds"),
+        *_declare_moved(
+            _declare_counter("checkpoint_write_time", "Milliseconds that checkpoints wrote.", "milliseconds"),
             "checkpoint_write_time",
             "write_time FROM pg_stat_checkpointer",
         ),
-        *_moved(
-            _metric("checkpoint_sync_time", "Milliseconds that checkpoints synchronised to disk.", "milliseconds"),
+        *_declare_moved(
+            _declare_counter(
+                "checkpoint_sync_time", "Milliseconds that checkpoints synchronised to disk.", "milliseconds"
+            ),
             "checkpoint_sync_time",
             "sync_time FROM pg_stat_checkpointer",
         ),
-        *_moved(
-            _metric("buffers_checkpoint", "Buffers that checkpoints wrote."),
+        *_declare_moved(
+            _declare_counter("buffers_checkpoint", "Buffers that checkpoints wrote."),
             "buffers_checkpoint",
             "buffers_written FROM pg_stat_checkpointer",
         ),
-        *_moved(
-            _metric("buffers_backend", "Buffers that sessions wrote themselves."),
+        *_declare_moved(
+            _declare_counter("buffers_backend", "Buffers that sessions wrote themselves."),
             "buffers_backend",
             "sum(writes)::int8 FROM pg_stat_io WHERE backend_type = 'client backend'",
         ),
-        *_moved(
-            _metric("buffers_backend_fsync", "Synchronisations to disk that sessions made themselves."),
+        *_declare_moved(
+            _declare_counter("buffers_backend_fsync", "Synchronisations to disk that sessions made themselves."),
             "buffers_backend_fsync",
             "sum(fsyncs)::int8 FROM pg_stat_io WHERE backend_type = 'client backend'",
         ),
-        Column(_metric("buffers_clean", "Buffers that the background writer wrote."), "buffers_clean"),
+        Column(_declare_counter("buffers_clean", "Buffers that the background writer wrote."), "buffers_clean"),
         Column(
-            _metric("maxwritten_clean", "Rounds that the background writer cut short at its limit."),
+            _declare_counter("maxwritten_clean", "Rounds that the background writer cut short at its limit."),
             "maxwritten_clean",
         ),
-        Column(_metric("buffers_alloc", "Buffers allocated."), "buffers_alloc"),
+        Column(_declare_counter("buffers_alloc", "Buffers allocated."), "buffers_alloc"),
         Column(
-            _metric("stats_reset", "When these counters were last reset, as a Unix time.", "timestamp"),
+            _declare_counter("stats_reset", "When these counters were last reset, as a Unix time.", "timestamp"),
             "extract(epoch FROM stats_reset)::float8",
         ),
     ),

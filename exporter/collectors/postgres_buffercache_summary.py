@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _column(name: str, text: str) -> Column:
+def _declare_column(name: str, text: str) -> Column:
     return Column(Metric(f"pg_buffercache_summary_{name}", "gauge", text, ("server",)), name, since=16)
 
 
 VIEW = View(
     "pg_buffercache_summary()",
     (
-        _column("buffers_used", "Shared buffers that hold a page."),
-        _column("buffers_unused", "Shared buffers that hold none."),
-        _column("buffers_dirty", "Shared buffers whose page has yet to be written."),
-        _column("buffers_pinned", "Shared buffers that somebody works with now."),
-        _column("usagecount_avg", "How often used ones were used of late, 0 to 5, on average."),
+        _declare_column("buffers_used", "Shared buffers that hold a page."),
+        _declare_column("buffers_unused", "Shared buffers that hold none."),
+        _declare_column("buffers_dirty", "Shared buffers whose page has yet to be written."),
+        _declare_column("buffers_pinned", "Shared buffers that somebody works with now."),
+        _declare_column("usagecount_avg", "How often used ones were used of late, 0 to 5, on average."),
     ),
 )
 
 
-def _installed(version: int) -> str:
+def _extension_query(version: int) -> str:
     VIEW.query(version)  # raises NoData where the server is too old for the function
     return f"SELECT {schema_of('pg_buffercache')}"
 
@@ -44,7 +44,7 @@ def _installed(version: int) -> str:
 @collector(*VIEW.metrics, subjects=servers, peer="pg:buffercache_summary", default=False)
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Shared buffers that are used, unused, dirty and pinned. It walks over all of them, without a lock."""
-    [(schema,)] = server.query(_installed).rows
+    [(schema,)] = server.query(_extension_query).rows
     if schema is None:
         raise NoData("the connected database has no pg_buffercache; CREATE EXTENSION pg_buffercache")
     return replace(VIEW, source=f"{schema}.{VIEW.source}").read(server)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _column(name: str, text: str, sql: str = "", unit: str = "") -> Column:
+def _declare_column(name: str, text: str, sql: str = "", unit: str = "") -> Column:
     metric = Metric(f"pg_stat_checkpointer_{name}_total", "counter", text, ("server",), unit=unit)
     return Column(metric, sql or name, since=17)
 
@@ -26,15 +26,15 @@ def _column(name: str, text: str, sql: str = "", unit: str = "") -> Column:
 VIEW = View(
     "pg_stat_checkpointer",
     (
-        _column("num_timed", "Checkpoints begun because it was time."),
-        _column("num_requested", "Checkpoints that were asked for."),
-        _column("restartpoints_timed", "Restartpoints of a replica begun because it was time."),
-        _column("restartpoints_req", "Restartpoints of a replica that were asked for."),
-        _column("restartpoints_done", "Restartpoints of a replica that were made."),
-        _column("write_time", "Milliseconds that checkpoints wrote.", unit="milliseconds"),
-        _column("sync_time", "Milliseconds that checkpoints synchronised to disk.", unit="milliseconds"),
-        _column("buffers_written", "Buffers that checkpoints wrote."),
-        _column(
+        _declare_column("num_timed", "Checkpoints begun because it was time."),
+        _declare_column("num_requested", "Checkpoints that were asked for."),
+        _declare_column("restartpoints_timed", "Restartpoints of a replica begun because it was time."),
+        _declare_column("restartpoints_req", "Restartpoints of a replica that were asked for."),
+        _declare_column("restartpoints_done", "Restartpoints of a replica that were made."),
+        _declare_column("write_time", "Milliseconds that checkpoints wrote.", unit="milliseconds"),
+        _declare_column("sync_time", "Milliseconds that checkpoints synchronised to disk.", unit="milliseconds"),
+        _declare_column("buffers_written", "Buffers that checkpoints wrote."),
+        _declare_column(
             "stats_reset",
             "When these counters were last reset, as a Unix time.",
             "extract(epoch FROM stats_reset)::float8",

@@ -19,40 +19,46 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _metric(name: str, text: str, kind: Kind = "counter", unit: str = "") -> Metric:
+def _declare_metric(name: str, text: str, kind: Kind = "counter", unit: str = "") -> Metric:
     return Metric(f"pg_stat_database_{name}", kind, text, ("server", "datid", "datname"), unit=unit)
 
 
 VIEW = View(
     "pg_stat_database WHERE datname IS NOT NULL",  # the row without a name counts shared catalogues
     (
-        Column(_metric("numbackends", "Sessions connected to the database.", "gauge"), "numbackends"),
-        Column(_metric("xact_commit", "Transactions committed."), "xact_commit"),
-        Column(_metric("xact_rollback", "Transactions rolled back."), "xact_rollback"),
-        Column(_metric("blks_read", "Blocks read from outside of the buffer cache."), "blks_read"),
-        Column(_metric("blks_hit", "Blocks found in the buffer cache."), "blks_hit"),
-        Column(_metric("tup_returned", "Rows that scans went through."), "tup_returned"),
-        Column(_metric("tup_fetched", "Rows that index scans fetched."), "tup_fetched"),
-        Column(_metric("tup_inserted", "Rows inserted."), "tup_inserted"),
-        Column(_metric("tup_updated", "Rows updated."), "tup_updated"),
-        Column(_metric("tup_deleted", "Rows deleted."), "tup_deleted"),
-        Column(_metric("conflicts", "Queries that recovery cancelled, on a replica."), "conflicts"),
-        Column(_metric("temp_files", "Temporary files that queries wrote."), "temp_files"),
-        Column(_metric("temp_bytes", "Bytes that queries wrote to temporary files."), "temp_bytes"),
-        Column(_metric("deadlocks", "Deadlocks found."), "deadlocks"),
+        Column(_declare_metric("numbackends", "Sessions connected to the database.", "gauge"), "numbackends"),
+        Column(_declare_metric("xact_commit", "Transactions committed."), "xact_commit"),
+        Column(_declare_metric("xact_rollback", "Transactions rolled back."), "xact_rollback"),
+        Column(_declare_metric("blks_read", "Blocks read from outside of the buffer cache."), "blks_read"),
+        Column(_declare_metric("blks_hit", "Blocks found in the buffer cache."), "blks_hit"),
+        Column(_declare_metric("tup_returned", "Rows that scans went through."), "tup_returned"),
+        Column(_declare_metric("tup_fetched", "Rows that index scans fetched."), "tup_fetched"),
+        Column(_declare_metric("tup_inserted", "Rows inserted."), "tup_inserted"),
+        Column(_declare_metric("tup_updated", "Rows updated."), "tup_updated"),
+        Column(_declare_metric("tup_deleted", "Rows deleted."), "tup_deleted"),
+        Column(_declare_metric("conflicts", "Queries that recovery cancelled, on a replica."), "conflicts"),
+        Column(_declare_metric("temp_files", "Temporary files that queries wrote."), "temp_files"),
+        Column(_declare_metric("temp_bytes", "Bytes that queries wrote to temporary files."), "temp_bytes"),
+        Column(_declare_metric("deadlocks", "Deadlocks found."), "deadlocks"),
         Column(
-            _metric("blk_read_time", "Milliseconds spent reading blocks, with track_io_timing.", unit="milliseconds"),
+            _declare_metric(
+                "blk_read_time", "Milliseconds spent reading blocks, with track_io_timing.", unit="milliseconds"
+            ),
             "blk_read_time",
         ),
         Column(
-            _metric("blk_write_time", "Milliseconds spent writing blocks, with track_io_timing.", unit="milliseconds"),
+            _declare_metric(
+                "blk_write_time", "Milliseconds spent writing blocks, with track_io_timing.", unit="milliseconds"
+            ),
             "blk_write_time",
         ),
         Column(
-            _metric("stats_reset", "When these counters were last reset, as a Unix time.", unit="timestamp"),
+            _declare_metric("stats_reset", "When these counters were last reset, as a Unix time.", unit="timestamp"),
             "extract(epoch FROM stats_reset)::float8",
         ),
-        Column(_metric("active_time_seconds_total", "Seconds that statements ran."), "active_time / 1000", since=14),
+        Column(
+            _declare_metric("active_time_seconds_total", "Seconds that statements ran."), "active_time / 1000", since=14
+        ),
     ),
     labels=("datid", "datname"),
 )

@@ -20,31 +20,33 @@ if TYPE_CHECKING:
 _SECONDS = "{} / 1000"
 
 
-def _column(name: str, text: str, sql: str = "", since: int = 16) -> Column:
+def _declare_column(name: str, text: str, sql: str = "", since: int = 16) -> Column:
     labels = ("server", "backend_type", "object", "context")
     return Column(Metric(f"deckwatch_postgres_io_{name}_total", "counter", text, labels), sql or name, since=since)
 
 
-def _bytes(name: str, blocks: str, text: str) -> tuple[Column, Column]:
+def _declare_bytes(name: str, blocks: str, text: str) -> tuple[Column, Column]:
     """Return bytes as PostgreSQL 18 counts them, and what they are before: blocks, all of one size."""
-    metric = _column(name, text).metric
+    metric = _declare_column(name, text).metric
     return Column(metric, f"{blocks} * op_bytes", since=16, before=18), Column(metric, name, since=18)
 
 
 VIEW = View(
     "pg_stat_io WHERE coalesce(reads, 0) + coalesce(writes, 0) + coalesce(extends, 0) + coalesce(hits, 0) > 0",
     (
-        _column("reads", "Reads from outside of the buffer cache."),
-        *_bytes("read_bytes", "reads", "Bytes read from outside of the buffer cache."),
-        _column("read_seconds", "Seconds spent reading, with track_io_timing.", _SECONDS.format("read_time")),
-        _column("writes", "Writes out of the buffer cache."),
-        *_bytes("write_bytes", "writes", "Bytes written out of the buffer cache."),
-        _column("write_seconds", "Seconds spent writing, with track_io_timing.", _SECONDS.format("write_time")),
-        _column("extends", "Times that a file was made longer."),
-        _column("hits", "Times that a block was found in the buffer cache."),
-        _column("evictions", "Times that a block was thrown out of the buffer cache to make room."),
-        _column("fsyncs", "Synchronisations to disk."),
-        _column("fsync_seconds", "Seconds spent synchronising, with track_io_timing.", _SECONDS.format("fsync_time")),
+        _declare_column("reads", "Reads from outside of the buffer cache."),
+        *_declare_bytes("read_bytes", "reads", "Bytes read from outside of the buffer cache."),
+        _declare_column("read_seconds", "Seconds spent reading, with track_io_timing.", _SECONDS.format("read_time")),
+        _declare_column("writes", "Writes out of the buffer cache."),
+        *_declare_bytes("write_bytes", "writes", "Bytes written out of the buffer cache."),
+        _declare_column("write_seconds", "Seconds spent writing, with track_io_timing.", _SECONDS.format("write_time")),
+        _declare_column("extends", "Times that a file was made longer."),
+        _declare_column("hits", "Times that a block was found in the buffer cache."),
+        _declare_column("evictions", "Times that a block was thrown out of the buffer cache to make room."),
+        _declare_column("fsyncs", "Synchronisations to disk."),
+        _declare_column(
+            "fsync_seconds", "Seconds spent synchronising, with track_io_timing.", _SECONDS.format("fsync_time")
+        ),
     ),
     labels=("backend_type", "object", "context"),
 )

@@ -41,10 +41,10 @@ SQL = """
 @collector(COUNT, subjects=servers, peer="pg:locks")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Locks of each database in each of the nine modes, without those of this exporter."""
-    return samples(server.name, server.query(lambda _: SQL).rows)
+    return lock_samples(server.name, server.query(lambda _: SQL).rows)
 
 
-def samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:
+def lock_samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:
     """Turn rows of database, mode and count into samples; a mode without locks is 0."""
     counts: dict[str, dict[str, int]] = {}
     for datname, mode, count in rows:

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 _LABELS = ("server", "state", "application_name")
 IDLE = Metric("pg_process_idle_seconds", "histogram", "How long sessions that are idle have been so.", _LABELS)
-_BUCKET = IDLE.part("_bucket", (*_LABELS, "le"))
-_SUM = IDLE.part("_sum")
-_COUNT = IDLE.part("_count")
+_BUCKET = IDLE.with_suffix("_bucket", (*_LABELS, "le"))
+_SUM = IDLE.with_suffix("_sum")
+_COUNT = IDLE.with_suffix("_count")
 
 BOUNDS = (1, 2, 5, 15, 30, 60, 90, 120, 300)  # seconds, as postgres_exporter has them
 
 # Clients choose application_name, and each is twelve series: past this many groups they are one for each state.
-MOST_GROUPS = 50
+MAX_GROUPS = 50
 
 SQL = f"""
     SELECT state, coalesce(application_name, 'unknown'), count(*), sum(seconds),
@@ -42,15 +42,15 @@ SQL = f"""
 @collector(IDLE, subjects=servers, peer="pg:process_idle", default=False)
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """How long the idle sessions have been idle, by state and application."""
-    return samples(server.name, server.query(lambda _: SQL).rows)
+    return idle_samples(server.name, server.query(lambda _: SQL).rows)
 
 
-def samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:
+def idle_samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:
     """Turn rows of state, application, number of sessions, sum of seconds and number up to each bound into samples."""
     groups: dict[tuple[str, str], list[float]] = {}
     for state, application, *figures in rows:
         group = (str(state), str(application))
-        if len(groups) >= MOST_GROUPS and group not in groups:
+        if len(groups) >= MAX_GROUPS and group not in groups:
             group = (group[0], "other")
         known = groups.get(group, [0.0] * len(figures))
         groups[group] = [so_far + more for so_far, more in zip(known, figures, strict=True)]

@@ -27,22 +27,24 @@ _PHASES = """
 """
 
 
-def _metric(name: str, text: str, *labels: str) -> Metric:
+def _declare_gauge(name: str, text: str, *labels: str) -> Metric:
     return Metric(f"pg_stat_progress_vacuum_{name}", "gauge", text, (*_LABELS, *labels))
 
 
-MOST_DEAD = _metric("max_dead_tuples", "Dead rows it can note before a round through the indexes; bytes since 17.")
-DEAD = _metric("num_dead_tuples", "Dead rows noted since the last round.")
+MAX_DEAD = _declare_gauge(
+    "max_dead_tuples", "Dead rows it can note before a round through the indexes; bytes since 17."
+)
+DEAD = _declare_gauge("num_dead_tuples", "Dead rows noted since the last round.")
 BLOCKS = View(
     f"{_SOURCE} GROUP BY 1, 2",
     (
-        Column(_metric("heap_blks", "Blocks of the table."), "max(heap_blks_total)"),
-        Column(_metric("heap_blks_scanned", "Blocks that were looked through."), "max(heap_blks_scanned)"),
-        Column(_metric("heap_blks_vacuumed", "Blocks that were vacuumed."), "max(heap_blks_vacuumed)"),
-        Column(_metric("index_vacuums", "Rounds through the indexes that are done."), "max(index_vacuum_count)"),
+        Column(_declare_gauge("heap_blks", "Blocks of the table."), "max(heap_blks_total)"),
+        Column(_declare_gauge("heap_blks_scanned", "Blocks that were looked through."), "max(heap_blks_scanned)"),
+        Column(_declare_gauge("heap_blks_vacuumed", "Blocks that were vacuumed."), "max(heap_blks_vacuumed)"),
+        Column(_declare_gauge("index_vacuums", "Rounds through the indexes that are done."), "max(index_vacuum_count)"),
         # The same numbers under other names, which the peer takes by their place.
-        Column(MOST_DEAD, "max(max_dead_tuples)", before=17),
-        Column(MOST_DEAD, "max(max_dead_tuple_bytes)", since=17),
+        Column(MAX_DEAD, "max(max_dead_tuples)", before=17),
+        Column(MAX_DEAD, "max(max_dead_tuple_bytes)", since=17),
         Column(DEAD, "max(num_dead_tuples)", before=17),
         Column(DEAD, "max(num_dead_item_ids)", since=17),
     ),
@@ -52,7 +54,7 @@ PHASE = View(
     f"{_SOURCE} CROSS JOIN (VALUES {_PHASES}) AS phases (name) GROUP BY 1, 2, 3",
     (
         Column(
-            _metric("phase", "1 in the phase in which the vacuum is, 0 in the others.", "phase"),
+            _declare_gauge("phase", "1 in the phase in which the vacuum is, 0 in the others.", "phase"),
             "max((phase = name)::int)",
         ),
     ),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NOW = "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END"
 
 
-def _metric(name: str, text: str, *labels: str) -> Metric:
+def _declare_gauge(name: str, text: str, *labels: str) -> Metric:
     unit = "bytes" if "_lsn" in name else ""
     return Metric(f"pg_replication_slots_{name}", "gauge", text, ("server", "slot_name", *labels), unit=unit)
 
@@ -28,9 +28,9 @@ def _metric(name: str, text: str, *labels: str) -> Metric:
 BY_DATABASE = View(
     "pg_replication_slots",
     (
-        Column(_metric("active", "1 if somebody reads from the slot, 0 if not.", "database"), "active"),
+        Column(_declare_gauge("active", "1 if somebody reads from the slot, 0 if not.", "database"), "active"),
         Column(
-            _metric("pg_wal_lsn_diff", "Bytes of the log that the slot keeps from being removed.", "database"),
+            _declare_gauge("pg_wal_lsn_diff", "Bytes of the log that the slot keeps from being removed.", "database"),
             f"pg_wal_lsn_diff({_NOW}, restart_lsn)",
         ),
     ),
@@ -39,14 +39,19 @@ BY_DATABASE = View(
 BY_TYPE = View(
     "pg_replication_slots",
     (
-        Column(_metric("slot_is_active", "1 if somebody reads from the slot, 0 if not.", "slot_type"), "active"),
-        Column(_metric("slot_current_wal_lsn", "Position of the log now, in bytes.", "slot_type"), f"({_NOW}) - '0/0'"),
+        Column(_declare_gauge("slot_is_active", "1 if somebody reads from the slot, 0 if not.", "slot_type"), "active"),
         Column(
-            _metric("slot_confirmed_flush_lsn", "Position up to which the reader has it all, in bytes.", "slot_type"),
+            _declare_gauge("slot_current_wal_lsn", "Position of the log now, in bytes.", "slot_type"),
+            f"({_NOW}) - '0/0'",
+        ),
+        Column(
+            _declare_gauge(
+                "slot_confirmed_flush_lsn", "Position up to which the reader has it all, in bytes.", "slot_type"
+            ),
             "coalesce(confirmed_flush_lsn, '0/0') - '0/0'",
         ),
         Column(
-            _metric("safe_wal_size_bytes", "Bytes that may be written before the slot is lost.", "slot_type"),
+            _declare_gauge("safe_wal_size_bytes", "Bytes that may be written before the slot is lost.", "slot_type"),
             "safe_wal_size",
         ),
     ),
@@ -56,7 +61,9 @@ BY_STATUS = View(
     "pg_replication_slots WHERE wal_status IS NOT NULL",
     (
         Column(
-            _metric("wal_status", "1; whether the log that the slot needs is still there.", "slot_type", "wal_status"),
+            _declare_gauge(
+                "wal_status", "1; whether the log that the slot needs is still there.", "slot_type", "wal_status"
+            ),
             "1",
         ),
     ),

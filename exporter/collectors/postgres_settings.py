@@ -34,7 +34,7 @@ SQL = """
 
 
 @functools.cache
-def metric(name: str, unit: str) -> Metric:
+def setting_metric(name: str, unit: str) -> Metric:
     """Return the metric of a setting; an extension's settings (`pg_stat_statements.max`) come with the server."""
     suffix = f"_{unit}" if unit else ""
     tail = f", in {unit}" if unit else ""
@@ -43,7 +43,7 @@ def metric(name: str, unit: str) -> Metric:
 
 
 KNOWN = tuple(
-    metric(name, unit)
+    setting_metric(name, unit)
     for unit, names in (("", known.PLAIN), ("bytes", known.BYTES), ("seconds", known.SECONDS))
     for name in names.split()
 )
@@ -52,24 +52,24 @@ KNOWN = tuple(
 @collector(*KNOWN, subjects=servers, peer="pg:settings")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Every setting that is a number or a switch."""
-    return samples(server.name, server.query(lambda _: SQL).rows)
+    return setting_samples(server.name, server.query(lambda _: SQL).rows)
 
 
-def samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:
+def setting_samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:
     """Turn rows of name, type, unit and value into samples; -1 (off, or no limit) stays -1 whatever the unit."""
     for name, kind, unit, setting in rows:
         if kind == "bool":
-            yield metric(name, "")(int(setting == "on"), server)
+            yield setting_metric(name, "")(int(setting == "on"), server)
             continue
         try:
             value = int(setting) if kind == "integer" else float(setting)
         except ValueError:
             continue  # managed services have settings whose value is not of their type
-        base, factor = _base(unit)
-        yield metric(name, base)(value if value == -1 else value * factor, server)
+        base, factor = _base_unit(unit)
+        yield setting_metric(name, base)(value if value == -1 else value * factor, server)
 
 
-def _base(unit: str | None) -> tuple[str, float]:
+def _base_unit(unit: str | None) -> tuple[str, float]:
     """Return the base unit of PostgreSQL's unit (`8kB`, `min`) and how many of it make one."""
     found = _UNIT.fullmatch(unit or "")
     if found is None:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 _LABELS = ("server", "application_name", "client_addr", "state", "slot_name")
 
 
-def _metric(name: str, text: str) -> Metric:
+def _declare_gauge(name: str, text: str) -> Metric:
     return Metric(f"pg_stat_replication_{name}", "gauge", text, _LABELS, unit="bytes")
 
 
-def _lag(name: str, text: str) -> Column:
+def _declare_lag(name: str, text: str) -> Column:
     """Return a column of seconds; the server tells none while a replica that has everything rests."""
     metric = Metric(f"deckwatch_postgres_replica_{name}_lag_seconds", "gauge", text, _LABELS)
     return Column(metric, f"coalesce(extract(epoch FROM {name}_lag), 0)::float8")
@@ -44,11 +44,13 @@ VIEW = View(
         GROUP BY 1, 2, 3, 4
     ) AS replicas""",
     (
-        Column(_metric("pg_current_wal_lsn_bytes", "Position of the server's log now, in bytes."), "current_wal"),
-        Column(_metric("pg_wal_lsn_diff", "Bytes of the log that the replica has not replayed yet."), "behind"),
-        _lag("write", "How long ago what the replica wrote last was written here."),
-        _lag("flush", "How long ago what the replica has on disk was written here."),
-        _lag("replay", "How long ago what the replica shows was written here."),
+        Column(
+            _declare_gauge("pg_current_wal_lsn_bytes", "Position of the server's log now, in bytes."), "current_wal"
+        ),
+        Column(_declare_gauge("pg_wal_lsn_diff", "Bytes of the log that the replica has not replayed yet."), "behind"),
+        _declare_lag("write", "How long ago what the replica wrote last was written here."),
+        _declare_lag("flush", "How long ago what the replica has on disk was written here."),
+        _declare_lag("replay", "How long ago what the replica shows was written here."),
     ),
     labels=("application_name", "client_addr", "state", "slot_name"),
 )

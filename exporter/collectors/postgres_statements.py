@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _metric(name: str, text: str) -> Metric:
+def _declare_counter(name: str, text: str) -> Metric:
     return Metric(f"pg_stat_statements_{name}_total", "counter", text, ("server", "user", "datname", "queryid"))
 
 
 METRICS = (
-    _metric("calls", "Times that the statement was run."),
-    _metric("seconds", "Seconds that it ran."),
-    _metric("rows", "Rows that it returned or changed."),
-    _metric("block_read_seconds", "Seconds that it read blocks, with track_io_timing."),
-    _metric("block_write_seconds", "Seconds that it wrote blocks, with track_io_timing."),
+    _declare_counter("calls", "Times that the statement was run."),
+    _declare_counter("seconds", "Seconds that it ran."),
+    _declare_counter("rows", "Rows that it returned or changed."),
+    _declare_counter("block_read_seconds", "Seconds that it read blocks, with track_io_timing."),
+    _declare_counter("block_write_seconds", "Seconds that it wrote blocks, with track_io_timing."),
 )
 
 

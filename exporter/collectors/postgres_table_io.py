@@ -22,21 +22,31 @@ if TYPE_CHECKING:
 _LABELS = ("server", "datname", "schemaname", "relname")
 
 
-def _column(name: str, text: str, sql: str) -> Column:
+def _declare_column(name: str, text: str, sql: str) -> Column:
     return Column(Metric(f"pg_statio_user_tables_{name}", "counter", text, _LABELS), sql)
 
 
 VIEW = View(
     with_view("pg_statio_user_tables"),
     (
-        _column("heap_blocks_read", "Blocks of the table read from outside of the buffer cache.", "heap_blks_read"),
-        _column("heap_blocks_hit", "Blocks of the table found in the buffer cache.", "heap_blks_hit"),
-        _column("idx_blocks_read", "Blocks of its indexes read from outside of the buffer cache.", "idx_blks_read"),
-        _column("idx_blocks_hit", "Blocks of its indexes found in the buffer cache.", "idx_blks_hit"),
-        _column("toast_blocks_read", "Blocks of its long values read from outside of the cache.", "toast_blks_read"),
-        _column("toast_blocks_hit", "Blocks of its long values found in the buffer cache.", "toast_blks_hit"),
-        _column("tidx_blocks_read", "Blocks of the index of its long values read from outside.", "tidx_blks_read"),
-        _column("tidx_blocks_hit", "Blocks of the index of its long values found in the cache.", "tidx_blks_hit"),
+        _declare_column(
+            "heap_blocks_read", "Blocks of the table read from outside of the buffer cache.", "heap_blks_read"
+        ),
+        _declare_column("heap_blocks_hit", "Blocks of the table found in the buffer cache.", "heap_blks_hit"),
+        _declare_column(
+            "idx_blocks_read", "Blocks of its indexes read from outside of the buffer cache.", "idx_blks_read"
+        ),
+        _declare_column("idx_blocks_hit", "Blocks of its indexes found in the buffer cache.", "idx_blks_hit"),
+        _declare_column(
+            "toast_blocks_read", "Blocks of its long values read from outside of the cache.", "toast_blks_read"
+        ),
+        _declare_column("toast_blocks_hit", "Blocks of its long values found in the buffer cache.", "toast_blks_hit"),
+        _declare_column(
+            "tidx_blocks_read", "Blocks of the index of its long values read from outside.", "tidx_blks_read"
+        ),
+        _declare_column(
+            "tidx_blocks_hit", "Blocks of the index of its long values found in the cache.", "tidx_blks_hit"
+        ),
     ),
     labels=("current_database()", "schemaname", "stat.relname"),
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 _LABELS = ("server", "datname", "schemaname", "relname", "indexrelname")
-_MOST_INDEXES = 100
+_MAX_INDEXES = 100
 
 VIEW = View(
     # Unique ones keep rows from being there twice, whether anybody reads them or not.
@@ -27,7 +27,7 @@ VIEW = View(
         SELECT stat.*, relpages FROM pg_stat_user_indexes AS stat
         JOIN pg_index ON pg_index.indexrelid = stat.indexrelid JOIN pg_class ON pg_class.oid = stat.indexrelid
         WHERE idx_scan = 0 AND NOT indisunique AND indisvalid AND relpages > 0
-        ORDER BY relpages DESC, stat.indexrelid LIMIT {_MOST_INDEXES}
+        ORDER BY relpages DESC, stat.indexrelid LIMIT {_MAX_INDEXES}
     ) AS unused""",  # noqa: S608 - a constant of ours
     (
         Column(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _column(name: str, text: str, sql: str = "", before: int = 0) -> Column:
+def _declare_column(name: str, text: str, sql: str = "", before: int = 0) -> Column:
     metric = Metric(f"deckwatch_postgres_wal_{name}_total", "counter", text, ("server",))
     return Column(metric, sql or name, since=14, before=before) if before else Column(metric, sql or name, since=14)
 
@@ -26,17 +26,19 @@ def _column(name: str, text: str, sql: str = "", before: int = 0) -> Column:
 VIEW = View(
     "pg_stat_wal",
     (
-        _column("records", "Records written to the log.", "wal_records"),
-        _column("full_page_images", "Whole pages written to the log, as after each checkpoint.", "wal_fpi"),
-        _column("bytes", "Bytes written to the log.", "wal_bytes"),
-        _column("buffers_full", "Times that the log was written because its buffers were full.", "wal_buffers_full"),
+        _declare_column("records", "Records written to the log.", "wal_records"),
+        _declare_column("full_page_images", "Whole pages written to the log, as after each checkpoint.", "wal_fpi"),
+        _declare_column("bytes", "Bytes written to the log.", "wal_bytes"),
+        _declare_column(
+            "buffers_full", "Times that the log was written because its buffers were full.", "wal_buffers_full"
+        ),
         # Since 18 they are rows of pg_stat_io.
-        _column("writes", "Times that the log was written to its file.", "wal_write", before=18),
-        _column("syncs", "Synchronisations of the log to disk.", "wal_sync", before=18),
-        _column(
+        _declare_column("writes", "Times that the log was written to its file.", "wal_write", before=18),
+        _declare_column("syncs", "Synchronisations of the log to disk.", "wal_sync", before=18),
+        _declare_column(
             "write_seconds", "Seconds spent writing, with track_wal_io_timing.", "wal_write_time / 1000", before=18
         ),
-        _column(
+        _declare_column(
             "sync_seconds", "Seconds spent synchronising, with track_wal_io_timing.", "wal_sync_time / 1000", before=18
         ),
     ),

@@ -21,30 +21,30 @@ if TYPE_CHECKING:
 _LOW_BITS = 2**52  # as the peer cuts positions, which no float can hold whole
 
 
-def _column(name: str, kind: Kind, text: str, sql: str = "", unit: str = "") -> Column:
+def _declare_column(name: str, kind: Kind, text: str, sql: str = "", unit: str = "") -> Column:
     labels = ("server", "upstream_host", "slot_name", "status")
     return Column(Metric(f"pg_stat_wal_receiver_{name}", kind, text, labels, unit=unit), sql or name)
 
 
-def _position(name: str, text: str, column: str = "") -> Column:
-    return _column(name, "counter", text, f"({column or name} - '0/0') % {_LOW_BITS}")
+def _declare_position(name: str, text: str, column: str = "") -> Column:
+    return _declare_column(name, "counter", text, f"({column or name} - '0/0') % {_LOW_BITS}")
 
 
-def _time(name: str, text: str) -> Column:
-    return _column(name, "counter", text, f"extract(epoch FROM {name})::float8", "timestamp")
+def _declare_time(name: str, text: str) -> Column:
+    return _declare_column(name, "counter", text, f"extract(epoch FROM {name})::float8", "timestamp")
 
 
 VIEW = View(
     "pg_stat_wal_receiver WHERE status IS NOT NULL",
     (
-        _position("receive_start_lsn", "Position in the log at which it began to receive, in bytes."),
-        _column("receive_start_tli", "gauge", "Timeline at which it began to receive."),
-        _position("flushed_lsn", "Position in the log up to which it is on disk, in bytes."),
-        _column("received_tli", "gauge", "Timeline of what was received last."),
-        _time("last_msg_send_time", "When the newest message was sent, as a Unix time."),
-        _time("last_msg_receipt_time", "When the newest message arrived, as a Unix time."),
-        _position("latest_end_lsn", "Position in the log that was last reported upstream, in bytes."),
-        _time("latest_end_time", "When a position was last reported upstream, as a Unix time."),
+        _declare_position("receive_start_lsn", "Position in the log at which it began to receive, in bytes."),
+        _declare_column("receive_start_tli", "gauge", "Timeline at which it began to receive."),
+        _declare_position("flushed_lsn", "Position in the log up to which it is on disk, in bytes."),
+        _declare_column("received_tli", "gauge", "Timeline of what was received last."),
+        _declare_time("last_msg_send_time", "When the newest message was sent, as a Unix time."),
+        _declare_time("last_msg_receipt_time", "When the newest message arrived, as a Unix time."),
+        _declare_position("latest_end_lsn", "Position in the log that was last reported upstream, in bytes."),
+        _declare_time("latest_end_time", "When a position was last reported upstream, as a Unix time."),
     ),
     labels=("sender_host", "slot_name", "status"),
 )

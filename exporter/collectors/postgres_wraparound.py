@@ -21,7 +21,7 @@ _LABELS = ("server", "datname")
 _LIMIT = 2**31  # numbers that can be told apart; the server stops writing three million before
 
 
-def _age(name: str, text: str) -> Metric:
+def _declare_age(name: str, text: str) -> Metric:
     # The peer's name says seconds; its value is a number of transactions.
     return Metric(f"pg_database_wraparound_age_{name}_seconds", "gauge", text, _LABELS, unit="short")
 
@@ -29,8 +29,12 @@ def _age(name: str, text: str) -> Metric:
 VIEW = View(
     "pg_database WHERE datallowconn",
     (
-        Column(_age("datfrozenxid", "Transactions since the oldest one that is not frozen."), "age(datfrozenxid)"),
-        Column(_age("datminmxid", "Multixacts since the oldest one that is not frozen."), "mxid_age(datminmxid)"),
+        Column(
+            _declare_age("datfrozenxid", "Transactions since the oldest one that is not frozen."), "age(datfrozenxid)"
+        ),
+        Column(
+            _declare_age("datminmxid", "Multixacts since the oldest one that is not frozen."), "mxid_age(datminmxid)"
+        ),
         Column(
             Metric(
                 "deckwatch_postgres_wraparound_ratio",

@@ -99,7 +99,7 @@ class _Page:
         metric = self._metrics.get((name, labels))
         if metric is None:
             family = self._family(name)
-            metric = self._metrics[name, labels] = family.part(name.removeprefix(family.name), labels)
+            metric = self._metrics[name, labels] = family.with_suffix(name.removeprefix(family.name), labels)
         return metric
 
     def _family(self, name: str) -> Metric:

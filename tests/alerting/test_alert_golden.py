@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deckwatch.alerting import build, configuration, render
+from deckwatch.alerting import alertmanager_config, build, render_rules
 from deckwatch.core import signal_file, yaml_file
 from deckwatch.core.catalog import Catalog, MetricInfo
 from deckwatch.core.jsonnet import Renderer
@@ -112,9 +112,9 @@ def made(engine):
     signals, problems = signal_file.load_signals([topic], catalog)
     assert problems == []
     panels = {"shop": {"Errors": 7}}
-    settings = build.Settings(grafana="https://grafana.example/", panels=panels)
-    with Renderer({"alerting": render.library()}, engine=engine) as renderer:
-        found = build.bundle([topic], catalog, signals, project, settings, renderer=renderer)
+    settings = build.AlertSettings(grafana="https://grafana.example/", panels=panels)
+    with Renderer({"alerting": render_rules.library_folder()}, engine=engine) as renderer:
+        found = build.build_alerts([topic], catalog, signals, project, settings, renderer=renderer)
     assert [str(problem) for problem in found.problems] == []
     runbooks = {f"runbooks/{one.path}": one.text for one in found.runbooks}
     return {one.path: one.text for one in found.artifacts} | runbooks
@@ -130,7 +130,7 @@ def test_both_engines_make_the_same_bytes(files):
 
 
 def test_files_are_as_golden(files):
-    templates = {path for path in files if path.startswith(f"{configuration.FOLDER}/templates/")}
+    templates = {path for path in files if path.startswith(f"{alertmanager_config.OUTPUT_FOLDER}/templates/")}
     kept = {path: text for path, text in files.items() if path not in templates}
     if os.environ.get("DECKWATCH_GOLDEN") == "refresh":
         for path, text in kept.items():
@@ -145,6 +145,6 @@ def test_the_example_holds_what_it_promises(need, files, tmp_path):
     for path, text in files.items():
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text(text)
-    (tests,) = (tmp_path / render.RULES / "tests").iterdir()
+    (tests,) = (tmp_path / render_rules.RULES_FOLDER / "tests").iterdir()
     done = subprocess.run([program, "test", "rules", str(tests)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deckwatch.alerting.condition import bracketed, compares, parts
+from deckwatch.alerting.condition import has_comparison, split_condition, with_brackets
 from deckwatch.core.promql import PromqlError
 
 
@@ -25,11 +25,11 @@ from deckwatch.core.promql import PromqlError
     ],
 )
 def test_what_is_compared_with_what(text, expected):
-    assert [part[:3] for part in parts(text)] == expected
+    assert [part[:3] for part in split_condition(text)] == expected
 
 
 def test_what_is_taken_away_is_known_by_its_operator():
-    assert [part.joined for part in parts("a > 1 or (b > 2 unless (c or d)) and e")] == [
+    assert [part.joined for part in split_condition("a > 1 or (b > 2 unless (c or d)) and e")] == [
         "",
         "or",
         "unless",
@@ -40,7 +40,7 @@ def test_what_is_taken_away_is_known_by_its_operator():
 
 def test_the_operator_stands_where_it_is_written():
     text = "(a > 1) or (bb < 2)"
-    assert [text[part.offset] for part in parts(text)] == [">", "<"]
+    assert [text[part.offset] for part in split_condition(text)] == [">", "<"]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_operator_stands_where_it_is_written():
     [("up == 0", True), ("up", False), ("a > bool 1", False), ("a and b > 1", True), ("a + (b > 1)", False)],
 )
 def test_an_alert_must_compare_at_the_outside(text, expected):
-    assert compares(text) is expected
+    assert has_comparison(text) is expected
 
 
 @pytest.mark.parametrize(
@@ -56,12 +56,12 @@ def test_an_alert_must_compare_at_the_outside(text, expected):
     [("a", "a"), ("1 - a", "1 - a"), ("a or b", "(a or b)"), ("a > 1", "(a > 1)"), ("(a or b)", "(a or b)")],
 )
 def test_brackets_stand_where_a_comparison_needs_them(text, expected):
-    assert bracketed(text) == expected
+    assert with_brackets(text) == expected
 
 
 @given(st.text(alphabet='ab(){}[]"=!<>~ andorunlesson,1', max_size=40))
 def test_nothing_but_a_promql_error_is_raised(text):
-    for function in (parts, compares, bracketed):
+    for function in (split_condition, has_comparison, with_brackets):
         try:
             function(text)
         except PromqlError:

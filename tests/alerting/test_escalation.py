@@ -53,8 +53,8 @@ def rules(built):
 
 
 def test_only_what_comes_to_the_route_is_escalated(rules, built):
-    critical = {one.name for one in built.context.alerts() if one.severity == "critical"}
-    postgres = {one.name for one in built.context.alerts() if one.topic == "postgres"}
+    critical = {one.name for one in built.context.iter_alerts() if one.severity == "critical"}
+    postgres = {one.name for one in built.context.iter_alerts() if one.topic == "postgres"}
     assert {one["alert"] for one in rules} == critical - postgres
     assert len(rules) == 3 * len(critical - postgres)
 

@@ -51,35 +51,35 @@ def graph(edges):
 
 
 def test_components_are_what_is_probed_scraped_or_a_database():
-    assert list(health.components(project(PROJECT))) == ["shop", "stock", "bank", "ledger", "mail"]
+    assert list(health.find_components(project(PROJECT))) == ["shop", "stock", "bank", "ledger", "mail"]
 
 
 @pytest.mark.parametrize("text", ["{}", "watch: {}", "scrape: [{docker: 'unix:///var/run/docker.sock'}]"])
 def test_without_components_there_is_nothing_to_record(text):
-    assert health.documents(project(text)) == []
+    assert health.build_documents(project(text)) == []
 
 
 def test_without_a_graph_only_the_components_are_recorded():
-    [document] = health.documents(graph({"shop": []}))
+    [document] = health.build_documents(graph({"shop": []}))
     assert list(document.data["recordings"]) == ["component:declared:info"]
 
 
 @given(st.text(min_size=1).filter(str.strip))
 def test_any_name_of_a_service_is_a_label(name):
-    [document] = health.documents(graph({name: []}))
+    [document] = health.build_documents(graph({name: []}))
     expr = document.data["recordings"]["component:declared:info"]["expr"]
     promql.check_syntax(expr)
 
 
 @given(st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdef"), max_size=4, unique=True)))
 def test_what_goes_in_circles_is_told_and_nothing_else(edges):
-    found = list(health.problems(graph(edges)))
+    found = list(health.find_problems(graph(edges)))
     try:
         graphlib.TopologicalSorter(edges).prepare()
     except graphlib.CycleError:
         assert found
         assert all("would depend on itself" in one.message for one in found)
-        assert health.documents(graph(edges)) == []
+        assert health.build_documents(graph(edges)) == []
     else:
         assert found == []
 

@@ -19,15 +19,15 @@ def project(text: str) -> Project:
 def recorded(text: str) -> dict[str, str]:
     """Return the expressions of all recordings by name."""
     found = {}
-    for document in objectives.documents(project(text)):
+    for document in objectives.build_documents(project(text)):
         found |= {name: one["expr"] for name, one in document.data["recordings"].items()}
     return found
 
 
 def said(text: str) -> list[str]:
     found = project(text)
-    problems = [str(problem) for problem in objectives.problems(found)]
-    assert not problems or objectives.documents(found) == []
+    problems = [str(problem) for problem in objectives.find_problems(found)]
+    assert not problems or objectives.build_documents(found) == []
     return problems
 
 
@@ -95,7 +95,7 @@ def test_objectives_stand_side_by_side():
         ("{service: a, target: 99%, of: 'rate(x[5m])'}", "1:43: error: of goes with PromQL in bad (say what is bad "),
         ("{service: a, target: 99%, bad: down, slower_than: 1s}", "1:43: error: what is slow is bad here already ("),
         ("{target: 99%, bad: 'rate(x[$__range])', of: 'rate(y[5m])'}", "1:44: error: a rule knows no variables (write"),
-        ("{target: 99%, bad: 'rate(x[5m)', of: 'rate(y[5m])'}", "1:46: error: ')' closes nothing"),
+        ("{target: 99%, bad: 'rate(x[5m)', of: 'rate(y[5m])'}", "1:46: error: ')' has no opening bracket"),
     ],
 )
 def test_faults_are_told_at_their_places(one, told):
@@ -106,7 +106,7 @@ def test_faults_are_told_at_their_places(one, told):
 def test_an_unknown_metric_is_told_where_the_project_names_it():
     """The expression that is checked is made of many pieces; each character of the project's own has its place."""
     text = AVAILABLE + "  orders: {target: 99%, bad: 'rate(lost[5m])', of: 'rate(http_requests_total[5m])'}\n"
-    found = objectives.documents(project(text))[0]
+    found = objectives.build_documents(project(text))[0]
     expr = found.data["recordings"]["objective:bad:rate5m"]["expr"]
     path = ("recordings", "objective:bad:rate5m", "expr")
     assert str(found.place_in_text(path, expr.index("lost"))) == f"{FILE}:3:36"
@@ -124,7 +124,7 @@ def test_each_alert_compares_a_long_and_a_short_window_with_one_pace(shipped_ale
         assert seconds == (60 if window == "5m" else units.parse_duration(window)), one.name
     paces = {}
     for alert in (one for one in group.alerts if one.family):
-        long, short = condition.parts(alert.watched)
+        long, short = condition.split_condition(alert.watched)
         assert (long.operator, long.right) == (short.operator, short.right)
         lengths = [windows[promql.find_selectors(part.left)[0].metric] for part in (long, short)]
         assert lengths[0] == 12 * lengths[1], alert.name

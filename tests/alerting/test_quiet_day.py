@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 
-from deckwatch.alerting import inhibit, render
+from deckwatch.alerting import inhibitions, render_rules
 from deckwatch.core import promql
 
 GET = "apt-get install prometheus"
@@ -37,7 +37,7 @@ def recorded(alert, shipped):
 @pytest.fixture
 def fired(promtool, shipped_alerting, tmp_path):
     """Run the rules over a day, and return what fired: alerts' names, with how many evaluations long."""
-    folder = shipped_alerting.write(tmp_path) / render.RULES
+    folder = shipped_alerting.write(tmp_path) / render_rules.RULES_FOLDER
     # Averages over hours and days are most of the time that this takes, and nobody is told of what is read of them.
     alerts = [one for group in shipped_alerting.groups for one in group.alerts if one.severity != "info"]
     used = {one.topic for one in alerts} | {topic for one in alerts for topic in recorded(one, shipped_alerting)}
@@ -70,7 +70,7 @@ def fired(promtool, shipped_alerting, tmp_path):
 
 def test_the_day_has_a_series_for_whatever_an_alert_reads(quiet_day, shipped_alerting):
     context = shipped_alerting.context
-    read = set().union(*(inhibit.metrics(alert.watched, context) for alert in context.alerts()))
+    read = set().union(*(inhibitions.find_metrics(alert.watched, context) for alert in context.iter_alerts()))
     shown = {selector.metric for text in quiet_day(end=60).series() for selector in promql.find_selectors(text)}
     # What Prometheus writes itself, and recordings that only a project makes.
     assert {name for name in read - shown if name != "ALERTS" and ":" not in name} == set()

@@ -13,7 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deckwatch.alerting import receivers, render
+from deckwatch.alerting import receivers, render_rules
 from deckwatch.core import plugins
 from deckwatch.core.targets import PROGRAMS, Targets, parse_version
 
@@ -78,7 +78,7 @@ def amtool(need):
 
 @pytest.fixture(scope="module")
 def kinds(jsonnet_renderer):
-    return receivers.Kinds(jsonnet_renderer)
+    return receivers.ReceiverKinds(jsonnet_renderer)
 
 
 def version(program):
@@ -104,7 +104,9 @@ def whole_project(kinds, target):
 
 
 def test_every_kind_has_an_example():
-    assert [path.stem for path in plugins.list_files(render.library() / "receivers", ".libsonnet")] == sorted(EXAMPLES)
+    assert [
+        path.stem for path in plugins.list_files(render_rules.library_folder() / "receivers", ".libsonnet")
+    ] == sorted(EXAMPLES)
 
 
 def test_amtool_accepts_every_kind_that_its_version_has(amtool, alerting_of, kinds, tmp_path):
@@ -170,7 +172,7 @@ def test_a_secret_can_only_be_a_file(kinds, kind):
 @pytest.fixture(scope="module")
 def templates(jsonnet_renderer, tmp_path_factory):
     path = tmp_path_factory.mktemp("templates") / "all.tmpl"
-    table = receivers.table()
+    table = receivers.jsonnet_table()
     texts = jsonnet_renderer.evaluate(
         f"local all = {table}; [std.get(all[k], 'texts', '') for k in std.objectFields(all)]"
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deckwatch.alerting.manager import Manager, Matcher, acknowledgement, moment
+from deckwatch.alerting.alertmanager import Alertmanager, Matcher, acknowledgement_matchers, parse_time
 
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
 STATUS = {"versionInfo": {"version": "0.27.0"}}
@@ -59,7 +59,7 @@ def listed(server, *words):
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (None, "does not answer: no answer in time"),
+        (None, "does not answer: it timed out"),
         ((404, "404 page not found"), "answers, but is no Alertmanager"),
         ((200, "<html>"), "answers, but is no Alertmanager"),
         ((200, '{"status": "success"}'), "answers, but is no Alertmanager"),
@@ -96,11 +96,11 @@ def test_an_acknowledgement_leaves_out_the_steps_that_were_taken(server):
         "/api/v2/alerts": (200, json.dumps([ALERT, step])),
     }
     chosen = [Matcher("alertname", "ContainerNotRunning")]
-    with Manager(server["url"]) as manager:
-        firing = manager.alerts()
-    made = acknowledgement(chosen, firing)
+    with Alertmanager(server["url"]) as manager:
+        firing = manager.list_alerts()
+    made = acknowledgement_matchers(chosen, firing)
     later = {**step["labels"], "escalation_step": "2"}
-    assert [all(one.takes(labels) for one in made) for labels in (ALERT["labels"], step["labels"], later)] == [
+    assert [all(one.matches_labels(labels) for one in made) for labels in (ALERT["labels"], step["labels"], later)] == [
         False,
         False,
         True,
@@ -111,7 +111,7 @@ def test_an_acknowledgement_leaves_out_the_steps_that_were_taken(server):
     "text", ["2026-11-21T19:00:00Z", "2026-11-21T19:00:00.1Z", "2026-11-21T20:00:00.123456789+01:00"]
 )
 def test_times_have_any_number_of_digits(text):
-    assert moment(text) == moment("2026-11-21T19:00:00+00:00")
+    assert parse_time(text) == parse_time("2026-11-21T19:00:00+00:00")
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_what_is_left_is_sound_and_stands_where_it_stood(tmp_path, changes):
     assert len(found.problems) == len(SCHEMA.problems_by_path(yaml_file.parse_yaml(text, "x")))
     left = SCHEMA.problems_by_path(found.document)
     assert {path[0] for path in left} <= {"teams", "metrics"}, "where a name must stay known"
-    list(config.problems(found, ["host", "host_cpu"]))
+    list(config.find_problems(found, ["host", "host_cpu"]))
     list(targets.problems(found))
     lines = text.splitlines()
     for path in paths(found.data):

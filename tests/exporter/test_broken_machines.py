@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-COLLECTORS = {name: one for name, one in collector.load().items() if name.startswith("host_")}
+COLLECTORS = {name: one for name, one in collector.load_collectors().items() if name.startswith("host_")}
 OWN_ERRORS = {"ParseError", "ValueError", "FormatError", "UnicodeDecodeError"}
 HUGE = 1 << 18
 KNOWN: dict[Path, tuple[list[Path], dict[str, str]]] = {}  # its files, and the faults of the whole machine

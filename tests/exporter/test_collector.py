@@ -6,9 +6,9 @@ import pytest
 
 from deckwatch.core.contract import load_contract
 from deckwatch.exporter import collector
-from deckwatch.exporter.collector import Collector, choose, matches, words
+from deckwatch.exporter.collector import Collector, choose_collectors, matches_name, names_and_prefixes
 
-SHIPPED = collector.load()
+SHIPPED = collector.load_collectors()
 
 
 @pytest.mark.parametrize(
@@ -24,11 +24,11 @@ SHIPPED = collector.load()
     ],
 )
 def test_a_word_is_a_name_or_a_prefix_of_whole_words(name, word, match):
-    assert matches(name, word) is match
+    assert matches_name(name, word) is match
 
 
 def test_words_are_all_that_matches():
-    assert words(["host_cpu", "host_network_device", "up"]) == [
+    assert names_and_prefixes(["host_cpu", "host_network_device", "up"]) == [
         "host",
         "host_cpu",
         "host_network",
@@ -52,16 +52,16 @@ def test_the_longer_switch_wins():
         )
         for name in ("host_a", "host_b", "host_c", "app_x")
     }
-    assert list(choose(names)) == ["host_a", "host_c", "app_x"]
-    assert list(choose(names, {"host": False})) == ["app_x"]
-    assert list(choose(names, {"host": False, "host_b": True})) == ["host_b", "app_x"]
-    assert list(choose(names, {"host": True, "host_a": False})) == ["host_b", "host_c", "app_x"]
-    budgets = choose(names, {"host": True}, {"host": 7, "host_b": 9})
+    assert list(choose_collectors(names)) == ["host_a", "host_c", "app_x"]
+    assert list(choose_collectors(names, {"host": False})) == ["app_x"]
+    assert list(choose_collectors(names, {"host": False, "host_b": True})) == ["host_b", "app_x"]
+    assert list(choose_collectors(names, {"host": True, "host_a": False})) == ["host_b", "host_c", "app_x"]
+    budgets = choose_collectors(names, {"host": True}, {"host": 7, "host_b": 9})
     assert {name: one.budget for name, one in budgets.items()} == {"host_a": 7, "host_b": 9, "host_c": 7, "app_x": 1}
 
 
 def test_the_catalogue_holds_what_is_told_of_every_collector():
-    found = {metric.name: metric for metric in collector.catalog(SHIPPED.values())}
+    found = {metric.name: metric for metric in collector.list_metrics(SHIPPED.values())}
     assert found["node_load1"].source == "host_load"
     assert {found[name].source for name in load_contract()["collector_metrics"]} == {collector.EVERY_COLLECTOR}
     assert found["node_scrape_collector_success"].labels == ("collector", "server")

@@ -24,12 +24,12 @@ def read(folder: Path, text: str) -> Project:
 
 
 def said(found: Project) -> list[str]:
-    return [str(problem) for problem in config.problems(found, WORDS)]
+    return [str(problem) for problem in config.find_problems(found, WORDS)]
 
 
 def test_a_folder_without_a_file_watches_what_is_found(tmp_path):
     found = project.load_project(tmp_path, [FRAGMENT])
-    assert config.watch(found, {}) == {"postgres": [], "probes": []}
+    assert config.watch_config(found, {}) == {"postgres": [], "probes": []}
     assert said(found) == []
 
 
@@ -37,7 +37,7 @@ def test_paths_are_relative_to_the_project(tmp_path):
     found = read(
         tmp_path, "watch:\n  postgres:\n    - {name: a, dsn_file: secrets/a}\n    - {name: b, dsn_file: /run/b}\n"
     )
-    assert config.watch(found, {})["postgres"] == [
+    assert config.watch_config(found, {})["postgres"] == [
         {"name": "a", "dsn_file": str(tmp_path / "secrets/a")},
         {"name": "b", "dsn_file": "/run/b"},
     ]
@@ -55,32 +55,36 @@ def test_paths_are_relative_to_the_project(tmp_path):
     ],
 )
 def test_a_server_in_the_environment_is_named_by_its_host_and_its_secret_stays_there(tmp_path, dsn, name):
-    servers = config.watch(project.load_project(tmp_path, []), {"DECKWATCH_POSTGRES_DSN": dsn})["postgres"]
+    servers = config.watch_config(project.load_project(tmp_path, []), {"DECKWATCH_POSTGRES_DSN": dsn})["postgres"]
     assert servers == [{"name": name, "dsn_env": "DECKWATCH_POSTGRES_DSN"}]
 
 
 def test_a_server_in_the_environment_stands_behind_those_of_the_file(tmp_path):
     found = read(tmp_path, "watch: {postgres: [{name: db, dsn: host=db}]}")
-    servers = config.watch(found, {"DECKWATCH_POSTGRES_DSN": "host=db"})["postgres"]
+    servers = config.watch_config(found, {"DECKWATCH_POSTGRES_DSN": "host=db"})["postgres"]
     assert [server["name"] for server in servers] == ["db", "postgres"]
 
 
 def test_two_servers_of_one_name_are_refused(tmp_path):
     found = read(tmp_path, "watch: {postgres: [{name: postgres, dsn: host=db}]}")
     with pytest.raises(DeckwatchError, match="DECKWATCH_POSTGRES_DSN gives a server whose name 'postgres' stands"):
-        config.watch(found, {"DECKWATCH_POSTGRES_DSN": "dbname=shop"})
+        config.watch_config(found, {"DECKWATCH_POSTGRES_DSN": "dbname=shop"})
 
 
 def test_a_variable_that_is_no_connection_string_is_told_without_it(tmp_path):
     with pytest.raises(DeckwatchError, match="is not a PostgreSQL connection string") as caught:
-        config.watch(project.load_project(tmp_path, []), {"DECKWATCH_POSTGRES_DSN": "postgresql//me:hunter2@db"})
+        config.watch_config(project.load_project(tmp_path, []), {"DECKWATCH_POSTGRES_DSN": "postgresql//me:hunter2@db"})
     assert "hunter2" not in str(caught.value)
     assert caught.value.__suppress_context__
 
 
 def test_collectors_are_switched(tmp_path):
     found = read(tmp_path, "watch:\n  collectors:\n    on: [host_cpu]\n    off: [host, postgres_up]\n")
-    assert config.switches(config.watch(found, {})) == {"host_cpu": True, "host": False, "postgres_up": False}
+    assert config.collector_switches(config.watch_config(found, {})) == {
+        "host_cpu": True,
+        "host": False,
+        "postgres_up": False,
+    }
     assert said(found) == []
 
 
@@ -116,7 +120,7 @@ def test_a_server_has_exactly_one_connection_string_and_a_name_of_its_own(tmp_pa
 )
 def test_a_password_in_the_file_is_refused_and_not_shown(tmp_path, dsn):
     found = read(tmp_path, f"watch:\n  postgres:\n    - name: db\n      dsn: {dsn}\n")
-    (problem,) = config.problems(found, WORDS)
+    (problem,) = config.find_problems(found, WORDS)
     assert problem.place.line == 4
     assert problem.one_sentence == "the dsn holds a password: put it into a file and name it in dsn_file"
     assert "hunter2" not in str(problem) + caret_line(problem, found.document.text)
@@ -163,6 +167,6 @@ def test_every_key_is_described():
 
 def test_a_pattern_that_is_none_is_told_at_its_place(tmp_path):
     found = read(tmp_path, 'watch:\n  host:\n    disks: {include: "^sd("}\n    interfaces: {exclude: "^br-"}\n')
-    (problem,) = config.problems(found, WORDS)
+    (problem,) = config.find_problems(found, WORDS)
     assert "not a regular expression: missing )" in problem.message
     assert (problem.place.line, problem.severity) == (3, "error")

@@ -11,12 +11,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deckwatch.exporter import collector, exposition
 from deckwatch.exporter.collectors import _container
-from deckwatch.exporter.metric import series
+from deckwatch.exporter.metric import count_series
 from deckwatch.exporter.scrape import Scraper
 from deckwatch.exporter.sources.docker import Engine
 from deckwatch.exporter.world import NoData, World
 
-CONTAINER = {name: one for name, one in collector.load().items() if name.startswith("container_")}
+CONTAINER = {name: one for name, one in collector.load_collectors().items() if name.startswith("container_")}
 WORLD = "debian12-kernel6.1-cgroup2"
 CGROUP1 = "vm-kernel6.18-cgroup1"
 
@@ -26,7 +26,7 @@ def values(world: World, name: str, metric: str, scraper: Scraper | None = None)
     [outcome] = (scraper or Scraper(world, {name: CONTAINER[name]})).scrape()
     assert outcome.success, outcome.error
     found = {}
-    for family in text_string_to_metric_families(exposition.text(outcome.samples)):
+    for family in text_string_to_metric_families(exposition.render_text(outcome.samples)):
         for sample in family.samples:
             if sample.name == metric:
                 labels = [sample.labels["name"], *(v for k, v in sample.labels.items() if k not in _container.LABELS)]
@@ -85,7 +85,7 @@ def test_labels_that_are_allowed_are_on_every_series_of_their_container(tmp_path
         [outcome] = Scraper(world, {"container_state": CONTAINER["container_state"]}).scrape()
     found = [
         sample.labels
-        for family in text_string_to_metric_families(exposition.text(outcome.samples))
+        for family in text_string_to_metric_families(exposition.render_text(outcome.samples))
         for sample in family.samples
         if sample.name != "container_scrape_error"
     ]
@@ -101,9 +101,9 @@ def test_a_budget_that_is_too_small_leaves_series_out_and_counts_them(captured):
         Scraper(captured(CGROUP1), {"container_state": replace(state, budget=budget)}) for budget in (1000, 10)
     )
     [outcome], [less] = whole.scrape(), cut.scrape()
-    assert series(less.samples) == 10
-    assert exposition.text(less.samples).splitlines()[-1] in exposition.text(outcome.samples).splitlines()
-    assert cut.records["container_state", ""].dropped == series(outcome.samples) - 10
+    assert count_series(less.samples) == 10
+    assert exposition.render_text(less.samples).splitlines()[-1] in exposition.render_text(outcome.samples).splitlines()
+    assert cut.records["container_state", ""].dropped == count_series(outcome.samples) - 10
     assert whole.records["container_state", ""].dropped == 0
 
 
@@ -188,13 +188,13 @@ def test_containers_of_which_no_group_can_be_seen_are_a_fault(tmp_path):
     groups = tmp_path / "sys/fs/cgroup"
     groups.mkdir(parents=True)
     (groups / "cgroup.controllers").write_text("memory\n")
-    with machine(tmp_path) as world, pytest.raises(_container.GroupsUnseen):
-        _container.running(world)
+    with machine(tmp_path) as world, pytest.raises(_container.CgroupsNotVisible):
+        _container.running_containers(world)
 
 
 def test_a_system_without_control_groups_has_no_figures_of_containers(tmp_path):
     with machine(tmp_path) as world, pytest.raises(NoData, match="no control groups"):
-        _container.running(world)
+        _container.running_containers(world)
 
 
 def test_an_engine_elsewhere_has_its_groups_elsewhere(tmp_path):
@@ -202,4 +202,4 @@ def test_an_engine_elsewhere_has_its_groups_elsewhere(tmp_path):
     groups.mkdir(parents=True)
     (groups / "cgroup.controllers").write_text("memory\n")
     with machine(tmp_path, kernel="5.10-linuxkit") as world, pytest.raises(NoData, match="another kernel"):
-        _container.running(world)
+        _container.running_containers(world)

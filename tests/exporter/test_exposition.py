@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deckwatch.exporter import exposition
 from deckwatch.exporter.collector import Collector
-from deckwatch.exporter.metric import Metric, checked
+from deckwatch.exporter.metric import Metric, validate_samples
 from deckwatch.exporter.scrape import Outcome, Record
 
 LABELS = ("name", "image")
@@ -45,7 +45,7 @@ def same(one: float, other: float) -> bool:
 
 @given(sample_lists())
 def test_prometheus_own_parser_reads_the_samples_back(given_samples):
-    found = parsed(exposition.text(checked(given_samples)))
+    found = parsed(exposition.render_text(validate_samples(given_samples)))
     assert len(found) == len(given_samples)
     for metric, labels, value in given_samples:
         key = metric.name, tuple(sorted((k, v) for k, v in zip(LABELS, labels, strict=True) if v))
@@ -58,7 +58,7 @@ def test_prometheus_own_parser_reads_the_samples_back(given_samples):
 def test_the_page_of_a_few_samples():
     load, commits, kills = METRICS
     samples = [load(0.5, "", ""), commits(3, 'a "b"', "c\\d\ne"), load(math.inf, "x", ""), kills(0, "é", "")]
-    text = exposition.text(samples)
+    text = exposition.render_text(samples)
     assert text == (
         "# HELP node_load1 1m load average.\n"
         "# TYPE node_load1 gauge\n"
@@ -74,14 +74,14 @@ def test_the_page_of_a_few_samples():
 
 
 def test_what_is_no_unicode_is_replaced():
-    text = exposition.text([METRICS[0](1, b"caf\xe9".decode("utf-8", "surrogateescape"), "")])
+    text = exposition.render_text([METRICS[0](1, b"caf\xe9".decode("utf-8", "surrogateescape"), "")])
     assert text.splitlines()[-1] == 'node_load1{name="caf?"} 1'
     text.encode("utf-8")
 
 
 def test_two_metrics_of_one_name_are_one_family():
     other = Metric("node_load1", "counter", "Of a textfile.", ("job",))
-    lines = exposition.text([METRICS[0](1, "a", ""), METRICS[1](2, "b", ""), other(3, "c")]).splitlines()
+    lines = exposition.render_text([METRICS[0](1, "a", ""), METRICS[1](2, "b", ""), other(3, "c")]).splitlines()
     assert [line for line in lines if "node_load1" in line] == [
         "# HELP node_load1 1m load average.",
         "# TYPE node_load1 gauge",
@@ -93,8 +93,8 @@ def test_two_metrics_of_one_name_are_one_family():
 
 def test_the_parts_of_a_histogram_stand_under_one_type():
     seconds = Metric("deckwatch_wait_seconds", "histogram", "How long.", ())
-    bucket, count = seconds.part("_bucket", ("le",)), seconds.part("_count")
-    text = exposition.text([bucket(1, "0.1"), bucket(2, "+Inf"), count(2)])
+    bucket, count = seconds.with_suffix("_bucket", ("le",)), seconds.with_suffix("_count")
+    text = exposition.render_text([bucket(1, "0.1"), bucket(2, "+Inf"), count(2)])
     assert text.count("# TYPE") == 1
     assert list(parsed(text).values()) == [("histogram", 1.0), ("histogram", 2.0), ("histogram", 2.0)]
 
@@ -109,7 +109,7 @@ def outcome(**changes: object) -> Outcome:
 
 def own(one: Outcome, record: Record | None = None) -> dict[str, float]:
     records = {("host_load", one.subject): record or Record()}
-    lines = exposition.text(exposition.own_samples([one], records, 103.0)).splitlines()
+    lines = exposition.render_text(exposition.self_samples([one], records, 103.0)).splitlines()
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line[0] != "#"}
 
 

@@ -10,7 +10,7 @@ import time
 import pytest
 import requests
 
-from deckwatch.exporter.collectors.app_probe import Probe, Told
+from deckwatch.exporter.collectors.app_probe import Probe, ProbeLog
 from deckwatch.exporter.sources import postgres
 from deckwatch.exporter.sources.docker_watch import Watch
 from deckwatch.exporter.sources.faults import plain
@@ -95,9 +95,9 @@ def test_a_probe_says_why_without_the_words_of_others():
     with World() as world:
         probe = Probe("shop")
         assert probe.trouble(world) is None
-        world.source(Told).tell(probe, "certificate: hostname mismatch")
+        world.source(ProbeLog).tell(probe, "certificate: hostname mismatch")
         trouble = probe.trouble(world)
         assert trouble is not None
         assert trouble.reason == "certificate"
-        world.source(Told).tell(probe, "")
+        world.source(ProbeLog).tell(probe, "")
         assert probe.trouble(world) is None

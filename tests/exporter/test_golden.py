@@ -29,13 +29,13 @@ PARTS = ("_bucket", "_sum", "_count")
 
 def collectors() -> dict[str, Collector]:
     """All but those that show this process."""
-    return {name: one for name, one in collector.load().items() if not name.startswith("deckwatch_")}
+    return {name: one for name, one in collector.load_collectors().items() if not name.startswith("deckwatch_")}
 
 
 def page(world: World) -> str:
     outcomes = Scraper(world, collectors()).scrape(seconds=60)
     faults = "".join(f"# {outcome.collector.name}: {outcome.error}\n" for outcome in outcomes if outcome.error)
-    return faults + exposition.text(sample for outcome in outcomes for sample in outcome.samples)
+    return faults + exposition.render_text(sample for outcome in outcomes for sample in outcome.samples)
 
 
 @pytest.mark.parametrize("name", NAMES)

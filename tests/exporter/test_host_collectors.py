@@ -19,7 +19,7 @@ from deckwatch.exporter.world import World
 if TYPE_CHECKING:
     from deckwatch.exporter.scrape import Outcome
 
-HOST = {name: one for name, one in collector.load().items() if name.startswith("host_")}
+HOST = {name: one for name, one in collector.load_collectors().items() if name.startswith("host_")}
 # What a collector cannot do without.
 FILES = {
     "host_arp": "proc/1/net/arp",

@@ -15,7 +15,7 @@ from deckwatch.exporter.world import World
 
 WORLDS = Path(__file__).parents[1] / "worlds"
 NAMES = ("kernel4.4-no-psi", "vm-kernel6.18-cgroup1")
-HOST = {name: one for name, one in collector.load().items() if name.startswith("host_")}
+HOST = {name: one for name, one in collector.load_collectors().items() if name.startswith("host_")}
 del HOST["host_textfile"]  # it has a test of its own
 # The last is of a number that no float can hold.
 ERRORS = (None, "ParseError", "ValueError", "UnicodeDecodeError", "OverflowError")
@@ -60,6 +60,6 @@ def test_a_garbled_file_fails_nothing_but_by_its_own_error(
         with World(docker_host="", clock=lambda: 1_800_000_000.0, **roots) as world:
             outcomes = Scraper(world, HOST).scrape(seconds=60)
         assert {one.collector.name: one.error for one in outcomes if one.error not in ERRORS} == {}
-        exposition.text(sample for one in outcomes for sample in one.samples)
+        exposition.render_text(sample for one in outcomes for sample in one.samples)
     finally:
         path.write_bytes(content)

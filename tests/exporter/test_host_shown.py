@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deckwatch.exporter.collectors._shown import DISKS, FILESYSTEM_TYPES, MOUNT_POINTS, UNITS, Choice
+from deckwatch.exporter.collectors._host_filters import DISKS, FILESYSTEM_TYPES, MOUNT_POINTS, UNITS, Choice
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-COLLECTORS = {"host_textfile": collector.load()["host_textfile"]}
+COLLECTORS = {"host_textfile": collector.load_collectors()["host_textfile"]}
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 def page(world: World) -> list[str]:
     """Return the page's lines without comments and without the files' times."""
     (outcome,) = Scraper(world, COLLECTORS).scrape(seconds=30)
-    lines = exposition.text(outcome.samples).splitlines()
+    lines = exposition.render_text(outcome.samples).splitlines()
     return [line for line in lines if not line.startswith(("#", "node_textfile_mtime_seconds"))]
 
 
@@ -45,7 +45,7 @@ def test_files_are_shown_and_their_times(world: World, folder: Path) -> None:
     (folder / "c.prom.tmp").write_text("c 1\n")
     os.utime(folder / "a.prom", (0, 1700000000.5))
     (outcome,) = Scraper(world, COLLECTORS).scrape(seconds=30)
-    text = exposition.text(outcome.samples)
+    text = exposition.render_text(outcome.samples)
     assert "# TYPE a counter\na 1.0\n" in text
     assert "# HELP b Read from /var/lib/deckwatch/textfile/b.prom.\n# TYPE b untyped\nb 2.0\n" in text
     assert 'node_textfile_mtime_seconds{file="/var/lib/deckwatch/textfile/a.prom"} 1700000000.5\n' in text
@@ -105,7 +105,9 @@ def test_two_files_may_share_a_family(world: World, folder: Path) -> None:
     for name in "ab":
         (folder / f"{name}.prom").write_text(f'# HELP up {name}\n# TYPE up gauge\nup{{of="{name}"}} 1\n')
     (outcome,) = Scraper(world, COLLECTORS).scrape(seconds=30)
-    assert exposition.text(outcome.samples).endswith('# HELP up a\n# TYPE up gauge\nup{of="a"} 1.0\nup{of="b"} 1.0\n')
+    assert exposition.render_text(outcome.samples).endswith(
+        '# HELP up a\n# TYPE up gauge\nup{of="a"} 1.0\nup{of="b"} 1.0\n'
+    )
 
 
 def test_the_usual_folder_may_be_absent_but_not_one_that_was_asked_for(world: World) -> None:

@@ -28,7 +28,7 @@ def elsewhere(tmp_path: Path) -> Iterator[World]:
 
 
 def test_nothing_fails_and_the_basics_are_there(elsewhere) -> None:
-    ours = {name: one for name, one in collector.load().items() if name.startswith(("host_", "deckwatch_"))}
+    ours = {name: one for name, one in collector.load_collectors().items() if name.startswith(("host_", "deckwatch_"))}
     outcomes = Scraper(elsewhere, ours).scrape(seconds=30)
     assert {one.collector.name: one.error for one in outcomes if one.error} == {}
     names = {sample.metric.name for one in outcomes for sample in one.samples}

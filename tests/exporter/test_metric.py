@@ -13,35 +13,35 @@ def test_calling_a_metric_makes_a_sample():
 
 
 def test_a_prefix_is_made_once():
-    assert UP.prefix(("shop", "eu")) == 'pg_up{server="shop",zone="eu"} '
-    assert UP.prefix(("shop", "eu")) is UP.prefix(("shop", "eu"))
+    assert UP.line_prefix(("shop", "eu")) == 'pg_up{server="shop",zone="eu"} '
+    assert UP.line_prefix(("shop", "eu")) is UP.line_prefix(("shop", "eu"))
 
 
 def test_a_label_without_a_value_is_left_out():
-    assert UP.prefix(("shop", "")) == 'pg_up{server="shop"} '
-    assert UP.prefix(("", "")) == "pg_up "
+    assert UP.line_prefix(("shop", "")) == 'pg_up{server="shop"} '
+    assert UP.line_prefix(("", "")) == "pg_up "
 
 
 def test_the_number_of_label_values_must_fit():
     with pytest.raises(ValueError, match=r"pg_up has the labels \('server', 'zone'\), not 1 values"):
-        UP.prefix(("shop",))
+        UP.line_prefix(("shop",))
 
 
 def test_prefixes_of_names_that_come_and_go_do_not_pile_up(monkeypatch):
-    monkeypatch.setattr(metric, "_MOST_PREFIXES", 10)
+    monkeypatch.setattr(metric, "_MAX_PREFIXES", 10)
     gauge = Metric("deckwatch_x", "gauge", "", ("name",))
     for number in range(25):
-        assert gauge.prefix((str(number),)) == f'deckwatch_x{{name="{number}"}} '
+        assert gauge.line_prefix((str(number),)) == f'deckwatch_x{{name="{number}"}} '
     assert len(gauge._prefixes) <= 10
 
 
 def test_a_part_is_written_under_its_family():
     histogram = Metric("http_request_duration_seconds", "histogram", "How long.", ("handler",))
-    bucket = histogram.part("_bucket", ("handler", "le"))
+    bucket = histogram.with_suffix("_bucket", ("handler", "le"))
     assert (bucket.name, bucket.labels) == ("http_request_duration_seconds_bucket", ("handler", "le"))
     assert bucket.family is histogram
-    assert histogram.part("_sum").labels == ("handler",)
-    assert bucket.part("x").family is histogram
+    assert histogram.with_suffix("_sum").labels == ("handler",)
+    assert bucket.with_suffix("x").family is histogram
 
 
 @pytest.mark.parametrize(
@@ -67,4 +67,4 @@ def test_a_given_unit_wins():
     [(1, "1"), (1.5, "1.5"), (True, "1"), (1e300, "1e+300"), (float("nan"), "NaN"), (float("-inf"), "-Inf")],
 )
 def test_numbers_as_the_format_has_them(value, text):
-    assert metric.number(value) == text
+    assert metric.format_value(value) == text

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deckwatch.core.catalog import Catalog
 from deckwatch.exporter import collector
-from deckwatch.exporter.deviations import What, deviations
+from deckwatch.exporter.deviations import DeviationKind, load_deviations
 from deckwatch.exporter.metric import Metric
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ class Theirs(NamedTuple):
 
 class Difference(NamedTuple):
     metric: str
-    what: What
+    what: DeviationKind
     labels: frozenset[str] = frozenset()
 
 
 @pytest.fixture(scope="module")
 def ours() -> Catalog:
-    return Catalog(collector.catalog(collector.load().values()))
+    return Catalog(collector.list_metrics(collector.load_collectors().values()))
 
 
 @pytest.mark.skipif(FOLDER is None, reason="DECKWATCH_PEERS does not name the folder of captured peer pages")
@@ -50,13 +50,14 @@ def ours() -> Catalog:
 def test_every_difference_is_explained(peer: str, ours: Catalog) -> None:
     page = captured(peer)
     assert len(page) >= PEERS[peer]
-    told = [one for one in deviations() if one.peer == peer]
+    told = [one for one in load_deviations() if one.peer == peer]
     unexplained = [
         found
         for name, theirs in page.items()
         for found in differences(name, theirs, ours.get(name))
         if not any(
-            one.what == found.what and found.labels <= set(one.labels) and one.covers(found.metric) for one in told
+            one.what == found.what and found.labels <= set(one.labels) and one.covers_metric(found.metric)
+            for one in told
         )
     ]
     assert unexplained == []
@@ -66,21 +67,21 @@ def test_every_difference_is_explained(peer: str, ours: Catalog) -> None:
 @pytest.mark.parametrize("peer", PEERS)
 def test_every_explanation_is_of_a_difference(peer: str, ours: Catalog) -> None:
     found = [one for name, theirs in captured(peer).items() for one in differences(name, theirs, ours.get(name))]
-    for told in deviations():
+    for told in load_deviations():
         if told.peer != peer or told.what in UNTESTED:
             continue
         if told.what == "absent":  # what this machine had not is not on the page either, but may be told
-            assert not [metric.name for metric in ours if told.covers(metric.name)], told
+            assert not [metric.name for metric in ours if told.covers_metric(metric.name)], told
         else:
-            fitting = [one for one in found if one.what == told.what and told.covers(one.metric)]
+            fitting = [one for one in found if one.what == told.what and told.covers_metric(one.metric)]
             assert fitting, told
             assert set(told.labels) == set().union(*(one.labels for one in fitting)), told
 
 
 def test_entries_are_well_formed() -> None:
-    for one in deviations():
+    for one in load_deviations():
         assert one.peer in {"node_exporter", "cadvisor", "postgres_exporter"}, one
-        assert one.what in get_args(What), one
+        assert one.what in get_args(DeviationKind), one
         assert bool(one.labels) is one.what.endswith("labels"), one
         assert one.why.endswith("."), one
 

@@ -23,7 +23,7 @@ from deckwatch.exporter.world import NoData
 
 
 def lines(samples):
-    return {line for line in exposition.text(samples).splitlines() if not line.startswith("#")}
+    return {line for line in exposition.render_text(samples).splitlines() if not line.startswith("#")}
 
 
 ROWS = Metric("pg_rows", "gauge", "Rows.", ("server", "datname"))
@@ -73,7 +73,7 @@ def test_replication_of_a_primary_has_no_age():
 
 
 def test_locks_fill_every_mode_of_every_database():
-    page = lines(postgres_locks.samples("a", [("shop", "rowexclusivelock", 2), ("empty", None, 0)]))
+    page = lines(postgres_locks.lock_samples("a", [("shop", "rowexclusivelock", 2), ("empty", None, 0)]))
     assert len(page) == 2 * len(postgres_locks.MODES)
     assert 'pg_locks_count{server="a",datname="shop",mode="rowexclusivelock"} 2' in page
     assert 'pg_locks_count{server="a",datname="empty",mode="rowexclusivelock"} 0' in page
@@ -83,7 +83,7 @@ ACTIVE = ("shop", "active", "ann", "web", "client backend", "Lock", "relation")
 
 
 def test_activity_counts_groups_and_fills_states():
-    page = lines(postgres_activity.samples("a", [(*ACTIVE, 2, 7.5, 1.5, 7.5, 1)]))
+    page = lines(postgres_activity.session_samples("a", [(*ACTIVE, 2, 7.5, 1.5, 7.5, 1)]))
     labels = (
         'server="a",datname="shop",state="active",usename="ann",application_name="web",'
         'backend_type="client backend",wait_event_type="Lock",wait_event="relation"'
@@ -98,7 +98,7 @@ def test_activity_counts_groups_and_fills_states():
 
 
 def test_activity_of_a_database_without_sessions_is_zero():
-    page = lines(postgres_activity.samples("a", [("shop", *[None] * 6, 0, None, None, None, 0)]))
+    page = lines(postgres_activity.session_samples("a", [("shop", *[None] * 6, 0, None, None, None, 0)]))
     assert len(page) == 2 * len(postgres_activity.STATES) + 3
     assert {line.rpartition(" ")[2] for line in page} == {"0", "0.0"}
 
@@ -110,15 +110,15 @@ def test_activity_of_many_applications_stays_within_its_groups_and_loses_no_sess
     ]
     counts = [
         sample
-        for sample in postgres_activity.samples("a", rows)
+        for sample in postgres_activity.session_samples("a", rows)
         if sample.metric is postgres_activity.COUNT and sample.value
     ]
-    assert len(counts) == postgres_activity.MOST_GROUPS + 1
+    assert len(counts) == postgres_activity.MAX_GROUPS + 1
     assert sum(sample.value for sample in counts) == 1000
 
 
 def test_idle_sessions_are_a_histogram_by_state_and_application():
-    page = lines(postgres_process_idle.samples("a", [("idle", "web", 3, 200.5, 1, 1, 1, 2, 2, 2, 2, 2, 3)]))
+    page = lines(postgres_process_idle.idle_samples("a", [("idle", "web", 3, 200.5, 1, 1, 1, 2, 2, 2, 2, 2, 3)]))
     labels = 'server="a",state="idle",application_name="web"'
     assert f'pg_process_idle_seconds_bucket{{{labels},le="1"}} 1.0' in page
     assert f'pg_process_idle_seconds_bucket{{{labels},le="300"}} 3.0' in page
@@ -130,9 +130,9 @@ def test_idle_sessions_are_a_histogram_by_state_and_application():
 
 def test_idle_sessions_of_many_applications_stay_within_their_groups_and_none_is_lost():
     rows = [("idle", f"job {number}", 2, 10.0, *[1] * 9) for number in range(1000)]
-    page = lines(postgres_process_idle.samples("a", rows))
+    page = lines(postgres_process_idle.idle_samples("a", rows))
     counts = [line for line in page if line.startswith("pg_process_idle_seconds_count")]
-    assert len(counts) == postgres_process_idle.MOST_GROUPS + 1
+    assert len(counts) == postgres_process_idle.MAX_GROUPS + 1
     assert sum(float(line.rpartition(" ")[2]) for line in counts) == 2000
 
 
@@ -159,20 +159,20 @@ SETTINGS = {
 @pytest.mark.parametrize("row", SETTINGS, ids=lambda row: row[0])
 def test_settings_come_in_base_units(row):
     name, value = SETTINGS[row]
-    assert lines(postgres_settings.samples("a", [row])) == {f'pg_settings_{name}{{server="a"}} {value}'}
+    assert lines(postgres_settings.setting_samples("a", [row])) == {f'pg_settings_{name}{{server="a"}} {value}'}
 
 
 def test_a_setting_that_is_not_of_its_type_is_left_out():
-    assert not lines(postgres_settings.samples("a", [("sync_commit_cancel_wait", "integer", None, "auto")]))
+    assert not lines(postgres_settings.setting_samples("a", [("sync_commit_cancel_wait", "integer", None, "auto")]))
 
 
 def test_the_catalogue_knows_a_setting_by_the_name_on_the_page():
-    [sample] = postgres_settings.samples("a", [("shared_buffers", "integer", "8kB", "1")])
+    [sample] = postgres_settings.setting_samples("a", [("shared_buffers", "integer", "8kB", "1")])
     assert sample.metric in postgres_settings.KNOWN
 
 
 def test_every_postgres_metric_carries_the_server():
-    for name, one in collector.load().items():
+    for name, one in collector.load_collectors().items():
         if name.startswith("postgres_"):
             assert one.subjects is not None
             assert {metric.labels[0] for metric in one.metrics} == {"server"}, name

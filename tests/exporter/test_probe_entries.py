@@ -8,7 +8,7 @@ from deckwatch import exporter
 from deckwatch.core import plugins, project
 from deckwatch.core.problems import InvalidInput
 from deckwatch.exporter import config
-from deckwatch.exporter.collectors.app_probe import Probe, probes
+from deckwatch.exporter.collectors.app_probe import Probe, configured_probes
 from deckwatch.exporter.sources.http import _Target
 from deckwatch.exporter.world import World
 
@@ -28,8 +28,8 @@ def test_every_form_of_the_guide_is_understood(tmp_path):
         "{service: shop, name: login, http: 'http://[::1]:8000/login', expect: [200, 3xx], timeout: 500ms}",
         "{service: payments, tcp: 'payments.internal:8443', kind: dependency, ca_file: ca.pem}",
     )
-    assert list(config.problems(found, [])) == []
-    made = probes(World(config=config.watch(found, {})))
+    assert list(config.find_problems(found, [])) == []
+    made = configured_probes(World(config=config.watch_config(found, {})))
     assert list(made) == ["shop", "shop/login", "payments"]
     assert made["shop"] == Probe("shop", url="https://shop.example/health")
     assert made["shop/login"].seconds == 0.5
@@ -40,7 +40,7 @@ def test_every_form_of_the_guide_is_understood(tmp_path):
 
 
 def test_an_address_of_ipv6_loses_its_brackets():
-    probe = Probe.of({"service": "a", "tcp": "[fe80::1%eth0]:53"})
+    probe = Probe.from_entry({"service": "a", "tcp": "[fe80::1%eth0]:53"})
     assert (probe.host, probe.port) == ("fe80::1%eth0", 53)
 
 
@@ -72,7 +72,7 @@ def test_what_only_the_whole_list_shows(tmp_path):
         "{service: c, name: x, tcp: 'c:3'}",
         "{service: c, name: x, tcp: 'c:4'}",
     )
-    said = [f"{one.place.line}:{one.place.column} {one.message}" for one in config.problems(found, [])]
+    said = [f"{one.place.line}:{one.place.column} {one.message}" for one in config.find_problems(found, [])]
     assert said == [
         "3:7 expected one of http, tcp; none of them is there",
         "4:7 expected one of http, tcp; not http and tcp",

@@ -96,7 +96,7 @@ def test_anything_is_read_or_refused(text: str) -> None:
     except FormatError:
         return
     # What is taken can be shown: Prometheus' own library reads it, and finds each series once.
-    shown = [s for family in text_string_to_metric_families(exposition.text(samples)) for s in family.samples]
+    shown = [s for family in text_string_to_metric_families(exposition.render_text(samples)) for s in family.samples]
     assert len({(s.name, tuple(sorted(s.labels.items()))) for s in shown}) == len(shown) == len(samples)
 
 
@@ -107,7 +107,7 @@ def test_anything_is_read_or_refused(text: str) -> None:
 def test_what_we_write_we_read(values: dict[tuple[str, str], float], about: str) -> None:
     metric = Metric("x", "gauge", about, ("a", "b"))
     written = [metric(value, *labels) for labels, value in values.items()]
-    text = exposition.text(written)
+    text = exposition.render_text(written)
     if any("\ud800" <= character <= "\udfff" for character in text):
         return  # a lone surrogate is nothing that a file could hold
     read = {series(sample): sample.value for sample in parse(text)}

@@ -86,8 +86,8 @@ rate_limits: {{}}
 """
     assert told(tmp_path, text) == [
         "4:3: unknown key client_auth (did you mean client_auth_type?)",
-        "5:16: unknown word 'TLS1.2' (did you mean TLS12?)",
-        "6:19: unknown word 'TLS_RSA_WITH_AES_128_CBC_SHA' (did you mean TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA?)",
+        "5:16: unknown value 'TLS1.2' (did you mean TLS12?)",
+        "6:19: unknown value 'TLS_RSA_WITH_AES_128_CBC_SHA' (did you mean TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA?)",
         "8:13: unknown key X-Frame-Option (did you mean X-Frame-Options?)",
         "10:3: what stands behind prometheus is no bcrypt hash such as $2y$10$… (`deckwatch password` makes one)",
         "11:1: unknown key rate_limits (did you mean rate_limit?)",

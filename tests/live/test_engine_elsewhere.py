@@ -192,11 +192,11 @@ def test_groups_that_ought_to_be_seen_are_missed_aloud(engine, watch, here, even
 def test_groups_that_ought_to_be_seen_are_a_fault_where_nothing_else_is_left(engine, relay, watch, here, eventually):
     engine.run(name=NAME)
     never = watch(relay.url, config=often(stats="never"), **here)
-    eventually(lambda: never.page().errors.get("container_cpu") == "GroupsUnseen")
+    eventually(lambda: never.page().errors.get("container_cpu") == "CgroupsNotVisible")
     assert asked(relay) == 0
     relay.deny = r"GET [^ ]*/stats"
     refused = watch(relay.url, config=often(), **here)
-    eventually(lambda: refused.page().errors.get("container_cpu") == "GroupsUnseen")
+    eventually(lambda: refused.page().errors.get("container_cpu") == "CgroupsNotVisible")
     assert asked(relay) > 0
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from deckwatch.alerting import inhibit
+from deckwatch.alerting import inhibitions
 
 pytestmark = pytest.mark.live
 
@@ -36,8 +36,8 @@ routes:
 def firing(shipped, *topics):
     """Return the labels with which all alerts of these topics fire that belong to the machine web-1."""
     found = []
-    for alert in shipped.context.alerts():
-        carried = inhibit.carries(alert, shipped.context)
+    for alert in shipped.context.iter_alerts():
+        carried = inhibitions.possible_labels(alert, shipped.context)
         # What an application tells itself is on a page of its own; of a machine is what its exporter asks.
         if (
             alert.topic not in topics

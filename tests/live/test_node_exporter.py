@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deckwatch.exporter import collector
-from deckwatch.exporter.collectors import _shown
+from deckwatch.exporter.collectors import _host_filters
 from deckwatch.exporter.scrape import Scraper
 from deckwatch.exporter.world import World
 from deckwatch.provisioning.program import Program, free_port
@@ -44,7 +44,7 @@ def theirs(need, tmp_path_factory) -> Iterator[str]:
     flags = ["processes", "tcpstat", "interrupts"]
     argv = [program, f"--web.listen-address=127.0.0.1:{port}", *(f"--collector.{flag}" for flag in flags)]
     # Its newer default, whichever version this is.
-    argv.append(f"--collector.diskstats.device-exclude={_shown.DISKS}")
+    argv.append(f"--collector.diskstats.device-exclude={_host_filters.DISKS}")
     url = f"http://127.0.0.1:{port}/metrics"
     with Program("node_exporter", argv, log=tmp_path_factory.mktemp("node_exporter") / "log", ready=url):
         yield url
@@ -57,7 +57,7 @@ def here() -> Iterator[World]:
 
 
 def ours(world: World) -> Series:
-    hosts = {name: one for name, one in collector.load().items() if name.startswith("host_")}
+    hosts = {name: one for name, one in collector.load_collectors().items() if name.startswith("host_")}
     outcomes = Scraper(world, hosts).scrape(seconds=30)
     assert {one.collector.name: one.error for one in outcomes if one.error} == {}
     found: Series = {}

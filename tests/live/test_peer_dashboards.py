@@ -197,7 +197,7 @@ def table(rows: list[tuple[Query, int, list[Reason]]]) -> str:
 
 @pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder of other people's dashboards")
 def test_what_dashboards_use_is_on_by_default() -> None:
-    collectors = collector.load()
+    collectors = collector.load_collectors()
     by_name = {metric.name: one.name for one in collectors.values() for metric in one.metrics}
     used = {
         selector.metric

@@ -26,9 +26,9 @@ class Probed:
 
     def __call__(self, **entry):
         """Run one probe and return its series without the labels that all of them have."""
-        probe = app_probe.Probe.of({"service": "shop", "timeout": "2s", **entry})
+        probe = app_probe.Probe.from_entry({"service": "shop", "timeout": "2s", **entry})
         begun = time.monotonic()
-        page = exposition.text(app_probe.collect.collect(self.world, probe))
+        page = exposition.render_text(app_probe.collect.collect(self.world, probe))
         self.seconds = time.monotonic() - begun
         lines = (line.rpartition(" ") for line in page.splitlines() if not line.startswith("#"))
         return {

@@ -29,7 +29,7 @@ def built() -> stack.Built:
 
 
 def metrics():
-    return [metric for one in collector.load().values() for metric in one.metrics]
+    return [metric for one in collector.load_collectors().values() for metric in one.metrics]
 
 
 @pytest.mark.parametrize("label", [name for name, rule in load_contract()["labels"].items() if "on" in rule])
@@ -47,7 +47,7 @@ def test_nobody_but_prometheus_sets_job_and_instance() -> None:
 
 
 def test_no_collector_runs_in_two_jobs_and_each_in_one() -> None:
-    for name in collector.load():
+    for name in collector.load_collectors():
         jobs = [job for job, said in load_contract()["jobs"].items() if _runs(name, said)]
         assert len(jobs) == 1, f"{name} runs in {jobs}"
 

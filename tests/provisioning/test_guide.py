@@ -81,8 +81,8 @@ def test_links_lead_somewhere() -> None:
 def test_a_part_of_deckwatch_yaml_is_right(text, tmp_path) -> None:
     (tmp_path / "deckwatch.yaml").write_text(text)
     found = project.load_project(tmp_path, FRAGMENTS)
-    words = collector.words(collector.load())
-    assert [str(problem) for problem in (*config.problems(found, words), *targets.problems(found))] == []
+    words = collector.names_and_prefixes(collector.load_collectors())
+    assert [str(problem) for problem in (*config.find_problems(found, words), *targets.problems(found))] == []
 
 
 @pytest.mark.parametrize("text", blocks("promql"))

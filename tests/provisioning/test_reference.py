@@ -13,7 +13,7 @@ from deckwatch.instrument import metrics as instrument
 from deckwatch.provisioning import reference
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-COLLECTORS = collector.load()
+COLLECTORS = collector.load_collectors()
 PAGES = {page.path: page.text for page in reference.artifacts()}
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| (.*?) \| (.*?) \| .+ \|$", re.MULTILINE)
 
@@ -25,7 +25,7 @@ def listed() -> dict[str, tuple[str, tuple[str, ...], str]]:
 
 
 def test_every_metric_is_listed_with_type_labels_and_unit() -> None:
-    declared = {one.name: (one.kind, one.labels, one.unit) for one in collector.catalog(COLLECTORS.values())}
+    declared = {one.name: (one.kind, one.labels, one.unit) for one in collector.list_metrics(COLLECTORS.values())}
     declared |= {one.name: (one.kind, one.labels, one.unit) for one in instrument.METRICS}
     assert listed() == declared
     assert len(declared) > 800
@@ -45,16 +45,16 @@ def test_what_a_page_shows_is_listed(page: Path) -> None:
 @pytest.mark.parametrize("name", COLLECTORS)
 def test_every_collector_says_what_it_reads_and_whether_it_is_on(name: str) -> None:
     one = COLLECTORS[name]
-    assert one.reads, "its file's docstring says on the first line what it reads: `…, from …`"
+    assert one.reads_from, "its file's docstring says on the first line what it reads: `…, from …`"
     section = PAGES["metrics.md"].split(f"## {name}\n")[1].split("\n## ")[0]
-    assert f" From {one.reads}. {'On' if one.default else 'Off'} by default" in " ".join(section.split())
+    assert f" From {one.reads_from}. {'On' if one.default else 'Off'} by default" in " ".join(section.split())
     assert f"| `{name}` |" in PAGES["collectors.md"]
 
 
 def test_what_counts_bytes_or_seconds_has_that_unit() -> None:
     without = [
         one.name
-        for one in collector.catalog(COLLECTORS.values())
+        for one in collector.list_metrics(COLLECTORS.values())
         if not one.unit and re.match(r"(Bytes|Seconds) ", one.help)
     ]
     assert without == []

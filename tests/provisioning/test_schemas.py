@@ -7,7 +7,7 @@ import jsonschema_rs
 import orjson
 import pytest
 
-from deckwatch.alerting import read
+from deckwatch.alerting import read_topics
 from deckwatch.core import plugins, yaml_file
 from deckwatch.dashboards.read import files as dashboard_files
 from deckwatch.dashboards.read import parts
@@ -29,7 +29,7 @@ def test_what_is_shipped_is_valid_by_what_is_published(made) -> None:
     for source in files:
         dashboard.validate(source.document.data)
     alerts = jsonschema_rs.Draft202012Validator(made["alerts"])
-    for document in read.shipped():
+    for document in read_topics.shipped_documents():
         alerts.validate(document.data)
     project = jsonschema_rs.Draft202012Validator(made["project"])
     examples = [*ROOT.glob("examples/*/deckwatch.yaml")]

@@ -14,7 +14,7 @@ from deckwatch.core.problems import DeckwatchError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from deckwatch.alerting.manager import Firing, Matcher
+    from deckwatch.alerting.alertmanager import FiringAlert, Matcher
 
 Decorated = TypeVar("Decorated", bound="Callable[..., Any]")
 
@@ -58,7 +58,7 @@ def duration_option(default: str) -> Callable[[Decorated], Decorated]:
 
 def parse_matchers(words: Sequence[str]) -> list[Matcher]:
     """Return what is meant by words such as `HostCpuHigh instance=web-1 name=~shop.*`; raises DeckwatchError."""
-    from deckwatch.alerting.manager import Matcher
+    from deckwatch.alerting.alertmanager import Matcher
 
     found = []
     for word in words:
@@ -77,12 +77,12 @@ def parse_matchers(words: Sequence[str]) -> list[Matcher]:
     return found
 
 
-def matching_alerts(chosen: Sequence[Matcher], firing: Sequence[Firing]) -> list[Firing]:
+def matching_alerts(chosen: Sequence[Matcher], firing: Sequence[FiringAlert]) -> list[FiringAlert]:
     """Return what fires and is meant, steps left aside; raises DeckwatchError where that is nothing."""
-    from deckwatch.alerting.escalation import LABEL
+    from deckwatch.alerting.escalation import TEAM_LABEL
 
-    alerts = [one for one in firing if LABEL not in one.labels]
-    found = [one for one in alerts if all(matcher.takes(one.labels) for matcher in chosen)]
+    alerts = [one for one in firing if TEAM_LABEL not in one.labels]
+    found = [one for one in alerts if all(matcher.matches_labels(one.labels) for matcher in chosen)]
     if found:
         return found
     names = sorted({one.name for one in alerts})
@@ -112,12 +112,12 @@ def printable_text(text: str) -> str:
 
 def elapsed_text(moment: datetime) -> str:
     """Return how long something has lasted, in its two largest units."""
-    from deckwatch.alerting import words
+    from deckwatch.alerting import formatting
 
     seconds = max(0, int((datetime.now(UTC) - moment).total_seconds()))
     unit = next((size for size in (86400, 3600, 60) if seconds >= size), 1)
     least = {86400: 3600, 3600: 60, 60: 1, 1: 1}[unit]
-    return words.duration(seconds // least * least)
+    return formatting.format_duration(seconds // least * least)
 
 
 def local_time(moment: datetime) -> str:

@@ -20,14 +20,16 @@ def command(
     That is a silence of the steps, with your name and your comment, in Alertmanager. The alert itself stays: who was
     told that it began is reminded, and is told when it is over. `alerts silence` keeps it silent altogether.
     """
-    from deckwatch.alerting.manager import ACKNOWLEDGED, Manager, acknowledgement
+    from deckwatch.alerting.alertmanager import ACKNOWLEDGED_PREFIX, Alertmanager, acknowledgement_matchers
 
     chosen = _shared.parse_matchers(words)
     length = _shared.parse_duration(lasts)
-    with Manager(alertmanager, seconds=timeout) as manager:
-        firing = manager.alerts()
+    with Alertmanager(alertmanager, seconds=timeout) as manager:
+        firing = manager.list_alerts()
         found = _shared.matching_alerts(chosen, firing)
-        made = manager.silence(acknowledgement(chosen, firing), length, author, ACKNOWLEDGED + comment)
+        made = manager.create_silence(
+            acknowledgement_matchers(chosen, firing), length, author, ACKNOWLEDGED_PREFIX + comment
+        )
     for one in found:
-        click.echo(_shared.printable_text(f"acknowledged for {lasts}: {one.name} {one.where}".rstrip()))
+        click.echo(_shared.printable_text(f"acknowledged for {lasts}: {one.name} {one.location}".rstrip()))
     click.echo(f"silence {made}")

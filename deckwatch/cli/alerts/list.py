@@ -11,7 +11,7 @@ from deckwatch.cli.alerts import _shared
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deckwatch.alerting.manager import Firing, Silence
+    from deckwatch.alerting.alertmanager import FiringAlert, Silence
 
 _COLOURS = {"critical": "red", "error": "red", "warning": "yellow"}
 
@@ -26,13 +26,17 @@ def command(words: tuple[str, ...], *, as_json: bool, alertmanager: str, timeout
     A step of escalation stands with its alert. What nobody is told of because of a silence or because another alert
     explains it is listed too, with the reason.
     """
-    from deckwatch.alerting.escalation import LABEL
-    from deckwatch.alerting.manager import Manager
+    from deckwatch.alerting.alertmanager import Alertmanager
+    from deckwatch.alerting.escalation import TEAM_LABEL
 
     chosen = _shared.parse_matchers(words)
-    with Manager(alertmanager, seconds=timeout) as manager:
-        found, silences = manager.alerts(), manager.silences()
-    alerts = [one for one in found if LABEL not in one.labels and all(matcher.takes(one.labels) for matcher in chosen)]
+    with Alertmanager(alertmanager, seconds=timeout) as manager:
+        found, silences = manager.list_alerts(), manager.list_silences()
+    alerts = [
+        one
+        for one in found
+        if TEAM_LABEL not in one.labels and all(matcher.matches_labels(one.labels) for matcher in chosen)
+    ]
     rows = [_alert_row(one, found, silences) for one in sorted(alerts, key=_severity_order)]
     if as_json:
         _print_json(rows)
@@ -42,21 +46,21 @@ def command(words: tuple[str, ...], *, as_json: bool, alertmanager: str, timeout
         click.echo("nothing fires" + (" that fits" if chosen else ""))
 
 
-def _severity_order(one: Firing) -> tuple[int, Any]:
-    from deckwatch.alerting.spec import SEVERITIES
+def _severity_order(one: FiringAlert) -> tuple[int, Any]:
+    from deckwatch.alerting.model import SEVERITIES
 
     severity: Any = one.labels.get("severity")
     return -SEVERITIES.index(severity) if severity in SEVERITIES else 0, one.since
 
 
-def _alert_row(one: Firing, found: Sequence[Firing], silences: Sequence[Silence]) -> dict[str, Any]:
-    from deckwatch.alerting.escalation import LABEL
+def _alert_row(one: FiringAlert, found: Sequence[FiringAlert], silences: Sequence[Silence]) -> dict[str, Any]:
+    from deckwatch.alerting.escalation import TEAM_LABEL
 
-    steps = [other for other in found if LABEL in other.labels and other.identity == one.identity]
+    steps = [other for other in found if TEAM_LABEL in other.labels and other.identity == one.identity]
     return {
         "severity": one.labels.get("severity", ""),
         "alert": one.name,
-        "where": one.where,
+        "where": one.location,
         "since": one.since,
         "summary": one.annotations.get("summary", ""),
         "state": _describe_state(one, steps, silences),
@@ -65,28 +69,32 @@ def _alert_row(one: Firing, found: Sequence[Firing], silences: Sequence[Silence]
     }
 
 
-def _describe_state(one: Firing, steps: Sequence[Firing], silences: Sequence[Silence]) -> str:
+def _describe_state(one: FiringAlert, steps: Sequence[FiringAlert], silences: Sequence[Silence]) -> str:
     """Return why nobody is told, or how far it has come."""
-    from deckwatch.alerting.escalation import LABEL
+    from deckwatch.alerting.escalation import TEAM_LABEL
 
     by_id = {silence.id: silence for silence in silences}
     if one.silences:
         silence = by_id.get(one.silences[0])
         return f"silent: {silence.author}, until {_shared.local_time(silence.ends)}" if silence else "silent"
-    if one.by:
+    if one.inhibited_by:
         return "explained by another"
-    told = sorted({other.labels[LABEL] for other in steps if other.state == "active"})
+    told = sorted({other.labels[TEAM_LABEL] for other in steps if other.state == "active"})
     known = [silence for silence in silences if silence.is_acknowledgement and _is_acknowledgement_of(silence, one)]
     parts = [f"acknowledged: {known[-1].author}, until {_shared.local_time(known[-1].ends)}"] if known else []
     parts += [f"escalated to {', '.join(told)}"] if told else []
     return "; ".join(parts) or "firing"
 
 
-def _is_acknowledgement_of(silence: Silence, one: Firing) -> bool:
+def _is_acknowledgement_of(silence: Silence, one: FiringAlert) -> bool:
     """Return whether a silence of steps is one of this alert's."""
-    from deckwatch.alerting.escalation import LABEL, NUMBER
+    from deckwatch.alerting.escalation import STEP_LABEL, TEAM_LABEL
 
-    return all(matcher.takes(one.labels) for matcher in silence.matchers if matcher.name not in (LABEL, NUMBER))
+    return all(
+        matcher.matches_labels(one.labels)
+        for matcher in silence.matchers
+        if matcher.name not in (TEAM_LABEL, STEP_LABEL)
+    )
 
 
 def _print_json(rows: Sequence[dict[str, Any]]) -> None:

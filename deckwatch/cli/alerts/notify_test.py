@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from deckwatch.alerting.manager import Manager
+    from deckwatch.alerting.alertmanager import Alertmanager
 
 _ALERT_DURATION = timedelta(minutes=1)
 _POLL_SECONDS = 0.2
@@ -40,23 +40,23 @@ def command(project: Path, /, *, channel: str | None, wait: int, alertmanager: s
     It goes out whatever the hour is, and a message that it is over follows within minutes. Whether a service has taken
     it is what Alertmanager counts; whether anybody sees it, look at the channel. Exit code 1: one of them refused.
     """
-    from deckwatch.alerting.manager import Manager
-    from deckwatch.alerting.receivers import NOT_KINDS
+    from deckwatch.alerting.alertmanager import Alertmanager
+    from deckwatch.alerting.receivers import NON_RECEIVER_KEYS
     from deckwatch.cli import _project
     from deckwatch.core.problems import DeckwatchError
 
     said = _project.load_project(project).data.get("teams", {})
-    teams = {name: sorted(set(one) - NOT_KINDS) for name, one in said.items()}
+    teams = {name: sorted(set(one) - NON_RECEIVER_KEYS) for name, one in said.items()}
     if not teams:
         raise DeckwatchError("the project has no teams, so nobody is told of anything: see docs/guide/alerts.md")
     chosen = _select_teams(teams, channel)
-    with Manager(alertmanager, seconds=timeout) as manager:
-        missing = sorted(set(chosen) - set(manager.receivers()))
+    with Alertmanager(alertmanager, seconds=timeout) as manager:
+        missing = sorted(set(chosen) - set(manager.list_receivers()))
         if missing:
             raise DeckwatchError(f"this Alertmanager knows no team {missing[0]}: give it the new configuration first")
-        before = manager.sent()
+        before = manager.count_notifications()
         for team in chosen:
-            manager.fire(*_test_alert(team), _ALERT_DURATION)
+            manager.send_alert(*_test_alert(team), _ALERT_DURATION)
         wanted: dict[str, int] = {}
         for kinds in chosen.values():
             for kind in kinds:
@@ -92,13 +92,13 @@ def _test_alert(team: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _wait_for_delivery(
-    manager: Manager, before: Mapping[str, tuple[float, float]], wanted: Mapping[str, int], seconds: float
+    manager: Alertmanager, before: Mapping[str, tuple[float, float]], wanted: Mapping[str, int], seconds: float
 ) -> dict[str, str]:
     """Return what is wrong, by kind: Alertmanager counts by kind and not by team."""
     end = time.monotonic() + seconds
     none = (0.0, 0.0)
     while True:
-        now = manager.sent()
+        now = manager.count_notifications()
         failed = {}
         for kind, count in wanted.items():
             names = _COUNTED_AS.get(kind, (kind,))

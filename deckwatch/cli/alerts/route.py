@@ -25,7 +25,7 @@ def command(project: Path, /, words: tuple[str, ...]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from deckwatch.alerting import told
+    from deckwatch.alerting import resolve_route
     from deckwatch.cli import _project, _show
     from deckwatch.core.problems import DeckwatchError
     from deckwatch.provisioning import stack
@@ -38,17 +38,17 @@ def command(project: Path, /, words: tuple[str, ...]) -> None:
         built = stack.build(found)
     alerts = [alert for topic in built.topics for alert in topic.alerts]
     try:
-        labels = told.complete({one.name: one.value for one in matchers}, alerts)
+        labels = resolve_route.complete_labels({one.name: one.value for one in matchers}, alerts)
     except ValueError as error:
         raise DeckwatchError(_shared.printable_text(str(error))) from None
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for title in ("Told", "When", "Because", "Where that stands"):
         table.add_column(title, overflow="fold")
-    rows = told.told(found, labels)
+    rows = resolve_route.resolve_recipients(found, labels)
     for one in rows:
         when = ["in the team's hours"] if one.hours else ["at once"]
         when += [f"not in {name}" for name in one.quiet]
         table.add_row(*(Text(_shared.printable_text(cell)) for cell in (one.team, ", ".join(when), one.why, one.place)))
-    for after, team in rows[0].then:
+    for after, team in rows[0].escalation:
         table.add_row(Text(team), Text(f"after {after}"), Text("nobody has acknowledged"), Text(rows[0].place))
     _show.create_console().print(table)

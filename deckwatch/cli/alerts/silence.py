@@ -20,13 +20,13 @@ def command(
     Nobody is told that they begin, that they are over, or that nobody has acknowledged them. Values may also be given
     as name=~pattern, name!=value and name!~pattern.
     """
-    from deckwatch.alerting.manager import Manager
+    from deckwatch.alerting.alertmanager import Alertmanager
 
     chosen = _shared.parse_matchers(words)
     length = _shared.parse_duration(lasts)
-    with Manager(alertmanager, seconds=timeout) as manager:
-        firing = manager.alerts()
-        made = manager.silence(chosen, length, author, comment)
-    count = len({one.identity for one in firing if all(matcher.takes(one.labels) for matcher in chosen)})
+    with Alertmanager(alertmanager, seconds=timeout) as manager:
+        firing = manager.list_alerts()
+        made = manager.create_silence(chosen, length, author, comment)
+    count = len({one.identity for one in firing if all(matcher.matches_labels(one.labels) for matcher in chosen)})
     click.echo(_shared.printable_text(f"silent for {lasts}: {' '.join(map(str, chosen))}, of which {count} fire now"))
     click.echo(f"silence {made}")

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from deckwatch.alerting.spec import Alert
-    from deckwatch.alerting.suggest import Suggestion
+    from deckwatch.alerting.model import Alert
+    from deckwatch.alerting.suggest_limit import Suggestion
     from deckwatch.core.http import Client
 
 _MAX_POINTS = 2000  # of one series; Prometheus gives no more than 11000
@@ -36,7 +36,7 @@ def command(project: Path, /, names: tuple[str, ...], *, prometheus: str, span: 
     What is suggested is a little beyond the worst that lasted as long as the alert waits. Whether that was good is for
     you to judge: a limit that would have been silent through last week's trouble is too far.
     """
-    from deckwatch.alerting import suggest
+    from deckwatch.alerting import suggest_limit
     from deckwatch.cli import _project, _show
     from deckwatch.core.http import Client
     from deckwatch.core.problems import DeckwatchError, did_you_mean
@@ -56,7 +56,7 @@ def command(project: Path, /, names: tuple[str, ...], *, prometheus: str, span: 
     found = []
     with Client(prometheus, seconds=60.0) as client, _show.show_progress("asking", len(chosen)) as advance:
         for alert in chosen:
-            said = suggest.suggest(alert, _query_history(client, alert, seconds, step), step)
+            said = suggest_limit.suggest_limit(alert, _query_history(client, alert, seconds, step), step)
             found += [said] if said is not None else []
             advance()
     if not found:
@@ -89,7 +89,7 @@ def _print_table(found: Sequence[Suggestion]) -> None:
     from rich import box
     from rich.table import Table
 
-    from deckwatch.alerting import words
+    from deckwatch.alerting import formatting
     from deckwatch.cli import _show
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
@@ -100,9 +100,9 @@ def _print_table(found: Sequence[Suggestion]) -> None:
         unit, limit = one.alert.unit, one.alert.limit
         figures = (limit.value if limit is not None else 0.0, one.usual, one.worst)
         fired = f"[yellow]{one.fired}[/]" if one.is_noisy else "0"
-        lasted = words.duration(one.beyond) if one.beyond else ""
-        shown = (words.quantity(_round_figure(figure), unit) for figure in figures)
-        table.add_row(one.alert.name, *shown, fired, lasted, words.quantity(one.limit, unit))
+        lasted = formatting.format_duration(one.beyond) if one.beyond else ""
+        shown = (formatting.format_quantity(_round_figure(figure), unit) for figure in figures)
+        table.add_row(one.alert.name, *shown, fired, lasted, formatting.format_quantity(one.limit, unit))
     _show.create_console().print(table)
 
 
@@ -116,17 +116,17 @@ def _print_settings(noisy: Sequence[Suggestion]) -> None:
         return
     click.echo("# deckwatch.yaml, for those that fired without a cause:\nbuild:\n  set:")
     for one in noisy:
-        click.echo(f"    {one.name}: {_setting_text(one)}")
+        click.echo(f"    {one.setting_name}: {_setting_text(one)}")
 
 
 def _setting_text(one: Suggestion) -> str:
     """Return a limit as `set:` reads it: in the words of its unit where they are read back as the same."""
-    from deckwatch.alerting import words
+    from deckwatch.alerting import formatting
     from deckwatch.core import units
 
-    text = words.quantity(one.limit, one.alert.unit)
+    text = formatting.format_quantity(one.limit, one.alert.unit)
     try:
         same = units.parse_quantity(text, one.alert.unit) == one.limit
     except ValueError:
         same = False
-    return text if same else words.number(one.limit)
+    return text if same else formatting.format_number(one.limit)

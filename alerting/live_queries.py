@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from deckwatch.alerting import condition, render
+from deckwatch.alerting import condition, render_rules
 from deckwatch.core import promql
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.alerting.checking import Context
-    from deckwatch.alerting.spec import Alert, Group
+    from deckwatch.alerting.model import Alert, Group
     from deckwatch.core.problems import Place
 
 
-_OPTIONAL = "container_label_"  # which containers have is up to those who start them
+_OPTIONAL_PREFIX = "container_label_"  # which containers have is up to those who start them
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,37 +38,37 @@ class LiveQuery:
     labels: tuple[str, ...] = ()
 
 
-def queries(groups: Sequence[Group], context: Context) -> Iterator[LiveQuery]:
+def build_queries(groups: Sequence[Group], context: Context) -> Iterator[LiveQuery]:
     """Yield the queries of all topics: of each its recordings first, then of each alert its sides and itself."""
     for group in groups:
         for one in group.recordings:
-            empty = one.empty or _not_yet(group)
+            empty = one.empty or _interval_reason(group)
             yield LiveQuery(group.topic, "recording", one.name, one.expr, one.place, empty, one.needs)
         for alert in group.alerts:
-            yield from _sides(alert, context)
-            whole = render.expression(alert)
+            yield from _side_queries(alert, context)
+            whole = render_rules.alert_expression(alert)
             reason = "it does not fire"
             yield LiveQuery(alert.topic, "alert", alert.name, whole, alert.place, reason, alert.needs)
 
 
-def _not_yet(group: Group) -> str:
+def _interval_reason(group: Group) -> str:
     """Return why recordings may have no data for a while: they read others, which are computed only now and then."""
     return f"it is computed every {group.interval}" if group.interval else ""
 
 
-def _sides(alert: Alert, context: Context) -> Iterator[LiveQuery]:
+def _side_queries(alert: Alert, context: Context) -> Iterator[LiveQuery]:
     seen: set[str] = set()
-    for part in condition.parts(render.expression(alert)):
+    for part in condition.split_condition(render_rules.alert_expression(alert)):
         for text in (part.left, part.right):
             if not text or text in seen or not promql.find_selectors(text):
                 continue
             seen.add(text)
-            empty = alert.empty or _reason(text, part.joined, context)
-            labels = tuple(one for one in alert.each if not one.startswith(_OPTIONAL)) if len(seen) == 1 else ()
+            empty = alert.empty or _empty_reason(text, part.joined, context)
+            labels = tuple(one for one in alert.each if not one.startswith(_OPTIONAL_PREFIX)) if len(seen) == 1 else ()
             yield LiveQuery(alert.topic, "side", alert.name, text, alert.place, empty, alert.needs, labels)
 
 
-def _reason(text: str, joined: str, context: Context) -> str:
+def _empty_reason(text: str, joined: str, context: Context) -> str:
     """Return why a side may have no data, '' if it must have some."""
     if joined == "unless":
         return "what is taken away need not be there"

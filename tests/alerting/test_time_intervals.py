@@ -5,7 +5,7 @@ import subprocess
 import pytest
 import yaml
 
-from deckwatch.alerting import times
+from deckwatch.alerting import time_intervals
 from deckwatch.core.targets import Targets
 
 BERLIN = {"location": "Europe/Berlin"}
@@ -38,7 +38,7 @@ TEAM = "teams:\n  ops: {webhook: {url: 'http://a/'}}\n"
     ],
 )
 def test_a_time_is_one_or_more_intervals(said, wanted):
-    assert times.intervals(said) == wanted
+    assert time_intervals.to_intervals(said) == wanted
 
 
 def test_quiet_holds_for_a_route_and_for_a_team(need, alerting_of, tmp_path):

@@ -19,23 +19,23 @@ _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 _MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-def name_of(quiet: str) -> str:
+def quiet_name(quiet: str) -> str:
     """Return the name of a quiet time's interval, which no team can have."""
     return f"quiet:{quiet}"
 
 
-def all_of(project: Document) -> list[dict[str, Any]]:
+def project_intervals(project: Document) -> list[dict[str, Any]]:
     """Return `time_intervals` of a project: [{name, time_intervals: […]}], sorted by name."""
     data = project.data or {}
     found = {name: team["hours"] for name, team in data.get("teams", {}).items() if "hours" in team}
-    found |= {name_of(name): time for name, time in data.get("quiet", {}).items()}
-    return [{"name": name, "time_intervals": intervals(found[name])} for name in sorted(found)]
+    found |= {quiet_name(name): time for name, time in data.get("quiet", {}).items()}
+    return [{"name": name, "time_intervals": to_intervals(found[name])} for name in sorted(found)]
 
 
-def intervals(said: Mapping[str, Any]) -> list[dict[str, Any]]:
+def to_intervals(said: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return what one time is for Alertmanager, which knows no time that goes on after midnight."""
     zone = {"location": said["zone"]} if "zone" in said else {}
-    days = _days(said["days"]["from"], said["days"]["to"]) if "days" in said else []
+    days = _weekday_range(said["days"]["from"], said["days"]["to"]) if "days" in said else []
     parts: list[tuple[list[str], str, str]] = [(days, said.get("from", ""), said.get("to", ""))]
     if said.get("from", "") > said.get("to", "24:00"):
         following = [_DAYS[(_DAYS.index(day) + 1) % 7] for day in days]
@@ -56,7 +56,7 @@ def intervals(said: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def problems(project: Document) -> Iterator[Problem]:
+def find_problems(project: Document) -> Iterator[Problem]:
     """Yield what is wrong with hours and quiet times beyond their structure, and names of quiet that do not exist."""
     data = project.data or {}
     quiet = data.get("quiet", {})
@@ -64,12 +64,12 @@ def problems(project: Document) -> Iterator[Problem]:
         hours, path = team.get("hours", {}), ("teams", name, "hours")
         if "from" in hours and hours["from"] >= hours["to"]:
             yield project.problem((*path, "to"), f"{hours['to']} is not behind {hours['from']}", check="route")
-        yield from _zone(project, path, hours)
-        yield from _unknown(project, ("teams", name, "quiet"), team.get("quiet"), quiet)
+        yield from _zone_problems(project, path, hours)
+        yield from _unknown_names(project, ("teams", name, "quiet"), team.get("quiet"), quiet)
     for i, route in enumerate(data.get("routes", ())):
-        yield from _unknown(project, ("routes", i, "quiet"), route.get("quiet"), quiet)
+        yield from _unknown_names(project, ("routes", i, "quiet"), route.get("quiet"), quiet)
     for name, time in quiet.items():
-        yield from _zone(project, ("quiet", name), time)
+        yield from _zone_problems(project, ("quiet", name), time)
         if "from" in time and time["from"] == time["to"]:
             yield project.problem(
                 ("quiet", name, "to"), "it ends when it begins", "a whole day is 00:00 to 24:00", check="route"
@@ -79,20 +79,20 @@ def problems(project: Document) -> Iterator[Problem]:
                 yield project.problem(("quiet", name, "dates", i), f"no month has a day {date}", check="route")
 
 
-def _unknown(project: Document, path: Path, said: Any, known: Mapping[str, Any]) -> Iterator[Problem]:
+def _unknown_names(project: Document, path: Path, said: Any, known: Mapping[str, Any]) -> Iterator[Problem]:
     for name in [said] if isinstance(said, str) else said or ():
         if name not in known:
             yield project.problem(path, f"no quiet time is called {name}", did_you_mean(name, known), check="route")
 
 
-def _zone(project: Document, path: Path, said: Mapping[str, Any]) -> Iterator[Problem]:
+def _zone_problems(project: Document, path: Path, said: Mapping[str, Any]) -> Iterator[Problem]:
     known = zoneinfo.available_timezones()
     if "zone" in said and known and said["zone"] not in known:
         hint = did_you_mean(said["zone"], known)
         yield project.problem((*path, "zone"), f"no time zone is called {said['zone']}", hint, check="route")
 
 
-def _days(first: str, last: str) -> list[str]:
+def _weekday_range(first: str, last: str) -> list[str]:
     """Return the days from one to another; a week may end in the middle of it (Alertmanager's begins on Sunday)."""
     start, end = _DAYS.index(first), _DAYS.index(last)
     return [_DAYS[(start + i) % 7] for i in range((end - start) % 7 + 1)]

@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from deckwatch.alerting import inhibit, routes
+from deckwatch.alerting import inhibitions, routes
 from deckwatch.core import yaml_file
 from deckwatch.core.project import FILE
 from deckwatch.core.yaml_file import Document
@@ -15,7 +15,9 @@ NOTHING = Document(FILE, "", {})
 
 @pytest.fixture(scope="module")
 def rules(shipped_alerting):
-    found, problems = inhibit.inhibitions([routes.shipped(), NOTHING], NOTHING, shipped_alerting.context)
+    found, problems = inhibitions.build_inhibitions(
+        [routes.shipped_document(), NOTHING], NOTHING, shipped_alerting.context
+    )
     assert problems == []
     return found
 
@@ -30,19 +32,19 @@ def test_no_alert_stands_on_both_sides(rules):
 
 
 def test_both_sides_carry_every_label_in_which_they_must_agree(rules, shipped_alerting):
-    alerts = {alert.name: alert for alert in shipped_alerting.context.alerts()}
+    alerts = {alert.name: alert for alert in shipped_alerting.context.iter_alerts()}
     for rule in rules:
         assert rule.equal, rule
         for name in (*rule.sources, *rule.targets):
-            assert set(rule.equal) <= inhibit.carries(alerts[name], shipped_alerting.context), (name, rule)
+            assert set(rule.equal) <= inhibitions.possible_labels(alerts[name], shipped_alerting.context), (name, rule)
 
 
 def test_every_shipped_entry_is_used(shipped_alerting):
-    document = routes.shipped()
+    document = routes.shipped_document()
     for i in range(len(document.data["inhibitions"])):
         alone = Document(document.file, document.text, {"inhibitions": [document.data["inhibitions"][i]]})
-        found, _ = inhibit.inhibitions([alone], NOTHING, shipped_alerting.context)
-        without, _ = inhibit.inhibitions([], NOTHING, shipped_alerting.context)
+        found, _ = inhibitions.build_inhibitions([alone], NOTHING, shipped_alerting.context)
+        without, _ = inhibitions.build_inhibitions([], NOTHING, shipped_alerting.context)
         assert any(rule not in without for rule in found), document.data["inhibitions"][i]
 
 
@@ -111,14 +113,18 @@ def test_a_label_that_may_be_missing_must_be_there(rules):
 )
 def test_a_faulty_entry_of_the_project_is_told(shipped_alerting, entry, wanted):
     document = yaml_file.parse_yaml(f"inhibitions:\n  - {entry}\n", FILE)
-    _, problems = inhibit.inhibitions([routes.shipped(), document], document, shipped_alerting.context)
+    _, problems = inhibitions.build_inhibitions(
+        [routes.shipped_document(), document], document, shipped_alerting.context
+    )
     assert any(wanted in str(problem) for problem in problems), [str(problem) for problem in problems]
 
 
 def test_an_entry_of_the_project_is_added(shipped_alerting):
     entry = "{while: {alert: HostCpuHigh}, mute: {topic: containers, severity: warning}, same: [instance]}"
     document = yaml_file.parse_yaml(f"inhibitions:\n  - {entry}\n", FILE)
-    rules, problems = inhibit.inhibitions([routes.shipped(), document], document, shipped_alerting.context)
+    rules, problems = inhibitions.build_inhibitions(
+        [routes.shipped_document(), document], document, shipped_alerting.context
+    )
     assert problems == []
     (rule,) = muting(rules, "HostCpuHigh", "ContainerCpuHigh")
     assert rule.as_data() == {
@@ -147,7 +153,7 @@ def test_stages_of_one_fault_are_silenced_on_the_same_thing_only(alerting_of):
         name="FilesGone", limit=5, severity="critical"
     )
     context = alerting_of({"files.yaml": f"owner: shop\nalerts:\n{made}"}).context
-    (rule,), problems = inhibit.inhibitions([], NOTHING, context)
+    (rule,), problems = inhibitions.build_inhibitions([], NOTHING, context)
     assert problems == []
     assert {"instance", "device", "mountpoint"} <= set(rule.equal)
 
@@ -175,7 +181,7 @@ def test_faulty_expressions_and_recordings_in_a_circle_are_told_and_break_nothin
 def test_no_rule_holds_between_alerts_that_share_nothing(shipped_alerting):
     """Alertmanager takes a label that both sides lack for equal: one that may be missing needs a source that has it."""
     config = yaml.safe_load(shipped_alerting.texts()["alertmanager/alertmanager.yml"])
-    alerts = {alert.name: alert for alert in shipped_alerting.context.alerts()}
+    alerts = {alert.name: alert for alert in shipped_alerting.context.iter_alerts()}
     for rule in config["inhibit_rules"]:
         there = {one.partition("!=")[0] for one in rule["source_matchers"] if one.endswith('!=""')}
         sides = [chosen(rule[side], alerts) for side in ("source_matchers", "target_matchers")]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deckwatch.alerting import told
+from deckwatch.alerting import resolve_route
 from deckwatch.core import yaml_file
 from deckwatch.core.project import FILE, Project
 from deckwatch.core.targets import Targets
@@ -61,27 +61,27 @@ def ask(need, alerting_of, tmp_path_factory):
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(labels=LABELS)
 def test_alertmanager_would_tell_the_same(ask, project, labels):
-    assert [one.team for one in told.told(project, labels)] == ask(labels)
+    assert [one.team for one in resolve_route.resolve_recipients(project, labels)] == ask(labels)
 
 
 def test_what_is_said_of_each(project):
-    first, second = told.told(project, {"severity": "critical", "topic": "host"})
-    assert (first.team, first.hours, first.quiet, first.then) == ("oncall", False, (), (("15m", "operations"),))
+    first, second = resolve_route.resolve_recipients(project, {"severity": "critical", "topic": "host"})
+    assert (first.team, first.hours, first.quiet, first.escalation) == ("oncall", False, (), (("15m", "operations"),))
     assert (second.team, second.hours, second.quiet) == ("shop", True, ("night",))
     assert first.why == "topic is one of host|containers, severity is critical"
     assert first.place == "deckwatch.yaml:8:5"
-    (owned,) = told.told(project, {"owner": "shop", "severity": "warning"})
+    (owned,) = resolve_route.resolve_recipients(project, {"owner": "shop", "severity": "warning"})
     assert (owned.why, owned.place) == ("the team owns it", "deckwatch.yaml:5:3")
-    (shipped,) = told.told(project, {"severity": "info"})
+    (shipped,) = resolve_route.resolve_recipients(project, {"severity": "info"})
     assert (shipped.team, shipped.why) == ("nobody", "shipped: severity is info")
     assert shipped.place.startswith("alerting/routes.yaml:")
-    (rest,) = told.told(project, {})
+    (rest,) = resolve_route.resolve_recipients(project, {})
     assert (rest.team, rest.why) == ("operations", "the first team gets what nothing else claims")
 
 
 def test_a_named_alert_brings_its_own_labels(shipped_alerting):
-    alerts = list(shipped_alerting.context.alerts())
-    found = told.complete({"alertname": "ContainerNotRunning", "owner": "shop"}, alerts)
+    alerts = list(shipped_alerting.context.iter_alerts())
+    found = resolve_route.complete_labels({"alertname": "ContainerNotRunning", "owner": "shop"}, alerts)
     assert found == {"alertname": "ContainerNotRunning", "owner": "shop", "severity": "critical", "topic": "containers"}
     with pytest.raises(ValueError, match="did you mean ContainerNotRunning"):
-        told.complete({"alertname": "ContainerNotRuning"}, alerts)
+        resolve_route.complete_labels({"alertname": "ContainerNotRuning"}, alerts)

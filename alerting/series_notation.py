@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from deckwatch.alerting import words
+from deckwatch.alerting import formatting
 from deckwatch.core import promql
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from deckwatch.alerting.spec import Step
+    from deckwatch.alerting.model import SeriesStep
 
 INTERVAL = 15.0  # seconds between samples, and between evaluations
 
@@ -31,7 +31,7 @@ class Series:
         return f"{self.metric}{{{inside}}}" if inside else self.metric
 
 
-def parse(text: str) -> Series:
+def parse_series(text: str) -> Series:
     """Return the series of a name such as `up{job="node"}`. Raises ValueError, also for a pattern of names."""
     try:
         found = promql.find_selectors(text)
@@ -44,12 +44,12 @@ def parse(text: str) -> Series:
     return Series(found[0].metric, {matcher.label: matcher.value for matcher in found[0].matchers})
 
 
-def notation(steps: Sequence[Step]) -> str:
+def format_steps(steps: Sequence[SeriesStep]) -> str:
     """Return steps as promtool has them: `a+bxn` is a and n more samples, each b higher; `_` is no sample."""
     pieces: list[str] = []
     last: float | None = None
     for step in steps:
-        samples = samples_of(step)
+        samples = count_samples(step)
         if step.value is None and step.rate is None:
             # Prometheus marks the end of a series that a page no longer shows.
             pieces += ["stale"] * (last is not None) + [f"_x{samples - (last is not None)}"]
@@ -57,17 +57,19 @@ def notation(steps: Sequence[Step]) -> str:
             continue
         grows = (step.rate or 0.0) * INTERVAL
         first = step.value if step.value is not None else 0.0 if last is None else last + grows
-        pieces.append(f"{words.number(first)}{'-' if grows < 0 else '+'}{words.number(abs(grows))}x{samples - 1}")
+        sign = "-" if grows < 0 else "+"
+        grown = formatting.format_number(abs(grows))
+        pieces.append(f"{formatting.format_number(first)}{sign}{grown}x{samples - 1}")
         last = first + grows * (samples - 1)
     return " ".join(piece for piece in pieces if piece != "_x0")
 
 
-def samples_of(step: Step) -> int:
+def count_samples(step: SeriesStep) -> int:
     """Return how many samples a step has; at least one."""
     return max(1, round(step.seconds / INTERVAL))
 
 
-def lasting(steps: Sequence[Step], seconds: float) -> list[Step]:
+def extend_steps(steps: Sequence[SeriesStep], seconds: float) -> list[SeriesStep]:
     """Return steps of which the last one goes on, such that all of them take so long."""
     missing = seconds - sum(step.seconds for step in steps)
     if missing <= 0:

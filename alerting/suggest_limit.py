@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from deckwatch.alerting.spec import Alert
+    from deckwatch.alerting.model import Alert
 
 MARGIN = 0.1  # so far from the worst that was sustained is a limit that would have been silent
-WORDS = {">": "above", "<": "below"}
+KEYWORDS = {">": "above", "<": "below"}
 _DIGITS = 2  # of a limit that people read
 
 Point = tuple[float, float]  # seconds, value
@@ -40,9 +40,9 @@ class Suggestion:
     limit: float
 
     @property
-    def name(self) -> str:
+    def setting_name(self) -> str:
         """The name by which `build: set:` of a project sets the limit."""
-        return f"{self.alert.name}.{WORDS[self.alert.limit.operator]}" if self.alert.limit is not None else ""
+        return f"{self.alert.name}.{KEYWORDS[self.alert.limit.operator]}" if self.alert.limit is not None else ""
 
     @property
     def is_noisy(self) -> bool:
@@ -50,19 +50,19 @@ class Suggestion:
         return self.fired > 0
 
 
-def suggest(alert: Alert, history: Sequence[Sequence[Point]], step: float) -> Suggestion | None:
+def suggest_limit(alert: Alert, history: Sequence[Sequence[Point]], step: float) -> Suggestion | None:
     """Return what the series of an alert say, points `step` seconds apart; None where that is nothing.
 
     An alert whose condition has no limit of its own, or that waits for one certain value, has no suggestion.
     """
     limit = alert.limit
-    if limit is None or limit.operator not in WORDS:
+    if limit is None or limit.operator not in KEYWORDS:
         return None
     sign = 1.0 if limit.operator == ">" else -1.0
     span = math.floor(alert.hold / step) + 1
-    runs = [run for series in history for run in _runs(series, step)]
+    runs = [run for series in history for run in _split_at_gaps(series, step)]
     values = sorted(value for run in runs for _, value in run)
-    levels = [[sign * level for level in _least([sign * value for _, value in run], span)] for run in runs]
+    levels = [[sign * level for level in _sliding_minimum([sign * value for _, value in run], span)] for run in runs]
     flat = [level for run in levels for level in run]
     if not flat:
         return None
@@ -73,11 +73,17 @@ def suggest(alert: Alert, history: Sequence[Sequence[Point]], step: float) -> Su
         beyond += sum(firing)
     worst = max(flat, key=lambda level: sign * level)
     return Suggestion(
-        alert, len(history), values[len(values) // 2], worst, fired, beyond * step, _silent(worst, sign, alert.unit)
+        alert,
+        len(history),
+        values[len(values) // 2],
+        worst,
+        fired,
+        beyond * step,
+        _silent_limit(worst, sign, alert.unit),
     )
 
 
-def _runs(series: Iterable[Point], step: float) -> Iterator[list[Point]]:
+def _split_at_gaps(series: Iterable[Point], step: float) -> Iterator[list[Point]]:
     """Yield the parts of a series without gaps; what is no number is a gap."""
     run: list[Point] = []
     for at, value in series:
@@ -90,7 +96,7 @@ def _runs(series: Iterable[Point], step: float) -> Iterator[list[Point]]:
         yield run
 
 
-def _least(values: Sequence[float], span: int) -> Iterator[float]:
+def _sliding_minimum(values: Sequence[float], span: int) -> Iterator[float]:
     """Yield the least of each `span` values in a row."""
     waiting: deque[int] = deque()
     for i, value in enumerate(values):
@@ -103,15 +109,15 @@ def _least(values: Sequence[float], span: int) -> Iterator[float]:
             yield values[waiting[0]]
 
 
-def _silent(worst: float, sign: float, unit: str) -> float:
+def _silent_limit(worst: float, sign: float, unit: str) -> float:
     """Return a limit of few digits that is a little beyond the worst; a share stays below 1."""
     room = abs(worst) * MARGIN
     if unit == "ratio" and 0 <= worst <= 1:
         room = min(room, (1 - worst if sign > 0 else worst) / 2)
-    return rounded(worst + sign * room, sign) if room else worst
+    return round_beyond(worst + sign * room, sign) if room else worst
 
 
-def rounded(value: float, sign: float) -> float:
+def round_beyond(value: float, sign: float) -> float:
     """Return a number of two digits that is not on the other side of `value`: up for 1, down for -1."""
     if value == 0:
         return 0.0

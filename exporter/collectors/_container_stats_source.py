@@ -21,24 +21,24 @@ log = logging.getLogger("deckwatch.docker")
 _ALWAYS, _NEVER = "always", "never"
 
 
-class Choice:
+class StatsSource:
     """Whether the engine is asked: by the configuration, else from when on its groups were found to be elsewhere."""
 
     def __init__(self, world: World) -> None:
         said = (world.config.get("containers") or {}).get("stats")
         captured = world.source(Engine).address().startswith("file://")
         self.possible = said != _NEVER and not captured
-        self.made = self.possible and said == _ALWAYS
+        self.uses_api = self.possible and said == _ALWAYS
         self._lock = threading.Lock()
         self.fault = ""  # what is wrong here, if the groups ought to be seen
 
-    def make(self, why: str, *, fault: bool) -> None:
+    def use_api(self, why: str, *, fault: bool) -> None:
         """Ask the engine from now on; collectors that find out at the same time say it once."""
         with self._lock:
-            if self.made:
+            if self.uses_api:
                 return
             self.fault = why if fault else ""
-            self.made = True
+            self.uses_api = True
         level = logging.WARNING if fault else logging.INFO
         log.log(level, "%s: the engine itself is asked for the figures of containers, now and then", why)
 

@@ -24,7 +24,7 @@ UNITS = r"\.(automount|device|mount|scope|slice)$"
 VETH = "^veth"
 
 
-class Shown:
+class HostFilters:
     """What `watch: host:` says of names; its patterns are of the syntax of Python's `re`."""
 
     def __init__(self, world: World) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
 
-from deckwatch.alerting.escalation import LABEL, NUMBER
+from deckwatch.alerting.escalation import STEP_LABEL, TEAM_LABEL
 from deckwatch.core.http import Client
 from deckwatch.core.masking import mask_secrets
 from deckwatch.core.problems import DeckwatchError, Refused
@@ -19,9 +19,16 @@ from deckwatch.core.targets import PROGRAMS, parse_version
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-OWN = ("alertname", "severity", "owner", "topic", LABEL, NUMBER)  # labels that do not tell where an alert is
-ACKNOWLEDGED = "acknowledged: "  # how the comment of an acknowledgement begins
-_COUNTED = re.compile(
+RULE_LABELS = (
+    "alertname",
+    "severity",
+    "owner",
+    "topic",
+    TEAM_LABEL,
+    STEP_LABEL,
+)  # labels that do not tell where an alert is
+ACKNOWLEDGED_PREFIX = "acknowledged: "  # how the comment of an acknowledgement begins
+_REQUESTS_TOTAL = re.compile(
     r'^alertmanager_notification_requests(_failed)?_total\{[^}]*integration="(\w+)"[^}]*\} (\S+)$', re.MULTILINE
 )
 
@@ -35,7 +42,7 @@ class Matcher:
     regex: bool = False
     equal: bool = True
 
-    def takes(self, labels: Mapping[str, str]) -> bool:
+    def matches_labels(self, labels: Mapping[str, str]) -> bool:
         """Return whether labels fit; one that is missing is empty."""
         found = labels.get(self.name, "")
         same = bool(re.fullmatch(self.value, found)) if self.regex else found == self.value
@@ -50,7 +57,7 @@ class Matcher:
 
 
 @dataclass(frozen=True, slots=True)
-class Firing:
+class FiringAlert:
     """An alert that fires. `state` is active, suppressed or unprocessed; `silences` and `by` are why suppressed."""
 
     labels: Mapping[str, str]
@@ -59,7 +66,7 @@ class Firing:
     state: str
     receivers: Sequence[str]
     silences: Sequence[str] = ()
-    by: Sequence[str] = ()  # fingerprints of alerts that explain it
+    inhibited_by: Sequence[str] = ()  # fingerprints of alerts that explain it
 
     @property
     def name(self) -> str:
@@ -69,12 +76,12 @@ class Firing:
     @property
     def identity(self) -> frozenset[tuple[str, str]]:
         """Its labels without those of a step of escalation: what the step is of."""
-        return frozenset((key, value) for key, value in self.labels.items() if key not in (LABEL, NUMBER))
+        return frozenset((key, value) for key, value in self.labels.items() if key not in (TEAM_LABEL, STEP_LABEL))
 
     @property
-    def where(self) -> str:
+    def location(self) -> str:
         """The labels that tell where it fires, in one line."""
-        return " ".join(f"{key}={value}" for key, value in sorted(self.labels.items()) if key not in OWN)
+        return " ".join(f"{key}={value}" for key, value in sorted(self.labels.items()) if key not in RULE_LABELS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +94,17 @@ class Silence:
     author: str
     comment: str
 
-    def takes(self, labels: Mapping[str, str]) -> bool:
+    def matches_labels(self, labels: Mapping[str, str]) -> bool:
         """Return whether an alert with these labels is silent."""
-        return all(one.takes(labels) for one in self.matchers)
+        return all(one.matches_labels(labels) for one in self.matchers)
 
     @property
     def is_acknowledgement(self) -> bool:
         """Whether it keeps steps of escalation silent and not the alert."""
-        return any(one.name == LABEL for one in self.matchers)
+        return any(one.name == TEAM_LABEL for one in self.matchers)
 
 
-class Manager:
+class Alertmanager:
     """A live Alertmanager; raises Unreachable, and DeckwatchError where it is something else or too old."""
 
     def __init__(self, url: str, *, seconds: float = 5.0) -> None:
@@ -105,13 +112,13 @@ class Manager:
         self._client = Client(url, seconds=seconds, tries=1)
 
     def __enter__(self) -> Self:
-        self._check()
+        self._check_version()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def _check(self) -> None:
+    def _check_version(self) -> None:
         no_alertmanager = DeckwatchError(f"{mask_secrets(self.url)} answers, but is no Alertmanager")
         try:
             status = self._client.get("/api/v2/status")
@@ -127,17 +134,19 @@ class Manager:
         if re.match(r"\d+\.\d+", version) and parse_version(version) < parse_version(oldest):
             raise DeckwatchError(f"{mask_secrets(self.url)} is Alertmanager {version}; {oldest} or newer is needed")
 
-    def alerts(self) -> list[Firing]:
+    def list_alerts(self) -> list[FiringAlert]:
         """Return all that fires, steps of escalation among it, the longest first."""
         found = self._client.get("/api/v2/alerts")
-        return sorted((_firing(one) for one in found), key=lambda one: (one.since, sorted(one.labels.items())))
+        return sorted((_parse_alert(one) for one in found), key=lambda one: (one.since, sorted(one.labels.items())))
 
-    def silences(self) -> list[Silence]:
+    def list_silences(self) -> list[Silence]:
         """Return the silences that have not ended, the first to end first."""
-        found = [_silence(one) for one in self._client.get("/api/v2/silences") if one["status"]["state"] != "expired"]
+        found = [
+            _parse_silence(one) for one in self._client.get("/api/v2/silences") if one["status"]["state"] != "expired"
+        ]
         return sorted(found, key=lambda one: (one.ends, one.id))
 
-    def silence(self, matchers: Iterable[Matcher], lasts: timedelta, author: str, comment: str) -> str:
+    def create_silence(self, matchers: Iterable[Matcher], lasts: timedelta, author: str, comment: str) -> str:
         """Make a silence from now on; return its id."""
         now = datetime.now(UTC)
         body = {
@@ -150,51 +159,55 @@ class Manager:
         made: str = self._client.post("/api/v2/silences", json=body)["silenceID"]
         return made
 
-    def expire(self, id_: str) -> None:
+    def expire_silence(self, id_: str) -> None:
         """End a silence."""
         self._client.request("DELETE", f"/api/v2/silence/{id_}")
 
-    def fire(self, labels: Mapping[str, str], annotations: Mapping[str, str], lasts: timedelta) -> None:
+    def send_alert(self, labels: Mapping[str, str], annotations: Mapping[str, str], lasts: timedelta) -> None:
         """Tell of an alert as Prometheus does."""
         now = datetime.now(UTC)
         told = {"labels": labels, "annotations": annotations}
         ends = (now + lasts).isoformat()
         self._client.post("/api/v2/alerts", json=[{**told, "startsAt": now.isoformat(), "endsAt": ends}])
 
-    def receivers(self) -> list[str]:
+    def list_receivers(self) -> list[str]:
         """Return the names of the receivers of its configuration."""
         return [one["name"] for one in self._client.get("/api/v2/receivers")]
 
-    def sent(self) -> dict[str, tuple[float, float]]:
+    def count_notifications(self) -> dict[str, tuple[float, float]]:
         """Return how many requests have gone out and how many of them failed since its start, by kind of receiver."""
         text = str(self._client.get("/metrics"))
         found: dict[str, tuple[float, float]] = {}
-        for failed, kind, value in _COUNTED.findall(text):
+        for failed, kind, value in _REQUESTS_TOTAL.findall(text):
             tried, lost = found.get(kind, (0.0, 0.0))
             found[kind] = (tried, lost + float(value)) if failed else (tried + float(value), lost)
         return found
 
 
-def acknowledgement(chosen: Sequence[Matcher], firing: Sequence[Firing]) -> list[Matcher]:
+def acknowledgement_matchers(chosen: Sequence[Matcher], firing: Sequence[FiringAlert]) -> list[Matcher]:
     """Return the matchers that keep silent the steps of escalation of what `chosen` takes, but for those taken already.
 
     The alert itself is not silent, for a silent alert's end is not told. Nor is a step that somebody was told of: who
     was told that it began is told that it is over.
     """
     taken = sorted(
-        {one.labels[NUMBER] for one in firing if NUMBER in one.labels and all(m.takes(one.labels) for m in chosen)}
+        {
+            one.labels[STEP_LABEL]
+            for one in firing
+            if STEP_LABEL in one.labels and all(m.matches_labels(one.labels) for m in chosen)
+        }
     )
-    steps = [Matcher(LABEL, ".+", regex=True)]
+    steps = [Matcher(TEAM_LABEL, ".+", regex=True)]
     if taken:
-        steps.append(Matcher(NUMBER, "|".join(taken), regex=True, equal=False))
+        steps.append(Matcher(STEP_LABEL, "|".join(taken), regex=True, equal=False))
     return [*chosen, *steps]
 
 
-def _firing(data: Mapping[str, Any]) -> Firing:
-    return Firing(
+def _parse_alert(data: Mapping[str, Any]) -> FiringAlert:
+    return FiringAlert(
         data["labels"],
         data["annotations"],
-        moment(data["startsAt"]),
+        parse_time(data["startsAt"]),
         data["status"]["state"],
         [one["name"] for one in data["receivers"]],
         data["status"]["silencedBy"],
@@ -202,13 +215,13 @@ def _firing(data: Mapping[str, Any]) -> Firing:
     )
 
 
-def _silence(data: Mapping[str, Any]) -> Silence:
+def _parse_silence(data: Mapping[str, Any]) -> Silence:
     matchers = [
         Matcher(one["name"], one["value"], one["isRegex"], one.get("isEqual", True)) for one in data["matchers"]
     ]
-    return Silence(data["id"], matchers, moment(data["endsAt"]), data["createdBy"], data["comment"])
+    return Silence(data["id"], matchers, parse_time(data["endsAt"]), data["createdBy"], data["comment"])
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """Return a time of the API, whose fractions may have any number of digits."""
     return datetime.fromisoformat(re.sub(r"\.\d+", "", text))

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deckwatch.alerting import suggest
-from deckwatch.alerting.spec import Limit
+from deckwatch.alerting import suggest_limit
+from deckwatch.alerting.model import Limit
 
 STEP = 60.0
 VALUES = st.lists(st.floats(0, 1e6) | st.just(math.nan), min_size=1, max_size=60)
@@ -16,7 +16,7 @@ VALUES = st.lists(st.floats(0, 1e6) | st.just(math.nan), min_size=1, max_size=60
 
 @pytest.fixture(scope="module")
 def alert(shipped_alerting):
-    (found,) = [one for one in shipped_alerting.context.alerts() if one.name == "HostCpuHigh"]
+    (found,) = [one for one in shipped_alerting.context.iter_alerts() if one.name == "HostCpuHigh"]
     return replace(found, unit="", hold=300.0, limit=Limit(">", 10.0))
 
 
@@ -26,44 +26,44 @@ def points(values):
 
 def test_only_what_lasts_fires(alert):
     short, long = [1.0] * 5 + [20.0] * 5 + [1.0] * 20, [1.0] * 5 + [20.0] * 8 + [2.0] * 20 + [30.0] * 6
-    said = suggest.suggest(alert, [points(short)], STEP)
+    said = suggest_limit.suggest_limit(alert, [points(short)], STEP)
     assert (said.fired, said.beyond, said.worst) == (0, 0.0, 1.0)
-    said = suggest.suggest(alert, [points(short), points(long)], STEP)
+    said = suggest_limit.suggest_limit(alert, [points(short), points(long)], STEP)
     assert (said.fired, said.beyond) == (2, 4 * STEP)
-    assert (said.worst, said.limit, said.name) == (30.0, 33.0, "HostCpuHigh.above")
+    assert (said.worst, said.limit, said.setting_name) == (30.0, 33.0, "HostCpuHigh.above")
 
 
 def test_below_is_the_same_the_other_way_round(alert):
     low = replace(alert, limit=Limit("<", 10.0))
-    said = suggest.suggest(low, [points([50.0] * 9 + [5.0] * 7)], STEP)
-    assert (said.fired, said.worst, said.limit, said.name) == (1, 5.0, 4.5, "HostCpuHigh.below")
+    said = suggest_limit.suggest_limit(low, [points([50.0] * 9 + [5.0] * 7)], STEP)
+    assert (said.fired, said.worst, said.limit, said.setting_name) == (1, 5.0, 4.5, "HostCpuHigh.below")
 
 
 def test_a_gap_is_no_level(alert):
     gap = [*points([20.0] * 4), *((at + 10 * STEP, value) for at, value in points([20.0] * 4))]
-    assert suggest.suggest(alert, [gap], STEP) is None
+    assert suggest_limit.suggest_limit(alert, [gap], STEP) is None
 
 
 def test_a_share_stays_below_all(alert):
     share = replace(alert, unit="ratio", limit=Limit(">", 0.8))
-    assert suggest.suggest(share, [points([0.97] * 9)], STEP).limit == 0.99
+    assert suggest_limit.suggest_limit(share, [points([0.97] * 9)], STEP).limit == 0.99
 
 
 @given(series=st.lists(VALUES, min_size=1, max_size=4), below=st.booleans(), hold=st.sampled_from([0.0, 60.0, 300.0]))
 def test_with_what_is_suggested_nothing_would_have_fired(alert, series, below, hold):
     one = replace(alert, hold=hold, limit=Limit("<" if below else ">", 10.0))
     history = [points(values) for values in series]
-    said = suggest.suggest(one, history, STEP)
+    said = suggest_limit.suggest_limit(one, history, STEP)
     if said is None:
         return
     again = replace(one, limit=Limit(one.limit.operator, said.limit))
-    assert suggest.suggest(again, history, STEP).fired == 0
+    assert suggest_limit.suggest_limit(again, history, STEP).fired == 0
     assert (said.fired > 0) == ((said.worst < 10) if below else (said.worst > 10))
 
 
 @given(value=st.floats(1e-9, 1e12))
 def test_a_limit_has_two_digits_and_is_not_too_near(value):
-    up, down = suggest.rounded(value, 1), suggest.rounded(value, -1)
+    up, down = suggest_limit.round_beyond(value, 1), suggest_limit.round_beyond(value, -1)
     assert down <= value * (1 + 1e-8)
     assert up >= value * (1 - 1e-8)
     assert all(len(f"{one:.6e}".partition("e")[0].replace(".", "").rstrip("0")) <= 2 for one in (up, down))

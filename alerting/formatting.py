@@ -10,7 +10,7 @@ from deckwatch.core import units
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from deckwatch.alerting.spec import Alert, Limit
+    from deckwatch.alerting.model import Alert, Limit
 
 _PIECES = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 _SIZES = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
@@ -27,7 +27,7 @@ HUMANIZED = {
 }
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Return a duration as Prometheus reads it, such as 1h30m; whole seconds."""
     rest = round(seconds)
     text = ""
@@ -37,50 +37,50 @@ def duration(seconds: float) -> str:
     return text or "0s"
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """Return a number as PromQL reads it, without the noise of binary fractions."""
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else format(value, ".12g")
 
 
-def quantity(value: float, unit: str) -> str:
+def format_quantity(value: float, unit: str) -> str:
     """Return a value of a unit as people write it: 80%, 1h30m, 2GiB."""
     if unit == "ratio":
-        return number(value * 100) + "%"
+        return format_number(value * 100) + "%"
     if unit == "percent":
-        return number(value) + "%"
+        return format_number(value) + "%"
     if unit == "seconds":
-        return duration(value) if value >= 1 and value == int(value) else _small_seconds(value)
+        return format_duration(value) if value >= 1 and value == int(value) else _format_small_seconds(value)
     if unit in ("bytes", "bytes/s"):
-        return _size(value) + unit.removeprefix("bytes")
+        return _format_size(value) + unit.removeprefix("bytes")
     rate = {"per second": " a second", "per minute": " a minute"}.get(unit, f" {unit}" if unit in units.GRAFANA else "")
-    return number(value) + (rate if unit not in ("none", "count") else "")
+    return format_number(value) + (rate if unit not in ("none", "count") else "")
 
 
-def _small_seconds(value: float) -> str:
-    return f"{number(value * 1000)}ms" if 0 < abs(value) < 1 else f"{number(value)}s"
+def _format_small_seconds(value: float) -> str:
+    return f"{format_number(value * 1000)}ms" if 0 < abs(value) < 1 else f"{format_number(value)}s"
 
 
-def _size(value: float) -> str:
+def _format_size(value: float) -> str:
     for unit, size in _SIZES:
         if abs(value) >= size:
             return format(value / size, ".4g") + unit
-    return number(value) + "B"
+    return format_number(value) + "B"
 
 
-def limit(one: Limit, unit: str) -> str:
+def format_limit(one: Limit, unit: str) -> str:
     """Return a limit in words: `more than 80%`."""
-    return _COMPARED[one.operator] + quantity(one.value, unit)
+    return _COMPARED[one.operator] + format_quantity(one.value, unit)
 
 
-def threshold(alert: Alert) -> str:
+def format_threshold(alert: Alert) -> str:
     """Return from where on an alert fires, `more than 80% for 5m`; '' where its condition compares by itself."""
     if alert.limit is None:
         return ""
-    text = limit(alert.limit, alert.unit)
-    return f"{text} for {duration(alert.hold)}" if alert.hold else text
+    text = format_limit(alert.limit, alert.unit)
+    return f"{text} for {format_duration(alert.hold)}" if alert.hold else text
 
 
-def labelled(expr: str, labels: Mapping[str, str]) -> str:
+def add_labels(expr: str, labels: Mapping[str, str]) -> str:
     """Return PromQL for an expression's series with these labels as well, whatever stands in their values."""
     for label, text in labels.items():
         value = json.dumps(text.replace("$", "$$"), ensure_ascii=False)  # $1 would be a part of what matched

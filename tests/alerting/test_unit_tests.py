@@ -1,6 +1,6 @@
 """What promtool is asked, before promtool is asked."""
 
-from deckwatch.alerting import proofs
+from deckwatch.alerting import unit_tests
 
 TEXT = """\
 owner: shop
@@ -26,7 +26,7 @@ def made(alerting_of, text=TEXT):
     built = alerting_of({"load.yaml": text})
     assert built.said() == []
     alert = built.groups[0].alerts[0]
-    return {test["name"].partition(": ")[2]: test for test in proofs.tests(alert, {})}
+    return {test["name"].partition(": ")[2]: test for test in unit_tests.build_tests(alert, {})}
 
 
 def test_a_proof_that_fires_is_silent_one_evaluation_before_and_after_recovery(alerting_of):
@@ -94,5 +94,5 @@ def test_recovery_waits_for_what_recordings_look_back(alerting_of):
     assert built.said() == []
     (group,) = built.groups
     recordings = {one.name: one for one in group.recordings}
-    test = next(iter(proofs.tests(group.alerts[0], recordings)))
+    test = next(iter(unit_tests.build_tests(group.alerts[0], recordings)))
     assert test["at"][-1]["time"] == "1h16m"

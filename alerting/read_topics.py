@@ -7,13 +7,14 @@ from functools import partial
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any, Literal
 
+from deckwatch.alerting.model import Alert, Group, Limit, Recording
 from deckwatch.alerting.read_proof import ProofReader
-from deckwatch.alerting.spec import Alert, Group, Limit, Recording
 from deckwatch.core import expressions, units, yaml_file
 from deckwatch.core.problems import did_you_mean
 from deckwatch.core.schema import Schema
 from deckwatch.core.signal_file import subject_of
-from deckwatch.core.signals import THRESHOLDS, Reference, Signals, UnknownSignal
+from deckwatch.core.signal_lookup import Signals, UnknownSignal
+from deckwatch.core.signals import THRESHOLDS, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from deckwatch.core.problems import Problem
     from deckwatch.core.yaml_file import Document, Path
 
-SCHEMA = FilePath(__file__).with_name("alert.schema.yaml")
-SHIPPED = FilePath(__file__).with_name("rules")
+SCHEMA_FILE = FilePath(__file__).with_name("alert.schema.yaml")
+SHIPPED_FOLDER = FilePath(__file__).with_name("rules")
 
 _OPERATORS: dict[str, Literal[">", "<", "=="]] = {"above": ">", "below": "<", "is": "=="}
 
@@ -39,7 +40,7 @@ class Topics:
     documents: dict[str, list[Document]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def groups(self) -> list[Group]:
+    def build_groups(self) -> list[Group]:
         """Return one group for each topic that has any rule."""
         result = []
         for topic, documents in self.documents.items():
@@ -54,31 +55,31 @@ class Topics:
         return result
 
 
-def shipped(names: Iterable[str] | None = None) -> list[Document]:
+def shipped_documents(names: Iterable[str] | None = None) -> list[Document]:
     """Return the topic files that come with the program: all of them, or those with these names."""
     wanted = None if names is None else set(names)
-    found = (path for path in sorted(SHIPPED.glob("*.yaml")) if wanted is None or path.stem in wanted)
+    found = (path for path in sorted(SHIPPED_FOLDER.glob("*.yaml")) if wanted is None or path.stem in wanted)
     return [yaml_file.read_yaml(path, f"alerting/rules/{path.name}") for path in found]
 
 
-def read(documents: Iterable[Document], catalog: Catalog, signals: Signals) -> Topics:
+def read_topics(documents: Iterable[Document], catalog: Catalog, signals: Signals) -> Topics:
     """Return everything that the topic files say. Documents without alerts or recordings are passed over."""
     topics = Topics(catalog, signals)
-    schema = Schema(yaml_file.read_yaml(SCHEMA).data)
+    schema = Schema(yaml_file.read_yaml(SCHEMA_FILE).data)
     for document in documents:
         if not isinstance(document.data, dict) or not {"alerts", "recordings"} & set(document.data):
             continue
         faults = schema.problems_by_path(document)
         topics.problems += sorted(faults.values(), key=lambda problem: (problem.place, problem.message))
         entries = {path[1] for path in faults if path[:1] == ("alerts",) and len(path) > 1}
-        topics.problems += _inside(document, faults, topics)
+        topics.problems += _expression_problems(document, faults, topics)
         if all(path[:1] == ("alerts",) and len(path) > 1 for path in faults):
             alerts = {name: one for name, one in document.data.get("alerts", {}).items() if name not in entries}
-            _File(replace(document, data={**document.data, "alerts": alerts}), topics).read()
+            _TopicFile(replace(document, data={**document.data, "alerts": alerts}), topics).read_rules()
     return topics
 
 
-def _inside(document: Document, faults: Collection[Path], topics: Topics) -> Iterator[Problem]:
+def _expression_problems(document: Document, faults: Collection[Path], topics: Topics) -> Iterator[Problem]:
     """Yield what is wrong with the expressions of alerts that are not well formed, so that one run tells all of it.
 
     Recordings may be what an expression misses, so with a fault in these nothing is said.
@@ -101,7 +102,7 @@ def _inside(document: Document, faults: Collection[Path], topics: Topics) -> Ite
                 yield document.problem(path, error.message, error.hint)
 
 
-class _File:
+class _TopicFile:
     """One topic file whose structure is right."""
 
     def __init__(self, document: Document, topics: Topics) -> None:
@@ -109,27 +110,27 @@ class _File:
         self.topic = subject_of(document.file)
         self.topics = topics
 
-    def read(self) -> None:
+    def read_rules(self) -> None:
         """Put the file's recordings and alerts with those that were read before."""
         self.topics.documents.setdefault(self.topic, []).append(self.document)
         for name, data in self.document.data.get("recordings", {}).items():
-            recording = self._recording(name, data)
+            recording = self._read_recording(name, data)
             if recording is not None:
                 self.topics.recordings[name] = recording
         for name, data in self.document.data.get("alerts", {}).items():
             self.topics.alerts.pop(name, None)  # the order is that of the files which have the last word
-            alert = self._alert(name, data)
+            alert = self._read_alert(name, data)
             if alert is not None:
                 self.topics.alerts[name] = alert
 
-    def _problem(self, path: Path, message: str, hint: str = "") -> None:
+    def _add_problem(self, path: Path, message: str, hint: str = "") -> None:
         self.topics.problems.append(self.document.problem(path, message, hint))
 
-    def _recording(self, name: str, data: Mapping[str, Any]) -> Recording | None:
+    def _read_recording(self, name: str, data: Mapping[str, Any]) -> Recording | None:
         path: Path = ("recordings", name)
         if "signal" in data:
-            reference = self._signal((*path, "signal"), data["signal"])
-            return None if reference is None else self._recorded(reference, name, path, data)
+            reference = self._find_signal((*path, "signal"), data["signal"])
+            return None if reference is None else self._signal_recording(reference, name, path, data)
         return Recording(
             name=name,
             topic=self.topic,
@@ -138,11 +139,11 @@ class _File:
             expr=data["expr"].rstrip(),
             unit=data.get("unit", ""),
             about=data["about"],
-            needs=self._needs(data),
+            needs=self._needed_metrics(data),
             empty=data.get("empty", ""),
         )
 
-    def _recorded(self, reference: Reference, name: str, path: Path, data: Mapping[str, Any]) -> Recording:
+    def _signal_recording(self, reference: Reference, name: str, path: Path, data: Mapping[str, Any]) -> Recording:
         signal = reference.signal
         return Recording(
             name=name,
@@ -152,32 +153,32 @@ class _File:
             expr=reference.build_expression(window=signal.window),
             unit=reference.unit,
             about=signal.about or signal.title,
-            needs=self._needs(data),
+            needs=self._needed_metrics(data),
             empty=data.get("empty", ""),
             reference=reference,
         )
 
-    def _needs(self, data: Mapping[str, Any]) -> tuple[str, ...]:
+    def _needed_metrics(self, data: Mapping[str, Any]) -> tuple[str, ...]:
         return tuple(one["needs"] for one in (self.document.data, data) if "needs" in one)
 
-    def _signal(self, path: Path, text: str) -> Reference | None:
+    def _find_signal(self, path: Path, text: str) -> Reference | None:
         try:
             return self.topics.signals.find_reference(text, (self.topic,))
         except UnknownSignal as error:
-            self._problem(path, error.message, error.hint)
+            self._add_problem(path, error.message, error.hint)
             return None
 
-    def _alert(self, name: str, data: Mapping[str, Any]) -> Alert | None:
+    def _read_alert(self, name: str, data: Mapping[str, Any]) -> Alert | None:
         path: Path = ("alerts", name)
         reference = None
         if "signal" in data:
-            reference = self._signal((*path, "signal"), data["signal"])
+            reference = self._find_signal((*path, "signal"), data["signal"])
             if reference is None:
                 return None
-            watched, unit = self._watched(reference, (*path, "signal"), data), reference.unit
+            watched, unit = self._watched_expression(reference, (*path, "signal"), data), reference.unit
         else:
             watched = data["expr"].rstrip()
-            unit = data.get("unit") or _unit_of(watched, self.topics.catalog)
+            unit = data.get("unit") or _expression_unit(watched, self.topics.catalog)
         topic = self.document.data
         proofs = ProofReader(self.document, unit, self.topics.problems)
         return Alert(
@@ -185,13 +186,13 @@ class _File:
             topic=self.topic,
             document=self.document,
             watched=watched,
-            limit=self._limit(path, data, reference, unit),
+            limit=self._read_limit(path, data, reference, unit),
             severity=data["severity"],
             owner=data.get("owner") or topic.get("owner", ""),
             summary=data["summary"],
             means=data["means"],
             do=tuple(data["do"]),
-            proofs=proofs.read((*path, "proof"), data["proof"]),
+            proofs=proofs.read_proofs((*path, "proof"), data["proof"]),
             hold=units.parse_duration(data.get("for", "0s")),
             keep=units.parse_duration(data.get("keep_firing_for", "0s")),
             each=tuple(data.get("each", ())),
@@ -200,21 +201,21 @@ class _File:
             labels=data.get("labels", {}),
             dashboard=data.get("dashboard") or topic.get("dashboard", ""),
             panel=data.get("panel", ""),
-            needs=self._needs(data),
+            needs=self._needed_metrics(data),
             empty=data.get("empty", ""),
             reference=reference,
         )
 
-    def _watched(self, reference: Reference, path: Path, data: Mapping[str, Any]) -> str:
+    def _watched_expression(self, reference: Reference, path: Path, data: Mapping[str, Any]) -> str:
         """Return a signal's expression in a rule: the name of its recording, which is made here, if it has one."""
         record = reference.recording_name
         if not record:
             return reference.build_expression(window=reference.signal.window)
         if record not in self.topics.recordings:
-            self.topics.recordings[record] = self._recorded(reference, record, path, data)
+            self.topics.recordings[record] = self._signal_recording(reference, record, path, data)
         return record
 
-    def _limit(self, path: Path, data: Mapping[str, Any], reference: Reference | None, unit: str) -> Limit | None:
+    def _read_limit(self, path: Path, data: Mapping[str, Any], reference: Reference | None, unit: str) -> Limit | None:
         word = next((word for word in _OPERATORS if word in data), None)
         if word is None:
             return None
@@ -223,17 +224,17 @@ class _File:
             thresholds = reference.signal.thresholds
             if value not in thresholds:
                 message = f"the signal {reference.signal.name} has no threshold {value}"
-                self._problem((*path, word), message, did_you_mean(value, sorted(thresholds)))
+                self._add_problem((*path, word), message, did_you_mean(value, sorted(thresholds)))
                 return Limit(_OPERATORS[word], 0.0)  # so that no check says once more what is told here
             return Limit(_OPERATORS[word], thresholds[value], value)
         try:
             return Limit(_OPERATORS[word], units.parse_quantity(value, unit))
         except ValueError as error:
-            self._problem((*path, word), str(error))
+            self._add_problem((*path, word), str(error))
             return Limit(_OPERATORS[word], 0.0)
 
 
-def _unit_of(expr: str, catalog: Catalog) -> str:
+def _expression_unit(expr: str, catalog: Catalog) -> str:
     """Return the unit of a metric that stands by itself, '' for any other expression."""
     info = catalog.series(expr.partition("{")[0].strip())
     return info.unit if info is not None else ""

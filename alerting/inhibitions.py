@@ -10,9 +10,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting.render import expression
-from deckwatch.alerting.routes import Selection, matcher, selection
-from deckwatch.alerting.spec import SEVERITIES, Alert
+from deckwatch.alerting.model import SEVERITIES, Alert
+from deckwatch.alerting.render_rules import alert_expression
+from deckwatch.alerting.routes import Selection, format_matcher, parse_selection
 from deckwatch.core import expression_labels, promql
 from deckwatch.core.problems import Problem, did_you_mean
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import MetricInfo
     from deckwatch.core.yaml_file import Document, Path
 
-BLIND = "CollectorBlind"
-_OWN = frozenset(("alertname", "severity", "owner", "topic"))  # labels of the rule itself
-_TARGET = ("job", "instance")  # on every series that is scraped
-_SUBJECT = ("server", "service")  # collectors of several things are blind for one of them
+BLIND_ALERT = "CollectorBlind"
+_RULE_LABELS = frozenset(("alertname", "severity", "owner", "topic"))  # labels of the rule itself
+_TARGET_LABELS = ("job", "instance")  # on every series that is scraped
+_SUBJECT_LABELS = ("server", "service")  # collectors of several things are blind for one of them
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class Inhibition:
     def as_data(self) -> dict[str, Any]:
         """Return what the Jsonnet library makes a rule of."""
         return {
-            "source": list(self.source_matchers or (matcher("alertname", self.sources),)),
-            "target": list(self.target_matchers or (matcher("alertname", self.targets),)),
+            "source": list(self.source_matchers or (format_matcher("alertname", self.sources),)),
+            "target": list(self.target_matchers or (format_matcher("alertname", self.targets),)),
             "equal": list(self.equal),
         }
 
 
-def inhibitions(
+def build_inhibitions(
     documents: Sequence[Document], own: Document, context: Context
 ) -> tuple[list[Inhibition], list[Problem]]:
     """Return all rules, and what is wrong with those of the project, `own`.
@@ -59,55 +59,62 @@ def inhibitions(
     result: list[Inhibition] = []
     for document in documents:
         for i, data in enumerate((document.data or {}).get("inhibitions", ())):
-            result += _declared(document, ("inhibitions", i), data, context, problems, strict=document is own)
-    result += _families(context)
-    result += _feeds(context, {target for rule in result if BLIND in rule.targets for target in rule.sources})
-    if circle := _circle(result):
+            result += _declared_inhibitions(
+                document, ("inhibitions", i), data, context, problems, strict=document is own
+            )
+    result += _family_inhibitions(context)
+    result += _blindness_inhibitions(
+        context, {target for rule in result if BLIND_ALERT in rule.targets for target in rule.sources}
+    )
+    if circle := _find_cycle(result):
         message = f"{' and '.join(circle)} would silence each other, and nobody would be told of any"
         problems.append(Problem(own.place(("inhibitions",)), message, check="inhibition"))
     return result, problems
 
 
-def _declared(
+def _declared_inhibitions(
     document: Document, path: Path, data: Mapping[str, Any], context: Context, problems: list[Problem], *, strict: bool
 ) -> list[Inhibition]:
-    alerts = list(context.alerts())
-    sides = [selection(document, (*path, side), data[side]) for side in ("while", "mute")]
-    sources, targets = ([alert for alert in alerts if side.takes(alert)] for side in sides)
+    alerts = list(context.iter_alerts())
+    sides = [parse_selection(document, (*path, side), data[side]) for side in ("while", "mute")]
+    sources, targets = ([alert for alert in alerts if side.matches_alert(alert)] for side in sides)
     targets = [alert for alert in targets if alert not in sources]
     equal = tuple(data["same"])
     if strict:
-        found = [problem for side in sides for problem in side.problems(alerts)]
-        found += _missing(document, path, [*sources, *targets], equal, context)
+        found = [problem for side in sides for problem in side.find_problems(alerts)]
+        found += _missing_labels(document, path, [*sources, *targets], equal, context)
         problems += found
         if found:
             return []
     if not sources or not targets:
         return []
-    there = [f'{label}!=""' for label in equal if label not in _TARGET]
+    there = [f'{label}!=""' for label in equal if label not in _TARGET_LABELS]
     return [
         Inhibition(
             tuple(alert.name for alert in sources),
             tuple(alert.name for alert in targets),
             equal,
-            (*_matchers(sides[0], sources, alerts), *there),
-            tuple(_matchers(sides[1], targets, alerts)),
+            (*_side_matchers(sides[0], sources, alerts), *there),
+            tuple(_side_matchers(sides[1], targets, alerts)),
         )
     ]
 
 
-def _matchers(side: Selection, chosen: Sequence[Alert], alerts: Sequence[Alert]) -> list[str]:
+def _side_matchers(side: Selection, chosen: Sequence[Alert], alerts: Sequence[Alert]) -> list[str]:
     """Return a selection's own words where they select just these alerts, else the alerts' names."""
-    if [alert for alert in alerts if side.takes(alert)] == list(chosen):
-        return side.matchers()
-    return [matcher("alertname", [alert.name for alert in chosen]), *(matcher(*one) for one in side.labels.items())]
+    if [alert for alert in alerts if side.matches_alert(alert)] == list(chosen):
+        return side.to_matchers()
+    return [
+        format_matcher("alertname", [alert.name for alert in chosen]),
+        *(format_matcher(*one) for one in side.labels.items()),
+    ]
 
 
-def _missing(
+def _missing_labels(
     document: Document, path: Path, alerts: Iterable[Alert], equal: Sequence[str], context: Context
 ) -> Iterator[Problem]:
     for alert in alerts:
-        carried = carries(alert, context)
+        carried = possible_labels(alert, context)
         for i, label in enumerate(equal):
             if label not in carried:
                 place = document.place((*path, "same", i))
@@ -115,20 +122,20 @@ def _missing(
                 yield Problem(place, f"{alert.name} has no label {label}", hint, check="inhibition")
 
 
-def carries(alert: Alert, context: Context) -> frozenset[str]:
+def possible_labels(alert: Alert, context: Context) -> frozenset[str]:
     """Return the labels that an alert can have when it fires."""
-    own = _OWN | frozenset(alert.labels)
+    own = _RULE_LABELS | frozenset(alert.labels)
     try:
-        found = expression_labels.result_labels(expression(alert), context.catalog)
+        found = expression_labels.result_labels(alert_expression(alert), context.catalog)
     except promql.PromqlError:
         found = None  # told by the check of expressions
     return own | (frozenset(alert.each) if found is None else found)
 
 
-def _families(context: Context) -> Iterator[Inhibition]:
+def _family_inhibitions(context: Context) -> Iterator[Inhibition]:
     """Yield for each alert of a family that it silences the less severe ones."""
     families: dict[str, list[Alert]] = defaultdict(list)
-    for alert in context.alerts():
+    for alert in context.iter_alerts():
         if alert.family:
             families[alert.family].append(alert)
     for alerts in families.values():
@@ -136,44 +143,49 @@ def _families(context: Context) -> Iterator[Inhibition]:
             rank = SEVERITIES.index(alert.severity)
             milder = [one for one in alerts if SEVERITIES.index(one.severity) < rank]
             # All that both can carry, not only what tells them apart: the same disk, not the same machine.
-            both = carries(alert, context).intersection(*(carries(one, context) for one in milder)) - _OWN
-            equal = (*(label for label in _TARGET if label in both), *sorted(both.difference(_TARGET)))
+            both = (
+                possible_labels(alert, context).intersection(*(possible_labels(one, context) for one in milder))
+                - _RULE_LABELS
+            )
+            equal = (*(label for label in _TARGET_LABELS if label in both), *sorted(both.difference(_TARGET_LABELS)))
             if milder:
                 yield Inhibition((alert.name,), tuple(one.name for one in milder), equal)
 
 
-def _feeds(context: Context, causes: set[str]) -> Iterator[Inhibition]:
+def _blindness_inhibitions(context: Context, causes: set[str]) -> Iterator[Inhibition]:
     """Yield for each collector that its blindness silences the alerts that read what it shows.
 
     `causes` are alerts that silence the blindness itself: a server that does not answer blinds its collectors.
     """
-    if all(alert.name != BLIND for alert in context.alerts()):
+    if all(alert.name != BLIND_ALERT for alert in context.iter_alerts()):
         return
     fed: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
-    for alert in context.alerts():
-        if alert.name == BLIND or alert.name in causes:
+    for alert in context.iter_alerts():
+        if alert.name == BLIND_ALERT or alert.name in causes:
             continue
-        carried = carries(alert, context)
-        for metric in sorted(metrics(alert.watched, context)):
+        carried = possible_labels(alert, context)
+        for metric in sorted(find_metrics(alert.watched, context)):
             info = context.catalog.series(metric)
             if info is None or info.source not in context.collectors:
                 continue
-            equal = tuple(label for label in (*_TARGET, *_SUBJECT) if label in carried and _on(label, info))
+            equal = tuple(
+                label for label in (*_TARGET_LABELS, *_SUBJECT_LABELS) if label in carried and _has_label(label, info)
+            )
             if equal and alert.name not in fed[info.source, equal]:
                 fed[info.source, equal].append(alert.name)
     for (collector, equal), names in sorted(fed.items()):
-        blind: tuple[str, ...] = (matcher("alertname", [BLIND]), matcher("collector", [collector]))
-        if not set(equal) & set(_TARGET):  # a label that both lack would be the only one in which they agree
+        blind: tuple[str, ...] = (format_matcher("alertname", [BLIND_ALERT]), format_matcher("collector", [collector]))
+        if not set(equal) & set(_TARGET_LABELS):  # a label that both lack would be the only one in which they agree
             blind += tuple(f'{label}!=""' for label in equal)
-        yield Inhibition((BLIND,), tuple(names), equal, blind)
+        yield Inhibition((BLIND_ALERT,), tuple(names), equal, blind)
 
 
-def _on(label: str, info: MetricInfo) -> bool:
+def _has_label(label: str, info: MetricInfo) -> bool:
     """Return whether a metric has a label from its collector, or from the target that shows it."""
-    return label in info.labels or label in _TARGET
+    return label in info.labels or label in _TARGET_LABELS
 
 
-def metrics(expr: str, context: Context) -> set[str]:
+def find_metrics(expr: str, context: Context) -> set[str]:
     """Return the metrics that an expression reads, through recordings; none for what is not PromQL."""
     result: set[str] = set()
     seen: set[str] = set()
@@ -193,16 +205,16 @@ def metrics(expr: str, context: Context) -> set[str]:
     return result
 
 
-def _circle(rules: Sequence[Inhibition]) -> list[str]:
+def _find_cycle(rules: Sequence[Inhibition]) -> list[str]:
     """Return the alerts that silence themselves, by any number of steps."""
     mutes: dict[str, set[str]] = defaultdict(set)
     for rule in rules:
         for source in rule.sources:
             mutes[source] |= set(rule.targets)
-    return sorted(name for name in mutes if name in _reached(name, mutes))
+    return sorted(name for name in mutes if name in _muted_by(name, mutes))
 
 
-def _reached(name: str, mutes: Mapping[str, set[str]]) -> set[str]:
+def _muted_by(name: str, mutes: Mapping[str, set[str]]) -> set[str]:
     reached: set[str] = set()
     waiting = list(mutes[name])
     while waiting:

@@ -19,7 +19,7 @@ Severity = Literal["info", "warning", "error", "critical"]
 Operator = Literal[">", "<", "=="]
 
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error", "critical")  # the worse the later
-MOST_RULES = 20  # of one group; Prometheus evaluates a group one rule after another
+MAX_RULES = 20  # of one group; Prometheus evaluates a group one rule after another
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SeriesStep:
     """What a series does for `seconds`: stays at `value`, grows by `rate` a second, or is gone where both are None."""
 
     seconds: float
@@ -41,11 +41,11 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class InputSeries:
     """A series over time. `series` is its full name, '' for the watched value itself; `constant` lasts throughout."""
 
     series: str
-    steps: tuple[Step, ...] = ()
+    steps: tuple[SeriesStep, ...] = ()
     constant: float | None = None
 
 
@@ -54,7 +54,7 @@ class Proof:
     """Series, and how many seconds after the start the alert fires on them; None where it never does."""
 
     path: Path
-    courses: tuple[Course, ...]
+    inputs: tuple[InputSeries, ...]
     fires: float | None
     labels: Mapping[str, str] | None = None
 
@@ -154,6 +154,6 @@ class Group:
     interval: str = ""
 
     @property
-    def sources(self) -> str:
+    def source_files(self) -> str:
         """The files that the topic was made of."""
         return ", ".join(document.file for document in self.documents)

@@ -1,0 +1,39 @@
+"""The metrics that a page tells of its collectors themselves."""
+
+from __future__ import annotations
+
+from deckwatch.exporter.metric import Metric
+
+_LABELS = ("collector", "server", "service")
+SUCCESS = Metric(
+    "deckwatch_collector_success", "gauge", "1 if the collector could read what it watches, 0 on a fault.", _LABELS
+)
+DURATION = Metric("deckwatch_collector_duration_seconds", "gauge", "How long the collector's last run took.", _LABELS)
+TIMEOUTS = Metric(
+    "deckwatch_collector_timeouts_total", "counter", "Scrapes whose deadline the collector did not keep.", _LABELS
+)
+AGE = Metric("deckwatch_collector_age_seconds", "gauge", "Age of the collector's last complete reading.", _LABELS)
+SERIES = Metric("deckwatch_collector_series", "gauge", "Series that the collector shows.", _LABELS)
+DROPPED = Metric(
+    "deckwatch_collector_series_dropped_total", "counter", "Series left out because of the collector's budget.", _LABELS
+)
+COLLECTOR_METRICS = (SUCCESS, DURATION, TIMEOUTS, AGE, SERIES, DROPPED)
+
+# Exporters that are stood in for tell of their collectors under names of their own; others (cAdvisor) do not.
+PEER_METRICS = {
+    namespace: (
+        Metric(
+            f"{namespace}_scrape_collector_duration_seconds",
+            "gauge",
+            f"{namespace}_exporter: Duration of a collector scrape.",
+            ("collector", "server"),
+        ),
+        Metric(
+            f"{namespace}_scrape_collector_success",
+            "gauge",
+            f"{namespace}_exporter: Whether a collector succeeded.",
+            ("collector", "server"),
+        ),
+    )
+    for namespace in ("node", "pg")
+}
