@@ -56,7 +56,7 @@ def import_dashboards(
                 raise DeckwatchError(f"{source} and {sources[name]} would both be written to {folder / name}.yaml")
             sources[name] = source
             try:
-                files.append(ImportedFile(folder / f"{name}.yaml", importer.read(model, name)))
+                files.append(ImportedFile(folder / f"{name}.yaml", importer.import_dashboard(model, name)))
             except DeckwatchError as error:
                 raise DeckwatchError(f"{source}: {error}") from None
             done()
