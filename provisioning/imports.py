@@ -56,7 +56,7 @@ def bring(
                 raise DeckwatchError(f"{called} and {taken[name]} would both be {folder / name}.yaml")
             taken[name] = called
             try:
-                found.append(Brought(folder / f"{name}.yaml", importer.read(model, name)))
+                found.append(Brought(folder / f"{name}.yaml", importer.import_dashboard(model, name)))
             except DeckwatchError as error:
                 raise DeckwatchError(f"{called}: {error}") from None
             done()
