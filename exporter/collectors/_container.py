@@ -23,7 +23,7 @@ from deckwatch.exporter.sources.container_process import ContainerProcesses
 from deckwatch.exporter.sources.docker import SOCKET, Engine
 from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable, Snapshot
 from deckwatch.exporter.sources.docker_stats import ContainerStats
-from deckwatch.exporter.world import Source
+from deckwatch.exporter.world import Reading, Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,18 +100,18 @@ def alive_containers(world: World) -> list[KnownContainer]:
     )
 
 
-def running_containers(world: World) -> list[RunningContainer]:
-    """Return the running containers; one that ends meanwhile is just not there.
+def running_containers(world: World) -> Reading[list[RunningContainer]]:
+    """Return the running containers, read now or by the engine; one that ends meanwhile is left out.
 
     Raises NoData where there is no engine or no control groups, EngineUnreachable where no container was ever told,
     GroupsUnseen where containers run but not one can be seen. Where the engine is asked in place of that, it raises as
-    ContainerStats.latest does.
+    ContainerStats.latest_reading does.
     """
     engine = _answered_snapshot(world)
     choice = world.source(StatsSource)
     if not choice.uses_api:
         try:
-            return _from_cgroups(world, engine)
+            return Reading(_from_cgroups(world, engine), world.clock())
         except (CgroupsNotVisible, CgroupsElsewhere) as unseen:
             if not choice.possible:
                 raise
@@ -236,13 +236,13 @@ def _read_cgroups(world: World, engine: Snapshot) -> list[RunningContainer]:
     return found
 
 
-def _from_api(world: World, engine: Snapshot) -> list[RunningContainer]:
+def _from_api(world: World, engine: Snapshot) -> Reading[list[RunningContainer]]:
     """Return the running containers of which the engine has told anything at the last reading."""
-    stats = world.source(ContainerStats).latest_reading()
+    stats, at = world.source(ContainerStats).latest_reading()
     kept = world.source(_ContainerCache)
     last = kept.api_result
     if last is not None and last[1] is stats and _are_same(last[0].containers, engine.containers):
-        return last[2]
+        return Reading(last[2], at)
     groups = world.source(Cgroups)
     everything = {container.id for container in (*engine.containers, *engine.departed)}
     groups.prune((), everything)
@@ -254,4 +254,4 @@ def _from_api(world: World, engine: Snapshot) -> list[RunningContainer]:
             group = ApiCgroup(path, stats[container.id], container.oom_kills)
             found.append(RunningContainer(container, kept.render_labels(container, engine.driver), group))
     kept.api_result = engine, stats, found
-    return found
+    return Reading(found, at)

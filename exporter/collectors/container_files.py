@@ -15,7 +15,7 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     running_containers,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
+from deckwatch.exporter.collectors._container_lines import write_reading
 from deckwatch.exporter.sources import cgroup_values, container_fds
 from deckwatch.exporter.sources.container_process import ContainerProcesses
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.metric import Lines, Sample
     from deckwatch.exporter.sources.container_fds import OpenFiles
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 FILES = container_metric("container_file_descriptors", "gauge", "Files that its processes have open.")
 SOCKETS = container_metric("container_sockets", "gauge", "Sockets among them.")
@@ -36,7 +36,7 @@ METRICS = (FILES, SOCKETS, LIMIT)
 
 
 @collector(*METRICS, default=False, budget=3 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Open files and sockets of each container, and the limit."""
     processes = world.source(ContainerProcesses)
 
@@ -52,7 +52,7 @@ def collect(world: World) -> Iterator[Lines]:
 
         return read_raw
 
-    return write_lines(world, METRICS, running_containers(world), make_reader, _to_samples)
+    return write_reading(world, METRICS, running_containers(world), make_reader, _to_samples)
 
 
 def _to_samples(_: RunningContainer, raw: tuple[OpenFiles | None, bytes | None]) -> Iterator[Sample]:

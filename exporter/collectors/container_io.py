@@ -14,7 +14,7 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     running_containers,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
+from deckwatch.exporter.collectors._container_lines import write_reading
 from deckwatch.exporter.sources import blockdev, cgroup_values
 from deckwatch.exporter.sources.api_cgroup import ApiCgroup
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.metric import Lines, Sample
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 READ_BYTES = container_metric("container_fs_reads_bytes_total", "counter", "Bytes read from the disk.", "device")
 WRITTEN_BYTES = container_metric("container_fs_writes_bytes_total", "counter", "Bytes written to the disk.", "device")
@@ -35,7 +35,7 @@ METRICS = (READ_BYTES, WRITTEN_BYTES, READS, WRITES)
 
 
 @collector(*METRICS, budget=16 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Bytes and operations that each container reads and writes on each disk."""
 
     def to_samples(one: RunningContainer, raw: Raw) -> Iterator[Sample]:
@@ -49,7 +49,7 @@ def collect(world: World) -> Iterator[Lines]:
             if found.writes is not None:
                 yield WRITES(found.writes, device)
 
-    return write_lines(
+    return write_reading(
         world,
         METRICS,
         running_containers(world),

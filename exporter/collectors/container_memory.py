@@ -11,7 +11,7 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     running_containers,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
+from deckwatch.exporter.collectors._container_lines import write_reading
 from deckwatch.exporter.sources import cgroup_memory
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.metric import Lines, Sample
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 USAGE = container_metric("container_memory_usage_bytes", "gauge", "Memory in use, with the page cache.")
 WORKING_SET = container_metric(
@@ -40,9 +40,9 @@ METRICS = (USAGE, WORKING_SET, RSS, CACHE, OOM_EVENTS)
 
 
 @collector(*METRICS, budget=5 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Memory that each container uses, and OOM kills in it."""
-    return write_lines(
+    return write_reading(
         world,
         METRICS,
         running_containers(world),

@@ -11,7 +11,7 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     running_containers,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
+from deckwatch.exporter.collectors._container_lines import write_reading
 from deckwatch.exporter.sources import cgroup_memory
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.metric import Lines, Sample
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 SWAP = container_metric("container_memory_swap", "gauge", "Bytes swapped out.", unit="bytes")
 SWAP_LIMIT = container_metric(
@@ -39,9 +39,9 @@ METRICS = (SWAP, SWAP_LIMIT, MAPPED, PEAK, FAILCNT, FAILURES)
 
 
 @collector(*METRICS, default=False, budget=9 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Swap, peak, mapped files and page faults of each container."""
-    return write_lines(
+    return write_reading(
         world,
         METRICS,
         running_containers(world),

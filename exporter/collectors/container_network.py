@@ -14,7 +14,7 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     running_containers,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
+from deckwatch.exporter.collectors._container_lines import write_reading
 from deckwatch.exporter.sources import procnet
 from deckwatch.exporter.sources.api_cgroup import ApiCgroup
 from deckwatch.exporter.sources.container_process import ContainerProcesses
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from deckwatch.exporter.metric import Lines, Metric, Sample
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 
 def _declare_counter(name: str, about: str) -> Metric:
@@ -50,7 +50,7 @@ _EVERYWHERE = frozenset(
 
 
 @collector(*(one for one, _ in METRICS), budget=16 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Bytes, packets, errors and drops of each container's interfaces."""
     processes = world.source(ContainerProcesses)
 
@@ -62,7 +62,7 @@ def collect(world: World) -> Iterator[Lines]:
             return lambda: told
         return lambda: processes.read_file(one.container, "net/dev")
 
-    return write_lines(world, [one for one, _ in METRICS], running_containers(world), make_reader, _to_samples)
+    return write_reading(world, [one for one, _ in METRICS], running_containers(world), make_reader, _to_samples)
 
 
 def _to_samples(_: RunningContainer, data: bytes | None) -> Iterator[Sample]:
