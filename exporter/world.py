@@ -46,6 +46,13 @@ class Source(Protocol):
         """Give back what is held."""
 
 
+class MemorySource:
+    """Base class of sources that hold nothing but memory."""
+
+    def close(self) -> None:
+        """Release nothing."""
+
+
 S = TypeVar("S", bound=Source)
 
 

@@ -60,9 +60,7 @@ def _metrics(collectors: Mapping[str, Collector]) -> Iterator[str]:
         yield from _of(one.metrics)
     yield f"## {EVERY_COLLECTOR}\n"
     yield "What a page tells of each collector, also in the words of the exporter that it stands in for.\n"
-    yield from _of(
-        (*self_metrics.COLLECTOR_METRICS, *(metric for pair in self_metrics.PEER_METRICS.values() for metric in pair))
-    )
+    yield from _of(self_metrics.ALL)
     yield "## deckwatch.instrument\n"
     yield "What an application shows that uses our middleware.\n"
     yield from _table(

@@ -95,9 +95,9 @@ def test_a_probe_says_why_without_the_words_of_others():
     with World() as world:
         probe = Probe("shop")
         assert probe.trouble(world) is None
-        world.source(ProbeLog).tell(probe, "certificate: hostname mismatch")
+        world.source(ProbeLog).record_result(probe, "certificate: hostname mismatch")
         trouble = probe.trouble(world)
         assert trouble is not None
         assert trouble.reason == "certificate"
-        world.source(ProbeLog).tell(probe, "")
+        world.source(ProbeLog).record_result(probe, "")
         assert probe.trouble(world) is None
