@@ -54,8 +54,8 @@ def test_no_collector_runs_in_two_jobs_and_each_in_one() -> None:
 
 def _runs(name: str, said: dict) -> bool:
     if "collect" in said:
-        return any(collector.matches(name, word) for word in said["collect"])
-    return not any(collector.matches(name, word) for word in said["exclude"])
+        return any(collector.matches_name(name, word) for word in said["collect"])
+    return not any(collector.matches_name(name, word) for word in said["exclude"])
 
 
 @pytest.mark.parametrize("what", ["dashboards", "rules"])
