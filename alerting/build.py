@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.problems import Place
     from deckwatch.core.project import Project
-    from deckwatch.core.signals import Signals
+    from deckwatch.core.signal_lookup import Signals
     from deckwatch.core.yaml_file import Document
 
 
@@ -166,7 +166,9 @@ def _duplicate_alerts(documents: Iterable[Document], settings: AlertSettings) ->
         for name in document.data.get("alerts") or ():
             if name in seen:
                 hint = f"first in {seen[name].place(('alerts', name), key=True)}"
-                yield document.problem(("alerts", name), f"{name} stands in two files", hint, check="names", key=True)
+                yield document.problem(
+                    ("alerts", name), f"{name} is defined in two files", hint, check="names", key=True
+                )
             seen.setdefault(name, document)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from deckwatch import dashboards
 from deckwatch.core import plugins, yaml_file, yaml_write
 from deckwatch.core.jsonnet import JsonnetError
-from deckwatch.core.signals import Signals
+from deckwatch.core.signal_lookup import Signals
 from deckwatch.dashboards import checks
 from deckwatch.dashboards.importing.patch import NOTHING, Leaf, at, leaves, same
 from deckwatch.dashboards.read import schema

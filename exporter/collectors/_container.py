@@ -16,14 +16,15 @@ from deckwatch.exporter.collector import NoData
 from deckwatch.exporter.collectors._container_lines import ContainerMetric, write_lines
 from deckwatch.exporter.collectors._container_stats_source import StatsSource
 from deckwatch.exporter.metric import escape_label
+from deckwatch.exporter.sources.api_cgroup import ApiCgroup, Stats
 from deckwatch.exporter.sources.background import NotReadYet
 from deckwatch.exporter.sources.cgroup import Cgroups
 from deckwatch.exporter.sources.container import label_name
 from deckwatch.exporter.sources.container_process import ContainerProcesses
-from deckwatch.exporter.sources.docker import SOCKET, Engine, EngineUnreachable, Snapshot
+from deckwatch.exporter.sources.docker import SOCKET, Engine
+from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable, Snapshot
 from deckwatch.exporter.sources.docker_stats import ContainerStats
-from deckwatch.exporter.sources.stats import Stats, ToldGroup
-from deckwatch.exporter.world import MemorySource
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import Kind
     from deckwatch.exporter.collectors._container_lines import ContainerSample
     from deckwatch.exporter.metric import Lines, Metric
-    from deckwatch.exporter.sources.cgroup_files import Files, Group, Raw
+    from deckwatch.exporter.sources.cgroup_files import Cgroup, Files, Raw
     from deckwatch.exporter.sources.container import Container
     from deckwatch.exporter.world import World
 
@@ -63,7 +64,7 @@ class RunningContainer(NamedTuple):
 
     container: Container
     label_prefix: str
-    cgroup: Group | ToldGroup
+    cgroup: Cgroup | ApiCgroup
 
 
 def container_metric(
@@ -81,13 +82,13 @@ def write_cgroup_lines(
 ) -> Iterator[Lines]:
     """Yield each metric's lines over the running containers, from these files of their control groups."""
     return write_lines(
-        world, metrics, running_containers(world), lambda running: running.cgroup.reader(files), to_samples
+        world, metrics, running_containers(world), lambda running: running.cgroup.make_reader(files), to_samples
     )
 
 
 def engine_snapshot(world: World) -> Snapshot:
     """Return the engine's current state; raises NoData where there is no engine."""
-    snapshot = world.source(Engine).snapshot()
+    snapshot = world.source(Engine).latest_snapshot()
     if snapshot is None:
         raise NoData(f"no Docker engine: {SOCKET} does not exist and no address is configured")
     return snapshot
@@ -148,10 +149,10 @@ def _answered_snapshot(world: World) -> Snapshot:
 
 
 def _from_cgroups(world: World, engine: Snapshot) -> list[RunningContainer]:
-    if not world.source(Cgroups).there:
+    if not world.source(Cgroups).are_mounted:
         raise CgroupsElsewhere(f"no control groups in {world.sysfs}/fs/cgroup")
     running = _read_cgroups(world, engine)
-    if running or world.source(Cgroups).proven:
+    if running or world.source(Cgroups).any_found:
         return running
     if engine.kernel not in ("", world.uname().release) and any(container.pid for container in engine.containers):
         raise CgroupsElsewhere(f"the engine's containers run under another kernel, {engine.kernel}")
@@ -176,7 +177,7 @@ def _settled_runs(world: World, engine: Snapshot) -> set[tuple[str, int]]:
     }
 
 
-class _ContainerCache(MemorySource):
+class _ContainerCache(Source):
     """Results that stay valid until the engine's state changes, shared by all collectors over many scrapes."""
 
     def __init__(self, world: World) -> None:
@@ -194,7 +195,7 @@ class _ContainerCache(MemorySource):
         if last is not None and last[0] is container:
             return last[1]
         pairs = {
-            "id": self._groups.path_of(container, driver),
+            "id": self._groups.group_path(container, driver),
             "name": container.name,
             "image": container.image,
             **{label_name(key): container.labels.get(key, "") for key in (PROJECT, SERVICE)},
@@ -235,13 +236,13 @@ def _read_cgroups(world: World, engine: Snapshot) -> list[RunningContainer]:
     live = [container for container in engine.containers if container.pid]
     ids = [container.id for container in live]
     all_ids = {container.id for container in (*engine.containers, *engine.departed)}
-    groups.keep(ids, all_ids)
+    groups.prune(ids, all_ids)
     cache.keep_only(all_ids)
-    world.source(ContainerProcesses).keep(ids)
+    world.source(ContainerProcesses).prune(ids)
     running = [
         RunningContainer(container, cache.render_labels(container, engine.driver), group)
         for container in live
-        if (group := groups.of(container)) is not None
+        if (group := groups.find_group(container)) is not None
     ]
     if len(running) == len(live):
         cache.cgroup_result = engine, running
@@ -250,20 +251,20 @@ def _read_cgroups(world: World, engine: Snapshot) -> list[RunningContainer]:
 
 def _from_api(world: World, engine: Snapshot) -> list[RunningContainer]:
     """Return the running containers for which the newest reading of the API has statistics."""
-    stats = world.source(ContainerStats).latest()
+    stats = world.source(ContainerStats).latest_reading()
     cache = world.source(_ContainerCache)
     last = cache.api_result
     if last is not None and last[1] is stats and _are_same(last[0].containers, engine.containers):
         return last[2]
     groups = world.source(Cgroups)
     all_ids = {container.id for container in (*engine.containers, *engine.departed)}
-    groups.keep((), all_ids)
+    groups.prune((), all_ids)
     cache.keep_only(all_ids)
     running = []
     for container in engine.containers:
         if container.pid and container.id in stats:
-            path = groups.path_of(container, engine.driver)
-            group = ToldGroup(path, stats[container.id], container.oom_kills)
+            path = groups.group_path(container, engine.driver)
+            group = ApiCgroup(path, stats[container.id], container.oom_kills)
             running.append(RunningContainer(container, cache.render_labels(container, engine.driver), group))
     cache.api_result = engine, stats, running
     return running

@@ -10,7 +10,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
 from deckwatch.exporter.metric import Lines, Metric, escape_label
-from deckwatch.exporter.world import MemorySource
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -73,7 +73,7 @@ class _Table:
         self.lines: list[Lines] = []
 
 
-class _Tables(MemorySource):
+class _Tables(Source):
     """Tables by the name of a collector's first metric, and line endings, which many containers share."""
 
     def __init__(self, _world: World) -> None:

@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.sources.docker import Engine
-from deckwatch.exporter.world import MemorySource
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from deckwatch.exporter.world import World
@@ -22,12 +22,12 @@ log = logging.getLogger("deckwatch.docker")
 _ALWAYS, _NEVER = "always", "never"
 
 
-class StatsSource(MemorySource):
+class StatsSource(Source):
     """Whether the API is used: as configured, or else from the moment the control groups were found to be elsewhere."""
 
     def __init__(self, world: World) -> None:
         setting = (world.config.get("containers") or {}).get("stats")
-        captured = world.source(Engine).address().startswith("file://")
+        captured = world.source(Engine).engine_address().startswith("file://")
         self.possible = setting != _NEVER and not captured
         self.uses_api = self.possible and setting == _ALWAYS
         self._lock = threading.Lock()

@@ -39,7 +39,7 @@ def collect(world: World) -> Iterator[Lines]:
     """CPU time of each container, and throttling where it has a CPU quota."""
 
     def to_samples(running: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:
-        cpu = cgroup_values.cpu(raw, world.user_hz)
+        cpu = cgroup_values.cpu_times(raw, world.user_hz)
         if cpu is None:
             return
         yield USAGE(cpu.total, "total")

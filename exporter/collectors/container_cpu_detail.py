@@ -41,7 +41,7 @@ def collect(world: World) -> Iterator[Lines]:
     """Throttled seconds and bursts of each container with a CPU quota."""
 
     def to_samples(running: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:
-        cpu = cgroup_values.cpu(raw, world.user_hz) if running.container.limits.cpu_quota else None
+        cpu = cgroup_values.cpu_times(raw, world.user_hz) if running.container.limits.cpu_quota else None
         if cpu is not None:
             yield THROTTLED(cpu.throttled)
             yield BURST_PERIODS(cpu.burst_periods)

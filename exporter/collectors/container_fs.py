@@ -56,13 +56,13 @@ def collect(world: World) -> Iterator[Lines]:
     """Size of each container's writable layer and file system, running or not."""
     engine = engine_snapshot(world)
     sizes = world.source(ContainerSizes)
-    sizes.latest()
+    sizes.latest_reading()
     local = engine.kernel in ("", world.uname().release) and not world.source(StatsSource).uses_api
 
     def make_reader(known: KnownContainer) -> Callable[[], _Raw]:
         def read_raw() -> _Raw:
-            layers = sizes.latest()
-            return layers.of.get(known.container.id), layers.disk if local else None
+            layers = sizes.latest_reading()
+            return layers.by_container.get(known.container.id), layers.disk if local else None
 
         return read_raw
 
@@ -75,7 +75,7 @@ def _to_samples(_: KnownContainer, raw: _Raw) -> Iterator[ContainerSample]:
         return  # created since the last reading
     device = disk.device if disk is not None else ""
     yield USAGE(layer.writable, device)
-    yield ROOT(layer.whole)
+    yield ROOT(layer.total)
     if disk is not None:
         yield LIMIT(disk.size, device)
         yield INODES(disk.files, device)

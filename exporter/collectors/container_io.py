@@ -15,7 +15,7 @@ from deckwatch.exporter.collectors._container import (
     write_cgroup_lines,
 )
 from deckwatch.exporter.sources import blockdev, cgroup_values
-from deckwatch.exporter.sources.stats import ToldGroup
+from deckwatch.exporter.sources.api_cgroup import ApiCgroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,9 +38,9 @@ def collect(world: World) -> Iterator[Lines]:
     """Bytes and operations that each container reads and writes on each disk."""
 
     def to_samples(running: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:
-        for number, io in (cgroup_values.io(raw) or {}).items():
+        for number, io in (cgroup_values.disk_io(raw) or {}).items():
             # The disk's name on a remote engine's machine is unknown here.
-            device = number if isinstance(running.cgroup, ToldGroup) else blockdev.device_name(world, number)
+            device = number if isinstance(running.cgroup, ApiCgroup) else blockdev.device_name(world, number)
             yield READ_BYTES(io.read_bytes, device)
             yield WRITTEN_BYTES(io.written_bytes, device)
             if io.reads is not None:

@@ -11,7 +11,7 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     write_cgroup_lines,
 )
-from deckwatch.exporter.sources import cgroup_values
+from deckwatch.exporter.sources import cgroup_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,11 +35,11 @@ METRICS = (USAGE, WORKING_SET, RSS, CACHE, OOM_EVENTS)
 @collector(*METRICS, budget=5 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
     """Memory usage and OOM kills of each container."""
-    return write_cgroup_lines(world, METRICS, cgroup_values.MEMORY, _to_samples)
+    return write_cgroup_lines(world, METRICS, cgroup_memory.MEMORY, _to_samples)
 
 
 def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:
-    memory = cgroup_values.memory(raw)
+    memory = cgroup_memory.memory_usage(raw)
     if memory is None:
         return
     yield USAGE(memory.usage)

@@ -11,7 +11,7 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     write_cgroup_lines,
 )
-from deckwatch.exporter.sources import cgroup_values
+from deckwatch.exporter.sources import cgroup_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,11 +38,11 @@ METRICS = (SWAP, SWAP_LIMIT, MAPPED, PEAK, FAILCNT, FAILURES)
 @collector(*METRICS, default=False, budget=9 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
     """Swap, peak usage, mapped files and page faults of each container."""
-    return write_cgroup_lines(world, METRICS, cgroup_values.MEMORY_DETAIL, _to_samples)
+    return write_cgroup_lines(world, METRICS, cgroup_memory.MEMORY_DETAIL, _to_samples)
 
 
 def _to_samples(running: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:
-    memory = cgroup_values.memory_detail(raw)
+    memory = cgroup_memory.memory_detail(raw)
     if memory is None:
         return
     if memory.swap is not None:

@@ -14,7 +14,7 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     write_cgroup_lines,
 )
-from deckwatch.exporter.sources import cgroup_values
+from deckwatch.exporter.sources import cgroup_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,9 +67,9 @@ METRICS = {
 @collector(*METRICS.values(), default=False, budget=11 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
     """Scanned, freed and refaulted pages, limit events, and the state of the page cache of each container."""
-    return write_cgroup_lines(world, list(METRICS.values()), cgroup_values.MEMORY_RECLAIM, _to_samples)
+    return write_cgroup_lines(world, list(METRICS.values()), cgroup_memory.MEMORY_RECLAIM, _to_samples)
 
 
 def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:
-    for name, value in cgroup_values.memory_reclaim(raw).items():
+    for name, value in cgroup_memory.memory_reclaim(raw).items():
         yield METRICS[name](value)

@@ -16,8 +16,8 @@ from deckwatch.exporter.collectors._container import (
 )
 from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import procnet
+from deckwatch.exporter.sources.api_cgroup import ApiCgroup
 from deckwatch.exporter.sources.container_process import ContainerProcesses
-from deckwatch.exporter.sources.stats import ToldGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,12 +57,12 @@ def collect(world: World) -> Iterator[Lines]:
     processes = world.source(ContainerProcesses)
 
     def make_reader(running: RunningContainer) -> Callable[[], bytes | None]:
-        if not running.container.own_network:
+        if not running.container.has_own_network:
             return lambda: None
-        if isinstance(running.cgroup, ToldGroup):
+        if isinstance(running.cgroup, ApiCgroup):
             net_dev = running.cgroup.net_dev
             return lambda: net_dev
-        return lambda: processes.read(running.container, "net/dev")
+        return lambda: processes.read_file(running.container, "net/dev")
 
     return write_lines(world, METRICS, running_containers(world), make_reader, _to_samples)
 

@@ -31,6 +31,6 @@ def collect(world: World) -> Iterator[Lines]:
 
 
 def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:
-    count = cgroup_values.processes(raw)
+    count = cgroup_values.count_processes(raw)
     if count is not None:
         yield PROCESSES(count)

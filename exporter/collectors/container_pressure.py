@@ -49,7 +49,7 @@ def collect(world: World) -> Iterator[Lines]:
 
 
 def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:
-    for (waiting, stalled), pressure in zip(PAIRS, cgroup_values.pressure(raw), strict=True):
+    for (waiting, stalled), pressure in zip(PAIRS, cgroup_values.pressure_totals(raw), strict=True):
         if pressure is not None:
             yield waiting(pressure.waiting)
             yield stalled(pressure.stalled)

@@ -32,7 +32,7 @@ def collect(world: World) -> Iterator[Lines]:
 
 
 def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:
-    threads = cgroup_values.threads(raw)
+    threads = cgroup_values.thread_counts(raw)
     if threads is not None:
         current, limit = threads
         yield THREADS(current)

@@ -20,9 +20,9 @@ ACTIVE = Metric("node_bonding_active", "gauge", "Members of the bonding interfac
 @collector(SLAVES, ACTIVE, peer="node:bonding")
 def collect(world: World) -> Iterator[Sample]:
     """Members of each bonding interface, and how many of them are up."""
-    for bond in procfs.text(procfs.read_sys(world, "class/net/bonding_masters")).split():
+    for bond in procfs.decode_text(procfs.read_sys(world, "class/net/bonding_masters")).split():
         try:
-            members = procfs.text(procfs.read_sys(world, f"class/net/{bond}/bonding/slaves")).split()
+            members = procfs.decode_text(procfs.read_sys(world, f"class/net/{bond}/bonding/slaves")).split()
             states = [procfs.read_sys(world, f"class/net/{member}/bonding_slave/mii_status") for member in members]
         except NoData:
             continue  # the bond or a member has just been removed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs
-from deckwatch.exporter.world import MemorySource
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,7 +33,7 @@ _NEW_CPU_SECONDS = (
 @collector(SECONDS, GUEST, peer="node:cpu")
 def collect(world: World) -> Iterator[Sample]:
     """Seconds each CPU spent in user, system, idle and the other modes."""
-    ticks_now = procfs.parse_cpus(procfs.read(world, "stat"))
+    ticks_now = procfs.parse_cpus(procfs.read_proc(world, "stat"))
     hertz = world.user_hz
     for cpu, ticks in world.source(MonotonicCounters).update(ticks_now).items():
         for mode, count in zip(_MODES, ticks, strict=False):
@@ -42,7 +42,7 @@ def collect(world: World) -> Iterator[Sample]:
             yield GUEST(count / hertz, cpu, mode)
 
 
-class MonotonicCounters(MemorySource):
+class MonotonicCounters(Source):
     """The highest ticks seen of each CPU.
 
     The kernel's counters of idle and iowait occasionally decrease a little (Documentation/filesystems/proc.rst);

@@ -72,7 +72,7 @@ _HELP = {
     "Unaccepted": "Memory that a confidential virtual machine has not accepted yet.",
     "Balloon": "Memory returned to the host by a balloon driver.",
     "GPUActive": "Memory used by graphics cards.",
-    "GPUReclaim": "Reclaimable memory of graphics cards.",
+    "GPUReclaim": "ReclaimableSizes memory of graphics cards.",
     "HugePages_Total": "Huge pages in the pool.",
     "HugePages_Free": "Unallocated huge pages in the pool.",
     "HugePages_Rsvd": "Huge pages reserved and not yet allocated.",
@@ -101,7 +101,7 @@ METRICS = {field.encode(): _declare_gauge(field, in_bytes=not field.startswith("
 @collector(*METRICS.values(), peer="node:meminfo")
 def collect(world: World) -> Iterator[Sample]:
     """Memory by use, swap and huge pages: every field of the file."""
-    for name, amount in procfs.parse_meminfo(procfs.read(world, "meminfo")).items():
+    for name, amount in procfs.parse_meminfo(procfs.read_proc(world, "meminfo")).items():
         metric = METRICS.get(name) or _unknown_field_metric(name, in_bytes=amount.in_bytes)
         yield metric(amount.value)
 
@@ -109,4 +109,4 @@ def collect(world: World) -> Iterator[Sample]:
 @functools.lru_cache(maxsize=100)
 def _unknown_field_metric(name: bytes, *, in_bytes: bool) -> Metric:
     """Return the metric of a field added by a newer kernel."""
-    return _declare_gauge(procfs.text(name), in_bytes=in_bytes)
+    return _declare_gauge(procfs.decode_text(name), in_bytes=in_bytes)

@@ -88,16 +88,16 @@ V6 = {
 @collector(*V4.values(), *V6.values(), peer="node:netstat")
 def collect(world: World) -> Iterator[Sample]:
     """Counters of IP, ICMP, TCP and UDP."""
-    counters = procnet.split_headed(procfs.read_of_init(world, "net/snmp"))
+    counters = procnet.split_headed(procfs.read_init(world, "net/snmp"))
     with contextlib.suppress(NoData):  # some kernels have snmp but not netstat
-        counters |= procnet.split_headed(procfs.read_of_init(world, "net/netstat"))
+        counters |= procnet.split_headed(procfs.read_init(world, "net/netstat"))
     for (protocol, field), metric in V4.items():
         value = counters.get(protocol, {}).get(field)
         if value is not None:
             yield metric(int(value))
     counters_v6 = {}
     with contextlib.suppress(NoData):  # a machine without IPv6
-        counters_v6 = procfs.split_pairs(procfs.read_of_init(world, "net/snmp6"))
+        counters_v6 = procfs.split_pairs(procfs.read_init(world, "net/snmp6"))
     for name, metric in V6.items():
         if name in counters_v6:
             yield metric(int(counters_v6[name]))

@@ -10,7 +10,7 @@ from deckwatch.exporter.collector import NoData, collector
 from deckwatch.exporter.collectors import _host_filters
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs
-from deckwatch.exporter.world import MemorySource
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,7 +108,7 @@ def collect(world: World) -> Iterator[Sample]:
     """State, carrier, MTU and speed of each interface; settings are read once a minute."""
     settings, shown = world.source(SettingsCache), world.source(_host_filters.HostFilters).interfaces
     for device in settings.keep_only(procfs.list_sys(world, "class/net")):
-        if shown.shows(device):
+        if shown.is_shown(device):
             try:
                 yield from _device_samples(world, device, settings)
             except NoData:
@@ -128,8 +128,10 @@ def _device_samples(world: World, device: str, cache: SettingsCache) -> Iterator
         admin = "up" if number & _IFF_UP else "down"
     settings = cache.get(device, index)
     now = {name: settings.read_attribute(name, state + (flags or b"")) for name in ("speed", "duplex", *NOW)}
-    duplex = procfs.text(now["duplex"] or b"")
-    yield INFO(1, device, settings.address, settings.broadcast, duplex, procfs.text(state), admin, settings.alias)
+    duplex = procfs.decode_text(now["duplex"] or b"")
+    yield INFO(
+        1, device, settings.address, settings.broadcast, duplex, procfs.decode_text(state), admin, settings.alias
+    )
     for name, metric in NOW.items():
         value = now[name]
         if value is not None:
@@ -181,7 +183,7 @@ class _DeviceSettings:
         return value
 
 
-class SettingsCache(MemorySource):
+class SettingsCache(Source):
     """Settings that only an administrator changes, read once a minute and when the interface was replaced."""
 
     def __init__(self, world: World) -> None:
@@ -210,7 +212,7 @@ class SettingsCache(MemorySource):
             if (data := values[name]) is not None
         ]
         address, broadcast, alias = (
-            procfs.text(_read_attribute(self._world, device, name, keep=False) or b"")
+            procfs.decode_text(_read_attribute(self._world, device, name, keep=False) or b"")
             for name in ("address", "broadcast", "ifalias")
         )
         return _DeviceSettings(self._world, device, index, now, address, broadcast, alias, samples)

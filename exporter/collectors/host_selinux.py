@@ -29,7 +29,7 @@ def collect(world: World) -> Iterator[Sample]:
     """Whether SELinux is enabled, and its current and configured mode."""
     # The kernel registers this file system only with SELinux enabled (security/selinux/selinuxfs.c), and lists it in
     # every namespace; its mount point can be hidden from a container.
-    enabled = b"\tselinuxfs\n" in procfs.read(world, "filesystems")
+    enabled = b"\tselinuxfs\n" in procfs.read_proc(world, "filesystems")
     yield ENABLED(int(enabled))
     if not enabled:
         return
@@ -42,7 +42,7 @@ def collect(world: World) -> Iterator[Sample]:
 
 def _configured_mode(world: World) -> str:
     with contextlib.suppress(NoData):
-        for line in procfs.text(rootfs.read(world, "etc/selinux/config")).splitlines():
+        for line in procfs.decode_text(rootfs.read_host_file(world, "etc/selinux/config")).splitlines():
             name, equals, value = line.strip().partition("=")
             if equals and name.strip() == "SELINUX":  # selinux_config(5)
                 return value.strip().lower()

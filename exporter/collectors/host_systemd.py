@@ -10,7 +10,7 @@ from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors import _host_filters
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources.systemd import Property, Systemd, Unit
-from deckwatch.exporter.world import MemorySource
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,13 +62,13 @@ _PROPERTIES = {
 def collect(world: World) -> Iterator[Sample]:
     """Units of systemd by state, restarts of services, connections of sockets, timers."""
     systemd = world.source(Systemd)
-    units = systemd.units()
+    units = systemd.list_units()
     yield from _manager_samples(systemd)
     counts = Counter(unit.active for unit in units)
     for state in dict.fromkeys((*_STATES, *sorted(counts))):
         yield UNITS(counts[state], state)
     shown = world.source(_host_filters.HostFilters).units
-    units = [unit for unit in units if unit.loaded == "loaded" and shown.shows(unit.name)]
+    units = [unit for unit in units if unit.loaded == "loaded" and shown.is_shown(unit.name)]
     types = world.source(ServiceTypeCache).service_types(units)
     for unit in units:
         for state in _STATES:
@@ -80,14 +80,14 @@ def collect(world: World) -> Iterator[Sample]:
         for interface, names in (_PROPERTIES[suffix],)
         for name, metric_and_divisor in names.items()
     ]
-    values = systemd.of([wanted for wanted, *_ in properties])
+    values = systemd.unit_properties([wanted for wanted, *_ in properties])
     for (wanted, metric, divisor), value in zip(properties, values, strict=True):
         if isinstance(value, int):
             yield metric(value / divisor if divisor > 1 else value, wanted.unit.name)
 
 
 def _manager_samples(systemd: Systemd) -> Iterator[Sample]:
-    version, virtualization, state = systemd.about("Version", "Virtualization", "SystemState")
+    version, virtualization, state = systemd.manager_properties("Version", "Virtualization", "SystemState")
     number = re.search(r"[0-9]{3,}(\.[0-9]+)?", str(version or ""))
     yield VERSION(float(number[0]) if number else 0, str(version or ""))
     yield VIRTUALIZATION(1, str(virtualization or "none"))
@@ -98,7 +98,7 @@ def _unit_suffix(unit: Unit) -> str:
     return unit.name.rpartition(".")[2]
 
 
-class ServiceTypeCache(MemorySource):
+class ServiceTypeCache(Source):
     """Types of services (simple, notify, oneshot, …), read once a minute and when a service is added."""
 
     def __init__(self, world: World) -> None:
@@ -113,6 +113,6 @@ class ServiceTypeCache(MemorySource):
             self._at, self._types = now, {}
         services = [unit for unit in units if _unit_suffix(unit) == "service"]
         unknown = [unit for unit in services if unit.name not in self._types]
-        answers = self._world.source(Systemd).of([Property(unit, "Service", "Type") for unit in unknown])
+        answers = self._world.source(Systemd).unit_properties([Property(unit, "Service", "Type") for unit in unknown])
         self._types |= {unit.name: str(answer or "") for unit, answer in zip(unknown, answers, strict=True)}
         return self._types

@@ -32,9 +32,9 @@ _NAMES = (
 def collect(world: World) -> Iterator[Sample]:
     """TCP sockets by state; slow with very many sockets."""
     # Not by netlink, which only reports the network namespace of this process.
-    counts = [procfs.of_init(world, "net/tcp", _count_sockets)]
+    counts = [procfs.read_init_or_self(world, "net/tcp", _count_sockets)]
     with contextlib.suppress(NoData):  # a machine without IPv6
-        counts.append(procfs.of_init(world, "net/tcp6", _count_sockets))
+        counts.append(procfs.read_init_or_self(world, "net/tcp6", _count_sockets))
     for state, name in enumerate(_NAMES, 1):
         yield STATES(sum(sockets.states[state] for sockets in counts), name)
     yield STATES(sum(sockets.received for sockets in counts), "rx_queued_bytes")

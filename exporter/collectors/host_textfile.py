@@ -10,7 +10,7 @@ from deckwatch.exporter.collector import collector, list_metrics, load_collector
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import textformat
 from deckwatch.exporter.sources.textfiles import TextFile, TextFiles
-from deckwatch.exporter.world import MemorySource
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,7 +38,9 @@ def collect(world: World) -> Iterator[Sample]:
     configured: str | list[str] | None = world.config.get("host", {}).get("textfile")
     patterns = [configured] if isinstance(configured, str) else configured or [_FOLDER]
     source = world.source(TextFiles)
-    results = list(source.read(dict.fromkeys(folder for pattern in patterns for folder in source.folders(pattern))))
+    results = list(
+        source.read_folders(dict.fromkeys(folder for pattern in patterns for folder in source.expand_folders(pattern)))
+    )
     files = [result for result in results if isinstance(result, TextFile)]
     faults = [result for result in results if isinstance(result, OSError)]
     if configured is None:
@@ -55,7 +57,7 @@ def collect(world: World) -> Iterator[Sample]:
         raise faults[0]  # the samples of the other folders are shown with it
 
 
-class TextfileMerger(MemorySource):
+class TextfileMerger(Source):
     """Merges files so that none conflicts with another file or with a collector."""
 
     def __init__(self, _world: World) -> None:
@@ -77,7 +79,7 @@ class TextfileMerger(MemorySource):
                 if family not in faults:
                     faults[family] = self._family_conflict(family, taken)
                 fault = faults[family]
-                series = textformat.series(sample)
+                series = textformat.series_key(sample)
                 if not fault and series in seen:
                     fault = f"another file has the same series of {series[0]}"
                 if fault:
@@ -93,7 +95,7 @@ class TextfileMerger(MemorySource):
 
     def _family_conflict(self, family: Metric, taken: dict[str, Metric]) -> str:
         """Return why a family cannot be shown; otherwise reserve its names and return an empty string."""
-        names = textformat.names(family)
+        names = textformat.family_names(family)
         for name in names:
             if self._is_own_name(name):
                 return f"{name} is a name that Deckwatch itself uses"

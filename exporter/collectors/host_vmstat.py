@@ -28,7 +28,7 @@ METRICS = {
 @collector(*METRICS.values(), peer="node:vmstat")
 def collect(world: World) -> Iterator[Sample]:
     """Pages read, written and swapped, page faults, and OOM kills."""
-    counts = procfs.split_pairs(procfs.read(world, "vmstat"))
+    counts = procfs.split_pairs(procfs.read_proc(world, "vmstat"))
     for name, metric in METRICS.items():
         if name in counts:
             yield metric(int(counts[name]))

@@ -59,13 +59,13 @@ def test_a_later_file_replaces_a_shipped_alert_and_keeps_the_others(alerting_of)
     [
         ([("above: 5%", "abov: 5%")], "5:5", "unknown key abov (did you mean above?)"),
         ([("ApiErrorsHigh", "API_errors")], "3:3", "'API_errors' is not a name such as HostCpuHigh"),
-        ([("severity: warning", "severity: warn")], "7:15", "unknown word 'warn' (did you mean warning?)"),
+        ([("severity: warning", "severity: warn")], "7:15", "unknown value 'warn' (did you mean warning?)"),
         ([("application.errors", "application.erors")], "4:13", "did you mean application.errors?"),
-        ([("application.errors", "application.latency")], "4:13", "is a histogram: say which of its figures"),
+        ([("application.errors", "application.latency")], "4:13", "is a histogram: a suffix is required"),
         ([("above: 5%", "above: 5m")], "5:12", "a duration fits the unit seconds"),
         ([("above: 5%", "above: low")], "5:12", "has no threshold low"),
-        ([("above: 5%", "above: 5%\n    below: 3%")], "6:5", "below does not go here"),
-        ([("fires: 5m}", "fires: 5m, silent: true}")], "13:52", "silent does not go here"),
+        ([("above: 5%", "above: 5%\n    below: 3%")], "6:5", "below is not allowed here"),
+        ([("fires: 5m}", "fires: 5m, silent: true}")], "13:52", "silent is not allowed here"),
         ([("for: 10m", "for: soon")], "13:34", "'soon' is not a duration such as 30s"),
         ([("[{value: 6%, for: 10m}]", "{'up{': 1}")], "13:17", "'{' is not closed"),
         ([("value: 4%", "value: 4 apples")], "14:25", "is not a number, a percentage, a duration or a size"),
@@ -87,7 +87,7 @@ def test_all_faults_of_all_files_are_told_and_nothing_is_made(alerting_of):
 
 def test_the_same_alert_in_two_files_is_a_fault(alerting_of):
     said = alerting_of({"a.yaml": ALERT, "b.yaml": ALERT}).said()
-    assert said == ["b.yaml:3:3: error: ApiErrorsHigh stands in two files (first in a.yaml:3:3) [names]"]
+    assert said == ["b.yaml:3:3: error: ApiErrorsHigh is defined in two files (first in a.yaml:3:3) [names]"]
 
 
 def test_a_signal_that_a_topic_declares_itself_is_found_by_its_short_name(alerting_of):

@@ -184,8 +184,8 @@ def test_an_engines_containers_are_a_job_of_their_own(tmp_path: Path, need) -> N
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        ("{docker: 'unix:///a', service: shop}", "service does not go here"),
-        ("{service: shop, url: 'http://shop/', network: x}", "network does not go here"),
+        ("{docker: 'unix:///a', service: shop}", "service is not allowed here"),
+        ("{service: shop, url: 'http://shop/', network: x}", "network is not allowed here"),
         ("{docker: /var/run/docker.sock}", "'/var/run/docker.sock' is not an address such as unix:///"),
         ("{network: x}", "service is missing"),
         ("{docker: 'unix:///a'}, {docker: 'unix:///a'}", "docker unix:///a stands above already"),
