@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from deckwatch.exporter.collector import NoData
-from deckwatch.exporter.collectors._container_lines import ContainerMetric, write_lines
+from deckwatch.exporter.collectors._container_lines import ContainerMetric, write_reading
 from deckwatch.exporter.collectors._container_stats_source import StatsSource
 from deckwatch.exporter.metric import escape_label
 from deckwatch.exporter.sources.api_cgroup import ApiCgroup, Stats
@@ -24,7 +24,7 @@ from deckwatch.exporter.sources.container_process import ContainerProcesses
 from deckwatch.exporter.sources.docker import SOCKET, Engine
 from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable, Snapshot
 from deckwatch.exporter.sources.docker_stats import ContainerStats
-from deckwatch.exporter.world import Source
+from deckwatch.exporter.world import Reading, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -79,9 +79,9 @@ def write_cgroup_lines(
     metrics: Sequence[Metric],
     files: Files,
     to_samples: Callable[[RunningContainer, Raw], Iterable[ContainerSample]],
-) -> Iterator[Lines]:
-    """Yield each metric's lines over the running containers, from these files of their control groups."""
-    return write_lines(
+) -> Reading[Iterator[Lines]]:
+    """Return each metric's lines over the running containers, from these files of their control groups."""
+    return write_reading(
         world, metrics, running_containers(world), lambda running: running.cgroup.make_reader(files), to_samples
     )
 
@@ -115,18 +115,20 @@ def alive_containers(world: World) -> list[KnownContainer]:
     return world.source(_ContainerCache).label_containers("alive", containers, engine.driver)
 
 
-def running_containers(world: World) -> list[RunningContainer]:
-    """Return the running containers with their control groups; one that exits meanwhile is left out.
+def running_containers(world: World) -> Reading[list[RunningContainer]]:
+    """Return the running containers with their control groups, read now or from the API in the background.
+
+    A container that exits meanwhile is left out.
 
     Raises NoData where there is no engine or there are no control groups, EngineUnreachable before the engine's first
     answer, CgroupsNotVisible where containers run but no group is visible. Where the API is used instead, raises what
-    ContainerStats.latest raises.
+    ContainerStats.latest_reading raises.
     """
     engine = _answered_snapshot(world)
     source = world.source(StatsSource)
     if not source.uses_api:
         try:
-            return _from_cgroups(world, engine)
+            return Reading(_from_cgroups(world, engine), world.clock())
         except (CgroupsNotVisible, CgroupsElsewhere) as reason:
             if not source.possible:
                 raise
@@ -249,13 +251,13 @@ def _read_cgroups(world: World, engine: Snapshot) -> list[RunningContainer]:
     return running
 
 
-def _from_api(world: World, engine: Snapshot) -> list[RunningContainer]:
+def _from_api(world: World, engine: Snapshot) -> Reading[list[RunningContainer]]:
     """Return the running containers for which the newest reading of the API has statistics."""
-    stats = world.source(ContainerStats).latest_reading()
+    stats, at = world.source(ContainerStats).latest_reading()
     cache = world.source(_ContainerCache)
     last = cache.api_result
     if last is not None and last[1] is stats and _are_same(last[0].containers, engine.containers):
-        return last[2]
+        return Reading(last[2], at)
     groups = world.source(Cgroups)
     all_ids = {container.id for container in (*engine.containers, *engine.departed)}
     groups.prune((), all_ids)
@@ -267,4 +269,4 @@ def _from_api(world: World, engine: Snapshot) -> list[RunningContainer]:
             group = ApiCgroup(path, stats[container.id], container.oom_kills)
             running.append(RunningContainer(container, cache.render_labels(container, engine.driver), group))
     cache.api_result = engine, stats, running
-    return running
+    return Reading(running, at)

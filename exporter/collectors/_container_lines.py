@@ -10,7 +10,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
 from deckwatch.exporter.metric import Lines, Metric, escape_label
-from deckwatch.exporter.world import Source
+from deckwatch.exporter.world import Reading, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -118,6 +118,17 @@ def write_lines(
     yield from table.lines
     if fault is not None:
         raise fault
+
+
+def write_reading(
+    world: World,
+    metrics: Sequence[Metric],
+    containers: Reading[Sequence[T]],
+    make_reader: Callable[[T], Callable[[], Any]],
+    to_samples: Callable[[T, Any], Iterable[ContainerSample]],
+) -> Reading[Iterator[Lines]]:
+    """Return the lines of `write_lines`, as old as the containers' reading."""
+    return Reading(write_lines(world, metrics, containers.value, make_reader, to_samples), containers.at)
 
 
 def no_reader(_: LabelledContainer) -> Callable[[], None]:

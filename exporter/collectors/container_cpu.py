@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.collectors._container_lines import ContainerSample
     from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 USAGE = container_metric("container_cpu_usage_seconds_total", "counter", "CPU time consumed, over all CPUs.", "cpu")
 USER = container_metric("container_cpu_user_seconds_total", "counter", "CPU time consumed in user mode.")
@@ -35,7 +35,7 @@ METRICS = (USAGE, USER, SYSTEM, PERIODS, THROTTLED)
 
 
 @collector(*METRICS, budget=5 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """CPU time of each container, and throttling where it has a CPU quota."""
 
     def to_samples(running: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:

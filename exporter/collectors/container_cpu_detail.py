@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.collectors._container_lines import ContainerSample
     from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 THROTTLED = container_metric(
     "container_cpu_cfs_throttled_seconds_total", "counter", "Time for which the CPU quota throttled the container."
@@ -37,7 +37,7 @@ METRICS = (THROTTLED, BURST_PERIODS, BURST)
 
 
 @collector(*METRICS, default=False, budget=3 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Throttled seconds and bursts of each container with a CPU quota."""
 
     def to_samples(running: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:

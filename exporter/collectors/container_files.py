@@ -15,7 +15,7 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     running_containers,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
+from deckwatch.exporter.collectors._container_lines import write_reading
 from deckwatch.exporter.sources import cgroup_values, container_fds
 from deckwatch.exporter.sources.container_process import ContainerProcesses
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.collectors._container_lines import ContainerSample
     from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.container_fds import OpenFiles
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 FILES = container_metric("container_file_descriptors", "gauge", "Open files of all processes in the container.")
 SOCKETS = container_metric("container_sockets", "gauge", "Open sockets of all processes in the container.")
@@ -37,7 +37,7 @@ METRICS = (FILES, SOCKETS, LIMIT)
 
 
 @collector(*METRICS, default=False, budget=3 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Open files and sockets of each container, and the limit."""
     processes = world.source(ContainerProcesses)
 
@@ -53,7 +53,7 @@ def collect(world: World) -> Iterator[Lines]:
 
         return read_raw
 
-    return write_lines(world, METRICS, running_containers(world), make_reader, _to_samples)
+    return write_reading(world, METRICS, running_containers(world), make_reader, _to_samples)
 
 
 def _to_samples(_: RunningContainer, raw: tuple[OpenFiles | None, bytes | None]) -> Iterator[ContainerSample]:

@@ -20,6 +20,7 @@ from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.collectors._container_stats_source import StatsSource
 from deckwatch.exporter.sources.disk_usage import Layer
 from deckwatch.exporter.sources.docker_sizes import ContainerSizes, Disk
+from deckwatch.exporter.world import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,21 +53,21 @@ _Raw = tuple[Layer | None, Disk | None]
 
 
 @collector(*METRICS, default=False, budget=5 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Size of each container's writable layer and file system, running or not."""
     engine = engine_snapshot(world)
     sizes = world.source(ContainerSizes)
-    sizes.latest_reading()
+    at = sizes.latest_reading().at
     local = engine.kernel in ("", world.uname().release) and not world.source(StatsSource).uses_api
 
     def make_reader(known: KnownContainer) -> Callable[[], _Raw]:
         def read_raw() -> _Raw:
-            layers = sizes.latest_reading()
+            layers = sizes.latest_reading().value
             return layers.by_container.get(known.container.id), layers.disk if local else None
 
         return read_raw
 
-    return write_lines(world, METRICS, known_containers(world, engine), make_reader, _to_samples)
+    return Reading(write_lines(world, METRICS, known_containers(world, engine), make_reader, _to_samples), at)
 
 
 def _to_samples(_: KnownContainer, raw: _Raw) -> Iterator[ContainerSample]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.collectors._container_lines import ContainerSample
     from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 READ_BYTES = container_metric("container_fs_reads_bytes_total", "counter", "Bytes read from the disk.", "device")
 WRITTEN_BYTES = container_metric("container_fs_writes_bytes_total", "counter", "Bytes written to the disk.", "device")
@@ -34,7 +34,7 @@ METRICS = (READ_BYTES, WRITTEN_BYTES, READS, WRITES)
 
 
 @collector(*METRICS, budget=16 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Bytes and operations that each container reads and writes on each disk."""
 
     def to_samples(running: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:

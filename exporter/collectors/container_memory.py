@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.collectors._container_lines import ContainerSample
     from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 USAGE = container_metric("container_memory_usage_bytes", "gauge", "Memory usage, including the page cache.")
 WORKING_SET = container_metric(
@@ -33,7 +33,7 @@ METRICS = (USAGE, WORKING_SET, RSS, CACHE, OOM_EVENTS)
 
 
 @collector(*METRICS, budget=5 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Memory usage and OOM kills of each container."""
     return write_cgroup_lines(world, METRICS, cgroup_memory.MEMORY, _to_samples)
 

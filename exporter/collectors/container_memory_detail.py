@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.collectors._container_lines import ContainerSample
     from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 SWAP = container_metric("container_memory_swap", "gauge", "Swap usage in bytes.", unit="bytes")
 SWAP_LIMIT = container_metric(
@@ -36,7 +36,7 @@ METRICS = (SWAP, SWAP_LIMIT, MAPPED, PEAK, FAILCNT, FAILURES)
 
 
 @collector(*METRICS, default=False, budget=9 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Swap, peak usage, mapped files and page faults of each container."""
     return write_cgroup_lines(world, METRICS, cgroup_memory.MEMORY_DETAIL, _to_samples)
 

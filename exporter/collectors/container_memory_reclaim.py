@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.collectors._container_lines import ContainerSample
     from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 METRICS = {
     b"high": container_metric(
@@ -65,7 +65,7 @@ METRICS = {
 
 
 @collector(*METRICS.values(), default=False, budget=11 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Scanned, freed and refaulted pages, limit events, and the state of the page cache of each container."""
     return write_cgroup_lines(world, list(METRICS.values()), cgroup_memory.MEMORY_RECLAIM, _to_samples)
 

@@ -14,7 +14,7 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     running_containers,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
+from deckwatch.exporter.collectors._container_lines import write_reading
 from deckwatch.exporter.sources import procnet
 from deckwatch.exporter.sources.api_cgroup import ApiCgroup
 from deckwatch.exporter.sources.container_process import ContainerProcesses
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.collectors._container_lines import ContainerMetric, ContainerSample
     from deckwatch.exporter.metric import Lines
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 
 def _declare_counter(name: str, help_text: str) -> ContainerMetric:
@@ -52,7 +52,7 @@ _IN_EVERY_NAMESPACE = frozenset(
 
 
 @collector(*METRICS, budget=16 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Bytes, packets, errors and drops of each container's interfaces."""
     processes = world.source(ContainerProcesses)
 
@@ -64,7 +64,7 @@ def collect(world: World) -> Iterator[Lines]:
             return lambda: net_dev
         return lambda: processes.read_file(running.container, "net/dev")
 
-    return write_lines(world, METRICS, running_containers(world), make_reader, _to_samples)
+    return write_reading(world, METRICS, running_containers(world), make_reader, _to_samples)
 
 
 def _to_samples(_: RunningContainer, data: bytes | None) -> Iterator[ContainerSample]:

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from deckwatch.exporter.collectors._container_lines import ContainerSample
     from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 PROCESSES = container_metric("container_processes", "gauge", "Processes in the container.")
 
 
 @collector(PROCESSES, budget=1 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Number of processes in each container."""
     return write_cgroup_lines(world, [PROCESSES], cgroup_values.PROCESSES, _to_samples)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.collectors._container_lines import ContainerSample
     from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 PAIRS = tuple(
     (
@@ -43,7 +43,7 @@ METRICS = tuple(metric for pair in PAIRS for metric in pair)
 
 
 @collector(*METRICS, default=False, budget=6 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Time that each container waited for CPU, memory and I/O."""
     return write_cgroup_lines(world, METRICS, cgroup_values.PRESSURE, _to_samples)
 

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from deckwatch.exporter.collectors._container_lines import ContainerSample
     from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 THREADS = container_metric("container_threads", "gauge", "Threads in the container.")
 THREADS_MAX = container_metric("container_threads_max", "gauge", "Maximum number of threads; 0 means no limit.")
 
 
 @collector(THREADS, THREADS_MAX, default=False, budget=2 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Number of threads in each container, and its limit."""
     return write_cgroup_lines(world, (THREADS, THREADS_MAX), cgroup_values.THREADS, _to_samples)
 

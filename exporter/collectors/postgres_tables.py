@@ -15,10 +15,10 @@ from deckwatch.exporter.sources.postgres_tables import with_view
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from deckwatch.core.catalog import Kind
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 _LABELS = ("server", "datname", "schemaname", "relname")
 
@@ -60,6 +60,6 @@ VIEW = View(
 
 
 @collector(*VIEW.metrics, subjects=configured_servers, peer="pg:stat_user_tables")
-def collect(world: World, server: Server) -> Iterator[Sample]:
+def collect(world: World, server: Server) -> Reading[Iterable[Sample]]:
     """Rows and scans of the largest tables, and when they were last vacuumed."""
     return read_all_databases(world, server, VIEW)
