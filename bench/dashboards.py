@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench._run import run_ms
-from bench._sheet import Row, compared
+from bench._commands import run_ms
+from bench._sheet import Row, comparison_sheet
 from deckwatch import dashboards
 from deckwatch.core import yaml_file
 from deckwatch.core.project import Project
@@ -46,16 +46,16 @@ with panel_types.renderer() as child:
 
 
 def sheets(_: Options) -> Iterator[Sheet]:
-    yield compared(__doc__, _rows())
+    yield comparison_sheet(__doc__, _rows())
 
 
 def _rows() -> Iterator[Row]:
     yield Row("the shipped dashboards, cold", statistics.median(run_ms([sys.executable, "-c", _SHIPPED])))
-    ours, reference = (_many(engine) for engine in ("rjsonnet", "jsonnet"))
+    ours, reference = (_time_many(engine) for engine in ("rjsonnet", "jsonnet"))
     yield Row("50 dashboards of 20 panels", ours, reference, what="the reference engine, jsonnet")
 
 
-def _many(engine: Engine) -> float:
+def _time_many(engine: Engine) -> float:
     text = "dashboard: Number #\nrows:\n" + "".join(
         f"  - - {{lines: node_load1, title: A {row}}}\n    - {{stat: up, title: B {row}, description: Up.}}\n"
         for row in range(10)

@@ -24,7 +24,7 @@ _FIRST_PID = 1_000_000
 
 
 @dataclass(frozen=True)
-class Tree:
+class SimulatedMachine:
     """Where the machine is."""
 
     folder: Path
@@ -37,21 +37,23 @@ class Tree:
 
 
 @contextmanager
-def tree(world: str, count: int) -> Iterator[Tree]:
+def simulated_machine(world: str, count: int) -> Iterator[SimulatedMachine]:
     """Make a machine like this captured one with so many containers; it is gone at the block's end."""
     folder = Path(tempfile.mkdtemp(prefix="bench-tree-", dir=_MEMORY if _MEMORY.is_dir() else None))
     try:
-        _fill(folder, WORLDS / world, count)
-        yield Tree(folder)
+        _copy_world(folder, WORLDS / world, count)
+        yield SimulatedMachine(folder)
     finally:
         shutil.rmtree(folder)
 
 
-def _fill(folder: Path, world: Path, count: int) -> None:
+def _copy_world(folder: Path, world: Path, count: int) -> None:
     engine = json.loads((world / "engine.json").read_text())
     running = [one for one in engine["containers"] if one["State"]["Pid"]]
     # One with limits and a network of its own has the most series.
-    model = max(running, key=lambda one: (not one["HostConfig"]["NetworkMode"].startswith("container:"), _memory(one)))
+    model = max(
+        running, key=lambda one: (not one["HostConfig"]["NetworkMode"].startswith("container:"), _memory_limit(one))
+    )
     pids = {str(one["State"]["Pid"]) for one in running}
     ids = [one["Id"] for one in running]
 
@@ -63,21 +65,21 @@ def _fill(folder: Path, world: Path, count: int) -> None:
         shutil.copytree(world / name, folder / name, symlinks=True, ignore=of_containers)
     if not (folder / "proc" / "self").exists():
         (folder / "proc" / "self").symlink_to("/proc/self")  # our own process is the real one
-    files = {path.relative_to(world): path.read_bytes() for path in _files(world, model)}
-    made = [_copy(folder, files, model, number) for number in range(count)]
+    files = {path.relative_to(world): path.read_bytes() for path in _container_files(world, model)}
+    made = [_copy_container(folder, files, model, number) for number in range(count)]
     (folder / "engine.json").write_text(json.dumps({**engine, "containers": made, "events": []}))
 
 
-def _memory(container: dict[str, Any]) -> int:
+def _memory_limit(container: dict[str, Any]) -> int:
     return int(container["HostConfig"]["Memory"])
 
 
-def _files(world: Path, model: dict[str, Any]) -> Iterator[Path]:
+def _container_files(world: Path, model: dict[str, Any]) -> Iterator[Path]:
     for pattern in (f"proc/{model['State']['Pid']}/**/*", f"sys/fs/cgroup/**/*{model['Id']}*/**/*"):
         yield from (path for path in world.glob(pattern) if path.is_file())
 
 
-def _copy(folder: Path, files: dict[Path, bytes], model: dict[str, Any], number: int) -> dict[str, Any]:
+def _copy_container(folder: Path, files: dict[Path, bytes], model: dict[str, Any], number: int) -> dict[str, Any]:
     """Write the files of one copy and return what the engine says of it."""
     known, own = model["Id"], hashlib.sha256(f"{number}".encode()).hexdigest()
     old, pid = f"proc/{model['State']['Pid']}/", _FIRST_PID + number

@@ -23,11 +23,11 @@ class Series:
     keys: list[Key]
 
     @classmethod
-    def of(cls, page: bytes) -> Series:
-        keys = [_key(line) for line in page.splitlines() if line and not line.startswith(b"#")]
+    def from_page(cls, page: bytes) -> Series:
+        keys = [_series_key(line) for line in page.splitlines() if line and not line.startswith(b"#")]
         return cls(len(keys), [key for key in keys if key])
 
-    def shared(self, others: Iterable[Series]) -> int:
+    def count_shared(self, others: Iterable[Series]) -> int:
         """Return how many of these series the others have too.
 
         Of a container's series the metric, the container's id and its name count, since labels as `cpu` and `device`
@@ -38,7 +38,7 @@ class Series:
         return sum(1 for key in self.keys if key in known)
 
 
-def _key(line: bytes) -> Key:
+def _series_key(line: bytes) -> Key:
     name, brace, rest = line.partition(b"{")
     name = name.split(b" ", 1)[0]
     if name.startswith(_PER_PROCESS):

@@ -32,15 +32,15 @@ _HEADERS = {
 
 
 @dataclass(frozen=True)
-class Told:
+class PastSeries:
     """One series: its labels as the protocol has them, whether it only grows, and its value now."""
 
     labels: bytes
-    grows: bool
+    is_counter: bool
     value: float
 
 
-def told(page: str, more: Mapping[str, str]) -> Iterator[Told]:
+def parse_page(page: str, more: Mapping[str, str]) -> Iterator[PastSeries]:
     """Yield the series of a page in the text format, with these labels more."""
     kinds: dict[str, str] = {}
     for line in page.splitlines():
@@ -48,16 +48,20 @@ def told(page: str, more: Mapping[str, str]) -> Iterator[Told]:
             kinds[found[1]] = found[2]
         elif line and not line.startswith("#") and (found := _LINE.match(line)):
             name, value = found[1], float(found[3])
-            labels = {key: _unescaped(text) for key, text in _LABEL.findall(found[2] or "")} | {
+            labels = {key: _unescape(text) for key, text in _LABEL.findall(found[2] or "")} | {
                 "__name__": name,
                 **more,
             }
             family = re.sub(r"_(bucket|sum|count)$", "", name)
             grows = kinds.get(name) == "counter" or kinds.get(family) in ("histogram", "summary")
-            yield Told(b"".join(_field(1, _label(*one)) for one in sorted(labels.items())), grows, _rounded(value))
+            yield PastSeries(
+                b"".join(_encode_field(1, _encode_label(*one)) for one in sorted(labels.items())),
+                grows,
+                _round_value(value),
+            )
 
 
-def write(url: str, series: Iterable[Told], end: int, seconds: int, step: int) -> int:
+def write_past(url: str, series: Iterable[PastSeries], end: int, seconds: int, step: int) -> int:
     """Tell a Prometheus these series from `end - seconds` to `end`; return how many samples that were."""
     series = list(series)
     count = 0
@@ -65,23 +69,27 @@ def write(url: str, series: Iterable[Told], end: int, seconds: int, step: int) -
         times = tuple(range(begin, min(begin + _SLICE, end), step))
         for first in range(0, len(series), _AT_ONCE):
             part = series[first : first + _AT_ONCE]
-            body = b"".join(_field(1, one.labels + _samples(one.grows, one.value, times, end)) for one in part)
-            request = urllib.request.Request(f"{url}/api/v1/write", _literal(body), _HEADERS)
+            body = b"".join(
+                _encode_field(1, one.labels + _sample_values(one.is_counter, one.value, times, end)) for one in part
+            )
+            request = urllib.request.Request(f"{url}/api/v1/write", _snappy_literal(body), _HEADERS)
             urllib.request.urlopen(request, timeout=300).close()
             count += len(part) * len(times)
-        _samples.cache_clear()
+        _sample_values.cache_clear()
     return count
 
 
 @cache
-def _samples(grows: bool, value: float, times: tuple[int, ...], end: int) -> bytes:
+def _sample_values(grows: bool, value: float, times: tuple[int, ...], end: int) -> bytes:
     return b"".join(
-        _field(2, b"\x09" + struct.pack("<d", _value(grows, value, at, end)) + b"\x10" + _varint(at * 1000))
+        _encode_field(
+            2, b"\x09" + struct.pack("<d", _value_at(grows, value, at, end)) + b"\x10" + _encode_varint(at * 1000)
+        )
         for at in times
     )
 
 
-def _value(grows: bool, value: float, at: int, end: int) -> float:
+def _value_at(grows: bool, value: float, at: int, end: int) -> float:
     """Return the value at a second: a counter has come half of its way, a figure wavers, 0 and 1 are what they are."""
     if math.isnan(value) or math.isinf(value):
         return value
@@ -91,25 +99,25 @@ def _value(grows: bool, value: float, at: int, end: int) -> float:
     return value if value in (0, 1) or value > 1e9 else value * (0.9 + 0.1 * math.sin(at / 4000))
 
 
-def _rounded(value: float) -> float:
+def _round_value(value: float) -> float:
     """Return a value of three digits, such that many series share one; times and identities stay what they are."""
     return value if value > 1e9 or math.isnan(value) or math.isinf(value) else float(f"{value:.3g}")
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     return re.sub(r'\\[\\"n]', lambda found: _ESCAPED[found[0]], text)
 
 
-def _label(name: str, value: str) -> bytes:
-    return _field(1, name.encode()) + _field(2, value.encode())
+def _encode_label(name: str, value: str) -> bytes:
+    return _encode_field(1, name.encode()) + _encode_field(2, value.encode())
 
 
-def _field(number: int, data: bytes) -> bytes:
+def _encode_field(number: int, data: bytes) -> bytes:
     """Return a field of bytes, as protocol buffers have it."""
-    return bytes((number << 3 | 2,)) + _varint(len(data)) + data
+    return bytes((number << 3 | 2,)) + _encode_varint(len(data)) + data
 
 
-def _varint(value: int) -> bytes:
+def _encode_varint(value: int) -> bytes:
     result = bytearray()
     while value > 0x7F:
         result.append(value & 0x7F | 0x80)
@@ -118,6 +126,6 @@ def _varint(value: int) -> bytes:
     return bytes(result)
 
 
-def _literal(data: bytes) -> bytes:
+def _snappy_literal(data: bytes) -> bytes:
     """Return data as snappy without compressing it: its length, and one literal."""
-    return _varint(len(data)) + bytes((63 << 2,)) + struct.pack("<I", len(data) - 1) + data
+    return _encode_varint(len(data)) + bytes((63 << 2,)) + struct.pack("<I", len(data) - 1) + data
