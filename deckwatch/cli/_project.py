@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def load_project(folder: Path, *, lean: bool = False, keep_invalid: bool = False) -> Project:
-    """Read the project in a folder; raises InvalidInput. `lean` is for a process that lives long.
+    """Read the project in a folder; raises InvalidInput. Long-lived processes set `lean`.
 
-    With `faulty` the project tells of its problems itself, so that `stack.build` can add those of its other files.
+    With `faulty` the problems are kept on the project, so that `stack.build` can add those of its other files.
     """
     return project.load_project(folder, plugins.schema_fragments(), lean=lean, keep_invalid=keep_invalid)
 
@@ -49,4 +49,3 @@ def option_defaults(folder: Path, *, lean: bool = False) -> dict[str, Any]:
 
 def _is_path(option: str) -> bool:
     return option.startswith("path.") or option in ("out", "state-dir", "web.config.file", "junit", "markdown")
-

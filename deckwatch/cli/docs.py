@@ -66,7 +66,9 @@ def _command_section(parent: click.Context, name: str, command: click.Command) -
     with click.Context(command, info_name=name, parent=parent) as context:
         yield f"## {context.command_path}\n"
         yield _clean_help(command.help or "") + "\n"
-        rows = [_option_row(each, context) for each in command.params if isinstance(each, click.Option) and not each.hidden]
+        rows = [
+            _option_row(each, context) for each in command.params if isinstance(each, click.Option) and not each.hidden
+        ]
         if rows:
             yield "| option | meaning | default | environment |"
             yield "|---|---|---|---|"

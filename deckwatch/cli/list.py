@@ -25,8 +25,8 @@ class Item(NamedTuple):
 def _list_collectors() -> Iterator[Item]:
     from deckwatch.exporter import collector
 
-    for name, one in collector.load_collectors().items():
-        yield Item(name, one.help, "" if one.default else "off by default")
+    for name, declaration in collector.load_collectors().items():
+        yield Item(name, declaration.help, "" if declaration.default else "off by default")
 
 
 def _list_dashboards() -> Iterator[Item]:

@@ -43,7 +43,7 @@ def deckwatch(ctx: click.Context, project: Path) -> None:
     into Grafana dashboards, Prometheus rules and Alertmanager routes; `deckwatch up` runs everything on this machine.
     """
     ctx.obj = project
-    # A command's section of the file (`serve: {listen: …}`) overrides defaults, and is overridden by flags and environment.
+    # Flags and environment take precedence over a command's section of the file, such as `serve: {listen: …}`.
     if ctx.invoked_subcommand and (project / "deckwatch.yaml").is_file():
         from deckwatch.cli import _project
 

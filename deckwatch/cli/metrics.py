@@ -80,9 +80,9 @@ def _print_table(listed: list[MetricInfo], collectors: dict[str, Collector]) -> 
     for source, group in itertools.groupby(by_source, key=lambda metric: metric.source):
         metrics = list(group)
         common = [label for label in metrics[0].labels if all(label in metric.labels for metric in metrics)]
-        one = collectors.get(source)
-        reads = f"from {escape(one.reads_from)}" if one and one.reads_from else ""
-        off = "off by default" if one and not one.default else ""
+        declared = collectors.get(source)
+        reads = f"from {escape(declared.reads_from)}" if declared and declared.reads_from else ""
+        off = "off by default" if declared and not declared.default else ""
         console.print(f"[bold]{escape(source)}[/bold] [dim]{', '.join(filter(None, (reads, off)))}[/dim]")
         if common:
             console.print(f"  [dim]{_in_braces(common)}[/dim]")

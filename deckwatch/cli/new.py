@@ -66,6 +66,6 @@ def _refuse_existing(folder: Path) -> None:
     from deckwatch.core.problems import DeckwatchError
 
     if folder.exists() and not folder.is_dir():
-        raise DeckwatchError(f"{folder} is a file; name a folder that does not exist yet")
+        raise DeckwatchError(f"{folder} is a file; name a new folder")
     if folder.is_dir() and any(folder.iterdir()):
-        raise DeckwatchError(f"{folder} is not empty, and nothing is overwritten; name a folder that does not exist yet")
+        raise DeckwatchError(f"{folder} is not empty, and nothing is overwritten; name a new folder")

@@ -34,7 +34,7 @@ log = logging.getLogger("deckwatch.scrape")
     type=click.Choice(_exporter.LOG_LEVELS),
     default="warning",
     show_default=True,
-    help="Minimum level to log.",
+    help="Minimum log level.",
 )
 @click.pass_obj
 def command(

@@ -49,11 +49,15 @@ class _Listen(click.ParamType["Address"]):
     "--web.config.file",
     "web_config_file",
     metavar="FILE",
-    help="TLS, client certificates and passwords, in the web configuration format of Prometheus exporters; empty for none.",
+    help="TLS, client certificates and passwords, in the format of Prometheus exporters; empty for none.",
 )
 @_exporter.add_source_options
 @click.option(
-    "--log-level", type=click.Choice(_exporter.LOG_LEVELS), default="info", show_default=True, help="Minimum level to log."
+    "--log-level",
+    type=click.Choice(_exporter.LOG_LEVELS),
+    default="info",
+    show_default=True,
+    help="Minimum log level.",
 )
 @click.pass_obj
 def command(project: Path, /, *, listen: Address, web_config_file: str | None, log_level: str, **sources: Any) -> None:

@@ -66,7 +66,7 @@ def test_each_change_is_generated_and_a_mistake_is_survived(project, watching):
     before = made(project)
     file.write_text(SHOP.replace("title: Up", "titel: Up"))
     watching("unknown key titel")
-    watching("nothing is written until that is right")
+    watching("nothing is written until this is fixed")
     assert made(project) == before
     file.write_text(SHOP)
     watching("dashboards/shop.yaml: 1 file written")
