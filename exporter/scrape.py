@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.exporter.collector import Collector, NoData, matches_name
-from deckwatch.exporter.crew import Crew
 from deckwatch.exporter.metric import Lines, take_within_budget, validate_samples
+from deckwatch.exporter.worker_pool import WorkerPool
 from deckwatch.exporter.world import SourceDown
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ class Scraper:
         self._lock = threading.Lock()
         # Readers of files want one thread, and get another only while it is stuck. What goes over a network waits
         # most of its time, and several may do so at once.
-        self._readers = Crew("read")
-        self._askers = Crew("ask", keep=_ASKERS)
+        self._readers = WorkerPool("read")
+        self._askers = WorkerPool("ask", keep=_ASKERS)
 
     def scrape(
         self,
@@ -181,8 +181,8 @@ class Scraper:
                 if left <= 0:
                     return
                 if not flight.done.wait(min(left, _STANDSTILL_SECONDS)):
-                    self._readers.look()
-                    self._askers.look()
+                    self._readers.grow_if_stalled()
+                    self._askers.grow_if_stalled()
 
     def _fly(self, one: Collector, subject: str, thing: Any, flight: _Flight) -> None:
         """Run the collector; nothing it does gets out of here."""

@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from deckwatch.exporter.timex import Timex, adjtimex
 
@@ -37,13 +37,17 @@ class Shown(threading.local):
         self.at = min(self.at, at)
 
 
-class Source(Protocol):
-    """Something opened lazily and kept: descriptors, an event stream, connections."""
+class Source:
+    """Something the World opens at its first use and keeps: descriptors, an event stream, connections, parsed tables.
 
-    def __init__(self, world: World) -> None: ...
+    A source that holds nothing to release inherits `close`.
+    """
+
+    def __init__(self, world: World) -> None:
+        """Open the source on this World."""
 
     def close(self) -> None:
-        """Give back what is held."""
+        """Release what is held."""
 
 
 S = TypeVar("S", bound=Source)

@@ -8,6 +8,7 @@ Whatever does not fit into that makes no note, and the next run generates.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -29,6 +30,7 @@ _HOME = Path(__file__).parents[1]
 _PACKAGES = tuple(_HOME / name for name in plugins.PACKAGES)
 _ENGINES = ("rjsonnet", "jsonnet", "orjson", "pyyaml", "promql-parser", "jsonschema-rs")
 _MOST_FILES, _MOST_BYTES = 3000, 64 << 20  # of a project; reading more takes longer than the run would
+_EVENTS = frozenset(("open", "os.listdir", "os.scandir", "deckwatch.jsonnet"))
 _SKIPPED = frozenset(("__pycache__", "node_modules"))
 
 
@@ -40,19 +42,17 @@ class Heard:
         self._known = tuple(os.path.realpath(str(path)) + os.sep for path in paths)
         self.files: set[str] = set()
         self.whole = True  # whether all of it could be told apart
-        self._on = False
 
     def __enter__(self) -> Self:
-        self._on = True
-        sys.addaudithook(self._hear)
+        _add_audit_hook()
+        _active_trackers.append(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._on = False
+        _active_trackers.remove(self)
 
-    def _hear(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if not self._on or event not in ("open", "os.listdir", "os.scandir", "deckwatch.jsonnet"):
-            return
+    def track(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Record what an audit event of a file or folder reads."""
         path = arguments[0]
         if not isinstance(path, (str, bytes, os.PathLike)):
             return  # a descriptor, whose opening was heard
@@ -63,6 +63,21 @@ class Heard:
             self.files.add(name)
         elif event != "open":
             self.whole = False
+
+
+_active_trackers: list[Heard] = []
+
+
+@functools.cache
+def _add_audit_hook() -> None:
+    """Add one audit hook for all trackers: Python cannot remove a hook, and calls each of them even for `id()`."""
+    sys.addaudithook(_dispatch_event)
+
+
+def _dispatch_event(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in _EVENTS:
+        for tracker in _active_trackers:
+            tracker.track(event, arguments)
 
 
 def told(project: Path, out: Path, words: Sequence[str]) -> tuple[int, list[Problem]] | None:

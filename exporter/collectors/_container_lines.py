@@ -10,6 +10,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from deckwatch.exporter.metric import Lines, escape_label
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -55,15 +56,12 @@ class _Table:
         self.lines: list[Lines] = []
 
 
-class _Tables:
+class _Tables(Source):
     """The tables by the collectors' first metrics, and endings of lines, which are the same for many containers."""
 
     def __init__(self, _world: World) -> None:
         self.by_collector: defaultdict[str, _Table] = defaultdict(_Table)
         self.endings: dict[tuple[Metric, tuple[str, ...]], str] = {}
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 def write_lines(

@@ -42,7 +42,7 @@ def collect(world: World) -> Iterator[Lines]:
     """CPU time of each container, and what its quota did where it has one."""
 
     def to_samples(one: RunningContainer, raw: Raw) -> Iterator[Sample]:
-        found = cgroup_values.cpu(raw, world.user_hz)
+        found = cgroup_values.cpu_times(raw, world.user_hz)
         if found is None:
             return
         yield USAGE(found.total, "total")
@@ -53,5 +53,9 @@ def collect(world: World) -> Iterator[Lines]:
             yield THROTTLED(found.throttled_periods)
 
     return write_lines(
-        world, METRICS, running_containers(world), lambda running: running.cgroup.reader(cgroup_values.CPU), to_samples
+        world,
+        METRICS,
+        running_containers(world),
+        lambda running: running.cgroup.make_reader(cgroup_values.CPU),
+        to_samples,
     )

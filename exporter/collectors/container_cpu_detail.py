@@ -40,12 +40,16 @@ def collect(world: World) -> Iterator[Lines]:
     """Throttled seconds and bursts of each container with a CPU quota."""
 
     def to_samples(one: RunningContainer, raw: Raw) -> Iterator[Sample]:
-        found = cgroup_values.cpu(raw, world.user_hz) if one.container.limits.cpu_quota else None
+        found = cgroup_values.cpu_times(raw, world.user_hz) if one.container.limits.cpu_quota else None
         if found is not None:
             yield THROTTLED(found.throttled)
             yield BURST_PERIODS(found.burst_periods)
             yield BURST(found.burst)
 
     return write_lines(
-        world, METRICS, running_containers(world), lambda running: running.cgroup.reader(cgroup_values.CPU), to_samples
+        world,
+        METRICS,
+        running_containers(world),
+        lambda running: running.cgroup.make_reader(cgroup_values.CPU),
+        to_samples,
     )

@@ -41,14 +41,14 @@ def collect(world: World) -> Iterator[Lines]:
     processes = world.source(ContainerProcesses)
 
     def make_reader(one: RunningContainer) -> Callable[[], tuple[OpenFiles | None, bytes | None]]:
-        members = one.cgroup.reader(cgroup_values.PROCESSES)
+        members = one.cgroup.make_reader(cgroup_values.PROCESSES)
 
         def read_raw() -> tuple[OpenFiles | None, bytes | None]:
-            pids = cgroup_values.members(members())
+            pids = cgroup_values.list_pids(members())
             # Numbers of a namespace of our own would be those of other processes there.
             ours = one.container.pid in pids
-            opened = container_fds.count(world.procfs, pids) if ours else None
-            return opened, processes.read(one.container, "limits")
+            opened = container_fds.count_open_files(world.procfs, pids) if ours else None
+            return opened, processes.read_file(one.container, "limits")
 
         return read_raw
 

@@ -52,13 +52,13 @@ def collect(world: World) -> Iterator[Lines]:
     """Size of each container's writable layer and file system, also of those that do not run."""
     engine = engine_snapshot(world)
     sizes = world.source(ContainerSizes)
-    sizes.latest()
+    sizes.latest_reading()
     here = engine.kernel in ("", world.uname().release) and not world.source(StatsSource).uses_api
 
     def make_reader(one: KnownContainer) -> Callable[[], _Raw]:
         def read_raw() -> _Raw:
-            layers = sizes.latest()
-            return layers.of.get(one.container.id), layers.disk if here else None
+            layers = sizes.latest_reading()
+            return layers.by_container.get(one.container.id), layers.disk if here else None
 
         return read_raw
 
@@ -71,7 +71,7 @@ def _to_samples(_: KnownContainer, raw: _Raw) -> Iterator[Sample]:
         return  # made since the last reading
     device = disk.device if disk is not None else ""
     yield USAGE(layer.writable, device)
-    yield ROOT(layer.whole)
+    yield ROOT(layer.total)
     if disk is not None:
         yield LIMIT(disk.size, device)
         yield INODES(disk.files, device)

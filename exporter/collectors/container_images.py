@@ -30,7 +30,7 @@ SIZE = Metric("deckwatch_image_size_bytes", "gauge", "Size of the image with all
 def collect(world: World) -> Iterator[Sample]:
     """When the image of each container was built, and its size."""
     engine = engine_snapshot(world)
-    images = world.source(ImageSizes).latest()
+    images = world.source(ImageSizes).latest_reading()
     oldest: dict[str, Image] = {}
     for container in engine.containers:
         image = images.get(container.image_id)

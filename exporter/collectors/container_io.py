@@ -16,7 +16,7 @@ from deckwatch.exporter.collectors._container import (
 )
 from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import blockdev, cgroup_values
-from deckwatch.exporter.sources.stats import ToldGroup
+from deckwatch.exporter.sources.api_cgroup import ApiCgroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,9 +39,9 @@ def collect(world: World) -> Iterator[Lines]:
     """Bytes and operations that each container reads and writes on each disk."""
 
     def to_samples(one: RunningContainer, raw: Raw) -> Iterator[Sample]:
-        for number, found in (cgroup_values.io(raw) or {}).items():
+        for number, found in (cgroup_values.disk_io(raw) or {}).items():
             # What the disk is called where the engine runs is not known here.
-            device = number if isinstance(one.cgroup, ToldGroup) else blockdev.device_name(world, number)
+            device = number if isinstance(one.cgroup, ApiCgroup) else blockdev.device_name(world, number)
             yield READ_BYTES(found.read_bytes, device)
             yield WRITTEN_BYTES(found.written_bytes, device)
             if found.reads is not None:
@@ -50,5 +50,9 @@ def collect(world: World) -> Iterator[Lines]:
                 yield WRITES(found.writes, device)
 
     return write_lines(
-        world, METRICS, running_containers(world), lambda running: running.cgroup.reader(cgroup_values.IO), to_samples
+        world,
+        METRICS,
+        running_containers(world),
+        lambda running: running.cgroup.make_reader(cgroup_values.IO),
+        to_samples,
     )

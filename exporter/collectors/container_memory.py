@@ -12,7 +12,7 @@ from deckwatch.exporter.collectors._container import (
     running_containers,
 )
 from deckwatch.exporter.collectors._container_lines import write_lines
-from deckwatch.exporter.sources import cgroup_values
+from deckwatch.exporter.sources import cgroup_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,13 +46,13 @@ def collect(world: World) -> Iterator[Lines]:
         world,
         METRICS,
         running_containers(world),
-        lambda running: running.cgroup.reader(cgroup_values.MEMORY),
+        lambda running: running.cgroup.make_reader(cgroup_memory.MEMORY),
         _to_samples,
     )
 
 
 def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[Sample]:
-    found = cgroup_values.memory(raw)
+    found = cgroup_memory.memory_usage(raw)
     if found is None:
         return
     yield USAGE(found.usage)

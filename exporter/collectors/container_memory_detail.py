@@ -12,7 +12,7 @@ from deckwatch.exporter.collectors._container import (
     running_containers,
 )
 from deckwatch.exporter.collectors._container_lines import write_lines
-from deckwatch.exporter.sources import cgroup_values
+from deckwatch.exporter.sources import cgroup_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,13 +45,13 @@ def collect(world: World) -> Iterator[Lines]:
         world,
         METRICS,
         running_containers(world),
-        lambda running: running.cgroup.reader(cgroup_values.MEMORY_DETAIL),
+        lambda running: running.cgroup.make_reader(cgroup_memory.MEMORY_DETAIL),
         _to_samples,
     )
 
 
 def _to_samples(one: RunningContainer, raw: Raw) -> Iterator[Sample]:
-    found = cgroup_values.memory_detail(raw)
+    found = cgroup_memory.memory_detail(raw)
     if found is None:
         return
     if found.swap is not None:

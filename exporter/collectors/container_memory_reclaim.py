@@ -15,7 +15,7 @@ from deckwatch.exporter.collectors._container import (
     running_containers,
 )
 from deckwatch.exporter.collectors._container_lines import write_lines
-from deckwatch.exporter.sources import cgroup_values
+from deckwatch.exporter.sources import cgroup_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,11 +59,11 @@ def collect(world: World) -> Iterator[Lines]:
         world,
         metrics,
         running_containers(world),
-        lambda running: running.cgroup.reader(cgroup_values.MEMORY_RECLAIM),
+        lambda running: running.cgroup.make_reader(cgroup_memory.MEMORY_RECLAIM),
         _to_samples,
     )
 
 
 def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[Sample]:
-    for name, value in cgroup_values.memory_reclaim(raw).items():
+    for name, value in cgroup_memory.memory_reclaim(raw).items():
         yield METRICS[name](value)

@@ -16,8 +16,8 @@ from deckwatch.exporter.collectors._container import (
 )
 from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import procnet
+from deckwatch.exporter.sources.api_cgroup import ApiCgroup
 from deckwatch.exporter.sources.container_process import ContainerProcesses
-from deckwatch.exporter.sources.stats import ToldGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,12 +55,12 @@ def collect(world: World) -> Iterator[Lines]:
     processes = world.source(ContainerProcesses)
 
     def make_reader(one: RunningContainer) -> Callable[[], bytes | None]:
-        if not one.container.own_network:
+        if not one.container.has_own_network:
             return lambda: None
-        if isinstance(one.cgroup, ToldGroup):
+        if isinstance(one.cgroup, ApiCgroup):
             told = one.cgroup.net_dev
             return lambda: told
-        return lambda: processes.read(one.container, "net/dev")
+        return lambda: processes.read_file(one.container, "net/dev")
 
     return write_lines(world, [one for one, _ in METRICS], running_containers(world), make_reader, _to_samples)
 

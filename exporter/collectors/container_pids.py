@@ -31,12 +31,12 @@ def collect(world: World) -> Iterator[Lines]:
         world,
         [PROCESSES],
         running_containers(world),
-        lambda running: running.cgroup.reader(cgroup_values.PROCESSES),
+        lambda running: running.cgroup.make_reader(cgroup_values.PROCESSES),
         _to_samples,
     )
 
 
 def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[Sample]:
-    found = cgroup_values.processes(raw)
+    found = cgroup_values.count_processes(raw)
     if found is not None:
         yield PROCESSES(found)

@@ -53,13 +53,13 @@ def collect(world: World) -> Iterator[Lines]:
         world,
         metrics,
         running_containers(world),
-        lambda running: running.cgroup.reader(cgroup_values.PRESSURE),
+        lambda running: running.cgroup.make_reader(cgroup_values.PRESSURE),
         _to_samples,
     )
 
 
 def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[Sample]:
-    for (waiting, stalled), found in zip(PAIRS, cgroup_values.pressure(raw), strict=True):
+    for (waiting, stalled), found in zip(PAIRS, cgroup_values.pressure_totals(raw), strict=True):
         if found is not None:
             yield waiting(found.waiting)
             yield stalled(found.stalled)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors._container import engine_snapshot
 from deckwatch.exporter.metric import Metric
-from deckwatch.exporter.sources.docker_sizes import Reclaimable
+from deckwatch.exporter.sources.docker_sizes import ReclaimableSizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,5 +30,5 @@ RECLAIMABLE = Metric(
 def collect(world: World) -> Iterator[Sample]:
     """Space taken by images without containers, containers that do not run, and the build cache."""
     engine_snapshot(world)
-    for kind, size in world.source(Reclaimable).latest().items():
+    for kind, size in world.source(ReclaimableSizes).latest_reading().items():
         yield RECLAIMABLE(size, kind)

@@ -33,13 +33,13 @@ def collect(world: World) -> Iterator[Lines]:
         world,
         metrics,
         running_containers(world),
-        lambda running: running.cgroup.reader(cgroup_values.THREADS),
+        lambda running: running.cgroup.make_reader(cgroup_values.THREADS),
         _to_samples,
     )
 
 
 def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[Sample]:
-    found = cgroup_values.threads(raw)
+    found = cgroup_values.thread_counts(raw)
     if found is not None:
         yield THREADS(found[0])
         yield THREADS_MAX(found[1])

@@ -29,6 +29,6 @@ CONTAINERS = Metric(
 def collect(world: World) -> Iterator[Sample]:
     """Size of each volume, and how many containers have it."""
     engine_snapshot(world)
-    for name, volume in world.source(VolumeSizes).latest().items():
+    for name, volume in world.source(VolumeSizes).latest_reading().items():
         yield SIZE(volume.size, name)
         yield CONTAINERS(volume.containers, name)

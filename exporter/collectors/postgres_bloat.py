@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
-from deckwatch.exporter.sources.postgres_databases import everywhere
+from deckwatch.exporter.sources.postgres import Server, configured_servers
+from deckwatch.exporter.sources.postgres_databases import read_all_databases
 from deckwatch.exporter.sources.postgres_tables import LARGEST
 from deckwatch.exporter.sources.postgres_view import Column, View
 
@@ -60,7 +60,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers, default=False)
+@collector(*VIEW.metrics, subjects=configured_servers, default=False)
 def collect(world: World, server: Server) -> Iterator[Sample]:
     """An estimate of the empty space in tables; needs GRANT pg_read_all_data, since it reads column statistics."""
-    return everywhere(world, server, VIEW)
+    return read_all_databases(world, server, VIEW)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_statements import Statements
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 TEXT = Metric("pg_stat_statements_query_id", "gauge", "1, with the statement's text.", ("server", "queryid", "query"))
 
 
-@collector(TEXT, subjects=servers)
+@collector(TEXT, subjects=configured_servers)
 def collect(world: World, server: Server) -> Iterator[Sample]:
     """Texts of the statements that postgres_statements shows, without literals, read every ten minutes."""
-    for queryid, text in world.source(Statements).texts(server).items():
+    for queryid, text in world.source(Statements).latest_texts(server).items():
         yield TEXT(1, server.name, queryid, text)

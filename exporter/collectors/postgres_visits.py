@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_databases import Databases
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ FAILED = Metric(
 )
 
 
-@collector(VISITED, FAILED, subjects=servers)
+@collector(VISITED, FAILED, subjects=configured_servers)
 def collect(world: World, server: Server) -> Iterator[Sample]:
     """How many databases beside the connected one were visited, and how many could not be."""
-    found = world.source(Databases).of(server).latest()
+    found = world.source(Databases).for_server(server).latest_round()
     yield VISITED(found.visited, server.name)
     yield FAILED(found.failed, server.name)

@@ -80,7 +80,6 @@ class Item(HTTPEndpoint):
 
 
 def build_routes():
-    nested = Mount("/deep", routes=[Route("/{id}", say_hello)])
     return [
         Route("/hello/{name}", say_hello),
         Route("/echo", echo_body, methods=["POST"]),

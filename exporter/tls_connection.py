@@ -14,82 +14,88 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.exporter import connection
-from deckwatch.exporter.protection.crowd import Guest
+from deckwatch.exporter.protection.connection_limits import ConnectionSlot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deckwatch.exporter.connection import Connection
-    from deckwatch.exporter.protection.crowd import Crowd
-    from deckwatch.exporter.protection.seldom import Seldom
-    from deckwatch.exporter.protection.watched import Watched
+    from deckwatch.exporter.protection.connection_limits import ConnectionPool
+    from deckwatch.exporter.protection.log_throttle import LogThrottle
+    from deckwatch.exporter.protection.reloading_config import ReloadingConfig
 
 log = logging.getLogger("deckwatch.listen")
 
 _CHUNK = 64 * 1024
 
 
-class Secured(asyncio.Protocol):
+class TlsConnection(asyncio.Protocol):
     """One connection over TLS: what TCP gives is deciphered for an HTTP connection made when the handshake is done."""
 
-    def __init__(self, crowd: Crowd, protection: Watched, seldom: Seldom, made: Callable[[Guest], Connection]) -> None:
-        self._crowd = crowd
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        protection: ReloadingConfig,
+        throttle: LogThrottle,
+        make_http: Callable[[ConnectionSlot], Connection],
+    ) -> None:
+        self._pool = pool
         self._protection = protection
-        self._seldom = seldom
-        self._made = made
-        self._arrived, self._leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._throttle = throttle
+        self._make_http = make_http
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
         self._http: Connection | None = None
-        self._beginning: asyncio.Task[None] | None = None
+        self._start_task: asyncio.Task[None] | None = None
         self._paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Find a place for the connection, and see to it that the newest certificate is shown."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checker
         self.tcp = transport
-        self.guest = Guest(transport, asyncio.get_running_loop())
-        if not self._crowd.enter(self.guest):
+        self.slot = ConnectionSlot(transport, asyncio.get_running_loop())
+        if not self._pool.add_slot(self.slot):
             transport.abort()
             return
-        self.guest.unfinished(connection.HEADER_SECONDS)
+        self.slot.mark_incomplete(connection.HEADER_SECONDS)
         transport.pause_reading()
-        self._beginning = self.guest.loop.create_task(self._begin())
+        self._start_task = self.slot.loop.create_task(self._start_handshake())
 
-    async def _begin(self) -> None:
-        context = (await self._protection.look()).context
+    async def _start_handshake(self) -> None:
+        context = (await self._protection.reload_if_changed()).context
         if context is None or self.tcp.is_closing():
             self.tcp.abort()
             return
-        self._tls = context.wrap_bio(self._arrived, self._leaving, server_side=True)
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self.tcp.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         """Go on with the handshake, or hand on what was deciphered."""
-        self._arrived.write(data)
+        self._incoming.write(data)
         if self._http is None:
-            self._shake()
+            self._continue_handshake()
         if self._http is not None:
-            self._read()
+            self._read_decrypted()
 
-    def _shake(self) -> None:
+    def _continue_handshake(self) -> None:
         assert self._tls is not None  # noqa: S101 - nothing is read before
         try:
             self._tls.do_handshake()
         except ssl.SSLWantReadError:
-            self._send()
+            self._flush_outgoing()
             return
         except ssl.SSLError as error:
             reason = getattr(error, "verify_message", "") or error.reason or str(error)
-            self._refuse(reason.replace("_", " ").lower())
+            self._reject_handshake(reason.replace("_", " ").lower())
             return
-        if not self._protection.lets_in(self._tls.getpeercert()):
-            self._refuse("its certificate has none of the names in client_allowed_sans")
+        if not self._protection.is_client_allowed(self._tls.getpeercert()):
+            self._reject_handshake("its certificate has none of the names in client_allowed_sans")
             return
-        self._send()
-        self._http = self._made(self.guest)
-        self._http.connection_made(Channel(self, self._tls.context))
+        self._flush_outgoing()
+        self._http = self._make_http(self.slot)
+        self._http.connection_made(TlsTransport(self, self._tls.context))
 
-    def _read(self) -> None:
+    def _read_decrypted(self) -> None:
         assert self._tls is not None  # noqa: S101 - there is HTTP
         assert self._http is not None  # noqa: S101
         while not self._paused and not self.tcp.is_closing():
@@ -103,7 +109,7 @@ class Secured(asyncio.Protocol):
                 self.close()
                 break
             self._http.data_received(data)
-        self._send()
+        self._flush_outgoing()
 
     def write(self, data: bytes) -> None:
         """Encipher and send."""
@@ -112,14 +118,14 @@ class Secured(asyncio.Protocol):
         with contextlib.suppress(ssl.SSLError):  # it has ended already
             while left:
                 left = left[self._tls.write(left) :]
-        self._send()
+        self._flush_outgoing()
 
     def close(self) -> None:
         """Say goodbye, and end when everything is sent; the other side's goodbye is not waited for."""
         if self._tls is not None and not self.tcp.is_closing():
             with contextlib.suppress(ssl.SSLError):
                 self._tls.unwrap()
-            self._send()
+            self._flush_outgoing()
         self.tcp.close()
 
     def pause_reading(self) -> None:
@@ -132,7 +138,7 @@ class Secured(asyncio.Protocol):
         if self._paused:
             self._paused = False
             self.tcp.resume_reading()
-            self.guest.loop.call_soon(self._read)
+            self.slot.loop.call_soon(self._read_decrypted)
 
     def pause_writing(self) -> None:
         """Tell HTTP that the client does not read."""
@@ -146,53 +152,53 @@ class Secured(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        self._crowd.leave(self.guest)
+        self._pool.remove_slot(self.slot)
         if self._http is not None:
             self._http.connection_lost(exc)
 
-    def _send(self) -> None:
-        if data := self._leaving.read():
+    def _flush_outgoing(self) -> None:
+        if data := self._outgoing.read():
             self.tcp.write(data)
 
-    def _refuse(self, why: str) -> None:
+    def _reject_handshake(self, why: str) -> None:
         """End a handshake that came to nothing, with OpenSSL's alert if it has one."""
-        if (more := self._seldom(f"{self.guest.client} {why}")) is not None:
-            log.warning("TLS with %s failed: %s%s", self.guest.client, why, more)
-        self._send()
+        if (more := self._throttle(f"{self.slot.client} {why}")) is not None:
+            log.warning("TLS with %s failed: %s%s", self.slot.client, why, more)
+        self._flush_outgoing()
         self.tcp.close()
 
 
-class Channel(asyncio.Transport):
+class TlsTransport(asyncio.Transport):
     """The transport of the HTTP connection: what is written to it is enciphered."""
 
-    def __init__(self, secured: Secured, context: ssl.SSLContext) -> None:
+    def __init__(self, tls_connection: TlsConnection, context: ssl.SSLContext) -> None:
         super().__init__({"sslcontext": context})
-        self._secured = secured
+        self._connection = tls_connection
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         """Return what is known of TLS, or of TCP below."""
-        return super().get_extra_info(name) or self._secured.tcp.get_extra_info(name, default)
+        return super().get_extra_info(name) or self._connection.tcp.get_extra_info(name, default)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Send."""
-        self._secured.write(bytes(data))
+        self._connection.write(bytes(data))
 
     def close(self) -> None:
         """End when everything is sent."""
-        self._secured.close()
+        self._connection.close()
 
     def abort(self) -> None:
         """End at once."""
-        self._secured.tcp.abort()
+        self._connection.tcp.abort()
 
     def is_closing(self) -> bool:
         """Return whether it ends or has ended."""
-        return self._secured.tcp.is_closing()
+        return self._connection.tcp.is_closing()
 
     def pause_reading(self) -> None:
         """Take no more in."""
-        self._secured.pause_reading()
+        self._connection.pause_reading()
 
     def resume_reading(self) -> None:
         """Take more in."""
-        self._secured.resume_reading()
+        self._connection.resume_reading()

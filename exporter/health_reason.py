@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-class Trouble(NamedTuple):
+class HealthReason(NamedTuple):
     """Why a thing is down, in fixed words that everybody may read, and for how many seconds."""
 
     reason: str
@@ -16,8 +16,8 @@ class Trouble(NamedTuple):
 
 
 @runtime_checkable
-class Troubled(Protocol):
+class HasHealthReason(Protocol):
     """A collector's subject that can say what is wrong with it."""
 
-    def trouble(self, world: World) -> Trouble | None:
+    def health_reason(self, world: World) -> HealthReason | None:
         """Return what is wrong; None where nothing is, or nothing is known."""

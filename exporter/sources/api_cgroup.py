@@ -27,7 +27,7 @@ class Stats(NamedTuple):
     net_dev: bytes
 
 
-def parse(data: Mapping[str, Any], user_hz: int) -> Stats | None:
+def parse_stats(data: Mapping[str, Any], user_hz: int) -> Stats | None:
     """Return what an answer says; None for a container that does not run.
 
     `user_hz` is what the reader of the files takes for the system's USER_HZ. Raises one of container.UNREADABLE.
@@ -37,18 +37,20 @@ def parse(data: Mapping[str, Any], user_hz: int) -> Stats | None:
         return None  # an engine fills what it does not know with zeroes
     memory = data.get("memory_stats") or {}
     version = 1 if "total_inactive_file" in (memory.get("stats") or {}) else 2
-    files = dict(_one(data, user_hz) if version == 1 else _two(data))
-    return Stats(version, {key: text.encode() for key, text in files.items()}, _net_dev(data.get("networks") or {}))
+    files = dict(_cgroup_v1_files(data, user_hz) if version == 1 else _cgroup_v2_files(data))
+    return Stats(
+        version, {key: text.encode() for key, text in files.items()}, _format_net_dev(data.get("networks") or {})
+    )
 
 
-def _one(data: Mapping[str, Any], user_hz: int) -> Iterator[tuple[tuple[str, ...], str]]:
+def _cgroup_v1_files(data: Mapping[str, Any], user_hz: int) -> Iterator[tuple[tuple[str, ...], str]]:
     cpu, memory = data["cpu_stats"], data["memory_stats"]
     usage = cpu["cpu_usage"]
     yield ("cpuacct", "cpuacct.usage"), str(int(usage["total_usage"]))
     ticks = {word: usage[f"usage_in_{word}mode"] * user_hz // _NANO for word in ("user", "kernel")}
     yield ("cpuacct", "cpuacct.stat"), f"user {ticks['user']}\nsystem {ticks['kernel']}\n"
-    yield ("cpu", "cpu.stat"), _lines(_quota(cpu, "throttled_time", 1))
-    yield ("memory", "memory.stat"), _lines(memory["stats"])
+    yield ("cpu", "cpu.stat"), _format_pairs(_quota_values(cpu, "throttled_time", 1))
+    yield ("memory", "memory.stat"), _format_pairs(memory["stats"])
     for key, name in (("usage", "usage_in_bytes"), ("max_usage", "max_usage_in_bytes"), ("failcnt", "failcnt")):
         # Go leaves a zero out; these three are never absent with version 1.
         yield ("memory", f"memory.{name}"), str(int(memory.get(key) or 0))
@@ -58,10 +60,10 @@ def _one(data: Mapping[str, Any], user_hz: int) -> Iterator[tuple[tuple[str, ...
             f"{e['major']}:{e['minor']} {e['op']} {int(e['value'])}\n" for e in blkio.get(f"{name}_recursive") or ()
         ]
         yield ("blkio", f"blkio.throttle.{name}_recursive"), "".join(lines)
-    yield from _pids(data, "pids")
+    yield from _pids_files(data, "pids")
 
 
-def _two(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _cgroup_v2_files(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
     cpu, memory = data["cpu_stats"], data.get("memory_stats") or {}
     usage = cpu["cpu_usage"]
     times = {
@@ -70,21 +72,21 @@ def _two(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
         "system_usec": usage["usage_in_kernelmode"],
     }
     spent = {key: time // _MICRO for key, time in times.items()}
-    yield ("", "cpu.stat"), _lines({**spent, **_quota(cpu, "throttled_usec", _MICRO)})
+    yield ("", "cpu.stat"), _format_pairs({**spent, **_quota_values(cpu, "throttled_usec", _MICRO)})
     if "usage" in memory:
         yield ("", "memory.current"), str(int(memory["usage"]))
     if memory.get("stats"):
-        yield ("", "memory.stat"), _lines(memory["stats"])
+        yield ("", "memory.stat"), _format_pairs(memory["stats"])
     devices: dict[str, list[str]] = {}
     for entry in (data.get("blkio_stats") or {}).get("io_service_bytes_recursive") or ():
         key = {"read": "rbytes", "write": "wbytes"}.get(entry["op"].lower())
         if key:
             devices.setdefault(f"{entry['major']}:{entry['minor']}", []).append(f"{key}={int(entry['value'])}")
     yield ("", "io.stat"), "".join(f"{number} {' '.join(words)}\n" for number, words in devices.items())
-    yield from _pids(data, "")
+    yield from _pids_files(data, "")
 
 
-def _quota(cpu: Mapping[str, Any], name: str, unit: int) -> dict[str, int]:
+def _quota_values(cpu: Mapping[str, Any], name: str, unit: int) -> dict[str, int]:
     """Return what the CPU quota did; the time under the name and in the unit of its file."""
     found = cpu.get("throttling_data") or {}
     return {
@@ -94,7 +96,7 @@ def _quota(cpu: Mapping[str, Any], name: str, unit: int) -> dict[str, int]:
     }
 
 
-def _pids(data: Mapping[str, Any], controller: str) -> Iterator[tuple[tuple[str, ...], str]]:
+def _pids_files(data: Mapping[str, Any], controller: str) -> Iterator[tuple[tuple[str, ...], str]]:
     pids = data.get("pids_stats") or {}
     if "current" in pids:
         limit = int(pids.get("limit") or 0)
@@ -102,11 +104,11 @@ def _pids(data: Mapping[str, Any], controller: str) -> Iterator[tuple[tuple[str,
         yield (controller, "pids.max"), str(limit) if 0 < limit < _UNLIMITED else "max"
 
 
-def _lines(pairs: Mapping[str, Any]) -> str:
+def _format_pairs(pairs: Mapping[str, Any]) -> str:
     return "".join(f"{key} {int(value)}\n" for key, value in pairs.items())
 
 
-def _net_dev(networks: Mapping[str, Any]) -> bytes:
+def _format_net_dev(networks: Mapping[str, Any]) -> bytes:
     """Return /proc/<pid>/net/dev with two lines of headings and a line for each interface."""
     lines = ["Inter-|   Receive                                                |  Transmit\n", " face |bytes\n"]
     for interface, counters in networks.items():
@@ -120,7 +122,7 @@ def _net_dev(networks: Mapping[str, Any]) -> bytes:
     return "".join(lines).encode()
 
 
-class ToldGroup:
+class ApiCgroup:
     """A control group that is known by what the engine tells of it, in place of one whose files can be read."""
 
     __slots__ = ("_files", "net_dev", "path", "version")
@@ -133,7 +135,7 @@ class ToldGroup:
         name = ("memory", "memory.oom_control") if stats.version == 1 else ("", "memory.events")
         self._files: dict[tuple[str, ...], bytes] = {**stats.files, name: b"oom_kill %d\n" % oom_kills}
 
-    def reader(self, files: Files) -> Callable[[], Raw]:
+    def make_reader(self, files: Files) -> Callable[[], Raw]:
         """Return what Group.reader does: a function that tells the version, and the files as far as they are told."""
         raw = (self.version, *(self._files.get(file[:2]) for file in files[self.version]))
         return lambda: raw

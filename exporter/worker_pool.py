@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_MOST_THREADS = 64
+_MAX_THREADS = 64
 
 
-class Crew:
+class WorkerPool:
     """Daemon threads that take work from one queue; one is added only while the work stands still.
 
     `keep` threads stay when they are idle, the others leave: threads that read at the same time take the interpreter's
@@ -26,52 +26,52 @@ class Crew:
     def __init__(self, name: str = "collect", keep: int = 1) -> None:
         self._name = name
         self._keep = keep
-        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._threads = 0
         self._idle = 0
         self._finished = 0
-        self._seen = 0
+        self._finished_before = 0
 
     def submit(self, task: Callable[[], None]) -> None:
         """Queue a task; it starts at once where a thread is free."""
-        self._work.put(task)
+        self._tasks.put(task)
         if not self._threads:
-            self._hire()
+            self._spawn_worker()
 
-    def progress(self) -> int:
+    def count_finished(self) -> int:
         """Return how many tasks have ended so far."""
         return self._finished
 
-    def look(self) -> None:
+    def grow_if_stalled(self) -> None:
         """Add a thread if work is waiting and none has ended since the last look."""
         with self._lock:
-            still = self._finished == self._seen
-            self._seen = self._finished
+            still = self._finished == self._finished_before
+            self._finished_before = self._finished
         if still:
-            self.relieve()
+            self.grow()
 
-    def relieve(self) -> None:
+    def grow(self) -> None:
         """Add a thread if work is waiting: all the others are stuck or slow."""
-        if not self._work.empty():
-            self._hire()
+        if not self._tasks.empty():
+            self._spawn_worker()
 
     def close(self) -> None:
         """Let the threads end; one that is stuck ends when it comes back."""
         for _ in range(self._threads):
-            self._work.put(None)
+            self._tasks.put(None)
 
-    def _hire(self) -> None:
+    def _spawn_worker(self) -> None:
         with self._lock:
-            if self._threads >= _MOST_THREADS:
+            if self._threads >= _MAX_THREADS:
                 return
             self._threads += 1
             self._idle += 1
             name = f"{self._name}-{self._threads}"
-        threading.Thread(target=self._run, name=name, daemon=True).start()
+        threading.Thread(target=self._run_tasks, name=name, daemon=True).start()
 
-    def _run(self) -> None:
-        while (task := self._work.get()) is not None:
+    def _run_tasks(self) -> None:
+        while (task := self._tasks.get()) is not None:
             with self._lock:
                 self._idle -= 1
             task()

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deckwatch.exporter.sources import cgroup_values, procnet
+from deckwatch.exporter.sources import cgroup_memory, cgroup_values, procnet
+from deckwatch.exporter.sources.api_cgroup import ApiCgroup, parse_stats
 from deckwatch.exporter.sources.container import UNREADABLE
-from deckwatch.exporter.sources.stats import ToldGroup, parse
 
 ETH0 = {
     "rx_bytes": 290,
@@ -99,52 +99,52 @@ PODMAN: dict[str, Any] = {  # 4.3 has no split of memory, with either version
 NOT_RUNNING = {"cpu_stats": {"cpu_usage": {"total_usage": 0}}, "memory_stats": {}, "pids_stats": {}}
 
 
-def group(data: dict[str, Any], oom_kills: int = 0) -> ToldGroup:
-    stats = parse(data, 100)
+def group(data: dict[str, Any], oom_kills: int = 0) -> ApiCgroup:
+    stats = parse_stats(data, 100)
     assert stats is not None
-    return ToldGroup("/docker/a", stats, oom_kills)
+    return ApiCgroup("/docker/a", stats, oom_kills)
 
 
 def test_version_1():
     told = group(ONE, oom_kills=4)
     assert (told.path, told.version) == ("/docker/a", 1)
-    cpu = cgroup_values.cpu(told.reader(cgroup_values.CPU)(), 100)
+    cpu = cgroup_values.cpu_times(told.make_reader(cgroup_values.CPU)(), 100)
     assert cpu is not None
     assert (cpu.total, cpu.user, cpu.system) == pytest.approx((0.027498441, 0.02, 0.01))
     assert (cpu.periods, cpu.throttled_periods, cpu.throttled) == (2, 1, 1.5)
-    memory = cgroup_values.memory(told.reader(cgroup_values.MEMORY)())
+    memory = cgroup_memory.memory_usage(told.make_reader(cgroup_memory.MEMORY)())
     assert memory == (1036288, 1036288 - 4096, 110592, 8192, 4)
-    detail = cgroup_values.memory_detail(told.reader(cgroup_values.MEMORY_DETAIL)())
+    detail = cgroup_memory.memory_detail(told.make_reader(cgroup_memory.MEMORY_DETAIL)())
     assert detail is not None
     assert (detail.mapped_file, detail.peak, detail.limit_hits) == (512, 4136960, 3)
     assert (detail.page_faults, detail.major_faults) == (1230, 7)
-    assert cgroup_values.io(told.reader(cgroup_values.IO)()) == {"8:0": (4096, 8192, 1, 2)}
-    assert cgroup_values.threads(told.reader(cgroup_values.THREADS)()) == (2, 0)
+    assert cgroup_values.disk_io(told.make_reader(cgroup_values.IO)()) == {"8:0": (4096, 8192, 1, 2)}
+    assert cgroup_values.thread_counts(told.make_reader(cgroup_values.THREADS)()) == (2, 0)
 
 
 def test_version_2():
     told = group(TWO, oom_kills=1)
     assert told.version == 2
-    cpu = cgroup_values.cpu(told.reader(cgroup_values.CPU)(), 100)
+    cpu = cgroup_values.cpu_times(told.make_reader(cgroup_values.CPU)(), 100)
     assert cpu is not None
     assert (cpu.total, cpu.user, cpu.system) == pytest.approx((0.003, 0.002, 0.001))
-    assert cgroup_values.memory(told.reader(cgroup_values.MEMORY)()) == (900, 800, 300, 200, 1)
-    assert cgroup_values.threads(told.reader(cgroup_values.THREADS)()) == (3, 0)
+    assert cgroup_memory.memory_usage(told.make_reader(cgroup_memory.MEMORY)()) == (900, 800, 300, 200, 1)
+    assert cgroup_values.thread_counts(told.make_reader(cgroup_values.THREADS)()) == (3, 0)
     limited = copy.deepcopy(TWO)
     limited["pids_stats"]["limit"] = 50
-    assert cgroup_values.threads(group(limited).reader(cgroup_values.THREADS)()) == (3, 50)
+    assert cgroup_values.thread_counts(group(limited).make_reader(cgroup_values.THREADS)()) == (3, 50)
 
 
 def test_what_is_not_told_is_not_there():
     for data in (ONE, TWO, PODMAN):
         told = group(data)
-        assert cgroup_values.processes(told.reader(cgroup_values.PROCESSES)()) is None
-        assert set(cgroup_values.pressure(told.reader(cgroup_values.PRESSURE)())) == {None}
+        assert cgroup_values.count_processes(told.make_reader(cgroup_values.PROCESSES)()) is None
+        assert set(cgroup_values.pressure_totals(told.make_reader(cgroup_values.PRESSURE)())) == {None}
 
 
 def test_podman_tells_how_much_memory_and_not_what_for():
     told = group(PODMAN)
-    assert told.reader(cgroup_values.MEMORY)()[1:3] == (b"16703488", None)
+    assert told.make_reader(cgroup_memory.MEMORY)()[1:3] == (b"16703488", None)
 
 
 def test_traffic_is_written_as_the_kernel_does():
@@ -157,7 +157,7 @@ def test_traffic_is_written_as_the_kernel_does():
 
 @pytest.mark.parametrize("data", [NOT_RUNNING, {}, {"id": "a", "name": "/a", "os_type": "linux"}])
 def test_a_container_that_does_not_run(data):
-    assert parse(data, 100) is None
+    assert parse_stats(data, 100) is None
 
 
 def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -177,6 +177,6 @@ def test_an_answer_of_another_shape_is_told_as_such(where, value):
         inner = inner[key]
     inner[place[-1]] = value
     try:
-        parse(data, 100)
+        parse_stats(data, 100)
     except (*UNREADABLE, ArithmeticError):
         pass

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_WORDS: tuple[tuple[type[BaseException], str], ...] = (  # the first that fits
+_MESSAGES: tuple[tuple[type[BaseException], str], ...] = (  # the first that fits
     (socket.gaierror, "name not known"),
     (TimeoutError, "no answer in time"),
     (ConnectionRefusedError, "connection refused"),
@@ -24,24 +24,24 @@ _WORDS: tuple[tuple[type[BaseException], str], ...] = (  # the first that fits
 )
 
 
-def plain(fault: BaseException) -> str:
+def safe_message(fault: BaseException) -> str:
     """Return why it failed; of a fault that libraries have wrapped, what lies below. At worst, its class."""
-    return next(filter(None, map(_words, _chain(fault))), type(fault).__name__)
+    return next(filter(None, map(_message_for, _cause_chain(fault))), type(fault).__name__)
 
 
-def _chain(fault: BaseException | None) -> Iterator[BaseException]:
+def _cause_chain(fault: BaseException | None) -> Iterator[BaseException]:
     while fault is not None:
         yield fault
         fault = fault.__cause__ or fault.__context__
 
 
-def _words(fault: BaseException) -> str:
+def _message_for(fault: BaseException) -> str:
     # An error that OpenSSL did not raise has neither of the two attributes.
     if isinstance(fault, ssl.SSLCertVerificationError):
         return f"certificate: {getattr(fault, 'verify_message', 'not trusted')}"
     if isinstance(fault, ssl.SSLError):
         return f"TLS: {(getattr(fault, 'reason', None) or 'failed').replace('_', ' ').lower()}"
-    for kind, words in _WORDS:
+    for kind, words in _MESSAGES:
         if isinstance(fault, kind):
             return words
     if isinstance(fault, OSError) and isinstance(fault.errno, int):

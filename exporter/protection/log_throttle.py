@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import time
 
-_SECONDS = 60.0
-_MOST_KINDS = 200
+_INTERVAL_SECONDS = 60.0
+_MAX_KINDS = 200
 
 
-class Seldom:
+class LogThrottle:
     """Says whether a thing of one kind may be told again: once a minute, with how often it was not."""
 
     def __init__(self) -> None:
-        self._since: dict[str, tuple[float, int]] = {}
+        self._last_logged: dict[str, tuple[float, int]] = {}
 
     def __call__(self, kind: str) -> str | None:
         """Return what to add to the message (mostly nothing), or None where it was told a moment ago."""
         now = time.monotonic()
-        told, left_out = self._since.get(kind, (-_SECONDS, 0))
-        if now - told < _SECONDS:
-            self._since[kind] = (told, left_out + 1)
+        told, left_out = self._last_logged.get(kind, (-_INTERVAL_SECONDS, 0))
+        if now - told < _INTERVAL_SECONDS:
+            self._last_logged[kind] = (told, left_out + 1)
             return None
-        if kind not in self._since and len(self._since) >= _MOST_KINDS:
-            self._since.pop(next(iter(self._since)))
-        self._since[kind] = (now, 0)
+        if kind not in self._last_logged and len(self._last_logged) >= _MAX_KINDS:
+            self._last_logged.pop(next(iter(self._last_logged)))
+        self._last_logged[kind] = (now, 0)
         return f" ({left_out} more in the last minutes)" if left_out else ""

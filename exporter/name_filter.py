@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class Choice:
+class NameFilter:
     """Names that are shown: those that `include` is found in, where it is given, less those that `exclude` is found in.
 
     Without both, the names that `default` is found in are left out.
@@ -21,7 +21,7 @@ class Choice:
         exclude = block.get("exclude", "" if self._include else default)
         self._exclude = re.compile(exclude) if exclude else None
 
-    def shows(self, name: str) -> bool:
+    def is_shown(self, name: str) -> bool:
         """Return whether something of this name has series."""
         if self._include is not None and not self._include.search(name):
             return False
