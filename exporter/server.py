@@ -162,7 +162,7 @@ class App:
         for one in self.scraper.collectors.values():
             if one.subjects is not None and one.subject_label == "server":
                 with contextlib.suppress(Exception):  # told by the scrape, as this collector's outcome
-                    found |= dict.fromkeys(self.scraper.subjects(one))
+                    found |= dict.fromkeys(self.scraper.subject_names(one))
         return list(found)
 
 

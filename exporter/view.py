@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from deckwatch.exporter.health_reason import HasHealthReason
 from deckwatch.exporter.metric import Lines
 from deckwatch.exporter.metric import count_series as count
-from deckwatch.exporter.scrape import Record
+from deckwatch.exporter.outcome import Record
 from deckwatch.exporter.sources import textformat
 
 if TYPE_CHECKING:

@@ -68,7 +68,7 @@ def command(
     alone, by default to a folder of the project named after the form.
     """
     from deckwatch.cli import _show
-    from deckwatch.provisioning import unchanged
+    from deckwatch.provisioning import fingerprint
 
     if form != "provisioned" and context.get_parameter_source("out") is ParameterSource.DEFAULT_MAP:
         out = None  # the project's setting is for its bundle
@@ -80,19 +80,42 @@ def command(
         from deckwatch.cli import _watch
 
         return _watch.watch_project(project, out, engine, form)
+<<<<<<< HEAD
     if known := unchanged.told(project, out, (engine, form)):
+=======
+    words = (engine, form)
+    if known := fingerprint.find_current_run(project, out, words):
+>>>>>>> main
         count, warnings = known
         _write_summary(summary, ())
         if warnings:
             _show.print_problems(warnings)
         click.echo(f"{out} is up to date: {count} files", err=True)
         return 0
+<<<<<<< HEAD
     changes, built, note = _build_and_write(project, out, form, engine, check=check)
     _write_summary(summary, changes)
+=======
+    from deckwatch.cli import _project
+    from deckwatch.provisioning import stack
+    from deckwatch.provisioning.write import refuse_foreign, write_plan
+
+    with _show.show_spinner("generating"), fingerprint.ReadTracker(project) as heard:
+        found = _project.load_project(project, keep_invalid=True)
+        built = stack.build(found, stack.Options(engine=engine, form=form))
+        if check:
+            refuse_foreign(out)
+        changes = built.plan.find_changes(out) if check else write_plan(built.plan, out)
+    _write_summary(summary, changes)
+    if not check and not found.is_shipped:
+        fingerprint.save_run(
+            project, out, words, tracker=heard, count=len(built.plan.list_files()), warnings=built.warnings
+        )
+>>>>>>> main
     if built.warnings:
         _show.print_problems(built.warnings)
     if not changes:
-        click.echo(f"{out} is up to date: {len(built.plan.files())} files", err=True)
+        click.echo(f"{out} is up to date: {len(built.plan.list_files())} files", err=True)
         return 0
     if not check:
         click.echo(f"{out}: {_count_changes(changes)}{note}", err=True)
@@ -125,9 +148,9 @@ def _build_and_write(
 
 def _write_summary(path: Path | None, changes: Sequence[Change]) -> None:
     if path is not None:
-        from deckwatch.provisioning.summary import markdown
+        from deckwatch.provisioning.change_summary import render_summary
 
-        path.write_text(markdown(changes), encoding="utf-8")
+        path.write_text(render_summary(changes), encoding="utf-8")
 
 
 def _repeat_command(project: Path, form: Form, out: Path | None) -> str:
@@ -145,12 +168,17 @@ def _count_changes(changes: Sequence[Change]) -> str:
 
 
 def _print_change(change: Change) -> None:
+<<<<<<< HEAD
     """Print a changed file with the beginning of its diff."""
     added, removed = change.lines()
+=======
+    """Print a file that differs, and where it does."""
+    added, removed = change.count_lines()
+>>>>>>> main
     click.secho(f"{change.kind} {change.path} (+{added} -{removed})", bold=True)
     if change.kind != "changed":
         return
-    lines = change.diff()
+    lines = change.diff_lines()
     for line in lines[:_MAX_LINES]:
         click.secho(f"    {line}", fg={"+": "green", "-": "red"}.get(line[0]))
     if len(lines) > _MAX_LINES:

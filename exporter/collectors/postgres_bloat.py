@@ -15,9 +15,9 @@ from deckwatch.exporter.sources.postgres_tables import LARGEST
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 _LABELS = ("server", "datname", "schemaname", "relname")
 _PAGE_HEADER, _ROW_HEADER, _POINTER, _ALIGNED = 24, 23, 4, 8
@@ -61,6 +61,6 @@ VIEW = View(
 
 
 @collector(*VIEW.metrics, subjects=configured_servers, default=False)
-def collect(world: World, server: Server) -> Iterator[Sample]:
+def collect(world: World, server: Server) -> Reading[Iterable[Sample]]:
     """An estimate of the empty space in tables; needs GRANT pg_read_all_data, since it reads column statistics."""
     return read_all_databases(world, server, VIEW)

@@ -15,9 +15,9 @@ from deckwatch.exporter.sources.postgres_tables import with_view
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 _LABELS = ("server", "datname", "schemaname", "relname", "indexrelname")
 
@@ -48,6 +48,6 @@ VIEW = View(
 
 
 @collector(*VIEW.metrics, subjects=configured_servers, peer="pg:statio_user_indexes", default=False)
-def collect(world: World, server: Server) -> Iterator[Sample]:
+def collect(world: World, server: Server) -> Reading[Iterable[Sample]]:
     """Blocks of each index that were read, and found in the buffer cache."""
     return read_all_databases(world, server, VIEW)

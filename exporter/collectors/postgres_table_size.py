@@ -15,9 +15,9 @@ from deckwatch.exporter.sources.postgres_tables import LARGEST
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 _LABELS = ("server", "datname", "schemaname", "relname")
 # These functions lock the table, as a query does. One that somebody has locked is left out, not waited for.
@@ -48,6 +48,6 @@ VIEW = View(
 
 
 @collector(*VIEW.metrics, subjects=configured_servers)
-def collect(world: World, server: Server) -> Iterator[Sample]:
+def collect(world: World, server: Server) -> Reading[Iterable[Sample]]:
     """Disk space of the largest tables and of their indexes."""
     return read_all_databases(world, server, VIEW)

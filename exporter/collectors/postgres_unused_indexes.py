@@ -14,9 +14,9 @@ from deckwatch.exporter.sources.postgres_databases import read_all_databases
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 _LABELS = ("server", "datname", "schemaname", "relname", "indexrelname")
 _MAX_INDEXES = 100
@@ -45,6 +45,6 @@ VIEW = View(
 
 
 @collector(*VIEW.metrics, subjects=configured_servers)
-def collect(world: World, server: Server) -> Iterator[Sample]:
+def collect(world: World, server: Server) -> Reading[Iterable[Sample]]:
     """The largest indexes that no query has used."""
     return read_all_databases(world, server, VIEW)

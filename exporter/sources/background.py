@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from deckwatch.exporter.sources.errors import safe_message
-from deckwatch.exporter.world import NoData, SourceDown
+from deckwatch.exporter.world import NoData, Reading, SourceDown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,9 +39,8 @@ class NotReadYet(NoData):
 
 
 @dataclass(frozen=True)
-class _Reading(Generic[T]):
-    value: T
-    at: float  # Unix time at which it began: what it tells is no newer than that
+class _Completed(Generic[T]):
+    reading: Reading[T]
     ended: float  # monotonic
     seconds: float
 
@@ -60,7 +59,7 @@ class Background(Generic[T]):
         self._read = read
         self._seconds = seconds
         self._first_seconds = first_seconds
-        self._newest: _Reading[T] | None = None
+        self._newest: _Completed[T] | None = None
         self._absent: str | None = None  # why there is nothing to read
         self._failures = 0  # one after the other
         self._first_attempt_done = threading.Event()
@@ -74,8 +73,8 @@ class Background(Generic[T]):
         """Whether a reading that is under way should be given up."""
         return self._closing.is_set()
 
-    def latest_reading(self) -> T:
-        """Return the newest reading, and have the collector that asks told to be as old as that.
+    def latest_reading(self) -> Reading[T]:
+        """Return the newest value and the time at which it was read.
 
         The first is waited for, but only up to `first_seconds` after it began. Raises NotReadYet before it, NoData
         where there is nothing to read, ReadingFailed after a fault or where no reading has ended for too long.
@@ -93,8 +92,7 @@ class Background(Generic[T]):
         patience = _MISSED_READINGS * max(self._seconds, 2 * newest.seconds)
         if time.monotonic() - newest.ended > patience:
             raise ReadingFailed(f"the next reading of {self._what} is stuck")
-        self._world.shown.from_time(newest.at)
-        return newest.value
+        return newest.reading
 
     def close(self) -> None:
         """End the thread; one that is stuck in a call ends when the call does."""
@@ -139,8 +137,10 @@ class Background(Generic[T]):
             if self._failures:
                 log.info("%s can be read again", self._what)
             ended = time.monotonic()
-            self._store_result(_Reading(value, at, ended, ended - begun))
+            self._store_result(_Completed(Reading(value, at), ended, ended - begun))
 
-    def _store_result(self, newest: _Reading[T] | None = None, *, absent: str | None = None, failures: int = 0) -> None:
+    def _store_result(
+        self, newest: _Completed[T] | None = None, *, absent: str | None = None, failures: int = 0
+    ) -> None:
         with self._lock:
             self._newest, self._absent, self._failures = newest, absent, failures

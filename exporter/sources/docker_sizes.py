@@ -15,7 +15,7 @@ from deckwatch.exporter.sources import disk_usage, mounts, procfs, rootfs
 from deckwatch.exporter.sources.background import Background
 from deckwatch.exporter.sources.disk_usage import Image, Layer, Volume
 from deckwatch.exporter.sources.docker import Engine
-from deckwatch.exporter.world import NoData, Source
+from deckwatch.exporter.world import NoData, Reading, Source
 
 if TYPE_CHECKING:
     import docker
@@ -47,7 +47,7 @@ class _Sizes(Source, Generic[T]):
             world, self.what, self._read_sizes, seconds=seconds, first_seconds=_FIRST_SECONDS
         )
 
-    def latest_reading(self) -> T:
+    def latest_reading(self) -> Reading[T]:
         """Return the newest sizes; raises as Background.latest does."""
         return self._background.latest_reading()
 

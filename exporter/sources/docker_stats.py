@@ -21,11 +21,9 @@ from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable
 from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import docker
 
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 _EVERY = "15s"  # where the configuration says nothing else
 
@@ -48,7 +46,7 @@ class ContainerStats(Source):
             first_seconds=_FIRST_SECONDS,
         )
 
-    def latest_reading(self) -> Mapping[str, Stats]:
+    def latest_reading(self) -> Reading[dict[str, Stats]]:
         """Return the figures by container id; raises as Background.latest does."""
         return self._background.latest_reading()
 

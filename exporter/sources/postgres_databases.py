@@ -9,6 +9,7 @@ database, and is closed before `DROP DATABASE` gives up waiting for it. What it 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import time
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,10 +19,10 @@ from deckwatch.exporter.name_filter import NameFilter
 from deckwatch.exporter.sources.background import Background, NotReadYet, ReadingFailed
 from deckwatch.exporter.sources.postgres import configured_servers
 from deckwatch.exporter.sources.postgres_dsn import ServerDown
-from deckwatch.exporter.world import NoData, Source
+from deckwatch.exporter.world import NoData, Reading, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from deckwatch.exporter.metric import Sample
     from deckwatch.exporter.sources.postgres import Server
@@ -75,16 +76,18 @@ class Databases(Source):
             visits.close()
 
 
-def read_all_databases(world: World, server: Server, view: View) -> Iterator[Sample]:
-    """Yield what a view shows of the connected database, read now, and of the others, read in the last round."""
-    yield from view.read_samples(server)
-    yield from world.source(Databases).for_server(server).latest_samples(view)
+def read_all_databases(world: World, server: Server, view: View) -> Reading[Iterable[Sample]]:
+    """Return a view's samples of the connected database, read now, and of the others, read in the last round."""
+    connected = view.read_samples(server)
+    others = world.source(Databases).for_server(server).latest_samples(view)
+    return Reading(itertools.chain(connected, others.value), others.at)
 
 
 class DatabaseVisits:
     """The visits of one server's databases, every so many seconds from the first time that somebody asks."""
 
     def __init__(self, world: World, server: Server, choice: NameFilter, seconds: float) -> None:
+        self._world = world
         self._server = server
         self._choice = choice
         self._wanted: dict[View, None] = {}
@@ -93,17 +96,18 @@ class DatabaseVisits:
         what = f"the databases of PostgreSQL server {server.name}"
         self._round: Background[Round] = Background(world, what, self._visit_all, seconds=seconds)
 
-    def latest_samples(self, view: View) -> list[Sample]:
-        """Return what the last round brought of a view: nothing where it failed, or nobody had asked for it before.
+    def latest_samples(self, view: View) -> Reading[list[Sample]]:
+        """Return a view's samples from the last round; none if it failed, or if the view was not requested before it.
 
-        That it failed is told by whoever asks for `latest`, so that the connected database's figures do not go with it.
+        `latest_round` raises the failure: the samples of the connected database must not be lost with the others.
         """
         self._wanted[view] = None
         with contextlib.suppress(NotReadYet, ReadingFailed):
-            return self._round.latest_reading().samples.get(view, [])
-        return []
+            reading = self._round.latest_reading()
+            return Reading(reading.value.samples.get(view, []), reading.at)
+        return Reading([], self._world.clock())
 
-    def latest_round(self) -> Round:
+    def latest_round(self) -> Reading[Round]:
         """Return the last round; raises as Background.latest does."""
         return self._round.latest_reading()
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from deckwatch.exporter.sources.background import Background
 from deckwatch.exporter.sources.postgres import configured_servers
 from deckwatch.exporter.sources.postgres_view import schema_of
-from deckwatch.exporter.world import NoData, Source
+from deckwatch.exporter.world import NoData, Reading, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -136,7 +136,7 @@ class Statements(Source):
         """Return the set with its figures now, and last all others as one; raises as Server.query does."""
         return self._by_server[server.name].read_figures()
 
-    def latest_texts(self, server: Server) -> dict[str, str]:
+    def latest_texts(self, server: Server) -> Reading[dict[str, str]]:
         """Return the texts of the set by number, as they were read last; raises as Background.latest does."""
         return self._by_server[server.name].texts.latest_reading()
 

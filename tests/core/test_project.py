@@ -13,7 +13,7 @@ from deckwatch.core import plugins, project, yaml_file
 from deckwatch.core.problems import InvalidInput
 from deckwatch.core.schema import Schema
 from deckwatch.exporter import config
-from deckwatch.provisioning import targets
+from deckwatch.provisioning import scrape_targets
 
 FRAGMENTS = plugins.schema_fragments()
 SCHEMA = Schema(project.project_schema(FRAGMENTS))
@@ -59,12 +59,21 @@ def test_the_remaining_parts_are_valid_and_keep_their_positions(tmp_path, change
     try:
         loaded = project.load_project(tmp_path, FRAGMENTS, keep_invalid=True)
     except InvalidInput:
+<<<<<<< HEAD
         return  # the names in the file cannot be known
     assert len(loaded.problems) == len(SCHEMA.problems_by_path(yaml_file.parse_yaml(text, "x")))
     left = SCHEMA.problems_by_path(loaded.document)
     assert {path[0] for path in left} <= {"teams", "metrics"}, "only where a name must stay known"
     list(config.find_problems(loaded, ["host", "host_cpu"]))
     list(targets.problems(loaded))
+=======
+        return  # of a file whose names cannot be known
+    assert len(found.problems) == len(SCHEMA.problems_by_path(yaml_file.parse_yaml(text, "x")))
+    left = SCHEMA.problems_by_path(found.document)
+    assert {path[0] for path in left} <= {"teams", "metrics"}, "where a name must stay known"
+    list(config.find_problems(found, ["host", "host_cpu"]))
+    list(scrape_targets.find_problems(found))
+>>>>>>> main
     lines = text.splitlines()
     for path in iter_paths(loaded.data):
         if path and isinstance(path[-1], str) and path in loaded.document.keys:
