@@ -27,15 +27,9 @@ def watch_project(project: Path, out: Path, engine: Engine, form: Form) -> int:
 
     Renderer.cache = {}
     build_cache.turn_on()
-<<<<<<< HEAD
     shared = shared_text(project)
     click.echo(f"watching {project.resolve()}; press Ctrl-C to stop", err=True)
-    before = state(project, out)
-=======
-    words = shared_text(project)
-    click.echo(f"watching {project.resolve()}; Ctrl-C ends it", err=True)
     before = snapshot_files(project, out)
->>>>>>> main
     _generate_once(project, out, engine, form, ())
     while True:
         before, paths = wait_for_change(project, out, before)

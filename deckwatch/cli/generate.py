@@ -80,38 +80,15 @@ def command(
         from deckwatch.cli import _watch
 
         return _watch.watch_project(project, out, engine, form)
-<<<<<<< HEAD
-    if known := unchanged.told(project, out, (engine, form)):
-=======
-    words = (engine, form)
-    if known := fingerprint.find_current_run(project, out, words):
->>>>>>> main
+    if known := fingerprint.find_current_run(project, out, (engine, form)):
         count, warnings = known
         _write_summary(summary, ())
         if warnings:
             _show.print_problems(warnings)
         click.echo(f"{out} is up to date: {count} files", err=True)
         return 0
-<<<<<<< HEAD
     changes, built, note = _build_and_write(project, out, form, engine, check=check)
     _write_summary(summary, changes)
-=======
-    from deckwatch.cli import _project
-    from deckwatch.provisioning import stack
-    from deckwatch.provisioning.write import refuse_foreign, write_plan
-
-    with _show.show_spinner("generating"), fingerprint.ReadTracker(project) as heard:
-        found = _project.load_project(project, keep_invalid=True)
-        built = stack.build(found, stack.Options(engine=engine, form=form))
-        if check:
-            refuse_foreign(out)
-        changes = built.plan.find_changes(out) if check else write_plan(built.plan, out)
-    _write_summary(summary, changes)
-    if not check and not found.is_shipped:
-        fingerprint.save_run(
-            project, out, words, tracker=heard, count=len(built.plan.list_files()), warnings=built.warnings
-        )
->>>>>>> main
     if built.warnings:
         _show.print_problems(built.warnings)
     if not changes:
@@ -131,18 +108,18 @@ def _build_and_write(
 ) -> tuple[Sequence[Change], Built, str]:
     """Build the project and, unless `check`, write it; return the changes, the build, and a note on the project."""
     from deckwatch.cli import _project, _show
-    from deckwatch.provisioning import stack, unchanged
-    from deckwatch.provisioning.write import refuse_foreign, write
+    from deckwatch.provisioning import fingerprint, stack
+    from deckwatch.provisioning.write import refuse_foreign, write_plan
 
-    with _show.show_spinner("generating"), unchanged.Heard(project) as heard:
+    with _show.show_spinner("generating"), fingerprint.ReadTracker(project) as tracker:
         loaded = _project.load_project(project, keep_invalid=True)
         built = stack.build(loaded, stack.Options(engine=engine, form=form))
         if check:
             refuse_foreign(out)
-        changes = built.plan.changes(out) if check else write(built.plan, out)
+        changes = built.plan.find_changes(out) if check else write_plan(built.plan, out)
     if not check and not loaded.is_shipped:
-        count = len(built.plan.files())
-        unchanged.keep(project, out, (engine, form), heard=heard, count=count, warnings=built.warnings)
+        count = len(built.plan.list_files())
+        fingerprint.save_run(project, out, (engine, form), tracker=tracker, count=count, warnings=built.warnings)
     return changes, built, _project.shipped_set_note(loaded)
 
 
@@ -168,13 +145,8 @@ def _count_changes(changes: Sequence[Change]) -> str:
 
 
 def _print_change(change: Change) -> None:
-<<<<<<< HEAD
     """Print a changed file with the beginning of its diff."""
-    added, removed = change.lines()
-=======
-    """Print a file that differs, and where it does."""
     added, removed = change.count_lines()
->>>>>>> main
     click.secho(f"{change.kind} {change.path} (+{added} -{removed})", bold=True)
     if change.kind != "changed":
         return

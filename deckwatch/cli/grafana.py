@@ -75,28 +75,17 @@ def import_dashboards(
     uids = [source for source in what if not _is_file(source)]
     if uids:
         with _connect_grafana(**server) as grafana:
-<<<<<<< HEAD
-            models |= {uid: grafana.dashboard(uid) for uid in uids}
-    models |= {source: imports.read(Path(source)) for source in what if _is_file(source)}
+            models |= {uid: grafana.get_dashboard(uid) for uid in uids}
+    models |= {source: dashboard_import.read_model(Path(source)) for source in what if _is_file(source)}
     with _show.show_progress("importing", len(models)) as advance:
-        brought = imports.bring(loaded, models, out or project / "dashboards", advance)
-=======
-            models |= {uid: grafana.get_dashboard(uid) for uid in asked}
-    models |= {one: dashboard_import.read_model(Path(one)) for one in what if _is_file(one)}
-    with _show.show_progress("importing", len(models)) as advance:
-        brought = dashboard_import.import_dashboards(found, models, out or project / "dashboards", advance)
->>>>>>> main
+        brought = dashboard_import.import_dashboards(loaded, models, out or project / "dashboards", advance)
     if dry_run:
         for each in brought:
             click.echo(f"# {each.path}\n{each.imported.text}", nl=False)
     else:
         dashboard_import.write_files(brought, force=force)
     _print_report(brought)
-<<<<<<< HEAD
-    return 0 if all(each.found.kept == each.found.panels for each in brought) else 1
-=======
-    return 0 if all(one.imported.kept == one.imported.panels for one in brought) else 1
->>>>>>> main
+    return 0 if all(each.imported.kept == each.imported.panels for each in brought) else 1
 
 
 def _is_file(text: str) -> bool:
@@ -109,41 +98,24 @@ def _connect_grafana(**server: Any) -> Grafana:
     return connect_grafana(**server)
 
 
-<<<<<<< HEAD
-def _print_report(brought: Sequence[Brought]) -> None:
-    """Print a row for each dashboard, and below its dropped settings."""
-=======
 def _print_report(brought: Sequence[ImportedFile]) -> None:
-    """Print a line for each dashboard, and below what is not there any more."""
->>>>>>> main
+    """Print a row for each dashboard, and below its dropped settings."""
     from deckwatch.cli import _show
 
     _show.print_rows(
         ("File", "Panels", "Kept", "No raw", "With raw", "Lines"),
         [
             (
-<<<<<<< HEAD
                 str(each.path),
-                *(str(n) for n in (each.found.panels, each.found.kept, each.found.words, each.found.raw)),
-                str(len(each.found.text.splitlines())),
-=======
-                str(one.path),
-                *(str(n) for n in (one.imported.panels, one.imported.kept, one.imported.words, one.imported.raw)),
-                str(len(one.imported.text.splitlines())),
->>>>>>> main
+                *(str(n) for n in (each.imported.panels, each.imported.kept, each.imported.words, each.imported.raw)),
+                str(len(each.imported.text.splitlines())),
             )
             for each in brought
         ],
     )
-<<<<<<< HEAD
     for each in brought:
-        for what, count in each.found.lost.items():
+        for what, count in each.imported.lost.items():
             click.echo(f"{each.path.name}: {count} x {what}", err=True)
-=======
-    for one in brought:
-        for what, count in one.imported.lost.items():
-            click.echo(f"{one.path.name}: {count} x {what}", err=True)
->>>>>>> main
 
 
 @command.command("diff")
@@ -192,21 +164,13 @@ def push_dashboards(
         comparisons = _compare_dashboards(project, grafana, uids)
         _print_comparisons(comparisons)
         if not dry_run:
-<<<<<<< HEAD
-            pushing.push(
-=======
-            work.push_dashboards(
->>>>>>> main
+            pushing.push_dashboards(
                 grafana,
                 comparisons,
                 message,
                 folder=folder,
                 force=force,
-<<<<<<< HEAD
-                done=lambda comparison: click.echo(f"saved {comparison.ours.uid}", err=True),
-=======
-                done=lambda one: click.echo(f"saved {one.generated.uid}", err=True),
->>>>>>> main
+                done=lambda comparison: click.echo(f"saved {comparison.generated.uid}", err=True),
             )
     return 0
 
@@ -218,15 +182,9 @@ def _compare_dashboards(project: Path, grafana: Grafana, uids: Sequence[str]) ->
 
     with _show.show_spinner("generating"):
         built = stack.build(_project.load_project(project, keep_invalid=True))
-<<<<<<< HEAD
-        ours = pushing.chosen(pushing.ours(built.plan), uids)
+        ours = pushing.select_dashboards(pushing.generated_dashboards(built.plan), uids)
     with _show.show_progress("comparing", len(ours)) as advance:
-        return grafana.compared(ours, advance)
-=======
-        ours = work.select_dashboards(work.generated_dashboards(built.plan), uids)
-    with _show.show_progress("asking", len(ours)) as advance:
         return grafana.compare_dashboards(ours, advance)
->>>>>>> main
 
 
 _COLORS = {"new": "green", "same": None, "changed by us": "cyan", "changed by hand": "red", "provisioned": "yellow"}
@@ -234,22 +192,12 @@ _SIGNS = {"+": "green", "-": "red"}
 _MAX_LINES = 30  # per dashboard
 
 
-<<<<<<< HEAD
-def _print_comparisons(comparisons: Sequence[Compared]) -> None:
+def _print_comparisons(comparisons: Sequence[Comparison]) -> None:
     for comparison in comparisons:
-        author = f" by {comparison.who}" if comparison.who and comparison.state == "changed by hand" else ""
-        head = f"{comparison.ours.uid}: {comparison.state}{author}"
+        author = f" by {comparison.author}" if comparison.author and comparison.state == "changed by hand" else ""
+        head = f"{comparison.generated.uid}: {comparison.state}{author}"
         click.echo(click.style(head, fg=_COLORS[comparison.state], bold=comparison.state != "same"))
         for line in comparison.lines[:_MAX_LINES]:
-=======
-def _print_comparisons(found: Sequence[Comparison]) -> None:
-    for one in found:
-        who = f" by {one.author}" if one.author and one.state == "changed by hand" else ""
-        click.echo(
-            click.style(f"{one.generated.uid}: {one.state}{who}", fg=_COLORS[one.state], bold=one.state != "same")
-        )
-        for line in one.lines[:_MAX_LINES]:
->>>>>>> main
             click.secho(f"    {line}", fg=_SIGNS.get(line[0]))
         if len(comparison.lines) > _MAX_LINES:
             click.echo(f"    ... {len(comparison.lines) - _MAX_LINES} more")

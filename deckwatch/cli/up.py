@@ -61,31 +61,16 @@ def command(project: Path, /, *, state_dir: Path | None, open: bool) -> int:  # 
     return 1
 
 
-<<<<<<< HEAD
-def _wait_until_stopped(stack: Stack) -> None:
+def _wait_until_stopped(stack: LocalStack) -> None:
     """Report each program that exits, and return when none is running."""
     while stack.running:
-        for name, code in stack.ended().items():
-            click.echo(f"{name} exited with code {code}; its log is {stack.site.log(name)}", err=True)
-        time.sleep(_REFRESH_SECONDS)
-
-
-def _print_programs(stack: Stack) -> None:
-    """Print the address of each program or, if it is not installed, how to install it."""
-=======
-def _wait_until_stopped(stack: LocalStack) -> None:
-    """Return when nothing runs any more; say when something has ended by itself."""
-    while stack.running:
         for name, code in stack.pop_exited().items():
-            click.echo(
-                f"{name} ended by itself with exit code {code}; its log is {stack.site.log_file(name)}", err=True
-            )
+            click.echo(f"{name} exited with code {code}; its log is {stack.site.log_file(name)}", err=True)
         time.sleep(_REFRESH_SECONDS)
 
 
 def _print_programs(stack: LocalStack) -> None:
-    """Print what runs where and, for what is not installed, how to get it."""
->>>>>>> main
+    """Print the address of each program or, if it is not installed, how to install it."""
     from deckwatch.cli import _show
 
     rows = [(name, *_program_row(stack, name)) for name in stack.programs]
@@ -107,13 +92,8 @@ def _print_programs(stack: LocalStack) -> None:
     _print_wrapped(f"State and logs: {_unbreakable_path(stack.state)} (press Ctrl-C to stop)", 0, width)
 
 
-<<<<<<< HEAD
-def _program_row(stack: Stack, name: str) -> tuple[str, list[str]]:
-    """Return the address of a program, and notes on it."""
-=======
 def _program_row(stack: LocalStack, name: str) -> tuple[str, list[str]]:
-    """Return where a program is, and what is to be known about it."""
->>>>>>> main
+    """Return the address of a program, and notes on it."""
     from deckwatch.provisioning import servers
 
     if name not in stack.running:
@@ -146,13 +126,8 @@ def _with_plain_spaces(text: str) -> str:
     return text.replace("\xa0", " ")
 
 
-<<<<<<< HEAD
-def _open_browser(stack: Stack) -> None:
-    """Open Grafana or the exporter in the browser."""
-=======
 def _open_browser(stack: LocalStack) -> None:
-    """Open a browser where there is a screen; elsewhere one in the terminal would take it over."""
->>>>>>> main
+    """Open Grafana or the exporter in the browser."""
     import webbrowser
 
     from deckwatch.provisioning import servers

@@ -89,38 +89,21 @@ def command(
     return 1 if faults or unread else 0
 
 
-<<<<<<< HEAD
-def _run_queries(server: Prometheus, questions: Sequence[Question], built: Built, wait: int) -> list[Answer]:
+def _run_queries(server: Prometheus, questions: Sequence[Query], built: Built, wait: int) -> list[QueryResult]:
     """Return an answer to each question; retry those without data until the deadline."""
-=======
-def _run_queries(server: Prometheus, asked: Sequence[Query], built: Built, wait: int) -> list[QueryResult]:
-    """Return an answer to each question; those without data are asked again while there is time."""
->>>>>>> main
     from deckwatch.cli import _show
     from deckwatch.provisioning.verify import verify_queries
 
     deadline = time.monotonic() + wait
-<<<<<<< HEAD
-    answers: dict[Question, Answer] = {}
+    answers: dict[Query, QueryResult] = {}
     left = list(questions)
     while left:
         with _show.show_progress("querying", len(left)) as advance:
-            answers |= {answer.question: answer for answer in verify(server, left, built.catalog, advance)}
+            answers |= {answer.query: answer for answer in verify_queries(server, left, built.catalog, advance)}
         # A source that seems not watched may not have been scraped yet.
-        left = [each for each in left if not answers[each].good or answers[each].status == "not watched"]
-        targets = server.targets()
-        done = targets and all(targets.values()) and all(answers[each].good for each in questions)
-=======
-    found: dict[Query, QueryResult] = {}
-    left = list(asked)
-    while left:
-        with _show.show_progress("asking", len(left)) as advance:
-            found |= {answer.query: answer for answer in verify_queries(server, left, built.catalog, advance)}
-        # What is not watched may only not have been scraped yet.
-        left = [one for one in left if not found[one].is_good or found[one].status == "not watched"]
+        left = [each for each in left if not answers[each].is_good or answers[each].status == "not watched"]
         targets = server.target_states()
-        done = targets and all(targets.values()) and all(found[one].is_good for one in asked)
->>>>>>> main
+        done = targets and all(targets.values()) and all(answers[each].is_good for each in questions)
         if done or time.monotonic() > deadline:
             break
         time.sleep(_RETRY_SECONDS)
@@ -133,13 +116,8 @@ def _print_slowest(answers: Sequence[QueryResult]) -> None:
         click.echo(f"{answer.seconds:7.3f} s  {question.page}, {question.kind} {question.title!r}")
 
 
-<<<<<<< HEAD
-def _print_table(answers: Sequence[Answer]) -> None:
-    """Print a row for each page. Names wrap between words if the table is too wide; numbers are never cut."""
-=======
 def _print_table(answers: Sequence[QueryResult]) -> None:
-    """Print a row for each page. What is too wide for the screen is folded between words; no figure is ever cut."""
->>>>>>> main
+    """Print a row for each page. Names wrap between words if the table is too wide; numbers are never cut."""
     from deckwatch.cli import _show
 
     console = _show.create_console()
@@ -151,13 +129,8 @@ def _print_table(answers: Sequence[QueryResult]) -> None:
     console.print(table)
 
 
-<<<<<<< HEAD
-def _build_table(answers: Sequence[Answer], space: str) -> Table:
-    """Return the table; `space` separates words: a newline wraps them."""
-=======
 def _build_table(answers: Sequence[QueryResult], space: str) -> Table:
-    """Return the table; `space` stands between words that may stand below each other."""
->>>>>>> main
+    """Return the table; `space` separates words: a newline wraps them."""
     from rich import box
     from rich.table import Table
 
@@ -165,19 +138,17 @@ def _build_table(answers: Sequence[QueryResult], space: str) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, int(space == " "), 0, 0))
     rows = []
-<<<<<<< HEAD
-    for page, page_answers in report.pages(answers).items():
+    for page, page_answers in verify_report.group_by_page(answers).items():
         counts = [sum(answer.status in states for answer in page_answers) for states in _COLUMNS.values()]
         seconds = f"{sum(answer.seconds for answer in page_answers):.2f} s"
-        rows.append((page, *(str(count) if count else "" for count in counts), seconds, report.verdict(page_answers)))
-=======
-    for page, mine in verify_report.group_by_page(answers).items():
-        counts = [sum(one.status in words for one in mine) for words in _COLUMNS.values()]
-        seconds = f"{sum(one.seconds for one in mine):.2f} s"
         rows.append(
-            (page, *(str(count) if count else "" for count in counts), seconds, verify_report.page_verdict(mine))
+            (
+                page,
+                *(str(count) if count else "" for count in counts),
+                seconds,
+                verify_report.page_verdict(page_answers),
+            )
         )
->>>>>>> main
     table.add_column("Dashboard")
     for index, title in enumerate((*_COLUMNS, "Time"), 1):
         longest = max(len(row[index]) for row in rows)
@@ -202,13 +173,8 @@ _COLORS = {"faulty": "red", "not watched": "yellow", "good": "green"}
 def _print_fault(answer: QueryResult) -> None:
     from deckwatch.provisioning import verify_report
 
-<<<<<<< HEAD
-    question = answer.question
-    reason = report.reason(answer)
-=======
     question = answer.query
-    what = verify_report.fault_reason(answer)
->>>>>>> main
+    reason = verify_report.fault_reason(answer)
     click.echo(
         click.style(f"{question.place}: ", bold=True)
         + click.style(f"{question.page}, {question.kind} {question.title!r}: ", fg="red")

@@ -50,13 +50,8 @@ def test_a_template_is_valid_and_its_alert_tests_pass(name, tmp_path, need) -> N
     assert bool(own) == bool(_project.load_project(folder).data.get("metrics") or name == "api")
     if topics:
         need("promtool", get="apt-get install prometheus")
-<<<<<<< HEAD
-        outcomes = promtool.run(topics, built.plan.files())
-        assert [problem for outcome in outcomes for problem in outcome.problems] == []
-=======
         outcomes = promtool.run(topics, built.plan.list_files())
-        assert [problem for one in outcomes for problem in one.problems] == []
->>>>>>> main
+        assert [problem for outcome in outcomes for problem in outcome.problems] == []
 
 
 @pytest.mark.slow

@@ -93,13 +93,8 @@ def test_a_missing_feature_is_reported_with_both_versions():
         ('up{job="info", instance=~"fill"}', "2.42", None),
     ],
 )
-<<<<<<< HEAD
 def test_promql_functions_by_version(expr, target, message):
-    catalog = catalogue.load(Project(Path()), Targets(prometheus=target))
-=======
-def test_words_of_promql_by_version(expr, target, told):
     catalog = metric_catalog.load_catalog(Project(Path()), Targets(prometheus=target))
->>>>>>> main
     problems = expression_problems(expr, catalog, lambda at: Place("x", 1, at))
     errors = [str(problem) for problem in problems if problem.severity == "error"]
     assert errors == ([] if message is None else [f"x:{message} (build: targets:) [target]"])
@@ -116,13 +111,8 @@ def test_words_of_promql_by_version(expr, target, told):
         ("mad_over_time(up[1h])", "2.48", ""),  # reported as an error
     ],
 )
-<<<<<<< HEAD
 def test_functions_that_need_a_feature_flag_are_a_warning(expr, target, flag):
-    catalog = catalogue.load(Project(Path()), Targets(prometheus=target))
-=======
-def test_words_that_prometheus_must_be_told_to_evaluate_are_a_warning(expr, target, flag):
     catalog = metric_catalog.load_catalog(Project(Path()), Targets(prometheus=target))
->>>>>>> main
     problems = expression_problems(expr, catalog, lambda at: Place("x", 1, at))
     messages = [problem.message for problem in problems if problem.severity == "warning"]
     assert [text.rpartition("--enable-feature=")[2] for text in messages] == ([flag] if flag else [])
