@@ -90,11 +90,17 @@ def test_objectives_stand_side_by_side():
         ("{service: a, target: 99.5}", "1:38: error: expected a share above 0% and below 100% (such as 99.5%)"),
         ("{service: a, target: 0%}", "1:38: error: expected a share above 0% and below 100% (such as 99.9%)"),
         ("{target: 99%}", "1:14: error: service is missing (whose requests are counted)"),
-        ("{service: a, target: 99%, bad: error}", "1:48: error: where bad is PromQL, of says of what (did you mean er"),
-        ("{target: 99%, bad: 'rate(x[5m])'}", "1:36: error: where bad is PromQL, of says of what (the rate of all, "),
-        ("{service: a, target: 99%, of: 'rate(x[5m])'}", "1:43: error: of goes with PromQL in bad (say what is bad "),
+        (
+            "{service: a, target: 99%, bad: error}",
+            "1:48: error: where bad is PromQL, of is needed too (did you mean er",
+        ),
+        ("{target: 99%, bad: 'rate(x[5m])'}", "1:36: error: where bad is PromQL, of is needed too (the rate of all e"),
+        (
+            "{service: a, target: 99%, of: 'rate(x[5m])'}",
+            "1:43: error: of is used only where bad is PromQL (write bad as Prom",
+        ),
         ("{service: a, target: 99%, bad: down, slower_than: 1s}", "1:43: error: what is slow is bad here already ("),
-        ("{target: 99%, bad: 'rate(x[$__range])', of: 'rate(y[5m])'}", "1:44: error: a rule knows no variables (write"),
+        ("{target: 99%, bad: 'rate(x[$__range])', of: 'rate(y[5m])'}", "1:44: error: a rule has no variables (write"),
         ("{target: 99%, bad: 'rate(x[5m)', of: 'rate(y[5m])'}", "1:46: error: ')' closes nothing"),
     ],
 )

@@ -87,7 +87,7 @@ def test_all_faults_of_all_files_are_told_and_nothing_is_made(alerting_of):
 
 def test_the_same_alert_in_two_files_is_a_fault(alerting_of):
     said = alerting_of({"a.yaml": ALERT, "b.yaml": ALERT}).said()
-    assert said == ["b.yaml:3:3: error: ApiErrorsHigh stands in two files (first in a.yaml:3:3) [names]"]
+    assert said == ["b.yaml:3:3: error: ApiErrorsHigh is defined in two files (first in a.yaml:3:3) [names]"]
 
 
 def test_a_signal_that_a_topic_declares_itself_is_found_by_its_short_name(alerting_of):

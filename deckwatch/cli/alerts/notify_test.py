@@ -41,7 +41,7 @@ def command(project: Path, /, *, channel: str | None, wait: int, alertmanager: s
     it is what Alertmanager counts; whether anybody sees it, look at the channel. Exit code 1: one of them refused.
     """
     from deckwatch.alerting.alertmanager import Alertmanager
-    from deckwatch.alerting.receivers import NON_RECEIVER_KEYS
+    from deckwatch.alerting.routes import NON_RECEIVER_KEYS
     from deckwatch.cli import _project
     from deckwatch.core.problems import DeckwatchError
 
