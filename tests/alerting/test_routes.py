@@ -139,7 +139,7 @@ def test_secrets_stand_in_files_only(alerting_of):
         ),
         (
             "teams:\n  nobody: {webhook: {url: 'http://a/'}}\n",
-            "2:3: error: nobody is reserved for alerts that are not sent",
+            "2:3: error: nobody is reserved for alerts",
         ),
     ],
 )
