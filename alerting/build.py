@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.problems import Place
     from deckwatch.core.project import Project
-    from deckwatch.core.signals import Signals
+    from deckwatch.core.signal_lookup import Signals
     from deckwatch.core.yaml_file import Document
 
 

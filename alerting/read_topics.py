@@ -13,7 +13,8 @@ from deckwatch.core import expressions, units, yaml_file
 from deckwatch.core.problems import did_you_mean
 from deckwatch.core.schema import Schema
 from deckwatch.core.signal_file import subject_of
-from deckwatch.core.signals import THRESHOLDS, Reference, Signals, UnknownSignal
+from deckwatch.core.signal_lookup import Signals, UnknownSignal
+from deckwatch.core.signals import THRESHOLDS, Reference
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

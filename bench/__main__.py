@@ -24,8 +24,8 @@ from bench import _machine, _options
 def main() -> None:
     folder = Path(__file__).parent
     names = sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
-    options = _options.parse(sys.argv[1:], names)
-    _machine.enter(first=options.first)
+    options = _options.parse_options(sys.argv[1:], names)
+    _machine.enter_namespaces(first=options.first)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     console = Console() if sys.stdout.isatty() else Console(width=160)
     console.print(f"{platform.platform()}, {os.cpu_count()} CPUs, Python {platform.python_version()}", style="dim")

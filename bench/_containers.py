@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench._machine import ENTERED
-from bench._options import say
-from deckwatch.provisioning.program import find
+from bench._options import print_progress
+from deckwatch.provisioning.program import find_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,17 +47,17 @@ class Containers:
     def docker_host(self) -> str:
         return str(self._engine.url)
 
-    def grow(self, count: int) -> None:
+    def start_containers(self, count: int) -> None:
         """Start containers until there are so many, with the labels that Compose gives."""
         begun = time.monotonic()
         new = range(len(self._running), count)
         with ThreadPoolExecutor(4) as pool:
-            self._running += pool.map(self._start, new)
+            self._running += pool.map(self._start_container, new)
         if new:
-            say(f"{len(new)} containers started in {time.monotonic() - begun:.0f} s")
+            print_progress(f"{len(new)} containers started in {time.monotonic() - begun:.0f} s")
 
     @contextmanager
-    def working(self) -> Iterator[None]:
+    def under_load(self) -> Iterator[None]:
         """Let every fourth use CPU, write files and talk over its network, each up to 1 % of a CPU."""
         chosen = self._running[::WORKING]
         for container in chosen:
@@ -66,12 +66,12 @@ class Containers:
         for container in chosen:
             container.exec_run(["touch", "/tmp/rest"])
 
-    def end(self) -> None:
+    def kill_all(self) -> None:
         """Kill all, and leave them: to remove hundreds takes a minute."""
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda container: container.kill(), self._running))
 
-    def _start(self, number: int) -> Any:
+    def _start_container(self, number: int) -> Any:
         limits = {} if number % WORKING else {"nano_cpus": _ONE_PERCENT}
         labels = {
             "project": "bench",
@@ -89,26 +89,28 @@ class Containers:
 
 
 @contextmanager
-def start(folder: Path) -> Iterator[Containers | None]:
+def start_engine(folder: Path) -> Iterator[Containers | None]:
     """Run an engine like that of the live tests; None where that cannot be had.
 
     What is mounted for it ends with the machine.
     """
-    dockerd, busybox = find("dockerd"), find("busybox")
+    dockerd, busybox = find_program("dockerd"), find_program("busybox")
     if not (dockerd and busybox and os.environ.get(ENTERED)):
-        say("no containers: that takes root, dockerd, busybox and unshare")
+        print_progress("no containers: that takes root, dockerd, busybox and unshare")
         yield None
         return
-    engine = fixture("engine").Engine(Path(tempfile.mkdtemp(prefix="engine-", dir=folder)), [dockerd], Path(busybox))
+    engine = load_fixture("engine").Engine(
+        Path(tempfile.mkdtemp(prefix="engine-", dir=folder)), [dockerd], Path(busybox)
+    )
     engine.start()
     engine.make_image()
     found = Containers(engine)
     yield found
-    found.end()
+    found.kill_all()
     engine.program.stop()
 
 
-def fixture(name: str) -> ModuleType:
+def load_fixture(name: str) -> ModuleType:
     """Load a file of tests/fixtures, which is no package."""
     path = Path(__file__).parents[1] / "tests" / "fixtures" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"bench_{name}", path)

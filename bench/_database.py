@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def running(fixture: Any, scale: str) -> Iterator[Any]:
+def running_server(fixture: Any, scale: str) -> Iterator[Any]:
     """Run a server by the tests' fixture; its database `shop` holds what pgbench makes of that scale."""
     programs = fixture.installed()
     folder = fixture.make_data(programs)

@@ -42,14 +42,14 @@ class Floor:
     opened: float
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         return (
             f"the floor: {self.files} files, {self.kept:.2f} ms CPU by pread through kept descriptors "
             f"({self.paused:.2f} with pauses), {self.opened:.2f} ms by open, read and close"
         )
 
 
-def measure(argv: Sequence[str]) -> Floor:
+def measure_floor(argv: Sequence[str]) -> Floor:
     """Return the floor of the exporter with these options of `serve`."""
     command = [sys.executable, "-m", __name__, *argv]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
@@ -59,21 +59,21 @@ def measure(argv: Sequence[str]) -> Floor:
 def _main(argv: Sequence[str]) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    sizes = files(argv)
-    print(json.dumps(asdict(_floor(sizes))))
+    sizes = bytes_per_file(argv)
+    print(json.dumps(asdict(_measure_passes(sizes))))
 
 
-def files(argv: Sequence[str]) -> dict[str, int]:
+def bytes_per_file(argv: Sequence[str]) -> dict[str, int]:
     """Return how many bytes a scrape reads of each file. The exporter's modules must not have been imported before."""
     noted: dict[str, int] = {}
     reads = {name: getattr(os, name) for name in _READS}
     for name, read in reads.items():
-        setattr(os, name, _noting(read, noted, at_offset=name.startswith("p")))
+        setattr(os, name, _recording_read(read, noted, at_offset=name.startswith("p")))
     from bench import _unlimited
     from deckwatch.cli import _exporter
     from deckwatch.cli.serve import command
 
-    _unlimited.lift()
+    _unlimited.lift_series_limits()
     given = command.make_context("serve", [*argv], obj=Path("/nonexistent")).params
     app = _exporter.create_app(
         Path("/nonexistent"), **{key: given[key] for key in ("path_procfs", "path_sysfs", "path_rootfs", "docker_host")}
@@ -91,7 +91,7 @@ def files(argv: Sequence[str]) -> dict[str, int]:
     return {path: size for path, size in found.items() if path.startswith(roots) and os.access(path, os.R_OK)}
 
 
-def _noting(read: Callable[..., Any], noted: dict[str, int], *, at_offset: bool) -> Callable[..., Any]:
+def _recording_read(read: Callable[..., Any], noted: dict[str, int], *, at_offset: bool) -> Callable[..., Any]:
     def wrapped(descriptor: int, *rest: Any) -> Any:
         found = read(descriptor, *rest)
         path = str(Path(f"/proc/self/fd/{descriptor}").readlink())
@@ -102,27 +102,29 @@ def _noting(read: Callable[..., Any], noted: dict[str, int], *, at_offset: bool)
     return wrapped
 
 
-def _floor(sizes: dict[str, int]) -> Floor:
+def _measure_passes(sizes: dict[str, int]) -> Floor:
     buffer = [bytearray(_CHUNK)]
     files = list(sizes.items())
     room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
     parts = [files[at : at + room] for at in range(0, len(files), room)]  # as many as may be open at a time
-    found = [_through_kept(part, buffer, _SECONDS / len(parts)) for part in parts]
+    found = [_kept_descriptor_passes(part, buffer, _SECONDS / len(parts)) for part in parts]
     kept, paused = (sum(each) for each in zip(*found, strict=True))
-    return Floor(len(files), kept, paused, _median(lambda: _opening(files, buffer), _SECONDS))
+    return Floor(len(files), kept, paused, _median_ms(lambda: _open_and_read(files, buffer), _SECONDS))
 
 
-def _through_kept(files: Sequence[tuple[str, int]], buffer: list[bytearray], seconds: float) -> tuple[float, float]:
+def _kept_descriptor_passes(
+    files: Sequence[tuple[str, int]], buffer: list[bytearray], seconds: float
+) -> tuple[float, float]:
     kept = [(os.open(path, os.O_RDONLY), size) for path, size in files]
     try:
-        found = [_median(lambda: _pass(kept, buffer), seconds, pause) for pause in (0.0, PAUSE_SECONDS)]
+        found = [_median_ms(lambda: _read_kept(kept, buffer), seconds, pause) for pause in (0.0, PAUSE_SECONDS)]
         return found[0], found[1]
     finally:
         for descriptor, _ in kept:
             os.close(descriptor)
 
 
-def _pass(files: Iterable[tuple[int, int]], buffer: list[bytearray]) -> None:
+def _read_kept(files: Iterable[tuple[int, int]], buffer: list[bytearray]) -> None:
     for descriptor, size in files:
         got = os.preadv(descriptor, buffer, 0)
         while 0 < got < size:
@@ -132,14 +134,14 @@ def _pass(files: Iterable[tuple[int, int]], buffer: list[bytearray]) -> None:
             got += more
 
 
-def _opening(files: Iterable[tuple[str, int]], buffer: list[bytearray]) -> None:
+def _open_and_read(files: Iterable[tuple[str, int]], buffer: list[bytearray]) -> None:
     for path, size in files:
         descriptor = os.open(path, os.O_RDONLY)
-        _pass([(descriptor, size)], buffer)
+        _read_kept([(descriptor, size)], buffer)
         os.close(descriptor)
 
 
-def _median(work: Callable[[], None], seconds: float, pause: float = 0.0) -> float:
+def _median_ms(work: Callable[[], None], seconds: float, pause: float = 0.0) -> float:
     work()
     taken: list[float] = []
     end = time.monotonic() + seconds

@@ -16,8 +16,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench._options import say
-from deckwatch.provisioning.program import find
+from bench._options import print_progress
+from deckwatch.provisioning.program import find_program
 
 ENTERED = "DECKWATCH_BENCH_ENTERED"
 _ROOT = Path("/sys/fs/cgroup")
@@ -55,7 +55,7 @@ class _Tree:
     options: str
 
     @property
-    def own(self) -> Path:
+    def own_group(self) -> Path:
         return Path(self.point) / f"deckwatch-bench-{os.getpid()}"
 
     @property
@@ -64,32 +64,32 @@ class _Tree:
         return f"mkdir -p {self.point}; mount -t {self.kind} {options} cgroup {self.point}"
 
 
-def enter(*, first: bool) -> None:
+def enter_namespaces(*, first: bool) -> None:
     """Run this program once more on a machine of its own, and end as it ends; returns on it, or where it cannot be.
 
     `first` gives it the CPUs before everything else that wants them.
     """
-    unshare = find("unshare")
+    unshare = find_program("unshare")
     if os.environ.get(ENTERED) or os.geteuid() != 0 or unshare is None:
         return
-    trees = _trees()
+    trees = _cgroup_trees()
     try:
         for tree in trees:
-            _make(tree, first=first)
-        sys.exit(_run(unshare, trees))
+            _make_group(tree, first=first)
+        sys.exit(_run_inside(unshare, trees))
     except OSError as error:
-        say(f"no machine of our own: {error}")
+        print_progress(f"no machine of our own: {error}")
     finally:
         for tree in trees:
-            _remove(tree.own)
+            _remove_group(tree.own_group)
 
 
-def _run(unshare: str, trees: list[_Tree]) -> int:
+def _run_inside(unshare: str, trees: list[_Tree]) -> int:
     # In version 2 the folder of the tree is /sys/fs/cgroup itself; else that is a place for many.
     alone = any(tree.point == str(_ROOT) for tree in trees)
     mounts = [*([] if alone else [f"mount -t tmpfs tmpfs {_ROOT}"]), *(tree.mount for tree in trees)]
     inner = ["sh", "-c", _ENTER.format(mounts="\n".join(mounts)), "sh", sys.executable, "-m", "bench", *sys.argv[1:]]
-    groups = " ".join(str(tree.own) for tree in trees)
+    groups = " ".join(str(tree.own_group) for tree in trees)
     outer = ["sh", "-c", _GROUPS, "sh", groups, unshare, *_APART, *inner]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     with (
@@ -105,7 +105,7 @@ def _run(unshare: str, trees: list[_Tree]) -> int:
             process.kill()
 
 
-def _trees() -> list[_Tree]:
+def _cgroup_trees() -> list[_Tree]:
     """Return the trees of this machine (proc_pid_mountinfo(5))."""
     found = []
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
@@ -120,17 +120,17 @@ def _trees() -> list[_Tree]:
     return [tree for tree in found if Path(tree.point).is_relative_to(_ROOT)]
 
 
-def _make(tree: _Tree, *, first: bool) -> None:
-    tree.own.mkdir()
+def _make_group(tree: _Tree, *, first: bool) -> None:
+    tree.own_group.mkdir()
     for name, weight in _MOST_WEIGHT if first else ():
-        if (tree.own / name).exists():
-            (tree.own / name).write_text(weight)
+        if (tree.own_group / name).exists():
+            (tree.own_group / name).write_text(weight)
     for name in ("cpuset.cpus", "cpuset.mems"):  # version 1 lets no process in before they are set
-        if tree.kind == "cgroup" and (tree.own / name).exists():
-            (tree.own / name).write_text((tree.own.parent / name).read_text())
+        if tree.kind == "cgroup" and (tree.own_group / name).exists():
+            (tree.own_group / name).write_text((tree.own_group.parent / name).read_text())
 
 
-def _remove(group: Path) -> None:
+def _remove_group(group: Path) -> None:
     """Remove a group and those below; it is busy until its last process is gone."""
     end = time.monotonic() + _FALLBACK_SECONDS
     while group.is_dir():
@@ -139,6 +139,6 @@ def _remove(group: Path) -> None:
                 folder.rmdir()
             except OSError as error:
                 if time.monotonic() > end:
-                    say(f"left behind: {folder}: {error}")
+                    print_progress(f"left behind: {folder}: {error}")
                     return
                 time.sleep(0.05)

@@ -23,17 +23,17 @@ class Options:
     quick: bool = False
     first: bool = False
 
-    def containers(self, *usual: int) -> tuple[int, ...]:
+    def container_counts(self, *usual: int) -> tuple[int, ...]:
         """Return for how many containers to measure: the chosen, else the second of the usual or all of them."""
         return self.sizes or (usual[1:2] if self.quick else usual)
 
     @property
-    def settle(self) -> float:
+    def settle_seconds(self) -> float:
         """Seconds between start and first look: what a server does once is no cost of a scrape."""
         return 5.0 if self.quick else 20.0
 
     @property
-    def rest(self) -> float:
+    def rest_seconds(self) -> float:
         """Seconds in which nobody scrapes: tuned cAdvisor does something every 15."""
         return 15.0 if self.quick else 30.0
 
@@ -48,7 +48,7 @@ class Options:
         return 30 if self.quick else 100
 
 
-def parse(argv: Sequence[str], names: Sequence[str]) -> Options:
+def parse_options(argv: Sequence[str], names: Sequence[str]) -> Options:
     """Return the options of a command line; ends the program where they mean nothing."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure, of {', '.join(names)}; else all")
@@ -67,6 +67,6 @@ def parse(argv: Sequence[str], names: Sequence[str]) -> Options:
     return Options(tuple(given.names or names), sizes, loads, given.quick, given.first)
 
 
-def say(text: str) -> None:
+def print_progress(text: str) -> None:
     """Tell how far the run is, on standard error."""
     print(f"bench: {text}", file=sys.stderr, flush=True)

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench._options import say
-from deckwatch.provisioning.program import Program, find, free_port
+from bench._options import print_progress
+from deckwatch.provisioning.program import Program, find_program, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,77 +57,81 @@ class Server:
         return f"http://{self.address}{self.metrics}"
 
     @contextmanager
-    def run(self, folder: Path) -> Iterator[Program]:
+    def run_in(self, folder: Path) -> Iterator[Program]:
         """Run the program, with `folder` as its current one, until the block ends."""
         log = folder / f"{self.title.replace(', ', '-')}.log"
         ready, environment = f"http://{self.address}{self.ready}", dict(self.environment)
-        program = Program(self.title, self.argv, log, ready, folder=folder, environment=environment, tether=True)
+        program = Program(
+            self.title, self.argv, log, ready, folder=folder, environment=environment, end_with_parent=True
+        )
         try:
             yield program.start().wait_ready(_START_SECONDS)
         finally:
             program.stop()
 
 
-def deckwatch(docker_host: str | None, *more: str, project: Path | None = None, title: str = "deckwatch") -> Server:
+def deckwatch_server(
+    docker_host: str | None, *more: str, project: Path | None = None, title: str = "deckwatch"
+) -> Server:
     """Return ourselves, watching this engine or none, as this project file's folder has it."""
-    program, address = str(Path(sys.executable).with_name("deckwatch")), _address()
+    program, address = str(Path(sys.executable).with_name("deckwatch")), _free_address()
     chosen = ("--project", str(project)) if project else ()
     argv = (program, *chosen, "serve", "--log-level=warning", f"--listen={address}")
     return Server(title, (*argv, f"--docker-host={docker_host or ''}", *more), address, ready="/readyz")
 
 
-def cadvisor(docker_host: str) -> Iterator[Server]:
+def cadvisor_servers(docker_host: str) -> Iterator[Server]:
     """Yield cAdvisor, tuned and as it comes, watching this engine."""
-    if path := _program("cadvisor"):
+    if path := _find_program("cadvisor"):
         for title, more in (("cadvisor, tuned", _CADVISOR_TUNED), ("cadvisor", ())):
-            address = _address()
+            address = _free_address()
             host, _, port = address.rpartition(":")
             listen = (f"--listen_ip={host}", f"--port={port}", f"--docker={docker_host}", "--v=0")
             yield Server(title, (path, *listen, *more), address, ready="/healthz")
 
 
-def node_exporter() -> Iterator[Server]:
+def node_exporter_servers() -> Iterator[Server]:
     """Yield node_exporter, tuned and as it comes."""
-    if path := _program("node_exporter", "prometheus-node-exporter"):
+    if path := _find_program("node_exporter", "prometheus-node-exporter"):
         for title, more in (("node_exporter, tuned", _NODE_TUNED), ("node_exporter", ())):
-            address = _address()
+            address = _free_address()
             argv = (path, f"--web.listen-address={address}", "--log.level=error", *more)
             yield Server(title, argv, address, ready="/")
 
 
-def postgres_exporter(dsn: str) -> Iterator[Server]:
+def postgres_exporter_servers(dsn: str) -> Iterator[Server]:
     """Yield postgres_exporter, tuned and as it comes, reading the server of this connection string."""
-    if path := _program("postgres_exporter", "prometheus-postgres-exporter"):
+    if path := _find_program("postgres_exporter", "prometheus-postgres-exporter"):
         for title, more in (("postgres_exporter, tuned", _POSTGRES_TUNED), ("postgres_exporter", ())):
-            address = _address()
+            address = _free_address()
             argv = (path, f"--web.listen-address={address}", "--log.level=error", *more)
             yield Server(title, argv, address, ready="/", environment=(("DATA_SOURCE_NAME", dsn),))
 
 
-def versions(names: Sequence[str] = ("cadvisor", "node_exporter", "postgres_exporter")) -> str:
+def installed_versions(names: Sequence[str] = ("cadvisor", "node_exporter", "postgres_exporter")) -> str:
     """Return what of these is here, with its version, and what is not."""
     others = {"node_exporter": ("prometheus-node-exporter",), "postgres_exporter": ("prometheus-postgres-exporter",)}
-    found = {name: _program(name, *others.get(name, ())) for name in names}
-    return ", ".join(_version(path) if path else f"no {name}" for name, path in found.items())
+    found = {name: _find_program(name, *others.get(name, ())) for name in names}
+    return ", ".join(_program_version(path) if path else f"no {name}" for name, path in found.items())
 
 
-def _version(path: str) -> str:
+def _program_version(path: str) -> str:
     done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
     lines = (done.stdout or done.stderr).splitlines()
     return lines[0].partition(" (")[0] if lines else path
 
 
-def _program(*names: str) -> str | None:
+def _find_program(*names: str) -> str | None:
     variable = f"DECKWATCH_BENCH_{names[0].upper()}"
     if given := os.environ.get(variable):
         if not os.access(given, os.X_OK):
             sys.exit(f"{variable}: {given} is no program")
         return given
-    found = find(*names)
+    found = find_program(*names)
     if found is None:
-        say(f"{names[0]} is neither on PATH nor named by {variable}")
+        print_progress(f"{names[0]} is neither on PATH nor named by {variable}")
     return found
 
 
-def _address() -> str:
+def _free_address() -> str:
     return f"127.0.0.1:{free_port()}"

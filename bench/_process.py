@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from bench._options import say
-from bench._pages import Series
+from bench._options import print_progress
+from bench._series import Series
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ def resident_mib(pid: int) -> float:
     raise RuntimeError(f"no VmRSS of process {pid}")
 
 
-def descriptors(pid: int) -> int:
+def count_descriptors(pid: int) -> int:
     """Return how many files and sockets a process has open."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
@@ -66,7 +66,7 @@ class Scrapes:
 
     @cached_property
     def page(self) -> Series:
-        return Series.of(self.text)
+        return Series.from_page(self.text)
 
     @property
     def p50(self) -> float:
@@ -85,18 +85,18 @@ class Client:
         self._connection = http.client.HTTPConnection(parts.netloc, timeout=60)
         self._path = parts.path + (f"?{parts.query}" if parts.query else "")
 
-    def page(self) -> bytes:
+    def get_page(self) -> bytes:
         """Return the page; it is asked for with gzip."""
         try:
-            return self._page()
+            return self._request_page()
         except (http.client.RemoteDisconnected, ConnectionError):
             self._connection.close()
-            return self._page()
+            return self._request_page()
 
     def close(self) -> None:
         self._connection.close()
 
-    def _page(self) -> bytes:
+    def _request_page(self) -> bytes:
         self._connection.request("GET", self._path, headers=_HEADERS)
         response = self._connection.getresponse()
         body = response.read()
@@ -114,10 +114,10 @@ class Target(NamedTuple):
 
     url: str
     pid: int
-    share: float = 0.0
+    rest_share: float = 0.0
 
 
-def scrape(targets: Mapping[T, Target], *, times: int) -> dict[T, Scrapes]:
+def scrape_targets(targets: Mapping[T, Target], *, times: int) -> dict[T, Scrapes]:
     """Scrape all in turn, with pauses, so that what else runs on the machine disturbs all alike.
 
     A few scrapes before do not count, and slow ones are not done as often. What the server takes at rest is taken off,
@@ -127,7 +127,7 @@ def scrape(targets: Mapping[T, Target], *, times: int) -> dict[T, Scrapes]:
         clients = {name: stack.enter_context(contextlib.closing(Client(one.url))) for name, one in targets.items()}
         for client in clients.values():
             for _ in range(_UNCOUNTED):
-                client.page()
+                client.get_page()
         walls: dict[T, list[float]] = {name: [] for name in targets}
         pages: dict[T, bytes] = {}
         begun, done = time.perf_counter(), 0
@@ -137,16 +137,16 @@ def scrape(targets: Mapping[T, Target], *, times: int) -> dict[T, Scrapes]:
             for name, client in clients.items():
                 time.sleep(PAUSE_SECONDS)
                 start = time.perf_counter()
-                pages[name] = client.page()
+                pages[name] = client.get_page()
                 walls[name].append((time.perf_counter() - start) * 1000)
             done += 1
         took = time.perf_counter() - begun
-        used = {name: cpu_seconds(one.pid) - before[name] - one.share * took for name, one in targets.items()}
-    return {name: Scrapes(walls[name], max(0.0, used[name]) * 1000 / done, _text(pages[name])) for name in targets}
+        used = {name: cpu_seconds(one.pid) - before[name] - one.rest_share * took for name, one in targets.items()}
+    return {name: Scrapes(walls[name], max(0.0, used[name]) * 1000 / done, _page_text(pages[name])) for name in targets}
 
 
-def _text(page: bytes) -> bytes:
+def _page_text(page: bytes) -> bytes:
     text = gzip.decompress(page) if isinstance(page, _Packed) else page
     for line in _FAILED.findall(text):
-        say(f"not measured: {line.decode()}")
+        print_progress(f"not measured: {line.decode()}")
     return text

@@ -20,7 +20,7 @@ class Sheet:
     rows: Sequence[Sequence[str]]
     note: str = ""
 
-    def table(self) -> Table:
+    def to_table(self) -> Table:
         table = Table(title=self.title, title_justify="left", title_style="bold")
         for number, column in enumerate(self.columns):
             words = number == 0 or column == "of what"
@@ -37,13 +37,13 @@ class Row:
 
     figure: str
     ours: float | None
-    beside: float | None = None
+    reference: float | None = None
     unit: str = "ms"
     what: str = ""
 
     @property
     def ratio(self) -> float | None:
-        return self.ours / self.beside if self.ours is not None and self.beside else None
+        return self.ours / self.reference if self.ours is not None and self.reference else None
 
 
 @dataclass
@@ -51,13 +51,13 @@ class Target:
     """A ratio of ours to what stands beside it, and what it may be at most."""
 
     row: Row
-    most: float
+    max_ratio: float
 
-    def texts(self) -> list[str]:
+    def row_texts(self) -> list[str]:
         row, ratio = self.row, self.row.ratio
-        reached = "-" if ratio is None else "yes" if ratio <= self.most else "no"
-        figures = [shown(row.ours, row.unit), shown(row.beside, row.unit)]
-        return [row.figure, *figures, _number(ratio), _number(self.most), reached, row.what]
+        reached = "-" if ratio is None else "yes" if ratio <= self.max_ratio else "no"
+        figures = [format_value(row.ours, row.unit), format_value(row.reference, row.unit)]
+        return [row.figure, *figures, _format_ratio(ratio), _format_ratio(self.max_ratio), reached, row.what]
 
 
 @dataclass
@@ -65,26 +65,32 @@ class Targets:
     """The sheet of ratios beside what they may be."""
 
     title: str
-    found: list[Target] = field(default_factory=list)
+    targets: list[Target] = field(default_factory=list)
 
-    def add(self, most: float, row: Row) -> None:
-        self.found.append(Target(row, most))
+    def add_target(self, most: float, row: Row) -> None:
+        self.targets.append(Target(row, most))
 
-    def sheet(self) -> Sheet:
+    def to_sheet(self) -> Sheet:
         columns = ("target", "deckwatch", "beside", "ratio", "at most", "reached", "of what")
-        return Sheet(self.title, columns, [one.texts() for one in self.found])
+        return Sheet(self.title, columns, [one.row_texts() for one in self.targets])
 
 
-def compared(doc: str | None, rows: Iterable[Row]) -> Sheet:
+def comparison_sheet(doc: str | None, rows: Iterable[Row]) -> Sheet:
     """Return the sheet of a measurement that knows one thing beside each figure; its title is its docstring's first."""
     texts = [
-        [row.figure, shown(row.ours, row.unit), shown(row.beside, row.unit), _number(row.ratio), row.what]
+        [
+            row.figure,
+            format_value(row.ours, row.unit),
+            format_value(row.reference, row.unit),
+            _format_ratio(row.ratio),
+            row.what,
+        ]
         for row in rows
     ]
     return Sheet((doc or "").partition("\n")[0], ("figure", "deckwatch", "beside", "ratio", "of what"), texts)
 
 
-def shown(value: float | None, unit: str = "") -> str:
+def format_value(value: float | None, unit: str = "") -> str:
     """Return a figure with its unit, with as many decimals as say something."""
     if value is None:
         return "-"
@@ -93,5 +99,5 @@ def shown(value: float | None, unit: str = "") -> str:
     return f"{value:,.{decimals}f} {unit}".rstrip()
 
 
-def _number(value: float | None) -> str:
+def _format_ratio(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}" if value < 1 else f"{value:.2f}"

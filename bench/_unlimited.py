@@ -11,7 +11,7 @@ from dataclasses import replace
 from deckwatch.exporter import collector
 
 
-def lift() -> None:
+def lift_series_limits() -> None:
     """Lift the budgets of all collectors that are loaded from now on."""
     load = collector.load_collectors
     collector.load_collectors = lambda: {name: replace(one, budget=sys.maxsize) for name, one in load().items()}
@@ -20,5 +20,5 @@ def lift() -> None:
 if __name__ == "__main__":
     from deckwatch.cli.main import main
 
-    lift()
+    lift_series_limits()
     main()

@@ -12,16 +12,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench._run import run_ms
-from bench._sheet import Row, compared
+from bench._commands import run_ms
+from bench._sheet import Row, comparison_sheet
 from deckwatch import dashboards
 from deckwatch.core import yaml_file
 from deckwatch.core.project import Project
-from deckwatch.core.signals import Signals
+from deckwatch.core.signal_lookup import Signals
 from deckwatch.dashboards import panel_types
 from deckwatch.dashboards.build import Settings
 from deckwatch.dashboards.read.files import Source
-from deckwatch.provisioning import catalogue
+from deckwatch.provisioning import metric_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,29 +38,29 @@ with panel_types.renderer() as child:
     from deckwatch.dashboards.read import files
     from deckwatch.core import signal_file
     from deckwatch.core.project import Project
-    from deckwatch.provisioning import catalogue
-    catalog, found = catalogue.load(Project(Path())), files.shipped()
+    from deckwatch.provisioning import metric_catalog
+    catalog, found = metric_catalog.load_catalog(Project(Path())), files.shipped()
     signals, _ = signal_file.load([one.document for one in found], catalog)
     assert len(dashboards.bundle(found, catalog, signals, None, child).artifacts) >= 5
 """
 
 
 def sheets(_: Options) -> Iterator[Sheet]:
-    yield compared(__doc__, _rows())
+    yield comparison_sheet(__doc__, _rows())
 
 
 def _rows() -> Iterator[Row]:
     yield Row("the shipped dashboards, cold", statistics.median(run_ms([sys.executable, "-c", _SHIPPED])))
-    ours, reference = (_many(engine) for engine in ("rjsonnet", "jsonnet"))
+    ours, reference = (_time_many(engine) for engine in ("rjsonnet", "jsonnet"))
     yield Row("50 dashboards of 20 panels", ours, reference, what="the reference engine, jsonnet")
 
 
-def _many(engine: Engine) -> float:
+def _time_many(engine: Engine) -> float:
     text = "dashboard: Number #\nrows:\n" + "".join(
         f"  - - {{lines: node_load1, title: A {row}}}\n    - {{stat: up, title: B {row}, description: Up.}}\n"
         for row in range(10)
     )
-    catalog = catalogue.load(Project(Path()))
+    catalog = metric_catalog.load_catalog(Project(Path()))
     taken = []
     with panel_types.renderer(engine=engine) as child:
         for _ in range(5):

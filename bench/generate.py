@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from bench._sheet import Sheet, shown
+from bench._sheet import Sheet, format_value
 from deckwatch.core.project import Project
 from deckwatch.dashboards.read.files import SPECS
 from deckwatch.provisioning import stack
@@ -43,13 +43,13 @@ _DECKWATCH = str(Path(sys.executable).with_name("deckwatch"))
 
 def sheets(options: Options) -> Iterator[Sheet]:
     with tempfile.TemporaryDirectory() as folder:
-        rows = list(_timed(_project(Path(folder)), 2 if options.quick else 5))
+        rows = list(_time_runs(_make_project(Path(folder)), 2 if options.quick else 5))
     columns = ("figure", "wall", "processor", "at most", "reached")
     yield Sheet((__doc__ or "").partition("\n")[0], columns, rows)
-    yield Sheet("How much is not written", ("figure", "found", "at least", "reached"), list(_short()))
+    yield Sheet("How much is not written", ("figure", "found", "at least", "reached"), list(_brevity_rows()))
 
 
-def _project(folder: Path) -> Path:
+def _make_project(folder: Path) -> Path:
     for name in ("dashboards", "alerts"):
         (folder / name).mkdir()
     (folder / "deckwatch.yaml").write_text("build: {include: [host, dashboards/, alerts/]}\n")
@@ -64,20 +64,26 @@ def _project(folder: Path) -> Path:
     return folder
 
 
-def _timed(folder: Path, times: int) -> Iterator[list[str]]:
-    cold = [_run(folder, f"--out={folder}/out-{n}") for n in range(times)]
-    yield _row("100 dashboards of 30 panels, cold", cold, 1000)
-    _run(folder)
-    yield _row("the same again, nothing changed", [_run(folder) for _ in range(3 * times)], 300)
-    yield _row("one change, generate --watch", list(_watched(folder, 2 * times)), 300)
+def _time_runs(folder: Path, times: int) -> Iterator[list[str]]:
+    cold = [_time_generate(folder, f"--out={folder}/out-{n}") for n in range(times)]
+    yield _result_row("100 dashboards of 30 panels, cold", cold, 1000)
+    _time_generate(folder)
+    yield _result_row("the same again, nothing changed", [_time_generate(folder) for _ in range(3 * times)], 300)
+    yield _result_row("one change, generate --watch", list(_time_watched_changes(folder, 2 * times)), 300)
 
 
-def _row(figure: str, taken: list[tuple[float, float]], most: float) -> list[str]:
+def _result_row(figure: str, taken: list[tuple[float, float]], most: float) -> list[str]:
     wall, processor = (statistics.median(column) for column in zip(*taken, strict=True))
-    return [figure, shown(wall, "ms"), shown(processor, "ms"), shown(most, "ms"), "yes" if wall <= most else "no"]
+    return [
+        figure,
+        format_value(wall, "ms"),
+        format_value(processor, "ms"),
+        format_value(most, "ms"),
+        "yes" if wall <= most else "no",
+    ]
 
 
-def _run(folder: Path, *words: str) -> tuple[float, float]:
+def _time_generate(folder: Path, *words: str) -> tuple[float, float]:
     """Return the wall and the processor's time of one run, in ms."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
@@ -88,7 +94,7 @@ def _run(folder: Path, *words: str) -> tuple[float, float]:
     return 1000 * wall, 1000 * used
 
 
-def _watched(folder: Path, times: int) -> Iterator[tuple[float, float]]:
+def _time_watched_changes(folder: Path, times: int) -> Iterator[tuple[float, float]]:
     """Yield how long a change of one dashboard takes until its JSON is there, and the processor's time for it."""
     made = folder / "out" / "grafana" / "dashboards" / "deckwatch" / "d050.json"
     file = folder / "dashboards" / "d050.yaml"
@@ -98,37 +104,37 @@ def _watched(folder: Path, times: int) -> Iterator[tuple[float, float]]:
         lines = iter(child.stderr.readline, "")  # type: ignore[union-attr]
         next(line for line in lines if line.rstrip().endswith("ms)"))
         for n in range(times):
-            used, begun = _used(child.pid), time.perf_counter()
+            used, begun = _cpu_seconds(child.pid), time.perf_counter()
             file.write_text(text.replace("What it means.", f"What it means, {n}.", 1))
             while f"What it means, {n}." not in made.read_text():
                 time.sleep(0.002)
             wall = time.perf_counter() - begun
             next(line for line in lines if line.rstrip().endswith("ms)"))
-            yield 1000 * wall, 1000 * (_used(child.pid) - used)
+            yield 1000 * wall, 1000 * (_cpu_seconds(child.pid) - used)
         child.terminate()
 
 
-def _used(pid: int) -> float:
+def _cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
-def _short() -> Iterator[list[str]]:
+def _brevity_rows() -> Iterator[list[str]]:
     """Yield how long the shipped dashboards' JSON is beside their YAML, and how many panels name a unit."""
     with tempfile.TemporaryDirectory() as folder:
         plan = stack.build(Project(Path(folder))).plan
-    files = [file for file in plan.files() if file.path.startswith("grafana/dashboards/")]
+    files = [file for file in plan.list_files() if file.path.startswith("grafana/dashboards/")]
     after = sum(len(file.text.splitlines()) for file in files)
     specs = sorted(SPECS.rglob("*.yaml"))
     before = sum(1 for path in specs for line in path.read_text().splitlines() if line.strip())
     yield ["lines of JSON for a line of YAML", f"{after / before:.1f}", "40", "yes" if after >= 40 * before else "no"]
-    drawn = [panel for file in files for panel in _panels(json.loads(file.text)) if panel.get("targets")]
+    drawn = [panel for file in files for panel in _flatten_panels(json.loads(file.text)) if panel.get("targets")]
     named = sum(_names_unit(yaml.safe_load(path.read_text())) for path in specs)
     share = 1 - named / len(drawn)
     yield ["panels whose unit nobody wrote", f"{share:.0%} of {len(drawn)}", "80%", "yes" if share >= 0.8 else "no"]
 
 
-def _panels(model: dict[str, object]) -> Iterator[dict[str, object]]:
+def _flatten_panels(model: dict[str, object]) -> Iterator[dict[str, object]]:
     for panel in model["panels"]:  # type: ignore[attr-defined]
         yield from (panel, *panel.get("panels", []))
 

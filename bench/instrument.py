@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from bench._sheet import Row, compared
+from bench._sheet import Row, comparison_sheet
 from deckwatch.instrument import AsgiMiddleware, WsgiMiddleware
 
 if TYPE_CHECKING:
@@ -27,25 +27,25 @@ TIMES = 20_000
 
 
 def sheets(_: Options) -> Iterator[Sheet]:
-    yield compared(__doc__, _rows())
+    yield comparison_sheet(__doc__, _rows())
 
 
 def _rows() -> Iterator[Row]:
-    bare, measured = _starlette(), _starlette()
+    bare, measured = _starlette_app(), _starlette_app()
     measured.add_middleware(AsgiMiddleware, registry=CollectorRegistry())
-    yield Row("ASGI request", _asgi(measured), _asgi(bare), "µs", "Starlette without the middleware")
+    yield Row("ASGI request", _time_asgi(measured), _time_asgi(bare), "µs", "Starlette without the middleware")
     app = WsgiMiddleware(_wsgi_app, registry=CollectorRegistry())
-    yield Row("WSGI request", _wsgi(app), _wsgi(_wsgi_app), "µs", "a function that answers one line")
+    yield Row("WSGI request", _time_wsgi(app), _time_wsgi(_wsgi_app), "µs", "a function that answers one line")
 
 
-def _starlette() -> Starlette:
+def _starlette_app() -> Starlette:
     async def hello(_request):
         return PlainTextResponse("hello")
 
     return Starlette(routes=[Route("/hello/{name}", hello)])
 
 
-def _asgi(app: Any) -> float:
+def _time_asgi(app: Any) -> float:
     message = {"type": "http.request", "body": b""}
 
     async def receive():
@@ -59,7 +59,7 @@ def _asgi(app: Any) -> float:
             scope = {"type": "http", "method": "GET", "path": "/hello/a", "http_version": "1.1"}
             await app(scope | {"headers": [], "query_string": b"", "root_path": ""}, receive, send)
 
-    return min(_seconds(lambda: asyncio.run(run())) for _ in range(5)) / TIMES * 1e6
+    return min(_time_call(lambda: asyncio.run(run())) for _ in range(5)) / TIMES * 1e6
 
 
 def _wsgi_app(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -67,7 +67,7 @@ def _wsgi_app(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [b"hello"]
 
 
-def _wsgi(app: Any) -> float:
+def _time_wsgi(app: Any) -> float:
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "SERVER_PROTOCOL": "HTTP/1.1"}
 
     def run():
@@ -78,10 +78,10 @@ def _wsgi(app: Any) -> float:
             if hasattr(body, "close"):
                 body.close()
 
-    return min(_seconds(run) for _ in range(5)) / TIMES * 1e6
+    return min(_time_call(run) for _ in range(5)) / TIMES * 1e6
 
 
-def _seconds(work: Any) -> float:
+def _time_call(work: Any) -> float:
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from bench._options import say
-from bench._sheet import Sheet, shown
+from bench._options import print_progress
+from bench._sheet import Sheet, format_value
 from deckwatch.core import units, yaml_file
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE, Project
-from deckwatch.provisioning.program import find
+from deckwatch.provisioning.program import find_program
 from deckwatch.provisioning.servers import ALERTMANAGER, PROMETHEUS
-from deckwatch.provisioning.up import Stack
+from deckwatch.provisioning.up import LocalStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -106,26 +106,26 @@ class _Sink:
 
 
 def sheets(options: Options) -> Iterator[Sheet]:
-    if find("prometheus") is None or find("prometheus-alertmanager", "alertmanager") is None:
-        say("no messages: Prometheus and Alertmanager are not both installed")
+    if find_program("prometheus") is None or find_program("prometheus-alertmanager", "alertmanager") is None:
+        print_progress("no messages: Prometheus and Alertmanager are not both installed")
         return
     applications = [_Application() for _ in range(5 if options.quick else 20)]
     sink = _Sink()
     servers = [sink.server, *(one.server for one in applications)]
-    with tempfile.TemporaryDirectory(prefix="bench-notify-") as name, _served(*servers):
-        wait, taken = _measured(Path(name), sink, applications)
+    with tempfile.TemporaryDirectory(prefix="bench-notify-") as name, _serving(*servers):
+        wait, taken = _measure_delays(Path(name), sink, applications)
     bound = _EVERY + _FOR + _EVERY + wait
     rows = [
         ["scrape interval, for, evaluation, group_wait", f"{_EVERY} + {_FOR} + {_EVERY} + {wait:g} s", ""],
         *(
-            [name, shown(took, "s"), "yes" if took <= bound else "no"]
+            [name, format_value(took, "s"), "yes" if took <= bound else "no"]
             for name, took in (("median", statistics.median(taken)), ("longest", max(taken)))
         ),
     ]
     yield Sheet(f"{len(taken)} crossings until the message is there", ("figure", "seconds", "as promised"), rows)
 
 
-def _measured(folder: Path, sink: _Sink, applications: list[_Application]) -> tuple[float, list[float]]:
+def _measure_delays(folder: Path, sink: _Sink, applications: list[_Application]) -> tuple[float, list[float]]:
     """Return how long Alertmanager waits for more of a group, and how long each message took, in seconds."""
     scraped = "".join(f"  - {{service: bench, url: 'http://{one.address}/metrics'}}\n" for one in applications)
     text = (
@@ -135,7 +135,7 @@ def _measured(folder: Path, sink: _Sink, applications: list[_Application]) -> tu
     (folder / "alerts").mkdir()
     (folder / "alerts" / "bench.yaml").write_text(_ALERTS)
     (folder / FILE).write_text(text)
-    stack = Stack(
+    stack = LocalStack(
         Project(folder, yaml_file.parse_yaml(text, FILE)),
         folder / "state",
         programs=(PROMETHEUS, ALERTMANAGER),
@@ -149,7 +149,7 @@ def _measured(folder: Path, sink: _Sink, applications: list[_Application]) -> tu
         while len(seen.get("result", ())) < len(applications):  # type: ignore[arg-type]
             time.sleep(0.5)
             seen = client.get("/api/v1/query", query="bench_load")["data"]
-        say(f"{len(applications)} applications cross the limit …")
+        print_progress(f"{len(applications)} applications cross the limit …")
         for one in applications:
             time.sleep(random.uniform(0, 2 * _EVERY / 3))  # at any moment between two scrapes
             one.crossed = time.monotonic()
@@ -162,7 +162,7 @@ def _measured(folder: Path, sink: _Sink, applications: list[_Application]) -> tu
 
 
 @contextmanager
-def _served(*servers: ThreadingHTTPServer) -> Iterator[None]:
+def _serving(*servers: ThreadingHTTPServer) -> Iterator[None]:
     threads = [threading.Thread(target=one.serve_forever, daemon=True) for one in servers]
     for thread in threads:
         thread.start()

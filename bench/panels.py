@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from bench import _containers, _database, _past, _peers, _tree
-from bench._options import say
-from bench._sheet import Sheet, shown
+from bench import _containers, _database, _peers, _remote_write, _simulated_machine
+from bench._options import print_progress
+from bench._sheet import Sheet, format_value
 from deckwatch.core import promql
 from deckwatch.core.contract import load_contract
 from deckwatch.core.project import Project
 from deckwatch.provisioning import stack
-from deckwatch.provisioning.program import Program, find, free_port
+from deckwatch.provisioning.program import Program, find_program, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,9 +66,9 @@ _GAP = 2 * 3600  # promtool computes in steps of a block
 
 
 def sheets(options: Options) -> Iterator[Sheet]:
-    prometheus, promtool = find("prometheus"), find("promtool")
+    prometheus, promtool = find_program("prometheus"), find_program("promtool")
     if prometheus is None or promtool is None:
-        say("no panels: Prometheus is not installed")
+        print_progress("no panels: Prometheus is not installed")
         return
     span = _QUICK if options.quick else _DAY
     built = stack.build(Project(Path()))
@@ -76,41 +76,41 @@ def sheets(options: Options) -> Iterator[Sheet]:
         with tempfile.TemporaryDirectory(prefix="bench-panels-") as name:
             folder = Path(name)
             when = (int(time.time()) // _GAP * _GAP, span)
-            say(f"reading {count} containers …")
-            series = list(_series(count, folder))
-            rules = _rules(built, folder / "rules")
-            say(f"telling {len(series):,} series of {span // 3600} h …")
-            with _prometheus(prometheus, folder / "data") as url:
+            print_progress(f"reading {count} containers …")
+            series = list(_past_series(count, folder))
+            rules = _write_rules(built, folder / "rules")
+            print_progress(f"telling {len(series):,} series of {span // 3600} h …")
+            with _start_prometheus(prometheus, folder / "data") as url:
                 begun = time.perf_counter()
-                samples = _past.write(url, series, *when, _EVERY)
-                say(f"{samples:,} samples in {time.perf_counter() - begun:.0f} s; recording …")
-                data = _blocks(url, folder / "data")
+                samples = _remote_write.write_past(url, series, *when, _EVERY)
+                print_progress(f"{samples:,} samples in {time.perf_counter() - begun:.0f} s; recording …")
+                data = _snapshot_blocks(url, folder / "data")
             for _ in range(2):  # the second time what is recorded of recordings
-                with _prometheus(prometheus, data) as url:
-                    _record(promtool, url, rules, data, when)
-            with _prometheus(prometheus, data) as url:
-                say("asking …")
-                yield _sheet(url, built, when, count, len(series))
+                with _start_prometheus(prometheus, data) as url:
+                    _backfill_rules(promtool, url, rules, data, when)
+            with _start_prometheus(prometheus, data) as url:
+                print_progress("asking …")
+                yield _panel_sheet(url, built, when, count, len(series))
 
 
-def _series(count: int, folder: Path) -> Iterator[_past.Told]:
+def _past_series(count: int, folder: Path) -> Iterator[_remote_write.PastSeries]:
     jobs = load_contract()["jobs"]
-    with _tree.tree(WORLD, count) as tree, _watched() as dsn:
+    with _simulated_machine.simulated_machine(WORLD, count) as tree, _database_dsn() as dsn:
         server = replace(
-            _peers.deckwatch(None, *tree.options), environment=(("DECKWATCH_POSTGRES_DSN", dsn),) if dsn else ()
+            _peers.deckwatch_server(None, *tree.options), environment=(("DECKWATCH_POSTGRES_DSN", dsn),) if dsn else ()
         )
-        with server.run(folder):
+        with server.run_in(folder):
             for job in ("node", "cadvisor", "postgres", "deckwatch"):
                 words = [f"{key}[]={word}" for key in ("collect", "exclude") for word in jobs[job].get(key, ())]
                 address = f"{server.url}?{'&'.join(words)}"
                 urllib.request.urlopen(address, timeout=60).close()  # the first tells of no rates
                 with urllib.request.urlopen(address, timeout=60) as page:
-                    yield from _past.told(page.read().decode(), {"job": job, "instance": "bench"})
-                yield from _past.told("up 1\n", {"job": job, "instance": "bench"})
-    yield from _past.told(_application(), {"job": "app", "instance": "shop", "service": "shop"})
+                    yield from _remote_write.parse_page(page.read().decode(), {"job": job, "instance": "bench"})
+                yield from _remote_write.parse_page("up 1\n", {"job": job, "instance": "bench"})
+    yield from _remote_write.parse_page(_application_page(), {"job": "app", "instance": "shop", "service": "shop"})
 
 
-def _application() -> str:
+def _application_page() -> str:
     """Return the page of an application with twenty handlers, as `deckwatch.instrument` writes it."""
     page = ["# TYPE http_requests_total counter"]
     handlers = [f'handler="/shop/{number}",method="GET"' for number in range(20)]
@@ -130,19 +130,19 @@ def _application() -> str:
 
 
 @contextmanager
-def _watched() -> Iterator[str]:
+def _database_dsn() -> Iterator[str]:
     """Run a database server of our own; yield its connection string, '' where none is installed."""
-    fixture = _containers.fixture("postgres")
+    fixture = _containers.load_fixture("postgres")
     if not (fixture.installed() / "initdb").exists():
-        say("without databases: PostgreSQL is not installed")
+        print_progress("without databases: PostgreSQL is not installed")
         yield ""
         return
-    with _database.running(fixture, "1") as server:
+    with _database.running_server(fixture, "1") as server:
         yield server.dsn
 
 
 @contextmanager
-def _prometheus(program: str, data: Path) -> Iterator[str]:
+def _start_prometheus(program: str, data: Path) -> Iterator[str]:
     config = data.parent / "prometheus.yml"
     config.write_text(f"global: {{scrape_interval: {_EVERY}s}}\n")
     port = free_port()
@@ -156,18 +156,18 @@ def _prometheus(program: str, data: Path) -> Iterator[str]:
         "--web.enable-admin-api",
         "--storage.tsdb.retention.time=10d",
     ]
-    with Program("prometheus", argv, data.parent / "log", f"{url}/-/ready", tether=True) as running:
+    with Program("prometheus", argv, data.parent / "log", f"{url}/-/ready", end_with_parent=True) as running:
         running.wait_ready(120)
         yield url
 
 
-def _blocks(url: str, data: Path) -> Path:
+def _snapshot_blocks(url: str, data: Path) -> Path:
     """Return a folder with all that was told in blocks: beside newer blocks, what is only in the log is not read."""
     with urllib.request.urlopen(urllib.request.Request(f"{url}/api/v1/admin/tsdb/snapshot", b""), timeout=300) as said:
         return data / "snapshots" / str(json.load(said)["data"]["name"])
 
 
-def _record(promtool: str, url: str, rules: Path, data: Path, when: tuple[int, int]) -> None:
+def _backfill_rules(promtool: str, url: str, rules: Path, data: Path, when: tuple[int, int]) -> None:
     """Compute what rules record, as blocks beside the others."""
     end, span = when
     command = [promtool, "tsdb", "create-blocks-from", "rules", "--quiet", f"--url={url}", f"--start={end - span}"]
@@ -179,12 +179,12 @@ def _record(promtool: str, url: str, rules: Path, data: Path, when: tuple[int, i
     )
 
 
-def _rules(built: stack.Built, folder: Path) -> Path:
+def _write_rules(built: stack.Built, folder: Path) -> Path:
     """Write the rules that record what panels read, as they are shipped; return their folder."""
     folder.mkdir()
-    files = [Path(one.path) for one in built.plan.files()]
+    files = [Path(one.path) for one in built.plan.list_files()]
     groups = {
-        path.name: yaml.safe_load(built.plan.text(str(path)))["groups"]
+        path.name: yaml.safe_load(built.plan.file_text(str(path)))["groups"]
         for path in files
         if path.parent.name == "rules" and path.suffix == ".yaml"
     }
@@ -201,32 +201,34 @@ def _rules(built: stack.Built, folder: Path) -> Path:
         for group in found:
             group["rules"] = [one for one in group["rules"] if one.get("record") in read]
         (folder / name).write_text(yaml.safe_dump({"groups": [group for group in found if group["rules"]]}))
-    say(f"of {len(rules)} recordings {len(read)} are drawn")
+    print_progress(f"of {len(rules)} recordings {len(read)} are drawn")
     return folder
 
 
-def _sheet(url: str, built: stack.Built, when: tuple[int, int], count: int, series: int) -> Sheet:
-    queries, points = list(built.dashboards), _points(built)
+def _panel_sheet(url: str, built: stack.Built, when: tuple[int, int], count: int, series: int) -> Sheet:
+    queries, points = list(built.dashboards), _max_points(built)
     found: dict[tuple[str, str, str], list[float]] = {}
     empty = set()
     for query in queries:
         key = (query.dashboard, query.kind, query.title)
-        taken, data = _asked(url, query, when, points.get((query.uid, query.title), 24 * _PIXELS))
+        taken, data = _time_query(url, query, when, points.get((query.uid, query.title), 24 * _PIXELS))
         found.setdefault(key, []).append(taken)
         if not data:
             empty.add(query)
     totals = sorted(((sum(times), key, len(times)) for key, times in found.items()), reverse=True)
-    rows = [[f"{dashboard}: {title}", kind, str(parts), shown(ms)] for ms, (dashboard, kind, title), parts in totals]
+    rows = [
+        [f"{dashboard}: {title}", kind, str(parts), format_value(ms)] for ms, (dashboard, kind, title), parts in totals
+    ]
     slow = sum(ms > _MOST_MS for ms, *_ in totals)
     note = (
         f"{len(totals)} panels and choices of {len(queries)} queries, {len(queries) - len(empty)} with data; "
-        f"{slow} over {_MOST_MS} ms; median {shown(statistics.median(ms for ms, *_ in totals))} ms; {series:,} series"
+        f"{slow} over {_MOST_MS} ms; median {format_value(statistics.median(ms for ms, *_ in totals))} ms; {series:,} series"
     )
     title = f"Panels: {count} containers, {when[1] // 3600} h at {_EVERY} s"
     return Sheet(title, ("panel", "kind", "queries", "ms"), rows[: max(_SHOWN, slow)], note)
 
 
-def _asked(url: str, query: LiveQuery, when: tuple[int, int], points: float) -> tuple[float, Any]:
+def _time_query(url: str, query: LiveQuery, when: tuple[int, int], points: float) -> tuple[float, Any]:
     """Return how many ms a query took, the fastest of some times, and whether it has data."""
     end, span = when
     wanted = span / points
@@ -250,10 +252,10 @@ def _asked(url: str, query: LiveQuery, when: tuple[int, int], points: float) -> 
     return min(taken), b'"result":[]' not in data
 
 
-def _points(built: stack.Built) -> dict[tuple[str, str], float]:
+def _max_points(built: stack.Built) -> dict[tuple[str, str], float]:
     """Return for how many points Grafana asks for each panel, by its dashboard's uid and its title."""
     found: dict[tuple[str, str], float] = {}
-    for artifact in built.plan.files():
+    for artifact in built.plan.list_files():
         if artifact.path.startswith("grafana/dashboards/") and artifact.path.endswith(".json"):
             model = json.loads(artifact.text)
             panels = [one for row in model["panels"] for one in (row, *row.get("panels", ()))]

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import _containers, _cost, _database, _peers
-from bench._options import say
+from bench._options import print_progress
 from bench._sheet import Sheet
 
 if TYPE_CHECKING:
@@ -34,42 +34,42 @@ _TABLES = 10_000
 
 
 def sheets(options: Options) -> Iterator[Sheet]:
-    say(_peers.versions(("postgres_exporter",)))
-    fixture = _containers.fixture("postgres")
+    print_progress(_peers.installed_versions(("postgres_exporter",)))
+    fixture = _containers.load_fixture("postgres")
     if not (fixture.installed() / "initdb").exists():
-        say("no databases: PostgreSQL is not installed")
+        print_progress("no databases: PostgreSQL is not installed")
         return
-    with _database.running(fixture, _SCALE) as server:
-        yield _throughput(server, options)
+    with _database.running_server(fixture, _SCALE) as server:
+        yield _measure_throughput(server, options)
         for load in options.loads:
-            with _pgbench(server) if load == "working" else nullcontext():
-                yield _sheet(server, f"one server, {load}", options)
+            with _run_pgbench(server) if load == "working" else nullcontext():
+                yield _cost_sheet(server, f"one server, {load}", options)
         for number in _DATABASES:
             _make_databases(server, number)
-            yield _sheet(server, f"{number} databases, idle", options)
+            yield _cost_sheet(server, f"{number} databases, idle", options)
         _make_tables(server)
-        yield _sheet(server, f"{_TABLES:,} tables, idle", options)
+        yield _cost_sheet(server, f"{_TABLES:,} tables, idle", options)
 
 
-def _sheet(server: Any, what: str, options: Options) -> Sheet:
-    say(what)
+def _cost_sheet(server: Any, what: str, options: Options) -> Sheet:
+    print_progress(what)
     ours = replace(
-        _peers.deckwatch(None),
+        _peers.deckwatch_server(None),
         metrics="/metrics?collect[]=postgres",
         environment=(("DECKWATCH_POSTGRES_DSN", server.dsn),),
     )
-    peers = _peers.postgres_exporter(f"{server.dsn}?sslmode=disable")
+    peers = _peers.postgres_exporter_servers(f"{server.dsn}?sslmode=disable")
     with tempfile.TemporaryDirectory() as name:
-        return _cost.table(f"Databases: {what}", _cost.measure([ours, *peers], Path(name), options))
+        return _cost.cost_sheet(f"Databases: {what}", _cost.measure_costs([ours, *peers], Path(name), options))
 
 
-def _throughput(server: Any, options: Options) -> Sheet:
+def _measure_throughput(server: Any, options: Options) -> Sheet:
     """Transactions a second that fifty clients get, in turn with and without a scrape every five seconds."""
-    say("pgbench of 50 clients, with and without scrapes")
-    ours = replace(_peers.deckwatch(None), environment=(("DECKWATCH_POSTGRES_DSN", server.dsn),))
+    print_progress("pgbench of 50 clients, with and without scrapes")
+    ours = replace(_peers.deckwatch_server(None), environment=(("DECKWATCH_POSTGRES_DSN", server.dsn),))
     seconds = 10 if options.quick else 30
     found: dict[bool, list[float]] = {False: [], True: []}
-    with tempfile.TemporaryDirectory() as name, ours.run(Path(name)):
+    with tempfile.TemporaryDirectory() as name, ours.run_in(Path(name)):
         for scraped in [False, True] * _TURNS:
             ending = threading.Event()
             scraping = threading.Thread(target=_scrape_until, args=(f"http://{ours.address}/metrics", ending))
@@ -107,7 +107,7 @@ def _make_tables(server: Any) -> None:
 
 
 @contextmanager
-def _pgbench(server: Any) -> Iterator[None]:
+def _run_pgbench(server: Any) -> Iterator[None]:
     login = ["-h", str(server.folder), "-p", str(server.port), "-U", "postgres"]
     command = [str(server.programs / "pgbench"), *login, "-R", _RATE, "-T", "3600", "-c", "2", "shop"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:

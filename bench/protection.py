@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING
 import bcrypt
 
 from bench import _peers
-from bench._options import say
+from bench._options import print_progress
 from bench._process import cpu_seconds
-from bench._sheet import Row, compared
+from bench._sheet import Row, comparison_sheet
 from deckwatch.provisioning.program import Program
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ basic_auth_users: {{prometheus: {hash}}}
 def sheets(options: Options) -> Iterator[Sheet]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _prepare(folder)
-        here = [_peers.deckwatch(None), *list(_peers.node_exporter())[:1]]
-        found = [_measured(one, folder, options) for one in here]
+        _write_credentials(folder)
+        here = [_peers.deckwatch_server(None), *list(_peers.node_exporter_servers())[:1]]
+        found = [_measure_server(one, folder, options) for one in here]
     ours, peer = found[0], (found[1] if len(found) > 1 else [None] * len(found[0]))
     names = (
         ("CPU a scrape, plain", "ms", ""),
@@ -60,10 +60,10 @@ def sheets(options: Options) -> Iterator[Sheet]:
         ("wall p99 of a scrape meanwhile", "ms", "the same"),
     )
     rows = zip(names, ours, peer, strict=True)
-    yield compared(__doc__, (Row(name, mine, theirs, unit, what) for (name, unit, what), mine, theirs in rows))
+    yield comparison_sheet(__doc__, (Row(name, mine, theirs, unit, what) for (name, unit, what), mine, theirs in rows))
 
 
-def _prepare(folder: Path) -> None:
+def _write_credentials(folder: Path) -> None:
     """Make an authority, two certificates and the web configuration."""
     new = [
         "openssl",
@@ -107,7 +107,7 @@ class _Scraper:
         else:
             self._connection = http.client.HTTPSConnection(self._host, timeout=60, context=self._context)
 
-    def ask(self, password: str = PASSWORD) -> int:
+    def request_page(self, password: str = PASSWORD) -> int:
         token = base64.b64encode(f"prometheus:{password}".encode()).decode()
         headers = {"Authorization": f"Basic {token}", "Accept-Encoding": "gzip"}
         self._connection.request("GET", self._path, headers=headers)
@@ -120,7 +120,7 @@ class _Scraper:
 
 
 @contextmanager
-def _running(server: Server, folder: Path, *more: str) -> Iterator[int]:
+def _running_server(server: Server, folder: Path, *more: str) -> Iterator[int]:
     host, _, port = server.address.rpartition(":")
 
     def ready() -> bool:
@@ -128,47 +128,47 @@ def _running(server: Server, folder: Path, *more: str) -> Iterator[int]:
             return True
         return False
 
-    program = Program(server.title, (*server.argv, *more), folder / "log", ready, folder=folder, tether=True)
+    program = Program(server.title, (*server.argv, *more), folder / "log", ready, folder=folder, end_with_parent=True)
     with program as running:
         assert running.process is not None
         yield running.process.pid
 
 
-def _measured(server: Server, folder: Path, options: Options) -> list[float]:
+def _measure_server(server: Server, folder: Path, options: Options) -> list[float]:
     """Return the figures of one server, in the order of the sheet."""
-    say(f"{server.title}, plain and protected …")
+    print_progress(f"{server.title}, plain and protected …")
     found = []
-    with _running(server, folder) as pid, closing(_Scraper(server, None)) as scraper:
+    with _running_server(server, folder) as pid, closing(_Scraper(server, None)) as scraper:
         found.append(_cpu_ms(pid, scraper, options))
     protected = f"--web.config.file={folder / 'web-config.yml'}"
-    with _running(server, folder, protected) as pid, closing(_Scraper(server, folder)) as scraper:
+    with _running_server(server, folder, protected) as pid, closing(_Scraper(server, folder)) as scraper:
         found.append(_cpu_ms(pid, scraper, options))
         found.append(_cpu_ms(pid, scraper, options, anew=True))
-        found += _guessed(server, folder, pid, scraper, options)
+        found += _measure_while_guessing(server, folder, pid, scraper, options)
     return found
 
 
 def _cpu_ms(pid: int, scraper: _Scraper, options: Options, *, anew: bool = False) -> float:
     for _ in range(5):
-        if scraper.ask() != 200:
+        if scraper.request_page() != 200:
             raise RuntimeError("not let in")
     before = cpu_seconds(pid)
     for _ in range(options.scrapes):
         if anew:
             scraper.close()
             scraper.connect()
-        scraper.ask()
+        scraper.request_page()
     return (cpu_seconds(pid) - before) * 1000 / options.scrapes
 
 
-def _guessed(server: Server, folder: Path, pid: int, scraper: _Scraper, options: Options) -> list[float]:
+def _measure_while_guessing(server: Server, folder: Path, pid: int, scraper: _Scraper, options: Options) -> list[float]:
     """Return the CPU in percent while passwords are guessed, and the wall times of a scrape in ms, p50 and p99."""
     ended = threading.Event()
 
     def guess() -> None:
         with closing(_Scraper(server, folder)) as client:
             while not ended.is_set():
-                client.ask(os.urandom(8).hex())
+                client.request_page(os.urandom(8).hex())
 
     with ExitStack() as stack:
         threads = [threading.Thread(target=guess) for _ in range(GUESSERS)]
@@ -182,7 +182,7 @@ def _guessed(server: Server, folder: Path, pid: int, scraper: _Scraper, options:
         for _ in range(options.scrapes):
             time.sleep(0.1)
             start = time.perf_counter()
-            scraper.ask()
+            scraper.request_page()
             walls.append((time.perf_counter() - start) * 1000)
         share = (cpu_seconds(pid) - before) / (time.perf_counter() - begun) * 100
     return [share, statistics.median(walls), sorted(walls)[int(len(walls) * 0.99)]]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import _containers, _cost, _floor, _peers
-from bench._options import say
+from bench._options import print_progress
 from bench._sheet import Row, Targets
 
 if TYPE_CHECKING:
@@ -30,53 +30,59 @@ TUNED, PLAIN = ("cadvisor, tuned", "node_exporter, tuned"), ("cadvisor", "node_e
 
 
 def sheets(options: Options) -> Iterator[Sheet]:
-    say(_peers.versions(("cadvisor", "node_exporter")))
+    print_progress(_peers.installed_versions(("cadvisor", "node_exporter")))
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name,
-        _containers.start(folder := Path(name)) as containers,
+        _containers.start_engine(folder := Path(name)) as containers,
     ):
         if containers is None:
-            yield from _measured("without containers", None, folder, options)
+            yield from _measure_situation("without containers", None, folder, options)
             return
-        for count in sorted(options.containers(*CONTAINERS)):
-            containers.grow(count)
+        for count in sorted(options.container_counts(*CONTAINERS)):
+            containers.start_containers(count)
             if "idle" in options.loads or not count:
-                yield from _measured(f"{count} containers, idle", containers.docker_host, folder, options)
+                yield from _measure_situation(f"{count} containers, idle", containers.docker_host, folder, options)
             if "working" in options.loads and count:
-                with containers.working():
-                    yield from _measured(f"{count} containers, working", containers.docker_host, folder, options)
+                with containers.under_load():
+                    yield from _measure_situation(
+                        f"{count} containers, working", containers.docker_host, folder, options
+                    )
 
 
-def _measured(situation: str, docker_host: str | None, folder: Path, options: Options) -> Iterator[Sheet]:
-    say(situation)
+def _measure_situation(situation: str, docker_host: str | None, folder: Path, options: Options) -> Iterator[Sheet]:
+    print_progress(situation)
     project = folder / "project"
     project.mkdir(exist_ok=True)
     (project / "deckwatch.yaml").write_text(_ALL)
-    ours = [_peers.deckwatch(docker_host), _peers.deckwatch(docker_host, project=project, title=ALL)]
-    peers = [*(_peers.cadvisor(docker_host) if docker_host else ()), *_peers.node_exporter()]
-    costs = _cost.measure([*ours, *peers], folder, options)
-    floor = _floor.measure([f"--docker-host={docker_host or ''}"])
-    yield _cost.table(f"Host and containers: {situation}", costs, floor.told)
-    yield targets(f"The same, beside what is to be reached: {situation}", costs, floor).sheet()
+    ours = [_peers.deckwatch_server(docker_host), _peers.deckwatch_server(docker_host, project=project, title=ALL)]
+    peers = [*(_peers.cadvisor_servers(docker_host) if docker_host else ()), *_peers.node_exporter_servers()]
+    costs = _cost.measure_costs([*ours, *peers], folder, options)
+    floor = _floor.measure_floor([f"--docker-host={docker_host or ''}"])
+    yield _cost.cost_sheet(f"Host and containers: {situation}", costs, floor.summary)
+    yield ratio_targets(f"The same, beside what is to be reached: {situation}", costs, floor).to_sheet()
 
 
-def targets(title: str, costs: dict[str, Cost], floor: Floor) -> Targets:
+def ratio_targets(title: str, costs: dict[str, Cost], floor: Floor) -> Targets:
     """Return our ratios to the tuned pair, to the pair as it comes and to the floor."""
     ours, found = costs["deckwatch"], Targets(title)
     for names, most, what in ((TUNED, 1 / 8, "the tuned pair"), (PLAIN, 1 / 50, "the pair as it comes")):
         pair = [costs[one] for one in names if one in costs]
         complete = len(pair) == len(names)
-        minute = sum(one.minute for one in pair) if complete else None
-        found.add(most, Row("CPU a minute", ours.minute, minute, what=what))
+        minute = sum(one.ms_per_minute for one in pair) if complete else None
+        found.add_target(most, Row("CPU a minute", ours.ms_per_minute, minute, what=what))
         if names is TUNED:
             for one, who in ((ours, ""), (costs[ALL], "; ours with all on")):
-                mine = one.minute_per(one.page.shared(other.page for other in pair))
-                shared = sum(other.page.shared([one.page]) for other in pair) if complete else 0
+                mine = one.ms_per_minute_and_1000(one.page.count_shared(other.page for other in pair))
+                shared = sum(other.page.count_shared([one.page]) for other in pair) if complete else 0
                 theirs = 1000 * minute / shared if minute and shared else None
-                found.add(1 / 5, Row("CPU a minute per 1,000 shared series", mine, theirs, what=what + who))
+                found.add_target(1 / 5, Row("CPU a minute per 1,000 shared series", mine, theirs, what=what + who))
     beside = costs.get("cadvisor, tuned")
-    found.add(1 / 3, Row("wall p99", ours.scrapes.p99, beside.scrapes.p99 if beside else None, what="tuned cAdvisor"))
-    found.add(1.0, Row("resident", ours.memory, 60.0, "MiB", "the limit itself"))
-    found.add(5.0, Row("CPU a scrape", ours.scrapes.cpu, floor.paused, what="the floor, with pauses as scrapes have"))
-    found.add(5.0, Row("CPU a scrape", ours.scrapes.cpu, floor.kept, what="the floor, in a loop"))
+    found.add_target(
+        1 / 3, Row("wall p99", ours.scrapes.p99, beside.scrapes.p99 if beside else None, what="tuned cAdvisor")
+    )
+    found.add_target(1.0, Row("resident", ours.resident_mib, 60.0, "MiB", "the limit itself"))
+    found.add_target(
+        5.0, Row("CPU a scrape", ours.scrapes.cpu, floor.paused, what="the floor, with pauses as scrapes have")
+    )
+    found.add_target(5.0, Row("CPU a scrape", ours.scrapes.cpu, floor.kept, what="the floor, in a loop"))
     return found

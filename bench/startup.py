@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench._run import once_ms, run_ms
-from bench._sheet import Row, compared
+from bench._commands import once_ms, run_ms
+from bench._sheet import Row, comparison_sheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def sheets(_: Options) -> Iterator[Sheet]:
-    yield compared(__doc__, _rows())
+    yield comparison_sheet(__doc__, _rows())
 
 
 def _rows() -> Iterator[Row]:

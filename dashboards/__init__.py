@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Renderer
-    from deckwatch.core.signals import Signals
+    from deckwatch.core.signal_lookup import Signals
     from deckwatch.dashboards.build import Bundle, Settings
     from deckwatch.dashboards.read.files import Source
 

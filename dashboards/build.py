@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.jsonnet import Engine, Renderer
     from deckwatch.core.problems import Place
-    from deckwatch.core.signals import Signals
+    from deckwatch.core.signal_lookup import Signals
     from deckwatch.core.yaml_file import Path as YamlPath
     from deckwatch.dashboards.panel_types import PanelType
     from deckwatch.dashboards.read.files import Source

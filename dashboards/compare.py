@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.dashboards.importing.patch import NOTHING, Leaf, leaves, same
+from deckwatch.dashboards.importing.patch import MISSING, LeafPath, is_same_json, iterate_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 # What Grafana counts and names by itself.
 _ITS_OWN = frozenset(("id", "version", "iteration", "pluginVersion", "schemaVersion"))
 _LONG = 60
-_WORDS: dict[Leaf, str] = {
+_WORDS: dict[LeafPath, str] = {
     ("fieldConfig", "defaults", "thresholds", "steps"): "thresholds",
     ("fieldConfig", "defaults", "mappings"): "words for values",
     ("fieldConfig", "defaults", "noValue"): "what is written without data",
@@ -121,8 +121,8 @@ def _told(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Ite
     old, new = dict(_leaves(before)), dict(_leaves(after))
     place = []
     for path in dict.fromkeys((*old, *new)):
-        one, other = old.get(path, NOTHING), new.get(path, NOTHING)
-        if one is not NOTHING and other is not NOTHING and same(one, other):
+        one, other = old.get(path, MISSING), new.get(path, MISSING)
+        if one is not MISSING and other is not MISSING and is_same_json(one, other):
             continue
         if path[:1] == ("gridPos",):
             place.append(path)
@@ -132,21 +132,23 @@ def _told(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Ite
         yield f"{head}place {_place(before)} → {_place(after)}"
 
 
-def _leaves(panel: Mapping[str, Any]) -> Iterator[tuple[Leaf, Any]]:
+def _leaves(panel: Mapping[str, Any]) -> Iterator[tuple[LeafPath, Any]]:
     for key, one in panel.items():
         if key in _ITS_OWN or one is None:
             continue
         if key == "targets":
             for target in one:
-                for path, value in leaves({k: v for k, v in target.items() if k != "refId" and v is not None}):
+                for path, value in iterate_leaves({k: v for k, v in target.items() if k != "refId" and v is not None}):
                     yield ("targets", str(target.get("refId")), *path), value
         elif isinstance(one, dict):
-            yield from (((key, *path), value) for path, value in leaves(one) if value is not None and value != {})
+            yield from (
+                ((key, *path), value) for path, value in iterate_leaves(one) if value is not None and value != {}
+            )
         else:
             yield (key,), one
 
 
-def _word(path: Leaf) -> str:
+def _word(path: LeafPath) -> str:
     if path in _WORDS:
         return _WORDS[path]
     if path[0] == "targets" and len(path) > 2:
@@ -155,7 +157,7 @@ def _word(path: Leaf) -> str:
 
 
 def _shown(value: Any) -> str:
-    if value is NOTHING:
+    if value is MISSING:
         return "nothing"
     if isinstance(value, list):
         return f"{len(value)} of them" if value and isinstance(value[0], dict) else str(value)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.problems import Problem
-    from deckwatch.core.signals import Signals
+    from deckwatch.core.signal_lookup import Signals
     from deckwatch.core.yaml_file import Document, Path
     from deckwatch.dashboards.build import Built
     from deckwatch.dashboards.panel_types import PanelType

@@ -20,7 +20,7 @@ from deckwatch.core import plugins
 from deckwatch.core.catalog import Kind, MetricInfo
 from deckwatch.exporter import self_metrics
 from deckwatch.exporter.metric import Lines, Metric, Sample
-from deckwatch.exporter.world import NoData, World
+from deckwatch.exporter.world import NoData, Reading, World
 
 __all__ = [
     "Collector",
@@ -37,7 +37,8 @@ EVERY_COLLECTOR = "every collector"  # the source of metrics that are told of ea
 
 V = TypeVar("V")
 
-Collect = Callable[..., Iterable[Sample | Lines]]
+Samples = Iterable[Sample | Lines]
+Collect = Callable[..., Samples | Reading[Samples]]
 Subjects = Callable[[World], Mapping[str, Any]]
 
 

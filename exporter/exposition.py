@@ -11,13 +11,14 @@ import math
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.metric import Lines, Metric, Sample, count_series, format_value
-from deckwatch.exporter.scrape import Record
+from deckwatch.exporter.outcome import Record
 from deckwatch.exporter.self_metrics import AGE, DROPPED, DURATION, PEER_METRICS, SERIES, SUCCESS, TIMEOUTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from deckwatch.exporter.scrape import Key, Outcome
+    from deckwatch.exporter.outcome import Outcome
+    from deckwatch.exporter.scrape import Key
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

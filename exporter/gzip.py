@@ -11,23 +11,23 @@ if TYPE_CHECKING:
 _GZIP = 16 + zlib.MAX_WBITS  # zlib's word for a gzip header and trailer
 
 
-def by_zlib(pieces: Iterable[bytes]) -> bytes:
+def compress_with_zlib(pieces: Iterable[bytes]) -> bytes:
     """Return the pieces as one gzip member, level 1."""
     packer = zlib.compressobj(1, wbits=_GZIP)
     return b"".join([*map(packer.compress, pieces), packer.flush()])
 
 
-def _fastest() -> Callable[[Iterable[bytes]], bytes]:
+def _fastest_compressor() -> Callable[[Iterable[bytes]], bytes]:
     try:
         from isal import isal_zlib  # noqa: PLC0415 - there is no wheel for every processor
     except ImportError:
-        return by_zlib
+        return compress_with_zlib
 
-    def by_isal(pieces: Iterable[bytes]) -> bytes:
+    def compress_with_isal(pieces: Iterable[bytes]) -> bytes:
         packer = isal_zlib.compressobj(1, wbits=_GZIP)
         return b"".join([*map(packer.compress, pieces), packer.flush()])
 
-    return by_isal
+    return compress_with_isal
 
 
-compress = _fastest()
+compress = _fastest_compressor()

@@ -19,19 +19,19 @@ import uvicorn
 
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.exporter.connection import Connection
-from deckwatch.exporter.protection.crowd import Crowd
-from deckwatch.exporter.protection.seldom import Seldom
-from deckwatch.exporter.secured import Secured
+from deckwatch.exporter.protection.connection_limits import ConnectionPool
+from deckwatch.exporter.protection.log_throttle import LogThrottle
+from deckwatch.exporter.tls_connection import TlsConnection
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deckwatch.exporter.protection.crowd import Guest
-    from deckwatch.exporter.protection.watched import Watched
+    from deckwatch.exporter.protection.connection_limits import ConnectionSlot
+    from deckwatch.exporter.protection.reloading_config import ReloadingConfig
 
 KEEP_ALIVE_SECONDS = 75  # a scraper that comes every minute keeps its connection
 _SHUTDOWN_SECONDS = 1
-_BEGINNING_TURNS = 3  # of the loop, until a socket that was accepted is a connection that can be ended
+_ACCEPT_TURNS = 3  # of the loop, until a socket that was accepted is a connection that can be ended
 
 
 class Address(NamedTuple):
@@ -44,7 +44,7 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def parse(text: str) -> Address:
+def parse_address(text: str) -> Address:
     """Read HOST:PORT, where an IPv6 host stands in brackets; raises ValueError with a sentence."""
     host, colon, port = text.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
@@ -55,11 +55,13 @@ def parse(text: str) -> Address:
     return Address(bare, int(port))
 
 
-def bind(address: Address) -> list[socket.socket]:
+def bind_sockets(address: Address) -> list[socket.socket]:
     """Return listening sockets for an address, one for each that its name stands for; raises DeckwatchError."""
     if address.host in ("", "::") and socket.has_dualstack_ipv6():
         with contextlib.suppress(OSError):  # the kernel knows IPv6, but this machine has it turned off
-            return [_at_once(socket.create_server(("", address.port), family=socket.AF_INET6, dualstack_ipv6=True))]
+            return [
+                _without_delay(socket.create_server(("", address.port), family=socket.AF_INET6, dualstack_ipv6=True))
+            ]
     opened: list[socket.socket] = []
     try:
         found = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -67,7 +69,7 @@ def bind(address: Address) -> list[socket.socket]:
             if family in (socket.AF_INET, socket.AF_INET6):
                 # The second address of a name takes the port that the first was given.
                 port = opened[0].getsockname()[1] if opened else address.port
-                opened.append(_at_once(socket.create_server((where[0], port, *where[2:]), family=family)))
+                opened.append(_without_delay(socket.create_server((where[0], port, *where[2:]), family=family)))
     except OSError as error:
         for one in opened:
             one.close()
@@ -79,7 +81,7 @@ def bind(address: Address) -> list[socket.socket]:
     return opened
 
 
-def _at_once(listening: socket.socket) -> socket.socket:
+def _without_delay(listening: socket.socket) -> socket.socket:
     """Let the sockets that are accepted send at once.
 
     Without it the second part of an answer waits 40 ms for the peer's delayed acknowledgement. asyncio does this only
@@ -92,10 +94,10 @@ def _at_once(listening: socket.socket) -> socket.socket:
 class Server(uvicorn.Server):
     """uvicorn's server, which ends at once on a signal, and with exit code 0."""
 
-    def __init__(self, config: uvicorn.Config, crowd: Crowd) -> None:
+    def __init__(self, config: uvicorn.Config, pool: ConnectionPool) -> None:
         super().__init__(config)
-        self._crowd = crowd
-        self._ending = asyncio.Event()
+        self._pool = pool
+        self._stopping = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -103,41 +105,41 @@ class Server(uvicorn.Server):
         if threading.current_thread() is threading.main_thread():  # no other gets signals
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self.end)
+                loop.add_signal_handler(number, self.request_stop)
         yield
 
-    def end(self) -> None:
+    def request_stop(self) -> None:
         """Stop serving."""
         self.should_exit = True
-        self._ending.set()
+        self._stopping.set()
 
     async def main_loop(self) -> None:
         """Wait for the end; uvicorn would wake ten times a second to look for it."""
         await self.on_tick(0)
-        await self._ending.wait()
+        await self._stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Cut what has not asked for anything; uvicorn does not know of TLS that is being agreed on."""
         for one in sockets or []:
             asyncio.get_running_loop().remove_reader(one)
-        for _ in range(_BEGINNING_TURNS):  # else asyncio would leave open what was accepted last
+        for _ in range(_ACCEPT_TURNS):  # else asyncio would leave open what was accepted last
             await asyncio.sleep(0)
-        for guest in self._crowd.guests():
+        for guest in self._pool.all_slots():
             if guest.state != "busy":
-                self._crowd.cut(guest)
+                self._pool.abort_slot(guest)
         await super().shutdown(sockets)
 
 
-def server(app: Any, protection: Watched | None = None) -> Server:
+def make_server(app: Any, protection: ReloadingConfig | None = None) -> Server:
     """Return a server of this application, not yet started."""
-    crowd = Crowd()
+    pool = ConnectionPool()
     if protection is not None:
-        from deckwatch.exporter.protection.guard import Guard  # noqa: PLC0415 - only where there is something to guard
+        from deckwatch.exporter.protection.auth_middleware import AuthMiddleware  # noqa: PLC0415 - only where there is something to guard
 
-        app = Guard(app, protection)
+        app = AuthMiddleware(app, protection)
     config = uvicorn.Config(
         app,
-        http=_maker(crowd, protection),
+        http=_protocol_factory(pool, protection),
         loop="asyncio",
         ws="none",
         lifespan="off",
@@ -149,27 +151,27 @@ def server(app: Any, protection: Watched | None = None) -> Server:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
-    return Server(config, crowd)
+    return Server(config, pool)
 
 
-def _maker(crowd: Crowd, protection: Watched | None) -> Any:
+def _protocol_factory(pool: ConnectionPool, protection: ReloadingConfig | None) -> Any:
     """Return what makes the protocol of a connection, of what uvicorn gives to its own."""
-    seldom = Seldom()
+    throttle = LogThrottle()
 
-    def over_tls(watched: Watched, options: dict[str, Any]) -> Secured:
-        def made(guest: Guest) -> Connection:
-            return Connection(crowd, guest, **options)
+    def make_tls_protocol(watched: ReloadingConfig, options: dict[str, Any]) -> TlsConnection:
+        def make_http(guest: ConnectionSlot) -> Connection:
+            return Connection(pool, guest, **options)
 
-        return Secured(crowd, watched, seldom, made)
+        return TlsConnection(pool, watched, throttle, make_http)
 
-    def make(**options: Any) -> asyncio.Protocol:
+    def make_protocol(**options: Any) -> asyncio.Protocol:
         if protection is not None and protection.is_tls:
-            return over_tls(protection, options)
-        return Connection(crowd, **options)
+            return make_tls_protocol(protection, options)
+        return Connection(pool, **options)
 
-    return make
+    return make_protocol
 
 
-def serve(app: Any, sockets: list[socket.socket], protection: Watched | None = None) -> None:
+def serve_app(app: Any, sockets: list[socket.socket], protection: ReloadingConfig | None = None) -> None:
     """Answer on these sockets until SIGTERM or SIGINT; closes them."""
-    asyncio.run(server(app, protection).serve(sockets))
+    asyncio.run(make_server(app, protection).serve(sockets))

@@ -34,8 +34,8 @@ log = logging.getLogger("deckwatch.server")
 TEXT = "text/plain; charset=utf-8"
 DEFAULT_TIMEOUT_SECONDS = 10.0  # Prometheus' own default
 OFFSET_SECONDS = 0.5  # what is left of the scraper's patience for writing and sending the page
-_LONGEST_SECONDS = 120.0
-_MOST_FIELDS = 200  # of a query
+_MAX_SCRAPE_SECONDS = 120.0
+_MAX_FIELDS = 200  # of a query
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ class Response:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class Choice(NamedTuple):
+class CollectorSelection(NamedTuple):
     """Collectors to take or to leave out, by name or prefix, and the one database server to read."""
 
     only: tuple[str, ...] = ()
@@ -75,51 +75,55 @@ class App:
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        await respond(scope, send, await self._answer(scope["method"], scope["path"], scope["query_string"], headers))
+        await send_response(
+            scope, send, await self._route_request(scope["method"], scope["path"], scope["query_string"], headers)
+        )
 
-    async def _answer(self, method: str, path: str, query: bytes, headers: dict[str, str]) -> Response:
+    async def _route_request(self, method: str, path: str, query: bytes, headers: dict[str, str]) -> Response:
         if method not in ("GET", "HEAD"):
             return Response(405, b"only GET and HEAD\n", headers=(("allow", "GET, HEAD"),))
         match path:
             case "/metrics" if method == "HEAD":
                 return Response(200, b"", exposition.CONTENT_TYPE)
             case "/metrics":
-                return await in_thread(lambda: self.metrics(query, headers))
+                return await run_in_thread(lambda: self.metrics_response(query, headers))
             case "/probe":
-                return await in_thread(lambda: self.probe(query, headers))
+                return await run_in_thread(lambda: self.probe_response(query, headers))
             case "/":
-                text = await in_thread(lambda: page.index(self.scraper))
+                text = await run_in_thread(lambda: page.render_index(self.scraper))
                 return Response(200, text.encode("utf-8", "replace"), page.HTML, page.HEADERS)
             case "/healthz":
                 return Response(200, b"ok\n")
             case "/readyz":
-                return ready(self.scraper.unanswered())
+                return readiness_response(self.scraper.unanswered())
             case _:
-                return Response(404, page.not_found().encode(), page.HTML, page.HEADERS)
+                return Response(404, page.render_not_found().encode(), page.HTML, page.HEADERS)
 
-    def metrics(self, query: bytes, headers: dict[str, str]) -> Response:
+    def metrics_response(self, query: bytes, headers: dict[str, str]) -> Response:
         """Scrape and write the page: 200 whatever broke behind it, 400 for a request that means nothing."""
         try:
-            asked = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
-            chosen = self.choice(asked.get("collect[]", []), asked.get("exclude[]", []), asked.get("server", []))
+            asked = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+            chosen = self.select_collectors(
+                asked.get("collect[]", []), asked.get("exclude[]", []), asked.get("server", [])
+            )
         except ValueError as error:
             return Response(400, f"{error}\n".encode("utf-8", "replace"))
-        return self._page(chosen, headers)
+        return self._page_response(chosen, headers)
 
-    def probe(self, query: bytes, headers: dict[str, str]) -> Response:
+    def probe_response(self, query: bytes, headers: dict[str, str]) -> Response:
         """Scrape the one database server that `target` names: a name of the configuration, and no address.
 
         Whoever asks could otherwise have the exporter show its passwords to a server of his own.
         """
         try:
-            asked = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
-            chosen = self.choice(["postgres"], [], asked.get("target") or [""])
+            asked = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+            chosen = self.select_collectors(["postgres"], [], asked.get("target") or [""])
         except ValueError as error:
             return Response(400, f"{error}\n".encode("utf-8", "replace"))
-        return self._page(chosen, headers)
+        return self._page_response(chosen, headers)
 
-    def _page(self, chosen: Choice, headers: dict[str, str]) -> Response:
-        pieces = self.scrape(chosen, patience(headers))
+    def _page_response(self, chosen: CollectorSelection, headers: dict[str, str]) -> Response:
+        pieces = self.scrape_page(chosen, scrape_seconds(headers))
         extra = [("vary", "accept-encoding")]
         if accepts_gzip(headers.get("accept-encoding", "")):
             body = compress(pieces)
@@ -128,37 +132,41 @@ class App:
             body = b"".join(pieces)
         return Response(200, body, exposition.CONTENT_TYPE, tuple(extra))
 
-    def scrape(self, chosen: Choice, seconds: float) -> Iterator[bytes]:
+    def scrape_page(self, chosen: CollectorSelection, seconds: float) -> Iterator[bytes]:
         """Return the pieces of the page of these collectors, within so many seconds."""
         outcomes = self.scraper.scrape(seconds=seconds, only=chosen.only, exclude=chosen.exclude, server=chosen.server)
         own = exposition.self_samples(outcomes, self.scraper.records, self.scraper.world.clock())
         samples = [sample for outcome in outcomes for sample in outcome.samples]
         return exposition.render_chunks([*samples, *own])
 
-    def choice(self, only: Sequence[str], exclude: Sequence[str], servers: Sequence[str]) -> Choice:
+    def select_collectors(
+        self, only: Sequence[str], exclude: Sequence[str], servers: Sequence[str]
+    ) -> CollectorSelection:
         """Return what is to be scraped; raises ValueError with a sentence for words that mean nothing."""
         if only and exclude:
             raise ValueError("expected collectors to take or collectors to leave out, not both")
         for word in (*only, *exclude):
             if word not in self.words:
-                raise ValueError(_sentence(f"no collector is called {word!r}", did_you_mean(word, self.words)))
+                raise ValueError(_with_hint(f"no collector is called {word!r}", did_you_mean(word, self.words)))
         if len(servers) > 1:
             raise ValueError("expected one server, not several")
-        if servers and servers[0] not in (known := self._servers()):
-            raise ValueError(_sentence(f"no database server is called {servers[0]!r}", did_you_mean(servers[0], known)))
-        return Choice(tuple(only), tuple(exclude), servers[0] if servers else None)
+        if servers and servers[0] not in (known := self._server_names()):
+            raise ValueError(
+                _with_hint(f"no database server is called {servers[0]!r}", did_you_mean(servers[0], known))
+            )
+        return CollectorSelection(tuple(only), tuple(exclude), servers[0] if servers else None)
 
-    def _servers(self) -> list[str]:
+    def _server_names(self) -> list[str]:
         """Return the names of the configured database servers."""
         found: dict[str, None] = {}
         for one in self.scraper.collectors.values():
             if one.subjects is not None and one.subject_label == "server":
                 with contextlib.suppress(Exception):  # told by the scrape, as this collector's outcome
-                    found |= dict.fromkeys(self.scraper.subjects(one))
+                    found |= dict.fromkeys(self.scraper.subject_names(one))
         return list(found)
 
 
-async def respond(scope: Scope, send: Send, response: Response) -> None:
+async def send_response(scope: Scope, send: Send, response: Response) -> None:
     """Send an answer, with the headers that all of them have."""
     sent = [
         ("date", email.utils.formatdate(usegmt=True)),  # uvicorn would wake once a second to keep one ready
@@ -176,7 +184,7 @@ async def respond(scope: Scope, send: Send, response: Response) -> None:
     await send({"type": "http.response.body", "body": response.body})
 
 
-def ready(waiting: list[Key]) -> Response:
+def readiness_response(waiting: list[Key]) -> Response:
     """Return the answer of /readyz: whom it still waits for."""
     if not waiting:
         return Response(200, b"ready\n")
@@ -184,7 +192,7 @@ def ready(waiting: list[Key]) -> Response:
     return Response(503, f"waiting for the first answer of:\n{names}".encode("utf-8", "replace"))
 
 
-def patience(headers: dict[str, str]) -> float:
+def scrape_seconds(headers: dict[str, str]) -> float:
     """Return how many seconds a scrape may take: what the scraper says it waits, less an offset."""
     try:
         said = float(headers.get("x-prometheus-scrape-timeout-seconds", DEFAULT_TIMEOUT_SECONDS))
@@ -192,7 +200,7 @@ def patience(headers: dict[str, str]) -> float:
         said = DEFAULT_TIMEOUT_SECONDS
     if not math.isfinite(said) or said <= 0:
         said = DEFAULT_TIMEOUT_SECONDS
-    return min(max(said - OFFSET_SECONDS, said / 2), _LONGEST_SECONDS)
+    return min(max(said - OFFSET_SECONDS, said / 2), _MAX_SCRAPE_SECONDS)
 
 
 def accepts_gzip(header: str) -> bool:
@@ -208,7 +216,7 @@ def accepts_gzip(header: str) -> bool:
     return weights.get("gzip", weights.get("*", 0.0)) > 0
 
 
-async def in_thread(work: Callable[[], T]) -> T:
+async def run_in_thread(work: Callable[[], T]) -> T:
     """Run `work` on a daemon thread: one that hangs must not keep the process from ending, as an executor's would."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
@@ -229,5 +237,5 @@ async def in_thread(work: Callable[[], T]) -> T:
     return await future
 
 
-def _sentence(said: str, hint: str) -> str:
+def _with_hint(said: str, hint: str) -> str:
     return f"{said}; {hint}" if hint else said

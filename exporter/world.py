@@ -11,12 +11,14 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar, cast
 
 from deckwatch.exporter.timex import Timex, adjtimex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+T_co = TypeVar("T_co", covariant=True)
 
 
 class SourceDown(Exception):
@@ -27,23 +29,27 @@ class NoData(Exception):
     """The kernel, the engine or the configuration has no such thing: absent is not broken."""
 
 
-class Shown(threading.local):
-    """What the collector that runs on this thread shows: from when on that was read."""
+class Reading(NamedTuple, Generic[T_co]):
+    """A value that was read before the scrape, and the Unix time at which reading it began.
 
-    at: float = 0.0
+    A collector returns its samples as a Reading where they are not from this moment.
+    """
 
-    def from_time(self, at: float) -> None:
-        """Note that a part of it was read at this Unix time; the oldest part counts."""
-        self.at = min(self.at, at)
+    value: T_co
+    at: float
 
 
-class Source(Protocol):
-    """Something opened lazily and kept: descriptors, an event stream, connections."""
+class Source:
+    """Something the World opens at its first use and keeps: descriptors, an event stream, connections, parsed tables.
 
-    def __init__(self, world: World) -> None: ...
+    A source that holds nothing to release inherits `close`.
+    """
+
+    def __init__(self, world: World) -> None:
+        """Open the source on this World."""
 
     def close(self) -> None:
-        """Give back what is held."""
+        """Release what is held."""
 
 
 S = TypeVar("S", bound=Source)
@@ -68,7 +74,6 @@ class World:
     adjtimex: Callable[[], Timex] = adjtimex
     page_size: int = 4096 if not hasattr(os, "sysconf") else os.sysconf("SC_PAGE_SIZE")
     user_hz: int = 100 if not hasattr(os, "sysconf") else os.sysconf("SC_CLK_TCK")
-    shown: Shown = field(default_factory=Shown, repr=False)
     _sources: dict[type[Any], Any] = field(default_factory=dict, repr=False)
     _opening: dict[type[Any], threading.RLock] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)

@@ -18,5 +18,5 @@ def check(context: Context) -> Iterator[Problem]:
     for alert in context.iter_alerts():
         prefixes = as_tuple(alert.document.data.get("prefix"))
         if prefixes and not alert.name.startswith(prefixes):
-            message = f"the name {alert.name} does not begin with {" or ".join(prefixes)}"
+            message = f"the name {alert.name} does not begin with {' or '.join(prefixes)}"
             yield Problem(alert.place, message, "the prefix of this topic", check="prefix")

@@ -158,7 +158,7 @@ def _found(
 def _misplaced(document: Document, path: Path, words: Collection[str]) -> Iterator[Problem]:
     for word in words:
         if word in document.value_at(path):
-            yield document.problem((*path, word), f"{word} does not go here", key=True)
+            yield document.problem((*path, word), f"{word} is not allowed here", key=True)
 
 
 class _Writer:

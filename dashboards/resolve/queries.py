@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import expressions, promql
 from deckwatch.core.problems import Problem, did_you_mean
-from deckwatch.core.signals import BUCKETS, Reference, Signal, Signals, UnknownSignal, is_name, signal_for_metric
+from deckwatch.core.signal_lookup import Signals, UnknownSignal
+from deckwatch.core.signals import BUCKETS, Reference, Signal, is_name, signal_for_metric
 from deckwatch.dashboards.resolve import legends, where_filter
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ class Resolver:
             raise UnknownSignal(f"no signal and no metric is called {text}", hint)
         if (aspect or None) not in (signal.aspects or (None,)):
             figures = ", ".join(f"{name}.{one}" for one in signal.aspects)
-            hint = f"one of {figures}" if figures else f"{name} has only one figure"
+            hint = f"one of {figures}" if figures else f"{name} takes no suffix"
             raise UnknownSignal(f"{name} is a {signal.kind}: {text} is not one of its figures", hint, is_misused=True)
         return Reference(signal, aspect or None)
 

@@ -55,11 +55,11 @@ def command(
     _exporter.log_to_stderr(log_level)
     app = _exporter.create_app(project, **sources)
     try:
-        choice = app.choice(collect, exclude, server)
+        choice = app.select_collectors(collect, exclude, server)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     try:
-        click.echo(b"".join(app.scrape(choice, timeout)), nl=False)
+        click.echo(b"".join(app.scrape_page(choice, timeout)), nl=False)
         for line in _exporter.absence_messages(app):
             log.log(logging.WARNING if collect else logging.INFO, "%s", line)
     finally:

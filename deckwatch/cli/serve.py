@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deckwatch.exporter.listen import Address
-    from deckwatch.exporter.protection.watched import Watched
+    from deckwatch.exporter.protection.reloading_config import ReloadingConfig
     from deckwatch.exporter.server import App
 
 log = logging.getLogger("deckwatch.serve")
@@ -32,7 +32,7 @@ class _Listen(click.ParamType["Address"]):
         from deckwatch.exporter import listen
 
         try:
-            return listen.parse(str(value))
+            return listen.parse_address(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -72,19 +72,19 @@ def command(project: Path, /, *, listen: Address, web_config_file: str | None, l
     app = _exporter.create_app(project, **sources)
     with contextlib.ExitStack() as stack:
         stack.callback(_exporter.close_app, app)
-        sockets = listening.bind(listen)
+        sockets = listening.bind_sockets(listen)
         for one in sockets:
             log.info("listening on %s://%s", scheme, listening.Address(*one.getsockname()[:2]))
         threading.Thread(target=_scrape_once, args=(app,), name="first-scrape", daemon=True).start()
-        listening.serve(app, sockets, protection)
+        listening.serve_app(app, sockets, protection)
 
 
-def _load_protection(file: str) -> Watched:
+def _load_protection(file: str) -> ReloadingConfig:
     from pathlib import Path
 
-    from deckwatch.exporter.protection.watched import Watched
+    from deckwatch.exporter.protection.reloading_config import ReloadingConfig
 
-    return Watched(Path(file))
+    return ReloadingConfig(Path(file))
 
 
 def _scrape_once(app: App) -> None:
@@ -92,7 +92,7 @@ def _scrape_once(app: App) -> None:
     from deckwatch.exporter import view
 
     app.scraper.scrape(seconds=_FIRST_SCRAPE_SECONDS)
-    seen = view.look(app.scraper, app.scraper.world.clock())
+    seen = view.build_view(app.scraper, app.scraper.world.clock())
     log.info("watching the host %s", seen.host)
     for card in seen.cards:
         about = f" ({card.about.rstrip('.')})" if card.about else ""

@@ -1,7 +1,8 @@
-"""The child process that evaluates Jsonnet; it imports nothing of ours, so that it starts in a few milliseconds.
+"""The child process that evaluates Jsonnet; it imports no other module of deckwatch, to start in a few milliseconds.
 
-Messages both ways are 8 bytes of length and as many of content: first the settings {engine, folders, memory}, then
-programs {snippet, arguments}, as JSON; each is answered by a letter, V or E, with the value's JSON or the error's text.
+Messages in both directions are prefixed with their length in 8 bytes. The parent sends JSON: first the settings
+{engine, folders, memory}, then programs {snippet, arguments}. Each program is answered by V and the value as JSON, or
+by E and the error message.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _MAX_BYTES = 512 << 20
 
 
 def main() -> None:
-    """Answer one program after another until standard input ends."""
+    """Evaluate programs until standard input ends."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
 
     def receive_message() -> Any:
@@ -34,7 +35,7 @@ def main() -> None:
     evaluate, as_bytes = _load_engine(settings["engine"])
 
     def read_import(base: str, name: str) -> tuple[str, Any]:
-        # The base folder of the program itself is the working directory in one engine and '' in the other.
+        # For the program itself, base is the working directory in one engine and '' in the other.
         inside = [part for part in base.split("/") if part] if not base.startswith("/") else []
         for parts in ([*inside, *name.split("/")], name.split("/")):
             path = _normalize_path(parts)
@@ -61,12 +62,12 @@ def main() -> None:
         sink.write(len(data).to_bytes(8, "big") + data)
         sink.flush()
         if _resident_bytes() > _MAX_BYTES:
-            # The answer is given and the next request not sent yet, so that nothing is lost with what was read ahead.
-            os.execv(sys.executable, [sys.executable, "-I", __file__, json.dumps(settings)])  # noqa: S606 - this file
+            # The result is sent and the next request is not, so the read buffer is empty.
+            os.execv(sys.executable, [sys.executable, "-I", __file__, json.dumps(settings)])  # noqa: S606 - restarts this file
 
 
 def _resident_bytes() -> int:
-    """Return how much memory this process has, in bytes; 0 where the system does not say."""
+    """Return the resident memory of this process in bytes; 0 if unknown."""
     try:
         return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize()
     except OSError:
@@ -78,8 +79,8 @@ def _load_engine(engine: str) -> tuple[Any, bool]:
     if engine == "rjsonnet":
         import rjsonnet  # noqa: PLC0415
 
-        # Its collector walks through all that was made again and again, which takes longer than the making; this
-        # process begins anew where it has grown.
+        # The engine's garbage collector takes longer than the evaluation; this process restarts itself when it has
+        # grown too large.
         return functools.partial(rjsonnet.evaluate_snippet, gc=False), False  # type: ignore[call-arg]  # its stub lacks it
     import _jsonnet  # noqa: PLC0415
 
@@ -87,7 +88,7 @@ def _load_engine(engine: str) -> tuple[Any, bool]:
 
 
 def _normalize_path(parts: list[str]) -> list[str] | None:
-    """Return a path without `.` and `..`, None where it leaves its folder."""
+    """Return a path without `.` and `..`, None if it leaves its folder."""
     result: list[str] = []
     for part in parts:
         if part == "..":

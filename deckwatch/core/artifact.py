@@ -1,4 +1,4 @@
-"""A file to be."""
+"""Generated files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Artifact:
     """One generated file: a path relative to the output folder, and its whole text.
 
-    Nothing else crosses from dashboards and alerting into provisioning.
+    The only type that dashboards and alerting hand to provisioning.
     """
 
     path: str

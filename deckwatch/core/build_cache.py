@@ -1,7 +1,6 @@
-"""What a process that generates again and again remembers of the last time; any other remembers nothing.
+"""Process-wide cache for `--watch`; a no-op unless turned on.
 
-Answers are kept by the very object that they are made of, and belong to one state of all that is not this object:
-whoever turns it on calls `forget` when anything else changes.
+Keyed by (kind, id(source)). Whoever turns it on calls `clear()` when any other input changes.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ _entries: dict[Hashable, tuple[Any, Any]] | None = None
 
 
 def turn_on() -> None:
-    """Remember from now on."""
-    global _entries  # noqa: PLW0603 - one for the process
+    """Start caching."""
+    global _entries  # noqa: PLW0603 - one per process
     _entries = {}
 
 
 def clear() -> None:
-    """Forget everything, where something is remembered at all."""
+    """Drop all entries, if caching is on."""
     if _entries is not None:
         _entries.clear()
 
@@ -33,7 +32,7 @@ def clear() -> None:
 def get_or_build(
     kind: str, source: Any, build: Callable[[], T], should_keep: Callable[[T], bool] = lambda _: True
 ) -> T:
-    """Return what `make` returns for a thing, or has returned for it; what is not `sound` is made each time."""
+    """Return the cached value for `source`, or build it; a value that fails `should_keep` is not cached."""
     if _entries is None:
         return build()
     entry = _entries.get((kind, id(source)))
@@ -42,20 +41,20 @@ def get_or_build(
         return value
     value = build()
     if len(_entries) > _MAX_ENTRIES:
-        _entries.clear()  # what was remembered of files that have changed since
+        _entries.clear()  # mostly entries of files that have changed since
     if should_keep(value):
-        _entries[kind, id(source)] = (source, value)  # with the thing itself, so that its id stays its own
+        _entries[kind, id(source)] = (source, value)  # holding the source keeps its id unique
     return value
 
 
 def set_value(kind: str, source: Any, value: Any) -> None:
-    """Remember something of a thing."""
+    """Cache a value for `source`."""
     if _entries is not None:
         _entries[kind, id(source)] = (source, value)
 
 
 def get_or_build_by_text(kind: str, name: str, text: str, build: Callable[[], T]) -> T:
-    """Return what `make` returns for a text under a name, or returned for the same text before."""
+    """Return the cached value for a name while its text is unchanged, or build it."""
     if _entries is None:
         return build()
     entry = _entries.get((kind, name))

@@ -1,4 +1,4 @@
-"""The catalogue: which metrics exist, of which kind and unit, with which labels."""
+"""The catalogue of known metrics, with kind, unit and labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PARTS = {"histogram": ("_bucket", "_sum", "_count"), "summary": ("_sum", "_coun
 
 @dataclass(frozen=True, slots=True)
 class MetricInfo:
-    """What is known of a metric: enough to draw it, to record it and to alert on it."""
+    """A metric's declaration: enough to draw it, record it and alert on it."""
 
     name: str
     kind: Kind
@@ -25,16 +25,16 @@ class MetricInfo:
     labels: tuple[str, ...] = ()
     unit: str = ""
     source: str = ""  # a collector's id, `recording`, `project`, or the program that exposes it
-    open_labels: bool = False  # more labels may appear than are declared (textfiles, label allow-lists)
+    open_labels: bool = False  # more labels may appear than declared (text files, label allow-lists)
 
 
-DEFAULT_SCRAPE_SECONDS = 15.0  # seconds, where a project does not say otherwise
+DEFAULT_SCRAPE_SECONDS = 15.0  # unless the project sets another interval
 
 
 class Catalog:
-    """Metrics by name; a histogram is found by its parts' names too.
+    """Metrics by name; a histogram is also found by the names of its series.
 
-    `targets` are the versions of the programs that ask for them, `interval` how many seconds lie between two figures.
+    `targets` are the versions of the programs that query them, `interval` is the scrape interval in seconds.
     """
 
     def __init__(self, metrics: Iterable[MetricInfo] = (), targets: Targets | None = None) -> None:
@@ -45,7 +45,7 @@ class Catalog:
         self.add(metrics)
 
     def add(self, metrics: Iterable[MetricInfo]) -> None:
-        """Add metrics; one that is there already stays as it is."""
+        """Add metrics; an existing one is not replaced."""
         for metric in metrics:
             if metric.name in self._metrics:
                 continue
@@ -73,11 +73,11 @@ class Catalog:
         return self._series.get(name)
 
     def names(self) -> list[str]:
-        """Return the names of all series, for the nearest word."""
+        """Return the names of all series."""
         return list(self._series)
 
     def labels(self, name: str) -> frozenset[str]:
-        """Return the labels that a series of this name carries by its declaration; empty for an unknown name."""
+        """Return the declared labels of a series of this name; empty for an unknown name."""
         metric = self._series.get(name)
         if metric is None:
             return frozenset()

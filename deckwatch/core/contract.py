@@ -1,4 +1,4 @@
-"""What exporter, Prometheus configuration, dashboards and alerts agree on, read from `contract.yaml`."""
+"""The contract between exporter, Prometheus configuration, dashboards and alerts, read from `contract.yaml`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deckwatch.core import yaml_file
 
 @functools.cache
 def load_contract() -> dict[str, Any]:
-    """Return the agreed jobs, labels and names."""
+    """Return the jobs, labels and names of the contract."""
     path = Path(__file__).with_name("contract.yaml")
     data: dict[str, Any] = yaml_file.read_yaml(path).data
     return data

@@ -1,7 +1,7 @@
-"""Parts of one YAML document in another, with their places: a fault in them is told where they were written.
+"""Copy parts of one YAML document into another together with their positions, so faults point to the original.
 
-made = Document(source.file, source.text)
-made.data = {"rows": [graft(made, ("rows", 0), part, ("panels", 2), via="shop.yaml:4:5")]}
+copy = Document(source.file, source.text)
+copy.data = {"rows": [copy_with_places(copy, ("rows", 0), part, ("panels", 2), via="shop.yaml:4:5")]}
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from deckwatch.core.problems import Place
     from deckwatch.core.yaml_file import Path
 
-    # Returns what stands for the text at a path: its value, and from an offset in it the one in the text.
+    # Returns the substitution for the string at a path, or None to keep it.
     Fill = Callable[[Path, str], "Substitution | None"]
 
 
 class Substitution:
-    """A value in place of a text. It stands at `at` in `document`; an offset in it is `back(offset)` in the text."""
+    """A replacement for a string: `at` in `document`, or `value` with `back` mapping offsets to the original string."""
 
     __slots__ = ("at", "back", "document", "value")
 
@@ -38,10 +38,10 @@ class Substitution:
 def copy_with_places(
     into: Document, at: Path, source: Document, of: Path, *, via: str = "", fill: Fill | None = None
 ) -> Any:
-    """Return a copy of the value at `of`, after its places were written down as those of the path `at`.
+    """Return a copy of the value at `of`, and record its positions in `into` under the path `at`.
 
-    The caller puts the value there. `via` is where the other document uses it; `fill` may replace texts;
-    a key whose text it replaces by nothing is left out.
+    The caller inserts the value. `via` is the position of the use; `fill` may replace strings; a key whose string it
+    replaces by None is dropped.
     """
     value = source.value_at(of)
     if isinstance(value, str) and fill is not None and (filled := fill(of, value)) is not None:
@@ -52,15 +52,15 @@ def copy_with_places(
         return filled.value
     into.values[at] = _place_via(source.place(of), via)
     if isinstance(value, dict):
-        made = {}
-        for key, one in value.items():
-            found = copy_with_places(into, (*at, key), source, (*of, key), via=via, fill=fill)
-            if found is None and one is not None:
-                del into.values[*at, key]  # nothing stands for the text
+        result = {}
+        for key, child in value.items():
+            copy = copy_with_places(into, (*at, key), source, (*of, key), via=via, fill=fill)
+            if copy is None and child is not None:
+                del into.values[*at, key]  # the string was replaced by None
                 continue
             into.keys[*at, key] = _place_via(source.place((*of, key), key=True), via)
-            made[key] = found
-        return made
+            result[key] = copy
+        return result
     if isinstance(value, list):
         return [copy_with_places(into, (*at, i), source, (*of, i), via=via, fill=fill) for i in range(len(value))]
     if isinstance(value, str):
@@ -69,12 +69,12 @@ def copy_with_places(
 
 
 def extract_subdocument(document: Document, path: Path) -> Document:
-    """Return the document that begins at a path, for a schema of this part alone."""
-    made = Document(document.file, document.text)
-    made.data = copy_with_places(made, (), document, path)
+    """Return the part at a path as a document, to validate it on its own."""
+    part = Document(document.file, document.text)
+    part.data = copy_with_places(part, (), document, path)
     if path in document.keys:
-        made.keys[()] = document.keys[path]
-    return made
+        part.keys[()] = document.keys[path]
+    return part
 
 
 def _place_via(place: Place, via: str) -> Place:

@@ -1,4 +1,4 @@
-"""What an answer of Prometheus must look like, besides being there, for a panel to show what it says."""
+"""The form a query result must have, beyond being non-empty, for a panel to show what it promises."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class ExpectedResult:
-    """What is wanted of the answer to one query.
+    """Requirements on the result of one query.
 
-    A `table` has one line for each value of its `labels`, a `heatmap` has buckets. `labels` are those that its lines,
-    its legend or an alert name: some series must carry each. `agrees` is an independent expression for the same value,
-    '' where none is given, and `most` the number of series that can still be read, 0 for any.
+    A `table` has one row per value of its `labels`, a `heatmap` has buckets. `labels` are named by the rows, the legend
+    or an alert: at least one series must carry each. `agrees_with` is an independent expression for the same value, ''
+    if none is given, and `max_series` the number of series that can still be read, 0 for no limit.
     """
 
     shape: Literal["", "table", "heatmap"] = ""

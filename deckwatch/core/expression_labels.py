@@ -1,7 +1,7 @@
-"""Which labels the result of an expression can carry, told from the catalogue's declarations.
+"""Infer the labels that the result of an expression can carry from the catalogue's declarations.
 
-Joins and aggregations take labels away: a rule that names one of those afterwards never matches anything, and says
-so to nobody. The rules are Prometheus' own (promql/engine.go: `resultMetric`, `aggregation`).
+Joins and aggregations drop labels: a rule that names a dropped label silently matches nothing. The rules are those of
+Prometheus (promql/engine.go: `resultMetric`, `aggregation`).
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ from deckwatch.core.contract import load_contract
 if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
 
-RECORDING = "recording"  # the source of a metric that a rule records
+RECORDING = "recording"  # the source of a recorded metric
 
-Labels = frozenset[str]  # None in place of it: nothing is known, any label may be there
+Labels = frozenset[str]  # None in its place: unknown, any label is possible
 
 _LABEL_PRESERVING = frozenset(
     ("topk", "bottomk", "limitk", "limit_ratio")
-)  # these keep every label of what they choose
+)  # these keep all labels of the series they select
 _WITHOUT_LABELS = frozenset(("scalar", "time", "vector", "pi"))
 _SET_OPERATORS = frozenset(("and", "or", "unless"))
 
 
 @functools.cache
 def target_labels() -> Labels:
-    """Return the labels that Prometheus sets on a target, or adds when it sends to the outside."""
+    """Return the labels that Prometheus sets on a target, and its external labels."""
     agreed = load_contract()
-    own = {name for name, said in agreed["labels"].items() if said["set_by"] == "prometheus"}
-    # `service` is the label of a `scrape:` entry too, and so may stand on anything an application exposes.
+    own = {name for name, label in agreed["labels"].items() if label["set_by"] == "prometheus"}
+    # `service` is also the label of a `scrape:` entry, so any metric of an application may carry it.
     return frozenset(own | {"service"} | set(agreed["external_labels"]))
 
 
 def series_labels(name: str, catalog: Catalog) -> Labels | None:
-    """Return the labels that a series of this name can carry; None where they are not all known."""
+    """Return the labels that a series of this name can carry; None if not all are known."""
     info = catalog.series(name)
     if info is None or info.open_labels:
         return None
     if info.source == RECORDING:
-        return catalog.labels(name)  # what its expression keeps, and nothing of a target
+        return catalog.labels(name)  # what its expression keeps, without target labels
     return catalog.labels(name) | target_labels()
 
 
 def metric_labels(name: str, catalog: Catalog) -> Labels | None:
-    """Return the labels of a metric by its own name (for a histogram: without `le`); None where not all are known."""
+    """Return the labels of a metric by its own name (for a histogram: without `le`); None if not all are known."""
     info = catalog.get(name) or catalog.series(name)
     if info is None or info.open_labels:
         return None
@@ -54,11 +54,11 @@ def metric_labels(name: str, catalog: Catalog) -> Labels | None:
 
 
 def result_labels(text: str, catalog: Catalog) -> Labels | None:
-    """Return the labels that the result can carry; None where they are not all known. Raises PromqlError."""
+    """Return the labels that the result can carry; None if not all are known. Raises PromqlError."""
     return _node_labels(_parse_tree(text), catalog)
 
 
-@functools.lru_cache(maxsize=4096)  # one expression is looked at by many checks
+@functools.lru_cache(maxsize=4096)  # many checks read the same expression
 def _parse_tree(text: str) -> Any:
     import promql_parser  # noqa: PLC0415 - 5 ms that `serve` does not need
 
@@ -82,7 +82,7 @@ def _node_labels(node: Any, catalog: Catalog) -> Labels | None:
         return _call_labels(node, catalog)
     if kind == "BinaryExpr":
         return _binary_labels(node, catalog)
-    return frozenset()  # a number or a text
+    return frozenset()  # a number or a string
 
 
 def _aggregation_labels(node: Any, catalog: Catalog) -> Labels | None:
@@ -105,9 +105,9 @@ def _call_labels(node: Any, catalog: Catalog) -> Labels | None:
     if name in _WITHOUT_LABELS or not node.args:
         return frozenset()
     if name in ("absent", "absent_over_time"):
-        found = next((s for s in promql.find_selectors(str(node.args[0]))), None)
-        return frozenset(m.label for m in found.matchers if m.op == "=") if found is not None else frozenset()
-    vectors = [one for one in node.args if type(one).__name__ not in ("NumberLiteral", "StringLiteral")]
+        selector = next((s for s in promql.find_selectors(str(node.args[0]))), None)
+        return frozenset(m.label for m in selector.matchers if m.op == "=") if selector is not None else frozenset()
+    vectors = [arg for arg in node.args if type(arg).__name__ not in ("NumberLiteral", "StringLiteral")]
     inner = (
         _node_labels(vectors[-1] if name == "histogram_quantile" else vectors[0], catalog) if vectors else frozenset()
     )

@@ -1,4 +1,4 @@
-"""In which unit the result of an expression is, told from the units of the metrics in it."""
+"""Infer the unit of an expression's result from the units of its metrics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
 
 _RATES = frozenset(("rate", "irate", "deriv"))
-# Functions and aggregations whose result is in the unit of what they are given.
+# Functions and aggregations whose result has the unit of their argument.
 _UNIT_PRESERVING = frozenset(
     (
         *("increase", "delta", "idelta", "abs", "ceil", "floor", "round", "clamp", "clamp_min", "clamp_max"),
@@ -19,7 +19,7 @@ _UNIT_PRESERVING = frozenset(
     )
 )
 _COUNTING = frozenset(("count", "count_over_time", "changes", "resets", "count_values"))
-# The ids of Grafana that show values of a unit as they are; the first one is the usual.
+# Grafana unit ids that show values of a unit unchanged; the first is the default.
 GRAFANA_UNITS: dict[str, tuple[str, ...]] = {
     "seconds": ("s", "dtdurations", "dthms", "dtdhms", "clocks"),
     "milliseconds": ("ms", "dtdurationms", "clockms"),
@@ -38,13 +38,13 @@ GRAFANA_UNITS: dict[str, tuple[str, ...]] = {
     "days": ("d",),
     "microseconds": ("µs",),
     "nanoseconds": ("ns",),
-    # What is only counted has no unit, and any that says nothing else fits; the average of yes and no is a share.
+    # A count has no unit; the average of zeros and ones is a ratio.
     "count": ("percentunit",),
     "per second": (),
 }
-_CHECKED_UNITS = {one for ids in GRAFANA_UNITS.values() for one in ids}
+_CHECKED_UNITS = {unit_id for ids in GRAFANA_UNITS.values() for unit_id in ids}
 _QUOTIENT_UNITS = {
-    ("ratio", "per second"): "seconds",  # how long one took: seconds a second by how many a second
+    ("ratio", "per second"): "seconds",  # average duration: seconds per second divided by events per second
     ("bytes/s", "per second"): "bytes",
     ("bytes", "bytes/s"): "seconds",
 }
@@ -58,7 +58,7 @@ _AGGREGATING = frozenset(("sum", "avg", "max", "min", "topk", "bottomk", "limitk
 
 
 def infer_unit(text: str, catalog: Catalog) -> str | None:
-    """Return the unit of a result as the catalogue calls it (seconds, bytes/s, ratio); None where it is not certain.
+    """Return the unit of a result as named by the catalogue (seconds, bytes/s, ratio); None if it is uncertain.
 
     Raises PromqlError.
     """
@@ -72,13 +72,13 @@ def infer_unit(text: str, catalog: Catalog) -> str | None:
 
 
 def contradicting_unit(unit: str, text: str, catalog: Catalog) -> str:
-    """Return the unit that an expression has where it is certainly not the one that is said; '' otherwise.
+    """Return the unit of an expression if it certainly differs from the declared `unit`, else ''.
 
     Raises PromqlError.
     """
-    said = units.GRAFANA.get(unit, unit)
-    found = infer_unit(text, catalog) if said in _CHECKED_UNITS else None
-    return found if found in GRAFANA_UNITS and said not in GRAFANA_UNITS[found] else ""
+    declared = units.GRAFANA.get(unit, unit)
+    inferred = infer_unit(text, catalog) if declared in _CHECKED_UNITS else None
+    return inferred if inferred in GRAFANA_UNITS and declared not in GRAFANA_UNITS[inferred] else ""
 
 
 def _infer_node(node: Any, catalog: Catalog) -> str | None:
@@ -102,9 +102,9 @@ def _series_unit(name: str | None, catalog: Catalog) -> str | None:
     if info is None:
         return None
     if not info.unit:
-        # Of what we or a program of the catalogue declare without a unit it is known that there is none.
+        # A metric that the catalogue declares without a unit has none.
         return None if info.source in _UNDECLARED_SOURCES else "count"
-    # How often, of a histogram, is in no unit; its sum and its limits are.
+    # The count of a histogram has no unit; its sum and its bucket limits have one.
     return "count" if name != info.name and str(name).endswith("_count") else info.unit
 
 
@@ -114,13 +114,13 @@ def _call_unit(node: Any, catalog: Catalog) -> str | None:
         return "count"
     if name in ("time", "timestamp"):
         return "seconds"
-    vectors = [one for one in node.args if type(one).__name__ not in ("NumberLiteral", "StringLiteral")]
+    vectors = [arg for arg in node.args if type(arg).__name__ not in ("NumberLiteral", "StringLiteral")]
     if not vectors:
         return None
     if name == "histogram_quantile":
-        # The rates of buckets cancel out: what is left is what their limits are in.
-        found = promql.find_selectors(str(vectors[-1]))
-        return _series_unit(found[0].metric, catalog) if len(found) == 1 else None
+        # The rates of buckets cancel out: what remains is the unit of their limits.
+        selectors = promql.find_selectors(str(vectors[-1]))
+        return _series_unit(selectors[0].metric, catalog) if len(selectors) == 1 else None
     inner = _infer_node(vectors[0], catalog)
     if name in _RATES:
         return units.rate_of("" if inner == "count" else inner) if inner is not None else None
@@ -137,7 +137,7 @@ def _binary_unit(node: Any, catalog: Catalog) -> str | None:
     if operator in (">", "<", ">=", "<=", "==", "!=", "and", "unless"):
         return None if node.modifier is not None and node.modifier.return_bool else left
     if operator == "/" and left is not None and left == right:
-        return "ratio" if left not in ("count", "per second") else "count"  # a share, or how many of one for another
+        return "ratio" if left not in ("count", "per second") else "count"  # a share, or a number of one per other
     if operator == "/":
         return _QUOTIENT_UNITS.get((left or "", right or "")) or _average_unit(node, catalog)
     if operator == "*":
@@ -146,7 +146,7 @@ def _binary_unit(node: Any, catalog: Catalog) -> str | None:
 
 
 def _average_unit(node: Any, catalog: Catalog) -> str | None:
-    """Return the unit of `x_sum / x_count`, as of the rates of both."""
+    """Return the unit of `x_sum / x_count`, also of their rates."""
     above, below = promql.find_selectors(str(node.lhs)), promql.find_selectors(str(node.rhs))
     if len(above) != 1 or len(below) != 1 or not (above[0].metric or "").endswith("_sum"):
         return None

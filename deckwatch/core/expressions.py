@@ -1,6 +1,6 @@
-"""Checks one PromQL expression of a user's file against the catalogue: syntax, version, metrics, labels.
+"""Check a PromQL expression of a user's file against the catalogue: syntax, version, metrics, labels.
 
-Dashboards, rules and signals all ask here, so that a misspelt name is told in the same words wherever it stands.
+Used for dashboards, rules and signals, so that a misspelled name is reported in the same words everywhere.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _ANYWHERE = frozenset(("__name__",))
 
 
 def check_expression(document: Document, path: Path, base: int, text: str, catalog: Catalog) -> list[Problem]:
-    """Return what is wrong with an expression.
+    """Return the problems of an expression.
 
-    It stands in the text value at `path` of the document, `base` characters behind that value's start. Grafana's
-    variables are allowed. A metric that the catalogue lacks is an error, with the nearest known name.
+    It is part of the string at `path` of the document, `base` characters after its start. Grafana's variables are
+    allowed. A metric that the catalogue lacks is an error, with the nearest known name.
     """
     return list(expression_problems(text, catalog, lambda offset: document.place_in_text(path, base + offset)))
 
 
 def expression_problems(text: str, catalog: Catalog, place: Callable[[int], Place]) -> Iterator[Problem]:
-    """Yield the same problems of an expression that stands elsewhere; `place` turns an offset into a Place."""
+    """Yield the problems of an expression; `place` turns an offset into a Place."""
     try:
         promql.check_syntax(text)
         selectors = promql.find_selectors(text)
@@ -68,7 +68,7 @@ def _selector_problems(selector: Selector, catalog: Catalog, place: Callable[[in
 
 
 def hint_for_metric(name: str, catalog: Catalog) -> str:
-    """Return the nearest metric, and the two ways to make one known."""
+    """Return the nearest metric, and the two ways to declare one."""
     near = nearest_word(name, catalog.names())
     declare = "declare it under `metrics:` in deckwatch.yaml, or print the lines with `deckwatch metrics --learn URL`"
     return f"did you mean {near}? If it exists, {declare}" if near else declare
@@ -77,26 +77,26 @@ def hint_for_metric(name: str, catalog: Catalog) -> str:
 def _grouping_problems(
     text: str, selectors: list[Selector], catalog: Catalog, place: Callable[[int], Place]
 ) -> Iterator[Problem]:
-    """Yield labels in `by (…)`, `on (…)` and the like that no selection of the expression can carry."""
+    """Yield labels in `by (…)`, `on (…)` and similar lists that no selector of the expression can carry."""
     known: set[str] = set()
     for selector in selectors:
-        found = expression_labels.series_labels(selector.metric, catalog) if selector.metric else None
-        if found is None:
+        labels = expression_labels.series_labels(selector.metric, catalog) if selector.metric else None
+        if labels is None:
             return
-        known |= found
+        known |= labels
     known |= set(_generated_label_sources(text))
     for token in promql.grouping_labels(text):
         if token.text not in known:
             yield Problem(
                 place(token.offset),
-                f"nothing here has a label {token.text}",
+                f"no metric in this expression has a label {token.text}",
                 did_you_mean(token.text, sorted(known)),
                 check="promql_label",
             )
 
 
 def _generated_label_sources(text: str) -> Iterator[str]:
-    """Yield the texts of an expression: label_replace, label_join and count_values make labels of them."""
+    """Yield the strings of an expression: label_replace, label_join and count_values turn them into labels."""
     for token in promql.tokenize(text):
         if token.kind == "string":
             yield token.text[1:-1]

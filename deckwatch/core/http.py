@@ -1,4 +1,4 @@
-"""HTTP to Prometheus, Alertmanager and Grafana: time limits, a few tries, one sentence on failure."""
+"""HTTP client for Prometheus, Alertmanager and Grafana: timeouts, retries, one sentence on failure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NO_NAME = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
 
 
 class Client:
-    """A JSON client for one server. `headers` go with every request, such as those that let us in."""
+    """A JSON client for one server. `headers` are sent with every request, such as credentials."""
 
     def __init__(
         self, base: str, *, seconds: float = 15.0, tries: int = _TRIES, headers: Mapping[str, str] | None = None
@@ -33,7 +33,7 @@ class Client:
         self.tries = tries
         self._session = requests.Session()
         self._session.headers.update(headers or {})
-        self._session.trust_env = False  # a proxy from the environment must not see a server's own addresses
+        self._session.trust_env = False  # requests must not go through a proxy from the environment
 
     def __enter__(self) -> Self:
         return self
@@ -42,28 +42,30 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connections that were kept."""
+        """Close pooled connections."""
         self._session.close()
 
     def get(self, path: str, **parameters: Any) -> Any:
-        """Return the JSON answer to a GET; raises Unreachable, after a few tries where the server is away."""
+        """Return the JSON response to a GET; raises Unreachable after several attempts."""
         return self.request("GET", path, params=parameters)
 
     def post(self, path: str, *, data: Any = None, json: Any = None) -> Any:
-        """Return the JSON answer to a POST, which is tried once; raises Unreachable."""
+        """Return the JSON response to a POST, which is sent once; raises Unreachable."""
         return self.request("POST", path, data=data, json=json)
 
     def request(self, method: str, path: str, **options: Any) -> Any:
-        """Send one request; a body that is not JSON comes as text.
+        """Send one request; a body that is not JSON is returned as text.
 
-        Raises Refused where the server answers with an error, below 500 at once, and Unreachable where none answers.
+        Raises Refused for an error status, below 500 without a retry, and Unreachable if there is no response.
         """
         tries = self.tries if method == "GET" else 1
         for attempt in range(1, tries + 1):
             try:
                 response = self._session.request(method, self.base + path, timeout=self.seconds, **options)
-            except ValueError:  # requests' own for addresses are such, and those of urllib3 that it lets through
-                raise Unreachable(f"{mask_secrets(self.base)} is no address such as http://127.0.0.1:9090") from None
+            except ValueError:  # what requests and urllib3 raise for malformed addresses
+                raise Unreachable(
+                    f"{mask_secrets(self.base)} is not an address such as http://127.0.0.1:9090"
+                ) from None
             except requests.RequestException as error:
                 if attempt == tries:
                     raise Unreachable(
@@ -82,18 +84,18 @@ class Client:
             body = response.text
         if response.ok:
             return body
-        said = body.get("error") or body.get("message") if isinstance(body, dict) else _response_text(response)
-        told = f"{mask_secrets(self.base)} says {response.status_code}: {said or response.reason}"
-        raise Refused(told, response.status_code)
+        reason = body.get("error") or body.get("message") if isinstance(body, dict) else _response_text(response)
+        message = f"{mask_secrets(self.base)} says {response.status_code}: {reason or response.reason}"
+        raise Refused(message, response.status_code)
 
 
 def _response_text(response: requests.Response) -> str:
-    """Return what a server says in text; a page for people's eyes says nothing in a sentence."""
+    """Return the start of a plain-text error body; '' for an HTML page."""
     return "" if "html" in response.headers.get("Content-Type", "") else response.text.strip()[:200]
 
 
 def _failure_reason(error: requests.RequestException, base: str) -> str:
-    """Return why nothing came back from an address, in words that tell what to look at."""
+    """Return why a request got no response, as a hint at what to check."""
     causes = list(_cause_chain(error))
     for cause in causes:
         if isinstance(cause, socket.gaierror):
@@ -102,21 +104,21 @@ def _failure_reason(error: requests.RequestException, base: str) -> str:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted: {cause.verify_message}"
         if isinstance(cause, ssl.SSLError):
-            return "it does not speak TLS; does its address begin with http: ?"
+            return "it does not speak TLS; should the address begin with http:?"
         if isinstance(cause, BadStatusLine) and not isinstance(cause, RemoteDisconnected):
             return "it does not speak HTTP"
         if isinstance(cause, OSError) and cause.errno == errno.ECONNREFUSED:
-            return "nothing listens there"
+            return "connection refused"
     if isinstance(error, requests.Timeout):
-        return "no answer in time"
-    said = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
-    return said[-1] if said else "the connection broke off"
+        return "it timed out"
+    reasons = [cause.strerror for cause in causes if isinstance(cause, OSError) and cause.strerror]
+    return reasons[-1] if reasons else "the connection was closed"
 
 
 def _cause_chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and those that it was made of: requests keeps urllib3's among its arguments."""
+    """Yield an error and its causes: requests keeps urllib3's error among its arguments."""
     inner = getattr(error, "reason", None) or (error.args[0] if error.args else None)
-    below = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
+    cause = inner if isinstance(inner, BaseException) else error.__cause__ or error.__context__
     yield error
-    if below is not None and below is not error:
-        yield from _cause_chain(below)
+    if cause is not None and cause is not error:
+        yield from _cause_chain(cause)

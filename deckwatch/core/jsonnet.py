@@ -1,8 +1,7 @@
-"""Jsonnet, rendered in a child process (`_jsonnet_child.py`, the only file that knows an engine).
+"""Evaluate Jsonnet in a child process (`_jsonnet_child.py`, the only module that knows the engines).
 
-Rendering runs in a child process with limits on memory and time: `std.repeat('x', 3e9)` under a memory limit
-aborts the whole interpreter in both engines, and the interpreter's lock is held throughout. The child serves
-imports from the folders it is told of and from nowhere else.
+The child has limits on memory and time: `std.repeat('x', 3e9)` under a memory limit aborts the whole interpreter in
+both engines, and they hold the interpreter lock throughout. The child serves imports only from the given folders.
 """
 
 from __future__ import annotations
@@ -27,23 +26,22 @@ ENGINES: tuple[Engine, ...] = ("rjsonnet", "jsonnet")
 
 _MEMORY_BYTES = 2 << 30
 _SECONDS = 60.0
-_PIPE_BYTES = 1 << 20  # the most that is allowed to everybody (/proc/sys/fs/pipe-max-size)
-_MIN_VALUES_FOR_TWO = 16  # dashboards: a child takes as long to start as a few of them to be drawn
+_PIPE_BYTES = 1 << 20  # the unprivileged maximum (/proc/sys/fs/pipe-max-size)
+_MIN_VALUES_FOR_TWO = 16  # starting a child takes as long as rendering a few dashboards
 _CHILD = Path(__file__).with_name("_jsonnet_child.py")
 
 
 class JsonnetError(DeckwatchError):
-    """A Jsonnet program failed; the message is the engine's own."""
+    """A Jsonnet program failed; the message is that of the engine."""
 
 
 class Renderer:
     """A child process that evaluates Jsonnet, one program after another.
 
-    `folders` maps the first part of an import path to the folder that serves it: with {"dashboards": D},
+    `folders` maps the first part of an import path to a folder: with {"dashboards": D},
     `import 'dashboards/theme.libsonnet'` reads D/theme.libsonnet.
 
-    A process that generates again and again sets `memory` to a mapping, in which all answers are kept by what was
-    asked; it empties it when a file of Jsonnet changes.
+    `--watch` sets `cache` to a mapping that holds all results by request, and clears it when a Jsonnet file changes.
     """
 
     cache: ClassVar[dict[Any, bytes] | None] = None
@@ -58,8 +56,8 @@ class Renderer:
 
     def __enter__(self) -> Self:
         for path in self.folders.values():
-            sys.audit("deckwatch.jsonnet", path)  # the child reads there, and nobody else hears of it
-        # Started here and not at the first program, so that the child loads while the caller reads YAML.
+            sys.audit("deckwatch.jsonnet", path)  # the child reads these files; report it to audit hooks here
+        # Start now rather than at the first program, so that the child loads while the caller reads YAML.
         environment = {"PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", "")}
         self._child = subprocess.Popen(
             [sys.executable, "-I", str(_CHILD)],
@@ -82,9 +80,9 @@ class Renderer:
             self._child = None
 
     def evaluate(self, snippet: str, **arguments: Any) -> Any:
-        """Return the value of a Jsonnet program, a function of the keyword arguments where some are given.
+        """Return the value of a Jsonnet program, a function of the keyword arguments if any are given.
 
-        Raises JsonnetError with the engine's message, or where the child ran out of memory or time.
+        Raises JsonnetError with the engine's message, or if the child exceeds its memory or time limit.
         """
         if self.cache is None:
             self._call_child(snippet, arguments)
@@ -96,19 +94,19 @@ class Renderer:
         return orjson.loads(self.cache[key])
 
     def evaluate_each(self, snippet: str, values: Sequence[Any]) -> list[Any]:
-        """Return what a program, a function of `values`, makes of a list of them: a list that is as long.
+        """Evaluate a program, a function of `values` that returns a list of the same length.
 
-        A long list is halved, and the second half is evaluated by a second child at the same time.
+        A long list is split between two child processes.
         """
         if self.cache is not None:
             return self._evaluate_cached(snippet, values, self.cache)
         if len(values) < _MIN_VALUES_FOR_TWO or (os.cpu_count() or 1) < 2:
-            found: list[Any] = self.evaluate(snippet, values=list(values))
-            return found
+            results: list[Any] = self.evaluate(snippet, values=list(values))
+            return results
         if self._second is None:
             self._second = Renderer(self._folders, engine=self.engine, seconds=self.seconds).__enter__()
         half = len(values) // 2
-        self._second._call_child(snippet, {"values": list(values[half:])})  # noqa: SLF001 - one of ours
+        self._second._call_child(snippet, {"values": list(values[half:])})  # noqa: SLF001 - same class
         self._call_child(snippet, {"values": list(values[:half])})
         return [*self._read_answer(), *self._second._read_answer()]  # noqa: SLF001
 
@@ -128,11 +126,11 @@ class Renderer:
     def _read_answer(self) -> Any:
         answer = self._receive_message()
         if answer[:1] == b"E":
-            said = answer[1:].decode()
+            message = answer[1:].decode()
             hint = ""
-            if self.engine == "rjsonnet" and "no such field" in said:
+            if self.engine == "rjsonnet" and "no such field" in message:
                 hint = "\nrjsonnet lacks a few standard functions: try --engine jsonnet"
-            raise JsonnetError(said.strip() + hint)
+            raise JsonnetError(message.strip() + hint)
         return orjson.loads(memoryview(answer)[1:])
 
     def _send_message(self, message: dict[str, Any]) -> None:
@@ -148,10 +146,10 @@ class Renderer:
         stdout = self._start_child().stdout
         assert stdout is not None  # noqa: S101 - opened as a pipe above
         deadline = time.monotonic() + self.seconds
-        data, wanted = bytearray(), 8
+        data, expected = bytearray(), 8
         with selectors.DefaultSelector() as selector:
             selector.register(stdout, selectors.EVENT_READ)
-            while len(data) < wanted:
+            while len(data) < expected:
                 if not selector.select(max(0.0, deadline - time.monotonic())):
                     self.__exit__()
                     raise JsonnetError(f"Jsonnet took longer than {self.seconds:g} s")
@@ -159,8 +157,8 @@ class Renderer:
                 if not chunk:
                     raise self._child_died_error()
                 data += chunk
-                if wanted == 8 and len(data) >= 8:
-                    wanted = 8 + int.from_bytes(data[:8], "big")
+                if expected == 8 and len(data) >= 8:
+                    expected = 8 + int.from_bytes(data[:8], "big")
         del data[:8]
         return data
 

@@ -1,4 +1,4 @@
-"""Passwords in text that is shown: their letters become stars, and everything else stays where it is."""
+"""Mask passwords in displayed text with asterisks; positions do not change."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Too much is hidden rather than too little: a password may hold nearly everything, and a string that libpq refuses
-# holds one too. What stands behind a colon and looks like a port is none.
+# Rather too much than too little: a password may contain almost any character, and a string that libpq rejects may
+# still contain one. A number after a colon that looks like a port is not a password.
 _PORT = r"(?!\d{1,5}(?:[/?,\s\"'}\]]|$))"
 _SECRETS = (
     re.compile(rf"://[^\s:/@]*:{_PORT}(\S*)@"),
-    re.compile(rf"postgres(?:ql)?://[^:/@\n]*:{_PORT}(.*)@"),  # libpq's addresses may have spaces
+    re.compile(rf"postgres(?:ql)?://[^:/@\n]*:{_PORT}(.*)@"),  # libpq's URIs may contain spaces
     re.compile(r"(?i)password\s*=\s*(['\"].*|(?:\\.|\S)+)"),
-    # A key that is none: where a password is looked for in vain, somebody writes it.
+    # Not a valid key anywhere, but people write it.
     re.compile(r"(?im)(?:^|[-{,?])\s*[\"']?(?:password|passwd|passphrase|secret|token)[\"']?:\s+(.*\S)"),
 )
 
 
 def mask_secrets(text: str) -> str:
-    """Return a text of the same length, in which passwords of addresses and connection strings are stars."""
+    """Return a text of the same length, with passwords in addresses and connection strings masked."""
     letters = list(text)
     for start, end in _secret_spans(text):
         letters[start:end] = "*" * (end - start)
@@ -30,5 +30,5 @@ def mask_secrets(text: str) -> str:
 
 def _secret_spans(text: str) -> Iterator[tuple[int, int]]:
     for pattern in _SECRETS:
-        for found in pattern.finditer(text):
-            yield found.span(1)
+        for match in pattern.finditer(text):
+            yield match.span(1)

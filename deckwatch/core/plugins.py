@@ -1,4 +1,4 @@
-"""The folder walk: one extension is one file, found by listing its folder and never by editing an index."""
+"""Discovery of extensions: each is one file, found by listing its folder, without an index to edit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 
-# The packages whose folders lie at the top of the repository; `deckwatch/` links to them, and a wheel holds them there.
+# The packages at the top of the repository; `deckwatch/` links to them, and a wheel contains them there.
 PACKAGES = ("exporter", "dashboards", "alerting", "provisioning")
 
 
@@ -22,30 +22,30 @@ def import_package(name: str) -> ModuleType:
 
 
 def schema_fragments() -> list[Path]:
-    """List each package's part of the schema of `deckwatch.yaml`."""
+    """Return the paths of the packages' fragments of the schema of `deckwatch.yaml`."""
     paths = (package_folder(import_package(name), "project.schema.yaml") for name in PACKAGES)
     return [path for path in paths if path.is_file()]
 
 
 def module_names(package: ModuleType) -> list[str]:
-    """Return the names of a package's modules, sorted; those that begin with `_` are helpers and left out."""
+    """Return the names of a package's modules, sorted, without helpers (names that begin with `_`)."""
     return sorted(info.name for info in pkgutil.iter_modules(package.__path__) if not info.name.startswith("_"))
 
 
 def import_modules(package: ModuleType) -> Iterator[tuple[str, ModuleType]]:
-    """Import every module of a package and yield it with its name, which is the extension's id everywhere."""
+    """Import every module of a package and yield it with its name, the id of the extension."""
     for name in module_names(package):
         yield name, importlib.import_module(f"{package.__name__}.{name}")
 
 
 def package_folder(package: ModuleType, *parts: str) -> Path:
-    """Return a data folder inside a package."""
+    """Return the path of a data folder inside a package."""
     return Path(package.__path__[0], *parts)
 
 
 def list_files(root: Path, suffix: str) -> list[Path]:
-    """Return the files below a folder with this suffix, sorted, hidden ones and helpers (`_name`) left out."""
+    """Return the files below a folder with this suffix, sorted, without hidden files and helpers (`_name`)."""
     if not root.is_dir():
         return []
-    found = (path for path in root.rglob(f"*{suffix}") if path.is_file())
-    return sorted(path for path in found if not any(part[0] in "._" for part in path.relative_to(root).parts))
+    files = (path for path in root.rglob(f"*{suffix}") if path.is_file())
+    return sorted(path for path in files if not any(part[0] in "._" for part in path.relative_to(root).parts))

@@ -1,13 +1,13 @@
-"""Where a value stands in a user's file, and what is wrong there.
+"""Positions and problems in a user's files.
 
 Every fault of a user's input is a `Problem`; every expected failure of the program is a `DeckwatchError`:
 
-    DeckwatchError            a sentence for a person; exit code 1
-    ├── InvalidInput          one or more Problems, all of them at once
-    └── Unreachable           a server that was asked for does not answer
-        └── Refused           it answers, with an error
+    DeckwatchError            a sentence for the user; exit code 1
+    ├── InvalidInput          all Problems of the input at once
+    └── Unreachable           a server does not respond
+        └── Refused           a server responds with an error
 
-Anything else that is raised is our bug (exit code 3, with its traceback).
+Any other exception is a bug (exit code 3, with its traceback).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """A position in a text file; line and column count from 1, 0 means the file as a whole.
+    """A position in a text file; line and column count from 1, 0 means the whole file.
 
-    Of what is lent to another file, `via` is where that file uses it.
+    If another file includes the text, `via` is the position of that include.
     """
 
     file: str
@@ -44,9 +44,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, said to a person: where, what was expected, the nearest right word.
+    """One fault for the user to fix: the position, what was expected, the nearest valid word.
 
-    A line that is `hidden` holds a secret of no known form, and is never printed.
+    If `hidden`, the line contains a secret of unknown form and is never printed.
     """
 
     place: Place
@@ -61,14 +61,14 @@ class Problem:
 
     @property
     def one_sentence(self) -> str:
-        """What is wrong and the hint, without the passwords that a value may hold."""
+        """Message and hint, with passwords masked."""
         remarks = [self.hint, f"used at {self.place.via}" if self.place.via else ""]
-        said = "; ".join(filter(None, remarks))
-        return mask_secrets(self.message + (f" ({said})" if said else ""))
+        details = "; ".join(filter(None, remarks))
+        return mask_secrets(self.message + (f" ({details})" if details else ""))
 
 
 class DeckwatchError(Exception):
-    """An expected failure, said in one sentence."""
+    """An expected failure, described in one sentence."""
 
     exit_code = 1
 
@@ -82,46 +82,44 @@ class InvalidInput(DeckwatchError):
 
 
 class Unreachable(DeckwatchError):
-    """A server that was asked for does not answer, or answers nonsense."""
+    """A server does not respond, or its response makes no sense."""
 
 
 class Refused(Unreachable):
-    """A server answers, but with an error; `status` is HTTP's."""
+    """A server responds with an error; `status` is the HTTP status code."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
 
 
-_LONG = 8  # words of so many letters share half of them by chance
-_SHORT = 3  # letters of which a word is the beginning or the end of many others
+_LONG = 8  # words of this length share half their letters by chance
+_SHORT = 3  # shorter words begin or end many others
 
 
 def nearest_word(word: str, words: Iterable[str]) -> str | None:
-    """Return the known word most like a misspelt one, or None where nothing is near.
+    """Return the known word most similar to a misspelt one, or None if none is similar.
 
-    Where none is spelt alike it is the one that begins or ends as the other does: `expr` for `expression`.
+    If none is spelled similarly, a single word that starts or ends with it, or the reverse: `expr` for `expression`.
     """
     known = {candidate.lower(): candidate for candidate in words}
-    said = word.lower()
-    found = [one for one in known if one.rstrip("s") == said.rstrip("s")]  # `stats` is `stat` rather than `states`
-    found = found or difflib.get_close_matches(said, known, n=1, cutoff=0.6 if len(word) < _LONG else 0.72)
-    if not found:
-        alike = [
-            one
-            for one in known
-            if min(len(one), len(said)) >= _SHORT and _is_prefix_or_suffix(*sorted((one, said), key=len))
-        ]
-        found = alike if len(alike) == 1 else []
-    return known[found[0]] if found else None
+    lowered = word.lower()
+    # `stats` means `stat` rather than `states`
+    matches = [candidate for candidate in known if candidate.rstrip("s") == lowered.rstrip("s")]
+    matches = matches or difflib.get_close_matches(lowered, known, n=1, cutoff=0.6 if len(word) < _LONG else 0.72)
+    if not matches:
+        extended = [candidate for candidate in known if _extends_either_way(candidate, lowered)]
+        matches = extended if len(extended) == 1 else []
+    return known[matches[0]] if matches else None
 
 
-def _is_prefix_or_suffix(short: str, long: str) -> bool:
-    return long.startswith(short) or long.endswith(short)
+def _extends_either_way(word: str, other: str) -> bool:
+    short, long = sorted((word, other), key=len)
+    return len(short) >= _SHORT and (long.startswith(short) or long.endswith(short))
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """Return the hint for an unknown word: the nearest one, or all where they are few."""
+    """Return the hint for an unknown word: the nearest known word, or all of them if they are few."""
     words = list(words)
     if near := nearest_word(word, words):
         return f"did you mean {near}?"
@@ -134,7 +132,7 @@ def list_words(words: Sequence[str]) -> str:
 
 
 def caret_line(problem: Problem, text: str) -> str:
-    """Return the line a problem stands on, without its passwords and with a caret under its column; '' without one."""
+    """Return the source line of a problem, passwords masked, with a caret under its column; '' if there is none."""
     lines = text.splitlines()
     if problem.hidden or not 1 <= problem.place.line <= len(lines):
         return ""

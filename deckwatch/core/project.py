@@ -21,42 +21,41 @@ FILE = "deckwatch.yaml"
 
 @dataclass(frozen=True)
 class Project:
-    """The project's folder and its checked file; `data` is empty where there is no file."""
+    """A project's folder and its validated file; `data` is empty if there is no file."""
 
     folder: Path
     document: Document = field(default_factory=lambda: Document(FILE, "", {}))
-    problems: tuple[Problem, ...] = ()  # of a file that was read although it has some
+    problems: tuple[Problem, ...] = ()  # of a file read with `keep_invalid`
 
     @property
     def is_shipped(self) -> bool:
-        """Whether there is no file, so that the shipped set is meant."""
+        """Whether there is no file, which means the shipped set."""
         return not self.document.text and not self.document.values
 
     @property
     def data(self) -> dict[str, Any]:
-        """The file's content, whose structure the schema has checked."""
+        """The content of the file, validated against the schema."""
         return self.document.data or {}
 
 
 def load_project(folder: Path, fragments: Iterable[Path], *, lean: bool = False, keep_invalid: bool = False) -> Project:
-    """Read and check a project. `fragments` are the packages' parts of its schema; raises InvalidInput.
+    """Read and validate a project. `fragments` are the packages' parts of its schema; raises InvalidInput.
 
-    `lean` checks in a child process: the validator takes 8 MB, which a process that lives long should not keep.
-    With `faulty` a file with problems is read too, without the parts that have them, for whoever looks for other
-    problems in the same run.
+    `lean` validates in a child process: the validator takes 8 MB, which a long-lived process should not keep. With
+    `keep_invalid`, a file with problems is read without its invalid parts, so that one run finds all problems.
     """
     path = folder / FILE
     if not path.is_file():
         if (near := path.with_suffix(".yml")).is_file():
-            raise InvalidInput([Problem(Place(str(near)), f"is not read: the file is called {FILE}")])
+            raise InvalidInput([Problem(Place(str(near)), f"is ignored: the file must be named {FILE}")])
         return Project(folder)
-    read = yaml_file.read_yaml(path)
-    if read.data is None:
-        read.data = {}
+    original = yaml_file.read_yaml(path)
+    if original.data is None:
+        original.data = {}
     document, faults = (
-        call_in_child(lambda: _without_invalid_parts(read, fragments))
+        call_in_child(lambda: _without_invalid_parts(original, fragments))
         if lean
-        else _without_invalid_parts(read, fragments)
+        else _without_invalid_parts(original, fragments)
     )
     if faults and (not keep_invalid or any(_hides_others(where) for where in faults)):
         raise InvalidInput(faults.values())
@@ -64,26 +63,28 @@ def load_project(folder: Path, fragments: Iterable[Path], *, lean: bool = False,
 
 
 def _without_invalid_parts(document: Document, fragments: Iterable[Path]) -> tuple[Document, dict[YamlPath, Problem]]:
-    """Return the document without what its schema refuses, and what that is, by its path."""
-    from deckwatch.core.schema import Schema  # noqa: PLC0415 - needed only where there is a file
+    """Return the document without its invalid parts, and their problems by path."""
+    from deckwatch.core.schema import Schema  # noqa: PLC0415 - needed only if there is a file
 
     schema = Schema(project_schema(fragments))
-    told = left = schema.problems_by_path(document)
+    problems = left = schema.problems_by_path(document)
     stand_ins: set[YamlPath] = set()
     while left and () not in left:
-        # From the end, so that the places of a list's first items hold while others of it go.
+        # From the end, so that removals do not shift the paths of earlier list items.
         for where in sorted({_enclosing_item(path) for path in left}, reverse=True):
             if where[0] in _STAND_INS and len(where) == 2:
                 document.set_value(where, _STAND_INS[where[0]](document.value_at(where)))
                 stand_ins.add(where)
             else:
                 document.remove(where)
-        left = {path: one for path, one in schema.problems_by_path(document).items() if path[:2] not in stand_ins}
-    return document, told
+        left = {
+            path: problem for path, problem in schema.problems_by_path(document).items() if path[:2] not in stand_ins
+        }
+    return document, problems
 
 
 def _enclosing_item(path: YamlPath) -> YamlPath:
-    """Return which part is left out for a fault: a list's item as a whole, since half of it says something else."""
+    """Return the part to remove for a fault: a list item as a whole, since a partial item has another meaning."""
     if path[0] == "metrics":
         return path[:2]
     index = next((i for i, step in enumerate(path) if isinstance(step, int)), len(path))
@@ -91,25 +92,25 @@ def _enclosing_item(path: YamlPath) -> YamlPath:
 
 
 def _hides_others(path: YamlPath) -> bool:
-    """Return whether a fault hides names, so that every use of one of them would be called wrong."""
+    """Return whether a fault hides names, so that every use of them would be reported as unknown."""
     return not path or (
         len(path) == 1 and (path[0] in _STAND_INS or nearest_word(str(path[0]), _STAND_INS) is not None)
     )
 
 
-def _metric_info(said: Any) -> dict[str, Any]:
-    kind = str(said.get("kind")) if isinstance(said, dict) else ""
+def _metric_info(entry: Any) -> dict[str, Any]:
+    kind = str(entry.get("kind")) if isinstance(entry, dict) else ""
     return {"kind": nearest_word(kind, ("counter", "gauge", "histogram", "summary")) or "untyped", "open": True}
 
 
-# What stands in for a faulty entry whose name other parts and files use: a team and a metric stay known.
+# Stand-ins for invalid teams and metrics, whose names other parts and files use.
 _STAND_INS: dict[Any, Callable[[Any], dict[str, Any]]] = {"teams": lambda _: {}, "metrics": _metric_info}
 
 
 def project_schema(fragments: Iterable[Path]) -> dict[str, Any]:
-    """Return the schema of `deckwatch.yaml`: the packages' `project.schema.yaml` files, laid together.
+    """Return the schema of `deckwatch.yaml`, merged from the packages' `project.schema.yaml` files.
 
-    Each fragment is a mapping with `properties` (top-level keys) and, if it needs them, `$defs`.
+    Each fragment is a mapping with `properties` (top-level keys) and optional `$defs`.
     """
     schema: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

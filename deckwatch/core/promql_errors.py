@@ -1,4 +1,4 @@
-"""What a PromQL parser refuses, told at its place and with the right word; the parser itself gives no positions."""
+"""Explain errors of the PromQL parser with a position and the nearest valid word; the parser gives no positions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deckwatch.core.problems import nearest_word
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deckwatch.core.promql import Token
+    from deckwatch.core.promql_tokens import Token
 
 # https://prometheus.io/docs/prometheus/latest/querying/functions/ and …/operators/
 FUNCTIONS = frozenset(
@@ -119,50 +119,49 @@ AGGREGATIONS = frozenset(
     )
 )
 _OPERATORS = frozenset(("+", "-", "*", "/", "%", "^", "==", "!=", ">", "<", ">=", "<=", ",", "and", "or", "unless"))
-_WORDS = frozenset(
+_KEYWORDS = frozenset(
     ("and", "or", "unless", "atan2", "bool", "offset", "by", "without", "on", "ignoring", "group_left", "group_right")
 )
-_UNKNOWN = re.compile(r"unknown function with name '(\w+)'")
-_REPEATED = re.compile(r"(?:duration syntax: |illegal regex for )(.+)")
-_NAMED = re.compile(r"(?:call to function|aggregate expression|function) ['\"]?(\w+)")
+_UNKNOWN_FUNCTION = re.compile(r"unknown function with name '(\w+)'")
+_QUOTED_TEXT = re.compile(r"(?:duration syntax: |illegal regex for )(.+)")
+_NAMED_FUNCTION = re.compile(r"(?:call to function|aggregate expression|function) ['\"]?(\w+)")
 
 
 def explain_error(message: str, text: str, tokens: Sequence[Token]) -> tuple[str, int]:
-    """Return the sentence for what a parser said of an expression, and the offset of what is wrong."""
+    """Return the message for a parser error, and the offset of the fault."""
     last = tokens[-1]
     if last.text.lower() in _OPERATORS:
-        return f"nothing stands behind {last.text!r}", last.offset
-    if found := _UNKNOWN.search(message):
-        near = nearest_word(found[1], FUNCTIONS | AGGREGATIONS)
-        return f"no function is called {found[1]}" + (f": did you mean {near}?" if near else ""), _name_offset(
-            text, found[1]
-        )
-    if found := _REPEATED.search(message):
-        return message, max(text.find(found[1].strip()), 0)
+        return f"an operand is missing after {last.text!r}", last.offset
+    if match := _UNKNOWN_FUNCTION.search(message):
+        near = nearest_word(match[1], FUNCTIONS | AGGREGATIONS)
+        explanation = f"no function is called {match[1]}" + (f": did you mean {near}?" if near else "")
+        return explanation, _name_offset(text, match[1])
+    if match := _QUOTED_TEXT.search(message):
+        return message, max(text.find(match[1].strip()), 0)
     for left, right in itertools.pairwise(tokens):
         if left.text == right.text == "," or (left.text in _OPERATORS and right.text in (")", "]", ",")):
-            return f"something is missing between {left.text!r} and {right.text!r}", right.offset
-        if right.kind == "name" and right.text.lower() not in _WORDS and _ends_operand(left):
+            return f"an operand is missing between {left.text!r} and {right.text!r}", right.offset
+        if right.kind == "name" and right.text.lower() not in _KEYWORDS and _ends_operand(left):
             return f"an operator is missing before {right.text}", right.offset
-    if (found := _NAMED.search(message)) and (at := _name_offset(text, found[1])) >= 0:
+    if (match := _NAMED_FUNCTION.search(message)) and (at := _name_offset(text, match[1])) >= 0:
         return message, at
     return message, _quoted_word_offset(text, message)
 
 
 def _ends_operand(token: Token) -> bool:
-    """Return whether an operand may end with a token."""
+    """Return whether an operand can end with the token."""
     if token.kind == "name":
-        return token.text.lower() not in _WORDS | AGGREGATIONS
+        return token.text.lower() not in _KEYWORDS | AGGREGATIONS
     return token.kind == "number" or token.text in ("}", "]")
 
 
 def _name_offset(text: str, name: str) -> int:
-    found = re.search(rf"\b{re.escape(name)}\b", text)
-    return found.start() if found else -1
+    match = re.search(rf"\b{re.escape(name)}\b", text)
+    return match.start() if match else -1
 
 
 def _quoted_word_offset(text: str, message: str) -> int:
-    """Return the offset of the word that the message quotes; the expression's start where it quotes none."""
+    """Return the offset of the word that the message quotes; 0 if it quotes none."""
     for quoted in re.findall(r"['\"`]([^'\"`]+)['\"`]", message):
         if (at := text.find(quoted)) >= 0:
             return at

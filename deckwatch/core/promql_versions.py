@@ -1,6 +1,6 @@
-"""Words of PromQL that not every supported Prometheus has, by the version with which they came or went.
+"""Functions and syntax of PromQL by the Prometheus version that added or removed them.
 
-From Prometheus' CHANGELOG.md; what the oldest supported version has is not listed.
+From Prometheus' CHANGELOG.md; whatever the oldest supported version has is not listed.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ SINCE = {
     "min_of": "3.13",
     "start_timestamp": "3.14",
 }
-UNTIL = {"holt_winters": "3.0"}  # it is called double_exponential_smoothing since
-# What Prometheus evaluates only where its command line allows it (docs/feature_flags.md), and since when without that.
+UNTIL = {"holt_winters": "3.0"}  # renamed to double_exponential_smoothing
+# Experimental functions and their feature flags (docs/feature_flags.md), and since when no flag is needed.
 _EXPERIMENTS = "promql-experimental-functions"
 _STABLE = ("histogram_stddev", "histogram_stdvar", "histogram_avg")
 FLAGS = dict.fromkeys((name for name in SINCE if name not in _STABLE), _EXPERIMENTS) | {
@@ -55,11 +55,11 @@ FLAGS = dict.fromkeys((name for name in SINCE if name not in _STABLE), _EXPERIME
     "start_timestamp": "use-start-timestamps",
 }
 _STABLE_SINCE = {"first_over_time": "3.14"}
-_QUOTED_NAMES_SINCE = "3.0"  # names of metrics and labels in quotes
+_QUOTED_NAMES_SINCE = "3.0"  # quoted names of metrics and labels
 
 
 def version_problems(text: str, targets: Targets, place: Callable[[int], Place]) -> Iterator[Problem]:
-    """Yield the words that the target lacks, and as warnings those that it evaluates only if it is told to.
+    """Yield an error for each function the target lacks, and a warning for each that needs a feature flag.
 
     `place` turns an offset into a Place. Raises PromqlError.
     """

@@ -1,4 +1,4 @@
-"""Windows in which there cannot be enough figures: what a function returns over them is nothing, for ever."""
+"""Find windows too short to contain enough samples: a function over them always returns nothing."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from deckwatch.core import promql, units
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# https://prometheus.io/docs/prometheus/latest/querying/functions/: these compare at least two figures.
+# https://prometheus.io/docs/prometheus/latest/querying/functions/: these need at least two samples.
 _NEED_TWO_SAMPLES = frozenset(
     ("rate", "irate", "increase", "delta", "idelta", "deriv", "predict_linear", "double_exponential_smoothing")
 )
 
 
 def find_short_windows(text: str, interval: float) -> Iterator[tuple[int, str, str]]:
-    """Yield the offset, what is wrong and what helps, for each window of an expression that is shorter than it must be.
+    """Yield offset, message and hint for each window of an expression that is too short.
 
-    `interval` is how many seconds lie between two figures. Raises PromqlError.
+    `interval` is the scrape interval in seconds. Raises PromqlError.
     """
     for selector in promql.find_selectors(text):
         if not selector.window or ":" in selector.window or "$" in selector.window:
@@ -27,8 +27,10 @@ def find_short_windows(text: str, interval: float) -> Iterator[tuple[int, str, s
         try:
             seconds = units.parse_duration(selector.window)
         except ValueError:
-            continue  # told as a fault of syntax
+            continue  # reported as a syntax error
         if seconds < needed:
-            what = "two figures" if selector.function in _NEED_TWO_SAMPLES else "one figure"
-            message = f"{selector.function} over {selector.window} needs {what}, and one comes every {interval:g} s"
+            samples = "two samples" if selector.function in _NEED_TWO_SAMPLES else "one sample"
+            message = (
+                f"{selector.function} over {selector.window} needs {samples}, but the scrape interval is {interval:g} s"
+            )
             yield selector.offset, message, f"at least {needed:g}s"

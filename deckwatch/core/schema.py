@@ -1,6 +1,6 @@
-"""Validation of a document by JSON Schema (draft 2020-12), told as Problems with places and the nearest word.
+"""Validate a document against a JSON Schema (draft 2020-12), with positions and the nearest valid word.
 
-Schemas are written with if/then per word and never `oneOf`, which can only say "not valid under any".
+Schemas use if/then per keyword and never `oneOf`, whose only message is "not valid under any".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _TYPES = {
     "object": "a mapping (key: value)",
     "array": "a list",
-    "string": "a text",
+    "string": "a string",
     "number": "a number",
     "integer": "a whole number",
     "boolean": "true or false",
@@ -53,12 +53,12 @@ class Schema:
         self._validator = jsonschema_rs.Draft202012Validator(schema)
 
     def find_problems(self, document: Document) -> list[Problem]:
-        """Return everything that is wrong with a document's structure, in the order of its lines."""
+        """Return all problems of a document's structure, ordered by line."""
         return sorted(self.problems_by_path(document).values(), key=lambda problem: (problem.place, problem.message))
 
     def problems_by_path(self, document: Document) -> dict[Path, Problem]:
-        """Return the same by the path of the value that is wrong."""
-        found: dict[Path, Problem] = {}
+        """Return the same problems by the path of the invalid value."""
+        problems: dict[Path, Problem] = {}
         errors: list[Any] = list(self._validator.iter_errors(document.data))
         unknown = {
             (tuple(error.instance_path), word)
@@ -70,17 +70,17 @@ class Schema:
             if error.kind.name == "required" and self._is_misspelt(error, unknown):
                 continue
             for path, problem in self._explain_error(document, error):
-                found.setdefault(path, problem)
-        return found
+                problems.setdefault(path, problem)
+        return problems
 
     def _is_misspelt(self, error: Any, unknown: set[tuple[Path, str]]) -> bool:
-        """Return whether a missing key is there under a name that is nearly right, which is told already.
+        """Return whether a missing key is present under a misspelled name, which is reported already.
 
-        What a branch misses (`silent`, where there is no `fires`) is not missing where `fire` stands for another key.
+        A key required by a branch (`silent` if there is no `fires`) is not missing if `fire` is a misspelling.
         """
-        wanted = str(error.kind.as_dict().get("property"))
+        required = str(error.kind.as_dict().get("property"))
         here = [word for path, word in unknown if path == tuple(error.instance_path)]
-        if nearest_word(wanted, here) is not None or wanted in map(RENAMED_KEYS.get, here):
+        if nearest_word(required, here) is not None or required in map(RENAMED_KEYS.get, here):
             return True
         steps = list(error.schema_path)
         if not here or not {"then", "else"} & set(steps):
@@ -107,25 +107,25 @@ class Schema:
             sentence = self._error_sentence(inner, inner.kind.name, list(error.schema_path))
             return [(named, document.problem(named, *sentence, key=True))]
         if kind == "type" and error.instance is None and _is_comment(document.text, place := document.place(path)):
-            hint = "text with # in it stands in quotes"
+            hint = "quote text that contains #"
             return [(path, Problem(place, self._error_sentence(error, kind, list(error.schema_path))[0], hint))]
         if kind == "falseSchema":
             word = str(path[-1]) if path else ""
-            return [(path, document.problem(path, f"{word} does not go here", key=True))]
+            return [(path, document.problem(path, f"{word} is not allowed here", key=True))]
         return [(path, document.problem(path, *self._error_sentence(error, kind, list(error.schema_path))))]
 
     def _error_sentence(self, error: Any, kind: str, schema_path: list[Any]) -> tuple[str, str]:
         value = error.instance
         if kind == "type":
-            wanted = error.kind.as_dict().get("types") or error.kind.as_dict().get("type") or []
-            names = [wanted] if isinstance(wanted, str) else list(wanted)
-            said = " or ".join(_TYPES.get(name, name) for name in names)
-            if "object" not in names:  # a mapping's title is what editors call it, no sentence's part
-                said = self._schema_at(schema_path[:-1]).get("title", said)
-            return f"expected {said}, not {_show_value(value)}", ""
+            types = error.kind.as_dict().get("types") or error.kind.as_dict().get("type") or []
+            names = [types] if isinstance(types, str) else list(types)
+            expected = " or ".join(_TYPES.get(name, name) for name in names)
+            if "object" not in names:  # the title of a mapping is for editors and does not fit into the sentence
+                expected = self._schema_at(schema_path[:-1]).get("title", expected)
+            return f"expected {expected}, not {_show_value(value)}", ""
         if kind == "enum":
             options = [str(option) for option in error.kind.options]
-            return f"unknown word {_show_value(value)}", did_you_mean(str(value), options)
+            return f"unknown value {_show_value(value)}", did_you_mean(str(value), options)
         if kind == "required":
             return f"{error.kind.as_dict().get('property')} is missing", ""
         if kind == "pattern":
@@ -136,7 +136,7 @@ class Schema:
         return error.message, ""
 
     def _allowed_keys(self, error: Any) -> list[str]:
-        """Return the keys that the schema at an error allows, also by its branches."""
+        """Return the keys that the schema at an error allows, including its branches."""
         schema = self._schema_at(list(error.schema_path)[:-1])
         known = list(schema.get("properties", {}))
         for branch in schema.get("allOf", []):
@@ -171,7 +171,7 @@ def _suggest_key(word: str, known: list[str]) -> str:
 
 
 def _is_comment(text: str, place: Place) -> bool:
-    """Return whether what stands behind a place is a comment without the space that people put behind #."""
+    """Return whether the text at a position starts with # and no space: probably a value rather than a comment."""
     return re.match(r"\s*#\S", text.split("\n")[place.line - 1][place.column - 1 :]) is not None
 
 

@@ -1,4 +1,4 @@
-"""Reads the `signals:` of YAML documents; a file's name is its subject: `host.yaml` declares `host.cpu`."""
+"""Read the `signals:` of YAML documents; the file name is the subject: `host.yaml` declares `host.cpu`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.core import expression_labels, expressions, promql, units, yaml_file
 from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.core.schema import Schema
+from deckwatch.core.signal_lookup import Signals, UnknownSignal
 from deckwatch.core.signals import (
     THRESHOLDS,
     Reference,
     Signal,
-    Signals,
-    UnknownSignal,
     label_matchers,
     misordered_threshold,
     title_of,
@@ -34,11 +33,11 @@ SCHEMA = FilePath(__file__).with_name("signal.schema.yaml")
 def load_signals(
     documents: Iterable[Document], catalog: Catalog, settings: Mapping[str, tuple[Any, Place]] | None = None
 ) -> tuple[Signals, list[Problem]]:
-    """Return the signals of all documents, and everything that is wrong with them.
+    """Return the signals of all documents, and their problems.
 
-    Documents without `signals:` are passed over; a later document's signal replaces one of the same name. `settings`
-    are thresholds by their full names with the place where they are set: {"host.cpu.high": ("70%", place)}. Metrics
-    that the catalogue lacks are not a problem here: whoever uses an expression checks it.
+    Documents without `signals:` are skipped; a later signal replaces an earlier one of the same name. `settings` are
+    thresholds by full name with the position that sets them: {"host.cpu.high": ("70%", place)}. Unknown metrics are
+    not reported here: expressions are checked where they are used.
     """
     problems: list[Problem] = []
     declared: dict[str, tuple[Document, dict[str, Any]]] = {}
@@ -47,15 +46,15 @@ def load_signals(
     for document in documents:
         if not isinstance(document.data, dict) or "signals" not in document.data:
             continue
-        wrong = schema.find_problems(document)
-        problems += wrong
+        schema_problems = schema.find_problems(document)
+        problems += schema_problems
         subject = subject_of(document.file)
-        names = _signals_with_problems(document, wrong)
+        names = _signals_with_problems(document, schema_problems)
         faulty |= {f"{subject}.{name}" for name in names}
         for name, data in _signals_mapping(document.data["signals"]).items():
             if name not in names:
                 declared[f"{subject}.{name}"] = (document, data)
-    signals = {name: _read_signal(name, *one, catalog, problems) for name, one in declared.items()}
+    signals = {name: _read_signal(name, *entry, catalog, problems) for name, entry in declared.items()}
     for name, (document, data) in declared.items():
         if "share_of" in data:
             known = Signals(signals, faulty)
@@ -68,18 +67,18 @@ def load_signals(
 def _misordered_thresholds(
     signals: Mapping[str, Signal], settings: Mapping[str, tuple[Any, Place]]
 ) -> Iterator[Problem]:
-    """Yield thresholds that stand on the wrong side of another, where the last word on them was said."""
+    """Yield a problem for each threshold out of order, at the setting that replaced it or else at its declaration."""
     for name, signal in signals.items():
-        if found := misordered_threshold(signal.thresholds, signal.bad):
-            word, message = found
+        if misordered := misordered_threshold(signal.thresholds, signal.bad):
+            word, message = misordered
             place = signal.document.place((*signal.path, word))
-            said = [one for key, (_, one) in settings.items() if key.rpartition(".")[0] == name]
-            yield Problem(said[0] if said else place, f"{name}: {message}")
+            overrides = [at for key, (_, at) in settings.items() if key.rpartition(".")[0] == name]
+            yield Problem(overrides[0] if overrides else place, f"{name}: {message}")
 
 
-def _signals_with_problems(document: Document, wrong: Iterable[Problem]) -> set[str]:
-    """Return the names of the signals in which these problems stand."""
-    places = {problem.place for problem in wrong}
+def _signals_with_problems(document: Document, problems: Iterable[Problem]) -> set[str]:
+    """Return the names of the signals that contain these problems."""
+    places = {problem.place for problem in problems}
     paths = [*document.values.items(), *document.keys.items()]
     return {str(path[1]) for path, place in paths if place in places and len(path) > 1 and path[0] == "signals"}
 
@@ -89,9 +88,9 @@ def _signals_mapping(data: Any) -> dict[str, Any]:
 
 
 def check_signals(signals: Signals, catalog: Catalog) -> list[Problem]:
-    """Return what is wrong with the signals in the light of the catalogue: unknown metrics and labels, by place.
+    """Return the signals' unknown metrics and labels.
 
-    Apart from `load`, since recordings made of signals are metrics too and stand in the catalogue only then.
+    Separate from `load_signals`, because recorded signals are metrics too and enter the catalogue only after loading.
     """
     problems: list[Problem] = []
     for signal in signals.values():
@@ -121,7 +120,7 @@ def _unknown_labels(signal: Signal, known: frozenset[str]) -> Iterator[Problem]:
 
 
 def subject_of(file: str) -> str:
-    """Return the subject that a file declares signals of: its name without the suffix."""
+    """Return the subject of a file's signals: its name without the suffix."""
     return FilePath(file).stem.replace("-", "_").lower()
 
 
@@ -139,7 +138,7 @@ def _read_signal(
     kind: Any = data.get("kind") or ("expression" if "expr" in data else info.kind if info else "untyped")
     part_of_family = info is not None and info.name != data["metric"]
     if part_of_family and "kind" not in data:
-        kind = "counter"  # `x_count` of a histogram, asked for by itself
+        kind = "counter"  # `x_count` of a histogram, used on its own
     if "expr" in data:
         try:
             promql.check_syntax(data["expr"])
@@ -184,7 +183,7 @@ def _read_unit(data: Mapping[str, Any], kind: str, unit: str) -> str:
 
 
 def _join_whole(signal: Signal, text: str, signals: Signals, document: Document, problems: list[Problem]) -> Signal:
-    """Return the signal with the one that it is a part of."""
+    """Return the signal with its whole, the signal it is a share of."""
     path = (*signal.path, "share_of")
     subject = signal.name.partition(".")[0]
     try:
@@ -207,13 +206,13 @@ def _join_whole(signal: Signal, text: str, signals: Signals, document: Document,
 def _override_thresholds(
     signals: dict[str, Signal], settings: Mapping[str, tuple[Any, Place]], problems: list[Problem]
 ) -> dict[str, Signal]:
-    """Return the signals with thresholds replaced by name."""
+    """Return the signals with the thresholds of the settings."""
     result = dict(signals)
     for full, (value, place) in settings.items():
         name, _, word = full.rpartition(".")
         signal = result.get(name)
         if signal is None or word not in signal.thresholds:
-            known = [f"{one}.{word}" for one, found in signals.items() for word in found.thresholds]
+            known = [f"{key}.{word}" for key, other in signals.items() for word in other.thresholds]
             problems.append(Problem(place, f"no threshold is called {full}", did_you_mean(full, known)))
             continue
         if percent := units.meant_percent(value, signal.unit):

@@ -1,6 +1,6 @@
-"""Signals: things measured, declared once in YAML, and the PromQL that follows from them.
+"""Signals: measurements declared once in YAML, and the PromQL derived from them.
 
-A panel, a recording rule and an alert made of one signal cannot drift apart: all three ask it for its expression,
+A panel, a recording rule and an alert on the same signal cannot drift apart: all three get their expression from it,
 the panel with Grafana's `$__rate_interval`, the rules with a fixed window.
 """
 
@@ -9,15 +9,13 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from deckwatch.core import promql, units
-from deckwatch.core.problems import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from deckwatch.core.catalog import Catalog, Kind
     from deckwatch.core.problems import Place
@@ -33,33 +31,12 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z")
 _REGEX = re.compile(r"[.*+?|()\[\]{}^$\\]")
 
 
-class UnknownSignal(LookupError):
-    """No signal has this name; says which is the nearest.
-
-    `near` tells that there is such a signal, used wrongly, and `told` that its own declaration has a problem already.
-    """
-
-    def __init__(
-        self, message: str, hint: str | Callable[[], str] = "", *, is_misused: bool = False, is_reported: bool = False
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self._hint = hint
-        self.is_misused = is_misused
-        self.is_reported = is_reported
-
-    @property
-    def hint(self) -> str:
-        """The nearest name, or what else helps."""
-        return self._hint if isinstance(self._hint, str) else self._hint()
-
-
 @dataclass(frozen=True)
 class Signal:
-    """One thing measured. Its name is `<subject>.<name>`; either `expr` or `metric` says where it comes from.
+    """One measurement. Its name is `<subject>.<name>`; its source is either `expr` or `metric`.
 
-    `by` is None where every series stands for itself, and empty where all are put together. `matchers` are written
-    as PromQL has them. `unit` is the unit of the value drawn, or for a histogram of what it observes.
+    `by` is None if series are not aggregated, and empty if all are aggregated into one. `matchers` are PromQL label
+    matchers. `unit` is the unit of the value drawn, or for a histogram of its observations.
     """
 
     name: str
@@ -85,16 +62,16 @@ class Signal:
 
     @property
     def place(self) -> Place:
-        """Where the signal is declared."""
+        """The position of the declaration."""
         return self.document.place(self.path, key=True)
 
     @property
     def aspects(self) -> tuple[str, ...]:
-        """The words that may stand behind its name: `.p95` of a histogram; one of them must."""
+        """The suffixes of its name, one of which is required: `.p95` of a histogram; empty if there are none."""
         return ASPECTS.get(self.kind, ()) if self.whole is None else ()
 
     def place_in_expr(self, offset: int) -> Place:
-        """Return the place of a character of `expr`; the metric's place where there is no `expr`."""
+        """Return the position of a character of `expr`; the position of `metric` if there is no `expr`."""
         if self.expr:
             return self.document.place_in_text((*self.path, "expr"), offset)
         return self.document.place((*self.path, "metric"))
@@ -102,15 +79,17 @@ class Signal:
     def build_expression(
         self, aspect: str | None = None, *, window: str = RATE_INTERVAL, by: Sequence[str] | None = None
     ) -> str:
-        """Return the PromQL: for a panel by default, for a rule with `window=signal.window`.
+        """Return the PromQL for a panel, or with `window=signal.window` for a rule.
 
-        `by` replaces the signal's own labels. Raises ValueError for an aspect it lacks, or `by` of plain PromQL.
+        `by` replaces the signal's own labels. Raises ValueError for an unknown aspect, or for `by` with plain PromQL.
         """
         if (aspect or None) not in (self.aspects or (None,)):
-            raise ValueError(f"{self.name} is measured by {', '.join('.' + one for one in self.aspects) or 'its name'}")
+            raise ValueError(
+                f"{self.name} must be used as {', '.join('.' + aspect for aspect in self.aspects) or 'its name'}"
+            )
         if self.expr:
             if by is not None:
-                raise ValueError(f"{self.name} is plain PromQL: its labels are decided in its expression")
+                raise ValueError(f"{self.name} is plain PromQL: its expression determines its labels")
             return _with_rule_window(self.expr, window)
         labels = self.by if by is None else tuple(by)
         if self.whole is not None:
@@ -128,14 +107,14 @@ class Signal:
         if aspect == "rate":
             return self._rate_expression(f"{self.metric}_count", window, labels)
         if aspect == BUCKETS:
-            # Drawn as one distribution: of several side by side nobody could tell the cells apart.
+            # One distribution: the cells of several side by side could not be told apart.
             return self._rate_expression(f"{self.metric}_bucket", window, (*(by or ()), "le"))
         return self._plain_expression(window, labels)
 
     def _share_expression(self, whole: Reference, labels: tuple[str, ...], window: str) -> str:
         part = self._plain_expression(window, labels)
         other = whole.build_expression(window=window, by=None if whole.signal.expr else labels)
-        # A part without any series yet is none of the whole, not unknown.
+        # A part without any series yet is 0 of the whole, not unknown.
         return f"({part} or 0 * {_with_parentheses(other)}) / ({other} > 0)"
 
     def _plain_expression(self, window: str, labels: tuple[str, ...] | None) -> str:
@@ -156,17 +135,17 @@ class Signal:
         return metric + ("{" + ", ".join(self.matchers) + "}" if self.matchers else "")
 
     def unit_of(self, aspect: str | None = None) -> str:
-        """Return the unit of an expression's value."""
+        """Return the unit of the value, by aspect."""
         return "per second" if aspect in ("rate", BUCKETS) else self.unit
 
     def recording_name(self, aspect: str | None = None) -> str:
-        """Return the name of the series that a recording rule keeps, '' where the signal asks for none."""
+        """Return the name of the recorded series, '' if the signal is not recorded."""
         return f"{self.record}:{aspect}" if self.record and aspect else self.record
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A signal as somebody asked for it: `latency.p95` is the signal `latency` and its aspect `p95`."""
+    """A reference to a signal: `latency.p95` is the signal `latency` with the aspect `p95`."""
 
     signal: Signal
     aspect: str | None = None
@@ -183,78 +162,21 @@ class Reference:
 
     @property
     def recording_name(self) -> str:
-        """The name of the recorded series, '' where there is none."""
+        """The name of the recorded series, '' if there is none."""
         return self.signal.recording_name(self.aspect)
 
     def build_expression(self, *, window: str = RATE_INTERVAL, by: Sequence[str] | None = None) -> str:
-        """Return the PromQL; see `Signal.expression`."""
+        """Return the PromQL; see `Signal.build_expression`."""
         return self.signal.build_expression(self.aspect, window=window, by=by)
 
 
-class Signals(Mapping[str, Signal]):
-    """Signals by their full names. `faulty` are those whose declaration cannot be used."""
-
-    def __init__(self, signals: Mapping[str, Signal] | None = None, faulty: Iterable[str] = ()) -> None:
-        self._signals = dict(signals or {})
-        self.faulty = frozenset(faulty)
-
-    def __getitem__(self, name: str) -> Signal:
-        return self._signals[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._signals)
-
-    def __len__(self) -> int:
-        return len(self._signals)
-
-    def find_reference(self, text: str, subjects: Sequence[str] = ()) -> Reference:
-        """Return what `cpu`, `host.cpu`, `latency.p95` or `application.latency.p95` means.
-
-        Short names are looked for in `subjects`, in that order. Raises UnknownSignal.
-        """
-        for prefix in ("", *(f"{subject}." for subject in subjects)):
-            full = prefix + text
-            if found := self._signals.get(full):
-                if found.aspects:
-                    said = ", ".join(f"{text}.{aspect}" for aspect in found.aspects)
-                    message = f"{text} is a {found.kind}: say which of its figures"
-                    raise UnknownSignal(message, f"one of {said}", is_misused=True)
-                return Reference(found)
-            head, _, aspect = full.rpartition(".")
-            if found := self._signals.get(head):
-                if aspect in found.aspects:
-                    return Reference(found, aspect)
-                hint = did_you_mean(aspect, found.aspects) if found.aspects else f"{head} has only one figure"
-                raise UnknownSignal(f"{text.rpartition('.')[0]} has no figure {aspect!r}", hint, is_misused=True)
-            if full in self.faulty or head in self.faulty:
-                raise UnknownSignal(
-                    f"the signal {text} is not declared as it should be", is_misused=True, is_reported=True
-                )
-        # The nearest is looked for only where it is told: most texts that are no signal are metrics.
-        raise UnknownSignal(f"no signal is called {text}", lambda: did_you_mean(text, self.known_names(subjects)))
-
-    def known_names(self, subjects: Sequence[str] = ()) -> list[str]:
-        """Return every name that `find` understands, for the nearest word: short ones first."""
-        words: list[str] = []
-        for subject in subjects:
-            words += [name.partition(".")[2] for name in self._signals if name.startswith(f"{subject}.")]
-        words += self._signals
-        for word in tuple(words):
-            found = self._signals.get(word) or next(
-                (self._signals[f"{subject}.{word}"] for subject in subjects if f"{subject}.{word}" in self._signals),
-                None,
-            )
-            words += [f"{word}.{aspect}" for aspect in found.aspects] if found else []
-        return words
-
-
 def is_name(text: str) -> bool:
-    """Return whether a text can be the name of a signal or a metric; anything else is PromQL."""
+    """Return whether a text has the form of a signal or metric name; anything else is PromQL."""
     return bool(_NAME.match(text))
 
 
 def signal_for_metric(name: str, catalog: Catalog, document: Document, path: Path) -> Signal | None:
-    """Return the signal that a bare metric's name stands for, drawn by its kind; None for an unknown metric."""
+    """Return an implicit signal for a metric used by its bare name; None for an unknown metric."""
     info = catalog.get(name) or catalog.series(name)
     if info is None:
         return None
@@ -264,10 +186,10 @@ def signal_for_metric(name: str, catalog: Catalog, document: Document, path: Pat
 
 
 def label_matchers(where: Mapping[str, Any], *, exclude: bool = False) -> tuple[str, ...]:
-    """Return label conditions as PromQL has them: `=` for a plain value, `=~` for a pattern or a list."""
+    """Return PromQL label matchers: `=` for a plain value, `=~` for a pattern or a list."""
     result = []
     for label, value in where.items():
-        options = [_matcher_value(one) for one in (value if isinstance(value, list) else [value])]
+        options = [_matcher_value(option) for option in (value if isinstance(value, list) else [value])]
         pattern = len(options) > 1 or bool(_REGEX.search(options[0]))
         op = ("!~" if pattern else "!=") if exclude else ("=~" if pattern else "=")
         result.append(f"{label}{op}{json.dumps('|'.join(options), ensure_ascii=False)}")
@@ -275,7 +197,7 @@ def label_matchers(where: Mapping[str, Any], *, exclude: bool = False) -> tuple[
 
 
 def title_of(name: str) -> str:
-    """Return a title for something that has only a name."""
+    """Return a title derived from a name."""
     words = name.rpartition(".")[2].replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 
@@ -286,22 +208,22 @@ def with_thresholds(signal: Signal, values: Mapping[str, float]) -> Signal:
 
 
 def misordered_threshold(thresholds: Mapping[str, float], bad: str | None) -> tuple[str, str] | None:
-    """Return the threshold that cannot be where it is, and why; None where all are in order.
+    """Return the first threshold out of order, and why; None if all are in order.
 
-    Downwards it goes from `low` to `critical`; otherwise upwards from `low` (which then is a lower end) over `high`.
+    With `bad: down` the order is `critical`, `low`; otherwise `low` (a lower bound), `high`, `critical`.
     """
     if bad == "down" and "high" in thresholds:
-        return "high", "what gets worse downwards has low and critical, not high"
+        return "high", "with bad: down the thresholds are low and critical, not high"
     order = ("critical", "low") if bad == "down" else THRESHOLDS
     present = [word for word in order if word in thresholds]
     for lower, upper in itertools.pairwise(present):
         if thresholds[lower] > thresholds[upper]:
-            return upper, f"{upper} must not lie below {lower}"
+            return upper, f"{upper} must not be below {lower}"
     return None
 
 
 def _with_rule_window(expr: str, window: str) -> str:
-    """Return plain PromQL for a panel (rates over Grafana's interval) or for a rule (as written)."""
+    """Return plain PromQL for a panel (rates over `$__rate_interval`) or for a rule (as written)."""
     if window != RATE_INTERVAL:
         return promql.with_window(expr, window)
     result, position = [], 0
@@ -310,7 +232,7 @@ def _with_rule_window(expr: str, window: str) -> str:
             opening = expr.index("[", selector.end)
             result.append(expr[position:opening] + f"[{RATE_INTERVAL}]")
             position = expr.index("]", opening) + 1
-    return ("".join(result) + expr[position:]).rstrip()  # a block of YAML ends with a line break
+    return ("".join(result) + expr[position:]).rstrip()  # a YAML block ends with a line break
 
 
 def _with_parentheses(text: str) -> str:

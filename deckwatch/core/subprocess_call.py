@@ -1,4 +1,4 @@
-"""Work in a child process, so that a process that lives long does not keep what the work needed."""
+"""Run a function in a child process, so that a long-lived process does not keep the memory it needed."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ T = TypeVar("T")
 
 
 def call_in_child(work: Callable[[], T]) -> T:
-    """Return what `work` returns, run in a forked child; what it returns must be of plain values (pickle).
+    """Return the result of `work`, run in a forked child; the result must be picklable.
 
-    Where there is no fork, or other threads run already, it is run here; also after a failure, which is thus raised
-    here, with its traceback.
+    Without fork, or while other threads run, `work` runs in this process; also after a failure, so that the exception
+    is raised here with its traceback.
     """
     if not hasattr(os, "fork") or threading.active_count() > 1:
         return work()
-    reading, writing = os.pipe()
+    read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
         code = 1
         try:
-            with os.fdopen(writing, "wb") as out:
+            with os.fdopen(write_end, "wb") as out:
                 pickle.dump(work(), out)
             code = 0
         finally:
-            os._exit(code)  # without the parent's buffers, handlers and exceptions
-    os.close(writing)
-    with os.fdopen(reading, "rb") as answer:
-        data = answer.read()
+            os._exit(code)  # skips the parent's buffers, handlers and exceptions
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as stream:
+        data = stream.read()
     if os.waitpid(child, 0)[1] != 0:
         return work()
     result: T = pickle.loads(data)  # noqa: S301 - from our own child

@@ -1,7 +1,7 @@
-"""Versions of the programs that read a bundle, `build: {targets: …}`, and what one of them is too old for.
+"""Target versions of Grafana, Prometheus and Alertmanager, `build: {targets: …}`.
 
-Whoever writes a field that not every version has says so by `Targets.lacking`: a word of a receiver, a kind of panel,
-a function of PromQL. Oldest and newest are those that the bundle is made for and tested against.
+Code that writes a field which not every version has reports it through `Targets.problems_if_older`: an option of a
+receiver, a type of panel, a function of PromQL. The bundle is tested against the oldest and the newest version.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ProgramName = Literal["grafana", "prometheus", "alertmanager"]
 
 
 class Program(NamedTuple):
-    """A program that reads the bundle, and the first and the last version that is known here."""
+    """A program that reads the bundle, with its oldest and newest supported version."""
 
     title: str
     oldest: str
@@ -39,7 +39,7 @@ _HINT = "build: targets:"
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """The versions that are written for, such as "0.25"; by default today's."""
+    """The versions the bundle is written for, such as "0.25"; by default the newest."""
 
     grafana: str = PROGRAMS["grafana"].newest
     prometheus: str = PROGRAMS["prometheus"].newest
@@ -51,26 +51,26 @@ class Targets:
         return version
 
     def supports(self, program: ProgramName, since: str) -> bool:
-        """Return whether a program has what came with its version `since`."""
+        """Return whether the target version of a program is at least `since`."""
         return parse_version(self.version_of(program)) >= parse_version(since)
 
     def problems_if_older(self, program: ProgramName, since: str, what: str, place: Place) -> Iterator[Problem]:
-        """Yield the problem of something at a place that needs a version, where the target is older."""
+        """Yield a problem if `what` needs version `since` and the target is older."""
         if not self.supports(program, since):
             title = PROGRAMS[program].title
             message = f"{what} needs {title} {since}, the target is {self.version_of(program)}"
             yield Problem(place, message, _HINT, check="target")
 
     def problems_if_newer(self, program: ProgramName, since: str, what: str, place: Place) -> Iterator[Problem]:
-        """Yield the problem of something at a place that went with a version, where the target is not older."""
+        """Yield a problem if `what` was removed in version `since` and the target is not older."""
         if self.supports(program, since):
             title = PROGRAMS[program].title
-            message = f"{what} went with {title} {since}, the target is {self.version_of(program)}"
+            message = f"{what} was removed in {title} {since}, the target is {self.version_of(program)}"
             yield Problem(place, message, _HINT, check="target")
 
 
 def read_targets(document: Document) -> tuple[Targets, list[Problem]]:
-    """Return the versions that a project names, and the problems of those that are not known here."""
+    """Return the target versions of a project, and a problem for each unsupported one."""
     versions: dict[str, Any] = ((document.data or {}).get("build") or {}).get("targets") or {}
     accepted: dict[str, str] = {}
     problems: list[Problem] = []
@@ -80,14 +80,14 @@ def read_targets(document: Document) -> tuple[Targets, list[Problem]]:
         if parse_version(program.oldest) <= parse_version(versions[name]) <= parse_version(program.newest):
             accepted[name] = versions[name]
             continue
-        message = f"{program.title} {versions[name]} is not known here"
-        hint = f"{program.oldest} to {program.newest} are"
+        message = f"{program.title} {versions[name]} is not supported"
+        hint = f"supported: {program.oldest} to {program.newest}"
         problems.append(document.problem(("build", "targets", name), message, hint, check="target"))
     return Targets(**accepted), problems
 
 
 @functools.cache
 def parse_version(version: str) -> tuple[int, int]:
-    """Return a version such as 0.26 or 0.26.1 as numbers that can be compared; only the first two count."""
+    """Return the major and minor number of a version such as 0.26 or 0.26.1."""
     major, minor, *_ = version.split(".")
     return int(major), int(minor)

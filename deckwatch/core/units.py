@@ -1,7 +1,7 @@
-"""Units by the words people write, and how a quantity such as `80%`, `500ms` or `2GiB` is read in one of them.
+"""Unit names, and parsing of quantities such as `80%`, `500ms` or `2GiB` in a given unit.
 
-A metric's unit (`seconds`, `bytes`, `ratio` …) comes from the catalogue. `GRAFANA` translates words into Grafana's
-unit ids (packages/grafana-data/src/valueFormats/categories.ts); whoever draws also accepts an id itself.
+A metric's unit (`seconds`, `bytes`, `ratio` …) comes from the catalogue. `GRAFANA` maps unit names to Grafana's unit
+ids (packages/grafana-data/src/valueFormats/categories.ts); panels accept such an id too.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ GRAFANA = {
     "chf": "currencyCHF",
 }
 
-# A counter of seconds grows by a share of time: a CPU's, a disk's, a pool's.
+# The rate of a counter of seconds is a share of time: of a CPU, a disk, a pool.
 _RATES = {"": "per second", "none": "per second", "bytes": "bytes/s", "bits": "bits/s", "seconds": "ratio"}
 
 _BASE = {unit: word for word, unit in GRAFANA.items()}
@@ -63,7 +63,7 @@ _PERCENT = re.compile(r"(-?\d+(?:\.\d+)?) ?%\Z")
 
 
 def rate_of(unit: str) -> str:
-    """Return the unit of a counter's rate, from the unit of what it counts."""
+    """Return the unit of a counter's rate, given the unit it counts in."""
     word = _BASE.get(unit, unit)
     return _RATES.get(word, f"{word}/s" if f"{word}/s" in GRAFANA else "per second")
 
@@ -72,18 +72,18 @@ def parse_duration(text: str) -> float:
     """Return a duration such as `500ms`, `5m` or `1h30m` in seconds. Raises ValueError."""
     if not _DURATION.match(text):
         raise ValueError(f"{text!r} is not a duration such as 500ms, 5m or 1h30m")
-    # One rounding at the end, so that 500ms is 0.5 and 0.1 does not come out as 0.1000…01.
+    # Round once at the end, so that 500ms is 0.5 and 0.1 does not become 0.1000…01.
     return round(sum(float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(text)), 12)
 
 
 def parse_quantity(value: object, unit: str) -> float:
-    """Return a threshold as a number of `unit`: a number as it is, or `80%`, `500ms`, `2GiB`. Raises ValueError."""
+    """Return a threshold in `unit`, given a number or a text such as `80%`, `500ms`, `2GiB`. Raises ValueError."""
     word = _BASE.get(unit, unit)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value
     text = str(value)
-    if found := _PERCENT.match(text):
-        number = float(found[1])
+    if match := _PERCENT.match(text):
+        number = float(match[1])
         if word == "percent":
             return number
         if word == "ratio":
@@ -93,17 +93,17 @@ def parse_quantity(value: object, unit: str) -> float:
         if word != "seconds" and word not in _SCALES:
             raise ValueError(f"a duration fits the unit seconds, not {_unit_name(unit)}")
         return round(parse_duration(text) * _SCALES.get(word, 1), 12)
-    if found := _SIZE.match(text):
+    if match := _SIZE.match(text):
         if word not in ("bytes", "bytes/s"):
             raise ValueError(f"a size fits the unit bytes, not {_unit_name(unit)}")
-        return float(found[1]) * _BYTES[found[2]]
+        return float(match[1]) * _BYTES[match[2]]
     raise ValueError(f"{text!r} is not a number, a percentage, a duration or a size")
 
 
 def meant_percent(value: object, unit: str) -> str:
-    """Return the percentage that a bare number such as 70 was meant to be where the unit is a ratio, else ''."""
-    bare = isinstance(value, (int, float)) and not isinstance(value, bool) and 1.5 < value <= 100
-    return f"{value:g}%" if bare and _BASE.get(unit, unit) == "ratio" else ""
+    """Return the percentage that a bare number such as 70 probably means in the unit ratio, else ''."""
+    is_bare = isinstance(value, (int, float)) and not isinstance(value, bool) and 1.5 < value <= 100
+    return f"{value:g}%" if is_bare and _BASE.get(unit, unit) == "ratio" else ""
 
 
 def _unit_name(unit: str) -> str:

@@ -1,7 +1,7 @@
-"""YAML with places: plain values, and for each of them the line and column where it stands.
+"""YAML with positions: plain values, and the line and column of each.
 
-Scalars follow the core schema of YAML 1.2 (chapter 10.3 of its specification), as the editors' language server
-does: PyYAML by itself reads `22:30` as 1350, `010` as 8 and `on` as true, and lets a duplicate key pass.
+Scalars follow the core schema of YAML 1.2 (chapter 10.3 of the specification), like the language server of editors:
+PyYAML by default reads `22:30` as 1350, `010` as 8 and `on` as true, and accepts duplicate keys.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _SPECIAL = {".inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan")}
 _ALIAS = re.compile(r"(?:^|[\s\[{,:-])\*\w", re.MULTILINE)
-_MAX_NODES = 200_000  # an alias that contains aliases may grow without bound ("billion laughs")
+_MAX_NODES = 200_000  # nested aliases may grow without bound ("billion laughs")
 
 
 @dataclass(slots=True)
 class Document:
-    """A YAML file as plain values, with the place of every key and value by its path."""
+    """A YAML file as plain values, with the position of every key and value by path."""
 
     file: str
     text: str
@@ -45,11 +45,11 @@ class Document:
     keys: dict[Path, Place] = field(default_factory=dict)
     values: dict[Path, Place] = field(default_factory=dict)
     _scalars: dict[Path, tuple[str | None, int]] = field(default_factory=dict)
-    # What stands in another document: from an offset in a text to its place there.
+    # For text included from another document: maps an offset to a position there.
     text_origins: dict[Path, Callable[[int], Place]] = field(default_factory=dict)
 
     def place(self, path: Path = (), *, key: bool = False) -> Place:
-        """Return where the value at `path` (or its key) stands; the nearest parent's place for an unknown path."""
+        """Return the position of the value (or key) at `path`; of its nearest parent if the path is unknown."""
         for end in range(len(path), -1, -1):
             head = path[:end]
             if (key or end < len(path)) and head in self.keys:
@@ -59,10 +59,10 @@ class Document:
         return Place(self.file)
 
     def place_in_text(self, path: Path, offset: int) -> Place:
-        """Return the place of the character at `offset` of the text value at `path`.
+        """Return the position of the character at `offset` of the string at `path`.
 
-        Exact for plain, single-line quoted and literal block scalars; the value's start for the others, whose
-        line folding loses the way back.
+        Exact for plain, single-line quoted and literal block scalars; the start of the value for folded scalars,
+        whose original line breaks are lost.
         """
         if path in self.text_origins:
             return self.text_origins[path](offset)
@@ -94,11 +94,11 @@ class Document:
         return value
 
     def set_value(self, path: Path, value: Any) -> None:
-        """Replace the value at `path`; its place stays."""
+        """Replace the value at `path`; its position is kept."""
         self.value_at(path[:-1])[path[-1]] = value
 
     def remove(self, path: Path) -> None:
-        """Remove the value at `path`. The items behind it in a list move up, and their places with them."""
+        """Remove the value at `path`. Later items of a list move up, with their positions."""
         *head, last = path
         del self.value_at(tuple(head))[last]
         self.keys = _drop_path(self.keys, path)
@@ -107,12 +107,12 @@ class Document:
         self.text_origins = _drop_path(self.text_origins, path)
 
     def problem(self, path: Path, message: str, hint: str = "", *, check: str = "input", key: bool = False) -> Problem:
-        """Return an error at the value (or the key) that stands at `path`."""
+        """Return an error at the value (or key) at `path`."""
         return Problem(self.place(path, key=key), message, hint, check)
 
 
 def _drop_path(places: dict[Path, T], gone: Path) -> dict[Path, T]:
-    """Return what is known by paths, without a path and all below it; of a list's items those behind it move up."""
+    """Return the mapping without a path and everything below it; later items of a list move up."""
     head, last, depth = gone[:-1], gone[-1], len(gone)
     result = {}
     for path, place in places.items():
@@ -125,14 +125,14 @@ def _drop_path(places: dict[Path, T], gone: Path) -> dict[Path, T]:
 
 
 def parse_yaml(text: str, file: str) -> Document:
-    """Read one YAML document.
+    """Parse one YAML document.
 
-    Raises InvalidInput with the one syntax error the parser can tell, or with all duplicate and non-text keys.
+    Raises InvalidInput with the first syntax error, or with all duplicate and non-string keys.
     """
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     document = Document(file, text)
-    if (found := yaml_syntax.find_unreadable(text, file)) is not None:
-        raise InvalidInput([found])
+    if (problem := yaml_syntax.find_unreadable(text, file)) is not None:
+        raise InvalidInput([problem])
     try:
         root = yaml.compose(text, Loader=_LOADER)
     except (yaml.YAMLError, ValueError) as error:
@@ -146,16 +146,16 @@ def parse_yaml(text: str, file: str) -> Document:
 
 
 def read_yaml(path: FilePath, name: str | None = None) -> Document:
-    """Read a YAML file; `name` is how messages call it. Raises InvalidInput, also where it cannot be read."""
+    """Read a YAML file; messages refer to it as `name`. Raises InvalidInput, also if it is unreadable."""
     name = name or str(path)
     return parse_yaml(read_text(path, name), name)
 
 
 def read_text(path: FilePath, name: str) -> str:
-    """Return the text of a YAML file; raises InvalidInput, by that name, where it cannot be read."""
+    """Return the text of a YAML file; raises InvalidInput if it is unreadable."""
     try:
         if path.stat().st_size > yaml_syntax.MAX_BYTES:
-            message = f"cannot be read: it is larger than {yaml_syntax.MAX_BYTES // 1_000_000} MB"
+            message = f"cannot be read: the file is larger than {yaml_syntax.MAX_BYTES // 1_000_000} MB"
             raise InvalidInput([Problem(Place(name), message, check="yaml")])
         data = path.read_bytes()
     except OSError as error:
@@ -168,7 +168,7 @@ def read_text(path: FilePath, name: str) -> str:
 
 
 class _Builder:
-    """Turns PyYAML's nodes into values, and writes their places down."""
+    """Turns PyYAML's nodes into values and records their positions."""
 
     def __init__(self, document: Document, problems: list[Problem]) -> None:
         self.document = document
@@ -185,8 +185,8 @@ class _Builder:
             raise InvalidInput([self._too_many_nodes(path)])
         self.document.values[path] = place
         if isinstance(node, yaml.ScalarNode):
-            style = node.style or None  # libyaml says '' of a plain scalar, the Python parser None
-            self.document._scalars[path] = (style, column)  # noqa: SLF001 - the builder is part of the document
+            style = node.style or None  # a plain scalar is '' in libyaml, None in the Python parser
+            self.document._scalars[path] = (style, column)  # noqa: SLF001 - the builder fills the document
             tagged = self.document.text.startswith("!", node.start_mark.index)
             return node.value if style or tagged else parse_scalar(node.value)
         self.open.append(id(node))
@@ -197,31 +197,31 @@ class _Builder:
         return value
 
     def _too_many_nodes(self, path: Path) -> Problem:
-        """Return the problem of a file that has too much in it, at the key in the file's first column."""
+        """Return the problem of a file with too many values, at the top-level key if aliases are the cause."""
         if _ALIAS.search(self.document.text):
             place = self.document.place(path[:1], key=True)
             return Problem(place, "aliases make this file grow without bound", check="yaml")
-        return Problem(Place(self.document.file), f"more than {_MAX_NODES:,} values stand in this file", check="yaml")
+        return Problem(Place(self.document.file), f"the file has more than {_MAX_NODES:,} values", check="yaml")
 
     def _build_mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         result: dict[str, Any] = {}
         for key_node, value_node in node.value:
             place = self._place_of(key_node)
             if isinstance(key_node, yaml.MappingNode) and key_node.flow_style and node.flow_style:
-                message, hint = "a text that begins with {{ stands in quotes", 'as in "{{instance}}"'
+                message, hint = "a string that starts with {{ must be quoted", 'as in "{{instance}}"'
                 self.problems.append(Problem(self._place_of(node), message, hint, check="yaml"))
                 continue
             if not isinstance(key_node, yaml.ScalarNode):
-                self.problems.append(Problem(place, "a key must be a word", check="yaml"))
+                self.problems.append(Problem(place, "a key must be a string", check="yaml"))
                 continue
             key = key_node.value
             if key == "<<" and not key_node.style:
-                hint = "YAML 1.2 has no merge keys: write them out"
-                self.problems.append(Problem(place, "<< is no key", hint, check="yaml"))
+                hint = "YAML 1.2 has no merge keys: repeat the keys"
+                self.problems.append(Problem(place, "<< is not a valid key", hint, check="yaml"))
                 continue
             if key in result:
                 first = self.document.keys[(*path, key)]
-                self.problems.append(Problem(place, f"{key} stands here twice", f"first in line {first.line}", "yaml"))
+                self.problems.append(Problem(place, f"duplicate key {key}", f"first in line {first.line}", "yaml"))
                 continue
             self.document.keys[(*path, key)] = place
             result[key] = self.build_value(value_node, (*path, key), key_node.start_mark.column)

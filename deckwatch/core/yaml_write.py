@@ -1,7 +1,7 @@
-"""Writes YAML for Prometheus, Alertmanager and Grafana: stable bytes, readable PromQL, nothing folded.
+"""Write YAML for Prometheus, Alertmanager and Grafana: stable bytes, readable PromQL, no folded lines.
 
-Text that the readers' YAML 1.1 would take for something else (`on`, `0755`, `22:30`) comes quoted; an expression and
-any text of several lines comes as a literal block, in which quotes and backslashes stand as they are.
+Strings that YAML 1.1 readers would misread (`on`, `0755`, `22:30`) are quoted; expressions and multi-line strings are
+literal blocks, in which quotes and backslashes need no escaping.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LITERAL_KEYS = frozenset(("expr",))  # written as a literal block even on one line
-_WIDTH = 1 << 30  # never fold: a folded line is a changed line in every diff below it
+_WIDTH = 1 << 30  # never fold: refolding would change every line below in a diff
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -22,14 +22,14 @@ class _Literal(str):
     __slots__ = ()
 
 
-class _Dumper(_DUMPER):  # type: ignore[misc]  # PyYAML's C dumper where it was built, else the Python one
+class _Dumper(_DUMPER):  # type: ignore[misc]  # PyYAML's C dumper if available, else the Python one
     def ignore_aliases(self, data: Any) -> bool:
-        """Write a value that stands at two places twice: anchors are for people who write YAML by hand."""
+        """Repeat a shared value instead of writing an anchor and an alias."""
         del data
         return True
 
     def represent_literal(self, data: str) -> Any:
-        """Return the node of a text that is to be a literal block."""
+        """Return the node of a string as a literal block."""
         return self.represent_scalar("tag:yaml.org,2002:str", str(data), style="|")
 
 
@@ -40,7 +40,7 @@ def dump_yaml(data: Any, *, header: str = "", order: Iterable[str] = ()) -> str:
     """Return YAML text that ends in a newline.
 
     `header` is a comment of one or more lines. Keys named in `order` come first in each mapping, in that order; the
-    others follow as they stand. Values are those of JSON.
+    others keep their order. Values are JSON values.
     """
     ranks = {key: rank for rank, key in enumerate(order)}
     comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
@@ -60,9 +60,9 @@ def _prepare_value(value: Any, key: str, ranks: dict[str, int]) -> Any:
         keys = sorted(value, key=lambda name: ranks.get(name, len(ranks)))
         return {name: _prepare_value(value[name], name, ranks) for name in keys}
     if isinstance(value, (list, tuple)):
-        return [_prepare_value(one, "", ranks) for one in value]
+        return [_prepare_value(item, "", ranks) for item in value]
     if isinstance(value, str) and value.strip() and ("\n" in value or key in LITERAL_KEYS):
         return _Literal(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
-        return int(value)  # Jsonnet has one kind of number
+        return int(value)  # Jsonnet has only floating-point numbers
     return value

@@ -15,19 +15,21 @@ from typing import TYPE_CHECKING, NamedTuple
 from deckwatch.exporter.collector import NoData
 from deckwatch.exporter.collectors._container_stats_source import StatsSource
 from deckwatch.exporter.metric import Metric, escape_label
+from deckwatch.exporter.sources.api_cgroup import ApiCgroup, Stats
 from deckwatch.exporter.sources.background import NotReadYet
 from deckwatch.exporter.sources.cgroup import Cgroups
 from deckwatch.exporter.sources.container import label_name
 from deckwatch.exporter.sources.container_process import ContainerProcesses
-from deckwatch.exporter.sources.docker import SOCKET, Engine, EngineUnreachable, Snapshot
+from deckwatch.exporter.sources.docker import SOCKET, Engine
+from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable, Snapshot
 from deckwatch.exporter.sources.docker_stats import ContainerStats
-from deckwatch.exporter.sources.stats import Stats, ToldGroup
+from deckwatch.exporter.world import Reading, Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from deckwatch.core.catalog import Kind
-    from deckwatch.exporter.sources.cgroup_files import Group
+    from deckwatch.exporter.sources.cgroup_files import Cgroup
     from deckwatch.exporter.sources.container import Container
     from deckwatch.exporter.world import World
 
@@ -59,7 +61,7 @@ class RunningContainer(NamedTuple):
 
     container: Container
     label_prefix: str
-    cgroup: Group | ToldGroup
+    cgroup: Cgroup | ApiCgroup
 
 
 def container_metric(name: str, kind: Kind, about: str, *more: str, unit: str = "", state: bool = False) -> Metric:
@@ -69,7 +71,7 @@ def container_metric(name: str, kind: Kind, about: str, *more: str, unit: str = 
 
 def engine_snapshot(world: World) -> Snapshot:
     """Return what is known of the engine; raises NoData where there is none."""
-    snapshot = world.source(Engine).snapshot()
+    snapshot = world.source(Engine).latest_snapshot()
     if snapshot is None:
         raise NoData(f"no Docker engine: there is no {SOCKET}, and no address is given")
     return snapshot
@@ -98,18 +100,18 @@ def alive_containers(world: World) -> list[KnownContainer]:
     )
 
 
-def running_containers(world: World) -> list[RunningContainer]:
-    """Return the running containers; one that ends meanwhile is just not there.
+def running_containers(world: World) -> Reading[list[RunningContainer]]:
+    """Return the running containers, read now or by the engine; one that ends meanwhile is left out.
 
     Raises NoData where there is no engine or no control groups, EngineUnreachable where no container was ever told,
     GroupsUnseen where containers run but not one can be seen. Where the engine is asked in place of that, it raises as
-    ContainerStats.latest does.
+    ContainerStats.latest_reading does.
     """
     engine = _answered_snapshot(world)
     choice = world.source(StatsSource)
     if not choice.uses_api:
         try:
-            return _from_cgroups(world, engine)
+            return Reading(_from_cgroups(world, engine), world.clock())
         except (CgroupsNotVisible, CgroupsElsewhere) as unseen:
             if not choice.possible:
                 raise
@@ -132,10 +134,10 @@ def _answered_snapshot(world: World) -> Snapshot:
 
 
 def _from_cgroups(world: World, engine: Snapshot) -> list[RunningContainer]:
-    if not world.source(Cgroups).there:
+    if not world.source(Cgroups).are_mounted:
         raise CgroupsElsewhere(f"no control groups in {world.sysfs}/fs/cgroup")
     found = _read_cgroups(world, engine)
-    if found or world.source(Cgroups).proven:
+    if found or world.source(Cgroups).any_found:
         return found
     if engine.kernel not in ("", world.uname().release) and any(one.pid for one in engine.containers):
         raise CgroupsElsewhere(f"the engine's containers run under another kernel, {engine.kernel}")
@@ -160,7 +162,7 @@ def _settled_runs(world: World, engine: Snapshot) -> set[tuple[str, int]]:
     }
 
 
-class _ContainerCache:
+class _ContainerCache(Source):
     """What is the same between two changes, and so for all collectors of many scrapes."""
 
     def __init__(self, world: World) -> None:
@@ -179,7 +181,7 @@ class _ContainerCache:
         if last is not None and last[0] is container:
             return last[1]
         pairs = {
-            "id": self._groups.path_of(container, driver),
+            "id": self._groups.group_path(container, driver),
             "name": container.name,
             "image": container.image,
             **{label_name(key): container.labels.get(key, "") for key in (PROJECT, SERVICE)},
@@ -205,9 +207,6 @@ class _ContainerCache:
         for id_ in [id_ for id_ in self._tags if id_ not in ids]:
             del self._tags[id_]
 
-    def close(self) -> None:
-        """Nothing is held."""
-
 
 def _are_same(some: Sequence[Container], others: Sequence[Container]) -> bool:
     """Return whether these are the same containers: one that has not changed is the same object as before."""
@@ -224,35 +223,35 @@ def _read_cgroups(world: World, engine: Snapshot) -> list[RunningContainer]:
     running = [container for container in engine.containers if container.pid]
     ids = [container.id for container in running]
     everything = {container.id for container in (*engine.containers, *engine.departed)}
-    groups.keep(ids, everything)
+    groups.prune(ids, everything)
     kept.keep_only(everything)
-    world.source(ContainerProcesses).keep(ids)
+    world.source(ContainerProcesses).prune(ids)
     found = [
         RunningContainer(container, kept.render_labels(container, engine.driver), group)
         for container in running
-        if (group := groups.of(container)) is not None
+        if (group := groups.find_group(container)) is not None
     ]
     if len(found) == len(running):
         kept.cgroup_result = engine, found
     return found
 
 
-def _from_api(world: World, engine: Snapshot) -> list[RunningContainer]:
+def _from_api(world: World, engine: Snapshot) -> Reading[list[RunningContainer]]:
     """Return the running containers of which the engine has told anything at the last reading."""
-    stats = world.source(ContainerStats).latest()
+    stats, at = world.source(ContainerStats).latest_reading()
     kept = world.source(_ContainerCache)
     last = kept.api_result
     if last is not None and last[1] is stats and _are_same(last[0].containers, engine.containers):
-        return last[2]
+        return Reading(last[2], at)
     groups = world.source(Cgroups)
     everything = {container.id for container in (*engine.containers, *engine.departed)}
-    groups.keep((), everything)
+    groups.prune((), everything)
     kept.keep_only(everything)
     found = []
     for container in engine.containers:
         if container.pid and container.id in stats:
-            path = groups.path_of(container, engine.driver)
-            group = ToldGroup(path, stats[container.id], container.oom_kills)
+            path = groups.group_path(container, engine.driver)
+            group = ApiCgroup(path, stats[container.id], container.oom_kills)
             found.append(RunningContainer(container, kept.render_labels(container, engine.driver), group))
     kept.api_result = engine, stats, found
-    return found
+    return Reading(found, at)

@@ -10,6 +10,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from deckwatch.exporter.metric import Lines, escape_label
+from deckwatch.exporter.world import Reading, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -55,15 +56,12 @@ class _Table:
         self.lines: list[Lines] = []
 
 
-class _Tables:
+class _Tables(Source):
     """The tables by the collectors' first metrics, and endings of lines, which are the same for many containers."""
 
     def __init__(self, _world: World) -> None:
         self.by_collector: defaultdict[str, _Table] = defaultdict(_Table)
         self.endings: dict[tuple[Metric, tuple[str, ...]], str] = {}
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 def write_lines(
@@ -104,6 +102,17 @@ def write_lines(
     yield from table.lines
     if fault is not None:
         raise fault
+
+
+def write_reading(
+    world: World,
+    metrics: Sequence[Metric],
+    containers: Reading[Sequence[T]],
+    make_reader: Callable[[T], Callable[[], Any]],
+    to_samples: Callable[[T, Any], Iterable[Sample]],
+) -> Reading[Iterator[Lines]]:
+    """Return the lines of `write_lines`, as old as the containers' reading."""
+    return Reading(write_lines(world, metrics, containers.value, make_reader, to_samples), containers.at)
 
 
 def no_reader(_: LabelledContainer) -> Callable[[], None]:

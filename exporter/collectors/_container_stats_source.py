@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.sources.docker import Engine
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from deckwatch.exporter.world import World
@@ -21,12 +22,12 @@ log = logging.getLogger("deckwatch.docker")
 _ALWAYS, _NEVER = "always", "never"
 
 
-class StatsSource:
+class StatsSource(Source):
     """Whether the engine is asked: by the configuration, else from when on its groups were found to be elsewhere."""
 
     def __init__(self, world: World) -> None:
         said = (world.config.get("containers") or {}).get("stats")
-        captured = world.source(Engine).address().startswith("file://")
+        captured = world.source(Engine).engine_address().startswith("file://")
         self.possible = said != _NEVER and not captured
         self.uses_api = self.possible and said == _ALWAYS
         self._lock = threading.Lock()
@@ -41,6 +42,3 @@ class StatsSource:
             self.uses_api = True
         level = logging.WARNING if fault else logging.INFO
         log.log(level, "%s: the engine itself is asked for the figures of containers, now and then", why)
-
-    def close(self) -> None:
-        """Nothing is held."""

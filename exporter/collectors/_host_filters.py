@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deckwatch.exporter.choice import Choice
+from deckwatch.exporter.name_filter import NameFilter
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from deckwatch.exporter.world import World
@@ -24,7 +25,7 @@ UNITS = r"\.(automount|device|mount|scope|slice)$"
 VETH = "^veth"
 
 
-class HostFilters:
+class HostFilters(Source):
     """What `watch: host:` says of names; its patterns are of the syntax of Python's `re`."""
 
     def __init__(self, world: World) -> None:
@@ -33,11 +34,8 @@ class HostFilters:
         if not host.get("veth", False) and "include" not in interfaces:
             # Whoever leaves more out does not mean these to appear.
             interfaces["exclude"] = "|".join(filter(None, (interfaces.get("exclude"), VETH)))
-        self.interfaces = Choice(interfaces, "")
-        self.disks = Choice(host.get("disks"), DISKS)
-        self.mount_points = Choice(host.get("mount_points"), MOUNT_POINTS)
-        self.filesystem_types = Choice(host.get("filesystem_types"), FILESYSTEM_TYPES)
-        self.units = Choice(host.get("units"), UNITS)
-
-    def close(self) -> None:
-        """Nothing is held."""
+        self.interfaces = NameFilter(interfaces, "")
+        self.disks = NameFilter(host.get("disks"), DISKS)
+        self.mount_points = NameFilter(host.get("mount_points"), MOUNT_POINTS)
+        self.filesystem_types = NameFilter(host.get("filesystem_types"), FILESYSTEM_TYPES)
+        self.units = NameFilter(host.get("units"), UNITS)

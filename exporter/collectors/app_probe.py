@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import units
 from deckwatch.exporter.collector import collector
+from deckwatch.exporter.health_reason import HealthReason
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import http
-from deckwatch.exporter.sources.dial import Deadline, Dialler, Phases
-from deckwatch.exporter.sources.faults import plain
-from deckwatch.exporter.trouble import Trouble
+from deckwatch.exporter.sources.dial import Deadline, Dialer, Phases
+from deckwatch.exporter.sources.errors import safe_message
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -94,12 +95,12 @@ class Probe:
         """Return whether an answer's status is as it should be."""
         return str(status) in self.expect or f"{status // 100}xx" in self.expect
 
-    def trouble(self, world: World) -> Trouble | None:
+    def health_reason(self, world: World) -> HealthReason | None:
         """Return why the probe fails, as it was last told."""
-        return world.source(ProbeLog).trouble(self)
+        return world.source(ProbeLog).health_reason(self)
 
 
-class ProbeLog:
+class ProbeLog(Source):
     """What was last said of each probe, so that a change is said and nothing twice; a Source of the World."""
 
     def __init__(self, _world: World) -> None:
@@ -117,14 +118,11 @@ class ProbeLog:
         elif before and not reason:
             log.info("probe %s succeeds again", probe.unique_name())
 
-    def trouble(self, probe: Probe) -> Trouble | None:
+    def health_reason(self, probe: Probe) -> HealthReason | None:
         """Return why a probe fails; without what follows a colon, which others have worded."""
         if reason := self._reasons.get(probe.unique_name()):
-            return Trouble(reason.partition(":")[0], time.monotonic() - self._since[probe.unique_name()])
+            return HealthReason(reason.partition(":")[0], time.monotonic() - self._since[probe.unique_name()])
         return None
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
 
 def configured_probes(world: World) -> Mapping[str, Probe]:
@@ -149,7 +147,9 @@ def collect(world: World, probe: Probe) -> Iterator[Sample]:
 def _probe_http(world: World, probe: Probe, labels: tuple[str, ...]) -> list[Sample]:
     # A redirect that is what is expected is the answer and not a way to it.
     follow = not any(one.startswith("3") for one in probe.expect)
-    answer = http.get(world.source(Dialler), probe.url, seconds=probe.seconds, follow=follow, authority=probe.authority)
+    answer = http.send_get(
+        world.source(Dialer), probe.url, seconds=probe.seconds, follow=follow, authority=probe.authority
+    )
     reason = answer.error
     if not reason and not probe.expects_status(answer.status):
         reason = f"status {answer.status}, expected {' or '.join(probe.expect)}"
@@ -177,10 +177,10 @@ def _probe_http(world: World, probe: Probe, labels: tuple[str, ...]) -> list[Sam
 def _probe_tcp(world: World, probe: Probe, labels: tuple[str, ...]) -> list[Sample]:
     phases, protocol, reason = Phases(), 0, ""
     try:
-        with world.source(Dialler).dial(probe.host, probe.port, Deadline(probe.seconds), phases) as reached:
+        with world.source(Dialer).open_socket(probe.host, probe.port, Deadline(probe.seconds), phases) as reached:
             protocol = 6 if ":" in reached.getpeername()[0] else 4
     except OSError as fault:
-        reason = plain(fault)
+        reason = safe_message(fault)
     world.source(ProbeLog).record_result(probe, reason)
     found = [SUCCESS(int(not reason), *labels), LOOKUP(phases.get("resolve", 0.0), *labels)]
     return [*found, PROTOCOL(protocol, *labels)] if protocol else found

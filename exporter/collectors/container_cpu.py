@@ -11,7 +11,7 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     running_containers,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
+from deckwatch.exporter.collectors._container_lines import write_reading
 from deckwatch.exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.metric import Lines, Sample
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 USAGE = container_metric("container_cpu_usage_seconds_total", "counter", "CPU time used, on all CPUs together.", "cpu")
 USER = container_metric("container_cpu_user_seconds_total", "counter", "CPU time used in the programs themselves.")
@@ -38,11 +38,11 @@ METRICS = (USAGE, USER, SYSTEM, PERIODS, THROTTLED)
 
 
 @collector(*METRICS, budget=5 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """CPU time of each container, and what its quota did where it has one."""
 
     def to_samples(one: RunningContainer, raw: Raw) -> Iterator[Sample]:
-        found = cgroup_values.cpu(raw, world.user_hz)
+        found = cgroup_values.cpu_times(raw, world.user_hz)
         if found is None:
             return
         yield USAGE(found.total, "total")
@@ -52,6 +52,10 @@ def collect(world: World) -> Iterator[Lines]:
             yield PERIODS(found.periods)
             yield THROTTLED(found.throttled_periods)
 
-    return write_lines(
-        world, METRICS, running_containers(world), lambda running: running.cgroup.reader(cgroup_values.CPU), to_samples
+    return write_reading(
+        world,
+        METRICS,
+        running_containers(world),
+        lambda running: running.cgroup.make_reader(cgroup_values.CPU),
+        to_samples,
     )

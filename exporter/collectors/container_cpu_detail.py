@@ -11,7 +11,7 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     running_containers,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
+from deckwatch.exporter.collectors._container_lines import write_reading
 from deckwatch.exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.metric import Lines, Sample
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 THROTTLED = container_metric(
     "container_cpu_cfs_throttled_seconds_total", "counter", "Time in which the CPU quota held the container up."
@@ -36,16 +36,20 @@ METRICS = (THROTTLED, BURST_PERIODS, BURST)
 
 
 @collector(*METRICS, default=False, budget=3 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Throttled seconds and bursts of each container with a CPU quota."""
 
     def to_samples(one: RunningContainer, raw: Raw) -> Iterator[Sample]:
-        found = cgroup_values.cpu(raw, world.user_hz) if one.container.limits.cpu_quota else None
+        found = cgroup_values.cpu_times(raw, world.user_hz) if one.container.limits.cpu_quota else None
         if found is not None:
             yield THROTTLED(found.throttled)
             yield BURST_PERIODS(found.burst_periods)
             yield BURST(found.burst)
 
-    return write_lines(
-        world, METRICS, running_containers(world), lambda running: running.cgroup.reader(cgroup_values.CPU), to_samples
+    return write_reading(
+        world,
+        METRICS,
+        running_containers(world),
+        lambda running: running.cgroup.make_reader(cgroup_values.CPU),
+        to_samples,
     )

@@ -15,7 +15,7 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     running_containers,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
+from deckwatch.exporter.collectors._container_lines import write_reading
 from deckwatch.exporter.sources import cgroup_values, container_fds
 from deckwatch.exporter.sources.container_process import ContainerProcesses
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.metric import Lines, Sample
     from deckwatch.exporter.sources.container_fds import OpenFiles
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 FILES = container_metric("container_file_descriptors", "gauge", "Files that its processes have open.")
 SOCKETS = container_metric("container_sockets", "gauge", "Sockets among them.")
@@ -36,23 +36,23 @@ METRICS = (FILES, SOCKETS, LIMIT)
 
 
 @collector(*METRICS, default=False, budget=3 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Open files and sockets of each container, and the limit."""
     processes = world.source(ContainerProcesses)
 
     def make_reader(one: RunningContainer) -> Callable[[], tuple[OpenFiles | None, bytes | None]]:
-        members = one.cgroup.reader(cgroup_values.PROCESSES)
+        members = one.cgroup.make_reader(cgroup_values.PROCESSES)
 
         def read_raw() -> tuple[OpenFiles | None, bytes | None]:
-            pids = cgroup_values.members(members())
+            pids = cgroup_values.list_pids(members())
             # Numbers of a namespace of our own would be those of other processes there.
             ours = one.container.pid in pids
-            opened = container_fds.count(world.procfs, pids) if ours else None
-            return opened, processes.read(one.container, "limits")
+            opened = container_fds.count_open_files(world.procfs, pids) if ours else None
+            return opened, processes.read_file(one.container, "limits")
 
         return read_raw
 
-    return write_lines(world, METRICS, running_containers(world), make_reader, _to_samples)
+    return write_reading(world, METRICS, running_containers(world), make_reader, _to_samples)
 
 
 def _to_samples(_: RunningContainer, raw: tuple[OpenFiles | None, bytes | None]) -> Iterator[Sample]:

@@ -20,6 +20,7 @@ from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.collectors._container_stats_source import StatsSource
 from deckwatch.exporter.sources.disk_usage import Layer
 from deckwatch.exporter.sources.docker_sizes import ContainerSizes, Disk
+from deckwatch.exporter.world import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,21 +49,21 @@ _Raw = tuple[Layer | None, Disk | None]
 
 
 @collector(*METRICS, default=False, budget=5 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Size of each container's writable layer and file system, also of those that do not run."""
     engine = engine_snapshot(world)
     sizes = world.source(ContainerSizes)
-    sizes.latest()
+    at = sizes.latest_reading().at
     here = engine.kernel in ("", world.uname().release) and not world.source(StatsSource).uses_api
 
     def make_reader(one: KnownContainer) -> Callable[[], _Raw]:
         def read_raw() -> _Raw:
-            layers = sizes.latest()
-            return layers.of.get(one.container.id), layers.disk if here else None
+            layers = sizes.latest_reading().value
+            return layers.by_container.get(one.container.id), layers.disk if here else None
 
         return read_raw
 
-    return write_lines(world, METRICS, known_containers(world, engine), make_reader, _to_samples)
+    return Reading(write_lines(world, METRICS, known_containers(world, engine), make_reader, _to_samples), at)
 
 
 def _to_samples(_: KnownContainer, raw: _Raw) -> Iterator[Sample]:
@@ -71,7 +72,7 @@ def _to_samples(_: KnownContainer, raw: _Raw) -> Iterator[Sample]:
         return  # made since the last reading
     device = disk.device if disk is not None else ""
     yield USAGE(layer.writable, device)
-    yield ROOT(layer.whole)
+    yield ROOT(layer.total)
     if disk is not None:
         yield LIMIT(disk.size, device)
         yield INODES(disk.files, device)

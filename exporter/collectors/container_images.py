@@ -12,11 +12,13 @@ from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors._container import engine_snapshot
 from deckwatch.exporter.metric import Metric
 from deckwatch.exporter.sources.docker_sizes import ImageSizes
+from deckwatch.exporter.world import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from deckwatch.exporter.metric import Sample
+    from deckwatch.exporter.sources.container import Container
     from deckwatch.exporter.sources.disk_usage import Image
     from deckwatch.exporter.world import World
 
@@ -27,12 +29,16 @@ SIZE = Metric("deckwatch_image_size_bytes", "gauge", "Size of the image with all
 
 
 @collector(CREATED, SIZE, default=False)
-def collect(world: World) -> Iterator[Sample]:
+def collect(world: World) -> Reading[Iterator[Sample]]:
     """When the image of each container was built, and its size."""
     engine = engine_snapshot(world)
-    images = world.source(ImageSizes).latest()
+    images = world.source(ImageSizes).latest_reading()
+    return Reading(_to_samples(engine.containers, images.value), images.at)
+
+
+def _to_samples(containers: Iterable[Container], images: Mapping[str, Image]) -> Iterator[Sample]:
     oldest: dict[str, Image] = {}
-    for container in engine.containers:
+    for container in containers:
         image = images.get(container.image_id)
         if image is not None and container.image:
             oldest[container.image] = min(image, oldest.get(container.image, image))

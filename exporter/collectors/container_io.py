@@ -14,16 +14,16 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     running_containers,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
+from deckwatch.exporter.collectors._container_lines import write_reading
 from deckwatch.exporter.sources import blockdev, cgroup_values
-from deckwatch.exporter.sources.stats import ToldGroup
+from deckwatch.exporter.sources.api_cgroup import ApiCgroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deckwatch.exporter.metric import Lines, Sample
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 READ_BYTES = container_metric("container_fs_reads_bytes_total", "counter", "Bytes read from the disk.", "device")
 WRITTEN_BYTES = container_metric("container_fs_writes_bytes_total", "counter", "Bytes written to the disk.", "device")
@@ -35,13 +35,13 @@ METRICS = (READ_BYTES, WRITTEN_BYTES, READS, WRITES)
 
 
 @collector(*METRICS, budget=16 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Bytes and operations that each container reads and writes on each disk."""
 
     def to_samples(one: RunningContainer, raw: Raw) -> Iterator[Sample]:
-        for number, found in (cgroup_values.io(raw) or {}).items():
+        for number, found in (cgroup_values.disk_io(raw) or {}).items():
             # What the disk is called where the engine runs is not known here.
-            device = number if isinstance(one.cgroup, ToldGroup) else blockdev.device_name(world, number)
+            device = number if isinstance(one.cgroup, ApiCgroup) else blockdev.device_name(world, number)
             yield READ_BYTES(found.read_bytes, device)
             yield WRITTEN_BYTES(found.written_bytes, device)
             if found.reads is not None:
@@ -49,6 +49,10 @@ def collect(world: World) -> Iterator[Lines]:
             if found.writes is not None:
                 yield WRITES(found.writes, device)
 
-    return write_lines(
-        world, METRICS, running_containers(world), lambda running: running.cgroup.reader(cgroup_values.IO), to_samples
+    return write_reading(
+        world,
+        METRICS,
+        running_containers(world),
+        lambda running: running.cgroup.make_reader(cgroup_values.IO),
+        to_samples,
     )

@@ -37,14 +37,14 @@ _UNSEEN = (FileNotFoundError, NotADirectoryError, PermissionError)
 def collect(world: World) -> Iterator[Lines]:
     """Size of each container's log."""
     containers = known_containers(world, engine_snapshot(world))
-    paths = [rootfs.path(world, one.container.log_path) for one in containers if one.container.log_path]
+    paths = [rootfs.host_path(world, one.container.log_path) for one in containers if one.container.log_path]
     if containers and not paths:
         raise NoData("no container has its log in a file")
     if paths and not any(_log_size(path) is not None for path in paths):
         raise NoData(f"{_why_unseen(paths[0])}: {paths[0]}")
 
     def make_reader(one: KnownContainer) -> Callable[[], int | None]:
-        path = rootfs.path(world, one.container.log_path) if one.container.log_path else ""
+        path = rootfs.host_path(world, one.container.log_path) if one.container.log_path else ""
         return lambda: _log_size(path) if path else None
 
     return write_lines(world, [SIZE], containers, make_reader, _to_samples)

@@ -9,12 +9,13 @@ from deckwatch.exporter.collector import NoData, collector
 from deckwatch.exporter.metric import Metric
 from deckwatch.exporter.sources import cpuinfo, procfs, rootfs
 from deckwatch.exporter.sources.docker import Engine
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deckwatch.exporter.metric import Sample
-    from deckwatch.exporter.sources.docker import Snapshot
+    from deckwatch.exporter.sources.docker_snapshot import Snapshot
     from deckwatch.exporter.world import World
 
 _REFRESH_SECONDS = 60.0  # how old a description may be: parts of a machine come and go by hand
@@ -36,7 +37,7 @@ VERSION = Metric(
 @collector(CPUS, CORES, SOCKETS, MEMORY, SWAP, VERSION)
 def collect(world: World) -> Iterator[Sample]:
     """CPUs and memory of the machine, versions of kernel and Docker engine."""
-    engine = world.source(Engine).snapshot()
+    engine = world.source(Engine).latest_snapshot()
     if engine is not None and engine.kernel not in ("", world.uname().release):
         yield from _describe_remote_machine(engine)
         return
@@ -48,7 +49,7 @@ def collect(world: World) -> Iterator[Sample]:
     yield VERSION(1, world.uname().release, last.system, engine.version if engine else "", "", "")
 
 
-class _LastDescription:
+class _LastDescription(Source):
     """The newest description: it is half of what a scrape of two containers costs, and does not change."""
 
     def __init__(self, world: World) -> None:
@@ -56,17 +57,14 @@ class _LastDescription:
         self.samples: list[Sample] = []
         self.system = _system_name(world)
 
-    def close(self) -> None:
-        """Nothing is held."""
-
 
 def _describe_machine(world: World) -> Iterator[Sample]:
     identity = _machine_identity(world)
-    cpus = cpuinfo.parse_cpuinfo(procfs.read(world, "cpuinfo"))
+    cpus = cpuinfo.parse_cpuinfo(procfs.read_proc(world, "cpuinfo"))
     yield CPUS(cpus.cpus, *identity)
     yield CORES(cpus.cores, *identity)
     yield SOCKETS(cpus.sockets, *identity)
-    memory = procfs.parse_meminfo(procfs.read(world, "meminfo"))
+    memory = procfs.parse_meminfo(procfs.read_proc(world, "meminfo"))
     yield MEMORY(memory[b"MemTotal"].value, *identity)
     yield SWAP(memory[b"SwapTotal"].value, *identity)
 
@@ -83,15 +81,15 @@ def _machine_identity(world: World) -> tuple[str, ...]:
     """Return what tells this machine and this start of it from others; what cannot be read is empty."""
     boot_id = machine_id = system_uuid = b""
     with contextlib.suppress(NoData):
-        boot_id = procfs.read(world, "sys/kernel/random/boot_id")
+        boot_id = procfs.read_proc(world, "sys/kernel/random/boot_id")
     with contextlib.suppress(NoData):
-        machine_id = rootfs.read(world, "etc/machine-id")
+        machine_id = rootfs.read_host_file(world, "etc/machine-id")
     with contextlib.suppress(NoData, PermissionError):  # for root only, and in most virtual machines a made-up one
         system_uuid = procfs.read_sys(world, "class/dmi/id/product_uuid")
-    return tuple(procfs.text(one.strip()) for one in (boot_id, machine_id, system_uuid))
+    return tuple(procfs.decode_text(one.strip()) for one in (boot_id, machine_id, system_uuid))
 
 
 def _system_name(world: World) -> str:
     with contextlib.suppress(NoData):
-        return rootfs.parse_os_release(rootfs.read(world, "etc/os-release")).get("PRETTY_NAME", "")
+        return rootfs.parse_os_release(rootfs.read_host_file(world, "etc/os-release")).get("PRETTY_NAME", "")
     return ""

@@ -11,15 +11,15 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     running_containers,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
-from deckwatch.exporter.sources import cgroup_values
+from deckwatch.exporter.collectors._container_lines import write_reading
+from deckwatch.exporter.sources import cgroup_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deckwatch.exporter.metric import Lines, Sample
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 USAGE = container_metric("container_memory_usage_bytes", "gauge", "Memory in use, with the page cache.")
 WORKING_SET = container_metric(
@@ -40,19 +40,19 @@ METRICS = (USAGE, WORKING_SET, RSS, CACHE, OOM_EVENTS)
 
 
 @collector(*METRICS, budget=5 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Memory that each container uses, and OOM kills in it."""
-    return write_lines(
+    return write_reading(
         world,
         METRICS,
         running_containers(world),
-        lambda running: running.cgroup.reader(cgroup_values.MEMORY),
+        lambda running: running.cgroup.make_reader(cgroup_memory.MEMORY),
         _to_samples,
     )
 
 
 def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[Sample]:
-    found = cgroup_values.memory(raw)
+    found = cgroup_memory.memory_usage(raw)
     if found is None:
         return
     yield USAGE(found.usage)

@@ -11,15 +11,15 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     running_containers,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
-from deckwatch.exporter.sources import cgroup_values
+from deckwatch.exporter.collectors._container_lines import write_reading
+from deckwatch.exporter.sources import cgroup_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deckwatch.exporter.metric import Lines, Sample
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 SWAP = container_metric("container_memory_swap", "gauge", "Bytes swapped out.", unit="bytes")
 SWAP_LIMIT = container_metric(
@@ -39,19 +39,19 @@ METRICS = (SWAP, SWAP_LIMIT, MAPPED, PEAK, FAILCNT, FAILURES)
 
 
 @collector(*METRICS, default=False, budget=9 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Swap, peak, mapped files and page faults of each container."""
-    return write_lines(
+    return write_reading(
         world,
         METRICS,
         running_containers(world),
-        lambda running: running.cgroup.reader(cgroup_values.MEMORY_DETAIL),
+        lambda running: running.cgroup.make_reader(cgroup_memory.MEMORY_DETAIL),
         _to_samples,
     )
 
 
 def _to_samples(one: RunningContainer, raw: Raw) -> Iterator[Sample]:
-    found = cgroup_values.memory_detail(raw)
+    found = cgroup_memory.memory_detail(raw)
     if found is None:
         return
     if found.swap is not None:

@@ -14,8 +14,8 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     running_containers,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
-from deckwatch.exporter.sources import cgroup_values
+from deckwatch.exporter.collectors._container_lines import write_reading
+from deckwatch.exporter.sources import cgroup_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import Kind
     from deckwatch.exporter.metric import Lines, Metric, Sample
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 
 def _declare_metric(name: str, kind: Kind, about: str) -> Metric:
@@ -52,18 +52,18 @@ METRICS = {
 
 
 @collector(*METRICS.values(), default=False, budget=11 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Pages scanned, freed and missed, hits of limits, and the state of the page cache of each container."""
     metrics = list(METRICS.values())
-    return write_lines(
+    return write_reading(
         world,
         metrics,
         running_containers(world),
-        lambda running: running.cgroup.reader(cgroup_values.MEMORY_RECLAIM),
+        lambda running: running.cgroup.make_reader(cgroup_memory.MEMORY_RECLAIM),
         _to_samples,
     )
 
 
 def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[Sample]:
-    for name, value in cgroup_values.memory_reclaim(raw).items():
+    for name, value in cgroup_memory.memory_reclaim(raw).items():
         yield METRICS[name](value)

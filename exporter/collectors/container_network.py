@@ -14,16 +14,16 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     running_containers,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
+from deckwatch.exporter.collectors._container_lines import write_reading
 from deckwatch.exporter.sources import procnet
+from deckwatch.exporter.sources.api_cgroup import ApiCgroup
 from deckwatch.exporter.sources.container_process import ContainerProcesses
-from deckwatch.exporter.sources.stats import ToldGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from deckwatch.exporter.metric import Lines, Metric, Sample
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 
 def _declare_counter(name: str, about: str) -> Metric:
@@ -50,19 +50,19 @@ _EVERYWHERE = frozenset(
 
 
 @collector(*(one for one, _ in METRICS), budget=16 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Bytes, packets, errors and drops of each container's interfaces."""
     processes = world.source(ContainerProcesses)
 
     def make_reader(one: RunningContainer) -> Callable[[], bytes | None]:
-        if not one.container.own_network:
+        if not one.container.has_own_network:
             return lambda: None
-        if isinstance(one.cgroup, ToldGroup):
+        if isinstance(one.cgroup, ApiCgroup):
             told = one.cgroup.net_dev
             return lambda: told
-        return lambda: processes.read(one.container, "net/dev")
+        return lambda: processes.read_file(one.container, "net/dev")
 
-    return write_lines(world, [one for one, _ in METRICS], running_containers(world), make_reader, _to_samples)
+    return write_reading(world, [one for one, _ in METRICS], running_containers(world), make_reader, _to_samples)
 
 
 def _to_samples(_: RunningContainer, data: bytes | None) -> Iterator[Sample]:

@@ -15,7 +15,7 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     running_containers,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
+from deckwatch.exporter.collectors._container_lines import write_reading
 from deckwatch.exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.metric import Lines, Sample
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 METRICS = {
     resource: (
@@ -46,20 +46,20 @@ PAIRS = METRICS.values()
 
 
 @collector(*(one for pair in PAIRS for one in pair), default=False, budget=6 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Time that each container waited for CPU, memory and disks."""
     metrics = [one for pair in PAIRS for one in pair]
-    return write_lines(
+    return write_reading(
         world,
         metrics,
         running_containers(world),
-        lambda running: running.cgroup.reader(cgroup_values.PRESSURE),
+        lambda running: running.cgroup.make_reader(cgroup_values.PRESSURE),
         _to_samples,
     )
 
 
 def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[Sample]:
-    for (waiting, stalled), found in zip(PAIRS, cgroup_values.pressure(raw), strict=True):
+    for (waiting, stalled), found in zip(PAIRS, cgroup_values.pressure_totals(raw), strict=True):
         if found is not None:
             yield waiting(found.waiting)
             yield stalled(found.stalled)

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors._container import engine_snapshot
 from deckwatch.exporter.metric import Metric
-from deckwatch.exporter.sources.docker_sizes import Reclaimable
+from deckwatch.exporter.sources.docker_sizes import ReclaimableSizes
+from deckwatch.exporter.world import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from deckwatch.exporter.metric import Sample
     from deckwatch.exporter.world import World
 
@@ -27,8 +26,8 @@ RECLAIMABLE = Metric(
 
 
 @collector(RECLAIMABLE, default=False)
-def collect(world: World) -> Iterator[Sample]:
+def collect(world: World) -> Reading[list[Sample]]:
     """Space taken by images without containers, containers that do not run, and the build cache."""
     engine_snapshot(world)
-    for kind, size in world.source(Reclaimable).latest().items():
-        yield RECLAIMABLE(size, kind)
+    sizes = world.source(ReclaimableSizes).latest_reading()
+    return Reading([RECLAIMABLE(size, kind) for kind, size in sizes.value.items()], sizes.at)

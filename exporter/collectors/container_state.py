@@ -15,7 +15,7 @@ from deckwatch.exporter.collectors._container import MAX_CONTAINERS, container_m
 from deckwatch.exporter.collectors._container_lines import no_reader, write_lines
 from deckwatch.exporter.metric import Lines, Metric
 from deckwatch.exporter.sources.container import HEALTH, STATES
-from deckwatch.exporter.sources.docker import EngineUnreachable
+from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

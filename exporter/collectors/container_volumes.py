@@ -12,11 +12,13 @@ from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors._container import engine_snapshot
 from deckwatch.exporter.metric import Metric
 from deckwatch.exporter.sources.docker_sizes import VolumeSizes
+from deckwatch.exporter.world import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from deckwatch.exporter.metric import Sample
+    from deckwatch.exporter.sources.disk_usage import Volume
     from deckwatch.exporter.world import World
 
 SIZE = Metric("deckwatch_volume_size_bytes", "gauge", "Size of what is in the volume.", ("volume",))
@@ -26,9 +28,14 @@ CONTAINERS = Metric(
 
 
 @collector(SIZE, CONTAINERS, default=False)
-def collect(world: World) -> Iterator[Sample]:
+def collect(world: World) -> Reading[Iterator[Sample]]:
     """Size of each volume, and how many containers have it."""
     engine_snapshot(world)
-    for name, volume in world.source(VolumeSizes).latest().items():
+    volumes = world.source(VolumeSizes).latest_reading()
+    return Reading(_to_samples(volumes.value), volumes.at)
+
+
+def _to_samples(volumes: Mapping[str, Volume]) -> Iterator[Sample]:
+    for name, volume in volumes.items():
         yield SIZE(volume.size, name)
         yield CONTAINERS(volume.containers, name)

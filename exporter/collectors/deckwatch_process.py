@@ -31,7 +31,7 @@ MAX_OPEN = Metric("process_max_fds", "gauge", "Maximum number of open file descr
 @collector(CPU, START, VIRTUAL, MAX_VIRTUAL, RESIDENT, OPEN, MAX_OPEN)
 def collect(world: World) -> Iterator[Sample]:
     """CPU time, memory and open files of this exporter."""
-    booted = procfs.parse_stat(procfs.read(world, "stat"))[b"btime"]
+    booted = procfs.parse_stat(procfs.read_proc(world, "stat"))[b"btime"]
     usage = parse_stat(read_once(f"{world.procfs}/self/stat"))
     yield CPU(usage.cpu_ticks / world.user_hz)
     yield START(booted + usage.start_ticks / world.user_hz)

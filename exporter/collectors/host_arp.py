@@ -21,6 +21,6 @@ ENTRIES = Metric("node_arp_entries", "gauge", "Neighbours in the ARP table.", ("
 def collect(world: World) -> Iterator[Sample]:
     """Neighbours in the ARP table of each interface."""
     shown = world.source(_host_filters.HostFilters).interfaces
-    for device, count in procnet.parse_arp(procfs.read_of_init(world, "net/arp")).items():
-        if shown.shows(device):
+    for device, count in procnet.parse_arp(procfs.read_init(world, "net/arp")).items():
+        if shown.is_shown(device):
             yield ENTRIES(count, device)

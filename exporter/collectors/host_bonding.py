@@ -20,9 +20,9 @@ ACTIVE = Metric("node_bonding_active", "gauge", "Interfaces of the bond whose li
 @collector(SLAVES, ACTIVE, peer="node:bonding")
 def collect(world: World) -> Iterator[Sample]:
     """Interfaces of each bond, and how many of them are up."""
-    for bond in procfs.text(procfs.read_sys(world, "class/net/bonding_masters")).split():
+    for bond in procfs.decode_text(procfs.read_sys(world, "class/net/bonding_masters")).split():
         try:
-            parts = procfs.text(procfs.read_sys(world, f"class/net/{bond}/bonding/slaves")).split()
+            parts = procfs.decode_text(procfs.read_sys(world, f"class/net/{bond}/bonding/slaves")).split()
             states = [procfs.read_sys(world, f"class/net/{part}/bonding_slave/mii_status") for part in parts]
         except NoData:
             continue  # it, or a part of it, has just gone

@@ -39,10 +39,10 @@ STATISTICS = {
 def collect(world: World) -> Iterator[Sample]:
     """Connections that the firewall follows, and how many it could."""
     # Not sys/net/netfilter/nf_conntrack_count, which in a container counts the container's own.
-    entries, counts = procnet.parse_conntrack(procfs.read_of_init(world, "net/stat/nf_conntrack"))
+    entries, counts = procnet.parse_conntrack(procfs.read_init(world, "net/stat/nf_conntrack"))
     yield ENTRIES(entries)
     with contextlib.suppress(NoData):
-        yield LIMIT(procfs.parse_numbers(procfs.read(world, "sys/net/netfilter/nf_conntrack_max"))[0])
+        yield LIMIT(procfs.parse_numbers(procfs.read_proc(world, "sys/net/netfilter/nf_conntrack_max"))[0])
     for name, metric in STATISTICS.items():
         if name in counts:
             yield metric(counts[name])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +31,7 @@ _NEW_CPU_SECONDS = 3  # idle time that falls by more belongs to a CPU that went 
 @collector(SECONDS, GUEST, peer="node:cpu")
 def collect(world: World) -> Iterator[Sample]:
     """Seconds each CPU spent in user, system, idle and the other modes."""
-    now = procfs.parse_cpus(procfs.read(world, "stat"))
+    now = procfs.parse_cpus(procfs.read_proc(world, "stat"))
     hertz = world.user_hz
     for cpu, ticks in world.source(MonotonicCounters).update(now).items():
         for mode, count in zip(_MODES, ticks, strict=False):
@@ -39,7 +40,7 @@ def collect(world: World) -> Iterator[Sample]:
             yield GUEST(count / hertz, cpu, mode)
 
 
-class MonotonicCounters:
+class MonotonicCounters(Source):
     """The highest ticks seen of each CPU.
 
     The kernel's own counters of idle and iowait step back a little now and then (Documentation/filesystems/proc.rst);
@@ -59,6 +60,3 @@ class MonotonicCounters:
         if before[_IDLE] - now[_IDLE] >= self._fall:
             return now
         return tuple(map(max, before, now))
-
-    def close(self) -> None:
-        """Nothing is held open."""

@@ -27,7 +27,7 @@ def collect(world: World) -> Iterator[Sample]:
     """Clock of each CPU, and its limits."""
     folder = "devices/system/cpu/cpufreq"
     for policy in procfs.list_sys(world, folder):  # CPUs that have one clock have one policy
-        cpus = procfs.text(_sensor.read_attribute(world, f"{folder}/{policy}/affected_cpus") or b"").split()
+        cpus = procfs.decode_text(_sensor.read_attribute(world, f"{folder}/{policy}/affected_cpus") or b"").split()
         for file, metric in METRICS.items():
             kilohertz = _sensor.read_number(world, f"{folder}/{policy}/{file}") if cpus else None
             if kilohertz is not None:

@@ -9,6 +9,7 @@ from deckwatch.exporter.collector import NoData, collector
 from deckwatch.exporter.collectors import _host_filters
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs, rootfs
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,14 +68,14 @@ _REFRESH_SECONDS = 60.0  # how old a description may be: it costs as much as all
 def collect(world: World) -> Iterator[Sample]:
     """Reads, writes, discards and busy time of each disk; what it is, is read once a minute."""
     shown, about = world.source(_host_filters.HostFilters).disks, world.source(DiskInfoCache)
-    disks = [disk for disk in procfs.parse_diskstats(procfs.read(world, "diskstats")) if shown.shows(disk.name)]
+    disks = [disk for disk in procfs.parse_diskstats(procfs.read_proc(world, "diskstats")) if shown.is_shown(disk.name)]
     for disk, info in zip(disks, about.get(disks), strict=True):
         for (metric, in_base_unit), count in zip(METRICS, disk.counters, strict=False):
             yield metric(in_base_unit(count), disk.name)
         yield info
 
 
-class DiskInfoCache:
+class DiskInfoCache(Source):
     """What each disk is, read anew once a minute and when there is another one."""
 
     def __init__(self, world: World) -> None:
@@ -96,18 +97,15 @@ class DiskInfoCache:
         self._known = found
         return list(found.values())
 
-    def close(self) -> None:
-        """Nothing is held open."""
-
 
 def _disk_labels(world: World, disk: procfs.Disk) -> tuple[str, ...]:
     """Return path, WWN, model, serial number and revision as udev found them, and whether the disk turns."""
     udev: dict[str, str] = {}
     with contextlib.suppress(NoData):  # no udev, as in most virtual machines
-        udev = rootfs.parse_udev(rootfs.read(world, f"run/udev/data/b{disk.major}:{disk.minor}"))
+        udev = rootfs.parse_udev(rootfs.read_host_file(world, f"run/udev/data/b{disk.major}:{disk.minor}"))
     serial = udev.get("SCSI_IDENT_SERIAL") or udev.get("ID_SERIAL_SHORT") or udev.get("ID_SERIAL", "")
     rotational = b"0"
     with contextlib.suppress(NoData):
         rotational = procfs.read_sys(world, f"block/{disk.name.replace('/', '!')}/queue/rotational", keep=False)
     path, wwn, model, revision = (udev.get(f"ID_{name}", "") for name in ("PATH", "WWN", "MODEL", "REVISION"))
-    return path, wwn, model, serial, revision, procfs.text(rotational)
+    return path, wwn, model, serial, revision, procfs.decode_text(rotational)

@@ -71,7 +71,7 @@ def _row_samples(world: World, folder: str, controller: str, row: str) -> Iterat
 def _dimm_label(world: World, path: str) -> str:
     """Return what the machine's maker or its owner calls the module, written as node_exporter does."""
     try:
-        label = procfs.text(procfs.read_sys(world, path)).strip()
+        label = procfs.decode_text(procfs.read_sys(world, path)).strip()
     except NoData:
         return "unknown"
     return label.replace("#", "").replace("csrow", "_csrow").replace("channel", "_channel")

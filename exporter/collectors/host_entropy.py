@@ -20,5 +20,5 @@ SIZE = Metric("node_entropy_pool_size_bits", "gauge", "Most randomness in store,
 @collector(AVAILABLE, SIZE, peer="node:entropy")
 def collect(world: World) -> Iterator[Sample]:
     """Randomness in the kernel's store."""
-    yield AVAILABLE(procfs.parse_numbers(procfs.read(world, "sys/kernel/random/entropy_avail"))[0])
-    yield SIZE(procfs.parse_numbers(procfs.read(world, "sys/kernel/random/poolsize"))[0])
+    yield AVAILABLE(procfs.parse_numbers(procfs.read_proc(world, "sys/kernel/random/entropy_avail"))[0])
+    yield SIZE(procfs.parse_numbers(procfs.read_proc(world, "sys/kernel/random/poolsize"))[0])

@@ -20,6 +20,6 @@ MAXIMUM = Metric("node_filefd_maximum", "gauge", "Most files that may be open at
 @collector(ALLOCATED, MAXIMUM, peer="node:filefd")
 def collect(world: World) -> Iterator[Sample]:
     """Open files and their limit."""
-    allocated, _free, maximum = procfs.parse_numbers(procfs.read(world, "sys/fs/file-nr"), 3)[:3]
+    allocated, _free, maximum = procfs.parse_numbers(procfs.read_proc(world, "sys/fs/file-nr"), 3)[:3]
     yield ALLOCATED(allocated)
     yield MAXIMUM(maximum)

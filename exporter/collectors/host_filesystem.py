@@ -42,7 +42,9 @@ INFO = Metric(
 @collector(ERROR, READONLY, SIZE, FREE, AVAILABLE, FILES, FILES_FREE, INFO, peer="node:filesystem")
 def collect(world: World) -> Iterator[Sample]:
     """Size, free space and free inodes of each mounted file system."""
-    yield from mount_samples(world, world.source(mounts.Space).listed(procfs.read_of_init(world, "mountinfo")))
+    yield from mount_samples(
+        world, world.source(mounts.SpaceQueries).parse_if_changed(procfs.read_init(world, "mountinfo"))
+    )
 
 
 def mount_samples(world: World, mounted: Iterable[mounts.Mount]) -> Iterator[Sample]:
@@ -51,9 +53,9 @@ def mount_samples(world: World, mounted: Iterable[mounts.Mount]) -> Iterator[Sam
     watched = [
         mount
         for mount in mounted
-        if shown.filesystem_types.shows(mount.fstype) and shown.mount_points.shows(mount.point)
+        if shown.filesystem_types.is_shown(mount.fstype) and shown.mount_points.is_shown(mount.point)
     ]
-    answers = world.source(mounts.Space).of(mount.point for mount in watched)
+    answers = world.source(mounts.SpaceQueries).query_space(mount.point for mount in watched)
     for mount in watched:
         found = answers[mount.point]
         error = _error_text(found) if isinstance(found, OSError) else ""

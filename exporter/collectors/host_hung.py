@@ -22,6 +22,6 @@ OLD = Metric("node_kernel_hung_tasks", "gauge", f"{_ABOUT} The same as node_kern
 @collector(HUNG, OLD, peer="node:kernel_hung")
 def collect(world: World) -> Iterator[Sample]:
     """Tasks that hung in the kernel."""
-    count = procfs.parse_numbers(procfs.read(world, "sys/kernel/hung_task_detect_count"))[0]
+    count = procfs.parse_numbers(procfs.read_proc(world, "sys/kernel/hung_task_detect_count"))[0]
     yield HUNG(count)
     yield OLD(count)

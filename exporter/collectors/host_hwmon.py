@@ -75,7 +75,7 @@ def _sensor_samples(world: World, paths: dict[str, str], chip: str) -> Iterator[
         kind, number, attribute = found.groups()
         sensor = kind + number
         if attribute == "label":
-            yield LABEL(1, chip, sensor, procfs.text(_sensor.read_attribute(world, path) or b""))
+            yield LABEL(1, chip, sensor, procfs.decode_text(_sensor.read_attribute(world, path) or b""))
         elif (kind, attribute) in METRICS:
             metric, unit = METRICS[kind, attribute]
             value = _sensor.read_number(world, path)
@@ -84,7 +84,7 @@ def _sensor_samples(world: World, paths: dict[str, str], chip: str) -> Iterator[
 
 
 def _chip_name(world: World, folder: str) -> str:
-    return _clean_name(procfs.text(_sensor.read_attribute(world, f"class/hwmon/{folder}/name") or b""))
+    return _clean_name(procfs.decode_text(_sensor.read_attribute(world, f"class/hwmon/{folder}/name") or b""))
 
 
 def _chip_labels(world: World, names: dict[str, str]) -> dict[str, str]:

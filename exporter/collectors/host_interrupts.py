@@ -21,6 +21,6 @@ INTERRUPTS = Metric(
 @collector(INTERRUPTS, default=False, peer="node:interrupts")
 def collect(world: World) -> Iterator[Sample]:
     """Interrupts by source and CPU; as many series as sources times CPUs."""
-    for one in interrupts.parse_interrupts(procfs.read(world, "interrupts")):
+    for one in interrupts.parse_interrupts(procfs.read_proc(world, "interrupts")):
         for cpu, count in one.counts.items():
             yield INTERRUPTS(count, cpu, one.name, one.info, one.devices)

@@ -21,6 +21,6 @@ LOAD15 = Metric("node_load15", "gauge", "Tasks that run or wait for a CPU or a d
 @collector(LOAD1, LOAD5, LOAD15, peer="node:loadavg")
 def collect(world: World) -> Iterator[Sample]:
     """Load averages of 1, 5 and 15 minutes."""
-    averages = procfs.parse_loadavg(procfs.read(world, "loadavg"))
+    averages = procfs.parse_loadavg(procfs.read_proc(world, "loadavg"))
     for metric, average in zip((LOAD1, LOAD5, LOAD15), averages, strict=True):
         yield metric(average)

@@ -37,7 +37,7 @@ def collect(world: World) -> Iterator[Sample]:
         raise NoData("no software RAID")
     for name in arrays:
         try:
-            array = mdraid.read(world, name)
+            array = mdraid.read_array(world, name)
         except NoData:
             continue  # it has just been stopped
         for state in mdraid.STATES:

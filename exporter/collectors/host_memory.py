@@ -101,7 +101,7 @@ METRICS = {field.encode(): _declare_gauge(field, in_bytes=not field.startswith("
 @collector(*METRICS.values(), peer="node:meminfo")
 def collect(world: World) -> Iterator[Sample]:
     """Memory by use, swap, huge pages: all that the kernel tells."""
-    for name, amount in procfs.parse_meminfo(procfs.read(world, "meminfo")).items():
+    for name, amount in procfs.parse_meminfo(procfs.read_proc(world, "meminfo")).items():
         metric = METRICS.get(name) or _unknown_field_metric(name, in_bytes=amount.in_bytes)
         yield metric(amount.value)
 
@@ -109,4 +109,4 @@ def collect(world: World) -> Iterator[Sample]:
 @functools.lru_cache(maxsize=100)
 def _unknown_field_metric(name: bytes, *, in_bytes: bool) -> Metric:
     """Return the metric of a field that a later kernel brought."""
-    return _declare_gauge(procfs.text(name), in_bytes=in_bytes)
+    return _declare_gauge(procfs.decode_text(name), in_bytes=in_bytes)

@@ -88,16 +88,16 @@ V6 = {
 @collector(*V4.values(), *V6.values(), peer="node:netstat")
 def collect(world: World) -> Iterator[Sample]:
     """Counters of IP, ICMP, TCP and UDP."""
-    found = procnet.split_headed(procfs.read_of_init(world, "net/snmp"))
+    found = procnet.split_headed(procfs.read_init(world, "net/snmp"))
     with contextlib.suppress(NoData):  # a kernel without CONFIG_PROC_FS's netstat still has snmp
-        found |= procnet.split_headed(procfs.read_of_init(world, "net/netstat"))
+        found |= procnet.split_headed(procfs.read_init(world, "net/netstat"))
     for (protocol, field), metric in V4.items():
         value = found.get(protocol, {}).get(field)
         if value is not None:
             yield metric(int(value))
     six = {}
     with contextlib.suppress(NoData):  # a machine without IPv6
-        six = procfs.split_pairs(procfs.read_of_init(world, "net/snmp6"))
+        six = procfs.split_pairs(procfs.read_init(world, "net/snmp6"))
     for name, metric in V6.items():
         if name in six:
             yield metric(int(six[name]))

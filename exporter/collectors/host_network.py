@@ -44,7 +44,7 @@ METRICS = (
 def collect(world: World) -> Iterator[Sample]:
     """Bytes, packets, errors and drops of each interface."""
     shown = world.source(_host_filters.HostFilters).interfaces
-    for device, counters in procnet.parse_dev(procfs.read_of_init(world, "net/dev")).items():
-        if shown.shows(device):
+    for device, counters in procnet.parse_dev(procfs.read_init(world, "net/dev")).items():
+        if shown.is_shown(device):
             for metric, count in zip(METRICS, counters, strict=True):
                 yield metric(count, device)

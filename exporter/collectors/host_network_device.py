@@ -10,6 +10,7 @@ from deckwatch.exporter.collector import NoData, collector
 from deckwatch.exporter.collectors import _host_filters
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -102,7 +103,7 @@ def collect(world: World) -> Iterator[Sample]:
     """State, carrier, MTU and speed of each interface; what only people change is read once a minute."""
     known, shown = world.source(SettingsCache), world.source(_host_filters.HostFilters).interfaces
     for device in known.keep_only(procfs.list_sys(world, "class/net")):
-        if shown.shows(device):
+        if shown.is_shown(device):
             try:
                 yield from _device_samples(world, device, known)
             except NoData:
@@ -122,8 +123,10 @@ def _device_samples(world: World, device: str, known: SettingsCache) -> Iterator
         admin = "up" if number & _IFF_UP else "down"
     settings = known.get(device, index)
     now = {name: settings.read_attribute(name, state + (flags or b"")) for name in ("speed", "duplex", *NOW)}
-    duplex = procfs.text(now["duplex"] or b"")
-    yield INFO(1, device, settings.address, settings.broadcast, duplex, procfs.text(state), admin, settings.alias)
+    duplex = procfs.decode_text(now["duplex"] or b"")
+    yield INFO(
+        1, device, settings.address, settings.broadcast, duplex, procfs.decode_text(state), admin, settings.alias
+    )
     for name, metric in NOW.items():
         value = now[name]
         if value is not None:
@@ -173,7 +176,7 @@ class _DeviceSettings:
         return found
 
 
-class SettingsCache:
+class SettingsCache(Source):
     """What only an administrator changes of an interface, read anew once a minute and when it is another one."""
 
     def __init__(self, world: World) -> None:
@@ -202,13 +205,10 @@ class SettingsCache:
             if (data := found[name]) is not None
         ]
         address, broadcast, alias = (
-            procfs.text(_read_attribute(self._world, device, name, keep=False) or b"")
+            procfs.decode_text(_read_attribute(self._world, device, name, keep=False) or b"")
             for name in ("address", "broadcast", "ifalias")
         )
         return _DeviceSettings(self._world, device, index, now, address, broadcast, alias, samples)
-
-    def close(self) -> None:
-        """Nothing is held open."""
 
 
 def _read_attribute(world: World, device: str, name: str, *, keep: bool = True) -> bytes | None:

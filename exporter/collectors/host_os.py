@@ -50,6 +50,6 @@ def collect(world: World) -> Iterator[Sample]:
 
 def _read_os_release(world: World) -> bytes:
     try:
-        return rootfs.read(world, "etc/os-release")
+        return rootfs.read_host_file(world, "etc/os-release")
     except NoData:
-        return rootfs.read(world, "usr/lib/os-release")
+        return rootfs.read_host_file(world, "usr/lib/os-release")

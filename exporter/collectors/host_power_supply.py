@@ -97,5 +97,7 @@ def collect(world: World) -> Iterator[Sample]:
                 if value is not None:
                     metric, unit = METRICS[file]
                     yield metric(value / unit, supply)
-        words = (procfs.text(_sensor.read_attribute(world, f"{folder}/{word}") or b"").strip() for word in _WORDS)
+        words = (
+            procfs.decode_text(_sensor.read_attribute(world, f"{folder}/{word}") or b"").strip() for word in _WORDS
+        )
         yield INFO(1, supply, *words)

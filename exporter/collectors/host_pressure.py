@@ -54,7 +54,7 @@ def collect(world: World) -> Iterator[Sample]:
 def _read_pressure(world: World, resource: str) -> dict[str, int]:
     """Return a resource's totals; empty where the kernel keeps none (`irq` came with Linux 6.1)."""
     try:
-        return procfs.parse_pressure(procfs.read(world, f"pressure/{resource}"))
+        return procfs.parse_pressure(procfs.read_proc(world, f"pressure/{resource}"))
     except NoData:
         return {}
     except OSError as error:

@@ -57,8 +57,8 @@ def collect(world: World) -> Iterator[Sample]:
         yield STATE(count, state)
     for state, count in sorted(of_threads.items()):
         yield THREADS_STATE(count, state)
-    yield MAX_PROCESSES(procfs.parse_numbers(procfs.read(world, "sys/kernel/pid_max"))[0])
-    yield MAX_THREADS(procfs.parse_numbers(procfs.read(world, "sys/kernel/threads-max"))[0])
+    yield MAX_PROCESSES(procfs.parse_numbers(procfs.read_proc(world, "sys/kernel/pid_max"))[0])
+    yield MAX_THREADS(procfs.parse_numbers(procfs.read_proc(world, "sys/kernel/threads-max"))[0])
 
 
 def _list_numbers(folder: str) -> list[str]:

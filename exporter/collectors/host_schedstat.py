@@ -21,7 +21,7 @@ SLICES = Metric("node_schedstat_timeslices_total", "counter", "Times that a task
 @collector(RUNNING, WAITING, SLICES, peer="node:schedstat")
 def collect(world: World) -> Iterator[Sample]:
     """Time that tasks ran on and waited for each CPU."""
-    for cpu, (running, waiting, slices) in procfs.parse_schedstat(procfs.read(world, "schedstat")).items():
+    for cpu, (running, waiting, slices) in procfs.parse_schedstat(procfs.read_proc(world, "schedstat")).items():
         yield RUNNING(running / 1e9, cpu)
         yield WAITING(waiting / 1e9, cpu)
         yield SLICES(slices, cpu)

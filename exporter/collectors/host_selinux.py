@@ -29,7 +29,7 @@ def collect(world: World) -> Iterator[Sample]:
     """Whether SELinux is on and enforces its rules."""
     # The kernel registers this file system only with SELinux on (security/selinux/selinuxfs.c), and lists it in every
     # namespace; where it is mounted can be hidden from a container.
-    on = b"\tselinuxfs\n" in procfs.read(world, "filesystems")
+    on = b"\tselinuxfs\n" in procfs.read_proc(world, "filesystems")
     yield ENABLED(int(on))
     if not on:
         return
@@ -42,7 +42,7 @@ def collect(world: World) -> Iterator[Sample]:
 
 def _configured_mode(world: World) -> str:
     with contextlib.suppress(NoData):
-        for line in procfs.text(rootfs.read(world, "etc/selinux/config")).splitlines():
+        for line in procfs.decode_text(rootfs.read_host_file(world, "etc/selinux/config")).splitlines():
             name, equals, value = line.strip().partition("=")
             if equals and name.strip() == "SELINUX":  # selinux_config(5)
                 return value.strip().lower()

@@ -48,9 +48,9 @@ MEMORY = {
 @collector(*METRICS.values(), *MEMORY.values(), peer="node:sockstat")
 def collect(world: World) -> Iterator[Sample]:
     """Sockets in use and the memory of their buffers."""
-    found = procnet.parse_sockstat(procfs.read_of_init(world, "net/sockstat"))
+    found = procnet.parse_sockstat(procfs.read_init(world, "net/sockstat"))
     with contextlib.suppress(NoData):  # a machine without IPv6
-        found |= procnet.parse_sockstat(procfs.read_of_init(world, "net/sockstat6"))
+        found |= procnet.parse_sockstat(procfs.read_init(world, "net/sockstat6"))
     for (protocol, key), metric in METRICS.items():
         count = found.get(protocol, {}).get(key)
         if count is not None:

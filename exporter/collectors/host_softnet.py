@@ -33,7 +33,7 @@ METRICS = {
 @collector(*METRICS.values(), peer="node:softnet")
 def collect(world: World) -> Iterator[Sample]:
     """Packets that each CPU took in, dropped or left for later."""
-    for cpu, columns in procnet.parse_softnet(procfs.read_of_init(world, "net/softnet_stat")).items():
+    for cpu, columns in procnet.parse_softnet(procfs.read_init(world, "net/softnet_stat")).items():
         for column, metric in METRICS.items():
             if column < len(columns):  # newer kernels have more of them
                 yield metric(columns[column], cpu)

@@ -26,7 +26,7 @@ METRICS = {
 @collector(*METRICS.values(), peer="node:stat")
 def collect(world: World) -> Iterator[Sample]:
     """Context switches, interrupts, forks, boot time, running and blocked tasks."""
-    found = procfs.parse_stat(procfs.read(world, "stat"))
+    found = procfs.parse_stat(procfs.read_proc(world, "stat"))
     for name, metric in METRICS.items():
         if name in found:
             yield metric(found[name])

@@ -10,6 +10,7 @@ from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors import _host_filters
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources.systemd import Property, Systemd, Unit
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,13 +61,13 @@ _PROPERTIES = {
 def collect(world: World) -> Iterator[Sample]:
     """Units of systemd by state, restarts of services, connections of sockets, timers."""
     systemd = world.source(Systemd)
-    units = systemd.units()
+    units = systemd.list_units()
     yield from _manager_samples(systemd)
     counted = Counter(unit.active for unit in units)
     for state in dict.fromkeys((*_STATES, *sorted(counted))):
         yield UNITS(counted[state], state)
     shown = world.source(_host_filters.HostFilters).units
-    units = [unit for unit in units if unit.loaded == "loaded" and shown.shows(unit.name)]
+    units = [unit for unit in units if unit.loaded == "loaded" and shown.is_shown(unit.name)]
     types = world.source(ServiceTypeCache).service_types(units)
     for unit in units:
         for state in _STATES:
@@ -75,14 +76,14 @@ def collect(world: World) -> Iterator[Sample]:
     questions = [
         (Property(unit, interface, name), *into) for unit, (interface, names) in asked for name, into in names.items()
     ]
-    values = systemd.of([one for one, *_ in questions])
+    values = systemd.unit_properties([one for one, *_ in questions])
     for (one, metric, unit_of_time), value in zip(questions, values, strict=True):
         if isinstance(value, int):
             yield metric(value / unit_of_time if unit_of_time > 1 else value, one.unit.name)
 
 
 def _manager_samples(systemd: Systemd) -> Iterator[Sample]:
-    version, virtualization, state = systemd.about("Version", "Virtualization", "SystemState")
+    version, virtualization, state = systemd.manager_properties("Version", "Virtualization", "SystemState")
     number = re.search(r"[0-9]{3,}(\.[0-9]+)?", str(version or ""))
     yield VERSION(float(number[0]) if number else 0, str(version or ""))
     yield VIRTUALIZATION(1, str(virtualization or "none"))
@@ -93,7 +94,7 @@ def _unit_suffix(unit: Unit) -> str:
     return unit.name.rpartition(".")[2]
 
 
-class ServiceTypeCache:
+class ServiceTypeCache(Source):
     """How services are started (simple, notify, oneshot, …), asked once a minute and when there is a new one."""
 
     def __init__(self, world: World) -> None:
@@ -108,9 +109,6 @@ class ServiceTypeCache:
             self._at, self._types = now, {}
         services = [unit for unit in units if _unit_suffix(unit) == "service"]
         asked = [unit for unit in services if unit.name not in self._types]
-        answers = self._world.source(Systemd).of([Property(unit, "Service", "Type") for unit in asked])
+        answers = self._world.source(Systemd).unit_properties([Property(unit, "Service", "Type") for unit in asked])
         self._types |= {unit.name: str(answer or "") for unit, answer in zip(asked, answers, strict=True)}
         return self._types
-
-    def close(self) -> None:
-        """Nothing is held."""

@@ -32,9 +32,9 @@ _NAMES = (
 def collect(world: World) -> Iterator[Sample]:
     """TCP sockets by state; on a server with very many of them this takes long."""
     # Not by netlink, which only tells of the network namespace that we are in ourselves.
-    found = [procfs.of_init(world, "net/tcp", _count_sockets)]
+    found = [procfs.read_init_or_self(world, "net/tcp", _count_sockets)]
     with contextlib.suppress(NoData):  # a machine without IPv6
-        found.append(procfs.of_init(world, "net/tcp6", _count_sockets))
+        found.append(procfs.read_init_or_self(world, "net/tcp6", _count_sockets))
     for state, name in enumerate(_NAMES, 1):
         yield STATES(sum(sockets.states[state] for sockets in found), name)
     yield STATES(sum(sockets.received for sockets in found), "rx_queued_bytes")

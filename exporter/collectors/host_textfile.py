@@ -10,6 +10,7 @@ from deckwatch.exporter.collector import collector, list_metrics, load_collector
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import textformat
 from deckwatch.exporter.sources.textfiles import TextFile, TextFiles
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,7 +38,9 @@ def collect(world: World) -> Iterator[Sample]:
     asked_for: str | list[str] | None = world.config.get("host", {}).get("textfile")
     patterns = [asked_for] if isinstance(asked_for, str) else asked_for or [_FOLDER]
     source = world.source(TextFiles)
-    found = list(source.read(dict.fromkeys(folder for pattern in patterns for folder in source.folders(pattern))))
+    found = list(
+        source.read_folders(dict.fromkeys(folder for pattern in patterns for folder in source.expand_folders(pattern)))
+    )
     files = [one for one in found if isinstance(one, TextFile)]
     faults = [one for one in found if isinstance(one, OSError)]
     if asked_for is None:
@@ -52,7 +55,7 @@ def collect(world: World) -> Iterator[Sample]:
         raise faults[0]  # what the other folders hold is shown with it
 
 
-class TextfileMerger:
+class TextfileMerger(Source):
     """Lays files together so that one cannot spoil what another, or a collector, says."""
 
     def __init__(self, _world: World) -> None:
@@ -74,7 +77,7 @@ class TextfileMerger:
                 if family not in faults:
                     faults[family] = self._family_conflict(family, taken)
                 fault = faults[family]
-                series = textformat.series(sample)
+                series = textformat.series_key(sample)
                 if not fault and series in seen:
                     fault = f"another file has the same series of {series[0]}"
                 if fault:
@@ -90,7 +93,7 @@ class TextfileMerger:
 
     def _family_conflict(self, family: Metric, taken: dict[str, Metric]) -> str:
         """Return why a family cannot be shown; empty where it can, and its names are then taken."""
-        names = textformat.names(family)
+        names = textformat.family_names(family)
         for name in names:
             if self._is_own_name(name):
                 return f"{name} is a name that Deckwatch itself uses"
@@ -105,6 +108,3 @@ class TextfileMerger:
         if self._ours is None:
             self._ours = Catalog(list_metrics(load_collectors().values()))
         return name.startswith(_OWN_PREFIXES) or self._ours.series(name) is not None
-
-    def close(self) -> None:
-        """Nothing is held open."""

@@ -26,7 +26,7 @@ def collect(world: World) -> Iterator[Sample]:
     """Temperatures of thermal zones and states of cooling devices."""
     for name in procfs.list_sys(world, "class/thermal"):
         folder = f"class/thermal/{name}"
-        kind = procfs.text(_sensor.read_attribute(world, f"{folder}/type") or b"")
+        kind = procfs.decode_text(_sensor.read_attribute(world, f"{folder}/type") or b"")
         if name.startswith("thermal_zone"):
             temperature = _sensor.read_number(world, f"{folder}/temp")
             if temperature is not None:

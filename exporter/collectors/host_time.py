@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from deckwatch.exporter.collector import NoData, collector
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs
-from deckwatch.exporter.sources.timezone import Zone
+from deckwatch.exporter.sources.timezone import TimeZone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,9 +39,9 @@ def collect(world: World) -> Iterator[Sample]:
     """The machine's clock, its time zone, and what it is counted by."""
     now = world.clock()
     yield TIME(now)
-    seconds, name = world.source(Zone).at(now)
+    seconds, name = world.source(TimeZone).offset_at(now)
     yield ZONE(seconds, name)
     with contextlib.suppress(NoData):
-        for source in procfs.text(procfs.read_sys(world, f"{_FOLDER}/available_clocksource")).split():
+        for source in procfs.decode_text(procfs.read_sys(world, f"{_FOLDER}/available_clocksource")).split():
             yield AVAILABLE(1, "0", source)
-        yield CURRENT(1, "0", procfs.text(procfs.read_sys(world, f"{_FOLDER}/current_clocksource")).strip())
+        yield CURRENT(1, "0", procfs.decode_text(procfs.read_sys(world, f"{_FOLDER}/current_clocksource")).strip())

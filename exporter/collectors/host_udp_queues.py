@@ -22,9 +22,9 @@ QUEUES = Metric(
 @collector(QUEUES, peer="node:udp_queues")
 def collect(world: World) -> Iterator[Sample]:
     """Bytes that wait in the queues of UDP sockets."""
-    files = {"v4": procfs.read_of_init(world, "net/udp")}
+    files = {"v4": procfs.read_init(world, "net/udp")}
     with contextlib.suppress(NoData):  # a machine without IPv6
-        files["v6"] = procfs.read_of_init(world, "net/udp6")
+        files["v6"] = procfs.read_init(world, "net/udp6")
     for version, data in files.items():
         sent, received = procnet.parse_udp(data)
         yield QUEUES(sent, "tx", version)

@@ -31,9 +31,9 @@ def collect(world: World) -> Iterator[Sample]:
 
 def _node_name(world: World) -> str:
     """Return the host's name; in a container uname(2) says the container's, so the host's file is asked."""
-    if not procfs.beside_init(world):
+    if not procfs.runs_on_host(world):
         with contextlib.suppress(NoData):
-            for line in procfs.text(rootfs.read(world, "etc/hostname")).splitlines():
+            for line in procfs.decode_text(rootfs.read_host_file(world, "etc/hostname")).splitlines():
                 if line.strip() and not line.startswith("#"):  # hostname(5)
                     return line.strip()
     return world.uname().nodename
@@ -42,5 +42,5 @@ def _node_name(world: World) -> str:
 def _nis_domain(world: World) -> str:
     """Return the NIS domain, which Python's uname leaves out; the kernel writes `(none)` where there is none."""
     with contextlib.suppress(NoData):
-        return procfs.text(procfs.read(world, "sys/kernel/domainname")).strip()
+        return procfs.decode_text(procfs.read_proc(world, "sys/kernel/domainname")).strip()
     return ""

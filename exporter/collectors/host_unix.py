@@ -113,12 +113,12 @@ def collect(world: World) -> Iterator[Sample]:
             yield metric(memory[word])
     shown = world.source(_host_filters.HostFilters)
     for disk, counts in (psutil.disk_io_counters(perdisk=True, nowrap=False) or {}).items():
-        if shown.disks.shows(disk):
+        if shown.disks.is_shown(disk):
             for word, (metric, unit) in DISK.items():
                 if hasattr(counts, word):
                     yield metric(getattr(counts, word) / unit, disk)
     for device, traffic in psutil.net_io_counters(pernic=True, nowrap=False).items():
-        if shown.interfaces.shows(device):
+        if shown.interfaces.is_shown(device):
             for word, metric in NETWORK.items():
                 yield metric(getattr(traffic, word), device)
     yield from host_filesystem.mount_samples(

@@ -28,7 +28,7 @@ METRICS = {
 @collector(*METRICS.values(), peer="node:vmstat")
 def collect(world: World) -> Iterator[Sample]:
     """Pages read, written, swapped and faulted, and kills for want of memory."""
-    found = procfs.split_pairs(procfs.read(world, "vmstat"))
+    found = procfs.split_pairs(procfs.read_proc(world, "vmstat"))
     for name, metric in METRICS.items():
         if name in found:
             yield metric(int(found[name]))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers)
+@collector(*VIEW.metrics, subjects=configured_servers)
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Reads, writes and evictions by kind of process, of PostgreSQL 16 and newer."""
-    return VIEW.read(server)
+    return VIEW.read_samples(server)

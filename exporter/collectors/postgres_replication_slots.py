@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -72,8 +72,10 @@ BY_STATUS = View(
 VIEWS = (BY_DATABASE, BY_TYPE, BY_STATUS)
 
 
-@collector(*(metric for view in VIEWS for metric in view.metrics), subjects=servers, peer="pg:replication_slots")
+@collector(
+    *(metric for view in VIEWS for metric in view.metrics), subjects=configured_servers, peer="pg:replication_slots"
+)
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Replication slots: who reads, and how much of the log each keeps."""
     for view in VIEWS:
-        yield from view.read(server)
+        yield from view.read_samples(server)

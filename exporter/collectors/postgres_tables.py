@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
-from deckwatch.exporter.sources.postgres_databases import everywhere
+from deckwatch.exporter.sources.postgres import Server, configured_servers
+from deckwatch.exporter.sources.postgres_databases import read_all_databases
 from deckwatch.exporter.sources.postgres_tables import with_view
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from deckwatch.core.catalog import Kind
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 _LABELS = ("server", "datname", "schemaname", "relname")
 
@@ -59,7 +59,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers, peer="pg:stat_user_tables")
-def collect(world: World, server: Server) -> Iterator[Sample]:
+@collector(*VIEW.metrics, subjects=configured_servers, peer="pg:stat_user_tables")
+def collect(world: World, server: Server) -> Reading[Iterable[Sample]]:
     """Rows and scans of the largest tables, and when they were last vacuumed."""
-    return everywhere(world, server, VIEW)
+    return read_all_databases(world, server, VIEW)

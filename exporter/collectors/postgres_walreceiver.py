@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers, peer="pg:stat_wal_receiver")
+@collector(*VIEW.metrics, subjects=configured_servers, peer="pg:stat_wal_receiver")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """What a replica receives, and when it last heard from upstream."""
-    return VIEW.read(server)
+    return VIEW.read_samples(server)

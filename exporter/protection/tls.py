@@ -34,62 +34,62 @@ _CIPHERS = {
 }
 
 
-def context(tls: Tls) -> ssl.SSLContext:
+def make_context(tls: Tls) -> ssl.SSLContext:
     """Return a server's context; raises InvalidInput at the keys whose certificates or key cannot be used."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.set_alpn_protocols(["http/1.1"])
-    made.minimum_version, made.maximum_version = _VERSIONS[tls.least], _VERSIONS[tls.most]
+    made.minimum_version, made.maximum_version = _VERSIONS[tls.min_version], _VERSIONS[tls.max_version]
     chosen = [_CIPHERS[name] for name in tls.ciphers if name in _CIPHERS]
     if chosen:
         made.set_ciphers(":".join(chosen))
-    elif tls.ciphers and tls.most == "TLS13":
+    elif tls.ciphers and tls.max_version == "TLS13":
         made.minimum_version = ssl.TLSVersion.TLSv1_3
     if tls.curve:
         made.set_ecdh_curve(_CURVES[tls.curve])
-    if not tls.own_order:
+    if not tls.prefer_server_order:
         made.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-    _load_own(made, tls)
+    _load_certificate(made, tls)
     if tls.client_ca is not None:
         made.verify_mode = {REQUIRED: ssl.CERT_REQUIRED, IF_GIVEN: ssl.CERT_OPTIONAL}[tls.client_auth]
         made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # as Go: who is listed is trusted, authority or not
-        _load_authorities(made, tls.client_ca)
+        _load_client_ca(made, tls.client_ca)
     return made
 
 
-def is_allowed(certificate: dict[str, Any] | None, names: tuple[str, ...]) -> bool:
+def has_allowed_name(certificate: dict[str, Any] | None, names: tuple[str, ...]) -> bool:
     """Return whether a verified certificate (as `getpeercert` tells it) carries one of these alternative names."""
     if not names:
         return True
-    held = {_name(kind, value) for kind, value in (certificate or {}).get("subjectAltName", ())}
+    held = {_normalized_name(kind, value) for kind, value in (certificate or {}).get("subjectAltName", ())}
     return not held.isdisjoint(names)
 
 
-def _name(kind: str, value: str) -> str:
+def _normalized_name(kind: str, value: str) -> str:
     if kind == "IP Address":
         with contextlib.suppress(ValueError):
             return str(ipaddress.ip_address(value.strip()))  # OpenSSL writes IPv6 in full
     return value
 
 
-def _load_own(made: ssl.SSLContext, tls: Tls) -> None:
-    problems = [problem for one in (tls.certificate, tls.key) if (problem := _unreadable(one))]
+def _load_certificate(made: ssl.SSLContext, tls: Tls) -> None:
+    problems = [problem for one in (tls.certificate, tls.key) if (problem := _read_problem(one))]
     if problems:
         raise InvalidInput(problems)
     try:
         with _as_file(tls.certificate) as certificate, _as_file(tls.key) as key:
-            made.load_cert_chain(certificate, key, password=_no_passphrase)
-    except _Locked:
-        raise InvalidInput([_problem(tls.key, "the key asks for a passphrase", "keep it without one")]) from None
+            made.load_cert_chain(certificate, key, password=_refuse_passphrase)
+    except _PassphraseRequired:
+        raise InvalidInput([_pem_problem(tls.key, "the key asks for a passphrase", "keep it without one")]) from None
     except ssl.SSLError as error:
         if "MISMATCH" in str(error.reason):
-            raise InvalidInput([_problem(tls.key, "the key does not belong to the certificate")]) from None
-        wrong, what = (tls.certificate, "certificate") if _is_no_certificate(tls) else (tls.key, "key")
-        raise InvalidInput([_problem(wrong, f"there is no {what} in PEM")]) from None
+            raise InvalidInput([_pem_problem(tls.key, "the key does not belong to the certificate")]) from None
+        wrong, what = (tls.certificate, "certificate") if _certificate_is_invalid(tls) else (tls.key, "key")
+        raise InvalidInput([_pem_problem(wrong, f"there is no {what} in PEM")]) from None
     except OSError as error:  # it went away in this moment
-        raise InvalidInput([_problem(tls.certificate, f"cannot be read: {error.strerror}")]) from None
+        raise InvalidInput([_pem_problem(tls.certificate, f"cannot be read: {error.strerror}")]) from None
 
 
-def _is_no_certificate(tls: Tls) -> bool:
+def _certificate_is_invalid(tls: Tls) -> bool:
     trial = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         with _as_file(tls.certificate) as certificate:
@@ -99,36 +99,36 @@ def _is_no_certificate(tls: Tls) -> bool:
     return False
 
 
-def _load_authorities(made: ssl.SSLContext, pem: Pem) -> None:
-    if problem := _unreadable(pem):
+def _load_client_ca(made: ssl.SSLContext, pem: Pem) -> None:
+    if problem := _read_problem(pem):
         raise InvalidInput([problem])
     try:
         with _as_file(pem) as file:
             made.load_verify_locations(file)
     except ssl.SSLError:
-        raise InvalidInput([_problem(pem, "there is no certificate in PEM")]) from None
+        raise InvalidInput([_pem_problem(pem, "there is no certificate in PEM")]) from None
 
 
-class _Locked(Exception):
+class _PassphraseRequired(Exception):
     """A key has a passphrase."""
 
 
-def _no_passphrase() -> str:
+def _refuse_passphrase() -> str:
     """Answer in the place of OpenSSL's question at the terminal."""
-    raise _Locked
+    raise _PassphraseRequired
 
 
-def _unreadable(pem: Pem) -> Problem | None:
+def _read_problem(pem: Pem) -> Problem | None:
     if pem.path is None:
         return None
     try:
         pem.path.read_bytes()
     except OSError as error:
-        return _problem(pem, f"{pem.path} cannot be read: {(error.strerror or str(error)).lower()}")
+        return _pem_problem(pem, f"{pem.path} cannot be read: {(error.strerror or str(error)).lower()}")
     return None
 
 
-def _problem(pem: Pem, message: str, hint: str = "") -> Problem:
+def _pem_problem(pem: Pem, message: str, hint: str = "") -> Problem:
     return Problem(pem.place, message, hint, hidden=pem.hidden)
 
 

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 SCHEMA = Path(__file__).with_name("web-config.schema.yaml")
 REQUIRED, IF_GIVEN, NONE = "RequireAndVerifyClientCert", "VerifyClientCertIfGiven", "NoClientCert"
-COSTLIEST = 16  # of bcrypt: about 4 s, and each step doubles it
+MAX_COST = 16  # of bcrypt: about 4 s, and each step doubles it
 
 _TLS, _USERS = "tls_server_config", "basic_auth_users"
-_UNCHECKED = ("RequestClientCert", "RequireClientCert", "RequireAnyClientCert")
-_OLD = ("TLS10", "TLS11")
+_UNVERIFIED = ("RequestClientCert", "RequireClientCert", "RequireAnyClientCert")
+_BROKEN_VERSIONS = ("TLS10", "TLS11")
 _HASH = re.compile(r"\$2[abxy]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 _SECRET_KEY = re.compile(r"\b(?:basic_auth_users|key)[\"']?\s*:")
 
@@ -50,11 +50,11 @@ class Tls:
     client_ca: Pem | None = None
     client_auth: str = NONE
     client_sans: tuple[str, ...] = ()
-    least: str = "TLS12"
-    most: str = "TLS13"
+    min_version: str = "TLS12"
+    max_version: str = "TLS13"
     ciphers: tuple[str, ...] = ()  # as Go and the IANA call them
     curve: str = ""
-    own_order: bool = True
+    prefer_server_order: bool = True
 
     @property
     def files(self) -> list[Path]:
@@ -62,7 +62,7 @@ class Tls:
         return [one.path for one in (self.certificate, self.key, self.client_ca) if one is not None and one.path]
 
 
-class Rate(NamedTuple):
+class RateLimit(NamedTuple):
     """One request each `seconds`, and so many at once after a rest."""
 
     seconds: float
@@ -76,33 +76,33 @@ class WebConfig:
     tls: Tls | None = None
     headers: tuple[tuple[str, str], ...] = ()
     users: Mapping[str, bytes] = field(default_factory=dict, repr=False)
-    rate: Rate | None = None
+    rate: RateLimit | None = None
 
 
-def load(path: Path) -> WebConfig:
+def load_config(path: Path) -> WebConfig:
     """Read and check a file; raises InvalidInput with everything that is wrong. Paths in it are relative to it."""
     try:
         document = yaml_file.read_yaml(path)
     except InvalidInput as error:
-        raise InvalidInput(_hide(error.problems, _text(path))) from None
+        raise InvalidInput(_hide_secrets(error.problems, _file_text(path))) from None
     # In a child process at the program's start: the validator takes 8 MB.
-    faults: dict[YamlPath, Problem] = call_in_child(lambda: _faults(document))
-    problems = [*faults.values(), *_secrets(document)]
+    faults: dict[YamlPath, Problem] = call_in_child(lambda: _schema_problems(document))
+    problems = [*faults.values(), *_secret_problems(document)]
     if not faults:
-        problems += _meaning(document)
+        problems += _semantic_problems(document)
     if problems:
-        raise InvalidInput(_hide(problems, document.text))
-    return _config(document, path.parent)
+        raise InvalidInput(_hide_secrets(problems, document.text))
+    return _build_config(document, path.parent)
 
 
-def _text(path: Path) -> str:
+def _file_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 
 
-def _faults(document: Document) -> dict[YamlPath, Problem]:
+def _schema_problems(document: Document) -> dict[YamlPath, Problem]:
     from deckwatch.core.schema import Schema  # noqa: PLC0415 - a process that lives long should not keep it
 
     found = Schema(yaml_file.read_yaml(SCHEMA).data).problems_by_path(document)
@@ -117,7 +117,7 @@ def _may_be_secret(document: Document, path: YamlPath) -> bool:
     return isinstance(value, str) and (len(path) == 1 or "PRIVATE KEY" in value)
 
 
-def _hide(problems: list[Problem], text: str) -> list[Problem]:
+def _hide_secrets(problems: list[Problem], text: str) -> list[Problem]:
     """Return the problems, those in lines that may hold a key or a password marked so that these are not printed."""
     lines = secret_lines(text)
     return [replace(one, hidden=one.hidden or one.place.line in lines) for one in problems]
@@ -144,7 +144,7 @@ def secret_lines(text: str) -> set[int]:
     return found
 
 
-def _secrets(document: Document) -> Iterator[Problem]:
+def _secret_problems(document: Document) -> Iterator[Problem]:
     """Yield what is wrong with secrets, in words that do not repeat them."""
     data = document.data if isinstance(document.data, dict) else {}
     tls = data.get(_TLS)
@@ -164,66 +164,66 @@ def _secrets(document: Document) -> Iterator[Problem]:
         if found is None:
             message = f"what stands behind {name} is no bcrypt hash such as $2y$10$…"
             yield document.problem(path, message, "`deckwatch password` makes one", key=True)
-        elif int(found[1]) > COSTLIEST:
+        elif int(found[1]) > MAX_COST:
             message = f"the hash of {name} has the cost {found[1]}: a check would take longer than a scrape waits"
             yield document.problem(path, message, "10 to 12 is usual", key=True)
 
 
-def _meaning(document: Document) -> Iterator[Problem]:
+def _semantic_problems(document: Document) -> Iterator[Problem]:
     """Yield what is wrong beyond the structure."""
     tls: dict[str, Any] = (document.data or {}).get(_TLS) or {}
 
-    def problem(key: str, message: str, hint: str = "") -> Problem:
+    def tls_problem(key: str, message: str, hint: str = "") -> Problem:
         return document.problem((_TLS, key) if key in tls else (_TLS,), message, hint, key=key not in tls)
 
     for file, text in (("cert_file", "cert"), ("key_file", "key"), ("client_ca_file", "client_ca")):
         if file in tls and text in tls:
-            yield problem(text, f"{file} stands here too: only one of the two can be meant")
+            yield tls_problem(text, f"{file} stands here too: only one of the two can be meant")
         if tls and file not in tls and text not in tls and text != "client_ca":
-            yield problem("", f"{file} is missing")
+            yield tls_problem("", f"{file} is missing")
     auth = tls.get("client_auth_type", NONE)
     asked = "client_ca_file" in tls or "client_ca" in tls
-    if auth in _UNCHECKED:
+    if auth in _UNVERIFIED:
         message = f"{auth} takes any certificate, also one that its holder has made: that protects nothing"
-        yield problem("client_auth_type", message, f"did you mean {REQUIRED}?")
+        yield tls_problem("client_auth_type", message, f"did you mean {REQUIRED}?")
     elif auth == NONE and asked:
         key = "client_ca_file" if "client_ca_file" in tls else "client_ca"
-        yield problem(key, "clients are not asked for certificates", f"say client_auth_type: {REQUIRED}")
+        yield tls_problem(key, "clients are not asked for certificates", f"say client_auth_type: {REQUIRED}")
     elif auth != NONE and not asked:
-        yield problem("client_auth_type", "client_ca_file is missing: who signs the clients' certificates?")
+        yield tls_problem("client_auth_type", "client_ca_file is missing: who signs the clients' certificates?")
     if "client_allowed_sans" in tls and auth != REQUIRED:
         message = "who shows no certificate is not held to this list"
-        yield problem("client_allowed_sans", message, f"say client_auth_type: {REQUIRED}")
+        yield tls_problem("client_allowed_sans", message, f"say client_auth_type: {REQUIRED}")
     for key in ("min_version", "max_version"):
-        if tls.get(key) in _OLD:
-            yield problem(key, f"{tls[key]} is broken and not spoken", "TLS12 or TLS13")
+        if tls.get(key) in _BROKEN_VERSIONS:
+            yield tls_problem(key, f"{tls[key]} is broken and not spoken", "TLS12 or TLS13")
     if tls.get("min_version") == "TLS13" and tls.get("max_version") == "TLS12":
-        yield problem("max_version", "is below min_version")
+        yield tls_problem("max_version", "is below min_version")
     if len(tls.get("curve_preferences", ())) > 1:
         message = "Python can hold TLS to one curve, not to an order of several"
-        yield problem("curve_preferences", message, "name one, or leave it out")
+        yield tls_problem("curve_preferences", message, "name one, or leave it out")
     interval = ((document.data or {}).get("rate_limit") or {}).get("interval", 0)
     if isinstance(interval, int) and interval != 0:
         yield document.problem(("rate_limit", "interval"), f"{interval} has no unit", "such as 500ms or 1s")
 
 
-def _config(document: Document, folder: Path) -> WebConfig:
+def _build_config(document: Document, folder: Path) -> WebConfig:
     data = document.data or {}
     rate = data.get("rate_limit")
     interval = units.parse_duration(rate["interval"]) if rate and str(rate["interval"]) != "0" else 0.0
     headers = (data.get("http_server_config") or {}).get("headers") or {}
     return WebConfig(
-        _tls(document, data[_TLS], folder) if data.get(_TLS) else None,
+        _build_tls(document, data[_TLS], folder) if data.get(_TLS) else None,
         tuple((name.lower(), value) for name, value in headers.items() if value),
         {name: value.encode("ascii") for name, value in (data.get(_USERS) or {}).items()},
-        Rate(interval, rate["burst"]) if rate and interval else None,
+        RateLimit(interval, rate["burst"]) if rate and interval else None,
     )
 
 
-def _tls(document: Document, block: Mapping[str, Any], folder: Path) -> Tls:
+def _build_tls(document: Document, block: Mapping[str, Any], folder: Path) -> Tls:
     lines = secret_lines(document.text)
 
-    def pem(key: str) -> Pem | None:
+    def read_pem(key: str) -> Pem | None:
         for word, is_path in ((f"{key}_file", True), (key, False)):
             if word in block:
                 place = document.place((_TLS, word))
@@ -231,13 +231,13 @@ def _tls(document: Document, block: Mapping[str, Any], folder: Path) -> Tls:
                 return Pem(path, "" if is_path else block[word], place, place.line in lines)
         return None
 
-    certificate, key = pem("cert"), pem("key")
+    certificate, key = read_pem("cert"), read_pem("key")
     assert certificate is not None  # noqa: S101 - `_meaning` has looked
     assert key is not None  # noqa: S101
     return Tls(
         certificate,
         key,
-        pem("client_ca"),
+        read_pem("client_ca"),
         block.get("client_auth_type", NONE),
         tuple(block.get("client_allowed_sans", ())),
         block.get("min_version", "TLS12"),

@@ -101,7 +101,7 @@ def test_objectives_stand_side_by_side():
         ),
         ("{service: a, target: 99%, bad: down, slower_than: 1s}", "1:43: error: slower_than already defines which"),
         ("{target: 99%, bad: 'rate(x[$__range])', of: 'rate(y[5m])'}", "1:44: error: a rule has no variables (write"),
-        ("{target: 99%, bad: 'rate(x[5m)', of: 'rate(y[5m])'}", "1:46: error: ')' closes nothing"),
+        ("{target: 99%, bad: 'rate(x[5m)', of: 'rate(y[5m])'}", "1:46: error: ')' has no opening bracket"),
     ],
 )
 def test_faults_are_told_at_their_places(one, told):

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from bench import _options
-from bench._pages import Series
 from bench._process import cpu_seconds
-from bench._tree import WORLDS, tree
+from bench._series import Series
+from bench._simulated_machine import WORLDS, simulated_machine
 from deckwatch.exporter import collector
 from deckwatch.exporter.scrape import Scraper
 from deckwatch.exporter.world import World
@@ -37,19 +37,19 @@ deckwatch_build_info{version="1"} 1
 pg_up 1
 """
 
-NOTED = "import json, sys; from bench import _floor; print(json.dumps(_floor.files(sys.argv[1:])))"
+NOTED = "import json, sys; from bench import _floor; print(json.dumps(_floor.bytes_per_file(sys.argv[1:])))"
 
 
 def test_series_are_shared_by_container_or_by_every_label():
-    ours, theirs = Series.of(OURS), Series.of(THEIRS)
+    ours, theirs = Series.from_page(OURS), Series.from_page(THEIRS)
     assert (ours.count, theirs.count) == (5, 7)
-    assert ours.shared([theirs]) == 3  # the load, the container, the database
-    assert theirs.shared([ours]) == 4  # here the container has two
+    assert ours.count_shared([theirs]) == 3  # the load, the container, the database
+    assert theirs.count_shared([ours]) == 4  # here the container has two
 
 
 @pytest.mark.parametrize("name", [path.parent.name for path in WORLDS.glob("*/engine.json")])
 def test_tree_holds_as_many_containers_as_asked_each_with_all_series(name):
-    with tree(name, 3) as made:
+    with simulated_machine(name, 3) as made:
         options = dict(option.removeprefix("--path.").split("=", 1) for option in made.options)
         roots = {root: Path(options[root]) for root in ("procfs", "sysfs", "rootfs")}
         chosen = {
@@ -79,7 +79,7 @@ def test_cpu_time_of_a_process_is_its_own_clock():
 
 def test_options_tell_of_what_they_do_not_know(capsys):
     with pytest.raises(SystemExit):
-        _options.parse(["skrape"], ["scrape", "startup"])
+        _options.parse_options(["skrape"], ["scrape", "startup"])
     assert "no measurement skrape; there are scrape, startup" in capsys.readouterr().err
-    assert _options.parse(["--sizes=5,7", "scrape"], ["scrape"]).containers(1, 2) == (5, 7)
-    assert _options.parse(["--quick"], ["scrape"]).containers(0, 30, 200) == (30,)
+    assert _options.parse_options(["--sizes=5,7", "scrape"], ["scrape"]).container_counts(1, 2) == (5, 7)
+    assert _options.parse_options(["--quick"], ["scrape"]).container_counts(0, 30, 200) == (30,)

@@ -59,7 +59,7 @@ def listed(server, *words):
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (None, "does not answer: no answer in time"),
+        (None, "does not answer: it timed out"),
         ((404, "404 page not found"), "answers, but is no Alertmanager"),
         ((200, "<html>"), "answers, but is no Alertmanager"),
         ((200, '{"status": "success"}'), "answers, but is no Alertmanager"),

@@ -49,7 +49,7 @@ def said(url: str) -> str:
 def test_a_port_without_a_listener():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    assert said(f"http://127.0.0.1:{port}") == f"http://127.0.0.1:{port} does not answer: nothing listens there"
+    assert said(f"http://127.0.0.1:{port}") == f"http://127.0.0.1:{port} does not answer: connection refused"
     assert said(f"http://me:hunter2@127.0.0.1:{port}").startswith("http://me:*******@127.0.0.1:")
 
 
@@ -64,14 +64,14 @@ def test_an_unknown_host():
     "url", ["127.0.0.1:9090", "prometheus", "http://", "ftp://x", "http://[::1", "http://a..b:1", "http://x:99999"]
 )
 def test_what_is_no_address(url):
-    assert said(url).endswith(" is no address such as http://127.0.0.1:9090")
+    assert said(url).endswith(" is not an address such as http://127.0.0.1:9090")
 
 
 def test_what_speaks_something_else(answering):
     assert said(f"http://{answering(b'SSH-2.0-x')}").endswith(" does not answer: it does not speak HTTP")
-    assert said(f"http://{answering(b'')}").endswith(" does not answer: the connection broke off")
+    assert said(f"http://{answering(b'')}").endswith(" does not answer: the connection was closed")
     address = answering(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-    assert said(f"https://{address}").endswith("it does not speak TLS; does its address begin with http: ?")
+    assert said(f"https://{address}").endswith("it does not speak TLS; should the address begin with http:?")
 
 
 @pytest.mark.parametrize(

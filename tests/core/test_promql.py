@@ -32,7 +32,7 @@ def test_what_grafana_accepts_passes(text: str) -> None:
     [
         ("rate(x[5m]", "not closed", 4),
         ("sum(rate(", "not closed", 8),
-        ("sum(x))", "closes nothing", 6),
+        ("sum(x))", "has no opening bracket", 6),
         ("rat(x[5m])", "no function is called rat: did you mean rate", 0),
         ("1 + rat(x[5m])", "no function is called rat: did you mean rate", 4),
         ('x{a="b}', "not closed", 4),

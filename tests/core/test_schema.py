@@ -33,8 +33,8 @@ def test_all_problems_are_told_at_their_places_with_the_nearest_word() -> None:
     assert said("widht: half\nwidth: hafl\nrows:\n  - stat: 5\n  - stta: a\nevery: ten\n") == [
         "x.yaml:1:1: error: title is missing [input]",
         "x.yaml:1:1: error: unknown key widht (did you mean width?) [input]",
-        "x.yaml:2:8: error: unknown word 'hafl' (did you mean half?) [input]",
-        "x.yaml:4:11: error: expected a text, not 5 [input]",
+        "x.yaml:2:8: error: unknown value 'hafl' (did you mean half?) [input]",
+        "x.yaml:4:11: error: expected a string, not 5 [input]",
         "x.yaml:5:5: error: unknown key stta (did you mean stat?) [input]",
         "x.yaml:6:8: error: 'ten' is not a duration such as 10s [input]",
     ]

@@ -3,7 +3,7 @@ import pytest
 from deckwatch.core import signal_file, yaml_file
 from deckwatch.core.catalog import Catalog, MetricInfo
 from deckwatch.core.problems import Place
-from deckwatch.core.signals import UnknownSignal
+from deckwatch.core.signal_lookup import UnknownSignal
 
 CATALOG = Catalog(
     [
@@ -111,8 +111,8 @@ def test_recordings_carry_the_aspect():
     ("name", "message"),
     [
         ("latncy.p95", "no signal is called latncy.p95"),
-        ("latency.p96", "latency has no figure 'p96'"),
-        ("latency", "latency is a histogram: say which of its figures"),
+        ("latency.p96", "latency has no suffix 'p96'"),
+        ("latency", "latency is a histogram: a suffix is required"),
     ],
 )
 def test_unknown_names_say_what_is_near(name, message):
@@ -130,7 +130,7 @@ def test_unknown_names_say_what_is_near(name, message):
         ("signals:\n  cpu: {metric: node_load1, high: 80%}\n", 2, 35, "percentage"),
         ("signals:\n  a: {metric: node_load1, share_of: b}\n", 2, 37, "no signal is called b"),
         ("signals:\n  a: {metric: node_load1, share_of: a}\n", 2, 37, "share of itself"),
-        ("signals:\n  a: {expr: up, by: [job]}\n", 2, 17, "by does not go here"),
+        ("signals:\n  a: {expr: up, by: [job]}\n", 2, 17, "by is not allowed here"),
         ("signals:\n  a: {title: A}\n", 2, 6, "metric is missing"),
     ],
 )

@@ -8,7 +8,7 @@ from deckwatch.core.problems import Place
 from deckwatch.core.project import Project, project_schema
 from deckwatch.core.schema import Schema
 from deckwatch.core.targets import PROGRAMS, Targets
-from deckwatch.provisioning import catalogue, stack
+from deckwatch.provisioning import metric_catalog, stack
 
 
 def read(text):
@@ -36,11 +36,11 @@ def test_a_version_within_is_known(said):
 @pytest.mark.parametrize(
     ("said", "told"),
     [
-        ('grafana: "9.5"', "2:22: error: Grafana 9.5 is not known here (10.4 to 13.0 are) [target]"),
-        ('grafana: "13.1"', "2:22: error: Grafana 13.1 is not known here (10.4 to 13.0 are) [target]"),
-        ('prometheus: "2.41"', "2:25: error: Prometheus 2.41 is not known here (2.42 to 3.14 are) [target]"),
-        ('prometheus: "3.100"', "2:25: error: Prometheus 3.100 is not known here (2.42 to 3.14 are) [target]"),
-        ('alertmanager: "0.24"', "2:27: error: Alertmanager 0.24 is not known here (0.25 to 0.34 are) [target]"),
+        ('grafana: "9.5"', "2:22: error: Grafana 9.5 is not supported (supported: 10.4 to 13.0) [target]"),
+        ('grafana: "13.1"', "2:22: error: Grafana 13.1 is not supported (supported: 10.4 to 13.0) [target]"),
+        ('prometheus: "2.41"', "2:25: error: Prometheus 2.41 is not supported (supported: 2.42 to 3.14) [target]"),
+        ('prometheus: "3.100"', "2:25: error: Prometheus 3.100 is not supported (supported: 2.42 to 3.14) [target]"),
+        ('alertmanager: "0.24"', "2:27: error: Alertmanager 0.24 is not supported (supported: 0.25 to 0.34) [target]"),
     ],
 )
 def test_a_version_outside_is_told_at_its_place_with_the_range(said, told):
@@ -83,7 +83,7 @@ def test_what_a_program_lacks_is_told_with_both_versions():
         (
             "holt_winters(up[5m], 1, 1)",
             "3.0",
-            "1:0: error: holt_winters() went with Prometheus 3.0, the target is 3.0",
+            "1:0: error: holt_winters() was removed in Prometheus 3.0, the target is 3.0",
         ),
         ('{"up"}', "2.55", "1:1: error: a name in quotes needs Prometheus 3.0, the target is 2.55"),
         ("up @ start()", "2.42", None),
@@ -94,7 +94,7 @@ def test_what_a_program_lacks_is_told_with_both_versions():
     ],
 )
 def test_words_of_promql_by_version(expr, target, told):
-    catalog = catalogue.load(Project(Path()), Targets(prometheus=target))
+    catalog = metric_catalog.load_catalog(Project(Path()), Targets(prometheus=target))
     problems = expression_problems(expr, catalog, lambda at: Place("x", 1, at))
     found = [str(one) for one in problems if one.severity == "error"]
     assert found == ([] if told is None else [f"x:{told} (build: targets:) [target]"])
@@ -112,7 +112,7 @@ def test_words_of_promql_by_version(expr, target, told):
     ],
 )
 def test_words_that_prometheus_must_be_told_to_evaluate_are_a_warning(expr, target, flag):
-    catalog = catalogue.load(Project(Path()), Targets(prometheus=target))
+    catalog = metric_catalog.load_catalog(Project(Path()), Targets(prometheus=target))
     problems = expression_problems(expr, catalog, lambda at: Place("x", 1, at))
     found = [one.message for one in problems if one.severity == "warning"]
     assert [one.rpartition("--enable-feature=")[2] for one in found] == ([flag] if flag else [])

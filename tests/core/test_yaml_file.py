@@ -130,7 +130,7 @@ def test_a_tab_and_unquoted_text_are_told_in_words() -> None:
             parse_yaml(text, "x.yaml")
         return str(caught.value)
 
-    assert said("a:\n\tb: 1\n") == "x.yaml:2:1: error: a tab: YAML is indented by spaces [yaml]"
-    assert "(text with # or : in it stands in quotes)" in said("a: {channel: #shop}\nb: 1\n")
-    assert "(text with # or : in it stands in quotes)" in said("about: Shop: all\n")
-    assert "stands in quotes" not in said("a: [1 # one\nb: 2]\n]")
+    assert said("a:\n\tb: 1\n") == "x.yaml:2:1: error: tab character: YAML is indented with spaces [yaml]"
+    assert "(quote text that contains # or :)" in said("a: {channel: #shop}\nb: 1\n")
+    assert "(quote text that contains # or :)" in said("about: Shop: all\n")
+    assert "quote text" not in said("a: [1 # one\nb: 2]\n]")

@@ -37,7 +37,7 @@ def test_whatever_stands_there_is_told_inside_the_text(text: str) -> None:
 @pytest.mark.parametrize("levels", [yaml_syntax.MAX_LEVELS + 1, 3000, 200_000])
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- "])
 def test_no_nesting_ends_the_process(levels: int, opening: str) -> None:
-    assert f"more than {yaml_syntax.MAX_LEVELS} levels are nested here" in told("a:\n  " + opening * levels)
+    assert f"more than {yaml_syntax.MAX_LEVELS} levels of nesting" in told("a:\n  " + opening * levels)
 
 
 def test_what_is_nested_less_is_read() -> None:
@@ -51,17 +51,20 @@ def test_what_is_nested_less_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("a: [1\nb: 2\n", "x.yaml:1:4: error: [ is not closed (line 2 does not fit into it) [yaml]"),
+        ("a: [1\nb: 2\n", "x.yaml:1:4: error: [ is not closed (line 2 does not continue it) [yaml]"),
         ("a: [1, {b: 2]\n", "x.yaml:1:13: error: "),
-        ("a: 'x\nb: 2\n", "x.yaml:1:4: error: the text that begins with ' is not closed [yaml]"),
-        ("a: 1\n b: 2\n", "x.yaml:2:2: error: this key stands further in than the line above lets it"),
-        ("a: {{b}}\n", 'x.yaml:1:4: error: a text that begins with {{ stands in quotes (as in "{{instance}}")'),
-        ("a: {{b}} c\n", 'x.yaml:1:4: error: a text that begins with {{ stands in quotes (as in "{{instance}}")'),
-        ("a: %b\n", "x.yaml:1:4: error: a text that begins with % stands in quotes"),
-        ("a: 1\n<<: {b: 2}\n", "x.yaml:2:1: error: << is no key (YAML 1.2 has no merge keys: write them out)"),
-        ("a: b\u2028c\n", "x.yaml:1:5: error: the character U+2028 ends a line for some programs"),
-        ("a: b\rc: d\n", "x.yaml:1:5: error: the character U+000D ends a line for some programs"),
-        ("a: \x00\n", "x.yaml:1:4: error: the character U+0000 is none that YAML allows"),
+        ("a: 'x\nb: 2\n", "x.yaml:1:4: error: the string that starts with ' is not closed [yaml]"),
+        ("a: 1\n b: 2\n", "x.yaml:2:2: error: this key is indented further than the line above allows"),
+        ("a: {{b}}\n", 'x.yaml:1:4: error: a string that starts with {{ must be quoted (as in "{{instance}}")'),
+        ("a: {{b}} c\n", 'x.yaml:1:4: error: a string that starts with {{ must be quoted (as in "{{instance}}")'),
+        ("a: %b\n", "x.yaml:1:4: error: a string that starts with % must be quoted"),
+        (
+            "a: 1\n<<: {b: 2}\n",
+            "x.yaml:2:1: error: << is not a valid key (YAML 1.2 has no merge keys: repeat the keys)",
+        ),
+        ("a: b\u2028c\n", "x.yaml:1:5: error: the character U+2028 is a line break for some programs"),
+        ("a: b\rc: d\n", "x.yaml:1:5: error: the character U+000D is a line break for some programs"),
+        ("a: \x00\n", "x.yaml:1:4: error: YAML does not allow the character U+0000"),
     ],
 )
 def test_it_is_told_where_people_look_for_it(text: str, wanted: str) -> None:
@@ -74,7 +77,7 @@ def test_it_is_told_where_people_look_for_it(text: str, wanted: str) -> None:
         ("a: ä\n".encode("latin-1"), "x.yaml:1:4: error: cannot be read: the byte 0xE4 is not UTF-8 (save"),
         ("ä: 1\nb: ".encode() + b"\xff", "x.yaml:2:4: error: cannot be read: the byte 0xFF is not UTF-8"),
         ("a: 1\n".encode("utf-16"), "x.yaml:1:1: error: cannot be read: it is UTF-16 (save"),
-        (b"a: " + b"x" * yaml_syntax.MAX_BYTES, "x.yaml: error: cannot be read: it is larger than 5 MB"),
+        (b"a: " + b"x" * yaml_syntax.MAX_BYTES, "x.yaml: error: cannot be read: the file is larger than 5 MB"),
     ],
 )
 def test_bytes_that_are_no_text_are_told_at_their_place(data: bytes, wanted: str, tmp_path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from deckwatch import dashboards
 from deckwatch.core import yaml_file
-from deckwatch.core.signals import Signals
+from deckwatch.core.signal_lookup import Signals
 from deckwatch.dashboards.read.files import Source, address
 
 TEXT = "dashboard: {title}\nfolder: {folder}\nrows:\n  - - {{stat: up, description: Up.}}\n"

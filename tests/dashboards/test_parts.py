@@ -112,7 +112,7 @@ FAULTS = {
     "- {use: queue}": "3:6: error: queue needs queue (The queue) [input]",
     "- {use: queue, with: {most: 1}}": "3:18: error: queue needs queue (The queue) [input]",
     "- {use: queue, with: {queue: a, mots: 1}}": "3:35: error: unknown key mots (did you mean most?) [input]",
-    "- {use: queue, with: {queue: 7}}": "3:32: error: expected a text, not 7 [input]",
+    "- {use: queue, with: {queue: 7}}": "3:32: error: expected a string, not 7 [input]",
     "- {use: queue, with: {queue: a, most: many}}": "3:41: error: expected a number, not 'many' [input]",
     "- {use: queue, with: {queue: a}, title: x}": "3:36: error: unknown key title",
     "- - {use: queue, with: {queue: a}, collapsed: true}": "3:38: error: unknown key collapsed",
@@ -162,7 +162,7 @@ def test_what_is_given_is_told_where_it_is_given(make):
     ("old", "new", "wanted"),
     [
         ("high: ${most}", "high: ${mots}", "11:11: error: the part takes no mots (did you mean most?)"),
-        ("type: number", "type: nubmer", "4:16: error: unknown word 'nubmer' (did you mean number?)"),
+        ("type: number", "type: nubmer", "4:16: error: unknown value 'nubmer' (did you mean number?)"),
         ("default: [a, b]", "default: a", "5:30: error: expected a list, not 'a'"),
         ("part: Waiting", "prat: Waiting", "1:1: error: unknown key prat (did you mean part?)"),
         ("parameters:", "takes:", "2:1: error: unknown key takes (takes was renamed to parameters)"),
