@@ -121,7 +121,7 @@ CASES = [
         "short_window",
         [("count by (job) (up)", "count by (job) (rate(node_cpu_seconds_total[20s]))")],
         "5:32",
-        "two figures",
+        "two samples",
     ),
     (
         "size",
