@@ -19,7 +19,8 @@ import requests
 from deckwatch.core.http import Client
 from deckwatch.provisioning.program import find_program, is_answering
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+# `deckwatch up` takes the usual ports where nobody else does.
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.xdist_group("up")]
 
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
 GET = "apt-get install prometheus prometheus-alertmanager"
