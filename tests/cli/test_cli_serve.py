@@ -186,5 +186,5 @@ def test_a_faulty_web_configuration_is_told_with_its_lines_but_without_its_secre
     assert ran.returncode == 1
     assert "web.yml:1:21: error: unknown key certfile (did you mean cert_file?)" in ran.stderr
     assert "    1 | tls_server_config: {certfile: a}\n      |                     ^\n" in ran.stderr
-    assert "web.yml:3:3: error: what stands behind prometheus is no bcrypt hash" in ran.stderr
+    assert "web.yml:3:3: error: the value of prometheus is not a bcrypt hash" in ran.stderr
     assert "hunter2" not in ran.stderr
