@@ -19,7 +19,7 @@ import hypothesis
 import pytest
 
 from deckwatch.provisioning import program
-from deckwatch.provisioning.program import find
+from deckwatch.provisioning.program import find_program
 
 FIXTURES = Path(__file__).parent / "fixtures"
 REQUIRED = os.environ.get("DECKWATCH_LIVE") == "required"
@@ -114,7 +114,7 @@ class Need:
 
     def __call__(self, *programs: str, get: str) -> str:
         """Return the path of the first of these programs; `get` says how to install them."""
-        path = find(*programs)
+        path = find_program(*programs)
         self.that(path is not None, f"{programs[0]} is not installed; {get}")
         assert path is not None
         return path

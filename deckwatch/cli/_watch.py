@@ -23,16 +23,16 @@ def watch_project(project: Path, out: Path, engine: Engine, form: Form) -> int:
     """Generate now and after each change of a file, until somebody interrupts it."""
     from deckwatch.core import build_cache
     from deckwatch.core.jsonnet import Renderer
-    from deckwatch.provisioning.watch import changed, state
+    from deckwatch.provisioning.watch import snapshot_files, wait_for_change
 
     Renderer.cache = {}
     build_cache.turn_on()
     words = shared_text(project)
     click.echo(f"watching {project.resolve()}; Ctrl-C ends it", err=True)
-    before = state(project, out)
+    before = snapshot_files(project, out)
     _generate_once(project, out, engine, form, ())
     while True:
-        before, paths = changed(project, out, before)
+        before, paths = wait_for_change(project, out, before)
         if any(path.endswith((".libsonnet", ".jsonnet")) for path in paths):
             Renderer.cache.clear()
         said, words = words, shared_text(project)
@@ -73,13 +73,13 @@ def _generate_once(project: Path, out: Path, engine: Engine, form: Form, paths: 
     from deckwatch.cli import _project, _show
     from deckwatch.core.problems import DeckwatchError, InvalidInput
     from deckwatch.provisioning import stack
-    from deckwatch.provisioning.write import write
+    from deckwatch.provisioning.write import write_plan
 
     begun = time.perf_counter()
     what = f"{', '.join(paths[:3])}{f' and {len(paths) - 3} more' if len(paths) > 3 else ''}: " if paths else ""
     try:
         built = stack.build(_project.load_project(project, keep_invalid=True), stack.Options(engine=engine, form=form))
-        changes = write(built.plan, out)
+        changes = write_plan(built.plan, out)
     except InvalidInput as error:
         _show.print_problems(error.problems)
         click.secho(f"{_clock_time()} {what}nothing is written until that is right", fg="red", err=True)

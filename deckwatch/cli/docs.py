@@ -29,10 +29,10 @@ def command(out: Path, check: bool) -> int:
     """
     from deckwatch.provisioning import reference
     from deckwatch.provisioning.plan import Plan
-    from deckwatch.provisioning.write import write
+    from deckwatch.provisioning.write import write_plan
 
-    plan = Plan([*reference.artifacts(), _commands_page()])
-    changes = plan.changes(out) if check else write(plan, out)
+    plan = Plan([*reference.build_pages(), _commands_page()])
+    changes = plan.find_changes(out) if check else write_plan(plan, out)
     for change in changes:
         click.echo(f"{change.kind} {out / change.path}", err=True)
     if check and changes:

@@ -68,7 +68,7 @@ def command(
     provisioned one are written by themselves, without --out into a folder of the project that is called so.
     """
     from deckwatch.cli import _show
-    from deckwatch.provisioning import unchanged
+    from deckwatch.provisioning import fingerprint
 
     if form != "provisioned" and context.get_parameter_source("out") is ParameterSource.DEFAULT_MAP:
         out = None  # what the project says is where its bundle goes
@@ -89,7 +89,7 @@ def command(
 
         return _watch.watch_project(project, out, engine, form)
     words = (engine, form)
-    if known := unchanged.told(project, out, words):
+    if known := fingerprint.find_current_run(project, out, words):
         count, warnings = known
         _write_summary(summary, ())
         if warnings:
@@ -98,21 +98,23 @@ def command(
         return 0
     from deckwatch.cli import _project
     from deckwatch.provisioning import stack
-    from deckwatch.provisioning.write import refuse_foreign, write
+    from deckwatch.provisioning.write import refuse_foreign, write_plan
 
-    with _show.show_spinner("generating"), unchanged.Heard(project) as heard:
+    with _show.show_spinner("generating"), fingerprint.ReadTracker(project) as heard:
         found = _project.load_project(project, keep_invalid=True)
         built = stack.build(found, stack.Options(engine=engine, form=form))
         if check:
             refuse_foreign(out)
-        changes = built.plan.changes(out) if check else write(built.plan, out)
+        changes = built.plan.find_changes(out) if check else write_plan(built.plan, out)
     _write_summary(summary, changes)
     if not check and not found.is_shipped:
-        unchanged.keep(project, out, words, heard=heard, count=len(built.plan.files()), warnings=built.warnings)
+        fingerprint.save_run(
+            project, out, words, tracker=heard, count=len(built.plan.list_files()), warnings=built.warnings
+        )
     if built.warnings:
         _show.print_problems(built.warnings)
     if not changes:
-        click.echo(f"{out} is up to date: {len(built.plan.files())} files", err=True)
+        click.echo(f"{out} is up to date: {len(built.plan.list_files())} files", err=True)
         return 0
     if not check:
         click.echo(f"{out}: {_count_changes(changes)}{_project.shipped_set_note(found)}", err=True)
@@ -125,9 +127,9 @@ def command(
 
 def _write_summary(path: Path | None, changes: Sequence[Change]) -> None:
     if path is not None:
-        from deckwatch.provisioning.summary import markdown
+        from deckwatch.provisioning.change_summary import render_summary
 
-        path.write_text(markdown(changes), encoding="utf-8")
+        path.write_text(render_summary(changes), encoding="utf-8")
 
 
 def _option_words(option: str, value: Path | None) -> tuple[str, ...]:
@@ -146,11 +148,11 @@ def _count_changes(changes: Sequence[Change]) -> str:
 
 def _print_change(change: Change) -> None:
     """Print a file that differs, and where it does."""
-    added, removed = change.lines()
+    added, removed = change.count_lines()
     click.secho(f"{change.kind} {change.path} (+{added} -{removed})", bold=True)
     if change.kind != "changed":
         return
-    lines = change.diff()
+    lines = change.diff_lines()
     for line in lines[:_MAX_LINES]:
         click.secho(f"    {line}", fg={"+": "green", "-": "red"}.get(line[0]))
     if len(lines) > _MAX_LINES:

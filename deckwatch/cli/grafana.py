@@ -10,8 +10,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from deckwatch.provisioning.grafana import Compared, Grafana
-    from deckwatch.provisioning.imports import Brought
+    from deckwatch.provisioning.dashboard_import import ImportedFile
+    from deckwatch.provisioning.grafana import Comparison, Grafana
 
 
 def _add_server_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,24 +66,24 @@ def import_dashboards(
     its title, type and queries. What is not there any more is listed.
     """
     from deckwatch.cli import _project, _show
-    from deckwatch.provisioning import imports
+    from deckwatch.provisioning import dashboard_import
 
     found = _project.load_project(project, keep_invalid=True)
     models: dict[str, Any] = {}
     asked = [one for one in what if not _is_file(one)]
     if asked:
         with _connect_grafana(**server) as grafana:
-            models |= {uid: grafana.dashboard(uid) for uid in asked}
-    models |= {one: imports.read(Path(one)) for one in what if _is_file(one)}
+            models |= {uid: grafana.get_dashboard(uid) for uid in asked}
+    models |= {one: dashboard_import.read_model(Path(one)) for one in what if _is_file(one)}
     with _show.show_progress("importing", len(models)) as advance:
-        brought = imports.bring(found, models, out or project / "dashboards", advance)
+        brought = dashboard_import.import_dashboards(found, models, out or project / "dashboards", advance)
     if dry_run:
         for each in brought:
-            click.echo(f"# {each.path}\n{each.found.text}", nl=False)
+            click.echo(f"# {each.path}\n{each.imported.text}", nl=False)
     else:
-        imports.write(brought, force=force)
+        dashboard_import.write_files(brought, force=force)
     _print_report(brought)
-    return 0 if all(one.found.kept == one.found.panels for one in brought) else 1
+    return 0 if all(one.imported.kept == one.imported.panels for one in brought) else 1
 
 
 def _is_file(text: str) -> bool:
@@ -91,12 +91,12 @@ def _is_file(text: str) -> bool:
 
 
 def _connect_grafana(**server: Any) -> Grafana:
-    from deckwatch.provisioning.grafana import connect
+    from deckwatch.provisioning.grafana import connect_grafana
 
-    return connect(**server)
+    return connect_grafana(**server)
 
 
-def _print_report(brought: Sequence[Brought]) -> None:
+def _print_report(brought: Sequence[ImportedFile]) -> None:
     """Print a line for each dashboard, and below what is not there any more."""
     from deckwatch.cli import _show
 
@@ -105,14 +105,14 @@ def _print_report(brought: Sequence[Brought]) -> None:
         [
             (
                 str(one.path),
-                *(str(n) for n in (one.found.panels, one.found.kept, one.found.words, one.found.raw)),
-                str(len(one.found.text.splitlines())),
+                *(str(n) for n in (one.imported.panels, one.imported.kept, one.imported.words, one.imported.raw)),
+                str(len(one.imported.text.splitlines())),
             )
             for one in brought
         ],
     )
     for one in brought:
-        for what, count in one.found.lost.items():
+        for what, count in one.imported.lost.items():
             click.echo(f"{one.path.name}: {count} x {what}", err=True)
 
 
@@ -162,27 +162,27 @@ def push_dashboards(
         found = _compare_dashboards(project, grafana, uids)
         _print_comparisons(found)
         if not dry_run:
-            work.push(
+            work.push_dashboards(
                 grafana,
                 found,
                 message,
                 folder=folder,
                 force=force,
-                done=lambda one: click.echo(f"saved {one.ours.uid}", err=True),
+                done=lambda one: click.echo(f"saved {one.generated.uid}", err=True),
             )
     return 0
 
 
-def _compare_dashboards(project: Path, grafana: Grafana, uids: Sequence[str]) -> list[Compared]:
+def _compare_dashboards(project: Path, grafana: Grafana, uids: Sequence[str]) -> list[Comparison]:
     from deckwatch.cli import _project, _show
     from deckwatch.provisioning import push as work
     from deckwatch.provisioning import stack
 
     with _show.show_spinner("generating"):
         built = stack.build(_project.load_project(project, keep_invalid=True))
-        ours = work.chosen(work.ours(built.plan), uids)
+        ours = work.select_dashboards(work.generated_dashboards(built.plan), uids)
     with _show.show_progress("asking", len(ours)) as advance:
-        return grafana.compared(ours, advance)
+        return grafana.compare_dashboards(ours, advance)
 
 
 _COLORS = {"new": "green", "same": None, "changed by us": "cyan", "changed by hand": "red", "provisioned": "yellow"}
@@ -190,10 +190,12 @@ _SIGNS = {"+": "green", "-": "red"}
 _MAX_LINES = 30  # of one dashboard
 
 
-def _print_comparisons(found: Sequence[Compared]) -> None:
+def _print_comparisons(found: Sequence[Comparison]) -> None:
     for one in found:
-        who = f" by {one.who}" if one.who and one.state == "changed by hand" else ""
-        click.echo(click.style(f"{one.ours.uid}: {one.state}{who}", fg=_COLORS[one.state], bold=one.state != "same"))
+        who = f" by {one.author}" if one.author and one.state == "changed by hand" else ""
+        click.echo(
+            click.style(f"{one.generated.uid}: {one.state}{who}", fg=_COLORS[one.state], bold=one.state != "same")
+        )
         for line in one.lines[:_MAX_LINES]:
             click.secho(f"    {line}", fg=_SIGNS.get(line[0]))
         if len(one.lines) > _MAX_LINES:

@@ -31,11 +31,11 @@ def command(project: Path, /, *, words: tuple[str, ...], format: str, learn: str
     """
     from deckwatch.cli import _project
     from deckwatch.exporter import collector
-    from deckwatch.provisioning import catalogue
+    from deckwatch.provisioning import metric_catalog
 
-    known = catalogue.load(_project.load_project(project))
+    known = metric_catalog.load_catalog(_project.load_project(project))
     if learn:
-        from deckwatch.provisioning.learn import learn as block_of
+        from deckwatch.provisioning.learn import declare_metrics as block_of
 
         click.echo(block_of(learn, known), nl=False)
         return

@@ -25,7 +25,7 @@ def command(project: Path, /, *, kind: str | None, out: Path | None) -> None:
     from deckwatch.provisioning import schemas
 
     own_panels = project / "panels"
-    files = schemas.files(own_panels if own_panels.is_dir() else None)
+    files = schemas.schema_files(own_panels if own_panels.is_dir() else None)
     if kind is not None:
         wanted = schemas.NAMES[kind]
         click.echo(next(file.text for file in files if file.path == wanted), nl=False)

@@ -28,7 +28,7 @@ def command(project: Path, /) -> int:
     with _show.show_spinner("generating"):
         built = stack.build(_project.load_project(project, keep_invalid=True))
     with _show.show_progress("testing", sum(bool(topic.alerts) for topic in built.topics)) as advance:
-        outcomes = promtool.run(built.topics, built.plan.files(), lambda _: advance())
+        outcomes = promtool.run(built.topics, built.plan.list_files(), lambda _: advance())
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Topic")
     table.add_column("Tests", justify="right")

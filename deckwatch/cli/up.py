@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from deckwatch.provisioning.up import Stack
+    from deckwatch.provisioning.up import LocalStack
 
 _REFRESH_SECONDS = 0.5
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
@@ -38,11 +38,11 @@ def command(project: Path, /, *, state_dir: Path | None, open: bool) -> int:  # 
     taken are replaced by free ones. Ctrl-C ends what was started, and nothing else.
     """
     from deckwatch.cli import _project, _show
-    from deckwatch.provisioning.up import Stack
+    from deckwatch.provisioning.up import LocalStack
 
     for number in _STOP_SIGNALS:
         signal.signal(number, signal.default_int_handler)
-    stack = Stack(_project.load_project(project, keep_invalid=True), state_dir or project / ".deckwatch")
+    stack = LocalStack(_project.load_project(project, keep_invalid=True), state_dir or project / ".deckwatch")
     try:
         with _show.show_spinner("starting"):
             stack.start()
@@ -61,15 +61,17 @@ def command(project: Path, /, *, state_dir: Path | None, open: bool) -> int:  # 
     return 1
 
 
-def _wait_until_stopped(stack: Stack) -> None:
+def _wait_until_stopped(stack: LocalStack) -> None:
     """Return when nothing runs any more; say when something has ended by itself."""
     while stack.running:
-        for name, code in stack.ended().items():
-            click.echo(f"{name} ended by itself with exit code {code}; its log is {stack.site.log(name)}", err=True)
+        for name, code in stack.pop_exited().items():
+            click.echo(
+                f"{name} ended by itself with exit code {code}; its log is {stack.site.log_file(name)}", err=True
+            )
         time.sleep(_REFRESH_SECONDS)
 
 
-def _print_programs(stack: Stack) -> None:
+def _print_programs(stack: LocalStack) -> None:
     """Print what runs where and, for what is not installed, how to get it."""
     from deckwatch.cli import _show
 
@@ -92,7 +94,7 @@ def _print_programs(stack: Stack) -> None:
     _print_wrapped(f"State and logs: {_unbreakable_path(stack.state)} (Ctrl-C ends it)", 0, width)
 
 
-def _program_row(stack: Stack, name: str) -> tuple[str, list[str]]:
+def _program_row(stack: LocalStack, name: str) -> tuple[str, list[str]]:
     """Return where a program is, and what is to be known about it."""
     from deckwatch.provisioning import servers
 
@@ -126,7 +128,7 @@ def _with_plain_spaces(text: str) -> str:
     return text.replace("\xa0", " ")
 
 
-def _open_browser(stack: Stack) -> None:
+def _open_browser(stack: LocalStack) -> None:
     """Open a browser where there is a screen; elsewhere one in the terminal would take it over."""
     import webbrowser
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from deckwatch.provisioning.stack import Built
-    from deckwatch.provisioning.verify import Answer, Prometheus, Question
+    from deckwatch.provisioning.verify import Prometheus, Query, QueryResult
 
 _RETRY_SECONDS = 2.0
 _UNLIMITED = 10_000  # columns
@@ -59,29 +59,29 @@ def command(
     from deckwatch.cli import _project, _show
     from deckwatch.core.masking import mask_secrets
     from deckwatch.core.problems import DeckwatchError
-    from deckwatch.provisioning import report, stack
-    from deckwatch.provisioning.verify import Prometheus, questions
+    from deckwatch.provisioning import stack, verify_report
+    from deckwatch.provisioning.verify import Prometheus, list_queries
 
     with _show.show_spinner("generating"):
         built = stack.build(_project.load_project(project, keep_invalid=True))
     with contextlib.closing(Prometheus(prometheus)) as server:
-        answers = _run_queries(server, questions(built, server.interval), built, wait)
-        targets = server.targets()
+        answers = _run_queries(server, list_queries(built, server.interval), built, wait)
+        targets = server.target_states()
     if not targets:
         raise DeckwatchError(f"{mask_secrets(prometheus)} has no targets: is it configured from a bundle of ours?")
     _print_table(answers)
-    _print_slowest(report.slowest(answers, slowest))
+    _print_slowest(verify_report.slowest_results(answers, slowest))
     if junit is not None:
-        junit.write_text(report.junit(answers), encoding="utf-8")
+        junit.write_text(verify_report.render_junit(answers), encoding="utf-8")
     if markdown is not None:
-        markdown.write_text(report.markdown(answers), encoding="utf-8")
+        markdown.write_text(verify_report.render_markdown(answers), encoding="utf-8")
     unread = [target for target, read in targets.items() if not read]
     for target in unread:
         click.echo(f"not scraped yet: {target}", err=True)
     for answer in answers:
         if answer.remark:
-            click.secho(f"{answer.question.place}: {answer.question.title}: {answer.remark}", fg="yellow", err=True)
-    faults = [answer for answer in answers if not answer.good]
+            click.secho(f"{answer.query.place}: {answer.query.title}: {answer.remark}", fg="yellow", err=True)
+    faults = [answer for answer in answers if not answer.is_good]
     for answer in faults:
         _print_fault(answer)
     if faults:
@@ -89,34 +89,34 @@ def command(
     return 1 if faults or unread else 0
 
 
-def _run_queries(server: Prometheus, asked: Sequence[Question], built: Built, wait: int) -> list[Answer]:
+def _run_queries(server: Prometheus, asked: Sequence[Query], built: Built, wait: int) -> list[QueryResult]:
     """Return an answer to each question; those without data are asked again while there is time."""
     from deckwatch.cli import _show
-    from deckwatch.provisioning.verify import verify
+    from deckwatch.provisioning.verify import verify_queries
 
     deadline = time.monotonic() + wait
-    found: dict[Question, Answer] = {}
+    found: dict[Query, QueryResult] = {}
     left = list(asked)
     while left:
         with _show.show_progress("asking", len(left)) as advance:
-            found |= {answer.question: answer for answer in verify(server, left, built.catalog, advance)}
+            found |= {answer.query: answer for answer in verify_queries(server, left, built.catalog, advance)}
         # What is not watched may only not have been scraped yet.
-        left = [one for one in left if not found[one].good or found[one].status == "not watched"]
-        targets = server.targets()
-        done = targets and all(targets.values()) and all(found[one].good for one in asked)
+        left = [one for one in left if not found[one].is_good or found[one].status == "not watched"]
+        targets = server.target_states()
+        done = targets and all(targets.values()) and all(found[one].is_good for one in asked)
         if done or time.monotonic() > deadline:
             break
         time.sleep(_RETRY_SECONDS)
     return [found[question] for question in asked]
 
 
-def _print_slowest(answers: Sequence[Answer]) -> None:
+def _print_slowest(answers: Sequence[QueryResult]) -> None:
     for answer in answers:
-        question = answer.question
+        question = answer.query
         click.echo(f"{answer.seconds:7.3f} s  {question.page}, {question.kind} {question.title!r}")
 
 
-def _print_table(answers: Sequence[Answer]) -> None:
+def _print_table(answers: Sequence[QueryResult]) -> None:
     """Print a row for each page. What is too wide for the screen is folded between words; no figure is ever cut."""
     from deckwatch.cli import _show
 
@@ -129,19 +129,21 @@ def _print_table(answers: Sequence[Answer]) -> None:
     console.print(table)
 
 
-def _build_table(answers: Sequence[Answer], space: str) -> Table:
+def _build_table(answers: Sequence[QueryResult], space: str) -> Table:
     """Return the table; `space` stands between words that may stand below each other."""
     from rich import box
     from rich.table import Table
 
-    from deckwatch.provisioning import report
+    from deckwatch.provisioning import verify_report
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, int(space == " "), 0, 0))
     rows = []
-    for page, mine in report.pages(answers).items():
+    for page, mine in verify_report.group_by_page(answers).items():
         counts = [sum(one.status in words for one in mine) for words in _COLUMNS.values()]
         seconds = f"{sum(one.seconds for one in mine):.2f} s"
-        rows.append((page, *(str(count) if count else "" for count in counts), seconds, report.verdict(mine)))
+        rows.append(
+            (page, *(str(count) if count else "" for count in counts), seconds, verify_report.page_verdict(mine))
+        )
     table.add_column("Dashboard")
     for index, title in enumerate((*_COLUMNS, "Time"), 1):
         longest = max(len(row[index]) for row in rows)
@@ -163,11 +165,11 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
 _COLOURS = {"faulty": "red", "not watched": "yellow", "good": "green"}
 
 
-def _print_fault(answer: Answer) -> None:
-    from deckwatch.provisioning import report
+def _print_fault(answer: QueryResult) -> None:
+    from deckwatch.provisioning import verify_report
 
-    question = answer.question
-    what = report.reason(answer)
+    question = answer.query
+    what = verify_report.fault_reason(answer)
     click.echo(
         click.style(f"{question.place}: ", bold=True)
         + click.style(f"{question.page}, {question.kind} {question.title!r}: ", fg="red")

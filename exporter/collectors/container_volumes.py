@@ -1,7 +1,7 @@
 """Sizes of volumes, from the engine's count of its disk, `GET /system/df`.
 
-Off by default: the engine walks through every file of every volume for it, and so it is asked in the background, now
-and then. Volumes of other drivers than `local` have no size that the engine knows.
+Off by default: the engine walks every file of every volume to answer, so it is queried in the background at long
+intervals. The engine knows no size of volumes of drivers other than `local`.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from deckwatch.exporter.sources.disk_usage import Volume
     from deckwatch.exporter.world import World
 
-SIZE = Metric("deckwatch_volume_size_bytes", "gauge", "Size of what is in the volume.", ("volume",))
+SIZE = Metric("deckwatch_volume_size_bytes", "gauge", "Size of the volume's content.", ("volume",))
 CONTAINERS = Metric(
-    "deckwatch_volume_containers", "gauge", "Containers, running or not, that have the volume.", ("volume",)
+    "deckwatch_volume_containers", "gauge", "Containers, running or not, that use the volume.", ("volume",)
 )
 
 
 @collector(SIZE, CONTAINERS, default=False)
 def collect(world: World) -> Reading[Iterator[Sample]]:
-    """Size of each volume, and how many containers have it."""
+    """Size of each volume, and the number of containers that use it."""
     engine_snapshot(world)
     volumes = world.source(VolumeSizes).latest_reading()
     return Reading(_to_samples(volumes.value), volumes.at)

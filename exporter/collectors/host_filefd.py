@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-ALLOCATED = Metric("node_filefd_allocated", "gauge", "Open files, all processes together.")
-MAXIMUM = Metric("node_filefd_maximum", "gauge", "Most files that may be open at once (fs.file-max).")
+ALLOCATED = Metric("node_filefd_allocated", "gauge", "Allocated file descriptors, over all processes.")
+MAXIMUM = Metric("node_filefd_maximum", "gauge", "Maximum number of file descriptors (fs.file-max).")
 
 
 @collector(ALLOCATED, MAXIMUM, peer="node:filefd")

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_counter(name: str, text: str, unit: str = "") -> Metric:
-    return Metric(f"pg_stat_bgwriter_{name}_total", "counter", text, ("server",), unit=unit)
+def _declare_counter(name: str, help_text: str, unit: str = "") -> Metric:
+    return Metric(f"pg_stat_bgwriter_{name}_total", "counter", help_text, ("server",), unit=unit)
 
 
 def _declare_moved(metric: Metric, before: str, since: str) -> tuple[Column, Column]:

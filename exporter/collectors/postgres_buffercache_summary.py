@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_column(name: str, text: str) -> Column:
-    return Column(Metric(f"pg_buffercache_summary_{name}", "gauge", text, ("server",)), name, since=16)
+def _declare_column(name: str, help_text: str) -> Column:
+    return Column(Metric(f"pg_buffercache_summary_{name}", "gauge", help_text, ("server",)), name, since=16)
 
 
 VIEW = View(

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_column(name: str, text: str, sql: str = "", unit: str = "") -> Column:
-    metric = Metric(f"pg_stat_checkpointer_{name}_total", "counter", text, ("server",), unit=unit)
+def _declare_column(name: str, help_text: str, sql: str = "", unit: str = "") -> Column:
+    metric = Metric(f"pg_stat_checkpointer_{name}_total", "counter", help_text, ("server",), unit=unit)
     return Column(metric, sql or name, since=17)
 
 

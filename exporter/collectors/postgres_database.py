@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_metric(name: str, text: str, kind: Kind = "counter", unit: str = "") -> Metric:
-    return Metric(f"pg_stat_database_{name}", kind, text, ("server", "datid", "datname"), unit=unit)
+def _declare_metric(name: str, help_text: str, kind: Kind = "counter", unit: str = "") -> Metric:
+    return Metric(f"pg_stat_database_{name}", kind, help_text, ("server", "datid", "datname"), unit=unit)
 
 
 VIEW = View(

@@ -27,8 +27,8 @@ _PHASES = """
 """
 
 
-def _declare_gauge(name: str, text: str, *labels: str) -> Metric:
-    return Metric(f"pg_stat_progress_vacuum_{name}", "gauge", text, (*_LABELS, *labels))
+def _declare_gauge(name: str, help_text: str, *labels: str) -> Metric:
+    return Metric(f"pg_stat_progress_vacuum_{name}", "gauge", help_text, (*_LABELS, *labels))
 
 
 MAX_DEAD = _declare_gauge(

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 _NOW = "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END"
 
 
-def _declare_gauge(name: str, text: str, *labels: str) -> Metric:
+def _declare_gauge(name: str, help_text: str, *labels: str) -> Metric:
     unit = "bytes" if "_lsn" in name else ""
-    return Metric(f"pg_replication_slots_{name}", "gauge", text, ("server", "slot_name", *labels), unit=unit)
+    return Metric(f"pg_replication_slots_{name}", "gauge", help_text, ("server", "slot_name", *labels), unit=unit)
 
 
 BY_DATABASE = View(

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 _LABELS = ("server", "application_name", "client_addr", "state", "slot_name")
 
 
-def _declare_gauge(name: str, text: str) -> Metric:
-    return Metric(f"pg_stat_replication_{name}", "gauge", text, _LABELS, unit="bytes")
+def _declare_gauge(name: str, help_text: str) -> Metric:
+    return Metric(f"pg_stat_replication_{name}", "gauge", help_text, _LABELS, unit="bytes")
 
 
-def _declare_lag(name: str, text: str) -> Column:
+def _declare_lag(name: str, help_text: str) -> Column:
     """Return a column of seconds; the server tells none while a replica that has everything rests."""
-    metric = Metric(f"deckwatch_postgres_replica_{name}_lag_seconds", "gauge", text, _LABELS)
+    metric = Metric(f"deckwatch_postgres_replica_{name}_lag_seconds", "gauge", help_text, _LABELS)
     return Column(metric, f"coalesce(extract(epoch FROM {name}_lag), 0)::float8")
 
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_counter(name: str, text: str) -> Metric:
-    return Metric(f"pg_stat_statements_{name}_total", "counter", text, ("server", "user", "datname", "queryid"))
+def _declare_counter(name: str, help_text: str) -> Metric:
+    return Metric(f"pg_stat_statements_{name}_total", "counter", help_text, ("server", "user", "datname", "queryid"))
 
 
 METRICS = (

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _LABELS = ("server", "datname", "schemaname", "relname")
 
 
-def _declare_column(name: str, text: str, sql: str) -> Column:
-    return Column(Metric(f"pg_statio_user_tables_{name}", "counter", text, _LABELS), sql)
+def _declare_column(name: str, help_text: str, sql: str) -> Column:
+    return Column(Metric(f"pg_statio_user_tables_{name}", "counter", help_text, _LABELS), sql)
 
 
 VIEW = View(

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 _LABELS = ("server", "datname", "schemaname", "relname")
 
 
-def _declare_column(name: str, kind: Kind, text: str, sql: str = "", unit: str = "") -> Column:
-    return Column(Metric(f"pg_stat_user_tables_{name}", kind, text, _LABELS, unit=unit), sql or name)
+def _declare_column(name: str, kind: Kind, help_text: str, sql: str = "", unit: str = "") -> Column:
+    return Column(Metric(f"pg_stat_user_tables_{name}", kind, help_text, _LABELS, unit=unit), sql or name)
 
 
-def _declare_time(name: str, text: str) -> Column:
+def _declare_time(name: str, help_text: str) -> Column:
     """Return a column of a Unix time, which is 0 where it never happened."""
-    return _declare_column(name, "gauge", text, f"coalesce(extract(epoch FROM {name}), 0)::float8", "timestamp")
+    return _declare_column(name, "gauge", help_text, f"coalesce(extract(epoch FROM {name}), 0)::float8", "timestamp")
 
 
 VIEW = View(

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_column(name: str, text: str, sql: str = "", before: int = 0) -> Column:
-    metric = Metric(f"deckwatch_postgres_wal_{name}_total", "counter", text, ("server",))
+def _declare_column(name: str, help_text: str, sql: str = "", before: int = 0) -> Column:
+    metric = Metric(f"deckwatch_postgres_wal_{name}_total", "counter", help_text, ("server",))
     return Column(metric, sql or name, since=14, before=before) if before else Column(metric, sql or name, since=14)
 
 

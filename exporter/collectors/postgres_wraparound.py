@@ -21,9 +21,9 @@ _LABELS = ("server", "datname")
 _LIMIT = 2**31  # numbers that can be told apart; the server stops writing three million before
 
 
-def _declare_age(name: str, text: str) -> Metric:
+def _declare_age(name: str, help_text: str) -> Metric:
     # The peer's name says seconds; its value is a number of transactions.
-    return Metric(f"pg_database_wraparound_age_{name}_seconds", "gauge", text, _LABELS, unit="short")
+    return Metric(f"pg_database_wraparound_age_{name}_seconds", "gauge", help_text, _LABELS, unit="short")
 
 
 VIEW = View(

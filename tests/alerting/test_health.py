@@ -91,7 +91,7 @@ class Played:
         self.program, self.folder = program, folder
         plan = stack.build(project(PROJECT)).plan
         for name in ("health", "application", "postgres"):
-            (folder / f"{name}.yaml").write_text(plan.text(f"prometheus/rules/{name}.yaml"), encoding="utf-8")
+            (folder / f"{name}.yaml").write_text(plan.file_text(f"prometheus/rules/{name}.yaml"), encoding="utf-8")
 
     def __call__(self, series, moments):
         """Fail where an expression has another value at a moment: {"9m": {"health:overall:score": {"{}": 100}}}."""

@@ -48,7 +48,7 @@ def test_a_template_is_right_as_it_is_and_its_alerts_are_proved(name, tmp_path, 
     assert bool(own) == bool(_project.load_project(folder).data.get("metrics") or name == "api")
     if topics:
         need("promtool", get="apt-get install prometheus")
-        outcomes = promtool.run(topics, built.plan.files())
+        outcomes = promtool.run(topics, built.plan.list_files())
         assert [problem for one in outcomes for problem in one.problems] == []
 
 

@@ -13,7 +13,7 @@ from deckwatch.core import plugins, project, yaml_file
 from deckwatch.core.problems import InvalidInput
 from deckwatch.core.schema import Schema
 from deckwatch.exporter import config
-from deckwatch.provisioning import targets
+from deckwatch.provisioning import scrape_targets
 
 FRAGMENTS = plugins.schema_fragments()
 SCHEMA = Schema(project.project_schema(FRAGMENTS))
@@ -64,7 +64,7 @@ def test_what_is_left_is_sound_and_stands_where_it_stood(tmp_path, changes):
     left = SCHEMA.problems_by_path(found.document)
     assert {path[0] for path in left} <= {"teams", "metrics"}, "where a name must stay known"
     list(config.find_problems(found, ["host", "host_cpu"]))
-    list(targets.problems(found))
+    list(scrape_targets.find_problems(found))
     lines = text.splitlines()
     for path in paths(found.data):
         if path and isinstance(path[-1], str) and path in found.document.keys:

@@ -8,7 +8,7 @@ from deckwatch.core.problems import Place
 from deckwatch.core.project import Project, project_schema
 from deckwatch.core.schema import Schema
 from deckwatch.core.targets import PROGRAMS, Targets
-from deckwatch.provisioning import catalogue, stack
+from deckwatch.provisioning import metric_catalog, stack
 
 
 def read(text):
@@ -94,7 +94,7 @@ def test_what_a_program_lacks_is_told_with_both_versions():
     ],
 )
 def test_words_of_promql_by_version(expr, target, told):
-    catalog = catalogue.load(Project(Path()), Targets(prometheus=target))
+    catalog = metric_catalog.load_catalog(Project(Path()), Targets(prometheus=target))
     problems = expression_problems(expr, catalog, lambda at: Place("x", 1, at))
     found = [str(one) for one in problems if one.severity == "error"]
     assert found == ([] if told is None else [f"x:{told} (build: targets:) [target]"])
@@ -112,7 +112,7 @@ def test_words_of_promql_by_version(expr, target, told):
     ],
 )
 def test_words_that_prometheus_must_be_told_to_evaluate_are_a_warning(expr, target, flag):
-    catalog = catalogue.load(Project(Path()), Targets(prometheus=target))
+    catalog = metric_catalog.load_catalog(Project(Path()), Targets(prometheus=target))
     problems = expression_problems(expr, catalog, lambda at: Place("x", 1, at))
     found = [one.message for one in problems if one.severity == "warning"]
     assert [one.rpartition("--enable-feature=")[2] for one in found] == ([flag] if flag else [])

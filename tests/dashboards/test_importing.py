@@ -59,7 +59,7 @@ def test_peers_are_there():
 def test_what_was_generated_comes_back_as_the_same_json(importer, shipped):
     models = [
         json.loads(file.text)
-        for file in shipped.plan.files()
+        for file in shipped.plan.list_files()
         if "/dashboards/" in f"/{file.path}" and file.path.endswith(".json")
     ]
     assert len(models) >= 5

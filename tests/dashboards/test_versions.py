@@ -12,7 +12,7 @@ from deckwatch.core.targets import PROGRAMS, Targets
 from deckwatch.dashboards.draw import versions
 from deckwatch.dashboards.read import files
 from deckwatch.dashboards.read.files import Source
-from deckwatch.provisioning import catalogue
+from deckwatch.provisioning import metric_catalog
 
 PANELS = """\
 dashboard: Shop
@@ -34,7 +34,7 @@ rows:
 
 
 def made(child, text, grafana):
-    catalog = catalogue.load(Project(Path()), Targets(grafana=grafana))
+    catalog = metric_catalog.load_catalog(Project(Path()), Targets(grafana=grafana))
     document = yaml_file.parse_yaml(text, "shop.yaml")
     signals, _ = signal_file.load_signals([document], catalog)
     return dashboards.bundle([Source(document, "shop", ())], catalog, signals, None, child)
@@ -87,7 +87,7 @@ def test_what_is_ours_is_left_out_and_the_model_has_the_versions_number(child):
 def test_the_shipped_dashboards_are_for_the_oldest_version_too(child):
     """Nothing that is shipped needs more than the oldest Grafana and the oldest Prometheus."""
     oldest = Targets(**{name: program.oldest for name, program in PROGRAMS.items()})
-    catalog = catalogue.load(Project(Path()), oldest)
+    catalog = metric_catalog.load_catalog(Project(Path()), oldest)
     found = files.shipped()
     signals, problems = signal_file.load_signals([one.document for one in found], catalog)
     bundle = dashboards.bundle(found, catalog, signals, None, child)

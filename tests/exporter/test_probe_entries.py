@@ -74,10 +74,10 @@ def test_what_only_the_whole_list_shows(tmp_path):
     )
     said = [f"{one.place.line}:{one.place.column} {one.message}" for one in config.find_problems(found, [])]
     assert said == [
-        "3:7 expected one of http, tcp; none of them is there",
+        "3:7 expected one of http, tcp; found none",
         "4:7 expected one of http, tcp; not http and tcp",
-        "6:17 'c' is probed above already",
-        "8:26 'x' stands above already; names must differ",
+        "6:17 duplicate probe of 'c'",
+        "8:26 duplicate name 'x'",
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a project changes of shipped dashboards by name: done without a copy, and told where it is wrong."""
+"""Changes of shipped dashboards by name, and the positions of errors in them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def problems(folder: Path, text: str, **files: str) -> list[str]:
 
 
 def panels(built: stack.Built, path: str = OVERVIEW) -> dict[str, dict]:
-    model = json.loads(built.plan.text(path))
+    model = json.loads(built.plan.file_text(path))
     return {
         f"{one['type']} {one['title']}": one for panel in model["panels"] for one in (panel, *panel.get("panels", []))
     }
@@ -45,7 +45,7 @@ def shipped(tmp_path_factory) -> stack.Built:
     return stack.build(Project(tmp_path_factory.mktemp("nothing")))
 
 
-def test_panels_and_rows_are_changed_and_left_out_and_the_others_keep_their_numbers(tmp_path, shipped) -> None:
+def test_panels_and_rows_are_changed_and_disabled_and_the_others_keep_their_ids(tmp_path, shipped) -> None:
     built = build(
         tmp_path,
         """\
@@ -77,17 +77,17 @@ build:
         if name in after and name not in changed:
             assert panel["id"] == after[name]["id"], name
     assert len(before) - len(after) == 5
-    assert "HostClockSkew" not in built.plan.text("prometheus/rules/host.yaml")
+    assert "HostClockSkew" not in built.plan.file_text("prometheus/rules/host.yaml")
 
 
-def test_a_dashboard_keeps_its_address_whatever_it_is_called(tmp_path) -> None:
+def test_a_retitled_dashboard_keeps_its_uid(tmp_path) -> None:
     text = "build: {set: {overview: {dashboard: Our machines, folder: Operations, range: 6h, refresh: 1m}}}\n"
-    model = json.loads(build(tmp_path, text).plan.text("grafana/dashboards/operations/overview.json"))
+    model = json.loads(build(tmp_path, text).plan.file_text("grafana/dashboards/operations/overview.json"))
     assert (model["uid"], model["title"]) == ("overview", "Our machines")
     assert (model["time"]["from"], model["refresh"]) == ("now-6h", "1m")
 
 
-def test_an_update_of_what_is_changed_keeps_the_change_and_the_numbers(tmp_path) -> None:
+def test_an_update_of_a_changed_dashboard_keeps_the_change_and_the_ids(tmp_path) -> None:
     text = "build: {set: {mine/Load: {title: Busy, width: third}}, disable: [mine/Uptime]}\n"
     path = "grafana/dashboards/deckwatch/mine.json"
     old = "dashboard: Mine\nrows:\n  - [{stat: host.load, title: Load}, {stat: host.uptime}, {stat: host.cores}]\n"
@@ -99,25 +99,25 @@ def test_an_update_of_what_is_changed_keeps_the_change_and_the_numbers(tmp_path)
         n: one["id"] for n, one in after.items()
     }.items()
     assert before["stat Busy"]["gridPos"]["w"] == after["stat Busy"]["gridPos"]["w"] == 8
-    (said,) = problems(tmp_path, text, dashboards__mine=new.replace("title: Load", "title: Load now"))
-    assert "has no panel and no row Load (did you mean Load now?)" in said
+    (message,) = problems(tmp_path, text, dashboards__mine=new.replace("title: Load", "title: Load now"))
+    assert "has no panel and no row Load (did you mean Load now?)" in message
 
 
-def test_an_alert_still_leads_to_a_panel_that_has_another_title_and_to_the_dashboard_of_one_that_is_gone(
-    tmp_path, shipped
-) -> None:
+def test_alerts_link_to_retitled_panels_and_to_the_dashboards_of_disabled_ones(tmp_path, shipped) -> None:
     rules = "prometheus/rules/application.yaml"
     drawn = panels(shipped, "grafana/dashboards/deckwatch/application.json")
     number, gone = (drawn[f"timeseries {title}"]["id"] for title in ("Share that fails", "Response time"))
     text = "build:\n  set: {application/Share that fails: {title: Failing}}\n  disable: [application/Response time]\n"
     built = build(tmp_path, text)
-    assert f"viewPanel={number}&" in built.plan.text(rules)
-    leading = shipped.plan.text(rules).count(f"viewPanel={gone}&")
+    assert f"viewPanel={number}&" in built.plan.file_text(rules)
+    leading = shipped.plan.file_text(rules).count(f"viewPanel={gone}&")
     assert leading > 0
-    assert built.plan.text(rules).count("viewPanel=") == shipped.plan.text(rules).count("viewPanel=") - leading
+    assert (
+        built.plan.file_text(rules).count("viewPanel=") == shipped.plan.file_text(rules).count("viewPanel=") - leading
+    )
 
 
-def test_what_a_part_brought_along_is_changed_like_anything_else(tmp_path) -> None:
+def test_panels_of_a_part_are_changed_like_others(tmp_path) -> None:
     built = build(
         tmp_path,
         "build:\n  set: {postgres-database/Work: {collapsed: true}, mine/Rows fetched: {unit: short, width: half}}\n"
@@ -134,7 +134,7 @@ def test_what_a_part_brought_along_is_changed_like_anything_else(tmp_path) -> No
     assert 'datname="shop"' in fetched["targets"][0]["expr"]
 
 
-FAULTS = [  # the place is where the `>` stands
+FAULTS = [  # `>` marks the position
     ("set: {>overveiw: {range: 6h}}", "no dashboard is called overveiw (did you mean overview?) [names]"),
     (
         "set: {>overview/Bussiest processor: {width: half}}",
@@ -167,34 +167,34 @@ FAULTS = [  # the place is where the `>` stands
 
 
 @pytest.mark.parametrize(("text", "wanted"), FAULTS)
-def test_a_fault_is_told_where_the_project_says_it(tmp_path, text, wanted) -> None:
-    said = problems(tmp_path, f"build:\n  {text.replace('>', '')}\n")
-    assert any(one.startswith(f"deckwatch.yaml:2:{text.index('>') + 3}: error: {wanted}") for one in said), said
-    assert len(said) == 1 + ("node_lod1" in text), said
+def test_a_fault_is_reported_at_its_position_in_the_project(tmp_path, text, wanted) -> None:
+    messages = problems(tmp_path, f"build:\n  {text.replace('>', '')}\n")
+    assert any(one.startswith(f"deckwatch.yaml:2:{text.index('>') + 3}: error: {wanted}") for one in messages), messages
+    assert len(messages) == 1 + ("node_lod1" in text), messages
 
 
-def test_a_dashboard_that_has_nothing_left_is_told(tmp_path) -> None:
+def test_disabling_everything_on_a_dashboard_is_an_error(tmp_path) -> None:
     own = "dashboard: Mine\nrows:\n  - - stat: host.load\n      title: Load\n"
-    (said,) = problems(tmp_path, "build: {disable: [mine/Load]}\n", dashboards__mine=own)
-    assert said.startswith("deckwatch.yaml:1:19: error: nothing is left of mine")
+    (message,) = problems(tmp_path, "build: {disable: [mine/Load]}\n", dashboards__mine=own)
+    assert message.startswith("deckwatch.yaml:1:19: error: nothing is left of mine")
 
 
-def test_a_fault_in_a_part_of_the_project_is_told_in_its_file_and_names_its_use(tmp_path) -> None:
+def test_a_fault_in_a_part_is_reported_in_its_file_with_its_use(tmp_path) -> None:
     part = "part: Mine.\npanels:\n  - stat: host.lod\n"
     use = "dashboard: Mine\nrows:\n  - - use: load\n"
-    (said,) = problems(tmp_path, "build: {}\n", parts__load=part, dashboards__mine=use)
-    assert said == (
+    (message,) = problems(tmp_path, "build: {}\n", parts__load=part, dashboards__mine=use)
+    assert message == (
         "parts/load.yaml:3:11: error: no signal and no metric is called host.lod "
         "(did you mean host.load?; used at dashboards/mine.yaml:3:7) [unknown_name]"
     )
 
 
-def test_a_part_that_nobody_uses_is_looked_at_too(tmp_path) -> None:
-    (said,) = problems(tmp_path, "build: {}\n", parts__load="part: Mine.\npanel: []\n")
-    assert said.startswith("parts/load.yaml:2:1: error: unknown key panel (did you mean panels?)")
+def test_an_unused_part_is_checked_too(tmp_path) -> None:
+    (message,) = problems(tmp_path, "build: {}\n", parts__load="part: Mine.\npanel: []\n")
+    assert message.startswith("parts/load.yaml:2:1: error: unknown key panel (did you mean panels?)")
 
 
-def test_a_part_may_end_with_either_suffix(tmp_path) -> None:
+def test_a_parts_file_may_have_either_suffix(tmp_path) -> None:
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "load.yml").write_text("part: Mine.\npanels:\n  - stat: host.load\n")
     built = build(tmp_path, "build: {}\n", dashboards__mine="dashboard: Mine\nrows:\n  - - use: load\n")
@@ -211,7 +211,7 @@ def test_signals_of_a_part_are_known_everywhere(tmp_path) -> None:
     assert set(mine) == {"stat Busy", "timeseries Busy"}
 
 
-def test_a_file_of_alerts_may_name_its_dashboard(tmp_path) -> None:
+def test_an_alert_file_may_name_its_dashboard(tmp_path) -> None:
     alerts = """\
 dashboard: host
 owner: operations
@@ -231,5 +231,5 @@ alerts:
       - {give: [{value: 98, for: 20m}], silent: true}
 """
     built = build(tmp_path, "build: {}\n", alerts__odd=alerts)
-    assert "LoadOdd" in built.plan.text("prometheus/rules/odd.yaml")
-    assert not any(file.path.endswith("/odd.json") for file in built.plan.files())
+    assert "LoadOdd" in built.plan.file_text("prometheus/rules/odd.yaml")
+    assert not any(file.path.endswith("/odd.json") for file in built.plan.list_files())

@@ -1,4 +1,4 @@
-"""Other people's mixins and folders beside ours: told at their places, and never outside of the output."""
+"""Third-party mixins and folders: errors at their positions, and no files outside the output."""
 
 import json
 import os
@@ -16,8 +16,8 @@ from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.problems import InvalidInput, Place
 from deckwatch.core.project import load_project
 from deckwatch.provisioning import stack
-from deckwatch.provisioning.foreign import Foreign
-from deckwatch.provisioning.foreign_files import Beside
+from deckwatch.provisioning.mixin_files import MixinWriter
+from deckwatch.provisioning.mixins import Mixin
 
 PEERS = os.environ.get("DECKWATCH_PEERS")
 
@@ -49,7 +49,7 @@ PROJECT = "build:\n  include: [host]\n  mixins:\n    - {entry}\n"
 
 
 @pytest.fixture
-def made(tmp_path):
+def build(tmp_path):
     def run(entry="vendor/things-mixin/mixin.libsonnet", files=FILES, **options):
         for name, text in {**files, "deckwatch.yaml": PROJECT.format(entry=entry)}.items():
             path = tmp_path / name
@@ -62,48 +62,48 @@ def made(tmp_path):
     return run
 
 
-def told(made, tmp_path, *said, **files):
+def errors(build, tmp_path, *arguments, **files):
     with pytest.raises(InvalidInput) as error:
-        made(*said, **files)
+        build(*arguments, **files)
     return [str(one).replace(f"{tmp_path}/", "") for one in error.value.problems]
 
 
 def texts(built):
-    return {file.path: file.text for file in built.plan.files()}
+    return {file.path: file.text for file in built.plan.list_files()}
 
 
-def test_a_mixin_stands_beside_ours(made):
-    built = made()
-    found = texts(built)
-    model = json.loads(found["grafana/dashboards/things-mixin/things.json"])
+def test_a_mixin_is_provisioned_beside_our_dashboards(build):
+    built = build()
+    files = texts(built)
+    model = json.loads(files["grafana/dashboards/things-mixin/things.json"])
     assert model["panels"][0]["targets"][0]["expr"] == 'up{job="node"}'
-    groups = yaml.safe_load(found["prometheus/rules/things-mixin.yaml"])["groups"]
+    groups = yaml.safe_load(files["prometheus/rules/things-mixin.yaml"])["groups"]
     assert [rule.get("record") or rule["alert"] for group in groups for rule in group["rules"]] == [
         "job:up:sum",
         "ThingsDown",
     ]
-    providers = yaml.safe_load(found["grafana/provisioning/dashboards/deckwatch.yaml"])["providers"]
+    providers = yaml.safe_load(files["grafana/provisioning/dashboards/deckwatch.yaml"])["providers"]
     assert ("things-mixin", "things-mixin") in {(one["folder"], one["folderUid"]) for one in providers}
     assert [one.expr for one in built.dashboards if one.uid == "things"] == ['up{job="node"}']
-    assert "grafana/dashboards/deckwatch/host.json" in found
+    assert "grafana/dashboards/deckwatch/host.json" in files
 
 
-def test_its_settings_and_its_folder_are_ours_to_say(made):
+def test_the_project_sets_its_config_and_folder(build):
     entry = "{path: vendor/things-mixin/mixin.libsonnet, folder: Our Things, config: {job: our-node, title: Ours}}"
-    model = json.loads(texts(made(entry))["grafana/dashboards/our-things/things.json"])
+    model = json.loads(texts(build(entry))["grafana/dashboards/our-things/things.json"])
     assert (model["title"], model["panels"][0]["targets"][0]["expr"]) == ("Ours", 'up{job="our-node"}')
 
 
-def test_promtool_takes_its_rules(made, need, tmp_path):
+def test_promtool_accepts_its_rules(build, need, tmp_path):
     promtool = need("promtool", get="apt-get install prometheus")
     path = tmp_path / "rules.yaml"
-    path.write_text(texts(made())["prometheus/rules/things-mixin.yaml"])
+    path.write_text(texts(build())["prometheus/rules/things-mixin.yaml"])
     ran = subprocess.run([promtool, "check", "rules", str(path)], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_both_engines_give_the_same_files(made):
-    assert texts(made()) == texts(made(engine="jsonnet"))
+def test_both_engines_give_the_same_files(build):
+    assert texts(build()) == texts(build(engine="jsonnet"))
 
 
 @pytest.mark.parametrize(
@@ -123,16 +123,16 @@ def test_both_engines_give_the_same_files(made):
         ("{ grafanaDashboards: importstr '/etc/passwd' }", "vendor/x/mixin.libsonnet:1:22: error: couldn't open"),
         (
             "{ grafanaDashboards: std.repeat('x', 3e9) }",
-            "deckwatch.yaml:4:7: error: its Jsonnet fails: Jsonnet ran out of",
+            "deckwatch.yaml:4:7: error: Jsonnet error: Jsonnet ran out of",
         ),
     ],
 )
-def test_a_fault_of_its_jsonnet_is_told_at_its_place(made, tmp_path, text, wanted):
-    (found,) = told(made, tmp_path, "vendor/x/mixin.libsonnet", {"vendor/x/mixin.libsonnet": text})
-    assert found.startswith(wanted), found
+def test_a_jsonnet_error_is_reported_at_its_position(build, tmp_path, text, wanted):
+    (message,) = errors(build, tmp_path, "vendor/x/mixin.libsonnet", {"vendor/x/mixin.libsonnet": text})
+    assert message.startswith(wanted), message
 
 
-def test_a_link_that_leads_out_is_not_followed(made, tmp_path, tmp_path_factory):
+def test_a_link_to_outside_the_project_is_not_followed(build, tmp_path, tmp_path_factory):
     secret = tmp_path_factory.mktemp("elsewhere") / "secret.libsonnet"
     secret.write_text("{}")
     (tmp_path / "vendor/x").mkdir(parents=True)
@@ -140,29 +140,29 @@ def test_a_link_that_leads_out_is_not_followed(made, tmp_path, tmp_path_factory)
     (tmp_path / "vendor/out").symlink_to(secret.parent)
     for name in ("link.libsonnet", "out/secret.libsonnet"):
         text = f"{{ grafanaDashboards: import '{name}' }}"
-        (found,) = told(made, tmp_path, "vendor/x/mixin.libsonnet", {"vendor/x/mixin.libsonnet": text})
-        assert "no such file" in found, found
+        (message,) = errors(build, tmp_path, "vendor/x/mixin.libsonnet", {"vendor/x/mixin.libsonnet": text})
+        assert "no such file" in message, message
 
 
-def test_one_that_takes_forever_is_ended(made, tmp_path, monkeypatch):
+def test_an_endless_mixin_is_stopped(build, tmp_path, monkeypatch):
     monkeypatch.setattr(Renderer.__init__, "__kwdefaults__", {"engine": "rjsonnet", "seconds": 2.0})
     text = "local f(n) = if n == 0 then 0 else f(n - 1) + f(n - 1); { grafanaDashboards: { a: f(60) } }"
-    (found,) = told(made, tmp_path, "vendor/x/mixin.libsonnet", {"vendor/x/mixin.libsonnet": text})
-    assert "Jsonnet took longer than 2 s" in found
+    (message,) = errors(build, tmp_path, "vendor/x/mixin.libsonnet", {"vendor/x/mixin.libsonnet": text})
+    assert "Jsonnet took longer than 2 s" in message
 
 
 @pytest.mark.parametrize(
     ("entry", "wanted"),
     [
-        ("vendor/nowhere", "deckwatch.yaml:4:7: error: there is no vendor/nowhere"),
-        ("{path: ../elsewhere}", "deckwatch.yaml:4:14: error: ../elsewhere leads out of the project"),
-        ("README.md", "deckwatch.yaml:4:7: error: README.md is no mixin"),
-        ("empty/", "deckwatch.yaml:4:7: error: there are neither dashboards"),
+        ("vendor/nowhere", "deckwatch.yaml:4:7: error: no such file or folder: vendor/nowhere"),
+        ("{path: ../elsewhere}", "deckwatch.yaml:4:14: error: ../elsewhere is outside the project's folder"),
+        ("README.md", "deckwatch.yaml:4:7: error: README.md is not a mixin"),
+        ("empty/", "deckwatch.yaml:4:7: error: the folder contains neither dashboards"),
     ],
 )
-def test_an_entry_that_is_none_is_told_at_its_place(made, tmp_path, entry, wanted):
-    (found,) = told(made, tmp_path, entry, {"README.md": "", "empty/notes.txt": ""})
-    assert found.startswith(wanted)
+def test_an_invalid_entry_is_reported_at_its_position(build, tmp_path, entry, wanted):
+    (message,) = errors(build, tmp_path, entry, {"README.md": "", "empty/notes.txt": ""})
+    assert message.startswith(wanted)
 
 
 PLAIN = {
@@ -172,38 +172,42 @@ PLAIN = {
 }
 
 
-def test_a_folder_of_json_and_rules(made):
-    found = texts(made("plain/", PLAIN))
-    assert json.loads(found["grafana/dashboards/plain/a.json"]) == {"title": "A", "uid": "a", "panels": []}
-    assert "PlainDown" in found["prometheus/rules/plain.yaml"]
+def test_a_folder_of_json_and_rules(build):
+    files = texts(build("plain/", PLAIN))
+    assert json.loads(files["grafana/dashboards/plain/a.json"]) == {"title": "A", "uid": "a", "panels": []}
+    assert "PlainDown" in files["prometheus/rules/plain.yaml"]
 
 
 @pytest.mark.parametrize(
     ("name", "text", "wanted"),
     [
         ("b.json", '{\n "title": "B",\n "uid" 1}', "plain/b.json:3:8: error: not JSON"),
-        ("b.json", "[1]", "plain/b.json: error: b.json is no dashboard"),
+        ("b.json", "[1]", "plain/b.json: error: b.json is not a dashboard"),
         ("b.json", '{"uid": "b"}', "plain/b.json: error: the dashboard b.json has no title"),
         (
             "b.json",
             '{"title": "B", "uid": "host"}',
-            "plain/b.json: error: the address host of b.json is that of another",
+            "plain/b.json: error: duplicate uid host in b.json (also in grafana/dashboards/deckwatch/host.json)",
         ),
-        ("b.json", '{"title": "A", "uid": "b"}', "plain/b.json: error: b.json has the title 'A' as a.json has"),
-        ("b.json", '{"title": "B", "uid": "../../x"}', "plain/b.json: error: b.json has the address '../../x'"),
+        ("b.json", '{"title": "A", "uid": "b"}', "plain/b.json: error: duplicate title 'A' in b.json (also in a.json;"),
+        ("b.json", '{"title": "B", "uid": "../../x"}', "plain/b.json: error: b.json has the uid '../../x'"),
         (
             "b.json",
             '{"apiVersion": "v2", "spec": {}}',
-            "plain/b.json: error: b.json is a dashboard of Grafana's second",
+            "plain/b.json: error: b.json uses Grafana's dashboard schema v2",
         ),
         ("b.yaml", "groups:\n- {name: h, rules: [{alert: A, expr: 'up =='}]}", "plain/b.yaml:2:3: error: A of h: "),
-        ("b.yaml", "groups:\n- {rules: []}", "plain/b.yaml:2:3: error: a group of plain has no name or no rules"),
-        ("b.yaml", "groups:\n- {name: h, rules: [{expr: up}]}", "plain/b.yaml:2:3: error: a rule of h is neither"),
+        ("b.yaml", "groups:\n- {rules: []}", "plain/b.yaml:2:3: error: a rule group of plain has no name or no rules"),
+        (
+            "b.yaml",
+            "groups:\n- {name: h, rules: [{expr: up}]}",
+            "plain/b.yaml:2:3: error: a rule of h needs expr, and either alert or record",
+        ),
     ],
 )
-def test_what_would_stop_a_server_is_an_error(made, tmp_path, name, text, wanted):
-    (found,) = told(made, tmp_path, "plain/", {**PLAIN, f"plain/{name}": text})
-    assert found.startswith(wanted), found
+def test_what_would_stop_a_server_is_an_error(build, tmp_path, name, text, wanted):
+    (message,) = errors(build, tmp_path, "plain/", {**PLAIN, f"plain/{name}": text})
+    assert message.startswith(wanted), message
 
 
 WORDS = ("title", "uid", "panels", "targets", "expr", "rows", "templating", "list", "current", "value", "type", "name")
@@ -217,59 +221,59 @@ VALUES = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(VALUES, max_size=3), st.lists(VALUES, max_size=3))
-def test_whatever_stands_there_is_taken_or_told(models, groups):
+def test_any_content_is_accepted_or_reported(models, groups):
     place = Place("x.json")
-    one = Foreign(
+    mixin = Mixin(
         "x",
         "X",
         place,
         {f"{i}.json": (model, place) for i, model in enumerate(models)},
         tuple((group, place) for group in groups),
     )
-    beside = Beside(Catalog(), [], [], [])
-    beside.add(one)
-    for artifact in beside.found.artifacts:
+    writer = MixinWriter(Catalog(), [], [], [])
+    writer.add_mixin(mixin)
+    for artifact in writer.files.artifacts:
         assert not artifact.path.startswith(("/", "."))
         assert ".." not in artifact.path
 
 
-def test_words_that_the_target_lacks_are_told(made, tmp_path):
+def test_functions_that_the_target_version_lacks_are_errors(build, tmp_path):
     panels = [{"title": "P", "targets": [{"expr": "limitk(2, up)"}]}]
     files = {
         "plain/a.json": json.dumps({"title": "A", "uid": "a", "panels": panels}),
         "plain/r.yaml": "groups: [{name: g, rules: [{record: a, expr: info(up)}]}]\n",
     }
-    found = told(made, tmp_path, "plain/\n  targets: {prometheus: '2.42'}", files)
-    assert found == [
+    messages = errors(build, tmp_path, "plain/\n  targets: {prometheus: '2.42'}", files)
+    assert messages == [
         "plain/a.json: error: limitk() needs Prometheus 2.54, the target is 2.42 (build: targets:) [target]",
         "plain/r.yaml:1:10: error: info() needs Prometheus 2.55, the target is 2.42 (build: targets:) [target]",
     ]
 
 
-def test_what_is_only_odd_is_a_warning(made, tmp_path):
+def test_suspicious_content_is_a_warning(build, tmp_path):
     panels = [{"title": "P", "targets": [{"expr": "sum(nowhere_total) + other_total"}, {"expr": "rate("}]}]
     files = {
         "plain/a.json": json.dumps({"title": "A", "uid": "a", "panels": panels}),
         "plain/r.yaml": "groups: [{name: g, rules: [{alert: HostCpuHigh, expr: up == 0}]}]\n",
     }
-    said = [str(one).replace(f"{tmp_path}/", "") for one in made("plain/", files).warnings]
-    unknown = "plain/a.json: warning: metrics are asked for that are not known here: nowhere_total, other_total"
-    assert any(one.startswith(unknown) for one in said)
-    assert any(one.startswith("plain/a.json: warning: a.json, P: ") for one in said)
-    assert any("an alert of g is called HostCpuHigh" in one for one in said)
+    warnings = [str(one).replace(f"{tmp_path}/", "") for one in build("plain/", files).warnings]
+    unknown = "plain/a.json: warning: unknown metrics: nowhere_total, other_total"
+    assert any(one.startswith(unknown) for one in warnings)
+    assert any(one.startswith("plain/a.json: warning: a.json, P: ") for one in warnings)
+    assert any("duplicate alert name HostCpuHigh in g" in one for one in warnings)
 
 
-def test_names_never_become_paths_outside(made):
+def test_names_never_become_paths_outside_the_output(build):
     text = "{ grafanaDashboards: { '../../../x/y.json': { title: 'A' }, '/etc/z.json': { title: 'B' } } }"
-    built = made("vendor/x/mixin.libsonnet", {"vendor/x/mixin.libsonnet": text})
-    found = [path for path in texts(built) if path.startswith("grafana/dashboards/x/")]
-    assert found == ["grafana/dashboards/x/etc-z.json", "grafana/dashboards/x/x-y.json"]
+    built = build("vendor/x/mixin.libsonnet", {"vendor/x/mixin.libsonnet": text})
+    paths = [path for path in texts(built) if path.startswith("grafana/dashboards/x/")]
+    assert paths == ["grafana/dashboards/x/etc-z.json", "grafana/dashboards/x/x-y.json"]
 
 
-@pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder with other people's dashboards")
-def test_well_known_dashboards_are_taken_and_their_inputs_filled_in(made):
+@pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder with third-party dashboards")
+def test_well_known_dashboards_are_accepted_and_their_inputs_filled_in(build):
     names = ("node-exporter-full-1860.json", "dockprom-docker-host.json", "dockprom-docker-containers.json")
-    found = texts(made("peers/", {f"peers/{name}": (Path(PEERS) / name).read_text() for name in names}))
-    models = [text for path, text in found.items() if path.startswith("grafana/dashboards/peers/")]
+    files = texts(build("peers/", {f"peers/{name}": (Path(PEERS) / name).read_text() for name in names}))
+    models = [text for path, text in files.items() if path.startswith("grafana/dashboards/peers/")]
     assert len(models) == 3
     assert all("__inputs" not in text and "${DS_" not in text for text in models)

@@ -1,30 +1,30 @@
-"""Reports for CI: JUnit's counts are those of the answers, and Markdown is a table however titles are spelt."""
+"""Reports for CI: JUnit counts match the results, and Markdown tables survive any title."""
 
 from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
 from deckwatch.core.problems import Place
-from deckwatch.provisioning import report
-from deckwatch.provisioning.verify import Answer, Question
+from deckwatch.provisioning import verify_report
+from deckwatch.provisioning.verify import Query, QueryResult
 
 
-def answer(status, title="A", page="Host", seconds=0.5, said=""):
-    return Answer(Question(page, "panel", title, "up", False, Place("a.yaml", 3, 4)), status, seconds, said)
+def result(status, title="A", page="Host", seconds=0.5, detail=""):
+    return QueryResult(Query(page, "panel", title, "up", False, Place("a.yaml", 3, 4)), status, seconds, detail)
 
 
-ANSWERS = [
-    answer("data", seconds=0.1),
-    answer("nothing", "B | C", seconds=2.0),
-    answer("wrong", "W", said="no series has the label x", page="Other"),
-    answer("error", "E\x00", said='a "bad" <thing>\x07 & more', page="Other"),
-    answer("empty", said="it is rightly so", page="Third"),
-    answer("not watched", said="no pg_up", page="Fourth"),
+RESULTS = [
+    result("data", seconds=0.1),
+    result("nothing", "B | C", seconds=2.0),
+    result("wrong", "W", detail="no series has the label x", page="Other"),
+    result("error", "E\x00", detail='a "bad" <thing>\x07 & more', page="Other"),
+    result("empty", detail="a stated reason", page="Third"),
+    result("not watched", detail="no pg_up", page="Fourth"),
 ]
 
 
-def test_junit_counts_every_answer_once() -> None:
-    root = ET.fromstring(report.junit(ANSWERS))
+def test_junit_counts_every_result_once() -> None:
+    root = ET.fromstring(verify_report.render_junit(RESULTS))
     assert {key: root.get(key) for key in ("tests", "failures", "errors", "skipped")} == {
         "tests": "6",
         "failures": "2",
@@ -43,9 +43,9 @@ def test_junit_counts_every_answer_once() -> None:
 
 
 def test_markdown_has_a_row_for_each_page_and_each_fault() -> None:
-    text = report.markdown(ANSWERS, most=2)
+    text = verify_report.render_markdown(RESULTS, limit=2)
     rows = [line for line in text.splitlines() if line.startswith("| ")]
-    assert "6 queries were asked, 3 of them are at fault." in text
+    assert "6 queries, 3 with a fault." in text
     assert "- `a.yaml:3:4`: Host, panel B \\| C: no data" in text
     assert [row.count("|") - row.count("\\|") for row in rows if "verdict" not in row][:5] == [10] * 5
     assert "| Host | 1 |  |  | 1 |  |  | 2.10 s | faulty |" in rows
@@ -53,6 +53,6 @@ def test_markdown_has_a_row_for_each_page_and_each_fault() -> None:
     assert "| Host, B \\| C | 2.000 s |" in rows
 
 
-def test_the_slowest_come_first() -> None:
-    assert [one.seconds for one in report.slowest(ANSWERS, 2)] == [2.0, 0.5]
-    assert report.slowest(ANSWERS, 0) == []
+def test_the_slowest_results_are_first() -> None:
+    assert [one.seconds for one in verify_report.slowest_results(RESULTS, 2)] == [2.0, 0.5]
+    assert verify_report.slowest_results(RESULTS, 0) == []

@@ -1,4 +1,4 @@
-"""Whether a bundle is as it would be made, told by hashes: never stale, whatever of it changes."""
+"""The fingerprint of a bundle's inputs: no change goes undetected."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deckwatch.provisioning.unchanged import NOTE
+from deckwatch.provisioning.fingerprint import RECORD
 
 DECKWATCH = str(Path(sys.executable).with_name("deckwatch"))
 FILES = {
@@ -32,11 +32,11 @@ def generate(folder, *words, **variables):
     return generated, done.returncode, "\n".join(line for line in lines if not line.startswith("import time:"))
 
 
-def test_a_second_run_does_not_generate_and_says_the_same(project):
+def test_a_second_run_does_not_generate_and_reports_the_same(project):
     assert generate(project)[:2] == (True, 0)
-    generated, code, told = generate(project)
+    generated, code, output = generate(project)
     assert (generated, code) == (False, 0)
-    assert "is up to date" in told
+    assert "is up to date" in output
     assert generate(project, "--check")[:2] == (False, 0)
 
 
@@ -56,12 +56,12 @@ def no_output_file(project):
     (project / "out" / "prometheus" / "prometheus.yml").unlink()
 
 
-def broken_note(project):
-    (project / NOTE).write_text("{")
+def broken_record(project):
+    (project / RECORD).write_text("{")
 
 
-def other_note(project):
-    (project / NOTE).write_text("[1]")
+def invalid_record(project):
+    (project / RECORD).write_text("[1]")
 
 
 def linked_folder(project):
@@ -70,22 +70,22 @@ def linked_folder(project):
 
 
 @pytest.mark.parametrize(
-    "change", [changed_file, new_file, changed_output, no_output_file, broken_note, other_note, linked_folder]
+    "change", [changed_file, new_file, changed_output, no_output_file, broken_record, invalid_record, linked_folder]
 )
-def test_whatever_changes_is_seen(project, change):
+def test_every_change_is_detected(project, change):
     generate(project)
     assert not generate(project)[0]
     change(project)
     assert generate(project)[0]
 
 
-def test_other_options_and_variables_are_others(project):
+def test_other_options_and_variables_generate_again(project):
     generate(project)
     assert generate(project, "--engine", "jsonnet")[0]
     assert generate(project, DECKWATCH_SOMETHING="1")[0]
 
 
-def test_a_change_of_size_and_time_alone_is_none_and_the_same_size_and_time_hides_nothing(project):
+def test_content_decides_and_not_size_or_modification_time(project):
     generate(project)
     path = project / "dashboards" / "shop.yaml"
     before = path.stat()
@@ -97,16 +97,16 @@ def test_a_change_of_size_and_time_alone_is_none_and_the_same_size_and_time_hide
     assert generate(project)[0]
 
 
-def test_warnings_are_said_again(project):
+def test_warnings_are_repeated(project):
     text = FILES["dashboards/shop.yaml"].replace("dashboard: Shop", "dashboard: Host")
-    (project / "dashboards" / "overview.yaml").write_text(text)  # in place of the shipped one
+    (project / "dashboards" / "overview.yaml").write_text(text)  # replaces the shipped dashboard
     first, second = generate(project), generate(project)
     assert (first[0], second[0]) == (True, False)
     assert "warning" in first[2]
     assert first[2].splitlines()[:3] == second[2].splitlines()[:3]
 
 
-def test_a_file_that_lies_elsewhere_is_known_by_its_content(tmp_path, project):
+def test_a_file_outside_the_project_is_compared_by_content(tmp_path, project):
     elsewhere = tmp_path.parent / f"{tmp_path.name}-elsewhere.yaml"
     elsewhere.write_text(FILES["dashboards/shop.yaml"].replace("Shop", "More"))
     (project / "dashboards" / "more.yaml").symlink_to(elsewhere)
