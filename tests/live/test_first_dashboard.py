@@ -15,7 +15,8 @@ import requests
 
 from deckwatch.provisioning.program import find_program, is_answering
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+# `deckwatch up` takes the usual ports where nobody else does.
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.xdist_group("up")]
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guide" / "first-dashboard.md").read_text(encoding="utf-8")
 BIN = Path(sys.executable).parent
