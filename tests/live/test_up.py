@@ -77,7 +77,7 @@ def start(state: Path, *options: str, **environment: str) -> Up:
 
 @pytest.fixture(scope="module")
 def taken():
-    """Somebody holds the usual ports of the exporter and of Prometheus, as Debian's own service may."""
+    """Occupies the default ports of the exporter and Prometheus, as a Debian service might."""
     sockets = []
     for port in (9877, 9090):
         one = socket.socket()
@@ -131,7 +131,7 @@ def test_everything_that_is_installed_runs_where_it_says(up, taken) -> None:
     assert not ports & taken
     for name, port in (("exporter", 9877), ("prometheus", 9090)):
         (line,) = [line for line in up.said if line.startswith(f" {name} ")]
-        assert line.endswith(f"; the usual port {port} was taken by something else\n")
+        assert line.endswith(f"; the default port {port} is in use\n")
 
 
 def test_prometheus_has_targets_rules_and_an_alertmanager(up, eventually) -> None:
@@ -205,7 +205,7 @@ def test_it_supervises_nothing_ends_what_it_started_and_keeps_the_state(installe
         (name,) = (name for name in before if "alertmanager" in name)
         os.kill(before[name], signal.SIGKILL)
         assert up.process.stderr is not None
-        assert up.process.stderr.readline().startswith("alertmanager ended by itself with exit code -9; its log is ")
+        assert up.process.stderr.readline().startswith("alertmanager exited with code -9; its log is ")
         with Client(up.urls["prometheus"]) as prometheus:
             eventually(lambda: prometheus.get("/api/v1/query", query="up")["data"]["result"], 60)
         after = up.children()
@@ -290,7 +290,7 @@ def test_where_nothing_is_left_it_ends_too(alone) -> None:
         os.kill(pid, signal.SIGKILL)
     said = alone.rest()
     assert alone.process.returncode == 1
-    assert said.endswith("nothing runs any more\n")
+    assert said.endswith("all programs have exited\n")
 
 
 def test_where_one_is_not_ready_all_are_ended_and_its_log_is_shown(need, tmp_path, eventually) -> None:

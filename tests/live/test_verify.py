@@ -86,7 +86,7 @@ def test_a_query_without_data_is_told_at_its_place(stack, tmp_path) -> None:
     assert verdicts["Mine"] == "faulty"
     assert verdicts["Host"] == "good"
     assert "dashboards/mine.yaml:7:15: Mine, panel 'Nobody (A)': no data\n" in said
-    assert said.endswith("queries are at fault\n")
+    assert said.endswith("queries failed\n")
 
 
 def test_one_that_is_rightly_empty_is_not(stack, tmp_path) -> None:
@@ -161,7 +161,7 @@ def test_a_prometheus_that_scrapes_nothing_is_not_well(tmp_path, need) -> None:
         argv = [DECKWATCH, "--project", tmp_path, "verify", "--prometheus", url]
         ran = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert ran.returncode == 1
-    assert "has no targets: is it configured from a bundle of ours?" in ran.stderr
+    assert "has no targets: is it configured with a generated bundle?" in ran.stderr
 
 
 def test_no_figure_is_cut_on_a_narrow_screen(stack, tmp_path) -> None:

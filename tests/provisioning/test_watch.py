@@ -66,7 +66,7 @@ def test_each_change_is_generated_and_an_error_does_not_end_it(project, watching
     before = read_output(project)
     file.write_text(SHOP.replace("title: Up", "titel: Up"))
     watching("unknown key titel")
-    watching("nothing is written until that is right")
+    watching("nothing is written until this is fixed")
     assert read_output(project) == before
     file.write_text(SHOP)
     watching("dashboards/shop.yaml: 1 file written")
