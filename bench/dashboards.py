@@ -62,13 +62,13 @@ def _time_many(engine: Engine) -> float:
     )
     catalog = catalogue.load(Project(Path()))
     taken = []
-    with panel_types.renderer(engine=engine) as child:
+    with panel_types.start_renderer(engine=engine) as child:
         for _ in range(5):
             begun = time.perf_counter()
             found = [
                 Source(yaml_file.parse_yaml(text.replace("#", str(i)), f"{i}.yaml"), f"d{i}", ()) for i in range(50)
             ]
-            made = dashboards.bundle(found, catalog, Signals(), Settings(engine=engine), child)
+            made = dashboards.build_dashboards(found, catalog, Signals(), Settings(engine=engine), child)
             taken.append(1000 * (time.perf_counter() - begun))
             if len(made.artifacts) != 50:
                 raise RuntimeError(made.problems)

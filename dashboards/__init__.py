@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deckwatch.dashboards.read.files import Source
 
 
-def bundle(
+def build_dashboards(
     sources: Sequence[Source],
     catalog: Catalog,
     signals: Signals,
@@ -27,4 +27,4 @@ def bundle(
     """Return all dashboards as files, with everything that is wrong with them; see `dashboards.build.bundle`."""
     from deckwatch.dashboards import build  # noqa: PLC0415 - the schema validator must not be loaded by `serve`
 
-    return build.bundle(sources, catalog, signals, settings, child)
+    return build.build_dashboards(sources, catalog, signals, settings, child)

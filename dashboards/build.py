@@ -12,9 +12,9 @@ from deckwatch.core.problems import Problem
 from deckwatch.core.schema import Schema
 from deckwatch.dashboards import checks, live, panel_ids, panel_types, partial_check
 from deckwatch.dashboards.draw import render
-from deckwatch.dashboards.draw.exports import Form, prepared, shaped, unknown
-from deckwatch.dashboards.draw.screens import Figures, Layout, Look, looks, taken
-from deckwatch.dashboards.draw.versions import fitted
+from deckwatch.dashboards.draw.exports import Form, prepared, to_form, unknown
+from deckwatch.dashboards.draw.screens import Figures, Layout, ScreenVariant, looks, find_uid_conflicts
+from deckwatch.dashboards.draw.versions import strip_unsupported
 from deckwatch.dashboards.read import adjust, expand_parts, parts, schema, spec
 from deckwatch.dashboards.read.adjust import Adjusted, Changes
 from deckwatch.dashboards.resolve import events, variables
@@ -51,7 +51,7 @@ class Settings:
     refresh: str = "30s"
     engine: Engine = "rjsonnet"
     own_panels: Path | None = None
-    parts: Parts = field(default_factory=parts.load)
+    parts: Parts = field(default_factory=parts.list_parts)
     changes: Changes = field(default_factory=Changes)
     # The form that dashboards are made in, and what choices are in public ones, with the places of their names.
     form: Form = "provisioned"
@@ -72,7 +72,7 @@ class Built:
     alerts: str
     refresh: str
     adjusted: Adjusted = field(default_factory=Adjusted)
-    looks: Sequence[Look] = (Look(),)
+    looks: Sequence[ScreenVariant] = (ScreenVariant(),)
 
     def key(self, panel: Panel) -> str:
         """Return the name by which a panel's number is made: its `id`, or its word and its title.
@@ -106,7 +106,7 @@ class Built:
     def numbers(self) -> dict[str, int]:
         """Return the numbers of rows and panels by their names; what is left out keeps its own."""
         keys = [*(key for key, _ in self.named()), *self.adjusted.hidden]
-        return dict(zip(keys, panel_ids.numbers(keys), strict=True))
+        return dict(zip(keys, panel_ids.assign_ids(keys), strict=True))
 
     def titles(self) -> dict[str, int]:
         """Return the numbers of panels by their titles; of several with one title the first.
@@ -140,7 +140,7 @@ class Bundle:
     panels: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
-def bundle(
+def build_dashboards(
     sources: Sequence[Source],
     catalog: Catalog,
     signals: Signals,
@@ -154,9 +154,9 @@ def bundle(
     """
     settings = settings or Settings()
     if child is None:
-        with panel_types.renderer(settings.own_panels, engine=settings.engine) as started:
-            return bundle(sources, catalog, signals, settings, started)
-    types = panel_types.load(child, settings.own_panels)
+        with panel_types.start_renderer(settings.own_panels, engine=settings.engine) as started:
+            return build_dashboards(sources, catalog, signals, settings, started)
+    types = panel_types.load_types(child, settings.own_panels)
     problems: list[Problem] = []
     reader = _Reader(types, settings.parts)
     read = _read(sources, reader, problems)
@@ -183,7 +183,7 @@ def bundle(
             problems += wrong
         built.append(one)
     problems += _checked(built, catalog)
-    problems += taken(built)
+    problems += find_uid_conflicts(built)
     problems += unknown({name: place for name, (_, place) in settings.public.items()}, built, settings.form)
     if malformed:
         # What these miss may stand where a file could not be read.
@@ -222,9 +222,9 @@ def _drawn(
     new = [one for one, before in zip(built, known, strict=True) if before.among != among]
     made = []
     for one, models in zip(new, render.render(child, new, settings.own_panels, built), strict=True):
-        ready = [shaped(fitted(model, catalog.targets), one, settings.form, public) for model in models]
-        files = [Artifact(path_of(one.dashboard, model["uid"]), render.text(model)) for model in ready]
-        made.append(_Drawn(among, files, list(live.queries(one, ready[0]))))
+        ready = [to_form(strip_unsupported(model, catalog.targets), one, settings.form, public) for model in models]
+        files = [Artifact(path_of(one.dashboard, model["uid"]), render.format_model(model)) for model in ready]
+        made.append(_Drawn(among, files, list(live.list_queries(one, ready[0]))))
     fresh = iter(made)
     found = [before if before.among == among else next(fresh) for before in known]
     for one, drawn in zip(built, found, strict=True):
@@ -264,10 +264,10 @@ class _Reader:
     """Reads dashboards by one schema."""
 
     def __init__(self, types: Mapping[str, PanelType], known: Parts) -> None:
-        self.words = panel_types.by_word(types)
+        self.words = panel_types.types_by_keyword(types)
         self.parts = known
         self.mended: list[Dashboard] = []  # of the panels that are not well formed
-        self._schema = Schema(schema.assemble(types))
+        self._schema = Schema(schema.assemble_schema(types))
 
     def read_cached(self, source: Source) -> tuple[Dashboard | None, list[Problem]]:
         """Return the same as `read`, once per source; a source with problems is read again."""
@@ -275,8 +275,8 @@ class _Reader:
 
     def read(self, source: Source) -> tuple[Dashboard | None, list[Problem]]:
         """Return the dashboard of a source, without what is not well formed in it; None where nothing is."""
-        problems = schema.problems(self._schema, source.document, self.words)
-        unusable = schema.unusable(source.document, problems)
+        problems = schema.find_problems(self._schema, source.document, self.words)
+        unusable = schema.find_unusable(source.document, problems)
         if () in unusable:
             return None, problems
         if unusable:

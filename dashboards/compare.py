@@ -24,49 +24,49 @@ _WORDS: dict[Leaf, str] = {
 }
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+def list_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Return what one has to do to the first dashboard to get the second; nothing where they are the same.
 
     Panels are told by their numbers, which are made of their names, and where these differ by their titles.
     """
-    found = list(_told("", _named(before), _named(after)))
-    found += _lists("variable", _by(before, "templating"), _by(after, "templating"))
-    found += _lists("events", _by(before, "annotations"), _by(after, "annotations"))
-    old, new = _panels(before), _panels(after)
-    pairs = _pairs(old, new)
-    found += [f"- {_called(panel)}" for i, panel in enumerate(old) if i not in pairs]
+    found = list(_compare_values("", _top_values(before), _top_values(after)))
+    found += _compare_lists("variable", _list_by_name(before, "templating"), _list_by_name(after, "templating"))
+    found += _compare_lists("events", _list_by_name(before, "annotations"), _list_by_name(after, "annotations"))
+    old, new = _list_items(before), _list_items(after)
+    pairs = _match_panels(old, new)
+    found += [f"- {_describe_panel(panel)}" for i, panel in enumerate(old) if i not in pairs]
     taken = set(pairs.values())
-    found += [f"+ {_called(panel)}" for i, panel in enumerate(new) if i not in taken]
+    found += [f"+ {_describe_panel(panel)}" for i, panel in enumerate(new) if i not in taken]
     for i, j in pairs.items():
-        found += _told(_called(new[j]), old[i], new[j])
+        found += _compare_values(_describe_panel(new[j]), old[i], new[j])
     return found
 
 
-def differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+def has_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Return whether two dashboards differ in anything but what Grafana counts by itself."""
-    return bool(changes(before, after))
+    return bool(list_changes(before, after))
 
 
-def panels(model: Mapping[str, Any]) -> list[dict[str, Any]]:
+def list_panels(model: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return a dashboard's panels without its rows."""
-    return [one for one in _panels(model) if one.get("type") != "row"]
+    return [one for one in _list_items(model) if one.get("type") != "row"]
 
 
-def queries(model: Mapping[str, Any]) -> int:
+def count_queries(model: Mapping[str, Any]) -> int:
     """Return how many queries a dashboard's panels ask."""
-    return sum(len(one.get("targets") or []) for one in panels(model))
+    return sum(len(one.get("targets") or []) for one in list_panels(model))
 
 
-def _named(model: Mapping[str, Any]) -> dict[str, Any]:
+def _top_values(model: Mapping[str, Any]) -> dict[str, Any]:
     return {key: one for key, one in model.items() if key not in ("panels", "templating", "annotations")}
 
 
-def _by(model: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _list_by_name(model: Mapping[str, Any], key: str) -> dict[str, Any]:
     listed = (model.get(key) or {}).get("list") or []
     return {str(one.get("name")): one for one in listed if not one.get("builtIn")}
 
 
-def _panels(model: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _list_items(model: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = []
     for panel in model.get("panels") or []:
         inner = panel.get("panels") or []
@@ -74,10 +74,10 @@ def _panels(model: Mapping[str, Any]) -> list[dict[str, Any]]:
     return found
 
 
-def _pairs(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> dict[int, int]:
+def _match_panels(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> dict[int, int]:
     """Return which panel before is which after, by their places in the lists."""
     found: dict[int, int] = {}
-    for name in (_number, _title):
+    for name in (_id_key, _title_key):
         where: dict[Any, int] = {}
         for j, panel in enumerate(new):
             if j not in found.values():
@@ -88,37 +88,37 @@ def _pairs(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -
     return dict(sorted(found.items()))
 
 
-def _number(panel: Mapping[str, Any]) -> Any:
+def _id_key(panel: Mapping[str, Any]) -> Any:
     return (panel.get("id"), panel.get("type") == "row")
 
 
-def _title(panel: Mapping[str, Any]) -> Any:
+def _title_key(panel: Mapping[str, Any]) -> Any:
     return (panel.get("title"), panel.get("type") == "row")
 
 
-def _called(panel: Mapping[str, Any]) -> str:
+def _describe_panel(panel: Mapping[str, Any]) -> str:
     kind = "row" if panel.get("type") == "row" else "panel"
     return f"{kind} {panel.get('title') or panel.get('type')}"
 
 
-def _lists(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _compare_lists(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"- {what} {name}" for name in before if name not in after)
     yield from (f"+ {what} {name}" for name in after if name not in before)
     for name, one in before.items():
         if name in after:
             # What was chosen last, and what was offered then, is no part of what is decided.
-            yield from _told(f"{what} {name}", _lasting(one), _lasting(after[name]))
+            yield from _compare_values(f"{what} {name}", _without_selection(one), _without_selection(after[name]))
 
 
-def _lasting(variable: Mapping[str, Any]) -> dict[str, Any]:
+def _without_selection(variable: Mapping[str, Any]) -> dict[str, Any]:
     asked = variable.get("type") in ("query", "datasource")
     return {key: one for key, one in variable.items() if not asked or key not in ("current", "options")}
 
 
-def _told(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _compare_values(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     """Yield one line for each leaf that differs, the queries by their names."""
     head = f"{what}: " if what else ""
-    old, new = dict(_leaves(before)), dict(_leaves(after))
+    old, new = dict(_walk_leaves(before)), dict(_walk_leaves(after))
     place = []
     for path in dict.fromkeys((*old, *new)):
         one, other = old.get(path, NOTHING), new.get(path, NOTHING)
@@ -127,12 +127,12 @@ def _told(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Ite
         if path[:1] == ("gridPos",):
             place.append(path)
         else:
-            yield f"{head}{_word(path)} {_shown(one)} → {_shown(other)}"
+            yield f"{head}{_describe_path(path)} {_format_value(one)} → {_format_value(other)}"
     if place:
-        yield f"{head}place {_place(before)} → {_place(after)}"
+        yield f"{head}place {_format_position(before)} → {_format_position(after)}"
 
 
-def _leaves(panel: Mapping[str, Any]) -> Iterator[tuple[Leaf, Any]]:
+def _walk_leaves(panel: Mapping[str, Any]) -> Iterator[tuple[Leaf, Any]]:
     for key, one in panel.items():
         if key in _ITS_OWN or one is None:
             continue
@@ -146,7 +146,7 @@ def _leaves(panel: Mapping[str, Any]) -> Iterator[tuple[Leaf, Any]]:
             yield (key,), one
 
 
-def _word(path: Leaf) -> str:
+def _describe_path(path: Leaf) -> str:
     if path in _WORDS:
         return _WORDS[path]
     if path[0] == "targets" and len(path) > 2:
@@ -154,7 +154,7 @@ def _word(path: Leaf) -> str:
     return ".".join(path[2:] if path[:2] == ("fieldConfig", "defaults") else path)
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is NOTHING:
         return "nothing"
     if isinstance(value, list):
@@ -163,6 +163,6 @@ def _shown(value: Any) -> str:
     return (text if len(text) <= _LONG else f"{text[: _LONG - 1]}…") or '""'
 
 
-def _place(panel: Mapping[str, Any]) -> str:
+def _format_position(panel: Mapping[str, Any]) -> str:
     grid = panel.get("gridPos") or {}
     return f"{grid.get('w')}x{grid.get('h')} at {grid.get('x')},{grid.get('y')}"

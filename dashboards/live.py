@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from deckwatch.core.expected_result import NO_EXPECTATION, ExpectedResult
-from deckwatch.dashboards.checks.too_many_series import MOST
+from deckwatch.dashboards.checks.too_many_series import MAX_SERIES
 from deckwatch.dashboards.draw.render import title
 from deckwatch.dashboards.resolve.variables import ALL
 
@@ -45,7 +45,7 @@ class LiveQuery:
     inputs: tuple[tuple[str, str], ...] = ()
     wanted: ExpectedResult = NO_EXPECTATION
 
-    def concrete(
+    def to_promql(
         self,
         interval: str = "1m",
         span: str = "1h",
@@ -70,7 +70,7 @@ class LiveQuery:
         return _VARIABLE.sub(lambda found: known.get(found[1] or found[2], ALL), self.expr if text is None else text)
 
 
-def queries(built: Built, model: Mapping[str, Any]) -> Iterator[LiveQuery]:
+def list_queries(built: Built, model: Mapping[str, Any]) -> Iterator[LiveQuery]:
     """Yield every query of a dashboard: its choices', its panels' and its annotation's, in that order.
 
     `model` is what was rendered of it, for whether a panel asks for a span of time or for now.
@@ -130,7 +130,7 @@ def _wanted(panel: Panel, query: Query) -> ExpectedResult:
         "table" if lines else "heatmap" if kind == "heatmap" else "",
         tuple(label for label in dict.fromkeys([*lines, *named]) if not label.startswith(_OPTIONAL)),
         query.said.get("agrees_with") or panel.said.get("agrees_with", ""),
-        0 if "too_many_series" in panel.said.get("allow", {}) else MOST.get(kind, 0),
+        0 if "too_many_series" in panel.said.get("allow", {}) else MAX_SERIES.get(kind, 0),
     )
 
 

@@ -42,20 +42,20 @@ class PanelType:
     source: str = ""
 
 
-def renderer(own: Path | None = None, *, engine: Engine = "rjsonnet") -> Renderer:
+def start_renderer(own: Path | None = None, *, engine: Engine = "rjsonnet") -> Renderer:
     """Return the child process that renders dashboards; enter it early, so that it starts while YAML is read.
 
     `own` is a user's folder of panel files, which extend the shipped ones or stand in for them.
     """
-    return Renderer(folders(own), engine=engine)
+    return Renderer(list_folders(own), engine=engine)
 
 
-def folders(own: Path | None = None) -> dict[str, Path]:
+def list_folders(own: Path | None = None) -> dict[str, Path]:
     """Return what a renderer of dashboards must serve."""
     return {"dashboards": LIBRARY} | ({_OWN: own} if own is not None else {})
 
 
-def table(own: Path | None = None) -> str:
+def import_table(own: Path | None = None) -> str:
     """Return Jsonnet for the table of panel files: Jsonnet cannot list a folder, so Python passes it."""
     files = {
         path.stem: f"dashboards/panels/{path.name}" for path in plugins.list_files(LIBRARY / "panels", ".libsonnet")
@@ -66,12 +66,12 @@ def table(own: Path | None = None) -> str:
     return "{ " + ", ".join(entries) + " }"
 
 
-def load(child: Renderer, own: Path | None = None) -> dict[str, PanelType]:
+def load_types(child: Renderer, own: Path | None = None) -> dict[str, PanelType]:
     """Return the panel types by name, as the running renderer reads them.
 
     Raises JsonnetError, and DeckwatchError for a file that is no panel type: both are of a user's own folder.
     """
-    said = child.evaluate(table(own))
+    said = child.evaluate(import_table(own))
     known = {one.name for one in fields(PanelType)} - {"name"}
     wanted = known - {
         one.name for one in fields(PanelType) if one.default is not MISSING or one.default_factory is not MISSING
@@ -88,6 +88,6 @@ def load(child: Renderer, own: Path | None = None) -> dict[str, PanelType]:
     return {name: PanelType(name, **declared) for name, declared in said.items()}
 
 
-def by_word(types: Mapping[str, PanelType]) -> dict[str, PanelType]:
+def types_by_keyword(types: Mapping[str, PanelType]) -> dict[str, PanelType]:
     """Return the panel types by the words that stand for them in YAML."""
     return {word: one for one in types.values() for word in one.words}

@@ -115,7 +115,7 @@ class Beside:
         names = (called, uid, f"{called}-{uid}")
         path = next(path for name in names if (path := f"{FILES}/{one.name}/{name}.json") not in self.paths)
         self.paths.add(path)
-        self.found.artifacts.append(Artifact(path, render.text(made)))
+        self.found.artifacts.append(Artifact(path, render.format_model(made)))
         self._queries(made, file, place)
 
     def _queries(self, model: Mapping[str, Any], file: str, place: Place) -> None:

@@ -112,7 +112,7 @@ class Grafana:
             return Compared(ours, "new")
         theirs, meta = found["dashboard"], found.get("meta") or {}
         version = int(theirs.get("version") or meta.get("version") or 0)
-        lines = compare.changes(theirs, ours.model)
+        lines = compare.list_changes(theirs, ours.model)
         folder = str(meta.get("folderUid") or "")
         if folder != ours.folder and (meta.get("folderTitle") or "General") != ours.folder_title:
             lines.insert(0, f"folder {meta.get('folderTitle') or 'General'} → {ours.folder_title}")

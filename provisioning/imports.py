@@ -48,7 +48,7 @@ def bring(
     catalog = catalogue.load(project)
     found: list[Brought] = []
     taken: dict[str, str] = {}
-    with panel_types.renderer(own if own.is_dir() else None) as child:
+    with panel_types.start_renderer(own if own.is_dir() else None) as child:
         importer = Importer(catalog, child)
         for called, model in models.items():
             name = name_of(model)

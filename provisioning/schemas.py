@@ -30,13 +30,13 @@ NAMES = {
 
 def files(own_panels: Path | None = None) -> list[Artifact]:
     """Return the schemas as files; `own_panels` is a user's folder of panel files, whose words count too."""
-    folders = panel_types.folders(own_panels) | {"alerting": alerting_render.library_folder()}
+    folders = panel_types.list_folders(own_panels) | {"alerting": alerting_render.library_folder()}
     with Renderer(folders) as renderer:
-        dashboard = schema.assemble(panel_types.load(renderer, own_panels))
+        dashboard = schema.assemble_schema(panel_types.load_types(renderer, own_panels))
         made = {
             "project": project(renderer, dashboard),
             "dashboard": dashboard,
-            "part": parts.schema(dashboard),
+            "part": parts.assemble_schema(dashboard),
             "alerts": alerts(),
         }
     return [Artifact(NAMES[kind], _text(one)) for kind, one in made.items()]
@@ -45,7 +45,7 @@ def files(own_panels: Path | None = None) -> list[Artifact]:
 def project(renderer: Renderer, dashboard: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schema of deckwatch.yaml, with the receivers that a team may have and the words of dashboards."""
     result = project_schema(plugins.schema_fragments())
-    panel, whole = adjust.offered(dashboard)
+    panel, whole = adjust.describe_settable_keys(dashboard)
     result["$defs"]["changed"]["properties"] = panel
     result["properties"]["build"]["properties"]["set"]["patternProperties"]["^[^/.]+$"]["properties"] = whole
     team = result["$defs"]["team"]

@@ -55,7 +55,7 @@ class Sources:
     files: list[Source] = field(default_factory=list)
     topics: list[Document] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    parts: Parts = field(default_factory=parts.load)
+    parts: Parts = field(default_factory=parts.list_parts)
     lent: list[Document] = field(default_factory=list)  # the parts that were read, which may declare signals too
     shipped: set[str] = field(default_factory=set)
     own: set[str] = field(default_factory=set)  # names of the project's files, relative to its folder
@@ -76,10 +76,10 @@ def load(project: Project) -> Sources:
     found.topics += [document for documents in made.values() for document in documents]
     chosen = _with_made(sets, made)
     found.topics += read_topics.shipped_documents(_topics(chosen))
-    found.files += dashboards.shipped(chosen)
+    found.files += dashboards.load_shipped(chosen)
     found.shipped = {document.file for document in found.documents}
     for folder in folders:
-        files, problems = dashboards.folder(folder, project.folder)
+        files, problems = dashboards.load_folder(folder, project.folder)
         found.files += files
         found.topics += [source.document for source in files if not source.is_dashboard]
         found.own |= {source.document.file for source in files}
@@ -93,7 +93,7 @@ def load(project: Project) -> Sources:
 
 def _own_parts(found: Sources, project: Project) -> None:
     """Read all parts of a project: what is wrong with one that nobody uses yet is told too."""
-    found.parts = parts.load(project.folder / PARTS, project.folder)
+    found.parts = parts.list_parts(project.folder / PARTS, project.folder)
     for name, (path, called) in found.parts.files.items():
         if path.is_relative_to(project.folder / PARTS):
             found.own.add(called)
@@ -159,7 +159,7 @@ def _included(project: Project, problems: list[Problem]) -> tuple[list[str] | No
         # Without a project file the shipped set is meant, whatever else lies in the folder.
         own = FOLDERS if (project.folder / FILE).is_file() else ()
         return None, [project.folder / name for name in own]
-    known = dashboards.sets()
+    known = dashboards.list_sets()
     sets, folders = [], []
     for index, word in enumerate(project.data["build"]["include"]):
         path = ("build", "include", index)
@@ -179,7 +179,7 @@ def _included(project: Project, problems: list[Problem]) -> tuple[list[str] | No
 
 def _with_made(sets: list[str] | None, made: Mapping[str, list[Document]]) -> list[str]:
     """Return the sets that are shipped: those that stand on words of the project only where it says these."""
-    chosen = [name for name in dashboards.sets() if name not in made] if sets is None else sets
+    chosen = [name for name in dashboards.list_sets() if name not in made] if sets is None else sets
     return [*chosen, *(name for name, documents in made.items() if documents and name not in chosen)]
 
 
@@ -189,7 +189,7 @@ def _topics(sets: Iterable[str]) -> set[str]:
     A topic belongs to the set that its name begins with: `host_day` to `host`.
     """
     found = {path.stem: path.stem.partition("_")[0] for path in read_topics.SHIPPED_FOLDER.glob("*.yaml")}
-    others = {*dashboards.sets()}.difference(sets)
+    others = {*dashboards.list_sets()}.difference(sets)
     return {topic for topic, name in found.items() if name not in others}
 
 

@@ -93,7 +93,7 @@ def _uncollected() -> Iterator[None]:
 def _renderer(own_panels: Path | None, engine: Engine) -> Renderer:
     """Return one child process for all Jsonnet of the bundle; it starts while YAML is read."""
     own = {"alerting": alerting_render.library_folder(), "provisioning": configuration.library()}
-    return Renderer(panel_types.folders(own_panels) | own, engine=engine)
+    return Renderer(panel_types.list_folders(own_panels) | own, engine=engine)
 
 
 def _build(project: Project, options: Options, renderer: Renderer, own_panels: Path | None) -> Built:
@@ -124,7 +124,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
         layout=said.get("layout", "wide"),
         figures=said.get("text_size", "normal"),
     )
-    drawn = dashboards.bundle(found.files, catalog, signals, look, renderer)
+    drawn = dashboards.build_dashboards(found.files, catalog, signals, look, renderer)
     ruled = alerting.build_alerts(
         found.topics,
         catalog,

@@ -62,11 +62,11 @@ def _dashboard(change: Change, counts: dict[str, list[int]]) -> Iterator[str]:
     yield f"\n### {name} ({change.kind})\n"
     if change.kind != "changed":
         model = after or before
-        _count(counts, "panel", change.kind, len(compare.panels(model)))
-        _count(counts, "query", change.kind, compare.queries(model))
-        yield f"{len(compare.panels(model))} panels with {compare.queries(model)} queries"
+        _count(counts, "panel", change.kind, len(compare.list_panels(model)))
+        _count(counts, "query", change.kind, compare.count_queries(model))
+        yield f"{len(compare.list_panels(model))} panels with {compare.count_queries(model)} queries"
         return
-    lines = compare.changes(before, after)
+    lines = compare.list_changes(before, after)
     touched = set()
     for line in lines:
         kind = {"+": "added", "-": "removed"}.get(line[0])

@@ -141,13 +141,13 @@ def questions(built: Built, interval: float) -> list[Question]:
             one.dashboard,
             one.kind,
             f"{one.title} ({one.ref})" if one.kind == "panel" else one.title,
-            one.concrete(window, f"{_SPAN_SECONDS}s"),
+            one.to_promql(window, f"{_SPAN_SECONDS}s"),
             one.mode == "range",
             one.place,
             one.empty,
             one.needs,
             one.ref if one.kind == "variable" else "",
-            replace(one.wanted, agrees_with=one.concrete(window, f"{_SPAN_SECONDS}s", text=one.wanted.agrees_with)),
+            replace(one.wanted, agrees_with=one.to_promql(window, f"{_SPAN_SECONDS}s", text=one.wanted.agrees_with)),
         )
         for one in built.dashboards
     ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from deckwatch.dashboards.read.spec import Panel
     from deckwatch.dashboards.resolve.queries import Query
 
-LEAST = 8.0  # of CIEDE2000; the nearest two of Okabe and Ito's palette have 11.6
+MIN_DISTANCE = 8.0  # of CIEDE2000; the nearest two of Okabe and Ito's palette have 11.6
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
@@ -30,10 +30,10 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     for one in built:
         for panel, queries in one.examined("color_blind"):
             for (_, first), (place, second) in itertools.combinations(_chosen(panel, queries), 2):
-                distance, vision = colors.apart(first, second)
-                if first != second and distance < LEAST:
+                distance, vision = colors.least_distance(first, second)
+                if first != second and distance < MIN_DISTANCE:
                     message = f"{second} looks like {first} with {vision} (they are {distance:.1f} apart)"
-                    hint = f"at least {LEAST:g}: blue and orange, or a dark and a light one"
+                    hint = f"at least {MIN_DISTANCE:g}: blue and orange, or a dark and a light one"
                     yield Problem(place, message, hint, check="color_blind", severity="warning")
 
 

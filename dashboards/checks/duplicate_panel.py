@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core.problems import Problem
-from deckwatch.dashboards.panel_ids import MOST
+from deckwatch.dashboards.panel_ids import MAX_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +26,6 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
                 hint = f"line {seen[key]}; give one of them another title, or an id:"
                 yield Problem(document.place(path), message, hint, check="duplicate_panel")
             seen.setdefault(key, document.place(path).line)
-        if len(seen) > MOST:
-            message = f"{len(seen)} panels and rows are more than the {MOST} that a dashboard can have"
+        if len(seen) > MAX_ID:
+            message = f"{len(seen)} panels and rows are more than the {MAX_ID} that a dashboard can have"
             yield Problem(document.place(("rows",), key=True), message, check="duplicate_panel")

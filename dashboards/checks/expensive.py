@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from deckwatch.dashboards.build import Built
     from deckwatch.dashboards.resolve.queries import Query
 
-MOST_STEPS = 1000
-MOST_HOURS = 20_000  # of samples times series, for each point: five million samples where they are 15 s apart
+MAX_STEPS = 1000
+MAX_SERIES_HOURS = 20_000  # of samples times series, for each point: five million samples where they are 15 s apart
 _SUBQUERY = re.compile(r"\[\s*([0-9a-z]+)\s*:\s*([0-9a-z]*)\s*\]")
 _DEFAULT_STEP = 60.0  # seconds; Prometheus' evaluation interval by default
 _RECORD = "add record: to the signal, and ask for it"
@@ -33,35 +33,35 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     for one in built:
         for _, queries in one.examined("expensive"):
             for query in queries:
-                for offset, message, hint in _faults(query, catalog) if query.sound else ():
+                for offset, message, hint in _find_faults(query, catalog) if query.sound else ():
                     place = query.place_of(offset) if query.signal is None or query.signal.expr else query.place
                     yield Problem(place, message, hint, check="expensive", severity="warning")
 
 
-def _faults(query: Query, catalog: Catalog) -> Iterator[tuple[int, str, str]]:
+def _find_faults(query: Query, catalog: Catalog) -> Iterator[tuple[int, str, str]]:
     source = query.source
     for selector in promql.find_selectors(source):
         by_name = [one for one in selector.matchers if one.label == "__name__" and one.op != "="]
         if selector.metric is None and (by_name or not any(one.op == "=" for one in selector.matchers)):
             yield selector.offset, "this reads every series to find those with such a name", "name the metric"
-        hours = _seconds(selector.window) / 3600
+        hours = _parse_seconds(selector.window) / 3600
         if hours < 1 or selector.metric is None:
             continue
-        several = cardinality.estimate(source[selector.offset : selector.end], catalog)
-        if several is not None and hours * several[0] > MOST_HOURS:
+        several = cardinality.estimate_series(source[selector.offset : selector.end], catalog)
+        if several is not None and hours * several[0] > MAX_SERIES_HOURS:
             message = f"about {several[0]:,} series of {selector.metric} over {selector.window} at each point"
             yield selector.offset, message, _RECORD
     found = list(_SUBQUERY.finditer(source))
     for one in found:
-        steps = _seconds(one[1]) / (_seconds(one[2]) or _DEFAULT_STEP)
-        if steps > MOST_STEPS:
+        steps = _parse_seconds(one[1]) / (_parse_seconds(one[2]) or _DEFAULT_STEP)
+        if steps > MAX_STEPS:
             yield one.start(), f"a subquery of {steps:,.0f} steps at each point", _RECORD
     for one in found:
-        if any(_inside(source, one.start(), other.start()) for other in found if other is not one):
+        if any(_is_nested(source, one.start(), other.start()) for other in found if other is not one):
             yield one.start(), "a subquery inside another one", _RECORD
 
 
-def _inside(source: str, inner: int, outer: int) -> bool:
+def _is_nested(source: str, inner: int, outer: int) -> bool:
     """Return whether a subquery's brackets stand in what another one is made over."""
     if inner > outer:
         return False
@@ -73,7 +73,7 @@ def _inside(source: str, inner: int, outer: int) -> bool:
     return False
 
 
-def _seconds(text: str | None) -> float:
+def _parse_seconds(text: str | None) -> float:
     try:
         return units.parse_duration(text or "")
     except ValueError:

@@ -22,7 +22,7 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     for one in built:
         for panel, queries in one.examined("legend"):
             for query in queries:
-                known = legends.result_labels(query.source, catalog)
+                known = legends.find_result_labels(query.source, catalog)
                 for label in _LABEL.findall(query.legend) if known is not None else ():
                     if known is not None and label not in known:
                         hint = did_you_mean(label, sorted(known))

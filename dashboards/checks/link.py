@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     """Yield links to addresses that no dashboard has, shipped or of the user's own."""
     del catalog
-    known = [one.dashboard.uid for one in built] + files.addresses()
+    known = [one.dashboard.uid for one in built] + files.list_uids()
     for one in built:
         for panel, _ in one.examined("link"):
             for path, target in _targets(panel):

@@ -17,4 +17,4 @@ if TYPE_CHECKING:
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     """Yield transformations, fields under `raw:` and kinds of variables that are newer than the target."""
     for one in built:
-        yield from versions.problems(one, catalog.targets)
+        yield from versions.find_problems(one, catalog.targets)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
     from deckwatch.dashboards.build import Built
 
-MOST = 40
+MAX_PANELS = 40
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
@@ -25,8 +25,8 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     for one in built:
         open_panels = [panel for row in one.dashboard.rows if not row.collapsed for panel in row.panels]
         asking = [panel for panel in open_panels if panel.type.queries]
-        if len(asking) > MOST and "too_many_panels" not in one.dashboard.said("allow", {}):
+        if len(asking) > MAX_PANELS and "too_many_panels" not in one.dashboard.said("allow", {}):
             place = one.dashboard.document.place(("rows",), key=True)
-            message = f"{len(asking)} panels ask at every refresh; more than {MOST} are slow to load and to read"
+            message = f"{len(asking)} panels ask at every refresh; more than {MAX_PANELS} are slow to load and to read"
             hint = "collapse rows, or make two dashboards that link to each other"
             yield Problem(place, message, hint, check="too_many_panels", severity="warning")

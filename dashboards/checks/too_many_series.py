@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
     from deckwatch.dashboards.build import Built
 
-MOST = {"range": 1000, "instant": 200}
+MAX_SERIES = {"range": 1000, "instant": 200}
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
@@ -25,11 +25,11 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     del catalog
     for one in built:
         for panel, queries in one.examined("too_many_series"):
-            most = MOST.get(panel.type.queries)
+            most = MAX_SERIES.get(panel.type.queries)
             if most is None or "top" in panel.said or "lowest" in panel.said:
                 continue
             known = [query for query in queries if query.sound and query.shown is not None]
-            found = [cardinality.by_labels(query.shown or (), query.source) for query in known]
+            found = [cardinality.count_by_labels(query.shown or (), query.source) for query in known]
             total = sum(count for count, _ in found)
             if total > most:
                 labels = sorted({label for _, names in found for label in names})

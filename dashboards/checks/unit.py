@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     """Yield units that Grafana does not know, where they are said: at a panel, a query or a signal."""
     del catalog
-    known = [*units.GRAFANA, *grafana_units.load()]
+    known = [*units.GRAFANA, *grafana_units.load_ids()]
     for one in built:
         for panel, queries in one.examined("unit"):
             places: dict[Place, str] = {}

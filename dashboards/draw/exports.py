@@ -67,7 +67,7 @@ class Value(NamedTuple):
     query: str
     sql: str
 
-    def of(self, key: str) -> str:
+    def for_key(self, key: str) -> str:
         """Return it for a text by the name of its key in Grafana's model."""
         return {"expr": self.query, "rawSql": self.sql}.get(key, self.text)
 
@@ -87,7 +87,7 @@ def prepared(built: Sequence[Built], form: Form, problems: list[Problem]) -> lis
     return [replace(one, dashboard=_once(one.dashboard)) for one in found] if form == "public" else found
 
 
-def shaped(model: dict[str, Any], built: Built, form: Form, values: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+def to_form(model: dict[str, Any], built: Built, form: Form, values: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """Return a rendered dashboard in a form. `values` are what choices are in a public one; by default all."""
     if form == "importable":
         return _importable(model, built)
@@ -146,7 +146,7 @@ def _importable(model: dict[str, Any], built: Built) -> dict[str, Any]:
     listed = [one for one in model["templating"]["list"] if one["type"] != "datasource"]
     made: dict[str, Any] = _mapped({**model, "templating": {**model["templating"], "list": listed}}, renamed)
     used = {panel["type"] for panel in _panels(made)} - {"row"}
-    grafana = versions.needed(made, PROGRAMS["grafana"].oldest) + ".0"
+    grafana = versions.minimum_version(made, PROGRAMS["grafana"].oldest) + ".0"
     requires = [
         {"type": "grafana", "id": "grafana", "name": "Grafana", "version": grafana},
         *({"type": "panel", "id": one, "name": _PANELS.get(one, one), "version": ""} for one in used),
@@ -176,7 +176,7 @@ def _public(model: dict[str, Any], built: Built, values: Mapping[str, Sequence[s
     def resolved(text: str, key: str) -> str:
         def value(found: re.Match[str]) -> str:
             one = known.get(_name(found))
-            return found[0] if one is None else one.of(key)
+            return found[0] if one is None else one.for_key(key)
 
         return _VARIABLE.sub(value, text)
 

@@ -21,7 +21,7 @@ SERIES = (BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE, YELLOW)
 _TYPES = frozenset(("timeseries", "barchart"))
 
 
-def colors(panel: Panel, queries: Sequence[Query]) -> Mapping[str, str]:
+def assign_colors(panel: Panel, queries: Sequence[Query]) -> Mapping[str, str]:
     """Return the colours of queries by their letters, where each of several returns one series and none has its own."""
     if panel.type.name not in _TYPES or not 1 < len(queries) <= len(SERIES):
         return {}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.dashboards.build import Built
-    from deckwatch.dashboards.draw.screens import Look
+    from deckwatch.dashboards.draw.screens import ScreenVariant
     from deckwatch.dashboards.read.spec import Panel
     from deckwatch.dashboards.resolve.events import Event
     from deckwatch.dashboards.resolve.queries import Query
@@ -37,7 +37,7 @@ def render(
     Raises JsonnetError, which is our bug or one of a user's panel file.
     """
     program = (
-        f"local panels = {panel_types.table(own)}; local dashboard = import 'dashboards/dashboard.libsonnet'; "
+        f"local panels = {panel_types.import_table(own)}; local dashboard = import 'dashboards/dashboard.libsonnet'; "
         "function(values) [dashboard.new(spec, panels) for spec in values]"
     )
     wanted = [described(one, others or built, look) for one in built for look in one.looks]
@@ -45,12 +45,12 @@ def render(
     return [[next(models) for _ in one.looks] for one in built]
 
 
-def text(model: Mapping[str, Any]) -> str:
+def format_model(model: Mapping[str, Any]) -> str:
     """Return a model as the bytes of its file: the same for the same model, whichever engine made it."""
     return orjson.dumps(model, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE).decode()
 
 
-def described(built: Built, others: Sequence[Built], look: Look) -> dict[str, Any]:
+def described(built: Built, others: Sequence[Built], look: ScreenVariant) -> dict[str, Any]:
     """Return a dashboard as the Jsonnet library wants it; `library/README.md` lists the fields.
 
     `others` are all dashboards, to which its panels may link.
@@ -103,7 +103,7 @@ def described(built: Built, others: Sequence[Built], look: Look) -> dict[str, An
     }
 
 
-def _looking(look: Look, panel: dict[str, Any]) -> dict[str, Any]:
+def _looking(look: ScreenVariant, panel: dict[str, Any]) -> dict[str, Any]:
     """Return a panel as a screen needs it."""
     made = panel | {"options": look.options(panel["options"])}
     if look.large:
@@ -120,7 +120,7 @@ def grafana_unit(unit: str) -> str:
 
 def _box(panel: Panel, height: int | None) -> Box:
     height = panel.said.get("height", height or panel.type.height)
-    width = layout.columns(panel.said.get("width"))
+    width = layout.parse_width(panel.said.get("width"))
     if "for each" in panel.said and panel.said.get("per_row", 4) > 1:
         width = layout.COLUMNS  # Grafana cuts this line into as many as there are values
     return Box(width, height, panel.type.width)
@@ -146,7 +146,7 @@ def _panel(
         result["content"] = panel.content
     else:
         result["unit"] = grafana_unit(unit)
-        chosen = palette.colors(panel, queries)
+        chosen = palette.assign_colors(panel, queries)
         asked = [_query(panel, query, shared, targets) for query in queries]
         result["queries"] = [one | _color(chosen, one["ref"]) for one in asked] or _foreign(panel)
         result |= _limits(said, unit, shared)

@@ -22,7 +22,7 @@ _FIGURES = frozenset(("stat", "gauge"))  # panel files that are a figure, which 
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ScreenVariant:
     """How one form of a dashboard is drawn. `beside` the wide one it has an address of its own."""
 
     phone: bool = False
@@ -31,13 +31,13 @@ class Look:
 
     def row(self, boxes: Sequence[Box], top: int) -> tuple[list[Spot], int]:
         """Return where the panels of a row stand, and the first free step below them."""
-        return layout.column(boxes, top) if self.phone else layout.row(boxes, top)
+        return layout.place_column(boxes, top) if self.phone else layout.place_row(boxes, top)
 
     def box(self, box: Box, type_: str) -> Box:
         """Return what a panel wants, which is more where its figures are large."""
         if not self.large or type_ not in _FIGURES:
             return box
-        return replace(box, height=box.height + 1, least=min(box.least * 2, layout.COLUMNS))
+        return replace(box, height=box.height + 1, least=min(box.min_width * 2, layout.COLUMNS))
 
     def options(self, said: dict[str, Any]) -> dict[str, Any]:
         """Return a panel's options: beside its graph a phone has no room for a legend."""
@@ -52,16 +52,16 @@ class Look:
         return f"{title} (phone)" if self.beside else title
 
 
-def looks(dashboard: Dashboard, usual: Layout, figures: Figures) -> list[Look]:
+def looks(dashboard: Dashboard, usual: Layout, figures: Figures) -> list[ScreenVariant]:
     """Return the forms of a dashboard, which its file chooses or the project for all; a phone has large figures."""
     wanted: Layout = dashboard.said("layout", usual)
     size: Figures | None = dashboard.said("text_size", figures)
     large = size == "large"
-    wide, phone = Look(large=large), Look(phone=True, large=True)
+    wide, phone = ScreenVariant(large=large), ScreenVariant(phone=True, large=True)
     return {"wide": [wide], "phone": [phone], "both": [wide, replace(phone, beside=True)]}[wanted]
 
 
-def taken(built: Sequence[Built]) -> Iterator[Problem]:
+def find_uid_conflicts(built: Sequence[Built]) -> Iterator[Problem]:
     """Yield dashboards whose address the phone's form of another one needs."""
     places = {one.dashboard.uid: one.dashboard.document.place(("dashboard",)) for one in built}
     for one in built:

@@ -52,7 +52,7 @@ def schema_version(targets: Targets) -> int:
     return next(number for version, number in _SCHEMAS if targets.supports("grafana", version))
 
 
-def fitted(model: dict[str, Any], targets: Targets) -> dict[str, Any]:
+def strip_unsupported(model: dict[str, Any], targets: Targets) -> dict[str, Any]:
     """Return a model without what Grafana would not know; what users ask for was told by `problems` before."""
     model["schemaVersion"] = schema_version(targets)
     for panel in (one for row in model["panels"] for one in (row, *row.get("panels", []))):
@@ -62,7 +62,7 @@ def fitted(model: dict[str, Any], targets: Targets) -> dict[str, Any]:
     return model
 
 
-def needed(model: Mapping[str, Any], oldest: str) -> str:
+def minimum_version(model: Mapping[str, Any], oldest: str) -> str:
     """Return the oldest version that knows all of a model, from the oldest supported one on."""
     found = [oldest]
     for panel in (one for row in model["panels"] for one in (row, *row.get("panels", []))):
@@ -73,7 +73,7 @@ def needed(model: Mapping[str, Any], oldest: str) -> str:
     return max(found, key=lambda version: tuple(map(int, version.split("."))))
 
 
-def problems(built: Built, targets: Targets) -> Iterator[Problem]:
+def find_problems(built: Built, targets: Targets) -> Iterator[Problem]:
     """Yield what a file asks for that the target's Grafana lacks: in `raw:`, or by a word that stands for it."""
     document = built.dashboard.document
     for path, value in _leaves(built.dashboard.said("raw") or {}):

@@ -59,7 +59,7 @@ class Importer:
     def __init__(self, catalog: Catalog, child: Renderer) -> None:
         self.catalog = catalog
         self.child = child
-        self.types = panel_types.load(child)
+        self.types = panel_types.load_types(child)
         self.words = probe.probe(self.types, catalog, child)
         self.checks = {*plugins.module_names(checks), "promql_syntax", "promql_metric", "promql_label"}
 
@@ -142,7 +142,7 @@ class _Work:
             document = yaml_file.parse_yaml(yaml_write.dump_yaml(self.data()), f"{self.name}.yaml")
             signals, problems = signal_file.load_signals([document], self.importer.catalog)
             source = Source(document, self.name, (signal_file.subject_of(document.file),))
-            bundle = dashboards.bundle([source], self.importer.catalog, signals, None, self.importer.child)
+            bundle = dashboards.build_dashboards([source], self.importer.catalog, signals, None, self.importer.child)
             wrong = [one for one in (*problems, *bundle.problems) if one.severity == "error"]
             if not wrong:
                 model: dict[str, Any] = orjson.loads(bundle.artifacts[0].text)

@@ -18,7 +18,7 @@ def sizes(panels: Sequence[tuple[Mapping[str, Any], PanelType]]) -> list[dict[st
     """Return width and height of each panel of a row, without what our lines give by themselves."""
     grids = [_grid(panel, one) for panel, one in panels]
     plain = [layout.Box(None, h, one.width) for (_, h), (_, one) in zip(grids, panels, strict=True)]
-    even, _ = layout.row(plain, 0)
+    even, _ = layout.place_row(plain, 0)
     shared = [spot.w for spot in even] == [w for w, _ in grids]
     found = []
     for (w, h), (_, one) in zip(grids, panels, strict=True):

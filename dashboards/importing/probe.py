@@ -89,7 +89,7 @@ _NAMED = frozenset(
 
 def probe(types: Mapping[str, PanelType], catalog: Catalog, child: Renderer) -> dict[str, list[Probed]]:
     """Return all words that can be read backwards, by Grafana's name of the type that they draw."""
-    assembled = schema.assemble(types)
+    assembled = schema.assemble_schema(types)
     found: dict[str, list[Probed]] = {}
     for one in types.values():
         if one.queries == "graph" or one.source == "jaeger" or one.name == "other":
@@ -172,7 +172,7 @@ def _draw(said: Sequence[Mapping[str, Any]], catalog: Catalog, child: Renderer) 
     ]
     data = {"dashboard": "Probe", "unscoped": "probe", "rows": [listed]}
     document = yaml_file.parse_yaml(yaml_write.dump_yaml(data), "probe.yaml")
-    bundle = dashboards.bundle([Source(document, "probe", ())], catalog, Signals(), None, child)
+    bundle = dashboards.build_dashboards([Source(document, "probe", ())], catalog, Signals(), None, child)
     if not bundle.artifacts:
         return []
     import orjson  # noqa: PLC0415 - where JSON is read back

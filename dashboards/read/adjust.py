@@ -73,7 +73,7 @@ class _Thing:
     row: bool = False
 
 
-def offered(dashboard: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def describe_settable_keys(dashboard: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return what can be said of a panel or a row, and of a dashboard, for editors: each word with its description."""
     definitions = dashboard["$defs"]
     panels: dict[str, Any] = {}
@@ -121,7 +121,7 @@ def apply(
     names = {writer.moved[thing.path]: thing.name for thing, _ in changed if thing.path in writer.moved}
     titles = {thing.title: thing.name for thing, _ in changed} | {thing.title: "" for thing in gone}
     kept = Adjusted(names, [thing.name for thing in dict.fromkeys(gone)], titles)
-    lent = {writer.moved[path]: subjects for path, subjects in source.lent.items() if path in writer.moved}
+    lent = {writer.moved[path]: subjects for path, subjects in source.origins.items() if path in writer.moved}
     return replace(source, document=writer.made, lent=lent), kept, []
 
 

@@ -164,7 +164,7 @@ class _Writer:
         part = self.parts.find(name)
         if part is None:
             return None  # its faults are told at their places
-        wrong = parts.problems_of(part, self.document, path)
+        wrong = parts.find_use_problems(part, self.document, path)
         self.problems += wrong
         return None if wrong else part
 

@@ -39,7 +39,7 @@ class Source:
     uid: str
     subjects: tuple[str, ...]
     shipped: bool = False
-    lent: Mapping[YamlPath, Lent] = field(default_factory=dict)
+    origins: Mapping[YamlPath, Lent] = field(default_factory=dict)
 
     @property
     def is_dashboard(self) -> bool:
@@ -53,25 +53,25 @@ class Source:
         return "dashboard" in data and not {"alerts", "recordings"} & set(data)
 
 
-def sets() -> list[str]:
+def list_sets() -> list[str]:
     """Return the names of the shipped sets: a folder of dashboards each."""
     return sorted(path.name for path in SPECS.iterdir() if path.is_dir())
 
 
-def addresses() -> list[str]:
+def list_uids() -> list[str]:
     """Return the addresses of all shipped dashboards."""
-    return [address(path.relative_to(SPECS)) for path in plugins.list_files(SPECS, ".yaml")]
+    return [make_uid(path.relative_to(SPECS)) for path in plugins.list_files(SPECS, ".yaml")]
 
 
-def shipped(names: Iterable[str] | None = None) -> list[Source]:
+def load_shipped(names: Iterable[str] | None = None) -> list[Source]:
     """Return the shipped dashboards and signals; with `names` only those sets, and the overview, which has none."""
-    chosen = set(sets() if names is None else names)
+    chosen = set(list_sets() if names is None else names)
     files = [path for path in plugins.list_files(SPECS, ".yaml") if path.parent == SPECS or path.parent.name in chosen]
-    found = [_source(path, SPECS, str(path), shipped=True) for path in files]
-    return found + [_source(path, SIGNALS, str(path), shipped=True) for path in plugins.list_files(SIGNALS, ".yaml")]
+    found = [_load_source(path, SPECS, str(path), shipped=True) for path in files]
+    return found + [_load_source(path, SIGNALS, str(path), shipped=True) for path in plugins.list_files(SIGNALS, ".yaml")]
 
 
-def folder(root: Path, base: Path) -> tuple[list[Source], list[Problem]]:
+def load_folder(root: Path, base: Path) -> tuple[list[Source], list[Problem]]:
     """Return the YAML files below a user's folder; messages call them by their path from `base`, the project.
 
     A file that cannot be read is told and left out.
@@ -81,13 +81,13 @@ def folder(root: Path, base: Path) -> tuple[list[Source], list[Problem]]:
     for path in plugins.list_files(root, ".yaml") + plugins.list_files(root, ".yml"):
         name = str(path.relative_to(base)) if path.is_relative_to(base) else str(path)
         try:
-            found.append(_source(path, root, name))
+            found.append(_load_source(path, root, name))
         except InvalidInput as error:
             problems += error.problems
     return found, problems
 
 
-def address(path: Path) -> str:
+def make_uid(path: Path) -> str:
     """Return the uid for a file's path from its root: `host/host.yaml` is host, `shop/sales.yaml` is shop-sales."""
     parts = [_slug(part) for part in (*path.parent.parts, path.stem)]
     if len(parts) > 1 and parts[-1] == parts[-2]:
@@ -107,13 +107,13 @@ def provisioned(kind: str) -> str:
     return f"deckwatch-{kind}"
 
 
-def _source(path: Path, root: Path, name: str, *, shipped: bool = False) -> Source:
+def _load_source(path: Path, root: Path, name: str, *, shipped: bool = False) -> Source:
     inside = path.relative_to(root)
     subjects = dict.fromkeys(part.replace("-", "_").lower() for part in (path.stem, *reversed(inside.parent.parts)))
     text = yaml_file.read_text(path, name)
     document = build_cache.get_or_build_by_text("yaml", name, text, lambda: yaml_file.parse_yaml(text, name))
     return build_cache.get_or_build(
-        "source", document, lambda: Source(document, address(inside), tuple(subjects), shipped)
+        "source", document, lambda: Source(document, make_uid(inside), tuple(subjects), shipped)
     )
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CORE = Path(__file__).parents[1] / "dashboard.schema.yaml"
 
 
-def assemble(types: Mapping[str, PanelType]) -> dict[str, Any]:
+def assemble_schema(types: Mapping[str, PanelType]) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a dashboard file.
 
     Each panel word has a closed schema of its own and is chosen by if/then, so that a fault is told of the word that
@@ -68,7 +68,7 @@ def _with_examples(one: PanelType) -> dict[str, Any]:
     return {name: {**option, **shown.get(name, {})} for name, option in one.options.items()}
 
 
-def problems(schema: Schema, document: Document, words: Mapping[str, PanelType]) -> list[Problem]:
+def find_problems(schema: Schema, document: Document, words: Mapping[str, PanelType]) -> list[Problem]:
     """Return what is wrong with a file's structure; of a panel with two words only that, once."""
     doubles = dict(_doubles(document, words))
     told = {document.place((*path, word), key=True) for path, found in doubles.items() for word in found}
@@ -164,7 +164,7 @@ def _doubles(document: Document, words: Collection[str]) -> Iterator[tuple[YamlP
                 yield (*path, j), found
 
 
-def unusable(document: Document, wrong: Collection[Problem]) -> set[YamlPath]:
+def find_unusable(document: Document, wrong: Collection[Problem]) -> set[YamlPath]:
     """Return the panels, rows and top-level keys in which these problems stand; () where nothing can be used.
 
     The rest of the file is looked at all the same, so that one run tells all that is wrong.

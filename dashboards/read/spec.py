@@ -153,7 +153,7 @@ def read(
                 problems.append(document.problem((*path, i), message, list_words(sorted(words))))
             else:
                 problems.extend(_mixed(document, word, said, (*path, i)))
-                lent = source.lent.get((*path, i), NOTHING)
+                lent = source.origins.get((*path, i), NOTHING)
                 found.append(Panel(word, words[word], said, document, (*path, i), needs + _needs(said), lent))
         return tuple(found)
 
@@ -168,7 +168,7 @@ def read(
         else:
             inner = panels(data["panels"], (*path, "panels"), everywhere + _needs(data))
             closed, each = data.get("collapsed", False), data.get("for each", "")
-            lent = source.lent.get(path, NOTHING)
+            lent = source.origins.get(path, NOTHING)
             rows.append(Row(inner, path, data["row"], closed, data.get("height"), each, lent))
     return Dashboard(source.uid, source.subjects, document, tuple(rows)), problems
 

@@ -43,7 +43,7 @@ def read(dashboard: Dashboard, resolver: Resolver) -> Iterator[Event]:
         shown: Sequence[str] | None
         if resolver.catalog.series(text) is not None:
             # Of a metric each change counts, also where panels would draw its rate.
-            asked, shown = resolver.scoped(text), legends.distinguishing(text, None, resolver.catalog)
+            asked, shown = resolver.scoped(text), legends.distinguishing_labels(text, None, resolver.catalog)
         else:
             found = resolver.panel(Panel("changes", _TYPE, said, dashboard.document, path, ()))
             if not found:

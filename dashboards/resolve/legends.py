@@ -18,7 +18,7 @@ _MOST = 3
 AUTO = "__auto"  # Grafana's word for "whatever differs"
 
 
-def result_labels(source: str, catalog: Catalog) -> frozenset[str] | None:
+def find_result_labels(source: str, catalog: Catalog) -> frozenset[str] | None:
     """Return the labels that the result of an expression can have; None where they are not all known."""
     try:
         return expression_labels.result_labels(source, catalog)
@@ -26,13 +26,13 @@ def result_labels(source: str, catalog: Catalog) -> frozenset[str] | None:
         return None
 
 
-def distinguishing(source: str, by: Sequence[str] | None, catalog: Catalog) -> tuple[str, ...] | None:
+def distinguishing_labels(source: str, by: Sequence[str] | None, catalog: Catalog) -> tuple[str, ...] | None:
     """Return the labels by which the series of a result differ; None where that is not known.
 
     They stand as in the expression's own `by (…)`, with `instance` last: what tells most comes first.
     """
     if by is None:
-        known = result_labels(source, catalog)
+        known = find_result_labels(source, catalog)
         if known is None:
             return None
         groupings = _groupings(source)
@@ -48,7 +48,7 @@ def _groupings(source: str) -> list[list[str]]:
     return [re.findall(r"\w+", found) for found in re.findall(r"\bby\s*\(([^)]*)\)", source)]
 
 
-def legend(said: str, shown: Sequence[str] | None, *, name: str, several: bool) -> str:
+def build_legend(said: str, shown: Sequence[str] | None, *, name: str, several: bool) -> str:
     """Return how one series is called.
 
     `said` is the form that somebody chose, if any, and `name` what the query is called where there are several.

@@ -98,7 +98,7 @@ class Resolver:
         labels = by if by is not None else signal.by if signal is not None else None
         if reference is not None and reference.aspect == BUCKETS:
             labels = None  # they stay together, whatever else the signal tells apart
-        shown = legends.distinguishing(chosen, labels, self.catalog)
+        shown = legends.distinguishing_labels(chosen, labels, self.catalog)
         only = len(panel.asked()) == 1
         title = asked.said.get("title") or _title(reference, panel) or (panel.said.get("title", "") if only else "")
         return Query(
@@ -132,7 +132,7 @@ class Resolver:
         figures = {one.text.strip().rpartition(".")[0] for one in panel.asked()}
         if reference is not None and reference.aspect and len(figures) == 1 and "title" not in asked.said:
             name = reference.aspect  # p50, p95 and p99 of one thing need not repeat its name
-        return legends.legend(said, shown, name=name, several=several)
+        return legends.build_legend(said, shown, name=name, several=several)
 
     def _reference(self, panel: Panel, asked: Asked) -> Reference | None:
         """Return the signal or metric that a text names; None for PromQL. Raises UnknownSignal."""
@@ -182,7 +182,7 @@ class Resolver:
             raise ValueError(f"{what} is plain PromQL: write its labels there, as in sum by ({', '.join(by)}) (…)")
         # Columns of a table are laid side by side by their labels, so each must have these and no others.
         source = reference.build_expression() if reference is not None else asked.text.strip()
-        fits = legends.result_labels(source, self.catalog) == frozenset(by)
+        fits = legends.find_result_labels(source, self.catalog) == frozenset(by)
         return source if fits else f"max by ({', '.join(by)}) ({source})"
 
 

@@ -114,7 +114,7 @@ def _print_changes(changes: Sequence[Change]) -> None:
     for one in changes:
         if one.kind == "changed" and one.path.startswith("grafana/dashboards/"):
             model = json.loads(one.after)
-            lines += [f"{model['title']}: {line}" for line in compare.changes(json.loads(one.before), model)]
+            lines += [f"{model['title']}: {line}" for line in compare.list_changes(json.loads(one.before), model)]
         else:
             lines.append(f"{one.kind} {one.path}")
     for line in lines[:_MAX_LINES]:

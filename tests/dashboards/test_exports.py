@@ -14,7 +14,7 @@ from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.problems import Place
 from deckwatch.core.yaml_write import dump_yaml
 from deckwatch.dashboards import panel_types
-from deckwatch.dashboards.build import Settings, bundle
+from deckwatch.dashboards.build import Settings, build_dashboards
 from deckwatch.dashboards.draw import exports
 from deckwatch.dashboards.read import files
 from deckwatch.dashboards.read.files import Source
@@ -56,7 +56,7 @@ rows:
 @pytest.fixture(scope="module")
 def everything(child):
     """One dashboard with the example of every panel type, and everything else that has a word."""
-    rows = [[dict(one.example)] for _, one in sorted(panel_types.load(child).items())]
+    rows = [[dict(one.example)] for _, one in sorted(panel_types.load_types(child).items())]
     text = Path(__file__).with_name("everything.yaml").read_text()
     data = yaml_file.parse_yaml(text, "everything.yaml").data
     return yaml_file.parse_yaml(dump_yaml(data | {"rows": rows + data["rows"]}), "everything.yaml")
@@ -70,7 +70,7 @@ def made(catalog, child):
         said = {name: (value, Place("deckwatch.yaml", 1, 1)) for name, value in public.items()}
         signals, _ = signal_file.load_signals([document], catalog)
         uid = Path(document.file).stem
-        return bundle([Source(document, uid, (uid,))], catalog, signals, Settings(form=form, public=said), child)
+        return build_dashboards([Source(document, uid, (uid,))], catalog, signals, Settings(form=form, public=said), child)
 
     return run
 
@@ -124,7 +124,7 @@ def test_it_requires_the_panels_that_it_has_and_nothing_else(made):
 
 def test_every_panel_type_has_the_name_that_grafana_gives_it(child):
     drawn = {name.replace("-", "").lower() for name in exports._PANELS}
-    assert set(panel_types.load(child)) - drawn == {"library", "other"}
+    assert set(panel_types.load_types(child)) - drawn == {"library", "other"}
 
 
 def test_the_public_form_has_no_variables_and_nothing_for_users_only(made):
@@ -224,9 +224,9 @@ def test_a_value_matches_itself_in_promql_and_nothing_else(said):
 @pytest.mark.parametrize("form", ["importable", "public"])
 def test_both_engines_give_the_same_bytes(made, everything, catalog, form):
     signals, _ = signal_file.load_signals([everything], catalog)
-    with panel_types.renderer(engine="jsonnet") as other:
+    with panel_types.start_renderer(engine="jsonnet") as other:
         settings = Settings(form=form, engine="jsonnet")
-        found = bundle([Source(everything, "everything", ("everything",))], catalog, signals, settings, other)
+        found = build_dashboards([Source(everything, "everything", ("everything",))], catalog, signals, settings, other)
     assert found.artifacts == made(everything, form).artifacts
 
 
@@ -242,10 +242,10 @@ def test_grafanas_own_schemas_accept_every_form(made, everything, grafanas_schem
 
 
 def test_all_that_is_shipped_has_each_form(catalog, child):
-    found = files.shipped()
+    found = files.load_shipped()
     signals, _ = signal_file.load_signals([one.document for one in found], catalog)
     for form in exports.FORMS:
-        made = bundle(found, catalog, signals, Settings(form=form), child)
+        made = build_dashboards(found, catalog, signals, Settings(form=form), child)
         assert {one.severity for one in made.problems} <= {"warning"}
         assert len(made.artifacts) >= 5
         for one in (json.loads(artifact.text) for artifact in made.artifacts):

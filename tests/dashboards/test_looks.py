@@ -31,7 +31,7 @@ def made(catalog, child):
         documents = [yaml_file.parse_yaml(one, f"{name}.yaml") for name, one in (("shop", text), *others)]
         signals, _ = signal_file.load_signals(documents, catalog)
         found = [Source(one, one.file.removesuffix(".yaml"), ()) for one in documents]
-        return dashboards.bundle(found, catalog, signals, Settings(**said), child)
+        return dashboards.build_dashboards(found, catalog, signals, Settings(**said), child)
 
     return run
 

@@ -37,7 +37,7 @@ def made(child, text, grafana):
     catalog = catalogue.load(Project(Path()), Targets(grafana=grafana))
     document = yaml_file.parse_yaml(text, "shop.yaml")
     signals, _ = signal_file.load_signals([document], catalog)
-    return dashboards.bundle([Source(document, "shop", ())], catalog, signals, None, child)
+    return dashboards.build_dashboards([Source(document, "shop", ())], catalog, signals, None, child)
 
 
 @pytest.mark.parametrize(
@@ -81,16 +81,16 @@ def test_what_is_ours_is_left_out_and_the_model_has_the_versions_number(child):
         _, stat, bars = model["panels"]
         assert model["schemaVersion"] == number
         assert ("percentChangeColorMode" in stat["options"], "legend" in bars["options"]) == (ours, ours)
-        assert versions.needed(model, "10.4") == "10.4"  # without them an older one draws the same
+        assert versions.minimum_version(model, "10.4") == "10.4"  # without them an older one draws the same
 
 
 def test_the_shipped_dashboards_are_for_the_oldest_version_too(child):
     """Nothing that is shipped needs more than the oldest Grafana and the oldest Prometheus."""
     oldest = Targets(**{name: program.oldest for name, program in PROGRAMS.items()})
     catalog = catalogue.load(Project(Path()), oldest)
-    found = files.shipped()
+    found = files.load_shipped()
     signals, problems = signal_file.load_signals([one.document for one in found], catalog)
-    bundle = dashboards.bundle(found, catalog, signals, None, child)
+    bundle = dashboards.build_dashboards(found, catalog, signals, None, child)
     assert [str(one) for one in problems + bundle.problems if one.check == "target"] == []
 
 

@@ -24,7 +24,7 @@ def made() -> dict[str, dict[str, Any]]:
 
 def test_what_is_shipped_is_valid_by_what_is_published(made) -> None:
     dashboard = jsonschema_rs.Draft202012Validator(made["dashboard"])
-    files = [source for source in dashboard_files.shipped() if source.is_dashboard]
+    files = [source for source in dashboard_files.load_shipped() if source.is_dashboard]
     assert len(files) >= 5
     for source in files:
         dashboard.validate(source.document.data)
