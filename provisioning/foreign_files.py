@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from deckwatch.alerting.render_rules import RULES_FOLDER
 from deckwatch.core import promql, promql_versions, yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.problems import Problem
-from deckwatch.dashboards.build import FILES
+from deckwatch.dashboards import datasources
 from deckwatch.dashboards.draw import render
+from deckwatch.dashboards.grafana_model import (
+    MAX_UID,
+    fill_inputs,
+    is_uid,
+    list_variables,
+    make_slug,
+    map_texts,
+    walk_targets,
+)
 from deckwatch.dashboards.live import LiveQuery
-from deckwatch.dashboards.read import files as dashboard_sources
+from deckwatch.dashboards.output import FILES
 from deckwatch.provisioning.configuration import Folder
 
 if TYPE_CHECKING:
@@ -26,8 +32,6 @@ if TYPE_CHECKING:
     from deckwatch.core.problems import Place
     from deckwatch.provisioning.foreign import Foreign
 
-_ADDRESS = re.compile(r"[a-zA-Z0-9_-]{1,40}\Z")  # what Grafana takes
-_INPUT = re.compile(r"\$\{(\w+)\}")
 _MOST_NAMES = 5  # of metrics that nobody declares, in one warning
 _ORDER = ("groups", "name", "interval", "record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations")
 
@@ -53,9 +57,8 @@ class Beside:
         self.uids: dict[str, str] = {}
         self.titles: dict[tuple[str, str], str] = {}  # by the folder's path
         for artifact in drawn:
-            model, path = orjson.loads(artifact.text), PurePosixPath(artifact.path)
-            self.uids[model["uid"]] = "ours"
-            self.titles[path.parent.name, model["title"]] = "one of ours"
+            self.uids[artifact.uid] = "ours"
+            self.titles[PurePosixPath(artifact.path).parent.name, artifact.title] = "one of ours"
             self.paths.add(artifact.path)
         self.alerts = dict.fromkeys(alerts, "ours")
         self.topics = set(topics)
@@ -98,8 +101,8 @@ class Beside:
         if not isinstance(title, str) or not title.strip():
             self._error(place, f"the dashboard {file} has no title", "Grafana does not take it")
             return
-        uid = model.get("uid") or _slug(file.removesuffix(".json"))
-        if not isinstance(uid, str) or not _ADDRESS.match(uid):
+        uid = model.get("uid") or make_slug(file.removesuffix(".json"))[:MAX_UID]
+        if not isinstance(uid, str) or not is_uid(uid):
             self._error(place, f"{file} has the address {uid!r}", "Grafana takes 40 letters, digits, - and _")
             return
         if uid in self.uids:
@@ -111,7 +114,7 @@ class Beside:
             return
         self.uids[uid] = self.titles[one.name, title] = file
         made = _provisioned(model, uid)
-        called = _slug(file.removesuffix(".json"))
+        called = make_slug(file.removesuffix(".json"))[:MAX_UID]
         names = (called, uid, f"{called}-{uid}")
         path = next(path for name in names if (path := f"{FILES}/{one.name}/{name}.json") not in self.paths)
         self.paths.add(path)
@@ -121,7 +124,7 @@ class Beside:
     def _queries(self, model: Mapping[str, Any], file: str, place: Place) -> None:
         unknown = self.unknown.setdefault(place, {})
         given = tuple(_given(model))
-        for panel, target in _targets(model):
+        for panel, target in walk_targets(model):
             expr = target.get("expr")
             if not isinstance(expr, str) or not expr.strip() or _kind(panel, target) not in ("", "prometheus"):
                 continue
@@ -185,31 +188,14 @@ def _provisioned(model: Mapping[str, Any], uid: str) -> dict[str, Any]:
     """Return a model for file provisioning, which fills in no inputs and gives numbers of its own."""
     values = {}
     for one in _mappings(model.get("__inputs")):
-        kinds = {type_: kind for kind, type_ in dashboard_sources.TYPES.items()}
+        kinds = {type_: kind for kind, type_ in datasources.TYPES.items()}
         if one.get("type") == "datasource" and str(one.get("pluginId")) in kinds:
-            values[str(one.get("name"))] = dashboard_sources.provisioned(kinds[one["pluginId"]])
+            values[str(one.get("name"))] = datasources.provisioned_uid(kinds[one["pluginId"]])
         elif one.get("type") == "constant":
             values[str(one.get("name"))] = str(one.get("value", ""))
     made = {key: value for key, value in model.items() if key not in ("__inputs", "__requires", "__elements", "id")}
-    return {**_filled(made, values), "uid": uid}
-
-
-def _filled(value: Any, values: Mapping[str, str]) -> Any:
-    if isinstance(value, str):
-        return _INPUT.sub(lambda found: values.get(found[1], found[0]), value)
-    if isinstance(value, dict):
-        return {key: _filled(one, values) for key, one in value.items()}
-    return [_filled(one, values) for one in value] if isinstance(value, list) else value
-
-
-def _targets(model: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Yield every panel with each of its queries, also in collapsed rows and in the rows of old."""
-    rows = _mappings(model.get("rows"))
-    waiting = [*_mappings(model.get("panels")), *(panel for row in rows for panel in _mappings(row.get("panels")))]
-    while waiting:
-        panel = waiting.pop(0)
-        waiting += _mappings(panel.get("panels"))
-        yield from ((panel, target) for target in _mappings(panel.get("targets")))
+    filled = {key: map_texts(value, lambda text, _: fill_inputs(text, values.get)) for key, value in made.items()}
+    return {**filled, "uid": uid}
 
 
 def _kind(panel: Mapping[str, Any], target: Mapping[str, Any]) -> str:
@@ -220,8 +206,7 @@ def _kind(panel: Mapping[str, Any], target: Mapping[str, Any]) -> str:
 
 def _given(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the choices that hold a value at first: for what is picked from words, an interval, a constant."""
-    listed = model.get("templating")
-    for one in _mappings(listed.get("list") if isinstance(listed, dict) else None):
+    for one in list_variables(model):
         current = one.get("current")
         value = current.get("value") if isinstance(current, dict) else None
         if (
@@ -235,7 +220,3 @@ def _given(model: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _mappings(value: Any) -> list[dict[str, Any]]:
     """Return the mappings of a list; none of what is no list, for nobody has looked at these files before."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _slug(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40]

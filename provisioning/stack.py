@@ -19,7 +19,7 @@ from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.problems import InvalidInput
 from deckwatch.dashboards import build as dashboards
-from deckwatch.dashboards import panel_types
+from deckwatch.dashboards import output, panel_types
 from deckwatch.exporter import collector, config
 from deckwatch.provisioning import catalogue, configuration, foreign, mixin, sources, targets
 from deckwatch.provisioning.configuration import Folder
@@ -161,7 +161,7 @@ def _build(project: Project, options: Options, renderer: Renderer, own_panels: P
         whole = Plan(mixin.files(drawn.artifacts, rules, **addresses))
         return Built(whole, catalog, drawn.queries, ruled.queries, ruled.groups, warnings)
     if options.form != "provisioned":
-        start = len(f"{dashboards.FILES}/")
+        start = len(f"{output.FILES}/")
         alone = Plan(Artifact(one.path[start:], one.text) for one in drawn.artifacts)
         return Built(alone, catalog, drawn.queries, ruled.queries, ruled.groups, warnings)
     folders = [Folder(one.path, one.title, one.path) for one in drawn.folders] + others.folders

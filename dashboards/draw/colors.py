@@ -69,7 +69,8 @@ def least_distance(one: str, other: str) -> tuple[float, str]:
     if left is None or right is None:
         return math.inf, "normal vision"
     return min(
-        (ciede2000(_to_lab(_simulate_vision(left, matrix)), _to_lab(_simulate_vision(right, matrix))), name) for name, matrix in VISIONS.items()
+        (ciede2000(_to_lab(_simulate_vision(left, matrix)), _to_lab(_simulate_vision(right, matrix))), name)
+        for name, matrix in VISIONS.items()
     )
 
 

@@ -96,7 +96,7 @@ def probe(types: Mapping[str, PanelType], catalog: Catalog, child: Renderer) -> 
             continue
         for word in one.words:
             try:
-                made = _probe(word, one, assembled["$defs"], catalog, child)
+                made = _probe(word, one, as_object(assembled["$defs"]), catalog, child)
             except JsonnetError:
                 continue  # it needs more than a query, and is kept as it is
             if made is not None:

@@ -33,7 +33,9 @@ def document(types):
 
 def made(document, catalog, child, engine="rjsonnet"):
     signals, problems = signal_file.load_signals([document], catalog)
-    found = build_dashboards([Source(document, "everything", ("everything",))], catalog, signals, Settings(engine=engine), child)
+    found = build_dashboards(
+        [Source(document, "everything", ("everything",))], catalog, signals, Settings(engine=engine), child
+    )
     assert [str(one) for one in problems + found.problems] == []
     return found
 

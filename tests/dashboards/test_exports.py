@@ -70,7 +70,9 @@ def made(catalog, child):
         said = {name: (value, Place("deckwatch.yaml", 1, 1)) for name, value in public.items()}
         signals, _ = signal_file.load_signals([document], catalog)
         uid = Path(document.file).stem
-        return build_dashboards([Source(document, uid, (uid,))], catalog, signals, Settings(form=form, public=said), child)
+        return build_dashboards(
+            [Source(document, uid, (uid,))], catalog, signals, Settings(form=form, public=said), child
+        )
 
     return run
 

@@ -46,7 +46,10 @@ def test_states_are_told_apart_with_any_colour_vision(theme):
 
 def test_grafanas_own_green_orange_and_red_are_not():
     """The reason for which they are not used."""
-    assert min(colors.least_distance(*pair)[0] for pair in itertools.combinations(("green", "orange", "red"), 2)) < MIN_DISTANCE
+    assert (
+        min(colors.least_distance(*pair)[0] for pair in itertools.combinations(("green", "orange", "red"), 2))
+        < MIN_DISTANCE
+    )
 
 
 def test_series_are_told_apart_with_any_colour_vision():

@@ -44,7 +44,9 @@ def test_the_example_fits_the_schema_and_misspelt_keys_do_not(types, name):
 
 def test_no_key_of_a_panel_is_the_word_of_another(types):
     keys = {key for one in types.values() for key in one.options}
-    keys |= set(schema.assemble_schema(types)["$defs"]["panel_unknown"]["properties"]) - set(panel_types.types_by_keyword(types))
+    keys |= set(schema.assemble_schema(types)["$defs"]["panel_unknown"]["properties"]) - set(
+        panel_types.types_by_keyword(types)
+    )
     assert keys & set(panel_types.types_by_keyword(types)) == set()
 
 

@@ -132,7 +132,8 @@ def test_both_engines_give_the_same_bytes(catalog):
     found = files.load_shipped()
     signals, _ = signal_file.load_signals([one.document for one in found], catalog)
     first, second = (
-        build_dashboards(found, catalog, signals, Settings(engine=engine)).artifacts for engine in ("rjsonnet", "jsonnet")
+        build_dashboards(found, catalog, signals, Settings(engine=engine)).artifacts
+        for engine in ("rjsonnet", "jsonnet")
     )
     assert first == second
     assert first

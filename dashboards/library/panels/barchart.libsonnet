@@ -31,6 +31,7 @@ local shaped(spec, across) =
 {
   words: { columns: 'The values now, one column for each value of the first label in `by`; several queries stand side by side.' },
   called: { barchart: 'columns', barChart: 'columns', bar_chart: 'columns', column: 'columns' },
+  grafana: { type: 'barchart', name: 'Bar chart', public: true, palette: true },
   content: { '$ref': '#/$defs/queries' },
   queries: 'table',
   height: 8,

@@ -4,6 +4,10 @@ local theme = import '../theme.libsonnet';
 {
   words: { heatmap: 'How observations are spread over time, of a signal or metric that is a histogram: the darker, the more.' },
   called: { 'heatmap-new': 'heatmap', density: 'heatmap' },
+  grafana: {
+    type: 'heatmap', name: 'Heatmap', public: true,
+    since: { 'options.selectionMode': { version: '11.1' } },
+  },
   content: { '$ref': '#/$defs/query' },
   queries: 'heatmap',
   height: 9,

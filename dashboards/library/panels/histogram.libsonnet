@@ -4,6 +4,7 @@ local theme = import '../theme.libsonnet';
 {
   words: { histogram: 'How the values of many series are spread: how many lie where.' },
   called: { distribution: 'histogram' },
+  grafana: { type: 'histogram', name: 'Histogram', public: true },
   content: { '$ref': '#/$defs/queries' },
   queries: 'range',
   height: 8,

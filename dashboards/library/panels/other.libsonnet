@@ -4,6 +4,7 @@ local theme = import '../theme.libsonnet';
 {
   words: { panel: "A panel of a type of Grafana's that has no word here, such as geomap; all of it stands under raw:." },
   called: { plugin: 'panel', custom: 'panel' },
+  grafana: { type: '', name: '', public: true },
   content: { description: "The type, by Grafana's id of it.", type: 'string', minLength: 1 },
   queries: '',
   height: 8,

@@ -4,6 +4,7 @@ local theme = import '../theme.libsonnet';
 {
   words: { pie: 'Parts of a whole now; for up to about six of them.' },
   called: { piechart: 'pie', donut: 'pie' },
+  grafana: { type: 'piechart', name: 'Pie chart', public: true },
   content: { '$ref': '#/$defs/queries' },
   queries: 'instant',
   height: 8,

@@ -38,6 +38,13 @@ local override(query, valueOf) = {
 {
   words: { table: 'One line for each value of the labels in `by`, one column for each query.' },
   called: { list: 'table', grid: 'table' },
+  grafana: {
+    type: 'table', name: 'Table', public: true,
+    since: {
+      'fieldConfig.defaults.custom.cellOptions.wrapText': { version: '11.1' },
+      'fieldConfig.defaults.custom.cellOptions.alt': { version: '11.2' },
+    },
+  },
   content: { '$ref': '#/$defs/queries' },
   queries: 'table',
   height: 8,

@@ -4,6 +4,7 @@ local theme = import '../theme.libsonnet';
 {
   words: { text: 'Words in Markdown: what a dashboard is for, what to do.' },
   called: { markdown: 'text', note: 'text' },
+  grafana: { type: 'text', name: 'Text', public: true },
   content: { type: 'string' },
   queries: '',
   height: 3,

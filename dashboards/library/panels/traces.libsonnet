@@ -18,6 +18,7 @@ local search(said) = {
     traces: 'Requests to choose one from: {service: shop, slower_than: 500ms}; a click opens its way.',
   },
   called: { jaeger: 'traces', tempo: 'traces', traceview: 'trace' },
+  grafana: { type: 'traces', name: 'Traces', public: false },
   content: {
     description: 'The id of a trace, or what the traces to list must be like.',
     type: ['string', 'object'],
