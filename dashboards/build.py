@@ -92,7 +92,10 @@ def build_dashboards(
         return Bundle(problems=problems)
     built = exports.drop_unsupported(built, settings.form, problems)
     public = {name: values for name, (values, _) in settings.public.items()}
-    return _bundle(built, draw_dashboards(child, built, settings.own_panels, settings.form, public, catalog), problems)
+    drawn = draw_dashboards(
+        child, built, own_panels=settings.own_panels, form=settings.form, public=public, catalog=catalog
+    )
+    return _bundle(built, drawn, problems)
 
 
 def _bundle(built: Sequence[Built], drawn: Sequence[Drawn], problems: list[Problem]) -> Bundle:

@@ -56,6 +56,7 @@ def artifact_path(dashboard: Dashboard, uid: str) -> str:
 def draw_dashboards(
     child: Renderer,
     built: Sequence[Built],
+    *,
     own_panels: Path | None,
     form: Form,
     public: Mapping[str, Sequence[str]],

@@ -138,7 +138,7 @@ def load_types(child: Renderer, own: Path | None = None) -> dict[str, PanelType]
 def _check_declarations(declared: JsonMapping, file: str) -> None:
     """Raise DeckwatchError for a file that lacks declarations, with the lines to write, or has unknown ones."""
     required, known = _list_fields(PanelType)
-    missing = [key for key in _LINES if key in required and key not in declared]
+    missing = sorted(required - set(declared))
     if not file.startswith(f"{_OWN}/") and "grafana" not in declared:
         missing.append("grafana")  # optional in a user's own file
     lines = [_LINES[key] for key in missing]

@@ -44,7 +44,7 @@ def adapt_options(variant: ScreenVariant, options: JsonMapping) -> JsonMapping:
 def list_variants(dashboard: Dashboard, default: Layout, figures: Figures) -> list[ScreenVariant]:
     """Return the variants of a dashboard, by its file or by the project's default; a phone has large figures."""
     chosen = dashboard.layout or default
-    wide = ScreenVariant(large=(dashboard.figures or figures) == "large")
+    wide = ScreenVariant(large=(dashboard.text_size or figures) == "large")
     phone = ScreenVariant(phone=True, large=True)
     return {"wide": [wide], "phone": [phone], "both": [wide, replace(phone, second=True)]}[chosen]
 

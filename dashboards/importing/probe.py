@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from deckwatch import dashboards
 from deckwatch.core import plugins, yaml_file, yaml_write
+from deckwatch.core.json_types import as_object
 from deckwatch.core.jsonnet import JsonnetError
 from deckwatch.core.signal_lookup import Signals
 from deckwatch.dashboards import checks

@@ -114,9 +114,13 @@ def apply_changes(
         problems += _find_misplaced(changes.document, whole, _NOT_SETTABLE)
     if problems:
         return source, Adjusted(), problems
-    hidden_paths = {item.path for item, _ in hidden}
     writer = _ChangeWriter(
-        source.document, changes.document, {item.path: path for item, path in changed}, hidden_paths, whole, types
+        source.document,
+        changes.document,
+        changed={item.path: path for item, path in changed},
+        hidden={item.path for item, _ in hidden},
+        whole=whole,
+        types=types,
     )
     document = writer.write()
     if not document.data["rows"]:
@@ -179,6 +183,7 @@ class _ChangeWriter(DocumentWriter):
         self,
         source: Document,
         changes: Document,
+        *,
         changed: Mapping[Path, Path],
         hidden: Collection[Path],
         whole: Path | None,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from deckwatch.core.json_types import as_object
 from deckwatch.dashboards.read.panel_reader import read_panel
-from deckwatch.dashboards.read.part_origin import NO_PART
 from deckwatch.dashboards.read.spec import LANGUAGES, Dashboard, Row
 from deckwatch.dashboards.read.walk import walk_row_panels, walk_rows
 
@@ -48,7 +47,7 @@ def _read_panels(
         valid = without_invalid_keys(data, path, invalid, types)
         for keyword in valid or ():
             if valid is not None and keyword in types:
-                yield read_panel(types[keyword], keyword, valid, document, path, (), NO_PART)
+                yield read_panel(types[keyword], keyword, valid, document, path)
 
 
 def _list_panels(document: Document, unusable: Collection[Path]) -> Iterator[tuple[Path, JsonObject]]:

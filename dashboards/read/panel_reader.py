@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.core.json_types import as_object, as_text
 from deckwatch.dashboards.read.options import Options
+from deckwatch.dashboards.read.part_origin import NO_PART
 from deckwatch.dashboards.read.spec import LANGUAGES, PER_ROW, THRESHOLDS, LinkSpec, PanelSpec, QuerySpec
 
 if TYPE_CHECKING:
@@ -38,8 +39,9 @@ def read_panel(
     data: JsonMapping,
     document: Document,
     path: Path,
-    needs: tuple[str, ...],
-    origin: PartOrigin,
+    *,
+    needs: tuple[str, ...] = (),
+    origin: PartOrigin = NO_PART,
 ) -> PanelSpec:
     """Return a panel; `needs` are the metrics that its row and dashboard need."""
     options = Options(data)

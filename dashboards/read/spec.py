@@ -188,7 +188,7 @@ class Dashboard:
     events: tuple[EventSpec, ...] = ()
     marks: JsonMapping = field(default_factory=dict)
     layout: str = ""
-    figures: str = ""
+    text_size: str = ""
     allow: tuple[str, ...] = ()
     raw: JsonMapping = field(default_factory=dict)
     needed_metrics: tuple[tuple[Path, str], ...] = ()  # anywhere in the file, each with its path

@@ -61,7 +61,7 @@ def read_dashboard(
         events=tuple(_read_events(options)),
         marks=options.get_object("marks"),
         layout=options.get_text("layout"),
-        figures=options.get_text("figures"),
+        text_size=options.get_text("text_size"),
         allow=tuple(options.get_object("allow")),
         raw=options.get_object("raw"),
         needed_metrics=tuple(_find_needed_metrics(usable)),
@@ -110,7 +110,7 @@ class _RowReader:
                 continue
             self.problems.extend(self._find_mixed_sources(data[keyword], (*panel.path, keyword)))
             origin = self.origins.get(panel.path, NO_PART)
-            yield read_panel(self.types[keyword], keyword, data, self.document, panel.path, needs, origin)
+            yield read_panel(self.types[keyword], keyword, data, self.document, panel.path, needs=needs, origin=origin)
 
     def _find_mixed_sources(self, content: JsonValue, path: Path) -> Iterator[Problem]:
         """Yield a problem if a panel queries two data sources: Grafana gives it one."""

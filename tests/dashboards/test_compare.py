@@ -2,7 +2,7 @@
 
 import copy
 
-from deckwatch.dashboards.compare import list_changes, has_changes
+from deckwatch.dashboards.compare import has_changes, list_changes
 
 MODEL = {
     "title": "Shop",

@@ -109,7 +109,7 @@ def test_every_query_and_event_is_told_to_verify(built, drawn):
                 assert (panel["title"], target["refId"]) in asked
     assert [one.title for one in built.queries if one.kind == "annotation"] == ["Restarts", "Deploys", "Alerts"]
     for one in built.queries:
-        promql.check_syntax(one.concrete())
+        promql.check_syntax(one.to_promql())
 
 
 @pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder with Grafana's schemas")

@@ -1,16 +1,21 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deckwatch.dashboards.draw import layout
+from deckwatch.dashboards.draw import layout, screens
 from deckwatch.dashboards.draw.layout import COLUMNS, Box
-from deckwatch.dashboards.draw.screens import ScreenVariant
+from deckwatch.dashboards.model import ScreenVariant
+from deckwatch.dashboards.panel_types import GrafanaPanel, PanelType
+
+STAT = PanelType(
+    "stat", {}, {}, {}, "instant", 4, 3, {}, grafana=GrafanaPanel("stat", "Stat", public=True, figure=True)
+)
 
 boxes = st.lists(
     st.builds(
         Box,
         width=st.none() | st.integers(1, COLUMNS),
         height=st.integers(1, 12),
-        least=st.integers(1, COLUMNS),
+        min_width=st.integers(1, COLUMNS),
     ),
     min_size=1,
     max_size=30,
@@ -43,7 +48,7 @@ def test_nothing_overlaps_or_leaves_the_grid_and_order_is_kept(rows):
 
 @given(boxes)
 def test_a_line_without_widths_is_full_and_has_no_holes(row):
-    row = [Box(None, box.height, box.least) for box in row]
+    row = [Box(None, box.height, box.min_width) for box in row]
     spots, below = layout.place_row(row, 0)
     covered = set().union(*map(cells, spots))
     assert covered == {(x, y) for x in range(COLUMNS) for y in range(below)}
@@ -71,10 +76,10 @@ def test_widths_are_words_or_columns():
 @given(st.lists(boxes, min_size=1, max_size=3), st.booleans(), st.booleans())
 def test_both_layouts_keep_every_promise_for_any_list(rows, phone, large):
     """No overlap, nothing outside of 24 columns, no hole in a full row, order kept."""
-    look = ScreenVariant(phone=phone, large=large)
+    variant = ScreenVariant(phone=phone, large=large)
     top, taken, before = 0, 0, (-1, -1)
     for row in rows:
-        spots, below = look.row([look.box(box, "stat") for box in row], top)
+        spots, below = screens.place_panels(variant, [screens.enlarge_box(variant, box, STAT) for box in row], top)
         assert len(spots) == len(row)
         for box, spot in zip(row, spots, strict=True):
             assert spot.x >= 0

@@ -86,7 +86,7 @@ def test_a_dashboard_says_for_itself_what_it_is_laid_out_for(made):
 def test_the_address_of_the_phones_form_is_not_another_dashboards(made):
     (problem,) = made(SHOP, ("shop-phone", SHOP.replace("Shop", "Other")), layout="both").problems[:1]
     assert str(problem) == (
-        "shop-phone.yaml:1:12: error: the address shop-phone is that of the phone's form of shop "
+        "shop-phone.yaml:1:12: error: the phone variant of shop has the address shop-phone too "
         "(rename a file) [address]"
     )
 

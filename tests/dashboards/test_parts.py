@@ -166,7 +166,11 @@ def test_what_is_given_is_told_where_it_is_given(make):
         ("default: [a, b]", "default: a", "5:30: error: expected a list, not 'a'"),
         ("part: Waiting", "prat: Waiting", "1:1: error: unknown key prat (did you mean part?)"),
         ("parameters:", "takes:", "2:1: error: unknown key takes (takes was renamed to parameters)"),
-        ("  - lines: depth\n", "  - use: queue\n", "9:5: error: a part uses no other part (used at shop.yaml:3:6)"),
+        (
+            "  - lines: depth\n",
+            "  - use: queue\n",
+            "9:5: error: a part cannot use another part (used at shop.yaml:3:6)",
+        ),
         ("panels:\n", "pannels:\n", "8:1: error: unknown key pannels (did you mean panels?)"),
     ],
 )
