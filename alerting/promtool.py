@@ -1,4 +1,8 @@
-"""Runs promtool's unit tests of generated rules, and tells where in the YAML a proof fails."""
+"""Runs promtool's unit tests of generated rules, and reports failures at the proof's position in the YAML.
+
+promtool evaluates every rule of a test's rule files at every step. Each alert is therefore tested with a rule file that
+holds nothing but its own rule and the recording rules that it reads, which takes a quarter of the time.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deckwatch.alerting import formatting, unit_tests
+from deckwatch.alerting import formatting, rule_slices, unit_tests
 from deckwatch.alerting.render_rules import RULES_FOLDER
 from deckwatch.core.problems import DeckwatchError, Place, Problem
 from deckwatch.core.units import parse_duration
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
 
 GET = "it comes with Prometheus: apt-get install prometheus, or https://prometheus.io/download"
 
-_SECONDS = 600.0
+_TIMEOUT_SECONDS = 600.0
 
 _FAILURE = re.compile(
     r"""expr:\ ".*?ALERTS\{alertname=\\"(?P<alert>\w+)\\".*?",\ time:\ (?P<time>\w+),
@@ -43,7 +47,7 @@ class NoPromtool(DeckwatchError):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What promtool said of one topic: how many tests there were, at how many moments; problems stand at proofs."""
+    """The result of one topic: the number of its tests and of the moments they check; problems point at proofs."""
 
     topic: str
     tests: int
@@ -54,93 +58,90 @@ class Outcome:
 def run(
     groups: Sequence[Group], artifacts: Iterable[Artifact], done: Callable[[Outcome], None] = lambda _: None
 ) -> list[Outcome]:
-    """Run the tests of all topics, of which `artifacts` hold the rules, and call `done` with each outcome.
+    """Run the tests of all topics, whose rules are in `artifacts`, and call `done` with each outcome.
 
-    Raises NoPromtool, and DeckwatchError where promtool refuses a rule file.
+    Raises NoPromtool, and DeckwatchError where promtool rejects a rule file.
     """
     program = shutil.which("promtool")
     if program is None:
         raise NoPromtool
-    recordings = {one.name: one for group in groups for one in group.recordings}
+    recordings = {recording.name: recording for group in groups for recording in group.recordings}
+    tested = [group for group in groups if group.alerts]
     with tempfile.TemporaryDirectory(prefix="deckwatch-test-") as name:
-        folder = Path(name) / RULES_FOLDER
-        _check(program, _written(Path(name), artifacts))
+        folder = Path(name)
+        written = _write_artifacts(folder, artifacts)
+        _check_rules(program, [path for path in written if path.parent.name != "tests"])
+        slices = rule_slices.write_slices(folder / RULES_FOLDER, [group.topic for group in tested], folder / "alerts")
 
-        def one(group: Group) -> Outcome:
-            found = [test for alert in group.alerts for test in unit_tests.build_tests(alert, recordings)]
-            said = _test(program, _tests(folder, group))
-            problems = explain(said, {alert.name: alert for alert in group.alerts}, recordings)
-            outcome = Outcome(group.topic, len(found), sum(len(test["at"]) for test in found), tuple(problems))
+        def run_topic(group: Group) -> Outcome:
+            tests = [test for alert in group.alerts for test in unit_tests.build_tests(alert, recordings)]
+            output = _run_tests(program, slices[group.topic])
+            problems = explain(output, {alert.name: alert for alert in group.alerts}, recordings)
+            outcome = Outcome(group.topic, len(tests), sum(len(test["at"]) for test in tests), tuple(problems))
             done(outcome)
             return outcome
 
-        tested = [group for group in groups if group.alerts]
-        # The longest first, so that none of the processors is left alone with it in the end.
-        longest_first = sorted(tested, key=lambda group: -_tests(folder, group).stat().st_size)
+        # The longest first, so that no processor is left alone with it at the end.
+        longest_first = sorted(tested, key=lambda group: -sum(path.stat().st_size for path in slices[group.topic]))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = {outcome.topic: outcome for outcome in pool.map(one, longest_first)}
-        return [found[group.topic] for group in tested]
+            outcomes = {outcome.topic: outcome for outcome in pool.map(run_topic, longest_first)}
+        return [outcomes[group.topic] for group in tested]
 
 
-def _tests(folder: Path, group: Group) -> Path:
-    return folder / "tests" / f"{group.topic}_test.yaml"
-
-
-def _written(folder: Path, artifacts: Iterable[Artifact]) -> list[Path]:
-    """Write rules and tests; return the rule files."""
+def _write_artifacts(folder: Path, artifacts: Iterable[Artifact]) -> list[Path]:
+    """Write rules and tests; return their files."""
     result = []
     for artifact in artifacts:
         if artifact.path.startswith(f"{RULES_FOLDER}/"):
             path = folder / artifact.path
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(artifact.text, encoding="utf-8")
-            if path.parent.name != "tests":
-                result.append(path)
+            result.append(path)
     return result
 
 
-def _check(program: str, files: Sequence[Path]) -> None:
-    asked = [program, "check", "rules", *map(str, files)]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=_SECONDS)
-    if done.returncode:
-        raise DeckwatchError(f"promtool refuses the rules:\n{done.stderr or done.stdout}")
+def _check_rules(program: str, files: Sequence[Path]) -> None:
+    argv = [program, "check", "rules", *map(str, files)]
+    process = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=_TIMEOUT_SECONDS)
+    if process.returncode:
+        raise DeckwatchError(f"promtool rejects the rules:\n{process.stderr or process.stdout}")
 
 
-def _test(program: str, file: Path) -> str:
-    """Return what promtool says of a test file that fails, '' of one that passes."""
-    asked = [program, "test", "rules", str(file)]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=_SECONDS)
-    return done.stdout + done.stderr if done.returncode else ""
+def _run_tests(program: str, files: Sequence[Path]) -> str:
+    """Return promtool's output about test files if one of them fails, else an empty string."""
+    argv = [program, "test", "rules", *map(str, files)]
+    process = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=_TIMEOUT_SECONDS)
+    return process.stdout + process.stderr if process.returncode else ""
 
 
 def explain(text: str, alerts: Mapping[str, Alert], recordings: Mapping[str, Recording]) -> list[Problem]:
-    """Return promtool's failures as Problems at the proofs that they are of; what is not understood, as it stands."""
+    """Return promtool's failures as problems at their proofs; output of an unknown form is one problem, verbatim."""
     if not text:
         return []
-    found = []
+    problems = []
     for failure in _FAILURE.finditer(text):
         alert = alerts.get(failure["alert"])
         if alert is not None:
             fired = failure["got"].strip() != "nil"
             wanted = failure["expected"].strip() != "nil"
-            found.append(_problem(alert, recordings, failure["time"], wanted=wanted, fired=fired))
-    return found or [Problem(Place("promtool"), text.strip(), check="proof")]
+            problems.append(_problem(alert, recordings, failure["time"], wanted=wanted, fired=fired))
+    return problems or [Problem(Place("promtool"), text.strip(), check="proof")]
 
 
 def _problem(alert: Alert, recordings: Mapping[str, Recording], time: str, *, wanted: bool, fired: bool) -> Problem:
     moment = formatting.format_duration(parse_duration(time))
     place = alert.document.place((*alert.path, "proof"), key=True)
-    told = ""
+    hint = ""
     for test in unit_tests.build_tests(alert, recordings):
-        if any(one["time"] == moment and (one["labels"] is not None) == wanted for one in test["at"]):
-            told = test["name"].partition(": ")[2]
-            if number := re.search(r"proof (\d+)", told):
+        if any(check["time"] == moment and (check["labels"] is not None) == wanted for check in test["at"]):
+            hint = test["name"].partition(": ")[2]
+            if number := re.search(r"proof (\d+)", hint):
                 place = alert.document.place((*alert.path, "proof", int(number[1]) - 1))
             break
     if wanted and fired:
-        message = f"{alert.name} fires after {moment} with other labels than those that the proof gives"
+        message = f"{alert.name} fires after {moment} with labels that differ from those of the proof"
     elif wanted:
         message = f"{alert.name} does not fire after {moment}"
     else:
         message = f"{alert.name} fires after {moment} and should not"
-    return Problem(place, message, told, check="proof")
+    return Problem(place, message, hint, check="proof")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench._machine import ENTERED
 from bench._options import print_progress
-from deckwatch.provisioning.program import find
+from deckwatch.provisioning.program import find_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,7 +94,7 @@ def start_engine(folder: Path) -> Iterator[Containers | None]:
 
     What is mounted for it ends with the machine.
     """
-    dockerd, busybox = find("dockerd"), find("busybox")
+    dockerd, busybox = find_program("dockerd"), find_program("busybox")
     if not (dockerd and busybox and os.environ.get(ENTERED)):
         print_progress("no containers: that takes root, dockerd, busybox and unshare")
         yield None

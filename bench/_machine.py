@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench._options import print_progress
-from deckwatch.provisioning.program import find
+from deckwatch.provisioning.program import find_program
 
 ENTERED = "DECKWATCH_BENCH_ENTERED"
 _ROOT = Path("/sys/fs/cgroup")
@@ -69,7 +69,7 @@ def enter_namespaces(*, first: bool) -> None:
 
     `first` gives it the CPUs before everything else that wants them.
     """
-    unshare = find("unshare")
+    unshare = find_program("unshare")
     if os.environ.get(ENTERED) or os.geteuid() != 0 or unshare is None:
         return
     trees = _cgroup_trees()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench._options import print_progress
-from deckwatch.provisioning.program import Program, find, free_port
+from deckwatch.provisioning.program import Program, find_program, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,7 +61,9 @@ class Server:
         """Run the program, with `folder` as its current one, until the block ends."""
         log = folder / f"{self.title.replace(', ', '-')}.log"
         ready, environment = f"http://{self.address}{self.ready}", dict(self.environment)
-        program = Program(self.title, self.argv, log, ready, folder=folder, environment=environment, tether=True)
+        program = Program(
+            self.title, self.argv, log, ready, folder=folder, environment=environment, end_with_parent=True
+        )
         try:
             yield program.start().wait_ready(_START_SECONDS)
         finally:
@@ -125,7 +127,7 @@ def _find_program(*names: str) -> str | None:
         if not os.access(given, os.X_OK):
             sys.exit(f"{variable}: {given} is no program")
         return given
-    found = find(*names)
+    found = find_program(*names)
     if found is None:
         print_progress(f"{names[0]} is neither on PATH nor named by {variable}")
     return found

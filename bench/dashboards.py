@@ -21,7 +21,7 @@ from deckwatch.core.signal_lookup import Signals
 from deckwatch.dashboards import panel_types
 from deckwatch.dashboards.build import Settings
 from deckwatch.dashboards.read.files import Source
-from deckwatch.provisioning import catalogue
+from deckwatch.provisioning import metric_catalog
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 _SHIPPED = """
 from pathlib import Path
 from deckwatch.dashboards import panel_types
-with panel_types.renderer() as child:
+with panel_types.start_renderer() as child:
     from deckwatch import dashboards
     from deckwatch.dashboards.read import files
     from deckwatch.core import signal_file
     from deckwatch.core.project import Project
-    from deckwatch.provisioning import catalogue
-    catalog, found = catalogue.load(Project(Path())), files.shipped()
+    from deckwatch.provisioning import metric_catalog
+    catalog, found = metric_catalog.load_catalog(Project(Path())), files.load_shipped()
     signals, _ = signal_file.load([one.document for one in found], catalog)
-    assert len(dashboards.bundle(found, catalog, signals, None, child).artifacts) >= 5
+    assert len(dashboards.build_dashboards(found, catalog, signals, None, child).artifacts) >= 5
 """
 
 
@@ -60,7 +60,7 @@ def _time_many(engine: Engine) -> float:
         f"  - - {{lines: node_load1, title: A {row}}}\n    - {{stat: up, title: B {row}, description: Up.}}\n"
         for row in range(10)
     )
-    catalog = catalogue.load(Project(Path()))
+    catalog = metric_catalog.load_catalog(Project(Path()))
     taken = []
     with panel_types.start_renderer(engine=engine) as child:
         for _ in range(5):

@@ -123,7 +123,7 @@ def _brevity_rows() -> Iterator[list[str]]:
     """Yield how long the shipped dashboards' JSON is beside their YAML, and how many panels name a unit."""
     with tempfile.TemporaryDirectory() as folder:
         plan = stack.build(Project(Path(folder))).plan
-    files = [file for file in plan.files() if file.path.startswith("grafana/dashboards/")]
+    files = [file for file in plan.list_files() if file.path.startswith("grafana/dashboards/")]
     after = sum(len(file.text.splitlines()) for file in files)
     specs = sorted(SPECS.rglob("*.yaml"))
     before = sum(1 for path in specs for line in path.read_text().splitlines() if line.strip())

@@ -25,9 +25,9 @@ from bench._sheet import Sheet, format_value
 from deckwatch.core import units, yaml_file
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE, Project
-from deckwatch.provisioning.program import find
+from deckwatch.provisioning.program import find_program
 from deckwatch.provisioning.servers import ALERTMANAGER, PROMETHEUS
-from deckwatch.provisioning.up import Stack
+from deckwatch.provisioning.up import LocalStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -106,7 +106,7 @@ class _Sink:
 
 
 def sheets(options: Options) -> Iterator[Sheet]:
-    if find("prometheus") is None or find("prometheus-alertmanager", "alertmanager") is None:
+    if find_program("prometheus") is None or find_program("prometheus-alertmanager", "alertmanager") is None:
         print_progress("no messages: Prometheus and Alertmanager are not both installed")
         return
     applications = [_Application() for _ in range(5 if options.quick else 20)]
@@ -135,7 +135,7 @@ def _measure_delays(folder: Path, sink: _Sink, applications: list[_Application])
     (folder / "alerts").mkdir()
     (folder / "alerts" / "bench.yaml").write_text(_ALERTS)
     (folder / FILE).write_text(text)
-    stack = Stack(
+    stack = LocalStack(
         Project(folder, yaml_file.parse_yaml(text, FILE)),
         folder / "state",
         programs=(PROMETHEUS, ALERTMANAGER),

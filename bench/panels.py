@@ -29,7 +29,7 @@ from deckwatch.core import promql
 from deckwatch.core.contract import load_contract
 from deckwatch.core.project import Project
 from deckwatch.provisioning import stack
-from deckwatch.provisioning.program import Program, find, free_port
+from deckwatch.provisioning.program import Program, find_program, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ _GAP = 2 * 3600  # promtool computes in steps of a block
 
 
 def sheets(options: Options) -> Iterator[Sheet]:
-    prometheus, promtool = find("prometheus"), find("promtool")
+    prometheus, promtool = find_program("prometheus"), find_program("promtool")
     if prometheus is None or promtool is None:
         print_progress("no panels: Prometheus is not installed")
         return
@@ -156,7 +156,7 @@ def _start_prometheus(program: str, data: Path) -> Iterator[str]:
         "--web.enable-admin-api",
         "--storage.tsdb.retention.time=10d",
     ]
-    with Program("prometheus", argv, data.parent / "log", f"{url}/-/ready", tether=True) as running:
+    with Program("prometheus", argv, data.parent / "log", f"{url}/-/ready", end_with_parent=True) as running:
         running.wait_ready(120)
         yield url
 
@@ -182,9 +182,9 @@ def _backfill_rules(promtool: str, url: str, rules: Path, data: Path, when: tupl
 def _write_rules(built: stack.Built, folder: Path) -> Path:
     """Write the rules that record what panels read, as they are shipped; return their folder."""
     folder.mkdir()
-    files = [Path(one.path) for one in built.plan.files()]
+    files = [Path(one.path) for one in built.plan.list_files()]
     groups = {
-        path.name: yaml.safe_load(built.plan.text(str(path)))["groups"]
+        path.name: yaml.safe_load(built.plan.file_text(str(path)))["groups"]
         for path in files
         if path.parent.name == "rules" and path.suffix == ".yaml"
     }
@@ -255,7 +255,7 @@ def _time_query(url: str, query: LiveQuery, when: tuple[int, int], points: float
 def _max_points(built: stack.Built) -> dict[tuple[str, str], float]:
     """Return for how many points Grafana asks for each panel, by its dashboard's uid and its title."""
     found: dict[tuple[str, str], float] = {}
-    for artifact in built.plan.files():
+    for artifact in built.plan.list_files():
         if artifact.path.startswith("grafana/dashboards/") and artifact.path.endswith(".json"):
             model = json.loads(artifact.text)
             panels = [one for row in model["panels"] for one in (row, *row.get("panels", ()))]

@@ -128,7 +128,7 @@ def _running_server(server: Server, folder: Path, *more: str) -> Iterator[int]:
             return True
         return False
 
-    program = Program(server.title, (*server.argv, *more), folder / "log", ready, folder=folder, tether=True)
+    program = Program(server.title, (*server.argv, *more), folder / "log", ready, folder=folder, end_with_parent=True)
     with program as running:
         assert running.process is not None
         yield running.process.pid

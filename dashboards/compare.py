@@ -1,18 +1,19 @@
-"""How two dashboards of Grafana's differ, in words: `panel CPU: unit short → percent`."""
+"""Differences of two Grafana dashboards, as text: `panel CPU: unit short → percent`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.dashboards.importing.patch import NOTHING, Leaf, leaves, same
+from deckwatch.dashboards.grafana_model import walk_panels
+from deckwatch.dashboards.importing.patch import MISSING, LeafPath, is_same_json, iterate_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-# What Grafana counts and names by itself.
-_ITS_OWN = frozenset(("id", "version", "iteration", "pluginVersion", "schemaVersion"))
-_LONG = 60
-_WORDS: dict[Leaf, str] = {
+# Fields that Grafana sets itself.
+_MANAGED = frozenset(("id", "version", "iteration", "pluginVersion", "schemaVersion"))
+_MAX_LENGTH = 60
+_NAMES: dict[LeafPath, str] = {
     ("fieldConfig", "defaults", "thresholds", "steps"): "thresholds",
     ("fieldConfig", "defaults", "mappings"): "words for values",
     ("fieldConfig", "defaults", "noValue"): "what is written without data",
@@ -25,9 +26,9 @@ _WORDS: dict[Leaf, str] = {
 
 
 def list_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Return what one has to do to the first dashboard to get the second; nothing where they are the same.
+    """Return the changes from the first dashboard to the second, one per line.
 
-    Panels are told by their numbers, which are made of their names, and where these differ by their titles.
+    Panels are matched by id, which is made from their name, and otherwise by title.
     """
     found = list(_compare_values("", _top_values(before), _top_values(after)))
     found += _compare_lists("variable", _list_by_name(before, "templating"), _list_by_name(after, "templating"))
@@ -43,7 +44,7 @@ def list_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[st
 
 
 def has_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Return whether two dashboards differ in anything but what Grafana counts by itself."""
+    """Return whether two dashboards differ in anything but fields that Grafana sets itself."""
     return bool(list_changes(before, after))
 
 
@@ -53,7 +54,7 @@ def list_panels(model: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def count_queries(model: Mapping[str, Any]) -> int:
-    """Return how many queries a dashboard's panels ask."""
+    """Return the number of queries in a dashboard's panels."""
     return sum(len(one.get("targets") or []) for one in list_panels(model))
 
 
@@ -67,15 +68,11 @@ def _list_by_name(model: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _list_items(model: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = []
-    for panel in model.get("panels") or []:
-        inner = panel.get("panels") or []
-        found += [{key: one for key, one in panel.items() if key != "panels"}, *inner]
-    return found
+    return [{key: value for key, value in panel.items() if key != "panels"} for panel in walk_panels(model)]
 
 
 def _match_panels(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> dict[int, int]:
-    """Return which panel before is which after, by their places in the lists."""
+    """Return the index of the matching new panel for each old one."""
     found: dict[int, int] = {}
     for name in (_id_key, _title_key):
         where: dict[Any, int] = {}
@@ -106,7 +103,7 @@ def _compare_lists(what: str, before: Mapping[str, Any], after: Mapping[str, Any
     yield from (f"+ {what} {name}" for name in after if name not in before)
     for name, one in before.items():
         if name in after:
-            # What was chosen last, and what was offered then, is no part of what is decided.
+            # The current selection and the options at that time are not part of the definition.
             yield from _compare_values(f"{what} {name}", _without_selection(one), _without_selection(after[name]))
 
 
@@ -116,13 +113,13 @@ def _without_selection(variable: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _compare_values(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """Yield one line for each leaf that differs, the queries by their names."""
+    """Yield one line for each leaf that differs; queries are matched by ref."""
     head = f"{what}: " if what else ""
     old, new = dict(_walk_leaves(before)), dict(_walk_leaves(after))
     place = []
     for path in dict.fromkeys((*old, *new)):
-        one, other = old.get(path, NOTHING), new.get(path, NOTHING)
-        if one is not NOTHING and other is not NOTHING and same(one, other):
+        one, other = old.get(path, MISSING), new.get(path, MISSING)
+        if one is not MISSING and other is not MISSING and is_same_json(one, other):
             continue
         if path[:1] == ("gridPos",):
             place.append(path)
@@ -132,35 +129,37 @@ def _compare_values(what: str, before: Mapping[str, Any], after: Mapping[str, An
         yield f"{head}place {_format_position(before)} → {_format_position(after)}"
 
 
-def _walk_leaves(panel: Mapping[str, Any]) -> Iterator[tuple[Leaf, Any]]:
+def _walk_leaves(panel: Mapping[str, Any]) -> Iterator[tuple[LeafPath, Any]]:
     for key, one in panel.items():
-        if key in _ITS_OWN or one is None:
+        if key in _MANAGED or one is None:
             continue
         if key == "targets":
             for target in one:
-                for path, value in leaves({k: v for k, v in target.items() if k != "refId" and v is not None}):
+                for path, value in iterate_leaves({k: v for k, v in target.items() if k != "refId" and v is not None}):
                     yield ("targets", str(target.get("refId")), *path), value
         elif isinstance(one, dict):
-            yield from (((key, *path), value) for path, value in leaves(one) if value is not None and value != {})
+            yield from (
+                ((key, *path), value) for path, value in iterate_leaves(one) if value is not None and value != {}
+            )
         else:
             yield (key,), one
 
 
-def _describe_path(path: Leaf) -> str:
-    if path in _WORDS:
-        return _WORDS[path]
+def _describe_path(path: LeafPath) -> str:
+    if path in _NAMES:
+        return _NAMES[path]
     if path[0] == "targets" and len(path) > 2:
         return " ".join(("query", path[1], *(() if path[2:] in (("expr",), ("rawSql",)) else path[2:])))
     return ".".join(path[2:] if path[:2] == ("fieldConfig", "defaults") else path)
 
 
 def _format_value(value: Any) -> str:
-    if value is NOTHING:
+    if value is MISSING:
         return "nothing"
     if isinstance(value, list):
         return f"{len(value)} of them" if value and isinstance(value[0], dict) else str(value)
     text = " ".join(str(value).split()) if not isinstance(value, bool) else str(value).lower()
-    return (text if len(text) <= _LONG else f"{text[: _LONG - 1]}…") or '""'
+    return (text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 1]}…") or '""'
 
 
 def _format_position(panel: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from deckwatch.core.json_types import as_objects
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from deckwatch.core.json_types import JsonMapping, JsonObject, JsonValue
+    from deckwatch.core.json_types import JsonValue, StrictMapping, StrictObject
 
 MAX_UID = 40
 _UID = re.compile(rf"[a-zA-Z0-9_-]{{1,{MAX_UID}}}\Z")
@@ -82,7 +82,7 @@ def map_texts(value: JsonValue, change: Callable[[str, str], str], key: str = ""
     return value
 
 
-def walk_panels(model: JsonMapping) -> Iterator[JsonObject]:
+def walk_panels(model: StrictMapping) -> Iterator[StrictObject]:
     """Yield all panels and rows, in order, also those in collapsed rows and in `rows` of before Grafana 5."""
     for panel in as_objects(model.get("panels")):
         yield panel
@@ -91,13 +91,13 @@ def walk_panels(model: JsonMapping) -> Iterator[JsonObject]:
         yield from walk_panels(row)
 
 
-def walk_targets(model: JsonMapping) -> Iterator[tuple[JsonObject, JsonObject]]:
+def walk_targets(model: StrictMapping) -> Iterator[tuple[StrictObject, StrictObject]]:
     """Yield each panel with each of its queries."""
     for panel in walk_panels(model):
         yield from ((panel, target) for target in as_objects(panel.get("targets")))
 
 
-def list_variables(model: JsonMapping) -> list[JsonObject]:
+def list_variables(model: StrictMapping) -> list[StrictObject]:
     """Return the variables of a model."""
     templating = model.get("templating")
     return as_objects(templating.get("list")) if isinstance(templating, dict) else []

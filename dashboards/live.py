@@ -16,7 +16,7 @@ from deckwatch.dashboards.resolve.variables import ALL
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from deckwatch.core.json_types import JsonMapping
+    from deckwatch.core.json_types import StrictMapping
     from deckwatch.core.problems import Place
     from deckwatch.dashboards.model import Built
     from deckwatch.dashboards.read.spec import PanelSpec
@@ -74,7 +74,7 @@ class LiveQuery:
         return replace_variables(self.expr if text is None else text, lambda name: known.get(name, ALL))
 
 
-def list_queries(built: Built, model: JsonMapping) -> Iterator[LiveQuery]:
+def list_queries(built: Built, model: StrictMapping) -> Iterator[LiveQuery]:
     """Yield every query of a dashboard: those of variables, panels and annotations, in that order.
 
     `model` is the rendered dashboard, which tells whether a panel runs a range or an instant query.
@@ -95,7 +95,7 @@ def list_queries(built: Built, model: JsonMapping) -> Iterator[LiveQuery]:
     yield LiveQuery(uid, title, "annotation", "Alerts", "Alerts", built.alerts, "range", place, reason)
 
 
-def _list_panel_queries(built: Built, model: JsonMapping) -> Iterator[LiveQuery]:
+def _list_panel_queries(built: Built, model: StrictMapping) -> Iterator[LiveQuery]:
     # A text field or a choice from fixed values is part of a query with its first value.
     inputs = tuple((as_text(variable["name"]), value) for variable, value in _list_inputs(model) if value)
     modes = {(panel["id"], target["refId"]): target.get("range", True) for panel, target in walk_targets(model)}
@@ -133,7 +133,7 @@ def _expect_result(panel: PanelSpec, query: Query) -> ExpectedResult:
     )
 
 
-def _list_inputs(model: JsonMapping) -> Iterator[tuple[JsonMapping, str]]:
+def _list_inputs(model: StrictMapping) -> Iterator[tuple[StrictMapping, str]]:
     """Yield the text fields and choices from fixed values, each with its first value in a query; '' if none."""
     for variable in list_variables(model):
         if variable["type"] in ("custom", "textbox"):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.core.json_types import JsonObject
+    from deckwatch.core.json_types import StrictObject
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.dashboards.draw.exports import Form
     from deckwatch.dashboards.model import Built
@@ -85,6 +85,6 @@ def draw_dashboards(
     return result
 
 
-def _to_artifact(model: JsonObject, built: Built) -> Artifact:
+def _to_artifact(model: StrictObject, built: Built) -> Artifact:
     uid = as_text(model["uid"])
     return Artifact(artifact_path(built.dashboard, uid), render.format_model(model), uid, as_text(model["title"]))

@@ -14,7 +14,7 @@ from deckwatch.core.problems import DeckwatchError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from deckwatch.core.json_types import JsonMapping, JsonObject, JsonValue
+    from deckwatch.core.json_types import JsonValue, StrictMapping, StrictObject
     from deckwatch.core.jsonnet import Engine
 
 LIBRARY = Path(__file__).with_name("library")
@@ -64,12 +64,12 @@ class PanelType:
 
     name: str
     words: Mapping[str, str]
-    content: JsonMapping
-    options: Mapping[str, JsonObject]
+    content: StrictMapping
+    options: Mapping[str, StrictObject]
     queries: Literal["range", "instant", "table", "heatmap", "graph", ""]
     height: int
     width: int
-    example: JsonMapping
+    example: StrictMapping
     called: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     grafana: GrafanaPanel = GrafanaPanel("", "", public=True)
@@ -135,7 +135,7 @@ def load_types(child: Renderer, own: Path | None = None) -> dict[str, PanelType]
     return types
 
 
-def _check_declarations(declared: JsonMapping, file: str) -> None:
+def _check_declarations(declared: StrictMapping, file: str) -> None:
     """Raise DeckwatchError for a file that lacks declarations, with the lines to write, or has unknown ones."""
     required, known = _list_fields(PanelType)
     missing = sorted(required - set(declared))
@@ -161,7 +161,7 @@ def _list_fields(declared: type[PanelType | GrafanaPanel]) -> tuple[set[str], se
     return required, {item.name for item in known}
 
 
-def _read_grafana(declared: JsonMapping, name: str) -> GrafanaPanel:
+def _read_grafana(declared: StrictMapping, name: str) -> GrafanaPanel:
     """Return the declaration about Grafana; a user's file without one has the type of its name."""
     if not declared:
         return GrafanaPanel(name, name, public=True)

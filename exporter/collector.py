@@ -1,8 +1,8 @@
-"""A collector: a function of the World that yields samples. One file is one collector, its name is the file's name.
+"""A collector: a function of the World that yields samples. One file is one collector, named like the file.
 
 LOAD1 = Metric("node_load1", "gauge", "1m load average.")
 
-@collector(LOAD1, peer="node:loadavg")
+@collector(LOAD1, peer="node:loadavg", needs="proc/loadavg")
 def collect(world: World) -> Iterator[Sample]:
     yield LOAD1(float(...))
 """
@@ -20,7 +20,7 @@ from deckwatch.core import plugins
 from deckwatch.core.catalog import Kind, MetricInfo
 from deckwatch.exporter import self_metrics
 from deckwatch.exporter.metric import Lines, Metric, Sample
-from deckwatch.exporter.world import NoData, World
+from deckwatch.exporter.world import NoData, Reading, World
 
 __all__ = [
     "Collector",
@@ -33,22 +33,27 @@ __all__ = [
     "names_and_prefixes",
 ]
 
-EVERY_COLLECTOR = "every collector"  # the source of metrics that are told of each of them
+EVERY_COLLECTOR = "every collector"  # the source of the metrics about the collectors themselves
 
 V = TypeVar("V")
 
-Collect = Callable[..., Iterable[Sample | Lines]]
+Samples = Iterable[Sample | Lines]
+Collect = Callable[..., Samples | Reading[Samples]]
 Subjects = Callable[[World], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Collector:
-    """What a file in `collectors/` declares.
+    """The declaration of a file in `collectors/`.
 
-    `peer` names the collector of the exporter it stands in for: "node:cpu" also gives
-    `node_scrape_collector_success{collector="cpu"}`. `subjects` makes it run once for each of several things (a
-    database server, a probe), side by side and each with its own outcome: `collect(world, subject)`, whose name
-    stands in the label `subject_label` of the collector's own metrics. `budget` is the most series it may give.
+    `peer` names the collector of the exporter it replaces: "node:cpu" also yields
+    `node_scrape_collector_success{collector="cpu"}`. `subjects` makes it run once per subject (a database server, a
+    probe), in parallel and each with its own outcome: `collect(world, subject)`; the subject's name is the label
+    `subject_label` of the metrics about the collector. `budget` is the maximum number of series.
+
+    `needs` is the path, below proc, sys or root, without which a host collector has nothing to watch; empty where it
+    reads no file. `files` are patterns of the other files that it reads, so that a machine can be captured for tests.
+    `free_text` marks files whose content cannot be malformed: names, or text that people write.
     """
 
     name: str
@@ -60,10 +65,13 @@ class Collector:
     subjects: Subjects | None
     subject_label: str
     budget: int
+    needs: str | None = None
+    files: tuple[str, ...] = ()
+    free_text: bool = False
 
     @property
     def reads_from(self) -> str:
-        """Which files, views or requests it reads: what its file's docstring says on its first line after ", from "."""
+        """The files, views or requests that it reads: the first line of its file's docstring, after ", from "."""
         first = (sys.modules[self.collect.__module__].__doc__ or "").strip().partition("\n")[0]
         return first.partition(", from ")[2].removesuffix(".")
 
@@ -75,23 +83,43 @@ def collector(
     subjects: Subjects | None = None,
     subject_label: str = "server",
     budget: int = 20_000,
+    needs: str | None = None,
+    files: tuple[str, ...] = (),
+    free_text: bool = False,
 ) -> Callable[[Collect], Collector]:
     """Declare the decorated function as the collector of its file; its docstring's first line is its description."""
 
     def declare_collector(collect: Collect) -> Collector:
-        name = collect.__module__.rpartition(".")[2]
         namespace, _, peer_name = (peer or "").partition(":")
-        doc = (collect.__doc__ or "").strip().partition("\n")[0]
-        pair = (namespace, peer_name) if peer else None
-        return Collector(name, metrics, collect, doc, default, pair, subjects, subject_label, budget)
+        return Collector(
+            name=collect.__module__.rpartition(".")[2],
+            metrics=metrics,
+            collect=collect,
+            help=(collect.__doc__ or "").strip().partition("\n")[0],
+            default=default,
+            peer=(namespace, peer_name) if peer else None,
+            subjects=subjects,
+            subject_label=subject_label,
+            budget=budget,
+            needs=needs,
+            files=files,
+            free_text=free_text,
+        )
 
     return declare_collector
 
 
 def load_collectors() -> dict[str, Collector]:
-    """Import every file of `exporter/collectors` and return its collector by name."""
+    """Import every file of `exporter/collectors` and return its collector by name.
+
+    Raises TypeError for files that declare none.
+    """
     package = importlib.import_module("deckwatch.exporter.collectors")
-    return {name: module.collect for name, module in plugins.import_modules(package)}
+    declared = {name: getattr(module, "collect", None) for name, module in plugins.import_modules(package)}
+    missing = [f"exporter/collectors/{name}.py" for name, one in declared.items() if not isinstance(one, Collector)]
+    if missing:
+        raise TypeError(f"no collector in {', '.join(missing)}: write @collector(METRIC, …) above def collect(world)")
+    return {name: one for name, one in declared.items() if isinstance(one, Collector)}
 
 
 def choose_collectors(
@@ -99,47 +127,45 @@ def choose_collectors(
     switches: Mapping[str, bool] | None = None,
     budgets: Mapping[str, int] | None = None,
 ) -> dict[str, Collector]:
-    """Return the collectors that are on: by default, or by a switch on a name or a prefix (`host`, `host_cpu`).
+    """Return the enabled collectors: by default, or by a switch for a name or a prefix (`host`, `host_cpu`).
 
-    `budgets` are the most series of those with these names or prefixes, in place of their own.
+    `budgets` replace the maximum number of series of collectors with these names or prefixes.
     """
     chosen = {}
-    for name, one in collectors.items():
-        if _most_specific(name, switches or {}, one.default):
-            chosen[name] = dataclasses.replace(one, budget=_most_specific(name, budgets or {}, one.budget))
+    for name, declared in collectors.items():
+        if _most_specific(name, switches or {}, declared.default):
+            budget = _most_specific(name, budgets or {}, declared.budget)
+            chosen[name] = dataclasses.replace(declared, budget=budget)
     return chosen
 
 
 def _most_specific(name: str, by_word: Mapping[str, V], default: V) -> V:
-    """Return what is said of a collector: by the longest word that means it."""
+    """Return the value of the longest word that matches a collector's name."""
     matching = [word for word in by_word if matches_name(name, word)]
     return by_word[max(matching, key=len)] if matching else default
 
 
 def matches_name(name: str, word: str) -> bool:
-    """Return whether `word` names a collector, or a prefix of its name that ends at an underscore."""
+    """Return whether `word` is a collector's name, or a prefix of it that ends before an underscore."""
     return name == word or name.startswith(word + "_")
 
 
 def names_and_prefixes(names: Iterable[str]) -> list[str]:
-    """Return what `matches` takes for these names: each of them, and their prefixes that end at an underscore."""
+    """Return every word that `matches_name` accepts for one of these names."""
     prefixes = {name[:end] for name in names for end in range(1, len(name)) if name[end] == "_"}
     return sorted({*prefixes, *names})
 
 
 def list_metrics(collectors: Iterable[Collector]) -> Iterator[MetricInfo]:
-    """Yield what the collectors declare and what is told of each of them, as all outside the exporter knows it.
+    """Yield the metrics that collectors declare, and those about the collectors themselves.
 
-    What two of them declare, since each shows it on other systems, is the first one's.
+    A metric declared by two collectors, for different systems, is attributed to the first.
     """
     seen: set[str] = set()
-    for one in collectors:
-        yield from (_metric_info(metric, one.name) for metric in one.metrics if metric.name not in seen)
-        seen.update(metric.name for metric in one.metrics)
-    for metric in (
-        *self_metrics.COLLECTOR_METRICS,
-        *(metric for pair in self_metrics.PEER_METRICS.values() for metric in pair),
-    ):
+    for declared in collectors:
+        yield from (_metric_info(metric, declared.name) for metric in declared.metrics if metric.name not in seen)
+        seen.update(metric.name for metric in declared.metrics)
+    for metric in self_metrics.ALL:
         yield _metric_info(metric, EVERY_COLLECTOR)
 
 

@@ -1,4 +1,4 @@
-"""Where our page differs from those of the exporters it stands in for, read from `deviations.yaml`."""
+"""Differences between our page and those of the exporters it replaces, read from `deviations.yaml`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Deviation:
     labels: tuple[str, ...] = ()
 
     def covers_metric(self, name: str) -> bool:
-        """Return whether this is said of the metric `name`."""
+        """Return whether the entry is about the metric `name`."""
         return any(fnmatchcase(name, pattern) for pattern in self.metric.split())
 
 

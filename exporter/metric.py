@@ -1,4 +1,4 @@
-"""Metrics, declared once as constants at the top of a collector's file, and the samples that fill them."""
+"""Metrics, declared once as constants at the top of a collector's file, and their samples."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from deckwatch.core.catalog import Kind
 
-_MAX_PREFIXES = 20_000  # of one metric; past that the cache starts anew, so that names that come and go cost nothing
-_MAX_INT = 1 << 1000  # a larger whole number is none that a float, and so Prometheus, can hold
+_MAX_PREFIXES = 20_000  # per metric; the cache is cleared beyond that, so that short-lived labels do not accumulate
+_MAX_INT = 1 << 1000  # a larger integer does not fit into a float, and so not into Prometheus
 
 
 class Sample(NamedTuple):
@@ -23,9 +23,9 @@ class Sample(NamedTuple):
 
 
 class Lines(NamedTuple):
-    r"""Series of one metric as they stand on the page, from a collector that writes them itself and keeps them.
+    r"""Rendered series of one metric, from a collector that renders and caches its own lines.
 
-    `texts` hold `number` whole lines in UTF-8 with finite values, in one piece or many: `name{label="value",…} 1\n`.
+    `texts` together hold `series_count` whole lines in UTF-8 with finite values: `name{label="value",…} 1\n`.
     """
 
     metric: Metric
@@ -33,16 +33,16 @@ class Lines(NamedTuple):
     series_count: int
 
     def to_text(self) -> str:
-        """Return the lines as one text."""
+        """Return the lines as one string."""
         return b"".join(self.texts).decode()
 
 
 class Metric:
-    """A metric's name, kind, help, label names and unit; calling it makes a sample.
+    """A metric's name, kind, help, label names and unit; calling it returns a sample.
 
     `state` marks a gauge that holds a state (a container exited, a database is down): it keeps its last known value
     for a bounded time while its source cannot be read. Counters and measured values never do.
-    `part` is for the series of a histogram or summary, whose names differ from the family's.
+    `with_suffix` is for the series of a histogram or summary, whose names differ from the family's.
     """
 
     __slots__ = ("_prefixes", "family", "help", "kind", "labels", "name", "open_labels", "state", "unit")
@@ -51,7 +51,7 @@ class Metric:
         self,
         name: str,
         kind: Kind,
-        help: str,  # noqa: A002 - the format's own word
+        help: str,  # noqa: A002 - the format's own term
         labels: tuple[str, ...] = (),
         *,
         unit: str = "",
@@ -73,42 +73,42 @@ class Metric:
         return Sample(self, labels, value)
 
     def with_suffix(self, suffix: str, labels: tuple[str, ...] | None = None) -> Metric:
-        """Return a metric that is written under this one's TYPE: `_bucket`, or the same name with other labels."""
+        """Return a metric written under this one's TYPE: `_bucket`, or the same name with other labels."""
         part = Metric(self.name + suffix, self.kind, self.help, self.labels if labels is None else labels)
         part.family = self.family
         return part
 
     def line_prefix(self, labels: tuple[str, ...]) -> str:
-        """Return `name{label="value",…} `, made once for each set of label values.
+        """Return `name{label="value",…} `, cached per set of label values.
 
-        A label with an empty value is left out: to Prometheus the two are the same.
+        A label with an empty value is left out: Prometheus treats the two as the same.
         """
-        found = self._prefixes.get(labels)
-        if found is None:
+        prefix = self._prefixes.get(labels)
+        if prefix is None:
             if len(self._prefixes) >= _MAX_PREFIXES:
                 self._prefixes.clear()
             if len(labels) != len(self.labels):
                 raise ValueError(f"{self.name} has the labels {self.labels}, not {len(labels)} values")
             pairs = ",".join(f'{k}="{escape_label(v)}"' for k, v in zip(self.labels, labels, strict=True) if v)
-            found = self._prefixes[labels] = f"{self.name}{{{pairs}}} " if pairs else f"{self.name} "
-        return found
+            prefix = self._prefixes[labels] = f"{self.name}{{{pairs}}} " if pairs else f"{self.name} "
+        return prefix
 
     def __repr__(self) -> str:
         return f"Metric({self.name})"
 
 
 def validate_samples(samples: Iterable[Sample | Lines]) -> Iterator[Sample | Lines]:
-    """Yield samples as they can be written; raises for one that cannot, so that it spoils no page.
+    """Yield samples that can be rendered; raises for one that cannot, so that it does not spoil the page.
 
-    Values of other types than float and int (bool, Decimal) become floats. Raises ValueError for a wrong number of
-    label values, TypeError for what is no number.
+    Values of types other than float and int (bool, Decimal) become floats. Raises ValueError for a wrong number of
+    label values, TypeError for a value that is not a number.
     """
     for sample in samples:
         if isinstance(sample, Lines):
             yield sample
             continue
         metric, labels, value = sample
-        if labels not in metric._prefixes:  # noqa: SLF001 - as in exposition: this loop is what a scrape costs
+        if labels not in metric._prefixes:  # noqa: SLF001 - as in exposition: this loop dominates the cost of a scrape
             metric.line_prefix(labels)
         kind: object = type(value)
         if kind is float or (kind is int and -_MAX_INT < value < _MAX_INT):
@@ -118,37 +118,37 @@ def validate_samples(samples: Iterable[Sample | Lines]) -> Iterator[Sample | Lin
 
 
 def count_series(samples: Iterable[Sample | Lines]) -> int:
-    """Return how many series these are."""
+    """Return the number of series."""
     return sum(sample.series_count if isinstance(sample, Lines) else 1 for sample in samples)
 
 
 def take_within_budget(samples: Iterable[Sample | Lines], budget: int, taken: list[Sample | Lines]) -> int:
-    """Take samples up to a number of series, and return how many series were left out.
+    """Append samples to `taken` up to a number of series; return the number of series left out.
 
-    What came before a fault is in `into` when it is raised.
+    When iterating raises, the samples before the fault are in `taken`.
     """
-    left, over = budget, 0
+    left, dropped = budget, 0
     for sample in samples:
         if not isinstance(sample, Lines):
             if left > 0:
                 left -= 1
                 taken.append(sample)
             else:
-                over += 1
+                dropped += 1
         elif sample.series_count <= left:
             left -= sample.series_count
             taken.append(sample)
         else:
-            over += sample.series_count - left
+            dropped += sample.series_count - left
             if left:
                 first = sample.to_text().splitlines(keepends=True)[:left]
                 taken.append(Lines(sample.metric, ["".join(first).encode()], left))
             left = 0
-    return over
+    return dropped
 
 
 def escape_label(value: str) -> str:
-    """Return a label value as the text format 0.0.4 wants it; what is not Unicode is replaced."""
+    """Return a label value escaped for the text format 0.0.4; characters that are not Unicode are replaced."""
     if not value.isprintable() or "\\" in value or '"' in value:
         value = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
         value = value.encode("utf-8", "replace").decode("utf-8")
@@ -163,7 +163,7 @@ def format_value(value: float) -> str:
 
 
 def _unit_from_name(name: str) -> str:
-    """Return the base unit that a name says by its end, as Prometheus' naming rules have it."""
+    """Return the base unit at the end of a name, by Prometheus' naming rules."""
     for unit in ("seconds", "bytes", "ratio", "celsius", "hertz", "volts", "amperes", "meters"):
         if name.removesuffix("_total").endswith("_" + unit):
             return unit

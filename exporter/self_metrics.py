@@ -1,25 +1,26 @@
-"""The metrics that a page tells of its collectors themselves."""
+"""The metrics of a page about the collectors themselves."""
 
 from __future__ import annotations
 
 from deckwatch.exporter.metric import Metric
 
 _LABELS = ("collector", "server", "service")
-SUCCESS = Metric(
-    "deckwatch_collector_success", "gauge", "1 if the collector could read what it watches, 0 on a fault.", _LABELS
-)
-DURATION = Metric("deckwatch_collector_duration_seconds", "gauge", "How long the collector's last run took.", _LABELS)
+SUCCESS = Metric("deckwatch_collector_success", "gauge", "1 if the collector succeeded, 0 on a fault.", _LABELS)
+DURATION = Metric("deckwatch_collector_duration_seconds", "gauge", "Duration of the collector's last run.", _LABELS)
 TIMEOUTS = Metric(
-    "deckwatch_collector_timeouts_total", "counter", "Scrapes whose deadline the collector did not keep.", _LABELS
+    "deckwatch_collector_timeouts_total", "counter", "Scrapes whose deadline the collector missed.", _LABELS
 )
 AGE = Metric("deckwatch_collector_age_seconds", "gauge", "Age of the collector's last complete reading.", _LABELS)
-SERIES = Metric("deckwatch_collector_series", "gauge", "Series that the collector shows.", _LABELS)
+SERIES = Metric("deckwatch_collector_series", "gauge", "Number of series that the collector shows.", _LABELS)
 DROPPED = Metric(
-    "deckwatch_collector_series_dropped_total", "counter", "Series left out because of the collector's budget.", _LABELS
+    "deckwatch_collector_series_dropped_total",
+    "counter",
+    "Series left out because the collector exceeded its budget.",
+    _LABELS,
 )
 COLLECTOR_METRICS = (SUCCESS, DURATION, TIMEOUTS, AGE, SERIES, DROPPED)
 
-# Exporters that are stood in for tell of their collectors under names of their own; others (cAdvisor) do not.
+# Some of the replaced exporters have metrics about their collectors, under their own names; others (cAdvisor) do not.
 PEER_METRICS = {
     namespace: (
         Metric(
@@ -37,3 +38,4 @@ PEER_METRICS = {
     )
     for namespace in ("node", "pg")
 }
+ALL = (*COLLECTOR_METRICS, *(metric for pair in PEER_METRICS.values() for metric in pair))

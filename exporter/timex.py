@@ -1,4 +1,4 @@
-"""The kernel's own account of its clock: adjtimex(2), which Python does not have."""
+"""The kernel's clock state: adjtimex(2), which Python's standard library lacks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LONGS_AND_INTS = (  # struct timex in include/uapi/linux/timex.h
 
 
 class Timex(NamedTuple):
-    """What adjtimex tells, in the kernel's units, and what it returns: the clock's state."""
+    """The result of adjtimex(2), in the kernel's units; `state` is its return value."""
 
     offset: int
     freq: int
@@ -42,7 +42,7 @@ class Timex(NamedTuple):
 
 
 def adjtimex() -> Timex:
-    """Ask the kernel, changing nothing; raises OSError, with ENOSYS where the system has no such call."""
+    """Read the clock state without changing it; raises OSError, with ENOSYS where the system lacks the call."""
     call, struct = _load_adjtimex()
     buffer = struct()
     state, error = call(buffer)
@@ -53,7 +53,7 @@ def adjtimex() -> Timex:
 
 @functools.cache
 def _load_adjtimex() -> tuple[Callable[[Any], tuple[int, int]], Callable[[], Any]]:
-    """Return the call, which gives its result and errno, and what makes an empty struct timex for it."""
+    """Return a function that calls adjtimex and returns result and errno, and the type of its argument."""
     import ctypes  # noqa: PLC0415 - most of the program does without
 
     kinds = {"int": ctypes.c_int, "uint": ctypes.c_uint, "long": ctypes.c_long}

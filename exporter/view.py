@@ -1,4 +1,4 @@
-"""What the page for people shows, as plain values: gathered from the newest outcomes, without a scrape of its own."""
+"""The content of the status page as plain values, collected from the newest outcomes without another scrape."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from deckwatch.exporter.health_reason import HasHealthReason
 from deckwatch.exporter.metric import Lines
 from deckwatch.exporter.metric import count_series as count
-from deckwatch.exporter.scrape import Record
+from deckwatch.exporter.outcome import Record
 from deckwatch.exporter.sources import textformat
-from deckwatch.exporter.trouble import Troubled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,81 +31,81 @@ GROUPS = {
 _ORDER = {word: number for number, word in enumerate(GROUPS)}
 _TONES: dict[State, Tone] = {"ok": "good", "absent": "none", "failed": "bad", "late": "late", "waiting": "none"}
 _URGENCY: dict[State, int] = {"failed": 0, "late": 1, "waiting": 2, "ok": 3, "absent": 4}
-_TROUBLES: dict[State, str] = {"failed": "failed", "late": "too late", "waiting": "not heard of yet"}
+_PROBLEM_LABELS: dict[State, str] = {"failed": "failed", "late": "too late", "waiting": "not heard of yet"}
 _STATE_COLLECTOR = "container_state"
 _STALE_SECONDS = 5 * 60.0  # nobody scrapes this rarely
 
 
 @dataclass(frozen=True)
 class Row:
-    """A collector, or its run for one subject: what it is called, how it did, and the figures of its last run."""
+    """A collector, or its run for one subject: its name, its state, and the figures of its last run."""
 
     name: str
     subject: str
     server: str
     about: str
     state: State
-    said: str
+    status: str
     took: str = ""
     age: str = ""
     series: str = ""
 
     @property
     def tone(self) -> Tone:
-        """How its state is coloured."""
+        """The color of its state."""
         return _TONES[self.state]
 
 
 @dataclass(frozen=True)
 class Group:
-    """The collectors of one kind, for one subject where they run for several; `word` is what `collect[]` calls them."""
+    """The collectors of one kind, per subject where they have several; `prefix` selects them in `collect[]`."""
 
-    word: str
+    prefix: str
     title: str
     server: str
     rows: list[Row]
 
     @property
-    def shown(self) -> list[Row]:
-        """Those that have something to watch."""
+    def visible_rows(self) -> list[Row]:
+        """The rows of collectors that have something to watch."""
         return [row for row in self.rows if row.state != "absent"]
 
     @property
     def verdict(self) -> tuple[Tone, str]:
-        """How they do, in a few words."""
+        """The state of the group, in a few words."""
         states = Counter(row.state for row in self.rows)
-        for state, words in _TROUBLES.items():
+        for state, words in _PROBLEM_LABELS.items():
             if count := states[state]:
-                return _TONES[state], f"{count} of {len(self.shown)} {words}"
-        if self.shown:
+                return _TONES[state], f"{count} of {len(self.visible_rows)} {words}"
+        if self.visible_rows:
             return "good", "ok"
-        reasons = {row.said for row in self.rows}
+        reasons = {row.status for row in self.rows}
         return "none", reasons.pop() if len(reasons) == 1 else "nothing to watch"
 
 
 @dataclass(frozen=True)
-class Thing:
+class Subject:
     """A database server or a probed service."""
 
     name: str
-    said: str
+    status: str
     tone: Tone
-    why: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class Card:
-    """One kind of what is watched."""
+    """One kind of watched subject, with the number that is well."""
 
     title: str
     figure: str
     about: str = ""
-    things: tuple[Thing, ...] = ()
+    subjects: tuple[Subject, ...] = ()
 
 
 @dataclass(frozen=True)
 class View:
-    """The whole page."""
+    """The content of the whole page."""
 
     host: str
     about: str
@@ -114,116 +114,120 @@ class View:
     groups: list[Group]
 
 
-def look(scraper: Scraper, now: float) -> View:
-    """Return what is known at this moment."""
+def build_view(scraper: Scraper, now: float) -> View:
+    """Return the current view of all collectors and subjects."""
     records = dict(scraper.records)
     rows: dict[tuple[str, str], list[Row]] = {(word, ""): [] for word in GROUPS}
-    for one in scraper.collectors.values():
-        mine = [(subject, record) for (name, subject), record in records.items() if name == one.name]
-        for subject, record in mine or [("", Record())]:
-            group = rows.setdefault((one.name.partition("_")[0], subject), [])
-            group.append(_row(one, subject, record, now))
-    groups = [_group(word, subject, found) for (word, subject), found in rows.items() if found]
-    # What needs a look stands first; else the order is that of GROUPS.
-    groups.sort(key=lambda group: (_urgency(group) > _URGENCY["late"], _ORDER.get(group.word, len(_ORDER))))
-    host, about = _host(scraper, records)
-    found_cards = [
-        _containers(scraper, records),
-        _things(scraper, records, "Database servers", label="server", key="postgres", metric="pg_up", good="up"),
-        _things(scraper, records, "Probes", label="service", key="probes", metric="probe_success", good="well"),
+    for collector in scraper.collectors.values():
+        runs = [(subject, record) for (name, subject), record in records.items() if name == collector.name]
+        for subject, record in runs or [("", Record())]:
+            group = rows.setdefault((collector.name.partition("_")[0], subject), [])
+            group.append(_build_row(collector, subject, record, now))
+    groups = [_build_group(prefix, subject, members) for (prefix, subject), members in rows.items() if members]
+    # Groups with problems come first, the others in the order of GROUPS.
+    groups.sort(key=lambda group: (_group_urgency(group) > _URGENCY["late"], _ORDER.get(group.prefix, len(_ORDER))))
+    host, about = _describe_host(scraper, records)
+    possible_cards = [
+        _container_card(scraper, records),
+        _subject_card(scraper, records, "Database servers", label="server", key="postgres", metric="pg_up", good="up"),
+        _subject_card(scraper, records, "Probes", label="service", key="probes", metric="probe_success", good="well"),
     ]
-    cards = [card for card in found_cards if card]
-    return View(host, about, _verdict(records, groups, cards, now), cards, groups)
+    cards = [card for card in possible_cards if card]
+    return View(host, about, _overall_verdict(records, groups, cards, now), cards, groups)
 
 
-def duration(seconds: float) -> str:
-    """Return a time that something took, in a unit that suits it."""
+def format_duration(seconds: float) -> str:
+    """Return a duration in a suitable unit."""
     if seconds < 0.001:
         return f"{seconds * 1e6:.0f} µs"
     return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
-def age(seconds: float) -> str:
-    """Return how long ago something was, in whole units."""
+def format_age(seconds: float) -> str:
+    """Return an age in whole units."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{max(seconds, 0):.0f} s"
 
 
-def _group(word: str, subject: str, rows: list[Row]) -> Group:
+def _build_group(word: str, subject: str, rows: list[Row]) -> Group:
     title = GROUPS.get(word, word.capitalize())
     rows.sort(key=lambda row: _URGENCY[row.state])
     return Group(word, f"{title}: {subject}" if subject else title, rows[0].server, rows)
 
 
-def _urgency(group: Group) -> int:
+def _group_urgency(group: Group) -> int:
     return min(_URGENCY[row.state] for row in group.rows)
 
 
-def _row(one: Collector, subject: str, record: Record, now: float) -> Row:
+def _build_row(collector: Collector, subject: str, record: Record, now: float) -> Row:
     outcome = record.outcome
     state: State
     if outcome is None:
-        state, said = "waiting", "no answer yet"
+        state, status = "waiting", "no answer yet"
     elif outcome.absent is not None:
-        state, said = "absent", outcome.absent
+        state, status = "absent", outcome.absent
     elif outcome.error == "Timeout":
-        state, said = "late", "too late"
+        state, status = "late", "too late"
     else:
-        state, said = ("ok", "ok") if outcome.error is None else ("failed", outcome.error)
+        state, status = ("ok", "ok") if outcome.error is None else ("failed", outcome.error)
     if record.dropped:
-        said = f"{said}, {record.dropped} series dropped"
-    server = subject if one.subject_label == "server" else ""
+        status = f"{status}, {record.dropped} series dropped"
+    server = subject if collector.subject_label == "server" else ""
     if outcome is None or outcome.absent is not None:
-        return Row(one.name, subject, server, one.help, state, said)
-    old = "never" if outcome.at is None else age(now - outcome.at)
-    took, series = duration(outcome.seconds), str(count(outcome.samples))
-    return Row(one.name, subject, server, one.help, state, said, took, old, series)
+        return Row(collector.name, subject, server, collector.help, state, status)
+    old = "never" if outcome.at is None else format_age(now - outcome.at)
+    took, series = format_duration(outcome.seconds), str(count(outcome.samples) - count(outcome.retained))
+    return Row(collector.name, subject, server, collector.help, state, status, took, old, series)
 
 
-def _verdict(records: Mapping[Key, Record], groups: list[Group], cards: list[Card], now: float) -> tuple[Tone, str]:
-    down = list(filter(None, map(_down, cards)))
+def _overall_verdict(
+    records: Mapping[Key, Record], groups: list[Group], cards: list[Card], now: float
+) -> tuple[Tone, str]:
+    down = list(filter(None, map(_describe_down, cards)))
     rows = [row for group in groups for row in group.rows if row.state != "absent"]
     broken = [row for row in rows if row.state in ("failed", "late")]
     if broken:
-        # Where a server is down, all of its collectors are: its name says it.
+        # Where a server is down, all of its collectors fail, so its name is enough.
         counts = Counter(row.subject or row.name for row in broken)
         names = ", ".join(f"{name} ({count})" if count > 1 else name for name, count in counts.items())
         does = "does" if len(broken) == 1 else "do"
         tone: Tone = "bad" if any(row.state == "failed" for row in broken) else "late"
-        told = f"{len(broken)} of {len(rows)} collectors {does} not answer: {names}"
-        return "bad" if down else tone, "; ".join([*down, told])
+        summary = f"{len(broken)} of {len(rows)} collectors {does} not answer: {names}"
+        return "bad" if down else tone, "; ".join([*down, summary])
     if down:
         return "bad", "; ".join(down)
     if waiting := sum(row.state == "waiting" for row in rows):
         return "none", f"Starting: {waiting} of {len(rows)} collectors have not answered yet"
     newest = max((record.good_at for record in records.values() if record.good_at is not None), default=now)
     if now - newest > _STALE_SECONDS:
-        return "late", f"Nobody has read the metrics for {age(now - newest)}: is Prometheus running?"
+        return "late", f"Nobody has read the metrics for {format_age(now - newest)}: is Prometheus running?"
     outcomes = [record.outcome for record in records.values() if record.outcome is not None]
-    series, took = sum(count(one.samples) for one in outcomes), sum(one.seconds for one in outcomes)
+    series, took = sum(count(outcome.samples) for outcome in outcomes), sum(outcome.seconds for outcome in outcomes)
     who = "The one collector answers" if len(rows) == 1 else f"All {len(rows)} collectors answer"
-    return "good", f"{who}: {series} series in {duration(took)}"
+    return "good", f"{who}: {series} series in {format_duration(took)}"
 
 
-def _down(card: Card) -> str:
-    """Return how many of a card's things are down; nothing where none is."""
-    count = sum(thing.tone == "bad" for thing in card.things)
+def _describe_down(card: Card) -> str:
+    """Return how many of a card's subjects are down, as text; empty if none is."""
+    count = sum(thing.tone == "bad" for thing in card.subjects)
     verb = "is" if count == 1 else "are"
-    return f"{count} of {len(card.things)} {card.title.lower()} {verb} down" if count else ""
+    return f"{count} of {len(card.subjects)} {card.title.lower()} {verb} down" if count else ""
 
 
-def _host(scraper: Scraper, records: Mapping[Key, Record]) -> tuple[str, str]:
-    for _, labels, _ in _series(records, "node_uname_info"):
+def _describe_host(scraper: Scraper, records: Mapping[Key, Record]) -> tuple[str, str]:
+    for _, labels, _ in _metric_values(records, "node_uname_info"):
         return labels["nodename"], f"{labels['sysname']} {labels['release']} on {labels['machine']}"
     return scraper.world.uname().nodename, ""
 
 
-def _containers(scraper: Scraper, records: Mapping[Key, Record]) -> Card | None:
+def _container_card(scraper: Scraper, records: Mapping[Key, Record]) -> Card | None:
     if _STATE_COLLECTOR not in scraper.collectors:
         return None
-    states = Counter(labels["state"] for _, labels, value in _series(records, "deckwatch_container_state") if value)
+    states = Counter(
+        labels["state"] for _, labels, value in _metric_values(records, "deckwatch_container_state") if value
+    )
     if states:
         others = ", ".join(f"{count} {state}" for state, count in states.most_common() if state != "running")
         return Card("Containers", f"{states['running']} of {states.total()} running", others)
@@ -233,41 +237,42 @@ def _containers(scraper: Scraper, records: Mapping[Key, Record]) -> Card | None:
     return Card("Containers", "none", outcome.absent or "")
 
 
-def _things(
+def _subject_card(
     scraper: Scraper, records: Mapping[Key, Record], title: str, *, label: str, key: str, metric: str, good: str
 ) -> Card | None:
-    """Return the card of what stands below a key of `watch:`; `good` says that `metric` is 1."""
+    """Return the card of the subjects under a key of `watch:`; `good` is their status where `metric` is 1."""
     collectors = {name: one for name, one in scraper.collectors.items() if one.subjects and one.subject_label == label}
     if not collectors:
         return None
     names = dict.fromkeys(subject for name, subject in records if name in collectors and subject)
     if not names:
-        return Card(title, "none", f"They stand in deckwatch.yaml, under watch: {key}.")
-    values = {subject: value for subject, _, value in _series(records, metric)}
-    things = tuple(_thing(name, values.get(name), good) for name in names)
+        return Card(title, "none", f"Configure them in deckwatch.yaml, under watch: {key}.")
+    values = {subject: value for subject, _, value in _metric_values(records, metric)}
+    things = tuple(_subject_status(name, values.get(name), good) for name in names)
     things = tuple(
-        replace(thing, why=_why(scraper, collectors, thing.name)) if thing.tone == "bad" else thing for thing in things
+        replace(thing, reason=_down_reason(scraper, collectors, thing.name)) if thing.tone == "bad" else thing
+        for thing in things
     )
     count = sum(thing.tone == "good" for thing in things)
-    return Card(title, f"{count} of {len(things)} {good}", things=things)
+    return Card(title, f"{count} of {len(things)} {good}", subjects=things)
 
 
-def _thing(name: str, value: float | None, good: str) -> Thing:
+def _subject_status(name: str, value: float | None, good: str) -> Subject:
     if value is None:
-        return Thing(name, "not known", "none")
-    return Thing(name, good, "good") if value else Thing(name, "down", "bad")
+        return Subject(name, "not known", "none")
+    return Subject(name, good, "good") if value else Subject(name, "down", "bad")
 
 
-def _why(scraper: Scraper, collectors: Mapping[str, Collector], name: str) -> str:
-    """Return why a thing is down and for how long, as far as it is known."""
+def _down_reason(scraper: Scraper, collectors: Mapping[str, Collector], name: str) -> str:
+    """Return why a subject is down and for how long, as far as known."""
     for one in collectors.values():
         thing = one.subjects(scraper.world).get(name) if one.subjects else None
-        if isinstance(thing, Troubled) and (trouble := thing.trouble(scraper.world)):
-            return f"{trouble.reason}, for {age(trouble.seconds)}"
+        if isinstance(thing, HasHealthReason) and (trouble := thing.health_reason(scraper.world)):
+            return f"{trouble.reason}, for {format_age(trouble.seconds)}"
     return ""
 
 
-def _series(records: Mapping[Key, Record], name: str) -> Iterator[tuple[str, dict[str, str], float]]:
+def _metric_values(records: Mapping[Key, Record], name: str) -> Iterator[tuple[str, dict[str, str], float]]:
     """Yield subject, labels and value of each series of a metric, of the newest outcomes or the last known states."""
     for (_, subject), record in records.items():
         outcome = record.outcome
@@ -275,6 +280,6 @@ def _series(records: Mapping[Key, Record], name: str) -> Iterator[tuple[str, dic
             continue
         for sample in record.states if outcome.error else outcome.samples:
             if sample.metric.name == name:
-                found = textformat.parse(sample.to_text()) if isinstance(sample, Lines) else [sample]
+                found = textformat.parse_samples(sample.to_text()) if isinstance(sample, Lines) else [sample]
                 for one, labels, value in found:
                     yield subject, dict(zip(one.labels, labels, strict=True)), value

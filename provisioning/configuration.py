@@ -1,4 +1,4 @@
-"""prometheus.yml and Grafana's provisioning: shaped by the Jsonnet in `library/`, written as YAML."""
+"""prometheus.yml and Grafana's provisioning files, built by the Jsonnet in `library/` and written as YAML."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.core import plugins, units, yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import load_contract
-from deckwatch.provisioning import targets
+from deckwatch.provisioning import scrape_targets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,70 +18,57 @@ if TYPE_CHECKING:
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.project import Project
 
-INTERVAL = "15s"
-_REFRESH = "30s"
-_MOST_SCRAPE_SECONDS = 10  # Prometheus' own default; a shorter interval shortens it
+_MAX_SCRAPE_SECONDS = 10  # Prometheus' default timeout; a shorter interval lowers it
 _UNUSED = ("alerting", "notifiers", "plugins")
 _ORDER = ("apiVersion", "job_name", "name", "uid", "type", "global", "rule_files", "alerting", "scrape_interval")
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder of dashboards in Grafana: `path` below grafana/dashboards; no uid means the top level."""
+    """A dashboard folder in Grafana: `path` is relative to grafana/dashboards; an empty uid means the top level."""
 
     path: str
     title: str
     uid: str
 
 
-def library() -> Path:
+def library_folder() -> Path:
     """Return the folder of Jsonnet that the renderer must serve as `provisioning`."""
     return plugins.package_folder(plugins.import_package("provisioning"), "library")
 
 
-def interval(project: Project) -> str:
-    """Return how often everything is scraped, as Prometheus writes it."""
-    text: str = project.data.get("build", {}).get("scrape_interval", INTERVAL)
-    return text
-
-
-def refresh(every: str) -> str:
-    """Return how often a dashboard asks again: no faster than its figures come."""
-    return every if units.parse_duration(every) > units.parse_duration(_REFRESH) else _REFRESH
-
-
-def files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, every: str) -> list[Artifact]:
-    """Return the files; `every` is the scrape interval."""
+def render_files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, interval: str) -> list[Artifact]:
+    """Return prometheus.yml and the provisioning files; `interval` is the scrape interval."""
     jobs = load_contract()["jobs"]
     settings = {
-        "interval": every,
-        "timeout": f"{min(_MOST_SCRAPE_SECONDS, units.parse_duration(every)):g}s",
+        "interval": interval,
+        "timeout": f"{min(_MAX_SCRAPE_SECONDS, units.parse_duration(interval)):g}s",
         "labels": project.data.get("build", {}).get("labels", {}),
         "jobs": jobs,
-        "order": list(jobs),  # as the contract has them: Jsonnet would sort them
-        "accesses": [dataclasses.asdict(one) for one in targets.accesses(project)],
-        "access_label": targets.ACCESS,
-        "engines": targets.engines(project),
+        "order": list(jobs),  # the contract's order: Jsonnet sorts object fields
+        "accesses": [dataclasses.asdict(access) for access in scrape_targets.read_accesses(project)],
+        "access_label": scrape_targets.ACCESS,
+        "engines": scrape_targets.docker_engines(project),
         "scrape_label": load_contract()["scrape_label"],
     }
     grafana = "local grafana = import 'provisioning/grafana.libsonnet';"
     prometheus = renderer.evaluate("import 'provisioning/prometheus.libsonnet'", settings=settings)
     datasources = renderer.evaluate(
         f"{grafana} function(interval, others) grafana.datasources(interval, others)",
-        interval=every,
+        interval=interval,
         others=project.data.get("build", {}).get("data_sources", {}),
     )
-    listed = [{"path": one.path, "title": one.title, "uid": one.uid} for one in folders]
-    dashboards = renderer.evaluate(f"{grafana} function(folders) grafana.dashboards(folders)", folders=listed)
-    # Grafana calls it an error where one of its folders is not there.
-    unused = [_yaml(f"grafana/provisioning/{name}/deckwatch.yaml", {"apiVersion": 1}) for name in _UNUSED]
+    providers = [{"path": folder.path, "title": folder.title, "uid": folder.uid} for folder in folders]
+    dashboards = renderer.evaluate(f"{grafana} function(folders) grafana.dashboards(folders)", folders=providers)
+    # Grafana logs an error for each of its provisioning folders that does not exist.
+    unused = [_yaml_artifact(f"grafana/provisioning/{name}/deckwatch.yaml", {"apiVersion": 1}) for name in _UNUSED]
     return [
         *unused,
-        _yaml("prometheus/prometheus.yml", prometheus),
-        _yaml("grafana/provisioning/datasources/deckwatch.yaml", datasources),
-        _yaml("grafana/provisioning/dashboards/deckwatch.yaml", dashboards),
+        _yaml_artifact("prometheus/prometheus.yml", prometheus),
+        _yaml_artifact("grafana/provisioning/datasources/deckwatch.yaml", datasources),
+        _yaml_artifact("grafana/provisioning/dashboards/deckwatch.yaml", dashboards),
     ]
 
 
-def _yaml(path: str, value: Any) -> Artifact:
+def _yaml_artifact(path: str, value: Any) -> Artifact:
     return Artifact(path, yaml_write.dump_yaml(value, order=_ORDER))

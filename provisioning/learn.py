@@ -1,4 +1,4 @@
-"""A page of somebody else's metrics, as the `metrics:` block that makes them known to the checks."""
+"""Writes the `metrics:` block that declares the metrics of an application's page to the checks."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
 
 _FROM_PROMETHEUS = frozenset(("job", "instance", "service"))
-_PARTS = frozenset(("le", "quantile"))
+_SERIES_LABELS = frozenset(("le", "quantile"))
 _KINDS = {"counter", "gauge", "histogram", "summary"}
 
 
-def learn(url: str, known: Catalog) -> str:
-    """Return the block for a page's metrics that are not known yet; raises DeckwatchError where it is no such page."""
+def declare_metrics(url: str, known: Catalog) -> str:
+    """Return the block for the unknown metrics of a page; raises DeckwatchError if it is not a metrics page."""
     with Client(url) as client:
         text = client.get("")
     try:
@@ -29,14 +29,14 @@ def learn(url: str, known: Catalog) -> str:
     except ValueError:
         families = []
     if not families:
-        hint = "" if urlsplit(url).path.strip("/") else "; such pages are mostly called /metrics"
-        raise DeckwatchError(f"{mask_secrets(url)} answers, but is no page of metrics in Prometheus' text format{hint}")
+        hint = "" if urlsplit(url).path.strip("/") else "; most are at /metrics"
+        raise DeckwatchError(f"{mask_secrets(url)} answers, but not in the Prometheus text format{hint}")
     block: dict[str, Any] = {}
     for family in families:
         name = f"{family.name}_total" if family.type == "counter" else family.name
         if name in known or name.endswith("_created"):
             continue
-        labels = {label for sample in family.samples for label in sample.labels} - _FROM_PROMETHEUS - _PARTS
+        labels = {label for sample in family.samples for label in sample.labels} - _FROM_PROMETHEUS - _SERIES_LABELS
         declared: dict[str, Any] = {"kind": family.type if family.type in _KINDS else "untyped"}
         if family.documentation:
             declared["help"] = family.documentation

@@ -1,7 +1,7 @@
-"""The whole output in memory, before one byte is written, and how it differs from a folder.
+"""The whole output in memory, before the first byte is written, and its differences from a folder.
 
-A folder of ours holds a MANIFEST: one line `sha256  path` for each file, in the order of the paths, as `sha256sum
---check MANIFEST` reads it. It tells ours from a folder that is somebody else's.
+Every output folder holds a MANIFEST: one line `sha256  path` for each file, sorted by path, as `sha256sum --check
+MANIFEST` reads it. A folder without one was not written by us.
 """
 
 from __future__ import annotations
@@ -26,101 +26,101 @@ Kind = Literal["added", "changed", "removed"]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Change:
-    """A file in which a plan and a folder differ; `before` and `after` are its texts, empty where there is none."""
+    """A file that differs between a plan and a folder; `before` and `after` are its texts, empty for a missing file."""
 
     path: str
     kind: Kind
     before: str = ""
     after: str = ""
 
-    def lines(self) -> tuple[int, int]:
-        """Return how many lines are added and removed."""
-        signs = [line[0] for line in self.diff(context=0)]
+    def count_lines(self) -> tuple[int, int]:
+        """Return the numbers of added and removed lines."""
+        signs = [line[0] for line in self.diff_lines(context=0)]
         return signs.count("+"), signs.count("-")
 
-    def diff(self, context: int = 1) -> list[str]:
-        """Return the unified diff without its two lines of file names."""
+    def diff_lines(self, context: int = 1) -> list[str]:
+        """Return the lines of the unified diff, without its two header lines."""
         before, after = self.before.splitlines(), self.after.splitlines()
         return list(difflib.unified_diff(before, after, n=context, lineterm=""))[2:]
 
 
 class Plan:
-    """Files to be, by path. Two of one path, or a path that leaves the folder, are our bug and raise ValueError."""
+    """Planned files by path. A duplicate path, or a path outside the folder, is our bug and raises ValueError."""
 
     def __init__(self, artifacts: Iterable[Artifact]) -> None:
         self._texts: dict[str, str] = {}
         for artifact in artifacts:
-            self._add(artifact)
+            self._add_artifact(artifact)
 
-    def _add(self, artifact: Artifact) -> None:
+    def _add_artifact(self, artifact: Artifact) -> None:
         parts = PurePosixPath(artifact.path).parts
         if not parts or parts[0] == "/" or ".." in parts or artifact.path == MANIFEST:
-            raise ValueError(f"{artifact.path!r} is no path inside the output folder")
+            raise ValueError(f"{artifact.path!r} is not a path inside the output folder")
         if artifact.path in self._texts:
-            raise ValueError(f"two files want to be {artifact.path}")
+            raise ValueError(f"duplicate file {artifact.path}")
         commented = artifact.path.endswith((".yml", ".yaml")) and not artifact.text.startswith("#")
         self._texts[artifact.path] = (HEADER if commented else "") + artifact.text
 
-    def files(self) -> list[Artifact]:
-        """Return the files in the order of their paths, the manifest last."""
-        return [Artifact(path, text) for path, text in sorted(self._texts.items())] + [self.manifest()]
+    def list_files(self) -> list[Artifact]:
+        """Return the files sorted by path, the manifest last."""
+        return [Artifact(path, text) for path, text in sorted(self._texts.items())] + [self.build_manifest()]
 
-    def text(self, path: str) -> str:
-        """Return one file's text; KeyError for a path that is not planned."""
+    def file_text(self, path: str) -> str:
+        """Return the text of a file; raises KeyError for an unplanned path."""
         return self._texts[path]
 
-    def replaced(self, artifacts: Iterable[Artifact]) -> Plan:
-        """Return a plan in which these files stand for those of the same path, or are added."""
+    def with_artifacts(self, artifacts: Iterable[Artifact]) -> Plan:
+        """Return a plan with these files added, replacing those of the same path."""
         new = list(artifacts)
         paths = {artifact.path for artifact in new}
         return Plan([Artifact(path, text) for path, text in self._texts.items() if path not in paths] + new)
 
-    def manifest(self) -> Artifact:
-        """Return the list of hashes."""
-        lines = [f"{digest(text.encode())}  {path}\n" for path, text in sorted(self._texts.items())]
+    def build_manifest(self) -> Artifact:
+        """Return the MANIFEST file."""
+        lines = [f"{hash_content(text.encode())}  {path}\n" for path, text in sorted(self._texts.items())]
         return Artifact(MANIFEST, "".join(lines))
 
-    def changes(self, folder: Path) -> list[Change]:
-        """Return how a folder would have to change to hold exactly this plan, in the order of the paths."""
-        found: list[Change] = []
-        wanted = {file.path: file.text for file in self.files()}
-        for path, text in wanted.items():
-            before = _read(folder / path)
+    def find_changes(self, folder: Path) -> list[Change]:
+        """Return the changes that would make a folder hold exactly this plan, sorted by path."""
+        changes: list[Change] = []
+        planned = {file.path: file.text for file in self.list_files()}
+        for path, text in planned.items():
+            before = _read_bytes(folder / path)
             if before is None:
-                found.append(Change(path, "added", after=text))
+                changes.append(Change(path, "added", after=text))
             elif before != text.encode():
-                found.append(Change(path, "changed", _text(before), text))
-        extra = set(present(folder)) - set(wanted)
-        found += [Change(path, "removed", _text(_read(folder / path) or b"")) for path in extra]
-        return sorted(found)
+                changes.append(Change(path, "changed", _decode_text(before), text))
+        extra = set(list_paths(folder)) - set(planned)
+        changes += [Change(path, "removed", _decode_text(_read_bytes(folder / path) or b"")) for path in extra]
+        return sorted(changes)
 
 
-def digest(content: bytes) -> str:
-    """Return the hash that stands in a manifest."""
+def hash_content(content: bytes) -> str:
+    """Return the hash of a file's content as a manifest contains it."""
     return hashlib.sha256(content).hexdigest()
 
 
-def listed(folder: Path) -> dict[str, str] | None:
-    """Return hash by path as the folder's manifest has it; None where there is no manifest."""
-    content = _read(folder / MANIFEST)
+def read_manifest(folder: Path) -> dict[str, str] | None:
+    """Return the hashes in a folder's manifest by path; None without a manifest."""
+    content = _read_bytes(folder / MANIFEST)
     if content is None:
         return None
-    pairs = (line.split("  ", 1) for line in _text(content).splitlines() if "  " in line)
+    pairs = (line.split("  ", 1) for line in _decode_text(content).splitlines() if "  " in line)
     return {path: value for value, path in pairs}
 
 
-def present(folder: Path) -> list[str]:
-    """Return the paths of all files below a folder, sorted; none where there is no folder."""
+def list_paths(folder: Path) -> list[str]:
+    """Return the sorted paths of all files below a folder; none if it does not exist."""
     files = (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
     return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
-def _read(path: Path) -> bytes | None:
+def _read_bytes(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
 
 
-def _text(content: bytes) -> str:
+def _decode_text(content: bytes) -> str:
     return content.decode(errors="replace")

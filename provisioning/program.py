@@ -1,4 +1,4 @@
-"""A server program that is started, waited for and ended: used by `deckwatch up` and by the live tests alike."""
+"""Starts a server program, waits until it is ready, and stops it: for `deckwatch up` and the live tests."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from deckwatch.core.problems import DeckwatchError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-_TETHER = Path(__file__).with_name("tether.py")
+_RUN_WITH_PARENT = Path(__file__).with_name("run_with_parent.py")
 
 
 class NotReady(DeckwatchError):
-    """A program ended, or did not become ready in time; the message ends with the last lines of its log."""
+    """A program exited, or did not become ready in time; the message ends with the last lines of its log."""
 
 
 @dataclass
 class Program:
-    """One process of ours. `ready` is an address that answers 200, or a function that returns whether it is ready.
+    """One child process. `ready` is a URL that answers with a status below 400, or a function that returns a bool.
 
-    The process gets a session of its own, so that Ctrl-C at the terminal reaches only us, and we end it ourselves.
-    `tether` makes it end also where we are killed; it follows the thread that starts it, so that must be one that
-    lives as long as the process should.
+    The process runs in its own session, so that Ctrl-C reaches only us, and we stop the process ourselves.
+    `end_with_parent` also stops it when we are killed. It is bound to the thread that calls `start`, which must live as
+    long as the process should.
     """
 
     name: str
@@ -45,16 +45,16 @@ class Program:
     folder: Path | None = None
     user: str | None = None
     stop_signal: signal.Signals = signal.SIGTERM
-    tether: bool = False
+    end_with_parent: bool = False
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        """Start the process; its output goes to the log file."""
+        """Start the process, with its output in the log file."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        tether = [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid())] if self.tether else []
+        prefix = [sys.executable, "-I", "-S", str(_RUN_WITH_PARENT), str(os.getpid())] if self.end_with_parent else []
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*tether, *self.argv],
+                [*prefix, *self.argv],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -68,18 +68,18 @@ class Program:
         return self
 
     def wait_ready(self, seconds: float = 30.0) -> Self:
-        """Return when the program answers; raises NotReady."""
+        """Wait until the program is ready; raises NotReady."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if self.process is not None and self.process.poll() is not None:
-                raise NotReady(f"{self.name} ended with exit code {self.process.returncode}\n{self.tail()}")
-            if answers(self.ready) if isinstance(self.ready, str) else self.ready():
+                raise NotReady(f"{self.name} exited with code {self.process.returncode}\n{self.log_tail()}")
+            if is_answering(self.ready) if isinstance(self.ready, str) else self.ready():
                 return self
             time.sleep(0.05)
-        raise NotReady(f"{self.name} was not ready within {seconds:g} s\n{self.tail()}")
+        raise NotReady(f"{self.name} was not ready within {seconds:g} s\n{self.log_tail()}")
 
     def stop(self, seconds: float = 10.0) -> None:
-        """End the process, by force where it does not end by itself; harmless when it has ended."""
+        """Stop the process, with SIGKILL after `seconds`; does nothing if it has exited."""
         if self.process is None:
             return
         if self.process.poll() is None:
@@ -93,8 +93,8 @@ class Program:
                 self.process.wait()
         self.process = None
 
-    def tail(self, lines: int = 10) -> str:
-        """Return the end of the log."""
+    def log_tail(self, lines: int = 10) -> str:
+        """Return the last lines of the log."""
         try:
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
         except OSError:
@@ -107,8 +107,8 @@ class Program:
         self.stop()
 
 
-def answers(url: str) -> bool:
-    """Return whether an address answers a GET with a status below 400; a proxy of the environment is not asked."""
+def is_answering(url: str) -> bool:
+    """Return whether a URL answers GET with a status below 400, without any proxy of the environment."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(url, timeout=2) as response:
@@ -121,7 +121,7 @@ def answers(url: str) -> bool:
 
 
 def free_port(wanted: int = 0, host: str = "127.0.0.1") -> int:
-    """Return `wanted` if nobody listens on it, else a port that is free now."""
+    """Return `wanted` if nothing listens on it, else a port that is free now."""
     for port in (wanted, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -133,10 +133,10 @@ def free_port(wanted: int = 0, host: str = "127.0.0.1") -> int:
     raise DeckwatchError("no port is free")
 
 
-def find(*names: str, folders: Sequence[str] = ("/usr/sbin", "/sbin", "/usr/local/bin")) -> str | None:
-    """Return the path of the first of these programs that is installed."""
+def find_program(*names: str, folders: Sequence[str] = ("/usr/sbin", "/sbin", "/usr/local/bin")) -> str | None:
+    """Return the path of the first installed program of `names`."""
     path = os.pathsep.join([os.environ.get("PATH", ""), *folders])
     for name in names:
-        if found := shutil.which(name, path=path):
-            return found
+        if program := shutil.which(name, path=path):
+            return program
     return None

@@ -1,4 +1,4 @@
-"""What `deckwatch grafana push` does: all is looked at before the first dashboard is saved."""
+"""Saves a bundle's dashboards in Grafana, after comparing all of them with the server's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import orjson
 import yaml
 
 from deckwatch.core.problems import DeckwatchError
-from deckwatch.provisioning.grafana import Compared, Grafana, Ours
+from deckwatch.provisioning.grafana import Comparison, GeneratedDashboard, Grafana
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -19,65 +19,72 @@ DASHBOARDS = "grafana/dashboards/"
 _PROVIDERS = "grafana/provisioning/dashboards/"
 
 
-def ours(plan: Plan) -> list[Ours]:
-    """Return the dashboards of a bundle with their folders, which are those that provisioning would make."""
+def generated_dashboards(plan: Plan) -> list[GeneratedDashboard]:
+    """Return the dashboards of a bundle, each with the folder that provisioning would put it in."""
     folders: dict[str, tuple[str, str]] = {}
-    found = []
-    for file in plan.files():
+    models = []
+    for file in plan.list_files():
         if file.path.startswith(_PROVIDERS) and file.path.endswith((".yml", ".yaml")):
-            for one in yaml.safe_load(file.text)["providers"]:
-                folders[one["options"]["path"].rpartition("/")[2]] = (one["folderUid"], one["folder"])
+            for provider in yaml.safe_load(file.text)["providers"]:
+                path = provider["options"]["path"].rpartition("/")[2]
+                folders[path] = (provider["folderUid"], provider["folder"])
         elif file.path.startswith(DASHBOARDS) and file.path.endswith(".json"):
-            found.append((file.path.removeprefix(DASHBOARDS).partition("/")[0], orjson.loads(file.text)))
-    return [Ours(model, *folders[path]) for path, model in found if path in folders]
+            models.append((file.path.removeprefix(DASHBOARDS).partition("/")[0], orjson.loads(file.text)))
+    return [GeneratedDashboard(model, *folders[path]) for path, model in models if path in folders]
 
 
-def chosen(all_ours: Sequence[Ours], uids: Sequence[str]) -> list[Ours]:
-    """Return the dashboards with these addresses, all where none is named; raises DeckwatchError for an unknown one."""
-    from deckwatch.core.problems import did_you_mean  # noqa: PLC0415 - for one that is misspelt
+def select_dashboards(dashboards: Sequence[GeneratedDashboard], uids: Sequence[str]) -> list[GeneratedDashboard]:
+    """Return the dashboards with these uids, all if there are none; raises DeckwatchError for an unknown uid."""
+    from deckwatch.core.problems import did_you_mean  # noqa: PLC0415 - only for a misspelt uid
 
-    known = {one.uid: one for one in all_ours}
+    known = {dashboard.uid: dashboard for dashboard in dashboards}
     for uid in uids:
         if uid not in known:
             hint = did_you_mean(uid, known)
-            raise DeckwatchError(f"no dashboard has the address {uid}" + (f" ({hint})" if hint else ""))
-    return [known[uid] for uid in uids] or list(all_ours)
+            raise DeckwatchError(f"no dashboard has the uid {uid}" + (f" ({hint})" if hint else ""))
+    return [known[uid] for uid in uids] or list(dashboards)
 
 
-def push(
+def push_dashboards(
     grafana: Grafana,
-    found: Sequence[Compared],
+    comparisons: Sequence[Comparison],
     message: str,
     *,
     folder: str | None = None,
     force: bool = False,
-    done: Callable[[Compared], None] = lambda _: None,
+    done: Callable[[Comparison], None] = lambda _: None,
 ) -> None:
-    """Save what is new or changed. Nothing is saved where one of them was changed by hand, unless `force`.
+    """Save new and changed dashboards; none if one of them was changed by hand, unless `force`.
 
-    With `folder`, the uid of one that is there, all go into it; else into their own, which are made where they are
-    missing. Raises DeckwatchError; of a failure halfway it says what is saved and what is not.
+    `folder` is the uid of an existing folder for all of them; by default each goes into its own, created if missing.
+    Raises DeckwatchError; after a failure halfway it lists which dashboards are saved and which are not.
     """
-    wanted = [one for one in found if one.state != "same"]
-    if kept := [one.ours.uid for one in wanted if one.state == "provisioned"]:
-        raise DeckwatchError(f"{', '.join(kept)}: Grafana reads this from files, and takes no other; nothing was saved")
-    if not force and (by_hand := [one for one in wanted if one.state == "changed by hand"]):
-        names = ", ".join(f"{one.ours.uid}{f' (by {one.who})' if one.who else ''}" for one in by_hand)
-        raise DeckwatchError(f"changed by hand: {names}; nothing was saved (--force overwrites it)")
-    places = {(one.ours.folder, one.ours.folder_title): "" for one in wanted if folder is None}
-    if folder is not None and wanted:
-        folder = grafana.folder(folder, folder, create=False)
-    for uid, title in places:
-        places[uid, title] = grafana.folder(uid, title, create=True)
+    changed = [comparison for comparison in comparisons if comparison.state != "same"]
+    if provisioned := [comparison.generated.uid for comparison in changed if comparison.state == "provisioned"]:
+        names = ", ".join(provisioned)
+        raise DeckwatchError(f"{names}: provisioned from files, so Grafana rejects other changes; nothing was saved")
+    if not force and (by_hand := [comparison for comparison in changed if comparison.state == "changed by hand"]):
+        names = ", ".join(_with_author(comparison) for comparison in by_hand)
+        raise DeckwatchError(f"changed by hand: {names}; nothing was saved (--force overwrites)")
+    folders = {(item.generated.folder, item.generated.folder_title): "" for item in changed if folder is None}
+    if folder is not None and changed:
+        folder = grafana.ensure_folder(folder, folder, create=False)
+    for uid, title in folders:
+        folders[uid, title] = grafana.ensure_folder(uid, title, create=True)
     saved: list[str] = []
-    for i, one in enumerate(wanted):
+    for i, comparison in enumerate(changed):
+        dashboard = comparison.generated
         try:
-            into = folder if folder is not None else places[one.ours.folder, one.ours.folder_title]
-            grafana.save(one, into, message, force=force)
+            parent = folder if folder is not None else folders[dashboard.folder, dashboard.folder_title]
+            grafana.save_dashboard(comparison, parent, message, force=force)
         except DeckwatchError as error:
-            left = ", ".join(each.ours.uid for each in wanted[i:])
+            rest = ", ".join(item.generated.uid for item in changed[i:])
             before = f"saved: {', '.join(saved)}; " if saved else ""
-            error.args = (f"{error}; {before}not saved: {left}",)
+            error.args = (f"{error}; {before}not saved: {rest}",)
             raise
-        saved.append(one.ours.uid)
-        done(one)
+        saved.append(dashboard.uid)
+        done(comparison)
+
+
+def _with_author(comparison: Comparison) -> str:
+    return comparison.generated.uid + (f" (by {comparison.author})" if comparison.author else "")

@@ -1,4 +1,4 @@
-"""The published JSON Schemas, one for each kind of file: editors complete and check by them, and so do we."""
+"""The published JSON Schemas, one for each kind of file, for editors and for our own checks."""
 
 from __future__ import annotations
 
@@ -28,34 +28,35 @@ NAMES = {
 }
 
 
-def files(own_panels: Path | None = None) -> list[Artifact]:
-    """Return the schemas as files; `own_panels` is a user's folder of panel files, whose words count too."""
+def schema_files(own_panels: Path | None = None) -> list[Artifact]:
+    """Return the schemas as files, with the keywords of the panel types in a user's folder `own_panels`."""
     folders = panel_types.list_folders(own_panels) | {"alerting": alerting_render.library_folder()}
     with Renderer(folders) as renderer:
         dashboard = schema.assemble_schema(panel_types.load_types(renderer, own_panels))
-        made = {
-            "project": project(renderer, dashboard),
+        schemas = {
+            "project": build_project_schema(renderer, dashboard),
             "dashboard": dashboard,
             "part": parts.assemble_schema(dashboard),
-            "alerts": alerts(),
+            "alerts": build_alerts_schema(),
         }
-    return [Artifact(NAMES[kind], _text(one)) for kind, one in made.items()]
+    return [Artifact(NAMES[kind], _to_json(content)) for kind, content in schemas.items()]
 
 
-def project(renderer: Renderer, dashboard: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema of deckwatch.yaml, with the receivers that a team may have and the words of dashboards."""
+def build_project_schema(renderer: Renderer, dashboard: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of deckwatch.yaml, with the kinds of receivers and the keywords of dashboards."""
     result = project_schema(plugins.schema_fragments())
-    panel, whole = adjust.describe_settable_keys(dashboard)
-    result["$defs"]["changed"]["properties"] = panel
-    result["properties"]["build"]["properties"]["set"]["patternProperties"]["^[^/.]+$"]["properties"] = whole
+    panel_properties, dashboard_properties = adjust.describe_settable_keys(dashboard)
+    result["$defs"]["changed"]["properties"] = panel_properties
+    patterns = result["properties"]["build"]["properties"]["set"]["patternProperties"]
+    patterns["^[^/.]+$"]["properties"] = dashboard_properties
     team = result["$defs"]["team"]
     team["properties"] |= ReceiverKinds(renderer).options_schema()
     team["additionalProperties"] = False
     return result
 
 
-def alerts() -> dict[str, Any]:
-    """Return the schema of a file of alerts, in which signals may be declared too."""
+def build_alerts_schema() -> dict[str, Any]:
+    """Return the schema of an alert file, which may also declare signals."""
     result: dict[str, Any] = yaml_file.read_yaml(read_topics.SCHEMA_FILE).data
     signals = yaml_file.read_yaml(signal_file.SCHEMA).data
     result["properties"] |= signals["properties"]
@@ -63,5 +64,5 @@ def alerts() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result}
 
 
-def _text(value: dict[str, Any]) -> str:
+def _to_json(value: dict[str, Any]) -> str:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()

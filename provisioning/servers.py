@@ -1,6 +1,6 @@
-"""The programs of the stack as `deckwatch up` starts them: how each is called, and where it is to be had.
+"""The programs of the stack as `deckwatch up` starts them: command lines, settings, and how to install them.
 
-All listen on loopback, read the bundle, and keep what they must keep in a folder of their own below the state folder.
+All listen on loopback, read the bundle, and keep their data in their own folder below the state folder.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deckwatch.core.contract import load_contract
-from deckwatch.provisioning.program import Program, find
+from deckwatch.provisioning.program import Program, find_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,14 +27,14 @@ HOW_TO_GET = {
 }
 _NAMES = {
     PROMETHEUS: ("prometheus",),
-    ALERTMANAGER: ("prometheus-alertmanager", "alertmanager"),  # Debian's name, upstream's name
+    ALERTMANAGER: ("prometheus-alertmanager", "alertmanager"),  # Debian's name, then upstream's
     GRAFANA: ("grafana", "grafana-server"),
 }
 
 
 @dataclass(frozen=True)
 class Site:
-    """Where a stack lives: its state folder, its ports by program, and what its exporter is called with."""
+    """The location of a stack: its state folder, its ports by program, and the options of its exporter."""
 
     state: Path
     project: Path
@@ -47,81 +47,85 @@ class Site:
         """The folder that holds the generated files."""
         return self.state / "bundle"
 
-    def address(self, name: str) -> str:
-        """Return host:port of a program."""
+    def listen_address(self, name: str) -> str:
+        """Return the host:port that a program listens on."""
         return f"{ADDRESS}:{self.ports[name]}"
 
     def url(self, name: str) -> str:
-        """Return the address of a program's page."""
-        return f"http://{self.address(name)}"
+        """Return the URL of a program."""
+        return f"http://{self.listen_address(name)}"
 
-    def keep(self, name: str) -> Path:
-        """Return the folder of a program, made if need be."""
+    def data_folder(self, name: str) -> Path:
+        """Return the data folder of a program, created if missing."""
         folder = self.state / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def log(self, name: str) -> Path:
-        """Return the file that a program's output goes to."""
+    def log_file(self, name: str) -> Path:
+        """Return the log file of a program."""
         return self.state / "log" / f"{name}.log"
 
 
-def installed(name: str) -> str | None:
-    """Return the path of a program of the stack; the exporter is us."""
-    return sys.executable if name == EXPORTER else find(*_NAMES[name])
+def installed_path(name: str) -> str | None:
+    """Return the path of a program of the stack, None if it is not installed; the exporter is this program."""
+    return sys.executable if name == EXPORTER else find_program(*_NAMES[name])
 
 
-def program(name: str, site: Site) -> Program | None:
-    """Return a program, ready to be started; None where it is not installed."""
-    path = installed(name)
-    return _MAKERS[name](path, site) if path else None
+def build_program(name: str, site: Site) -> Program | None:
+    """Return a program that is ready to start; None if it is not installed."""
+    path = installed_path(name)
+    return _BUILDERS[name](path, site) if path else None
 
 
-def _exporter(python: str, site: Site) -> Program:
+def _exporter_program(python: str, site: Site) -> Program:
     argv = [python, "-m", "deckwatch", "--project", str(site.project), "serve"]
-    # On loopback as all the others, which nobody asks for passwords either: what `serve:` says is for the network.
-    argv += ["--listen", site.address(EXPORTER), "--web.config.file=", *site.exporter_arguments]
+    # On loopback and without a password like the others: the settings under `serve:` are for the network.
+    argv += ["--listen", site.listen_address(EXPORTER), "--web.config.file=", *site.exporter_arguments]
     ready = site.url(EXPORTER) + "/readyz"
-    return Program(EXPORTER, argv, site.log(EXPORTER), ready, environment=site.environment or {}, tether=True)
+    return Program(
+        EXPORTER, argv, site.log_file(EXPORTER), ready, environment=site.environment or {}, end_with_parent=True
+    )
 
 
-def _prometheus(path: str, site: Site) -> Program:
+def _prometheus_program(path: str, site: Site) -> Program:
     argv = [
         path,
         f"--config.file={site.bundle / 'prometheus' / 'prometheus.yml'}",
-        f"--storage.tsdb.path={site.keep(PROMETHEUS)}",
-        f"--web.listen-address={site.address(PROMETHEUS)}",
+        f"--storage.tsdb.path={site.data_folder(PROMETHEUS)}",
+        f"--web.listen-address={site.listen_address(PROMETHEUS)}",
         f"--web.external-url={site.url(PROMETHEUS)}",
     ]
-    return Program(PROMETHEUS, argv, site.log(PROMETHEUS), site.url(PROMETHEUS) + "/-/ready", tether=True)
+    return Program(PROMETHEUS, argv, site.log_file(PROMETHEUS), site.url(PROMETHEUS) + "/-/ready", end_with_parent=True)
 
 
-def _alertmanager(path: str, site: Site) -> Program:
+def _alertmanager_program(path: str, site: Site) -> Program:
     argv = [
         path,
         f"--config.file={site.bundle / 'alertmanager' / 'alertmanager.yml'}",
-        f"--storage.path={site.keep(ALERTMANAGER)}",
-        f"--web.listen-address={site.address(ALERTMANAGER)}",
+        f"--storage.path={site.data_folder(ALERTMANAGER)}",
+        f"--web.listen-address={site.listen_address(ALERTMANAGER)}",
         f"--web.external-url={site.url(ALERTMANAGER)}",
-        "--cluster.listen-address=",  # alone: no gossip, and no port for it
+        "--cluster.listen-address=",  # a single instance: no gossip port
     ]
-    return Program(ALERTMANAGER, argv, site.log(ALERTMANAGER), site.url(ALERTMANAGER) + "/-/ready", tether=True)
+    return Program(
+        ALERTMANAGER, argv, site.log_file(ALERTMANAGER), site.url(ALERTMANAGER) + "/-/ready", end_with_parent=True
+    )
 
 
-def _grafana(path: str, site: Site) -> Program:
-    folder = site.keep(GRAFANA)
-    own = folder / "grafana.ini"  # named and empty, so that no machine-wide file is read
-    own.touch()
+def _grafana_program(path: str, site: Site) -> Program:
+    folder = site.data_folder(GRAFANA)
+    config = folder / "grafana.ini"  # empty, so that Grafana does not read the system-wide file
+    config.touch()
     (folder / "plugins").mkdir(exist_ok=True)
     argv = [path] if Path(path).name == "grafana-server" else [path, "server"]
-    argv += [f"--homepath={_homepath(Path(path))}", f"--config={own}"]
+    argv += [f"--homepath={_grafana_homepath(Path(path))}", f"--config={config}"]
     ready = site.url(GRAFANA) + "/api/health"
     settings = _grafana_settings(folder, site)
-    return Program(GRAFANA, argv, site.log(GRAFANA), ready, environment=settings, tether=True)
+    return Program(GRAFANA, argv, site.log_file(GRAFANA), ready, environment=settings, end_with_parent=True)
 
 
 def _grafana_settings(folder: Path, site: Site) -> dict[str, str]:
-    """Return Grafana's settings as variables of its environment: GF_<section>_<key>."""
+    """Return Grafana's settings as environment variables: GF_<section>_<key>."""
     sections: dict[str, dict[str, str]] = {
         "paths": {
             "data": str(folder),
@@ -134,7 +138,7 @@ def _grafana_settings(folder: Path, site: Site) -> dict[str, str]:
             "http_port": str(site.ports[GRAFANA]),
             "root_url": site.url(GRAFANA) + "/",
         },
-        # Whoever reaches loopback reaches Prometheus too: looking needs no password, changing does.
+        # Anyone who reaches loopback can query Prometheus too: viewing needs no password, editing does.
         "auth_anonymous": {"enabled": "true", "org_role": "Viewer"},
         "security": {"admin_password": f"$__file{{{admin_password(site)}}}", "disable_gravatar": "true"},
         "dashboards": {"default_home_dashboard_path": str(site.bundle / HOME)},
@@ -156,24 +160,24 @@ def _grafana_settings(folder: Path, site: Site) -> dict[str, str]:
 
 
 def admin_password(site: Site) -> Path:
-    """Return the file with Grafana's administrator password, which is made at the first start."""
-    file = site.keep(GRAFANA) / "admin-password"
+    """Return the file with Grafana's administrator password, generated at the first start."""
+    file = site.data_folder(GRAFANA) / "admin-password"
     if not file.exists():
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(18), encoding="ascii")
     return file
 
 
-def _homepath(binary: Path) -> Path:
-    """Return the folder with Grafana's own files: beside its `bin`, or where the packages put it."""
-    beside = binary.resolve().parent.parent
-    return beside if (beside / "conf" / "defaults.ini").is_file() else Path("/usr/share/grafana")
+def _grafana_homepath(binary: Path) -> Path:
+    """Return the folder of Grafana's own files: beside its `bin`, or that of the distribution packages."""
+    parent = binary.resolve().parent.parent
+    return parent if (parent / "conf" / "defaults.ini").is_file() else Path("/usr/share/grafana")
 
 
 HOME = "grafana/dashboards/deckwatch/overview.json"
-_MAKERS: dict[str, Callable[[str, Site], Program]] = {
-    EXPORTER: _exporter,
-    PROMETHEUS: _prometheus,
-    ALERTMANAGER: _alertmanager,
-    GRAFANA: _grafana,
+_BUILDERS: dict[str, Callable[[str, Site], Program]] = {
+    EXPORTER: _exporter_program,
+    PROMETHEUS: _prometheus_program,
+    ALERTMANAGER: _alertmanager_program,
+    GRAFANA: _grafana_program,
 }

@@ -1,66 +1,52 @@
-"""Everything together: a project becomes a Plan, and all that is wrong with it is told at once.
+"""Builds a project's bundle in stages, each of which the project passes once.
 
-project -> catalogue -> signals -> what rules record -> dashboards -> alerts -> configuration -> Plan
+settings → documents → catalog and signals → models → checks → artifacts → plan; `write.py` writes the plan to a folder.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING
 
 from deckwatch.alerting import build as alerting
 from deckwatch.alerting import render_rules as alerting_render
 from deckwatch.core import signal_file, units
-from deckwatch.core import targets as versions
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.problems import InvalidInput
 from deckwatch.dashboards import build as dashboards
 from deckwatch.dashboards import output, panel_types
 from deckwatch.exporter import collector, config
-from deckwatch.provisioning import catalogue, configuration, foreign, mixin, sources, targets
+from deckwatch.provisioning import configuration, mixin_export, mixins, scrape_targets
+from deckwatch.provisioning.build_settings import FORMS, GRAFANA, Form, Options, read_settings
 from deckwatch.provisioning.configuration import Folder
-from deckwatch.provisioning.foreign_files import Beside, Files
+from deckwatch.provisioning.documents import load_documents, with_project_paths
+from deckwatch.provisioning.metric_catalog import load_catalog
+from deckwatch.provisioning.mixin_files import MixinFiles, MixinWriter
 from deckwatch.provisioning.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from deckwatch.alerting.live_queries import LiveQuery as RuleQuery
     from deckwatch.alerting.model import Group
     from deckwatch.core.catalog import Catalog
-    from deckwatch.core.jsonnet import Engine
     from deckwatch.core.problems import Problem
     from deckwatch.core.project import Project
+    from deckwatch.core.signal_lookup import Signals
     from deckwatch.dashboards.live import LiveQuery as DashboardQuery
+    from deckwatch.provisioning.build_settings import BuildSettings
+    from deckwatch.provisioning.documents import Documents
 
-GRAFANA = "http://127.0.0.1:3000"
-
-Form = Literal["provisioned", "importable", "public", "mixin"]
-FORMS: tuple[Form, ...] = get_args(Form)
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a bundle is made. What is None comes from the project."""
-
-    engine: Engine = "rjsonnet"
-    every: str | None = None  # the scrape interval, such as 5s
-    grafana: str | None = None  # where people open Grafana
-    form: Form = "provisioned"  # another one is of dashboards only, or of these and rules
-    installed: Mapping[str, str] = field(default_factory=dict)  # versions that are written for
+__all__ = ["FORMS", "GRAFANA", "Built", "Form", "Options", "build"]
 
 
 @dataclass(frozen=True)
 class Built:
-    """A project's bundle: its files, its topics of alerts, and its queries for a live Prometheus.
-
-    `warnings` do not stop it.
-    """
+    """A project's bundle: its files, alert topics, queries for a live Prometheus, and warnings."""
 
     plan: Plan
     catalog: Catalog
@@ -70,122 +56,158 @@ class Built:
     warnings: Sequence[Problem]
 
 
+@dataclass(frozen=True)
+class Vocabulary:
+    """The names that expressions may use: metrics, among them those that rules record, and signals."""
+
+    catalog: Catalog
+    signals: Signals
+    problems: Sequence[Problem]
+
+
+@dataclass(frozen=True)
+class Models:
+    """Dashboards, alerts and third-party mixins, each with its problems."""
+
+    dashboards: dashboards.Bundle
+    alerts: alerting.AlertBundle
+    mixins: MixinFiles
+
+    @property
+    def problems(self) -> list[Problem]:
+        """The problems of all three."""
+        return [*self.mixins.problems, *self.dashboards.problems, *self.alerts.problems]
+
+
 def build(project: Project, options: Options | None = None) -> Built:
     """Return a project's bundle; raises InvalidInput with every problem of all its files."""
-    options = options or Options()
-    own_panels = project.folder / "panels"
-    with _uncollected(), _renderer(own_panels if own_panels.is_dir() else None, options.engine) as renderer:
-        return _build(project, options, renderer, own_panels if own_panels.is_dir() else None)
+    settings = read_settings(project, options or Options())
+    with gc_paused(), _start_renderer(settings) as renderer:
+        documents = load_documents(project)
+        vocabulary = _load_vocabulary(project, settings, documents)
+        models = _build_models(project, settings, documents, vocabulary, renderer)
+        problems = [*vocabulary.problems, *_check_project(project, settings), *documents.problems, *models.problems]
+        warnings = _raise_errors(with_project_paths(problems, documents, project))
+        plan = _plan_files(project, settings, models, renderer)
+    queries = [*models.dashboards.queries, *(models.mixins.queries if settings.form == "provisioned" else ())]
+    return Built(plan, vocabulary.catalog, queries, models.alerts.queries, models.alerts.groups, warnings)
 
 
 @contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
-    """Let Python not look for garbage meanwhile: nearly all that is made is kept to the end."""
-    was = gc.isenabled()
+def gc_paused() -> Iterator[None]:
+    """Disable the cyclic garbage collector while building; almost everything allocated lives until the end."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was:
+        if was_enabled:
             gc.enable()
 
 
-def _renderer(own_panels: Path | None, engine: Engine) -> Renderer:
+def _start_renderer(settings: BuildSettings) -> Renderer:
     """Return one child process for all Jsonnet of the bundle; it starts while YAML is read."""
-    own = {"alerting": alerting_render.library_folder(), "provisioning": configuration.library()}
-    return Renderer(panel_types.list_folders(own_panels) | own, engine=engine)
+    folders = {"alerting": alerting_render.library_folder(), "provisioning": configuration.library_folder()}
+    return Renderer(panel_types.list_folders(settings.own_panels) | folders, engine=settings.engine)
 
 
-def _build(project: Project, options: Options, renderer: Renderer, own_panels: Path | None) -> Built:
-    said: dict[str, Any] = project.data.get("build", {})
-    place = project.document.place
-    written_for, unknown = versions.read_targets(project.document)
-    written_for = replace(written_for, **options.installed)
-    catalog = catalogue.load(project, written_for)
-    found = sources.load(project)
-    chosen = sources.settings(project)
-    thresholds = {name: value for name, value in chosen.items() if not name[:1].isupper()}
-    signals, problems = signal_file.load_signals(found.documents, catalog, thresholds)
-    problems += [*project.problems, *unknown, *found.problems]
-    problems += config.find_problems(project, collector.names_and_prefixes(collector.load_collectors()))
-    problems += targets.problems(project)
-    alerting.register_recordings(found.topics, signals, catalog)
-    where: str = options.grafana or said.get("grafana_url", GRAFANA)
-    every = options.every or configuration.interval(project)
-    catalog.interval = units.parse_duration(every)
-    look = dashboards.Settings(
-        configuration.refresh(every),
-        options.engine,
-        own_panels,
-        found.parts,
-        sources.changes(project),
-        form="provisioned" if options.form == "mixin" else options.form,
-        public=sources.public(project),
-        layout=said.get("layout", "wide"),
-        figures=said.get("text_size", "normal"),
+def _load_vocabulary(project: Project, settings: BuildSettings, documents: Documents) -> Vocabulary:
+    """Return the catalog and signals, with the metrics that alert topics record."""
+    catalog = load_catalog(project, settings.targets)
+    catalog.interval = units.parse_duration(settings.interval)
+    signals, problems = signal_file.load_signals(documents.all_documents, catalog, settings.thresholds)
+    alerting.register_recordings(documents.topics, signals, catalog)
+    return Vocabulary(catalog, signals, problems)
+
+
+def _build_models(
+    project: Project, settings: BuildSettings, documents: Documents, vocabulary: Vocabulary, renderer: Renderer
+) -> Models:
+    drawn = dashboards.build_dashboards(
+        documents.files,
+        vocabulary.catalog,
+        vocabulary.signals,
+        dashboards.Settings(
+            settings.refresh,
+            settings.engine,
+            settings.own_panels,
+            documents.parts,
+            settings.changes,
+            form="provisioned" if settings.form == "mixin" else settings.form,
+            public=settings.public,
+            layout=settings.layout,
+            figures=settings.figures,
+        ),
+        renderer,
     )
-    drawn = dashboards.build_dashboards(found.files, catalog, signals, look, renderer)
-    ruled = alerting.build_alerts(
-        found.topics,
-        catalog,
-        signals,
+    alerts = alerting.build_alerts(
+        documents.topics,
+        vocabulary.catalog,
+        vocabulary.signals,
         project,
         alerting.AlertSettings(
-            targets=written_for,
-            grafana=where,
-            set=chosen,
-            disable={
-                name: place(("build", "disable", i))
-                for i, name in enumerate(said.get("disable", ()))
-                if sources.is_alert(name)
-            },
-            shipped=found.shipped,
+            targets=settings.targets,
+            grafana=settings.grafana,
+            set=settings.limits,
+            disable=settings.disabled_alerts,
+            shipped=documents.shipped,
             collectors=list(collector.load_collectors()),
             panels=drawn.panels if drawn.artifacts else None,
         ),
         renderer=renderer,
     )
-    others = _others(project, catalog, drawn, ruled)
-    problems += others.problems
-    everything = sources.at_home([*problems, *drawn.problems, *ruled.problems], found, project)
-    if any(problem.severity == "error" for problem in everything):
-        raise InvalidInput(everything)
-    warnings = sorted(set(everything), key=lambda one: one.place)
-    if options.form == "mixin":
-        rules = [
-            one
-            for one in ruled.artifacts
-            if PurePosixPath(one.path).parent == PurePosixPath(alerting_render.RULES_FOLDER)
-        ]
-        addresses = {"grafana": where.rstrip("/"), "runbooks": project.data.get("runbooks", "runbooks").rstrip("/")}
-        whole = Plan(mixin.files(drawn.artifacts, rules, **addresses))
-        return Built(whole, catalog, drawn.queries, ruled.queries, ruled.groups, warnings)
-    if options.form != "provisioned":
-        start = len(f"{output.FILES}/")
-        alone = Plan(Artifact(one.path[start:], one.text) for one in drawn.artifacts)
-        return Built(alone, catalog, drawn.queries, ruled.queries, ruled.groups, warnings)
-    folders = [Folder(one.path, one.title, one.path) for one in drawn.folders] + others.folders
-    plan = Plan(
+    return Models(drawn, alerts, _build_mixins(project, vocabulary.catalog, drawn, alerts))
+
+
+def _build_mixins(
+    project: Project, catalog: Catalog, drawn: dashboards.Bundle, alerts: alerting.AlertBundle
+) -> MixinFiles:
+    """Return the project's third-party dashboards and rules, checked against ours for duplicates."""
+    loaded, problems = mixins.load_mixins(project)
+    if not loaded:
+        return MixinFiles(problems=problems)
+    names = [alert.name for group in alerts.groups for alert in group.alerts]
+    writer = MixinWriter(catalog, drawn.artifacts, names, [group.topic for group in alerts.groups])
+    for mixin in loaded:
+        writer.add_mixin(mixin)
+    writer.files.problems += problems
+    return writer.files
+
+
+def _check_project(project: Project, settings: BuildSettings) -> Iterator[Problem]:
+    """Yield the problems of deckwatch.yaml itself."""
+    yield from project.problems
+    yield from settings.problems
+    yield from config.find_problems(project, collector.names_and_prefixes(collector.load_collectors()))
+    yield from scrape_targets.find_problems(project)
+
+
+def _raise_errors(problems: Sequence[Problem]) -> list[Problem]:
+    """Return the warnings, each once and in order of position; raises InvalidInput if there is any error."""
+    if any(problem.severity == "error" for problem in problems):
+        raise InvalidInput(problems)
+    return sorted(set(problems), key=lambda problem: problem.place)
+
+
+def _plan_files(project: Project, settings: BuildSettings, models: Models, renderer: Renderer) -> Plan:
+    """Return the files of a bundle in the form that was asked for."""
+    if settings.form == "mixin":
+        folder = PurePosixPath(alerting_render.RULES_FOLDER)
+        rules = [file for file in models.alerts.artifacts if PurePosixPath(file.path).parent == folder]
+        grafana, runbooks = (url.rstrip("/") for url in (settings.grafana, project.data.get("runbooks", "runbooks")))
+        files = mixin_export.export_mixin(models.dashboards.artifacts, rules, grafana=grafana, runbooks=runbooks)
+        return Plan(files)
+    if settings.form != "provisioned":
+        prefix = f"{output.FILES}/"
+        return Plan(Artifact(file.path.removeprefix(prefix), file.text) for file in models.dashboards.artifacts)
+    folders = [Folder(folder.path, folder.title, folder.path) for folder in models.dashboards.folders]
+    return Plan(
         [
-            *drawn.artifacts,
-            *ruled.artifacts,
-            *others.artifacts,
-            *(Artifact(f"runbooks/{one.path}", one.text) for one in ruled.runbooks),
-            *configuration.files(project, folders, renderer, every=every),
-            *targets.compose(project).files(),
+            *models.dashboards.artifacts,
+            *models.alerts.artifacts,
+            *models.mixins.artifacts,
+            *(Artifact(f"runbooks/{file.path}", file.text) for file in models.alerts.runbooks),
+            *configuration.render_files(project, folders + models.mixins.folders, renderer, interval=settings.interval),
+            *scrape_targets.compose_targets(project).target_files(),
         ]
     )
-    return Built(plan, catalog, [*drawn.queries, *others.queries], ruled.queries, ruled.groups, warnings)
-
-
-def _others(project: Project, catalog: Catalog, drawn: dashboards.Bundle, ruled: alerting.AlertBundle) -> Files:
-    """Return other people's dashboards and rules as they lie beside ours."""
-    mixins, problems = foreign.load(project)
-    if not mixins:
-        return Files(problems=problems)
-    alerts = [one.name for group in ruled.groups for one in group.alerts]
-    beside = Beside(catalog, drawn.artifacts, alerts, [group.topic for group in ruled.groups])
-    for one in mixins:
-        beside.add(one)
-    beside.found.problems += problems
-    return beside.found

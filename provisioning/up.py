@@ -1,4 +1,4 @@
-"""The stack on this machine: started, waited for, and ended again. It is thin on purpose and supervises nothing."""
+"""Starts the stack on this machine, waits until it is ready, and stops it. It does not restart failed programs."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Self
 
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.exporter import config
-from deckwatch.provisioning import servers, stack, targets
+from deckwatch.provisioning import scrape_targets, servers, stack
 from deckwatch.provisioning.program import Program, free_port
+from deckwatch.provisioning.scrape_targets import Host, ScrapeTargets, Target
 from deckwatch.provisioning.servers import ADDRESS, ALERTMANAGER, EXPORTER, GRAFANA, PORTS, PROMETHEUS, Site
-from deckwatch.provisioning.targets import Host, Target, Targets
-from deckwatch.provisioning.write import write
+from deckwatch.provisioning.write import write_plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,12 +30,12 @@ ALL = (EXPORTER, PROMETHEUS, ALERTMANAGER, GRAFANA)
 
 
 @dataclass
-class Stack:
-    """The exporter and what is installed of Prometheus, Alertmanager and Grafana, configured from a project's bundle.
+class LocalStack:
+    """The exporter and the installed ones of Prometheus, Alertmanager and Grafana, configured from a project's bundle.
 
-    As a context manager it is running inside the block and ended after it. What it keeps lies below `state` and
-    outlives it. `name` is what this machine is called; `hosts`, `postgres` and `applications` are scraped beside what
-    the project says; `every` replaces the project's scrape interval; `ports` are tried first, and 0 means any.
+    As a context manager it runs inside the block. Its data is kept below `state`. `name` is the name of this machine;
+    `hosts`, `postgres` and `applications` are scraped in addition to the project's; `every` overrides the project's
+    scrape interval; `ports` are preferred ports, 0 means any.
     """
 
     project: Project
@@ -61,26 +61,26 @@ class Stack:
         self.stop()
 
     def start(self) -> Self:
-        """Start what is installed and wait until it is ready; where something fails, end all of it again."""
+        """Start the installed programs and wait until they are ready; stop all of them if one fails."""
         try:
-            self._start()
+            self._start_all()
         except BaseException:
             self.stop()
             raise
         return self
 
     def url(self, name: str) -> str:
-        """Return the address of a running program, such as http://127.0.0.1:9090."""
+        """Return the URL of a running program, such as http://127.0.0.1:9090."""
         if name not in self.running:
             raise DeckwatchError(f"{name} is not running")
         return self.site.url(name)
 
-    def missing(self) -> list[str]:
-        """Return the programs that were asked for and are not installed."""
-        return [name for name in self.programs if servers.installed(name) is None]
+    def missing_programs(self) -> list[str]:
+        """Return the requested programs that are not installed."""
+        return [name for name in self.programs if servers.installed_path(name) is None]
 
-    def ended(self) -> dict[str, int]:
-        """Return the exit codes of programs that have ended by themselves, and forget these programs."""
+    def pop_exited(self) -> dict[str, int]:
+        """Return the exit codes of programs that have exited by themselves, each only once."""
         codes = {}
         for name, program in list(self.running.items()):
             if program.process is not None and (code := program.process.poll()) is not None:
@@ -89,31 +89,29 @@ class Stack:
         return codes
 
     def stop(self) -> None:
-        """End what was started, the last first."""
+        """Stop the programs, the last started first."""
         while self.running:
             self.running.popitem()[1].stop()
         if self._lock is not None:
             self._lock.close()
             self._lock = None
 
-    def _start(self) -> None:
+    def _start_all(self) -> None:
         self.state.mkdir(parents=True, exist_ok=True)
-        self._claim()
-        taken: dict[str, int] = {}
-        for name in ALL:
-            taken[name] = free_port(self.ports.get(name, 0))
-        self.site = Site(self.state.resolve(), self.project.folder, taken, self.exporter_arguments, self.environment)
-        options = stack.Options(every=self.every, grafana=self.site.url(GRAFANA), installed=_versions())
+        self._lock_state()
+        ports = {name: free_port(self.ports.get(name, 0)) for name in ALL}
+        self.site = Site(self.state.resolve(), self.project.folder, ports, self.exporter_arguments, self.environment)
+        options = stack.Options(every=self.every, grafana=self.site.url(GRAFANA), installed=_installed_versions())
         self.built = stack.build(self.project, options)
-        write(self.built.plan.replaced(self._targets().files()), self.site.bundle)
+        write_plan(self.built.plan.with_artifacts(self._build_targets().target_files()), self.site.bundle)
         for name in self.programs:
-            if program := servers.program(name, self.site):
+            if program := servers.build_program(name, self.site):
                 self.running[name] = program.start()
         for program in self.running.values():
             program.wait_ready(60)
 
-    def _claim(self) -> None:
-        """Hold the state folder: two stacks in one would share databases."""
+    def _lock_state(self) -> None:
+        """Lock the state folder: two stacks in one folder would share databases."""
         path = self.state / "lock"
         self._lock = path.open("a+", encoding="ascii")
         try:
@@ -121,40 +119,42 @@ class Stack:
         except BlockingIOError:
             self._lock.seek(0)
             holder = self._lock.read().strip()
-            raise DeckwatchError(f"another stack uses {self.state} (process {holder}): name a --state-dir") from None
+            raise DeckwatchError(
+                f"another stack uses {self.state} (process {holder}): choose another --state-dir"
+            ) from None
         self._lock.truncate(0)
         self._lock.write(f"{os.getpid()}\n")
         self._lock.flush()
 
-    def _targets(self) -> Targets:
-        """Return who is scraped: this machine by loopback, and what the project and the caller name."""
-        here = Host(self.name, self.site.address(EXPORTER))
+    def _build_targets(self) -> ScrapeTargets:
+        """Return the scrape targets: this machine over loopback, and those of the project and the caller."""
+        here = Host(self.name, self.site.listen_address(EXPORTER))
         own = [here] if EXPORTER in self.programs else []
-        declared = targets.declared_hosts(self.project)
+        declared = scrape_targets.declared_hosts(self.project)
         others = [host for host in (*declared, *self.hosts) if host.name != self.name or not own]
         watched = config.watch_config(self.project, {**os.environ, **self.environment})["postgres"] if own else []
         local_postgres = {server["name"]: here for server in watched}
-        return Targets(
+        return ScrapeTargets(
             [*own, *others],
             {**local_postgres, **self.postgres},
-            [*targets.applications(self.project), *self.applications],
-            self._self(PROMETHEUS),
-            self._self(ALERTMANAGER),
+            [*scrape_targets.application_targets(self.project), *self.applications],
+            self._own_target(PROMETHEUS),
+            self._own_target(ALERTMANAGER),
         )
 
-    def _self(self, name: str) -> list[Target]:
-        if name not in self.programs or servers.installed(name) is None:
+    def _own_target(self, name: str) -> list[Target]:
+        if name not in self.programs or servers.installed_path(name) is None:
             return []
         return [Target(f"{ADDRESS}:{self.site.ports[name]}", {"instance": self.name})]
 
 
-def _versions() -> dict[str, str]:
-    """Return the versions of what is installed, so that a word that one of them lacks is told at its place."""
-    found: dict[str, str] = {}
+def _installed_versions() -> dict[str, str]:
+    """Return the installed versions, so that unsupported features are reported at their position."""
+    versions: dict[str, str] = {}
     for name in (PROMETHEUS, ALERTMANAGER):
-        path = servers.installed(name)
+        path = servers.installed_path(name)
         if path is not None:
-            said = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False)
-            if told := re.search(r"version (\d+\.\d+)", said.stdout + said.stderr):
-                found[name] = told[1]
-    return found
+            result = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10, check=False)
+            if match := re.search(r"version (\d+\.\d+)", result.stdout + result.stderr):
+                versions[name] = match[1]
+    return versions

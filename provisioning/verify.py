@@ -1,7 +1,7 @@
-"""Asks a live Prometheus every query of a bundle, as Grafana and the rules do, and tells which have data.
+"""Runs every query of a bundle on a live Prometheus, as Grafana and the rules do, and reports which have data.
 
-What is asked for with a reason to be empty may be so. A metric that a query needs and that Prometheus has never seen
-means that the thing is not watched here at all, which is no fault; but where its scrape job has targets, it is one.
+A query with a stated reason may be empty. If Prometheus has never seen a metric that a query needs, the query is `not
+watched`, which is not a fault unless the metric's scrape job has targets.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from deckwatch.core.http import Client
 from deckwatch.core.masking import mask_secrets
 from deckwatch.core.problems import InvalidInput, Refused, Unreachable
 from deckwatch.exporter.collector import matches_name
-from deckwatch.provisioning import judge
+from deckwatch.provisioning import check_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -33,16 +33,19 @@ if TYPE_CHECKING:
 
 Status = Literal["data", "empty", "nothing", "wrong", "error", "not watched"]
 
-AT_ONCE = 8
-_NEVER_EMPTY = ("node", "postgres")  # jobs of which each target has something to read; a deck may lack containers
+CONCURRENCY = 8
+_NEVER_EMPTY = ("node", "postgres")  # jobs in which every target has data; a host may have no containers
 _SPAN_SECONDS = 3600
-_NOT_THERE = (404, 405, 410)
-_POINTS = 240  # of a graph; Grafana asks for about one a pixel
+_MISSING_STATUSES = (404, 405, 410)
+_POINTS = 240  # per graph; Grafana requests about one per pixel
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One query to ask. `page` is the dashboard or the topic that it stands on, `empty` why it may have no data."""
+class Query:
+    """One query. `page` is its dashboard or topic, `empty` the reason for which it may have no data.
+
+    `label` is the label whose values a variable offers. `expected` describes a correct result.
+    """
 
     page: str
     kind: str
@@ -52,78 +55,78 @@ class Question:
     place: Place
     empty: str = ""
     needs: tuple[str, ...] = ()
-    label: str = ""  # of a choice: the label whose values are offered
-    wanted: ExpectedResult = NO_EXPECTATION
+    label: str = ""
+    expected: ExpectedResult = NO_EXPECTATION
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came of a question. `said` is what is wrong, or why there is rightly nothing; `remark` is no fault."""
+class QueryResult:
+    """The result of a query. `detail` is its fault or the reason why it is empty; `remark` is not a fault."""
 
-    question: Question
+    query: Query
     status: Status
     seconds: float
-    said: str = ""
+    detail: str = ""
     remark: str = ""
 
     @property
-    def good(self) -> bool:
-        """Whether this is as it should be."""
+    def is_good(self) -> bool:
+        """Whether the query has no fault."""
         return self.status not in ("nothing", "wrong", "error")
 
 
 class Prometheus:
-    """A live server, asked by several threads, each with a connection of its own."""
+    """A live server. It may be used from several threads, each with its own connection."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._local = threading.local()
         self._clients: list[Client] = []
-        self.interval = self._interval()
+        self.interval = self._read_interval()
 
     def close(self) -> None:
         """Close all connections."""
         for client in self._clients:
             client.close()
 
-    def ask(self, expr: str, *, ranged: bool) -> list[dict[str, Any]]:
-        """Return the series of an expression, over the last hour or now; raises Unreachable with its error."""
+    def run_query(self, expr: str, *, ranged: bool) -> list[dict[str, Any]]:
+        """Return the series of an expression, over the last hour if `ranged`, else now; raises Unreachable."""
         now = time.time()
         if not ranged:
-            return self._result("/api/v1/query", {"query": expr, "time": f"{now:.3f}"})
+            return self._post_query("/api/v1/query", {"query": expr, "time": f"{now:.3f}"})
         step = max(self.interval, _SPAN_SECONDS // _POINTS)
         span = {"start": f"{now - _SPAN_SECONDS:.3f}", "end": f"{now:.3f}", "step": f"{step:g}"}
-        return self._result("/api/v1/query_range", {"query": expr, **span})
+        return self._post_query("/api/v1/query_range", {"query": expr, **span})
 
-    def targets(self) -> dict[str, bool]:
-        """Return the addresses that are scraped, each with whether that has happened once."""
-        active = self._client().get("/api/v1/targets", state="active")["data"]["activeTargets"]
-        return {one["scrapeUrl"]: not one["lastScrape"].startswith("0001-") for one in active}
+    def target_states(self) -> dict[str, bool]:
+        """Return the scrape URLs of the active targets, each with whether it has been scraped at least once."""
+        active = self._thread_client().get("/api/v1/targets", state="active")["data"]["activeTargets"]
+        return {target["scrapeUrl"]: not target["lastScrape"].startswith("0001-") for target in active}
 
-    def _result(self, path: str, form: dict[str, str]) -> list[dict[str, Any]]:
-        data = self._client().post(path, data=form)["data"]
+    def _post_query(self, path: str, form: dict[str, str]) -> list[dict[str, Any]]:
+        data = self._thread_client().post(path, data=form)["data"]
         if data["resultType"] == "scalar":
             return [{"metric": {}, "value": data["result"]}]
-        found: list[dict[str, Any]] = data["result"]
-        return found
+        series: list[dict[str, Any]] = data["result"]
+        return series
 
-    def _interval(self) -> float:
-        """Return the real scrape interval in seconds, of which Grafana makes its windows."""
-        no_prometheus = f"{mask_secrets(self.url)} answers, but is no Prometheus"
+    def _read_interval(self) -> float:
+        """Return the real scrape interval in seconds, from which Grafana derives $__rate_interval."""
+        not_prometheus = f"{mask_secrets(self.url)} answers, but is not Prometheus"
         try:
-            answer = self._client().get("/api/v1/status/config")
+            answer = self._thread_client().get("/api/v1/status/config")
         except Refused as error:
-            if error.status not in _NOT_THERE:
+            if error.status not in _MISSING_STATUSES:
                 raise
             missing = urlsplit(self.url).path.rstrip("/") + "/api/v1/status/config"
-            raise Unreachable(f"{no_prometheus}: there is no {missing}") from None
+            raise Unreachable(f"{not_prometheus}: {missing} does not exist") from None
         try:
             text = answer["data"]["yaml"]
             return units.parse_duration(yaml_file.parse_yaml(text, "prometheus.yml").data["global"]["scrape_interval"])
         except (KeyError, TypeError, InvalidInput):
-            raise Unreachable(f"{no_prometheus}: its configuration is none of Prometheus'") from None
+            raise Unreachable(f"{not_prometheus}: its configuration cannot be read") from None
 
-    def _client(self) -> Client:
+    def _thread_client(self) -> Client:
         client: Client | None = getattr(self._local, "client", None)
         if client is None:
             client = self._local.client = Client(self.url, seconds=60)
@@ -131,106 +134,115 @@ class Prometheus:
         return client
 
 
-def questions(built: Built, interval: float) -> list[Question]:
-    """Return everything that a bundle asks, dashboards first. `interval` is the scrape interval in seconds."""
-    # Grafana's $__rate_interval: a scrape more than the step between points, and four scrapes at least.
+def list_queries(built: Built, interval: float) -> list[Query]:
+    """Return all queries of a bundle, dashboards first. `interval` is the scrape interval in seconds."""
+    # Grafana's $__rate_interval: the step between points plus one scrape interval, and at least four intervals.
     step = max(interval, _SPAN_SECONDS / _POINTS)
     window = f"{math.ceil(max(step + interval, 4 * interval))}s"
-    drawn = [
-        Question(
-            one.dashboard,
-            one.kind,
-            f"{one.title} ({one.ref})" if one.kind == "panel" else one.title,
-            one.to_promql(window, f"{_SPAN_SECONDS}s"),
-            one.mode == "range",
-            one.place,
-            one.empty,
-            one.needs,
-            one.ref if one.kind == "variable" else "",
-            replace(one.wanted, agrees_with=one.to_promql(window, f"{_SPAN_SECONDS}s", text=one.wanted.agrees_with)),
+    span = f"{_SPAN_SECONDS}s"
+    dashboards = [
+        Query(
+            query.dashboard,
+            query.kind,
+            f"{query.title} ({query.ref})" if query.kind == "panel" else query.title,
+            query.to_promql(window, span),
+            query.mode == "range",
+            query.place,
+            query.empty,
+            query.needs,
+            query.ref if query.kind == "variable" else "",
+            replace(query.wanted, agrees_with=query.to_promql(window, span, text=query.wanted.agrees_with)),
         )
-        for one in built.dashboards
+        for query in built.dashboards
     ]
-    ruled = [
-        Question(
-            f"Rules: {one.topic}",
-            one.kind,
-            one.name,
-            one.expr,
+    rules = [
+        Query(
+            f"Rules: {query.topic}",
+            query.kind,
+            query.name,
+            query.expr,
             False,
-            one.place,
-            one.empty,
-            one.needs,
-            wanted=ExpectedResult(labels=one.labels),
+            query.place,
+            query.empty,
+            query.needs,
+            expected=ExpectedResult(labels=query.labels),
         )
-        for one in built.rules
+        for query in built.rules
     ]
-    return drawn + ruled
+    return dashboards + rules
 
 
-def verify(
-    prometheus: Prometheus, asked: Sequence[Question], catalog: Catalog, done: Callable[[], None] = lambda: None
-) -> list[Answer]:
-    """Ask everything, eight at a time, in the order given; `done` is called after each."""
-    unwatched = _unwatched(prometheus, {name for one in asked for name in one.needs}, catalog)
+def verify_queries(
+    prometheus: Prometheus, queries: Sequence[Query], catalog: Catalog, done: Callable[[], None] = lambda: None
+) -> list[QueryResult]:
+    """Run all queries, eight at a time; return the results in the same order. `done` is called after each."""
+    unwatched = _unwatched_metrics(prometheus, {name for query in queries for name in query.needs}, catalog)
 
-    def one(question: Question) -> Answer:
-        missing = [name for name in question.needs if name in unwatched]
-        answer = Answer(question, "not watched", 0.0, f"no {missing[0]}") if missing else _ask(prometheus, question)
+    def check_query(query: Query) -> QueryResult:
+        missing = [name for name in query.needs if name in unwatched]
+        if missing:
+            result = QueryResult(query, "not watched", 0.0, f"no {missing[0]}")
+        else:
+            result = _check_query(prometheus, query)
         done()
-        return answer
+        return result
 
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        return _without_choices(list(threads.map(one, asked)))
+    with ThreadPoolExecutor(CONCURRENCY) as threads:
+        return _mark_unwatched_variables(list(threads.map(check_query, queries)))
 
 
-def _without_choices(answers: list[Answer]) -> list[Answer]:
-    """Return the answers; a page of which no panel is watched here has nothing to choose from either."""
-    watched = {one.question.page for one in answers if one.question.kind == "panel" and one.status != "not watched"}
+def _mark_unwatched_variables(results: list[QueryResult]) -> list[QueryResult]:
+    """Return the results, with empty variables marked as not watched on pages without any watched panel."""
+    watched = {
+        result.query.page for result in results if result.query.kind == "panel" and result.status != "not watched"
+    }
     return [
-        replace(one, status="not watched")
-        if one.question.kind == "variable" and one.status == "nothing" and one.question.page not in watched
-        else one
-        for one in answers
+        replace(result, status="not watched")
+        if result.query.kind == "variable" and result.status == "nothing" and result.query.page not in watched
+        else result
+        for result in results
     ]
 
 
-def _ask(prometheus: Prometheus, question: Question) -> Answer:
-    started = time.monotonic()
+def _check_query(prometheus: Prometheus, query: Query) -> QueryResult:
+    start = time.monotonic()
     try:
-        series = prometheus.ask(question.expr, ranged=question.ranged)
-        seconds = time.monotonic() - started
-        having = [one for one in series if _has_data(one, question.label)]
-        wrong = next(judge.faults(having, question.wanted, partial(prometheus.ask, ranged=False)), "") if having else ""
+        series = prometheus.run_query(query.expr, ranged=query.ranged)
+        seconds = time.monotonic() - start
+        with_data = [item for item in series if _has_data(item, query.label)]
+        run_instant = partial(prometheus.run_query, ranged=False)
+        fault = next(check_result.find_faults(with_data, query.expected, run_instant), "") if with_data else ""
     except Unreachable as error:
-        return Answer(question, "error", time.monotonic() - started, str(error))
-    if having:
-        remark = next(judge.remarks(series, question.wanted), "")
-        return Answer(question, "wrong" if wrong else "data", seconds, wrong, remark)
-    return Answer(question, "empty" if question.empty else "nothing", seconds, question.empty)
+        return QueryResult(query, "error", time.monotonic() - start, str(error))
+    if with_data:
+        remark = next(check_result.find_remarks(series, query.expected), "")
+        return QueryResult(query, "wrong" if fault else "data", seconds, fault, remark)
+    return QueryResult(query, "empty" if query.empty else "nothing", seconds, query.empty)
 
 
 def _has_data(series: dict[str, Any], label: str) -> bool:
-    """Return whether a series has a value that can be drawn; for a choice, whether it offers one."""
+    """Return whether a series has a value that is not NaN and, for a variable, the label that it offers."""
     if label and not series["metric"].get(label):
         return False
     points = series.get("values") or [series["value"]]
     return any(value != "NaN" for _, value in points)
 
 
-def _unwatched(prometheus: Prometheus, names: Collection[str], catalog: Catalog) -> set[str]:
-    """Return the metrics without any series in the last hour whose scrape job has no target of its own here."""
-    found = set()
+def _unwatched_metrics(prometheus: Prometheus, names: Collection[str], catalog: Catalog) -> set[str]:
+    """Return the metrics that have no series in the last hour and whose scrape job has no target."""
+    unwatched = set()
     for name in names:
         pattern = "|".join((name, f"{name}_bucket", f"{name}_count"))
-        seen = prometheus.ask(f'count(last_over_time({{__name__=~"{pattern}"}}[1h]))', ranged=False)
-        if not seen and not any(prometheus.ask(f'up{{job="{job}"}}', ranged=False) for job in _jobs(name, catalog)):
-            found.add(name)
-    return found
+        seen = prometheus.run_query(f'count(last_over_time({{__name__=~"{pattern}"}}[1h]))', ranged=False)
+        if not seen and not any(
+            prometheus.run_query(f'up{{job="{job}"}}', ranged=False) for job in _exporting_jobs(name, catalog)
+        ):
+            unwatched.add(name)
+    return unwatched
 
 
-def _jobs(name: str, catalog: Catalog) -> Iterator[str]:
-    """Yield the jobs that read this metric wherever they have a target."""
+def _exporting_jobs(name: str, catalog: Catalog) -> Iterator[str]:
+    """Yield the jobs whose every target exposes this metric."""
     info = catalog.series(name)
     for job in _NEVER_EMPTY:
         words = load_contract()["jobs"][job]["collect"]

@@ -1,7 +1,7 @@
 """Waits for a change of a project's files.
 
-Files are looked at ten times a second. A look at a hundred files takes about a millisecond, and it sees what
-inotify does not: changes on file systems of other machines, of a container's host, and files that an editor replaces.
+Files are polled ten times a second. Polling a hundred files takes about a millisecond, and detects changes that inotify
+misses: on network file systems, on a container's host, and files that an editor replaces.
 """
 
 from __future__ import annotations
@@ -14,48 +14,48 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-LOOK_SECONDS = 0.1
-_SETTLE_SECONDS = 0.02  # an editor that empties a file before it fills it
+POLL_SECONDS = 0.1
+_SETTLE_SECONDS = 0.02  # some editors truncate a file before writing it
 
 State = dict[str, tuple[int, int, int]]
 
 
-def state(folder: Path, out: Path) -> State:
-    """Return size, time of change and number of each file below a folder, by its path from there, without hidden ones.
+def snapshot_files(folder: Path, out: Path) -> State:
+    """Return size, modification time and inode of each file below a folder, by relative path.
 
-    What lies in `out`, and what Python makes of its files, is passed over.
+    Hidden files, `out` and Python's caches are skipped.
     """
-    return dict(_files(str(folder), str(folder), str(out.resolve())))
+    return dict(_scan_folder(str(folder), str(folder), str(out.resolve())))
 
 
-def _files(folder: str, root: str, out: str) -> Iterator[tuple[str, tuple[int, int, int]]]:
+def _scan_folder(folder: str, root: str, out: str) -> Iterator[tuple[str, tuple[int, int, int]]]:
     try:
-        with os.scandir(folder) as found:
-            entries = list(found)
+        with os.scandir(folder) as iterator:
+            entries = list(iterator)
     except OSError:
-        return  # it is gone meanwhile
-    for one in entries:
-        if one.name.startswith(".") or one.name == "__pycache__":
+        return  # deleted meanwhile
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name == "__pycache__":
             continue
         try:
-            if one.is_dir():
-                if os.path.realpath(one.path) != out:
-                    yield from _files(one.path, root, out)
+            if entry.is_dir():
+                if os.path.realpath(entry.path) != out:
+                    yield from _scan_folder(entry.path, root, out)
                 continue
-            at = one.stat()
+            stat = entry.stat()
         except OSError:
             continue
-        yield os.path.relpath(one.path, root), (at.st_size, at.st_mtime_ns, at.st_ino)
+        yield os.path.relpath(entry.path, root), (stat.st_size, stat.st_mtime_ns, stat.st_ino)
 
 
-def changed(folder: Path, out: Path, before: State) -> tuple[State, list[str]]:
-    """Wait until the files differ from what they were, and return what they are and the paths that differ."""
+def wait_for_change(folder: Path, out: Path, before: State) -> tuple[State, list[str]]:
+    """Wait until the files differ from `before`; return the new state and the paths that differ."""
     while True:
-        now = state(folder, out)
+        now = snapshot_files(folder, out)
         if now != before:
             time.sleep(_SETTLE_SECONDS)
-            now = state(folder, out)
+            now = snapshot_files(folder, out)
             paths = sorted(path for path in {*before, *now} if before.get(path) != now.get(path))
             if paths:
                 return now, paths
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)

@@ -1,23 +1,70 @@
 """Fixtures for all tests: what a live test needs, and the folder `tests/fixtures` in which servers are started.
 
-Test files cannot import each other (importlib mode), so shared fixtures live in `tests/fixtures/NAME.py`: each file
+Test files cannot import each other (importlib mode), so shared fixtures are in `tests/fixtures/NAME.py`: each file
 there is loaded by its path and registered as a pytest plugin, and its fixtures can be used by every test by name.
-One server is one file (`engine.py` runs a Docker engine of the tests' own); a new file needs no entry anywhere.
+One server is one file (`engine.py` runs a Docker engine for the tests); a new file needs no entry anywhere. How tests
+are distributed over processes is in `tests/fixtures/parallel.py`.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
+import socket
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
-from deckwatch.provisioning.program import find
+from deckwatch.provisioning import program
+from deckwatch.provisioning.program import find_program
 
 FIXTURES = Path(__file__).parent / "fixtures"
 REQUIRED = os.environ.get("DECKWATCH_LIVE") == "required"
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+PORTS_PER_WORKER = 1000
+
+# Several tests at once share two processors: the time that one example takes shows nothing.
+hypothesis.settings.register_profile(
+    "gate", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("gate")
+
+
+def use_own_ports(worker: str) -> None:
+    """Give this worker ports that neither another worker nor the kernel (from 32768 on) hands out meanwhile."""
+    first = 10_000 + PORTS_PER_WORKER * int(worker.removeprefix("gw"))
+    ports = itertools.cycle(range(first, first + PORTS_PER_WORKER))
+
+    def free_port(wanted: int = 0, host: str = "127.0.0.1") -> int:
+        for port in itertools.chain([wanted] if wanted else [], ports):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((host, port))
+                except OSError:
+                    continue
+                return port
+        raise AssertionError("no port is free")
+
+    program.free_port = free_port
+
+
+if WORKER:
+    use_own_ports(WORKER)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--quick", action="store_true", help="run a sample of the tests that repeat one assertion over many inputs"
+    )
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Start one worker per processor where tests compute, and three where most of them wait for servers."""
+    return (os.cpu_count() or 1) * (1 if config.option.markexpr == "not live" else 3)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,7 +114,7 @@ class Need:
 
     def __call__(self, *programs: str, get: str) -> str:
         """Return the path of the first of these programs; `get` says how to install them."""
-        path = find(*programs)
+        path = find_program(*programs)
         self.that(path is not None, f"{programs[0]} is not installed; {get}")
         assert path is not None
         return path

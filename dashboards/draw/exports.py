@@ -20,7 +20,7 @@ from deckwatch.dashboards.model import kind_of_type, panel_kind
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from deckwatch.core.json_types import JsonObject, JsonValue
+    from deckwatch.core.json_types import JsonValue, StrictObject
     from deckwatch.core.problems import Place
     from deckwatch.dashboards.model import Built
     from deckwatch.dashboards.panel_types import PanelType
@@ -46,7 +46,7 @@ def drop_unsupported(built: Sequence[Built], form: Form, problems: list[Problem]
     return result
 
 
-def to_form(model: JsonObject, built: Built, form: Form, values: Mapping[str, Sequence[str]]) -> JsonObject:
+def to_form(model: StrictObject, built: Built, form: Form, values: Mapping[str, Sequence[str]]) -> StrictObject:
     """Return a rendered dashboard in a form. `values` are those of variables in the public one; by default all."""
     if form == "importable":
         return _to_importable(model, built)
@@ -102,7 +102,7 @@ def _without_repeats(dashboard: Dashboard) -> Dashboard:
     return replace(dashboard, rows=tuple(rows))
 
 
-def _to_importable(model: JsonObject, built: Built) -> JsonObject:
+def _to_importable(model: StrictObject, built: Built) -> StrictObject:
     kinds = datasources.variable_names(built.dashboard)
     placeholders = {variable: "${" + _input_name(kind) + "}" for kind, variable in kinds.items()}
 
@@ -128,7 +128,7 @@ def _to_importable(model: JsonObject, built: Built) -> JsonObject:
     return {**result, "id": None, "__inputs": inputs, "__elements": {}, "__requires": requires}
 
 
-def _list_requirements(model: JsonObject, built: Built, kinds: Collection[str]) -> Iterator[JsonObject]:
+def _list_requirements(model: StrictObject, built: Built, kinds: Collection[str]) -> Iterator[StrictObject]:
     """Yield the version of Grafana, the panels and the data sources that a model needs."""
     oldest = versions.minimum_version(model, PROGRAMS["grafana"].oldest, built.panel_types)
     yield {"type": "grafana", "id": "grafana", "name": "Grafana", "version": f"{oldest}.0"}

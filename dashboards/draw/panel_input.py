@@ -13,18 +13,20 @@ from deckwatch.dashboards.resolve.queries import query_ref
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from deckwatch.core.json_types import JsonMapping, JsonObject
+    from deckwatch.core.json_types import StrictMapping, StrictObject
     from deckwatch.dashboards.model import Built
     from deckwatch.dashboards.read.spec import PanelSpec, QuerySpec
     from deckwatch.dashboards.resolve.queries import Query
 
 
-def describe_panel(panel: PanelSpec, queries: Sequence[Query], number: int, targets: Mapping[str, Built]) -> JsonObject:
+def describe_panel(
+    panel: PanelSpec, queries: Sequence[Query], number: int, targets: Mapping[str, Built]
+) -> StrictObject:
     """Return a panel without its position; `targets` are the dashboards to which it may link, by uid."""
     unit = panel.unit or next((query.unit for query in queries if query.unit), "")
     # What several queries of one signal have in common belongs to the panel, what differs to each query.
     shared = queries[0] if queries and len({id(query.signal) for query in queries}) == 1 else None
-    result: JsonObject = {
+    result: StrictObject = {
         "id": number,
         "type": panel.type.name,
         "word": panel.keyword,
@@ -55,7 +57,7 @@ def grafana_unit(unit: str) -> str:
 
 def _describe_queries(
     panel: PanelSpec, queries: Sequence[Query], shared: Query | None, targets: Mapping[str, Built]
-) -> list[JsonObject]:
+) -> list[StrictObject]:
     colors = palette.assign_colors(panel, queries)
     result = []
     for query in queries:
@@ -66,8 +68,8 @@ def _describe_queries(
     return result or [_describe_foreign_query(panel, spec, i) for i, spec in enumerate(panel.foreign_queries)]
 
 
-def _describe_query(panel: PanelSpec, query: Query, shared: Query | None, targets: Mapping[str, Built]) -> JsonObject:
-    result: JsonObject = {
+def _describe_query(panel: PanelSpec, query: Query, shared: Query | None, targets: Mapping[str, Built]) -> StrictObject:
+    result: StrictObject = {
         "ref": query.ref,
         "expr": query.expr,
         "legend": query.legend,
@@ -81,10 +83,10 @@ def _describe_query(panel: PanelSpec, query: Query, shared: Query | None, target
     return result | _describe_limits(query.spec, query.unit, query if separate else None)
 
 
-def _describe_foreign_query(panel: PanelSpec, spec: QuerySpec, index: int) -> JsonObject:
+def _describe_foreign_query(panel: PanelSpec, spec: QuerySpec, index: int) -> StrictObject:
     """Return a query of another data source than Prometheus."""
     unit = spec.unit or panel.unit
-    result: JsonObject = {
+    result: StrictObject = {
         "ref": query_ref(index),
         spec.keyword: spec.text,
         "title": spec.title or "",
@@ -96,10 +98,10 @@ def _describe_foreign_query(panel: PanelSpec, spec: QuerySpec, index: int) -> Js
     return result | _describe_limits(spec, unit, None)
 
 
-def _describe_limits(spec: PanelSpec | QuerySpec, unit: str, query: Query | None) -> JsonObject:
+def _describe_limits(spec: PanelSpec | QuerySpec, unit: str, query: Query | None) -> StrictObject:
     """Return thresholds, direction and value mappings: those in the file, else those of the query's signal."""
     signal = query.signal if query is not None else None
-    result: JsonObject = {}
+    result: StrictObject = {}
     thresholds = {
         name: units.parse_quantity(spec.quantities[name], unit) for name in THRESHOLDS if name in spec.quantities
     }
@@ -112,10 +114,10 @@ def _describe_limits(spec: PanelSpec | QuerySpec, unit: str, query: Query | None
     return result
 
 
-def _describe_drawing(panel: PanelSpec, unit: str) -> JsonObject:
+def _describe_drawing(panel: PanelSpec, unit: str) -> StrictObject:
     """Return the options about drawing in Grafana's units."""
     quantities = panel.quantities
-    result: JsonObject = {
+    result: StrictObject = {
         key: units.parse_quantity(quantities[key], unit) for key in ("min", "max", "target") if key in quantities
     }
     join = panel.options.get("join")
@@ -128,14 +130,14 @@ def _describe_drawing(panel: PanelSpec, unit: str) -> JsonObject:
     return result
 
 
-def _describe_series(looks: JsonMapping) -> JsonMapping:
+def _describe_series(looks: StrictMapping) -> StrictMapping:
     unit = looks.get("unit")
     return {**looks, "unit": grafana_unit(unit)} if isinstance(unit, str) else looks
 
 
-def _describe_links(panel: PanelSpec, queries: Sequence[Query], targets: Mapping[str, Built]) -> JsonObject:
+def _describe_links(panel: PanelSpec, queries: Sequence[Query], targets: Mapping[str, Built]) -> StrictObject:
     """Return the link targets of clicks, without dashboards that are left out of this bundle."""
-    result: JsonObject = {}
+    result: StrictObject = {}
     if panel.link in targets:
         result["link"] = _describe_link(targets[panel.link], queries)
     by_label = {
@@ -143,9 +145,9 @@ def _describe_links(panel: PanelSpec, queries: Sequence[Query], targets: Mapping
     }
     if by_label:
         result["label_links"] = by_label
-    links: list[JsonObject] = []
+    links: list[StrictObject] = []
     for link in panel.links:
-        described: JsonObject = {"title": link.title, "new_tab": link.new_tab}
+        described: StrictObject = {"title": link.title, "new_tab": link.new_tab}
         if link.url:
             links.append(described | {"url": link.url})
         elif link.dashboard in targets:
@@ -155,7 +157,7 @@ def _describe_links(panel: PanelSpec, queries: Sequence[Query], targets: Mapping
     return result
 
 
-def _describe_link(target: Built, queries: Sequence[Query]) -> JsonObject:
+def _describe_link(target: Built, queries: Sequence[Query]) -> StrictObject:
     """Return a link to a dashboard with the labels of the queries that are variables there."""
     variables = {variable.name for variable in target.variables}
     labels = [set(query.labels or ()) for query in queries]

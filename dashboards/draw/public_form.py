@@ -13,7 +13,7 @@ from deckwatch.dashboards.resolve.variables import ALL
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from deckwatch.core.json_types import JsonMapping, JsonObject, JsonValue
+    from deckwatch.core.json_types import JsonValue, StrictMapping, StrictObject
     from deckwatch.dashboards.model import Built
 
 _REGEX = re.compile(r"([\\^$.*+?()\[\]{}|])")
@@ -31,7 +31,7 @@ class Value(NamedTuple):
         return {"expr": self.query, "rawSql": self.sql}.get(key, self.text)
 
 
-def to_public(model: JsonObject, built: Built, values: Mapping[str, Sequence[str]]) -> JsonObject:
+def to_public(model: StrictObject, built: Built, values: Mapping[str, Sequence[str]]) -> StrictObject:
     """Return a model without variables; `values` are those of the variables, by default all."""
     known = _collect_values(model, built, values)
 
@@ -52,7 +52,7 @@ def to_public(model: JsonObject, built: Built, values: Mapping[str, Sequence[str
     return result
 
 
-def _collect_values(model: JsonMapping, built: Built, values: Mapping[str, Sequence[str]]) -> dict[str, Value]:
+def _collect_values(model: StrictMapping, built: Built, values: Mapping[str, Sequence[str]]) -> dict[str, Value]:
     known = {variable.name: _format_value(values.get(variable.name, ())) for variable in built.variables}
     for name, text in _list_inputs(model, values):
         known[name] = Value(text, text, text)
@@ -62,11 +62,11 @@ def _collect_values(model: JsonMapping, built: Built, values: Mapping[str, Seque
     return known
 
 
-def _is_grafanas(annotation: JsonMapping) -> bool:
+def _is_grafanas(annotation: StrictMapping) -> bool:
     return as_object(annotation.get("datasource")).get("uid") == "-- Grafana --"
 
 
-def _list_inputs(model: JsonMapping, values: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+def _list_inputs(model: StrictMapping, values: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
     """Yield the text fields and choices from fixed values with the given value, else the first one."""
     for variable in list_variables(model):
         if variable["type"] in ("custom", "textbox", "constant"):
@@ -84,7 +84,7 @@ def _format_value(values: Sequence[str]) -> Value:
     return Value(", ".join(values), escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})", ",".join(quoted))
 
 
-def _strip_internal_links(panel: JsonObject) -> None:
+def _strip_internal_links(panel: StrictObject) -> None:
     """Remove the links of a panel that lead into Grafana; URLs elsewhere stay."""
     config = as_object(panel.get("fieldConfig"))
     for holder in (panel, as_object(config.get("defaults"))):
@@ -104,5 +104,5 @@ def _strip_internal_links(panel: JsonObject) -> None:
     config["overrides"] = [override for override in overrides if override["properties"]]
 
 
-def _external_links(links: JsonValue) -> list[JsonObject]:
+def _external_links(links: JsonValue) -> list[StrictObject]:
     return [link for link in as_objects(links) if as_text(link.get("url")).startswith(("http://", "https://"))]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from deckwatch.core.json_types import JsonMapping, JsonObject, JsonValue
+    from deckwatch.core.json_types import JsonValue, StrictMapping, StrictObject
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.dashboards.draw.layout import Box, Spot
     from deckwatch.dashboards.model import Built, ScreenVariant
@@ -26,7 +26,7 @@ TAG = "deckwatch"
 
 def render_models(
     child: Renderer, built: Sequence[Built], own: Path | None = None, others: Sequence[Built] | None = None
-) -> list[list[JsonObject]]:
+) -> list[list[StrictObject]]:
     """Return Grafana's models of each dashboard, one for each of its variants; `others` are all link targets.
 
     Raises JsonnetError, for a bug of ours or an error in a user's panel file.
@@ -38,16 +38,16 @@ def render_models(
     values = [
         to_library_input(dashboard, others or built, variant) for dashboard in built for variant in dashboard.variants
     ]
-    models: Iterator[JsonObject] = iter(child.evaluate_each(program, values))
+    models: Iterator[StrictObject] = iter(child.evaluate_each(program, values))
     return [[next(models) for _ in dashboard.variants] for dashboard in built]
 
 
-def format_model(model: JsonMapping) -> str:
+def format_model(model: StrictMapping) -> str:
     """Return the text of a model's file: the same for the same model, whichever engine rendered it."""
     return orjson.dumps(model, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE).decode()
 
 
-def to_library_input(built: Built, others: Sequence[Built], variant: ScreenVariant) -> JsonObject:
+def to_library_input(built: Built, others: Sequence[Built], variant: ScreenVariant) -> StrictObject:
     """Return a dashboard as input of the Jsonnet library; `library/README.md` lists the fields.
 
     `others` are all dashboards to which its panels may link.
@@ -55,7 +55,7 @@ def to_library_input(built: Built, others: Sequence[Built], variant: ScreenVaria
     dashboard = built.dashboard
     variables = datasources.variable_names(dashboard)
     refresh = dashboard.refresh or built.refresh
-    result: JsonObject = {
+    result: StrictObject = {
         "uid": variant.format_uid(dashboard.uid),
         "title": variant.format_title(dashboard.title),
         "description": dashboard.about,
@@ -78,12 +78,12 @@ def to_library_input(built: Built, others: Sequence[Built], variant: ScreenVaria
     return result
 
 
-def _describe_rows(built: Built, others: Sequence[Built], variant: ScreenVariant) -> list[JsonObject]:
+def _describe_rows(built: Built, others: Sequence[Built], variant: ScreenVariant) -> list[StrictObject]:
     """Return the rows with titles, and between them the panels of rows without, each with its position."""
     targets = {target.dashboard.uid: target for target in others}
     variables = datasources.variable_names(built.dashboard)
     ids = built.ids_by_name()
-    rows: list[JsonObject] = []
+    rows: list[StrictObject] = []
     top = 0
     for row in built.dashboard.rows:
         boxes = [screens.enlarge_box(variant, _panel_box(panel, row.height), panel.type) for panel in row.panels]
@@ -101,8 +101,8 @@ def _describe_rows(built: Built, others: Sequence[Built], variant: ScreenVariant
     return rows
 
 
-def _describe_row(row: Row, number: int, top: int, panels: Sequence[JsonObject]) -> JsonObject:
-    result: JsonObject = {
+def _describe_row(row: Row, number: int, top: int, panels: Sequence[StrictObject]) -> StrictObject:
+    result: StrictObject = {
         "id": number,
         "title": row.title,
         "collapsed": row.collapsed,
@@ -114,11 +114,11 @@ def _describe_row(row: Row, number: int, top: int, panels: Sequence[JsonObject])
     return result
 
 
-def _describe_spot(spot: Spot) -> JsonObject:
+def _describe_spot(spot: Spot) -> StrictObject:
     return {"x": spot.x, "y": spot.y, "w": spot.w, "h": spot.h}
 
 
-def _adapt_panel(variant: ScreenVariant, panel: JsonObject) -> JsonObject:
+def _adapt_panel(variant: ScreenVariant, panel: StrictObject) -> StrictObject:
     """Return a panel adapted to a screen."""
     options, repeat = panel["options"], panel.get("repeat")
     result = dict(panel)
@@ -139,16 +139,16 @@ def _panel_box(panel: PanelSpec, row_height: int | None) -> Box:
     return layout.Box(width, height, panel.type.width)
 
 
-def _describe_datasource(kind: str, variables: Mapping[str, str]) -> JsonObject:
+def _describe_datasource(kind: str, variables: Mapping[str, str]) -> StrictObject:
     """Return the data source of a panel, if it is not the library's default."""
     if not kind or (kind == "prometheus" and len(variables) == 1):
         return {}
     return {"datasource": {"type": datasources.TYPES[kind], "uid": "${" + variables[kind] + "}"}}
 
 
-def _describe_input(spec: InputSpec) -> JsonObject:
+def _describe_input(spec: InputSpec) -> StrictObject:
     """Return a text field, or a choice from fixed values."""
-    result: JsonObject = {"name": spec.name, "title": spec.title}
+    result: StrictObject = {"name": spec.name, "title": spec.title}
     if spec.options is None:
         return result | {"default": spec.default or ""}
     options: list[JsonValue] = [{"text": text, "value": value} for text, value in spec.options.items()]
@@ -157,9 +157,9 @@ def _describe_input(spec: InputSpec) -> JsonObject:
     return result | {"options": options, "default": default}
 
 
-def _describe_event(event: Event) -> JsonObject:
+def _describe_event(event: Event) -> StrictObject:
     spec = event.spec
-    result: JsonObject = {
+    result: StrictObject = {
         "title": spec.title,
         "text": event.text if spec.text is None else spec.text,
         "color": spec.color,

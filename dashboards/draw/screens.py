@@ -12,7 +12,7 @@ from deckwatch.dashboards.model import ScreenVariant
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from deckwatch.core.json_types import JsonMapping
+    from deckwatch.core.json_types import StrictMapping
     from deckwatch.dashboards.draw.layout import Box, Spot
     from deckwatch.dashboards.model import Built
     from deckwatch.dashboards.panel_types import PanelType
@@ -34,7 +34,7 @@ def enlarge_box(variant: ScreenVariant, box: Box, panel_type: PanelType) -> Box:
     return replace(box, height=box.height + 1, min_width=min(box.min_width * 2, layout.COLUMNS))
 
 
-def adapt_options(variant: ScreenVariant, options: JsonMapping) -> JsonMapping:
+def adapt_options(variant: ScreenVariant, options: StrictMapping) -> StrictMapping:
     """Return a panel's options: a phone has no room for a legend at the side of a graph."""
     if variant.phone and options.get("legend_at") != "hidden":
         return {**options, "legend_at": "bottom"}

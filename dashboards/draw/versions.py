@@ -16,7 +16,7 @@ from deckwatch.dashboards.panel_types import NewField
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from deckwatch.core.json_types import JsonMapping, JsonObject, JsonValue
+    from deckwatch.core.json_types import JsonValue, StrictMapping, StrictObject
     from deckwatch.core.problems import Problem
     from deckwatch.core.targets import Targets
     from deckwatch.core.yaml_file import Path
@@ -36,7 +36,7 @@ def schema_version(targets: Targets) -> int:
     return next(number for version, number in _SCHEMAS if targets.supports("grafana", version))
 
 
-def strip_unsupported(model: JsonObject, targets: Targets, types: Mapping[str, PanelType]) -> JsonObject:
+def strip_unsupported(model: StrictObject, targets: Targets, types: Mapping[str, PanelType]) -> StrictObject:
     """Return a model without fields unknown to the target; those that a user wrote are errors (`find_problems`)."""
     model["schemaVersion"] = schema_version(targets)
     for panel in walk_panels(model):
@@ -46,7 +46,7 @@ def strip_unsupported(model: JsonObject, targets: Targets, types: Mapping[str, P
     return model
 
 
-def minimum_version(model: JsonMapping, oldest: str, types: Mapping[str, PanelType]) -> str:
+def minimum_version(model: StrictMapping, oldest: str, types: Mapping[str, PanelType]) -> str:
     """Return the oldest version that supports all of a model, at least the oldest supported one."""
     versions = [oldest]
     for panel in walk_panels(model):
@@ -114,7 +114,7 @@ def _get_field(data: JsonValue, path: str) -> JsonValue:
     return data
 
 
-def _drop_field(data: JsonObject, path: str) -> None:
+def _drop_field(data: StrictObject, path: str) -> None:
     *head, last = path.split(".")
     for key in head:
         data = as_object(data.get(key))

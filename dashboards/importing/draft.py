@@ -1,139 +1,148 @@
-"""One panel on its way into our words: what is said of it, and how that is written down."""
+"""One imported panel while its options are determined."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from deckwatch.dashboards.importing import asked, patch, words
+from deckwatch.dashboards.importing import match_options, queries
+from deckwatch.dashboards.importing.patch import MISSING, value_at
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping
 
-    from deckwatch.dashboards.importing.probe import Probed
+    from deckwatch.core.json_types import Json, JsonMapping, JsonObject
+    from deckwatch.dashboards.importing.learn_effects import LearnedWord
     from deckwatch.dashboards.panel_types import PanelType
 
 
 @dataclass
 class Draft:
-    """One panel on its way: the original, what is said of it, and its queries by our words where they have some."""
+    """An imported panel: its JSON and the options found for it. `queries` is None where it is kept as JSON."""
 
-    panel: dict[str, Any]
-    one: PanelType
+    panel: JsonObject
+    type: PanelType
     word: str
-    content: Any = None
-    queries: list[dict[str, Any]] | None = None
-    said: dict[str, Any] = field(default_factory=dict)
-    size: dict[str, Any] = field(default_factory=dict)
-    raw: dict[str, Any] = field(default_factory=dict)
-    original: dict[str, Any] = field(default_factory=dict)  # its queries called as they were
-    explicit: bool = False  # whether legends and what is asked for have been compared
+    content: Json = None
+    queries: list[JsonObject] | None = None
+    options: JsonObject = field(default_factory=dict)
+    size: JsonObject = field(default_factory=dict)
+    raw: JsonObject = field(default_factory=dict)
+    original: JsonObject = field(default_factory=dict)  # with the original names of its queries
+    is_compared: bool = False  # whether legends and query types that are defaults have been removed
 
-    def written(self, signals: Mapping[str, tuple[str, str]], *, bare: bool) -> dict[str, Any]:
-        """Return what stands in the file; `signals` are names by PromQL, `bare` is without repeats."""
-        said: dict[str, Any] = {self.word: self._behind(signals)}
+    def to_yaml(self, signals: Mapping[str, tuple[str, str]], *, without_repeats: bool) -> JsonObject:
+        """Return the panel as its file has it. `signals` are (name, title) by PromQL."""
+        options: JsonObject = {self.word: self._render_content(signals)}
         if (
-            self.queries
+            self.is_compared
+            and self.queries
             and len(self.queries) == 1
-            and "legend" in self.queries[0]
-            and self.explicit
-            and "show" in self.queries[0]
+            and {"legend", "show"} <= self.queries[0].keys()
         ):
-            said["legend"] = self.queries[0]["legend"]
-        said["title"] = str(self.panel.get("title") or "")
+            options["legend"] = self.queries[0]["legend"]
+        options["title"] = str(self.panel.get("title") or "")
         if description := str(self.panel.get("description") or "").strip("\n"):
-            said["description"] = description
-        more = {key: one for key, one in self.said.items() if not bare or key not in ("for each", "per_row")}
-        return said | self.size | more | ({"raw": self.raw} if self.raw else {})
+            options["description"] = description
+        skipped = ("for each", "per_row") if without_repeats else ()
+        more = {key: value for key, value in self.options.items() if key not in skipped}
+        return options | self.size | more | ({"raw": self.raw} if self.raw else {})
 
-    def _behind(self, signals: Mapping[str, tuple[str, str]]) -> Any:
+    def _render_content(self, signals: Mapping[str, tuple[str, str]]) -> Json:
         if self.queries is None:
             return self.content
-        found = []
+        skipped = () if self.is_compared else ("query_type", "legend")
+        rendered = []
         for query in self.queries:
-            one = {key: value for key, value in query.items() if self.explicit or key not in ("query_type", "legend")}
-            if "show" in one:
-                text = one["show"]
-                one["show"] = signals[text][0] if text in signals else text
+            options = {key: value for key, value in query.items() if key not in skipped}
+            if "show" in options:
+                text = options["show"]
+                options["show"] = signals[text][0] if text in signals else text
                 if len(self.queries) == 1:
-                    one.pop("legend", None)
-            found.append(one["show"] if list(one) == ["show"] else one)
-        return found[0] if len(found) == 1 else found
+                    options.pop("legend", None)
+            rendered.append(options["show"] if list(options) == ["show"] else options)
+        return rendered[0] if len(rendered) == 1 else rendered
 
 
 class Drafter:
-    """Says panels of one dashboard in our words. `known` are these by Grafana's type, `other` keeps what has none."""
+    """Makes the drafts of one dashboard. `words` are by Grafana's panel type; `other` keeps panels without a word."""
 
     def __init__(
-        self, known: Mapping[str, list[Probed]], other: PanelType, sources: asked.Datasources, lost: Counter[str]
+        self,
+        words: Mapping[str, list[LearnedWord]],
+        other: PanelType,
+        sources: queries.Datasources,
+        lost: Counter[str],
     ) -> None:
-        self._words = known
+        self._words = words
         self._other = other
         self._sources = sources
         self._lost = lost
 
-    def draft(self, original: dict[str, Any]) -> Draft:
-        """Return a panel on its way."""
-        panel = asked.renamed(original)
-        draft = self._worded(panel) or self.kept(original)
+    def make_draft(self, original: JsonObject) -> Draft:
+        """Return the draft of a panel."""
+        draft = self._draft_word(queries.rename_queries(original)) or self.keep_json(original)
         draft.original = original
         return draft
 
-    def _worded(self, panel: dict[str, Any]) -> Draft | None:
-        """Return a panel in our words, None where there are none."""
-        found = words.best(panel, self._words.get(str(panel.get("type")), []))
-        if found is None:
+    def _draft_word(self, panel: JsonObject) -> Draft | None:
+        """Return the draft with the word that fits best, None where no word expresses the panel."""
+        match = match_options.match_word(panel, self._words.get(str(panel.get("type")), []))
+        if match is None:
             return None
-        one, said = found
-        draft = Draft(panel, one.type, one.word, said=said)
-        if one.type.queries:
-            return self._asking(draft)
-        if one.type.source:
+        learned, options = match
+        draft = Draft(panel, learned.type, learned.word, options=options)
+        if learned.type.queries:
+            return self._add_queries(draft)
+        if learned.type.source:
             texts = [str(target.get("expr") or "") for target in panel.get("targets") or []]
-            if not texts or not all(texts) or self._sources.kind(panel) != one.type.source:
+            if not texts or not all(texts) or self._sources.common_kind(panel) != learned.type.source:
                 return None
             draft.content = texts[0] if len(texts) == 1 else texts
             return draft
-        draft.content = self._content(panel, one)
+        draft.content = _find_content(panel, learned)
         return draft if draft.content is not None else None
 
-    def _asking(self, draft: Draft) -> Draft | None:
-        """Return a panel with its queries in our words; None where they have none."""
+    def _add_queries(self, draft: Draft) -> Draft | None:
+        """Return a draft with its queries; None where query options do not express them."""
         targets = list(draft.panel.get("targets") or [])
-        if draft.word in _GOALS and targets and (goal := _goal(targets[-1])) is not None:
-            draft.said["target"] = goal
+        if draft.word in _WORDS_WITH_TARGET and targets and (value := _target_line(targets[-1])) is not None:
+            draft.options["target"] = value
             targets.pop()
-        empty = [one for one in targets if "expr" in one and not str(one["expr"]).strip()]
+        empty = [target for target in targets if "expr" in target and not str(target["expr"]).strip()]
         if empty and len(empty) < len(targets):
-            self._lost["query without text"] += len(empty)
-            targets = [one for one in targets if one not in empty]
-            draft.panel = asked.renamed({**draft.panel, "targets": targets})
-        kind = self._sources.kind({**draft.panel, "targets": targets})
-        said = [asked.said(target, kind) for target in targets]
-        if not kind or not said or None in said or (draft.one.queries == "heatmap" and len(said) > 1):
+            self._lost["query without an expression"] += len(empty)
+            targets = [target for target in targets if target not in empty]
+            draft.panel = queries.rename_queries({**draft.panel, "targets": targets})
+        kind = self._sources.common_kind({**draft.panel, "targets": targets})
+        options = [queries.to_query_options(target, kind) for target in targets]
+        if not kind or not options or None in options or (draft.type.queries == "heatmap" and len(options) > 1):
             return None
-        draft.queries = [one for one in said if one is not None]
+        draft.queries = [query for query in options if query is not None]
         return draft
 
-    def _content(self, panel: Mapping[str, Any], one: Probed) -> Any:
-        if not one.content:
-            return {}
-        value = patch.at(panel, one.content)
-        if value is patch.NOTHING or (isinstance(value, str) and not value):
-            return [] if one.type.content.get("type") == "array" else None
-        return value
-
-    def kept(self, panel: dict[str, Any]) -> Draft:
-        """Return a panel that stays as it is, under `raw:`."""
+    def keep_json(self, panel: JsonObject) -> Draft:
+        """Return the draft of a panel that is kept unchanged, under `raw:`."""
         return Draft(panel, self._other, "panel", content=str(panel.get("type") or "timeseries"))
 
 
-_GOALS = frozenset(("lines", "area", "bars", "points", "steps"))
+_WORDS_WITH_TARGET = frozenset(("lines", "area", "bars", "points", "steps"))
 
 
-def _goal(target: Mapping[str, Any]) -> float | None:
-    """Return the value of a line across the graph, where a query is one."""
+def _find_content(panel: JsonMapping, learned: LearnedWord) -> Json:
+    """Return the value of a panel's word, None where the panel has none."""
+    if not learned.content:
+        return {}
+    value = value_at(panel, learned.content)
+    if value is MISSING or value == "":
+        return [] if learned.type.content.get("type") == "array" else None
+    content: Json = value
+    return content
+
+
+def _target_line(target: JsonMapping) -> float | None:
+    """Return the value of a target line; None for any other query."""
     text = str(target.get("expr") or "")
     if target.get("refId") != "Target" or not text.startswith("vector("):
         return None

@@ -1,32 +1,34 @@
-"""Where imported panels stand, in widths and heights; our lines say the same where Grafana's are lines."""
+"""Width and height of imported panels, left out where the generated layout is the same."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deckwatch.dashboards.draw import layout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from deckwatch.core.json_types import JsonMapping, JsonObject
     from deckwatch.dashboards.panel_types import PanelType
 
-_WORDS = {columns: word for word, columns in layout.WIDTHS.items()}
+_WIDTH_WORDS = {columns: word for word, columns in layout.WIDTHS.items()}
 
 
-def sizes(panels: Sequence[tuple[Mapping[str, Any], PanelType]]) -> list[dict[str, Any]]:
-    """Return width and height of each panel of a row, without what our lines give by themselves."""
-    grids = [_grid(panel, one) for panel, one in panels]
-    plain = [layout.Box(None, h, one.width) for (_, h), (_, one) in zip(grids, panels, strict=True)]
-    even, _ = layout.place_row(plain, 0)
-    shared = [spot.w for spot in even] == [w for w, _ in grids]
-    found = []
-    for (w, h), (_, one) in zip(grids, panels, strict=True):
-        wide = {} if shared else {"width": _WORDS.get(w, w)}
-        found.append(wide | ({} if h == one.height else {"height": h}))
-    return found
+def find_sizes(panels: Sequence[tuple[JsonMapping, PanelType]]) -> list[JsonObject]:
+    """Return the `width` and `height` options of each panel of a row, without defaults."""
+    grids = [_grid_size(panel, panel_type) for panel, panel_type in panels]
+    boxes = [layout.Box(None, h, panel_type.width) for (_, h), (_, panel_type) in zip(grids, panels, strict=True)]
+    default_spots, _ = layout.place_row(boxes, 0)
+    is_default = [spot.w for spot in default_spots] == [w for w, _ in grids]
+    sizes = []
+    for (w, h), (_, panel_type) in zip(grids, panels, strict=True):
+        width = {} if is_default else {"width": _WIDTH_WORDS.get(w, w)}
+        sizes.append(width | ({} if h == panel_type.height else {"height": h}))
+    return sizes
 
 
-def _grid(panel: Mapping[str, Any], one: PanelType) -> tuple[int, int]:
+def _grid_size(panel: JsonMapping, panel_type: PanelType) -> tuple[int, int]:
     grid = panel.get("gridPos") or {}
-    return min(max(int(grid.get("w", 12)), 1), layout.COLUMNS), min(max(int(grid.get("h", one.height)), 1), 40)
+    width = min(max(int(grid.get("w", 12)), 1), layout.COLUMNS)
+    return width, min(max(int(grid.get("h", panel_type.height)), 1), 40)

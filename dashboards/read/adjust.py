@@ -18,7 +18,7 @@ from deckwatch.dashboards.read.walk import DocumentWriter
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from deckwatch.core.json_types import JsonMapping, JsonObject, JsonValue
+    from deckwatch.core.json_types import JsonValue, StrictMapping, StrictObject
     from deckwatch.core.yaml_file import Path
     from deckwatch.dashboards.panel_types import PanelType
     from deckwatch.dashboards.read.files import Source
@@ -75,10 +75,10 @@ class NamedItem:
     is_row: bool = False
 
 
-def describe_settable_keys(dashboard: JsonMapping) -> tuple[JsonObject, JsonObject]:
+def describe_settable_keys(dashboard: StrictMapping) -> tuple[StrictObject, StrictObject]:
     """Return the keys that can be set of a panel or row, and of a dashboard, each with its description, for editors."""
     definitions = as_object(dashboard["$defs"])
-    panels: JsonObject = {}
+    panels: StrictObject = {}
     for name, definition in definitions.items():
         if name.startswith("panel_") or name == "titled_row":
             panels |= as_object(as_object(definition)["properties"])
@@ -86,8 +86,8 @@ def describe_settable_keys(dashboard: JsonMapping) -> tuple[JsonObject, JsonObje
     return _describe_keys(panels, definitions), _describe_keys(own, definitions)
 
 
-def _describe_keys(properties: JsonMapping, definitions: JsonMapping) -> JsonObject:
-    result: JsonObject = {}
+def _describe_keys(properties: StrictMapping, definitions: StrictMapping) -> StrictObject:
+    result: StrictObject = {}
     for key, value in properties.items():
         schema = as_object(value)
         definition = as_object(definitions[str(schema["$ref"]).rpartition("/")[2]]) if "$ref" in schema else {}
@@ -197,7 +197,7 @@ class _ChangeWriter(DocumentWriter):
         self.types = types
         self.moved: dict[Path, Path] = {}
 
-    def write_top(self) -> JsonObject:
+    def write_top(self) -> StrictObject:
         """Return the top-level keys with the changes of the dashboard itself."""
         return self._write_changed((), (), self.whole, without="rows")
 
@@ -210,7 +210,7 @@ class _ChangeWriter(DocumentWriter):
         panels = written["panels"] if isinstance(written, dict) else written
         return written if panels else None
 
-    def write_row_keys(self, row: RowNode, at: Path) -> JsonObject:
+    def write_row_keys(self, row: RowNode, at: Path) -> StrictObject:
         """Return a row's keys with its changes."""
         return self._write_changed(at, row.path, self.changed.get(row.path), without="panels")
 
@@ -223,7 +223,7 @@ class _ChangeWriter(DocumentWriter):
         self.result.values[here] = self.source.place(panel.path)
         return [self._write_changed(here, panel.path, self.changed.get(panel.path))]
 
-    def _write_changed(self, at: Path, path: Path, change: Path | None, *, without: str = "") -> JsonObject:
+    def _write_changed(self, at: Path, path: Path, change: Path | None, *, without: str = "") -> StrictObject:
         """Return a mapping with the keys of a change; null (~) removes a key."""
         if change is None:
             return self.copy_keys(at, path, without=(without,))
@@ -236,7 +236,7 @@ class _ChangeWriter(DocumentWriter):
                 written[key] = copy_with_places(self.result, (*at, key), self.changes, (*change, key))
         return written
 
-    def _keys_of_former_type(self, before: JsonMapping, values: JsonMapping) -> set[str]:
+    def _keys_of_former_type(self, before: StrictMapping, values: StrictMapping) -> set[str]:
         """Return the keys that a panel loses if a change gives it another keyword."""
         new = next((self.types[key] for key in values if key in self.types), None)
         if new is None:

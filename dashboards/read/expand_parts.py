@@ -15,7 +15,7 @@ from deckwatch.dashboards.read.walk import DocumentWriter, walk_row_panels, walk
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deckwatch.core.json_types import JsonObject, JsonValue
+    from deckwatch.core.json_types import JsonValue, StrictObject
     from deckwatch.core.problems import Problem
     from deckwatch.core.yaml_file import Path
     from deckwatch.dashboards.read.files import Source
@@ -59,7 +59,7 @@ class _PartWriter(DocumentWriter):
         use = row.path
         via = str(self.source.place((*use, "use"), key=True))
         values = parts.Values(part, self.source, use)
-        written: JsonObject = {}
+        written: StrictObject = {}
         self.result.values[at] = self.source.place(use)
         for key in parts.ROW:
             if key in as_object(row.data):

@@ -13,7 +13,7 @@ from deckwatch.dashboards.read.walk import walk_row_panels, walk_rows
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from deckwatch.core.json_types import JsonMapping, JsonObject, JsonValue
+    from deckwatch.core.json_types import JsonValue, StrictMapping, StrictObject
     from deckwatch.core.problems import Problem
     from deckwatch.core.yaml_file import Document, Path
     from deckwatch.dashboards.panel_types import PanelType
@@ -50,7 +50,7 @@ def _read_panels(
                 yield read_panel(types[keyword], keyword, valid, document, path)
 
 
-def _list_panels(document: Document, unusable: Collection[Path]) -> Iterator[tuple[Path, JsonObject]]:
+def _list_panels(document: Document, unusable: Collection[Path]) -> Iterator[tuple[Path, StrictObject]]:
     """Yield the panels at these paths, or in the rows at these paths."""
     for row in walk_rows(document):
         panels = list(walk_row_panels(row))
@@ -62,13 +62,13 @@ def _list_panels(document: Document, unusable: Collection[Path]) -> Iterator[tup
 
 
 def without_invalid_keys(
-    data: JsonMapping, path: Path, invalid: Collection[Path], keywords: Collection[str]
-) -> JsonObject | None:
+    data: StrictMapping, path: Path, invalid: Collection[Path], keywords: Collection[str]
+) -> StrictObject | None:
     """Return a panel without its invalid keys; None if its queries are invalid, or it has not exactly one keyword."""
     found = [key for key in data if key in keywords]
     if len(found) != 1:
         return None
-    valid: JsonObject = {}
+    valid: StrictObject = {}
     for key, value in data.items():
         inside = [item[len(path) + 1 :] for item in invalid if item[: len(path) + 1] == (*path, key)]
         if not inside:

@@ -12,7 +12,7 @@ from deckwatch.core.json_types import as_list, as_object, as_objects, as_text
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from deckwatch.core.json_types import JsonMapping, JsonObject, JsonValue
+    from deckwatch.core.json_types import JsonValue, StrictMapping, StrictObject
 
 Quantity = str | float
 
@@ -57,11 +57,11 @@ class Options:
         """Return a list of texts; None if absent."""
         return self.get_texts(key) if key in self._data else None
 
-    def get_object(self, key: str) -> JsonObject:
+    def get_object(self, key: str) -> StrictObject:
         """Return a mapping."""
         return as_object(self._data.get(key))
 
-    def get_objects(self, key: str) -> list[JsonObject]:
+    def get_objects(self, key: str) -> list[StrictObject]:
         """Return a list of mappings."""
         return as_objects(self._data.get(key))
 
@@ -78,6 +78,6 @@ class Options:
             if isinstance(value, str | int | float) and not isinstance(value, bool)
         }
 
-    def select(self, keys: Collection[str]) -> JsonMapping:
+    def select(self, keys: Collection[str]) -> StrictMapping:
         """Return those of the keys that are present, in the order of `keys`."""
         return {key: self._data[key] for key in keys if key in self._data}

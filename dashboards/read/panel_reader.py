@@ -12,7 +12,7 @@ from deckwatch.dashboards.read.spec import LANGUAGES, PER_ROW, THRESHOLDS, LinkS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deckwatch.core.json_types import JsonMapping, JsonValue
+    from deckwatch.core.json_types import JsonValue, StrictMapping
     from deckwatch.core.yaml_file import Document, Path
     from deckwatch.dashboards.panel_types import PanelType
     from deckwatch.dashboards.read.part_origin import PartOrigin
@@ -36,7 +36,7 @@ _DRAWING = ("negative_y", "as", "decimals", "style", "axis", "color", "hidden", 
 def read_panel(
     panel_type: PanelType,
     keyword: str,
-    data: JsonMapping,
+    data: StrictMapping,
     document: Document,
     path: Path,
     *,
@@ -104,7 +104,7 @@ def _read_links(options: Options) -> Iterator[LinkSpec]:
         )
 
 
-def _read_queries(panel_type: PanelType, keyword: str, data: JsonMapping, path: Path) -> Iterator[QuerySpec]:
+def _read_queries(panel_type: PanelType, keyword: str, data: StrictMapping, path: Path) -> Iterator[QuerySpec]:
     if not panel_type.queries:
         return
     content = data[keyword]

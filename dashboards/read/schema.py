@@ -13,7 +13,7 @@ from deckwatch.dashboards.read.walk import walk_panels, walk_rows
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from deckwatch.core.json_types import JsonMapping, JsonObject, JsonValue
+    from deckwatch.core.json_types import JsonValue, StrictMapping, StrictObject
     from deckwatch.core.problems import Place, Problem
     from deckwatch.core.schema import Schema
     from deckwatch.core.yaml_file import Document
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CORE = Path(__file__).parents[1] / "dashboard.schema.yaml"
 
 
-def assemble_schema(types: Mapping[str, PanelType]) -> JsonObject:
+def assemble_schema(types: Mapping[str, PanelType]) -> StrictObject:
     """Return the JSON Schema (draft 2020-12) of a dashboard file; `types` are the panel types by name.
 
     Each panel keyword has a closed schema, chosen by if/then, so that an error names the keyword that the user meant,
@@ -54,9 +54,9 @@ def assemble_schema(types: Mapping[str, PanelType]) -> JsonObject:
     }
 
 
-def _list_branches(keywords: Collection[str]) -> list[JsonObject]:
+def _list_branches(keywords: Collection[str]) -> list[StrictObject]:
     """Return the if/then that chooses the schema of a panel by its keyword."""
-    branches: list[JsonObject] = [
+    branches: list[StrictObject] = [
         {"if": {"required": [keyword]}, "then": {"$ref": f"#/$defs/panel_{keyword}"}} for keyword in keywords
     ]
     branches.append({"if": {"required": ["use"]}, "then": {"$ref": "#/$defs/use_panel"}})
@@ -70,7 +70,7 @@ def _example_content(owner: PanelType) -> JsonValue:
     return next(owner.example[keyword] for keyword in owner.words if keyword in owner.example)
 
 
-def _options_with_examples(owner: PanelType) -> JsonObject:
+def _options_with_examples(owner: PanelType) -> StrictObject:
     """Return a panel type's options, each with its value in the example."""
     examples = {name: {"examples": [owner.example[name]]} for name in owner.options if name in owner.example}
     return {name: {**option, **examples.get(name, {})} for name, option in owner.options.items()}
@@ -178,7 +178,7 @@ def find_unusable(document: Document, problems: Collection[Problem]) -> set[Yaml
     return {_containing_item(data, paths.get(problem.place, ())) for problem in problems}
 
 
-def _containing_item(data: JsonMapping, path: YamlPath) -> YamlPath:
+def _containing_item(data: StrictMapping, path: YamlPath) -> YamlPath:
     """Return the path of the panel, row or top-level key that contains a path."""
     if path[:1] != ("rows",):
         return path[:1]

@@ -10,7 +10,7 @@ from deckwatch.dashboards.read.part_origin import NO_PART
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from deckwatch.core.json_types import JsonMapping, JsonValue
+    from deckwatch.core.json_types import JsonValue, StrictMapping
     from deckwatch.core.problems import Place
     from deckwatch.core.yaml_file import Document, Path
     from deckwatch.dashboards.panel_types import PanelType
@@ -39,15 +39,15 @@ class QuerySpec:
     legend: str | None = None
     unit: str = ""
     by: tuple[str, ...] | None = None
-    where: JsonMapping = field(default_factory=dict)
+    where: StrictMapping = field(default_factory=dict)
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
     bad: str = ""
-    values: JsonMapping = field(default_factory=dict)
+    values: StrictMapping = field(default_factory=dict)
     link: str = ""
     color: str = ""
     empty: str = ""
     agrees_with: str = ""
-    drawing: JsonMapping = field(default_factory=dict)
+    drawing: StrictMapping = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ class PanelSpec:
     path: Path
     queries: tuple[QuerySpec, ...] = ()
     foreign_queries: tuple[QuerySpec, ...] = ()
-    options: JsonMapping = field(default_factory=dict)
-    library_options: JsonMapping = field(default_factory=dict)
+    options: StrictMapping = field(default_factory=dict)
+    library_options: StrictMapping = field(default_factory=dict)
     needs: tuple[str, ...] = ()
     origin: PartOrigin = NO_PART
     id: str | None = None
@@ -87,15 +87,15 @@ class PanelSpec:
     unit: str = ""
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
     bad: str = ""
-    values: JsonMapping = field(default_factory=dict)
+    values: StrictMapping = field(default_factory=dict)
     legend: str | None = None
     by: tuple[str, ...] | None = None
-    where: JsonMapping = field(default_factory=dict)
+    where: StrictMapping = field(default_factory=dict)
     top: int | None = None
     lowest: int | None = None
     colors: Mapping[str, str] = field(default_factory=dict)
-    series: Mapping[str, JsonMapping] = field(default_factory=dict)
-    transformations: tuple[JsonMapping, ...] = ()
+    series: Mapping[str, StrictMapping] = field(default_factory=dict)
+    transformations: tuple[StrictMapping, ...] = ()
     repeat: str = ""
     per_row: int = PER_ROW
     link: str = ""
@@ -105,7 +105,7 @@ class PanelSpec:
     agrees_with: str = ""
     unscoped: bool = False
     allow: tuple[str, ...] = ()
-    raw: JsonMapping = field(default_factory=dict)
+    raw: StrictMapping = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
@@ -186,11 +186,11 @@ class Dashboard:
     choices: tuple[ChoiceSpec, ...] = ()
     inputs: tuple[InputSpec, ...] = ()
     events: tuple[EventSpec, ...] = ()
-    marks: JsonMapping = field(default_factory=dict)
+    marks: StrictMapping = field(default_factory=dict)
     layout: str = ""
     text_size: str = ""
     allow: tuple[str, ...] = ()
-    raw: JsonMapping = field(default_factory=dict)
+    raw: StrictMapping = field(default_factory=dict)
     needed_metrics: tuple[tuple[Path, str], ...] = ()  # anywhere in the file, each with its path
 
     def panels(self) -> Iterator[PanelSpec]:

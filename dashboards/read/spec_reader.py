@@ -17,7 +17,7 @@ from deckwatch.dashboards.read.walk import walk_row_panels, walk_rows
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from deckwatch.core.json_types import JsonMapping, JsonValue
+    from deckwatch.core.json_types import JsonValue, StrictMapping
     from deckwatch.core.problems import Problem
     from deckwatch.core.yaml_file import Document, Path
     from deckwatch.dashboards.panel_types import PanelType
@@ -141,7 +141,7 @@ def _read_choices(options: Options) -> tuple[tuple[ChoiceSpec, ...], tuple[Input
     return tuple(choices), tuple(inputs)
 
 
-def _read_input(data: JsonMapping) -> InputSpec:
+def _read_input(data: StrictMapping) -> InputSpec:
     options = Options(data)
     name = options.get_text("text") or options.get_text("pick")
     title = options.get_text("title") or title_of(name)

@@ -12,7 +12,7 @@ from deckwatch.core.yaml_file import Document
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from deckwatch.core.json_types import JsonObject, JsonValue
+    from deckwatch.core.json_types import JsonValue, StrictObject
     from deckwatch.core.yaml_file import Path
 
 
@@ -88,7 +88,7 @@ class DocumentWriter:
         result.data = data | {"rows": rows}
         return result
 
-    def write_top(self) -> JsonObject:
+    def write_top(self) -> StrictObject:
         """Return the copy of the top-level keys other than `rows`."""
         return self.copy_keys((), (), without=("rows",))
 
@@ -104,7 +104,7 @@ class DocumentWriter:
         written["panels"] = self.write_panels(row, (*at, "panels"))
         return written
 
-    def write_row_keys(self, row: RowNode, at: Path) -> JsonObject:
+    def write_row_keys(self, row: RowNode, at: Path) -> StrictObject:
         """Return the copy of a row's keys other than `panels`."""
         return self.copy_keys(at, row.path, without=("panels",))
 
@@ -120,9 +120,9 @@ class DocumentWriter:
         """Return the panels that replace one, from `index` on in the list at `at`."""
         return [self.copy_value((*at, index), self.source, panel.path)]
 
-    def copy_keys(self, at: Path, path: Path, *, without: Collection[str] = ()) -> JsonObject:
+    def copy_keys(self, at: Path, path: Path, *, without: Collection[str] = ()) -> StrictObject:
         """Return a copy of the keys of the mapping at `path` but some."""
-        copied: JsonObject = {}
+        copied: StrictObject = {}
         for key in self.source.value_at(path):
             if key not in without:
                 copied[key] = self.copy_key(at, self.source, path, key)

@@ -1,1 +1,1 @@
-"""The command line: one file is one command."""
+"""The command line: one file per command."""

@@ -1,4 +1,4 @@
-"""What the exporter's commands share: where the machine can be read, and the application over it."""
+"""Shared by the exporter's commands: source options, the application, logging."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ _CLOSING_SECONDS = 2.0
 
 
 def add_source_options(command: F) -> F:
-    """Add the options that say where host and containers can be read."""
-    for name, root, what in (("rootfs", "/", "/"), ("sysfs", "/sys", "/sys"), ("procfs", "/proc", "/proc")):
+    """Add the options for the sources of host and container metrics."""
+    for name, root in (("rootfs", "/"), ("sysfs", "/sys"), ("procfs", "/proc")):
         command = click.option(
             f"--path.{name}",
             f"path_{name}",
             type=click.Path(exists=True, file_okay=False, path_type=Path),
             default=root,
             show_default=True,
-            help=f"Where the host's {what} can be read.",
+            help=f"Where the host's {root} is mounted.",
         )(command)
     return click.option(
         "--docker-host",
         metavar="URL",
         show_default="DOCKER_HOST, or the usual socket",
-        help="The Docker engine's address; empty for none.",
+        help="Address of the Docker engine; empty for none.",
     )(command)
 
 
 def create_app(
     project: Path, *, path_procfs: Path, path_sysfs: Path, path_rootfs: Path, docker_host: str | None
 ) -> App:
-    """Return the application over this machine, as the project's `watch:` has it; raises InvalidInput."""
+    """Return the exporter for this machine, configured by the project's `watch:`; raises InvalidInput."""
     from deckwatch.cli import _project
     from deckwatch.core.problems import InvalidInput
     from deckwatch.exporter import collector, config
@@ -64,7 +64,7 @@ def create_app(
 
 
 def absence_messages(app: App) -> Iterator[str]:
-    """Yield a line for each reason for which collectors have nothing to watch."""
+    """Yield a line for each reason why collectors have nothing to watch."""
     found: dict[str, list[str]] = {}
     for (name, subject), record in sorted(app.scraper.records.items()):
         if record.outcome is not None and record.outcome.absent is not None:
@@ -74,30 +74,30 @@ def absence_messages(app: App) -> Iterator[str]:
 
 
 def close_app(app: App) -> None:
-    """Give back what the application holds, but do not wait for a source that hangs."""
+    """Release the application's resources, without waiting for a source that hangs."""
 
-    def run() -> None:
+    def close_sources() -> None:
         app.scraper.close()
         app.scraper.world.close()
 
-    closer = threading.Thread(target=run, name="close", daemon=True)
+    closer = threading.Thread(target=close_sources, name="close", daemon=True)
     closer.start()
     closer.join(_CLOSING_SECONDS)
 
 
 def log_to_stderr(level: str) -> None:
-    """Send the log to standard error, one line of logfmt for each message, from this level on."""
+    """Log messages of at least this level to standard error, one logfmt line each."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Logfmt())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # uvicorn tells of each malformed request; whoever wants to know that asks for all.
+    # uvicorn logs each malformed request, which is useful only for debugging.
     logging.getLogger("uvicorn").setLevel(logging.INFO if level == "debug" else logging.ERROR)
-    for chatty in ("asyncio", "docker", "urllib3"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    for verbose in ("asyncio", "docker", "urllib3"):
+        logging.getLogger(verbose).setLevel(logging.WARNING)
 
 
 class _Logfmt(logging.Formatter):
-    """`time=… level=… source=… msg="…"`, on one line whatever the message holds."""
+    """`time=… level=… source=… msg="…"`, always on one line."""
 
     def format(self, record: logging.LogRecord) -> str:
         when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))

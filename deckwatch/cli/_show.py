@@ -1,4 +1,4 @@
-"""What people see of problems and progress: errors with a caret, on standard error."""
+"""Terminal output: tables, progress, and problems with carets on standard error."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _PIPED_WIDTH = 250
 
 
 def create_console() -> Console:
-    """Return rich's console for tables; what is read by a program is not wrapped to the width of a screen."""
+    """Return a rich console for tables; piped output is not wrapped to the terminal width."""
     from rich.console import Console
 
-    piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
-    return Console(highlight=False, width=_PIPED_WIDTH if piped else None, soft_wrap=False)
+    is_piped = not sys.stdout.isatty() and "COLUMNS" not in os.environ
+    return Console(highlight=False, width=_PIPED_WIDTH if is_piped else None, soft_wrap=False)
 
 
 def print_rows(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
-    """Print a table whose first column is words and whose others are figures."""
+    """Print a table with text in the first column and numbers in the others."""
     from rich import box
     from rich.table import Table
 
@@ -42,20 +42,20 @@ def print_rows(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
 
 
 @contextlib.contextmanager
-def show_spinner(what: str) -> Iterator[None]:
-    """Show on a terminal that something goes on; elsewhere be silent."""
+def show_spinner(label: str) -> Iterator[None]:
+    """Show a spinner on a terminal; do nothing elsewhere."""
     if not sys.stderr.isatty():
         yield
         return
     from rich.console import Console
 
-    with Console(stderr=True).status(what):
+    with Console(stderr=True).status(label):
         yield
 
 
 @contextlib.contextmanager
-def show_progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show a bar on a terminal; what is yielded moves it on by one, from any thread."""
+def show_progress(label: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show a progress bar on a terminal; yield a function that advances it by one, from any thread."""
     if not sys.stderr.isatty():
         yield lambda: None
         return
@@ -64,18 +64,18 @@ def show_progress(what: str, total: int) -> Iterator[Callable[[], None]]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(what, total=total)
+        task = bars.add_task(label, total=total)
         yield lambda: bars.advance(task)
 
 
-def print_problems(found: Sequence[Problem], root: Path | None = None) -> None:
-    """Print problems, each with its line and a caret, and their count."""
+def print_problems(problems: Sequence[Problem], root: Path | None = None) -> None:
+    """Print problems, each with its source line and a caret, and their count."""
     texts: dict[str, str] = {}
-    for problem in found:
-        colour = "red" if problem.severity == "error" else "yellow"
+    for problem in problems:
+        color = "red" if problem.severity == "error" else "yellow"
         click.echo(
             click.style(f"{problem.place}: ", bold=True)
-            + click.style(f"{problem.severity}: ", fg=colour, bold=True)
+            + click.style(f"{problem.severity}: ", fg=color, bold=True)
             + problem.one_sentence
             + click.style(f" [{problem.check}]", dim=True),
             err=True,
@@ -84,8 +84,8 @@ def print_problems(found: Sequence[Problem], root: Path | None = None) -> None:
             texts[problem.place.file] = _file_text(problem.place.file, root)
         if line := caret_line(problem, texts[problem.place.file]):
             click.echo(line, err=True)
-    errors = sum(problem.severity == "error" for problem in found)
-    warnings = len(found) - errors
+    errors = sum(problem.severity == "error" for problem in problems)
+    warnings = len(problems) - errors
     parts = [f"{n} {word}{'s' if n > 1 else ''}" for n, word in ((errors, "error"), (warnings, "warning")) if n]
     click.secho(", ".join(parts), err=True, bold=True)
 

@@ -1,4 +1,4 @@
-"""`deckwatch generate --watch`: one line for each change, errors with their lines, and never an end by itself."""
+"""`deckwatch generate --watch`: generate after each change, until interrupted."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _MAX_LINES = 12
 
 
 def watch_project(project: Path, out: Path, engine: Engine, form: Form) -> int:
-    """Generate now and after each change of a file, until somebody interrupts it."""
+    """Generate now and after each change of a file, until interrupted."""
     from deckwatch.core import build_cache
     from deckwatch.core.jsonnet import Renderer
-    from deckwatch.provisioning.watch import changed, state
+    from deckwatch.provisioning.watch import snapshot_files, wait_for_change
 
     Renderer.cache = {}
     build_cache.turn_on()
-    words = shared_text(project)
-    click.echo(f"watching {project.resolve()}; Ctrl-C ends it", err=True)
-    before = state(project, out)
+    shared = shared_text(project)
+    click.echo(f"watching {project.resolve()}; press Ctrl-C to stop", err=True)
+    before = snapshot_files(project, out)
     _generate_once(project, out, engine, form, ())
     while True:
-        before, paths = changed(project, out, before)
+        before, paths = wait_for_change(project, out, before)
         if any(path.endswith((".libsonnet", ".jsonnet")) for path in paths):
             Renderer.cache.clear()
-        said, words = words, shared_text(project)
-        clear_unless_isolated(paths, said, words)
+        previous, shared = shared, shared_text(project)
+        clear_unless_isolated(paths, previous, shared)
         _generate_once(project, out, engine, form, paths)
 
 
@@ -45,9 +45,9 @@ _SHARED = re.compile(r"^(signals|alerts|recordings|rows):|\buse:", re.MULTILINE)
 
 
 def clear_unless_isolated(paths: Sequence[str], before: str, now: str) -> None:
-    """Forget what was made, unless only dashboards changed that others take neither parts nor signals from.
+    """Clear the build cache, unless only dashboards changed that no other file takes parts or signals from.
 
-    `before` and `now` are what `shared` returned before the change and after it.
+    `before` and `now` are the results of `shared_text` before and after the change.
     """
     from deckwatch.core import build_cache
 
@@ -56,42 +56,42 @@ def clear_unless_isolated(paths: Sequence[str], before: str, now: str) -> None:
 
 
 def shared_text(project: Path) -> str:
-    """Return the text of the project's own files of dashboards that others may stand on."""
-    found = []
+    """Return the text of the project's dashboard files that other files may depend on."""
+    texts = []
     for path in sorted((project / "dashboards").rglob("*.y*ml")):
         try:
             text = path.read_text(encoding="utf-8", errors="replace")
         except OSError:
-            continue  # it is gone meanwhile
-        said = {match[0] for match in _SHARED.finditer(text)}
-        if said - {"rows:"} or "rows:" not in said:
-            found.append(f"{path}\n{text}")
-    return "\n".join(found)
+            continue  # deleted meanwhile
+        keys = {match[0] for match in _SHARED.finditer(text)}
+        if keys - {"rows:"} or "rows:" not in keys:
+            texts.append(f"{path}\n{text}")
+    return "\n".join(texts)
 
 
 def _generate_once(project: Path, out: Path, engine: Engine, form: Form, paths: Sequence[str]) -> None:
     from deckwatch.cli import _project, _show
     from deckwatch.core.problems import DeckwatchError, InvalidInput
     from deckwatch.provisioning import stack
-    from deckwatch.provisioning.write import write
+    from deckwatch.provisioning.write import write_plan
 
-    begun = time.perf_counter()
-    what = f"{', '.join(paths[:3])}{f' and {len(paths) - 3} more' if len(paths) > 3 else ''}: " if paths else ""
+    started = time.perf_counter()
+    prefix = f"{', '.join(paths[:3])}{f' and {len(paths) - 3} more' if len(paths) > 3 else ''}: " if paths else ""
     try:
         built = stack.build(_project.load_project(project, keep_invalid=True), stack.Options(engine=engine, form=form))
-        changes = write(built.plan, out)
+        changes = write_plan(built.plan, out)
     except InvalidInput as error:
         _show.print_problems(error.problems)
-        click.secho(f"{_clock_time()} {what}nothing is written until that is right", fg="red", err=True)
+        click.secho(f"{_clock_time()} {prefix}nothing is written until this is fixed", fg="red", err=True)
     except (DeckwatchError, OSError) as error:
-        click.secho(f"{_clock_time()} {what}{error}", fg="red", err=True)
+        click.secho(f"{_clock_time()} {prefix}{error}", fg="red", err=True)
     else:
         if built.warnings:
             _show.print_problems(built.warnings)
-        milliseconds = 1000 * (time.perf_counter() - begun)
-        told = [one for one in changes if one.path != "MANIFEST"]
-        click.secho(f"{_clock_time()} {what}{_count_files(told)} ({milliseconds:.0f} ms)", fg="green", err=True)
-        _print_changes(told)
+        milliseconds = 1000 * (time.perf_counter() - started)
+        listed = [change for change in changes if change.path != "MANIFEST"]
+        click.secho(f"{_clock_time()} {prefix}{_count_files(listed)} ({milliseconds:.0f} ms)", fg="green", err=True)
+        _print_changes(listed)
 
 
 def _clock_time() -> str:
@@ -99,24 +99,24 @@ def _clock_time() -> str:
 
 
 def _count_files(changes: Sequence[Change]) -> str:
-    return f"{len(changes)} file{'s' if len(changes) != 1 else ''} written" if changes else "nothing changes"
+    return f"{len(changes)} file{'s' if len(changes) != 1 else ''} written" if changes else "no changes"
 
 
 def _print_changes(changes: Sequence[Change]) -> None:
-    """Print what changed in the dashboards, in words, and the names of the other files."""
+    """Print a description of changes in dashboards, and the names of other changed files."""
     import json
 
     from deckwatch.dashboards import compare
 
     lines: list[str] = []
     if len(changes) > _MAX_LINES:
-        return  # a first run, or another engine: everything
-    for one in changes:
-        if one.kind == "changed" and one.path.startswith("grafana/dashboards/"):
-            model = json.loads(one.after)
-            lines += [f"{model['title']}: {line}" for line in compare.list_changes(json.loads(one.before), model)]
+        return  # a first run, or another engine: everything changed
+    for change in changes:
+        if change.kind == "changed" and change.path.startswith("grafana/dashboards/"):
+            model = json.loads(change.after)
+            lines += [f"{model['title']}: {line}" for line in compare.list_changes(json.loads(change.before), model)]
         else:
-            lines.append(f"{one.kind} {one.path}")
+            lines.append(f"{change.kind} {change.path}")
     for line in lines[:_MAX_LINES]:
         click.echo(f"    {line}", err=True)
     if len(lines) > _MAX_LINES:

@@ -1,4 +1,4 @@
-"""`deckwatch docs`: the reference, written from the code, so that the two cannot differ."""
+"""`deckwatch docs`: generate the reference from the code."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("docs/reference"),
     show_default=True,
-    help="Folder to write; it is replaced whole.",
+    help="Output folder; its contents are replaced.",
 )
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 where the folder is not what would be written.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the folder is out of date.")
 def command(out: Path, check: bool) -> int:
     """Write the reference of commands, collectors, metrics, YAML keys and checks.
 
-    In a clone, `make docs` keeps docs/reference up to date, and CI compares.
+    In a clone, `make docs` updates docs/reference, and CI checks it.
     """
     from deckwatch.provisioning import reference
     from deckwatch.provisioning.plan import Plan
-    from deckwatch.provisioning.write import write
+    from deckwatch.provisioning.write import write_plan
 
-    plan = Plan([*reference.artifacts(), _commands_page()])
-    changes = plan.changes(out) if check else write(plan, out)
+    plan = Plan([*reference.build_pages(), _commands_page()])
+    changes = plan.find_changes(out) if check else write_plan(plan, out)
     for change in changes:
         click.echo(f"{change.kind} {out / change.path}", err=True)
     if check and changes:
@@ -51,29 +51,31 @@ def _command_lines() -> Iterator[str]:
     from deckwatch.cli.main import deckwatch
 
     yield "# Commands\n"
-    yield "Every option can also come from the environment (the variable is named beside it); those of `serve`,"
-    yield "`up`, `generate` and `verify` also from `deckwatch.yaml`, under the command's name. The order is flag,"
-    yield "environment, file, default. `--project DIR` stands before the command. Exit codes: 0 done, 1 the input"
-    yield "or a check is wrong, 3 a bug of ours, 130 interrupted. `serve` and `up` are ended by Ctrl-C, which is 0.\n"
+    yield "Every option can also be set by the environment variable listed with it, and those of `serve`, `up`,"
+    yield "`generate` and `verify` in `deckwatch.yaml` under the command's name. Precedence: flag, environment, file,"
+    yield "default. `--project DIR` goes before the command. Exit codes: 0 success, 1 invalid input or a failed check,"
+    yield "3 a bug in deckwatch, 130 interrupted. Stopping `serve` or `up` with Ctrl-C exits with 0.\n"
     with click.Context(deckwatch, info_name="deckwatch", auto_envvar_prefix="DECKWATCH") as context:
         for name in deckwatch.list_commands(context):
-            found = deckwatch.get_command(context, name)
-            if found is not None and not found.hidden:
-                yield from _command_section(context, name, found)
+            command = deckwatch.get_command(context, name)
+            if command is not None and not command.hidden:
+                yield from _command_section(context, name, command)
 
 
-def _command_section(parent: click.Context, name: str, found: click.Command) -> Iterator[str]:
-    with click.Context(found, info_name=name, parent=parent) as context:
+def _command_section(parent: click.Context, name: str, command: click.Command) -> Iterator[str]:
+    with click.Context(command, info_name=name, parent=parent) as context:
         yield f"## {context.command_path}\n"
-        yield _clean_help(found.help or "") + "\n"
-        rows = [_option_row(one, context) for one in found.params if isinstance(one, click.Option) and not one.hidden]
+        yield _clean_help(command.help or "") + "\n"
+        rows = [
+            _option_row(each, context) for each in command.params if isinstance(each, click.Option) and not each.hidden
+        ]
         if rows:
             yield "| option | meaning | default | environment |"
             yield "|---|---|---|---|"
             yield "\n".join(rows) + "\n"
-        if isinstance(found, click.Group):
-            for child in found.list_commands(context):
-                inner = found.get_command(context, child)
+        if isinstance(command, click.Group):
+            for child in command.list_commands(context):
+                inner = command.get_command(context, child)
                 if inner is not None:
                     yield from _command_section(context, child, inner)
 
@@ -91,7 +93,7 @@ def _option_row(option: click.Option, context: click.Context) -> str:
 
 
 def _clean_help(text: str) -> str:
-    """Return a docstring with its paragraphs, without click's marks for lines that must not be wrapped."""
+    """Return a docstring without click's markers against rewrapping."""
     import inspect
 
     return inspect.cleandoc(text).replace("\b\n", "").replace("\f", "").strip()

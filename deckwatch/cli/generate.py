@@ -1,4 +1,4 @@
-"""`deckwatch generate`: short YAML becomes dashboards, rules, routes and the files that join them."""
+"""`deckwatch generate`: generate dashboards, rules, routes and their provisioning from YAML."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from deckwatch.core.jsonnet import Engine
     from deckwatch.provisioning.plan import Change
-    from deckwatch.provisioning.stack import Form
+    from deckwatch.provisioning.stack import Built, Form
 
-_MAX_LINES = 12  # of one file's difference
+_MAX_LINES = 12  # of one file's diff
 
 
 @click.command()
@@ -23,7 +23,7 @@ _MAX_LINES = 12  # of one file's difference
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     show_default="out, in the project's folder",
-    help="Folder to write. It is replaced whole, and only if it is empty or ours.",
+    help="Output folder. Its contents are replaced, but only if it is empty or was generated.",
 )
 @click.option(
     "--export",
@@ -31,23 +31,23 @@ _MAX_LINES = 12  # of one file's difference
     type=click.Choice(["provisioned", "importable", "public", "mixin"]),
     default="provisioned",
     show_default=True,
-    help="What is written: all of it, to be provisioned; dashboards to import elsewhere, or for everybody; a mixin.",
+    help="Form of the output: everything for provisioning; dashboards to import, or to make public; a mixin.",
 )
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 where the folder is not what would be written.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the folder is out of date.")
 @click.option(
     "--engine",
     type=click.Choice(["rjsonnet", "jsonnet"]),
     default="rjsonnet",
     show_default=True,
-    help="Which Jsonnet renders; both give the same bytes.",
+    help="Jsonnet engine; both produce the same output.",
 )
 @click.option(
     "--summary",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write what changes against what is there into a file, as Markdown for a pull request.",
+    help="Write a summary of the changes to a file, as Markdown for a pull request.",
 )
-@click.option("--watch", is_flag=True, help="Go on: generate again whenever a file of the project changes.")
+@click.option("--watch", is_flag=True, help="Keep running, and generate again whenever a file of the project changes.")
 @click.pass_obj
 @click.pass_context
 def command(
@@ -64,79 +64,79 @@ def command(
 ) -> int:
     """Generate dashboards, rules, routes and provisioning from YAML.
 
-    Everything is checked first; with a mistake anywhere nothing is written. Other forms than the
-    provisioned one are written by themselves, without --out into a folder of the project that is called so.
+    All input is checked first; if anything is invalid, nothing is written. Forms other than `provisioned` are written
+    alone, by default to a folder of the project named after the form.
     """
     from deckwatch.cli import _show
-    from deckwatch.provisioning import unchanged
+    from deckwatch.provisioning import fingerprint
 
     if form != "provisioned" and context.get_parameter_source("out") is ParameterSource.DEFAULT_MAP:
-        out = None  # what the project says is where its bundle goes
-    again = " ".join(
-        (
-            "deckwatch",
-            *_option_words("--project", project),
-            "generate",
-            *_form_words(form),
-            *_option_words("--out", out),
-        )
-    )
+        out = None  # the project's setting is for its bundle
+    repeat = _repeat_command(project, form, out)
     out = out or project / ("out" if form == "provisioned" else form)
     if watch:
         if check or summary:
-            raise click.UsageError("--watch goes with neither --check nor --summary")
+            raise click.UsageError("--watch cannot be combined with --check or --summary")
         from deckwatch.cli import _watch
 
         return _watch.watch_project(project, out, engine, form)
-    words = (engine, form)
-    if known := unchanged.told(project, out, words):
+    if known := fingerprint.find_current_run(project, out, (engine, form)):
         count, warnings = known
         _write_summary(summary, ())
         if warnings:
             _show.print_problems(warnings)
         click.echo(f"{out} is up to date: {count} files", err=True)
         return 0
-    from deckwatch.cli import _project
-    from deckwatch.provisioning import stack
-    from deckwatch.provisioning.write import refuse_foreign, write
-
-    with _show.show_spinner("generating"), unchanged.Heard(project) as heard:
-        found = _project.load_project(project, keep_invalid=True)
-        built = stack.build(found, stack.Options(engine=engine, form=form))
-        if check:
-            refuse_foreign(out)
-        changes = built.plan.changes(out) if check else write(built.plan, out)
+    changes, built, note = _build_and_write(project, out, form, engine, check=check)
     _write_summary(summary, changes)
-    if not check and not found.is_shipped:
-        unchanged.keep(project, out, words, heard=heard, count=len(built.plan.files()), warnings=built.warnings)
     if built.warnings:
         _show.print_problems(built.warnings)
     if not changes:
-        click.echo(f"{out} is up to date: {len(built.plan.files())} files", err=True)
+        click.echo(f"{out} is up to date: {len(built.plan.list_files())} files", err=True)
         return 0
     if not check:
-        click.echo(f"{out}: {_count_changes(changes)}{_project.shipped_set_note(found)}", err=True)
+        click.echo(f"{out}: {_count_changes(changes)}{note}", err=True)
         return 0
     for change in changes:
         _print_change(change)
-    click.echo(f"{out} is not up to date ({_count_changes(changes)}): run `{again}`", err=True)
+    click.echo(f"{out} is not up to date ({_count_changes(changes)}): run `{repeat}`", err=True)
     return 1
+
+
+def _build_and_write(
+    project: Path, out: Path, form: Form, engine: Engine, *, check: bool
+) -> tuple[Sequence[Change], Built, str]:
+    """Build the project and, unless `check`, write it; return the changes, the build, and a note on the project."""
+    from deckwatch.cli import _project, _show
+    from deckwatch.provisioning import fingerprint, stack
+    from deckwatch.provisioning.write import refuse_foreign, write_plan
+
+    with _show.show_spinner("generating"), fingerprint.ReadTracker(project) as tracker:
+        loaded = _project.load_project(project, keep_invalid=True)
+        built = stack.build(loaded, stack.Options(engine=engine, form=form))
+        if check:
+            refuse_foreign(out)
+        changes = built.plan.find_changes(out) if check else write_plan(built.plan, out)
+    if not check and not loaded.is_shipped:
+        count = len(built.plan.list_files())
+        fingerprint.save_run(project, out, (engine, form), tracker=tracker, count=count, warnings=built.warnings)
+    return changes, built, _project.shipped_set_note(loaded)
 
 
 def _write_summary(path: Path | None, changes: Sequence[Change]) -> None:
     if path is not None:
-        from deckwatch.provisioning.summary import markdown
+        from deckwatch.provisioning.change_summary import render_summary
 
-        path.write_text(markdown(changes), encoding="utf-8")
-
-
-def _option_words(option: str, value: Path | None) -> tuple[str, ...]:
-    """Return an option as it was given, for a command to be repeated; nothing where it was left to its default."""
-    return () if value is None or value == Path() else (option, str(value))
+        path.write_text(render_summary(changes), encoding="utf-8")
 
 
-def _form_words(form: Form) -> tuple[str, ...]:
-    return () if form == "provisioned" else ("--export", form)
+def _repeat_command(project: Path, form: Form, out: Path | None) -> str:
+    """Return the command that writes what was checked."""
+    words = ["deckwatch"]
+    words += [] if project == Path() else ["--project", str(project)]
+    words += ["generate"] if form == "provisioned" else ["generate", "--export", form]
+    words += [] if out is None or out == Path() else ["--out", str(out)]
+    return " ".join(words)
 
 
 def _count_changes(changes: Sequence[Change]) -> str:
@@ -145,12 +145,12 @@ def _count_changes(changes: Sequence[Change]) -> str:
 
 
 def _print_change(change: Change) -> None:
-    """Print a file that differs, and where it does."""
-    added, removed = change.lines()
+    """Print a changed file with the beginning of its diff."""
+    added, removed = change.count_lines()
     click.secho(f"{change.kind} {change.path} (+{added} -{removed})", bold=True)
     if change.kind != "changed":
         return
-    lines = change.diff()
+    lines = change.diff_lines()
     for line in lines[:_MAX_LINES]:
         click.secho(f"    {line}", fg={"+": "green", "-": "red"}.get(line[0]))
     if len(lines) > _MAX_LINES:

@@ -1,4 +1,4 @@
-"""`deckwatch grafana`: dashboards between a project and a Grafana: what differs, what is sent, what is brought in."""
+"""`deckwatch grafana`: import dashboards from Grafana, compare with it, push to it."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from deckwatch.provisioning.grafana import Compared, Grafana
-    from deckwatch.provisioning.imports import Brought
+    from deckwatch.provisioning.dashboard_import import ImportedFile
+    from deckwatch.provisioning.grafana import Comparison, Grafana
 
 
 def _add_server_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say which Grafana is meant, and how it lets us in."""
+    """Add the options for Grafana's address and credentials."""
     options = (
-        click.option("--url", metavar="URL", default="http://127.0.0.1:3000", show_default=True, help="The Grafana."),
+        click.option(
+            "--url", metavar="URL", default="http://127.0.0.1:3000", show_default=True, help="Grafana's address."
+        ),
         click.option(
             "--token-file",
             type=click.Path(dir_okay=False, path_type=Path),
-            help="File with a service account's token; the variable DECKWATCH_GRAFANA_TOKEN can hold it too.",
+            help="File with a service account token; the variable DECKWATCH_GRAFANA_TOKEN works too.",
         ),
-        click.option("--user", metavar="NAME", help="A user, where there is no token; with --password-file."),
+        click.option("--user", metavar="NAME", help="User name, instead of a token; requires --password-file."),
         click.option(
             "--password-file", type=click.Path(dir_okay=False, path_type=Path), help="File with the user's password."
         ),
@@ -32,7 +34,7 @@ def _add_server_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.FloatRange(min=0.1),
             default=15.0,
             show_default=True,
-            help="How long to wait for each answer.",
+            help="Timeout of each request.",
         ),
     )
     for option in reversed(options):
@@ -42,7 +44,7 @@ def _add_server_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group("grafana")
 def command() -> None:
-    """Compare with a Grafana, send dashboards to it, bring dashboards from it into the project."""
+    """Import dashboards from Grafana, compare with it, and push to it."""
 
 
 @command.command("import")
@@ -52,38 +54,38 @@ def command() -> None:
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     show_default="dashboards, in the project's folder",
-    help="Folder for the files.",
+    help="Output folder.",
 )
-@click.option("--force", is_flag=True, help="Replace files that are there already.")
+@click.option("--force", is_flag=True, help="Replace existing files.")
 @click.option("--dry-run", is_flag=True, help="Write nothing; print the YAML and the report.")
 @click.pass_obj
 def import_dashboards(
     project: Path, /, *, what: Sequence[str], out: Path | None, force: bool, dry_run: bool, **server: Any
 ) -> int:
-    """Turn dashboards of Grafana's, files or uids, into YAML of ours.
+    """Convert Grafana dashboards, given as files or uids, to YAML.
 
-    What our words express is said in them, the rest stands under `raw:`, and generating again gives every panel with
-    its title, type and queries. What is not there any more is listed.
+    Settings without a keyword are kept under `raw:`, and generating again yields every panel with its title, type and
+    queries. Dropped settings are listed.
     """
     from deckwatch.cli import _project, _show
-    from deckwatch.provisioning import imports
+    from deckwatch.provisioning import dashboard_import
 
-    found = _project.load_project(project, keep_invalid=True)
+    loaded = _project.load_project(project, keep_invalid=True)
     models: dict[str, Any] = {}
-    asked = [one for one in what if not _is_file(one)]
-    if asked:
+    uids = [source for source in what if not _is_file(source)]
+    if uids:
         with _connect_grafana(**server) as grafana:
-            models |= {uid: grafana.dashboard(uid) for uid in asked}
-    models |= {one: imports.read(Path(one)) for one in what if _is_file(one)}
+            models |= {uid: grafana.get_dashboard(uid) for uid in uids}
+    models |= {source: dashboard_import.read_model(Path(source)) for source in what if _is_file(source)}
     with _show.show_progress("importing", len(models)) as advance:
-        brought = imports.bring(found, models, out or project / "dashboards", advance)
+        brought = dashboard_import.import_dashboards(loaded, models, out or project / "dashboards", advance)
     if dry_run:
         for each in brought:
-            click.echo(f"# {each.path}\n{each.found.text}", nl=False)
+            click.echo(f"# {each.path}\n{each.imported.text}", nl=False)
     else:
-        imports.write(brought, force=force)
+        dashboard_import.write_files(brought, force=force)
     _print_report(brought)
-    return 0 if all(one.found.kept == one.found.panels for one in brought) else 1
+    return 0 if all(each.imported.kept == each.imported.panels for each in brought) else 1
 
 
 def _is_file(text: str) -> bool:
@@ -91,29 +93,29 @@ def _is_file(text: str) -> bool:
 
 
 def _connect_grafana(**server: Any) -> Grafana:
-    from deckwatch.provisioning.grafana import connect
+    from deckwatch.provisioning.grafana import connect_grafana
 
-    return connect(**server)
+    return connect_grafana(**server)
 
 
-def _print_report(brought: Sequence[Brought]) -> None:
-    """Print a line for each dashboard, and below what is not there any more."""
+def _print_report(brought: Sequence[ImportedFile]) -> None:
+    """Print a row for each dashboard, and below its dropped settings."""
     from deckwatch.cli import _show
 
     _show.print_rows(
-        ("File", "Panels", "Kept", "In words", "With raw", "Lines"),
+        ("File", "Panels", "Kept", "No raw", "With raw", "Lines"),
         [
             (
-                str(one.path),
-                *(str(n) for n in (one.found.panels, one.found.kept, one.found.words, one.found.raw)),
-                str(len(one.found.text.splitlines())),
+                str(each.path),
+                *(str(n) for n in (each.imported.panels, each.imported.kept, each.imported.words, each.imported.raw)),
+                str(len(each.imported.text.splitlines())),
             )
-            for one in brought
+            for each in brought
         ],
     )
-    for one in brought:
-        for what, count in one.found.lost.items():
-            click.echo(f"{one.path.name}: {count} x {what}", err=True)
+    for each in brought:
+        for what, count in each.imported.lost.items():
+            click.echo(f"{each.path.name}: {count} x {what}", err=True)
 
 
 @command.command("diff")
@@ -121,24 +123,24 @@ def _print_report(brought: Sequence[Brought]) -> None:
 @_add_server_options
 @click.pass_obj
 def diff_dashboards(project: Path, /, *, uids: Sequence[str], **server: Any) -> int:
-    """Tell how the dashboards of a Grafana differ from those that would be generated.
+    """Compare the dashboards in Grafana with those that would be generated.
 
-    Each is new, same, changed by us (the project is newer), or changed by hand, panel by panel. Exit code 1 means that
-    one differs.
+    Each is new, the same, changed by us (the project is newer) or changed by hand, with the changed panels. Exit code
+    1 means that at least one differs.
     """
     with _connect_grafana(**server) as grafana:
-        found = _compare_dashboards(project, grafana, uids)
-    _print_comparisons(found)
-    return int(any(one.state != "same" for one in found))
+        comparisons = _compare_dashboards(project, grafana, uids)
+    _print_comparisons(comparisons)
+    return int(any(comparison.state != "same" for comparison in comparisons))
 
 
 @command.command("push")
 @click.argument("uids", nargs=-1, metavar="[UID]...")
 @_add_server_options
-@click.option("--message", default="", metavar="TEXT", help="What Grafana writes beside the new versions.")
-@click.option("--folder", metavar="UID", help="A folder that is there already, for all of them, in place of their own.")
-@click.option("--force", is_flag=True, help="Overwrite what was changed by hand, too.")
-@click.option("--dry-run", is_flag=True, help="Save nothing; tell what would be.")
+@click.option("--message", default="", metavar="TEXT", help="Message of the new versions in Grafana.")
+@click.option("--folder", metavar="UID", help="Existing folder for all dashboards, instead of their own.")
+@click.option("--force", is_flag=True, help="Also overwrite dashboards changed by hand.")
+@click.option("--dry-run", is_flag=True, help="Save nothing; show what would be saved.")
 @click.pass_obj
 def push_dashboards(
     project: Path,
@@ -151,50 +153,51 @@ def push_dashboards(
     dry_run: bool,
     **server: Any,
 ) -> int:
-    """Save the project's dashboards in a Grafana, by its API: those that are new or differ, and no others.
+    """Save the project's new and changed dashboards through Grafana's API.
 
-    All are looked at first. Where one was changed by hand nothing is saved, unless --force says so; where somebody
-    saves one meanwhile, Grafana refuses ours.
+    All are compared first. If one was changed by hand, nothing is saved without --force; if someone saves one
+    meanwhile, Grafana rejects ours.
     """
-    from deckwatch.provisioning import push as work
+    from deckwatch.provisioning import push as pushing
 
     with _connect_grafana(**server) as grafana:
-        found = _compare_dashboards(project, grafana, uids)
-        _print_comparisons(found)
+        comparisons = _compare_dashboards(project, grafana, uids)
+        _print_comparisons(comparisons)
         if not dry_run:
-            work.push(
+            pushing.push_dashboards(
                 grafana,
-                found,
+                comparisons,
                 message,
                 folder=folder,
                 force=force,
-                done=lambda one: click.echo(f"saved {one.ours.uid}", err=True),
+                done=lambda comparison: click.echo(f"saved {comparison.generated.uid}", err=True),
             )
     return 0
 
 
-def _compare_dashboards(project: Path, grafana: Grafana, uids: Sequence[str]) -> list[Compared]:
+def _compare_dashboards(project: Path, grafana: Grafana, uids: Sequence[str]) -> list[Comparison]:
     from deckwatch.cli import _project, _show
-    from deckwatch.provisioning import push as work
+    from deckwatch.provisioning import push as pushing
     from deckwatch.provisioning import stack
 
     with _show.show_spinner("generating"):
         built = stack.build(_project.load_project(project, keep_invalid=True))
-        ours = work.chosen(work.ours(built.plan), uids)
-    with _show.show_progress("asking", len(ours)) as advance:
-        return grafana.compared(ours, advance)
+        ours = pushing.select_dashboards(pushing.generated_dashboards(built.plan), uids)
+    with _show.show_progress("comparing", len(ours)) as advance:
+        return grafana.compare_dashboards(ours, advance)
 
 
 _COLORS = {"new": "green", "same": None, "changed by us": "cyan", "changed by hand": "red", "provisioned": "yellow"}
 _SIGNS = {"+": "green", "-": "red"}
-_MAX_LINES = 30  # of one dashboard
+_MAX_LINES = 30  # per dashboard
 
 
-def _print_comparisons(found: Sequence[Compared]) -> None:
-    for one in found:
-        who = f" by {one.who}" if one.who and one.state == "changed by hand" else ""
-        click.echo(click.style(f"{one.ours.uid}: {one.state}{who}", fg=_COLORS[one.state], bold=one.state != "same"))
-        for line in one.lines[:_MAX_LINES]:
+def _print_comparisons(comparisons: Sequence[Comparison]) -> None:
+    for comparison in comparisons:
+        author = f" by {comparison.author}" if comparison.author and comparison.state == "changed by hand" else ""
+        head = f"{comparison.generated.uid}: {comparison.state}{author}"
+        click.echo(click.style(head, fg=_COLORS[comparison.state], bold=comparison.state != "same"))
+        for line in comparison.lines[:_MAX_LINES]:
             click.secho(f"    {line}", fg=_SIGNS.get(line[0]))
-        if len(one.lines) > _MAX_LINES:
-            click.echo(f"    ... {len(one.lines) - _MAX_LINES} more")
+        if len(comparison.lines) > _MAX_LINES:
+            click.echo(f"    ... {len(comparison.lines) - _MAX_LINES} more")

@@ -1,4 +1,4 @@
-"""`deckwatch list`: what is shipped, found by listing the folders it stands in."""
+"""`deckwatch list`: list shipped extensions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Item(NamedTuple):
-    """One shipped thing: the name by which it is chosen, what it is, and a word on it that stands between the two."""
+    """A shipped extension: its name, description, and a detail shown between the two."""
 
     name: str
     about: str
@@ -25,8 +25,8 @@ class Item(NamedTuple):
 def _list_collectors() -> Iterator[Item]:
     from deckwatch.exporter import collector
 
-    for name, one in collector.load_collectors().items():
-        yield Item(name, one.help, "" if one.default else "off by default")
+    for name, declaration in collector.load_collectors().items():
+        yield Item(name, declaration.help, "" if declaration.default else "off by default")
 
 
 def _list_dashboards() -> Iterator[Item]:
@@ -85,10 +85,10 @@ KINDS: dict[str, Callable[[], Iterator[Item]]] = {
 @click.command("list")
 @click.argument("kinds", metavar="[KIND]...", nargs=-1, type=click.Choice(list(KINDS)))
 def command(kinds: tuple[str, ...]) -> None:
-    """List what is shipped: collectors, dashboards, parts of them, panels, alerts, receivers, checks, templates.
+    """List shipped collectors, dashboards, parts, panels, alerts, receivers, checks and templates.
 
-    Collectors are chosen by their name or its beginning (host, host_cpu), alerts and dashboards by their name. A part
-    stands in a dashboard by `use:`, a template is what `deckwatch new` begins with.
+    Select collectors by name or prefix (host_cpu, host), alerts and dashboards by name. `use:` includes a part in a
+    dashboard, and `deckwatch new` copies a template.
     """
     from rich import box
     from rich.table import Table
@@ -109,7 +109,7 @@ def command(kinds: tuple[str, ...]) -> None:
 
 
 def _read_documents(package: str, *folder: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the YAML files of a folder of shipped things, by their name below it."""
+    """Yield name and content of the YAML files below a shipped folder."""
     from deckwatch.core import yaml_file
 
     for name, path in _shipped_files(package, *folder, suffix=".yaml"):
@@ -117,7 +117,7 @@ def _read_documents(package: str, *folder: str) -> Iterator[tuple[str, dict[str,
 
 
 def _first_comments(package: str, *folder: str) -> Iterator[Item]:
-    """Yield the Jsonnet files of a folder, each with the comment on its first line."""
+    """Yield the Jsonnet files of a folder, described by the comment on their first line."""
     for name, path in _shipped_files(package, *folder, suffix=".libsonnet"):
         first = path.read_text(encoding="utf-8").partition("\n")[0]
         yield Item(name, first.removeprefix("//").strip() if first.startswith("//") else "")

@@ -1,4 +1,4 @@
-"""`deckwatch metrics`: which metrics exist."""
+"""`deckwatch metrics`: show the metric catalogue."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("words", metavar="[WORD]...", nargs=-1)
 @click.option(
-    "--format", type=click.Choice(["table", "json"]), default="table", show_default=True, help="A table, or JSON."
+    "--format", type=click.Choice(["table", "json"]), default="table", show_default=True, help="Output format."
 )
-@click.option("--learn", metavar="URL", help="Print the `metrics:` block for a page whose metrics are not known yet.")
+@click.option("--learn", metavar="URL", help="Print the `metrics:` block for the unknown metrics of an endpoint.")
 @click.pass_obj
 def command(project: Path, /, *, words: tuple[str, ...], format: str, learn: str | None) -> None:  # noqa: A002
-    """Show the metric catalogue, against which every expression is checked.
+    """Show the metric catalogue that expressions are checked against.
 
-    It holds what the collectors and `deckwatch.instrument` expose, what Prometheus, Alertmanager and Grafana do, and
-    the `metrics:` of the project. With WORDs only metrics whose name or source holds one of them.
+    It contains the metrics of the collectors, of `deckwatch.instrument`, of Prometheus, Alertmanager and Grafana, and
+    the `metrics:` of the project. With WORDs, show only metrics whose name or source contains one of them.
     """
     from deckwatch.cli import _project
     from deckwatch.exporter import collector
-    from deckwatch.provisioning import catalogue
+    from deckwatch.provisioning import metric_catalog
 
-    known = catalogue.load(_project.load_project(project))
+    known = metric_catalog.load_catalog(_project.load_project(project))
     if learn:
-        from deckwatch.provisioning.learn import learn as block_of
+        from deckwatch.provisioning.learn import declare_metrics as block_of
 
         click.echo(block_of(learn, known), nl=False)
         return
     collectors = collector.load_collectors()
-    found = [
+    selected = [
         metric for metric in known if not words or any(word in metric.name or word in metric.source for word in words)
     ]
     if format == "json":
-        _print_json(found, collectors)
+        _print_json(selected, collectors)
     else:
-        _print_table(found, collectors)
+        _print_table(selected, collectors)
 
 
-def _print_json(found: list[MetricInfo], collectors: dict[str, Collector]) -> None:
+def _print_json(metrics: list[MetricInfo], collectors: dict[str, Collector]) -> None:
     import orjson
 
     rows: list[dict[str, Any]] = [
@@ -64,25 +64,25 @@ def _print_json(found: list[MetricInfo], collectors: dict[str, Collector]) -> No
             "reads": collectors[metric.source].reads_from if metric.source in collectors else None,
             "default": collectors[metric.source].default if metric.source in collectors else None,
         }
-        for metric in found
+        for metric in metrics
     ]
     click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE), nl=False)
 
 
-def _print_table(found: list[MetricInfo], collectors: dict[str, Collector]) -> None:
-    """Print what each source gives: its name, from what, the labels that all its metrics have; then the metrics."""
+def _print_table(listed: list[MetricInfo], collectors: dict[str, Collector]) -> None:
+    """Print each source with the labels common to all its metrics, then its metrics."""
     from rich.markup import escape
     from rich.table import Table
 
     console = _show.create_console()
-    longest = max((len(metric.name) for metric in found), default=0)
-    by_source = sorted(found, key=lambda metric: metric.source)
+    longest = max((len(metric.name) for metric in listed), default=0)
+    by_source = sorted(listed, key=lambda metric: metric.source)
     for source, group in itertools.groupby(by_source, key=lambda metric: metric.source):
         metrics = list(group)
-        common = [label for label in metrics[0].labels if all(label in one.labels for one in metrics)]
-        one = collectors.get(source)
-        reads = f"from {escape(one.reads_from)}" if one and one.reads_from else ""
-        off = "off by default" if one and not one.default else ""
+        common = [label for label in metrics[0].labels if all(label in metric.labels for metric in metrics)]
+        declared = collectors.get(source)
+        reads = f"from {escape(declared.reads_from)}" if declared and declared.reads_from else ""
+        off = "off by default" if declared and not declared.default else ""
         console.print(f"[bold]{escape(source)}[/bold] [dim]{', '.join(filter(None, (reads, off)))}[/dim]")
         if common:
             console.print(f"  [dim]{_in_braces(common)}[/dim]")
@@ -95,7 +95,7 @@ def _print_table(found: list[MetricInfo], collectors: dict[str, Collector]) -> N
             rest = _in_braces([label for label in metric.labels if label not in common])
             table.add_row(f"  {metric.name}", metric.kind, metric.unit, f"{escape(metric.help)} [dim]{rest}[/dim]")
         console.print(table)
-    console.print(f"{len(found)} metrics", style="dim")
+    console.print(f"{len(listed)} metrics", style="dim")
 
 
 def _in_braces(labels: list[str]) -> str:

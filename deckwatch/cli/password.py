@@ -1,4 +1,4 @@
-"""`deckwatch password`: a bcrypt hash for `basic_auth_users`."""
+"""`deckwatch password`: print a bcrypt hash for `basic_auth_users`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-_MAX_BYTES = 72  # bytes; bcrypt takes no more into account
+_MAX_BYTES = 72  # bcrypt ignores the rest
 
 
 @click.command()
@@ -16,19 +16,19 @@ _MAX_BYTES = 72  # bytes; bcrypt takes no more into account
     "--new",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Make a password up and write it into this file, which must not be there yet; only its owner may read it.",
+    help="Generate a password and write it to this new file, readable only by its owner.",
 )
 @click.option(
     "--cost",
     type=click.IntRange(4, 16),
     default=10,
     show_default=True,
-    help="How long a check takes: 10 is 60 ms, and each step doubles it.",
+    help="bcrypt cost: 10 takes 60 ms per check, and each step doubles it.",
 )
 def command(*, new: Path | None, cost: int) -> None:
-    """Print the bcrypt hash of a password, for basic_auth_users of a web configuration.
+    """Print the bcrypt hash of a password, for basic_auth_users in a web configuration.
 
-    The password is asked for, or read from the first line of standard input.
+    Prompts for the password, or reads it from the first line of standard input.
     """
     import bcrypt
 
@@ -36,7 +36,7 @@ def command(*, new: Path | None, cost: int) -> None:
     if not password:
         raise click.UsageError("the password is empty")
     if len(password) > _MAX_BYTES:
-        raise click.UsageError(f"the password has {len(password)} bytes, of which bcrypt takes {_MAX_BYTES}")
+        raise click.UsageError(f"the password has {len(password)} bytes; bcrypt accepts at most {_MAX_BYTES}")
     click.echo(bcrypt.hashpw(password, bcrypt.gensalt(cost)).decode())
 
 
@@ -51,11 +51,11 @@ def _generate_password(file: Path) -> bytes:
 
     password = secrets.token_urlsafe(24)
     try:
-        opened = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise click.UsageError(f"{file} is there already, and may be in use") from None
+        raise click.UsageError(f"{file} exists already, and may be in use") from None
     except FileNotFoundError:
-        raise click.UsageError(f"there is no folder {file.parent}") from None
-    with os.fdopen(opened, "w", encoding="ascii") as out:
-        out.write(password)  # without a newline: not every program leaves one aside
+        raise click.UsageError(f"folder {file.parent} does not exist") from None
+    with os.fdopen(descriptor, "w", encoding="ascii") as out:
+        out.write(password)  # without a newline: not every program strips one
     return password.encode()

@@ -1,4 +1,4 @@
-"""`deckwatch schema`: the JSON Schemas by which an editor completes and checks."""
+"""`deckwatch schema`: write the JSON Schemas for editors."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ import click
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     show_default=".deckwatch, in the project's folder",
-    help="Folder to write the schemas to.",
+    help="Output folder.",
 )
 @click.pass_obj
 def command(project: Path, /, *, kind: str | None, out: Path | None) -> None:
-    """Write the JSON Schemas of deckwatch.yaml, of dashboards, their parts and of alerts; with KIND print that one.
+    """Write the JSON Schemas of deckwatch.yaml, dashboards, parts and alerts; with KIND, print that one.
 
-    An editor with a YAML language server uses them by a first line such as
+    To use one in an editor with a YAML language server, begin a file with a line such as
     `# yaml-language-server: $schema=.deckwatch/schema.json`.
     """
     from deckwatch.provisioning import schemas
 
     own_panels = project / "panels"
-    files = schemas.files(own_panels if own_panels.is_dir() else None)
+    files = schemas.schema_files(own_panels if own_panels.is_dir() else None)
     if kind is not None:
-        wanted = schemas.NAMES[kind]
-        click.echo(next(file.text for file in files if file.path == wanted), nl=False)
+        name = schemas.NAMES[kind]
+        click.echo(next(file.text for file in files if file.path == name), nl=False)
         return
     folder = out or project / ".deckwatch"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`deckwatch scrape`: one scrape to standard output."""
+"""`deckwatch scrape`: print one scrape."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ log = logging.getLogger("deckwatch.scrape")
 
 @click.command()
 @click.option(
-    "--collect", multiple=True, metavar="WORD", help="Only these collectors, by name or prefix (host_cpu, host)."
+    "--collect", multiple=True, metavar="WORD", help="Run only these collectors, by name or prefix (host_cpu, host)."
 )
-@click.option("--exclude", multiple=True, metavar="WORD", help="All but these.")
-@click.option("--server", multiple=True, metavar="NAME", help="Of the database servers only this one.")
+@click.option("--exclude", multiple=True, metavar="WORD", help="Skip these collectors.")
+@click.option("--server", multiple=True, metavar="NAME", help="Query only this database server.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
     default=9.5,
     show_default=True,
-    help="Seconds after which what has not answered is left out.",
+    help="Seconds to wait for collectors; late ones are omitted.",
 )
 @_exporter.add_source_options
 @click.option(
@@ -34,7 +34,7 @@ log = logging.getLogger("deckwatch.scrape")
     type=click.Choice(_exporter.LOG_LEVELS),
     default="warning",
     show_default=True,
-    help="The least to log.",
+    help="Minimum log level.",
 )
 @click.pass_obj
 def command(
@@ -48,18 +48,18 @@ def command(
     log_level: str,
     **sources: Any,
 ) -> None:
-    """Print one page of metrics, as `deckwatch serve` would serve it.
+    """Print one page of metrics as `deckwatch serve` would.
 
-    It takes as long as the slowest collector, a database's connection or the engine's first list of containers.
+    Takes as long as the slowest collector, database connection, or the engine's first list of containers.
     """
     _exporter.log_to_stderr(log_level)
     app = _exporter.create_app(project, **sources)
     try:
-        choice = app.choice(collect, exclude, server)
+        choice = app.select_collectors(collect, exclude, server)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     try:
-        click.echo(b"".join(app.scrape(choice, timeout)), nl=False)
+        click.echo(b"".join(app.scrape_page(choice, timeout)), nl=False)
         for line in _exporter.absence_messages(app):
             log.log(logging.WARNING if collect else logging.INFO, "%s", line)
     finally:

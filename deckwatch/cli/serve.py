@@ -1,4 +1,4 @@
-"""`deckwatch serve`: the exporter."""
+"""`deckwatch serve`: run the exporter."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deckwatch.exporter.listen import Address
-    from deckwatch.exporter.protection.watched import Watched
+    from deckwatch.exporter.protection.reloading_config import ReloadingConfig
     from deckwatch.exporter.server import App
 
 log = logging.getLogger("deckwatch.serve")
@@ -32,7 +32,7 @@ class _Listen(click.ParamType["Address"]):
         from deckwatch.exporter import listen
 
         try:
-            return listen.parse(str(value))
+            return listen.parse_address(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
@@ -43,24 +43,28 @@ class _Listen(click.ParamType["Address"]):
     type=_Listen(),
     default="127.0.0.1:9877",
     show_default=True,
-    help="Where to answer; [::1]:9877 for IPv6.",
+    help="Address to listen on; [::1]:9877 for IPv6.",
 )
 @click.option(
     "--web.config.file",
     "web_config_file",
     metavar="FILE",
-    help="TLS, client certificates and passwords, in the format of Prometheus' exporters; empty for none.",
+    help="TLS, client certificates and passwords, in the format of Prometheus exporters; empty for none.",
 )
 @_exporter.add_source_options
 @click.option(
-    "--log-level", type=click.Choice(_exporter.LOG_LEVELS), default="info", show_default=True, help="The least to log."
+    "--log-level",
+    type=click.Choice(_exporter.LOG_LEVELS),
+    default="info",
+    show_default=True,
+    help="Minimum log level.",
 )
 @click.pass_obj
 def command(project: Path, /, *, listen: Address, web_config_file: str | None, log_level: str, **sources: Any) -> None:
     """Serve the metrics of this machine at /metrics.
 
-    Host and containers are found; databases and probes stand in `watch:` of deckwatch.yaml, or a database in
-    DECKWATCH_POSTGRES_DSN. The page at / shows what is watched and how each collector does.
+    Host and containers are discovered; databases and probes are configured in `watch:` of deckwatch.yaml, or a database
+    by DECKWATCH_POSTGRES_DSN. The page at / shows what is watched and the state of each collector.
     """
     from deckwatch.exporter import listen as listening
 
@@ -72,27 +76,27 @@ def command(project: Path, /, *, listen: Address, web_config_file: str | None, l
     app = _exporter.create_app(project, **sources)
     with contextlib.ExitStack() as stack:
         stack.callback(_exporter.close_app, app)
-        sockets = listening.bind(listen)
-        for one in sockets:
-            log.info("listening on %s://%s", scheme, listening.Address(*one.getsockname()[:2]))
+        sockets = listening.bind_sockets(listen)
+        for socket in sockets:
+            log.info("listening on %s://%s", scheme, listening.Address(*socket.getsockname()[:2]))
         threading.Thread(target=_scrape_once, args=(app,), name="first-scrape", daemon=True).start()
-        listening.serve(app, sockets, protection)
+        listening.serve_app(app, sockets, protection)
 
 
-def _load_protection(file: str) -> Watched:
+def _load_protection(file: str) -> ReloadingConfig:
     from pathlib import Path
 
-    from deckwatch.exporter.protection.watched import Watched
+    from deckwatch.exporter.protection.reloading_config import ReloadingConfig
 
-    return Watched(Path(file))
+    return ReloadingConfig(Path(file))
 
 
 def _scrape_once(app: App) -> None:
-    """Ask every collector once, for /readyz, and say what is watched and what is not there."""
+    """Run every collector once, for /readyz, and log what is watched and what is missing."""
     from deckwatch.exporter import view
 
     app.scraper.scrape(seconds=_FIRST_SCRAPE_SECONDS)
-    seen = view.look(app.scraper, app.scraper.world.clock())
+    seen = view.build_view(app.scraper, app.scraper.world.clock())
     log.info("watching the host %s", seen.host)
     for card in seen.cards:
         about = f" ({card.about.rstrip('.')})" if card.about else ""
@@ -103,16 +107,16 @@ def _scrape_once(app: App) -> None:
 
 
 def _raise_descriptor_limit() -> None:
-    """Raise the soft limit of open files to the hard one: every container takes a dozen."""
+    """Raise the soft limit of open files to the hard limit: each container needs a dozen."""
     import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):  # macOS calls no limit what it does not grant
+    with contextlib.suppress(ValueError, OSError):  # macOS reports no limit but refuses to set it
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _limit_malloc_arenas() -> None:
-    """Keep glibc from giving each thread a heap of its own: with 16 threads that are 3 MB for nothing."""
+    """Make glibc use one malloc arena for all threads: 16 arenas would waste 3 MB."""
     import ctypes
 
     with contextlib.suppress(AttributeError):  # another C library
@@ -120,13 +124,13 @@ def _limit_malloc_arenas() -> None:
 
 
 def _release_startup_memory() -> None:
-    """Give back what starting has used, and keep the collector of garbage from going through the rest again."""
+    """Release memory used at startup, and exempt the remaining objects from garbage collection."""
     import ctypes
 
     gc.collect()
     gc.freeze()
-    # A page's samples are no garbage in circles; by default a scrape of 30 containers spent a seventh of its time on
-    # looking whether they are.
+    # Samples form no reference cycles; with the default threshold a scrape of 30 containers spent a seventh of its time
+    # in the garbage collector.
     gc.set_threshold(50_000, 20, 20)
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

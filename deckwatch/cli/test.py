@@ -1,4 +1,4 @@
-"""`deckwatch test`: the rules' own tests, by promtool."""
+"""`deckwatch test`: test the alerts with promtool."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.pass_obj
 def command(project: Path, /) -> int:
-    """Run the proofs of all alerts: that each fires when it should, and not before.
+    """Run the proofs of all alerts: each must fire when it should, and not before.
 
-    promtool, which comes with Prometheus, runs them; nothing is written but a temporary folder. A proof that fails is
-    told at its place in the YAML.
+    Uses promtool, which comes with Prometheus, in a temporary folder. A failed proof is reported at its position in
+    the YAML.
     """
     from rich import box
     from rich.table import Table
@@ -28,17 +28,17 @@ def command(project: Path, /) -> int:
     with _show.show_spinner("generating"):
         built = stack.build(_project.load_project(project, keep_invalid=True))
     with _show.show_progress("testing", sum(bool(topic.alerts) for topic in built.topics)) as advance:
-        outcomes = promtool.run(built.topics, built.plan.files(), lambda _: advance())
+        outcomes = promtool.run(built.topics, built.plan.list_files(), lambda _: advance())
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Topic")
     table.add_column("Tests", justify="right")
     table.add_column("Moments", justify="right")
     table.add_column("")
-    for one in outcomes:
-        result = "[red]failed[/]" if one.problems else "[green]passed[/]"
-        table.add_row(one.topic, str(one.tests), str(one.moments), result)
+    for outcome in outcomes:
+        result = "[red]failed[/]" if outcome.problems else "[green]passed[/]"
+        table.add_row(outcome.topic, str(outcome.tests), str(outcome.moments), result)
     _show.create_console().print(table)
-    if failed := [problem for one in outcomes for problem in one.problems]:
+    if failed := [problem for outcome in outcomes for problem in outcome.problems]:
         _show.print_problems(failed, project)
         return 1
     return 0

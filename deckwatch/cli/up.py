@@ -1,4 +1,4 @@
-"""`deckwatch up`: this machine watched, with what is installed here."""
+"""`deckwatch up`: run the exporter and the installed servers on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from deckwatch.provisioning.up import Stack
+    from deckwatch.provisioning.up import LocalStack
 
 _REFRESH_SECONDS = 0.5
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
@@ -28,21 +28,21 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
     help="Folder for databases, logs and the generated bundle.",
 )
 @click.option(
-    "--open/--no-open", default=True, help="Open Grafana, or the exporter's page, in a browser, if there is a screen."
+    "--open/--no-open", default=True, help="Open Grafana, or the exporter's page, in a browser, if there is a display."
 )
 @click.pass_obj
 def command(project: Path, /, *, state_dir: Path | None, open: bool) -> int:  # noqa: A002 - the option's name
-    """Start the exporter, and what is installed of Prometheus, Alertmanager and Grafana.
+    """Start the exporter, and Prometheus, Alertmanager and Grafana if they are installed.
 
-    They are configured from the bundle, listen on loopback only and keep their state in one folder. Ports that are
-    taken are replaced by free ones. Ctrl-C ends what was started, and nothing else.
+    They are configured by the bundle, listen on loopback only and keep their state in one folder. Free ports replace
+    those in use. Ctrl-C stops the started programs and no others.
     """
     from deckwatch.cli import _project, _show
-    from deckwatch.provisioning.up import Stack
+    from deckwatch.provisioning.up import LocalStack
 
     for number in _STOP_SIGNALS:
         signal.signal(number, signal.default_int_handler)
-    stack = Stack(_project.load_project(project, keep_invalid=True), state_dir or project / ".deckwatch")
+    stack = LocalStack(_project.load_project(project, keep_invalid=True), state_dir or project / ".deckwatch")
     try:
         with _show.show_spinner("starting"):
             stack.start()
@@ -51,74 +51,74 @@ def command(project: Path, /, *, state_dir: Path | None, open: bool) -> int:  # 
             _open_browser(stack)
         _wait_until_stopped(stack)
     except KeyboardInterrupt:
-        click.echo("\nending", err=True)
+        click.echo("\nstopping", err=True)
         return 0
     finally:
         for number in (signal.SIGINT, *_STOP_SIGNALS):
-            signal.signal(number, signal.SIG_IGN)  # it is being done
+            signal.signal(number, signal.SIG_IGN)  # already stopping
         stack.stop()
-    click.echo("nothing runs any more", err=True)
+    click.echo("all programs have exited", err=True)
     return 1
 
 
-def _wait_until_stopped(stack: Stack) -> None:
-    """Return when nothing runs any more; say when something has ended by itself."""
+def _wait_until_stopped(stack: LocalStack) -> None:
+    """Report each program that exits, and return when none is running."""
     while stack.running:
-        for name, code in stack.ended().items():
-            click.echo(f"{name} ended by itself with exit code {code}; its log is {stack.site.log(name)}", err=True)
+        for name, code in stack.pop_exited().items():
+            click.echo(f"{name} exited with code {code}; its log is {stack.site.log_file(name)}", err=True)
         time.sleep(_REFRESH_SECONDS)
 
 
-def _print_programs(stack: Stack) -> None:
-    """Print what runs where and, for what is not installed, how to get it."""
+def _print_programs(stack: LocalStack) -> None:
+    """Print the address of each program or, if it is not installed, how to install it."""
     from deckwatch.cli import _show
 
     rows = [(name, *_program_row(stack, name)) for name in stack.programs]
     width = _show.create_console().width
     first, second = (max(len(row[column]) for row in rows) + 2 for column in (0, 1))
-    beside = all(1 + first + second + len("; ".join(notes)) <= width for _, _, notes in rows)
+    fits = all(1 + first + second + len("; ".join(notes)) <= width for _, _, notes in rows)
     click.echo()
-    for name, where, notes in rows:
-        runs = name in stack.running
-        head = f" {click.style(name.ljust(first), bold=runs, dim=not runs)}"
-        head += click.style(where.ljust(second if beside else 0), fg="green" if runs else "yellow")
-        if beside:
+    for name, address, notes in rows:
+        is_running = name in stack.running
+        head = f" {click.style(name.ljust(first), bold=is_running, dim=not is_running)}"
+        head += click.style(address.ljust(second if fits else 0), fg="green" if is_running else "yellow")
+        if fits:
             click.echo(head + _with_plain_spaces("; ".join(notes)))
             continue
         click.echo(head)
         for note in notes:
             _print_wrapped(note, 1 + first, width)
     click.echo()
-    _print_wrapped(f"State and logs: {_unbreakable_path(stack.state)} (Ctrl-C ends it)", 0, width)
+    _print_wrapped(f"State and logs: {_unbreakable_path(stack.state)} (press Ctrl-C to stop)", 0, width)
 
 
-def _program_row(stack: Stack, name: str) -> tuple[str, list[str]]:
-    """Return where a program is, and what is to be known about it."""
+def _program_row(stack: LocalStack, name: str) -> tuple[str, list[str]]:
+    """Return the address of a program, and notes on it."""
     from deckwatch.provisioning import servers
 
     if name not in stack.running:
         return "not installed", [f"docker compose up starts everything; or {servers.HOW_TO_GET[name]}"]
     about = {
-        servers.EXPORTER: "what is watched, and the metrics",
+        servers.EXPORTER: "status page and metrics",
         servers.PROMETHEUS: f"deckwatch verify --prometheus {stack.site.url(servers.PROMETHEUS)}",
-        servers.ALERTMANAGER: "alerts, and who is told",
+        servers.ALERTMANAGER: "alerts and silences",
     }
     if name == servers.GRAFANA:
         password = _unbreakable_path(servers.admin_password(stack.site))
-        about[name] = f"dashboards; to change them log in as admin with the password in {password}"
-    usual, chosen = stack.ports.get(name, 0), stack.site.ports[name]
-    other = [f"the usual port {usual} was taken by something else"] if usual not in (0, chosen) else []
+        about[name] = f"dashboards; to edit them, log in as admin with the password in {password}"
+    default, actual = stack.ports.get(name, 0), stack.site.ports[name]
+    other = [f"the default port {default} is in use"] if default not in (0, actual) else []
     return stack.url(name), [about[name], *other]
 
 
 def _print_wrapped(text: str, indent: int, width: int) -> None:
-    """Print text between words only: an address or a path that is broken can neither be clicked nor copied."""
+    """Print text wrapped at spaces only, so that addresses and paths stay clickable."""
     lines = textwrap.wrap(text, max(width - indent, 1), break_long_words=False, break_on_hyphens=False)
     click.echo("\n".join(" " * indent + _with_plain_spaces(line) for line in lines))
 
 
 def _unbreakable_path(path: Path) -> str:
-    """Return a path in which spaces are no places to fold at, until it is printed by way of `_plain`."""
+    """Return a path with no-break spaces, which `_with_plain_spaces` restores on printing."""
     return str(path).replace(" ", "\xa0")
 
 
@@ -126,8 +126,8 @@ def _with_plain_spaces(text: str) -> str:
     return text.replace("\xa0", " ")
 
 
-def _open_browser(stack: Stack) -> None:
-    """Open a browser where there is a screen; elsewhere one in the terminal would take it over."""
+def _open_browser(stack: LocalStack) -> None:
+    """Open Grafana or the exporter in the browser."""
     import webbrowser
 
     from deckwatch.provisioning import servers

@@ -1,4 +1,4 @@
-"""`deckwatch verify`: tells which queries have data on a live Prometheus."""
+"""`deckwatch verify`: run every query of the bundle on a live Prometheus."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from deckwatch.provisioning.stack import Built
-    from deckwatch.provisioning.verify import Answer, Prometheus, Question
+    from deckwatch.provisioning.verify import Prometheus, Query, QueryResult
 
 _RETRY_SECONDS = 2.0
 _UNLIMITED = 10_000  # columns
@@ -23,7 +23,7 @@ _UNLIMITED = 10_000  # columns
 
 @click.command()
 @click.option(
-    "--prometheus", metavar="URL", default="http://127.0.0.1:9090", show_default=True, help="The Prometheus to ask."
+    "--prometheus", metavar="URL", default="http://127.0.0.1:9090", show_default=True, help="Address of Prometheus."
 )
 @click.option(
     "--wait",
@@ -31,93 +31,93 @@ _UNLIMITED = 10_000  # columns
     default=0,
     show_default=True,
     metavar="SECONDS",
-    help="How long to ask again for what has no data yet.",
+    help="How long to retry queries without data.",
 )
+@click.option("--slowest", type=click.IntRange(min=0), default=0, metavar="N", help="Also print the N slowest queries.")
 @click.option(
-    "--slowest", type=click.IntRange(min=0), default=0, metavar="N", help="Print the N queries that took longest too."
-)
-@click.option(
-    "--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write JUnit's XML too, for CI."
+    "--junit",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also write a JUnit XML report.",
 )
 @click.option(
     "--markdown",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write a summary in Markdown too, for a pull request.",
+    help="Also write a Markdown summary.",
 )
 @click.pass_obj
 def command(
     project: Path, /, *, prometheus: str, wait: int, slowest: int, junit: Path | None, markdown: Path | None
 ) -> int:
-    """Run every query of the bundle on a live Prometheus and tell which have data.
+    """Run every query of the bundle on a live Prometheus and report which have data.
 
-    Asked are the panels, choices and annotations of dashboards, recording rules, and alerts with each side of what
-    they compare. Tables must have their lines, heat maps their buckets, legends their labels, and a figure the value
-    that `agrees_with` gives. Exit code 1 means that one is not so, failed, or has no data and no reason in its YAML
-    why that is right.
+    Covers panels, variables and annotations of dashboards, recording rules, and both sides of alert conditions. Tables
+    must have rows, heat maps buckets, legends their labels, and values must match `agrees_with`. Exit code 1 means
+    that a query failed, has the wrong result, or has no data and no reason for that in its YAML.
     """
     from deckwatch.cli import _project, _show
     from deckwatch.core.masking import mask_secrets
     from deckwatch.core.problems import DeckwatchError
-    from deckwatch.provisioning import report, stack
-    from deckwatch.provisioning.verify import Prometheus, questions
+    from deckwatch.provisioning import stack, verify_report
+    from deckwatch.provisioning.verify import Prometheus, list_queries
 
     with _show.show_spinner("generating"):
         built = stack.build(_project.load_project(project, keep_invalid=True))
     with contextlib.closing(Prometheus(prometheus)) as server:
-        answers = _run_queries(server, questions(built, server.interval), built, wait)
-        targets = server.targets()
+        answers = _run_queries(server, list_queries(built, server.interval), built, wait)
+        targets = server.target_states()
     if not targets:
-        raise DeckwatchError(f"{mask_secrets(prometheus)} has no targets: is it configured from a bundle of ours?")
+        raise DeckwatchError(f"{mask_secrets(prometheus)} has no targets: is it configured with a generated bundle?")
     _print_table(answers)
-    _print_slowest(report.slowest(answers, slowest))
+    _print_slowest(verify_report.slowest_results(answers, slowest))
     if junit is not None:
-        junit.write_text(report.junit(answers), encoding="utf-8")
+        junit.write_text(verify_report.render_junit(answers), encoding="utf-8")
     if markdown is not None:
-        markdown.write_text(report.markdown(answers), encoding="utf-8")
+        markdown.write_text(verify_report.render_markdown(answers), encoding="utf-8")
     unread = [target for target, read in targets.items() if not read]
     for target in unread:
         click.echo(f"not scraped yet: {target}", err=True)
     for answer in answers:
         if answer.remark:
-            click.secho(f"{answer.question.place}: {answer.question.title}: {answer.remark}", fg="yellow", err=True)
-    faults = [answer for answer in answers if not answer.good]
+            click.secho(f"{answer.query.place}: {answer.query.title}: {answer.remark}", fg="yellow", err=True)
+    faults = [answer for answer in answers if not answer.is_good]
     for answer in faults:
         _print_fault(answer)
     if faults:
-        click.secho(f"{len(faults)} of {len(answers)} queries are at fault", err=True, bold=True)
+        click.secho(f"{len(faults)} of {len(answers)} queries failed", err=True, bold=True)
     return 1 if faults or unread else 0
 
 
-def _run_queries(server: Prometheus, asked: Sequence[Question], built: Built, wait: int) -> list[Answer]:
-    """Return an answer to each question; those without data are asked again while there is time."""
+def _run_queries(server: Prometheus, questions: Sequence[Query], built: Built, wait: int) -> list[QueryResult]:
+    """Return an answer to each question; retry those without data until the deadline."""
     from deckwatch.cli import _show
-    from deckwatch.provisioning.verify import verify
+    from deckwatch.provisioning.verify import verify_queries
 
     deadline = time.monotonic() + wait
-    found: dict[Question, Answer] = {}
-    left = list(asked)
+    answers: dict[Query, QueryResult] = {}
+    left = list(questions)
     while left:
-        with _show.show_progress("asking", len(left)) as advance:
-            found |= {answer.question: answer for answer in verify(server, left, built.catalog, advance)}
-        # What is not watched may only not have been scraped yet.
-        left = [one for one in left if not found[one].good or found[one].status == "not watched"]
-        targets = server.targets()
-        done = targets and all(targets.values()) and all(found[one].good for one in asked)
+        with _show.show_progress("querying", len(left)) as advance:
+            answers |= {answer.query: answer for answer in verify_queries(server, left, built.catalog, advance)}
+        # A source that seems not watched may not have been scraped yet.
+        left = [each for each in left if not answers[each].is_good or answers[each].status == "not watched"]
+        targets = server.target_states()
+        done = targets and all(targets.values()) and all(answers[each].is_good for each in questions)
         if done or time.monotonic() > deadline:
             break
         time.sleep(_RETRY_SECONDS)
-    return [found[question] for question in asked]
+    return [answers[question] for question in questions]
 
 
-def _print_slowest(answers: Sequence[Answer]) -> None:
+def _print_slowest(answers: Sequence[QueryResult]) -> None:
     for answer in answers:
-        question = answer.question
+        question = answer.query
         click.echo(f"{answer.seconds:7.3f} s  {question.page}, {question.kind} {question.title!r}")
 
 
-def _print_table(answers: Sequence[Answer]) -> None:
-    """Print a row for each page. What is too wide for the screen is folded between words; no figure is ever cut."""
+def _print_table(answers: Sequence[QueryResult]) -> None:
+    """Print a row for each page. Names wrap between words if the table is too wide; numbers are never cut."""
     from deckwatch.cli import _show
 
     console = _show.create_console()
@@ -129,27 +129,34 @@ def _print_table(answers: Sequence[Answer]) -> None:
     console.print(table)
 
 
-def _build_table(answers: Sequence[Answer], space: str) -> Table:
-    """Return the table; `space` stands between words that may stand below each other."""
+def _build_table(answers: Sequence[QueryResult], space: str) -> Table:
+    """Return the table; `space` separates words: a newline wraps them."""
     from rich import box
     from rich.table import Table
 
-    from deckwatch.provisioning import report
+    from deckwatch.provisioning import verify_report
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, int(space == " "), 0, 0))
     rows = []
-    for page, mine in report.pages(answers).items():
-        counts = [sum(one.status in words for one in mine) for words in _COLUMNS.values()]
-        seconds = f"{sum(one.seconds for one in mine):.2f} s"
-        rows.append((page, *(str(count) if count else "" for count in counts), seconds, report.verdict(mine)))
+    for page, page_answers in verify_report.group_by_page(answers).items():
+        counts = [sum(answer.status in states for answer in page_answers) for states in _COLUMNS.values()]
+        seconds = f"{sum(answer.seconds for answer in page_answers):.2f} s"
+        rows.append(
+            (
+                page,
+                *(str(count) if count else "" for count in counts),
+                seconds,
+                verify_report.page_verdict(page_answers),
+            )
+        )
     table.add_column("Dashboard")
     for index, title in enumerate((*_COLUMNS, "Time"), 1):
         longest = max(len(row[index]) for row in rows)
         table.add_column(title.replace(" ", "\n"), justify="right", no_wrap=True, min_width=longest)
     table.add_column("", no_wrap=True)
     for page, *cells, verdict in rows:
-        folded = page.replace("_", "_\n") if space == "\n" else page
-        table.add_row(folded, *cells, f"[{_COLOURS[verdict]}]{verdict.replace(' ', space)}[/]")
+        wrapped = page.replace("_", "_\n") if space == "\n" else page
+        table.add_row(wrapped, *cells, f"[{_COLORS[verdict]}]{verdict.replace(' ', space)}[/]")
     return table
 
 
@@ -160,17 +167,17 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "No data": ("nothing",),
     "Errors": ("wrong", "error"),
 }
-_COLOURS = {"faulty": "red", "not watched": "yellow", "good": "green"}
+_COLORS = {"faulty": "red", "not watched": "yellow", "good": "green"}
 
 
-def _print_fault(answer: Answer) -> None:
-    from deckwatch.provisioning import report
+def _print_fault(answer: QueryResult) -> None:
+    from deckwatch.provisioning import verify_report
 
-    question = answer.question
-    what = report.reason(answer)
+    question = answer.query
+    reason = verify_report.fault_reason(answer)
     click.echo(
         click.style(f"{question.place}: ", bold=True)
         + click.style(f"{question.page}, {question.kind} {question.title!r}: ", fg="red")
-        + f"{what}\n    {' '.join(question.expr.split())}",
+        + f"{reason}\n    {' '.join(question.expr.split())}",
         err=True,
     )

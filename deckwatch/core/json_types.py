@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+# Parsed values. What a container holds is unknown until it is checked.
+JsonObject: TypeAlias = dict[str, Any]
+JsonMapping: TypeAlias = Mapping[str, Any]  # read only
+Json: TypeAlias = JsonObject | list[Any] | str | int | float | bool | None
+
+# The same with contents that the type checker knows: each use narrows them by `isinstance` or a function below.
 JsonValue: TypeAlias = "Mapping[str, JsonValue] | Sequence[JsonValue] | str | int | float | bool | None"
-JsonMapping: TypeAlias = Mapping[str, JsonValue]
-JsonObject: TypeAlias = dict[str, JsonValue]
+StrictMapping: TypeAlias = Mapping[str, JsonValue]
+StrictObject: TypeAlias = dict[str, JsonValue]
 
 
-def as_object(value: object) -> JsonObject:
+def as_object(value: object) -> StrictObject:
     """Return the value itself if it is an object, otherwise an empty one."""
     return value if isinstance(value, dict) else {}
 
@@ -20,7 +26,7 @@ def as_list(value: object) -> list[JsonValue]:
     return value if isinstance(value, list) else []
 
 
-def as_objects(value: object) -> list[JsonObject]:
+def as_objects(value: object) -> list[StrictObject]:
     """Return the objects of a list; anything else in it is ignored."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 

@@ -1,12 +1,12 @@
-"""What an application imports to be watched: middleware for ASGI and WSGI, business metrics, and a page for them.
+"""Instrumentation for applications: ASGI and WSGI middleware, business metrics, and a metrics endpoint.
 
     from deckwatch.instrument import AsgiMiddleware, business
 
     app.add_middleware(AsgiMiddleware, metrics_path="/metrics")
     ORDERS = business.counter("shop_orders", "Orders placed.", labels=["status"], start=[["paid"], ["failed"]])
 
-It needs prometheus-client and nothing else of ours. The names below are the whole public interface; they are imported
-when first used, so that the metrics' declarations (`deckwatch.instrument.metrics`) can be read without that package.
+Requires prometheus-client and no other part of deckwatch. `__all__` is the public interface; its names are imported on
+first use, so that the metric declarations (`deckwatch.instrument.metrics`) can be read without prometheus-client.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = [
     "wsgi_page",
 ]
 
-_HOMES = {
+_MODULES = {
     "AsgiMiddleware": "asgi",
     "WsgiMiddleware": "wsgi",
     "BUCKETS": "meters",
@@ -46,6 +46,6 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name == "business":
         return importlib.import_module("deckwatch.instrument.business")
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"deckwatch.instrument.{_HOMES[name]}"), name)
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"deckwatch.instrument.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'deckwatch.instrument' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""ASGI middleware: counts and times HTTP requests and WebSockets (https://asgi.readthedocs.io/en/latest/specs/)."""
+"""ASGI middleware that measures HTTP requests and WebSockets (https://asgi.readthedocs.io/en/latest/specs/)."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     Send = Callable[[Message], Awaitable[None]]
     App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_CLIENT_GONE = 499  # nginx's code for a client that went away before it was answered
-_REFUSED = 403  # what a server answers when the application closes a WebSocket that it has not accepted
+_CLIENT_GONE = 499  # nginx's code for a client that closed the connection before the response
+_REFUSED = 403  # sent when the application closes a WebSocket before accepting it
 
 
 class AsgiMiddleware:
-    """Measures the application inside it.
+    """Measures the wrapped application.
 
-    `metrics_path` is where the metrics can be read; without it they are shown nowhere (see `asgi_page`). `handler`
-    gives the route's template for frameworks other than Starlette and FastAPI, from the scope after the request.
+    `metrics_path` serves the metrics; without it they are not served (see `asgi_page`). For frameworks other than
+    Starlette and FastAPI, `handler` returns the route's template, given the scope after the request.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class AsgiMiddleware:
         self._handler = handler or self._templates.find_template
         self._metrics_path = metrics_path
         self._page = asgi_page(registry)
-        self._announced: Any = None
+        self._started_router: Any = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection, as ASGI has it."""
+        """Handle one connection (ASGI)."""
         if scope["type"] == "http":
             if self._metrics_path and scope["path"].removeprefix(scope.get("root_path", "")) == self._metrics_path:
                 await self._page(scope, receive, send)
@@ -64,20 +64,20 @@ class AsgiMiddleware:
 
     async def _handle_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Recorder(self._meters, scope["method"], _request_protocol(scope), lambda: self._handler(scope))
-        gone = False
+        disconnected = False
         headers: Any = ()
 
         async def receive_counted() -> Message:
-            nonlocal gone
+            nonlocal disconnected
             message = await receive()
             if message["type"] == "http.request":
                 request.received = (request.received or 0) + len(message.get("body", b""))
             elif message["type"] == "http.disconnect":
-                gone = True
+                disconnected = True
             return message
 
         async def send_counted(message: Message) -> None:
-            nonlocal gone, headers
+            nonlocal disconnected, headers
             kind = message["type"]
             if kind == "http.response.start":
                 request.status = message["status"]
@@ -85,42 +85,42 @@ class AsgiMiddleware:
             try:
                 await send(message)
             except OSError:
-                gone = True
+                disconnected = True
                 raise
             if kind == "http.response.body":
                 request.sent += len(message.get("body", b""))
                 if not message.get("more_body", False):
-                    # Here and not when the application returns: its background tasks are no part of the answer.
+                    # Now rather than when the application returns: background tasks are not part of the response.
                     request.record_end()
-            elif kind == "http.response.pathsend":  # the server sends a file by itself
+            elif kind == "http.response.pathsend":  # the server sends a file
                 request.sent += int(_find_header(headers, b"content-length") or 0)
                 request.record_end()
 
         try:
             await self.app(scope, receive_counted, send_counted)
         except Exception as fault:
-            if gone and not request.done:
+            if disconnected and not request.done:
                 request.record_end(_CLIENT_GONE)
             else:
                 request.record_failure(fault)
             raise
-        except BaseException:  # the task is cancelled, for the client has gone or the server ends
+        except BaseException:  # cancelled: the client disconnected or the server is stopping
             request.record_end(_CLIENT_GONE)
             raise
-        request.record_end(_CLIENT_GONE if gone and not request.status else 0)
+        request.record_end(_CLIENT_GONE if disconnected and not request.status else 0)
         self._start_routes_at_zero(scope.get("router"))
 
     async def _handle_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = Socket(self._meters, lambda: self._handler(scope))
-        gone = False
+        disconnected = False
 
         async def receive_counted() -> Message:
-            nonlocal gone
+            nonlocal disconnected
             message = await receive()
             if message["type"] == "websocket.receive":
                 self._meters.received.inc()
             elif message["type"] == "websocket.disconnect":
-                gone = True
+                disconnected = True
             return message
 
         async def send_counted(message: Message) -> None:
@@ -138,17 +138,17 @@ class AsgiMiddleware:
         try:
             await self.app(scope, receive_counted, send_counted)
         except Exception as fault:
-            if not gone:
+            if not disconnected:
                 socket.record_failure(fault)
             raise
         finally:
-            socket.record_close(_CLIENT_GONE if gone else 500)
+            socket.record_close(_CLIENT_GONE if disconnected else 500)
 
     def _start_routes_at_zero(self, router: Any) -> None:
-        """Begin the failures of every route at zero, when the application starts or is first seen."""
-        if router is None or router is self._announced:
+        """Start the failure counter of every route at zero, once per router."""
+        if router is None or router is self._started_router:
             return
-        self._announced = router
+        self._started_router = router
         for method, template in self._templates.list_templates(router):
             self._meters.start_at_zero(method, self._meters.handler_label(template), "http/1.1")
 

@@ -1,10 +1,10 @@
-"""Business metrics in one line each, with the names that Prometheus' conventions ask for.
+"""Business metrics in one line each, named by Prometheus conventions.
 
     REVENUE = business.counter("shop_revenue", "Revenue of paid orders.", unit="eur", labels=["currency"])
     REVENUE.labels("EUR").inc(19.90)
 
-A name is best `<application>_<what>`, in base units (seconds, bytes, ratio); a counter is shown with `_total` at its
-end. A wrong declaration is a ValueError at import, where its author sees it.
+Name a metric `<application>_<quantity>`, in base units (seconds, bytes, ratio); counters get the suffix `_total`. An
+invalid declaration raises ValueError at import.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _LABEL = re.compile(r"[a-z][a-z0-9_]*")
 
-# Prometheus adds these to every series of a target, or gives them a meaning of its own.
-_TAKEN_LABELS = ("instance", "job", "service", "cluster", "environment", "le", "quantile")
-_TAKEN_PREFIXES = (
+# Prometheus adds these to every series of a target, or reserves them.
+_RESERVED_LABELS = ("instance", "job", "service", "cluster", "environment", "le", "quantile")
+_RESERVED_PREFIXES = (
     *("container_", "deckwatch_", "http_", "machine_", "node_", "pg_", "probe_", "process_", "python_", "websocket_"),
 )
-_TAKEN_ENDS = ("_total", "_created", "_bucket", "_count", "_sum", "_info")
-_IN_NAME = ("seconds", "bytes", "ratio", "celsius", "meters", "grams", "joules", "volts", "amperes")
-_BASE = {
+_RESERVED_SUFFIXES = ("_total", "_created", "_bucket", "_count", "_sum", "_info")
+_UNITS_IN_NAMES = ("seconds", "bytes", "ratio", "celsius", "meters", "grams", "joules", "volts", "amperes")
+_BASE_UNITS = {
     "milliseconds": "seconds",
     "ms": "seconds",
     "minutes": "seconds",
@@ -44,16 +44,16 @@ _Metric = TypeVar("_Metric", Counter, Gauge)
 
 def counter(
     name: str,
-    help: str,  # noqa: A002 - the format's own word
+    help: str,  # noqa: A002 - the term of the exposition format
     *,
     unit: str = "",
     labels: Sequence[str] = (),
     start: Iterable[Sequence[str]] = (),
     registry: CollectorRegistry = REGISTRY,
 ) -> Counter:
-    """Declare something that is counted or summed up. Series with the label values in `start` are there from zero on.
+    """Declare a counter. Series with the label values in `start` exist from zero.
 
-    Without them the first event of a kind is not seen as a rise: its series begins at 1.
+    Without `start`, the first event of a series is not seen as an increase, because the series begins at 1.
     """
     name = name.removesuffix("_total")
     text = _validated_help(name, help, unit, labels)
@@ -62,14 +62,14 @@ def counter(
 
 def gauge(
     name: str,
-    help: str,  # noqa: A002 - the format's own word
+    help: str,  # noqa: A002 - the term of the exposition format
     *,
     unit: str = "",
     labels: Sequence[str] = (),
     start: Iterable[Sequence[str]] = (),
     registry: CollectorRegistry = REGISTRY,
 ) -> Gauge:
-    """Declare something that goes up and down; several processes of one application are summed up."""
+    """Declare a gauge; the values of several processes of one application are added."""
     text = _validated_help(name, help, unit, labels)
     return _with_series(Gauge(name, text, labels, registry=registry, multiprocess_mode="livesum"), start)
 
@@ -81,28 +81,28 @@ def _with_series(metric: _Metric, start: Iterable[Sequence[str]]) -> _Metric:
 
 
 def _validated_help(name: str, text: str, unit: str, labels: Sequence[str]) -> str:
-    """Return the help with the unit in it. Raises ValueError, which names everything that is wrong."""
-    wrong = list(_declaration_errors(name, text, unit, labels))
-    if wrong:
-        raise ValueError(f"{name}: {'; '.join(wrong)}")
-    return f"{text} In {unit}." if unit and unit not in _IN_NAME else text
+    """Return the help with the unit appended. Raises ValueError that lists all errors of the declaration."""
+    errors = list(_declaration_errors(name, text, unit, labels))
+    if errors:
+        raise ValueError(f"{name}: {'; '.join(errors)}")
+    return f"{text} In {unit}." if unit and unit not in _UNITS_IN_NAMES else text
 
 
 def _declaration_errors(name: str, text: str, unit: str, labels: Sequence[str]) -> Iterable[str]:
     if not _NAME.fullmatch(name):
-        yield "a name is words of a-z and 0-9 joined by _, as in shop_orders"
-    if name.startswith(_TAKEN_PREFIXES):
-        yield f"{name.partition('_')[0]}_ belongs to others; begin with the application's name"
-    if name.endswith(_TAKEN_ENDS):
-        yield f"the end _{name.rpartition('_')[2]} has a meaning of its own in Prometheus"
+        yield "a name consists of words of a-z and 0-9 joined by _, as in shop_orders"
+    if name.startswith(_RESERVED_PREFIXES):
+        yield f"{name.partition('_')[0]}_ is a reserved prefix; start with the application's name"
+    if name.endswith(_RESERVED_SUFFIXES):
+        yield f"the suffix _{name.rpartition('_')[2]} is reserved by Prometheus"
     if not text.strip():
-        yield "say in `help` what is counted"
-    if unit in _BASE:
-        yield f"count in {_BASE[unit]}, not in {unit}"
-    elif unit in _IN_NAME and not name.endswith(f"_{unit}"):
-        yield f"a name in {unit} ends with _{unit}"
+        yield "`help` must describe the metric"
+    if unit in _BASE_UNITS:
+        yield f"count in {_BASE_UNITS[unit]}, not in {unit}"
+    elif unit in _UNITS_IN_NAMES and not name.endswith(f"_{unit}"):
+        yield f"the name of a metric in {unit} must end with _{unit}"
     for label in labels:
         if not _LABEL.fullmatch(label):
-            yield f"a label is words of a-z and 0-9 joined by _, not {label!r}"
-        if label in _TAKEN_LABELS:
+            yield f"a label consists of words of a-z and 0-9 joined by _, not {label!r}"
+        if label in _RESERVED_LABELS:
             yield f"Prometheus sets the label {label} itself"

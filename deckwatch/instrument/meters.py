@@ -1,4 +1,4 @@
-"""The counters and histograms behind both middlewares, and what keeps the number of their series bounded."""
+"""The metrics of both middlewares, with bounds on the number of their series."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ FINE_BUCKETS = (
 MICROSECOND_BUCKETS = (1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.1, 1.0)
 _WEBSOCKET_BUCKETS = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 86400.0)
 
-NO_HANDLER = "none"  # no route matched: a wrong address, which anybody can invent in any number
-OTHER = "_OTHER"  # past a bound, or not a word of the protocol; the word is OpenTelemetry's
+NO_HANDLER = "none"  # no route matched; clients can make up any number of such paths
+OTHER = "_OTHER"  # beyond a bound, or unknown to the protocol; OpenTelemetry's term
 _MAX_EXCEPTIONS = 50
 
-# RFC 9110 section 9 and RFC 5789; anything else a client sends is its own invention.
+# RFC 9110 section 9 and RFC 5789.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
 
 class Meters:
-    """The metrics of one registry. `of` gives the registry's own, so that several middlewares can share them."""
+    """The metrics of one registry, which several middlewares can share through `shared_meters`."""
 
     _by_registry: ClassVar[weakref.WeakKeyDictionary[CollectorRegistry, Meters]] = weakref.WeakKeyDictionary()
 
@@ -47,18 +47,18 @@ class Meters:
             "http_request_duration_highr_seconds": fine_buckets,
             "websocket_connection_duration_seconds": _WEBSOCKET_BUCKETS,
         }
-        made = {one.name: _create_metric(one, registry, steps.get(one.name)) for one in METRICS}
-        self.requests = Children(made["http_requests_total"])
-        self.duration = Children(made["http_request_duration_seconds"])
-        self.fine_duration: Histogram = made["http_request_duration_highr_seconds"]
-        self.in_progress = Children(made["http_requests_in_progress"])
-        self.request_size = Children(made["http_request_size_bytes"])
-        self.response_size = Children(made["http_response_size_bytes"])
-        self.exceptions = Children(made["http_exceptions_total"])
-        self.sockets_active: Gauge = made["websocket_connections_active"]
-        self.sockets: Counter = made["websocket_connections_total"]
-        self.socket_duration: Histogram = made["websocket_connection_duration_seconds"]
-        messages = Children(made["websocket_messages_total"])
+        metrics = {metric.name: _create_metric(metric, registry, steps.get(metric.name)) for metric in METRICS}
+        self.requests = Children(metrics["http_requests_total"])
+        self.duration = Children(metrics["http_request_duration_seconds"])
+        self.fine_duration: Histogram = metrics["http_request_duration_highr_seconds"]
+        self.in_progress = Children(metrics["http_requests_in_progress"])
+        self.request_size = Children(metrics["http_request_size_bytes"])
+        self.response_size = Children(metrics["http_response_size_bytes"])
+        self.exceptions = Children(metrics["http_exceptions_total"])
+        self.sockets_active: Gauge = metrics["websocket_connections_active"]
+        self.sockets: Counter = metrics["websocket_connections_total"]
+        self.socket_duration: Histogram = metrics["websocket_connection_duration_seconds"]
+        messages = Children(metrics["websocket_messages_total"])
         self.received, self.sent = messages("received"), messages("sent")
         self._handlers: set[str] = {NO_HANDLER}
         self._exceptions: set[str] = set()
@@ -72,16 +72,16 @@ class Meters:
         fine_buckets: Sequence[float],
         most_handlers: int,
     ) -> Meters:
-        """Return the registry's meters. Raises ValueError where they exist with other settings."""
-        found = cls._by_registry.get(registry)
-        if found is None:
-            found = cls._by_registry[registry] = cls(registry, buckets, fine_buckets, most_handlers)
-        if found.settings != (tuple(buckets), tuple(fine_buckets), most_handlers):
+        """Return the meters of a registry. Raises ValueError if they exist with other settings."""
+        meters = cls._by_registry.get(registry)
+        if meters is None:
+            meters = cls._by_registry[registry] = cls(registry, buckets, fine_buckets, most_handlers)
+        if meters.settings != (tuple(buckets), tuple(fine_buckets), most_handlers):
             raise ValueError("the registry has these metrics already, with other buckets or another bound")
-        return found
+        return meters
 
     def handler_label(self, template: str | None) -> str:
-        """Return a handler's label: the route's template, while there are not too many of them."""
+        """Return the `handler` label: the route's template, or `_OTHER` beyond the bound."""
         if not template:
             return NO_HANDLER
         if template in self._handlers:
@@ -92,11 +92,11 @@ class Meters:
         return template
 
     def start_at_zero(self, method: str, handler: str, protocol: str) -> None:
-        """Count from zero: the first failure is seen as a rise only if the series was there before it."""
+        """Create the failure series at zero, so that the first failure is seen as an increase."""
         self.requests(method, handler, "500", protocol)
 
     def count_exception(self, fault: BaseException, handler: str) -> None:
-        """Count an exception that the application let out."""
+        """Count an exception that the application did not handle."""
         name = type(fault).__name__
         if name not in self._exceptions:
             if len(self._exceptions) >= _MAX_EXCEPTIONS:
@@ -106,7 +106,7 @@ class Meters:
 
 
 class Children:
-    """A metric's children by label values, looked up without the metric's lock."""
+    """The children of a metric by label values, looked up without the metric's lock."""
 
     __slots__ = ("_children", "_metric")
 
@@ -115,7 +115,7 @@ class Children:
         self._children: dict[tuple[str, ...], Any] = {}
 
     def __call__(self, *labels: str) -> Any:
-        """Return the child with these label values, made at the first call."""
+        """Return the child with these label values, created on first use."""
         child = self._children.get(labels)
         if child is None:
             child = self._children[labels] = self._metric.labels(*labels)
@@ -123,9 +123,9 @@ class Children:
 
 
 class Recorder:
-    """One request, from its arrival to `finish`. `handler` gives the route's template once routing is done.
+    """One request, from its arrival to `record_end`. `handler` returns the route's template after routing.
 
-    Frameworks that tidy up behind them forget the route before the answer's end: `routed` asks for it earlier.
+    Some frameworks drop the route before the response ends: call `handler_label` earlier to keep it.
     """
 
     __slots__ = (
@@ -149,19 +149,19 @@ class Recorder:
         self.method = method_label(method)
         self.protocol = protocol
         self.status = 0
-        self.received: int | None = 0  # None where the server does not tell
+        self.received: int | None = 0  # None if unknown
         self.sent = 0
         meters.in_progress(self.method).inc()
         self._started = time.perf_counter()
 
     def handler_label(self) -> str:
-        """Return the handler's label, and keep it once there is one."""
+        """Return the `handler` label, and keep it once it is known."""
         if self._template is None:
             self._template = self._handler()
         return self._meters.handler_label(self._template)
 
     def record_end(self, status: int = 0) -> None:
-        """Record the request, once; `status` stands in for the one that was sent."""
+        """Record the request, once; `status` overrides the one that was sent."""
         if self.done:
             return
         self.done = True
@@ -178,13 +178,13 @@ class Recorder:
         meters.in_progress(method).dec()
 
     def record_failure(self, fault: BaseException) -> None:
-        """Record the request as failed by an exception that will be raised again."""
+        """Record the request as failed with an exception that the caller re-raises."""
         self._meters.count_exception(fault, self.handler_label())
         self.record_end(500)
 
 
 class Socket:
-    """One WebSocket: its handshake, which counts as a request, and then how long it is open."""
+    """One WebSocket: its handshake, which counts as a request, and its duration."""
 
     __slots__ = ("_answered", "_handler", "_meters", "_opened")
 
@@ -195,7 +195,7 @@ class Socket:
         self._opened = 0.0
 
     def record_handshake(self, status: int) -> None:
-        """Record how the handshake ended, once."""
+        """Record the result of the handshake, once."""
         if self._answered:
             return
         self._answered = True
@@ -204,19 +204,19 @@ class Socket:
         self._meters.requests("GET", handler, code_label(status), "websocket").inc()
 
     def record_open(self) -> None:
-        """Record that the application accepted."""
+        """Record that the application accepted the connection."""
         self._opened = time.perf_counter()
         self.record_handshake(101)
         self._meters.sockets.inc()
         self._meters.sockets_active.inc()
 
     def record_failure(self, fault: BaseException) -> None:
-        """Record an exception that will be raised again."""
+        """Record an exception that the caller re-raises."""
         self._meters.count_exception(fault, self._meters.handler_label(self._handler()))
         self.record_handshake(500)
 
     def record_close(self, status: int) -> None:
-        """Record the end; `status` is for a handshake that nobody answered."""
+        """Record the end; `status` applies if the handshake was not answered."""
         self.record_handshake(status)
         if self._opened:
             self._meters.sockets_active.dec()
@@ -224,19 +224,19 @@ class Socket:
 
 
 def method_label(method: str) -> str:
-    """Return a request's method, or `_OTHER` for what is none."""
+    """Return the `method` label; `_OTHER` for an unknown method."""
     return method if method in _METHODS else OTHER
 
 
 def code_label(status: int) -> str:
-    """Return a status code as a label; an application that answered nothing has failed."""
+    """Return the `code` label; 500 if the application sent no response."""
     if not status:
         return "500"
     return str(status) if 100 <= status <= 599 else OTHER
 
 
 def protocol_label(version: str) -> str:
-    """Return the protocol's label for an HTTP version as ASGI and WSGI servers write it (`1.1`, `2`, `HTTP/2`)."""
+    """Return the `protocol` label for a version as ASGI and WSGI servers write it (`1.1`, `2`, `HTTP/2`)."""
     return _PROTOCOLS.get(version.upper().removeprefix("HTTP/"), OTHER)
 
 
@@ -250,7 +250,7 @@ def _create_metric(declared: MetricDeclaration, registry: CollectorRegistry, buc
     if kind == "summary":
         return Summary(name, text, labels, registry=registry)
     if kind == "gauge":
-        # Where several processes answer (gunicorn's workers), what is under way is the sum of the living ones.
+        # With several processes (gunicorn workers), add the values of the live ones.
         return Gauge(name, text, labels, registry=registry, multiprocess_mode="livesum")
     if buckets is None:
         raise ValueError(f"no buckets for the histogram {name}")

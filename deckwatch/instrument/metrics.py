@@ -1,4 +1,4 @@
-"""The metrics that the middleware gives an application, as plain data: the catalogue reads it, a test holds it true."""
+"""Declarations of the middleware's metrics, read by the catalogue; a test compares them with the endpoint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page on which Prometheus reads an application's metrics."""
+"""The metrics endpoint of an application."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 def asgi_page(registry: CollectorRegistry = REGISTRY) -> Callable[..., Any]:
-    """Return an ASGI application that shows a registry's metrics at every path."""
+    """Return an ASGI application that serves a registry's metrics at every path."""
     page: Callable[..., Any] = make_asgi_app(_readable_registry(registry))
     return page
 
 
 def wsgi_page(registry: CollectorRegistry = REGISTRY) -> Callable[..., Any]:
-    """Return a WSGI application that shows a registry's metrics at every path."""
+    """Return a WSGI application that serves a registry's metrics at every path."""
     page: Callable[..., Any] = make_wsgi_app(_readable_registry(registry))
     return page
 
 
 def _readable_registry(registry: CollectorRegistry) -> CollectorRegistry:
-    """Return what stands for all processes where several of them share PROMETHEUS_MULTIPROC_DIR, else the registry."""
+    """Return a registry over all processes if PROMETHEUS_MULTIPROC_DIR is set, else the given one."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return registry
-    together = CollectorRegistry()
-    MultiProcessCollector(together)  # type: ignore[no-untyped-call]
-    return together
+    combined = CollectorRegistry()
+    MultiProcessCollector(combined)  # type: ignore[no-untyped-call]
+    return combined

@@ -1,4 +1,4 @@
-"""Which route of a Starlette or FastAPI application answered a request, as its template: `/orders/{id}`."""
+"""Find the template of the Starlette or FastAPI route that handled a request, such as `/orders/{id}`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ _PLACEHOLDER = re.compile(r"{(\w+)")
 
 
 class Templates:
-    """The templates of a router's routes, those of mounted applications with their mount's path before them.
+    """The templates of a router's routes, including mounted applications with the path of their mount.
 
-    The router leaves in the scope which route it chose (older ones: only which endpoint). A mount changes the
-    scope's path to what was really asked for, so the template has to come from the tree of routes. FastAPI shares one
-    route object among all inclusions of its router, and leaves beside it which of them it was.
+    The router stores the selected route in the scope (older versions: only the endpoint). A mount sets the scope's path
+    to the requested path, so the template must come from the tree of routes. FastAPI shares one route object among all
+    inclusions of a router, and stores the inclusion separately.
     """
 
     def __init__(self) -> None:
         self._router: Any = None
-        self._by_route: dict[int, tuple[Any, str]] = {}  # the route is held, so that its id stays its own
+        self._by_route: dict[int, tuple[Any, str]] = {}  # holding the route keeps its id unique
         self._by_endpoint: dict[Any, list[str]] = {}
 
     def find_template(self, scope: MutableMapping[str, Any]) -> str | None:
-        """Return the template of the route that the scope, after its way through the router, was given to."""
+        """Return the template of the route in a scope that the router has processed."""
         router = scope.get("router")
         if router is None:
             return None
@@ -43,19 +43,20 @@ class Templates:
         return self._endpoint_template(endpoint, scope.get("path_params") or ())
 
     def list_templates(self, router: Any) -> Iterator[tuple[str, str]]:
-        """Yield method and template of every route that names its methods, but for those that come with GET."""
+        """Yield method and template of every route that declares methods, except HEAD and OPTIONS."""
         for route, template in _walk_routes(getattr(router, "routes", ()), ""):
             for method in sorted(set(getattr(route, "methods", None) or ()) - {"HEAD", "OPTIONS"}):
                 yield method, template
 
     def _endpoint_template(self, endpoint: Any, parameters: Iterable[str]) -> str | None:
-        """Return an endpoint's template; of several the one that has these parameters."""
+        """Return the template of an endpoint; if it has several, the one with these parameters."""
         try:
-            found = self._by_endpoint.get(endpoint, [])
-        except TypeError:  # an endpoint that cannot be hashed
+            templates = self._by_endpoint.get(endpoint, [])
+        except TypeError:  # unhashable endpoint
             return None
-        wanted = set(parameters)
-        return next((one for one in found if set(_PLACEHOLDER.findall(one)) == wanted), found[0] if found else None)
+        names = set(parameters)
+        matches = (template for template in templates if set(_PLACEHOLDER.findall(template)) == names)
+        return next(matches, templates[0] if templates else None)
 
     def _read_routes(self, router: Any) -> None:
         self._router = router
@@ -72,9 +73,9 @@ def _walk_routes(routes: Iterable[Any], prefix: str) -> Iterator[tuple[Any, str]
     """Yield every route, and every inclusion of a route, with its full template."""
     for route in routes:
         included = getattr(route, "effective_route_contexts", None)
-        for one in included() if included else (route,):
-            # A mount in an included router stands behind its inclusion.
-            real = getattr(one, "starlette_route", None) or one
-            template = prefix + getattr(real, "path", "")
-            yield one, template
-            yield from _walk_routes(getattr(real, "routes", None) or (), template)
+        for entry in included() if included else (route,):
+            # The inclusion of a mount refers to the mount as `starlette_route`.
+            target = getattr(entry, "starlette_route", None) or entry
+            template = prefix + getattr(target, "path", "")
+            yield entry, template
+            yield from _walk_routes(getattr(target, "routes", None) or (), template)

@@ -1,4 +1,4 @@
-"""WSGI middleware: counts and times HTTP requests (PEP 3333), streamed answers until they are closed."""
+"""WSGI middleware that measures HTTP requests (PEP 3333), including streamed responses."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ if TYPE_CHECKING:
     StartResponse = Callable[..., Callable[[bytes], object]]
     App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-# Where an application may say its route's template, if its framework leaves it nowhere that we know.
+# The environ key for the route's template, for frameworks that do not store the route.
 HANDLER = "deckwatch.handler"
 
 
 class WsgiMiddleware:
-    """Measures the application inside it.
+    """Measures the wrapped application.
 
-    `metrics_path` is where the metrics can be read; without it they are shown nowhere (see `wsgi_page`). Flask and
-    Bottle leave the route they chose in `environ`. Others say it there themselves, Django by three lines of its own
-    middleware, called once the view is known:
+    `metrics_path` serves the metrics; without it they are not served (see `wsgi_page`). Flask and Bottle store the
+    route in `environ`. For other frameworks the application sets it, in Django through a middleware with this method:
 
         def process_view(self, request, *_):
             request.environ["deckwatch.handler"] = request.resolver_match.route
@@ -49,7 +48,7 @@ class WsgiMiddleware:
         self._page = wsgi_page(registry)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Handle one request, as WSGI has it."""
+        """Handle one request (WSGI)."""
         if self._metrics_path and environ.get("PATH_INFO") == self._metrics_path:
             page: Iterable[bytes] = self._page(environ, start_response)
             return page
@@ -77,7 +76,7 @@ class WsgiMiddleware:
 
 
 class _Body:
-    """An answer's body that counts its bytes and, at its end, the request."""
+    """A response body that counts its bytes and records the request at the end."""
 
     def __init__(self, body: Iterable[bytes], request: Recorder) -> None:
         self._body = body
@@ -93,7 +92,7 @@ class _Body:
             raise
 
     def close(self) -> None:
-        """Close the application's body; a server calls this at the end of every request, whatever happened."""
+        """Close the application's body; servers call this at the end of every request, even a failed one."""
         try:
             if hasattr(self._body, "close"):
                 self._body.close()
@@ -104,25 +103,25 @@ class _Body:
 
 
 class _SizedBody(_Body):
-    """A body of known length, from which servers conclude Content-Length."""
+    """A body of known length, from which servers derive Content-Length."""
 
     def __len__(self) -> int:
         return len(self._body)  # type: ignore[arg-type]
 
 
 def find_route(environ: Environ) -> str | None:
-    """Return the template of the route that answered, where the application or its framework left it."""
-    said = environ.get(HANDLER)
-    if said is not None:
-        return str(said)
-    chosen = getattr(environ.get("werkzeug.request"), "url_rule", None) or environ.get("bottle.route")
-    rule = getattr(chosen, "rule", None)
+    """Return the template of the route, if the application or its framework stored it."""
+    template = environ.get(HANDLER)
+    if template is not None:
+        return str(template)
+    selected = getattr(environ.get("werkzeug.request"), "url_rule", None) or environ.get("bottle.route")
+    rule = getattr(selected, "rule", None)
     return None if rule is None else str(rule)
 
 
 def _content_length(environ: Environ) -> int | None:
-    """Return the size of the request's body: 0 without one, None where it comes in chunks."""
-    said = environ.get("CONTENT_LENGTH") or ""
-    if said.isascii() and said.isdigit():
-        return int(said)
+    """Return the size of the request body: 0 without a body, None if it is chunked."""
+    length = environ.get("CONTENT_LENGTH") or ""
+    if length.isascii() and length.isdigit():
+        return int(length)
     return None if environ.get("HTTP_TRANSFER_ENCODING") else 0

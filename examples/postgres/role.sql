@@ -1,8 +1,8 @@
--- The exporter's role: it reads statistics and nothing else. Run as a superuser, on any database of the server:
+-- The exporter's role, which can only read statistics. Run as a superuser, in any database of the server:
 --
 --   DECKWATCH_PASSWORD=$(cat /run/secrets/deckwatch-password) psql -f role.sql
 --
--- Again, with another password, changes the password. Under another name: -v role=watcher.
+-- Run it again to change the password. For another role name: -v role=watcher.
 \set ON_ERROR_STOP on
 \if :{?role}
 \else
@@ -22,5 +22,5 @@ SELECT format(
 ) \gexec
 GRANT pg_monitor TO :"role";
 
--- Whoever looks at the role should see what it is for.
+-- State the purpose of the role.
 COMMENT ON ROLE :"role" IS 'Monitoring by deckwatch';

@@ -1,8 +1,8 @@
-"""A small web shop that is watched: HTTP and WebSocket metrics by the middleware, business metrics by hand.
+"""An instrumented web shop: HTTP and WebSocket metrics from the middleware, and business metrics.
 
     uvicorn app:app --port 8000
 
-It keeps its stock in memory and takes orders; `/fail` and `/slow` are there to be seen on a dashboard.
+It takes orders for products in memory; `/fail` and `/slow` produce errors and latency for the dashboards.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PRICES = {"tea": 4.50, "coffee": 7.20, "honey": 6.80}
 CURRENCIES = ("EUR", "USD")
 
-ORDERS = business.counter("shop_orders", "Orders by how they ended.", labels=["status"], start=[["paid"], ["refused"]])
+ORDERS = business.counter("shop_orders", "Orders by result.", labels=["status"], start=[["paid"], ["refused"]])
 REVENUE = business.counter(
     "shop_revenue",
     "Revenue of paid orders.",
@@ -35,22 +35,22 @@ REVENUE = business.counter(
     labels=["currency"],
     start=[[currency] for currency in CURRENCIES],
 )
-STARTED = business.counter("shop_checkouts_started", "Checkouts begun.")
-COMPLETED = business.counter("shop_checkouts_completed", "Checkouts that ended with a paid order.")
-ACTIVE = business.gauge("shop_orders_active", "Orders that are being worked on.")
+STARTED = business.counter("shop_checkouts_started", "Checkouts started.")
+COMPLETED = business.counter("shop_checkouts_completed", "Checkouts completed with a paid order.")
+ACTIVE = business.gauge("shop_orders_active", "Orders in progress.")
 
 
-async def home(_request: Request) -> Response:
-    """Say what is for sale."""
+async def list_products(_request: Request) -> Response:
+    """List the products."""
     return JSONResponse({"products": sorted(PRICES)})
 
 
-async def health(_request: Request) -> Response:
-    """Answer a probe."""
+async def check_health(_request: Request) -> Response:
+    """Answer a health check."""
     return PlainTextResponse("ok")
 
 
-async def product(request: Request) -> Response:
+async def show_product(request: Request) -> Response:
     """Show one product."""
     name = request.path_params["name"]
     if name not in PRICES:
@@ -58,8 +58,8 @@ async def product(request: Request) -> Response:
     return JSONResponse({"name": name, "price": PRICES[name]})
 
 
-async def checkout(request: Request) -> Response:
-    """Take an order: `{"product": "tea", "quantity": 2, "currency": "EUR"}`."""
+async def place_order(request: Request) -> Response:
+    """Place an order: `{"product": "tea", "quantity": 2, "currency": "EUR"}`."""
     STARTED.inc()
     order = await request.json()
     with ACTIVE.track_inprogress():
@@ -74,19 +74,19 @@ async def checkout(request: Request) -> Response:
     return JSONResponse({"total": total, "currency": currency}, status_code=201)
 
 
-async def slow(request: Request) -> Response:
-    """Answer after `?seconds=`, at most ten."""
+async def respond_slowly(request: Request) -> Response:
+    """Respond after `?seconds=`, at most ten."""
     await asyncio.sleep(min(float(request.query_params.get("seconds", 1)), 10.0))
     return PlainTextResponse("done")
 
 
-async def fail(_request: Request) -> Response:
-    """Break, as programs do."""
-    raise RuntimeError("this page is broken on purpose")
+async def raise_error(_request: Request) -> Response:
+    """Fail with an exception."""
+    raise RuntimeError("this endpoint always fails")
 
 
-async def prices(websocket: WebSocket) -> None:
-    """Tell the price of each product that is asked for."""
+async def send_prices(websocket: WebSocket) -> None:
+    """Send the price of each requested product."""
     await websocket.accept()
     with contextlib.suppress(WebSocketDisconnect):
         while True:
@@ -96,13 +96,13 @@ async def prices(websocket: WebSocket) -> None:
 
 app = Starlette(
     routes=[
-        Route("/", home),
-        Route("/health", health),
-        Mount("/products", routes=[Route("/{name}", product)]),
-        Route("/checkout", checkout, methods=["POST"]),
-        Route("/slow", slow),
-        Route("/fail", fail),
-        WebSocketRoute("/prices", prices),
+        Route("/", list_products),
+        Route("/health", check_health),
+        Mount("/products", routes=[Route("/{name}", show_product)]),
+        Route("/checkout", place_order, methods=["POST"]),
+        Route("/slow", respond_slowly),
+        Route("/fail", raise_error),
+        WebSocketRoute("/prices", send_prices),
     ]
 )
 app.add_middleware(AsgiMiddleware, metrics_path="/metrics")

@@ -1,29 +1,47 @@
-"""How the container collectors write: a line of the page is made anew only where what it says has changed.
+"""Lines of the page for container collectors, rendered again only when a container's values have changed.
 
-Of two hundred containers most do nothing for most of the time. Their files say the same as at the last scrape, so the
-lines made of them are still true, and reading the files is all that they cost.
+Most of two hundred containers are idle most of the time. Their files read the same as at the last scrape, so their
+lines are still valid and a scrape costs only the reading.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
-from deckwatch.exporter.metric import Lines, escape_label
+from deckwatch.exporter.metric import Lines, Metric, escape_label
+from deckwatch.exporter.world import Reading, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from deckwatch.exporter.metric import Metric, Sample
     from deckwatch.exporter.sources.container import Container
     from deckwatch.exporter.world import World
 
 _NOT_READ = object()
-_MAX_ENDINGS = 20_000  # past that they are made anew, so that names that come and go cost nothing
+_MAX_ENDINGS = 20_000  # the cache is cleared beyond that, so that short-lived label values do not accumulate
+
+
+class ContainerSample(NamedTuple):
+    """One value of one container: `extra_labels` are the labels after those that all container metrics have."""
+
+    metric: Metric
+    extra_labels: tuple[str, ...]
+    value: float
+
+
+class ContainerMetric(Metric):
+    """A metric with the labels of containers; calling it takes only the values of the extra labels."""
+
+    __slots__ = ()
+
+    def __call__(self, value: float, *extra_labels: str) -> ContainerSample:  # type: ignore[override]  # no page sample
+        """Return a sample for `write_lines`, which adds the container's own labels."""
+        return ContainerSample(self, extra_labels, value)
 
 
 class LabelledContainer(Protocol):
-    """A container, and its labels as a line of the page begins with them: `{id="…",name="…"`."""
+    """A container and the beginning of its lines' labels: `{id="…",name="…"`."""
 
     @property
     def container(self) -> Container: ...
@@ -35,19 +53,19 @@ T = TypeVar("T", bound=LabelledContainer)
 
 
 class _Row:
-    """One container's lines: for each metric one text, of as many lines as it has series there."""
+    """One container's lines: one text per metric, which may hold several lines."""
 
     __slots__ = ("labelled", "raw", "read", "texts")
 
-    def __init__(self, thing: LabelledContainer, read: Callable[[], Any]) -> None:
-        self.labelled = thing
+    def __init__(self, labelled: LabelledContainer, read: Callable[[], Any]) -> None:
+        self.labelled = labelled
         self.read = read
         self.raw: Any = _NOT_READ
         self.texts: tuple[bytes, ...] = ()
 
 
 class _Table:
-    """What one collector wrote at its last scrape: rows by container, and their lines by metric."""
+    """One collector's output at its last scrape: rows by container, and their lines by metric."""
 
     def __init__(self) -> None:
         self.containers: Sequence[LabelledContainer] = ()
@@ -55,15 +73,12 @@ class _Table:
         self.lines: list[Lines] = []
 
 
-class _Tables:
-    """The tables by the collectors' first metrics, and endings of lines, which are the same for many containers."""
+class _Tables(Source):
+    """Tables by the name of a collector's first metric, and line endings, which many containers share."""
 
     def __init__(self, _world: World) -> None:
         self.by_collector: defaultdict[str, _Table] = defaultdict(_Table)
         self.endings: dict[tuple[Metric, tuple[str, ...]], str] = {}
-
-    def close(self) -> None:
-        """Nothing is held."""
 
 
 def write_lines(
@@ -71,13 +86,13 @@ def write_lines(
     metrics: Sequence[Metric],
     containers: Sequence[T],
     make_reader: Callable[[T], Callable[[], Any]],
-    to_samples: Callable[[T, Any], Iterable[Sample]],
+    to_samples: Callable[[T, Any], Iterable[ContainerSample]],
 ) -> Iterator[Lines]:
-    """Yield the lines of each metric over all containers.
+    """Yield each metric's lines over all containers.
 
-    `reader` gives for one of them a function that returns what the kernel says, in anything that can be compared.
-    `show` makes samples of that, with the labels only that stand behind those of all containers, and with finite
-    numbers. What is wrong with one container is raised at the end, when the others are written.
+    `make_reader` returns, for one container, a function that reads its raw values; they only have to be comparable.
+    `to_samples` turns raw values into samples with finite values. A fault of one container is raised at the end, after
+    the lines of the others.
     """
     tables = world.source(_Tables)
     table = tables.by_collector[metrics[0].name]
@@ -90,9 +105,8 @@ def write_lines(
             raw = row.read()
             if raw != row.raw:
                 changed = True
-                row.texts = _render_row(
-                    tables, metrics, row.labelled.label_prefix, to_samples(cast("T", row.labelled), raw)
-                )
+                samples = to_samples(cast("T", row.labelled), raw)
+                row.texts = _render_row(tables, metrics, row.labelled.label_prefix, samples)
                 row.raw = raw
         except Exception as caught:  # noqa: BLE001 - raised below
             changed = True
@@ -106,8 +120,19 @@ def write_lines(
         raise fault
 
 
+def write_reading(
+    world: World,
+    metrics: Sequence[Metric],
+    containers: Reading[Sequence[T]],
+    make_reader: Callable[[T], Callable[[], Any]],
+    to_samples: Callable[[T, Any], Iterable[ContainerSample]],
+) -> Reading[Iterator[Lines]]:
+    """Return the lines of `write_lines`, as old as the containers' reading."""
+    return Reading(write_lines(world, metrics, containers.value, make_reader, to_samples), containers.at)
+
+
 def no_reader(_: LabelledContainer) -> Callable[[], None]:
-    """Return a reader for what stands in the container itself: what is made of it stays until that is another."""
+    """Return a reader for values held by the container object: they change only when that object is replaced."""
     return lambda: None
 
 
@@ -116,29 +141,33 @@ def make_lines(metric: Metric, texts: Sequence[bytes]) -> Lines:
     return Lines(metric, texts, sum([text.count(b"\n") for text in texts]))
 
 
-def _match_rows(table: _Table, things: Sequence[T], reader: Callable[[T], Callable[[], Any]]) -> None:
-    """Give each container its row: the one of last time if nothing about the container itself has changed."""
+def _match_rows(table: _Table, containers: Sequence[T], make_reader: Callable[[T], Callable[[], Any]]) -> None:
+    """Assign a row to each container: the previous one if the container itself is unchanged."""
     before = {row.labelled.container.id: row for row in table.rows}
     table.rows = []
-    for thing in things:
-        row = before.get(thing.container.id)
-        table.rows.append(row if row is not None and row.labelled == thing else _Row(thing, reader(thing)))
-    table.containers = things
+    for labelled in containers:
+        row = before.get(labelled.container.id)
+        table.rows.append(
+            row if row is not None and row.labelled == labelled else _Row(labelled, make_reader(labelled))
+        )
+    table.containers = containers
 
 
-def _render_row(tables: _Tables, metrics: Sequence[Metric], tags: str, samples: Iterable[Sample]) -> tuple[bytes, ...]:
+def _render_row(
+    tables: _Tables, metrics: Sequence[Metric], label_prefix: str, samples: Iterable[ContainerSample]
+) -> tuple[bytes, ...]:
     texts = dict.fromkeys(metrics, "")
-    for metric, more, value in samples:
-        ending = tables.endings.get((metric, more)) or _line_ending(tables, metric, more)
-        texts[metric] += f"{metric.name}{tags}{ending}{value!r}\n"
+    for metric, extra_labels, value in samples:
+        ending = tables.endings.get((metric, extra_labels)) or _line_ending(tables, metric, extra_labels)
+        texts[metric] += f"{metric.name}{label_prefix}{ending}{value!r}\n"
     return tuple([text.encode() for text in texts.values()])
 
 
-def _line_ending(tables: _Tables, metric: Metric, more: tuple[str, ...]) -> str:
-    """Return what stands between a container's labels and the value: the labels that only this metric has."""
+def _line_ending(tables: _Tables, metric: Metric, extra_labels: tuple[str, ...]) -> str:
+    """Return the text between a container's labels and the value: the metric's extra labels and `} `."""
     if len(tables.endings) >= _MAX_ENDINGS:
         tables.endings.clear()
-    names = metric.labels[len(metric.labels) - len(more) :] if more else ()
-    pairs = "".join(f',{key}="{escape_label(value)}"' for key, value in zip(names, more, strict=True) if value)
-    found = tables.endings[metric, more] = pairs + "} "
-    return found
+    names = metric.labels[len(metric.labels) - len(extra_labels) :] if extra_labels else ()
+    pairs = "".join(f',{key}="{escape_label(value)}"' for key, value in zip(names, extra_labels, strict=True) if value)
+    ending = tables.endings[metric, extra_labels] = pairs + "} "
+    return ending

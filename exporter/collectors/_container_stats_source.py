@@ -1,8 +1,8 @@
-"""Whether the figures of containers come from the engine, since their control groups cannot be seen.
+"""Whether container statistics come from the engine's API, because the control groups are not visible here.
 
-An engine elsewhere (tcp://…, the virtual machine of Docker Desktop) has its groups elsewhere. What it tells is read in
-the background and so a little old; `deckwatch_collector_age_seconds` says how old. `watch: containers: stats:` turns
-that off, or on for an engine that is here.
+A remote engine (tcp://…, the virtual machine of Docker Desktop) has its control groups on another system. Its API is
+polled in the background, so the values are slightly old; `deckwatch_collector_age_seconds` shows their age.
+`watch: containers: stats:` disables this, or enables it for a local engine.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.sources.docker import Engine
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from deckwatch.exporter.world import World
@@ -21,26 +22,23 @@ log = logging.getLogger("deckwatch.docker")
 _ALWAYS, _NEVER = "always", "never"
 
 
-class StatsSource:
-    """Whether the engine is asked: by the configuration, else from when on its groups were found to be elsewhere."""
+class StatsSource(Source):
+    """Whether the API is used: as configured, or else from the moment the control groups were found to be elsewhere."""
 
     def __init__(self, world: World) -> None:
-        said = (world.config.get("containers") or {}).get("stats")
-        captured = world.source(Engine).address().startswith("file://")
-        self.possible = said != _NEVER and not captured
-        self.uses_api = self.possible and said == _ALWAYS
+        setting = (world.config.get("containers") or {}).get("stats")
+        captured = world.source(Engine).engine_address().startswith("file://")
+        self.possible = setting != _NEVER and not captured
+        self.uses_api = self.possible and setting == _ALWAYS
         self._lock = threading.Lock()
-        self.fault = ""  # what is wrong here, if the groups ought to be seen
+        self.fault = ""  # why the control groups of a local engine are not visible
 
-    def use_api(self, why: str, *, fault: bool) -> None:
-        """Ask the engine from now on; collectors that find out at the same time say it once."""
+    def use_api(self, reason: str, *, fault: bool) -> None:
+        """Use the API from now on; collectors that find out at the same time log it once."""
         with self._lock:
             if self.uses_api:
                 return
-            self.fault = why if fault else ""
+            self.fault = reason if fault else ""
             self.uses_api = True
         level = logging.WARNING if fault else logging.INFO
-        log.log(level, "%s: the engine itself is asked for the figures of containers, now and then", why)
-
-    def close(self) -> None:
-        """Nothing is held."""
+        log.log(level, "%s: container statistics are read from the engine's API, in the background", reason)

@@ -9,49 +9,44 @@ from deckwatch.exporter.collectors._container import (
     MAX_CONTAINERS,
     RunningContainer,
     container_metric,
-    running_containers,
+    write_cgroup_lines,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.collectors._container_lines import ContainerSample
+    from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
-USAGE = container_metric("container_cpu_usage_seconds_total", "counter", "CPU time used, on all CPUs together.", "cpu")
-USER = container_metric("container_cpu_user_seconds_total", "counter", "CPU time used in the programs themselves.")
-SYSTEM = container_metric(
-    "container_cpu_system_seconds_total", "counter", "CPU time used by the kernel on their behalf."
-)
+USAGE = container_metric("container_cpu_usage_seconds_total", "counter", "CPU time consumed, over all CPUs.", "cpu")
+USER = container_metric("container_cpu_user_seconds_total", "counter", "CPU time consumed in user mode.")
+SYSTEM = container_metric("container_cpu_system_seconds_total", "counter", "CPU time consumed in kernel mode.")
 PERIODS = container_metric(
-    "container_cpu_cfs_periods_total", "counter", "Periods of the CPU quota in which the container ran."
+    "container_cpu_cfs_periods_total", "counter", "CPU quota periods in which the container was runnable."
 )
 THROTTLED = container_metric(
-    "container_cpu_cfs_throttled_periods_total", "counter", "Periods in which the CPU quota held the container up."
+    "container_cpu_cfs_throttled_periods_total", "counter", "CPU quota periods in which the container was throttled."
 )
-
 
 METRICS = (USAGE, USER, SYSTEM, PERIODS, THROTTLED)
 
 
 @collector(*METRICS, budget=5 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
-    """CPU time of each container, and what its quota did where it has one."""
+def collect(world: World) -> Reading[Iterator[Lines]]:
+    """CPU time of each container, and throttling where it has a CPU quota."""
 
-    def to_samples(one: RunningContainer, raw: Raw) -> Iterator[Sample]:
-        found = cgroup_values.cpu(raw, world.user_hz)
-        if found is None:
+    def to_samples(running: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:
+        cpu = cgroup_values.cpu_times(raw, world.user_hz)
+        if cpu is None:
             return
-        yield USAGE(found.total, "total")
-        yield USER(found.user)
-        yield SYSTEM(found.system)
-        if one.container.limits.cpu_quota:
-            yield PERIODS(found.periods)
-            yield THROTTLED(found.throttled_periods)
+        yield USAGE(cpu.total, "total")
+        yield USER(cpu.user)
+        yield SYSTEM(cpu.system)
+        if running.container.limits.cpu_quota:
+            yield PERIODS(cpu.periods)
+            yield THROTTLED(cpu.throttled_periods)
 
-    return write_lines(
-        world, METRICS, running_containers(world), lambda running: running.cgroup.reader(cgroup_values.CPU), to_samples
-    )
+    return write_cgroup_lines(world, METRICS, cgroup_values.CPU, to_samples)

@@ -1,4 +1,4 @@
-"""More of what a container's CPU quota did, from cpu.stat: seconds of waiting, and bursts (kernel 5.14)."""
+"""More about containers' CPU quotas, from cpu.stat: throttled seconds, and bursts (kernel 5.14)."""
 
 from __future__ import annotations
 
@@ -9,43 +9,42 @@ from deckwatch.exporter.collectors._container import (
     MAX_CONTAINERS,
     RunningContainer,
     container_metric,
-    running_containers,
+    write_cgroup_lines,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.collectors._container_lines import ContainerSample
+    from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 THROTTLED = container_metric(
-    "container_cpu_cfs_throttled_seconds_total", "counter", "Time in which the CPU quota held the container up."
+    "container_cpu_cfs_throttled_seconds_total", "counter", "Time for which the CPU quota throttled the container."
 )
 BURST_PERIODS = container_metric(
-    "container_cpu_cfs_burst_periods_total", "counter", "Periods with more than the quota's share."
+    "container_cpu_cfs_burst_periods_total",
+    "counter",
+    "CPU quota periods in which the container used more than its quota.",
 )
 BURST = container_metric(
-    "container_cpu_cfs_burst_seconds_total", "counter", "CPU time used beyond the quota's share of a period."
+    "container_cpu_cfs_burst_seconds_total", "counter", "CPU time used beyond the quota in burst periods."
 )
-
 
 METRICS = (THROTTLED, BURST_PERIODS, BURST)
 
 
 @collector(*METRICS, default=False, budget=3 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Throttled seconds and bursts of each container with a CPU quota."""
 
-    def to_samples(one: RunningContainer, raw: Raw) -> Iterator[Sample]:
-        found = cgroup_values.cpu(raw, world.user_hz) if one.container.limits.cpu_quota else None
-        if found is not None:
-            yield THROTTLED(found.throttled)
-            yield BURST_PERIODS(found.burst_periods)
-            yield BURST(found.burst)
+    def to_samples(running: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:
+        cpu = cgroup_values.cpu_times(raw, world.user_hz) if running.container.limits.cpu_quota else None
+        if cpu is not None:
+            yield THROTTLED(cpu.throttled)
+            yield BURST_PERIODS(cpu.burst_periods)
+            yield BURST(cpu.burst)
 
-    return write_lines(
-        world, METRICS, running_containers(world), lambda running: running.cgroup.reader(cgroup_values.CPU), to_samples
-    )
+    return write_cgroup_lines(world, METRICS, cgroup_values.CPU, to_samples)

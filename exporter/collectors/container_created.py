@@ -1,6 +1,6 @@
-"""When containers were made, from the engine's inspect (Created).
+"""Creation times of containers, from the engine's inspect (Created).
 
-Off by default: no dashboard that is known to us asks for it.
+Off by default: no dashboard that we know of uses it.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ from deckwatch.exporter.collectors._container_lines import no_reader, write_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.collectors._container_lines import ContainerSample
+    from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.world import World
 
-CREATED = container_metric("container_creation_time_seconds", "gauge", "When it was made, as a Unix time.")
+CREATED = container_metric(
+    "container_creation_time_seconds", "gauge", "Creation time of the container, as a Unix time."
+)
 
 
 @collector(CREATED, default=False, budget=1 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
-    """When each running container was made."""
+    """Creation time of each running container."""
     return write_lines(world, [CREATED], alive_containers(world), no_reader, _to_samples)
 
 
-def _to_samples(one: KnownContainer, _: None) -> Iterator[Sample]:
-    yield CREATED(one.container.created)
+def _to_samples(known: KnownContainer, _: None) -> Iterator[ContainerSample]:
+    yield CREATED(known.container.created)

@@ -1,7 +1,7 @@
-"""Files that containers have open and may have open, from /proc/<pid>/fd of all their processes, /proc/<pid>/limits.
+"""Open files of containers and their limit, from /proc/<pid>/fd of all their processes and /proc/<pid>/limits.
 
-Off by default: every open file is looked at, only root may do so, and where the exporter has a process namespace of its
-own it does not know the processes. Then the limit alone is shown.
+Off by default: every open file is inspected and only root may do so. An exporter in its own process namespace does not
+see the containers' processes; then only the limit is shown.
 """
 
 from __future__ import annotations
@@ -15,50 +15,51 @@ from deckwatch.exporter.collectors._container import (
     container_metric,
     running_containers,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
+from deckwatch.exporter.collectors._container_lines import write_reading
 from deckwatch.exporter.sources import cgroup_values, container_fds
 from deckwatch.exporter.sources.container_process import ContainerProcesses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.collectors._container_lines import ContainerSample
+    from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.container_fds import OpenFiles
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
-FILES = container_metric("container_file_descriptors", "gauge", "Files that its processes have open.")
-SOCKETS = container_metric("container_sockets", "gauge", "Sockets among them.")
+FILES = container_metric("container_file_descriptors", "gauge", "Open files of all processes in the container.")
+SOCKETS = container_metric("container_sockets", "gauge", "Open sockets of all processes in the container.")
 LIMIT = container_metric(
-    "container_ulimits_soft", "gauge", "What its first process may have open; -1 is no limit.", "ulimit"
+    "container_ulimits_soft", "gauge", "Soft ulimit of the container's first process; -1 means no limit.", "ulimit"
 )
 
 METRICS = (FILES, SOCKETS, LIMIT)
 
 
 @collector(*METRICS, default=False, budget=3 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Open files and sockets of each container, and the limit."""
     processes = world.source(ContainerProcesses)
 
-    def make_reader(one: RunningContainer) -> Callable[[], tuple[OpenFiles | None, bytes | None]]:
-        members = one.cgroup.reader(cgroup_values.PROCESSES)
+    def make_reader(running: RunningContainer) -> Callable[[], tuple[OpenFiles | None, bytes | None]]:
+        members = running.cgroup.make_reader(cgroup_values.PROCESSES)
 
         def read_raw() -> tuple[OpenFiles | None, bytes | None]:
-            pids = cgroup_values.members(members())
-            # Numbers of a namespace of our own would be those of other processes there.
-            ours = one.container.pid in pids
-            opened = container_fds.count(world.procfs, pids) if ours else None
-            return opened, processes.read(one.container, "limits")
+            pids = cgroup_values.list_pids(members())
+            # In a process namespace of our own, these pids would belong to other processes.
+            same_namespace = running.container.pid in pids
+            open_files = container_fds.count_open_files(world.procfs, pids) if same_namespace else None
+            return open_files, processes.read_file(running.container, "limits")
 
         return read_raw
 
-    return write_lines(world, METRICS, running_containers(world), make_reader, _to_samples)
+    return write_reading(world, METRICS, running_containers(world), make_reader, _to_samples)
 
 
-def _to_samples(_: RunningContainer, raw: tuple[OpenFiles | None, bytes | None]) -> Iterator[Sample]:
-    opened, limits = raw
-    if opened is not None:
-        yield FILES(opened.files)
-        yield SOCKETS(opened.sockets)
+def _to_samples(_: RunningContainer, raw: tuple[OpenFiles | None, bytes | None]) -> Iterator[ContainerSample]:
+    open_files, limits = raw
+    if open_files is not None:
+        yield FILES(open_files.files)
+        yield SOCKETS(open_files.sockets)
     if limits is not None:
         yield LIMIT(container_fds.parse_open_files(limits), "max_open_files")

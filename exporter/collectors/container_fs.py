@@ -1,7 +1,7 @@
-"""Space that containers take on the engine's disk, from the engine's list with sizes and statvfs(2) of its folder.
+"""Disk space of containers, from the engine's list with sizes and statvfs(2) of its data directory.
 
-Off by default: the engine walks through every layer for it, and so it is asked in the background, now and then. Only
-the writable layer is the container's own; a log is not in it (see container_log), nor are volumes (container_volumes).
+Off by default: the engine walks every layer to answer, so it is queried in the background at long intervals. Only the
+writable layer belongs to the container; logs (container_log) and volumes (container_volumes) are not part of it.
 """
 
 from __future__ import annotations
@@ -20,25 +20,30 @@ from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.collectors._container_stats_source import StatsSource
 from deckwatch.exporter.sources.disk_usage import Layer
 from deckwatch.exporter.sources.docker_sizes import ContainerSizes, Disk
+from deckwatch.exporter.world import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.collectors._container_lines import ContainerSample
+    from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.world import World
 
-USAGE = container_metric("container_fs_usage_bytes", "gauge", "Size of its writable layer.", "device")
+USAGE = container_metric("container_fs_usage_bytes", "gauge", "Size of the container's writable layer.", "device")
 LIMIT = container_metric(
-    "container_fs_limit_bytes", "gauge", "Size of the disk that its writable layer is on.", "device"
+    "container_fs_limit_bytes", "gauge", "Size of the disk that holds the writable layer.", "device"
 )
 INODES = container_metric(
-    "container_fs_inodes_total", "gauge", "Files that this disk can hold; 0 is no limit.", "device"
+    "container_fs_inodes_total",
+    "gauge",
+    "Inodes of the disk that holds the writable layer; 0 means no limit.",
+    "device",
 )
 INODES_FREE = container_metric(
-    "container_fs_inodes_free", "gauge", "Files that can still be made on this disk.", "device"
+    "container_fs_inodes_free", "gauge", "Free inodes of the disk that holds the writable layer.", "device"
 )
 ROOT = container_metric(
-    "deckwatch_container_root_size_bytes", "gauge", "Size of its file system: its image and what it wrote."
+    "deckwatch_container_root_size_bytes", "gauge", "Size of the container's file system: image and writable layer."
 )
 
 METRICS = (USAGE, LIMIT, INODES, INODES_FREE, ROOT)
@@ -48,30 +53,30 @@ _Raw = tuple[Layer | None, Disk | None]
 
 
 @collector(*METRICS, default=False, budget=5 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
-    """Size of each container's writable layer and file system, also of those that do not run."""
+def collect(world: World) -> Reading[Iterator[Lines]]:
+    """Size of each container's writable layer and file system, running or not."""
     engine = engine_snapshot(world)
     sizes = world.source(ContainerSizes)
-    sizes.latest()
-    here = engine.kernel in ("", world.uname().release) and not world.source(StatsSource).uses_api
+    at = sizes.latest_reading().at
+    local = engine.kernel in ("", world.uname().release) and not world.source(StatsSource).uses_api
 
-    def make_reader(one: KnownContainer) -> Callable[[], _Raw]:
+    def make_reader(known: KnownContainer) -> Callable[[], _Raw]:
         def read_raw() -> _Raw:
-            layers = sizes.latest()
-            return layers.of.get(one.container.id), layers.disk if here else None
+            layers = sizes.latest_reading().value
+            return layers.by_container.get(known.container.id), layers.disk if local else None
 
         return read_raw
 
-    return write_lines(world, METRICS, known_containers(world, engine), make_reader, _to_samples)
+    return Reading(write_lines(world, METRICS, known_containers(world, engine), make_reader, _to_samples), at)
 
 
-def _to_samples(_: KnownContainer, raw: _Raw) -> Iterator[Sample]:
+def _to_samples(_: KnownContainer, raw: _Raw) -> Iterator[ContainerSample]:
     layer, disk = raw
     if layer is None:
-        return  # made since the last reading
+        return  # created since the last reading
     device = disk.device if disk is not None else ""
     yield USAGE(layer.writable, device)
-    yield ROOT(layer.whole)
+    yield ROOT(layer.total)
     if disk is not None:
         yield LIMIT(disk.size, device)
         yield INODES(disk.files, device)

@@ -1,7 +1,7 @@
-"""Sizes of containers' logs, from the files that the engine keeps them in, below --path.rootfs.
+"""Sizes of containers' logs, from the files in which the engine keeps them, below --path.rootfs.
 
-Off by default: only root may look into the engine's folder. A log that is kept elsewhere (by the drivers local and
-journald, or on a server) is in no file that the engine tells of.
+Off by default: only root may read the engine's data directory. A log kept elsewhere (by the drivers local and journald,
+or on a server) has no file that the engine reports.
 """
 
 from __future__ import annotations
@@ -23,52 +23,53 @@ from deckwatch.exporter.sources import rootfs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.collectors._container_lines import ContainerSample
+    from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.world import World
 
 SIZE = container_metric(
-    "deckwatch_container_log_size_bytes", "gauge", "Size of its log, with the parts that were set aside."
+    "deckwatch_container_log_size_bytes", "gauge", "Size of the container's log, including rotated files."
 )
 
-_UNSEEN = (FileNotFoundError, NotADirectoryError, PermissionError)
+_NOT_VISIBLE = (FileNotFoundError, NotADirectoryError, PermissionError)
 
 
 @collector(SIZE, default=False, budget=1 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
     """Size of each container's log."""
     containers = known_containers(world, engine_snapshot(world))
-    paths = [rootfs.path(world, one.container.log_path) for one in containers if one.container.log_path]
+    paths = [rootfs.host_path(world, known.container.log_path) for known in containers if known.container.log_path]
     if containers and not paths:
         raise NoData("no container has its log in a file")
     if paths and not any(_log_size(path) is not None for path in paths):
-        raise NoData(f"{_why_unseen(paths[0])}: {paths[0]}")
+        raise NoData(f"{_invisible_reason(paths[0])}: {paths[0]}")
 
-    def make_reader(one: KnownContainer) -> Callable[[], int | None]:
-        path = rootfs.path(world, one.container.log_path) if one.container.log_path else ""
+    def make_reader(known: KnownContainer) -> Callable[[], int | None]:
+        path = rootfs.host_path(world, known.container.log_path) if known.container.log_path else ""
         return lambda: _log_size(path) if path else None
 
     return write_lines(world, [SIZE], containers, make_reader, _to_samples)
 
 
-def _to_samples(_: KnownContainer, size: int | None) -> Iterator[Sample]:
+def _to_samples(_: KnownContainer, size: int | None) -> Iterator[ContainerSample]:
     if size is not None:
         yield SIZE(size)
 
 
 def _log_size(path: str) -> int | None:
-    """Return the bytes of a log and of its older parts (`NAME.1`, `NAME.2.gz`); None where they cannot be seen."""
+    """Return the bytes of a log and its rotated files (`NAME.1`, `NAME.2.gz`); None where they are not visible."""
     folder, name = os.path.split(path)
     try:
         with os.scandir(folder) as entries:
-            parts = [one for one in entries if one.name == name or one.name.startswith(f"{name}.")]
-            return sum(one.stat(follow_symlinks=False).st_size for one in parts) if parts else None
-    except _UNSEEN:
+            files = [entry for entry in entries if entry.name == name or entry.name.startswith(f"{name}.")]
+            return sum(file.stat(follow_symlinks=False).st_size for file in files) if files else None
+    except _NOT_VISIBLE:
         return None
 
 
-def _why_unseen(path: str) -> str:
+def _invisible_reason(path: str) -> str:
     try:
         os.lstat(path)
-    except _UNSEEN as fault:
+    except _NOT_VISIBLE as fault:
         return (fault.strerror or "").lower()
     return "it may not be listed"

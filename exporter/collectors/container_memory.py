@@ -9,54 +9,41 @@ from deckwatch.exporter.collectors._container import (
     MAX_CONTAINERS,
     RunningContainer,
     container_metric,
-    running_containers,
+    write_cgroup_lines,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
-from deckwatch.exporter.sources import cgroup_values
+from deckwatch.exporter.sources import cgroup_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.collectors._container_lines import ContainerSample
+    from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
-USAGE = container_metric("container_memory_usage_bytes", "gauge", "Memory in use, with the page cache.")
+USAGE = container_metric("container_memory_usage_bytes", "gauge", "Memory usage, including the page cache.")
 WORKING_SET = container_metric(
-    "container_memory_working_set_bytes", "gauge", "Memory in use, less file pages that were not used lately."
+    "container_memory_working_set_bytes", "gauge", "Memory usage without inactive file pages."
 )
-RSS = container_metric(
-    "container_memory_rss", "gauge", "Bytes of anonymous memory: what the programs themselves hold.", unit="bytes"
-)
-CACHE = container_metric("container_memory_cache", "gauge", "Bytes of the page cache.", unit="bytes")
-OOM_EVENTS = container_metric(
-    "container_oom_events_total",
-    "counter",
-    "Processes that were killed for want of memory since the container started.",
-)
-
+RSS = container_metric("container_memory_rss", "gauge", "Anonymous memory in bytes.", unit="bytes")
+CACHE = container_metric("container_memory_cache", "gauge", "Page cache in bytes.", unit="bytes")
+OOM_EVENTS = container_metric("container_oom_events_total", "counter", "OOM kills since the container started.")
 
 METRICS = (USAGE, WORKING_SET, RSS, CACHE, OOM_EVENTS)
 
 
 @collector(*METRICS, budget=5 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
-    """Memory that each container uses, and OOM kills in it."""
-    return write_lines(
-        world,
-        METRICS,
-        running_containers(world),
-        lambda running: running.cgroup.reader(cgroup_values.MEMORY),
-        _to_samples,
-    )
+def collect(world: World) -> Reading[Iterator[Lines]]:
+    """Memory usage and OOM kills of each container."""
+    return write_cgroup_lines(world, METRICS, cgroup_memory.MEMORY, _to_samples)
 
 
-def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[Sample]:
-    found = cgroup_values.memory(raw)
-    if found is None:
+def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:
+    memory = cgroup_memory.memory_usage(raw)
+    if memory is None:
         return
-    yield USAGE(found.usage)
-    for one, value in ((WORKING_SET, found.working_set), (RSS, found.rss), (CACHE, found.cache)):
+    yield USAGE(memory.usage)
+    for metric, value in ((WORKING_SET, memory.working_set), (RSS, memory.rss), (CACHE, memory.cache)):
         if value is not None:
-            yield one(value)
-    yield OOM_EVENTS(found.oom_kills)
+            yield metric(value)
+    yield OOM_EVENTS(memory.oom_kills)

@@ -1,4 +1,4 @@
-"""More of containers' memory, from memory.stat, .peak and .swap.current, or version 1's likes (mm/memcontrol.c)."""
+"""More about containers' memory, from memory.stat, .peak and .swap.current, or version 1's files (mm/memcontrol.c)."""
 
 from __future__ import annotations
 
@@ -9,60 +9,52 @@ from deckwatch.exporter.collectors._container import (
     MAX_CONTAINERS,
     RunningContainer,
     container_metric,
-    running_containers,
+    write_cgroup_lines,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
-from deckwatch.exporter.sources import cgroup_values
+from deckwatch.exporter.sources import cgroup_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.collectors._container_lines import ContainerSample
+    from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
-SWAP = container_metric("container_memory_swap", "gauge", "Bytes swapped out.", unit="bytes")
+SWAP = container_metric("container_memory_swap", "gauge", "Swap usage in bytes.", unit="bytes")
 SWAP_LIMIT = container_metric(
-    "container_spec_memory_swap_limit_bytes", "gauge", "Most memory and swap together; only where there is a limit."
+    "container_spec_memory_swap_limit_bytes", "gauge", "Limit of memory and swap together; absent without a limit."
 )
-MAPPED = container_metric(
-    "container_memory_mapped_file", "gauge", "Bytes of files that are mapped into memory.", unit="bytes"
-)
+MAPPED = container_metric("container_memory_mapped_file", "gauge", "Memory-mapped files in bytes.", unit="bytes")
 PEAK = container_metric(
-    "container_memory_max_usage_bytes", "gauge", "Most memory that was in use since the container started."
+    "container_memory_max_usage_bytes", "gauge", "Highest memory usage since the container started."
 )
-FAILCNT = container_metric("container_memory_failcnt", "counter", "Allocations that met the memory limit.")
+FAILCNT = container_metric("container_memory_failcnt", "counter", "Times that the memory limit was hit.")
 FAILURES = container_metric("container_memory_failures_total", "counter", "Page faults.", "failure_type", "scope")
-
 
 METRICS = (SWAP, SWAP_LIMIT, MAPPED, PEAK, FAILCNT, FAILURES)
 
 
 @collector(*METRICS, default=False, budget=9 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
-    """Swap, peak, mapped files and page faults of each container."""
-    return write_lines(
-        world,
-        METRICS,
-        running_containers(world),
-        lambda running: running.cgroup.reader(cgroup_values.MEMORY_DETAIL),
-        _to_samples,
-    )
+def collect(world: World) -> Reading[Iterator[Lines]]:
+    """Swap, peak usage, mapped files and page faults of each container."""
+    return write_cgroup_lines(world, METRICS, cgroup_memory.MEMORY_DETAIL, _to_samples)
 
 
-def _to_samples(one: RunningContainer, raw: Raw) -> Iterator[Sample]:
-    found = cgroup_values.memory_detail(raw)
-    if found is None:
+def _to_samples(running: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:
+    memory = cgroup_memory.memory_detail(raw)
+    if memory is None:
         return
-    if found.swap is not None:
-        yield SWAP(found.swap)
-    if one.container.limits.memory_swap > 0:
-        yield SWAP_LIMIT(one.container.limits.memory_swap)
-    yield MAPPED(found.mapped_file)
-    if found.peak is not None:
-        yield PEAK(found.peak)
-    if found.limit_hits is not None:
-        yield FAILCNT(found.limit_hits)
-    for scope in ("container", "hierarchy"):  # the kernel counts both as one since hierarchies are the only kind
-        yield FAILURES(found.page_faults, "pgfault", scope)
-        yield FAILURES(found.major_faults, "pgmajfault", scope)
+    if memory.swap is not None:
+        yield SWAP(memory.swap)
+    if running.container.limits.memory_swap > 0:
+        yield SWAP_LIMIT(running.container.limits.memory_swap)
+    yield MAPPED(memory.mapped_file)
+    if memory.peak is not None:
+        yield PEAK(memory.peak)
+    if memory.limit_hits is not None:
+        yield FAILCNT(memory.limit_hits)
+    # The kernel has counted both scopes as one since version 1's optional hierarchies were removed.
+    for scope in ("container", "hierarchy"):
+        yield FAILURES(memory.page_faults, "pgfault", scope)
+        yield FAILURES(memory.major_faults, "pgmajfault", scope)

@@ -1,6 +1,6 @@
-"""What the kernel does to free containers' memory, from memory.stat and memory.events (mm/memcontrol.c, mm/vmscan.c).
+"""Memory reclaim of containers, from memory.stat and memory.events (mm/memcontrol.c, mm/vmscan.c).
 
-With version 1 the kernel tells little of it: no events, and no pages scanned.
+Version 1 of cgroups reports little of it: no events, and no scanned pages.
 """
 
 from __future__ import annotations
@@ -12,58 +12,64 @@ from deckwatch.exporter.collectors._container import (
     MAX_CONTAINERS,
     RunningContainer,
     container_metric,
-    running_containers,
+    write_cgroup_lines,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
-from deckwatch.exporter.sources import cgroup_values
+from deckwatch.exporter.sources import cgroup_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deckwatch.core.catalog import Kind
-    from deckwatch.exporter.metric import Lines, Metric, Sample
+    from deckwatch.exporter.collectors._container_lines import ContainerSample
+    from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
-
-
-def _declare_metric(name: str, kind: Kind, about: str) -> Metric:
-    return container_metric(f"container_memory_{name}", kind, about, unit="bytes" if name == "kernel_usage" else "")
-
+    from deckwatch.exporter.world import Reading, World
 
 METRICS = {
-    b"high": _declare_metric(
-        "events_high_total", "counter", "Times that it was held up for using more than memory.high."
+    b"high": container_metric(
+        "container_memory_events_high_total",
+        "counter",
+        "Times that the container was throttled for exceeding memory.high.",
     ),
-    b"max": _declare_metric("events_max_total", "counter", "Times that it met its memory limit."),
-    b"pgscan": _declare_metric("pgscan_total", "counter", "Pages that were looked at to find some that can be freed."),
-    b"pgsteal": _declare_metric("pgsteal_total", "counter", "Pages that were freed so."),
-    b"workingset_refault_file": _declare_metric(
-        "workingset_refault_file_total", "counter", "Pages of files that were freed and then needed again."
+    b"max": container_metric(
+        "container_memory_events_max_total", "counter", "Times that the memory limit was reached."
     ),
-    b"workingset_refault_anon": _declare_metric(
-        "workingset_refault_anon_total", "counter", "Pages of the programs' own that were swapped out and then needed."
+    b"pgscan": container_metric("container_memory_pgscan_total", "counter", "Pages scanned by memory reclaim."),
+    b"pgsteal": container_metric("container_memory_pgsteal_total", "counter", "Pages freed by memory reclaim."),
+    b"workingset_refault_file": container_metric(
+        "container_memory_workingset_refault_file_total", "counter", "File pages read again soon after their eviction."
     ),
-    b"file_dirty": _declare_metric("file_dirty_bytes", "gauge", "Page cache that is yet to be written."),
-    b"file_writeback": _declare_metric("file_writeback_bytes", "gauge", "Page cache that is being written."),
-    b"active_file": _declare_metric("total_active_file_bytes", "gauge", "Page cache that was used lately."),
-    b"inactive_file": _declare_metric("total_inactive_file_bytes", "gauge", "Page cache that was not used lately."),
-    b"kernel": _declare_metric("kernel_usage", "gauge", "Bytes that the kernel itself holds on its behalf."),
+    b"workingset_refault_anon": container_metric(
+        "container_memory_workingset_refault_anon_total",
+        "counter",
+        "Anonymous pages swapped in soon after their eviction.",
+    ),
+    b"file_dirty": container_metric(
+        "container_memory_file_dirty_bytes", "gauge", "Page cache not yet written to disk."
+    ),
+    b"file_writeback": container_metric(
+        "container_memory_file_writeback_bytes", "gauge", "Page cache being written to disk."
+    ),
+    b"active_file": container_metric(
+        "container_memory_total_active_file_bytes", "gauge", "Page cache on the active list."
+    ),
+    b"inactive_file": container_metric(
+        "container_memory_total_inactive_file_bytes", "gauge", "Page cache on the inactive list."
+    ),
+    b"kernel": container_metric(
+        "container_memory_kernel_usage",
+        "gauge",
+        "Kernel memory used on behalf of the container, in bytes.",
+        unit="bytes",
+    ),
 }
 
 
 @collector(*METRICS.values(), default=False, budget=11 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
-    """Pages scanned, freed and missed, hits of limits, and the state of the page cache of each container."""
-    metrics = list(METRICS.values())
-    return write_lines(
-        world,
-        metrics,
-        running_containers(world),
-        lambda running: running.cgroup.reader(cgroup_values.MEMORY_RECLAIM),
-        _to_samples,
-    )
+def collect(world: World) -> Reading[Iterator[Lines]]:
+    """Scanned, freed and refaulted pages, limit events, and the state of the page cache of each container."""
+    return write_cgroup_lines(world, list(METRICS.values()), cgroup_memory.MEMORY_RECLAIM, _to_samples)
 
 
-def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[Sample]:
-    for name, value in cgroup_values.memory_reclaim(raw).items():
+def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:
+    for name, value in cgroup_memory.memory_reclaim(raw).items():
         yield METRICS[name](value)

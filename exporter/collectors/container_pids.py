@@ -9,34 +9,28 @@ from deckwatch.exporter.collectors._container import (
     MAX_CONTAINERS,
     RunningContainer,
     container_metric,
-    running_containers,
+    write_cgroup_lines,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.collectors._container_lines import ContainerSample
+    from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 PROCESSES = container_metric("container_processes", "gauge", "Processes in the container.")
 
 
 @collector(PROCESSES, budget=1 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Number of processes in each container."""
-    return write_lines(
-        world,
-        [PROCESSES],
-        running_containers(world),
-        lambda running: running.cgroup.reader(cgroup_values.PROCESSES),
-        _to_samples,
-    )
+    return write_cgroup_lines(world, [PROCESSES], cgroup_values.PROCESSES, _to_samples)
 
 
-def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[Sample]:
-    found = cgroup_values.processes(raw)
-    if found is not None:
-        yield PROCESSES(found)
+def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:
+    count = cgroup_values.count_processes(raw)
+    if count is not None:
+        yield PROCESSES(count)

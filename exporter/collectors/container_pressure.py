@@ -1,7 +1,6 @@
-"""Pressure in containers, from their cpu.pressure, memory.pressure and io.pressure (Documentation/accounting/psi.rst).
+"""Pressure stall information of containers, from their cpu, memory and io.pressure (Documentation/accounting/psi.rst).
 
-Off by default: six series for each container. The tree of version 2 has the files, also where it stands beside
-version 1.
+Off by default: six series per container. Only cgroup v2 has the files, also where it is mounted beside version 1.
 """
 
 from __future__ import annotations
@@ -13,53 +12,44 @@ from deckwatch.exporter.collectors._container import (
     MAX_CONTAINERS,
     RunningContainer,
     container_metric,
-    running_containers,
+    write_cgroup_lines,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.collectors._container_lines import ContainerSample
+    from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
-METRICS = {
-    resource: (
+PAIRS = tuple(
+    (
         container_metric(
             f"container_pressure_{resource}_waiting_seconds_total",
             "counter",
-            f"Time in which some tasks of the container waited for {what}.",
+            f"Time in which at least one task of the container was waiting for {noun}.",
         ),
         container_metric(
             f"container_pressure_{resource}_stalled_seconds_total",
             "counter",
-            f"Time in which all tasks of the container waited for {what} at once.",
+            f"Time in which all tasks of the container were waiting for {noun}.",
         ),
     )
-    for resource, what in (("cpu", "a CPU"), ("memory", "memory"), ("io", "a disk"))
-}
+    for resource, noun in (("cpu", "CPU time"), ("memory", "memory"), ("io", "I/O"))
+)
+METRICS = tuple(metric for pair in PAIRS for metric in pair)
 
 
-PAIRS = METRICS.values()
+@collector(*METRICS, default=False, budget=6 * MAX_CONTAINERS)
+def collect(world: World) -> Reading[Iterator[Lines]]:
+    """Time that each container waited for CPU, memory and I/O."""
+    return write_cgroup_lines(world, METRICS, cgroup_values.PRESSURE, _to_samples)
 
 
-@collector(*(one for pair in PAIRS for one in pair), default=False, budget=6 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
-    """Time that each container waited for CPU, memory and disks."""
-    metrics = [one for pair in PAIRS for one in pair]
-    return write_lines(
-        world,
-        metrics,
-        running_containers(world),
-        lambda running: running.cgroup.reader(cgroup_values.PRESSURE),
-        _to_samples,
-    )
-
-
-def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[Sample]:
-    for (waiting, stalled), found in zip(PAIRS, cgroup_values.pressure(raw), strict=True):
-        if found is not None:
-            yield waiting(found.waiting)
-            yield stalled(found.stalled)
+def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:
+    for (waiting, stalled), pressure in zip(PAIRS, cgroup_values.pressure_totals(raw), strict=True):
+        if pressure is not None:
+            yield waiting(pressure.waiting)
+            yield stalled(pressure.stalled)

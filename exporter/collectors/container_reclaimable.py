@@ -1,6 +1,6 @@
-"""Space that could be freed on the engine's disk, from its own count, `GET /system/df`.
+"""Disk space that the engine could free, from its own count, `GET /system/df`.
 
-Off by default, and asked for in the background, now and then. What unused volumes take is told by container_volumes.
+Off by default, and queried in the background at long intervals. The size of unused volumes: see container_volumes.
 """
 
 from __future__ import annotations
@@ -10,25 +10,24 @@ from typing import TYPE_CHECKING
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors._container import engine_snapshot
 from deckwatch.exporter.metric import Metric
-from deckwatch.exporter.sources.docker_sizes import Reclaimable
+from deckwatch.exporter.sources.docker_sizes import ReclaimableSizes
+from deckwatch.exporter.world import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from deckwatch.exporter.metric import Sample
     from deckwatch.exporter.world import World
 
 RECLAIMABLE = Metric(
     "deckwatch_reclaimable_bytes",
     "gauge",
-    "What could be freed of images without a container, layers of containers that do not run, and the build cache.",
+    "Reclaimable disk space: images without a container, layers of stopped containers, and the build cache.",
     ("kind",),
 )
 
 
 @collector(RECLAIMABLE, default=False)
-def collect(world: World) -> Iterator[Sample]:
-    """Space taken by images without containers, containers that do not run, and the build cache."""
+def collect(world: World) -> Reading[list[Sample]]:
+    """Space taken by images without containers, stopped containers and the build cache."""
     engine_snapshot(world)
-    for kind, size in world.source(Reclaimable).latest().items():
-        yield RECLAIMABLE(size, kind)
+    sizes = world.source(ReclaimableSizes).latest_reading()
+    return Reading([RECLAIMABLE(size, kind) for kind, size in sizes.value.items()], sizes.at)

@@ -1,4 +1,4 @@
-"""What containers are allowed, from the engine's inspect (HostConfig)."""
+"""Resource limits of containers, from the engine's inspect (HostConfig)."""
 
 from __future__ import annotations
 
@@ -11,33 +11,29 @@ from deckwatch.exporter.collectors._container_lines import no_reader, write_line
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.collectors._container_lines import ContainerSample
+    from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.world import World
 
-MEMORY = container_metric("container_spec_memory_limit_bytes", "gauge", "Most memory that it may use; 0 is no limit.")
+MEMORY = container_metric("container_spec_memory_limit_bytes", "gauge", "Memory limit; 0 means no limit.")
 RESERVATION = container_metric(
-    "container_spec_memory_reservation_limit_bytes", "gauge", "Memory it is held to when memory is scarce, where set."
+    "container_spec_memory_reservation_limit_bytes", "gauge", "Memory reservation (soft limit), where set."
 )
-SHARES = container_metric("container_spec_cpu_shares", "gauge", "Its weight where CPUs are scarce, where set.")
-QUOTA = container_metric(
-    "container_spec_cpu_quota", "gauge", "CPU time in microseconds that it may use in a period, where set."
-)
-PERIOD = container_metric(
-    "container_spec_cpu_period", "gauge", "The period of the CPU quota in microseconds, where set."
-)
-
+SHARES = container_metric("container_spec_cpu_shares", "gauge", "CPU shares (relative weight), where set.")
+QUOTA = container_metric("container_spec_cpu_quota", "gauge", "CPU quota per period in microseconds, where set.")
+PERIOD = container_metric("container_spec_cpu_period", "gauge", "CPU quota period in microseconds, where set.")
 
 METRICS = (MEMORY, RESERVATION, SHARES, QUOTA, PERIOD)
 
 
 @collector(*METRICS, budget=5 * MAX_CONTAINERS)
 def collect(world: World) -> Iterator[Lines]:
-    """Limits of memory and CPU of each running container."""
+    """Memory and CPU limits of each running container."""
     return write_lines(world, METRICS, alive_containers(world), no_reader, _to_samples)
 
 
-def _to_samples(one: KnownContainer, _: None) -> Iterator[Sample]:
-    limits = one.container.limits
+def _to_samples(known: KnownContainer, _: None) -> Iterator[ContainerSample]:
+    limits = known.container.limits
     yield MEMORY(limits.memory)
     if limits.memory_reservation:
         yield RESERVATION(limits.memory_reservation)

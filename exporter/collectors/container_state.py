@@ -1,8 +1,8 @@
 """State, health, restarts and OOM kills of containers, from the engine's events, lists and inspects.
 
-This is the collector that fails when the engine does not answer: its states are then held for a while, since they were
-true when last heard and an alert on them must not resolve; its counters are not. A removed container's counters of
-events stay for some minutes, so that what happened between two scrapes is seen.
+This collector fails when the engine does not answer. Its states are then held for a while: they were true when last
+read, and an alert on them must not resolve. Its counters are not held. Event counters of a removed container are kept
+for some minutes, so that events between two scrapes are not lost.
 """
 
 from __future__ import annotations
@@ -11,45 +11,63 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors import _container
-from deckwatch.exporter.collectors._container import MAX_CONTAINERS, container_metric
+from deckwatch.exporter.collectors._container import MAX_CONTAINERS, KnownContainer, container_metric
 from deckwatch.exporter.collectors._container_lines import no_reader, write_lines
 from deckwatch.exporter.metric import Lines, Metric
 from deckwatch.exporter.sources.container import HEALTH, STATES
-from deckwatch.exporter.sources.docker import EngineUnreachable
+from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from deckwatch.exporter.collectors._container_lines import ContainerSample
     from deckwatch.exporter.metric import Sample
     from deckwatch.exporter.world import World
 
-STATE = container_metric("deckwatch_container_state", "gauge", "1 for the state it is in, else 0.", "state", state=True)
+STATE = container_metric(
+    "deckwatch_container_state", "gauge", "1 for the container's current state, else 0.", "state", state=True
+)
 EXPECTED = container_metric(
     "deckwatch_container_expected_running",
     "gauge",
-    "1 if it ought to run: by its restart policy (always, unless-stopped) or the label deckwatch.expected.",
+    "1 if the container should be running: by its restart policy (always, unless-stopped) or label deckwatch.expected.",
     state=True,
 )
 EXIT_CODE = container_metric(
-    "deckwatch_container_exit_code", "gauge", "Exit code of its last end, 0 before the first.", state=True
+    "deckwatch_container_exit_code", "gauge", "Exit code of the last run, 0 before the first exit.", state=True
 )
 FINISHED = container_metric(
-    "deckwatch_container_finished_timestamp_seconds", "gauge", "When it last ended, 0 before the first.", state=True
+    "deckwatch_container_finished_timestamp_seconds",
+    "gauge",
+    "Time of the last exit, as a Unix time; 0 before the first.",
+    state=True,
 )
-STARTED = container_metric("container_start_time_seconds", "gauge", "When it was started, as a Unix time.", state=True)
-LAST_SEEN = container_metric("container_last_seen", "gauge", "When it was last seen to run, as a Unix time.")
-RESTARTS = container_metric("deckwatch_container_restarts_total", "counter", "Starts after an end, by whomever.")
+STARTED = container_metric(
+    "container_start_time_seconds", "gauge", "Start time of the container, as a Unix time.", state=True
+)
+LAST_SEEN = container_metric(
+    "container_last_seen", "gauge", "Time the container was last seen running, as a Unix time."
+)
+RESTARTS = container_metric(
+    "deckwatch_container_restarts_total",
+    "counter",
+    "Container restarts, by policy or by hand, since the exporter started.",
+)
 OOM_KILLS = container_metric(
-    "deckwatch_container_oom_kills_total", "counter", "Kills for want of memory, also of earlier runs of the container."
+    "deckwatch_container_oom_kills_total", "counter", "OOM kills, including those of earlier runs of the container."
 )
 HEALTH_STATUS = container_metric(
-    "deckwatch_container_health_status", "gauge", "1 for what its healthcheck says, else 0.", "status", state=True
+    "deckwatch_container_health_status",
+    "gauge",
+    "1 for the current status of the healthcheck, else 0.",
+    "status",
+    state=True,
 )
 FAILING_STREAK = container_metric(
-    "deckwatch_container_health_failing_streak", "gauge", "Healthchecks that failed one after the other.", state=True
+    "deckwatch_container_health_failing_streak", "gauge", "Consecutive failed healthchecks.", state=True
 )
 HEALTH_STATE = container_metric(
-    "container_health_state", "gauge", "1 if its healthcheck says healthy, 0 if not or not yet.", state=True
+    "container_health_state", "gauge", "1 if the healthcheck reports healthy, 0 if unhealthy or starting.", state=True
 )
 SCRAPE_ERROR = Metric("container_scrape_error", "gauge", "1 if the Docker engine does not answer, else 0.")
 
@@ -65,16 +83,16 @@ def collect(world: World) -> Iterator[Sample | Lines]:
     yield SCRAPE_ERROR(0 if engine.reachable else 1)
     if not engine.reachable:
         raise EngineUnreachable(f"since {engine.since:.0f}")
-    known = _container.known_containers(world, engine)
-    yield from write_lines(world, _STATES, known, no_reader, _state_samples)
+    containers = _container.known_containers(world, engine)
+    yield from write_lines(world, _STATES, containers, no_reader, _state_samples)
     now = world.clock()
-    running = [f"{LAST_SEEN.name}{one.label_prefix}}} {now!r}\n" for one in known if one.container.pid]
-    yield Lines(LAST_SEEN, ["".join(running).encode()], len(running))
+    lines = [f"{LAST_SEEN.name}{known.label_prefix}}} {now!r}\n" for known in containers if known.container.pid]
+    yield Lines(LAST_SEEN, ["".join(lines).encode()], len(lines))
     yield from write_lines(world, _COUNTERS, _container.with_departed(world, engine), no_reader, _counter_samples)
 
 
-def _state_samples(one: _container.KnownContainer, _: None) -> Iterator[Sample]:
-    container = one.container
+def _state_samples(known: KnownContainer, _: None) -> Iterator[ContainerSample]:
+    container = known.container
     for state in STATES:
         yield STATE(int(container.state == state), state)
     yield EXPECTED(int(container.expected_running))
@@ -89,6 +107,6 @@ def _state_samples(one: _container.KnownContainer, _: None) -> Iterator[Sample]:
         yield HEALTH_STATE(int(container.health == "healthy"))
 
 
-def _counter_samples(one: _container.KnownContainer, _: None) -> Iterator[Sample]:
-    yield RESTARTS(one.container.restarts)
-    yield OOM_KILLS(one.container.oom_kills)
+def _counter_samples(known: KnownContainer, _: None) -> Iterator[ContainerSample]:
+    yield RESTARTS(known.container.restarts)
+    yield OOM_KILLS(known.container.oom_kills)

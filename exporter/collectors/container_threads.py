@@ -1,4 +1,4 @@
-"""Threads of containers and the most that they may have, from pids.current and pids.max (kernel/cgroup/pids.c)."""
+"""Threads of containers and their limit, from pids.current and pids.max (kernel/cgroup/pids.c)."""
 
 from __future__ import annotations
 
@@ -9,37 +9,31 @@ from deckwatch.exporter.collectors._container import (
     MAX_CONTAINERS,
     RunningContainer,
     container_metric,
-    running_containers,
+    write_cgroup_lines,
 )
-from deckwatch.exporter.collectors._container_lines import write_lines
 from deckwatch.exporter.sources import cgroup_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.collectors._container_lines import ContainerSample
+    from deckwatch.exporter.metric import Lines
     from deckwatch.exporter.sources.cgroup_files import Raw
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 THREADS = container_metric("container_threads", "gauge", "Threads in the container.")
-THREADS_MAX = container_metric("container_threads_max", "gauge", "Most threads that it may have; 0 is no limit.")
+THREADS_MAX = container_metric("container_threads_max", "gauge", "Maximum number of threads; 0 means no limit.")
 
 
 @collector(THREADS, THREADS_MAX, default=False, budget=2 * MAX_CONTAINERS)
-def collect(world: World) -> Iterator[Lines]:
+def collect(world: World) -> Reading[Iterator[Lines]]:
     """Number of threads in each container, and its limit."""
-    metrics = (THREADS, THREADS_MAX)
-    return write_lines(
-        world,
-        metrics,
-        running_containers(world),
-        lambda running: running.cgroup.reader(cgroup_values.THREADS),
-        _to_samples,
-    )
+    return write_cgroup_lines(world, (THREADS, THREADS_MAX), cgroup_values.THREADS, _to_samples)
 
 
-def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[Sample]:
-    found = cgroup_values.threads(raw)
-    if found is not None:
-        yield THREADS(found[0])
-        yield THREADS_MAX(found[1])
+def _to_samples(_: RunningContainer, raw: Raw) -> Iterator[ContainerSample]:
+    threads = cgroup_values.thread_counts(raw)
+    if threads is not None:
+        current, limit = threads
+        yield THREADS(current)
+        yield THREADS_MAX(limit)

@@ -1,4 +1,4 @@
-"""Which Deckwatch this is, and which Python runs it, from the running program."""
+"""Versions of Deckwatch and of Python, from the running program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this exporter itself uses, under the names of all Prometheus client libraries, from /proc/self."""
+"""Resource usage of this exporter, under the names of all Prometheus client libraries, from /proc/self."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-CPU = Metric("process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.")
-START = Metric("process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.")
+CPU = Metric("process_cpu_seconds_total", "counter", "User and system CPU time consumed.")
+START = Metric("process_start_time_seconds", "gauge", "Start time of the process, as a Unix time.")
 VIRTUAL = Metric("process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.")
 MAX_VIRTUAL = Metric(
-    "process_virtual_memory_max_bytes", "gauge", "Maximum amount of virtual memory available in bytes; -1: no limit."
+    "process_virtual_memory_max_bytes", "gauge", "Limit of virtual memory in bytes; -1 means no limit."
 )
 RESIDENT = Metric("process_resident_memory_bytes", "gauge", "Resident memory size in bytes.")
 OPEN = Metric("process_open_fds", "gauge", "Number of open file descriptors.")
@@ -31,7 +31,7 @@ MAX_OPEN = Metric("process_max_fds", "gauge", "Maximum number of open file descr
 @collector(CPU, START, VIRTUAL, MAX_VIRTUAL, RESIDENT, OPEN, MAX_OPEN)
 def collect(world: World) -> Iterator[Sample]:
     """CPU time, memory and open files of this exporter."""
-    booted = procfs.parse_stat(procfs.read(world, "stat"))[b"btime"]
+    booted = procfs.parse_stat(procfs.read_proc(world, "stat"))[b"btime"]
     usage = parse_stat(read_once(f"{world.procfs}/self/stat"))
     yield CPU(usage.cpu_ticks / world.user_hz)
     yield START(booted + usage.start_ticks / world.user_hz)
@@ -44,5 +44,5 @@ def collect(world: World) -> Iterator[Sample]:
 
 
 def _count_open_files(folder: str) -> int:
-    """Return the number of entries: the folder's size since Linux 6.2 (fs/proc/fd.c), which spares listing hundreds."""
-    return os.stat(folder).st_size or len(os.listdir(folder))  # noqa: PTH116, PTH208 - a path would only be a detour
+    """Return the number of open files: since Linux 6.2 the folder's size (fs/proc/fd.c), which avoids listing it."""
+    return os.stat(folder).st_size or len(os.listdir(folder))  # noqa: PTH116, PTH208 - a Path adds nothing here

@@ -1,4 +1,4 @@
-"""Neighbours known by ARP, from net/arp (net/ipv4/arp.c)."""
+"""ARP table, from net/arp (net/ipv4/arp.c)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-ENTRIES = Metric("node_arp_entries", "gauge", "Neighbours in the ARP table.", ("device",))
+ENTRIES = Metric("node_arp_entries", "gauge", "ARP entries by device.", ("device",))
 
 
 @collector(ENTRIES, peer="node:arp")
 def collect(world: World) -> Iterator[Sample]:
-    """Neighbours in the ARP table of each interface."""
+    """Number of ARP entries of each interface."""
     shown = world.source(_host_filters.HostFilters).interfaces
-    for device, count in procnet.parse_arp(procfs.read_of_init(world, "net/arp")).items():
-        if shown.shows(device):
+    for device, count in procnet.parse_arp(procfs.read_init(world, "net/arp")).items():
+        if shown.is_shown(device):
             yield ENTRIES(count, device)

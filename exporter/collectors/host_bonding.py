@@ -1,4 +1,4 @@
-"""Bonded interfaces and how many of their parts work, from /sys/class/net (Documentation/networking/bonding.rst)."""
+"""Bonded interfaces and their members, from /sys/class/net (Documentation/networking/bonding.rst)."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-SLAVES = Metric("node_bonding_slaves", "gauge", "Interfaces that the bond consists of.", ("master",))
-ACTIVE = Metric("node_bonding_active", "gauge", "Interfaces of the bond whose link is up.", ("master",))
+SLAVES = Metric("node_bonding_slaves", "gauge", "Configured members of the bonding interface.", ("master",))
+ACTIVE = Metric("node_bonding_active", "gauge", "Members of the bonding interface whose link is up.", ("master",))
 
 
 @collector(SLAVES, ACTIVE, peer="node:bonding")
 def collect(world: World) -> Iterator[Sample]:
-    """Interfaces of each bond, and how many of them are up."""
-    for bond in procfs.text(procfs.read_sys(world, "class/net/bonding_masters")).split():
+    """Members of each bonding interface, and how many of them are up."""
+    for bond in procfs.decode_text(procfs.read_sys(world, "class/net/bonding_masters")).split():
         try:
-            parts = procfs.text(procfs.read_sys(world, f"class/net/{bond}/bonding/slaves")).split()
-            states = [procfs.read_sys(world, f"class/net/{part}/bonding_slave/mii_status") for part in parts]
+            members = procfs.decode_text(procfs.read_sys(world, f"class/net/{bond}/bonding/slaves")).split()
+            states = [procfs.read_sys(world, f"class/net/{member}/bonding_slave/mii_status") for member in members]
         except NoData:
-            continue  # it, or a part of it, has just gone
-        yield SLAVES(len(parts), bond)
+            continue  # the bond or a member has just been removed
+        yield SLAVES(len(members), bond)
         yield ACTIVE(states.count(b"up"), bond)

@@ -1,4 +1,4 @@
-"""node_exporter's build information, by which dashboards list the machines they know, from the running program."""
+"""node_exporter's build information, by which dashboards list machines, from the running program."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 INFO = Metric(
     "node_exporter_build_info",
     "gauge",
-    "1, with the system; node_exporter's own versions are empty, since it is not here.",
+    "The operating system; node_exporter's own versions are empty. Always 1.",
     ("branch", "goarch", "goos", "goversion", "revision", "tags", "version"),
 )
 
 
 @collector(INFO)
 def collect(world: World) -> Iterator[Sample]:
-    """That this page stands for node_exporter's."""
+    """Build information under node_exporter's name, for dashboards that list machines by it."""
     yield INFO(1, "", "", world.uname().sysname.lower(), "", "", "", "")

@@ -1,4 +1,4 @@
-"""Connections that the firewall follows, from net/stat/nf_conntrack (net/netfilter/nf_conntrack_standalone.c)."""
+"""Tracked network connections, from net/stat/nf_conntrack (net/netfilter/nf_conntrack_standalone.c)."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-ENTRIES = Metric("node_nf_conntrack_entries", "gauge", "Connections that are followed.")
-LIMIT = Metric("node_nf_conntrack_entries_limit", "gauge", "Most connections that can be followed.")
+ENTRIES = Metric("node_nf_conntrack_entries", "gauge", "Connections currently tracked.")
+LIMIT = Metric("node_nf_conntrack_entries_limit", "gauge", "Maximum size of the connection tracking table.")
 
 
-def _declare_gauge(name: str, about: str) -> Metric:
-    return Metric(f"node_nf_conntrack_stat_{name}", "gauge", about)
+def _declare_gauge(name: str, help_text: str) -> Metric:
+    return Metric(f"node_nf_conntrack_stat_{name}", "gauge", help_text)
 
 
-# Counters all, but node_exporter calls them gauges.
+# All are counters, but node_exporter declares them as gauges.
 STATISTICS = {
-    "found": _declare_gauge("found", "Connections found when looked up."),
-    "invalid": _declare_gauge("invalid", "Packets that belong to no connection."),
-    "ignore": _declare_gauge("ignore", "Packets whose connection was known already."),
-    "insert": _declare_gauge("insert", "Connections that were entered."),
-    "insert_failed": _declare_gauge("insert_failed", "Connections that could not be entered."),
-    "drop": _declare_gauge("drop", "Packets dropped because their connection could not be followed."),
-    "early_drop": _declare_gauge("early_drop", "Connections given up to make room for new ones."),
-    "search_restart": _declare_gauge("search_restart", "Look-ups begun again because the table changed meanwhile."),
+    "found": _declare_gauge("found", "Lookups that found an entry."),
+    "invalid": _declare_gauge("invalid", "Packets that could not be tracked."),
+    "ignore": _declare_gauge("ignore", "Packets already associated with a connection."),
+    "insert": _declare_gauge("insert", "Entries inserted."),
+    "insert_failed": _declare_gauge("insert_failed", "Insertions that failed."),
+    "drop": _declare_gauge("drop", "Packets dropped because connection tracking failed."),
+    "early_drop": _declare_gauge("early_drop", "Entries dropped to make room for new ones."),
+    "search_restart": _declare_gauge("search_restart", "Lookups restarted because the table was resized."),
 }
 
 
 @collector(ENTRIES, LIMIT, *STATISTICS.values(), peer="node:conntrack")
 def collect(world: World) -> Iterator[Sample]:
-    """Connections that the firewall follows, and how many it could."""
-    # Not sys/net/netfilter/nf_conntrack_count, which in a container counts the container's own.
-    entries, counts = procnet.parse_conntrack(procfs.read_of_init(world, "net/stat/nf_conntrack"))
+    """Tracked connections, the table's limit and its statistics."""
+    # Not sys/net/netfilter/nf_conntrack_count, which in a container counts the container's connections.
+    entries, counts = procnet.parse_conntrack(procfs.read_init(world, "net/stat/nf_conntrack"))
     yield ENTRIES(entries)
     with contextlib.suppress(NoData):
-        yield LIMIT(procfs.parse_numbers(procfs.read(world, "sys/net/netfilter/nf_conntrack_max"))[0])
+        yield LIMIT(procfs.parse_numbers(procfs.read_proc(world, "sys/net/netfilter/nf_conntrack_max"))[0])
     for name, metric in STATISTICS.items():
         if name in counts:
             yield metric(counts[name])

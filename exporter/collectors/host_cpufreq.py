@@ -1,4 +1,4 @@
-"""Clock of each CPU, from /sys/devices/system/cpu (Documentation/admin-guide/pm/cpufreq.rst)."""
+"""Clock frequency of each CPU, from /sys/devices/system/cpu (Documentation/admin-guide/pm/cpufreq.rst)."""
 
 from __future__ import annotations
 
@@ -16,18 +16,24 @@ if TYPE_CHECKING:
 
 
 METRICS = {
-    "scaling_cur_freq": Metric("node_cpu_scaling_frequency_hertz", "gauge", "Clock of the CPU.", ("cpu",)),
-    "scaling_min_freq": Metric("node_cpu_scaling_frequency_min_hertz", "gauge", "Lowest clock allowed.", ("cpu",)),
-    "scaling_max_freq": Metric("node_cpu_scaling_frequency_max_hertz", "gauge", "Highest clock allowed.", ("cpu",)),
+    "scaling_cur_freq": Metric(
+        "node_cpu_scaling_frequency_hertz", "gauge", "Current clock frequency of the CPU.", ("cpu",)
+    ),
+    "scaling_min_freq": Metric(
+        "node_cpu_scaling_frequency_min_hertz", "gauge", "Minimum clock frequency allowed.", ("cpu",)
+    ),
+    "scaling_max_freq": Metric(
+        "node_cpu_scaling_frequency_max_hertz", "gauge", "Maximum clock frequency allowed.", ("cpu",)
+    ),
 }
 
 
 @collector(*METRICS.values(), peer="node:cpufreq")
 def collect(world: World) -> Iterator[Sample]:
-    """Clock of each CPU, and its limits."""
+    """Clock frequency of each CPU, and its limits."""
     folder = "devices/system/cpu/cpufreq"
-    for policy in procfs.list_sys(world, folder):  # CPUs that have one clock have one policy
-        cpus = procfs.text(_sensor.read_attribute(world, f"{folder}/{policy}/affected_cpus") or b"").split()
+    for policy in procfs.list_sys(world, folder):  # CPUs that share a clock share a policy
+        cpus = procfs.decode_text(_sensor.read_attribute(world, f"{folder}/{policy}/affected_cpus") or b"").split()
         for file, metric in METRICS.items():
             kilohertz = _sensor.read_number(world, f"{folder}/{policy}/{file}") if cpus else None
             if kilohertz is not None:

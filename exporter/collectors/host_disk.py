@@ -1,4 +1,4 @@
-"""Reads and writes of disks, from /proc/diskstats (block/genhd.c; Documentation/admin-guide/iostats.rst)."""
+"""Disk I/O, from /proc/diskstats (block/genhd.c; Documentation/admin-guide/iostats.rst)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from deckwatch.exporter.collector import NoData, collector
 from deckwatch.exporter.collectors import _host_filters
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs, rootfs
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_metric(name: str, about: str) -> Metric:
-    return Metric(f"node_disk_{name}", "counter" if name.endswith("_total") else "gauge", about, ("device",))
+def _declare_metric(name: str, help_text: str) -> Metric:
+    return Metric(f"node_disk_{name}", "counter" if name.endswith("_total") else "gauge", help_text, ("device",))
 
 
 def _unchanged_count(count: int) -> float:
@@ -25,57 +26,62 @@ def _unchanged_count(count: int) -> float:
 
 
 def _sectors_to_bytes(sectors: int) -> float:
-    return sectors * 512  # whatever the disk's own sectors are
+    return sectors * 512  # independent of the disk's own sector size
 
 
 def _to_seconds(milliseconds: int) -> float:
     return milliseconds / 1000
 
 
-# In the file's order, with what makes a base unit of the kernel's.
+# In the file's order, with the conversion from the kernel's unit to the base unit.
 METRICS = (
     (_declare_metric("reads_completed_total", "Reads completed."), _unchanged_count),
-    (_declare_metric("reads_merged_total", "Reads that were merged with a neighbouring one."), _unchanged_count),
+    (_declare_metric("reads_merged_total", "Reads merged with an adjacent one."), _unchanged_count),
     (_declare_metric("read_bytes_total", "Bytes read."), _sectors_to_bytes),
-    (_declare_metric("read_time_seconds_total", "Time spent on reads; reads side by side count each."), _to_seconds),
+    (_declare_metric("read_time_seconds_total", "Time spent reading; concurrent reads add up."), _to_seconds),
     (_declare_metric("writes_completed_total", "Writes completed."), _unchanged_count),
-    (_declare_metric("writes_merged_total", "Writes that were merged with a neighbouring one."), _unchanged_count),
+    (_declare_metric("writes_merged_total", "Writes merged with an adjacent one."), _unchanged_count),
     (_declare_metric("written_bytes_total", "Bytes written."), _sectors_to_bytes),
-    (_declare_metric("write_time_seconds_total", "Time spent on writes; writes side by side count each."), _to_seconds),
-    (_declare_metric("io_now", "Requests in progress."), _unchanged_count),
-    (_declare_metric("io_time_seconds_total", "Time in which at least one request was in progress."), _to_seconds),
-    (_declare_metric("io_time_weighted_seconds_total", "Time spent on requests, times their number."), _to_seconds),
+    (_declare_metric("write_time_seconds_total", "Time spent writing; concurrent writes add up."), _to_seconds),
+    (_declare_metric("io_now", "I/O requests in progress."), _unchanged_count),
+    (_declare_metric("io_time_seconds_total", "Time in which at least one I/O request was in progress."), _to_seconds),
+    (
+        _declare_metric(
+            "io_time_weighted_seconds_total", "Time spent on I/O, weighted by the number of requests in progress."
+        ),
+        _to_seconds,
+    ),
     (_declare_metric("discards_completed_total", "Discards completed."), _unchanged_count),
-    (_declare_metric("discards_merged_total", "Discards that were merged with a neighbouring one."), _unchanged_count),
+    (_declare_metric("discards_merged_total", "Discards merged with an adjacent one."), _unchanged_count),
     (_declare_metric("discarded_sectors_total", "Sectors of 512 bytes discarded."), _unchanged_count),
-    (_declare_metric("discard_time_seconds_total", "Time spent on discards."), _to_seconds),
-    (_declare_metric("flush_requests_total", "Flushes of the disk's cache."), _unchanged_count),
-    (_declare_metric("flush_requests_time_seconds_total", "Time spent on flushes."), _to_seconds),
+    (_declare_metric("discard_time_seconds_total", "Time spent discarding; concurrent discards add up."), _to_seconds),
+    (_declare_metric("flush_requests_total", "Cache flushes completed."), _unchanged_count),
+    (_declare_metric("flush_requests_time_seconds_total", "Time spent flushing the disk's cache."), _to_seconds),
 )
 INFO = Metric(
     "node_disk_info",
     "gauge",
-    "What the disk is, in labels; always 1.",
+    "Information about the disk, in labels; always 1.",
     ("device", "major", "minor", "path", "wwn", "model", "serial", "revision", "rotational"),
 )
 
 
-_REFRESH_SECONDS = 60.0  # how old a description may be: it costs as much as all counters
+_REFRESH_SECONDS = 60.0  # reading the disk information costs as much as all counters
 
 
 @collector(*(metric for metric, _ in METRICS), INFO, peer="node:diskstats")
 def collect(world: World) -> Iterator[Sample]:
-    """Reads, writes, discards and busy time of each disk; what it is, is read once a minute."""
-    shown, about = world.source(_host_filters.HostFilters).disks, world.source(DiskInfoCache)
-    disks = [disk for disk in procfs.parse_diskstats(procfs.read(world, "diskstats")) if shown.shows(disk.name)]
-    for disk, info in zip(disks, about.get(disks), strict=True):
+    """Reads, writes, discards and busy time of each disk; information about it is read once a minute."""
+    shown, cache = world.source(_host_filters.HostFilters).disks, world.source(DiskInfoCache)
+    disks = [disk for disk in procfs.parse_diskstats(procfs.read_proc(world, "diskstats")) if shown.is_shown(disk.name)]
+    for disk, info in zip(disks, cache.get(disks), strict=True):
         for (metric, in_base_unit), count in zip(METRICS, disk.counters, strict=False):
             yield metric(in_base_unit(count), disk.name)
         yield info
 
 
-class DiskInfoCache:
-    """What each disk is, read anew once a minute and when there is another one."""
+class DiskInfoCache(Source):
+    """Information about each disk, read once a minute and when a disk is added."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -83,31 +89,28 @@ class DiskInfoCache:
         self._known: dict[tuple[str, str, str], Sample] = {}
 
     def get(self, disks: list[procfs.Disk]) -> list[Sample]:
-        """Return the samples that describe these disks."""
+        """Return one information sample per disk."""
         now = self._world.clock()
         if not 0 <= now - self._at < _REFRESH_SECONDS:
             self._at, self._known = now, {}
-        found = {}
+        samples = {}
         for disk in disks:
             key = disk[:3]
-            found[key] = self._known.get(key) or INFO(
+            samples[key] = self._known.get(key) or INFO(
                 1, disk.name, disk.major, disk.minor, *_disk_labels(self._world, disk)
             )
-        self._known = found
-        return list(found.values())
-
-    def close(self) -> None:
-        """Nothing is held open."""
+        self._known = samples
+        return list(samples.values())
 
 
 def _disk_labels(world: World, disk: procfs.Disk) -> tuple[str, ...]:
-    """Return path, WWN, model, serial number and revision as udev found them, and whether the disk turns."""
+    """Return path, WWN, model, serial number and revision from udev, and whether the disk is rotational."""
     udev: dict[str, str] = {}
     with contextlib.suppress(NoData):  # no udev, as in most virtual machines
-        udev = rootfs.parse_udev(rootfs.read(world, f"run/udev/data/b{disk.major}:{disk.minor}"))
+        udev = rootfs.parse_udev(rootfs.read_host_file(world, f"run/udev/data/b{disk.major}:{disk.minor}"))
     serial = udev.get("SCSI_IDENT_SERIAL") or udev.get("ID_SERIAL_SHORT") or udev.get("ID_SERIAL", "")
     rotational = b"0"
     with contextlib.suppress(NoData):
         rotational = procfs.read_sys(world, f"block/{disk.name.replace('/', '!')}/queue/rotational", keep=False)
     path, wwn, model, revision = (udev.get(f"ID_{name}", "") for name in ("PATH", "WWN", "MODEL", "REVISION"))
-    return path, wwn, model, serial, revision, procfs.text(rotational)
+    return path, wwn, model, serial, revision, procfs.decode_text(rotational)

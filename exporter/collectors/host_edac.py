@@ -1,4 +1,4 @@
-"""Memory errors found by the memory controllers, from /sys/devices/system/edac (Documentation/admin-guide/RAS)."""
+"""Memory errors detected by memory controllers, from /sys/devices/system/edac (Documentation/admin-guide/RAS)."""
 
 from __future__ import annotations
 
@@ -15,27 +15,23 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_counter(name: str, about: str, *labels: str) -> Metric:
-    return Metric(f"node_edac_{name}_errors_total", "counter", about, ("controller", *labels))
+def _declare_counter(name: str, help_text: str, *labels: str) -> Metric:
+    return Metric(f"node_edac_{name}_errors_total", "counter", help_text, ("controller", *labels))
 
 
-# By the file's prefix: corrected and uncorrected errors.
+# By the file's prefix: correctable (ce) and uncorrectable (ue) errors.
 CONTROLLER = {
-    "ce": _declare_counter("correctable", "Memory errors that were corrected."),
-    "ue": _declare_counter("uncorrectable", "Memory errors that could not be corrected."),
+    "ce": _declare_counter("correctable", "Correctable memory errors."),
+    "ue": _declare_counter("uncorrectable", "Uncorrectable memory errors."),
 }
 ROW = {
-    "ce": _declare_counter("csrow_correctable", "Memory errors that were corrected, by row of chips.", "csrow"),
-    "ue": _declare_counter(
-        "csrow_uncorrectable", "Memory errors that could not be corrected, by row of chips.", "csrow"
-    ),
+    "ce": _declare_counter("csrow_correctable", "Correctable memory errors, by chip-select row.", "csrow"),
+    "ue": _declare_counter("csrow_uncorrectable", "Uncorrectable memory errors, by chip-select row.", "csrow"),
 }
 _CHANNEL_LABELS = ("csrow", "channel", "dimm_label")
 CHANNEL = {
-    "ce": _declare_counter("channel_correctable", "Memory errors that were corrected, by channel.", *_CHANNEL_LABELS),
-    "ue": _declare_counter(
-        "channel_uncorrectable", "Memory errors that could not be corrected, by channel.", *_CHANNEL_LABELS
-    ),
+    "ce": _declare_counter("channel_correctable", "Correctable memory errors, by channel.", *_CHANNEL_LABELS),
+    "ue": _declare_counter("channel_uncorrectable", "Uncorrectable memory errors, by channel.", *_CHANNEL_LABELS),
 }
 _FOLDER = "devices/system/edac/mc"
 _CHANNEL_FILE = re.compile(r"ch(\d+)_(ce|ue)_count")
@@ -43,14 +39,14 @@ _CHANNEL_FILE = re.compile(r"ch(\d+)_(ce|ue)_count")
 
 @collector(*CONTROLLER.values(), *ROW.values(), *CHANNEL.values(), peer="node:edac")
 def collect(world: World) -> Iterator[Sample]:
-    """Memory errors, corrected and not, by memory controller, row and channel."""
+    """Correctable and uncorrectable memory errors, by memory controller, row and channel."""
     for name in procfs.list_sys(world, _FOLDER):
         if not name.removeprefix("mc").isdecimal():
             continue
         folder, controller = f"{_FOLDER}/{name}", name.removeprefix("mc")
         for kind in ("ce", "ue"):
             yield CONTROLLER[kind](_read_count(world, f"{folder}/{kind}_count"), controller)
-            # What the controller could not tell the row of.
+            # Errors whose row the controller does not know.
             yield ROW[kind](_read_count(world, f"{folder}/{kind}_noinfo_count"), controller, "unknown")
         for row in procfs.list_sys(world, folder):
             if row.removeprefix("csrow").isdecimal():
@@ -61,17 +57,17 @@ def _row_samples(world: World, folder: str, controller: str, row: str) -> Iterat
     for kind in ("ce", "ue"):
         yield ROW[kind](_read_count(world, f"{folder}/{kind}_count"), controller, row)
     for file in procfs.list_sys(world, folder):
-        found = _CHANNEL_FILE.fullmatch(file)
-        if found:
-            channel, kind = found.groups()
+        match = _CHANNEL_FILE.fullmatch(file)
+        if match:
+            channel, kind = match.groups()
             label = _dimm_label(world, f"{folder}/ch{channel}_dimm_label")
             yield CHANNEL[kind](_read_count(world, f"{folder}/{file}"), controller, row, channel, label)
 
 
 def _dimm_label(world: World, path: str) -> str:
-    """Return what the machine's maker or its owner calls the module, written as node_exporter does."""
+    """Return the memory module's label, set by the vendor or the administrator, in node_exporter's spelling."""
     try:
-        label = procfs.text(procfs.read_sys(world, path)).strip()
+        label = procfs.decode_text(procfs.read_sys(world, path)).strip()
     except NoData:
         return "unknown"
     return label.replace("#", "").replace("csrow", "_csrow").replace("channel", "_channel")

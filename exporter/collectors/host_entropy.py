@@ -1,4 +1,4 @@
-"""The kernel's store of randomness, from /proc/sys/kernel/random (random(4))."""
+"""The kernel's entropy pool, from /proc/sys/kernel/random (random(4))."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-AVAILABLE = Metric("node_entropy_available_bits", "gauge", "Randomness in store, in bits.")
-SIZE = Metric("node_entropy_pool_size_bits", "gauge", "Most randomness in store, in bits; 256 since Linux 5.18.")
+AVAILABLE = Metric("node_entropy_available_bits", "gauge", "Available entropy, in bits.")
+SIZE = Metric("node_entropy_pool_size_bits", "gauge", "Size of the entropy pool, in bits; 256 since Linux 5.18.")
 
 
 @collector(AVAILABLE, SIZE, peer="node:entropy")
 def collect(world: World) -> Iterator[Sample]:
-    """Randomness in the kernel's store."""
-    yield AVAILABLE(procfs.parse_numbers(procfs.read(world, "sys/kernel/random/entropy_avail"))[0])
-    yield SIZE(procfs.parse_numbers(procfs.read(world, "sys/kernel/random/poolsize"))[0])
+    """Entropy available to the kernel, and the size of its pool."""
+    yield AVAILABLE(procfs.parse_numbers(procfs.read_proc(world, "sys/kernel/random/entropy_avail"))[0])
+    yield SIZE(procfs.parse_numbers(procfs.read_proc(world, "sys/kernel/random/poolsize"))[0])

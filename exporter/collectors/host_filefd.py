@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-ALLOCATED = Metric("node_filefd_allocated", "gauge", "Open files, all processes together.")
-MAXIMUM = Metric("node_filefd_maximum", "gauge", "Most files that may be open at once (fs.file-max).")
+ALLOCATED = Metric("node_filefd_allocated", "gauge", "Allocated file descriptors, over all processes.")
+MAXIMUM = Metric("node_filefd_maximum", "gauge", "Maximum number of file descriptors (fs.file-max).")
 
 
 @collector(ALLOCATED, MAXIMUM, peer="node:filefd")
 def collect(world: World) -> Iterator[Sample]:
     """Open files and their limit."""
-    allocated, _free, maximum = procfs.parse_numbers(procfs.read(world, "sys/fs/file-nr"), 3)[:3]
+    allocated, _free, maximum = procfs.parse_numbers(procfs.read_proc(world, "sys/fs/file-nr"), 3)[:3]
     yield ALLOCATED(allocated)
     yield MAXIMUM(maximum)

@@ -1,4 +1,4 @@
-"""Tasks that hung in the kernel, from /proc/sys/kernel/hung_task_detect_count (kernel/hung_task.c, Linux 6.13)."""
+"""Hung tasks, from /proc/sys/kernel/hung_task_detect_count (kernel/hung_task.c, Linux 6.13)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-_ABOUT = "Tasks found waiting in the kernel for longer than two minutes."
+_ABOUT = "Hung tasks detected: blocked in the kernel for longer than two minutes."
 HUNG = Metric("node_kernel_hung_tasks_total", "counter", _ABOUT)
-# As the most used dashboard asks for it; no counter, since parsers take `_total` away and would find two of one name.
+# The most used dashboard queries this name. Not a counter: parsers strip `_total` and would see two of one name.
 OLD = Metric("node_kernel_hung_tasks", "gauge", f"{_ABOUT} The same as node_kernel_hung_tasks_total.")
 
 
 @collector(HUNG, OLD, peer="node:kernel_hung")
 def collect(world: World) -> Iterator[Sample]:
-    """Tasks that hung in the kernel."""
-    count = procfs.parse_numbers(procfs.read(world, "sys/kernel/hung_task_detect_count"))[0]
+    """Hung tasks detected by the kernel."""
+    count = procfs.parse_numbers(procfs.read_proc(world, "sys/kernel/hung_task_detect_count"))[0]
     yield HUNG(count)
     yield OLD(count)

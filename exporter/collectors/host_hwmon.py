@@ -19,49 +19,51 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_gauge(name: str, about: str) -> Metric:
-    return Metric(f"node_hwmon_{name}", "gauge", about, ("chip", "sensor"))
+def _declare_gauge(name: str, help_text: str) -> Metric:
+    return Metric(f"node_hwmon_{name}", "gauge", help_text, ("chip", "sensor"))
 
 
-# By kind of sensor and attribute, with what the kernel's number is divided by.
+# By kind of sensor and attribute, with the divisor of the kernel's value.
 METRICS = {
     ("temp", "input"): (_declare_gauge("temp_celsius", "Temperature."), 1000),
-    ("temp", "max"): (_declare_gauge("temp_max_celsius", "Temperature that is high."), 1000),
-    ("temp", "crit"): (_declare_gauge("temp_crit_celsius", "Temperature that is critical."), 1000),
+    ("temp", "max"): (_declare_gauge("temp_max_celsius", "Maximum temperature."), 1000),
+    ("temp", "crit"): (_declare_gauge("temp_crit_celsius", "Critical temperature."), 1000),
     ("temp", "crit_hyst"): (
-        _declare_gauge("temp_crit_hyst_celsius", "Temperature below which it is no longer critical."),
+        _declare_gauge("temp_crit_hyst_celsius", "Temperature below which the critical alarm ends."),
         1000,
     ),
     ("temp", "crit_alarm"): (
-        _declare_gauge("temp_crit_alarm_celsius", "1 while the temperature is critical; the unit is in the name only."),
+        _declare_gauge(
+            "temp_crit_alarm_celsius", "1 while the temperature is critical, else 0; the unit is in the name only."
+        ),
         1,
     ),
-    ("fan", "input"): (_declare_gauge("fan_rpm", "Speed of the fan, in turns a minute."), 1),
-    ("fan", "min"): (_declare_gauge("fan_min_rpm", "Lowest speed that is right, in turns a minute."), 1),
-    ("fan", "max"): (_declare_gauge("fan_max_rpm", "Highest speed of the fan, in turns a minute."), 1),
-    ("fan", "alarm"): (_declare_gauge("fan_alarm", "1 while the fan is too slow."), 1),
+    ("fan", "input"): (_declare_gauge("fan_rpm", "Speed of the fan, in revolutions per minute."), 1),
+    ("fan", "min"): (_declare_gauge("fan_min_rpm", "Minimum speed of the fan, in revolutions per minute."), 1),
+    ("fan", "max"): (_declare_gauge("fan_max_rpm", "Maximum speed of the fan, in revolutions per minute."), 1),
+    ("fan", "alarm"): (_declare_gauge("fan_alarm", "1 while the fan is too slow, else 0."), 1),
     ("in", "input"): (_declare_gauge("in_volts", "Voltage."), 1000),
-    ("in", "min"): (_declare_gauge("in_min_volts", "Lowest voltage that is right."), 1000),
-    ("in", "max"): (_declare_gauge("in_max_volts", "Highest voltage that is right."), 1000),
+    ("in", "min"): (_declare_gauge("in_min_volts", "Minimum voltage."), 1000),
+    ("in", "max"): (_declare_gauge("in_max_volts", "Maximum voltage."), 1000),
     ("curr", "input"): (_declare_gauge("curr_amps", "Current."), 1000),
     ("power", "input"): (_declare_gauge("power_watt", "Power."), 1_000_000),
     ("power", "average"): (_declare_gauge("power_average_watt", "Power, averaged by the sensor."), 1_000_000),
 }
-CHIP = Metric("node_hwmon_chip_names", "gauge", "What the chip calls itself; always 1.", ("chip", "chip_name"))
-LABEL = Metric("node_hwmon_sensor_label", "gauge", "What the sensor measures; always 1.", ("chip", "sensor", "label"))
+CHIP = Metric("node_hwmon_chip_names", "gauge", "Name of the chip, in a label; always 1.", ("chip", "chip_name"))
+LABEL = Metric("node_hwmon_sensor_label", "gauge", "Label of the sensor; always 1.", ("chip", "sensor", "label"))
 
 _FILE = re.compile(r"(temp|fan|in|curr|power)(\d+)_(\w+)")
 
 
 @collector(*(metric for metric, _ in METRICS.values()), CHIP, LABEL, peer="node:hwmon")
 def collect(world: World) -> Iterator[Sample]:
-    """Temperatures, fans, voltages and power that the machine's chips measure."""
+    """Temperatures, fan speeds, voltages and power, from hardware sensors."""
     names = {folder: _chip_name(world, folder) for folder in procfs.list_sys(world, "class/hwmon")}
     for folder, chip in _chip_labels(world, names).items():
         if names[folder]:
             yield CHIP(1, chip, names[folder])
         paths: dict[str, str] = {}
-        for path in (f"class/hwmon/{folder}", f"class/hwmon/{folder}/device"):  # older drivers have theirs below
+        for path in (f"class/hwmon/{folder}", f"class/hwmon/{folder}/device"):  # older drivers have their files here
             with contextlib.suppress(NoData):
                 paths |= {file: f"{path}/{file}" for file in procfs.list_sys(world, path)}
         yield from _sensor_samples(world, paths, chip)
@@ -69,13 +71,13 @@ def collect(world: World) -> Iterator[Sample]:
 
 def _sensor_samples(world: World, paths: dict[str, str], chip: str) -> Iterator[Sample]:
     for file, path in paths.items():
-        found = _FILE.fullmatch(file)
-        if not found:
+        match = _FILE.fullmatch(file)
+        if not match:
             continue
-        kind, number, attribute = found.groups()
+        kind, number, attribute = match.groups()
         sensor = kind + number
         if attribute == "label":
-            yield LABEL(1, chip, sensor, procfs.text(_sensor.read_attribute(world, path) or b""))
+            yield LABEL(1, chip, sensor, procfs.decode_text(_sensor.read_attribute(world, path) or b""))
         elif (kind, attribute) in METRICS:
             metric, unit = METRICS[kind, attribute]
             value = _sensor.read_number(world, path)
@@ -84,13 +86,13 @@ def _sensor_samples(world: World, paths: dict[str, str], chip: str) -> Iterator[
 
 
 def _chip_name(world: World, folder: str) -> str:
-    return _clean_name(procfs.text(_sensor.read_attribute(world, f"class/hwmon/{folder}/name") or b""))
+    return _clean_name(procfs.decode_text(_sensor.read_attribute(world, f"class/hwmon/{folder}/name") or b""))
 
 
 def _chip_labels(world: World, names: dict[str, str]) -> dict[str, str]:
-    """Return the label `chip` of each folder: its device, as hwmon0, hwmon1, … change places at every start.
+    """Return the label `chip` of each folder: its device, because hwmon0, hwmon1, … are renumbered at every boot.
 
-    Where several are of one device, their own names are added, or their folders' where these are equal too.
+    Where several belong to one device, the chip's name is appended, or the folder's where the names are equal too.
     """
     devices = {folder: _bus_and_device(world, folder) or name or folder for folder, name in names.items()}
     of_device = Counter(devices.values())

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 INTERRUPTS = Metric(
-    "node_interrupts_total", "counter", "Interrupts served, by source and CPU.", ("cpu", "type", "info", "devices")
+    "node_interrupts_total", "counter", "Interrupts serviced, by source and CPU.", ("cpu", "type", "info", "devices")
 )
 
 
 @collector(INTERRUPTS, default=False, peer="node:interrupts")
 def collect(world: World) -> Iterator[Sample]:
     """Interrupts by source and CPU; as many series as sources times CPUs."""
-    for one in interrupts.parse_interrupts(procfs.read(world, "interrupts")):
-        for cpu, count in one.counts.items():
-            yield INTERRUPTS(count, cpu, one.name, one.info, one.devices)
+    for interrupt in interrupts.parse_interrupts(procfs.read_proc(world, "interrupts")):
+        for cpu, count in interrupt.counts.items():
+            yield INTERRUPTS(count, cpu, interrupt.name, interrupt.info, interrupt.devices)

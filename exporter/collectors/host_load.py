@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-LOAD1 = Metric("node_load1", "gauge", "Tasks that run or wait for a CPU or a disk, averaged over 1 minute.")
-LOAD5 = Metric("node_load5", "gauge", "Tasks that run or wait for a CPU or a disk, averaged over 5 minutes.")
-LOAD15 = Metric("node_load15", "gauge", "Tasks that run or wait for a CPU or a disk, averaged over 15 minutes.")
+LOAD1 = Metric("node_load1", "gauge", "Load average over 1 minute: tasks running, or waiting for a CPU or a disk.")
+LOAD5 = Metric("node_load5", "gauge", "Load average over 5 minutes: tasks running, or waiting for a CPU or a disk.")
+LOAD15 = Metric("node_load15", "gauge", "Load average over 15 minutes: tasks running, or waiting for a CPU or a disk.")
 
 
 @collector(LOAD1, LOAD5, LOAD15, peer="node:loadavg")
 def collect(world: World) -> Iterator[Sample]:
     """Load averages of 1, 5 and 15 minutes."""
-    averages = procfs.parse_loadavg(procfs.read(world, "loadavg"))
+    averages = procfs.parse_loadavg(procfs.read_proc(world, "loadavg"))
     for metric, average in zip((LOAD1, LOAD5, LOAD15), averages, strict=True):
         yield metric(average)

@@ -14,30 +14,28 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_gauge(name: str, about: str, *labels: str) -> Metric:
-    return Metric(f"node_md_{name}", "gauge", about, ("device", *labels))
+def _declare_gauge(name: str, help_text: str, *labels: str) -> Metric:
+    return Metric(f"node_md_{name}", "gauge", help_text, ("device", *labels))
 
 
-STATE = _declare_gauge("state", "1 for what the array does now, 0 for all else.", "state")
-DISKS = _declare_gauge("disks", "Disks of the array that are active, failed or spare.", "state")
-REQUIRED = _declare_gauge("disks_required", "Disks that the array has when nothing is missing.")
-RAID_DISKS = _declare_gauge("raid_disks", "Disks that the array has when nothing is missing, as /sys tells it.")
-DEGRADED = _declare_gauge("degraded", "Disks that the array misses.")
+STATE = _declare_gauge("state", "1 for the current state of the array, else 0.", "state")
+DISKS = _declare_gauge("disks", "Disks of the array by state: active, failed or spare.", "state")
+REQUIRED = _declare_gauge("disks_required", "Disks required for the array to be complete.")
+RAID_DISKS = _declare_gauge("raid_disks", "Disks required for the array to be complete, from /sys.")
+DEGRADED = _declare_gauge("degraded", "Disks missing from the array.")
 BLOCKS = _declare_gauge("blocks", "Size of the array, in blocks of 1024 bytes.")
-SYNCED = _declare_gauge(
-    "blocks_synced", "Blocks of 1024 bytes that are in order; all of them where nothing is being rebuilt."
-)
+SYNCED = _declare_gauge("blocks_synced", "Blocks of 1024 bytes in sync; all of them when no resync is in progress.")
 
 
 @collector(STATE, DISKS, REQUIRED, RAID_DISKS, DEGRADED, BLOCKS, SYNCED, peer="node:mdadm")
 def collect(world: World) -> Iterator[Sample]:
-    """State of each software RAID: disks active, failed, spare and missing, and how far rebuilding is."""
+    """State of each software RAID: disks active, failed, spare and missing, and the progress of a resync."""
     arrays = [name for name in procfs.list_sys(world, "block") if name.startswith("md")]
     if not arrays:
         raise NoData("no software RAID")
     for name in arrays:
         try:
-            array = mdraid.read(world, name)
+            array = mdraid.read_array(world, name)
         except NoData:
             continue  # it has just been stopped
         for state in mdraid.STATES:

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-# The fields that node_exporter shows by default, and Tcp_MaxConn, which its most used dashboard asks for. Nearly all
-# are counters, but node_exporter gives them no type.
+# The fields that node_exporter shows by default, and Tcp_MaxConn, which its most used dashboard queries. Nearly all
+# are counters, but node_exporter declares them as untyped.
 _V4 = {
-    "Ip": {"Forwarding": "1 where the machine forwards packets, 2 where it does not."},
+    "Ip": {"Forwarding": "1 if IP forwarding is enabled, 2 if not."},
     "IpExt": {"InOctets": "Bytes received in IPv4 packets.", "OutOctets": "Bytes sent in IPv4 packets."},
     "Icmp": {
         "InMsgs": "ICMP messages received.",
@@ -25,36 +25,36 @@ _V4 = {
         "OutMsgs": "ICMP messages sent.",
     },
     "Tcp": {
-        "ActiveOpens": "TCP connections begun by this machine.",
-        "PassiveOpens": "TCP connections begun by others.",
-        "CurrEstab": "TCP connections that are established or half closed.",
+        "ActiveOpens": "TCP connections opened by this machine.",
+        "PassiveOpens": "TCP connections accepted from others.",
+        "CurrEstab": "TCP connections established or half closed.",
         "InSegs": "TCP segments received.",
-        "OutSegs": "TCP segments sent, without those sent again.",
-        "RetransSegs": "TCP segments sent again.",
+        "OutSegs": "TCP segments sent, without retransmissions.",
+        "RetransSegs": "TCP segments retransmitted.",
         "InErrs": "TCP segments received with errors.",
-        "OutRsts": "TCP segments sent to reset a connection.",
-        "MaxConn": "Most TCP connections that may be; -1 where there is no fixed number.",
+        "OutRsts": "TCP segments sent with the RST flag.",
+        "MaxConn": "Maximum number of TCP connections; -1 if dynamic.",
     },
     "TcpExt": {
-        "ListenOverflows": "Connections refused because a listener's queue was full.",
-        "ListenDrops": "Connections refused by a listener for any reason.",
+        "ListenOverflows": "Connections dropped because the listen queue was full.",
+        "ListenDrops": "Connections dropped by a listening socket, for any reason.",
         "SyncookiesSent": "SYN cookies sent.",
-        "SyncookiesRecv": "SYN cookies that came back right.",
-        "SyncookiesFailed": "SYN cookies that came back wrong.",
-        "TCPSynRetrans": "SYN segments sent again.",
-        "TCPTimeouts": "TCP timers that ran out.",
-        "TCPOFOQueue": "TCP segments that came out of order and were queued.",
-        "TCPRcvQDrop": "TCP segments dropped because a receive queue was full.",
+        "SyncookiesRecv": "Valid SYN cookies received.",
+        "SyncookiesFailed": "Invalid SYN cookies received.",
+        "TCPSynRetrans": "SYN segments retransmitted.",
+        "TCPTimeouts": "TCP timeouts.",
+        "TCPOFOQueue": "TCP segments received out of order and queued.",
+        "TCPRcvQDrop": "TCP segments dropped because the receive queue was full.",
     },
     "Udp": {
-        "InDatagrams": "UDP datagrams handed to programs.",
-        "NoPorts": "UDP datagrams for a port that nobody listens on.",
-        "InErrors": "UDP datagrams that could not be handed to programs.",
+        "InDatagrams": "UDP datagrams delivered.",
+        "NoPorts": "UDP datagrams received for a port without a listener.",
+        "InErrors": "UDP datagrams that could not be delivered.",
         "OutDatagrams": "UDP datagrams sent.",
-        "RcvbufErrors": "UDP datagrams dropped because a receive buffer was full.",
-        "SndbufErrors": "UDP datagrams dropped because a send buffer was full.",
+        "RcvbufErrors": "UDP datagrams dropped because the receive buffer was full.",
+        "SndbufErrors": "UDP datagrams dropped because the send buffer was full.",
     },
-    "UdpLite": {"InErrors": "UDP-Lite datagrams that could not be handed to programs."},
+    "UdpLite": {"InErrors": "UDP-Lite datagrams that could not be delivered."},
 }
 _V6 = {
     "Ip6": {"InOctets": "Bytes received in IPv6 packets.", "OutOctets": "Bytes sent in IPv6 packets."},
@@ -64,13 +64,13 @@ _V6 = {
         "OutMsgs": "ICMPv6 messages sent.",
     },
     "Udp6": {name: about.replace("UDP ", "UDP/IPv6 ") for name, about in _V4["Udp"].items()},
-    "UdpLite6": {"InErrors": "UDP-Lite datagrams over IPv6 that could not be handed to programs."},
+    "UdpLite6": {"InErrors": "UDP-Lite datagrams over IPv6 that could not be delivered."},
 }
 
 
-def _declare_metric(protocol: str, field: str, about: str) -> Metric:
+def _declare_metric(protocol: str, field: str, help_text: str) -> Metric:
     unit = "bytes" if field.endswith("Octets") else ""
-    return Metric(f"node_netstat_{protocol}_{field}", "untyped", about, unit=unit)
+    return Metric(f"node_netstat_{protocol}_{field}", "untyped", help_text, unit=unit)
 
 
 V4 = {
@@ -88,16 +88,16 @@ V6 = {
 @collector(*V4.values(), *V6.values(), peer="node:netstat")
 def collect(world: World) -> Iterator[Sample]:
     """Counters of IP, ICMP, TCP and UDP."""
-    found = procnet.split_headed(procfs.read_of_init(world, "net/snmp"))
-    with contextlib.suppress(NoData):  # a kernel without CONFIG_PROC_FS's netstat still has snmp
-        found |= procnet.split_headed(procfs.read_of_init(world, "net/netstat"))
+    counters = procnet.split_headed(procfs.read_init(world, "net/snmp"))
+    with contextlib.suppress(NoData):  # some kernels have snmp but not netstat
+        counters |= procnet.split_headed(procfs.read_init(world, "net/netstat"))
     for (protocol, field), metric in V4.items():
-        value = found.get(protocol, {}).get(field)
+        value = counters.get(protocol, {}).get(field)
         if value is not None:
             yield metric(int(value))
-    six = {}
+    counters_v6 = {}
     with contextlib.suppress(NoData):  # a machine without IPv6
-        six = procfs.split_pairs(procfs.read_of_init(world, "net/snmp6"))
+        counters_v6 = procfs.split_pairs(procfs.read_init(world, "net/snmp6"))
     for name, metric in V6.items():
-        if name in six:
-            yield metric(int(six[name]))
+        if name in counters_v6:
+            yield metric(int(counters_v6[name]))

@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_counter(name: str, about: str) -> Metric:
-    return Metric(f"node_network_{name}_total", "counter", about, ("device",))
+def _declare_counter(name: str, help_text: str) -> Metric:
+    return Metric(f"node_network_{name}_total", "counter", help_text, ("device",))
 
 
 # In the file's order.
 METRICS = (
     _declare_counter("receive_bytes", "Bytes received."),
     _declare_counter("receive_packets", "Packets received."),
-    _declare_counter("receive_errs", "Packets received with errors."),
-    _declare_counter("receive_drop", "Packets dropped on their way in, for want of buffers or of anyone to take them."),
-    _declare_counter("receive_fifo", "Packets lost because the device's own queue ran over."),
-    _declare_counter("receive_frame", "Packets with a wrong length, alignment or checksum."),
+    _declare_counter("receive_errs", "Receive errors."),
+    _declare_counter("receive_drop", "Received packets dropped: no free buffer, or no protocol or listener for them."),
+    _declare_counter("receive_fifo", "Receive FIFO overruns of the device."),
+    _declare_counter("receive_frame", "Packets received with a wrong length, alignment or checksum."),
     _declare_counter("receive_compressed", "Compressed packets received (PPP, SLIP)."),
     _declare_counter("receive_multicast", "Multicast packets received."),
-    _declare_counter("transmit_bytes", "Bytes sent."),
-    _declare_counter("transmit_packets", "Packets sent."),
-    _declare_counter("transmit_errs", "Packets that could not be sent."),
-    _declare_counter("transmit_drop", "Packets dropped on their way out."),
-    _declare_counter("transmit_fifo", "Packets lost because the device's own queue ran dry."),
-    _declare_counter("transmit_colls", "Collisions while sending."),
-    _declare_counter("transmit_carrier", "Packets lost because the carrier went away, or by other faults of the line."),
-    _declare_counter("transmit_compressed", "Compressed packets sent (PPP, SLIP)."),
+    _declare_counter("transmit_bytes", "Bytes transmitted."),
+    _declare_counter("transmit_packets", "Packets transmitted."),
+    _declare_counter("transmit_errs", "Transmit errors."),
+    _declare_counter("transmit_drop", "Packets dropped while transmitting."),
+    _declare_counter("transmit_fifo", "Transmit FIFO underruns of the device."),
+    _declare_counter("transmit_colls", "Collisions while transmitting."),
+    _declare_counter("transmit_carrier", "Carrier losses and other link faults while transmitting."),
+    _declare_counter("transmit_compressed", "Compressed packets transmitted (PPP, SLIP)."),
 )
 
 
@@ -44,7 +44,7 @@ METRICS = (
 def collect(world: World) -> Iterator[Sample]:
     """Bytes, packets, errors and drops of each interface."""
     shown = world.source(_host_filters.HostFilters).interfaces
-    for device, counters in procnet.parse_dev(procfs.read_of_init(world, "net/dev")).items():
-        if shown.shows(device):
+    for device, counters in procnet.parse_dev(procfs.read_init(world, "net/dev")).items():
+        if shown.is_shown(device):
             for metric, count in zip(METRICS, counters, strict=True):
                 yield metric(count, device)

@@ -10,41 +10,42 @@ from deckwatch.exporter.collector import NoData, collector
 from deckwatch.exporter.collectors import _host_filters
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from deckwatch.exporter.world import World
 
-_REFRESH_SECONDS = 60.0  # how old what only an administrator changes may be: it is half of this collector's cost
+_REFRESH_SECONDS = 60.0  # only an administrator changes these settings, and they are half of this collector's cost
 
 
-def _declare_gauge(name: str, about: str) -> Metric:
-    return Metric(f"node_network_{name}", "gauge", about, ("device",))
+def _declare_gauge(name: str, help_text: str) -> Metric:
+    return Metric(f"node_network_{name}", "gauge", help_text, ("device",))
 
 
-def _declare_counter(name: str, about: str) -> Metric:
-    return Metric(f"node_network_{name}_total", "counter", about, ("device",))
+def _declare_counter(name: str, help_text: str) -> Metric:
+    return Metric(f"node_network_{name}_total", "counter", help_text, ("device",))
 
 
-UP = _declare_gauge("up", "1 if the interface can pass packets (operstate is up), else 0.")
+UP = _declare_gauge("up", "1 if the interface is operational (operstate is up), else 0.")
 INFO = Metric(
     "node_network_info",
     "gauge",
-    "What the interface is and how it stands, in labels; always 1.",
+    "Information about the interface, in labels; always 1.",
     ("device", "address", "broadcast", "duplex", "operstate", "adminstate", "ifalias"),
 )
-INDEX = _declare_gauge("iface_id", "Number of the interface (ifindex).")
-FLAGS = _declare_gauge("flags", "Flags of the interface, as a number (IFF_UP is 1).")
-SPEED = _declare_gauge("speed_bytes", "Speed of the link in bytes a second; below 0 where the device cannot tell.")
-CAME = _declare_counter("carrier_up_changes", "Times that the carrier came.")
-WENT = _declare_counter("carrier_down_changes", "Times that the carrier went.")
-CHANGES = _declare_counter("carrier_changes", "Times that the carrier came or went.")
+INDEX = _declare_gauge("iface_id", "Interface index (ifindex).")
+FLAGS = _declare_gauge("flags", "Interface flags as a number (IFF_UP is 1).")
+SPEED = _declare_gauge("speed_bytes", "Link speed in bytes per second; negative where unknown.")
+CARRIER_UPS = _declare_counter("carrier_up_changes", "Times that the carrier came up.")
+CARRIER_DOWNS = _declare_counter("carrier_down_changes", "Times that the carrier went down.")
+CHANGES = _declare_counter("carrier_changes", "Times that the carrier came up or went down.")
 NOW = {
-    "carrier": _declare_gauge("carrier", "1 if there is a signal on the line, else 0."),
-    "dormant": _declare_gauge("dormant", "1 if the interface waits for something outside before it passes packets."),
+    "carrier": _declare_gauge("carrier", "1 if the link has a carrier, else 0."),
+    "dormant": _declare_gauge("dormant", "1 if the interface is dormant, waiting for an external event, else 0."),
     "statistics/rx_nohandler": _declare_counter(
-        "receive_nohandler", "Packets received that nothing on this machine wanted."
+        "receive_nohandler", "Received packets dropped because nothing handled them."
     ),
 }
 
@@ -59,34 +60,38 @@ def _parse_hexadecimal(data: bytes) -> int:
 
 SETTINGS: dict[str, tuple[Metric, Callable[[bytes], int]]] = {
     "addr_assign_type": (
-        _declare_gauge(
-            "address_assign_type", "Where the address comes from: 0 the device, 1 chance, 3 somebody set it."
-        ),
+        _declare_gauge("address_assign_type", "Origin of the address: 0 the device, 1 random, 3 set by a user."),
         _parse_decimal,
     ),
-    "dev_id": (_declare_gauge("device_id", "What tells interfaces apart that share one address."), _parse_hexadecimal),
+    "dev_id": (
+        _declare_gauge("device_id", "Identifier that distinguishes interfaces with the same address."),
+        _parse_hexadecimal,
+    ),
     "iflink": (
-        _declare_gauge("iface_link", "Number of the interface that this one is based on; else its own."),
+        _declare_gauge("iface_link", "Index of the underlying interface, or its own index."),
         _parse_decimal,
     ),
     "link_mode": (
-        _declare_gauge("iface_link_mode", "1 if something outside decides when it is up, else 0."),
+        _declare_gauge("iface_link_mode", "Link mode: 0 default, 1 dormant."),
         _parse_decimal,
     ),
-    "mtu": (_declare_gauge("mtu_bytes", "Largest packet the interface takes."), _parse_decimal),
+    "mtu": (_declare_gauge("mtu_bytes", "MTU of the interface."), _parse_decimal),
     "name_assign_type": (
         _declare_gauge(
-            "name_assign_type", "Where the name comes from: 1 the kernel counts, 3 a user, 4 it was renamed."
+            "name_assign_type", "Origin of the name: 1 enumerated by the kernel, 3 set by a user, 4 renamed."
         ),
         _parse_decimal,
     ),
     "netdev_group": (
-        _declare_gauge("net_dev_group", "Group of interfaces it belongs to; 0 by default."),
+        _declare_gauge("net_dev_group", "Interface group; 0 by default."),
         _parse_decimal,
     ),
-    "tx_queue_len": (_declare_gauge("transmit_queue_length", "Most packets that may wait to be sent."), _parse_decimal),
+    "tx_queue_len": (
+        _declare_gauge("transmit_queue_length", "Maximum length of the transmit queue, in packets."),
+        _parse_decimal,
+    ),
     "type": (
-        _declare_gauge("protocol_type", "Kind of link, as ARP numbers them: 1 Ethernet, 772 loopback."),
+        _declare_gauge("protocol_type", "ARP protocol type of the link: 1 Ethernet, 772 loopback."),
         _parse_decimal,
     ),
 }
@@ -96,20 +101,21 @@ _MBIT = 125_000  # bytes
 
 
 @collector(
-    *(UP, INFO, INDEX, FLAGS, SPEED, CAME, WENT, CHANGES, *NOW.values(), *_SETTINGS_METRICS), peer="node:netclass"
+    *(UP, INFO, INDEX, FLAGS, SPEED, CARRIER_UPS, CARRIER_DOWNS, CHANGES, *NOW.values(), *_SETTINGS_METRICS),
+    peer="node:netclass",
 )
 def collect(world: World) -> Iterator[Sample]:
-    """State, carrier, MTU and speed of each interface; what only people change is read once a minute."""
-    known, shown = world.source(SettingsCache), world.source(_host_filters.HostFilters).interfaces
-    for device in known.keep_only(procfs.list_sys(world, "class/net")):
-        if shown.shows(device):
+    """State, carrier, MTU and speed of each interface; settings are read once a minute."""
+    settings, shown = world.source(SettingsCache), world.source(_host_filters.HostFilters).interfaces
+    for device in settings.keep_only(procfs.list_sys(world, "class/net")):
+        if shown.is_shown(device):
             try:
-                yield from _device_samples(world, device, known)
+                yield from _device_samples(world, device, settings)
             except NoData:
-                continue  # a file among the folders (bonding_masters), or an interface that has just gone
+                continue  # a file among the folders (bonding_masters), or an interface just removed
 
 
-def _device_samples(world: World, device: str, known: SettingsCache) -> Iterator[Sample]:
+def _device_samples(world: World, device: str, cache: SettingsCache) -> Iterator[Sample]:
     state = procfs.read_sys(world, f"class/net/{device}/operstate")
     yield UP(int(state == b"up"), device)
     index = _read_attribute(world, device, "ifindex") or b""
@@ -120,10 +126,12 @@ def _device_samples(world: World, device: str, known: SettingsCache) -> Iterator
         number = int(flags, 16)
         yield FLAGS(number, device)
         admin = "up" if number & _IFF_UP else "down"
-    settings = known.get(device, index)
+    settings = cache.get(device, index)
     now = {name: settings.read_attribute(name, state + (flags or b"")) for name in ("speed", "duplex", *NOW)}
-    duplex = procfs.text(now["duplex"] or b"")
-    yield INFO(1, device, settings.address, settings.broadcast, duplex, procfs.text(state), admin, settings.alias)
+    duplex = procfs.decode_text(now["duplex"] or b"")
+    yield INFO(
+        1, device, settings.address, settings.broadcast, duplex, procfs.decode_text(state), admin, settings.alias
+    )
     for name, metric in NOW.items():
         value = now[name]
         if value is not None:
@@ -135,17 +143,17 @@ def _device_samples(world: World, device: str, known: SettingsCache) -> Iterator
 
 
 def _carrier_samples(world: World, device: str) -> Iterator[Sample]:
-    """Yield how often the carrier came and went; before Linux 4.16 there is only the sum of both."""
-    came, went = (
+    """Yield how often the carrier came up and went down; before Linux 4.16 there is only the sum."""
+    ups, downs = (
         _read_attribute(world, device, "carrier_up_count"),
         _read_attribute(world, device, "carrier_down_count"),
     )
-    if came is not None and went is not None:
-        yield CAME(int(came), device)
-        yield WENT(int(went), device)
-        yield CHANGES(int(came) + int(went), device)  # which is what the kernel writes in carrier_changes
-    elif (both := _read_attribute(world, device, "carrier_changes")) is not None:
-        yield CHANGES(int(both), device)
+    if ups is not None and downs is not None:
+        yield CARRIER_UPS(int(ups), device)
+        yield CARRIER_DOWNS(int(downs), device)
+        yield CHANGES(int(ups) + int(downs), device)  # the kernel's carrier_changes
+    elif (changes := _read_attribute(world, device, "carrier_changes")) is not None:
+        yield CHANGES(int(changes), device)
 
 
 @dataclass
@@ -158,36 +166,38 @@ class _DeviceSettings:
     broadcast: str
     alias: str
     samples: list[Sample]
-    silent: dict[str, bytes] = field(default_factory=dict)  # attributes that had no value, and the state and flags then
+    silent: dict[str, bytes] = field(
+        default_factory=dict
+    )  # attributes without a value, with the state and flags at that time
 
     def read_attribute(self, name: str, state: bytes) -> bytes | None:
-        """Return an attribute; one that had no value is tried again when the interface's state is another.
+        """Return an attribute; one without a value is read again only after the interface's state has changed.
 
-        Loopback never tells its speed, others not while they are down; each attempt would open the file anew.
+        Loopback never has a speed, other interfaces have none while down; each attempt would open the file again.
         """
         if self.silent.get(name) == state:
             return None
-        found = _read_attribute(self.world, self.device, name)
-        if found is None:
+        value = _read_attribute(self.world, self.device, name)
+        if value is None:
             self.silent[name] = state
-        return found
+        return value
 
 
-class SettingsCache:
-    """What only an administrator changes of an interface, read anew once a minute and when it is another one."""
+class SettingsCache(Source):
+    """Settings that only an administrator changes, read once a minute and when the interface was replaced."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._known: dict[str, _DeviceSettings] = {}
 
     def keep_only(self, names: list[str]) -> list[str]:
-        """Return these names; what is known of others is forgotten."""
+        """Return these names; drop the settings of other interfaces."""
         if self._known.keys() - names:
             self._known = {name: known for name, known in self._known.items() if name in names}
         return names
 
     def get(self, device: str, index: bytes) -> _DeviceSettings:
-        """Return the settings of an interface; its number tells it from an older one of the same name."""
+        """Return the settings of an interface; its index distinguishes it from an earlier one of the same name."""
         now = self._world.clock()
         known = self._known.get(device)
         if known is None or known.number != index or not 0 <= now - known.at < _REFRESH_SECONDS:
@@ -195,24 +205,21 @@ class SettingsCache:
         return known
 
     def _read_settings(self, device: str, index: bytes, now: float) -> _DeviceSettings:
-        found = {name: _read_attribute(self._world, device, name, keep=False) for name in SETTINGS}
+        values = {name: _read_attribute(self._world, device, name, keep=False) for name in SETTINGS}
         samples = [
-            metric(in_numbers(data), device)
-            for name, (metric, in_numbers) in SETTINGS.items()
-            if (data := found[name]) is not None
+            metric(parse(data), device)
+            for name, (metric, parse) in SETTINGS.items()
+            if (data := values[name]) is not None
         ]
         address, broadcast, alias = (
-            procfs.text(_read_attribute(self._world, device, name, keep=False) or b"")
+            procfs.decode_text(_read_attribute(self._world, device, name, keep=False) or b"")
             for name in ("address", "broadcast", "ifalias")
         )
         return _DeviceSettings(self._world, device, index, now, address, broadcast, alias, samples)
 
-    def close(self) -> None:
-        """Nothing is held open."""
-
 
 def _read_attribute(world: World, device: str, name: str, *, keep: bool = True) -> bytes | None:
-    """Return an attribute; None where this kind of interface has none, or has none while it is down."""
+    """Return an attribute; None where this kind of interface has none, or the interface is down."""
     try:
         return procfs.read_sys(world, f"class/net/{device}/{name}", keep=keep)
     except NoData:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 INFO = Metric(
     "node_os_info",
     "gauge",
-    "The operating system, in labels; always 1.",
+    "Information about the operating system, in labels; always 1.",
     (
         "build_id",
         "id",
@@ -34,7 +34,7 @@ INFO = Metric(
     ),
 )
 VERSION = Metric(
-    "node_os_version", "gauge", "The operating system's version: its first two numbers.", ("id", "id_like", "name")
+    "node_os_version", "gauge", "Version of the operating system: major and minor number.", ("id", "id_like", "name")
 )
 
 
@@ -50,6 +50,6 @@ def collect(world: World) -> Iterator[Sample]:
 
 def _read_os_release(world: World) -> bytes:
     try:
-        return rootfs.read(world, "etc/os-release")
+        return rootfs.read_host_file(world, "etc/os-release")
     except NoData:
-        return rootfs.read(world, "usr/lib/os-release")
+        return rootfs.read_host_file(world, "usr/lib/os-release")

@@ -14,25 +14,29 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-# By file and line; `full` of the CPU says nothing for a whole machine and is always 0.
+# By file and line; `full` of the CPU is undefined for the whole system and always 0.
 METRICS = {
     ("cpu", "some"): Metric(
-        "node_pressure_cpu_waiting_seconds_total", "counter", "Time in which some task waited for a CPU."
+        "node_pressure_cpu_waiting_seconds_total",
+        "counter",
+        "Time in which at least one task was waiting for CPU time.",
     ),
     ("io", "some"): Metric(
-        "node_pressure_io_waiting_seconds_total", "counter", "Time in which some task waited for input or output."
+        "node_pressure_io_waiting_seconds_total", "counter", "Time in which at least one task was waiting for I/O."
     ),
     ("io", "full"): Metric(
-        "node_pressure_io_stalled_seconds_total", "counter", "Time in which all tasks waited for input or output."
+        "node_pressure_io_stalled_seconds_total", "counter", "Time in which all tasks were waiting for I/O."
     ),
     ("memory", "some"): Metric(
-        "node_pressure_memory_waiting_seconds_total", "counter", "Time in which some task waited for memory."
+        "node_pressure_memory_waiting_seconds_total",
+        "counter",
+        "Time in which at least one task was waiting for memory.",
     ),
     ("memory", "full"): Metric(
-        "node_pressure_memory_stalled_seconds_total", "counter", "Time in which all tasks waited for memory."
+        "node_pressure_memory_stalled_seconds_total", "counter", "Time in which all tasks were waiting for memory."
     ),
     ("irq", "full"): Metric(
-        "node_pressure_irq_stalled_seconds_total", "counter", "Time that interrupts took from all tasks."
+        "node_pressure_irq_stalled_seconds_total", "counter", "Time in which all tasks were stalled by interrupts."
     ),
 }
 
@@ -40,21 +44,21 @@ METRICS = {
 @collector(*METRICS.values(), peer="node:pressure")
 def collect(world: World) -> Iterator[Sample]:
     """Time in which tasks waited for CPU, memory or I/O."""
-    found = {}
+    totals = {}
     for resource in dict.fromkeys(resource for resource, _ in METRICS):
         for share, microseconds in _read_pressure(world, resource).items():
-            found[resource, share] = microseconds
-    if not found:
+            totals[resource, share] = microseconds
+    if not totals:
         raise NoData("this kernel has no pressure stall information (CONFIG_PSI, psi=1)")
     for key, metric in METRICS.items():
-        if key in found:
-            yield metric(found[key] / 1e6)
+        if key in totals:
+            yield metric(totals[key] / 1e6)
 
 
 def _read_pressure(world: World, resource: str) -> dict[str, int]:
     """Return a resource's totals; empty where the kernel keeps none (`irq` came with Linux 6.1)."""
     try:
-        return procfs.parse_pressure(procfs.read(world, f"pressure/{resource}"))
+        return procfs.parse_pressure(procfs.read_proc(world, f"pressure/{resource}"))
     except NoData:
         return {}
     except OSError as error:

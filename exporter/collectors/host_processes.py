@@ -17,52 +17,50 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_gauge(name: str, about: str, *labels: str) -> Metric:
-    return Metric(f"node_processes_{name}", "gauge", about, labels)
+def _declare_gauge(name: str, help_text: str, *labels: str) -> Metric:
+    return Metric(f"node_processes_{name}", "gauge", help_text, labels)
 
 
-PIDS = _declare_gauge("pids", "Processes.")
-THREADS = _declare_gauge("threads", "Threads of all processes.")
-STATE = _declare_gauge(
-    "state", "Processes by the letter of their state (R runs, S sleeps, D waits for a disk, …).", "state"
-)
-THREADS_STATE = _declare_gauge("threads_state", "Threads by the letter of their state.", "thread_state")
-MAX_PROCESSES = _declare_gauge("max_processes", "Highest number that a process can have (pid_max).")
-MAX_THREADS = _declare_gauge("max_threads", "Most threads that the machine allows.")
+PIDS = _declare_gauge("pids", "Number of processes.")
+THREADS = _declare_gauge("threads", "Number of threads of all processes.")
+STATE = _declare_gauge("state", "Processes by state (R running, S sleeping, D waiting for I/O, …).", "state")
+THREADS_STATE = _declare_gauge("threads_state", "Threads by state.", "thread_state")
+MAX_PROCESSES = _declare_gauge("max_processes", "Highest process id (pid_max).")
+MAX_THREADS = _declare_gauge("max_threads", "Maximum number of threads.")
 
 
 @collector(PIDS, THREADS, STATE, THREADS_STATE, MAX_PROCESSES, MAX_THREADS, default=False, peer="node:processes")
 def collect(world: World) -> Iterator[Sample]:
-    """Processes and threads by state; reads a file for each thread, so it takes long where there are very many."""
+    """Processes and threads by state; slow with very many threads, because it reads a file for each."""
     pids = threads = 0
     states: Counter[str] = Counter()
-    of_threads: Counter[str] = Counter()
+    thread_states: Counter[str] = Counter()
     for pid in _list_numbers(str(world.procfs)):
-        found = _read_condition(f"{world.procfs}/{pid}/stat")
-        if found is None:
+        condition = _read_condition(f"{world.procfs}/{pid}/stat")
+        if condition is None:
             continue
         pids += 1
-        threads += found.threads
-        states[found.state] += 1
-        if found.threads <= 1:
-            of_threads[found.state] += 1
+        threads += condition.threads
+        states[condition.state] += 1
+        if condition.threads <= 1:
+            thread_states[condition.state] += 1
             continue
         tasks = f"{world.procfs}/{pid}/task"
-        of_threads.update(
-            one.state for task in _list_numbers(tasks) if (one := _read_condition(f"{tasks}/{task}/stat"))
+        thread_states.update(
+            thread.state for task in _list_numbers(tasks) if (thread := _read_condition(f"{tasks}/{task}/stat"))
         )
     yield PIDS(pids)
     yield THREADS(threads)
     for state, count in sorted(states.items()):
         yield STATE(count, state)
-    for state, count in sorted(of_threads.items()):
+    for state, count in sorted(thread_states.items()):
         yield THREADS_STATE(count, state)
-    yield MAX_PROCESSES(procfs.parse_numbers(procfs.read(world, "sys/kernel/pid_max"))[0])
-    yield MAX_THREADS(procfs.parse_numbers(procfs.read(world, "sys/kernel/threads-max"))[0])
+    yield MAX_PROCESSES(procfs.parse_numbers(procfs.read_proc(world, "sys/kernel/pid_max"))[0])
+    yield MAX_THREADS(procfs.parse_numbers(procfs.read_proc(world, "sys/kernel/threads-max"))[0])
 
 
 def _list_numbers(folder: str) -> list[str]:
-    """Return the processes or threads in a folder of /proc; none where it has just ended."""
+    """Return the process or thread ids in a folder of /proc; empty where the process has just ended."""
     try:
         return [name for name in os.listdir(folder) if name.isdecimal()]  # noqa: PTH208 - a Path costs 2 µs each
     except (FileNotFoundError, ProcessLookupError):
@@ -70,7 +68,7 @@ def _list_numbers(folder: str) -> list[str]:
 
 
 def _read_condition(path: str) -> process.Condition | None:
-    """Return what a stat file says; None where its process or thread has just ended."""
+    """Return state and threads from a stat file; None where the process or thread has just ended."""
     try:
         return process.parse_condition(read_once(path))
     except (FileNotFoundError, ProcessLookupError):

@@ -1,4 +1,4 @@
-"""How long tasks ran and waited on each CPU, from /proc/schedstat (Documentation/scheduler/sched-stats.rst)."""
+"""Scheduler statistics of each CPU, from /proc/schedstat (Documentation/scheduler/sched-stats.rst)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-RUNNING = Metric("node_schedstat_running_seconds_total", "counter", "Time that tasks ran on the CPU.", ("cpu",))
-WAITING = Metric("node_schedstat_waiting_seconds_total", "counter", "Time that tasks waited for the CPU.", ("cpu",))
-SLICES = Metric("node_schedstat_timeslices_total", "counter", "Times that a task was put on the CPU.", ("cpu",))
+RUNNING = Metric("node_schedstat_running_seconds_total", "counter", "Time that the CPU spent running tasks.", ("cpu",))
+WAITING = Metric(
+    "node_schedstat_waiting_seconds_total", "counter", "Time that tasks spent waiting for the CPU.", ("cpu",)
+)
+SLICES = Metric("node_schedstat_timeslices_total", "counter", "Timeslices run on the CPU.", ("cpu",))
 
 
 @collector(RUNNING, WAITING, SLICES, peer="node:schedstat")
 def collect(world: World) -> Iterator[Sample]:
-    """Time that tasks ran on and waited for each CPU."""
-    for cpu, (running, waiting, slices) in procfs.parse_schedstat(procfs.read(world, "schedstat")).items():
+    """Time that tasks spent running on and waiting for each CPU."""
+    for cpu, (running, waiting, slices) in procfs.parse_schedstat(procfs.read_proc(world, "schedstat")).items():
         yield RUNNING(running / 1e9, cpu)
         yield WAITING(waiting / 1e9, cpu)
         yield SLICES(slices, cpu)

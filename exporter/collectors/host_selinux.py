@@ -1,4 +1,4 @@
-"""Whether SELinux is on, from /proc/filesystems, /sys/fs/selinux and /etc/selinux/config (security/selinux)."""
+"""Status of SELinux, from /proc/filesystems, /sys/fs/selinux and /etc/selinux/config (security/selinux)."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-ENABLED = Metric("node_selinux_enabled", "gauge", "1 if SELinux is on, else 0.")
-CURRENT = Metric("node_selinux_current_mode", "gauge", "1 if SELinux enforces its rules now, 0 if it only reports.")
+ENABLED = Metric("node_selinux_enabled", "gauge", "1 if SELinux is enabled, else 0.")
+CURRENT = Metric("node_selinux_current_mode", "gauge", "Current SELinux mode: 1 enforcing, 0 permissive.")
 CONFIGURED = Metric(
     "node_selinux_config_mode",
     "gauge",
-    "What SELinux shall do from the next start on: 1 enforce, 0 only report, -1 nothing.",
+    "Configured SELinux mode: 1 enforcing, 0 permissive, -1 disabled.",
 )
 _MODES = {"enforcing": 1, "permissive": 0, "disabled": -1}
 
 
 @collector(ENABLED, CURRENT, CONFIGURED, peer="node:selinux")
 def collect(world: World) -> Iterator[Sample]:
-    """Whether SELinux is on and enforces its rules."""
-    # The kernel registers this file system only with SELinux on (security/selinux/selinuxfs.c), and lists it in every
-    # namespace; where it is mounted can be hidden from a container.
-    on = b"\tselinuxfs\n" in procfs.read(world, "filesystems")
-    yield ENABLED(int(on))
-    if not on:
+    """Whether SELinux is enabled, and its current and configured mode."""
+    # The kernel registers this file system only with SELinux enabled (security/selinux/selinuxfs.c), and lists it in
+    # every namespace; its mount point can be hidden from a container.
+    enabled = b"\tselinuxfs\n" in procfs.read_proc(world, "filesystems")
+    yield ENABLED(int(enabled))
+    if not enabled:
         return
     with contextlib.suppress(NoData):
         yield CURRENT(int(procfs.read_sys(world, "fs/selinux/enforce")))
@@ -42,7 +42,7 @@ def collect(world: World) -> Iterator[Sample]:
 
 def _configured_mode(world: World) -> str:
     with contextlib.suppress(NoData):
-        for line in procfs.text(rootfs.read(world, "etc/selinux/config")).splitlines():
+        for line in procfs.decode_text(rootfs.read_host_file(world, "etc/selinux/config")).splitlines():
             name, equals, value = line.strip().partition("=")
             if equals and name.strip() == "SELINUX":  # selinux_config(5)
                 return value.strip().lower()

@@ -10,41 +10,43 @@ from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors import _host_filters
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources.systemd import Property, Systemd, Unit
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deckwatch.exporter.world import World
 
-_REFRESH_SECONDS = 60.0  # how old a service's type may be, which changes only where somebody changes its file
+_REFRESH_SECONDS = 60.0  # a service's type changes only with its unit file
 
 
-def _declare_metric(name: str, kind: str, about: str, *labels: str) -> Metric:
-    return Metric(f"node_systemd_{name}", "counter" if kind == "counter" else "gauge", about, labels)
+def _declare_metric(name: str, kind: str, help_text: str, *labels: str) -> Metric:
+    return Metric(f"node_systemd_{name}", "counter" if kind == "counter" else "gauge", help_text, labels)
 
 
-STATE = _declare_metric(
-    "unit_state", "gauge", "1 for the state that the unit is in, 0 for all others.", "name", "state", "type"
-)
+STATE = _declare_metric("unit_state", "gauge", "1 for the current state of the unit, else 0.", "name", "state", "type")
 UNITS = _declare_metric("units", "gauge", "Units by state.", "state")
-RUNNING = _declare_metric("system_running", "gauge", "1 if all is up and no unit has failed, else 0.")
-VERSION = _declare_metric("version", "gauge", "systemd's version, in full in the label.", "version")
+RUNNING = _declare_metric("system_running", "gauge", "1 if the system is running and no unit has failed, else 0.")
+VERSION = _declare_metric("version", "gauge", "Version of systemd; the label has the full version.", "version")
 VIRTUALIZATION = _declare_metric(
-    "virtualization_info", "gauge", "On what the machine runs: kvm, lxc, … or none; always 1.", "virtualization_type"
+    "virtualization_info",
+    "gauge",
+    "Virtualization of the machine: kvm, lxc, … or none; always 1.",
+    "virtualization_type",
 )
-RESTARTS = _declare_metric("service_restart_total", "counter", "Times that systemd started the service again.", "name")
-TRIGGERED = _declare_metric(
-    "timer_last_trigger_seconds", "gauge", "When the timer last struck, in seconds since 1970.", "name"
+RESTARTS = _declare_metric("service_restart_total", "counter", "Restarts of the service by systemd.", "name")
+TRIGGERED = _declare_metric("timer_last_trigger_seconds", "gauge", "Last trigger of the timer, as a Unix time.", "name")
+ACCEPTED = _declare_metric(
+    "socket_accepted_connections_total", "counter", "Connections accepted by the socket.", "name"
 )
-ACCEPTED = _declare_metric("socket_accepted_connections_total", "counter", "Connections accepted for the unit.", "name")
-OPEN = _declare_metric("socket_current_connections", "gauge", "Connections open now.", "name")
-# A counter, but node_exporter calls it a gauge.
+OPEN = _declare_metric("socket_current_connections", "gauge", "Current connections of the socket.", "name")
+# A counter, but node_exporter declares it as a gauge.
 DENIED = _declare_metric(
-    "socket_refused_connections_total", "gauge", "Connections refused, since there were too many.", "name"
+    "socket_refused_connections_total", "gauge", "Connections refused because there were too many.", "name"
 )
 
 _STATES = ("active", "activating", "deactivating", "inactive", "failed")
-# By the ending of a unit's name: the interface that has its properties, and these.
+# By the suffix of a unit's name: its D-Bus interface and the properties read from it.
 _PROPERTIES = {
     "service": ("Service", {"NRestarts": (RESTARTS, 1)}),
     "timer": ("Timer", {"LastTriggerUSec": (TRIGGERED, 1_000_000)}),
@@ -60,29 +62,32 @@ _PROPERTIES = {
 def collect(world: World) -> Iterator[Sample]:
     """Units of systemd by state, restarts of services, connections of sockets, timers."""
     systemd = world.source(Systemd)
-    units = systemd.units()
+    units = systemd.list_units()
     yield from _manager_samples(systemd)
-    counted = Counter(unit.active for unit in units)
-    for state in dict.fromkeys((*_STATES, *sorted(counted))):
-        yield UNITS(counted[state], state)
+    counts = Counter(unit.active for unit in units)
+    for state in dict.fromkeys((*_STATES, *sorted(counts))):
+        yield UNITS(counts[state], state)
     shown = world.source(_host_filters.HostFilters).units
-    units = [unit for unit in units if unit.loaded == "loaded" and shown.shows(unit.name)]
+    units = [unit for unit in units if unit.loaded == "loaded" and shown.is_shown(unit.name)]
     types = world.source(ServiceTypeCache).service_types(units)
     for unit in units:
         for state in _STATES:
             yield STATE(int(unit.active == state), unit.name, state, types.get(unit.name, ""))
-    asked = [(unit, _PROPERTIES[kind]) for unit in units if (kind := _unit_suffix(unit)) in _PROPERTIES]
-    questions = [
-        (Property(unit, interface, name), *into) for unit, (interface, names) in asked for name, into in names.items()
+    properties = [
+        (Property(unit, interface, name), *metric_and_divisor)
+        for unit in units
+        if (suffix := _unit_suffix(unit)) in _PROPERTIES
+        for interface, names in (_PROPERTIES[suffix],)
+        for name, metric_and_divisor in names.items()
     ]
-    values = systemd.of([one for one, *_ in questions])
-    for (one, metric, unit_of_time), value in zip(questions, values, strict=True):
+    values = systemd.unit_properties([wanted for wanted, *_ in properties])
+    for (wanted, metric, divisor), value in zip(properties, values, strict=True):
         if isinstance(value, int):
-            yield metric(value / unit_of_time if unit_of_time > 1 else value, one.unit.name)
+            yield metric(value / divisor if divisor > 1 else value, wanted.unit.name)
 
 
 def _manager_samples(systemd: Systemd) -> Iterator[Sample]:
-    version, virtualization, state = systemd.about("Version", "Virtualization", "SystemState")
+    version, virtualization, state = systemd.manager_properties("Version", "Virtualization", "SystemState")
     number = re.search(r"[0-9]{3,}(\.[0-9]+)?", str(version or ""))
     yield VERSION(float(number[0]) if number else 0, str(version or ""))
     yield VIRTUALIZATION(1, str(virtualization or "none"))
@@ -93,8 +98,8 @@ def _unit_suffix(unit: Unit) -> str:
     return unit.name.rpartition(".")[2]
 
 
-class ServiceTypeCache:
-    """How services are started (simple, notify, oneshot, …), asked once a minute and when there is a new one."""
+class ServiceTypeCache(Source):
+    """Types of services (simple, notify, oneshot, …), read once a minute and when a service is added."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -107,10 +112,7 @@ class ServiceTypeCache:
         if not 0 <= now - self._at < _REFRESH_SECONDS:
             self._at, self._types = now, {}
         services = [unit for unit in units if _unit_suffix(unit) == "service"]
-        asked = [unit for unit in services if unit.name not in self._types]
-        answers = self._world.source(Systemd).of([Property(unit, "Service", "Type") for unit in asked])
-        self._types |= {unit.name: str(answer or "") for unit, answer in zip(asked, answers, strict=True)}
+        unknown = [unit for unit in services if unit.name not in self._types]
+        answers = self._world.source(Systemd).unit_properties([Property(unit, "Service", "Type") for unit in unknown])
+        self._types |= {unit.name: str(answer or "") for unit, answer in zip(unknown, answers, strict=True)}
         return self._types
-
-    def close(self) -> None:
-        """Nothing is held."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 STATES = Metric(
     "node_tcp_connection_states",
     "gauge",
-    "TCP sockets by state; and the bytes that wait in all their queues, as rx_queued_bytes and tx_queued_bytes.",
+    "TCP sockets by state; and the bytes in all their queues, as the states rx_queued_bytes and tx_queued_bytes.",
     ("state",),
 )
 # In the kernel's order, from 1 (include/net/tcp_states.h).
@@ -30,15 +30,15 @@ _NAMES = (
 
 @collector(STATES, default=False, peer="node:tcpstat")
 def collect(world: World) -> Iterator[Sample]:
-    """TCP sockets by state; on a server with very many of them this takes long."""
-    # Not by netlink, which only tells of the network namespace that we are in ourselves.
-    found = [procfs.of_init(world, "net/tcp", _count_sockets)]
+    """TCP sockets by state; slow with very many sockets."""
+    # Not by netlink, which only reports the network namespace of this process.
+    counts = [procfs.read_init_or_self(world, "net/tcp", _count_sockets)]
     with contextlib.suppress(NoData):  # a machine without IPv6
-        found.append(procfs.of_init(world, "net/tcp6", _count_sockets))
+        counts.append(procfs.read_init_or_self(world, "net/tcp6", _count_sockets))
     for state, name in enumerate(_NAMES, 1):
-        yield STATES(sum(sockets.states[state] for sockets in found), name)
-    yield STATES(sum(sockets.received for sockets in found), "rx_queued_bytes")
-    yield STATES(sum(sockets.sent for sockets in found), "tx_queued_bytes")
+        yield STATES(sum(sockets.states[state] for sockets in counts), name)
+    yield STATES(sum(sockets.received for sockets in counts), "rx_queued_bytes")
+    yield STATES(sum(sockets.sent for sockets in counts), "tx_queued_bytes")
 
 
 def _count_sockets(path: str) -> procnet.Sockets:

@@ -1,4 +1,4 @@
-"""Metrics that scripts and cron jobs write, from `*.prom` in the folders of `watch: {host: {textfile: …}}`."""
+"""Metrics written by scripts and cron jobs, from `*.prom` in the folders of `watch: {host: {textfile: …}}`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from deckwatch.exporter.collector import collector, list_metrics, load_collector
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import textformat
 from deckwatch.exporter.sources.textfiles import TextFile, TextFiles
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,30 +19,34 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("deckwatch.textfile")
 
-ERROR = Metric("node_textfile_scrape_error", "gauge", "1 if a file, or a part of one, could not be shown.")
+ERROR = Metric("node_textfile_scrape_error", "gauge", "1 if a file, or part of one, could not be shown, else 0.")
 CHANGED = Metric(
     "node_textfile_mtime_seconds",
     "gauge",
-    "When a file that could be read was last changed, in seconds since 1970.",
+    "Modification time of the file, as a Unix time.",
     ("file",),
 )
 
 _FOLDER = "/var/lib/deckwatch/textfile"
-# What the page tells of its collectors; beside these, all that a collector declares is ours.
+# Prefixes of metrics about the collectors; every metric that a collector declares is reserved as well.
 _OWN_PREFIXES = ("deckwatch_", "node_scrape_collector_", "pg_scrape_collector_")
 
 
 @collector(ERROR, CHANGED, peer="node:textfile")
 def collect(world: World) -> Iterator[Sample]:
-    """Metrics from *.prom files, and when each file was changed."""
-    asked_for: str | list[str] | None = world.config.get("host", {}).get("textfile")
-    patterns = [asked_for] if isinstance(asked_for, str) else asked_for or [_FOLDER]
+    """Metrics from *.prom files, and the modification time of each file."""
+    configured: str | list[str] | None = world.config.get("host", {}).get("textfile")
+    patterns = [configured] if isinstance(configured, str) else configured or [_FOLDER]
     source = world.source(TextFiles)
-    found = list(source.read(dict.fromkeys(folder for pattern in patterns for folder in source.folders(pattern))))
-    files = [one for one in found if isinstance(one, TextFile)]
-    faults = [one for one in found if isinstance(one, OSError)]
-    if asked_for is None:
-        faults = [fault for fault in faults if not isinstance(fault, FileNotFoundError)]  # nobody writes any
+    results = list(
+        source.read_folders(dict.fromkeys(folder for pattern in patterns for folder in source.expand_folders(pattern)))
+    )
+    files = [result for result in results if isinstance(result, TextFile)]
+    faults = [result for result in results if isinstance(result, OSError)]
+    if configured is None:
+        faults = [
+            fault for fault in faults if not isinstance(fault, FileNotFoundError)
+        ]  # the default folder is optional
     samples, complaints = world.source(TextfileMerger).merge_files(files)
     yield ERROR(int(bool(complaints or faults)))
     for file in files:
@@ -49,21 +54,21 @@ def collect(world: World) -> Iterator[Sample]:
             yield CHANGED(file.changed, file.path)
     yield from samples
     if faults:
-        raise faults[0]  # what the other folders hold is shown with it
+        raise faults[0]  # the samples of the other folders are shown with it
 
 
-class TextfileMerger:
-    """Lays files together so that one cannot spoil what another, or a collector, says."""
+class TextfileMerger(Source):
+    """Merges files so that none conflicts with another file or with a collector."""
 
     def __init__(self, _world: World) -> None:
-        self._said: list[str] = []
+        self._logged: list[str] = []
         self._ours: Catalog | None = None
 
     def merge_files(self, files: Iterable[TextFile]) -> tuple[list[Sample], list[str]]:
-        """Return the files' samples without those that collide, and why any were left out; that is logged once."""
+        """Return the files' samples without conflicting ones, and the complaints about those, each logged once."""
         samples: list[Sample] = []
         complaints: dict[str, None] = {}
-        taken: dict[str, Metric] = {}  # the family that the series of a name belong to
+        taken: dict[str, Metric] = {}  # the family that owns a series name
         seen: set[tuple[str, frozenset[tuple[str, str]]]] = set()
         for file in files:
             if file.error:
@@ -74,7 +79,7 @@ class TextfileMerger:
                 if family not in faults:
                     faults[family] = self._family_conflict(family, taken)
                 fault = faults[family]
-                series = textformat.series(sample)
+                series = textformat.series_key(sample)
                 if not fault and series in seen:
                     fault = f"another file has the same series of {series[0]}"
                 if fault:
@@ -83,14 +88,14 @@ class TextfileMerger:
                     seen.add(series)
                     samples.append(sample)
         for complaint in complaints:
-            if complaint not in self._said:
+            if complaint not in self._logged:
                 log.warning("%s", complaint)
-        self._said = list(complaints)
-        return samples, self._said
+        self._logged = list(complaints)
+        return samples, self._logged
 
     def _family_conflict(self, family: Metric, taken: dict[str, Metric]) -> str:
-        """Return why a family cannot be shown; empty where it can, and its names are then taken."""
-        names = textformat.names(family)
+        """Return why a family cannot be shown; otherwise reserve its names and return an empty string."""
+        names = textformat.family_names(family)
         for name in names:
             if self._is_own_name(name):
                 return f"{name} is a name that Deckwatch itself uses"
@@ -105,6 +110,3 @@ class TextfileMerger:
         if self._ours is None:
             self._ours = Catalog(list_metrics(load_collectors().values()))
         return name.startswith(_OWN_PREFIXES) or self._ours.series(name) is not None
-
-    def close(self) -> None:
-        """Nothing is held open."""

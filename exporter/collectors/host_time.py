@@ -1,4 +1,4 @@
-"""The machine's clock, its zone and its source, from time(2), localtime(5) and /sys/devices/system/clocksource."""
+"""System time, time zone and clock source, from time(2), localtime(5) and /sys/devices/system/clocksource."""
 
 from __future__ import annotations
 
@@ -8,40 +8,38 @@ from typing import TYPE_CHECKING
 from deckwatch.exporter.collector import NoData, collector
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs
-from deckwatch.exporter.sources.timezone import Zone
+from deckwatch.exporter.sources.timezone import TimeZone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deckwatch.exporter.world import World
 
-TIME = Metric("node_time_seconds", "gauge", "The machine's clock, in seconds since 1970.")
-ZONE = Metric(
-    "node_time_zone_offset_seconds", "gauge", "How far the machine's time zone is ahead of UTC.", ("time_zone",)
-)
+TIME = Metric("node_time_seconds", "gauge", "System time, as a Unix time.")
+ZONE = Metric("node_time_zone_offset_seconds", "gauge", "Offset of the machine's time zone from UTC.", ("time_zone",))
 AVAILABLE = Metric(
     "node_time_clocksource_available_info",
     "gauge",
-    "A counter that the kernel could take for its clock; always 1.",
+    "Available clock source, in a label; always 1.",
     ("device", "clocksource"),
 )
 CURRENT = Metric(
     "node_time_clocksource_current_info",
     "gauge",
-    "The counter that the kernel takes for its clock; always 1.",
+    "Current clock source, in a label; always 1.",
     ("device", "clocksource"),
 )
-_FOLDER = "devices/system/clocksource/clocksource0"  # there is never a second (kernel/time/clocksource.c)
+_FOLDER = "devices/system/clocksource/clocksource0"  # there is only one (kernel/time/clocksource.c)
 
 
 @collector(TIME, ZONE, AVAILABLE, CURRENT, peer="node:time")
 def collect(world: World) -> Iterator[Sample]:
-    """The machine's clock, its time zone, and what it is counted by."""
+    """System time, time zone and clock sources."""
     now = world.clock()
     yield TIME(now)
-    seconds, name = world.source(Zone).at(now)
+    seconds, name = world.source(TimeZone).offset_at(now)
     yield ZONE(seconds, name)
     with contextlib.suppress(NoData):
-        for source in procfs.text(procfs.read_sys(world, f"{_FOLDER}/available_clocksource")).split():
+        for source in procfs.decode_text(procfs.read_sys(world, f"{_FOLDER}/available_clocksource")).split():
             yield AVAILABLE(1, "0", source)
-        yield CURRENT(1, "0", procfs.text(procfs.read_sys(world, f"{_FOLDER}/current_clocksource")).strip())
+        yield CURRENT(1, "0", procfs.decode_text(procfs.read_sys(world, f"{_FOLDER}/current_clocksource")).strip())

@@ -1,4 +1,4 @@
-"""How well the clock is kept, from adjtimex(2)."""
+"""Clock synchronisation, from adjtimex(2)."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_gauge(name: str, about: str) -> Metric:
-    return Metric(f"node_timex_{name}", "gauge", about)
+def _declare_gauge(name: str, help_text: str) -> Metric:
+    return Metric(f"node_timex_{name}", "gauge", help_text)
 
 
-def _declare_counter(name: str, about: str) -> Metric:
-    return Metric(f"node_timex_{name}_total", "counter", about)
+def _declare_counter(name: str, help_text: str) -> Metric:
+    return Metric(f"node_timex_{name}_total", "counter", help_text)
 
 
-SYNC = _declare_gauge("sync_status", "1 if the clock is kept in step with a better one, else 0.")
-STATUS = _declare_gauge("status", "Status bits (STA_* in linux/timex.h).")
-OFFSET = _declare_gauge("offset_seconds", "How far the clock is from the better one.")
-MAXERROR = _declare_gauge("maxerror_seconds", "Most by which the clock may be wrong.")
-ESTIMATED = _declare_gauge("estimated_error_seconds", "By how much the clock is probably wrong.")
-FREQUENCY = _declare_gauge(
-    "frequency_adjustment_ratio", "How fast the clock is made to run; 1 is as its hardware does."
+SYNC = _declare_gauge("sync_status", "1 if the clock is synchronised, else 0.")
+STATUS = _declare_gauge("status", "Clock status bits (STA_* in linux/timex.h).")
+OFFSET = _declare_gauge("offset_seconds", "Offset between the clock and its reference.")
+MAXERROR = _declare_gauge("maxerror_seconds", "Maximum error of the clock.")
+ESTIMATED = _declare_gauge("estimated_error_seconds", "Estimated error of the clock.")
+FREQUENCY = _declare_gauge("frequency_adjustment_ratio", "Frequency adjustment of the clock; 1 means none.")
+CONSTANT = _declare_gauge("loop_time_constant", "Time constant of the phase-locked loop.")
+TICK = _declare_gauge("tick_seconds", "Time between clock ticks.")
+TAI = _declare_gauge("tai_offset_seconds", "Offset of International Atomic Time (TAI) from UTC.")
+PPS_FREQUENCY = _declare_gauge("pps_frequency_hertz", "Frequency of the pulse per second (PPS).")
+PPS_JITTER = _declare_gauge("pps_jitter_seconds", "Jitter of the pulse per second.")
+PPS_SHIFT = _declare_gauge("pps_shift_seconds", "Length of the calibration interval of the pulse per second.")
+PPS_STABILITY = _declare_gauge(
+    "pps_stability_hertz", "Stability of the pulse per second: average of its frequency changes."
 )
-CONSTANT = _declare_gauge("loop_time_constant", "Time constant of the loop that keeps the clock.")
-TICK = _declare_gauge("tick_seconds", "Time between two ticks of the clock.")
-TAI = _declare_gauge("tai_offset_seconds", "How far International Atomic Time is ahead.")
-PPS_FREQUENCY = _declare_gauge("pps_frequency_hertz", "Frequency of the pulse that comes every second.")
-PPS_JITTER = _declare_gauge("pps_jitter_seconds", "Jitter of the pulse.")
-PPS_SHIFT = _declare_gauge("pps_shift_seconds", "Length of the intervals by which the pulse is measured.")
-PPS_STABILITY = _declare_gauge("pps_stability_hertz", "Stability of the pulse: an average of its changes.")
-PPS_JITTERS = _declare_counter("pps_jitter", "Pulses with too much jitter.")
-PPS_CALIBRATIONS = _declare_counter("pps_calibration", "Intervals by which the pulse was measured.")
-PPS_ERRORS = _declare_counter("pps_error", "Intervals that gave no good measure.")
-PPS_WANDERS = _declare_counter("pps_stability_exceeded", "Pulses with too great a change.")
+PPS_JITTERS = _declare_counter("pps_jitter", "Pulses per second beyond the jitter limit.")
+PPS_CALIBRATIONS = _declare_counter("pps_calibration", "Calibration intervals of the pulse per second.")
+PPS_ERRORS = _declare_counter("pps_error", "Calibration errors of the pulse per second.")
+PPS_WANDERS = _declare_counter("pps_stability_exceeded", "Pulses per second beyond the stability limit.")
 
-_ERROR_STATE = 5  # TIME_ERROR: not in step
+_ERROR_STATE = 5  # TIME_ERROR: not synchronised
 _NANOSECONDS = 0x2000  # STA_NANO
-_SCALED_PPM = 1_000_000 * 65_536  # parts in a million, with 16 bits behind the point
+_SCALED_PPM = 1_000_000 * 65_536  # parts per million, with 16 fractional bits
 
 
 @collector(
@@ -53,12 +53,12 @@ _SCALED_PPM = 1_000_000 * 65_536  # parts in a million, with 16 bits behind the 
     peer="node:timex",
 )
 def collect(world: World) -> Iterator[Sample]:
-    """How well the clock is kept in step with a better one."""
+    """Whether the clock is synchronised, its offset, errors and adjustment."""
     try:
         clock = world.adjtimex()
     except OSError as error:
         if error.errno in (errno.EPERM, errno.EACCES, errno.ENOSYS):  # older container engines forbid the call
-            raise NoData("adjtimex is not allowed here") from None
+            raise NoData("adjtimex(2) is not permitted") from None
         raise
     unit = 1e9 if clock.status & _NANOSECONDS else 1e6
     yield SYNC(int(clock.state != _ERROR_STATE))

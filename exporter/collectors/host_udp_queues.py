@@ -1,4 +1,4 @@
-"""Bytes in the queues of all UDP sockets, from net/udp and net/udp6 (net/ipv4/udp.c, net/ipv6/udp.c)."""
+"""Queue lengths of all UDP sockets, from net/udp and net/udp6 (net/ipv4/udp.c, net/ipv6/udp.c)."""
 
 from __future__ import annotations
 
@@ -14,17 +14,15 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-QUEUES = Metric(
-    "node_udp_queues", "gauge", "Bytes that wait in the queues of UDP sockets.", ("queue", "ip"), unit="bytes"
-)
+QUEUES = Metric("node_udp_queues", "gauge", "Bytes in the queues of UDP sockets.", ("queue", "ip"), unit="bytes")
 
 
 @collector(QUEUES, peer="node:udp_queues")
 def collect(world: World) -> Iterator[Sample]:
-    """Bytes that wait in the queues of UDP sockets."""
-    files = {"v4": procfs.read_of_init(world, "net/udp")}
+    """Bytes in the queues of UDP sockets."""
+    files = {"v4": procfs.read_init(world, "net/udp")}
     with contextlib.suppress(NoData):  # a machine without IPv6
-        files["v6"] = procfs.read_of_init(world, "net/udp6")
+        files["v6"] = procfs.read_init(world, "net/udp6")
     for version, data in files.items():
         sent, received = procnet.parse_udp(data)
         yield QUEUES(sent, "tx", version)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 INFO = Metric(
     "node_uname_info",
     "gauge",
-    "The kernel and the host's name, in labels; always 1.",
+    "Kernel and host name, in labels; always 1.",
     ("domainname", "machine", "nodename", "release", "sysname", "version"),
 )
 
@@ -30,17 +30,17 @@ def collect(world: World) -> Iterator[Sample]:
 
 
 def _node_name(world: World) -> str:
-    """Return the host's name; in a container uname(2) says the container's, so the host's file is asked."""
-    if not procfs.beside_init(world):
+    """Return the host's name; in a container from the host's file, because uname(2) returns the container's name."""
+    if not procfs.runs_on_host(world):
         with contextlib.suppress(NoData):
-            for line in procfs.text(rootfs.read(world, "etc/hostname")).splitlines():
+            for line in procfs.decode_text(rootfs.read_host_file(world, "etc/hostname")).splitlines():
                 if line.strip() and not line.startswith("#"):  # hostname(5)
                     return line.strip()
     return world.uname().nodename
 
 
 def _nis_domain(world: World) -> str:
-    """Return the NIS domain, which Python's uname leaves out; the kernel writes `(none)` where there is none."""
+    """Return the NIS domain, which Python's uname omits; the kernel writes `(none)` where there is none."""
     with contextlib.suppress(NoData):
-        return procfs.text(procfs.read(world, "sys/kernel/domainname")).strip()
+        return procfs.decode_text(procfs.read_proc(world, "sys/kernel/domainname")).strip()
     return ""

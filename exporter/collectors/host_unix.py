@@ -1,6 +1,6 @@
-"""A machine whose kernel has no /proc as Linux has it (macOS, FreeBSD and their kin), from psutil.
+"""A machine without Linux's /proc (macOS, FreeBSD and other BSDs), from psutil.
 
-The names are those of node_exporter on these systems, and the metrics those of the collectors that read /proc.
+Names are those of node_exporter on these systems; metrics are shared with the collectors that read /proc.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_memory(name: str, about: str) -> Metric:
-    return Metric(f"node_memory_{name}", "counter" if name.endswith("_total") else "gauge", about)
+def _declare_memory(name: str, help_text: str) -> Metric:
+    return Metric(f"node_memory_{name}", "counter" if name.endswith("_total") else "gauge", help_text)
 
 
 _TOTAL = "Memory of the machine."
-_IN, _OUT = "Bytes brought back from swap.", "Bytes moved to swap."
-# By psutil's words: of virtual_memory, and of swap_memory.
+_IN, _OUT = "Bytes swapped in.", "Bytes swapped out."
+# By psutil's field: of virtual_memory, and of swap_memory.
 MEMORY = {
-    "active": _declare_memory("active_bytes", "Memory used lately."),
-    "inactive": _declare_memory("inactive_bytes", "Memory not used lately."),
-    "wired": _declare_memory("wired_bytes", "Memory that may not be swapped."),
-    "free": _declare_memory("free_bytes", "Memory that is not used for anything."),
-    "cached": _declare_memory("cache_bytes", "Memory that is nearly free: it holds copies of files."),
+    "active": _declare_memory("active_bytes", "Recently used memory."),
+    "inactive": _declare_memory("inactive_bytes", "Memory not used recently."),
+    "wired": _declare_memory("wired_bytes", "Memory that cannot be swapped out."),
+    "free": _declare_memory("free_bytes", "Unused memory."),
+    "cached": _declare_memory("cache_bytes", "Memory that caches files and can be freed."),
     "buffers": _declare_memory("buffer_bytes", "Cache of disk blocks."),
 }
 _DARWIN = {
@@ -59,7 +59,7 @@ _BSD = {
 _MODES = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 _DISK = {metric.name: metric for metric, _ in host_disk.METRICS}
 _NETWORK = {metric.name: metric for metric in host_network.METRICS}
-# With what psutil's number is divided by: its times are in milliseconds.
+# With the divisor of psutil's value: its times are in milliseconds.
 DISK = {
     "read_count": (_DISK["node_disk_reads_completed_total"], 1),
     "write_count": (_DISK["node_disk_writes_completed_total"], 1),
@@ -93,8 +93,8 @@ _LOADS = (host_load.LOAD1, host_load.LOAD5, host_load.LOAD15)
 def collect(world: World) -> Iterator[Sample]:
     """CPUs, load, memory, disks, file systems and network where there is no /proc: on macOS and BSD."""
     if Path(world.procfs, "stat").exists():
-        raise NoData("the kernel's own files are read")
-    import psutil  # noqa: PLC0415 - takes 20 ms that Linux need not spend
+        raise NoData("/proc exists and is read instead")
+    import psutil  # noqa: PLC0415 - importing it takes 20 ms that Linux need not spend
 
     darwin = world.uname().sysname == "Darwin"
     yield _BOOT(psutil.boot_time())
@@ -103,28 +103,28 @@ def collect(world: World) -> Iterator[Sample]:
     for number, times in enumerate(psutil.cpu_times(percpu=True)):
         for mode in _MODES:
             if hasattr(times, mode):
-                # psutil calls by Linux' name what BSD and node_exporter there do not.
+                # psutil uses Linux's name for what BSD, and node_exporter there, call interrupt.
                 name = "interrupt" if mode == "irq" and not hasattr(times, "softirq") else mode
                 yield host_cpu.SECONDS(getattr(times, mode), str(number), name)
     memory = {**psutil.virtual_memory()._asdict()}
-    memory |= {f"swap_{word}": value for word, value in psutil.swap_memory()._asdict().items()}
-    for word, metric in (MEMORY | (_DARWIN if darwin else _BSD)).items():
-        if word in memory:
-            yield metric(memory[word])
+    memory |= {f"swap_{field}": value for field, value in psutil.swap_memory()._asdict().items()}
+    for field, metric in (MEMORY | (_DARWIN if darwin else _BSD)).items():
+        if field in memory:
+            yield metric(memory[field])
     shown = world.source(_host_filters.HostFilters)
     for disk, counts in (psutil.disk_io_counters(perdisk=True, nowrap=False) or {}).items():
-        if shown.disks.shows(disk):
-            for word, (metric, unit) in DISK.items():
-                if hasattr(counts, word):
-                    yield metric(getattr(counts, word) / unit, disk)
+        if shown.disks.is_shown(disk):
+            for field, (metric, divisor) in DISK.items():
+                if hasattr(counts, field):
+                    yield metric(getattr(counts, field) / divisor, disk)
     for device, traffic in psutil.net_io_counters(pernic=True, nowrap=False).items():
-        if shown.interfaces.shows(device):
-            for word, metric in NETWORK.items():
-                yield metric(getattr(traffic, word), device)
+        if shown.interfaces.is_shown(device):
+            for field, metric in NETWORK.items():
+                yield metric(getattr(traffic, field), device)
     yield from host_filesystem.mount_samples(
         world,
         (
-            Mount(one.device, one.mountpoint, one.fstype, "", "", "ro" in one.opts.split(","))
-            for one in psutil.disk_partitions(all=True)
+            Mount(part.device, part.mountpoint, part.fstype, "", "", "ro" in part.opts.split(","))
+            for part in psutil.disk_partitions(all=True)
         ),
     )

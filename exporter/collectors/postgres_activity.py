@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Row, Server, servers
+from deckwatch.exporter.sources.postgres import Row, Server, configured_servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -83,11 +83,11 @@ SQL = """
 """
 
 
-@collector(COUNT, LONGEST, QUERY, TRANSACTION, SLOW, subjects=servers, peer="pg:stat_activity")
+@collector(COUNT, LONGEST, QUERY, TRANSACTION, SLOW, subjects=configured_servers, peer="pg:stat_activity")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Sessions by database, state and what they wait for; the longest query and transaction of each database."""
     sql = SQL.format(slow=server.slow_seconds)
-    return session_samples(server.name, server.query(lambda _: sql).rows)
+    return session_samples(server.name, server.run_query(lambda _: sql).rows)
 
 
 def session_samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:

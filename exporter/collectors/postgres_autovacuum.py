@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers, peer="pg:stat_activity_autovacuum")
+@collector(*VIEW.metrics, subjects=configured_servers, peer="pg:stat_activity_autovacuum")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Tables that autovacuum works on, and since when."""
-    return VIEW.read(server)
+    return VIEW.read_samples(server)

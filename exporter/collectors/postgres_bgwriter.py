@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_counter(name: str, text: str, unit: str = "") -> Metric:
-    return Metric(f"pg_stat_bgwriter_{name}_total", "counter", text, ("server",), unit=unit)
+def _declare_counter(name: str, help_text: str, unit: str = "") -> Metric:
+    return Metric(f"pg_stat_bgwriter_{name}_total", "counter", help_text, ("server",), unit=unit)
 
 
 def _declare_moved(metric: Metric, before: str, since: str) -> tuple[Column, Column]:
@@ -83,7 +83,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers, peer="pg:stat_bgwriter")
+@collector(*VIEW.metrics, subjects=configured_servers, peer="pg:stat_bgwriter")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Checkpoints, and who wrote how many buffers."""
-    return VIEW.read(server)
+    return VIEW.read_samples(server)

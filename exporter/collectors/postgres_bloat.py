@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
-from deckwatch.exporter.sources.postgres_databases import everywhere
+from deckwatch.exporter.sources.postgres import Server, configured_servers
+from deckwatch.exporter.sources.postgres_databases import read_all_databases
 from deckwatch.exporter.sources.postgres_tables import LARGEST
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 _LABELS = ("server", "datname", "schemaname", "relname")
 _PAGE_HEADER, _ROW_HEADER, _POINTER, _ALIGNED = 24, 23, 4, 8
@@ -60,7 +60,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers, default=False)
-def collect(world: World, server: Server) -> Iterator[Sample]:
+@collector(*VIEW.metrics, subjects=configured_servers, default=False)
+def collect(world: World, server: Server) -> Reading[Iterable[Sample]]:
     """An estimate of the empty space in tables; needs GRANT pg_read_all_data, since it reads column statistics."""
-    return everywhere(world, server, VIEW)
+    return read_all_databases(world, server, VIEW)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View, schema_of
 from deckwatch.exporter.world import NoData
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_column(name: str, text: str) -> Column:
-    return Column(Metric(f"pg_buffercache_summary_{name}", "gauge", text, ("server",)), name, since=16)
+def _declare_column(name: str, help_text: str) -> Column:
+    return Column(Metric(f"pg_buffercache_summary_{name}", "gauge", help_text, ("server",)), name, since=16)
 
 
 VIEW = View(
@@ -37,14 +37,14 @@ VIEW = View(
 
 
 def _extension_query(version: int) -> str:
-    VIEW.query(version)  # raises NoData where the server is too old for the function
+    VIEW.build_query(version)  # raises NoData where the server is too old for the function
     return f"SELECT {schema_of('pg_buffercache')}"
 
 
-@collector(*VIEW.metrics, subjects=servers, peer="pg:buffercache_summary", default=False)
+@collector(*VIEW.metrics, subjects=configured_servers, peer="pg:buffercache_summary", default=False)
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Shared buffers that are used, unused, dirty and pinned. It walks over all of them, without a lock."""
-    [(schema,)] = server.query(_extension_query).rows
+    [(schema,)] = server.run_query(_extension_query).rows
     if schema is None:
         raise NoData("the connected database has no pg_buffercache; CREATE EXTENSION pg_buffercache")
-    return replace(VIEW, source=f"{schema}.{VIEW.source}").read(server)
+    return replace(VIEW, source=f"{schema}.{VIEW.source}").read_samples(server)

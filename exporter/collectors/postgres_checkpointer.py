@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_column(name: str, text: str, sql: str = "", unit: str = "") -> Column:
-    metric = Metric(f"pg_stat_checkpointer_{name}_total", "counter", text, ("server",), unit=unit)
+def _declare_column(name: str, help_text: str, sql: str = "", unit: str = "") -> Column:
+    metric = Metric(f"pg_stat_checkpointer_{name}_total", "counter", help_text, ("server",), unit=unit)
     return Column(metric, sql or name, since=17)
 
 
@@ -44,7 +44,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers, peer="pg:stat_checkpointer")
+@collector(*VIEW.metrics, subjects=configured_servers, peer="pg:stat_checkpointer")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Checkpoints and restartpoints, of PostgreSQL 17 and newer."""
-    return VIEW.read(server)
+    return VIEW.read_samples(server)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers)
+@collector(*VIEW.metrics, subjects=configured_servers)
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Queries that recovery cancelled on a replica, by reason."""
-    return VIEW.read(server)
+    return VIEW.read_samples(server)

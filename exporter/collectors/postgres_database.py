@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_metric(name: str, text: str, kind: Kind = "counter", unit: str = "") -> Metric:
-    return Metric(f"pg_stat_database_{name}", kind, text, ("server", "datid", "datname"), unit=unit)
+def _declare_metric(name: str, help_text: str, kind: Kind = "counter", unit: str = "") -> Metric:
+    return Metric(f"pg_stat_database_{name}", kind, help_text, ("server", "datid", "datname"), unit=unit)
 
 
 VIEW = View(
@@ -64,7 +64,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers, peer="pg:stat_database")
+@collector(*VIEW.metrics, subjects=configured_servers, peer="pg:stat_database")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Transactions, rows, blocks and temporary files of each database."""
-    return VIEW.read(server)
+    return VIEW.read_samples(server)

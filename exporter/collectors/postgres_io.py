@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 _SECONDS = "{} / 1000"
 
 
-def _declare_column(name: str, text: str, sql: str = "", since: int = 16) -> Column:
+def _declare_column(name: str, help_text: str, sql: str = "", since: int = 16) -> Column:
     labels = ("server", "backend_type", "object", "context")
-    return Column(Metric(f"deckwatch_postgres_io_{name}_total", "counter", text, labels), sql or name, since=since)
+    return Column(Metric(f"deckwatch_postgres_io_{name}_total", "counter", help_text, labels), sql or name, since=since)
 
 
-def _declare_bytes(name: str, blocks: str, text: str) -> tuple[Column, Column]:
+def _declare_bytes(name: str, blocks: str, help_text: str) -> tuple[Column, Column]:
     """Return bytes as PostgreSQL 18 counts them, and what they are before: blocks, all of one size."""
-    metric = _declare_column(name, text).metric
+    metric = _declare_column(name, help_text).metric
     return Column(metric, f"{blocks} * op_bytes", since=16, before=18), Column(metric, name, since=18)
 
 
@@ -52,7 +52,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers)
+@collector(*VIEW.metrics, subjects=configured_servers)
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Reads, writes and evictions by kind of process, of PostgreSQL 16 and newer."""
-    return VIEW.read(server)
+    return VIEW.read_samples(server)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Row, Server, servers
+from deckwatch.exporter.sources.postgres import Row, Server, configured_servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,10 +38,10 @@ SQL = """
 """
 
 
-@collector(COUNT, subjects=servers, peer="pg:locks")
+@collector(COUNT, subjects=configured_servers, peer="pg:locks")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Locks of each database in each of the nine modes, without those of this exporter."""
-    return lock_samples(server.name, server.query(lambda _: SQL).rows)
+    return lock_samples(server.name, server.run_query(lambda _: SQL).rows)
 
 
 def lock_samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:

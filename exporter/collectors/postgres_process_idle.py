@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Row, Server, servers
+from deckwatch.exporter.sources.postgres import Row, Server, configured_servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,10 +39,10 @@ SQL = f"""
 """  # noqa: S608 - every part is a constant of ours
 
 
-@collector(IDLE, subjects=servers, peer="pg:process_idle", default=False)
+@collector(IDLE, subjects=configured_servers, peer="pg:process_idle", default=False)
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """How long the idle sessions have been idle, by state and application."""
-    return idle_samples(server.name, server.query(lambda _: SQL).rows)
+    return idle_samples(server.name, server.run_query(lambda _: SQL).rows)
 
 
 def idle_samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ _PHASES = """
 """
 
 
-def _declare_gauge(name: str, text: str, *labels: str) -> Metric:
-    return Metric(f"pg_stat_progress_vacuum_{name}", "gauge", text, (*_LABELS, *labels))
+def _declare_gauge(name: str, help_text: str, *labels: str) -> Metric:
+    return Metric(f"pg_stat_progress_vacuum_{name}", "gauge", help_text, (*_LABELS, *labels))
 
 
 MAX_DEAD = _declare_gauge(
@@ -62,8 +62,8 @@ PHASE = View(
 )
 
 
-@collector(*BLOCKS.metrics, *PHASE.metrics, subjects=servers, peer="pg:stat_progress_vacuum")
+@collector(*BLOCKS.metrics, *PHASE.metrics, subjects=configured_servers, peer="pg:stat_progress_vacuum")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Which tables are being vacuumed, and how far that is."""
-    yield from BLOCKS.read(server)
-    yield from PHASE.read(server)
+    yield from BLOCKS.read_samples(server)
+    yield from PHASE.read_samples(server)

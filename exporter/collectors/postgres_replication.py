@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers, peer="pg:replication")
+@collector(*VIEW.metrics, subjects=configured_servers, peer="pg:replication")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Whether the server is a replica, and how many seconds it is behind."""
-    return VIEW.read(server)
+    return VIEW.read_samples(server)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 _NOW = "CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE pg_current_wal_lsn() END"
 
 
-def _declare_gauge(name: str, text: str, *labels: str) -> Metric:
+def _declare_gauge(name: str, help_text: str, *labels: str) -> Metric:
     unit = "bytes" if "_lsn" in name else ""
-    return Metric(f"pg_replication_slots_{name}", "gauge", text, ("server", "slot_name", *labels), unit=unit)
+    return Metric(f"pg_replication_slots_{name}", "gauge", help_text, ("server", "slot_name", *labels), unit=unit)
 
 
 BY_DATABASE = View(
@@ -72,8 +72,10 @@ BY_STATUS = View(
 VIEWS = (BY_DATABASE, BY_TYPE, BY_STATUS)
 
 
-@collector(*(metric for view in VIEWS for metric in view.metrics), subjects=servers, peer="pg:replication_slots")
+@collector(
+    *(metric for view in VIEWS for metric in view.metrics), subjects=configured_servers, peer="pg:replication_slots"
+)
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Replication slots: who reads, and how much of the log each keeps."""
     for view in VIEWS:
-        yield from view.read(server)
+        yield from view.read_samples(server)

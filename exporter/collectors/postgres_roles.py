@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers, peer="pg:roles")
+@collector(*VIEW.metrics, subjects=configured_servers, peer="pg:roles")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """The connection limit of each role."""
-    return VIEW.read(server)
+    return VIEW.read_samples(server)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors import _postgres_settings as known
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Row, Server, servers
+from deckwatch.exporter.sources.postgres import Row, Server, configured_servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,10 +49,10 @@ KNOWN = tuple(
 )
 
 
-@collector(*KNOWN, subjects=servers, peer="pg:settings")
+@collector(*KNOWN, subjects=configured_servers, peer="pg:settings")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Every setting that is a number or a switch."""
-    return setting_samples(server.name, server.query(lambda _: SQL).rows)
+    return setting_samples(server.name, server.run_query(lambda _: SQL).rows)
 
 
 def setting_samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 _LABELS = ("server", "application_name", "client_addr", "state", "slot_name")
 
 
-def _declare_gauge(name: str, text: str) -> Metric:
-    return Metric(f"pg_stat_replication_{name}", "gauge", text, _LABELS, unit="bytes")
+def _declare_gauge(name: str, help_text: str) -> Metric:
+    return Metric(f"pg_stat_replication_{name}", "gauge", help_text, _LABELS, unit="bytes")
 
 
-def _declare_lag(name: str, text: str) -> Column:
+def _declare_lag(name: str, help_text: str) -> Column:
     """Return a column of seconds; the server tells none while a replica that has everything rests."""
-    metric = Metric(f"deckwatch_postgres_replica_{name}_lag_seconds", "gauge", text, _LABELS)
+    metric = Metric(f"deckwatch_postgres_replica_{name}_lag_seconds", "gauge", help_text, _LABELS)
     return Column(metric, f"coalesce(extract(epoch FROM {name}_lag), 0)::float8")
 
 
@@ -56,7 +56,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers, peer="pg:stat_replication")
+@collector(*VIEW.metrics, subjects=configured_servers, peer="pg:stat_replication")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """How far each replica is behind, in bytes and seconds."""
-    return VIEW.read(server)
+    return VIEW.read_samples(server)

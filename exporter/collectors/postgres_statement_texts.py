@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_statements import Statements
+from deckwatch.exporter.world import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from deckwatch.exporter.world import World
 
 TEXT = Metric("pg_stat_statements_query_id", "gauge", "1, with the statement's text.", ("server", "queryid", "query"))
 
 
-@collector(TEXT, subjects=servers)
-def collect(world: World, server: Server) -> Iterator[Sample]:
+@collector(TEXT, subjects=configured_servers)
+def collect(world: World, server: Server) -> Reading[list[Sample]]:
     """Texts of the statements that postgres_statements shows, without literals, read every ten minutes."""
-    for queryid, text in world.source(Statements).texts(server).items():
-        yield TEXT(1, server.name, queryid, text)
+    texts = world.source(Statements).latest_texts(server)
+    return Reading([TEXT(1, server.name, queryid, text) for queryid, text in texts.value.items()], texts.at)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_statements import Statements
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_counter(name: str, text: str) -> Metric:
-    return Metric(f"pg_stat_statements_{name}_total", "counter", text, ("server", "user", "datname", "queryid"))
+def _declare_counter(name: str, help_text: str) -> Metric:
+    return Metric(f"pg_stat_statements_{name}_total", "counter", help_text, ("server", "user", "datname", "queryid"))
 
 
 METRICS = (
@@ -31,9 +31,9 @@ METRICS = (
 )
 
 
-@collector(*METRICS, subjects=servers, peer="pg:stat_statements")
+@collector(*METRICS, subjects=configured_servers, peer="pg:stat_statements")
 def collect(world: World, server: Server) -> Iterator[Sample]:
     """The statements that took the most time, a set that changes slowly; all others are the one called other."""
-    for one in world.source(Statements).figures(server):
+    for one in world.source(Statements).read_figures(server):
         for metric, value in zip(METRICS, one.figures, strict=True):
             yield metric(value, server.name, one.user, one.datname, one.queryid)

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
-from deckwatch.exporter.sources.postgres_databases import everywhere
+from deckwatch.exporter.sources.postgres import Server, configured_servers
+from deckwatch.exporter.sources.postgres_databases import read_all_databases
 from deckwatch.exporter.sources.postgres_tables import with_view
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 _LABELS = ("server", "datname", "schemaname", "relname")
 
 
-def _declare_column(name: str, text: str, sql: str) -> Column:
-    return Column(Metric(f"pg_statio_user_tables_{name}", "counter", text, _LABELS), sql)
+def _declare_column(name: str, help_text: str, sql: str) -> Column:
+    return Column(Metric(f"pg_statio_user_tables_{name}", "counter", help_text, _LABELS), sql)
 
 
 VIEW = View(
@@ -52,7 +52,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers, peer="pg:statio_user_tables")
-def collect(world: World, server: Server) -> Iterator[Sample]:
+@collector(*VIEW.metrics, subjects=configured_servers, peer="pg:statio_user_tables")
+def collect(world: World, server: Server) -> Reading[Iterable[Sample]]:
     """Blocks of the largest tables that were read, and found in the buffer cache."""
-    return everywhere(world, server, VIEW)
+    return read_all_databases(world, server, VIEW)

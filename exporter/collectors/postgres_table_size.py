@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
-from deckwatch.exporter.sources.postgres_databases import everywhere
+from deckwatch.exporter.sources.postgres import Server, configured_servers
+from deckwatch.exporter.sources.postgres_databases import read_all_databases
 from deckwatch.exporter.sources.postgres_tables import LARGEST
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 _LABELS = ("server", "datname", "schemaname", "relname")
 # These functions lock the table, as a query does. One that somebody has locked is left out, not waited for.
@@ -47,7 +47,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers)
-def collect(world: World, server: Server) -> Iterator[Sample]:
+@collector(*VIEW.metrics, subjects=configured_servers)
+def collect(world: World, server: Server) -> Reading[Iterable[Sample]]:
     """Disk space of the largest tables and of their indexes."""
-    return everywhere(world, server, VIEW)
+    return read_all_databases(world, server, VIEW)

@@ -9,27 +9,27 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
-from deckwatch.exporter.sources.postgres_databases import everywhere
+from deckwatch.exporter.sources.postgres import Server, configured_servers
+from deckwatch.exporter.sources.postgres_databases import read_all_databases
 from deckwatch.exporter.sources.postgres_tables import with_view
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from deckwatch.core.catalog import Kind
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 _LABELS = ("server", "datname", "schemaname", "relname")
 
 
-def _declare_column(name: str, kind: Kind, text: str, sql: str = "", unit: str = "") -> Column:
-    return Column(Metric(f"pg_stat_user_tables_{name}", kind, text, _LABELS, unit=unit), sql or name)
+def _declare_column(name: str, kind: Kind, help_text: str, sql: str = "", unit: str = "") -> Column:
+    return Column(Metric(f"pg_stat_user_tables_{name}", kind, help_text, _LABELS, unit=unit), sql or name)
 
 
-def _declare_time(name: str, text: str) -> Column:
+def _declare_time(name: str, help_text: str) -> Column:
     """Return a column of a Unix time, which is 0 where it never happened."""
-    return _declare_column(name, "gauge", text, f"coalesce(extract(epoch FROM {name}), 0)::float8", "timestamp")
+    return _declare_column(name, "gauge", help_text, f"coalesce(extract(epoch FROM {name}), 0)::float8", "timestamp")
 
 
 VIEW = View(
@@ -59,7 +59,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers, peer="pg:stat_user_tables")
-def collect(world: World, server: Server) -> Iterator[Sample]:
+@collector(*VIEW.metrics, subjects=configured_servers, peer="pg:stat_user_tables")
+def collect(world: World, server: Server) -> Reading[Iterable[Sample]]:
     """Rows and scans of the largest tables, and when they were last vacuumed."""
-    return everywhere(world, server, VIEW)
+    return read_all_databases(world, server, VIEW)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
-from deckwatch.exporter.sources.postgres_databases import everywhere
+from deckwatch.exporter.sources.postgres import Server, configured_servers
+from deckwatch.exporter.sources.postgres_databases import read_all_databases
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 _LABELS = ("server", "datname", "schemaname", "relname", "indexrelname")
 _MAX_INDEXES = 100
@@ -44,7 +44,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers)
-def collect(world: World, server: Server) -> Iterator[Sample]:
+@collector(*VIEW.metrics, subjects=configured_servers)
+def collect(world: World, server: Server) -> Reading[Iterable[Sample]]:
     """The largest indexes that no query has used."""
-    return everywhere(world, server, VIEW)
+    return read_all_databases(world, server, VIEW)

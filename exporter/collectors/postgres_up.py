@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_dsn import ServerDown
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ START = Metric("pg_postmaster_start_time_seconds", "gauge", "When the server was
 SQL = "SELECT version(), extract(epoch FROM pg_postmaster_start_time())::float8"
 
 
-@collector(UP, ERROR, STATIC, PRIVILEGED, START, subjects=servers, peer="pg:postmaster")
+@collector(UP, ERROR, STATIC, PRIVILEGED, START, subjects=configured_servers, peer="pg:postmaster")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Whether a PostgreSQL server answers; that it does not is told, and no fault of this collector."""
     try:
-        number, [(version, started)] = server.query(lambda _: SQL)
-        server.look_at_rights()
+        number, [(version, started)] = server.run_query(lambda _: SQL)
+        server.refresh_rights()
     except ServerDown:
         yield UP(0, server.name)
         yield ERROR(1, server.name)

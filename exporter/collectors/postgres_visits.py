@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_databases import Databases
+from deckwatch.exporter.world import Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from deckwatch.exporter.world import World
 
 VISITED = Metric(
@@ -25,9 +24,8 @@ FAILED = Metric(
 )
 
 
-@collector(VISITED, FAILED, subjects=servers)
-def collect(world: World, server: Server) -> Iterator[Sample]:
+@collector(VISITED, FAILED, subjects=configured_servers)
+def collect(world: World, server: Server) -> Reading[list[Sample]]:
     """How many databases beside the connected one were visited, and how many could not be."""
-    found = world.source(Databases).of(server).latest()
-    yield VISITED(found.visited, server.name)
-    yield FAILED(found.failed, server.name)
+    (visits, at) = world.source(Databases).for_server(server).latest_round()
+    return Reading([VISITED(visits.visited, server.name), FAILED(visits.failed, server.name)], at)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers, peer="pg:wal")
+@collector(*VIEW.metrics, subjects=configured_servers, peer="pg:wal")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Segments and bytes of the write-ahead log; only a role with pg_monitor may see them."""
-    return VIEW.read(server)
+    return VIEW.read_samples(server)

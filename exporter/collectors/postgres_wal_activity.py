@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_column(name: str, text: str, sql: str = "", before: int = 0) -> Column:
-    metric = Metric(f"deckwatch_postgres_wal_{name}_total", "counter", text, ("server",))
+def _declare_column(name: str, help_text: str, sql: str = "", before: int = 0) -> Column:
+    metric = Metric(f"deckwatch_postgres_wal_{name}_total", "counter", help_text, ("server",))
     return Column(metric, sql or name, since=14, before=before) if before else Column(metric, sql or name, since=14)
 
 
@@ -45,7 +45,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers)
+@collector(*VIEW.metrics, subjects=configured_servers)
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Records, bytes and synchronisations of the write-ahead log, of PostgreSQL 14 and newer."""
-    return VIEW.read(server)
+    return VIEW.read_samples(server)

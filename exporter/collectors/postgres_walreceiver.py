@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 _LOW_BITS = 2**52  # as the peer cuts positions, which no float can hold whole
 
 
-def _declare_column(name: str, kind: Kind, text: str, sql: str = "", unit: str = "") -> Column:
+def _declare_column(name: str, kind: Kind, help_text: str, sql: str = "", unit: str = "") -> Column:
     labels = ("server", "upstream_host", "slot_name", "status")
-    return Column(Metric(f"pg_stat_wal_receiver_{name}", kind, text, labels, unit=unit), sql or name)
+    return Column(Metric(f"pg_stat_wal_receiver_{name}", kind, help_text, labels, unit=unit), sql or name)
 
 
-def _declare_position(name: str, text: str, column: str = "") -> Column:
-    return _declare_column(name, "counter", text, f"({column or name} - '0/0') % {_LOW_BITS}")
+def _declare_position(name: str, help_text: str, column: str = "") -> Column:
+    return _declare_column(name, "counter", help_text, f"({column or name} - '0/0') % {_LOW_BITS}")
 
 
-def _declare_time(name: str, text: str) -> Column:
-    return _declare_column(name, "counter", text, f"extract(epoch FROM {name})::float8", "timestamp")
+def _declare_time(name: str, help_text: str) -> Column:
+    return _declare_column(name, "counter", help_text, f"extract(epoch FROM {name})::float8", "timestamp")
 
 
 VIEW = View(
@@ -50,7 +50,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers, peer="pg:stat_wal_receiver")
+@collector(*VIEW.metrics, subjects=configured_servers, peer="pg:stat_wal_receiver")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """What a replica receives, and when it last heard from upstream."""
-    return VIEW.read(server)
+    return VIEW.read_samples(server)

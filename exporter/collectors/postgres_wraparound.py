@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.sources.postgres import Server, servers
+from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_view import Column, View
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ _LABELS = ("server", "datname")
 _LIMIT = 2**31  # numbers that can be told apart; the server stops writing three million before
 
 
-def _declare_age(name: str, text: str) -> Metric:
+def _declare_age(name: str, help_text: str) -> Metric:
     # The peer's name says seconds; its value is a number of transactions.
-    return Metric(f"pg_database_wraparound_age_{name}_seconds", "gauge", text, _LABELS, unit="short")
+    return Metric(f"pg_database_wraparound_age_{name}_seconds", "gauge", help_text, _LABELS, unit="short")
 
 
 VIEW = View(
@@ -49,7 +49,7 @@ VIEW = View(
 )
 
 
-@collector(*VIEW.metrics, subjects=servers, peer="pg:database_wraparound")
+@collector(*VIEW.metrics, subjects=configured_servers, peer="pg:database_wraparound")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """How near each database is to running out of transaction numbers."""
-    return VIEW.read(server)
+    return VIEW.read_samples(server)

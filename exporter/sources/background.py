@@ -13,8 +13,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from deckwatch.exporter.sources.faults import plain
-from deckwatch.exporter.world import NoData, SourceDown
+from deckwatch.exporter.sources.errors import safe_message
+from deckwatch.exporter.world import NoData, Reading, SourceDown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,9 +39,8 @@ class NotReadYet(NoData):
 
 
 @dataclass(frozen=True)
-class _Reading(Generic[T]):
-    value: T
-    at: float  # Unix time at which it began: what it tells is no newer than that
+class _Completed(Generic[T]):
+    reading: Reading[T]
     ended: float  # monotonic
     seconds: float
 
@@ -60,28 +59,28 @@ class Background(Generic[T]):
         self._read = read
         self._seconds = seconds
         self._first_seconds = first_seconds
-        self._newest: _Reading[T] | None = None
+        self._newest: _Completed[T] | None = None
         self._absent: str | None = None  # why there is nothing to read
         self._failures = 0  # one after the other
-        self._tried = threading.Event()
+        self._first_attempt_done = threading.Event()
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._begun = 0.0
+        self._started_at = 0.0
 
     @property
-    def closing(self) -> bool:
+    def is_closing(self) -> bool:
         """Whether a reading that is under way should be given up."""
         return self._closing.is_set()
 
-    def latest(self) -> T:
-        """Return the newest reading, and have the collector that asks told to be as old as that.
+    def latest_reading(self) -> Reading[T]:
+        """Return the newest value and the time at which it was read.
 
         The first is waited for, but only up to `first_seconds` after it began. Raises NotReadYet before it, NoData
         where there is nothing to read, ReadingFailed after a fault or where no reading has ended for too long.
         """
-        self._start()
-        self._tried.wait(max(0.0, self._begun + self._first_seconds - time.monotonic()))
+        self._start_thread()
+        self._first_attempt_done.wait(max(0.0, self._started_at + self._first_seconds - time.monotonic()))
         with self._lock:
             newest, absent, failures = self._newest, self._absent, self._failures
         if absent is not None:
@@ -93,8 +92,7 @@ class Background(Generic[T]):
         patience = _MISSED_READINGS * max(self._seconds, 2 * newest.seconds)
         if time.monotonic() - newest.ended > patience:
             raise ReadingFailed(f"the next reading of {self._what} is stuck")
-        self._world.shown.from_time(newest.at)
-        return newest.value
+        return newest.reading
 
     def close(self) -> None:
         """End the thread; one that is stuck in a call ends when the call does."""
@@ -102,18 +100,18 @@ class Background(Generic[T]):
         if self._thread is not None:
             self._thread.join(_JOIN_SECONDS)
 
-    def _start(self) -> None:
+    def _start_thread(self) -> None:
         with self._lock:
             if self._thread is None and not self._closing.is_set():
-                self._begun = time.monotonic()
-                self._thread = threading.Thread(target=self._run, name="background", daemon=True)
+                self._started_at = time.monotonic()
+                self._thread = threading.Thread(target=self._read_repeatedly, name="background", daemon=True)
                 self._thread.start()
 
-    def _run(self) -> None:
+    def _read_repeatedly(self) -> None:
         while not self._closing.is_set():
             begun = time.monotonic()
-            self._take(begun)
-            self._tried.set()
+            self._read_once(begun)
+            self._first_attempt_done.set()
             took = time.monotonic() - begun
             if self._failures:
                 pause = min(self._seconds, _FIRST_PAUSE_SECONDS * 2.0 ** (self._failures - 1))
@@ -121,26 +119,28 @@ class Background(Generic[T]):
                 pause = self._seconds - took
             self._closing.wait(max(pause, took))
 
-    def _take(self, begun: float) -> None:
+    def _read_once(self, begun: float) -> None:
         """Read once, and keep what came of it."""
         at = self._world.clock()
         try:
             value = self._read()
         except NoData as nothing:
-            self._note(absent=str(nothing))
+            self._store_result(absent=str(nothing))
         except Exception as fault:
             if self._closing.is_set():
                 return
             if not self._failures:
-                log.warning("%s cannot be read: %s", self._what, plain(fault))
+                log.warning("%s cannot be read: %s", self._what, safe_message(fault))
             log.debug("%s: %s", self._what, type(fault).__name__, exc_info=True)
-            self._note(failures=min(self._failures + 1, 100))
+            self._store_result(failures=min(self._failures + 1, 100))
         else:
             if self._failures:
                 log.info("%s can be read again", self._what)
             ended = time.monotonic()
-            self._note(_Reading(value, at, ended, ended - begun))
+            self._store_result(_Completed(Reading(value, at), ended, ended - begun))
 
-    def _note(self, newest: _Reading[T] | None = None, *, absent: str | None = None, failures: int = 0) -> None:
+    def _store_result(
+        self, newest: _Completed[T] | None = None, *, absent: str | None = None, failures: int = 0
+    ) -> None:
         with self._lock:
             self._newest, self._absent, self._failures = newest, absent, failures

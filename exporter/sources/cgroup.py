@@ -13,8 +13,9 @@ import threading
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.sources import cgroup_path
-from deckwatch.exporter.sources.cgroup_files import VANISHED, Group, Room
+from deckwatch.exporter.sources.cgroup_files import VANISHED, Cgroup, DescriptorBudget
 from deckwatch.exporter.sources.files import read_once
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,34 +24,34 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-class Cgroups:
+class Cgroups(Source):
     """The World's tree of control groups, and the groups of its containers."""
 
     def __init__(self, world: World) -> None:
         self._procfs = world.procfs
-        self._room = world.source(Room)
-        self._mounts = cgroup_path.mounts(f"{world.sysfs}/fs/cgroup")
-        self._groups: dict[str, Group] = {}
+        self._budget = world.source(DescriptorBudget)
+        self._mounts = cgroup_path.find_mounts(f"{world.sysfs}/fs/cgroup")
+        self._groups: dict[str, Cgroup] = {}
         self._paths: dict[str, str] = {}  # as `path_of` told them, by container id
         self._shape: tuple[str, str] | None = None  # what stands before and after the id in the last path found
         self._missed: dict[str, int] = {}  # container id → pid for which the search found nothing
-        self.proven = False  # whether any container's group was ever found
+        self.any_found = False  # whether any container's group was ever found
         self._lock = threading.Lock()
 
     @property
-    def there(self) -> bool:
+    def are_mounted(self) -> bool:
         """Whether there are control groups at all."""
         return bool(self._mounts)
 
-    def of(self, container: Container) -> Group | None:
+    def find_group(self, container: Container) -> Cgroup | None:
         """Return the group of a running container; None if it cannot be found, for instance because it has ended."""
         found = self._groups.get(container.id)
         if found is None and container.pid:
             with self._lock:
-                found = self._groups.get(container.id) or self._find(container)
+                found = self._groups.get(container.id) or self._locate_group(container)
         return found
 
-    def path_of(self, container: Container, driver: str) -> str:
+    def group_path(self, container: Container, driver: str) -> str:
         """Return the path of a container's group, the label `id`; once told, it stays for the container's life.
 
         That of a stopped container is told as the engine would make it: after the example of one that was found, or
@@ -58,17 +59,17 @@ class Cgroups:
         """
         known = self._paths.get(container.id)
         if known is None:
-            group = self.of(container)
+            group = self.find_group(container)
             if group is not None:
                 known = group.path
             elif self._shape is not None and not container.cgroup_parent:
                 known = container.id.join(self._shape)
             else:
-                known = cgroup_path.as_made(container.id, container.cgroup_parent, driver)
+                known = cgroup_path.expected_path(container.id, container.cgroup_parent, driver)
             self._paths[container.id] = known
         return known
 
-    def keep(self, running: Iterable[str], known: Iterable[str]) -> None:
+    def prune(self, running: Iterable[str], known: Iterable[str]) -> None:
         """Forget the groups of containers that do not run any more, and all about those that are not known."""
         running, known = set(running), set(known)
         with self._lock:
@@ -80,37 +81,37 @@ class Cgroups:
 
     def close(self) -> None:
         """Close the groups' descriptors."""
-        self.keep((), ())
+        self.prune((), ())
 
-    def _find(self, container: Container) -> Group | None:
+    def _locate_group(self, container: Container) -> Cgroup | None:
         try:
             told = cgroup_path.parse_proc_cgroup(read_once(f"{self._procfs}/{container.pid}/cgroup"))
         except VANISHED:
             told = {}  # ended, or the engine's /proc is not ours: the tree itself may still tell
-        if not cgroup_path.belongs(told, container.id):
+        if not cgroup_path.belongs_to_container(told, container.id):
             return None
         visible = bool(told) and self._missed.get(container.id) != container.pid
         folders: dict[str, str] = {}
         path = ""
         for controller, mount in self._mounts.items():
-            own = self._path_in(mount, told.get(controller, ""), container.id, path)
+            own = self._path_under(mount, told.get(controller, ""), container.id, path)
             if own is None and visible and not folders:
-                own = cgroup_path.search(mount, container.id)
+                own = cgroup_path.search_tree(mount, container.id)
             if own is not None:
                 folders[controller] = mount + own
                 path = own if controller in ("", "memory") or not path else path
         if not folders:
             self._missed[container.id] = container.pid
             return None
-        self.proven = True
+        self.any_found = True
         before, id_, after = path.partition(container.id)
         self._shape = (before, after) if id_ and not container.cgroup_parent else self._shape
-        found = self._groups[container.id] = Group(path, folders, self._room)
+        found = self._groups[container.id] = Cgroup(path, folders, self._budget)
         return found
 
-    def _path_in(self, mount: str, told: str, id_: str, elsewhere: str) -> str | None:
+    def _path_under(self, mount: str, told: str, id_: str, elsewhere: str) -> str | None:
         """Return the group's path under a mount: as /proc tells it, as in another tree, or in the last shape."""
-        own = cgroup_path.until_container(told, id_)
+        own = cgroup_path.trim_to_container(told, id_)
         in_shape = id_.join(self._shape) if self._shape is not None else ""
         for candidate in (own, elsewhere, in_shape):
             if candidate and os.path.isdir(mount + candidate):  # noqa: PTH112 - texts throughout

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.exporter.sources.files import KeptFile, descriptor_limit, read_once
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,80 +22,77 @@ Raw = tuple[Any, ...]  # the group's version, and each file's content or None
 VANISHED = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
 # ENODEV: the group went between opening and reading. EBADF: another thread gave the descriptor up meanwhile.
 # EOPNOTSUPP: a pressure file with psi=0, or cgroup.procs of a threaded group.
-_NOTHING = frozenset({errno.ENODEV, errno.EBADF, errno.EOPNOTSUPP})
+_UNAVAILABLE = frozenset({errno.ENODEV, errno.EBADF, errno.EOPNOTSUPP})
 
 # Version 1 makes this list once for each opening, and then goes on telling it as long as it is read every second
 # (kernel/cgroup/cgroup-v1.c).
-_MADE_AT_OPENING = "cgroup.procs"
+_SNAPSHOT_AT_OPEN = "cgroup.procs"
 
 
-class Room:
+class DescriptorBudget(Source):
     """How many descriptors of groups' files may be kept: half the limit. The other files are opened for each reading.
 
     To give up the oldest would be no use here: all are read in turn.
     """
 
     def __init__(self, _world: World) -> None:
-        self.left = descriptor_limit() // 2
+        self.remaining = descriptor_limit() // 2
         self._lock = threading.Lock()
 
-    def take(self) -> bool:
+    def take_slot(self) -> bool:
         """Return whether there is room for one more, and take it."""
         with self._lock:
-            there = self.left > 0
-            self.left -= there
+            there = self.remaining > 0
+            self.remaining -= there
             return there
 
-    def give_back(self, number: int) -> None:
+    def release_slot(self, number: int) -> None:
         """Take note that so many were closed."""
         with self._lock:
-            self.left += number
-
-    def close(self) -> None:
-        """Nothing is held here: the descriptors are the groups'."""
+            self.remaining += number
 
 
-class Group:
+class Cgroup:
     """One container's control group. `path` is its path as the host sees it; `version` is 1 or 2."""
 
-    __slots__ = ("_closed", "_folders", "_kept", "_room", "path", "version")
+    __slots__ = ("_budget", "_closed", "_folders", "_kept", "path", "version")
 
-    def __init__(self, path: str, folders: Mapping[str, str], room: Room) -> None:
+    def __init__(self, path: str, folders: Mapping[str, str], budget: DescriptorBudget) -> None:
         self.path = path
         self.version = 1 if "memory" in folders or "cpuacct" in folders else 2
         self._folders = folders
-        self._room = room
+        self._budget = budget
         self._kept: dict[File, KeptFile] = {}
         self._closed = False
 
-    def reader(self, files: Files) -> Callable[[], Raw]:
+    def make_reader(self, files: Files) -> Callable[[], Raw]:
         """Return a function that tells the version and what these files say now.
 
         It tells None for each file that the group or its kernel does not have.
         """
         mine, version, kept = files[self.version], self.version, self._kept
 
-        def read() -> Raw:
+        def read_raw() -> Raw:
             try:
                 return (version, *[kept[file].read() for file in mine])
             except (KeyError, OSError):
-                return (version, *[self._tell(file) for file in mine])
+                return (version, *[self._read_or_none(file) for file in mine])
 
-        return read
+        return read_raw
 
-    def _tell(self, file: File) -> bytes | None:
+    def _read_or_none(self, file: File) -> bytes | None:
         one = self._kept.get(file)
         if one is not None:
             try:
                 return one.read()
             except OSError:
-                self._give_up(file)  # a container that was started again has a group anew under the same path
+                self._close_file(file)  # a container that was started again has a group anew under the same path
         try:
-            return self._read(file)
+            return self._read_file(file)
         except VANISHED:
             return None
         except OSError as error:
-            if error.errno not in _NOTHING:
+            if error.errno not in _UNAVAILABLE:
                 raise
             return None
 
@@ -102,42 +100,42 @@ class Group:
         """Close the descriptors."""
         self._closed = True
         for file in list(self._kept):
-            self._give_up(file)
+            self._close_file(file)
 
-    def _give_up(self, file: File) -> None:
+    def _close_file(self, file: File) -> None:
         one = self._kept.pop(file, None)
         if one is not None:
             one.close()
-            self._room.give_back(1)
+            self._budget.release_slot(1)
 
-    def _read(self, file: File) -> bytes | None:
+    def _read_file(self, file: File) -> bytes | None:
         controller, *names = file
         folder = self._folders.get(controller)
         if folder is None:
             return None
-        if self.version == 1 and names[0] == _MADE_AT_OPENING:
+        if self.version == 1 and names[0] == _SNAPSHOT_AT_OPEN:
             return read_once(f"{folder}/{names[0]}")
         for older in names[1:]:
             try:
-                return self._open(file, f"{folder}/{names[0]}")
+                return self._open_and_read(file, f"{folder}/{names[0]}")
             except VANISHED:
                 names = [older]
-        return self._open(file, f"{folder}/{names[0]}")
+        return self._open_and_read(file, f"{folder}/{names[0]}")
 
-    def _open(self, file: File, path: str) -> bytes:
-        if self._closed or not self._room.take():
+    def _open_and_read(self, file: File, path: str) -> bytes:
+        if self._closed or not self._budget.take_slot():
             return read_once(path)
         try:
             one = KeptFile(path)
         except BaseException:
-            self._room.give_back(1)
+            self._budget.release_slot(1)
             raise
         spare = self._kept.setdefault(file, one)
         if spare is not one:  # another thread was faster
             one.close()
-            self._room.give_back(1)
+            self._budget.release_slot(1)
         try:
             return spare.read()
         except OSError:
-            self._give_up(file)
+            self._close_file(file)
             raise

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from deckwatch.exporter.sources.procfs import ParseError, text
+from deckwatch.exporter.sources.procfs import ParseError, decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _V1_CONTROLLERS = ("cpu", "cpuacct", "memory", "blkio", "pids")
-_MOST_FOLDERS = 20_000  # looked at in the search of a container's group
+_MAX_FOLDERS = 20_000  # looked at in the search of a container's group
 
 _VANISHED = (FileNotFoundError, NotADirectoryError)
 
@@ -20,15 +20,15 @@ def parse_proc_cgroup(data: bytes) -> dict[str, str]:
     """Return from /proc/<pid>/cgroup for each controller of version 1 its group's path, and for version 2 under ""."""
     paths = {}
     for line in filter(None, data.split(b"\n")):  # a group's name may hold any other byte
-        number, controllers, path = (text(word) for word in [*line.split(b":", 2), b"", b""][:3])
+        number, controllers, path = (decode_text(word) for word in [*line.split(b":", 2), b"", b""][:3])
         if not number.isdigit() or not path.startswith("/"):
-            raise ParseError(f"/proc/<pid>/cgroup: {text(line)!r}")
+            raise ParseError(f"/proc/<pid>/cgroup: {decode_text(line)!r}")
         for controller in controllers.split(","):
             paths[controller] = path
     return paths
 
 
-def until_container(path: str, id_: str) -> str | None:
+def trim_to_container(path: str, id_: str) -> str | None:
     """Return a group's path up to the part that holds the container's id, without a leading `/..`; None without it.
 
     What comes after that part are groups made inside of the container, by a systemd for instance.
@@ -40,7 +40,7 @@ def until_container(path: str, id_: str) -> str | None:
     return None
 
 
-def as_made(id_: str, parent: str, driver: str) -> str:
+def expected_path(id_: str, parent: str, driver: str) -> str:
     """Return a group's path as an engine makes it.
 
     `driver` is its cgroup driver, `systemd` or `cgroupfs`, with `podman-` before it if it is Podman. `parent` is what
@@ -55,7 +55,7 @@ def as_made(id_: str, parent: str, driver: str) -> str:
     return f"/{parent.strip('/') or 'docker'}/{id_}"
 
 
-def belongs(told: Mapping[str, str], id_: str) -> bool:
+def belongs_to_container(told: Mapping[str, str], id_: str) -> bool:
     """Return whether a process with these groups can be of this container, and its number not in use by another.
 
     One that is nowhere but in the roots may be: so the exporter's own container sees itself.
@@ -63,7 +63,7 @@ def belongs(told: Mapping[str, str], id_: str) -> bool:
     return any(id_ in path for path in told.values()) or all(path == "/" for path in told.values())
 
 
-def mounts(root: str) -> dict[str, str]:
+def find_mounts(root: str) -> dict[str, str]:
     """Return the folder of each controller of version 1 and, under "", of version 2."""
     if os.path.exists(f"{root}/cgroup.controllers"):  # noqa: PTH110
         return {"": root}
@@ -81,10 +81,10 @@ def mounts(root: str) -> dict[str, str]:
     return found
 
 
-def search(mount: str, id_: str) -> str | None:
+def search_tree(mount: str, id_: str) -> str | None:
     """Return the path of the folder whose name holds the id, level by level."""
     level, looked = [""], 0
-    while level and looked < _MOST_FOLDERS:
+    while level and looked < _MAX_FOLDERS:
         below = []
         for path in level:
             looked += 1

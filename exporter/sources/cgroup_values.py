@@ -6,12 +6,12 @@ the group is gone or its kernel has no such controller, and raises ParseError, o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
-from deckwatch.exporter.sources.procfs import ParseError, parse_pairs, parse_pressure, split_pairs, text
+from deckwatch.exporter.sources.procfs import ParseError, decode_text, parse_pairs, parse_pressure, required_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from deckwatch.exporter.sources.cgroup_files import Files, Raw
 
@@ -20,18 +20,6 @@ _NANO, _MICRO = 1e-9, 1e-6
 CPU: Files = {
     1: (("cpuacct", "cpuacct.usage"), ("cpuacct", "cpuacct.stat"), ("cpu", "cpu.stat")),
     2: (("", "cpu.stat"),),
-}
-MEMORY: Files = {
-    1: (("memory", "memory.usage_in_bytes"), ("memory", "memory.stat"), ("memory", "memory.oom_control")),
-    2: (("", "memory.current"), ("", "memory.stat"), ("", "memory.events")),
-}
-MEMORY_DETAIL: Files = {
-    1: (("memory", "memory.stat"), ("memory", "memory.max_usage_in_bytes"), ("memory", "memory.failcnt")),
-    2: (("", "memory.stat"), ("", "memory.peak"), ("", "memory.events"), ("", "memory.swap.current")),
-}
-MEMORY_RECLAIM: Files = {
-    1: (("memory", "memory.stat"), ("memory", "memory.kmem.usage_in_bytes")),
-    2: (("", "memory.stat"), ("", "memory.events")),
 }
 # In version 1 those that include the groups below came with kernel 4.20.
 IO: Files = {
@@ -46,9 +34,6 @@ THREADS: Files = {1: (("pids", "pids.current"), ("pids", "pids.max")), 2: (("", 
 # Of a group of version 1 too, where the tree of version 2 stands beside it.
 PRESSURE: Files = dict.fromkeys((1, 2), tuple(("", f"{name}.pressure") for name in ("cpu", "memory", "io")))
 
-_Key = TypeVar("_Key", str, bytes)
-_Value = TypeVar("_Value")
-
 
 class Cpu(NamedTuple):
     """Seconds of CPU time used so far, and what the quota did: periods, throttled periods and seconds, bursts."""
@@ -61,30 +46,6 @@ class Cpu(NamedTuple):
     throttled: float
     burst_periods: int
     burst: float
-
-
-class Memory(NamedTuple):
-    """Bytes in use, what of them is what (None where an engine does not tell it), and OOM kills."""
-
-    usage: int
-    working_set: int | None
-    rss: int | None
-    cache: int | None
-    oom_kills: int
-
-
-class MemoryDetail(NamedTuple):
-    """More of memory: bytes, and counts of events and pages; None for what is not told.
-
-    That is `swap` without swap accounting, `peak` before kernel 5.19 with version 2, and some of what an engine tells.
-    """
-
-    swap: int | None
-    mapped_file: int
-    peak: int | None
-    limit_hits: int | None
-    page_faults: int
-    major_faults: int
 
 
 class Io(NamedTuple):
@@ -103,7 +64,7 @@ class Pressure(NamedTuple):
     stalled: float
 
 
-def cpu(raw: Raw, user_hz: int) -> Cpu | None:
+def cpu_times(raw: Raw, user_hz: int) -> Cpu | None:
     """Return CPU times from CPU; `user_hz` is the system's USER_HZ, in which version 1 counts user and system time."""
     version, first, *more = raw
     if first is None:
@@ -118,9 +79,9 @@ def parse_cpu_stat(data: bytes) -> Cpu:
     """Return version 2's cpu.stat; the quota's lines are absent where the CPU controller is off."""
     found = parse_pairs(data)
     return Cpu(
-        total=_need(found, b"usage_usec") * _MICRO,
-        user=_need(found, b"user_usec") * _MICRO,
-        system=_need(found, b"system_usec") * _MICRO,
+        total=required_value(found, b"usage_usec") * _MICRO,
+        user=required_value(found, b"user_usec") * _MICRO,
+        system=required_value(found, b"system_usec") * _MICRO,
         periods=found.get(b"nr_periods", 0),
         throttled_periods=found.get(b"nr_throttled", 0),
         throttled=found.get(b"throttled_usec", 0) * _MICRO,
@@ -134,8 +95,8 @@ def parse_cpuacct(usage: bytes, split: bytes, quota: bytes, user_hz: int) -> Cpu
     found, limits = parse_pairs(split), parse_pairs(quota)
     return Cpu(
         total=int(usage) * _NANO,
-        user=_need(found, b"user") / user_hz,
-        system=_need(found, b"system") / user_hz,
+        user=required_value(found, b"user") / user_hz,
+        system=required_value(found, b"system") / user_hz,
         periods=limits.get(b"nr_periods", 0),
         throttled_periods=limits.get(b"nr_throttled", 0),
         throttled=limits.get(b"throttled_time", 0) * _NANO,
@@ -144,91 +105,7 @@ def parse_cpuacct(usage: bytes, split: bytes, quota: bytes, user_hz: int) -> Cpu
     )
 
 
-def memory(raw: Raw) -> Memory | None:
-    """Return memory from MEMORY.
-
-    The working set is what is in use less the file pages that were not used lately (inactive_file): what the kernel
-    could not take back without harm.
-    """
-    version, usage, stat, events = raw
-    if usage is None:
-        return None
-    kills = parse_pairs(events or b"").get(b"oom_kill", 0)
-    if stat is None:
-        return Memory(int(usage), None, None, None, kills)
-    found, used = split_pairs(stat), int(usage)
-    two = version == 2
-    names = (b"inactive_file", b"anon", b"file") if two else (b"total_inactive_file", b"total_rss", b"total_cache")
-    inactive, rss, cache = (int(_need(found, name)) for name in names)
-    return Memory(
-        usage=used,
-        working_set=max(0, used - inactive),
-        rss=rss,
-        cache=cache,
-        oom_kills=kills,
-    )
-
-
-def memory_detail(raw: Raw) -> MemoryDetail | None:
-    """Return the rest of what memory.stat and its neighbours say, from MEMORY_DETAIL."""
-    version, stat, peak, *more = raw
-    if stat is None:
-        return None
-    found = parse_pairs(stat)
-    if version == 2:
-        events, swap = more
-        return MemoryDetail(
-            swap=None if swap is None else int(swap),
-            mapped_file=_need(found, b"file_mapped"),
-            peak=None if peak is None else int(peak),
-            limit_hits=parse_pairs(events or b"").get(b"max"),
-            page_faults=_need(found, b"pgfault"),
-            major_faults=_need(found, b"pgmajfault"),
-        )
-    return MemoryDetail(
-        swap=found.get(b"total_swap"),
-        mapped_file=_need(found, b"total_mapped_file"),
-        peak=int(peak or 0),
-        limit_hits=int(more[0] or 0),
-        page_faults=_need(found, b"total_pgfault"),
-        major_faults=_need(found, b"total_pgmajfault"),
-    )
-
-
-# Version 2's lines of memory.stat, and what they are called in version 1.
-_RECLAIM = {
-    b"pgscan": b"total_pgscan",
-    b"pgsteal": b"total_pgsteal",
-    b"workingset_refault_file": b"total_workingset_refault_file",
-    b"workingset_refault_anon": b"total_workingset_refault_anon",
-    b"file_dirty": b"total_dirty",
-    b"file_writeback": b"total_writeback",
-    b"active_file": b"total_active_file",
-    b"inactive_file": b"total_inactive_file",
-    b"kernel": b"",
-}
-
-
-def memory_reclaim(raw: Raw) -> dict[bytes, int]:
-    """Return what the kernel does to free memory, from MEMORY_RECLAIM, under the names of version 2's memory.stat.
-
-    Besides, `high` and `max` are how often these limits were met. What the kernel does not tell is left out: `kernel`
-    before 5.18, and with version 1 most of what counts.
-    """
-    version, stat, more = raw
-    if stat is None:
-        return {}
-    lines = split_pairs(stat)
-    found = {name: int(lines[key]) for name, one in _RECLAIM.items() if (key := name if version == 2 else one) in lines}
-    if more is None:
-        return found
-    if version == 1:
-        return {**found, b"kernel": int(more)}
-    events = parse_pairs(more)
-    return {**found, **{name: events[name] for name in (b"high", b"max") if name in events}}
-
-
-def io(raw: Raw) -> dict[str, Io] | None:
+def disk_io(raw: Raw) -> dict[str, Io] | None:
     """Return reads and writes by device number (`8:0`), from IO.
 
     Version 1 does not see what the page cache writes later, and since Linux 6.10 it counts for a disk only after some
@@ -248,20 +125,20 @@ def parse_io_stat(data: bytes) -> dict[str, Io]:
     for line in data.splitlines():
         words = line.split()
         if not words or b":" not in words[0]:
-            raise ParseError(f"io.stat: {text(line)!r}")
+            raise ParseError(f"io.stat: {decode_text(line)!r}")
         # A line may name the device only, and newer kernels add keys and figures of latency.
         found = dict(word.split(b"=", 1) for word in words[1:] if b"=" in word)
         read, written, *operations = (found.get(key) for key in (b"rbytes", b"wbytes", b"rios", b"wios"))
         reads, writes = (None if number is None else int(number) for number in operations)
         device = Io(int(read or 0), int(written or 0), reads, writes)
         if any(device):
-            devices[text(words[0])] = device
+            devices[decode_text(words[0])] = device
     return devices
 
 
 def parse_blkio(size: bytes, count: bytes) -> dict[str, Io]:
     """Return version 1's io_service_bytes and io_serviced, whose lines are `8:0 Read 4096` and a closing `Total 0`."""
-    sizes, counts = _by_device(size), _by_device(count)
+    sizes, counts = _values_by_device(size), _values_by_device(count)
     devices = {}
     for number in [*sizes, *(number for number in counts if number not in sizes)]:
         of_size, of_count = sizes.get(number, {}), counts.get(number, {})
@@ -271,18 +148,18 @@ def parse_blkio(size: bytes, count: bytes) -> dict[str, Io]:
     return devices
 
 
-def _by_device(data: bytes) -> dict[str, dict[bytes, int]]:
+def _values_by_device(data: bytes) -> dict[str, dict[bytes, int]]:
     devices: dict[str, dict[bytes, int]] = {}
     for line in data.splitlines():
         words = line.split()
         if len(words) == 3:
-            devices.setdefault(text(words[0]), {})[words[1]] = int(words[2])
+            devices.setdefault(decode_text(words[0]), {})[words[1]] = int(words[2])
         elif len(words) != 2 or words[0] != b"Total":
-            raise ParseError(f"blkio: {text(line)!r}")
+            raise ParseError(f"blkio: {decode_text(line)!r}")
     return devices
 
 
-def processes(raw: Raw) -> int | None:
+def count_processes(raw: Raw) -> int | None:
     """Return how many processes the group holds, from PROCESSES.
 
     Where the reader has a process namespace of its own, version 2 lists foreign processes as 0 and version 1 not at
@@ -292,13 +169,13 @@ def processes(raw: Raw) -> int | None:
     return len(data.split()) or None if data is not None else None
 
 
-def members(raw: Raw) -> list[int]:
+def list_pids(raw: Raw) -> list[int]:
     """Return the processes of the group, from PROCESSES, by the numbers of the reader's own namespace."""
     _, data = raw
     return [int(word) for word in (data or b"").split()]
 
 
-def threads(raw: Raw) -> tuple[int, int] | None:
+def thread_counts(raw: Raw) -> tuple[int, int] | None:
     """Return how many threads there are and how many there may be (0 is no limit), from THREADS."""
     _, current, most = raw
     if current is None or most is None:
@@ -306,7 +183,7 @@ def threads(raw: Raw) -> tuple[int, int] | None:
     return int(current), 0 if most.strip() == b"max" else int(most)
 
 
-def pressure(raw: Raw) -> Iterator[Pressure | None]:
+def pressure_totals(raw: Raw) -> Iterator[Pressure | None]:
     """Yield for CPU, memory and disks how long tasks waited, from PRESSURE."""
     for data in raw[1:]:
         if data is None:
@@ -314,11 +191,4 @@ def pressure(raw: Raw) -> Iterator[Pressure | None]:
         else:
             totals = parse_pressure(data)
             # The CPU had no line `full` before Linux 5.13.
-            yield Pressure(_need(totals, "some") * _MICRO, totals.get("full", 0) * _MICRO)
-
-
-def _need(found: Mapping[_Key, _Value], key: _Key) -> _Value:
-    value = found.get(key)
-    if value is None:
-        raise ParseError(f"no line {key!r}")
-    return value
+            yield Pressure(required_value(totals, "some") * _MICRO, totals.get("full", 0) * _MICRO)

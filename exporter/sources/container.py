@@ -79,12 +79,12 @@ class Container:
         return wish == "running" or (wish != "stopped" and self.restart_policy in _EXPECTED_POLICIES)
 
     @property
-    def own_network(self) -> bool:
+    def has_own_network(self) -> bool:
         """Whether its network namespace is its own: neither the host's nor that of another container."""
         return self.network_mode != "host" and not self.network_mode.startswith("container:")
 
 
-def parse(data: Mapping[str, Any]) -> Container:
+def parse_inspect(data: Mapping[str, Any]) -> Container:
     """Return the container of an inspect; raises one of UNREADABLE where it is none."""
     state, config, host = data["State"], data["Config"], data["HostConfig"]
     health = state.get("Health") or {}
@@ -109,11 +109,11 @@ def parse(data: Mapping[str, Any]) -> Container:
         cgroup_parent=host.get("CgroupParent") or "",
         image_id=data.get("Image") or "",
         log_path=data.get("LogPath") or "",
-        limits=_limits(host),
+        limits=_parse_limits(host),
     )
 
 
-def _limits(host: Mapping[str, Any]) -> Limits:
+def _parse_limits(host: Mapping[str, Any]) -> Limits:
     quota, period = int(host.get("CpuQuota") or 0), int(host.get("CpuPeriod") or 0)
     if nano := int(host.get("NanoCpus") or 0):
         quota, period = nano * _CPU_PERIOD // _NANO_CPU, _CPU_PERIOD

@@ -22,7 +22,7 @@ class OpenFiles(NamedTuple):
     sockets: int
 
 
-def count(procfs: Path, pids: Iterable[int]) -> OpenFiles | None:
+def count_open_files(procfs: Path, pids: Iterable[int]) -> OpenFiles | None:
     """Return what these processes have open; None where none of them is there any more, or not for us to see."""
     files = sockets = seen = 0
     for pid in pids:

@@ -12,8 +12,9 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
-from deckwatch.exporter.sources.cgroup_path import belongs, parse_proc_cgroup
+from deckwatch.exporter.sources.cgroup_path import belongs_to_container, parse_proc_cgroup
 from deckwatch.exporter.sources.files import descriptor_limit, read_once
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _ENDED = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
 
 
-class ContainerProcesses:
+class ContainerProcesses(Source):
     """Folders of processes by container id, open as long as the container runs.
 
     An eighth of the descriptor limit are kept open; the folders of more containers are opened for each reading.
@@ -32,14 +33,14 @@ class ContainerProcesses:
 
     def __init__(self, world: World) -> None:
         self._procfs = world.procfs
-        self._room = descriptor_limit() // 8
+        self._max_open = descriptor_limit() // 8
         self._open: dict[str, tuple[int, int]] = {}  # container id → pid, descriptor
         self._lock = threading.Lock()
 
-    def read(self, container: Container, name: str) -> bytes | None:
+    def read_file(self, container: Container, name: str) -> bytes | None:
         """Return `/proc/<pid>/name` of a container's first process; None if that has ended or is not to be seen."""
         with self._lock, contextlib.suppress(*_ENDED):
-            folder = self._folder(container)
+            folder = self._open_folder(container)
             if folder is None:
                 return None
             try:
@@ -49,36 +50,36 @@ class ContainerProcesses:
                     os.close(folder)
         return None
 
-    def keep(self, running: Iterable[str]) -> None:
+    def prune(self, running: Iterable[str]) -> None:
         """Close the folders of containers that do not run any more."""
         running = set(running)
         with self._lock:
             for id_ in [id_ for id_ in self._open if id_ not in running]:
-                self._close(id_)
+                self._close_folder(id_)
 
     def close(self) -> None:
         """Close all folders."""
-        self.keep(())
+        self.prune(())
 
-    def _folder(self, container: Container) -> int | None:
+    def _open_folder(self, container: Container) -> int | None:
         """Return the folder; one that is not in `_open` is the caller's to close."""
         pid, folder = self._open.get(container.id, (0, -1))
         if pid == container.pid:
             return folder
         if pid:
-            self._close(container.id)
+            self._close_folder(container.id)
         folder = os.open(f"{self._procfs}/{container.pid}", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            ours = belongs(parse_proc_cgroup(read_once("cgroup", folder)), container.id)
+            ours = belongs_to_container(parse_proc_cgroup(read_once("cgroup", folder)), container.id)
         except BaseException:
             os.close(folder)
             raise
         if not ours:
             os.close(folder)
             return None
-        if len(self._open) < self._room:
+        if len(self._open) < self._max_open:
             self._open[container.id] = container.pid, folder
         return folder
 
-    def _close(self, id_: str) -> None:
+    def _close_folder(self, id_: str) -> None:
         os.close(self._open.pop(id_)[1])

@@ -18,7 +18,7 @@ import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.exporter.sources.container import Container, parse
+from deckwatch.exporter.sources.container import Container, parse_inspect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ PODMAN_EVENTS = ("died", "remove")
 _REMOVALS = ("destroy", "remove")
 
 LINGER_SECONDS = 300.0  # how long the event counters of a removed container go on being shown
-_MOST_LINGERING = 200
+_MAX_LINGERING = 200
 _SAME_END_SECONDS = 5.0  # by which the event of an end may come after FinishedAt
 _HEALTHY = "(healthy)"  # in the Status of a list's entry
 _HEALTHY_AT_ONCE = 10
@@ -52,7 +52,7 @@ class _Counts:
     oom_flag: bool = False  # of this run
     flag_is_old: bool = False  # this run's flag was set before we began to watch
 
-    def began(self, at: float) -> None:
+    def record_start(self, at: float) -> None:
         """Take a start: it is a restart if an end stands before it that no other start has followed."""
         if self.ended is not None and self.ended <= at:
             self.restarts += 1
@@ -61,12 +61,12 @@ class _Counts:
         self.oom_before += self._kills_of_run()
         self.oom_events, self.oom_flag, self.flag_is_old = 0, False, False
 
-    def died(self, at: float) -> None:
+    def record_end(self, at: float) -> None:
         """Take an end; an inspect may have told of it, and even of the restart after it."""
         if not (self.counted and at - self.answered < _SAME_END_SECONDS):
             self.ended = at
 
-    def seen(self, found: Container, *, old: bool) -> None:
+    def record_inspect(self, found: Container, *, old: bool) -> None:
         """Take an inspect; `old` says that the container was there before we began to watch."""
         if old:
             self.policy_base, self.flag_is_old = found.restart_count, found.oom_killed
@@ -91,23 +91,23 @@ class _Counts:
         return max(self.oom_events, int(self.oom_flag))
 
 
-class Table:
+class ContainerTable:
     """Containers by id, in the order in which they were first seen. Not safe for several threads."""
 
     def __init__(self) -> None:
         self._containers: dict[str, Container] = {}
         self._counts: dict[str, _Counts] = {}
-        self._glimpsed: dict[str, Container] = {}  # known from events only: gone before they could be inspected
+        self._event_only: dict[str, Container] = {}  # known from events only: gone before they could be inspected
         self._departed: dict[str, tuple[float, Container]] = {}  # id → when it was seen to be gone (our clock)
         self._inspected: dict[str, None] = {}  # ids, in the order of their last inspects
-        self._began: float | None = None
+        self._watched_since: float | None = None
 
-    def begin(self, engine_time: float) -> None:
+    def start_watching(self, engine_time: float) -> None:
         """Watch from this moment of the engine's clock on; only the first call counts."""
-        if self._began is None:
-            self._began = engine_time
+        if self._watched_since is None:
+            self._watched_since = engine_time
 
-    def take_event(self, event: Mapping[str, Any], now: float) -> str | None:
+    def apply_event(self, event: Mapping[str, Any], now: float) -> str | None:
         """Take an event of a container and return the id of the container to inspect, if one should be.
 
         `now` is our own clock. An event of another kind is no concern of the table.
@@ -117,44 +117,44 @@ class Table:
         if event.get("Type", "container") != "container" or action not in (*EVENTS, *_REMOVALS) or not id_:
             return None
         if action in _REMOVALS:
-            self.remove(id_, now)
+            self.remove_container(id_, now)
             return None
         counts = self._counts.setdefault(id_, _Counts())
         attributes = event["Actor"].get("Attributes") or {}
-        if id_ not in self._containers and id_ not in self._glimpsed:
-            self._glimpsed[id_] = _from_event(id_, attributes)
+        if id_ not in self._containers and id_ not in self._event_only:
+            self._event_only[id_] = _from_event(id_, attributes)
         at = int(event.get("timeNano") or 0) / 1e9
         if action == "start":
-            counts.began(at)
+            counts.record_start(at)
         elif action == "die":
-            counts.died(at)
-            self._note_exit(id_, str(attributes.get("exitCode", "")))
+            counts.record_end(at)
+            self._record_exit_code(id_, str(attributes.get("exitCode", "")))
         elif action == "oom":
             counts.oom_events += 1
         return id_
 
-    def _note_exit(self, id_: str, code: str) -> None:
+    def _record_exit_code(self, id_: str, code: str) -> None:
         """Keep the exit code that the event tells: when the inspect comes, a restart may have cleared it."""
         known = self._containers.get(id_)
         if known is not None and code.lstrip("-").isdigit():
             self._containers[id_] = replace(known, exit_code=int(code))
 
-    def take_inspect(self, data: Mapping[str, Any]) -> Container:
+    def apply_inspect(self, data: Mapping[str, Any]) -> Container:
         """Take an inspect and return the container; raises as `container.parse` does."""
-        found = parse(data)
+        found = parse_inspect(data)
         known = self._containers.get(found.id)
         counts = self._counts.setdefault(found.id, _Counts())
-        old = known is None and self._began is not None and found.created < self._began
-        counts.seen(found, old=old)
+        old = known is None and self._watched_since is not None and found.created < self._watched_since
+        counts.record_inspect(found, old=old)
         if found.pid and known is not None:
             found = replace(found, exit_code=known.exit_code)  # a running container's is always 0
         self._containers[found.id] = found
         self._inspected.pop(found.id, None)
         self._inspected[found.id] = None
-        self._glimpsed.pop(found.id, None)
+        self._event_only.pop(found.id, None)
         return found
 
-    def take_list(self, entries: Iterable[Mapping[str, Any]], now: float) -> list[str]:
+    def apply_list(self, entries: Iterable[Mapping[str, Any]], now: float) -> list[str]:
         """Take the engine's full list, remove what is not in it, and return the ids that should be inspected.
 
         Those are the unknown and the changed, and such with a healthcheck, whose failing streak moves without an event:
@@ -174,31 +174,31 @@ class Table:
             elif known.health:
                 wanted.append(id_)
         for id_ in [id_ for id_ in self._counts if id_ not in listed]:
-            self.remove(id_, now)
+            self.remove_container(id_, now)
         return [*wanted, *itertools.islice((id_ for id_ in self._inspected if id_ in healthy), _HEALTHY_AT_ONCE)]
 
-    def remove(self, id_: str, now: float) -> None:
+    def remove_container(self, id_: str, now: float) -> None:
         """Take a container out; if anything was counted of it, its counters linger."""
-        last = self._current(id_)
-        for kept in (self._containers, self._glimpsed, self._counts, self._inspected):
+        last = self._current_state(id_)
+        for kept in (self._containers, self._event_only, self._counts, self._inspected):
             kept.pop(id_, None)
         if last is not None and (last.restarts or last.oom_kills):
             self._departed[id_] = (now, last)
-            while len(self._departed) > _MOST_LINGERING:
+            while len(self._departed) > _MAX_LINGERING:
                 del self._departed[next(iter(self._departed))]
 
-    def containers(self) -> tuple[Container, ...]:
+    def all_containers(self) -> tuple[Container, ...]:
         """Return all containers with their counters; one that has not changed is the same object as before."""
-        return tuple(found for id_ in self._containers if (found := self._current(id_)) is not None)
+        return tuple(found for id_ in self._containers if (found := self._current_state(id_)) is not None)
 
-    def departed(self, now: float) -> tuple[Container, ...]:
+    def removed_containers(self, now: float) -> tuple[Container, ...]:
         """Return the removed containers whose counters are still shown."""
         for id_ in [id_ for id_, (gone, _) in self._departed.items() if now - gone > LINGER_SECONDS]:
             del self._departed[id_]
         return tuple(container for _, container in self._departed.values())
 
-    def _current(self, id_: str) -> Container | None:
-        kept = self._containers if id_ in self._containers else self._glimpsed
+    def _current_state(self, id_: str) -> Container | None:
+        kept = self._containers if id_ in self._containers else self._event_only
         known, counts = kept.get(id_), self._counts.get(id_)
         if known is None or counts is None:
             return None

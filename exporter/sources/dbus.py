@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _BUS = "org.freedesktop.DBus"
-_TOGETHER = 100  # questions in one go: more would fill the buffers of both sides, and each would wait for the other
+_BATCH_SIZE = 100  # questions in one go: more would fill the buffers of both sides, and each would wait for the other
 
 
-class Refused(NamedTuple):
+class ErrorReply(NamedTuple):
     """An answer that is an error, by its name on D-Bus."""
 
     name: str
@@ -40,62 +40,62 @@ class Bus:
         self._serials = itertools.count(1)
         self._deadline = deadline
         try:
-            self._limit()
+            self._apply_deadline()
             self._socket.connect(path)
-            self._enter()
-            self.ask([Call(_BUS, "/org/freedesktop/DBus", _BUS, "Hello")], deadline)
+            self._authenticate()
+            self.call_methods([Call(_BUS, "/org/freedesktop/DBus", _BUS, "Hello")], deadline)
         except BaseException:
             self.close()
             raise
 
-    def ask(self, calls: Sequence[Call], deadline: float) -> list[tuple[Any, ...] | Refused]:
+    def call_methods(self, calls: Sequence[Call], deadline: float) -> list[tuple[Any, ...] | ErrorReply]:
         """Return the values of each answer, in the order of the questions."""
         self._deadline = deadline
-        answers: list[tuple[Any, ...] | Refused] = []
-        for start in range(0, len(calls), _TOGETHER):
-            answers += self._ask(calls[start : start + _TOGETHER])
+        answers: list[tuple[Any, ...] | ErrorReply] = []
+        for start in range(0, len(calls), _BATCH_SIZE):
+            answers += self._call_batch(calls[start : start + _BATCH_SIZE])
         return answers
 
-    def _enter(self) -> None:
+    def _authenticate(self) -> None:
         # The bus takes from the socket who we are; in a user namespace we would tell it another number.
         self._socket.sendall(b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n")
-        if self._line() != b"DATA" or not self._line().startswith(b"OK "):
+        if self._read_line() != b"DATA" or not self._read_line().startswith(b"OK "):
             raise PermissionError("the bus does not let us in")
 
-    def _ask(self, calls: Sequence[Call]) -> list[tuple[Any, ...] | Refused]:
+    def _call_batch(self, calls: Sequence[Call]) -> list[tuple[Any, ...] | ErrorReply]:
         serials = [next(self._serials) for _ in calls]
-        self._limit()
-        self._socket.sendall(b"".join(map(dbuswire.marshal, calls, serials)))
-        found: dict[int, tuple[Any, ...] | Refused] = {}
+        self._apply_deadline()
+        self._socket.sendall(b"".join(map(dbuswire.marshal_call, calls, serials)))
+        found: dict[int, tuple[Any, ...] | ErrorReply] = {}
         waiting = set(serials)
         while waiting:
-            message = self._message()
-            if message.answers in waiting and message.kind in (dbuswire.ANSWER, dbuswire.ERROR):
-                waiting.remove(message.answers)
+            message = self._read_message()
+            if message.reply_serial in waiting and message.kind in (dbuswire.REPLY, dbuswire.ERROR):
+                waiting.remove(message.reply_serial)
                 refused = message.kind == dbuswire.ERROR
-                found[message.answers] = Refused(message.error) if refused else message.values
+                found[message.reply_serial] = ErrorReply(message.error) if refused else message.values
         return [found[serial] for serial in serials]
 
-    def _message(self) -> dbuswire.Message:
-        while (size := dbuswire.length(self._data)) is None or len(self._data) < size:
-            self._more()
+    def _read_message(self) -> dbuswire.Message:
+        while (size := dbuswire.message_length(self._data)) is None or len(self._data) < size:
+            self._receive_more()
         data, self._data = self._data[:size], self._data[size:]
-        return dbuswire.unmarshal(data)
+        return dbuswire.unmarshal_message(data)
 
-    def _line(self) -> bytes:
+    def _read_line(self) -> bytes:
         while b"\r\n" not in self._data:
-            self._more()
+            self._receive_more()
         line, _, self._data = self._data.partition(b"\r\n")
         return line
 
-    def _more(self) -> None:
-        self._limit()
+    def _receive_more(self) -> None:
+        self._apply_deadline()
         data = self._socket.recv(65_536)
         if not data:
             raise ConnectionResetError("the bus closed the connection")
         self._data += data
 
-    def _limit(self) -> None:
+    def _apply_deadline(self) -> None:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the bus did not answer in time")

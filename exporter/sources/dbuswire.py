@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 from deckwatch.exporter.sources.procfs import ParseError
 
-ANSWER, ERROR = 2, 3  # kinds of messages
+REPLY, ERROR = 2, 3  # kinds of messages
 _CALL = 1
 _NO_AUTO_START = 2
 _PATH, _INTERFACE, _MEMBER, _ERROR_NAME, _REPLY_SERIAL, _DESTINATION, _SIGNATURE = 1, 2, 3, 4, 5, 6, 8
-_LARGEST = 1 << 27  # bytes of a message, as the specification has it
-_DEEPEST = 32  # as well: of types within types
+_MAX_MESSAGE_BYTES = 1 << 27  # bytes of a message, as the specification has it
+_MAX_DEPTH = 32  # as well: of types within types
 _NUMBERS = {"y": "B", "n": "h", "q": "H", "i": "i", "u": "I", "x": "q", "t": "Q", "d": "d", "b": "I", "h": "I"}
 _ALIGNED = {"y": 1, "g": 1, "v": 1, "n": 2, "q": 2, "x": 8, "t": 8, "d": 8, "(": 8, "{": 8}  # all else at 4
 
@@ -34,16 +34,16 @@ class Message(NamedTuple):
     """What came in: its kind, the number of the question that it answers, an error's name, and its values."""
 
     kind: int
-    answers: int
+    reply_serial: int
     error: str
     values: tuple[Any, ...]
 
 
-def marshal(call: Call, serial: int) -> bytes:
+def marshal_call(call: Call, serial: int) -> bytes:
     """Return a question as bytes; `serial` is the number that the answer will carry."""
     body = bytearray()
     for argument in call.arguments:
-        _write(body, "s", argument)
+        _write_string(body, "s", argument)
     fields = [(_PATH, "o", call.path), (_INTERFACE, "s", call.interface), (_MEMBER, "s", call.member)]
     fields.append((_DESTINATION, "s", call.destination))
     if call.arguments:
@@ -51,43 +51,43 @@ def marshal(call: Call, serial: int) -> bytes:
     packed = bytearray()
     for code, kind, value in fields:
         packed += bytes(-len(packed) % 8) + bytes([code])
-        _write(packed, "g", kind)
-        _write(packed, kind, value)
+        _write_string(packed, "g", kind)
+        _write_string(packed, kind, value)
     head = struct.pack("<cBBBIII", b"l", _CALL, _NO_AUTO_START, 1, len(body), serial, len(packed)) + packed
     return head + bytes(-len(head) % 8) + body
 
 
-def _write(out: bytearray, kind: str, value: str) -> None:
+def _write_string(out: bytearray, kind: str, value: str) -> None:
     data = value.encode()
     out += bytes(-len(out) % 4) if kind != "g" else b""
     out += struct.pack("<B" if kind == "g" else "<I", len(data)) + data + b"\0"
 
 
-def length(data: bytes) -> int | None:
+def message_length(data: bytes) -> int | None:
     """Return how long the message is that data begins with; None where that is not to be seen yet."""
     if len(data) < 16:
         return None
-    body, fields = struct.unpack_from(_order(data) + "I4xI", data, 4)
+    body, fields = struct.unpack_from(_byte_order(data) + "I4xI", data, 4)
     whole: int = 16 + fields + -fields % 8 + body
-    if whole > _LARGEST:
+    if whole > _MAX_MESSAGE_BYTES:
         raise ParseError(f"D-Bus: a message of {whole} bytes")
     return whole
 
 
-def unmarshal(data: bytes) -> Message:
+def unmarshal_message(data: bytes) -> Message:
     """Return what one whole message says; raises ParseError for anything malformed."""
     try:
-        reader = _Reader(data, _order(data))
+        reader = _Reader(data, _byte_order(data))
         reader.at = 12
-        fields = dict(reader.values("a(yv)")[0])
-        reader.align(8)
-        values = reader.values(fields.get(_SIGNATURE, ""))
+        fields = dict(reader.read_values("a(yv)")[0])
+        reader.align_to(8)
+        values = reader.read_values(fields.get(_SIGNATURE, ""))
         return Message(data[1], int(fields.get(_REPLY_SERIAL, 0)), str(fields.get(_ERROR_NAME, "")), values)
     except (struct.error, IndexError, KeyError, TypeError, UnicodeDecodeError) as error:
         raise ParseError(f"D-Bus: {type(error).__name__} in a message of {len(data)} bytes") from None
 
 
-def _order(data: bytes) -> str:
+def _byte_order(data: bytes) -> str:
     try:
         return {b"l": "<", b"B": ">"}[data[:1]]
     except KeyError:
@@ -100,59 +100,59 @@ class _Reader:
         self.order = order
         self.at = 0
 
-    def align(self, to: int) -> None:
+    def align_to(self, to: int) -> None:
         self.at += -self.at % to
 
-    def values(self, signature: str, depth: int = 0) -> tuple[Any, ...]:
+    def read_values(self, signature: str, depth: int = 0) -> tuple[Any, ...]:
         """Return the values of several types in a row."""
         found = []
         start = 0
         while start < len(signature):
-            end = _end(signature, start)
-            found.append(self.value(signature[start:end], depth))
+            end = _type_end(signature, start)
+            found.append(self.read_value(signature[start:end], depth))
             start = end
         return tuple(found)
 
-    def value(self, signature: str, depth: int) -> Any:
+    def read_value(self, signature: str, depth: int) -> Any:
         """Return a value of one whole type."""
-        if depth > _DEEPEST:
+        if depth > _MAX_DEPTH:
             raise ParseError("D-Bus: types too deep")
         kind = signature[0]
-        self.align(_ALIGNED.get(kind, 4))
+        self.align_to(_ALIGNED.get(kind, 4))
         if kind in _NUMBERS:
-            return self._number(_NUMBERS[kind])
+            return self._read_number(_NUMBERS[kind])
         if kind in "sog":
-            size = self._number("B" if kind == "g" else "I")
+            size = self._read_number("B" if kind == "g" else "I")
             self.at += size + 1
-            return self._slice(self.at - size - 1, self.at - 1).decode()
+            return self._read_slice(self.at - size - 1, self.at - 1).decode()
         if kind == "v":
-            return self.values(self.value("g", depth + 1), depth + 1)[0]
+            return self.read_values(self.read_value("g", depth + 1), depth + 1)[0]
         if kind == "a":
-            return self._array(signature[1:], depth)
-        return self.values(signature[1:-1], depth + 1)
+            return self._read_array(signature[1:], depth)
+        return self.read_values(signature[1:-1], depth + 1)
 
-    def _array(self, items: str, depth: int) -> list[Any]:
-        size = self._number("I")
-        self.align(_ALIGNED.get(items[0], 4))
+    def _read_array(self, items: str, depth: int) -> list[Any]:
+        size = self._read_number("I")
+        self.align_to(_ALIGNED.get(items[0], 4))
         end = self.at + size
-        self._slice(self.at, end)
+        self._read_slice(self.at, end)
         found = []
         while self.at < end:
-            found.append(self.value(items, depth + 1))
+            found.append(self.read_value(items, depth + 1))
         return found
 
-    def _number(self, code: str) -> Any:
+    def _read_number(self, code: str) -> Any:
         (number,) = struct.unpack_from(self.order + code, self.data, self.at)
         self.at += struct.calcsize("=" + code)
         return number
 
-    def _slice(self, start: int, end: int) -> bytes:
+    def _read_slice(self, start: int, end: int) -> bytes:
         if end > len(self.data):
             raise ParseError("D-Bus: a value beyond the message's end")
         return self.data[start:end]
 
 
-def _end(signature: str, start: int) -> int:
+def _type_end(signature: str, start: int) -> int:
     """Return where the type ends that begins at `start`."""
     at = start
     while signature[at] == "a":

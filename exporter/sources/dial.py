@@ -8,6 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from deckwatch.exporter.world import Source
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -22,7 +24,7 @@ class Deadline:
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         """Return the seconds that are left; raises TimeoutError where none are."""
         left = self._end - time.monotonic()
         if left <= 0:
@@ -33,14 +35,14 @@ class Deadline:
 class Phases(dict[str, float]):
     """Seconds spent by phase; several visits to a phase are added up."""
 
-    def since(self, phase: str, begun: float) -> float:
+    def add_since(self, phase: str, begun: float) -> float:
         """Add the time since `begun` (of `perf_counter`) to a phase and return the time now."""
         now = time.perf_counter()
         self[phase] = self.get(phase, 0.0) + now - begun
         return now
 
 
-class Dialler:
+class Dialer(Source):
     """Opens sockets; a Source of the World, which keeps what is dear: look-ups under way and trusted certificates."""
 
     def __init__(self, _world: World) -> None:
@@ -48,22 +50,19 @@ class Dialler:
         self._contexts: dict[tuple[str, int], ssl.SSLContext] = {}
         self._lock = threading.Lock()
 
-    def close(self) -> None:
-        """Nothing is held open between probes."""
-
-    def dial(self, host: str, port: int, deadline: Deadline, phases: Phases) -> socket.socket:
+    def open_socket(self, host: str, port: int, deadline: Deadline, phases: Phases) -> socket.socket:
         """Return a connected socket, to the first of the host's addresses that answers; raises OSError."""
         begun = time.perf_counter()
         try:
-            addresses = self._resolve(host, port, deadline)
+            addresses = self._resolve_host(host, port, deadline)
         finally:
-            begun = phases.since("resolve", begun)
+            begun = phases.add_since("resolve", begun)
         fault: OSError = socket.gaierror(socket.EAI_NONAME, "the name has no address")
         try:
             for index, (family, kind, protocol, _, address) in enumerate(addresses):
                 made = socket.socket(family, kind, protocol)
                 # An address that swallows packets may cost its share of the time and not all of it.
-                made.settimeout(deadline.left() / (len(addresses) - index))
+                made.settimeout(deadline.seconds_left() / (len(addresses) - index))
                 try:
                     made.connect(address)
                 except OSError as error:
@@ -72,22 +71,22 @@ class Dialler:
                 else:
                     return made
         finally:
-            phases.since("connect", begun)
+            phases.add_since("connect", begun)
         raise fault
 
-    def shake_hands(
+    def wrap_tls(
         self, plain: socket.socket, host: str, authority: Path | None, deadline: Deadline, phases: Phases
     ) -> ssl.SSLSocket:
         """Return the socket under TLS, the certificate checked against the system's or the given authorities."""
-        context = self._context(authority)
+        context = self._tls_context(authority)
         begun = time.perf_counter()
-        plain.settimeout(deadline.left())
+        plain.settimeout(deadline.seconds_left())
         try:
             return context.wrap_socket(plain, server_hostname=host)
         finally:
-            phases.since("tls", begun)
+            phases.add_since("tls", begun)
 
-    def _resolve(self, host: str, port: int, deadline: Deadline) -> list[Address]:
+    def _resolve_host(self, host: str, port: int, deadline: Deadline) -> list[Address]:
         """Look a name up. The system's look-up knows no deadline: a stuck one is left behind and joined next time."""
         try:
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
@@ -98,7 +97,7 @@ class Dialler:
             lookup = self._lookups.get(key)
             if lookup is None or lookup.done.is_set():
                 lookup = self._lookups[key] = _Lookup(host, port)
-        if not lookup.done.wait(deadline.left()):
+        if not lookup.done.wait(deadline.seconds_left()):
             raise TimeoutError
         with self._lock:
             self._lookups.pop(key, None)
@@ -106,7 +105,7 @@ class Dialler:
             raise lookup.fault
         return lookup.addresses
 
-    def _context(self, authority: Path | None) -> ssl.SSLContext:
+    def _tls_context(self, authority: Path | None) -> ssl.SSLContext:
         """Return the TLS settings; reading the system's certificates takes as long as ten probes."""
         key = (str(authority or ""), authority.stat().st_mtime_ns if authority else 0)
         with self._lock:
@@ -123,9 +122,9 @@ class _Lookup:
         self.addresses: list[Address] = []
         self.fault: OSError | None = None
         self._name = (host, port)
-        threading.Thread(target=self._run, name="lookup", daemon=True).start()
+        threading.Thread(target=self._look_up, name="lookup", daemon=True).start()
 
-    def _run(self) -> None:
+    def _look_up(self) -> None:
         try:
             self.addresses = socket.getaddrinfo(*self._name, type=socket.SOCK_STREAM)
         except OSError as fault:

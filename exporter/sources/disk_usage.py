@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-_AT_WORK = ("running", "paused", "restarting")  # as the engine itself counts, moby daemon/disk_usage.go
+_ACTIVE_STATES = ("running", "paused", "restarting")  # as the engine itself counts, moby daemon/disk_usage.go
 
 
 class Layer(NamedTuple):
     """Bytes of a container's own writable layer, and of all its layers together."""
 
     writable: int
-    whole: int
+    total: int
 
 
 class Image(NamedTuple):
@@ -55,7 +55,7 @@ def parse_volumes(data: Mapping[str, Any]) -> dict[str, Volume]:
     Left out are volumes whose size the engine does not know: those of other drivers than `local`.
     """
     found = {}
-    for entry in _items(data, "VolumeUsage", "Volumes"):
+    for entry in _list_items(data, "VolumeUsage", "Volumes"):
         used = entry.get("UsageData") or {}
         if int(used.get("Size", -1)) >= 0:
             found[str(entry["Name"])] = Volume(int(used["Size"]), max(0, int(used.get("RefCount") or 0)))
@@ -69,31 +69,31 @@ def parse_reclaimable(data: Mapping[str, Any]) -> dict[str, int]:
     use. What several images share counts for none of them.
     """
     return {
-        "images": _sum(data, "ImageUsage", "Images", _image),
-        "containers": _sum(data, "ContainerUsage", "Containers", _container),
-        "build_cache": _sum(data, "BuildCacheUsage", "BuildCache", _build_record),
+        "images": _reclaimable_bytes(data, "ImageUsage", "Images", _image_bytes),
+        "containers": _reclaimable_bytes(data, "ContainerUsage", "Containers", _container_bytes),
+        "build_cache": _reclaimable_bytes(data, "BuildCacheUsage", "BuildCache", _build_record_bytes),
     }
 
 
-def _sum(data: Mapping[str, Any], usage: str, legacy: str, free: Any) -> int:
+def _reclaimable_bytes(data: Mapping[str, Any], usage: str, legacy: str, free: Any) -> int:
     if usage in data:
         return int((data[usage] or {}).get("Reclaimable") or 0)
     return sum(free(entry) for entry in data.get(legacy) or ())
 
 
-def _image(entry: Mapping[str, Any]) -> int:
+def _image_bytes(entry: Mapping[str, Any]) -> int:
     return max(0, int(entry["Size"]) - max(0, int(entry["SharedSize"]))) if entry["Containers"] == 0 else 0
 
 
-def _container(entry: Mapping[str, Any]) -> int:
-    return 0 if entry.get("State") in _AT_WORK else int(entry.get("SizeRw") or 0)
+def _container_bytes(entry: Mapping[str, Any]) -> int:
+    return 0 if entry.get("State") in _ACTIVE_STATES else int(entry.get("SizeRw") or 0)
 
 
-def _build_record(entry: Mapping[str, Any]) -> int:
+def _build_record_bytes(entry: Mapping[str, Any]) -> int:
     return 0 if entry.get("InUse") or entry.get("Shared") else int(entry["Size"])
 
 
-def _items(data: Mapping[str, Any], usage: str, legacy: str) -> Iterable[Mapping[str, Any]]:
+def _list_items(data: Mapping[str, Any], usage: str, legacy: str) -> Iterable[Mapping[str, Any]]:
     if usage in data:
         return (data[usage] or {}).get("Items") or ()
     return data.get(legacy) or ()

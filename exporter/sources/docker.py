@@ -14,52 +14,23 @@ from __future__ import annotations
 import json
 import os
 import threading
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deckwatch.exporter.sources.container import unix_time
-from deckwatch.exporter.sources.container_table import Table
-from deckwatch.exporter.world import SourceDown
+from deckwatch.exporter.sources.container_table import ContainerTable
+from deckwatch.exporter.sources.docker_snapshot import Snapshot, info_fields
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from deckwatch.exporter.sources.container import Container
-    from deckwatch.exporter.sources.docker_watch import Watch
+    from deckwatch.exporter.sources.docker_watch import EngineWatch
     from deckwatch.exporter.world import World
 
 SOCKET = Path("/var/run/docker.sock")
 _FIRST_LIST_SECONDS = 5.0  # how long a scrape waits for the first list, once
 
 
-class EngineUnreachable(SourceDown):
-    """The engine does not answer: what is known of its containers grows old."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What is known of the engine. `since` is when it became reachable or unreachable, as a Unix time.
-
-    `departed` are removed containers whose event counters are still shown; `version` is empty until it has answered
-    once; `driver` is its cgroup driver (see cgroup_path.as_made). Of the machine it runs on are `kernel`, the release,
-    `system`, the distribution's name, `cpus` and `memory` in bytes; its own files are in the folder `root`.
-    """
-
-    reachable: bool
-    since: float
-    containers: tuple[Container, ...] = ()
-    departed: tuple[Container, ...] = ()
-    version: str = ""
-    driver: str = ""
-    kernel: str = ""
-    system: str = ""
-    root: str = ""
-    cpus: int = 0
-    memory: int = 0
-
-
-class Engine:
+class Engine(Source):
     """The World's Docker engine.
 
     `World.docker_host` is its address, `unix://…` or `tcp://…`; None stands for DOCKER_HOST or the usual socket where
@@ -70,10 +41,10 @@ class Engine:
     def __init__(self, world: World) -> None:
         self._world = world
         self._lock = threading.Lock()
-        self._watch: Watch | None = None
+        self._watch: EngineWatch | None = None
         self._captured: Snapshot | None = None
 
-    def snapshot(self) -> Snapshot | None:
+    def latest_snapshot(self) -> Snapshot | None:
         """Return what is known now, without a call to the engine; None where there is no engine to watch.
 
         Only the very first call waits, for the first list.
@@ -82,16 +53,16 @@ class Engine:
             return self._captured
         watch = self._watch
         if watch is None:
-            address = self.address()
+            address = self.engine_address()
             if not address:
                 return None
             if address.startswith("file://"):
-                self._captured = load(Path(address.removeprefix("file://")), self._world.clock())
+                self._captured = load_captured(Path(address.removeprefix("file://")), self._world.clock())
                 return self._captured
-            watch = self._start(address)
-        return watch.snapshot(_FIRST_LIST_SECONDS)
+            watch = self._start_watch(address)
+        return watch.latest_snapshot(_FIRST_LIST_SECONDS)
 
-    def address(self) -> str:
+    def engine_address(self) -> str:
         """Return where the engine is: configured, from the environment, or the usual socket if it is there."""
         if self._world.docker_host is not None:
             return self._world.docker_host
@@ -105,42 +76,29 @@ class Engine:
             if self._watch is not None:
                 self._watch.close()
 
-    def _start(self, address: str) -> Watch:
+    def _start_watch(self, address: str) -> EngineWatch:
         # Imported here: `docker` and `requests` cost 20 MB and 100 ms, which a machine without an engine need not pay.
-        from deckwatch.exporter.sources.docker_watch import Watch  # noqa: PLC0415
+        from deckwatch.exporter.sources.docker_watch import EngineWatch  # noqa: PLC0415
 
         with self._lock:
             if self._watch is None:
-                self._watch = Watch(address, self._world.clock)
+                self._watch = EngineWatch(address, self._world.clock)
             return self._watch
 
 
-def load(path: Path, now: float) -> Snapshot:
+def load_captured(path: Path, now: float) -> Snapshot:
     """Return the snapshot of a captured engine; raises OSError, ValueError or KeyError."""
     data = json.loads(path.read_text())
-    table = Table()
-    table.begin(unix_time(data.get("info", {}).get("SystemTime", "")))
+    table = ContainerTable()
+    table.start_watching(unix_time(data.get("info", {}).get("SystemTime", "")))
     for inspect in data["containers"]:
-        table.take_inspect(inspect)
+        table.apply_inspect(inspect)
     for event in data.get("events", ()):
-        table.take_event(event, now)
+        table.apply_event(event, now)
     return Snapshot(
         reachable=True,
         since=now,
-        containers=table.containers(),
-        departed=table.departed(now),
-        **facts({"ServerVersion": data.get("version", {}).get("Version"), **data.get("info", {})}),
+        containers=table.all_containers(),
+        departed=table.removed_containers(now),
+        **info_fields({"ServerVersion": data.get("version", {}).get("Version"), **data.get("info", {})}),
     )
-
-
-def facts(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a Snapshot that `GET /info` tells."""
-    return {
-        "version": str(info.get("ServerVersion") or ""),
-        "driver": ("podman-" if "BuildahVersion" in info else "") + str(info.get("CgroupDriver") or ""),
-        "kernel": str(info.get("KernelVersion") or ""),
-        "system": str(info.get("OperatingSystem") or ""),
-        "root": str(info.get("DockerRootDir") or ""),
-        "cpus": int(info.get("NCPU") or 0),
-        "memory": int(info.get("MemTotal") or 0),
-    }

@@ -15,7 +15,7 @@ import docker.errors
 import docker.utils
 import requests.utils
 
-from deckwatch.exporter.sources.docker import EngineUnreachable
+from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable
 from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 _REFUSED = {403: "the proxy before the engine does not allow", 404: "the engine does not know"}
 _ID = re.compile(r"[0-9a-f]{64}")
 
-_ABOUT_SECONDS = 30
+_INFO_SECONDS = 30
 ANSWER_SECONDS = 4  # within which the engine must answer a call that costs it nothing
 
 
 @contextlib.contextmanager
-def connect(address: str, seconds: int = ANSWER_SECONDS) -> Iterator[docker.APIClient]:
+def open_client(address: str, seconds: int = ANSWER_SECONDS) -> Iterator[docker.APIClient]:
     """Yield a client that speaks the engine's version; with TLS where Docker's own variables say so.
 
     `seconds` is how long each call may take. Raises OSError or one of docker.errors.
@@ -51,7 +51,7 @@ def connect(address: str, seconds: int = ANSWER_SECONDS) -> Iterator[docker.APIC
 
 
 @contextlib.contextmanager
-def allowed() -> Iterator[None]:
+def refusal_as_no_data() -> Iterator[None]:
     """Tell a call that is not let through, or that the engine does not know, as NoData."""
     try:
         yield
@@ -64,7 +64,7 @@ def allowed() -> Iterator[None]:
         raise NoData("the engine is too old: it does not know this call") from None
 
 
-def ping(client: docker.APIClient, address: str) -> None:
+def ping_engine(client: docker.APIClient, address: str) -> None:
     """Ask the engine whether it answers; raises OSError, HTTPException, EngineUnreachable or what docker-py raises.
 
     Where that needs neither TLS nor a proxy it is done without docker-py, which takes seven times as much CPU for it:
@@ -100,17 +100,17 @@ def _plain_connection(client: docker.APIClient, address: str) -> http.client.HTT
     return http.client.HTTPConnection(base.hostname, base.port, timeout=ANSWER_SECONDS)
 
 
-def about(client: docker.APIClient) -> dict[str, Any]:
+def read_info(client: docker.APIClient) -> dict[str, Any]:
     """Return `GET /info`. For it Podman asks the system's package manager, which may take seconds."""
     usual = client.timeout
-    client.timeout = _ABOUT_SECONDS
+    client.timeout = _INFO_SECONDS
     try:
         return dict(client.info())
     finally:
         client.timeout = usual
 
 
-def release(client: docker.APIClient) -> None:
+def close_idle_connections(client: docker.APIClient) -> None:
     """Close the idle connections: docker-py keeps one for each path that it ever asked for, up to 25 of them.
 
     A session can be used again after `close`, and the stream of events has its connection to itself.

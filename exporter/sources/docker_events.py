@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.exporter.sources.container_table import EVENTS, PODMAN_EVENTS
-from deckwatch.exporter.sources.docker import EngineUnreachable
+from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable
 
 if TYPE_CHECKING:
     import docker
@@ -21,7 +21,7 @@ _JOIN_SECONDS = 4.0  # within which the thread comes back from a read
 Event = dict[str, Any]
 
 
-class Events(threading.Thread):
+class EventStream(threading.Thread):
     """Reads what happens to containers, from a moment of the engine's clock on."""
 
     def __init__(self, client: docker.APIClient, since_nanoseconds: int) -> None:
@@ -45,9 +45,9 @@ class Events(threading.Thread):
         except Exception as fault:  # noqa: BLE001 - whatever ends the stream is a loss, and told by what follows
             log.debug("the stream of events ended: %s", type(fault).__name__)
         finally:
-            self.end()
+            self.signal_end()
 
-    def end(self) -> None:
+    def signal_end(self) -> None:
         """Let `take` know of the stream's end."""
         self._queue.put(None)
 
@@ -59,7 +59,7 @@ class Events(threading.Thread):
                 self._stream.close()
             self.join(_JOIN_SECONDS)
 
-    def take(self, seconds: float) -> list[Event]:
+    def take_batch(self, seconds: float) -> list[Event]:
         """Return the events that have come, waiting for the first; raises EngineUnreachable at the stream's end."""
         batch: list[Event] = []
         with contextlib.suppress(queue.Empty):
@@ -69,5 +69,5 @@ class Events(threading.Thread):
                 event = self._queue.get_nowait()
             if not batch:
                 raise EngineUnreachable("its stream of events ended")
-            self.end()  # first what came before it: a killed engine will not tell it again
+            self.signal_end()  # first what came before it: a killed engine will not tell it again
         return batch

@@ -15,7 +15,7 @@ from deckwatch.exporter.sources import disk_usage, mounts, procfs, rootfs
 from deckwatch.exporter.sources.background import Background
 from deckwatch.exporter.sources.disk_usage import Image, Layer, Volume
 from deckwatch.exporter.sources.docker import Engine
-from deckwatch.exporter.world import NoData
+from deckwatch.exporter.world import NoData, Reading, Source
 
 if TYPE_CHECKING:
     import docker
@@ -30,46 +30,47 @@ _FIRST_SECONDS = 2.0  # that a scrape waits for the first reading, once
 T = TypeVar("T")
 
 
-class _Turn:
+class _RequestLock(Source):
     """Whose turn it is to ask: an engine refuses to count while it counts already."""
 
     def __init__(self, _world: World) -> None:
         self.lock = threading.Lock()
 
-    def close(self) -> None:
-        """Nothing is held."""
 
-
-class _Sizes(Generic[T]):
+class _Sizes(Source, Generic[T]):
     what: ClassVar[str]
 
     def __init__(self, world: World) -> None:
         self._world = world
         seconds = units.parse_duration((world.config.get("containers") or {}).get("sizes_every", _EVERY))
         self._background: Background[T] = Background(
-            world, self.what, self._read, seconds=seconds, first_seconds=_FIRST_SECONDS
+            world, self.what, self._read_sizes, seconds=seconds, first_seconds=_FIRST_SECONDS
         )
 
-    def latest(self) -> T:
+    def latest_reading(self) -> Reading[T]:
         """Return the newest sizes; raises as Background.latest does."""
-        return self._background.latest()
+        return self._background.latest_reading()
 
     def close(self) -> None:
         """End the thread."""
         self._background.close()
 
     @abstractmethod
-    def ask(self, client: docker.APIClient) -> T:
+    def request_sizes(self, client: docker.APIClient) -> T:
         """Return what the engine answers."""
 
-    def _read(self) -> T:
-        from deckwatch.exporter.sources.docker_client import allowed, connect  # noqa: PLC0415 - costly, see Engine
+    def _read_sizes(self) -> T:
+        from deckwatch.exporter.sources.docker_client import open_client, refusal_as_no_data  # noqa: PLC0415 - costly, see Engine
 
-        address = self._world.source(Engine).address()
+        address = self._world.source(Engine).engine_address()
         if not address or address.startswith("file://"):
             raise NoData("there is no engine that could be asked")
-        with self._world.source(_Turn).lock, allowed(), connect(address, _ANSWER_SECONDS) as client:
-            return self.ask(client)
+        with (
+            self._world.source(_RequestLock).lock,
+            refusal_as_no_data(),
+            open_client(address, _ANSWER_SECONDS) as client,
+        ):
+            return self.request_sizes(client)
 
 
 class Disk(NamedTuple):
@@ -84,7 +85,7 @@ class Disk(NamedTuple):
 class Layers(NamedTuple):
     """Layers of containers by their id, and the disk they are on where that can be seen from here."""
 
-    of: dict[str, Layer]
+    by_container: dict[str, Layer]
     disk: Disk | None
 
 
@@ -93,18 +94,18 @@ class ContainerSizes(_Sizes[Layers]):
 
     what = "the sizes of containers"
 
-    def ask(self, client: docker.APIClient) -> Layers:
+    def request_sizes(self, client: docker.APIClient) -> Layers:
         """Return the layers of all containers."""
-        return Layers(disk_usage.parse_containers(client.containers(all=True, size=True)), self._disk())
+        return Layers(disk_usage.parse_containers(client.containers(all=True, size=True)), self._engine_disk())
 
-    def _disk(self) -> Disk | None:
+    def _engine_disk(self) -> Disk | None:
         """Return the disk of the engine's folder; a dead one holds up this thread only."""
-        known = self._world.source(Engine).snapshot()
+        known = self._world.source(Engine).latest_snapshot()
         if known is None or not known.root.startswith("/"):
             return None
         try:
-            found = self._world.statvfs(rootfs.path(self._world, known.root))
-            listed = mounts.parse_mountinfo(procfs.read_of_init(self._world, "mountinfo"))
+            found = self._world.statvfs(rootfs.host_path(self._world, known.root))
+            listed = mounts.parse_mountinfo(procfs.read_init(self._world, "mountinfo"))
         except (OSError, NoData):
             return None
         above = [one for one in listed if f"{known.root}/".startswith(f"{one.point.rstrip('/')}/")]
@@ -117,7 +118,7 @@ class ImageSizes(_Sizes[dict[str, Image]]):
 
     what = "the list of images"
 
-    def ask(self, client: docker.APIClient) -> dict[str, Image]:
+    def request_sizes(self, client: docker.APIClient) -> dict[str, Image]:
         """Return all images."""
         return disk_usage.parse_images(client.images())
 
@@ -127,22 +128,22 @@ class VolumeSizes(_Sizes[dict[str, Volume]]):
 
     what = "the sizes of volumes"
 
-    def ask(self, client: docker.APIClient) -> dict[str, Volume]:
+    def request_sizes(self, client: docker.APIClient) -> dict[str, Volume]:
         """Return all volumes; an engine before version 23 counts everything else too."""
-        return disk_usage.parse_volumes(_df(client, "volume", lists=True))
+        return disk_usage.parse_volumes(_request_df(client, "volume", lists=True))
 
 
-class Reclaimable(_Sizes[dict[str, int]]):
+class ReclaimableSizes(_Sizes[dict[str, int]]):
     """Bytes that could be freed, by kind."""
 
     what = "what could be freed"
 
-    def ask(self, client: docker.APIClient) -> dict[str, int]:
+    def request_sizes(self, client: docker.APIClient) -> dict[str, int]:
         """Return the bytes that could be freed."""
-        return disk_usage.parse_reclaimable(_df(client, "image", "container", "build-cache"))
+        return disk_usage.parse_reclaimable(_request_df(client, "image", "container", "build-cache"))
 
 
-def _df(client: docker.APIClient, *types: str, lists: bool = False) -> dict[str, Any]:
+def _request_df(client: docker.APIClient, *types: str, lists: bool = False) -> dict[str, Any]:
     """Return /system/df of these types, with its lists if wanted; docker-py's own method can choose neither."""
     import requests  # noqa: PLC0415 - costly, see Engine
     from docker.errors import create_api_error_from_http_exception  # noqa: PLC0415

@@ -13,17 +13,17 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import units
+from deckwatch.exporter.sources.api_cgroup import Stats, parse_stats
 from deckwatch.exporter.sources.background import Background
 from deckwatch.exporter.sources.container import UNREADABLE
-from deckwatch.exporter.sources.docker import Engine, EngineUnreachable
-from deckwatch.exporter.sources.stats import Stats, parse
+from deckwatch.exporter.sources.docker import Engine
+from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import docker
 
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.world import Reading, World
 
 _EVERY = "15s"  # where the configuration says nothing else
 
@@ -33,7 +33,7 @@ _FIRST_SECONDS = 4.0  # that a scrape waits for the first reading, once
 _NOT_RUNNING = (404, 409)
 
 
-class ContainerStats:
+class ContainerStats(Source):
     """The newest figures of all running containers."""
 
     def __init__(self, world: World) -> None:
@@ -41,75 +41,75 @@ class ContainerStats:
         self._background: Background[dict[str, Stats]] = Background(
             world,
             "the engine's statistics of containers",
-            self._read,
+            self._read_stats,
             seconds=units.parse_duration((world.config.get("containers") or {}).get("stats_every", _EVERY)),
             first_seconds=_FIRST_SECONDS,
         )
 
-    def latest(self) -> Mapping[str, Stats]:
+    def latest_reading(self) -> Reading[dict[str, Stats]]:
         """Return the figures by container id; raises as Background.latest does."""
-        return self._background.latest()
+        return self._background.latest_reading()
 
     def close(self) -> None:
         """End the thread."""
         self._background.close()
 
-    def _read(self) -> dict[str, Stats]:
-        from deckwatch.exporter.sources.docker_client import allowed, connect  # noqa: PLC0415 - costly, see Engine
+    def _read_stats(self) -> dict[str, Stats]:
+        from deckwatch.exporter.sources.docker_client import open_client, refusal_as_no_data  # noqa: PLC0415 - costly, see Engine
 
         engine = self._world.source(Engine)
-        known = engine.snapshot()
+        known = engine.latest_snapshot()
         if known is None or not known.reachable:
             raise EngineUnreachable("it does not answer")
         ids = [container.id for container in known.containers if container.pid]
-        with allowed(), connect(engine.address(), _ANSWER_SECONDS) as client:
-            if engine.address().startswith("unix://"):
+        with refusal_as_no_data(), open_client(engine.engine_address(), _ANSWER_SECONDS) as client:
+            if engine.engine_address().startswith("unix://"):
                 client.headers["Connection"] = "close"  # docker-py would keep one for each container, and not use it
-            return _Round(client, ids, self._background, self._world.user_hz).run()
+            return _StatsRound(client, ids, self._background, self._world.user_hz).read_all()
 
 
-class _Round:
+class _StatsRound:
     """One call for each container, several at once. One that fails leaves its container out; all together fail."""
 
     def __init__(self, client: docker.APIClient, ids: list[str], background: Background[Any], user_hz: int) -> None:
         self._client = client
         self._background = background
         self._user_hz = user_hz
-        self._todo: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._remaining: queue.SimpleQueue[str] = queue.SimpleQueue()
         for id_ in ids:
-            self._todo.put(id_)
+            self._remaining.put(id_)
         self._workers = min(_AT_ONCE, len(ids))
-        self._found: dict[str, Stats] = {}
+        self._stats: dict[str, Stats] = {}
         self._fault: Exception | None = None
         self._lost = threading.Event()  # the engine itself
 
-    def run(self) -> dict[str, Stats]:
+    def read_all(self) -> dict[str, Stats]:
         """Return what was found; raises the newest fault where nothing was."""
         threads = [
             # Daemons, so that one that is stuck in a call does not keep the program from its end.
-            threading.Thread(target=self._work, name=f"docker-stats-{number}", daemon=True)
+            threading.Thread(target=self._run_worker, name=f"docker-stats-{number}", daemon=True)
             for number in range(self._workers)
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        if self._fault is not None and (self._lost.is_set() or not self._found):
+        if self._fault is not None and (self._lost.is_set() or not self._stats):
             raise self._fault
-        return self._found
+        return self._stats
 
-    def _work(self) -> None:
+    def _run_worker(self) -> None:
         with contextlib.suppress(queue.Empty):
-            while not self._background.closing and not self._lost.is_set():
-                self._ask(self._todo.get_nowait())
+            while not self._background.is_closing and not self._lost.is_set():
+                self._read_container(self._remaining.get_nowait())
 
-    def _ask(self, id_: str) -> None:
+    def _read_container(self, id_: str) -> None:
         import docker.errors  # noqa: PLC0415
         import requests  # noqa: PLC0415
 
         try:
             try:
-                stats = parse(self._client.stats(id_, stream=False, one_shot=True), self._user_hz)
+                stats = parse_stats(self._client.stats(id_, stream=False, one_shot=True), self._user_hz)
             except requests.exceptions.ReadTimeout as fault:
                 self._fault = fault
                 self._client.ping()  # a container that is locked in the engine is no loss of the others
@@ -126,4 +126,4 @@ class _Round:
             self._lost.set()
             return
         if stats is not None:
-            self._found[id_] = stats
+            self._stats[id_] = stats

@@ -13,11 +13,17 @@ import docker.errors
 import requests
 
 from deckwatch.exporter.sources.container import UNREADABLE, unix_time
-from deckwatch.exporter.sources.container_table import Table
-from deckwatch.exporter.sources.docker import EngineUnreachable, Snapshot, facts
-from deckwatch.exporter.sources.docker_client import ANSWER_SECONDS, about, connect, ping, release
-from deckwatch.exporter.sources.docker_events import Event, Events
-from deckwatch.exporter.sources.faults import plain
+from deckwatch.exporter.sources.container_table import ContainerTable
+from deckwatch.exporter.sources.docker_client import (
+    ANSWER_SECONDS,
+    close_idle_connections,
+    open_client,
+    ping_engine,
+    read_info,
+)
+from deckwatch.exporter.sources.docker_events import Event, EventStream
+from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable, Snapshot, info_fields
+from deckwatch.exporter.sources.errors import safe_message
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,41 +36,41 @@ _REMEMBERED = 1024  # events; the engine itself keeps 256 to tell again
 _BACK_OFF_SECONDS = (0.25, 5.0)  # first and longest pause before the next try
 
 
-class Watch:
+class EngineWatch:
     """Keeps a table of one engine's containers until it is closed."""
 
     def __init__(self, address: str, clock: Callable[[], float]) -> None:
         self._address = address
         self._clock = clock
-        self._table = Table()
-        self._resume = 0  # where in the engine's time the stream is to go on after a loss, in nanoseconds
-        self._taken: dict[tuple[int, str, str], None] = {}  # the newest events, since some of them come twice
-        self._events: Events | None = None
+        self._table = ContainerTable()
+        self._resume_at = 0  # where in the engine's time the stream is to go on after a loss, in nanoseconds
+        self._recent_events: dict[tuple[int, str, str], None] = {}  # the newest events, since some of them come twice
+        self._events: EventStream | None = None
         self._closing = threading.Event()
-        self._told = threading.Event()
+        self._published = threading.Event()
         self._snapshot = Snapshot(reachable=False, since=clock())
-        self._thread = threading.Thread(target=self._run, name="docker-watch", daemon=True)
+        self._thread = threading.Thread(target=self._watch_until_closed, name="docker-watch", daemon=True)
         self._thread.start()
 
-    def snapshot(self, seconds: float) -> Snapshot:
+    def latest_snapshot(self, seconds: float) -> Snapshot:
         """Return the newest snapshot; the first is waited for, but not longer than `seconds`."""
-        self._told.wait(seconds)
+        self._published.wait(seconds)
         return self._snapshot
 
     def close(self) -> None:
         """End both threads; one that is stuck in a call ends when the call does."""
         self._closing.set()
         if self._events is not None:
-            self._events.end()  # wakes the other thread
+            self._events.signal_end()  # wakes the other thread
         self._thread.join(ANSWER_SECONDS)
 
-    def _run(self) -> None:
+    def _watch_until_closed(self) -> None:
         """Watch, and after every loss wait and watch again; nothing ends this thread but `close`."""
         shortest, longest = _BACK_OFF_SECONDS
         pause = shortest
         while not self._closing.is_set():
             try:
-                self._watch()
+                self._watch_connection()
             except Exception as fault:  # noqa: BLE001 - the thread must outlive every fault, and tells them all
                 if self._closing.is_set():
                     return
@@ -72,102 +78,104 @@ class Watch:
                 self._publish_loss(fault)
             self._closing.wait(pause)
 
-    def _watch(self) -> None:
+    def _watch_connection(self) -> None:
         """Connect, list and follow the events; returns at `close`, raises on a loss."""
-        with connect(self._address) as client:
-            info = about(client)
+        with open_client(self._address) as client:
+            info = read_info(client)
             now = unix_time(info["SystemTime"])
-            self._table.begin(now)
-            self._resume = self._resume or int(now * 1e9)
-            events = self._events = Events(client, self._resume)
+            self._table.start_watching(now)
+            self._resume_at = self._resume_at or int(now * 1e9)
+            events = self._events = EventStream(client, self._resume_at)
             events.start()
             try:
                 if not events.opened.wait(ANSWER_SECONDS):
                     raise EngineUnreachable("it gives no events")
-                self._list(client, everything=True)
-                release(client)
-                self._publish(info)
-                self._follow(client, events, info)
+                self._list_containers(client, everything=True)
+                close_idle_connections(client)
+                self._publish_snapshot(info)
+                self._follow_events(client, events, info)
             finally:
                 events.close()
 
-    def _follow(self, client: docker.APIClient, events: Events, info: Mapping[str, Any]) -> None:
+    def _follow_events(self, client: docker.APIClient, events: EventStream, info: Mapping[str, Any]) -> None:
         next_ping = time.monotonic() + _PING_SECONDS
         next_list = time.monotonic() + _LIST_SECONDS
         while not self._closing.is_set():
-            batch = events.take(next_ping - time.monotonic())
-            changed = dict.fromkeys(id_ for event in batch if (id_ := self._take(event)))
+            batch = events.take_batch(next_ping - time.monotonic())
+            changed = dict.fromkeys(id_ for event in batch if (id_ := self._apply_event(event)))
             for id_ in changed:
-                self._inspect(client, id_)
+                self._inspect_container(client, id_)
             if time.monotonic() >= next_ping:
-                ping(client, self._address)
+                ping_engine(client, self._address)
                 next_ping = time.monotonic() + _PING_SECONDS
             if time.monotonic() >= next_list:
-                self._list(client, everything=False)
+                self._list_containers(client, everything=False)
                 next_list = time.monotonic() + _LIST_SECONDS
-            release(client)
-            self._publish(info)
+            close_idle_connections(client)
+            self._publish_snapshot(info)
 
-    def _take(self, event: Event) -> str | None:
+    def _apply_event(self, event: Event) -> str | None:
         at = int(event.get("timeNano") or 0)
         known_by = (at, str(event.get("Action")), str((event.get("Actor") or {}).get("ID")))
-        if known_by in self._taken:
+        if known_by in self._recent_events:
             return None
-        self._taken[known_by] = None
-        if len(self._taken) > _REMEMBERED:
-            del self._taken[next(iter(self._taken))]
-        self._resume = at or self._resume  # not the latest: a clock that is set back must not silence what follows
-        return self._table.take_event(event, self._clock())
+        self._recent_events[known_by] = None
+        if len(self._recent_events) > _REMEMBERED:
+            del self._recent_events[next(iter(self._recent_events))]
+        self._resume_at = (
+            at or self._resume_at
+        )  # not the latest: a clock that is set back must not silence what follows
+        return self._table.apply_event(event, self._clock())
 
-    def _list(self, client: docker.APIClient, *, everything: bool) -> None:
+    def _list_containers(self, client: docker.APIClient, *, everything: bool) -> None:
         entries = client.containers(all=True)
-        wanted = self._table.take_list(entries, self._clock())
+        wanted = self._table.apply_list(entries, self._clock())
         for id_ in [entry["Id"] for entry in entries] if everything else wanted:
-            self._inspect(client, id_)
+            self._inspect_container(client, id_)
 
-    def _inspect(self, client: docker.APIClient, id_: str) -> None:
+    def _inspect_container(self, client: docker.APIClient, id_: str) -> None:
         """Ask for one container; one that cannot be described now must not blind us for all the others.
 
         It stays as it was last known, and the next full list says whether to ask again.
         """
         try:
-            self._table.take_inspect(client.inspect_container(id_))
+            self._table.apply_inspect(client.inspect_container(id_))
         except docker.errors.NotFound:
             return  # its `destroy` comes, or the next list lacks it
         except requests.exceptions.ReadTimeout:
             # A container that is stuck on its way up or down, in a mount for instance, is locked in the engine.
-            ping(client, self._address)
+            ping_engine(client, self._address)
             log.warning("the Docker engine does not describe container %s in time", id_[:12])
         except (docker.errors.APIError, *UNREADABLE) as fault:
             log.warning("the Docker engine's description of container %s cannot be had: %r", id_[:12], fault)
 
-    def _publish(self, info: Mapping[str, Any]) -> None:
+    def _publish_snapshot(self, info: Mapping[str, Any]) -> None:
         before = self._snapshot
         now = self._clock()
         self._snapshot = Snapshot(
             reachable=True,
             since=before.since if before.reachable else now,
-            containers=self._table.containers(),
-            departed=self._table.departed(now),
-            **facts(info),
+            containers=self._table.all_containers(),
+            departed=self._table.removed_containers(now),
+            **info_fields(info),
         )
-        self._told.set()
+        self._published.set()
         if not before.reachable:
             number = len(self._snapshot.containers)
             log.info("the Docker engine answers: version %s, %d containers", self._snapshot.version, number)
 
     def _publish_loss(self, fault: Exception) -> None:
         before = self._snapshot
-        if before.reachable or not self._told.is_set():
-            reason = str(fault) if isinstance(fault, EngineUnreachable) else plain(fault)
-            log.warning("the Docker engine at %s cannot be reached: %s", _shown(self._address), reason)
+        if before.reachable or not self._published.is_set():
+            reason = str(fault) if isinstance(fault, EngineUnreachable) else safe_message(fault)
+            log.warning("the Docker engine at %s cannot be reached: %s", _without_credentials(self._address), reason)
         log.debug("the Docker engine: %s", fault)
         since = self._clock() if before.reachable else before.since
         self._snapshot = replace(before, reachable=False, since=since, departed=())
-        self._told.set()
+        self._published.set()
 
 
-def _shown(address: str) -> str:
+def _without_credentials(address: str) -> str:
     """Return an address without the name and password that may stand in it."""
     scheme, separator, rest = address.partition("://")
     return scheme + separator + rest.rpartition("@")[2]

@@ -15,26 +15,28 @@ import resource
 import threading
 from typing import TYPE_CHECKING, ClassVar
 
+from deckwatch.exporter.world import Source
+
 if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 _CHUNK = 16_384  # most files come in one read; sysfs never gives more than a page
 # Of a page (fs/seq_file.c) the kernel leaves out only a line that no longer fits. Where half a page is free there was
 # none: no file that is kept open has a line that long.
-_SURELY_WHOLE = 2048
+_SAFE_SHORT_READ = 2048
 _GONE = frozenset({errno.ENODEV, errno.ESRCH, errno.EBADF})  # a device, group or process; a descriptor given up
 
 
-class KeptFiles:
+class KeptFiles(Source):
     """Descriptors by path, the oldest are given up first and opened again when asked for.
 
     There are at most `most` of them, and at most a quarter of the descriptor limit.
     """
 
-    most: ClassVar[int] = 4096
+    max_open: ClassVar[int] = 4096
 
     def __init__(self, _world: World) -> None:
-        self._most = min(self.most, descriptor_limit() // 4)
+        self._max_open = min(self.max_open, descriptor_limit() // 4)
         self._kept: dict[str, KeptFile] = {}
         self._lock = threading.Lock()
 
@@ -50,14 +52,14 @@ class KeptFiles:
             except OSError as error:
                 if error.errno not in _GONE:
                     raise
-            self._give_up(path, kept)
+            self._discard(path, kept)
         fresh = KeptFile(path)
         try:
             data = fresh.read()
         except OSError:
             fresh.close()
             raise
-        self._keep(path, fresh)
+        self._keep_open(path, fresh)
         return data
 
     def close(self) -> None:
@@ -66,16 +68,16 @@ class KeptFiles:
             while self._kept:
                 self._kept.popitem()[1].close()
 
-    def _keep(self, path: str, fresh: KeptFile) -> None:
+    def _keep_open(self, path: str, fresh: KeptFile) -> None:
         with self._lock:
             spare = self._kept.pop(path, None)  # another thread was faster
-            if spare is None and len(self._kept) >= self._most:
+            if spare is None and len(self._kept) >= self._max_open:
                 spare = self._kept.pop(next(iter(self._kept)))
             self._kept[path] = fresh
         if spare is not None:
             spare.close()
 
-    def _give_up(self, path: str, kept: KeptFile) -> None:
+    def _discard(self, path: str, kept: KeptFile) -> None:
         with self._lock:
             if self._kept.get(path) is kept:
                 del self._kept[path]
@@ -96,7 +98,7 @@ class KeptFile:
         with self._lock:
             data = chunk = os.pread(self._descriptor, _CHUNK, 0)
             # A short read is not the end: the kernel hands out a table by whole lines, a page or less at a time.
-            while len(chunk) == _CHUNK or (chunk and len(data) >= _SURELY_WHOLE):
+            while len(chunk) == _CHUNK or (chunk and len(data) >= _SAFE_SHORT_READ):
                 chunk = os.pread(self._descriptor, _CHUNK, len(data))
                 data += chunk
             return data
@@ -120,7 +122,7 @@ def read_once(path: str, folder: int | None = None) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
     try:
         data = chunk = os.read(descriptor, _CHUNK)
-        while len(chunk) == _CHUNK or (chunk and len(data) >= _SURELY_WHOLE):
+        while len(chunk) == _CHUNK or (chunk and len(data) >= _SAFE_SHORT_READ):
             chunk = os.read(descriptor, _CHUNK)
             data += chunk
         return data

@@ -13,23 +13,23 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from deckwatch import __version__
-from deckwatch.exporter.sources.dial import Deadline, Dialler, Phases
-from deckwatch.exporter.sources.faults import plain
+from deckwatch.exporter.sources.dial import Deadline, Dialer, Phases
+from deckwatch.exporter.sources.errors import safe_message
 
 if TYPE_CHECKING:
     import socket
     from pathlib import Path
 
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
-MOST_REDIRECTS = 10
-MOST_BODY_BYTES = 1 << 20  # what follows is neither read nor waited for
+MAX_REDIRECTS = 10
+MAX_BODY_BYTES = 1 << 20  # what follows is neither read nor waited for
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PORTS = {"http": 80, "https": 443}
 
 
 @dataclass
-class Answer:
+class HttpResult:
     """What came of a GET. Without an answer `status` is 0 and `error` says what went wrong, in plain words."""
 
     status: int = 0
@@ -44,68 +44,70 @@ class Answer:
     error: str = ""
 
 
-def get(dialler: Dialler, url: str, *, seconds: float, follow: bool = True, authority: Path | None = None) -> Answer:
+def send_get(
+    dialler: Dialer, url: str, *, seconds: float, follow: bool = True, authority: Path | None = None
+) -> HttpResult:
     """GET an address and follow its redirects; never raises for what the other side or the network does."""
-    answer = Answer()
+    answer = HttpResult()
     deadline = Deadline(seconds)
     try:
-        target = _Target.of(url)
-        while location := _exchange(dialler, target, deadline, authority, answer):
+        target = _Target.parse_url(url)
+        while location := _send_request(dialler, target, deadline, authority, answer):
             if not follow:
                 break
-            if answer.redirects >= MOST_REDIRECTS:
-                answer.error = f"more than {MOST_REDIRECTS} redirects"
+            if answer.redirects >= MAX_REDIRECTS:
+                answer.error = f"more than {MAX_REDIRECTS} redirects"
                 break
             answer.redirects += 1
-            target = target.towards(location)
+            target = target.follow_redirect(location)
     except (OSError, http.client.HTTPException) as fault:
-        answer.error = plain(fault)
+        answer.error = safe_message(fault)
     except ValueError:
         answer.error = "redirected to what is no address of HTTP" if answer.redirects else "not an address of HTTP"
     return answer
 
 
-def _exchange(
-    dialler: Dialler, target: _Target, deadline: Deadline, authority: Path | None, answer: Answer
+def _send_request(
+    dialler: Dialer, target: _Target, deadline: Deadline, authority: Path | None, answer: HttpResult
 ) -> str | None:
     """Send one request and read its answer; returns where it redirects to."""
     answer.status, answer.tls_version = 0, ""
     with contextlib.ExitStack() as stack:
-        wire = stack.enter_context(dialler.dial(target.host, target.port, deadline, answer.phases))
+        wire = stack.enter_context(dialler.open_socket(target.host, target.port, deadline, answer.phases))
         answer.ip_protocol = 6 if ":" in wire.getpeername()[0] else 4
         if target.secure:
-            secured = dialler.shake_hands(wire, target.host, authority, deadline, answer.phases)
+            secured = dialler.wrap_tls(wire, target.host, authority, deadline, answer.phases)
             wire = stack.enter_context(secured)
             answer.tls_version = (secured.version() or "").replace("TLSv", "TLS ")
-            answer.certificate_ends = _ends(secured)
-        return _converse(_Wire(wire, deadline), target, answer)
+            answer.certificate_ends = _certificate_expiry(secured)
+        return _read_response(_DeadlineSocket(wire, deadline), target, answer)
 
 
-def _converse(wire: _Wire, target: _Target, answer: Answer) -> str | None:
+def _read_response(wire: _DeadlineSocket, target: _Target, answer: HttpResult) -> str | None:
     connection = http.client.HTTPConnection(target.host, target.port)
     connection.default_port = _PORTS["https" if target.secure else "http"]  # so that Host names only other ports
     connection.sock = wire
     begun = time.perf_counter()
     try:
-        connection.request("GET", target.path, headers=target.headers())
+        connection.request("GET", target.path, headers=target.request_headers())
         with connection.getresponse() as response:
             answer.status = response.status
             answer.version = response.version / 10
             answer.content_length = -1 if response.length is None else response.length
             answer.body_length = 0
-            while answer.body_length < MOST_BODY_BYTES and (piece := response.read1(65536)):
+            while answer.body_length < MAX_BODY_BYTES and (piece := response.read1(65536)):
                 answer.body_length += len(piece)
-            if answer.body_length < min(answer.content_length, MOST_BODY_BYTES):
+            if answer.body_length < min(answer.content_length, MAX_BODY_BYTES):
                 raise http.client.IncompleteRead(b"")
             return response.headers["Location"] if response.status in _REDIRECTS else None
     finally:
         first = wire.first_byte_at or time.perf_counter()
         answer.phases["processing"] = answer.phases.get("processing", 0.0) + first - begun
-        answer.phases.since("transfer", first)
+        answer.phases.add_since("transfer", first)
         connection.close()
 
 
-def _ends(secured: ssl.SSLSocket) -> float | None:
+def _certificate_expiry(secured: ssl.SSLSocket) -> float | None:
     """Return when the server's certificate ends, as a Unix time."""
     ends = (secured.getpeercert() or {}).get("notAfter")
     return ssl.cert_time_to_seconds(ends) if isinstance(ends, str) else None
@@ -123,7 +125,7 @@ class _Target:
     url: str = ""
 
     @classmethod
-    def of(cls, url: str) -> _Target:
+    def parse_url(cls, url: str) -> _Target:
         """Read an address; raises ValueError where it is none of HTTP's."""
         parts: SplitResult = urlsplit(url)
         if parts.scheme not in _PORTS or not parts.hostname:
@@ -137,15 +139,15 @@ class _Target:
         secure = parts.scheme == "https"
         return cls(secure, host, parts.port or _PORTS[parts.scheme], path, credentials, url)
 
-    def towards(self, location: str) -> _Target:
+    def follow_redirect(self, location: str) -> _Target:
         """Return where a redirect leads."""
-        there = _Target.of(urljoin(self.url, location))
+        there = _Target.parse_url(urljoin(self.url, location))
         at_home = (there.secure, there.host, there.port) == (self.secure, self.host, self.port)
         if at_home and not there.credentials:
             return _Target(there.secure, there.host, there.port, there.path, self.credentials, there.url)
         return there
 
-    def headers(self) -> dict[str, str]:
+    def request_headers(self) -> dict[str, str]:
         """Return what is sent beside Host."""
         sent = {"User-Agent": f"deckwatch/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
         if self.credentials:
@@ -153,7 +155,7 @@ class _Target:
         return sent | {"Connection": "close"}
 
 
-class _Wire:
+class _DeadlineSocket:
     """A socket as http.client uses it, whose every read and write keeps the deadline.
 
     A socket's timeout alone would begin anew with each byte that a slow server sends.
@@ -166,16 +168,16 @@ class _Wire:
 
     def sendall(self, data: bytes) -> None:
         """Send all of it."""
-        self._wire.settimeout(self._deadline.left())
+        self._wire.settimeout(self._deadline.seconds_left())
         self._wire.sendall(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         """Return what http.client reads from."""
-        return io.BufferedReader(_Reading(self))
+        return io.BufferedReader(_SocketReader(self))
 
     def receive_into(self, buffer: memoryview) -> int:
         """Read what is there."""
-        self._wire.settimeout(self._deadline.left())
+        self._wire.settimeout(self._deadline.seconds_left())
         size = self._wire.recv_into(buffer)
         self.first_byte_at = self.first_byte_at or time.perf_counter()
         return size
@@ -184,8 +186,8 @@ class _Wire:
         """Leave the socket to who opened it."""
 
 
-class _Reading(io.RawIOBase):
-    def __init__(self, wire: _Wire) -> None:
+class _SocketReader(io.RawIOBase):
+    def __init__(self, wire: _DeadlineSocket) -> None:
         self._wire = wire
 
     def readable(self) -> bool:

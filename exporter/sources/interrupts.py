@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from deckwatch.exporter.sources.procfs import ParseError, text
+from deckwatch.exporter.sources.procfs import ParseError, decode_text
 
 
 class Interrupt(NamedTuple):
@@ -19,7 +19,7 @@ class Interrupt(NamedTuple):
 def parse_interrupts(data: bytes) -> list[Interrupt]:
     """Return all sources that count by CPU; ERR and MIS, which only count over all, are left out."""
     heading, *lines = data.splitlines() or [b""]
-    cpus = [text(word.removeprefix(b"CPU")) for word in heading.split()]
+    cpus = [decode_text(word.removeprefix(b"CPU")) for word in heading.split()]
     if not cpus or not heading.split()[0].startswith(b"CPU"):
         raise ParseError("/proc/interrupts: its heading is missing")
     found = []
@@ -27,12 +27,12 @@ def parse_interrupts(data: bytes) -> list[Interrupt]:
         name, colon, rest = line.partition(b":")
         words = rest.split(None, len(cpus))
         if not colon:
-            raise ParseError(f"/proc/interrupts: {text(line[:80])!r}")
+            raise ParseError(f"/proc/interrupts: {decode_text(line[:80])!r}")
         if len(words) <= len(cpus):
             continue
         *counts, about = words
-        info, devices = " ".join(text(about).split()), ""
-        label = text(name.strip())
+        info, devices = " ".join(decode_text(about).split()), ""
+        label = decode_text(name.strip())
         if label.isdecimal():
             info, _, devices = info.partition(" ")
         found.append(Interrupt(label, info, devices, dict(zip(cpus, map(int, counts), strict=True))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from deckwatch.exporter.sources import procfs
-from deckwatch.exporter.sources.procfs import ParseError, text
+from deckwatch.exporter.sources.procfs import ParseError, decode_text
 from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
@@ -34,19 +34,21 @@ class Array(NamedTuple):
     synced: int
 
 
-def read(world: World, name: str) -> Array:
+def read_array(world: World, name: str) -> Array:
     """Return the array `/sys/block/<name>`; raises NoData where it is none, ValueError for what is malformed."""
     folder = f"block/{name}/md"
-    stopped = _word(world, f"{folder}/array_state") in _STOPPED
+    stopped = _read_word(world, f"{folder}/array_state") in _STOPPED
     # Empty where none is known yet, `4 (3)` while the array grows from 3.
-    disks = int((_word(world, f"{folder}/raid_disks").split() or ["0"])[0])
+    disks = int((_read_word(world, f"{folder}/raid_disks").split() or ["0"])[0])
     # Levels without redundancy have neither of these: they cannot miss a disk, and there is nothing to rebuild.
-    degraded = int(_word(world, f"{folder}/degraded", absent="0"))
-    action = _word(world, f"{folder}/sync_action", absent="idle")
-    members = [_member(world, f"{folder}/{entry}") for entry in procfs.list_sys(world, folder) if entry[:4] == "dev-"]
-    blocks = int(_word(world, f"block/{name}/size")) // 2  # sectors of 512 bytes
+    degraded = int(_read_word(world, f"{folder}/degraded", absent="0"))
+    action = _read_word(world, f"{folder}/sync_action", absent="idle")
+    members = [
+        _member_state(world, f"{folder}/{entry}") for entry in procfs.list_sys(world, folder) if entry[:4] == "dev-"
+    ]
+    blocks = int(_read_word(world, f"block/{name}/size")) // 2  # sectors of 512 bytes
     state = "inactive" if stopped else _ACTIONS.get(action, "active")
-    synced = blocks if state in ("active", "inactive") else _synced(world, folder)
+    synced = blocks if state in ("active", "inactive") else _synced_blocks(world, folder)
     return Array(
         state=state,
         disks=disks,
@@ -65,26 +67,28 @@ def parse_completed(data: bytes) -> int:
     if not slash:
         if data.strip() in (b"none", b"delayed"):
             return 0
-        raise ParseError(f"sync_completed: {text(data)!r}")
+        raise ParseError(f"sync_completed: {decode_text(data)!r}")
     int(total)
     return int(done)
 
 
-def _synced(world: World, folder: str) -> int:
+def _synced_blocks(world: World, folder: str) -> int:
     return parse_completed(procfs.read_sys(world, f"{folder}/sync_completed")) // 2
 
 
-def _member(world: World, folder: str) -> str:
+def _member_state(world: World, folder: str) -> str:
     """Return what a disk of the array is: failed, spare, or a part of it."""
-    flags = _word(world, f"{folder}/state", absent="").split(",")
+    flags = _read_word(world, f"{folder}/state", absent="").split(",")
     if "faulty" in flags:
         return "failed"
-    return "spare" if "journal" not in flags and _word(world, f"{folder}/slot", absent="none") == "none" else "part"
+    return (
+        "spare" if "journal" not in flags and _read_word(world, f"{folder}/slot", absent="none") == "none" else "part"
+    )
 
 
-def _word(world: World, path: str, *, absent: str | None = None) -> str:
+def _read_word(world: World, path: str, *, absent: str | None = None) -> str:
     try:
-        return text(procfs.read_sys(world, path)).strip()
+        return decode_text(procfs.read_sys(world, path)).strip()
     except NoData:
         if absent is None:
             raise

@@ -8,9 +8,10 @@ import re
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from deckwatch.exporter.crew import Crew
-from deckwatch.exporter.sources.procfs import ParseError, text
-from deckwatch.exporter.sources.rootfs import path
+from deckwatch.exporter.sources.procfs import ParseError, decode_text
+from deckwatch.exporter.sources.rootfs import host_path
+from deckwatch.exporter.worker_pool import WorkerPool
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     import os
@@ -44,14 +45,14 @@ def parse_mountinfo(data: bytes) -> list[Mount]:
         before, separator, after = line.decode("utf-8", "surrogateescape").partition(" - ")
         mount, file_system = before.split(" "), after.split(" ")
         if not separator or len(mount) < 6 or len(file_system) < 3:
-            raise ParseError(f"mountinfo: {text(line)!r}")
+            raise ParseError(f"mountinfo: {decode_text(line)!r}")
         major, colon, minor = mount[2].partition(":")
         if not colon:
-            raise ParseError(f"mountinfo: no device numbers in {text(line)!r}")
-        point, options = _unescaped(mount[4]), mount[5].split(",")
+            raise ParseError(f"mountinfo: no device numbers in {decode_text(line)!r}")
+        point, options = _unescape(mount[4]), mount[5].split(",")
         fstype, device, super_options = (
-            _unescaped(file_system[0]),
-            _unescaped(file_system[1]),
+            _unescape(file_system[0]),
+            _unescape(file_system[1]),
             file_system[2].split(","),
         )
         readonly = "ro" in options or "ro" in super_options or "emergency_ro" in super_options
@@ -59,12 +60,12 @@ def parse_mountinfo(data: bytes) -> list[Mount]:
     return list(mounts.values())
 
 
-def _unescaped(name: str) -> str:
+def _unescape(name: str) -> str:
     """Return a path as it is: the kernel writes space, tab, newline and backslash as a backslash and octal digits."""
     return re.sub(r"\\([0-3][0-7]{2})", lambda found: chr(int(found[1], 8)), name) if "\\" in name else name
 
 
-class Space:
+class SpaceQueries(Source):
     """Asks statvfs(2) of many mounts.
 
     The call has no time limit of its own: on a file server that is away it waits for ever. Each one therefore runs on
@@ -75,48 +76,48 @@ class Space:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._crew = Crew("statvfs")
-        self._asked: set[str] = set()  # calls under way
+        self._pool = WorkerPool("statvfs")
+        self._pending: set[str] = set()  # calls under way
         self._data = b""
         self._mounts: list[Mount] = []
 
-    def listed(self, data: bytes) -> list[Mount]:
+    def parse_if_changed(self, data: bytes) -> list[Mount]:
         """Return what mountinfo says; parsed anew only where it says something else than before."""
         if data != self._data:
             self._mounts, self._data = parse_mountinfo(data), data
         return self._mounts
 
-    def of(self, points: Iterable[str]) -> dict[str, os.statvfs_result | OSError]:
+    def query_space(self, points: Iterable[str]) -> dict[str, os.statvfs_result | OSError]:
         """Return for each mount point how full it is, or why that cannot be said; TimeoutError where it is stuck."""
         answers: dict[str, os.statvfs_result | OSError] = {}
         replies: queue.SimpleQueue[tuple[str, os.statvfs_result | OSError]] = queue.SimpleQueue()
         waiting = 0
         for point in points:
             answers[point] = TimeoutError()
-            if point not in self._asked:
-                self._asked.add(point)
-                self._crew.submit(functools.partial(self._ask, point, replies))
+            if point not in self._pending:
+                self._pending.add(point)
+                self._pool.submit(functools.partial(self._query_mount, point, replies))
                 waiting += 1
         deadline = time.monotonic() + self.patience
         while waiting and (left := deadline - time.monotonic()) > 0:
             try:
                 point, answer = replies.get(timeout=min(left, _STANDSTILL_SECONDS))
             except queue.Empty:
-                self._crew.relieve()
+                self._pool.grow()
                 continue
             answers[point] = answer
             waiting -= 1
         return answers
 
-    def _ask(self, point: str, replies: queue.SimpleQueue[tuple[str, os.statvfs_result | OSError]]) -> None:
+    def _query_mount(self, point: str, replies: queue.SimpleQueue[tuple[str, os.statvfs_result | OSError]]) -> None:
         answer: os.statvfs_result | OSError
         try:
-            answer = self._world.statvfs(path(self._world, point))
+            answer = self._world.statvfs(host_path(self._world, point))
         except OSError as error:
             answer = error
-        self._asked.discard(point)
+        self._pending.discard(point)
         replies.put((point, answer))
 
     def close(self) -> None:
         """Let the threads end."""
-        self._crew.close()
+        self._pool.close()

@@ -14,9 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deckwatch.core import units
+from deckwatch.exporter.health_reason import HealthReason
 from deckwatch.exporter.sources import postgres_dsn
 from deckwatch.exporter.sources.postgres_dsn import ServerDown
-from deckwatch.exporter.trouble import Trouble
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("deckwatch.postgres")
 
-MOST_CONNECTIONS = 3  # one in use; two more only while server processes hang that once were ours
+MAX_CONNECTIONS = 3  # one in use; two more only while server processes hang that once were ours
 _PATIENCE_SECONDS = 2.0  # how long a page waits for a connection that is being made
 _TURN_SECONDS = 4.0  # how long a collector waits for the others of its server
 _FIRST_PAUSE_SECONDS = 1.0
-_LONGEST_PAUSE_SECONDS = 15.0
+_MAX_PAUSE_SECONDS = 15.0
 _RIGHTS_SECONDS = 30.0  # how long what the role may is not asked again
 _SLOW_QUERY = "1s"  # where the configuration says nothing else
 
@@ -47,14 +48,14 @@ class Busy(Exception):
     """Other collectors of this server held the connection for too long."""
 
 
-class Answer(NamedTuple):
+class QueryResult(NamedTuple):
     """A statement's rows, and the version of the server they come from (150018 for 15.18)."""
 
     version: int
     rows: list[Row]
 
 
-class Servers:
+class Servers(Source):
     """The configured servers by name; a Source of the World, whose `config["postgres"]` lists them."""
 
     def __init__(self, world: World) -> None:
@@ -62,7 +63,7 @@ class Servers:
         self.by_name = {
             entry["name"]: Server(
                 entry["name"],
-                partial(postgres_dsn.read, entry),
+                partial(postgres_dsn.read_dsn, entry),
                 units.parse_duration(entry.get("slow_query", _SLOW_QUERY)),
             )
             for entry in entries
@@ -76,7 +77,7 @@ class Servers:
             server.close()
 
 
-def servers(world: World) -> Mapping[str, Server]:
+def configured_servers(world: World) -> Mapping[str, Server]:
     """Return the configured servers by name: the subjects of every PostgreSQL collector."""
     return world.source(Servers).by_name
 
@@ -90,7 +91,7 @@ class Server:
         self._dsn = dsn
         self._turn = threading.Lock()
         self._link: Link | None = None
-        self._attempt: _Attempt | None = None
+        self._attempt: _ConnectAttempt | None = None
         self._hanging: set[tuple[int, str]] = set()  # server processes that were left without an answer
         self.rights: tuple[str, ...] = ()  # of the role, beyond reading statistics
         self._rights_at = 0.0
@@ -99,7 +100,7 @@ class Server:
         self._pause = _FIRST_PAUSE_SECONDS
         self._retry_at = 0.0
 
-    def query(self, sql: Callable[[int], str]) -> Answer:
+    def run_query(self, sql: Callable[[int], str]) -> QueryResult:
         """Run the statement that `sql` makes for the server's version.
 
         Raises ServerDown, Busy, NoData where the role lacks a right, or an error whose class says why the server
@@ -108,42 +109,42 @@ class Server:
         if not self._turn.acquire(timeout=_TURN_SECONDS):
             raise Busy(self.name)
         try:
-            return self._query(sql, again=True)
+            return self._run_on_link(sql, again=True)
         finally:
             self._turn.release()
 
-    def look_at_rights(self) -> None:
+    def refresh_rights(self) -> None:
         """Have `rights` be as they are now, or were half a minute ago; where it cannot be told they stay."""
         from deckwatch.exporter.sources.postgres_link import RIGHTS  # noqa: PLC0415 - psycopg, only where configured
 
         if time.monotonic() - self._rights_at > _RIGHTS_SECONDS:
             self._rights_at = time.monotonic()
             with contextlib.suppress(Exception):  # that the server answers is known, and matters more
-                self._tell_rights(tuple(right for (right,) in self.query(lambda _: RIGHTS).rows))
+                self._record_rights(tuple(right for (right,) in self.run_query(lambda _: RIGHTS).rows))
 
-    def _tell_rights(self, rights: tuple[str, ...]) -> None:
+    def _record_rights(self, rights: tuple[str, ...]) -> None:
         if rights and rights != self.rights:
             told = " and ".join(rights)
             log.warning("PostgreSQL server %s: the role %s; give it pg_monitor and nothing else", self.name, told)
         self.rights, self._rights_at = rights, time.monotonic()
 
-    def _query(self, sql: Callable[[int], str], *, again: bool) -> Answer:
+    def _run_on_link(self, sql: Callable[[int], str], *, again: bool) -> QueryResult:
         from deckwatch.exporter.sources.postgres_link import Lost, Silent  # noqa: PLC0415 - psycopg, only where configured
 
-        link = self._connected()
+        link = self._open_link()
         try:
-            return Answer(link.version, link.run(sql(link.version)))
+            return QueryResult(link.version, link.run_statement(sql(link.version)))
         except Silent:
             self._hanging.add(link.backend)
-            self._down("silent")
+            self._mark_down("silent")
         except Lost:
             self._link = None
             if again:  # the server was restarted since the last scrape
-                return self._query(sql, again=False)
-            self._down("connection lost")
+                return self._run_on_link(sql, again=False)
+            self._mark_down("connection lost")
         raise ServerDown(self._reason)
 
-    def _connected(self) -> Link:
+    def _open_link(self) -> Link:
         """Return the open connection; raises ServerDown at once while it is known that there is none."""
         if self._link is not None:
             return self._link
@@ -151,29 +152,29 @@ class Server:
         if self._attempt is None:
             if now < self._retry_at:
                 raise ServerDown(self._reason)
-            self._attempt = _Attempt(self._dsn, self._hanging)
+            self._attempt = _ConnectAttempt(self._dsn, self._hanging)
         if not self._attempt.done.wait(max(0.0, self._attempt.started + _PATIENCE_SECONDS - now)):
             raise ServerDown("no answer yet")
         attempt, self._attempt = self._attempt, None
         if attempt.link is None:
-            self._down(attempt.reason)
+            self._mark_down(attempt.reason)
             raise ServerDown(attempt.reason)
         if self._reason:
             log.info("PostgreSQL server %s answers again", self.name)
         self._hanging &= attempt.link.sessions
-        self._tell_rights(attempt.rights)
+        self._record_rights(attempt.rights)
         self._link, self._reason, self._pause = attempt.link, "", _FIRST_PAUSE_SECONDS
         return attempt.link
 
     @contextlib.contextmanager
-    def visit(self, database: str) -> Iterator[Link]:
+    def visit_database(self, database: str) -> Iterator[Link]:
         """Give a connection to another database of the server, which is closed at the end; never two at once.
 
         Raises ServerDown where there is none, or the server falls silent on it.
         """
         from deckwatch.exporter.sources.postgres_link import Lost, Silent  # noqa: PLC0415 - psycopg, only where configured
 
-        link = _connect(self._dsn, self._hanging, database)
+        link = _open_connection(self._dsn, self._hanging, database)
         try:
             yield link
         except Silent:
@@ -184,7 +185,7 @@ class Server:
         finally:
             link.close()
 
-    def _down(self, reason: str) -> None:
+    def _mark_down(self, reason: str) -> None:
         """Note that the server cannot be used, and when to try again."""
         if reason != self._reason:
             log.warning("PostgreSQL server %s cannot be read: %s", self.name, reason)
@@ -192,15 +193,15 @@ class Server:
             self._down_since = time.monotonic()
         self._link, self._reason = None, reason
         self._retry_at = time.monotonic() + self._pause
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+        self._pause = min(2 * self._pause, _MAX_PAUSE_SECONDS)
 
-    def trouble(self, _world: World) -> Trouble | None:
+    def health_reason(self, _world: World) -> HealthReason | None:
         """Return why the server cannot be read; a file's or a variable's name stays in the log."""
         reason = self._reason
         if not reason:
             return None
-        named = reason.startswith(postgres_dsn.NAMING)
-        return Trouble("no connection string" if named else reason, time.monotonic() - self._down_since)
+        named = reason.startswith(postgres_dsn.LOCATION_PREFIXES)
+        return HealthReason("no connection string" if named else reason, time.monotonic() - self._down_since)
 
     def close(self) -> None:
         """Close the connection, and one that is being made as soon as it is there."""
@@ -210,7 +211,7 @@ class Server:
             self._link.close()
 
 
-class _Attempt:
+class _ConnectAttempt:
     """One attempt to connect, on a daemon thread: a name server or a handshake can hang for long."""
 
     def __init__(self, dsn: Callable[[], str], hanging: set[tuple[int, str]]) -> None:
@@ -223,13 +224,13 @@ class _Attempt:
         self._lock = threading.Lock()
         self._dsn = dsn
         self._hanging = frozenset(hanging)
-        threading.Thread(target=self._run, name="postgres-connect", daemon=True).start()
+        threading.Thread(target=self._connect, name="postgres-connect", daemon=True).start()
 
-    def _run(self) -> None:
+    def _connect(self) -> None:
         link = None
         try:
-            link = _connect(self._dsn, self._hanging)
-            self.rights = tuple(link.rights())
+            link = _open_connection(self._dsn, self._hanging)
+            self.rights = tuple(link.read_rights())
         except Exception as fault:  # noqa: BLE001 - whatever it is, the waiting page must hear of it
             self.reason = str(fault) if isinstance(fault, ServerDown) else type(fault).__name__
         with self._lock:
@@ -247,12 +248,12 @@ class _Attempt:
                 self.link.close()
 
 
-def _connect(dsn: Callable[[], str], hanging: Collection[tuple[int, str]], database: str = "") -> Link:
+def _open_connection(dsn: Callable[[], str], hanging: Collection[tuple[int, str]], database: str = "") -> Link:
     """Return a new connection; raises ServerDown, also where too many server processes hang that once were ours."""
-    from deckwatch.exporter.sources.postgres_link import connect  # noqa: PLC0415 - psycopg, only where configured
+    from deckwatch.exporter.sources.postgres_link import open_link  # noqa: PLC0415 - psycopg, only where configured
 
-    link = connect(dsn(), database)
-    if len(link.sessions.intersection(hanging)) >= MOST_CONNECTIONS - 1:
+    link = open_link(dsn(), database)
+    if len(link.sessions.intersection(hanging)) >= MAX_CONNECTIONS - 1:
         link.close()
         raise ServerDown("processes of earlier connections hang")
     return link

@@ -9,19 +9,20 @@ database, and is closed before `DROP DATABASE` gives up waiting for it. What it 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from deckwatch.core import units
-from deckwatch.exporter.choice import Choice
+from deckwatch.exporter.name_filter import NameFilter
 from deckwatch.exporter.sources.background import Background, NotReadYet, ReadingFailed
-from deckwatch.exporter.sources.postgres import servers
+from deckwatch.exporter.sources.postgres import configured_servers
 from deckwatch.exporter.sources.postgres_dsn import ServerDown
-from deckwatch.exporter.world import NoData
+from deckwatch.exporter.world import NoData, Reading, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from deckwatch.exporter.metric import Sample
     from deckwatch.exporter.sources.postgres import Server
@@ -50,22 +51,22 @@ class Round(NamedTuple):
     failed: int
 
 
-class Databases:
+class Databases(Source):
     """The visits of every configured server; a Source of the World."""
 
     def __init__(self, world: World) -> None:
         entries = {entry["name"]: entry for entry in world.config.get("postgres") or []}
         self._visits = {
-            name: Visits(
+            name: DatabaseVisits(
                 world,
                 server,
-                Choice(entries[name].get("databases"), ""),
+                NameFilter(entries[name].get("databases"), ""),
                 units.parse_duration(entries[name].get("databases_every", _EVERY)),
             )
-            for name, server in servers(world).items()
+            for name, server in configured_servers(world).items()
         }
 
-    def of(self, server: Server) -> Visits:
+    def for_server(self, server: Server) -> DatabaseVisits:
         """Return the visits of a server."""
         return self._visits[server.name]
 
@@ -75,16 +76,18 @@ class Databases:
             visits.close()
 
 
-def everywhere(world: World, server: Server, view: View) -> Iterator[Sample]:
-    """Yield what a view shows of the connected database, read now, and of the others, read in the last round."""
-    yield from view.read(server)
-    yield from world.source(Databases).of(server).samples(view)
+def read_all_databases(world: World, server: Server, view: View) -> Reading[Iterable[Sample]]:
+    """Return a view's samples of the connected database, read now, and of the others, read in the last round."""
+    connected = view.read_samples(server)
+    others = world.source(Databases).for_server(server).latest_samples(view)
+    return Reading(itertools.chain(connected, others.value), others.at)
 
 
-class Visits:
+class DatabaseVisits:
     """The visits of one server's databases, every so many seconds from the first time that somebody asks."""
 
-    def __init__(self, world: World, server: Server, choice: Choice, seconds: float) -> None:
+    def __init__(self, world: World, server: Server, choice: NameFilter, seconds: float) -> None:
+        self._world = world
         self._server = server
         self._choice = choice
         self._wanted: dict[View, None] = {}
@@ -93,19 +96,20 @@ class Visits:
         what = f"the databases of PostgreSQL server {server.name}"
         self._round: Background[Round] = Background(world, what, self._visit_all, seconds=seconds)
 
-    def samples(self, view: View) -> list[Sample]:
-        """Return what the last round brought of a view: nothing where it failed, or nobody had asked for it before.
+    def latest_samples(self, view: View) -> Reading[list[Sample]]:
+        """Return a view's samples from the last round; none if it failed, or if the view was not requested before it.
 
-        That it failed is told by whoever asks for `latest`, so that the connected database's figures do not go with it.
+        `latest_round` raises the failure: the samples of the connected database must not be lost with the others.
         """
         self._wanted[view] = None
         with contextlib.suppress(NotReadYet, ReadingFailed):
-            return self._round.latest().samples.get(view, [])
-        return []
+            reading = self._round.latest_reading()
+            return Reading(reading.value.samples.get(view, []), reading.at)
+        return Reading([], self._world.clock())
 
-    def latest(self) -> Round:
+    def latest_round(self) -> Reading[Round]:
         """Return the last round; raises as Background.latest does."""
-        return self._round.latest()
+        return self._round.latest_reading()
 
     def close(self) -> None:
         """End the rounds."""
@@ -117,35 +121,35 @@ class Visits:
             self._gathered = True
         wanted = list(self._wanted)
         found = Round({view: [] for view in wanted}, 0, 0)
-        names = [row[0] for row in self._server.query(lambda _: _NAMES).rows if self._choice.shows(row[0])]
+        names = [row[0] for row in self._server.run_query(lambda _: _NAMES).rows if self._choice.is_shown(row[0])]
         for name in names:
-            if self._round.closing:
+            if self._round.is_closing:
                 break
             try:
-                for view, samples in self._visit(name, wanted):
+                for view, samples in self._visit_database(name, wanted):
                     found.samples[view] += samples
             except Exception as fault:  # noqa: BLE001 - one database must not keep the others from being seen
                 found = found._replace(failed=found.failed + 1)
-                self._told(name, fault.reason if isinstance(fault, ServerDown) else type(fault).__name__)
+                self._log_change(name, fault.reason if isinstance(fault, ServerDown) else type(fault).__name__)
             else:
                 found = found._replace(visited=found.visited + 1)
-                self._told(name, "")
+                self._log_change(name, "")
         return found
 
-    def _visit(self, name: str, wanted: list[View]) -> Iterator[tuple[View, list[Sample]]]:
+    def _visit_database(self, name: str, wanted: list[View]) -> Iterator[tuple[View, list[Sample]]]:
         """Yield what each view shows of a database; a view that has nothing there is left out."""
-        with self._server.visit(name) as link:
+        with self._server.visit_database(name) as link:
             ends = time.monotonic() + _VISIT_SECONDS
             for view in wanted:
                 if time.monotonic() > ends:
                     raise ServerDown("too slow")
                 try:
-                    rows = link.run(view.query(link.version))
+                    rows = link.run_statement(view.build_query(link.version))
                 except NoData:
                     continue
-                yield view, list(view.samples(self._server.name, link.version, rows))
+                yield view, list(view.make_samples(self._server.name, link.version, rows))
 
-    def _told(self, name: str, reason: str) -> None:
+    def _log_change(self, name: str, reason: str) -> None:
         """Say once what is wrong with a database, and once that it is right again."""
         before = self._failing.get(name, "")
         if reason and reason != before:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # How the reasons begin that name where a secret should be.
-NAMING = ("dsn_file ", "dsn_command ", "environment variable ")
+LOCATION_PREFIXES = ("dsn_file ", "dsn_command ", "environment variable ")
 _COMMAND_SECONDS = 10
 
 
@@ -28,7 +28,7 @@ class ServerDown(SourceDown):
         self.reason = reason
 
 
-def read(entry: Mapping[str, Any]) -> str:
+def read_dsn(entry: Mapping[str, Any]) -> str:
     """Return a server's connection string: given, in a file, in a variable, or printed; raises ServerDown without one.
 
     An empty one is none: libpq would connect to its defaults, which is another server than the one that is meant.
@@ -38,10 +38,10 @@ def read(entry: Mapping[str, Any]) -> str:
     elif "dsn_env" in entry:
         name = entry["dsn_env"]
         if name not in os.environ:
-            raise ServerDown(f"environment variable {_shown(name)} is not set")
+            raise ServerDown(f"environment variable {_masked_name(name)} is not set")
         dsn = os.environ[name]
     elif "dsn_command" in entry:
-        dsn = _printed(entry["dsn_command"])
+        dsn = _from_command(entry["dsn_command"])
     else:
         dsn = entry["dsn"]
     if not dsn.strip():
@@ -56,12 +56,12 @@ def _from_file(path: str) -> str:
         why = "No such file" if isinstance(fault, FileNotFoundError) else fault.strerror
     except UnicodeDecodeError:  # its text would hold the file's
         why = "not a text in UTF-8"
-    raise ServerDown(f"dsn_file {_shown(path)}: {why}")
+    raise ServerDown(f"dsn_file {_masked_name(path)}: {why}")
 
 
-def _printed(command: list[str]) -> str:
+def _from_command(command: list[str]) -> str:
     """Return what a program prints; what it says on its standard error may hold secrets, and goes nowhere."""
-    named = f"dsn_command {_shown(command[0])}"
+    named = f"dsn_command {_masked_name(command[0])}"
     try:
         done = subprocess.run(
             command, capture_output=True, check=True, timeout=_COMMAND_SECONDS, stdin=subprocess.DEVNULL, text=True
@@ -77,6 +77,6 @@ def _printed(command: list[str]) -> str:
     return done.stdout
 
 
-def _shown(name: str) -> str:
+def _masked_name(name: str) -> str:
     """Return the name of a file or a variable, unless a connection string was written in its place."""
     return "(not shown, since it looks like a connection string)" if set(name) & set("@=") else name

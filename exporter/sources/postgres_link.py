@@ -106,10 +106,10 @@ class _Connection(psycopg.Connection[Row]):
     def wait(self, gen: PQGen[RV], interval: float = _INTERVAL_SECONDS, timeout: float | None = None) -> RV:
         """Wait for the server as psycopg does, but raise Silent past the deadline."""
         del interval, timeout
-        return super().wait(_until(gen, self.deadline), _INTERVAL_SECONDS)
+        return super().wait(_wait_until(gen, self.deadline), _INTERVAL_SECONDS)
 
 
-def _until(gen: PQGen[RV], deadline: float) -> Generator[Any, Any, RV]:
+def _wait_until(gen: PQGen[RV], deadline: float) -> Generator[Any, Any, RV]:
     """Pass on what psycopg's generator wants to wait for, and look at the clock at every turn."""
     try:
         wanted = next(gen)
@@ -129,15 +129,15 @@ class Link:
     def __init__(self, connection: _Connection) -> None:
         self._connection = connection
         self.version = connection.info.server_version  # 150018 for 15.18
-        sessions = self.run(_SESSIONS)
+        sessions = self.run_statement(_SESSIONS)
         self.backend = next((pid, start) for pid, start, own in sessions if own)
         self.sessions = {(pid, start) for pid, start, own in sessions if not own}
 
-    def rights(self) -> list[str]:
+    def read_rights(self) -> list[str]:
         """Return what the role may beyond reading statistics, as ends of sentences; raises as `run` does."""
-        return [right for (right,) in self.run(RIGHTS)]
+        return [right for (right,) in self.run_statement(RIGHTS)]
 
-    def run(self, sql: str) -> list[Row]:
+    def run_statement(self, sql: str) -> list[Row]:
         """Run one statement in a read-only transaction of its own and return its rows.
 
         Raises Lost when the connection broke or the server stayed silent, NoData where the role lacks a right, and
@@ -169,7 +169,7 @@ class Link:
         self._connection.close()
 
 
-def connect(dsn: str, database: str = "") -> Link:
+def open_link(dsn: str, database: str = "") -> Link:
     """Open a connection within a few seconds, to this database in place of the string's; raises ServerDown."""
     connection = None
     try:
@@ -183,7 +183,7 @@ def connect(dsn: str, database: str = "") -> Link:
         )
         return Link(connection)
     except psycopg.Error as fault:
-        reason = _reason(fault)
+        reason = _failure_reason(fault)
     except Lost:
         reason = "timeout"
     if connection is not None:
@@ -192,7 +192,7 @@ def connect(dsn: str, database: str = "") -> Link:
     raise ServerDown(reason)
 
 
-def _reason(fault: psycopg.Error) -> str:
+def _failure_reason(fault: psycopg.Error) -> str:
     if isinstance(fault, psycopg.ProgrammingError):
         return "malformed connection string"
     text = str(fault).lower()

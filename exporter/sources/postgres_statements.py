@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from deckwatch.exporter.sources.background import Background
-from deckwatch.exporter.sources.postgres import servers
+from deckwatch.exporter.sources.postgres import configured_servers
 from deckwatch.exporter.sources.postgres_view import schema_of
-from deckwatch.exporter.world import NoData
+from deckwatch.exporter.world import NoData, Reading, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from deckwatch.exporter.sources.postgres import Row, Server
     from deckwatch.exporter.world import World
 
-MOST_STATEMENTS = 20
-STAYS_SECONDS = 600.0  # at least, for who has come into the set
-AHEAD = 1.3  # as many times the total time has who drives another out of it
+MAX_STATEMENTS = 20
+MIN_STAY_SECONDS = 600.0  # at least, for who has come into the set
+REPLACE_FACTOR = 1.3  # as many times the total time has who drives another out of it
 TEXT_LENGTH = 200
 _RENAMED = 170000  # the version in which the times of blocks got other names
 _TEXTS_SECONDS = 600.0  # between two readings of texts, for each of which the server reads its whole file of them
@@ -67,22 +67,22 @@ class Ranking:
     _total: tuple[float, ...] = ()
     others: tuple[float, ...] = ()
 
-    def take(self, found: Mapping[Key, tuple[float, ...]], total: tuple[float, ...], now: float) -> list[Key]:
+    def update_members(self, found: Mapping[Key, tuple[float, ...]], total: tuple[float, ...], now: float) -> list[Key]:
         """Take the figures of all members and of the first few, and of all together; return who is shown."""
         if not self._total:
-            shown = sorted(found, key=lambda key: -found[key][1])[:MOST_STATEMENTS]
+            shown = sorted(found, key=lambda key: -found[key][1])[:MAX_STATEMENTS]
             self.members = dict.fromkeys(shown, now)
             self.others = tuple(
                 max(0.0, whole - sum(found[key][place] for key in shown)) for place, whole in enumerate(total)
             )
         else:
-            self._count(found, total)
-            self._choose(found, now)
+            self._add_to_others(found, total)
+            self._choose_members(found, now)
         self._before = {key: found[key] for key in self.members}
         self._total = total
         return list(self.members)
 
-    def _count(self, found: Mapping[Key, tuple[float, ...]], total: tuple[float, ...]) -> None:
+    def _add_to_others(self, found: Mapping[Key, tuple[float, ...]], total: tuple[float, ...]) -> None:
         """Add to the others what was done since the last time and is no member's."""
         known = [key for key in self.members if key in found]
         self.others = tuple(
@@ -94,18 +94,18 @@ class Ranking:
             for place, so_far in enumerate(self.others)
         )
 
-    def _choose(self, found: Mapping[Key, tuple[float, ...]], now: float) -> None:
+    def _choose_members(self, found: Mapping[Key, tuple[float, ...]], now: float) -> None:
         self.members = {key: since for key, since in self.members.items() if key in found}  # the server forgot the rest
         for key in sorted(found.keys() - self.members.keys(), key=lambda key: -found[key][1]):
-            if len(self.members) >= MOST_STATEMENTS:
+            if len(self.members) >= MAX_STATEMENTS:
                 last = min(self.members, key=lambda member: found[member][1])
-                if now - self.members[last] < STAYS_SECONDS or found[key][1] < AHEAD * found[last][1]:
+                if now - self.members[last] < MIN_STAY_SECONDS or found[key][1] < REPLACE_FACTOR * found[last][1]:
                     break
                 del self.members[last]
             self.members[key] = now
 
 
-def statement(schema: str, version: int, members: Iterable[Key]) -> str:
+def statements_sql(schema: str, version: int, members: Iterable[Key]) -> str:
     """Return the SQL for the members, the first few and the total: rows of three ids, two names and five figures."""
     prefix = "shared_" if version >= _RENAMED else ""
     read, write = f"{prefix}blk_read_time", f"{prefix}blk_write_time"
@@ -117,7 +117,7 @@ def statement(schema: str, version: int, members: Iterable[Key]) -> str:
                 sum(rows)::float8 AS rows, sum({read}) / 1000 AS reading, sum({write}) / 1000 AS writing
             FROM {schema}.pg_stat_statements(false)
             WHERE queryid IS NOT NULL GROUP BY 1, 2, 3
-        ), first AS (SELECT * FROM one ORDER BY seconds DESC LIMIT {MOST_STATEMENTS})
+        ), first AS (SELECT * FROM one ORDER BY seconds DESC LIMIT {MAX_STATEMENTS})
         SELECT userid, dbid, queryid, {names}, calls, seconds, rows, reading, writing FROM first
         UNION SELECT userid, dbid, queryid, {names}, calls, seconds, rows, reading, writing FROM one
         WHERE (userid, dbid, queryid) IN (VALUES {known})
@@ -126,27 +126,27 @@ def statement(schema: str, version: int, members: Iterable[Key]) -> str:
     """  # noqa: S608 - numbers of the server's, a quoted name, and constants of ours
 
 
-class Statements:
+class Statements(Source):
     """The statements of every configured server; a Source of the World."""
 
     def __init__(self, world: World) -> None:
-        self._of = {name: _OfServer(world, server) for name, server in servers(world).items()}
+        self._by_server = {name: _ServerStatements(world, server) for name, server in configured_servers(world).items()}
 
-    def figures(self, server: Server) -> list[Statement]:
+    def read_figures(self, server: Server) -> list[Statement]:
         """Return the set with its figures now, and last all others as one; raises as Server.query does."""
-        return self._of[server.name].figures()
+        return self._by_server[server.name].read_figures()
 
-    def texts(self, server: Server) -> dict[str, str]:
+    def latest_texts(self, server: Server) -> Reading[dict[str, str]]:
         """Return the texts of the set by number, as they were read last; raises as Background.latest does."""
-        return self._of[server.name].texts.latest()
+        return self._by_server[server.name].texts.latest_reading()
 
     def close(self) -> None:
         """End the threads."""
-        for one in self._of.values():
+        for one in self._by_server.values():
             one.texts.close()
 
 
-class _OfServer:
+class _ServerStatements:
     def __init__(self, world: World, server: Server) -> None:
         self._server = server
         self._ranking = Ranking()
@@ -154,22 +154,24 @@ class _OfServer:
         what = f"texts of statements of PostgreSQL server {server.name}"
         self.texts: Background[dict[str, str]] = Background(world, what, self._read_texts, seconds=_TEXTS_SECONDS)
 
-    def figures(self) -> list[Statement]:
-        schema = self._schema()
+    def read_figures(self) -> list[Statement]:
+        schema = self._extension_schema()
         with self._lock:
             members = list(self._ranking.members)
-            rows = self._server.query(lambda version: statement(schema, version, members)).rows
+            rows = self._server.run_query(lambda version: statements_sql(schema, version, members)).rows
             found = {Key(*row[:3]): row for row in rows if row[0] is not None}
-            [total] = [_figures(row) for row in rows if row[0] is None]
-            shown = self._ranking.take({key: _figures(row) for key, row in found.items()}, total, time.monotonic())
+            [total] = [_row_figures(row) for row in rows if row[0] is None]
+            shown = self._ranking.update_members(
+                {key: _row_figures(row) for key, row in found.items()}, total, time.monotonic()
+            )
             told = [
-                Statement(str(row[3] or ""), str(row[4] or ""), str(key.query), _figures(row))
+                Statement(str(row[3] or ""), str(row[4] or ""), str(key.query), _row_figures(row))
                 for key, row in ((key, found[key]) for key in shown)
             ]
             return [*told, Statement(*OTHERS, self._ranking.others)]
 
-    def _schema(self) -> str:
-        [(schema, most)] = self._server.query(lambda _: _INSTALLED).rows
+    def _extension_schema(self) -> str:
+        [(schema, most)] = self._server.run_query(lambda _: _INSTALLED).rows
         if most is None:
             raise NoData("shared_preload_libraries of the server does not name pg_stat_statements")
         if schema is None:
@@ -178,19 +180,19 @@ class _OfServer:
 
     def _read_texts(self) -> dict[str, str]:
         if not self._ranking.members:
-            self.figures()
-        schema = self._schema()
+            self.read_figures()
+        schema = self._extension_schema()
         wanted = ", ".join(sorted({str(key.query) for key in self._ranking.members})) or "0"
         # More than is shown is read, so that white space can be left out of it.
         sql = f"""
             SELECT queryid, left(min(query), {4 * TEXT_LENGTH}) FROM {schema}.pg_stat_statements(true)
             WHERE queryid IN ({wanted}) GROUP BY 1
         """  # noqa: S608 - as above
-        with self._server.visit("") as link:
-            return {str(queryid): shown_text(str(text)) for queryid, text in link.run(sql)}
+        with self._server.visit_database("") as link:
+            return {str(queryid): redact_text(str(text)) for queryid, text in link.run_statement(sql)}
 
 
-def shown_text(query: str) -> str:
+def redact_text(query: str) -> str:
     """Return what is shown of a statement's text: one line without comments, and of commands only their beginning."""
     plain = " ".join(re.sub(r"/\*.*?\*/|--[^\n]*", " ", query, flags=re.DOTALL).split())
     if not _WITHOUT_LITERALS.match(plain):
@@ -199,5 +201,5 @@ def shown_text(query: str) -> str:
     return plain if len(plain) <= TEXT_LENGTH else plain[: TEXT_LENGTH - 1] + "…"
 
 
-def _figures(row: Row) -> tuple[float, ...]:
+def _row_figures(row: Row) -> tuple[float, ...]:
     return tuple(float(value) for value in row[5:])

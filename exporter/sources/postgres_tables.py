@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MOST_TABLES = 500  # of one database: ten thousand would be 300,000 series, which nobody looks at
+MAX_TABLES = 500  # of one database: ten thousand would be 300,000 series, which nobody looks at
 
 # Tables, materialized views and partitioned tables of users, by the size that the server last noted: no lock is taken
 # and no file is looked at for that. A function of a table takes a lock on it, for which the page would have to wait.
@@ -11,7 +11,7 @@ LARGEST = f"""(
     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE relkind IN ('r', 'm', 'p') AND relpersistence <> 't'
     AND nspname NOT IN ('pg_catalog', 'information_schema') AND nspname !~ '^pg_toast'
-    ORDER BY relpages DESC, pg_class.oid LIMIT {MOST_TABLES}
+    ORDER BY relpages DESC, pg_class.oid LIMIT {MAX_TABLES}
 ) AS largest"""  # noqa: S608 - a constant of ours
 
 

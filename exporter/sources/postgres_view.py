@@ -39,31 +39,31 @@ class View:
         """The metrics that the view fills, each once."""
         return tuple(dict.fromkeys(column.metric for column in self.columns))
 
-    def of(self, version: int) -> tuple[Column, ...]:
+    def columns_for(self, version: int) -> tuple[Column, ...]:
         """Return the columns that a server of this version (150018) has."""
         return tuple(column for column in self.columns if column.since <= version // 10_000 < column.before)
 
-    def query(self, version: int) -> str:
+    def build_query(self, version: int) -> str:
         """Return the statement for a server of this version; raises NoData where it has none of the columns."""
-        if not self.of(version):
+        if not self.columns_for(version):
             oldest = min(column.since for column in self.columns)
             raise NoData(f"PostgreSQL {oldest} and newer have it, this one is {version // 10_000}")
-        wanted = ", ".join((*self.labels, *(column.sql for column in self.of(version))))
+        wanted = ", ".join((*self.labels, *(column.sql for column in self.columns_for(version))))
         return f"SELECT {wanted} FROM {self.source}"  # noqa: S608 - every part is a constant of ours
 
-    def samples(self, server: str, version: int, rows: Iterable[Row]) -> Iterator[Sample]:
+    def make_samples(self, server: str, version: int, rows: Iterable[Row]) -> Iterator[Sample]:
         """Turn rows into samples; a NULL drops its own field only."""
-        columns, first = self.of(version), len(self.labels)
+        columns, first = self.columns_for(version), len(self.labels)
         for row in rows:
             labels = (server, *("" if value is None else str(value) for value in row[:first]))
             for column, value in zip(columns, row[first:], strict=True):
                 if value is not None:
-                    yield Sample(column.metric, labels, plain(value))
+                    yield Sample(column.metric, labels, to_number(value))
 
-    def read(self, server: Server) -> Iterator[Sample]:
+    def read_samples(self, server: Server) -> Iterator[Sample]:
         """Ask the server and turn its answer into samples."""
-        version, rows = server.query(self.query)
-        return self.samples(server.name, version, rows)
+        version, rows = server.run_query(self.build_query)
+        return self.make_samples(server.name, version, rows)
 
 
 def schema_of(extension: str) -> str:
@@ -74,6 +74,6 @@ def schema_of(extension: str) -> str:
     )"""  # noqa: S608 - the name is a constant of ours
 
 
-def plain(value: object) -> float:
+def to_number(value: object) -> float:
     """Return a number as the page writes it: an int stays exact; bool and numeric become int and float."""
     return int(value) if isinstance(value, int) else float(value)  # type: ignore[arg-type]

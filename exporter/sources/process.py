@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from deckwatch.exporter.sources.procfs import ParseError, text
+from deckwatch.exporter.sources.procfs import ParseError, decode_text
 
 
 class Usage(NamedTuple):
@@ -44,7 +44,7 @@ def parse_condition(data: bytes) -> Condition:
     words = data.rpartition(b")")[2].split(None, 18)
     if len(words) < 18:
         raise ParseError(f"/proc/<pid>/stat: {len(words)} fields behind the name")
-    return Condition(text(words[0]), int(words[17]))
+    return Condition(decode_text(words[0]), int(words[17]))
 
 
 def parse_limits(data: bytes) -> Limits:

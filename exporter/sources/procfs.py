@@ -14,11 +14,13 @@ from deckwatch.exporter.sources.files import KeptFiles, read_once
 from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from deckwatch.exporter.world import World
 
 T = TypeVar("T")
+_Key = TypeVar("_Key", str, bytes)
+_Value = TypeVar("_Value")
 
 # ENOENT and ENOTDIR: this kernel has no such file.
 _ABSENT = (FileNotFoundError, NotADirectoryError)
@@ -28,7 +30,7 @@ class ParseError(ValueError):
     """A file of the kernel does not read as documented."""
 
 
-def read(world: World, name: str) -> bytes:
+def read_proc(world: World, name: str) -> bytes:
     """Return `<procfs>/name`, through a kept descriptor; raises NoData where the kernel has no such file."""
     try:
         return world.source(KeptFiles).read(f"{world.procfs}/{name}")
@@ -56,24 +58,24 @@ def list_sys(world: World, name: str) -> list[str]:
         raise NoData(f"this kernel has no /sys/{name}") from None
 
 
-def read_of_init(world: World, name: str) -> bytes:
+def read_init(world: World, name: str) -> bytes:
     """Return `<procfs>/1/name`, which shows the host also where the exporter has namespaces of its own.
 
     Where process 1 is hidden (the mount option hidepid) and the exporter runs beside it, not in a container, its own
     file says the same. Raises NoData where there is neither.
     """
-    return of_init(world, name, read_once)
+    return read_init_or_self(world, name, read_once)
 
 
-def of_init(world: World, name: str, read: Callable[[str], T]) -> T:
+def read_init_or_self(world: World, name: str, read: Callable[[str], T]) -> T:
     """Return what `read` makes of the path that `read_of_init` reads; for files too long to be held at once."""
     try:
         return read(f"{world.procfs}/1/{name}")
     except PermissionError:
-        if not beside_init(world):
+        if not runs_on_host(world):
             raise
     except _ABSENT:
-        if not beside_init(world):
+        if not runs_on_host(world):
             raise NoData(f"no /proc/1/{name}") from None
     try:
         return read(f"{world.procfs}/self/{name}")
@@ -81,12 +83,12 @@ def of_init(world: World, name: str, read: Callable[[str], T]) -> T:
         raise NoData(f"no /proc/1/{name} and no /proc/self/{name}") from None
 
 
-def beside_init(world: World) -> bool:
+def runs_on_host(world: World) -> bool:
     """Return whether the exporter runs on the host itself: its own view of network and mounts is then the host's."""
     return str(world.rootfs) == "/"
 
 
-def text(data: bytes) -> str:
+def decode_text(data: bytes) -> str:
     """Return a name or a line as text; what is not UTF-8 is replaced."""
     return data.decode("utf-8", "replace")
 
@@ -105,9 +107,9 @@ def parse_cpus(data: bytes) -> dict[str, tuple[int, ...]]:
             continue
         name, *ticks = line.split()
         if len(ticks) < 4:
-            raise ParseError(f"/proc/stat: too few columns for {text(name)}")
+            raise ParseError(f"/proc/stat: too few columns for {decode_text(name)}")
         if name != b"cpu":  # the sum of all
-            cpus[text(name[3:])] = tuple(map(int, ticks))
+            cpus[decode_text(name[3:])] = tuple(map(int, ticks))
     if not cpus:
         raise ParseError("/proc/stat: no CPUs")
     return cpus
@@ -120,7 +122,7 @@ def parse_stat(data: bytes) -> dict[bytes, int]:
         if line and not line.startswith(b"cpu"):
             name, *values = line.split(b" ", 2)
             if not values:
-                raise ParseError(f"/proc/stat: no value for {text(name)}")
+                raise ParseError(f"/proc/stat: no value for {decode_text(name)}")
             found[name] = int(values[0])
     return found
 
@@ -142,7 +144,7 @@ def parse_meminfo(data: bytes) -> dict[bytes, Amount]:
             in_bytes = words[1:] == [b"kB"]
             found[name] = Amount(int(words[0]) * 1024 if in_bytes else int(words[0]), in_bytes)
         elif line:
-            raise ParseError(f"/proc/meminfo: {text(line)!r}")
+            raise ParseError(f"/proc/meminfo: {decode_text(line)!r}")
     return found
 
 
@@ -157,6 +159,14 @@ def split_pairs(data: bytes) -> dict[bytes, bytes]:
     if len(words) % 2:
         raise ParseError("a name without a number")
     return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def required_value(values: Mapping[_Key, _Value], key: _Key) -> _Value:
+    """Return the value of a line that every kernel writes; raises ParseError where it is missing."""
+    value = values.get(key)
+    if value is None:
+        raise ParseError(f"no line {key!r}")
+    return value
 
 
 class Disk(NamedTuple):
@@ -179,7 +189,9 @@ def parse_diskstats(data: bytes) -> list[Disk]:
         words = line.split()
         if len(words) < 14:
             raise ParseError(f"/proc/diskstats: {len(words)} columns")
-        disks.append(Disk(text(words[0]), text(words[1]), text(words[2]), tuple(map(int, words[3:]))))
+        disks.append(
+            Disk(decode_text(words[0]), decode_text(words[1]), decode_text(words[2]), tuple(map(int, words[3:])))
+        )
     return disks
 
 
@@ -191,8 +203,8 @@ def parse_pressure(data: bytes) -> dict[str, int]:
         if share:
             _, found, total = rest.partition(b"total=")
             if not found:
-                raise ParseError(f"/proc/pressure: no total for {text(share)}")
-            totals[text(share)] = int(total)
+                raise ParseError(f"/proc/pressure: no total for {decode_text(share)}")
+            totals[decode_text(share)] = int(total)
     return totals
 
 
@@ -204,7 +216,7 @@ def parse_schedstat(data: bytes) -> dict[str, tuple[int, int, int]]:
         if words and words[0].startswith(b"cpu"):
             if len(words) < 10:
                 raise ParseError(f"/proc/schedstat: {len(words)} columns")
-            found[text(words[0][3:])] = (int(words[7]), int(words[8]), int(words[9]))
+            found[decode_text(words[0][3:])] = (int(words[7]), int(words[8]), int(words[9]))
     if not found:
         raise ParseError("/proc/schedstat: no CPUs")
     return found

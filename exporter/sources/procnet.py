@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from deckwatch.exporter.sources.procfs import ParseError, text
+from deckwatch.exporter.sources.procfs import ParseError, decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,8 +25,8 @@ def parse_dev(data: bytes) -> dict[str, tuple[int, ...]]:
         name, _, rest = line.partition(b":")
         counters = tuple(map(int, rest.split()))
         if len(counters) != 16:
-            raise ParseError(f"net/dev: {len(counters)} counters, not 16, in {text(line)!r}")
-        devices[text(name.strip())] = counters
+            raise ParseError(f"net/dev: {len(counters)} counters, not 16, in {decode_text(line)!r}")
+        devices[decode_text(name.strip())] = counters
     return devices
 
 
@@ -42,7 +42,7 @@ def split_headed(data: bytes) -> dict[bytes, dict[bytes, bytes]]:
     for names, values in zip(lines[::2], lines[1::2], strict=True):
         keys, figures = names.split(), values.split()
         if not keys or keys[:1] != figures[:1] or len(keys) != len(figures):
-            raise ParseError(f"net/snmp or net/netstat: names and values of {text(names[:20])} differ")
+            raise ParseError(f"net/snmp or net/netstat: names and values of {decode_text(names[:20])} differ")
         found[keys[0].removesuffix(b":")] = dict(zip(keys[1:], figures[1:], strict=True))
     return found
 
@@ -54,7 +54,7 @@ def parse_sockstat(data: bytes) -> dict[bytes, dict[bytes, int]]:
         protocol, colon, rest = line.partition(b":")
         words = rest.split()
         if not colon or len(words) % 2:
-            raise ParseError(f"net/sockstat: {text(line)!r}")
+            raise ParseError(f"net/sockstat: {decode_text(line)!r}")
         found[protocol] = dict(zip(words[::2], map(int, words[1::2]), strict=True))
     return found
 
@@ -80,8 +80,8 @@ def parse_arp(data: bytes) -> dict[str, int]:
     for line in data.splitlines()[1:]:
         words = line.split()
         if len(words) not in (5, 6) or words[-2] != b"*":
-            raise ParseError(f"net/arp: {text(line)!r}")
-        device = text(words[-1])
+            raise ParseError(f"net/arp: {decode_text(line)!r}")
+        device = decode_text(words[-1])
         found[device] = found.get(device, 0) + 1
     return found
 
@@ -135,7 +135,7 @@ def count_tcp(lines: Iterable[bytes]) -> Sockets:
 def parse_conntrack(data: bytes) -> tuple[int, dict[str, int]]:
     """Return from net/stat/nf_conntrack how many connections are followed, and each counter summed over all CPUs."""
     heading, *lines = data.splitlines() or [b""]
-    names = [text(word) for word in heading.split()]
+    names = [decode_text(word) for word in heading.split()]
     rows = [[int(word, 16) for word in line.split()] for line in lines]
     if names[:1] != ["entries"] or not rows or any(len(row) != len(names) for row in rows):
         raise ParseError("net/stat/nf_conntrack: not a heading and a line for each CPU")

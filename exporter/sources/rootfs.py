@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def path(world: World, name: str) -> str:
+def host_path(world: World, name: str) -> str:
     """Return where the host's file `/name` is for us."""
     return f"{str(world.rootfs).rstrip('/')}/{name.lstrip('/')}"
 
 
-def read(world: World, name: str) -> bytes:
+def read_host_file(world: World, name: str) -> bytes:
     """Return `<rootfs>/name`; raises NoData where the host has no such file."""
     try:
-        return read_once(path(world, name))
+        return read_once(host_path(world, name))
     except (FileNotFoundError, NotADirectoryError):
         raise NoData(f"the host has no /{name}") from None
 

@@ -6,10 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deckwatch.exporter.sources import rootfs
-from deckwatch.exporter.sources.dbus import Bus, Refused
+from deckwatch.exporter.sources.dbus import Bus, ErrorReply
 from deckwatch.exporter.sources.dbuswire import Call
 from deckwatch.exporter.sources.procfs import ParseError
-from deckwatch.exporter.world import NoData
+from deckwatch.exporter.world import NoData, Source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,49 +44,49 @@ class Property(NamedTuple):
     name: str
 
 
-class Systemd:
+class Systemd(Source):
     """A kept connection to the host's systemd; after any fault it is closed, and opened anew when next asked."""
 
     def __init__(self, world: World) -> None:
-        self._path = rootfs.path(world, _SOCKET)
+        self._path = rootfs.host_path(world, _SOCKET)
         self._bus: Bus | None = None
 
-    def units(self) -> list[Unit]:
+    def list_units(self) -> list[Unit]:
         """Return all units that systemd has in memory; raises NoData, OSError or ParseError."""
-        (answer,) = self._ask([Call(_NAME, *_MANAGER, "ListUnits")])
+        (answer,) = self._call_methods([Call(_NAME, *_MANAGER, "ListUnits")])
         try:
-            return [Unit(unit[0], unit[2], unit[3], unit[6]) for unit in _granted(answer)[0]]
+            return [Unit(unit[0], unit[2], unit[3], unit[6]) for unit in _require_reply(answer)[0]]
         except (IndexError, TypeError):
             raise ParseError("systemd's list of units reads otherwise") from None
 
-    def about(self, *names: str) -> list[Any]:
+    def manager_properties(self, *names: str) -> list[Any]:
         """Return properties of the manager itself; None for one that this systemd has not."""
-        return self._properties([(*_MANAGER, name) for name in names])
+        return self._get_properties([(*_MANAGER, name) for name in names])
 
-    def of(self, properties: Sequence[Property]) -> list[Any]:
+    def unit_properties(self, properties: Sequence[Property]) -> list[Any]:
         """Return properties of units; None for one that this systemd has not, and for a unit that has gone."""
-        return self._properties([(one.unit.path, f"{_NAME}.{one.interface}", one.name) for one in properties])
+        return self._get_properties([(one.unit.path, f"{_NAME}.{one.interface}", one.name) for one in properties])
 
-    def _properties(self, asked: Sequence[tuple[str, str, str]]) -> list[Any]:
+    def _get_properties(self, asked: Sequence[tuple[str, str, str]]) -> list[Any]:
         get = ("org.freedesktop.DBus.Properties", "Get")
-        answers = self._ask([Call(_NAME, path, *get, (interface, name)) for path, interface, name in asked])
-        return [None if isinstance(answer, Refused) or not answer else answer[0] for answer in answers]
+        answers = self._call_methods([Call(_NAME, path, *get, (interface, name)) for path, interface, name in asked])
+        return [None if isinstance(answer, ErrorReply) or not answer else answer[0] for answer in answers]
 
-    def _ask(self, calls: Sequence[Call]) -> list[tuple[Any, ...] | Refused]:
+    def _call_methods(self, calls: Sequence[Call]) -> list[tuple[Any, ...] | ErrorReply]:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         kept = self._bus
         try:
-            return self._connected(deadline).ask(calls, deadline)
+            return self._open_bus(deadline).call_methods(calls, deadline)
         except (BrokenPipeError, ConnectionResetError):
             self.close()
             if kept is None:
                 raise
-            return self._connected(deadline).ask(calls, deadline)  # the bus was started anew meanwhile
+            return self._open_bus(deadline).call_methods(calls, deadline)  # the bus was started anew meanwhile
         except (OSError, ParseError):
             self.close()
             raise
 
-    def _connected(self, deadline: float) -> Bus:
+    def _open_bus(self, deadline: float) -> Bus:
         if self._bus is None:
             try:
                 self._bus = Bus(self._path, deadline)
@@ -103,8 +103,8 @@ class Systemd:
             self._bus = None
 
 
-def _granted(answer: tuple[Any, ...] | Refused) -> tuple[Any, ...]:
-    if isinstance(answer, Refused):
+def _require_reply(answer: tuple[Any, ...] | ErrorReply) -> tuple[Any, ...]:
+    if isinstance(answer, ErrorReply):
         if answer.name in _ABSENT:
             raise NoData(f"systemd does not answer: {answer.name}")
         raise ParseError(f"systemd refuses: {answer.name}")

@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from deckwatch.exporter.sources import rootfs, textformat
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.metric import Sample
     from deckwatch.exporter.world import World
 
-_MOST_BYTES = 8 << 20
+_MAX_BYTES = 8 << 20
 
 
 class TextFile(NamedTuple):
@@ -27,26 +28,26 @@ class TextFile(NamedTuple):
     error: str = ""
 
 
-class TextFiles:
+class TextFiles(Source):
     """The files as they are now; one that has not changed is not read again."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._known: dict[str, tuple[tuple[int, ...], TextFile]] = {}
 
-    def folders(self, pattern: str) -> list[str]:
+    def expand_folders(self, pattern: str) -> list[str]:
         """Return the folders of the host that a path means, which may hold `*`; itself where there is none."""
         if not glob.has_magic(pattern):
             return [pattern]
-        root = rootfs.path(self._world, "").rstrip("/")
-        found = sorted(glob.glob(rootfs.path(self._world, pattern)))  # noqa: PTH207 - a text, as what comes in
+        root = rootfs.host_path(self._world, "").rstrip("/")
+        found = sorted(glob.glob(rootfs.host_path(self._world, pattern)))  # noqa: PTH207 - a text, as what comes in
         return [path.removeprefix(root) for path in found] or [pattern]
 
-    def read(self, folders: Iterable[str]) -> Iterator[TextFile | OSError]:
+    def read_folders(self, folders: Iterable[str]) -> Iterator[TextFile | OSError]:
         """Yield the files of folders of the host, by name; an error for each folder that cannot be listed."""
         known = {}
         for folder in folders:
-            here = rootfs.path(self._world, folder)
+            here = rootfs.host_path(self._world, folder)
             try:
                 names = sorted(name for name in os.listdir(here) if name.endswith(".prom"))  # noqa: PTH208 - names, not paths
             except OSError as error:
@@ -54,11 +55,11 @@ class TextFiles:
                 continue
             for name in names:
                 path = f"{folder.rstrip('/')}/{name}"
-                known[path] = self._read(f"{here}/{name}", path)
+                known[path] = self._read_file(f"{here}/{name}", path)
                 yield known[path][1]
         self._known = known
 
-    def _read(self, here: str, path: str) -> tuple[tuple[int, ...], TextFile]:
+    def _read_file(self, here: str, path: str) -> tuple[tuple[int, ...], TextFile]:
         """Return a file and what tells this version of it from the next."""
         version: tuple[int, ...] = ()
         changed = 0.0
@@ -73,7 +74,7 @@ class TextFiles:
                 before = self._known.get(path)
                 if before and before[0] == version:
                     return before
-                samples = textformat.parse(_content(file, about), f"Read from {path}.")
+                samples = textformat.parse_samples(_read_content(file, about), f"Read from {path}.")
         except OSError as error:
             wrong = os.strerror(error.errno or 0)
         except UnicodeDecodeError:
@@ -82,13 +83,10 @@ class TextFiles:
             wrong = str(error)
         return version, TextFile(path, changed, samples, wrong)
 
-    def close(self) -> None:
-        """Nothing is held open."""
 
-
-def _content(file: BinaryIO, about: os.stat_result) -> str:
+def _read_content(file: BinaryIO, about: os.stat_result) -> str:
     if not stat.S_ISREG(about.st_mode):
         raise ValueError("it is no regular file")
-    if about.st_size > _MOST_BYTES:
-        raise ValueError(f"it has more than {_MOST_BYTES >> 20} MiB")
-    return file.read(_MOST_BYTES).decode()
+    if about.st_size > _MAX_BYTES:
+        raise ValueError(f"it has more than {_MAX_BYTES >> 20} MiB")
+    return file.read(_MAX_BYTES).decode()

@@ -24,7 +24,7 @@ class FormatError(ValueError):
     """A text is not in the format, or uses what cannot be passed on; the message begins with the line's number."""
 
 
-def parse(text: str, default_help: str = "") -> list[Sample]:
+def parse_samples(text: str, default_help: str = "") -> list[Sample]:
     """Return the samples of a page, in its order; a metric without HELP gets `default_help`. Raises FormatError.
 
     A time stamp at a sample is an error: passed on, it would make an old value look like one of this moment. So are
@@ -35,18 +35,18 @@ def parse(text: str, default_help: str = "") -> list[Sample]:
     page = _Page(default_help)
     for number, line in enumerate(text.split("\n"), 1):
         try:
-            page.take(line.strip())
+            page.add_line(line.strip())
         except ValueError as error:
             raise FormatError(f"line {number}: {error}") from None
     return list(page.samples.values())
 
 
-def series(sample: Sample) -> tuple[str, frozenset[tuple[str, str]]]:
+def series_key(sample: Sample) -> tuple[str, frozenset[tuple[str, str]]]:
     """Return what tells a sample's series from all others: its name and its labels."""
     return sample.metric.name, frozenset(zip(sample.metric.labels, sample.labels, strict=True))
 
 
-def names(family: Metric) -> list[str]:
+def family_names(family: Metric) -> list[str]:
     """Return the names that a family lays claim to: its own and those of its parts."""
     return [family.name, *(family.name + part for part in _PARTS.get(family.kind, ()))]
 
@@ -60,13 +60,13 @@ class _Page:
         self._families: dict[str, Metric] = {}
         self._metrics: dict[tuple[str, tuple[str, ...]], Metric] = {}
 
-    def take(self, line: str) -> None:
+    def add_line(self, line: str) -> None:
         if line.startswith("#"):
-            self._comment(line)
+            self._add_comment(line)
         elif line:
-            self._sample(line)
+            self._add_sample(line)
 
-    def _comment(self, line: str) -> None:
+    def _add_comment(self, line: str) -> None:
         _, word, name, rest = (*line.split(None, 3), "", "", "")[:4]
         if word not in ("HELP", "TYPE"):
             return
@@ -83,26 +83,26 @@ class _Page:
         else:
             raise ValueError(f"unknown type of {name}; expected one of {', '.join(_KINDS)}")
 
-    def _sample(self, line: str) -> None:
+    def _add_sample(self, line: str) -> None:
         found = _SERIES.fullmatch(line)
         if not found:
             raise ValueError("expected a metric's name, its labels and a value")
         name, inside, value, rest = found.groups()
         if rest.strip():
             raise ValueError(f"{name} has a time stamp or more after its value")
-        labels = _labels(inside or "")
-        sample = self._metric(name, tuple(labels))(_number(name, value), *labels.values())
-        if self.samples.setdefault(series(sample), sample) is not sample:
+        labels = _parse_labels(inside or "")
+        sample = self._find_metric(name, tuple(labels))(_parse_number(name, value), *labels.values())
+        if self.samples.setdefault(series_key(sample), sample) is not sample:
             raise ValueError(f"a second value for the same series of {name}")
 
-    def _metric(self, name: str, labels: tuple[str, ...]) -> Metric:
+    def _find_metric(self, name: str, labels: tuple[str, ...]) -> Metric:
         metric = self._metrics.get((name, labels))
         if metric is None:
-            family = self._family(name)
+            family = self._find_family(name)
             metric = self._metrics[name, labels] = family.with_suffix(name.removeprefix(family.name), labels)
         return metric
 
-    def _family(self, name: str) -> Metric:
+    def _find_family(self, name: str) -> Metric:
         base = name
         for suffix in ("_bucket", "_sum", "_count"):
             stem = name.removesuffix(suffix)
@@ -117,7 +117,7 @@ class _Page:
         return family
 
 
-def _labels(text: str) -> dict[str, str]:
+def _parse_labels(text: str) -> dict[str, str]:
     """Return the labels between the braces; an empty one is left out, as Prometheus does not tell it from none."""
     labels: dict[str, str] = {}
     seen = set()
@@ -136,7 +136,7 @@ def _labels(text: str) -> dict[str, str]:
     return labels
 
 
-def _number(name: str, value: str) -> float:
+def _parse_number(name: str, value: str) -> float:
     try:
         if "_" not in value:  # which Python would take
             return float(value)

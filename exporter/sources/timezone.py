@@ -12,11 +12,12 @@ from zoneinfo import ZoneInfo
 from deckwatch.exporter.sources import rootfs
 from deckwatch.exporter.sources.files import read_once
 from deckwatch.exporter.sources.procfs import ParseError
+from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
-_MOST_LINKS = 10  # one after the other, before they must be a circle
+_MAX_LINKS = 10  # one after the other, before they must be a circle
 
 
 def parse_tzfile(data: bytes) -> tzinfo:
@@ -27,7 +28,7 @@ def parse_tzfile(data: bytes) -> tzinfo:
         raise ParseError(f"/etc/localtime: {error}") from None
 
 
-class Zone:
+class TimeZone(Source):
     """The rules of the host's time zone, read anew where the file is another one."""
 
     def __init__(self, world: World) -> None:
@@ -35,9 +36,9 @@ class Zone:
         self._file: tuple[int, ...] = ()
         self._rules: tzinfo = UTC
 
-    def at(self, now: float) -> tuple[float, str]:
+    def offset_at(self, now: float) -> tuple[float, str]:
         """Return how many seconds the zone is ahead of UTC at this time, and its name then; UTC where none is set."""
-        path = _resolved(self._world, "etc/localtime")
+        path = _resolve_links(self._world, "etc/localtime")
         try:
             found = os.stat(path)  # noqa: PTH116 - at every scrape
         except (FileNotFoundError, NotADirectoryError):
@@ -48,17 +49,14 @@ class Zone:
         then = datetime.fromtimestamp(now, self._rules)
         return (then.utcoffset() or timedelta()).total_seconds(), then.tzname() or ""
 
-    def close(self) -> None:
-        """Nothing is held open."""
 
-
-def _resolved(world: World, name: str) -> str:
+def _resolve_links(world: World, name: str) -> str:
     """Return where a file of the host is that may be a link: an absolute one is meant from the host's root."""
-    path = rootfs.path(world, name)
-    for _ in range(_MOST_LINKS):
+    path = rootfs.host_path(world, name)
+    for _ in range(_MAX_LINKS):
         try:
             target = os.readlink(path)  # noqa: PTH115 - at every scrape
         except OSError:  # no link, or nothing at all
             break
-        path = rootfs.path(world, target) if target.startswith("/") else f"{path.rpartition('/')[0]}/{target}"
+        path = rootfs.host_path(world, target) if target.startswith("/") else f"{path.rpartition('/')[0]}/{target}"
     return path

@@ -1,28 +1,28 @@
-// Grafana's provisioning: where the figures come from and where the dashboards lie. Addresses and the bundle's own
-// place come from the environment, so that one bundle serves Compose and `deckwatch up`.
-// Grafana puts variables of its environment in the place of $NAME; $$ is a $.
+// Grafana's provisioning: data sources and dashboard folders. URLs and the bundle's path come from the environment, so
+// that one bundle serves Compose and `deckwatch up`.
+// Grafana expands $NAME from its environment; $$ is a literal $.
 local literal(text) = std.strReplace(text, '$', '$$');
 
 local names = { loki: 'Loki', jaeger: 'Jaeger', postgres: 'PostgreSQL' };
 
-local other(kind, said) = {
+local otherSource(kind, options) = {
   name: names[kind],
   uid: 'deckwatch-' + kind,
   type: if kind == 'postgres' then 'grafana-postgresql-datasource' else kind,
   access: 'proxy',
-  url: literal(if kind == 'postgres' then said.address else said.url),
+  url: literal(if kind == 'postgres' then options.address else options.url),
   editable: false,
 } + (
   if kind != 'postgres' then {} else {
-    user: literal(said.user),
-    jsonData: { database: literal(said.database), sslmode: said.tls },
-    [if std.objectHas(said, 'password_file') then 'secureJsonData']: { password: '$__file{' + said.password_file + '}' },
+    user: literal(options.user),
+    jsonData: { database: literal(options.database), sslmode: options.tls },
+    [if std.objectHas(options, 'password_file') then 'secureJsonData']: { password: '$__file{' + options.password_file + '}' },
   }
 );
 
 {
-  // interval: the real scrape interval. Grafana makes $__rate_interval of it, and a wrong one gives empty rates.
-  // others: {loki, jaeger, postgres} as the project names them.
+  // interval: the real scrape interval. Grafana derives $__rate_interval from it; a wrong one gives empty rates.
+  // others: {loki, jaeger, postgres}, as in the project's build: sources:.
   datasources(interval, others={}):: {
     apiVersion: 1,
     prune: true,
@@ -52,10 +52,10 @@ local other(kind, said) = {
         editable: false,
         jsonData: { implementation: 'prometheus', handleGrafanaManagedAlerts: false },
       },
-    ] + [other(kind, others[kind]) for kind in std.objectFields(others)],
+    ] + [otherSource(kind, others[kind]) for kind in std.objectFields(others)],
   },
 
-  // folders: [{uid, title, path}]; one provider each, since only so a folder has a uid that stays. No uid: top level.
+  // folders: [{uid, title, path}]; one provider each, which gives the folder a fixed uid. An empty uid: top level.
   dashboards(folders):: {
     apiVersion: 1,
     providers: [

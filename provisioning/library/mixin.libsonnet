@@ -1,9 +1,9 @@
-// What a mixin of ours does with its settings: it goes into the mixin as lib.libsonnet.
+// Applies a mixin's settings to its dashboards and alerts; exported with the mixin as lib.libsonnet.
 {
-  // dashboards: models by file. rules, alerts: groups. said: the addresses that stand in them now, {grafana, runbooks}.
-  new(dashboards, rules, alerts, said):: {
+  // dashboards: models by file. rules, alerts: groups. urls: the base URLs in their links, {grafana, runbooks}.
+  new(dashboards, rules, alerts, urls):: {
     local config = self._config,
-    local moved(text, from, to) =
+    local rebased(text, from, to) =
       if std.startsWith(text, from) then to + std.substr(text, std.length(from), std.length(text) - std.length(from)) else text,
 
     local dashboard(model) = model {
@@ -16,9 +16,9 @@
       labels+: config.alertLabels,
       annotations+: {
         [if std.objectHas(rule.annotations, 'dashboard_url') then 'dashboard_url']:
-          moved(rule.annotations.dashboard_url, said.grafana, config.grafanaUrl),
+          rebased(rule.annotations.dashboard_url, urls.grafana, config.grafanaUrl),
         [if std.objectHas(rule.annotations, 'runbook_url') then 'runbook_url']:
-          moved(rule.annotations.runbook_url, said.runbooks, config.runbookUrl),
+          rebased(rule.annotations.runbook_url, urls.runbooks, config.runbookUrl),
       },
     },
 

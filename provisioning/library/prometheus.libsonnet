@@ -3,8 +3,8 @@
 // settings: {
 //   interval, timeout: durations; labels: external labels;
 //   jobs: {name: {collect?, exclude?, target_per?}} as in contract.yaml; order: their names;
-//   accesses: [{label, host, config}], for protected hosts, whose targets have this label; access_label: its name
-//   engines: [{docker, network?}]; scrape_label: a container's label that says where its page is, as 8000/metrics
+//   accesses: [{label, host, config}] for protected hosts, whose targets carry the label; access_label: its name
+//   engines: [{docker, network?}]; scrape_label: the container label with port and path of its page, as 8000/metrics
 // }
 local targets(name) = [{ files: ['targets/%s.yaml' % name], refresh_interval: '1m' }];
 
@@ -15,14 +15,14 @@ local parameters(job) = std.prune({
   },
 });
 
-// One exporter, several jobs: each with the collectors that its peer would have.
+// One exporter, several jobs: each with the collectors of the exporter that it replaces.
 local exporterJob(name, job) = parameters(job) {
   job_name: name,
   file_sd_configs: targets(if 'target_per' in job then name else 'hosts'),
 };
 
-// Only a scrape configuration can say how to open a page. So a job is one for the open hosts, and one more for each way
-// to open protected ones; all read the same targets and differ in those that they keep.
+// Authentication is set per scrape configuration. So each job has one for the unprotected hosts and one for each access
+// of protected ones; all read the same target files and keep different targets.
 local withAccesses(job, settings) =
   local by(action, regex) = { source_labels: [settings.access_label], regex: regex, action: action };
   if settings.accesses == [] then [job] else
@@ -38,10 +38,10 @@ local otherJob(name, file) = { job_name: name, file_sd_configs: targets(file) };
 
 local escaped(name) = std.join('', [if std.member('.+*?()[]{}|^$\\', c) then '\\' + c else c for c in std.stringChars(name)]);
 
-// The containers of an engine that ask for it by a label. The engine is asked for these only; of their addresses, one
-// for each port that they expose, the port of the label makes one.
+// The containers of an engine that carry the scrape label. The engine returns only these, with one address for each
+// exposed port; the label's port reduces them to one.
 local engineJob(engine, settings) =
-  local said = '__meta_docker_container_label_' + std.strReplace(settings.scrape_label, '.', '_');
+  local page = '__meta_docker_container_label_' + std.strReplace(settings.scrape_label, '.', '_');
   local network = '__meta_docker_network_name';
   local service = '__meta_docker_container_label_com_docker_compose_service';
   {
@@ -52,12 +52,12 @@ local engineJob(engine, settings) =
       filters: [{ name: 'label', values: [settings.scrape_label] }],
     }],
     relabel_configs: [
-      { source_labels: [said], regex: '[0-9]+(/.*)?', action: 'keep' },
+      { source_labels: [page], regex: '[0-9]+(/.*)?', action: 'keep' },
     ] + (
       if 'network' in engine then [{ source_labels: [network], regex: escaped(engine.network), action: 'keep' }] else []
     ) + [
-      { source_labels: ['__address__', said], regex: '(.+):[0-9]+;([0-9]+)(/.*)?', replacement: '$1:$2', target_label: '__address__' },
-      { source_labels: [said], regex: '[0-9]+(/.+)', target_label: '__metrics_path__' },
+      { source_labels: ['__address__', page], regex: '(.+):[0-9]+;([0-9]+)(/.*)?', replacement: '$1:$2', target_label: '__address__' },
+      { source_labels: [page], regex: '[0-9]+(/.+)', target_label: '__metrics_path__' },
       { source_labels: ['__meta_docker_container_name'], regex: '/(.+)', target_label: 'instance' },
       { source_labels: ['instance'], target_label: 'service' },
       { source_labels: [service], regex: '(.+)', target_label: 'service' },

@@ -1,6 +1,6 @@
 """Command line cases in text files: `cases/NAME.txt` is one case, found by listing the folder.
 
-    # What the case shows, in a sentence.
+    # The subject of the case, in one sentence.
     env DECKWATCH_SERVE_LISTEN=nowhere
     $ deckwatch check
     exit 1
@@ -14,19 +14,18 @@
           | ^
     1 error
 
-Above the first `-- NAME --` line stands what is done, one thing a line:
+The lines above the first `-- NAME --` are steps:
 
-    $ COMMAND      a command, split as a shell does it, but without a shell; it runs in a folder of the case's own
-    exit CODE      the exit code that the command above must have; 0 where nothing is said
-    env NAME=TEXT  a variable for all commands; otherwise the environment has no DECKWATCH_… and is 100 columns wide
-    exists PATH    after the commands there must be such a file or folder
-    missing PATH   after the commands there must be none
+    $ COMMAND      a command, split like a shell command but run without a shell, in a folder of this case
+    exit CODE      the expected exit code of the command above; default 0
+    env NAME=TEXT  a variable for all commands; the environment has no other DECKWATCH_… and is 100 columns wide
+    exists PATH    the path must exist after the commands
+    missing PATH   the path must not exist after the commands
     # TEXT         a comment
 
-Below it, `-- stdout --` and `-- stderr --` hold what all commands of the case printed, together; one that is not
-there is not compared, an empty one means silence. In them a line `...` stands for any number of lines, `[..]` for
-any text within a line, and `$CASE` for the case's folder. Every other section is a file that is written before the
-commands run.
+`-- stdout --` and `-- stderr --` are the expected output of all commands together; a missing section is not compared,
+an empty one means no output. In them a line `...` matches any number of lines, `[..]` any text within a line, and
+`$CASE` the folder of the case. Every other section is a file, written before the commands run.
 """
 
 from __future__ import annotations
@@ -56,8 +55,8 @@ class Case:
     sections: dict[str, str] = field(default_factory=dict)
 
 
-def parse(text: str) -> Case:
-    """Read a case; raises ValueError for a line that means nothing."""
+def parse_case(text: str) -> Case:
+    """Parse a case; raises ValueError for an invalid line."""
     head, *rest = re.split(r"^-- (.+) --\n", text, flags=re.MULTILINE)
     case = Case(sections=dict(zip(rest[::2], rest[1::2], strict=True)))
     for number, line in enumerate(head.splitlines(), 1):
@@ -79,12 +78,12 @@ def parse(text: str) -> Case:
             case _:
                 raise ValueError(f"line {number} begins with {word!r}: expected $, exit, env, exists, missing or #")
     if not case.commands:
-        raise ValueError("there is no command ($ …)")
+        raise ValueError("the case has no command ($ …)")
     return case
 
 
-def pattern(expected: str) -> re.Pattern[str]:
-    """Return what printed text must match: `...` lines and `[..]` stand for anything."""
+def expected_pattern(expected: str) -> re.Pattern[str]:
+    """Return the regular expression for expected output with `...` lines and `[..]`."""
     lines = []
     for line in expected.splitlines():
         if line == "...":
@@ -96,7 +95,7 @@ def pattern(expected: str) -> re.Pattern[str]:
 
 @pytest.mark.parametrize("path", sorted(CASES.glob("*.txt")), ids=lambda path: path.stem)
 def test_case(path: Path, tmp_path: Path) -> None:
-    case = parse(path.read_text(encoding="utf-8"))
+    case = parse_case(path.read_text(encoding="utf-8"))
     for name, content in case.sections.items():
         if name not in ("stdout", "stderr"):
             file = tmp_path / name
@@ -108,15 +107,15 @@ def test_case(path: Path, tmp_path: Path) -> None:
     for argv, code in case.commands:
         if argv[0] == "deckwatch":
             argv[0] = str(DECKWATCH)
-        ran = subprocess.run(
+        completed = subprocess.run(
             argv, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
         )
-        assert ran.returncode == code, f"$ {shlex.join(argv)}\n{ran.stdout}{ran.stderr}"
-        printed["stdout"] += ran.stdout
-        printed["stderr"] += ran.stderr
+        assert completed.returncode == code, f"$ {shlex.join(argv)}\n{completed.stdout}{completed.stderr}"
+        printed["stdout"] += completed.stdout
+        printed["stderr"] += completed.stderr
     for name, text in printed.items():
         expected = case.sections.get(name)
-        if expected is not None and not pattern(expected).fullmatch(text.replace(str(tmp_path), "$CASE")):
+        if expected is not None and not expected_pattern(expected).fullmatch(text.replace(str(tmp_path), "$CASE")):
             lines = difflib.ndiff(expected.splitlines(keepends=True), text.splitlines(keepends=True))
             pytest.fail(f"{name} is not as expected (-), but (+):\n{''.join(lines)}", pytrace=False)
     assert [name for name in case.exists if not (tmp_path / name).exists()] == []
@@ -137,10 +136,10 @@ def test_case(path: Path, tmp_path: Path) -> None:
     ],
 )
 def test_pattern(expected: str, printed: str, same: bool) -> None:
-    assert bool(pattern(expected).fullmatch(printed)) is same
+    assert bool(expected_pattern(expected).fullmatch(printed)) is same
 
 
 @pytest.mark.parametrize("text", ["# no command\n", "$ deckwatch\nexits 1\n"])
-def test_a_case_that_means_nothing_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"there is no command|line 2"):
-        parse(text)
+def test_an_invalid_case_is_rejected(text: str) -> None:
+    with pytest.raises(ValueError, match=r"the case has no command|line 2"):
+        parse_case(text)

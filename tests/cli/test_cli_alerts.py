@@ -1,4 +1,4 @@
-"""`deckwatch alerts` where the Alertmanager hangs, is none, or is too old: one sentence each; and hostile names."""
+"""`deckwatch alerts` with an Alertmanager that hangs, is another program or is too old; and hostile names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ALERT = {
 
 @pytest.fixture
 def server():
-    """Answer as `answers` says by path: (status, text), or nothing at all where that is None."""
+    """Serve `answers` by path: (status, text), or no response for None."""
     answers = {}
     hang = threading.Event()
 
@@ -41,23 +41,23 @@ def server():
             self.wfile.write(answer[1].encode())
 
         def log_message(self, *_):
-            """Say nothing."""
+            """Log nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as found:
-        threading.Thread(target=found.serve_forever, daemon=True).start()
-        answers["url"] = f"http://127.0.0.1:{found.server_address[1]}"
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+        answers["url"] = f"http://127.0.0.1:{listener.server_address[1]}"
         yield answers
         hang.set()
-        found.shutdown()
+        listener.shutdown()
 
 
-def listed(server, *words):
+def list_alerts(server, *words):
     argv = [DECKWATCH, "alerts", "list", *words, "--alertmanager", server["url"], "--timeout", "0.5"]
     return subprocess.run(argv, capture_output=True, text=True, check=False, env={"COLUMNS": "80"})
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (None, "does not answer: it timed out"),
         ((404, "404 page not found"), "answers, but is no Alertmanager"),
@@ -67,29 +67,29 @@ def listed(server, *words):
         ((200, '{"versionInfo": {"version": "0.21.0"}}'), "is Alertmanager 0.21.0; 0.25 or newer is needed"),
     ],
 )
-def test_what_is_wrong_with_an_alertmanager_is_one_sentence(server, answer, said):
+def test_a_fault_of_alertmanager_is_reported_in_one_sentence(server, answer, message):
     server["/api/v2/status"] = answer
-    done = listed(server)
-    assert done.returncode == 1
-    assert done.stderr == f"deckwatch: {server['url']} {said}\n"
+    completed = list_alerts(server)
+    assert completed.returncode == 1
+    assert completed.stderr == f"deckwatch: {server['url']} {message}\n"
 
 
-def test_a_name_of_a_container_does_nothing_to_the_terminal(server):
+def test_a_container_name_cannot_control_the_terminal(server):
     server |= {
         "/api/v2/status": (200, json.dumps(STATUS)),
         "/api/v2/alerts": (200, json.dumps([ALERT])),
         "/api/v2/silences": (200, "[]"),
     }
-    done = listed(server)
-    assert done.returncode == 0, done.stderr
-    assert "\x1b" not in done.stdout
-    assert "[red]" in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= 80
-    (row,) = json.loads(listed(server, "--json").stdout)
+    completed = list_alerts(server)
+    assert completed.returncode == 0, completed.stderr
+    assert "\x1b" not in completed.stdout
+    assert "[red]" in completed.stdout
+    assert max(map(len, completed.stdout.splitlines())) <= 80
+    (row,) = json.loads(list_alerts(server, "--json").stdout)
     assert row["receivers"] == ["operations"]
 
 
-def test_an_acknowledgement_leaves_out_the_steps_that_were_taken(server):
+def test_an_acknowledgement_excludes_steps_already_taken(server):
     step = {**ALERT, "labels": {**ALERT["labels"], "escalation": "management", "escalation_step": "1"}}
     server |= {
         "/api/v2/status": (200, json.dumps(STATUS)),
@@ -98,13 +98,13 @@ def test_an_acknowledgement_leaves_out_the_steps_that_were_taken(server):
     chosen = [Matcher("alertname", "ContainerNotRunning")]
     with Alertmanager(server["url"]) as manager:
         firing = manager.list_alerts()
-    made = acknowledgement_matchers(chosen, firing)
+    matchers = acknowledgement_matchers(chosen, firing)
     later = {**step["labels"], "escalation_step": "2"}
-    assert [all(one.matches_labels(labels) for one in made) for labels in (ALERT["labels"], step["labels"], later)] == [
-        False,
-        False,
-        True,
+    results = [
+        all(matcher.matches_labels(labels) for matcher in matchers)
+        for labels in (ALERT["labels"], step["labels"], later)
     ]
+    assert results == [False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -115,20 +115,20 @@ def test_times_have_any_number_of_digits(text):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             ["ContainerNotRuning"],
-            "nothing that fires is alertname=ContainerNotRuning (did you mean ContainerNotRunning?)",
+            "no firing alert matches alertname=ContainerNotRuning (did you mean ContainerNotRunning?)",
         ),
         (
             ["ContainerNotRunning", "instance=web-9"],
-            "nothing that fires is alertname=ContainerNotRunning instance=web-9 (it fires elsewhere)",
+            "no firing alert matches alertname=ContainerNotRunning instance=web-9 (it is firing with other labels)",
         ),
     ],
 )
-def test_what_does_not_fire_cannot_be_acknowledged(server, words, said):
+def test_only_firing_alerts_can_be_acknowledged(server, words, message):
     server |= {"/api/v2/status": (200, json.dumps(STATUS)), "/api/v2/alerts": (200, json.dumps([ALERT]))}
     argv = [DECKWATCH, "alerts", "ack", *words, "--comment", "x", "--alertmanager", server["url"]]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, f"deckwatch: {said}\n")
+    completed = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (completed.returncode, completed.stderr) == (1, f"deckwatch: {message}\n")

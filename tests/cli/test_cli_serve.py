@@ -1,4 +1,4 @@
-"""`deckwatch serve` as a process: its log, its answers, its end."""
+"""`deckwatch serve` as a process: log, responses, shutdown."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ DECKWATCH = Path(sys.executable).with_name("deckwatch")
 
 @pytest.fixture
 def start(tmp_path) -> Iterator[Callable[..., tuple[subprocess.Popen[str], str]]]:
-    """Start `deckwatch serve` on a free port; gives the process and its address, read from its log."""
+    """Start `deckwatch serve` on a free port; returns the process and its address from the log."""
     started: list[subprocess.Popen[str]] = []
 
-    def run(*arguments: str, **environment: str) -> tuple[subprocess.Popen[str], str]:
+    def start_server(*arguments: str, **environment: str) -> tuple[subprocess.Popen[str], str]:
         process = subprocess.Popen(
             [DECKWATCH, "serve", "--listen", "127.0.0.1:0", "--docker-host", "", *arguments],
             cwd=tmp_path,
@@ -39,17 +39,17 @@ def start(tmp_path) -> Iterator[Callable[..., tuple[subprocess.Popen[str], str]]
         started.append(process)
         assert process.stderr is not None
         for line in process.stderr:
-            if found := re.search(r"listening on (https?://[\d.:]+)", line):
-                return process, found[1]
-        raise AssertionError(f"it ended with {process.wait()}")
+            if match := re.search(r"listening on (https?://[\d.:]+)", line):
+                return process, match[1]
+        raise AssertionError(f"it exited with {process.wait()}")
 
-    yield run
+    yield start_server
     for process in started:
         process.kill()
         process.communicate()
 
 
-def get(address: str) -> str:
+def fetch_text(address: str) -> str:
     with urllib.request.urlopen(address, timeout=10) as response:
         return response.read().decode()
 
@@ -58,7 +58,7 @@ def wait_ready(address: str) -> None:
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:
         try:
-            get(f"{address}/readyz")
+            fetch_text(f"{address}/readyz")
         except urllib.error.HTTPError as error:
             error.close()
             time.sleep(0.05)
@@ -67,33 +67,33 @@ def wait_ready(address: str) -> None:
     raise AssertionError("it did not become ready")
 
 
-def end(process: subprocess.Popen[str], number: signal.Signals = signal.SIGTERM) -> tuple[float, str]:
-    """End the process; return how many seconds that took, and the rest of its log."""
-    begun = time.monotonic()
+def stop_process(process: subprocess.Popen[str], number: signal.Signals = signal.SIGTERM) -> tuple[float, str]:
+    """Stop the process; return the duration in seconds, and the rest of its log."""
+    started = time.monotonic()
     process.send_signal(number)
     _, log = process.communicate(timeout=15)
-    return time.monotonic() - begun, log
+    return time.monotonic() - started, log
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_and_ends_cleanly(start, number):
+def test_it_serves_and_exits_cleanly(start, number):
     process, address = start()
     wait_ready(address)
-    assert "node_load1 " in get(f"{address}/metrics?collect[]=host")
-    assert "deckwatch_build_info{" in get(f"{address}/metrics")
-    assert get(f"{address}/healthz") == "ok\n"
-    seconds, log = end(process, number)
+    assert "node_load1 " in fetch_text(f"{address}/metrics?collect[]=host")
+    assert "deckwatch_build_info{" in fetch_text(f"{address}/metrics")
+    assert fetch_text(f"{address}/healthz") == "ok\n"
+    seconds, log = stop_process(process, number)
     assert process.returncode == 0
     assert seconds < 2
     assert "Traceback" not in log
 
 
-def test_the_log_says_what_is_watched_and_once_what_is_not_there(start):
+def test_the_log_lists_what_is_watched_and_once_what_is_missing(start):
     process, address = start()
     wait_ready(address)
     for _ in range(3):
-        get(f"{address}/metrics")
-    _, log = end(process)
+        fetch_text(f"{address}/metrics")
+    _, log = stop_process(process)
     lines = [line for line in log.splitlines() if line]
     assert all(re.match(r'time=\S+Z level=info source=\w+ msg="[^\n]+"$', line) for line in lines), log
     messages = [json.loads(line.partition("msg=")[2]) for line in lines]
@@ -103,20 +103,20 @@ def test_the_log_says_what_is_watched_and_once_what_is_not_there(start):
     assert len(absent) == len(set(absent)) < 12
 
 
-def test_a_stuck_source_does_not_keep_it_from_ending(start, tmp_path):
-    listener = socket.create_server(("127.0.0.1", 0))  # takes connections and never answers
+def test_a_hanging_source_does_not_delay_shutdown(start, tmp_path):
+    listener = socket.create_server(("127.0.0.1", 0))  # accepts connections and never responds
     with listener:
         process, address = start("--docker-host", f"tcp://127.0.0.1:{listener.getsockname()[1]}")
-        get(f"{address}/metrics?collect[]=host")
-        seconds, _ = end(process)
+        fetch_text(f"{address}/metrics?collect[]=host")
+        seconds, _ = stop_process(process)
     assert process.returncode == 0
     assert seconds < 4
 
 
-def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        ran = subprocess.run(
+def test_a_port_in_use_is_reported_in_one_sentence(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        completed = subprocess.run(
             [DECKWATCH, "serve", "--listen", f"127.0.0.1:{port}", "--docker-host", ""],
             cwd=tmp_path,
             capture_output=True,
@@ -124,8 +124,8 @@ def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path):
             timeout=20,
             check=False,
         )
-    assert ran.returncode == 1
-    assert ran.stderr == (
+    assert completed.returncode == 1
+    assert completed.stderr == (
         f"deckwatch: cannot listen on 127.0.0.1:{port}: address already in use; choose another with --listen\n"
     )
 
@@ -137,15 +137,15 @@ def test_options_come_from_flag_then_environment_then_file(start, tmp_path):
         (folder / "loadavg").write_text(f"{load} 0 0 1/2 3\n")
     (tmp_path / "deckwatch.yaml").write_text("serve: {path.procfs: file}\n")
 
-    def read(*arguments: str, **environment: str) -> str:
+    def read_load(*arguments: str, **environment: str) -> str:
         process, address = start(*arguments, **environment)
-        [found] = re.findall(r"^node_load1 (\S+)$", get(f"{address}/metrics?collect[]=host_load"), re.MULTILINE)
-        end(process)
-        return found
+        [load] = re.findall(r"^node_load1 (\S+)$", fetch_text(f"{address}/metrics?collect[]=host_load"), re.MULTILINE)
+        stop_process(process)
+        return load
 
-    assert read() == "3.0"
-    assert read(DECKWATCH_SERVE_PATH_PROCFS="environment") == "2.0"
-    assert read("--path.procfs", "flag", DECKWATCH_SERVE_PATH_PROCFS="environment") == "1.0"
+    assert read_load() == "3.0"
+    assert read_load(DECKWATCH_SERVE_PATH_PROCFS="environment") == "2.0"
+    assert read_load("--path.procfs", "flag", DECKWATCH_SERVE_PATH_PROCFS="environment") == "1.0"
 
 
 def test_it_raises_the_limit_of_open_files(start):
@@ -156,7 +156,7 @@ def test_it_raises_the_limit_of_open_files(start):
     assert soft == hard
 
 
-def test_without_a_project_file_it_loads_no_generator(start):
+def test_without_a_project_file_it_does_not_load_the_generator(start):
     process, address = start()
     wait_ready(address)
     mapped = Path(f"/proc/{process.pid}/maps").read_text()
@@ -164,27 +164,27 @@ def test_without_a_project_file_it_loads_no_generator(start):
     assert "isal" in mapped or "zlib" in mapped
 
 
-def test_a_web_configuration_comes_from_the_project_too(start, tmp_path, hash_of):
+def test_the_project_can_set_the_web_configuration(start, tmp_path, hash_of):
     (tmp_path / "deckwatch.yaml").write_text("serve: {web.config.file: secrets/web.yml}\n")
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "web.yml").write_text(f"basic_auth_users: {{prometheus: {hash_of()}}}\n")
     process, address = start()
-    assert get(f"{address}/healthz") == "ok\n"
+    assert fetch_text(f"{address}/healthz") == "ok\n"
     with pytest.raises(urllib.error.HTTPError, match="401"):
-        get(f"{address}/metrics")
+        fetch_text(f"{address}/metrics")
     mapped = Path(f"/proc/{process.pid}/maps").read_text()
-    assert not re.findall(r"jsonschema|_bcrypt", mapped)  # nobody has come with a password yet
-    end(process)
+    assert not re.findall(r"jsonschema|_bcrypt", mapped)  # no password has been checked yet
+    stop_process(process)
     process, address = start("--web.config.file", "")
-    assert "node_load1" in get(f"{address}/metrics?collect[]=host_load")
+    assert "node_load1" in fetch_text(f"{address}/metrics?collect[]=host_load")
 
 
-def test_a_faulty_web_configuration_is_told_with_its_lines_but_without_its_secrets(tmp_path):
+def test_an_invalid_web_configuration_is_reported_with_lines_but_without_secrets(tmp_path):
     (tmp_path / "web.yml").write_text("tls_server_config: {certfile: a}\nbasic_auth_users:\n  prometheus: hunter2\n")
     argv = [DECKWATCH, "serve", "--listen", "127.0.0.1:0", "--web.config.file", "web.yml"]
-    ran = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False)
-    assert ran.returncode == 1
-    assert "web.yml:1:21: error: unknown key certfile (did you mean cert_file?)" in ran.stderr
-    assert "    1 | tls_server_config: {certfile: a}\n      |                     ^\n" in ran.stderr
-    assert "web.yml:3:3: error: what stands behind prometheus is no bcrypt hash" in ran.stderr
-    assert "hunter2" not in ran.stderr
+    completed = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False)
+    assert completed.returncode == 1
+    assert "web.yml:1:21: error: unknown key certfile (did you mean cert_file?)" in completed.stderr
+    assert "    1 | tls_server_config: {certfile: a}\n      |                     ^\n" in completed.stderr
+    assert "web.yml:3:3: error: the value of prometheus is not a bcrypt hash" in completed.stderr
+    assert "hunter2" not in completed.stderr

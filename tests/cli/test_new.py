@@ -1,4 +1,4 @@
-"""`deckwatch new`: every template is a project that is right as it is written, and nothing is ever overwritten."""
+"""`deckwatch new`: every template is a valid project, and nothing is overwritten."""
 
 from __future__ import annotations
 
@@ -16,46 +16,48 @@ from deckwatch.provisioning import stack
 
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
 NAMES = [path.name for path in new.template_folders()]
-WANTED = {"container", "host", "database", "web-shop", "workflow", "api", "migration"}
+REQUIRED = {"container", "host", "database", "web-shop", "workflow", "api", "migration"}
 
 
-def run(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run_deckwatch(*words: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([DECKWATCH, *words], cwd=cwd, capture_output=True, text=True, check=False)
 
 
-def written(name: str, folder: Path) -> Path:
-    ran = run("new", name, cwd=folder)
-    assert ran.returncode == 0, ran.stderr
-    made = folder / name
-    assert set(ran.stdout.splitlines()) == {str(path.relative_to(folder)) for path in made.rglob("*") if path.is_file()}
-    commands = re.findall(r"deckwatch (--project \S+ \w+)", ran.stderr)
+def create_project(name: str, folder: Path) -> Path:
+    completed = run_deckwatch("new", name, cwd=folder)
+    assert completed.returncode == 0, completed.stderr
+    project = folder / name
+    assert set(completed.stdout.splitlines()) == {
+        str(path.relative_to(folder)) for path in project.rglob("*") if path.is_file()
+    }
+    commands = re.findall(r"deckwatch (--project \S+ \w+)", completed.stderr)
     assert commands == [f"--project {name} check", f"--project {name} up"]
-    return made
+    return project
 
 
-def test_all_that_were_promised_are_there() -> None:
-    assert set(NAMES) >= WANTED
+def test_all_required_templates_exist() -> None:
+    assert set(NAMES) >= REQUIRED
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_template_is_right_as_it_is_and_its_alerts_are_proved(name, tmp_path, need) -> None:
-    folder = written(name, tmp_path)
+def test_a_template_is_valid_and_its_alert_tests_pass(name, tmp_path, need) -> None:
+    folder = create_project(name, tmp_path)
     built = stack.build(_project.load_project(folder))
-    assert [str(one) for one in built.warnings] == []
+    assert [str(warning) for warning in built.warnings] == []
     own = {path.stem for path in folder.glob("alerts/*.yaml")}
     topics = [topic for topic in built.topics if topic.topic in own]
     assert {topic.topic for topic in topics} == own
     assert bool(own) == bool(_project.load_project(folder).data.get("metrics") or name == "api")
     if topics:
         need("promtool", get="apt-get install prometheus")
-        outcomes = promtool.run(topics, built.plan.files())
-        assert [problem for one in outcomes for problem in one.problems] == []
+        outcomes = promtool.run(topics, built.plan.list_files())
+        assert [problem for outcome in outcomes for problem in outcome.problems] == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [path.name for path in new.template_folders() if (path / "alerts").is_dir()])
-def test_an_alert_of_a_template_that_is_made_wrong_fails_its_proofs(name, tmp_path, survivors) -> None:
-    folder = written(name, tmp_path)
+def test_a_mutated_alert_of_a_template_fails_its_tests(name, tmp_path, survivors) -> None:
+    folder = create_project(name, tmp_path)
     own = {path.stem for path in folder.glob("alerts/*.yaml")}
     topics = stack.build(_project.load_project(folder)).topics
     number, passed = survivors(topic for topic in topics if topic.topic in own)
@@ -64,7 +66,7 @@ def test_an_alert_of_a_template_that_is_made_wrong_fails_its_proofs(name, tmp_pa
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_template_is_short_and_says_what_it_is(name) -> None:
+def test_a_template_has_a_short_description(name) -> None:
     (template,) = [path for path in new.template_folders() if path.name == name]
     readme = (template / "README.md").read_text().splitlines()
     assert len(readme) == 5
@@ -80,8 +82,8 @@ def test_a_template_is_short_and_says_what_it_is(name) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name not in {"container", "host", "database", "api"}])
-def test_what_a_template_declares_is_used_and_nothing_else_of_its_own(name, tmp_path) -> None:
-    folder = written(name, tmp_path)
+def test_every_metric_that_a_template_declares_is_used(name, tmp_path) -> None:
+    folder = create_project(name, tmp_path)
     declared = yaml_file.read_yaml(folder / "deckwatch.yaml").data["metrics"]
     text = "".join(path.read_text() for path in folder.rglob("*.yaml") if path.name != "deckwatch.yaml")
     used = set(re.findall(r"[a-z][a-z0-9_]+", text))
@@ -89,31 +91,29 @@ def test_what_a_template_declares_is_used_and_nothing_else_of_its_own(name, tmp_
     assert [metric for metric in declared if not used & {metric + part for part in parts}] == []
 
 
-def test_a_folder_that_is_not_empty_is_left_alone(tmp_path) -> None:
+def test_a_folder_that_is_not_empty_is_not_changed(tmp_path) -> None:
     (tmp_path / "mine").mkdir()
     kept = tmp_path / "mine" / "deckwatch.yaml"
     kept.write_text("build: {}\n")
-    ran = run("new", "api", "mine", cwd=tmp_path)
-    assert ran.returncode == 1
-    assert ran.stderr == (
-        "deckwatch: mine is not empty, and nothing is overwritten; name a folder that is not there yet\n"
-    )
+    completed = run_deckwatch("new", "api", "mine", cwd=tmp_path)
+    assert completed.returncode == 1
+    assert completed.stderr == ("deckwatch: mine is not empty, and nothing is overwritten; name a new folder\n")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["deckwatch.yaml"]
     assert kept.read_text() == "build: {}\n"
 
 
-def test_an_empty_folder_is_taken_and_a_file_is_not(tmp_path) -> None:
-    assert run("new", "host", ".", cwd=tmp_path).returncode == 0
+def test_an_empty_folder_is_accepted_and_a_file_is_not(tmp_path) -> None:
+    assert run_deckwatch("new", "host", ".", cwd=tmp_path).returncode == 0
     assert (tmp_path / "deckwatch.yaml").is_file()
-    ran = run("new", "host", "deckwatch.yaml", cwd=tmp_path)
-    assert (ran.returncode, ran.stderr) == (
+    completed = run_deckwatch("new", "host", "deckwatch.yaml", cwd=tmp_path)
+    assert (completed.returncode, completed.stderr) == (
         1,
-        "deckwatch: deckwatch.yaml is a file; name a folder that is not there yet\n",
+        "deckwatch: deckwatch.yaml is a file; name a new folder\n",
     )
 
 
-def test_an_unknown_template_is_told_with_the_nearest(tmp_path) -> None:
-    ran = run("new", "webshop", cwd=tmp_path)
-    assert ran.returncode == 1
-    assert "no template is called webshop (did you mean web-shop?)" in ran.stderr
+def test_an_unknown_template_is_reported_with_the_nearest_name(tmp_path) -> None:
+    completed = run_deckwatch("new", "webshop", cwd=tmp_path)
+    assert completed.returncode == 1
+    assert "no template is called webshop (did you mean web-shop?)" in completed.stderr
     assert list(tmp_path.iterdir()) == []

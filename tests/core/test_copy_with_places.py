@@ -1,4 +1,4 @@
-"""Parts of one document in another: values, and the place of each."""
+"""Parts of one document copied into another: values and positions."""
 
 import hypothesis.strategies as st
 from hypothesis import given
@@ -11,51 +11,51 @@ PART = "panels:\n  - lines: rate(a[5m])\n    high: ${most}\n    by: [x, '${label
 USE = "use: part\nwith: {most: 7, label: y}\n"
 
 
-def grafted(text, of, fill=None, via="use.yaml:1:1"):
+def copy_part(text, of, fill=None, via="use.yaml:1:1"):
     part = yaml_file.parse_yaml(text, "part.yaml")
-    made = Document("use.yaml", USE)
-    made.data = {"rows": [copy_with_places(made, ("rows", 0), part, of, via=via, fill=fill)]}
-    return part, made
+    target = Document("use.yaml", USE)
+    target.data = {"rows": [copy_with_places(target, ("rows", 0), part, of, via=via, fill=fill)]}
+    return part, target
 
 
-def test_places_are_those_of_the_part_and_name_the_use():
-    part, made = grafted(PART, ("panels", 0))
-    assert made.data["rows"][0] == part.data["panels"][0]
+def test_positions_are_those_of_the_part_with_the_use():
+    part, target = copy_part(PART, ("panels", 0))
+    assert target.data["rows"][0] == part.data["panels"][0]
     for path, place in part.values.items():
         if path[:2] == ("panels", 0):
-            there = made.place(("rows", 0, *path[2:]))
-            assert (there.file, there.line, there.column, there.via) == (
+            place_in_target = target.place(("rows", 0, *path[2:]))
+            assert (place_in_target.file, place_in_target.line, place_in_target.column, place_in_target.via) == (
                 "part.yaml",
                 place.line,
                 place.column,
                 "use.yaml:1:1",
             )
-    inside = made.place_in_text(("rows", 0, "lines"), 5)
+    inside = target.place_in_text(("rows", 0, "lines"), 5)
     assert (str(inside), inside.via) == (str(part.place_in_text(("panels", 0, "lines"), 5)), "use.yaml:1:1")
-    assert made.problem(("rows", 0, "high"), "no").one_sentence == "no (used at use.yaml:1:1)"
-    assert made.problem(("rows", 0, "high"), "no", "yes").one_sentence == "no (yes; used at use.yaml:1:1)"
+    assert target.problem(("rows", 0, "high"), "no").one_sentence == "no (used at use.yaml:1:1)"
+    assert target.problem(("rows", 0, "high"), "no", "yes").one_sentence == "no (yes; used at use.yaml:1:1)"
 
 
-def test_what_stands_for_a_text_has_its_own_place_and_nothing_takes_the_key_away():
+def test_a_substitution_has_its_own_position_and_none_removes_the_key():
     use = yaml_file.parse_yaml(USE, "use.yaml")
 
-    def fill(path, text):
+    def fill_parameters(path, text):
         del path
         if text == "${none}":
             return Substitution(None)
         return Substitution(None, use, ("with", "most")) if text == "${most}" else None
 
-    _, made = grafted(PART, ("panels", 0), fill)
-    panel = made.data["rows"][0]
+    _, target = copy_part(PART, ("panels", 0), fill_parameters)
+    panel = target.data["rows"][0]
     assert panel["high"] == 7
     assert "low" not in panel
-    assert ("rows", 0, "low") not in made.keys
-    assert str(made.place(("rows", 0, "high"))) == "use.yaml:2:14"
-    assert made.place(("rows", 0, "high")).via == ""
-    assert str(made.place(("rows", 0, "high"), key=True)) == "part.yaml:3:5"
+    assert ("rows", 0, "low") not in target.keys
+    assert str(target.place(("rows", 0, "high"))) == "use.yaml:2:14"
+    assert target.place(("rows", 0, "high")).via == ""
+    assert str(target.place(("rows", 0, "high"), key=True)) == "part.yaml:3:5"
 
 
-def test_a_part_of_a_document_has_the_same_places():
+def test_a_subdocument_keeps_its_positions():
     use = yaml_file.parse_yaml(USE, "use.yaml")
     inner = extract_subdocument(use, ("with",))
     assert inner.data == {"most": 7, "label": "y"}
@@ -74,10 +74,10 @@ TREES = st.recursive(
 
 
 @given(TREES)
-def test_any_value_is_copied_whole_with_the_place_of_each_value_and_key(tree):
-    part, made = grafted(yaml_write.dump_yaml({"a": tree}), ("a",), via="")
-    assert made.data["rows"][0] == part.data["a"]
-    for places, others in ((part.values, made.values), (part.keys, made.keys)):
+def test_any_value_is_copied_with_all_its_positions(tree):
+    part, target = copy_part(yaml_write.dump_yaml({"a": tree}), ("a",), via="")
+    assert target.data["rows"][0] == part.data["a"]
+    for places, others in ((part.values, target.values), (part.keys, target.keys)):
         assert {
             ("rows", 0, *path[1:]): place for path, place in places.items() if path[:1] == ("a",) and len(path) > 1
         } == {path: place for path, place in others.items() if len(path) > 2}

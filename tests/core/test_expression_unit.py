@@ -1,4 +1,4 @@
-"""The unit of an expression: what the metrics say, and nothing where that is not certain."""
+"""The unit of an expression, inferred from its metrics; None if uncertain."""
 
 import pytest
 

@@ -18,9 +18,9 @@ CATALOG = Catalog(
 TARGET = {"job", "instance", "service", "cluster", "environment"}
 
 
-def problems(text, document="expr: {}\n"):
-    shown = yaml_file.parse_yaml(document.format(text), "a.yaml")
-    return check_expression(shown, ("expr",), 0, text, CATALOG)
+def find_problems(text, document="expr: {}\n"):
+    source = yaml_file.parse_yaml(document.format(text), "a.yaml")
+    return check_expression(source, ("expr",), 0, text, CATALOG)
 
 
 @pytest.mark.parametrize(
@@ -36,8 +36,8 @@ def problems(text, document="expr: {}\n"):
         'up{cluster="a"} == 0 and on (instance, job) vector(time()) > 0',
     ],
 )
-def test_right_expressions_pass(text):
-    assert problems(text, "expr: |\n  {}\n") == []
+def test_valid_expressions_have_no_problems(text):
+    assert find_problems(text, "expr: |\n  {}\n") == []
 
 
 @pytest.mark.parametrize(
@@ -68,20 +68,20 @@ def test_right_expressions_pass(text):
         ("zzz == 0", 7, "promql_metric", "no metric is called zzz", "declare it under `metrics:`"),
     ],
 )
-def test_a_fault_stands_at_its_column_with_the_nearest_name(text, column, check, message, hint):
-    (found,) = problems(text)
-    assert (found.place.line, found.place.column, found.check, found.message) == (1, column, check, message)
-    assert found.hint.startswith(hint)
+def test_a_fault_has_its_column_and_the_nearest_name(text, column, check, message, hint):
+    (problem,) = find_problems(text)
+    assert (problem.place.line, problem.place.column, problem.check, problem.message) == (1, column, check, message)
+    assert problem.hint.startswith(hint)
 
 
-def test_a_fault_in_a_block_stands_at_its_line():
-    shown = yaml_file.parse_yaml("expr: |\n  sum(\n    rate(upp[5m])\n  )\n", "a.yaml")
-    (found,) = check_expression(shown, ("expr",), 0, shown.data["expr"], CATALOG)
-    assert (found.place.line, found.place.column) == (3, 10)
+def test_a_fault_in_a_block_has_its_line():
+    source = yaml_file.parse_yaml("expr: |\n  sum(\n    rate(upp[5m])\n  )\n", "a.yaml")
+    (problem,) = check_expression(source, ("expr",), 0, source.data["expr"], CATALOG)
+    assert (problem.place.line, problem.place.column) == (3, 10)
 
 
-def test_all_faults_of_an_expression_are_told():
-    assert len(problems("a_total / b_total + up{nope='1'}")) == 3
+def test_all_faults_of_an_expression_are_reported():
+    assert len(find_problems("a_total / b_total + up{nope='1'}")) == 3
 
 
 @pytest.mark.parametrize(

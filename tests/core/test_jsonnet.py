@@ -26,7 +26,7 @@ def renderer(request, tmp_path):
 def test_programs_are_functions_of_their_arguments(renderer) -> None:
     program = "local a = import 'lib/a.libsonnet'; function(x) { y: a.double(x.n), b: a.b }"
     assert renderer.evaluate(program, x={"n": 21}) == {"y": 42, "b": 42}
-    assert renderer.evaluate("[1 < 2]") == [True], "one child answers program after program"
+    assert renderer.evaluate("[1 < 2]") == [True], "one child evaluates several programs"
 
 
 @pytest.mark.parametrize(
@@ -37,30 +37,30 @@ def test_nothing_outside_the_folders_is_read(renderer, program) -> None:
         renderer.evaluate(program)
 
 
-def test_an_error_is_the_engines_own_and_the_child_lives_on(renderer) -> None:
+def test_an_error_has_the_message_of_the_engine_and_the_child_survives(renderer) -> None:
     with pytest.raises(JsonnetError, match="broken"):
         renderer.evaluate("error 'broken'")
     assert renderer.evaluate("1") == 1
 
 
-def test_too_much_memory_ends_the_child_and_not_us(renderer) -> None:
+def test_too_much_memory_kills_only_the_child(renderer) -> None:
     with pytest.raises(JsonnetError, match="memory"):
         renderer.evaluate("std.length(std.repeat('x', 3e9))")
 
 
-def test_too_much_time_ends_the_child_and_not_us(tmp_path) -> None:
+def test_too_much_time_kills_only_the_child(tmp_path) -> None:
     with Renderer({"lib": tmp_path}, seconds=0.5) as renderer, pytest.raises(JsonnetError, match="took longer than"):
         renderer.evaluate("local f(n) = if n < 2 then n else f(n - 1) + f(n - 2); f(60)")
 
 
-def test_a_child_that_has_grown_begins_anew() -> None:
+def test_a_child_that_has_grown_restarts_itself() -> None:
     program = "function(n) [{ n: i + n, text: 'x' + i } for i in std.range(1, 20000)]"
-    children, most = set(), 0
+    children, largest = set(), 0
     with Renderer({}) as renderer:
         for number in range(25):
             assert renderer.evaluate(program, n=number)[-1] == {"n": 20000 + number, "text": "x20000"}
             children.add(renderer._start_child().pid)
             pages = int(Path(f"/proc/{renderer._start_child().pid}/statm").read_text().split()[1])
-            most = max(most, pages * resource.getpagesize())
-    assert len(children) == 1, "it is the same process"
-    assert most < 700 << 20
+            largest = max(largest, pages * resource.getpagesize())
+    assert len(children) == 1, "the process id stays the same"
+    assert largest < 700 << 20

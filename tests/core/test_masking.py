@@ -1,4 +1,4 @@
-"""Passwords are not shown, and nothing moves where they stood."""
+"""Passwords are masked without shifting columns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from deckwatch.core.problems import Place, Problem, caret_line
         ("'password': hunter2", "'password': *******"),
     ],
 )
-def test_what_is_hidden(text, shown):
+def test_passwords_are_masked(text, shown):
     assert mask_secrets(text) == shown
     assert len(mask_secrets(text)) == len(text)
 
@@ -41,12 +41,12 @@ def test_what_is_hidden(text, shown):
         "revenue: sum(rate(shop_revenue_total[5m]))",
     ],
 )
-def test_what_is_not(text):
+def test_other_text_is_not_masked(text):
     assert mask_secrets(text) == text
 
 
 @given(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=4), st.integers(1, 25))
-def test_no_password_comes_through_and_the_caret_stays(password, column):
+def test_no_password_is_shown_and_the_caret_does_not_move(password, column):
     for line in (f"  dsn: postgresql://me:~{password}@db/shop", f"  dsn: host=db password=~{password}"):
         problem = Problem(Place("x.yaml", 1, column), f"'{line}' is not right")
         shown = caret_line(problem, line)

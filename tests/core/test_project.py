@@ -1,4 +1,4 @@
-"""deckwatch.yaml with faults: what is sound of it is read, and every place still points at its key."""
+"""deckwatch.yaml with faults: its valid parts are read, and every position still points to its key."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from deckwatch.core import plugins, project, yaml_file
 from deckwatch.core.problems import InvalidInput
 from deckwatch.core.schema import Schema
 from deckwatch.exporter import config
-from deckwatch.provisioning import targets
+from deckwatch.provisioning import scrape_targets
 
 FRAGMENTS = plugins.schema_fragments()
 SCHEMA = Schema(project.project_schema(FRAGMENTS))
-RIGHT = {
+VALID = {
     "hosts": [{"name": "web-1", "address": "web-1:9877"}, {"name": "web-2", "address": "web-2:9877"}],
     "watch": {
         "collectors": {"on": ["host_cpu"], "off": ["host"]},
@@ -36,43 +36,43 @@ RIGHT = {
 JUNK = st.sampled_from([None, 5, "", "x y", [], {}, [[]], {"nmae": 1}, {"name": "a"}, [{"zzz": None}], "9:9"])
 
 
-def paths(value, path=()):
+def iter_paths(value, path=()):
     yield path
     steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for step, inner in steps:
-        yield from paths(inner, (*path, step))
+        yield from iter_paths(inner, (*path, step))
 
 
-@given(st.lists(st.tuples(st.sampled_from(list(paths(RIGHT))[1:]), JUNK), min_size=1, max_size=4))
+@given(st.lists(st.tuples(st.sampled_from(list(iter_paths(VALID))[1:]), JUNK), min_size=1, max_size=4))
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-def test_what_is_left_is_sound_and_stands_where_it_stood(tmp_path, changes):
-    said = copy.deepcopy(RIGHT)
+def test_the_remaining_parts_are_valid_and_keep_their_positions(tmp_path, changes):
+    data = copy.deepcopy(VALID)
     for path, junk in changes:
-        inner = said
+        inner = data
         for step in path[:-1]:
             known = step in inner if isinstance(inner, dict) else isinstance(inner, list) and step in range(len(inner))
             inner = inner[step] if known else None
         if isinstance(inner, dict) or (isinstance(inner, list) and path[-1] in range(len(inner))):
             inner[path[-1]] = copy.deepcopy(junk)
-    text = yaml.safe_dump(said, sort_keys=False)
+    text = yaml.safe_dump(data, sort_keys=False)
     (tmp_path / "deckwatch.yaml").write_text(text)
     try:
-        found = project.load_project(tmp_path, FRAGMENTS, keep_invalid=True)
+        loaded = project.load_project(tmp_path, FRAGMENTS, keep_invalid=True)
     except InvalidInput:
-        return  # of a file whose names cannot be known
-    assert len(found.problems) == len(SCHEMA.problems_by_path(yaml_file.parse_yaml(text, "x")))
-    left = SCHEMA.problems_by_path(found.document)
-    assert {path[0] for path in left} <= {"teams", "metrics"}, "where a name must stay known"
-    list(config.find_problems(found, ["host", "host_cpu"]))
-    list(targets.problems(found))
+        return  # the names in the file cannot be known
+    assert len(loaded.problems) == len(SCHEMA.problems_by_path(yaml_file.parse_yaml(text, "x")))
+    left = SCHEMA.problems_by_path(loaded.document)
+    assert {path[0] for path in left} <= {"teams", "metrics"}, "only where a name must stay known"
+    list(config.find_problems(loaded, ["host", "host_cpu"]))
+    list(scrape_targets.find_problems(loaded))
     lines = text.splitlines()
-    for path in paths(found.data):
-        if path and isinstance(path[-1], str) and path in found.document.keys:
-            place = found.document.keys[path]
+    for path in iter_paths(loaded.data):
+        if path and isinstance(path[-1], str) and path in loaded.document.keys:
+            place = loaded.document.keys[path]
             assert lines[place.line - 1][place.column - 1 :].lstrip("'\"").startswith(path[-1])
 
 
-def test_items_behind_one_that_is_dropped_move_up_with_their_places():
+def test_items_after_a_removed_one_move_up_with_their_positions():
     document = yaml_file.parse_yaml("a:\n  - {x: 1}\n  - {y: 2}\n  - {z: 3}\n", "x")
     document.remove(("a", 1))
     assert document.data == {"a": [{"x": 1}, {"z": 3}]}
@@ -83,7 +83,7 @@ def test_items_behind_one_that_is_dropped_move_up_with_their_places():
 
 
 @pytest.mark.parametrize("text", ["[1]", "metrics: []", "metric: {x_total: {kind: counter}}", "team: {ops: {}}"])
-def test_names_that_cannot_be_known_stop_it(tmp_path, text):
+def test_unknowable_names_are_an_error(tmp_path, text):
     (tmp_path / "deckwatch.yaml").write_text(text)
     with pytest.raises(InvalidInput):
         project.load_project(tmp_path, FRAGMENTS, keep_invalid=True)

@@ -1,4 +1,4 @@
-"""PromQL as Grafana and people write it."""
+"""PromQL with Grafana's variables."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GOOD = [
 
 
 @pytest.mark.parametrize("text", GOOD)
-def test_what_grafana_accepts_passes(text: str) -> None:
+def test_promql_with_grafana_variables_is_valid(text: str) -> None:
     promql.check_syntax(text)
 
 
@@ -40,14 +40,14 @@ def test_what_grafana_accepts_passes(text: str) -> None:
         ("  ", "empty", 0),
     ],
 )
-def test_a_fault_is_told_at_its_place(text: str, message: str, at: int) -> None:
+def test_a_fault_has_its_offset(text: str, message: str, at: int) -> None:
     with pytest.raises(promql.PromqlError, match=message) as caught:
         promql.check_syntax(text)
     assert caught.value.offset == at
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ('sum by (a) (rate(x{b="c"}[5m]))', [("x", "rate", "5m")]),
         ("a + on (i) group_left (n) b", [("a", None, None), ("b", None, None)]),
@@ -60,8 +60,8 @@ def test_a_fault_is_told_at_its_place(text: str, message: str, at: int) -> None:
         ("inf + nan", []),
     ],
 )
-def test_selectors(text: str, found: list) -> None:
-    assert [(s.metric, s.function, s.window) for s in promql.find_selectors(text)] == found
+def test_selectors(text: str, expected: list) -> None:
+    assert [(s.metric, s.function, s.window) for s in promql.find_selectors(text)] == expected
 
 
 def test_matchers_are_added_once_and_in_every_selection() -> None:
@@ -82,7 +82,7 @@ def test_windows_are_fixed_for_rules() -> None:
 
 
 @given(st.text(alphabet="abr(){}[]\"'$=~!<>+-*/,:5m \n#.@{}", max_size=40))
-def test_nothing_but_a_promql_error_is_raised(text: str) -> None:
+def test_only_promql_errors_are_raised(text: str) -> None:
     for function in (promql.check_syntax, promql.find_selectors):
         try:
             function(text)

@@ -21,16 +21,16 @@ SCHEMA = Schema(
 )
 
 
-def said(text: str) -> list[str]:
+def list_problems(text: str) -> list[str]:
     return [str(problem) for problem in SCHEMA.find_problems(parse_yaml(text, "x.yaml"))]
 
 
-def test_a_right_document_has_no_problems() -> None:
-    assert said("title: x\nwidth: half\nrows: [{stat: a}]\nevery: 10s\n") == []
+def test_a_valid_document_has_no_problems() -> None:
+    assert list_problems("title: x\nwidth: half\nrows: [{stat: a}]\nevery: 10s\n") == []
 
 
-def test_all_problems_are_told_at_their_places_with_the_nearest_word() -> None:
-    assert said("widht: half\nwidth: hafl\nrows:\n  - stat: 5\n  - stta: a\nevery: ten\n") == [
+def test_all_problems_have_positions_and_the_nearest_word() -> None:
+    assert list_problems("widht: half\nwidth: hafl\nrows:\n  - stat: 5\n  - stta: a\nevery: ten\n") == [
         "x.yaml:1:1: error: title is missing [input]",
         "x.yaml:1:1: error: unknown key widht (did you mean width?) [input]",
         "x.yaml:2:8: error: unknown value 'hafl' (did you mean half?) [input]",
@@ -40,10 +40,10 @@ def test_all_problems_are_told_at_their_places_with_the_nearest_word() -> None:
     ]
 
 
-def test_a_key_of_the_wrong_form_is_told_at_the_key() -> None:
-    named = {"type": "string", "pattern": "^[a-z]+$", "title": "a small word"}
+def test_an_invalid_key_is_reported_at_the_key() -> None:
+    name_schema = {"type": "string", "pattern": "^[a-z]+$", "title": "a small word"}
     schema = Schema(
-        {"type": "object", "properties": {"x": {"propertyNames": {"$ref": "#/$defs/n"}}}, "$defs": {"n": named}}
+        {"type": "object", "properties": {"x": {"propertyNames": {"$ref": "#/$defs/n"}}}, "$defs": {"n": name_schema}}
     )
     problems = schema.find_problems(parse_yaml("x:\n  ok: 1\n  Bad: 2\n  No: 3\n", "x.yaml"))
     assert [str(problem) for problem in problems] == [
@@ -52,11 +52,13 @@ def test_a_key_of_the_wrong_form_is_told_at_the_key() -> None:
     ]
 
 
-def test_a_value_of_the_wrong_type_is_told_by_what_is_wanted() -> None:
-    assert said("title: x\nevery: 10\n") == ["x.yaml:2:8: error: expected a duration such as 10s, not 10 [input]"]
+def test_a_value_of_the_wrong_type_is_reported_with_the_expected_one() -> None:
+    assert list_problems("title: x\nevery: 10\n") == [
+        "x.yaml:2:8: error: expected a duration such as 10s, not 10 [input]"
+    ]
 
 
-def test_an_empty_list_is_told_in_words() -> None:
+def test_an_empty_list_has_a_plain_message() -> None:
     schema = Schema({"properties": {"rows": {"type": "array", "minItems": 1}}})
     (problem,) = schema.find_problems(parse_yaml("rows: []\n", "x.yaml"))
     assert str(problem) == "x.yaml:1:7: error: must not be empty [input]"

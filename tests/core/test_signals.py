@@ -30,10 +30,10 @@ signals:
 """
 
 
-def signals(text=TEXT, **settings):
-    found, problems = signal_file.load_signals([yaml_file.parse_yaml(text, "shop.yaml")], CATALOG, settings)
+def load_signals(text=TEXT, **settings):
+    signals, problems = signal_file.load_signals([yaml_file.parse_yaml(text, "shop.yaml")], CATALOG, settings)
     assert problems == []
-    return found
+    return signals
 
 
 @pytest.mark.parametrize(
@@ -76,35 +76,35 @@ def signals(text=TEXT, **settings):
     ],
 )
 def test_expressions(name, expression, unit):
-    reference = signals().find_reference(name, ("shop",))
+    reference = load_signals().find_reference(name, ("shop",))
     assert reference.build_expression() == expression
     assert reference.unit == unit
 
 
-def test_plain_promql_follows_the_zoom_in_panels_and_keeps_its_window_in_rules():
-    cpu = signals()["shop.cpu"]
+def test_plain_promql_uses_rate_interval_in_panels_and_its_own_window_in_rules():
+    cpu = load_signals()["shop.cpu"]
     assert "[$__rate_interval]" in cpu.build_expression()
     assert "[5m]" in cpu.build_expression(window=cpu.window)
 
 
-def test_labels_can_be_replaced_but_not_those_of_plain_promql():
-    found = signals()
-    assert found["shop.requests"].build_expression(by=["code"]).startswith("sum by (code) (")
+def test_labels_can_be_replaced_except_in_plain_promql():
+    signals = load_signals()
+    assert signals["shop.requests"].build_expression(by=["code"]).startswith("sum by (code) (")
     with pytest.raises(ValueError, match="plain PromQL"):
-        found["shop.cpu"].build_expression(by=["code"])
+        signals["shop.cpu"].build_expression(by=["code"])
 
 
-def test_thresholds_are_numbers_of_the_unit_and_can_be_set_by_name():
-    assert signals()["shop.cpu"].thresholds == {"high": 0.8}
-    assert signals()["shop.latency"].thresholds == {"high": 0.5}
-    changed = signals(**{"shop.cpu.high": ("70%", Place("deckwatch.yaml", 3, 5))})
+def test_thresholds_are_converted_to_the_unit_and_can_be_overridden():
+    assert load_signals()["shop.cpu"].thresholds == {"high": 0.8}
+    assert load_signals()["shop.latency"].thresholds == {"high": 0.5}
+    changed = load_signals(**{"shop.cpu.high": ("70%", Place("deckwatch.yaml", 3, 5))})
     assert changed["shop.cpu"].thresholds == {"high": 0.7}
 
 
-def test_recordings_carry_the_aspect():
-    found = signals()
-    assert found.find_reference("shop.latency.p95").recording_name == "service:latency:p95"
-    assert found.find_reference("shop.cpu").recording_name == "instance:cpu:ratio"
+def test_recording_names_include_the_aspect():
+    signals = load_signals()
+    assert signals.find_reference("shop.latency.p95").recording_name == "service:latency:p95"
+    assert signals.find_reference("shop.cpu").recording_name == "instance:cpu:ratio"
 
 
 @pytest.mark.parametrize(
@@ -115,15 +115,15 @@ def test_recordings_carry_the_aspect():
         ("latency", "latency is a histogram: a suffix is required"),
     ],
 )
-def test_unknown_names_say_what_is_near(name, message):
+def test_unknown_names_have_a_hint(name, message):
     with pytest.raises(UnknownSignal) as caught:
-        signals().find_reference(name, ("shop",))
+        load_signals().find_reference(name, ("shop",))
     assert caught.value.message == message
     assert caught.value.hint
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "column", "words"),
+    ("text", "line", "column", "message"),
     [
         ("signals:\n  cpu: {expr: 'sum(rate(', unit: ratio}\n", 2, 24, "not closed"),
         ("signals:\n  cpu: {metrc: node_load1}\n", 2, 9, "unknown key metrc"),
@@ -134,13 +134,13 @@ def test_unknown_names_say_what_is_near(name, message):
         ("signals:\n  a: {title: A}\n", 2, 6, "metric is missing"),
     ],
 )
-def test_faults_have_places(text, line, column, words):
+def test_faults_have_positions(text, line, column, message):
     _, problems = signal_file.load_signals([yaml_file.parse_yaml(text, "a.yaml")], CATALOG)
     assert [(p.place.line, p.place.column) for p in problems] == [(line, column)], problems
-    assert words in problems[0].message
+    assert message in problems[0].message
 
 
-def test_an_unknown_threshold_names_the_nearest():
+def test_an_unknown_threshold_suggests_the_nearest():
     place = Place("deckwatch.yaml", 3, 5)
     _, problems = signal_file.load_signals(
         [yaml_file.parse_yaml(TEXT, "shop.yaml")], CATALOG, {"shop.cpu.hihg": ("70%", place)}

@@ -8,33 +8,33 @@ from deckwatch.core.problems import Place
 from deckwatch.core.project import Project, project_schema
 from deckwatch.core.schema import Schema
 from deckwatch.core.targets import PROGRAMS, Targets
-from deckwatch.provisioning import catalogue, stack
+from deckwatch.provisioning import metric_catalog, stack
 
 
-def read(text):
+def read_targets(text):
     return targets.read_targets(yaml_file.parse_yaml(text, "deckwatch.yaml"))
 
 
-def test_the_default_is_the_newest_that_is_known_and_the_schema_says_so():
+def test_the_default_is_the_newest_version_in_code_and_schema():
     schema = project_schema(plugins.schema_fragments())["properties"]["build"]["properties"]["targets"]["properties"]
     for name, program in PROGRAMS.items():
         assert Targets().version_of(name) == program.newest == schema[name]["default"]
         assert program.oldest in schema[name]["description"]
 
 
-def test_each_version_is_read_and_the_others_stay():
-    found, problems = read('build: {targets: {grafana: "11.2", alertmanager: "0.26.1"}}')
+def test_versions_that_are_not_set_keep_their_defaults():
+    versions, problems = read_targets('build: {targets: {grafana: "11.2", alertmanager: "0.26.1"}}')
     assert problems == []
-    assert found == Targets(grafana="11.2", alertmanager="0.26.1")
+    assert versions == Targets(grafana="11.2", alertmanager="0.26.1")
 
 
-@pytest.mark.parametrize("said", ["10.4", "10.4.19", "13.0", "12.3"])
-def test_a_version_within_is_known(said):
-    assert read(f'build: {{targets: {{grafana: "{said}"}}}}')[1] == []
+@pytest.mark.parametrize("version", ["10.4", "10.4.19", "13.0", "12.3"])
+def test_a_version_within_the_range_is_supported(version):
+    assert read_targets(f'build: {{targets: {{grafana: "{version}"}}}}')[1] == []
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("setting", "message"),
     [
         ('grafana: "9.5"', "2:22: error: Grafana 9.5 is not supported (supported: 10.4 to 13.0) [target]"),
         ('grafana: "13.1"', "2:22: error: Grafana 13.1 is not supported (supported: 10.4 to 13.0) [target]"),
@@ -43,10 +43,10 @@ def test_a_version_within_is_known(said):
         ('alertmanager: "0.24"', "2:27: error: Alertmanager 0.24 is not supported (supported: 0.25 to 0.34) [target]"),
     ],
 )
-def test_a_version_outside_is_told_at_its_place_with_the_range(said, told):
-    found, problems = read(f"build:\n  targets: {{{said}}}\n")
-    assert [str(one) for one in problems] == [f"deckwatch.yaml:{told}"]
-    assert found == Targets()
+def test_an_unsupported_version_is_reported_with_the_range(setting, message):
+    versions, problems = read_targets(f"build:\n  targets: {{{setting}}}\n")
+    assert [str(problem) for problem in problems] == [f"deckwatch.yaml:{message}"]
+    assert versions == Targets()
 
 
 def test_a_version_that_yaml_reads_as_a_number_must_be_quoted():
@@ -56,7 +56,7 @@ def test_a_version_that_yaml_reads_as_a_number_must_be_quoted():
     assert str(problem).startswith('deckwatch.yaml:1:31: error: expected a version in quotes such as "3.14", not 3.1')
 
 
-def test_what_a_program_lacks_is_told_with_both_versions():
+def test_a_missing_feature_is_reported_with_both_versions():
     place = Place("deckwatch.yaml", 3, 7)
     (problem,) = Targets(alertmanager="0.25").problems_if_older(
         "alertmanager", "0.28", "message_thread_id of telegram", place
@@ -68,11 +68,11 @@ def test_what_a_program_lacks_is_told_with_both_versions():
     assert list(Targets(alertmanager="0.28").problems_if_older("alertmanager", "0.28", "it", place)) == []
     assert (
         list(Targets(prometheus="3.14").problems_if_older("prometheus", "3.9", "it", place)) == []
-    )  # as numbers, not as text
+    )  # compared as numbers, not as text
 
 
 @pytest.mark.parametrize(
-    ("expr", "target", "told"),
+    ("expr", "target", "message"),
     [
         (
             "mad_over_time(up[1h])",
@@ -93,11 +93,11 @@ def test_what_a_program_lacks_is_told_with_both_versions():
         ('up{job="info", instance=~"fill"}', "2.42", None),
     ],
 )
-def test_words_of_promql_by_version(expr, target, told):
-    catalog = catalogue.load(Project(Path()), Targets(prometheus=target))
+def test_promql_functions_by_version(expr, target, message):
+    catalog = metric_catalog.load_catalog(Project(Path()), Targets(prometheus=target))
     problems = expression_problems(expr, catalog, lambda at: Place("x", 1, at))
-    found = [str(one) for one in problems if one.severity == "error"]
-    assert found == ([] if told is None else [f"x:{told} (build: targets:) [target]"])
+    errors = [str(problem) for problem in problems if problem.severity == "error"]
+    assert errors == ([] if message is None else [f"x:{message} (build: targets:) [target]"])
 
 
 @pytest.mark.parametrize(
@@ -108,24 +108,24 @@ def test_words_of_promql_by_version(expr, target, told):
         ("first_over_time(up[1h])", "3.14", ""),
         ("up + fill(0) up", "3.10", "promql-binop-fill-modifiers"),
         ("histogram_avg(up)", "2.51", ""),
-        ("mad_over_time(up[1h])", "2.48", ""),  # it is an error already
+        ("mad_over_time(up[1h])", "2.48", ""),  # reported as an error
     ],
 )
-def test_words_that_prometheus_must_be_told_to_evaluate_are_a_warning(expr, target, flag):
-    catalog = catalogue.load(Project(Path()), Targets(prometheus=target))
+def test_functions_that_need_a_feature_flag_are_a_warning(expr, target, flag):
+    catalog = metric_catalog.load_catalog(Project(Path()), Targets(prometheus=target))
     problems = expression_problems(expr, catalog, lambda at: Place("x", 1, at))
-    found = [one.message for one in problems if one.severity == "warning"]
-    assert [one.rpartition("--enable-feature=")[2] for one in found] == ([flag] if flag else [])
+    messages = [problem.message for problem in problems if problem.severity == "warning"]
+    assert [text.rpartition("--enable-feature=")[2] for text in messages] == ([flag] if flag else [])
 
 
-def test_all_that_is_shipped_is_for_the_oldest_versions_too():
-    """Dashboards, rules, routes and signals need nothing that an old server lacks, nor any flag of it."""
+def test_the_shipped_set_works_with_the_oldest_versions():
+    """Dashboards, rules, routes and signals need no newer feature and no feature flag."""
     oldest = {name: program.oldest for name, program in PROGRAMS.items()}
     built = stack.build(Project(Path("/nonexistent")), stack.Options(installed=oldest))
-    assert [str(one) for one in built.warnings if one.check == "target"] == []
+    assert [str(warning) for warning in built.warnings if warning.check == "target"] == []
 
 
-def test_every_word_with_a_version_lies_between_the_oldest_and_the_newest():
+def test_every_listed_version_is_in_the_supported_range():
     oldest, newest = (
         targets.parse_version(PROGRAMS["prometheus"].oldest),
         targets.parse_version(PROGRAMS["prometheus"].newest),

@@ -1,4 +1,4 @@
-"""YAML with places."""
+"""YAML with positions."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
     assert parse_yaml(f"a: {text}", "x.yaml").data == {"a": value}
 
 
-def test_every_value_and_key_has_its_place() -> None:
+def test_every_value_and_key_has_a_position() -> None:
     document = parse_yaml("a:\n  - b: 1\n    c: [x, y]\n", "x.yaml")
     assert document.place(("a", 0, "c", 1)) == Place("x.yaml", 3, 12)
     assert document.place(("a", 0, "c"), key=True) == Place("x.yaml", 3, 5)
-    assert document.place(("a", 0, "missing")) == Place("x.yaml", 2, 5), "the nearest parent stands in"
+    assert document.place(("a", 0, "missing")) == Place("x.yaml", 2, 5), "falls back to the nearest parent"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_every_value_and_key_has_its_place() -> None:
         ("b:\n  a: |-\n      sum(\n        rate(x))\n", "rate"),
     ],
 )
-def test_inside_points_at_a_character_of_a_text(text: str, needle: str) -> None:
+def test_place_in_text_points_to_a_character(text: str, needle: str) -> None:
     document = parse_yaml(text, "x.yaml")
     path = next(path for path, place in document.values.items() if path[-1:] == ("a",) and place)
     value = document.data
@@ -63,25 +63,25 @@ def test_inside_points_at_a_character_of_a_text(text: str, needle: str) -> None:
     assert text.splitlines()[place.line - 1][place.column - 1 :].startswith(needle)
 
 
-def test_a_folded_text_falls_back_to_its_start() -> None:
+def test_a_folded_string_falls_back_to_its_start() -> None:
     document = parse_yaml("a: >\n  one\n  two\n", "x.yaml")
     assert document.place_in_text(("a",), 5) == document.place(("a",))
 
 
-def test_all_duplicates_are_told_at_once() -> None:
+def test_all_duplicate_keys_are_reported_at_once() -> None:
     with pytest.raises(InvalidInput) as caught:
         parse_yaml("a: 1\na: 2\nb: {c: 1, c: 2}\n[d]: 3\n", "x.yaml")
     assert [(p.place.line, p.place.column) for p in caught.value.problems] == [(2, 1), (3, 11), (4, 1)]
 
 
 @pytest.mark.parametrize(("text", "line", "column"), [("a: [1\nb: 2\n", 1, 4), ("a: 'x\n", 1, 4), ("\ta: 1", 1, 1)])
-def test_a_syntax_error_has_its_place(text: str, line: int, column: int) -> None:
+def test_a_syntax_error_has_a_position(text: str, line: int, column: int) -> None:
     with pytest.raises(InvalidInput) as caught:
         parse_yaml(text, "x.yaml")
     assert caught.value.problems[0].place == Place("x.yaml", line, column)
 
 
-def test_aliases_are_values_but_no_bomb() -> None:
+def test_aliases_are_resolved_within_a_limit() -> None:
     assert parse_yaml("a: &x [1]\nb: *x\n", "x").data == {"a": [1], "b": [1]}
     bomb = "a0: &a0 [1,1,1,1,1,1,1,1,1]\n" + "".join(
         f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9)
@@ -108,7 +108,7 @@ _values = st.recursive(
 
 
 @given(st.dictionaries(st.text(min_size=1), _values, min_size=1, max_size=4))
-def test_what_yaml_writes_quoted_comes_back_and_every_place_points_at_its_key(data: dict) -> None:
+def test_quoted_yaml_is_read_back_and_every_position_points_to_its_key(data: dict) -> None:
     text = yaml.safe_dump(data, default_style='"', allow_unicode=False)
     document = parse_yaml(text, "x.yaml")
     assert document.data.keys() == data.keys()
@@ -124,13 +124,13 @@ def test_scalar_never_raises(text: str) -> None:
     assert isinstance(parse_scalar(text), int | float | str | None)
 
 
-def test_a_tab_and_unquoted_text_are_told_in_words() -> None:
-    def said(text: str) -> str:
+def test_tabs_and_unquoted_strings_have_plain_messages() -> None:
+    def error_message(text: str) -> str:
         with pytest.raises(InvalidInput) as caught:
             parse_yaml(text, "x.yaml")
         return str(caught.value)
 
-    assert said("a:\n\tb: 1\n") == "x.yaml:2:1: error: tab character: YAML is indented with spaces [yaml]"
-    assert "(quote text that contains # or :)" in said("a: {channel: #shop}\nb: 1\n")
-    assert "(quote text that contains # or :)" in said("about: Shop: all\n")
-    assert "quote text" not in said("a: [1 # one\nb: 2]\n]")
+    assert error_message("a:\n\tb: 1\n") == "x.yaml:2:1: error: tab character: YAML is indented with spaces [yaml]"
+    assert "(quote text that contains # or :)" in error_message("a: {channel: #shop}\nb: 1\n")
+    assert "(quote text that contains # or :)" in error_message("about: Shop: all\n")
+    assert "quote text" not in error_message("a: [1 # one\nb: 2]\n]")

@@ -1,4 +1,4 @@
-"""What is no YAML is told as one problem inside the text, at the place where people look for it."""
+"""Invalid YAML is one problem inside the text, at the position of the mistake."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PIECES = st.sampled_from(
 )
 
 
-def told(text: str) -> str:
+def error_message(text: str) -> str:
     with pytest.raises(InvalidInput) as caught:
         yaml_file.parse_yaml(text, "x.yaml")
     return str(caught.value)
 
 
 @given(st.lists(PIECES, max_size=30).map("".join))
-def test_whatever_stands_there_is_told_inside_the_text(text: str) -> None:
+def test_any_problem_is_inside_the_text(text: str) -> None:
     try:
         yaml_file.parse_yaml(text, "x.yaml")
     except InvalidInput as error:
@@ -36,11 +36,11 @@ def test_whatever_stands_there_is_told_inside_the_text(text: str) -> None:
 
 @pytest.mark.parametrize("levels", [yaml_syntax.MAX_LEVELS + 1, 3000, 200_000])
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- "])
-def test_no_nesting_ends_the_process(levels: int, opening: str) -> None:
-    assert f"more than {yaml_syntax.MAX_LEVELS} levels of nesting" in told("a:\n  " + opening * levels)
+def test_deep_nesting_does_not_crash_the_process(levels: int, opening: str) -> None:
+    assert f"more than {yaml_syntax.MAX_LEVELS} levels of nesting" in error_message("a:\n  " + opening * levels)
 
 
-def test_what_is_nested_less_is_read() -> None:
+def test_nesting_below_the_limit_is_read() -> None:
     levels = yaml_syntax.MAX_LEVELS - 1
     data = yaml_file.parse_yaml("a: " + "[" * levels + "]" * levels, "x.yaml").data["a"]
     for _ in range(levels - 1):
@@ -49,7 +49,7 @@ def test_what_is_nested_less_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("a: [1\nb: 2\n", "x.yaml:1:4: error: [ is not closed (line 2 does not continue it) [yaml]"),
         ("a: [1, {b: 2]\n", "x.yaml:1:13: error: "),
@@ -67,12 +67,12 @@ def test_what_is_nested_less_is_read() -> None:
         ("a: \x00\n", "x.yaml:1:4: error: YAML does not allow the character U+0000"),
     ],
 )
-def test_it_is_told_where_people_look_for_it(text: str, wanted: str) -> None:
-    assert told(text).startswith(wanted)
+def test_a_problem_is_at_the_position_of_the_mistake(text: str, expected: str) -> None:
+    assert error_message(text).startswith(expected)
 
 
 @pytest.mark.parametrize(
-    ("data", "wanted"),
+    ("data", "expected"),
     [
         ("a: ä\n".encode("latin-1"), "x.yaml:1:4: error: cannot be read: the byte 0xE4 is not UTF-8 (save"),
         ("ä: 1\nb: ".encode() + b"\xff", "x.yaml:2:4: error: cannot be read: the byte 0xFF is not UTF-8"),
@@ -80,15 +80,15 @@ def test_it_is_told_where_people_look_for_it(text: str, wanted: str) -> None:
         (b"a: " + b"x" * yaml_syntax.MAX_BYTES, "x.yaml: error: cannot be read: the file is larger than 5 MB"),
     ],
 )
-def test_bytes_that_are_no_text_are_told_at_their_place(data: bytes, wanted: str, tmp_path) -> None:
+def test_unreadable_bytes_are_reported_at_their_position(data: bytes, expected: str, tmp_path) -> None:
     path = tmp_path / "x.yaml"
     path.write_bytes(data)
     with pytest.raises(InvalidInput) as caught:
         yaml_file.read_yaml(path, "x.yaml")
-    assert str(caught.value).startswith(wanted)
+    assert str(caught.value).startswith(expected)
 
 
-def test_marks_of_order_and_windows_lines_change_no_column(tmp_path) -> None:
+def test_a_byte_order_mark_and_windows_line_ends_do_not_shift_columns(tmp_path) -> None:
     path = tmp_path / "x.yaml"
     path.write_bytes("\ufeffa: 1\r\nb:\r\n  c: 2\r\n".encode())
     document = yaml_file.read_yaml(path, "x.yaml")

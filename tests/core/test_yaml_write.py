@@ -16,12 +16,12 @@ JSON = st.recursive(
 )
 
 
-def test_an_expression_is_a_block_in_which_quotes_stand_as_they_are():
+def test_an_expression_is_a_block_without_escaped_quotes():
     text = yaml_write.dump_yaml({"expr": 'up{job="node"} == 0'})
     assert text == 'expr: |-\n  up{job="node"} == 0\n'
 
 
-def test_known_keys_come_first_and_the_others_keep_their_order():
+def test_ordered_keys_come_first_and_the_others_keep_their_order():
     text = yaml_write.dump_yaml([{"labels": {"b": "1", "a": "2"}, "for": "5m", "alert": "X"}], order=("alert", "for"))
     assert text == "- alert: X\n  for: 5m\n  labels:\n    b: '1'\n    a: '2'\n"
 
@@ -31,21 +31,21 @@ def test_a_header_is_a_comment():
 
 
 @pytest.mark.parametrize("word", ["on", "yes", "null", "0755", "22:30", "1e3", "0.80", "~", "=", "<<", "- a", "a: b"])
-def test_what_yaml_1_1_would_misread_is_quoted(word):
+def test_strings_that_yaml_1_1_would_misread_are_quoted(word):
     assert yaml.safe_load(yaml_write.dump_yaml({"k": word, "l": [word]})) == {"k": word, "l": [word]}
 
 
-def test_long_lines_are_not_folded_and_nothing_is_an_alias():
+def test_long_lines_are_not_folded_and_there_are_no_aliases():
     same = {"k": "word " * 200}
     text = yaml_write.dump_yaml([same, same])
     assert len(text.splitlines()) == 2
     assert "&" not in text
 
 
-def test_whole_numbers_of_jsonnet_are_whole():
+def test_integral_floats_from_jsonnet_are_integers():
     assert yaml_write.dump_yaml({"a": 3.0, "b": 0.5}) == "a: 3\nb: 0.5\n"
 
 
 @given(JSON)
-def test_what_is_written_reads_the_same(value):
+def test_written_values_read_back_the_same(value):
     assert yaml.safe_load(yaml_write.dump_yaml({"value": value, "expr": value})) == {"value": value, "expr": value}

@@ -1,4 +1,4 @@
-"""Import: dashboards of other people keep every panel's title, type and queries, and ours come back as they were."""
+"""Import: foreign dashboards keep the title, type and queries of every panel, and ours are restored unchanged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deckwatch.core.problems import DeckwatchError
-from deckwatch.dashboards.importing import Importer, likeness, modern, patch
+from deckwatch.dashboards.importing import Importer, compare_panels, patch, upgrade
 from deckwatch.provisioning import stack
 
 PEERS = os.environ.get("DECKWATCH_PEERS")
@@ -33,14 +33,14 @@ def panels_of(model):
 
 
 def asked(panels):
-    return [(panel.get("title") or "", panel["type"], likeness.texts(panel)) for panel in panels]
+    return [(panel.get("title") or "", panel["type"], compare_panels.query_texts(panel)) for panel in panels]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_peers_keep_every_panel(importer, path, capsys):
     data = json.loads(path.read_text())
-    made = importer.read(data, path.stem)
-    wanted = modern.read(data, path.stem)
+    made = importer.import_dashboard(data, path.stem)
+    wanted = upgrade.read_dashboard(data, path.stem)
     assert asked(panels_of(made.model)) == asked(wanted.panels())
     assert made.kept == made.panels == len(wanted.panels())
     with capsys.disabled():
@@ -59,12 +59,12 @@ def test_peers_are_there():
 def test_what_was_generated_comes_back_as_the_same_json(importer, shipped):
     models = [
         json.loads(file.text)
-        for file in shipped.plan.files()
+        for file in shipped.plan.list_files()
         if "/dashboards/" in f"/{file.path}" and file.path.endswith(".json")
     ]
     assert len(models) >= 5
     for model in models:
-        made = importer.read(model, model["uid"])
+        made = importer.import_dashboard(model, model["uid"])
         assert made.model == model
         assert made.lost == {}
 
@@ -72,7 +72,7 @@ def test_what_was_generated_comes_back_as_the_same_json(importer, shipped):
 def test_every_word_comes_back_as_the_same_json(importer, build):
     built = build(EVERYTHING.read_text(), uid="everything", subjects=("everything",))
     assert built.problems == []
-    made = importer.read(built.model, "everything")
+    made = importer.import_dashboard(built.model, "everything")
     assert asked(panels_of(made.model)) == asked(panels_of(built.model))
     # A row has no `raw:`; its number may differ where other panels are called otherwise.
     for model in (made.model, built.model):
@@ -98,7 +98,7 @@ def dashboard(*panels, variables=(), **more):
 
 
 def read(importer, model):
-    made = importer.read(model, "theirs")
+    made = importer.import_dashboard(model, "theirs")
     data = yaml.safe_load(made.text)
     return SimpleNamespace(made=made, data=data, panels={one["title"]: one for one in panels_of(made.model)})
 
@@ -127,7 +127,7 @@ def test_a_panel_of_another_data_source_is_kept_whole(importer, uid):
     assert found.panels["Flux"]["targets"] == [target]
     assert found.panels["Flux"]["datasource"] == source
     assert "panel" in found.data["rows"][0][0]
-    assert found.made.lost["panel with queries of a further data source, kept under raw"] == 1
+    assert found.made.lost["panel with queries of another data source, kept under raw"] == 1
 
 
 def test_a_second_prometheus_is_not_asked_for_the_first_ones_figures(importer):
@@ -164,7 +164,7 @@ def test_library_panels_and_plugins_are_kept(importer):
     assert found.panels["Shared"]["libraryPanel"] == {"uid": "abc", "name": "Shared"}
     assert found.panels["Map"]["type"] == "geomap"
     assert found.panels["Map"]["options"] == {"view": {"zoom": 3}}
-    assert likeness.texts(found.panels["Map"]) == ["node_load1"]
+    assert compare_panels.query_texts(found.panels["Map"]) == ["node_load1"]
 
 
 def test_old_types_become_their_successors_and_are_reported(importer):
@@ -236,14 +236,14 @@ def test_a_query_that_repeats_is_a_signal(importer):
     found = read(importer, dashboard(panel("CPU time", expr=expr), panel("Again", "stat", x=12, expr=expr)))
     assert found.data["signals"] == {"cpu_time": {"title": "CPU time", "expr": expr}}
     assert found.data["rows"][0][0]["lines"] == "cpu_time"
-    assert [likeness.texts(one) for one in found.panels.values()] == [[expr], [expr]]
+    assert [compare_panels.query_texts(one) for one in found.panels.values()] == [[expr], [expr]]
 
 
 def test_a_fixed_window_is_no_signal_since_it_would_be_drawn_with_another(importer):
     expr = "rate(node_cpu_seconds_total[5m])"
     found = read(importer, dashboard(panel("A", expr=expr), panel("B", x=12, expr=expr)))
     assert "signals" not in found.data
-    assert likeness.texts(found.panels["B"]) == [expr]
+    assert compare_panels.query_texts(found.panels["B"]) == [expr]
 
 
 def test_names_of_queries_are_followed_where_a_panel_speaks_of_them(importer):
@@ -268,7 +268,7 @@ def test_two_panels_of_one_name_metrics_nobody_knows_and_broken_promql(importer)
 @pytest.mark.parametrize("data", [[], {}, "x", None, {"panels": 3}, {"spec": {"elements": {}}}, {"rows": None}])
 def test_what_is_no_dashboard_is_said_in_a_sentence(importer, data):
     with pytest.raises(DeckwatchError, match="theirs"):
-        importer.read(data, "theirs")
+        importer.import_dashboard(data, "theirs")
 
 
 JSON = st.recursive(
@@ -292,7 +292,7 @@ def test_whatever_is_said_of_fields_and_options_the_panel_is_kept(importer, kind
     one, other = said
     model = dashboard(panel("P", kind, fieldConfig={"defaults": {key: one}, "overrides": []}, options={option: other}))
     before = copy.deepcopy(model)
-    made = importer.read(model, "theirs")
+    made = importer.import_dashboard(model, "theirs")
     assert model == before
     assert (made.kept, made.panels) == (1, 1)
 
@@ -300,7 +300,7 @@ def test_whatever_is_said_of_fields_and_options_the_panel_is_kept(importer, kind
 @given(JSON, JSON)
 def test_a_patch_makes_one_value_the_other(one, other):
     one, other = {"a": one, "b": 1}, {"a": other, "c": [1]}
-    merged = merge(one, patch.between(one, other))
+    merged = merge(one, patch.make_patch(one, other))
     assert without_nothing(merged) == without_nothing(other)
 
 

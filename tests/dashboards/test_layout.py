@@ -10,13 +10,18 @@ STAT = PanelType(
     "stat", {}, {}, {}, "instant", 4, 3, {}, grafana=GrafanaPanel("stat", "Stat", public=True, figure=True)
 )
 
+MAX_HEIGHT = 12
+
+
+def box_of(number):
+    """Return the box of a number: drawing one number instead of three makes an example three times as fast."""
+    number, width = divmod(number, COLUMNS + 1)
+    height, least = divmod(number, COLUMNS)
+    return Box(width=width or None, height=height + 1, min_width=least + 1)
+
+
 boxes = st.lists(
-    st.builds(
-        Box,
-        width=st.none() | st.integers(1, COLUMNS),
-        height=st.integers(1, 12),
-        min_width=st.integers(1, COLUMNS),
-    ),
+    st.integers(0, (COLUMNS + 1) * COLUMNS * MAX_HEIGHT - 1).map(box_of),
     min_size=1,
     max_size=30,
 )

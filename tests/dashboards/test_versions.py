@@ -13,7 +13,7 @@ from deckwatch.dashboards import panel_types
 from deckwatch.dashboards.draw import versions
 from deckwatch.dashboards.read import files
 from deckwatch.dashboards.read.files import Source
-from deckwatch.provisioning import catalogue
+from deckwatch.provisioning import metric_catalog
 
 PANELS = """\
 dashboard: Shop
@@ -35,7 +35,7 @@ rows:
 
 
 def made(child, text, grafana):
-    catalog = catalogue.load(Project(Path()), Targets(grafana=grafana))
+    catalog = metric_catalog.load_catalog(Project(Path()), Targets(grafana=grafana))
     document = yaml_file.parse_yaml(text, "shop.yaml")
     signals, _ = signal_file.load_signals([document], catalog)
     return dashboards.build_dashboards([Source(document, "shop", ())], catalog, signals, None, child)
@@ -54,7 +54,7 @@ def made(child, text, grafana):
             [
                 "2:34 a variable of type switch needs Grafana 12.3",
                 "8:20 the transformation transpose needs Grafana 11.2",
-                "8:39 the transformation transpose needs Grafana 11.2",
+                "8:34 the transformation transpose needs Grafana 11.2",
                 "12:23 options.percentChangeColorMode of stat needs Grafana 11.1",
                 "12:58 timeCompare of stat needs Grafana 12.3",
             ],
@@ -90,7 +90,7 @@ def test_what_is_ours_is_left_out_and_the_model_has_the_versions_number(child):
 def test_the_shipped_dashboards_are_for_the_oldest_version_too(child):
     """Nothing that is shipped needs more than the oldest Grafana and the oldest Prometheus."""
     oldest = Targets(**{name: program.oldest for name, program in PROGRAMS.items()})
-    catalog = catalogue.load(Project(Path()), oldest)
+    catalog = metric_catalog.load_catalog(Project(Path()), oldest)
     found = files.load_shipped()
     signals, problems = signal_file.load_signals([one.document for one in found], catalog)
     bundle = dashboards.build_dashboards(found, catalog, signals, None, child)

@@ -15,7 +15,7 @@ from deckwatch.exporter.metric import Metric
 from deckwatch.exporter.scrape import Scraper
 from deckwatch.exporter.sources import background
 from deckwatch.exporter.sources.background import Background, NotReadYet, ReadingFailed
-from deckwatch.exporter.world import NoData, World
+from deckwatch.exporter.world import NoData, Reading, World
 
 SIZE = Metric("deckwatch_test_size_bytes", "gauge", "A size.")
 
@@ -68,15 +68,15 @@ def test_nothing_is_read_before_somebody_asks(start):
     slow = Slow(1)
     one = start(slow)
     assert slow.calls == 0
-    assert one.latest() == 1
+    assert one.latest_reading().value == 1
 
 
 def test_it_is_read_again_without_being_asked(start, eventually):
     slow = Slow(1, 2, 3)
     one = start(slow)
-    assert one.latest() == 1
+    assert one.latest_reading().value == 1
     eventually(lambda: slow.calls >= 5)
-    assert one.latest() == 3
+    assert one.latest_reading().value == 3
 
 
 def test_many_who_ask_cause_one_reading(start):
@@ -85,10 +85,10 @@ def test_many_who_ask_cause_one_reading(start):
     one = start(slow, seconds=100.0, first_seconds=0.0)
     for _ in range(50):
         with pytest.raises(NotReadYet):
-            one.latest()
+            one.latest_reading()
     slow.gate.set()
-    one._tried.wait(10)
-    assert one.latest() == 1
+    one._first_attempt_done.wait(10)
+    assert one.latest_reading().value == 1
     assert (slow.calls, slow.most_inside) == (1, 1)
 
 
@@ -96,9 +96,9 @@ def test_a_fault_is_told_once_and_a_recovery_too(start, eventually, caplog):
     caplog.set_level(logging.INFO)
     slow = Slow(1, OSError("no"), OSError("no"), OSError("no"), 2)
     one = start(slow)
-    assert one.latest() == 1
+    assert one.latest_reading().value == 1
     eventually(lambda: slow.calls >= 6)
-    assert one.latest() == 2
+    assert one.latest_reading().value == 2
     told = [record.getMessage() for record in caplog.records]
     assert told == ["the size cannot be read: OSError", "the size can be read again"]
 
@@ -122,10 +122,10 @@ def test_after_a_fault_the_last_reading_is_not_shown_and_it_is_tried_less_often(
     slow = Slow(1, ValueError("no"))
     one = start(slow, seconds=0.05)
     seen = pauses(one, 0.0)
-    assert one.latest() == 1
+    assert one.latest_reading().value == 1
     eventually(lambda: len(seen) >= 6)
     with pytest.raises(ReadingFailed):
-        one.latest()
+        one.latest_reading()
     assert seen[:6] == [0.05, 0.01, 0.02, 0.04, 0.05, 0.05]
 
 
@@ -133,7 +133,7 @@ def test_it_rests_as_long_as_it_worked(start, eventually, pauses):
     one = start(Slow(1), seconds=1.0, first_seconds=0.0)
     seen = pauses(one, 7.0)
     with contextlib.suppress(NotReadYet):
-        one.latest()
+        one.latest_reading()
     eventually(lambda: seen)
     assert seen[0] >= 7.0
 
@@ -141,17 +141,17 @@ def test_it_rests_as_long_as_it_worked(start, eventually, pauses):
 def test_a_reading_that_is_stuck_is_given_up_and_not_read_beside(start, eventually, monkeypatch):
     slow = Slow(1)
     one = start(slow)
-    assert one.latest() == 1
+    assert one.latest_reading().value == 1
     slow.gate.clear()
     monkeypatch.setattr(background, "_MISSED_READINGS", 3)
-    eventually(lambda: slow.inside and _raises(ReadingFailed, one.latest))
+    eventually(lambda: slow.inside and _raises(ReadingFailed, one.latest_reading))
     calls = slow.calls
     for _ in range(20):
         with pytest.raises(ReadingFailed, match="stuck"):
-            one.latest()
+            one.latest_reading()
     assert (slow.calls, slow.most_inside) == (calls, 1)
     slow.gate.set()
-    eventually(lambda: not _raises(ReadingFailed, one.latest))
+    eventually(lambda: not _raises(ReadingFailed, one.latest_reading))
 
 
 def _raises(kind: type[Exception], call) -> bool:
@@ -165,19 +165,19 @@ def _raises(kind: type[Exception], call) -> bool:
 def test_what_is_not_there_is_no_fault(start, eventually):
     one = start(Slow(NoData("the proxy answers 403"), 1))
     with pytest.raises(NoData, match="403"):
-        one.latest()
-    eventually(lambda: not _raises(NoData, one.latest))
+        one.latest_reading()
+    eventually(lambda: not _raises(NoData, one.latest_reading))
 
 
 def test_the_thread_ends_at_close(start):
     slow = Slow(1)
     one = start(slow, seconds=1000.0)
-    one.latest()
+    one.latest_reading()
     one.close()
     assert one._thread is not None
     assert not one._thread.is_alive()
     calls = slow.calls
-    assert one.latest() == 1, "what was read is still there"
+    assert one.latest_reading().value == 1, "what was read is still there"
     assert slow.calls == calls
 
 
@@ -186,7 +186,7 @@ def test_closed_before_it_began(start):
     one = start(slow, first_seconds=0.0)
     one.close()
     with pytest.raises(NotReadYet):
-        one.latest()
+        one.latest_reading()
     assert slow.calls == 0
 
 
@@ -196,13 +196,14 @@ def test_a_collector_is_as_old_as_the_oldest_thing_that_it_shows(start):
     old, young = (start(Slow(one), seconds=1000.0, world=world) for one in (1, 2))
 
     def collect(_world: World):
-        yield SIZE(old.latest() + young.latest())
+        readings = old.latest_reading(), young.latest_reading()
+        return Reading([SIZE(sum(reading.value for reading in readings))], min(reading.at for reading in readings))
 
     one = Collector("host_size", (SIZE,), collect, "Sizes.", True, None, None, "server", 10)
     scraper = Scraper(world, {"host_size": one})
-    old.latest()
+    old.latest_reading()
     now[0] = 1060.0
-    young.latest()
+    young.latest_reading()
     now[0] = 1100.0
     [outcome] = scraper.scrape()
     assert (outcome.at, outcome.samples[0].value) == (1000.0, 3)

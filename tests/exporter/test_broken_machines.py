@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deckwatch.exporter import collector
 from deckwatch.exporter.scrape import Scraper
-from deckwatch.exporter.server import App, Choice
+from deckwatch.exporter.server import App, CollectorSelection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ def shown(world: World) -> tuple[str, dict[str, str]]:
     """Return the page of one scrape, and the faults of collectors by their names."""
     scraper = Scraper(world, COLLECTORS)
     with world:
-        page = b"".join(App(scraper, COLLECTORS).scrape(Choice(), 60)).decode()
+        page = b"".join(App(scraper, COLLECTORS).scrape_page(CollectorSelection(), 60)).decode()
     scraper.close()
     outcomes = [record.outcome for record in scraper.records.values()]
     return page, {one.collector.name: one.error for one in outcomes if one is not None and one.error}

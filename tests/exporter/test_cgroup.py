@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from deckwatch.exporter.sources import cgroup_files, cgroup_path
 from deckwatch.exporter.sources.cgroup import Cgroups
-from deckwatch.exporter.sources.cgroup_files import Group, Room
-from deckwatch.exporter.sources.cgroup_path import belongs, parse_proc_cgroup, until_container
+from deckwatch.exporter.sources.cgroup_files import Cgroup, DescriptorBudget
+from deckwatch.exporter.sources.cgroup_path import belongs_to_container, parse_proc_cgroup, trim_to_container
 from deckwatch.exporter.sources.container import Container
 from deckwatch.exporter.sources.files import KeptFile
 from deckwatch.exporter.sources.procfs import ParseError
@@ -57,22 +57,22 @@ def test_proc_cgroup_raises_nothing_but_parse_error(data):
     ],
 )
 def test_a_path_ends_at_the_container(told, path):
-    assert until_container(told, ID) == path
+    assert trim_to_container(told, ID) == path
 
 
 def test_whose_process_it_is():
-    assert belongs({"": f"/docker/{ID}"}, ID)
-    assert belongs({"": "/"}, ID), "the exporter's own container, seen from inside"
-    assert not belongs({"": "/user.slice"}, ID)
-    assert not belongs({"memory": f"/docker/{OTHER}", "cpu": "/"}, ID)
+    assert belongs_to_container({"": f"/docker/{ID}"}, ID)
+    assert belongs_to_container({"": "/"}, ID), "the exporter's own container, seen from inside"
+    assert not belongs_to_container({"": "/user.slice"}, ID)
+    assert not belongs_to_container({"memory": f"/docker/{OTHER}", "cpu": "/"}, ID)
 
 
 def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def read(group: Group, controller: str, *names: str) -> bytes | None:
-    return group.reader(dict.fromkeys((1, 2), ((controller, *names),)))()[1]
+def read(group: Cgroup, controller: str, *names: str) -> bytes | None:
+    return group.make_reader(dict.fromkeys((1, 2), ((controller, *names),)))()[1]
 
 
 class Machine:
@@ -89,7 +89,7 @@ class Machine:
         return file
 
     def group(self, container: Container):
-        return self.world.source(Cgroups).of(container)
+        return self.world.source(Cgroups).find_group(container)
 
 
 @pytest.fixture
@@ -164,7 +164,7 @@ def test_a_container_that_has_ended_has_no_group(unified):
 def test_the_tree_is_searched_once_for_a_process_without_a_group(unified, monkeypatch):
     unified.file("proc/96/cgroup", "0::/\n")
     searched = []
-    monkeypatch.setattr(cgroup_path, "search", lambda *arguments: searched.append(arguments))
+    monkeypatch.setattr(cgroup_path, "search_tree", lambda *arguments: searched.append(arguments))
     for _ in range(3):
         assert unified.group(Container(ID, pid=96)) is None
     assert len(searched) == 1
@@ -172,51 +172,51 @@ def test_the_tree_is_searched_once_for_a_process_without_a_group(unified, monkey
 
 def test_no_control_groups_at_all(machine):
     groups = machine.world.source(Cgroups)
-    assert not groups.there
-    assert groups.of(Container(ID, pid=1)) is None
+    assert not groups.are_mounted
+    assert groups.find_group(Container(ID, pid=1)) is None
 
 
 def test_the_path_of_a_stopped_container_is_as_the_engine_would_make_it(unified):
     groups = unified.world.source(Cgroups)
-    assert groups.path_of(Container("a"), "cgroupfs") == "/docker/a"
-    assert groups.path_of(Container("b"), "systemd") == "/system.slice/docker-b.scope"
-    assert groups.path_of(Container("c", cgroup_parent="/apps"), "cgroupfs") == "/apps/c"
-    assert groups.path_of(Container("d", cgroup_parent="apps.slice"), "systemd") == "/apps.slice/docker-d.scope"
-    assert groups.path_of(Container("e"), "podman-systemd") == "/machine.slice/libpod-e.scope"
-    assert groups.path_of(Container("f"), "podman-cgroupfs") == "/libpod_parent/libpod-f"
-    assert groups.path_of(Container("g", cgroup_parent="pods"), "podman-cgroupfs") == "/pods/libpod-g"
+    assert groups.group_path(Container("a"), "cgroupfs") == "/docker/a"
+    assert groups.group_path(Container("b"), "systemd") == "/system.slice/docker-b.scope"
+    assert groups.group_path(Container("c", cgroup_parent="/apps"), "cgroupfs") == "/apps/c"
+    assert groups.group_path(Container("d", cgroup_parent="apps.slice"), "systemd") == "/apps.slice/docker-d.scope"
+    assert groups.group_path(Container("e"), "podman-systemd") == "/machine.slice/libpod-e.scope"
+    assert groups.group_path(Container("f"), "podman-cgroupfs") == "/libpod_parent/libpod-f"
+    assert groups.group_path(Container("g", cgroup_parent="pods"), "podman-cgroupfs") == "/pods/libpod-g"
 
 
 def test_the_path_stays_for_the_containers_life(unified):
     groups = unified.world.source(Cgroups)
-    before = groups.path_of(Container(ID), "cgroupfs")
+    before = groups.group_path(Container(ID), "cgroupfs")
     unified.file("proc/96/cgroup", f"0::/nested/docker/{ID}\n")
     unified.file(f"sys/fs/cgroup/nested/docker/{ID}/memory.current", "1\n")
     running = Container(ID, pid=96)
-    assert groups.of(running).path == f"/nested/docker/{ID}"
-    assert groups.path_of(running, "cgroupfs") == before
-    assert groups.path_of(Container("later"), "cgroupfs") == "/nested/docker/later"
-    groups.keep([], [])
-    assert groups.path_of(running, "cgroupfs") == f"/nested/docker/{ID}"
+    assert groups.find_group(running).path == f"/nested/docker/{ID}"
+    assert groups.group_path(running, "cgroupfs") == before
+    assert groups.group_path(Container("later"), "cgroupfs") == "/nested/docker/later"
+    groups.prune([], [])
+    assert groups.group_path(running, "cgroupfs") == f"/nested/docker/{ID}"
 
 
 def test_descriptors_of_ended_containers_are_given_up(unified):
     unified.file("proc/96/cgroup", f"0::/docker/{ID}\n")
     unified.file(f"sys/fs/cgroup/docker/{ID}/memory.current", "1\n")
-    groups, room = unified.world.source(Cgroups), unified.world.source(Room)
-    group = groups.of(Container(ID, pid=96))
-    before, left = descriptors(), room.left
+    groups, room = unified.world.source(Cgroups), unified.world.source(DescriptorBudget)
+    group = groups.find_group(Container(ID, pid=96))
+    before, left = descriptors(), room.remaining
     read(group, "", "memory.current")
-    groups.keep([ID], [ID])
-    assert (descriptors(), room.left) == (before + 1, left - 1)
-    groups.keep([], [ID])
-    assert (descriptors(), room.left) == (before, left)
+    groups.prune([ID], [ID])
+    assert (descriptors(), room.remaining) == (before + 1, left - 1)
+    groups.prune([], [ID])
+    assert (descriptors(), room.remaining) == (before, left)
     assert read(group, "", "memory.current") == b"1\n", "one that is being read meanwhile"
     assert descriptors() == before
 
 
 def test_beyond_the_descriptor_limit_files_are_opened_for_each_reading(unified):
-    unified.world.source(Room).left = 1
+    unified.world.source(DescriptorBudget).remaining = 1
     unified.file("proc/96/cgroup", f"0::/docker/{ID}\n")
     for name in "abc":
         unified.file(f"sys/fs/cgroup/docker/{ID}/{name}", name)

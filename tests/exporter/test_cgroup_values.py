@@ -9,10 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deckwatch.exporter.sources import cgroup_memory
 from deckwatch.exporter.sources import cgroup_values as values
-from deckwatch.exporter.sources.cgroup_values import Cpu, Io, Memory, MemoryDetail, Pressure
+from deckwatch.exporter.sources.cgroup_memory import Memory, MemoryDetail
+from deckwatch.exporter.sources.cgroup_values import Cpu, Io, Pressure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deckwatch.exporter.sources.cgroup_files import Files, Raw
 
 CPU_STAT = b"""usage_usec 2402611
@@ -57,11 +61,23 @@ class Group:
         return (self.version, *contents)
 
 
+TOPICS: dict[str, tuple[Files, Callable[..., object]]] = {
+    "cpu": (values.CPU, values.cpu_times),
+    "memory": (cgroup_memory.MEMORY, cgroup_memory.memory_usage),
+    "memory_detail": (cgroup_memory.MEMORY_DETAIL, cgroup_memory.memory_detail),
+    "memory_reclaim": (cgroup_memory.MEMORY_RECLAIM, cgroup_memory.memory_reclaim),
+    "io": (values.IO, values.disk_io),
+    "processes": (values.PROCESSES, values.count_processes),
+    "threads": (values.THREADS, values.thread_counts),
+    "pressure": (values.PRESSURE, values.pressure_totals),
+}
+
+
 def read(topic: str, version: int, files: dict[tuple[str, str], bytes], *more: object) -> object:
-    """Return what a group with these files says of a topic."""
-    raw = Group(version, files).raw(getattr(values, topic.upper()))
-    found = getattr(values, topic)(raw, *more)
-    return list(found) if topic == "pressure" else found
+    """Return the values of a topic, from a group with these files."""
+    topic_files, parse = TOPICS[topic]
+    result = parse(Group(version, files).raw(topic_files), *more)
+    return list(result) if topic == "pressure" else result
 
 
 def test_cpu_of_version_2():

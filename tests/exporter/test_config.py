@@ -67,7 +67,7 @@ def test_a_server_in_the_environment_stands_behind_those_of_the_file(tmp_path):
 
 def test_two_servers_of_one_name_are_refused(tmp_path):
     found = read(tmp_path, "watch: {postgres: [{name: postgres, dsn: host=db}]}")
-    with pytest.raises(DeckwatchError, match="DECKWATCH_POSTGRES_DSN gives a server whose name 'postgres' stands"):
+    with pytest.raises(DeckwatchError, match="the server in DECKWATCH_POSTGRES_DSN needs the name 'postgres'"):
         config.watch_config(found, {"DECKWATCH_POSTGRES_DSN": "dbname=shop"})
 
 
@@ -92,8 +92,8 @@ def test_unknown_collectors_are_told_at_their_places(tmp_path):
     found = read(tmp_path, "watch:\n  collectors:\n    on: [host_cpu, hots]\n    off:\n      - postgres_u\n")
     file = tmp_path / "deckwatch.yaml"
     assert said(found) == [
-        f"{file}:3:20: error: no collector is called 'hots' (did you mean host?) [input]",
-        f"{file}:5:9: error: no collector is called 'postgres_u' (did you mean postgres_up?) [input]",
+        f"{file}:3:20: error: unknown collector 'hots' (did you mean host?) [input]",
+        f"{file}:5:9: error: unknown collector 'postgres_u' (did you mean postgres_up?) [input]",
     ]
 
 
@@ -103,9 +103,9 @@ def test_a_server_has_exactly_one_connection_string_and_a_name_of_its_own(tmp_pa
         "watch: {postgres: [{name: a}, {name: b, dsn: host=b, dsn_env: B}, {name: a, dsn: host=a}]}\n",
     )
     assert [message.partition("error: ")[2] for message in said(found)] == [
-        "expected one of dsn_file, dsn_env, dsn_command, dsn; none of them is there [input]",
+        "expected one of dsn_file, dsn_env, dsn_command, dsn; found none [input]",
         "expected one of dsn_file, dsn_env, dsn_command, dsn; not dsn_env and dsn [input]",
-        "'a' stands above already; names must differ [input]",
+        "duplicate name 'a' [input]",
     ]
 
 
@@ -122,7 +122,7 @@ def test_a_password_in_the_file_is_refused_and_not_shown(tmp_path, dsn):
     found = read(tmp_path, f"watch:\n  postgres:\n    - name: db\n      dsn: {dsn}\n")
     (problem,) = config.find_problems(found, WORDS)
     assert problem.place.line == 4
-    assert problem.one_sentence == "the dsn holds a password: put it into a file and name it in dsn_file"
+    assert problem.one_sentence == "the dsn contains a password: put it into a file and name that in dsn_file"
     assert "hunter2" not in str(problem) + caret_line(problem, found.document.text)
 
 

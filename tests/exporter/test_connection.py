@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from deckwatch.exporter import connection
-from deckwatch.exporter.protection import crowd
+from deckwatch.exporter.protection import connection_limits
 
 TLS = "tls_server_config: {cert_file: server.crt, key_file: server.key}\n"
 GET = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -111,7 +111,7 @@ def test_the_limit_begins_with_the_connection_and_not_after_the_handshake(page, 
 
 
 def test_a_long_header_is_refused_however_it_comes(page) -> None:
-    field = b"X-Long: " + b"x" * connection.HEADER_BYTES + b"\r\n"
+    field = b"X-Long: " + b"x" * connection.MAX_HEADER_BYTES + b"\r\n"
     for pieces in ([b"GET / HTTP/1.1\r\nHost: x\r\n" + field + b"\r\n"], [b"GET /?", *[b"x" * 1024] * 20]):
         dialled = page.dial()
         with suppress(OSError):  # it answers before all is sent
@@ -124,7 +124,7 @@ def test_a_long_header_is_refused_however_it_comes(page) -> None:
                 answer += data
         assert answer.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
         assert answer.endswith(b"a request's header has 16 KiB at most\n")
-    most = b"X-Long: " + b"x" * (connection.HEADER_BYTES - 100) + b"\r\n"
+    most = b"X-Long: " + b"x" * (connection.MAX_HEADER_BYTES - 100) + b"\r\n"
     dialled = page.dial()
     dialled.sendall(GET[:-2] + most + b"\r\n")
     assert dialled.recv(4096).startswith(b"HTTP/1.1 200")
@@ -161,7 +161,7 @@ def test_a_large_page_comes_whole(page) -> None:
 
 
 def test_a_client_has_a_share_and_loses_its_own(page, monkeypatch) -> None:
-    monkeypatch.setattr(crowd, "MOST_OF_A_CLIENT", 4)
+    monkeypatch.setattr(connection_limits, "MAX_PER_CLIENT", 4)
     other, rested = page.dial("127.0.0.2"), page.dial()
     assert is_alive(rested)
     dawdlers = [page.dial(raw=True) for _ in range(10)]
@@ -171,8 +171,8 @@ def test_a_client_has_a_share_and_loses_its_own(page, monkeypatch) -> None:
 
 
 def test_where_it_is_full_the_greediest_lose(page, monkeypatch) -> None:
-    monkeypatch.setattr(crowd, "MOST_CONNECTIONS", 8)
-    monkeypatch.setattr(crowd, "MOST_OF_A_CLIENT", 6)
+    monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 8)
+    monkeypatch.setattr(connection_limits, "MAX_PER_CLIENT", 6)
     modest = page.dial("127.0.0.2")
     greedy = [page.dial("127.0.0.3", raw=True) for _ in range(7)]
     others = [page.dial(f"127.0.0.{number}") for number in range(4, 7)]
@@ -182,7 +182,7 @@ def test_where_it_is_full_the_greediest_lose(page, monkeypatch) -> None:
 
 
 def test_busy_connections_of_a_client_leave_room_for_others(page, monkeypatch) -> None:
-    monkeypatch.setattr(crowd, "MOST_OF_A_CLIENT", 3)
+    monkeypatch.setattr(connection_limits, "MAX_PER_CLIENT", 3)
     page.hold.clear()
     busy = [page.dial() for _ in range(3)]
     for one in busy:
@@ -259,4 +259,4 @@ def test_it_ends_while_handshakes_go_on(kept, serve, web_config, authority) -> N
     ],
 )
 def test_whose_an_address_is(one, other, is_same) -> None:
-    assert (crowd.client_of(one) == crowd.client_of(other)) is is_same
+    assert (connection_limits.client_key(one) == connection_limits.client_key(other)) is is_same

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deckwatch.exporter.sources.container import Limits, parse, unix_time
+from deckwatch.exporter.sources.container import Limits, parse_inspect, unix_time
 
 
 def inspect(**changes: Any) -> dict[str, Any]:
@@ -33,13 +33,13 @@ def inspect(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_running_container():
-    found = parse(inspect())
+    found = parse_inspect(inspect())
     assert (found.id, found.name, found.image) == ("49140422", "shop-web-1", "shop:1")
     assert (found.state, found.pid, found.health, found.failing_streak) == ("running", 28598, "", 0)
     assert found.started == pytest.approx(1795200697.831695, abs=1e-6)
     assert found.finished == 0
     assert found.limits == Limits()
-    assert found.own_network
+    assert found.has_own_network
     assert not found.expected_running
 
 
@@ -47,7 +47,7 @@ def test_fields_that_engines_leave_out_or_set_to_null():
     data = inspect(host={"RestartPolicy": None, "Memory": None}, state={"Health": None, "Pid": None})
     data["Config"]["Labels"] = None
     del data["RestartCount"]
-    found = parse(data)
+    found = parse_inspect(data)
     assert (found.labels, found.restart_count, found.pid, found.restart_policy) == ({}, 0, 0, "")
 
 
@@ -64,7 +64,7 @@ def test_fields_that_engines_leave_out_or_set_to_null():
     ],
 )
 def test_what_ought_to_run(policy, labels, expected):
-    found = parse(inspect(host={"RestartPolicy": {"Name": policy}}, labels=labels))
+    found = parse_inspect(inspect(host={"RestartPolicy": {"Name": policy}}, labels=labels))
     assert found.expected_running is expected
 
 
@@ -80,7 +80,7 @@ def test_what_ought_to_run(policy, labels, expected):
     ],
 )
 def test_limits(host, limits):
-    assert parse(inspect(host=host)).limits == limits
+    assert parse_inspect(inspect(host=host)).limits == limits
 
 
 @pytest.mark.parametrize(
@@ -88,20 +88,20 @@ def test_limits(host, limits):
     [("running", "running"), ("stopped", "exited"), ("stopping", "running"), ("configured", "created")],
 )
 def test_states_of_podman(told, state):
-    assert parse(inspect(state={"Status": told})).state == state
+    assert parse_inspect(inspect(state={"Status": told})).state == state
 
 
 @pytest.mark.parametrize("mode", ["host", "container:49140422"])
 def test_a_network_that_is_not_its_own(mode):
-    assert not parse(inspect(host={"NetworkMode": mode})).own_network
+    assert not parse_inspect(inspect(host={"NetworkMode": mode})).has_own_network
 
 
 def test_health():
-    found = parse(inspect(state={"Health": {"Status": "unhealthy", "FailingStreak": 4}}))
+    found = parse_inspect(inspect(state={"Health": {"Status": "unhealthy", "FailingStreak": 4}}))
     assert (found.health, found.failing_streak) == ("unhealthy", 4)
     # Podman and some images write a health of `none` or an empty one where there is no healthcheck.
-    assert parse(inspect(state={"Health": {"Status": "none"}})).health == ""
-    assert parse(inspect(state={"Health": {"Status": ""}})).health == ""
+    assert parse_inspect(inspect(state={"Health": {"Status": "none"}})).health == ""
+    assert parse_inspect(inspect(state={"Health": {"Status": ""}})).health == ""
 
 
 @pytest.mark.parametrize(

@@ -165,13 +165,13 @@ def test_where_the_engine_is_looked_for(no_variable, tmp_path):
     no_variable.setattr("deckwatch.exporter.sources.docker.SOCKET", tmp_path / "docker.sock")
     with World() as world:
         engine = world.source(Engine)
-        assert engine.address() == ""
+        assert engine.engine_address() == ""
         (tmp_path / "docker.sock").touch()
-        assert engine.address() == f"unix://{tmp_path}/docker.sock"
+        assert engine.engine_address() == f"unix://{tmp_path}/docker.sock"
         no_variable.setenv("DOCKER_HOST", "tcp://engine:2375")
-        assert engine.address() == "tcp://engine:2375"
+        assert engine.engine_address() == "tcp://engine:2375"
     with World(docker_host="unix:///given.sock") as world:
-        assert world.source(Engine).address() == "unix:///given.sock"
+        assert world.source(Engine).engine_address() == "unix:///given.sock"
 
 
 def machine(tmp_path: Path, kernel: str = "") -> World:

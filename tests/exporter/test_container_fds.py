@@ -36,9 +36,9 @@ def test_what_is_no_such_file_is_told(data):
 
 
 def test_what_processes_have_open():
-    before = container_fds.count(Path("/proc"), [os.getpid()])
+    before = container_fds.count_open_files(Path("/proc"), [os.getpid()])
     with socket.socket() as one, socket.socket() as another, Path("/dev/null").open() as file:
-        after = container_fds.count(Path("/proc"), [os.getpid()])
+        after = container_fds.count_open_files(Path("/proc"), [os.getpid()])
         assert one.fileno() != another.fileno() != file.fileno()
     assert before is not None
     assert after is not None
@@ -46,9 +46,9 @@ def test_what_processes_have_open():
 
 
 def test_a_process_that_has_ended_has_nothing_open(tmp_path):
-    assert container_fds.count(tmp_path, [4]) is None
+    assert container_fds.count_open_files(tmp_path, [4]) is None
     (tmp_path / "5/fd").mkdir(parents=True)
-    assert container_fds.count(tmp_path, [4, 5]) == (0, 0)
+    assert container_fds.count_open_files(tmp_path, [4, 5]) == (0, 0)
 
 
 def test_what_is_not_for_us_to_see(monkeypatch):
@@ -56,4 +56,4 @@ def test_what_is_not_for_us_to_see(monkeypatch):
         raise PermissionError(13, "Permission denied", folder)
 
     monkeypatch.setattr(os, "listdir", refuse)  # root, as which tests may run, is refused nothing
-    assert container_fds.count(Path("/proc"), [1]) is None
+    assert container_fds.count_open_files(Path("/proc"), [1]) is None

@@ -36,14 +36,14 @@ def test_a_file_of_a_containers_process(world):
     process(world, 96, f"/docker/{ID}", status="x" * 40_000)
     processes = world.source(ContainerProcesses)
     for _ in range(2):
-        assert processes.read(Container(ID, pid=96), "status") == b"x" * 40_000
-    assert processes.read(Container(ID, pid=96), "absent") is None
+        assert processes.read_file(Container(ID, pid=96), "status") == b"x" * 40_000
+    assert processes.read_file(Container(ID, pid=96), "absent") is None
 
 
 def test_a_number_that_another_process_has(world):
     process(world, 96, "/system.slice/ssh.service", status="secret")
-    assert world.source(ContainerProcesses).read(Container(ID, pid=96), "status") is None
-    assert world.source(ContainerProcesses).read(Container(ID, pid=97), "status") is None
+    assert world.source(ContainerProcesses).read_file(Container(ID, pid=96), "status") is None
+    assert world.source(ContainerProcesses).read_file(Container(ID, pid=97), "status") is None
 
 
 def test_a_restarted_container_has_another_process(world):
@@ -51,10 +51,10 @@ def test_a_restarted_container_has_another_process(world):
     process(world, 98, f"/docker/{ID}", status="new")
     processes = world.source(ContainerProcesses)
     before = descriptors()
-    assert processes.read(Container(ID, pid=96), "status") == b"old"
-    assert processes.read(Container(ID, pid=98), "status") == b"new"
+    assert processes.read_file(Container(ID, pid=96), "status") == b"old"
+    assert processes.read_file(Container(ID, pid=98), "status") == b"new"
     assert descriptors() == before + 1
-    processes.keep([])
+    processes.prune([])
     assert descriptors() == before
 
 
@@ -79,6 +79,6 @@ def test_beyond_their_share_of_descriptors_folders_are_opened_for_each_reading(w
         process(world, pid, f"/docker/{pid:064x}", status=str(pid))
     for _ in range(2):
         for pid in range(100, 105):
-            assert processes.read(Container(f"{pid:064x}", pid=pid), "status") == str(pid).encode()
-            assert processes.read(Container(f"{pid:064x}", pid=pid), "absent") is None
+            assert processes.read_file(Container(f"{pid:064x}", pid=pid), "status") == str(pid).encode()
+            assert processes.read_file(Container(f"{pid:064x}", pid=pid), "absent") is None
     assert descriptors() == before + 2

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deckwatch.exporter.sources.container_table import LINGER_SECONDS, Table
+from deckwatch.exporter.sources.container_table import LINGER_SECONDS, ContainerTable
 
 ID = "49140422"
 BEGAN = 1_795_200_000
@@ -62,203 +62,205 @@ def inspect(
 
 
 @pytest.fixture
-def table() -> Table:
-    table = Table()
-    table.begin(BEGAN)
+def table() -> ContainerTable:
+    table = ContainerTable()
+    table.start_watching(BEGAN)
     return table
 
 
-def counts(table: Table) -> tuple[int, int]:
-    [container] = table.containers()
+def counts(table: ContainerTable) -> tuple[int, int]:
+    [container] = table.all_containers()
     return container.restarts, container.oom_kills
 
 
 def test_the_stamps_of_this_test_are_on_the_tables_clock(table):
-    assert table.take_inspect(inspect(created=1.5)).created == BEGAN + 1.5
+    assert table.apply_inspect(inspect(created=1.5)).created == BEGAN + 1.5
 
 
 def test_a_new_container_has_counters_at_zero(table):
-    assert table.take_event(event("create", 1), 0) == ID
-    assert table.take_event(event("start", 2), 0) == ID
-    table.take_inspect(inspect(started=2))
+    assert table.apply_event(event("create", 1), 0) == ID
+    assert table.apply_event(event("start", 2), 0) == ID
+    table.apply_inspect(inspect(started=2))
     assert counts(table) == (0, 0)
 
 
 def test_the_first_start_is_no_restart_although_the_inspect_knew_of_it_before(table):
-    table.take_event(event("create", 1), 0)
-    table.take_inspect(inspect("exited", started=2, finished=3))
-    table.take_event(event("start", 2.01), 0)
-    table.take_event(event("die", 3.01, exitCode="1"), 0)
+    table.apply_event(event("create", 1), 0)
+    table.apply_inspect(inspect("exited", started=2, finished=3))
+    table.apply_event(event("start", 2.01), 0)
+    table.apply_event(event("die", 3.01, exitCode="1"), 0)
     assert counts(table) == (0, 0)
 
 
 def test_each_start_after_an_end_is_a_restart(table):
-    table.take_inspect(inspect(started=2))
+    table.apply_inspect(inspect(started=2))
     for run in range(3):
-        table.take_event(event("die", 10 + run, exitCode="1"), 0)
-        table.take_event(event("start", 10.5 + run), 0)
-        table.take_inspect(inspect(started=10.49 + run, finished=9.99 + run, restarts=run + 1))
+        table.apply_event(event("die", 10 + run, exitCode="1"), 0)
+        table.apply_event(event("start", 10.5 + run), 0)
+        table.apply_inspect(inspect(started=10.49 + run, finished=9.99 + run, restarts=run + 1))
     assert counts(table) == (3, 0)
 
 
 def test_a_start_by_hand_counts_though_the_engines_count_begins_anew(table):
-    table.take_inspect(inspect(started=2, restarts=0))
-    table.take_event(event("die", 10), 0)
-    table.take_event(event("start", 11), 0)
-    table.take_inspect(inspect(started=11, finished=10, restarts=1))
-    table.take_event(event("die", 20), 0)
-    table.take_event(event("start", 21), 0)
-    table.take_inspect(inspect(started=21, finished=20, restarts=0))  # `docker restart`
-    table.take_event(event("die", 30), 0)
-    table.take_event(event("start", 31), 0)
-    table.take_inspect(inspect(started=31, finished=30, restarts=1))
+    table.apply_inspect(inspect(started=2, restarts=0))
+    table.apply_event(event("die", 10), 0)
+    table.apply_event(event("start", 11), 0)
+    table.apply_inspect(inspect(started=11, finished=10, restarts=1))
+    table.apply_event(event("die", 20), 0)
+    table.apply_event(event("start", 21), 0)
+    table.apply_inspect(inspect(started=21, finished=20, restarts=0))  # `docker restart`
+    table.apply_event(event("die", 30), 0)
+    table.apply_event(event("start", 31), 0)
+    table.apply_inspect(inspect(started=31, finished=30, restarts=1))
     assert counts(table) == (3, 0)
 
 
 def test_restarts_from_before_we_watched_are_not_ours(table):
-    table.take_inspect(inspect(created=-100, started=-5, finished=-6, restarts=7, oom=True))
+    table.apply_inspect(inspect(created=-100, started=-5, finished=-6, restarts=7, oom=True))
     assert counts(table) == (0, 0)
-    table.take_event(event("die", 10), 0)
-    table.take_event(event("start", 11), 0)
-    table.take_inspect(inspect(created=-100, started=11, finished=10, restarts=8))
+    table.apply_event(event("die", 10), 0)
+    table.apply_event(event("start", 11), 0)
+    table.apply_inspect(inspect(created=-100, started=11, finished=10, restarts=8))
     assert counts(table) == (1, 0)
 
 
 def test_a_container_that_had_ended_before_we_watched_and_is_started(table):
-    table.take_inspect(inspect("exited", created=-100, started=-50, finished=-20))
-    table.take_event(event("start", 5), 0)
+    table.apply_inspect(inspect("exited", created=-100, started=-50, finished=-20))
+    table.apply_event(event("start", 5), 0)
     assert counts(table) == (1, 0)
 
 
 def test_the_engines_own_count_fills_in_for_lost_events(table):
-    table.take_inspect(inspect(started=2))
-    table.take_inspect(inspect(started=50, finished=49, restarts=4))
+    table.apply_inspect(inspect(started=2))
+    table.apply_inspect(inspect(started=50, finished=49, restarts=4))
     assert counts(table) == (4, 0)
 
 
 def test_an_engine_that_came_back_tells_the_start_but_not_the_end(table):
-    table.take_inspect(inspect(started=2))
-    table.take_inspect(inspect(started=50, finished=40))
-    table.take_event(event("start", 50.01), 0)
+    table.apply_inspect(inspect(started=2))
+    table.apply_inspect(inspect(started=50, finished=40))
+    table.apply_event(event("start", 50.01), 0)
     assert counts(table) == (1, 0)
 
 
 def test_events_that_are_told_again_after_a_loss_come_behind_what_they_led_to(table):
-    table.take_inspect(inspect(started=2))
-    table.take_inspect(inspect(started=21, finished=20))  # with the connection that is new
+    table.apply_inspect(inspect(started=2))
+    table.apply_inspect(inspect(started=21, finished=20))  # with the connection that is new
     for action, second in (("die", 10), ("start", 11), ("die", 20.01), ("start", 21.01)):
-        table.take_event(event(action, second), 0)
-    table.take_inspect(inspect(started=21, finished=20))
+        table.apply_event(event(action, second), 0)
+    table.apply_inspect(inspect(started=21, finished=20))
     assert counts(table) == (2, 0)
 
 
 def test_a_clock_that_is_set_back_hides_no_restart(table):
-    table.take_inspect(inspect(started=2))
+    table.apply_inspect(inspect(started=2))
     for action, second in (("die", 100), ("start", 101), ("die", 60), ("start", 61)):
-        table.take_event(event(action, second), 0)
+        table.apply_event(event(action, second), 0)
     assert counts(table) == (2, 0)
 
 
 def test_oom_kills_are_counted_over_runs(table):
-    table.take_inspect(inspect(started=2))
-    table.take_event(event("oom", 3), 0)
-    table.take_event(event("oom", 4), 0)
-    table.take_event(event("die", 5, exitCode="137"), 0)
-    table.take_inspect(inspect("exited", started=2, finished=5, oom=True, exit_code=137))
-    table.take_event(event("start", 6), 0)
-    table.take_inspect(inspect(started=6, finished=5))
-    table.take_event(event("oom", 7), 0)
+    table.apply_inspect(inspect(started=2))
+    table.apply_event(event("oom", 3), 0)
+    table.apply_event(event("oom", 4), 0)
+    table.apply_event(event("die", 5, exitCode="137"), 0)
+    table.apply_inspect(inspect("exited", started=2, finished=5, oom=True, exit_code=137))
+    table.apply_event(event("start", 6), 0)
+    table.apply_inspect(inspect(started=6, finished=5))
+    table.apply_event(event("oom", 7), 0)
     assert counts(table) == (1, 3)
 
 
 def test_an_oom_kill_whose_event_was_lost_counts_once(table):
-    table.take_inspect(inspect(started=2))
+    table.apply_inspect(inspect(started=2))
     for _ in range(2):
-        table.take_inspect(inspect("exited", started=2, finished=5, oom=True, exit_code=137))
-    table.take_event(event("start", 6), 0)
-    table.take_inspect(inspect(started=6, finished=5))
+        table.apply_inspect(inspect("exited", started=2, finished=5, oom=True, exit_code=137))
+    table.apply_event(event("start", 6), 0)
+    table.apply_inspect(inspect(started=6, finished=5))
     assert counts(table) == (1, 1)
 
 
 def test_the_exit_code_of_the_last_end_stays_while_it_runs_again(table):
-    table.take_inspect(inspect(started=2))
-    table.take_event(event("die", 5, exitCode="3"), 0)
-    table.take_event(event("start", 6), 0)
-    table.take_inspect(inspect(started=6, finished=5, exit_code=0))
-    assert table.containers()[0].exit_code == 3
-    table.take_inspect(inspect("exited", started=6, finished=8, exit_code=0))
-    assert table.containers()[0].exit_code == 0
+    table.apply_inspect(inspect(started=2))
+    table.apply_event(event("die", 5, exitCode="3"), 0)
+    table.apply_event(event("start", 6), 0)
+    table.apply_inspect(inspect(started=6, finished=5, exit_code=0))
+    assert table.all_containers()[0].exit_code == 3
+    table.apply_inspect(inspect("exited", started=6, finished=8, exit_code=0))
+    assert table.all_containers()[0].exit_code == 0
 
 
 def test_podman_has_another_word_for_a_removal(table):
-    table.take_inspect(inspect())
-    assert table.containers()
-    assert table.take_event(event("remove", 2), 100) is None
-    assert table.containers() == ()
+    table.apply_inspect(inspect())
+    assert table.all_containers()
+    assert table.apply_event(event("remove", 2), 100) is None
+    assert table.all_containers() == ()
 
 
 def test_a_container_that_came_and_went_between_two_scrapes_leaves_its_counters(table):
     for action, second in (("create", 1), ("start", 2), ("oom", 3), ("die", 3.1)):
-        table.take_event(event(action, second, exitCode="137", **{"com.docker.compose.service": "job"}), 100)
-    assert table.take_event(event("destroy", 3.2), 100) is None
-    assert table.containers() == ()
-    [gone] = table.departed(100)
+        table.apply_event(event(action, second, exitCode="137", **{"com.docker.compose.service": "job"}), 100)
+    assert table.apply_event(event("destroy", 3.2), 100) is None
+    assert table.all_containers() == ()
+    [gone] = table.removed_containers(100)
     assert (gone.name, gone.image, gone.oom_kills, gone.labels["com.docker.compose.service"]) == (
         "web",
         "shop:1",
         1,
         "job",
     )
-    assert table.departed(100 + LINGER_SECONDS) == (gone,)
-    assert table.departed(101 + LINGER_SECONDS) == ()
+    assert table.removed_containers(100 + LINGER_SECONDS) == (gone,)
+    assert table.removed_containers(101 + LINGER_SECONDS) == ()
 
 
 def test_a_removed_container_to_which_nothing_happened_leaves_nothing(table):
-    table.take_inspect(inspect(started=2))
-    table.take_event(event("destroy", 3), 100)
-    assert (table.containers(), table.departed(100)) == ((), ())
+    table.apply_inspect(inspect(started=2))
+    table.apply_event(event("destroy", 3), 100)
+    assert (table.all_containers(), table.removed_containers(100)) == ((), ())
 
 
 def test_lingering_containers_are_bounded(table):
     for number in range(500):
         id_ = f"{number:08}"
         for action in ("create", "start", "oom", "die", "destroy"):
-            table.take_event(event(action, number, id_), 100)
-    departed = table.departed(100)
+            table.apply_event(event(action, number, id_), 100)
+    departed = table.removed_containers(100)
     assert len(departed) == 200
     assert departed[-1].id == "00000499"
 
 
 def test_the_list_names_the_unknown_the_changed_and_those_that_are_not_healthy(table):
-    table.take_inspect(inspect(started=2))
+    table.apply_inspect(inspect(started=2))
     same = {"Id": ID, "Names": ["/web"], "State": "running"}
-    assert table.take_list([same], 0) == []
-    assert table.take_list([same | {"State": "exited"}], 0) == [ID]
-    assert table.take_list([same | {"Names": ["/other"]}], 0) == [ID]
-    assert table.take_list([same, {"Id": "new", "Names": ["/new"], "State": "running"}], 0) == ["new"]
-    table.take_inspect(inspect(started=2, health={"Status": "starting", "FailingStreak": 0}))
-    assert table.take_list([same], 0) == [ID]
+    assert table.apply_list([same], 0) == []
+    assert table.apply_list([same | {"State": "exited"}], 0) == [ID]
+    assert table.apply_list([same | {"Names": ["/other"]}], 0) == [ID]
+    assert table.apply_list([same, {"Id": "new", "Names": ["/new"], "State": "running"}], 0) == ["new"]
+    table.apply_inspect(inspect(started=2, health={"Status": "starting", "FailingStreak": 0}))
+    assert table.apply_list([same], 0) == [ID]
 
 
 @pytest.mark.parametrize(
     "order", ["die inspect start", "inspect die start", "die start inspect", "inspect die inspect start"]
 )
 def test_restarts_by_policy_count_once_whenever_they_are_inspected(table, order):
-    table.take_inspect(inspect(started=2))
+    table.apply_inspect(inspect(started=2))
     for number in (1, 2, 3):
         end = 10.0 * number
         for step in order.split():
             if step == "die":
-                table.take_event(event("die", end + 0.01, exitCode="1"), 0)
+                table.apply_event(event("die", end + 0.01, exitCode="1"), 0)
             elif step == "start":
-                table.take_event(event("start", end + 0.5), 0)
+                table.apply_event(event("start", end + 0.5), 0)
             else:
-                table.take_inspect(inspect("restarting", started=end - 9.5, finished=end, exit_code=1, restarts=number))
-        table.take_inspect(inspect(started=end + 0.4, finished=end, restarts=number))
+                table.apply_inspect(
+                    inspect("restarting", started=end - 9.5, finished=end, exit_code=1, restarts=number)
+                )
+        table.apply_inspect(inspect(started=end + 0.4, finished=end, restarts=number))
         assert counts(table)[0] == number
-    table.take_event(event("die", 40), 0)
-    table.take_event(event("start", 41), 0)
-    table.take_inspect(inspect(started=41, finished=40))
+    table.apply_event(event("die", 40), 0)
+    table.apply_event(event("start", 41), 0)
+    table.apply_inspect(inspect(started=41, finished=40))
     assert counts(table)[0] == 4, "by hand, which sets RestartCount back to 0"
 
 
@@ -267,39 +269,39 @@ def test_of_healthy_containers_a_few_are_inspected_at_a_time_and_each_in_its_tur
     listed = [{"Id": id_, "Names": ["/web"], "State": "running", "Status": "Up 2 hours (healthy)"} for id_ in ids]
     healthy = inspect(started=2, health={"Status": "healthy", "FailingStreak": 0})
     for id_ in ids:
-        table.take_inspect(healthy | {"Id": id_})
+        table.apply_inspect(healthy | {"Id": id_})
     asked = []
     for _ in range(3):
-        asked.append(table.take_list(listed, 0))
+        asked.append(table.apply_list(listed, 0))
         for id_ in asked[-1]:
-            table.take_inspect(healthy | {"Id": id_})
+            table.apply_inspect(healthy | {"Id": id_})
     assert [len(once) for once in asked] == [10, 10, 10]
     assert {id_ for once in asked for id_ in once} == set(ids)
-    assert [one.id for one in table.containers()] == ids, "in the order in which they were first seen"
+    assert [one.id for one in table.all_containers()] == ids, "in the order in which they were first seen"
     listed[24] |= {"Status": "Up 2 hours (unhealthy)"}
-    assert table.take_list(listed, 0)[0] == ids[24]
+    assert table.apply_list(listed, 0)[0] == ids[24]
 
 
 def test_what_the_list_lacks_is_gone(table):
-    table.take_inspect(inspect(started=2))
-    table.take_event(event("oom", 3), 0)
-    assert table.take_list([], 100) == []
-    assert table.containers() == ()
-    assert [one.oom_kills for one in table.departed(100)] == [1]
+    table.apply_inspect(inspect(started=2))
+    table.apply_event(event("oom", 3), 0)
+    assert table.apply_list([], 100) == []
+    assert table.all_containers() == ()
+    assert [one.oom_kills for one in table.removed_containers(100)] == [1]
 
 
 def test_events_that_are_no_concern(table):
-    assert table.take_event(event("exec_start: true", 1), 0) is None
-    assert table.take_event({**event("connect"), "Type": "network"}, 0) is None
-    assert table.take_event({}, 0) is None
-    assert table.take_event(event("health_status: unhealthy", 1), 0) == ID
-    assert table.containers() == ()
+    assert table.apply_event(event("exec_start: true", 1), 0) is None
+    assert table.apply_event({**event("connect"), "Type": "network"}, 0) is None
+    assert table.apply_event({}, 0) is None
+    assert table.apply_event(event("health_status: unhealthy", 1), 0) == ID
+    assert table.all_containers() == ()
 
 
 def test_an_unchanged_container_is_the_same_object(table):
-    table.take_inspect(inspect(started=2))
-    table.take_event(event("oom", 3), 0)
-    assert table.containers()[0] is table.containers()[0]
+    table.apply_inspect(inspect(started=2))
+    table.apply_event(event("oom", 3), 0)
+    assert table.all_containers()[0] is table.all_containers()[0]
 
 
 ACTIONS = st.sampled_from(["create", "start", "die", "oom", "destroy", "rename", "inspect", "list"])
@@ -307,17 +309,17 @@ ACTIONS = st.sampled_from(["create", "start", "die", "oom", "destroy", "rename",
 
 @given(st.lists(ACTIONS, max_size=40))
 def test_counters_never_fall_while_a_container_is_there(actions):
-    table = Table()
-    table.begin(BEGAN)
+    table = ContainerTable()
+    table.start_watching(BEGAN)
     last = (0, 0)
     for second, action in enumerate(actions, start=1):
         if action == "inspect":
-            table.take_inspect(inspect(started=1, restarts=second % 3, oom=second % 2 == 0))
+            table.apply_inspect(inspect(started=1, restarts=second % 3, oom=second % 2 == 0))
         elif action == "list":
-            table.take_list([{"Id": ID, "Names": ["/web"], "State": "running"}], second)
+            table.apply_list([{"Id": ID, "Names": ["/web"], "State": "running"}], second)
         else:
-            table.take_event(event(action, second), second)
-        if action == "destroy" or not table.containers():
+            table.apply_event(event(action, second), second)
+        if action == "destroy" or not table.all_containers():
             last = (0, 0)
         else:
             now = counts(table)

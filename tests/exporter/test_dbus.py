@@ -33,7 +33,7 @@ def padded(data: bytes, to: int) -> bytes:
     return data + bytes(-len(data) % to)
 
 
-def answer(signature: bytes, body: bytes, *, kind: int = dbuswire.ANSWER, serial: int = 7) -> bytes:
+def answer(signature: bytes, body: bytes, *, kind: int = dbuswire.REPLY, serial: int = 7) -> bytes:
     """A message as a bus writes it: fields REPLY_SERIAL and SIGNATURE."""
     fields = b"\x05\x01u\0" + struct.pack("<I", serial)
     fields += b"\x08\x01g\0" + bytes([len(signature)]) + signature + b"\0"
@@ -45,9 +45,9 @@ def test_a_list_of_units() -> None:
     for value in UNIT:
         unit = padded(unit, 4) + (text(value) if isinstance(value, bytes) else struct.pack("<I", value))
     body = struct.pack("<II", len(unit), 0) + unit
-    message = dbuswire.unmarshal(answer(b"a(ssssssouso)", body))
+    message = dbuswire.unmarshal_message(answer(b"a(ssssssouso)", body))
     expected = tuple(value.decode() if isinstance(value, bytes) else value for value in UNIT)
-    assert message == Message(dbuswire.ANSWER, 7, "", ([expected],))
+    assert message == Message(dbuswire.REPLY, 7, "", ([expected],))
 
 
 @pytest.mark.parametrize(
@@ -64,16 +64,16 @@ def test_a_list_of_units() -> None:
 def test_values(signature: bytes, body: bytes, values: tuple[object, ...] | None) -> None:
     if values is None:
         with pytest.raises(ParseError):
-            dbuswire.unmarshal(answer(signature, body))
+            dbuswire.unmarshal_message(answer(signature, body))
     else:
-        assert dbuswire.unmarshal(answer(signature, body)).values == values
+        assert dbuswire.unmarshal_message(answer(signature, body)).values == values
 
 
 def test_a_question_reads_as_it_was_meant() -> None:
     call = Call("org.example", "/a/b", "org.example.I", "Get", ("one", "zwei"))
-    data = dbuswire.marshal(call, 9)
-    assert dbuswire.length(data) == len(data)
-    assert dbuswire.unmarshal(data).values == call.arguments
+    data = dbuswire.marshal_call(call, 9)
+    assert dbuswire.message_length(data) == len(data)
+    assert dbuswire.unmarshal_message(data).values == call.arguments
 
 
 WHOLE = answer(b"a(ssssssouso)", struct.pack("<II", 0, 0)) + answer(b"v", b"\x01s\0\0" + text(b"x"))
@@ -89,7 +89,7 @@ WHOLE = answer(b"a(ssssssouso)", struct.pack("<II", 0, 0)) + answer(b"v", b"\x01
     )
 )
 def test_anything_at_all_is_read_or_refused(data: bytes) -> None:
-    for read in (dbuswire.length, dbuswire.unmarshal):
+    for read in (dbuswire.message_length, dbuswire.unmarshal_message):
         try:
             read(data)
         except ValueError as error:

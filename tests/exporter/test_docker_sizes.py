@@ -10,7 +10,7 @@ from deckwatch.exporter.world import World
 
 
 def test_only_one_is_counted_at_a_time(monkeypatch):
-    monkeypatch.setattr(docker_client, "connect", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(docker_client, "open_client", lambda *_: contextlib.nullcontext())
     inside, most = set(), []
     both = threading.Event()
 
@@ -21,12 +21,12 @@ def test_only_one_is_counted_at_a_time(monkeypatch):
         inside.remove(self)
         return {}
 
-    kinds = (docker_sizes.VolumeSizes, docker_sizes.Reclaimable)
+    kinds = (docker_sizes.VolumeSizes, docker_sizes.ReclaimableSizes)
     for kind in kinds:
-        monkeypatch.setattr(kind, "ask", ask)
+        monkeypatch.setattr(kind, "request_sizes", ask)
     with World(docker_host="unix:///nowhere.sock") as world:
         sizes = [world.source(kind) for kind in kinds]
-        threads = [threading.Thread(target=one._read) for one in sizes]
+        threads = [threading.Thread(target=one._read_sizes) for one in sizes]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -12,10 +12,10 @@ import pytest
 import requests
 
 from deckwatch.exporter.sources import docker_client
-from deckwatch.exporter.sources.container_table import Table
-from deckwatch.exporter.sources.docker import EngineUnreachable
-from deckwatch.exporter.sources.docker_events import Events
-from deckwatch.exporter.sources.docker_watch import Watch
+from deckwatch.exporter.sources.container_table import ContainerTable
+from deckwatch.exporter.sources.docker_events import EventStream
+from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable
+from deckwatch.exporter.sources.docker_watch import EngineWatch
 
 
 class Client:
@@ -41,10 +41,10 @@ class Client:
 @pytest.fixture
 def watch():
     """A Watch whose threads were not started."""
-    watch = object.__new__(Watch)
+    watch = object.__new__(EngineWatch)
     watch._address = "tcp://engine:2376"
-    watch._table = Table()
-    watch._taken, watch._resume, watch._clock = {}, 0, lambda: 0.0
+    watch._table = ContainerTable()
+    watch._recent_events, watch._resume_at, watch._clock = {}, 0, lambda: 0.0
     return watch
 
 
@@ -60,15 +60,15 @@ def watch():
 )
 def test_one_container_that_is_not_described_is_no_loss(watch, caplog, answer, said):
     caplog.set_level(logging.INFO)
-    watch._inspect(Client(answer), "a" * 64)
-    assert watch._table.containers() == ()
+    watch._inspect_container(Client(answer), "a" * 64)
+    assert watch._table.all_containers() == ()
     assert said in caplog.text
     assert bool(caplog.text) == bool(said)
 
 
 def test_an_engine_that_answers_nothing_at_all_is_lost(watch):
     with pytest.raises(requests.exceptions.ReadTimeout):
-        watch._inspect(Client(requests.exceptions.ReadTimeout(), requests.exceptions.ReadTimeout()), "a" * 64)
+        watch._inspect_container(Client(requests.exceptions.ReadTimeout(), requests.exceptions.ReadTimeout()), "a" * 64)
 
 
 def event(action: str, nanoseconds: int) -> dict[str, object]:
@@ -76,29 +76,29 @@ def event(action: str, nanoseconds: int) -> dict[str, object]:
 
 
 def test_an_event_that_comes_twice_is_taken_once_and_a_clock_set_back_silences_nothing(watch):
-    assert watch._take(event("start", 2_000_000_000)) == "a"
-    assert watch._take(event("start", 2_000_000_000)) is None
-    assert watch._take(event("die", 2_000_000_000)) == "a"
-    assert watch._take(event("start", 1_000_000_000)) == "a"
-    assert watch._resume == 1_000_000_000
+    assert watch._apply_event(event("start", 2_000_000_000)) == "a"
+    assert watch._apply_event(event("start", 2_000_000_000)) is None
+    assert watch._apply_event(event("die", 2_000_000_000)) == "a"
+    assert watch._apply_event(event("start", 1_000_000_000)) == "a"
+    assert watch._resume_at == 1_000_000_000
 
 
 def test_what_came_before_the_end_of_the_stream_is_given_before_it():
-    events = Events(None, 0)
+    events = EventStream(None, 0)
     for one in ("start", "die"):
         events._queue.put(event(one, 1))
-    events.end()
-    assert [one["Action"] for one in events.take(0)] == ["start", "die"]
+    events.signal_end()
+    assert [one["Action"] for one in events.take_batch(0)] == ["start", "die"]
     with pytest.raises(EngineUnreachable):
-        events.take(0)
+        events.take_batch(0)
 
 
 def test_a_stream_in_which_nothing_happens():
-    assert Events(None, 0).take(0.01) == []
+    assert EventStream(None, 0).take_batch(0.01) == []
 
 
 def test_the_moment_from_which_events_are_asked_for():
-    assert Events(None, 1_795_200_697_000_000_042)._since == "1795200697.000000042"
+    assert EventStream(None, 1_795_200_697_000_000_042)._since == "1795200697.000000042"
 
 
 @pytest.mark.parametrize(("status", "said"), [(b"200 OK", ""), (b"500 Internal Server Error", "status 500")])
@@ -118,6 +118,6 @@ def test_a_ping_over_the_local_socket(tmp_path, status, said):
         thread.start()
         told = pytest.raises(EngineUnreachable, match=said) if said else contextlib.nullcontext()
         with told:
-            docker_client.ping(Client(None), f"unix://{tmp_path}/engine.sock")
+            docker_client.ping_engine(Client(None), f"unix://{tmp_path}/engine.sock")
         thread.join()
     assert asked == [b"GET /v1.47/_ping HTTP/1.1"]

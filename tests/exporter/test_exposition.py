@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from deckwatch.exporter import exposition
 from deckwatch.exporter.collector import Collector
 from deckwatch.exporter.metric import Metric, validate_samples
-from deckwatch.exporter.scrape import Outcome, Record
+from deckwatch.exporter.outcome import Outcome, Record
 
 LABELS = ("name", "image")
 METRICS = [

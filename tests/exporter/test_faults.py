@@ -12,8 +12,8 @@ import requests
 
 from deckwatch.exporter.collectors.app_probe import Probe, ProbeLog
 from deckwatch.exporter.sources import postgres
-from deckwatch.exporter.sources.docker_watch import Watch
-from deckwatch.exporter.sources.faults import plain
+from deckwatch.exporter.sources.docker_watch import EngineWatch
+from deckwatch.exporter.sources.errors import safe_message
 from deckwatch.exporter.world import World
 
 
@@ -31,13 +31,13 @@ from deckwatch.exporter.world import World
     ],
 )
 def test_a_fault_in_plain_words(fault, said):
-    assert plain(fault) == said
+    assert safe_message(fault) == said
 
 
 def test_what_lies_below_a_librarys_fault_is_told():
     wrapped = requests.exceptions.ConnectionError("hunter2")
     wrapped.__context__ = ConnectionRefusedError(errno.ECONNREFUSED, "x")
-    assert plain(wrapped) == "connection refused"
+    assert safe_message(wrapped) == "connection refused"
 
 
 def test_an_engine_that_is_not_there_is_named_without_its_password(tmp_path, caplog):
@@ -48,9 +48,9 @@ def test_an_engine_that_is_not_there_is_named_without_its_password(tmp_path, cap
     ]:
         caplog.clear()
         with caplog.at_level(logging.INFO, logger="deckwatch.docker"):
-            watch = Watch(address, time.time)
+            watch = EngineWatch(address, time.time)
             try:
-                assert not watch.snapshot(5.0).reachable
+                assert not watch.latest_snapshot(5.0).reachable
             finally:
                 watch.close()
         assert [record.getMessage() for record in caplog.records] == [f"the Docker engine at {said}"]
@@ -77,13 +77,13 @@ def test_a_server_without_a_connection_string_says_what_lacks(entry, told, tmp_p
     monkeypatch.setenv("DECKWATCH_EMPTY", "")
     entry = {key: value.format(tmp=tmp_path) for key, value in entry.items()}
     with World(config={"postgres": [{"name": "a", **entry}]}) as world:
-        server = postgres.servers(world)["a"]
-        assert server.trouble(world) is None
+        server = postgres.configured_servers(world)["a"]
+        assert server.health_reason(world) is None
         with caplog.at_level(logging.INFO, "deckwatch"), pytest.raises(postgres.ServerDown):
-            server.query(lambda _: "SELECT 1")
+            server.run_query(lambda _: "SELECT 1")
         told = told.format(tmp=tmp_path)
         assert [record.getMessage() for record in caplog.records] == [f"PostgreSQL server a cannot be read: {told}"]
-        trouble = server.trouble(world)
+        trouble = server.health_reason(world)
     assert trouble is not None
     # The page names neither files nor variables.
     assert trouble.reason in ("connection string is empty", "no connection string")
@@ -94,10 +94,10 @@ def test_a_server_without_a_connection_string_says_what_lacks(entry, told, tmp_p
 def test_a_probe_says_why_without_the_words_of_others():
     with World() as world:
         probe = Probe("shop")
-        assert probe.trouble(world) is None
-        world.source(ProbeLog).tell(probe, "certificate: hostname mismatch")
-        trouble = probe.trouble(world)
+        assert probe.health_reason(world) is None
+        world.source(ProbeLog).record_result(probe, "certificate: hostname mismatch")
+        trouble = probe.health_reason(world)
         assert trouble is not None
         assert trouble.reason == "certificate"
-        world.source(ProbeLog).tell(probe, "")
-        assert probe.trouble(world) is None
+        world.source(ProbeLog).record_result(probe, "")
+        assert probe.health_reason(world) is None

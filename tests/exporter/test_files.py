@@ -70,7 +70,7 @@ def test_a_device_that_went_away_is_opened_again(kept: KeptFiles, tmp_path: Path
 
 
 def test_gives_up_the_oldest_and_closes_all(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(KeptFiles, "most", 3)
+    monkeypatch.setattr(KeptFiles, "max_open", 3)
     paths = [tmp_path / str(number) for number in range(6)]
     with World() as world:
         for _ in range(2):
@@ -82,7 +82,7 @@ def test_gives_up_the_oldest_and_closes_all(tmp_path: Path, monkeypatch) -> None
 
 
 def test_many_threads_read_one_file_and_few_descriptors(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(KeptFiles, "most", 2)
+    monkeypatch.setattr(KeptFiles, "max_open", 2)
     monkeypatch.setattr(files, "_CHUNK", 64)
     paths = [tmp_path / str(number) for number in range(4)]
     for path in paths:

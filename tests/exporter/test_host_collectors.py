@@ -17,7 +17,7 @@ from deckwatch.exporter.timex import Timex, adjtimex
 from deckwatch.exporter.world import World
 
 if TYPE_CHECKING:
-    from deckwatch.exporter.scrape import Outcome
+    from deckwatch.exporter.outcome import Outcome
 
 HOST = {name: one for name, one in collector.load_collectors().items() if name.startswith("host_")}
 # What a collector cannot do without.

@@ -12,7 +12,7 @@ import pytest
 
 from deckwatch.exporter.collectors import host_disk
 from deckwatch.exporter.sources.procfs import ParseError
-from deckwatch.exporter.sources.timezone import Zone, parse_tzfile
+from deckwatch.exporter.sources.timezone import TimeZone, parse_tzfile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -157,18 +157,18 @@ ZONE = b"TZif" + b"\0" * 16 + struct.pack(">6l", 0, 0, 0, 0, 1, 4) + struct.pack
 
 
 def test_the_hosts_time_zone_is_found_behind_links(machine, tmp_path) -> None:
-    zone = Zone(machine())
-    assert zone.at(0) == (0, "UTC")
+    zone = TimeZone(machine())
+    assert zone.offset_at(0) == (0, "UTC")
     zones = tmp_path / "root/usr/share/zoneinfo"
     zones.mkdir(parents=True)
     (zones / "Test").write_bytes(ZONE)
     (zones / "Link").symlink_to("Test")
     (tmp_path / "root/etc/localtime").symlink_to("/usr/share/zoneinfo/Link")  # from the host's root, not from ours
-    assert zone.at(0) == (3600, "TST")
+    assert zone.offset_at(0) == (3600, "TST")
     (zones / "Test").unlink()
     (zones / "Test").symlink_to("Link")  # a circle
     with pytest.raises(OSError, match="symbolic links"):
-        zone.at(0)
+        zone.offset_at(0)
 
 
 @pytest.mark.parametrize("data", [b"", b"TZif", ZONE[:-6], b"nonsense" * 20])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deckwatch.exporter.collectors._host_filters import DISKS, FILESYSTEM_TYPES, MOUNT_POINTS, UNITS, Choice
+from deckwatch.exporter.collectors._host_filters import DISKS, FILESYSTEM_TYPES, MOUNT_POINTS, UNITS, NameFilter
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ from deckwatch.exporter.collectors._host_filters import DISKS, FILESYSTEM_TYPES,
     ],
 )
 def test_defaults(default, shown, left_out) -> None:
-    choice = Choice(None, default)
-    assert [name for name in shown + left_out if choice.shows(name)] == shown
+    choice = NameFilter(None, default)
+    assert [name for name in shown + left_out if choice.is_shown(name)] == shown
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_defaults(default, shown, left_out) -> None:
     ],
 )
 def test_choices(block, shown) -> None:
-    choice = Choice(block, DISKS)
-    assert [name for name in ("sda", "sda1", "vda") if choice.shows(name)] == shown
+    choice = NameFilter(block, DISKS)
+    assert [name for name in ("sda", "sda1", "vda") if choice.is_shown(name)] == shown
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from deckwatch.exporter.sources.mounts import Space
+from deckwatch.exporter.sources.mounts import SpaceQueries
 from deckwatch.exporter.world import World
 
 FULL = os.statvfs_result((4096, 4096, 100, 50, 40, 10, 5, 5, 0, 255))
@@ -40,21 +40,21 @@ def server():
 @pytest.fixture
 def space(server: Server):
     with World(statvfs=server.statvfs) as world:
-        space = world.source(Space)
+        space = world.source(SpaceQueries)
         space.patience = 0.4
         yield space
 
 
-def test_says_how_full_or_why_not(space: Space) -> None:
-    answers = space.of(["/", "/denied"])
+def test_says_how_full_or_why_not(space: SpaceQueries) -> None:
+    answers = space.query_space(["/", "/denied"])
     assert answers["/"] == FULL
     assert isinstance(answers["/denied"], PermissionError)
 
 
-def test_stuck_mounts_cost_the_patience_once_for_all(space: Space, server: Server) -> None:
+def test_stuck_mounts_cost_the_patience_once_for_all(space: SpaceQueries, server: Server) -> None:
     points = ["/nfs/1", "/a", "/nfs/2", "/nfs/3", "/b"]
     start = time.monotonic()
-    answers = space.of(points)
+    answers = space.query_space(points)
     assert 0.35 < time.monotonic() - start < 5
     stuck = {point for point, answer in answers.items() if isinstance(answer, TimeoutError)}
     assert stuck == {"/nfs/1", "/nfs/2", "/nfs/3"}
@@ -62,28 +62,28 @@ def test_stuck_mounts_cost_the_patience_once_for_all(space: Space, server: Serve
 
     server.calls.clear()
     start = time.monotonic()
-    assert space.of(points).keys() == set(points)
+    assert space.query_space(points).keys() == set(points)
     assert time.monotonic() - start < 0.3  # nobody waits for them again
     assert sorted(server.calls) == ["/a", "/b"]
 
 
-def test_a_mount_that_came_back_is_asked_again(space: Space, server: Server) -> None:
-    assert isinstance(space.of(["/nfs/1"])["/nfs/1"], TimeoutError)
+def test_a_mount_that_came_back_is_asked_again(space: SpaceQueries, server: Server) -> None:
+    assert isinstance(space.query_space(["/nfs/1"])["/nfs/1"], TimeoutError)
     server.there.set()
     deadline = time.monotonic() + 10
-    while isinstance(space.of(["/nfs/1"])["/nfs/1"], TimeoutError):
+    while isinstance(space.query_space(["/nfs/1"])["/nfs/1"], TimeoutError):
         assert time.monotonic() < deadline
 
 
 def test_paths_lie_below_the_hosts_root(server: Server, tmp_path) -> None:
     with World(statvfs=server.statvfs, rootfs=tmp_path) as world:
-        world.source(Space).of(["/", "/srv"])
+        world.source(SpaceQueries).query_space(["/", "/srv"])
     assert sorted(server.calls) == [f"{tmp_path}/", f"{tmp_path}/srv"]
 
 
 def test_threads_end_with_the_world(server: Server) -> None:
     with World(statvfs=server.statvfs) as world:
-        world.source(Space).of(["/"])
+        world.source(SpaceQueries).query_space(["/"])
     deadline = time.monotonic() + 10
     while any(thread.name.startswith("statvfs") for thread in threading.enumerate()):
         assert time.monotonic() < deadline

@@ -12,9 +12,9 @@ import pytest
 
 from deckwatch.exporter import page, view
 from deckwatch.exporter.collector import Collector, NoData
+from deckwatch.exporter.health_reason import HealthReason
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.scrape import Scraper
-from deckwatch.exporter.trouble import Trouble
 from deckwatch.exporter.world import World
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def scraped(*collectors: Collector, clock: Callable[[], float] = lambda: 1000.0)
 
 
 def seen(*collectors: Collector) -> view.View:
-    return view.look(scraped(*collectors), 1000.0)
+    return view.build_view(scraped(*collectors), 1000.0)
 
 
 class Elements(HTMLParser):
@@ -107,7 +107,7 @@ def test_everything_that_comes_from_outside_is_escaped():
         servers(**{HOSTILE: 1.0}),
         one("app_probe", raises(ValueError()), subjects=lambda _: {HOSTILE: 1}, subject_label="service"),
     )
-    text = page.index(scraper).encode("utf-8", "replace").decode()
+    text = page.render_index(scraper).encode("utf-8", "replace").decode()
     elements = Elements(text)
     assert elements.open == []
     assert {tag for tag, _ in elements.found} <= {
@@ -138,14 +138,14 @@ def test_everything_that_comes_from_outside_is_escaped():
 
 
 def test_nothing_of_a_fault_but_its_class_is_shown():
-    text = page.index(scraped(one("postgres_up", raises(ConnectionError("postgresql://me:hunter2@db/shop")))))
+    text = page.render_index(scraped(one("postgres_up", raises(ConnectionError("postgresql://me:hunter2@db/shop")))))
     assert "ConnectionError" in text
     assert "hunter2" not in text
     assert "@db" not in text
 
 
 def test_the_policy_allows_this_style_and_nothing_else():
-    text = page.index(scraped(containers("running")))
+    text = page.render_index(scraped(containers("running")))
     [style] = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = dict(page.HEADERS)["content-security-policy"]
@@ -156,7 +156,7 @@ def test_the_policy_allows_this_style_and_nothing_else():
 
 
 def test_the_page_can_be_read_by_a_machine_for_people_who_do_not_see():
-    elements = Elements(page.index(scraped(containers("running"))))
+    elements = Elements(page.render_index(scraped(containers("running"))))
     assert ("html", {"lang": "en"}) in elements.found
     assert all(attributes.get("scope") in ("col", "row") for tag, attributes in elements.found if tag == "th")
     assert [tag for tag, _ in elements.found].count("h1") == 1
@@ -184,13 +184,13 @@ def test_containers_of_a_dead_engine_are_still_shown():
     runs = iter([lambda: [STATE(1, "1", "web", "running")], raises(OSError())])
     scraper = scraped(one("container_state", lambda _: next(runs)(), STATE))
     scraper.scrape(seconds=5)
-    assert view.look(scraper, 1000.0).cards[0].figure == "1 of 1 running"
+    assert view.build_view(scraper, 1000.0).cards[0].figure == "1 of 1 running"
 
 
 def test_database_servers_by_name():
     [card] = seen(servers(shop=1, crm=0)).cards
     assert card.figure == "1 of 2 up"
-    assert [(thing.name, thing.said, thing.tone) for thing in card.things] == [
+    assert [(thing.name, thing.status, thing.tone) for thing in card.subjects] == [
         ("shop", "up", "good"),
         ("crm", "down", "bad"),
     ]
@@ -198,18 +198,18 @@ def test_database_servers_by_name():
 
 def test_what_is_down_is_in_the_verdict_and_says_why_and_since_when():
     class Sick:
-        def trouble(self, _world: World) -> Trouble | None:
-            return Trouble("refused <b>", 300.0)
+        def health_reason(self, _world: World) -> HealthReason | None:
+            return HealthReason("refused <b>", 300.0)
 
     def up(_world: World, _sick: Sick) -> Iterator[Sample]:
         yield UP(0, "shop")
 
     scraper = scraped(one("postgres_up", up, UP, subjects=lambda _: {"shop": Sick()}), probes(a=1, b=0, c=0))
-    looked = view.look(scraper, 1000.0)
+    looked = view.build_view(scraper, 1000.0)
     assert looked.verdict == ("bad", "1 of 1 database servers is down; 2 of 3 probes are down")
-    assert looked.cards[0].things == (view.Thing("shop", "down", "bad", "refused <b>, for 5 min"),)
-    assert [thing.why for thing in looked.cards[1].things] == ["", "", ""]
-    assert "refused &lt;b&gt;, for 5 min" in page.index(scraper)
+    assert looked.cards[0].subjects == (view.Subject("shop", "down", "bad", "refused <b>, for 5 min"),)
+    assert [thing.reason for thing in looked.cards[1].subjects] == ["", "", ""]
+    assert "refused &lt;b&gt;, for 5 min" in page.render_index(scraper)
 
 
 def test_what_is_down_does_not_hide_which_collectors_do_not_answer():
@@ -228,12 +228,12 @@ def test_probes_by_service():
     names = {"shop": "shop", "mail": "mail", "pay": "pay"}
     [card] = seen(one("app_probe", probe, SUCCESS, subjects=lambda _: names, subject_label="service")).cards
     assert card.figure == "1 of 3 well"
-    assert [thing.said for thing in card.things] == ["well", "down", "not known"]
+    assert [thing.status for thing in card.subjects] == ["well", "down", "not known"]
 
 
 def test_nothing_configured_is_said():
     [card] = seen(servers()).cards
-    assert (card.figure, card.about) == ("none", "They stand in deckwatch.yaml, under watch: postgres.")
+    assert (card.figure, card.about) == ("none", "Configure them in deckwatch.yaml, under watch: postgres.")
 
 
 def test_rows_say_how_each_collector_does():
@@ -243,8 +243,8 @@ def test_rows_say_how_each_collector_does():
         one("host_many", lambda _: many, STATE),
         one("host_broken", raises(PermissionError("x"))),
     ).groups
-    assert (group.word, group.title) == ("host", "Host")
-    assert [(row.name, row.state, row.said, row.series) for row in group.rows] == [
+    assert (group.prefix, group.title) == ("host", "Host")
+    assert [(row.name, row.state, row.status, row.series) for row in group.rows] == [
         ("host_broken", "failed", "PermissionError", "0"),
         ("host_many", "ok", "ok, 2 series dropped", "3"),
         ("host_absent", "absent", "no such file", ""),
@@ -275,7 +275,7 @@ def test_each_subject_is_a_group_and_what_needs_a_look_stands_first():
 
 def test_before_the_first_scrape_the_page_says_that_it_is_starting():
     scraper = Scraper(World(), {"host_cpu": one("host_cpu", lambda _: [])})
-    looked = view.look(scraper, 1000.0)
+    looked = view.build_view(scraper, 1000.0)
     assert looked.verdict == ("none", "Starting: 1 of 1 collectors have not answered yet")
     assert looked.host == os.uname().nodename
 
@@ -285,7 +285,7 @@ def test_the_verdict():
     tone, said = seen(well).verdict
     assert (tone, said.partition(" in ")[0]) == ("good", "The one collector answers: 1 series")
     assert seen(well, broken).verdict == ("bad", "1 of 2 collectors does not answer: host_io")
-    assert view.look(scraped(well), 1000 + 600).verdict == (
+    assert view.build_view(scraped(well), 1000 + 600).verdict == (
         "late",
         "Nobody has read the metrics for 10 min: is Prometheus running?",
     )
@@ -295,14 +295,14 @@ def test_the_verdict():
     ("seconds", "said"), [(0.0000123, "12 µs"), (0.0123, "12.3 ms"), (0.5, "0.50 s"), (75.2, "75 s")]
 )
 def test_durations(seconds, said):
-    assert view.duration(seconds) == said
+    assert view.format_duration(seconds) == said
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"), [(-3, "0 s"), (7.4, "7 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (200_000, "2 d")]
 )
 def test_ages(seconds, said):
-    assert view.age(seconds) == said
+    assert view.format_age(seconds) == said
 
 
 def luminance(colour: str) -> float:

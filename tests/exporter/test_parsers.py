@@ -115,10 +115,12 @@ def tried(function: Callable[..., Any], *arguments: Any) -> None:
 
 
 def test_they_are_found():
-    assert {"sources.procfs.parse_cpus", "sources.cgroup_values.parse_io_stat", "sources.container.parse"} < set(
-        PARSERS
-    )
-    assert {"listen.parse", "sources.textformat.parse", "sources.mounts.parse_mountinfo"} < set(PARSERS)
+    assert {
+        "sources.procfs.parse_cpus",
+        "sources.cgroup_values.parse_io_stat",
+        "sources.container.parse_inspect",
+    } < set(PARSERS)
+    assert {"listen.parse_address", "sources.textformat.parse_samples", "sources.mounts.parse_mountinfo"} < set(PARSERS)
 
 
 @pytest.mark.parametrize("name", PARSERS)

@@ -32,13 +32,13 @@ VIEW = View("some_view", (Column(ROWS, "rows"), Column(TIME, "time / 1000", sinc
 
 
 def test_a_column_is_asked_for_only_where_the_server_has_it():
-    assert VIEW.query(130000) == "SELECT datname, rows FROM some_view"
-    assert VIEW.query(150018) == "SELECT datname, rows, time / 1000 FROM some_view"
+    assert VIEW.build_query(130000) == "SELECT datname, rows FROM some_view"
+    assert VIEW.build_query(150018) == "SELECT datname, rows, time / 1000 FROM some_view"
 
 
 def test_a_null_drops_its_own_field_only():
     rows = [("shop", 3, None), ("postgres", None, 1.5)]
-    assert lines(VIEW.samples("a", 150000, rows)) == {
+    assert lines(VIEW.make_samples("a", 150000, rows)) == {
         'pg_rows{server="a",datname="shop"} 3',
         'pg_time_seconds_total{server="a",datname="postgres"} 1.5',
     }
@@ -46,27 +46,29 @@ def test_a_null_drops_its_own_field_only():
 
 @pytest.mark.parametrize(("value", "written"), [(True, "1"), (2**60 + 1, str(2**60 + 1)), (Decimal("2.5"), "2.5")])
 def test_every_type_of_number_becomes_one_the_page_can_hold(value, written):
-    assert lines(VIEW.samples("a", 130000, [("shop", value)])) == {f'pg_rows{{server="a",datname="shop"}} {written}'}
+    assert lines(VIEW.make_samples("a", 130000, [("shop", value)])) == {
+        f'pg_rows{{server="a",datname="shop"}} {written}'
+    }
 
 
 def test_a_label_without_a_value_is_left_out():
-    assert lines(VIEW.samples("a", 130000, [(None, 1)])) == {'pg_rows{server="a"} 1'}
+    assert lines(VIEW.make_samples("a", 130000, [(None, 1)])) == {'pg_rows{server="a"} 1'}
 
 
 def test_database_asks_for_active_time_from_14_on():
-    assert "active_time" not in postgres_database.VIEW.query(130023)
-    assert "active_time / 1000" in postgres_database.VIEW.query(140000)
+    assert "active_time" not in postgres_database.VIEW.build_query(130023)
+    assert "active_time / 1000" in postgres_database.VIEW.build_query(140000)
 
 
 def test_bgwriter_keeps_its_names_where_17_has_moved_the_figures():
-    old, new = postgres_bgwriter.VIEW.of(160000), postgres_bgwriter.VIEW.of(170000)
+    old, new = postgres_bgwriter.VIEW.columns_for(160000), postgres_bgwriter.VIEW.columns_for(170000)
     assert {column.metric.name for column in old} == {column.metric.name for column in new}
-    assert "pg_stat_checkpointer" not in postgres_bgwriter.VIEW.query(160000)
-    assert "checkpoints_timed" not in postgres_bgwriter.VIEW.query(170000)
+    assert "pg_stat_checkpointer" not in postgres_bgwriter.VIEW.build_query(160000)
+    assert "checkpoints_timed" not in postgres_bgwriter.VIEW.build_query(170000)
 
 
 def test_replication_of_a_primary_has_no_age():
-    assert lines(postgres_replication.VIEW.samples("a", 150000, [(0, False, None)])) == {
+    assert lines(postgres_replication.VIEW.make_samples("a", 150000, [(0, False, None)])) == {
         'pg_replication_lag_seconds{server="a"} 0',
         'pg_replication_is_replica{server="a"} 0',
     }
@@ -138,8 +140,8 @@ def test_idle_sessions_of_many_applications_stay_within_their_groups_and_none_is
 
 def test_the_summary_of_buffers_is_asked_for_from_16_on():
     with pytest.raises(NoData, match="PostgreSQL 16 and newer have it, this one is 15"):
-        postgres_buffercache_summary.VIEW.query(150018)
-    assert "usagecount_avg FROM pg_buffercache_summary()" in postgres_buffercache_summary.VIEW.query(160000)
+        postgres_buffercache_summary.VIEW.build_query(150018)
+    assert "usagecount_avg FROM pg_buffercache_summary()" in postgres_buffercache_summary.VIEW.build_query(160000)
 
 
 SETTINGS = {

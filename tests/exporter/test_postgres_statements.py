@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deckwatch.exporter.sources.postgres_statements import MOST_STATEMENTS, STAYS_SECONDS, Key, Ranking, shown_text
+from deckwatch.exporter.sources.postgres_statements import MAX_STATEMENTS, MIN_STAY_SECONDS, Key, Ranking, redact_text
 
 
 def key(number: int) -> Key:
@@ -19,10 +19,10 @@ def figures(seconds: float) -> tuple[float, ...]:
 
 def take(ranking: Ranking, seconds: dict[int, float], now: float) -> set[int]:
     """Hand in the figures of all, as the server tells those of the members, of the first few and of all together."""
-    first = sorted(seconds, key=lambda number: -seconds[number])[:MOST_STATEMENTS]
+    first = sorted(seconds, key=lambda number: -seconds[number])[:MAX_STATEMENTS]
     known = {member.query for member in ranking.members} & seconds.keys()
     total = tuple(sum(column) for column in zip(*map(figures, seconds.values()), strict=True))
-    shown = ranking.take({key(number): figures(seconds[number]) for number in {*first, *known}}, total, now)
+    shown = ranking.update_members({key(number): figures(seconds[number]) for number in {*first, *known}}, total, now)
     return {one.query for one in shown}
 
 
@@ -38,7 +38,7 @@ def test_who_comes_near_drives_nobody_out():
     seconds = {number: 100.0 + number for number in range(21)}
     before = take(ranking, seconds, 0.0)
     seconds[0] = 121.0
-    assert take(ranking, seconds, 10 * STAYS_SECONDS) == before
+    assert take(ranking, seconds, 10 * MIN_STAY_SECONDS) == before
 
 
 def test_who_takes_clearly_more_comes_in_but_not_for_who_has_just_come():
@@ -46,8 +46,8 @@ def test_who_takes_clearly_more_comes_in_but_not_for_who_has_just_come():
     seconds = {number: 100.0 + number for number in range(21)}
     before = take(ranking, seconds, 0.0)
     seconds[0] = 1000.0
-    assert take(ranking, seconds, STAYS_SECONDS - 1) == before
-    assert take(ranking, seconds, STAYS_SECONDS) == before - {1} | {0}
+    assert take(ranking, seconds, MIN_STAY_SECONDS - 1) == before
+    assert take(ranking, seconds, MIN_STAY_SECONDS) == before - {1} | {0}
 
 
 def test_what_the_server_forgot_is_shown_no_more():
@@ -66,7 +66,7 @@ def test_the_counter_of_the_others_never_falls(steps):
         if number % 4 == 3:  # the server throws out those that are used least
             for one in sorted(seconds, key=seconds.get)[: len(seconds) // 4]:
                 del seconds[one]
-        assert len(take(ranking, seconds, number * STAYS_SECONDS)) <= MOST_STATEMENTS
+        assert len(take(ranking, seconds, number * MIN_STAY_SECONDS)) <= MAX_STATEMENTS
         assert ranking.others[1] >= before - 1e-6
         before = ranking.others[1]
 
@@ -83,4 +83,4 @@ def test_the_counter_of_the_others_never_falls(steps):
     ],
 )
 def test_a_text_is_one_line_and_no_secret(query, shown):
-    assert shown_text(query) == shown
+    assert redact_text(query) == shown

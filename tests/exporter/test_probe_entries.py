@@ -74,10 +74,10 @@ def test_what_only_the_whole_list_shows(tmp_path):
     )
     said = [f"{one.place.line}:{one.place.column} {one.message}" for one in config.find_problems(found, [])]
     assert said == [
-        "3:7 expected one of http, tcp; none of them is there",
+        "3:7 expected one of http, tcp; found none",
         "4:7 expected one of http, tcp; not http and tcp",
-        "6:17 'c' is probed above already",
-        "8:26 'x' stands above already; names must differ",
+        "6:17 duplicate probe of 'c'",
+        "8:26 duplicate name 'x'",
     ]
 
 
@@ -91,18 +91,18 @@ def test_what_only_the_whole_list_shows(tmp_path):
     ],
 )
 def test_an_address_is_taken_apart(url, host, port, path):
-    target = _Target.of(url)
+    target = _Target.parse_url(url)
     assert (target.host, target.port, target.path) == (host, port, path)
 
 
 def test_credentials_do_not_follow_a_redirect_to_another_host():
-    start = _Target.of("https://me:secret@a/")
-    assert start.towards("/b").credentials == start.credentials != ""
+    start = _Target.parse_url("https://me:secret@a/")
+    assert start.follow_redirect("/b").credentials == start.credentials != ""
     for elsewhere in ("https://b/", "http://a/", "https://a:8443/", "//b/"):
-        assert start.towards(elsewhere).credentials == ""
+        assert start.follow_redirect(elsewhere).credentials == ""
 
 
 @pytest.mark.parametrize("url", ["ftp://a/", "http:///x", "nonsense", "http://a:port/"])
 def test_what_is_no_address_of_http(url):
     with pytest.raises(ValueError, match=r"."):
-        _Target.of(url)
+        _Target.parse_url(url)

@@ -18,10 +18,10 @@ import pytest
 
 from deckwatch.core.problems import InvalidInput
 from deckwatch.exporter.protection import passwords
-from deckwatch.exporter.protection.guard import Bucket, basic
-from deckwatch.exporter.protection.passwords import Passwords
-from deckwatch.exporter.protection.watched import Watched
-from deckwatch.exporter.protection.webconfig import Rate
+from deckwatch.exporter.protection.auth_middleware import TokenBucket, read_basic_auth
+from deckwatch.exporter.protection.passwords import PasswordChecker
+from deckwatch.exporter.protection.reloading_config import ReloadingConfig
+from deckwatch.exporter.protection.webconfig import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,13 +56,13 @@ def client_of(authority):
 def checks(monkeypatch):
     """Every password that bcrypt is asked about."""
     found: list[bytes] = []
-    check = passwords._check
+    check = passwords._check_hash
 
     def spy(waiting) -> bool:
         found.append(waiting.password)
         return check(waiting)
 
-    monkeypatch.setattr(passwords, "_check", spy)
+    monkeypatch.setattr(passwords, "_check_hash", spy)
     return found
 
 
@@ -93,20 +93,20 @@ def test_a_right_password_is_checked_once_and_a_wrong_one_too(serve, web_config,
 
 
 def test_what_is_remembered_of_a_password_does_not_tell_it(hash_of) -> None:
-    async def ask() -> Passwords:
-        found = Passwords()
+    async def ask() -> PasswordChecker:
+        found = PasswordChecker()
         users = {"prometheus": hash_of().encode()}
-        assert await found.fits(users, "prometheus", b"correct horse", "")
-        assert not await found.fits(users, "prometheus", b"wrong horse", "")
-        assert not await found.fits(users, "nobody", b"correct horse", "")
+        assert await found.verify_password(users, "prometheus", b"correct horse", "")
+        assert not await found.verify_password(users, "prometheus", b"wrong horse", "")
+        assert not await found.verify_password(users, "nobody", b"correct horse", "")
         return found
 
     found = asyncio.run(ask())
     kept = repr({name: value for name, value in vars(found).items() if name != "_worker"})
     assert "horse" not in kept
-    assert len(found._right) == 1
-    assert not found._asked
-    assert not found._rooms
+    assert len(found._verified) == 1
+    assert not found._pending
+    assert not found._queues
 
 
 def test_what_bcrypt_leaves_aside_does_not_matter(serve, web_config, client_of, hash_of) -> None:
@@ -161,34 +161,34 @@ def test_guessing_neither_delays_the_scraper_nor_takes_the_cpu(serve, web_config
 
 
 def test_who_repeats_many_wrong_passwords_does_not_fill_the_memory(hash_of, monkeypatch) -> None:
-    monkeypatch.setattr(passwords, "PAUSE", 0)
-    monkeypatch.setattr(passwords, "_MOST_WRONG", 5)
+    monkeypatch.setattr(passwords, "PAUSE_FACTOR", 0)
+    monkeypatch.setattr(passwords, "_MAX_REJECTED", 5)
 
-    async def ask() -> Passwords:
-        found = Passwords()
+    async def ask() -> PasswordChecker:
+        found = PasswordChecker()
         users = {"prometheus": hash_of().encode()}
         for number in range(20):
-            assert not await found.fits(users, "prometheus", str(number).encode(), "")
+            assert not await found.verify_password(users, "prometheus", str(number).encode(), "")
         return found
 
-    assert len(asyncio.run(ask())._wrong) == 5
+    assert len(asyncio.run(ask())._rejected) == 5
 
 
 def test_a_client_that_fills_the_rooms_loses_places_to_others(hash_of, monkeypatch) -> None:
-    monkeypatch.setattr(passwords, "MOST_WAITING", 6)
+    monkeypatch.setattr(passwords, "MAX_PENDING", 6)
     users = {"prometheus": hash_of().encode()}
 
     async def ask() -> list:
-        found = Passwords()
-        many = [found.fits(users, "prometheus", f"{one}".encode(), f"10.0.0.{one % 2}") for one in range(12)]
+        found = PasswordChecker()
+        many = [found.verify_password(users, "prometheus", f"{one}".encode(), f"10.0.0.{one % 2}") for one in range(12)]
         waiting = [asyncio.ensure_future(one) for one in many]
         await asyncio.sleep(0)
-        right = asyncio.ensure_future(found.fits(users, "prometheus", b"correct horse", "10.0.0.9"))
+        right = asyncio.ensure_future(found.verify_password(users, "prometheus", b"correct horse", "10.0.0.9"))
         return await asyncio.gather(*waiting, right, return_exceptions=True)
 
     *others, right = asyncio.run(ask())
     assert right is True
-    assert sum(isinstance(one, passwords.TooMany) for one in others) >= 6
+    assert sum(isinstance(one, passwords.TooManyAttempts) for one in others) >= 6
     assert others.count(False) >= 4
 
 
@@ -202,11 +202,11 @@ def test_a_rate_counts_who_is_let_in(serve, web_config, client_of) -> None:
 
 
 def test_a_bucket_fills_again() -> None:
-    bucket, rate = Bucket(), Rate(2.0, 3)
-    assert [bucket.take(rate, 0.0) for _ in range(4)] == [True, True, True, False]
-    assert [bucket.take(rate, now) for now in (1.0, 2.0, 3.0, 4.0)] == [False, True, False, True]
-    assert [bucket.take(rate, 1000.0) for _ in range(4)] == [True, True, True, False]
-    assert bucket.take(Rate(2.0, 1), 1000.0)  # a new rate begins anew
+    bucket, rate = TokenBucket(), RateLimit(2.0, 3)
+    assert [bucket.take_token(rate, 0.0) for _ in range(4)] == [True, True, True, False]
+    assert [bucket.take_token(rate, now) for now in (1.0, 2.0, 3.0, 4.0)] == [False, True, False, True]
+    assert [bucket.take_token(rate, 1000.0) for _ in range(4)] == [True, True, True, False]
+    assert bucket.take_token(RateLimit(2.0, 1), 1000.0)  # a new rate begins anew
 
 
 def test_headers_are_put_on_every_answer(serve, web_config, client_of) -> None:
@@ -233,9 +233,9 @@ def test_headers_are_put_on_every_answer(serve, web_config, client_of) -> None:
     ],
 )
 def test_credentials_are_read(header, found) -> None:
-    assert basic([(b"host", b"x"), (b"authorization", header)]) == found
-    assert basic([(b"authorization", header)] * 2) is None
-    assert basic([]) is None
+    assert read_basic_auth([(b"host", b"x"), (b"authorization", header)]) == found
+    assert read_basic_auth([(b"authorization", header)] * 2) is None
+    assert read_basic_auth([]) is None
 
 
 @dataclass
@@ -305,7 +305,7 @@ def test_a_broken_file_leaves_what_was_and_is_told_once(site, caplog) -> None:
     site.put(site.authority.issue("second"))
     site.write(TLS)
     assert site.shown() == "second"
-    assert caplog.records[-1].getMessage() == f"{site.folder}/web-config.yml was read again"
+    assert caplog.records[-1].getMessage() == f"{site.folder}/web-config.yml was reloaded"
 
 
 def test_a_file_that_comes_later_is_noticed(site) -> None:
@@ -326,7 +326,7 @@ def test_a_changed_password_counts_at_once_also_on_kept_connections(site, hash_o
     assert client.get("/metrics", auth=("prometheus", "other")).status_code == 200
     site.write(TLS, users="")
     assert client.get("/metrics", auth=None).status_code == 200
-    assert caplog.records[-1].getMessage() == f"{site.folder}/web-config.yml asks for no password any more"
+    assert caplog.records[-1].getMessage() == f"{site.folder}/web-config.yml no longer requires a password"
 
 
 @pytest.mark.parametrize("after", ["", "http_server_config: {}\n", "rate_limit: {interval: 1s, burst: 5}\n"])
@@ -337,12 +337,12 @@ def test_protection_is_not_lost_with_a_block(site, caplog, after) -> None:
     assert site.client(shown=shown).get("/metrics").status_code == 200
     with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
         site.client_of(site.served).get("/metrics")
-    assert "needs a restart" in caplog.text
+    assert "requires a restart" in caplog.text
 
 
 def test_a_faulty_file_is_told_at_the_start(site) -> None:
     with pytest.raises(InvalidInput, match=r"server\.crt cannot be read"):
-        Watched(site.write(TLS))
+        ReloadingConfig(site.write(TLS))
 
 
 def test_only_known_client_certificates_open(site, stranger, caplog) -> None:

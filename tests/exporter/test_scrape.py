@@ -14,11 +14,13 @@ import pytest
 from deckwatch.exporter import scrape as scraping
 from deckwatch.exporter.collector import Collector, NoData
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.scrape import KEEP_STATE_SECONDS, Outcome, Scraper
+from deckwatch.exporter.scrape import KEEP_STATE_SECONDS, Scraper
 from deckwatch.exporter.world import SourceDown, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from deckwatch.exporter.outcome import Outcome
 
 VALUE = Metric("deckwatch_test_value", "gauge", "A measured value.")
 STATE = Metric("deckwatch_test_state", "gauge", "A state.", ("name",), state=True)

@@ -18,11 +18,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deckwatch.exporter import connection, listen
 from deckwatch.exporter.collector import Collector, NoData
-from deckwatch.exporter.gzip import by_zlib, compress
+from deckwatch.exporter.gzip import compress, compress_with_zlib
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.protection import crowd
+from deckwatch.exporter.protection import connection_limits
 from deckwatch.exporter.scrape import Scraper
-from deckwatch.exporter.server import App, accepts_gzip, patience
+from deckwatch.exporter.server import App, accepts_gzip, scrape_seconds
 from deckwatch.exporter.world import World
 
 if TYPE_CHECKING:
@@ -53,9 +53,9 @@ def running(*collectors: Collector, shipped: tuple[str, ...] = ()) -> Iterator[h
     """Serve these collectors and give a client of the server."""
     names = {each.name: each for each in collectors}
     scraper = Scraper(World(), names)
-    sockets = listen.bind(listen.parse("127.0.0.1:0"))
+    sockets = listen.bind_sockets(listen.parse_address("127.0.0.1:0"))
     port = sockets[0].getsockname()[1]
-    server = listen.server(App(scraper, [*names, *shipped]))
+    server = listen.make_server(App(scraper, [*names, *shipped]))
     loops: list[asyncio.AbstractEventLoop] = []
 
     async def serve() -> None:
@@ -68,7 +68,7 @@ def running(*collectors: Collector, shipped: tuple[str, ...] = ()) -> Iterator[h
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
             yield client
     finally:
-        loops[0].call_soon_threadsafe(server.end)
+        loops[0].call_soon_threadsafe(server.request_stop)
         thread.join(10)
         scraper.close()
     assert not thread.is_alive()
@@ -132,7 +132,7 @@ def test_a_page_of_chosen_collectors(client, query, expected):
         ("collect[]=host_cpus", "no collector is called 'host_cpus'; did you mean host_cpu?"),
         ("exclude[]=contaner", "no collector is called 'contaner'; did you mean container?"),
         ("collect[]=", "no collector is called ''"),
-        ("collect[]=host&exclude[]=host_cpu", "expected collectors to take or collectors to leave out, not both"),
+        ("collect[]=host&exclude[]=host_cpu", "expected collectors to run or collectors to exclude, not both"),
         ("server=shopdb", "no database server is called 'shopdb'; did you mean shop-db?"),
         ("server=crm&server=shop-db", "expected one server, not several"),
         ("&".join(f"collect[]={number}" for number in range(300)), "Max number of fields exceeded"),
@@ -172,7 +172,7 @@ def test_who_accepts_gzip(header, accepted):
     assert accepts_gzip(header) is accepted
 
 
-@pytest.mark.parametrize("pack", [compress, by_zlib])
+@pytest.mark.parametrize("pack", [compress, compress_with_zlib])
 def test_both_packers_write_gzip(pack):
     pieces = [b"node_load1 0.5\n" * 600, b"", b"node_load5 0.5\n" * 400]
     packed = pack(pieces)
@@ -196,7 +196,7 @@ def test_both_packers_write_gzip(pack):
 )
 def test_patience_is_the_scrapers_less_an_offset(said, seconds):
     headers = {} if said is None else {"x-prometheus-scrape-timeout-seconds": said}
-    assert patience(headers) == pytest.approx(seconds)
+    assert scrape_seconds(headers) == pytest.approx(seconds)
 
 
 def test_a_hanging_collector_does_not_keep_the_page_from_being_served_in_time():
@@ -332,7 +332,7 @@ def test_the_second_header_on_a_connection_has_the_same_limit(monkeypatch):
 
 
 def test_idle_connections_beyond_the_limit_make_room(monkeypatch):
-    monkeypatch.setattr(crowd, "MOST_CONNECTIONS", 8)
+    monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 8)
     with running(one("host_cpu", gives("cpu"))) as client, ExitStack() as stack:
         dawdlers = [stack.enter_context(dial(client, b"GET / HTTP/1.1\r\nX: ")) for _ in range(30)]
         begun = time.monotonic()
@@ -342,7 +342,7 @@ def test_idle_connections_beyond_the_limit_make_room(monkeypatch):
 
 
 def test_a_new_connection_is_refused_while_all_are_busy(monkeypatch):
-    monkeypatch.setattr(crowd, "MOST_CONNECTIONS", 2)
+    monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 2)
     release = threading.Event()
 
     def hang(_world: World) -> Iterator[Sample]:
@@ -362,7 +362,7 @@ def test_a_new_connection_is_refused_while_all_are_busy(monkeypatch):
 
 
 def test_who_does_not_read_is_cut(monkeypatch):
-    monkeypatch.setattr(connection, "READING_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "READ_SECONDS", 0.3)
     many = [str(number).rjust(200, "x") for number in range(40_000)]
     with running(one("host_many", gives(*many))) as client, socket.socket() as lazy:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -387,19 +387,19 @@ def test_who_does_not_read_is_cut(monkeypatch):
     ],
 )
 def test_addresses_are_read(text, address):
-    assert listen.parse(text) == address
-    assert str(listen.parse(text)) == text
+    assert listen.parse_address(text) == address
+    assert str(listen.parse_address(text)) == text
 
 
 @pytest.mark.parametrize("text", ["", "9877", "localhost", "::1:9877", "[::1]", "host:http", "host:99999", "[host]:1"])
 def test_what_is_no_address_is_refused(text):
-    with pytest.raises(ValueError, match=r"expected HOST:PORT|stands in brackets"):
-        listen.parse(text)
+    with pytest.raises(ValueError, match=r"expected HOST:PORT|in brackets"):
+        listen.parse_address(text)
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1:0", "[::1]:0", ":0", "localhost:0"])
 def test_addresses_are_bound(text):
-    sockets = listen.bind(listen.parse(text))
+    sockets = listen.bind_sockets(listen.parse_address(text))
     try:
         assert len({found.getsockname()[1] for found in sockets}) == 1
         for found in sockets:

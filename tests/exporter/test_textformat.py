@@ -11,11 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deckwatch.exporter import exposition
 from deckwatch.exporter.metric import Metric
-from deckwatch.exporter.sources.textformat import FormatError, names, parse, series
+from deckwatch.exporter.sources.textformat import FormatError, family_names, parse_samples, series_key
 
 
 def test_values_labels_and_defaults() -> None:
-    samples = parse('# a comment\n\nup 1\nx{a="1", b=" "} -2.5e3\n x{a="",} +Inf\ny NaN\n', "from a file")
+    samples = parse_samples('# a comment\n\nup 1\nx{a="1", b=" "} -2.5e3\n x{a="",} +Inf\ny NaN\n', "from a file")
     assert [(s.metric.name, s.metric.labels, s.labels) for s in samples] == [
         ("up", (), ()),
         ("x", ("a", "b"), ("1", " ")),
@@ -29,7 +29,7 @@ def test_values_labels_and_defaults() -> None:
 
 
 def test_escapes() -> None:
-    (sample,) = parse('# HELP x a\\\\b\\nc"\n# TYPE x gauge\nx{a="\\\\ \\n \\"}{,"} 1\n')
+    (sample,) = parse_samples('# HELP x a\\\\b\\nc"\n# TYPE x gauge\nx{a="\\\\ \\n \\"}{,"} 1\n')
     assert sample.labels == ('\\ \n "}{,',)
     assert (sample.metric.kind, sample.metric.help) == ("gauge", 'a\\b\nc"')
 
@@ -40,14 +40,14 @@ def test_histograms_and_summaries_keep_their_parts_together() -> None:
         '# TYPE s summary\ns{quantile="0.5"} 1\ns_sum 3\ns_count 2\n'
         "# TYPE g gauge\ng_count 7\n"
     )
-    samples = parse(text)
+    samples = parse_samples(text)
     assert [(s.metric.name, s.metric.family.name) for s in samples] == [
         *(("h_bucket", "h"), ("h_sum", "h"), ("h_count", "h")),
         *(("s", "s"), ("s_sum", "s"), ("s_count", "s")),
         ("g_count", "g_count"),
     ]
-    assert names(samples[0].metric.family) == ["h", "h_bucket", "h_sum", "h_count"]
-    assert names(samples[-1].metric.family) == ["g_count"]
+    assert family_names(samples[0].metric.family) == ["h", "h_bucket", "h_sum", "h_count"]
+    assert family_names(samples[-1].metric.family) == ["g_count"]
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_histograms_and_summaries_keep_their_parts_together() -> None:
 )
 def test_faults_are_told_by_line(text: str, message: str) -> None:
     with pytest.raises(FormatError, match=message):
-        parse(text)
+        parse_samples(text)
 
 
 def test_no_value_stands_in_a_message() -> None:
     with pytest.raises(FormatError) as caught:
-        parse('x{token="hunter2"} hunter2\n')
+        parse_samples('x{token="hunter2"} hunter2\n')
     assert "hunter2" not in str(caught.value)
 
 
@@ -92,7 +92,7 @@ LINE = st.text('x{}="\\,_ #TYPEHLgauge1.5e+InfN\n\t', max_size=60)
 @given(st.one_of(st.text(max_size=80), LINE))
 def test_anything_is_read_or_refused(text: str) -> None:
     try:
-        samples = parse(text)
+        samples = parse_samples(text)
     except FormatError:
         return
     # What is taken can be shown: Prometheus' own library reads it, and finds each series once.
@@ -110,7 +110,7 @@ def test_what_we_write_we_read(values: dict[tuple[str, str], float], about: str)
     text = exposition.render_text(written)
     if any("\ud800" <= character <= "\udfff" for character in text):
         return  # a lone surrogate is nothing that a file could hold
-    read = {series(sample): sample.value for sample in parse(text)}
+    read = {series_key(sample): sample.value for sample in parse_samples(text)}
     assert read == {
-        (name, frozenset((k, v) for k, v in labels if v)): s.value for s in written for name, labels in [series(s)]
+        (name, frozenset((k, v) for k, v in labels if v)): s.value for s in written for name, labels in [series_key(s)]
     }

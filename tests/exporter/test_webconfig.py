@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from deckwatch.core.problems import InvalidInput, caret_line
 from deckwatch.exporter.protection import tls, webconfig
-from deckwatch.exporter.protection.webconfig import Rate, secret_lines
+from deckwatch.exporter.protection.webconfig import RateLimit, secret_lines
 
 HASH = "$2b$10$xSaddfBhtWiyZM5AhsX/N.O8aIhmj5eLqd2ubmIO2FGr4blPtrQ1e"
 PAIR = "cert_file: server.crt\n  key_file: server.key"
@@ -25,7 +25,7 @@ def told(tmp_path, text: str) -> list[str]:
     """Return what is told of a file, as place and sentence, or nothing."""
     (tmp_path / "web.yml").write_text(text)
     try:
-        webconfig.load(tmp_path / "web.yml")
+        webconfig.load_config(tmp_path / "web.yml")
     except InvalidInput as error:
         return [f"{one.place.line}:{one.place.column}: {one.one_sentence}" for one in error.problems]
     return []
@@ -52,14 +52,14 @@ basic_auth_users:
   prometheus: {HASH}
 rate_limit: {{interval: 1m30s, burst: 20}}
 """)
-    found = webconfig.load(tmp_path / "web.yml")
+    found = webconfig.load_config(tmp_path / "web.yml")
     assert found.tls is not None
     assert found.tls.files == [tmp_path / "server.crt", tmp_path / "server.key", tmp_path / "authority.crt"]
     assert found.tls.client_sans == ("prometheus", "10.0.0.5")
-    assert not found.tls.own_order
+    assert not found.tls.prefer_server_order
     assert found.users == {"prometheus": HASH.encode()}
     assert HASH not in repr(found)
-    assert found.rate == Rate(90, 20)
+    assert found.rate == RateLimit(90, 20)
     assert found.headers == (("strict-transport-security", "max-age=3600"), ("x-frame-options", "deny"))
 
 
@@ -68,7 +68,7 @@ rate_limit: {{interval: 1m30s, burst: 20}}
 )
 def test_a_file_may_ask_for_nothing(tmp_path, text) -> None:
     assert told(tmp_path, text) == []
-    assert webconfig.load(tmp_path / "web.yml") == webconfig.WebConfig()
+    assert webconfig.load_config(tmp_path / "web.yml") == webconfig.WebConfig()
 
 
 def test_all_that_is_wrong_is_told_at_once(tmp_path) -> None:
@@ -89,7 +89,7 @@ rate_limits: {{}}
         "5:16: unknown value 'TLS1.2' (did you mean TLS12?)",
         "6:19: unknown value 'TLS_RSA_WITH_AES_128_CBC_SHA' (did you mean TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA?)",
         "8:13: unknown key X-Frame-Option (did you mean X-Frame-Options?)",
-        "10:3: what stands behind prometheus is no bcrypt hash such as $2y$10$… (`deckwatch password` makes one)",
+        "10:3: the value of prometheus is not a bcrypt hash such as $2y$10$… (`deckwatch password` makes one)",
         "11:1: unknown key rate_limits (did you mean rate_limit?)",
     ]
 
@@ -99,17 +99,21 @@ rate_limits: {{}}
     [
         ("cert_file: a", "1:1", "key_file is missing"),
         ("min_version: TLS13", "1:1", "cert_file is missing"),
-        (PAIR + "\n  cert: x", "4:9", "cert_file stands here too"),
-        (PAIR + "\n  client_auth_type: RequireAnyClientCert", "4:21", "takes any certificate"),
-        (PAIR + "\n  client_auth_type: RequestClientCert", "4:21", "takes any certificate"),
+        (PAIR + "\n  cert: x", "4:9", "cert_file is also set"),
+        (PAIR + "\n  client_auth_type: RequireAnyClientCert", "4:21", "accepts any certificate"),
+        (PAIR + "\n  client_auth_type: RequestClientCert", "4:21", "accepts any certificate"),
         (PAIR + "\n  client_auth_type: RequireAndVerifyClientCert", "4:21", "client_ca_file is missing"),
         (PAIR + "\n  client_ca_file: a", "4:19", "clients are not asked for certificates"),
-        (PAIR + "\n  client_allowed_sans: [a]", "4:24", "is not held to this list"),
-        (f"{PAIR}\n  {CA}: VerifyClientCertIfGiven\n  client_allowed_sans: [a]", "6:24", "is not held to this list"),
-        (PAIR + "\n  min_version: TLS10", "4:16", "TLS10 is broken and not spoken"),
-        (PAIR + "\n  max_version: TLS11", "4:16", "TLS11 is broken and not spoken"),
+        (PAIR + "\n  client_allowed_sans: [a]", "4:24", "is not checked against this list"),
+        (
+            f"{PAIR}\n  {CA}: VerifyClientCertIfGiven\n  client_allowed_sans: [a]",
+            "6:24",
+            "is not checked against this list",
+        ),
+        (PAIR + "\n  min_version: TLS10", "4:16", "TLS10 is insecure and not supported"),
+        (PAIR + "\n  max_version: TLS11", "4:16", "TLS11 is insecure and not supported"),
         (PAIR + "\n  min_version: TLS13\n  max_version: TLS12", "5:16", "is below min_version"),
-        (PAIR + "\n  curve_preferences: [X25519, CurveP256]", "4:22", "not to an order of several"),
+        (PAIR + "\n  curve_preferences: [X25519, CurveP256]", "4:22", "not a list in order of preference"),
         ("cert_file: a\n  key: 5", "3:8", "expected the key itself"),
     ],
 )
@@ -121,8 +125,11 @@ def test_what_cannot_be_done_is_refused(tmp_path, block, place, sentence) -> Non
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (f"basic_auth_users: {{prometheus: {HASH.replace('$10$', '$20$')}}}", "would take longer than a scrape waits"),
-        (f"basic_auth_users: {{'a:b': {HASH}}}", "has no colon"),
+        (
+            f"basic_auth_users: {{prometheus: {HASH.replace('$10$', '$20$')}}}",
+            "would take longer than a scrape timeout",
+        ),
+        (f"basic_auth_users: {{'a:b': {HASH}}}", "must not be empty or contain a colon"),
         ("basic_auth_users: hunter2", "expected a mapping"),
         ("rate_limit: {interval: 5, burst: 1}", "5 has no unit"),
         ("rate_limit: {interval: 5 seconds, burst: 1}", "is not a duration such as 500ms or 1s"),
@@ -156,7 +163,7 @@ def test_values_that_mean_nothing(tmp_path, text, sentence) -> None:
 def test_no_secret_is_repeated(tmp_path, text) -> None:
     (tmp_path / "web.yml").write_text(text)
     with pytest.raises(InvalidInput) as caught:
-        webconfig.load(tmp_path / "web.yml")
+        webconfig.load_config(tmp_path / "web.yml")
     printed = str(caught.value) + "".join(caret_line(one, text) for one in caught.value.problems)
     assert "hunter2" not in printed
     assert re.search(r"web\.yml:\d+:\d+: error", printed)
@@ -178,21 +185,21 @@ def test_whatever_a_file_holds_it_is_read_or_told(tmp_path_factory, text) -> Non
     path = tmp_path_factory.getbasetemp() / "any.yml"
     path.write_text(text, encoding="utf-8", newline="")
     try:
-        webconfig.load(path)
+        webconfig.load_config(path)
     except InvalidInput as error:
         assert error.problems
 
 
 def test_a_file_that_is_not_there(tmp_path) -> None:
     with pytest.raises(InvalidInput, match="cannot be read: No such file"):
-        webconfig.load(tmp_path / "web.yml")
+        webconfig.load_config(tmp_path / "web.yml")
 
 
 def made(tmp_path, text: str) -> ssl.SSLContext:
     (tmp_path / "web.yml").write_text(f"tls_server_config:\n  {text}\n")
-    found = webconfig.load(tmp_path / "web.yml").tls
+    found = webconfig.load_config(tmp_path / "web.yml").tls
     assert found is not None
-    return tls.context(found)
+    return tls.make_context(found)
 
 
 def test_a_context_has_what_was_asked_for(authority, tmp_path) -> None:
@@ -242,9 +249,9 @@ def damaged(authority, tmp_path, what: str) -> None:
     ("what", "told"),
     [
         ("mismatch", ["3:13: the key does not belong to the certificate"]),
-        ("locked", ["3:13: the key asks for a passphrase (keep it without one)"]),
-        ("empty", ["2:14: there is no certificate in PEM"]),
-        ("no key", ["3:13: there is no key in PEM"]),
+        ("locked", ["3:13: the key has a passphrase (store it without one)"]),
+        ("empty", ["2:14: no certificate in PEM found"]),
+        ("no key", ["3:13: no key in PEM found"]),
         (
             "away",
             [
@@ -252,7 +259,7 @@ def damaged(authority, tmp_path, what: str) -> None:
                 "3:13: …/server.key cannot be read: no such file or directory",
             ],
         ),
-        ("authority", ["4:19: there is no certificate in PEM"]),
+        ("authority", ["4:19: no certificate in PEM found"]),
     ],
 )
 def test_certificates_that_cannot_be_used(authority, tmp_path, what, told) -> None:
@@ -276,9 +283,9 @@ def test_certificates_that_cannot_be_used(authority, tmp_path, what, told) -> No
     ],
 )
 def test_the_names_of_a_client(kind, held, names, allowed) -> None:
-    assert tls.is_allowed({"subjectAltName": ((kind, held),)}, names) is allowed
-    assert tls.is_allowed({}, names) is (not names)
-    assert tls.is_allowed(None, names) is (not names)
+    assert tls.has_allowed_name({"subjectAltName": ((kind, held),)}, names) is allowed
+    assert tls.has_allowed_name({}, names) is (not names)
+    assert tls.has_allowed_name(None, names) is (not names)
 
 
 def test_the_guides_example_is_right_for_us_and_for_promtool(need, tmp_path) -> None:
@@ -288,10 +295,10 @@ def test_the_guides_example_is_right_for_us_and_for_promtool(need, tmp_path) -> 
     subprocess.run(["/bin/sh", "-euc", shell], cwd=tmp_path, capture_output=True, check=True)  # its own certificates
     path = tmp_path / "web-config.yml"
     path.write_text(text)
-    found = webconfig.load(path)
+    found = webconfig.load_config(path)
     assert list(found.users) == ["prometheus"]
     assert found.tls is not None
-    assert tls.context(found.tls).verify_mode == ssl.CERT_REQUIRED
+    assert tls.make_context(found.tls).verify_mode == ssl.CERT_REQUIRED
     promtool = need("promtool", get="apt-get install prometheus")
     ran = subprocess.run([promtool, "check", "web-config", path], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -1,4 +1,4 @@
-"""Route templates as the frameworks themselves leave them: Flask, and FastAPI with included and mounted routers."""
+"""Route templates of real frameworks: Flask, and FastAPI with included and mounted routers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def registry():
     return CollectorRegistry()
 
 
-def handlers(registry):
+def count_by_handler(registry):
     return {
         (sample.labels["handler"], sample.labels["code"]): sample.value
         for family in registry.collect()
@@ -33,10 +33,10 @@ def test_flask(registry):
     with app.test_client() as client:
         for path in ("/orders/1", "/orders/2", "/nowhere"):
             client.get(path).close()
-    assert handlers(registry) == {("/orders/<int:number>", "200"): 2, ("none", "404"): 1}
+    assert count_by_handler(registry) == {("/orders/<int:number>", "200"): 2, ("none", "404"): 1}
 
 
-def _app(registry):
+def _build_app(registry):
     router = fastapi.APIRouter(prefix="/orders")
     router.add_api_route("/{number}", lambda number: number)
     mounted = fastapi.FastAPI()
@@ -49,7 +49,7 @@ def _app(registry):
     return app
 
 
-def _get(app, path):
+def _send_request(app, path):
     async def receive():
         return {"type": "http.request"}
 
@@ -60,11 +60,11 @@ def _get(app, path):
     asyncio.run(app(scope, receive, send))
 
 
-def test_fastapi_tells_the_inclusions_of_one_router_apart(registry):
-    app = _app(registry)
+def test_fastapi_inclusions_of_one_router_are_distinguished(registry):
+    app = _build_app(registry)
     for path in ("/v1/orders/1", "/v1/orders/2", "/v2/orders/1", "/old/tea/orders/1", "/old/honey/orders/1", "/x"):
-        _get(app, path)
-    assert handlers(registry) == {
+        _send_request(app, path)
+    assert count_by_handler(registry) == {
         ("/v1/orders/{number}", "200"): 2,
         ("/v2/orders/{number}", "200"): 1,
         ("/old/{shop}/orders/{number}", "200"): 2,
@@ -72,9 +72,9 @@ def test_fastapi_tells_the_inclusions_of_one_router_apart(registry):
     }
 
 
-def test_fastapi_routes_that_are_added_late_are_found(registry):
-    app = _app(registry)
-    _get(app, "/v1/orders/1")
+def test_fastapi_routes_added_at_run_time_are_found(registry):
+    app = _build_app(registry)
+    _send_request(app, "/v1/orders/1")
     app.add_api_route("/late/{number}", lambda number: number)
-    _get(app, "/late/1")
-    assert handlers(registry)["/late/{number}", "200"] == 1
+    _send_request(app, "/late/1")
+    assert count_by_handler(registry)["/late/{number}", "200"] == 1

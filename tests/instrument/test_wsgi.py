@@ -1,4 +1,4 @@
-"""The WSGI middleware under a real wsgiref server, which checks that it keeps to PEP 3333."""
+"""The WSGI middleware under a real wsgiref server, validated against PEP 3333."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def application(environ, start_response):
         raise KeyError("secret text")
     if path == "/late":
         start_response("200 OK", [("Content-Type", "text/plain")])
-        return _pieces(fail=True)
+        return _chunks(fail=True)
     if path == "/stream":
         start_response("200 OK", [("Content-Type", "text/plain")])
-        return _pieces()
+        return _chunks()
     if path == "/write":
         start_response("200 OK", [("Content-Type", "text/plain")])(b"by hand")
         return []
@@ -39,7 +39,7 @@ def application(environ, start_response):
     return [b"hello"]
 
 
-def _pieces(*, fail=False):
+def _chunks(*, fail=False):
     for _ in range(5):
         time.sleep(0.02)
         yield b"x" * 100
@@ -47,7 +47,7 @@ def _pieces(*, fail=False):
         raise BrokenPipeError
 
 
-class Quiet(WSGIRequestHandler):
+class QuietHandler(WSGIRequestHandler):
     def log_message(self, *_arguments):
         pass
 
@@ -60,11 +60,11 @@ class Served:
         self.port = port
         self.registry = registry
 
-    def ask(self, path, method="GET", body=None):
+    def send_request(self, path, method="GET", body=None):
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
             connection.request(method, path, body)
             response = connection.getresponse()
-            answer = response.status, response.headers, response.read()
+            result = response.status, response.headers, response.read()
         while any(
             sample.value
             for family in self.registry.collect()
@@ -72,21 +72,21 @@ class Served:
             for sample in family.samples
         ):
             time.sleep(0.01)
-        return answer
+        return result
 
-    def value(self, name, **labels):
+    def sample_value(self, name, **labels):
         return self.registry.get_sample_value(name, labels)
 
-    def requests(self, handler, code, method="GET", protocol="http/1.1"):
-        return self.value("http_requests_total", handler=handler, code=code, method=method, protocol=protocol)
+    def count_requests(self, handler, code, method="GET", protocol="http/1.1"):
+        return self.sample_value("http_requests_total", handler=handler, code=code, method=method, protocol=protocol)
 
 
 @pytest.fixture
 def served():
     registry = CollectorRegistry()
-    # One validator checks what the application does, the other what the middleware makes of it.
+    # One validator checks the application, the other the middleware around it.
     app = validator(WsgiMiddleware(validator(application), registry=registry, metrics_path="/metrics"))
-    with WSGIServer(("127.0.0.1", 0), Quiet) as server:
+    with WSGIServer(("127.0.0.1", 0), QuietHandler) as server:
         server.set_app(app)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -95,47 +95,47 @@ def served():
         thread.join()
 
 
-def test_a_request_is_counted_with_the_handler_that_the_application_said(served):
-    assert served.ask("/hello/ann")[0] == 200
-    assert served.requests("/hello/<name>", "200") == 1
-    assert served.requests("/hello/<name>", "500") == 0
-    assert served.value("http_response_size_bytes_sum", handler="/hello/<name>") == 5
+def test_a_request_is_counted_with_the_handler_set_by_the_application(served):
+    assert served.send_request("/hello/ann")[0] == 200
+    assert served.count_requests("/hello/<name>", "200") == 1
+    assert served.count_requests("/hello/<name>", "500") == 0
+    assert served.sample_value("http_response_size_bytes_sum", handler="/hello/<name>") == 5
 
 
-def test_sizes_are_those_of_the_bodies(served):
-    assert served.ask("/echo", "POST", b"x" * 1000)[0] == 201
-    assert served.value("http_request_size_bytes_sum", handler="none") == 1000
-    assert served.value("http_response_size_bytes_sum", handler="none") == 1000
+def test_sizes_are_body_sizes(served):
+    assert served.send_request("/echo", "POST", b"x" * 1000)[0] == 201
+    assert served.sample_value("http_request_size_bytes_sum", handler="none") == 1000
+    assert served.sample_value("http_response_size_bytes_sum", handler="none") == 1000
 
 
-def test_a_streamed_answer_is_timed_until_it_is_closed(served):
-    assert served.ask("/stream")[2] == b"x" * 500
-    assert served.value("http_request_duration_seconds_sum", handler="none", method="GET") > 0.1
-    assert served.value("http_response_size_bytes_sum", handler="none") == 500
+def test_a_streamed_response_is_timed_until_it_is_closed(served):
+    assert served.send_request("/stream")[2] == b"x" * 500
+    assert served.sample_value("http_request_duration_seconds_sum", handler="none", method="GET") > 0.1
+    assert served.sample_value("http_response_size_bytes_sum", handler="none") == 500
 
 
-def test_what_is_written_by_hand_is_counted(served):
-    assert served.ask("/write")[2] == b"by hand"
-    assert served.value("http_response_size_bytes_sum", handler="none") == 7
+def test_data_passed_to_write_is_counted(served):
+    assert served.send_request("/write")[2] == b"by hand"
+    assert served.sample_value("http_response_size_bytes_sum", handler="none") == 7
 
 
 @pytest.mark.parametrize(("path", "fault"), [("/fail", "KeyError"), ("/late", "BrokenPipeError")])
-def test_an_exception_is_counted_and_goes_on(served, path, fault):
+def test_an_exception_is_counted_and_re_raised(served, path, fault):
     with contextlib.suppress(http.client.IncompleteRead):
-        served.ask(path)
-    assert served.requests("none", "500") == 1
-    assert served.value("http_exceptions_total", handler="none", type=fault) == 1
+        served.send_request(path)
+    assert served.count_requests("none", "500") == 1
+    assert served.sample_value("http_exceptions_total", handler="none", type=fault) == 1
 
 
-def test_the_page_is_served_and_not_counted(served):
-    served.ask("/hello/ann")
-    status, _, page = served.ask("/metrics")
+def test_the_metrics_endpoint_is_served_and_not_counted(served):
+    served.send_request("/hello/ann")
+    status, _, page = served.send_request("/metrics")
     assert status == 200
     assert b'handler="/hello/<name>"' in page
-    assert served.requests("none", "200") is None
+    assert served.count_requests("none", "200") is None
 
 
-def _finished(app, **changes):
+def _run_request(app, **changes):
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "SERVER_PROTOCOL": "HTTP/1.1", **changes}
     body = app(environ, lambda _status, _headers: None)
     list(body)
@@ -149,32 +149,32 @@ def _finished(app, **changes):
         {"bottle.route": SimpleNamespace(rule="/orders/<int:id>")},
     ],
 )
-def test_the_route_is_found_where_frameworks_leave_it(environ):
-    def framework(seen, start_response):
-        seen |= environ
+def test_the_route_is_found_where_frameworks_store_it(environ):
+    def framework(request_environ, start_response):
+        request_environ |= environ
         start_response("200 OK", [])
         return [b""]
 
     served = Served(0, CollectorRegistry())
-    _finished(WsgiMiddleware(framework, registry=served.registry))
-    assert served.requests("/orders/<int:id>", "200") == 1
+    _run_request(WsgiMiddleware(framework, registry=served.registry))
+    assert served.count_requests("/orders/<int:id>", "200") == 1
 
 
-def test_a_server_still_sees_how_many_pieces_an_answer_has():
-    """From one piece servers conclude Content-Length; of a stream they must not."""
+def test_a_sized_body_keeps_its_length():
+    """Servers derive Content-Length from a body of one chunk, but must not for a stream."""
     registry = CollectorRegistry()
-    whole = WsgiMiddleware(lambda *_: [b"hello"], registry=registry)({"REQUEST_METHOD": "GET"}, None)
-    assert len(whole) == 1
-    stream = WsgiMiddleware(lambda *_: _pieces(), registry=registry)({"REQUEST_METHOD": "GET"}, None)
+    sized = WsgiMiddleware(lambda *_: [b"hello"], registry=registry)({"REQUEST_METHOD": "GET"}, None)
+    assert len(sized) == 1
+    stream = WsgiMiddleware(lambda *_: _chunks(), registry=registry)({"REQUEST_METHOD": "GET"}, None)
     assert not hasattr(stream, "__len__")
 
 
-def test_the_size_of_a_body_in_chunks_is_not_made_up():
-    def takes(_environ, start_response):
+def test_the_size_of_a_chunked_body_is_not_recorded():
+    def respond_ok(_environ, start_response):
         start_response("200 OK", [])
         return [b""]
 
     served = Served(0, CollectorRegistry())
-    _finished(WsgiMiddleware(takes, registry=served.registry), HTTP_TRANSFER_ENCODING="chunked")
-    assert served.value("http_request_size_bytes_count", handler="none") is None
-    assert served.requests("none", "200") == 1
+    _run_request(WsgiMiddleware(respond_ok, registry=served.registry), HTTP_TRANSFER_ENCODING="chunked")
+    assert served.sample_value("http_request_size_bytes_count", handler="none") is None
+    assert served.count_requests("none", "200") == 1

@@ -25,7 +25,7 @@ import docker.errors
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from deckwatch.provisioning.program import answers
+from deckwatch.provisioning.program import is_answering
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +106,7 @@ def busy(guest, eventually) -> Busy:
     serve = f"{DECKWATCH} --project=/run/project serve --listen=0.0.0.0:9877 --docker-host=unix:///run/systemd.sock"
     guest.begin(serve)
     engine = guest.engines["systemd"]
-    eventually(lambda: answers(f"{guest.url}/readyz"), 600)
+    eventually(lambda: is_answering(f"{guest.url}/readyz"), 600)
     watches = 'deckwatch_collector_success{collector="container_state"} 1\n'
     eventually(lambda: watches in get(f"{guest.url}/metrics?collect[]=container_state"), 600)
     # One twentieth of a CPU: it is held up, and leaves the rest to the others.

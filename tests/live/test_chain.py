@@ -11,7 +11,7 @@ from deckwatch.core import yaml_file
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE, Project
 from deckwatch.provisioning.servers import ALERTMANAGER, EXPORTER, PROMETHEUS
-from deckwatch.provisioning.up import Stack
+from deckwatch.provisioning.up import LocalStack
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -26,7 +26,7 @@ def stack(tmp_path, engine, inbox, need):
     text = f"teams:\n  operations: {{webhook: {{url: '{inbox.url}{PATH}'}}}}\n"
     (tmp_path / FILE).write_text(text)
     project = Project(tmp_path, yaml_file.parse_yaml(text, FILE))
-    with Stack(
+    with LocalStack(
         project,
         tmp_path / "state",
         programs=(EXPORTER, PROMETHEUS, ALERTMANAGER),
@@ -38,12 +38,12 @@ def stack(tmp_path, engine, inbox, need):
         yield running
 
 
-def query(stack: Stack, text: str) -> dict[tuple[str, ...], float]:
+def query(stack: LocalStack, text: str) -> dict[tuple[str, ...], float]:
     answer = Client(stack.url(PROMETHEUS)).get("/api/v1/query", query=text)
     return {tuple(sorted(one["metric"].items())): float(one["value"][1]) for one in answer["data"]["result"]}
 
 
-def wait_for_series(stack: Stack, text: str, seconds: float = 30) -> dict[tuple[str, ...], float]:
+def wait_for_series(stack: LocalStack, text: str, seconds: float = 30) -> dict[tuple[str, ...], float]:
     deadline = time.monotonic() + seconds
     while not (found := query(stack, text)):
         assert time.monotonic() < deadline, f"no series of {text}"
@@ -56,7 +56,7 @@ def arrival(inbox, seconds: float, status: str = "firing", **labels: str) -> dic
     return inbox.wait(lambda: inbox.whole_alerts(PATH, status, **labels), seconds)[0]
 
 
-def firing(stack: Stack, name: str) -> bool:
+def firing(stack: LocalStack, name: str) -> bool:
     return bool(query(stack, f'ALERTS{{alertname="{name}", alertstate="firing"}}'))
 
 

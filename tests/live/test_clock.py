@@ -14,8 +14,8 @@ from deckwatch.core import yaml_file
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE, Project
 from deckwatch.provisioning import stack
-from deckwatch.provisioning.program import answers
-from deckwatch.provisioning.write import write
+from deckwatch.provisioning.program import is_answering
+from deckwatch.provisioning.write import write_plan
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -58,7 +58,7 @@ def bundle(tmp_path, inbox):
     text = PROJECT.format(url=inbox.url.replace("127.0.0.1", HOST) + PATH)
     (tmp_path / FILE).write_text(text)
     out = tmp_path / "out"
-    write(stack.build(Project(tmp_path, yaml_file.parse_yaml(text, FILE))).plan, out)
+    write_plan(stack.build(Project(tmp_path, yaml_file.parse_yaml(text, FILE))).plan, out)
     (out / "prometheus/targets/alertmanager.yaml").write_text(f"- targets: ['127.0.0.1:{PORTS['alertmanager']}']\n")
     return out
 
@@ -75,7 +75,7 @@ def guest_prometheus(bundle, guest, need, eventually):
     # What is older than this has no value any more; by default five minutes, which would have to be waited for.
     listening = [f"--web.listen-address=0.0.0.0:{PORTS['prometheus']}", "--query.lookback-delta=30s"]
     guest.begin(shlex.join([prometheus, *told, *listening]))
-    eventually(lambda: answers(f"{guest.url}/-/ready"), SECONDS)
+    eventually(lambda: is_answering(f"{guest.url}/-/ready"), SECONDS)
     with Client(guest.url) as client:
         yield client
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from deckwatch.provisioning.program import find
+from deckwatch.provisioning.program import find_program
 
 pytestmark = pytest.mark.live
 
@@ -54,7 +54,7 @@ def network(engine):
 @pytest.fixture
 def proxy(need, compose, open_relay, network, eventually):
     """The Compose file's service `docker-proxy` with its flags; its engine is behind a relay."""
-    program = os.environ.get("DECKWATCH_SOCKET_PROXY") or find("socket-proxy")
+    program = os.environ.get("DECKWATCH_SOCKET_PROXY") or find_program("socket-proxy")
     need.luck(program, f"socket-proxy is not installed; {GET}")
     socket = open_relay(0o660)
     group = 9876

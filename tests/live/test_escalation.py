@@ -164,7 +164,7 @@ def test_an_acknowledged_alert_is_not_escalated_and_its_end_is_told(chain, inbox
     inbox.wait(lambda: not chain.step_fires())
     time.sleep(OVER_SECONDS)
     assert not inbox.bodies("/management")
-    assert "nothing fires" in chain.run("list")
+    assert "no alert is firing" in chain.run("list")
 
 
 def test_what_nobody_acknowledges_is_escalated_and_who_was_told_is_told_the_end(chain, inbox):

@@ -94,13 +94,13 @@ class Watched:
     def statuses(self) -> dict[str, str]:
         """Return what `verify` says of every query of the dashboard and the rules that is not well."""
         built = self.alarm.stack.built
-        asked = [one for one in verify.questions(built, 1.0) if "bjectives" in one.page]
+        asked = [one for one in verify.list_queries(built, 1.0) if "bjectives" in one.page]
         assert {"Objectives", "Rules: objectives", "Rules: objectives_said"} <= {one.page for one in asked}
         prometheus = verify.Prometheus(self.alarm.stack.url(PROMETHEUS))
         with contextlib.closing(prometheus):
-            answers = list(verify.verify(prometheus, asked, built.catalog))
+            answers = list(verify.verify_queries(prometheus, asked, built.catalog))
         return {
-            f"{one.question.page}: {one.question.title}": f"{one.status} {one.said}" for one in answers if not one.good
+            f"{one.query.page}: {one.query.title}": f"{one.status} {one.detail}" for one in answers if not one.is_good
         }
 
 

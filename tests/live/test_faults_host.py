@@ -48,7 +48,7 @@ def test_an_exporter_that_starts_beside_a_hung_mount_and_ends_beside_it(mounted,
     assert page.values("node_load1")
     assert exporter.get("/readyz") == "ready\n"
     exporter.end()
-    assert "Traceback" not in exporter.program.tail(50)
+    assert "Traceback" not in exporter.program.log_tail(50)
 
 
 def test_fifty_scrapers_at_once_get_whole_pages_of_few_readings(mounted, serving, eventually):

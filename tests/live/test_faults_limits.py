@@ -45,7 +45,7 @@ def test_more_files_than_descriptors(groups, serving, need, hard, number):
     assert page.texts(RSS, "name") == names
     # As many connections as it takes, and some to spare.
     assert exporter.descriptors() < soft_limit(exporter.pid) - 2 * SCRAPERS
-    assert "Too many open files" not in exporter.program.tail(100)
+    assert "Too many open files" not in exporter.program.log_tail(100)
 
 
 def test_groups_that_vanish_between_the_list_and_the_reading(groups, serving):

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from deckwatch.provisioning.program import answers, find
+from deckwatch.provisioning.program import find_program, is_answering
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+# `deckwatch up` takes the usual ports where nobody else does.
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.xdist_group("up")]
 
 PAGE = (Path(__file__).parents[2] / "docs" / "guide" / "first-dashboard.md").read_text(encoding="utf-8")
 BIN = Path(sys.executable).parent
@@ -95,8 +96,8 @@ def test_a_misspelt_name_is_told_as_the_page_shows_it(folder) -> None:
 
 @pytest.mark.usefixtures("customers")
 def test_the_dashboard_has_data(folder, deckwatch_up) -> None:
-    assert find("prometheus")
+    assert find_program("prometheus")
     with deckwatch_up(folder) as url:
-        assert answers(f"{url}/-/ready")
+        assert is_answering(f"{url}/-/ready")
         verified = run(folder, "verify", "--wait", "60", "--prometheus", url)
         assert re.search(r"^ Shop .* good", verified.stdout, re.MULTILINE), verified.stdout + verified.stderr

@@ -12,8 +12,8 @@ import pytest
 
 from deckwatch.core.http import Client
 from deckwatch.core.project import Project
-from deckwatch.provisioning.servers import EXPORTER, GRAFANA, HOW_TO_GET, PROMETHEUS, installed
-from deckwatch.provisioning.up import Stack
+from deckwatch.provisioning.servers import EXPORTER, GRAFANA, HOW_TO_GET, PROMETHEUS, installed_path
+from deckwatch.provisioning.up import LocalStack
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -23,10 +23,10 @@ GET = "apt-get install prometheus"
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory, need):
     need("prometheus", get=GET)
-    need.luck(installed(GRAFANA), f"grafana is not installed; {HOW_TO_GET[GRAFANA]}")
+    need.luck(installed_path(GRAFANA), f"grafana is not installed; {HOW_TO_GET[GRAFANA]}")
     folder = tmp_path_factory.mktemp("grafana")
     (folder / "project").mkdir()
-    with Stack(
+    with LocalStack(
         Project(folder / "project"),
         folder / "state",
         programs=(EXPORTER, PROMETHEUS, GRAFANA),

@@ -17,9 +17,9 @@ from deckwatch.core.problems import DeckwatchError
 from deckwatch.core.project import Project
 from deckwatch.provisioning import push as work
 from deckwatch.provisioning import stack as bundles
-from deckwatch.provisioning.grafana import MARK, connect
-from deckwatch.provisioning.servers import GRAFANA, HOW_TO_GET, admin_password, installed
-from deckwatch.provisioning.up import Stack
+from deckwatch.provisioning.grafana import MARK, connect_grafana
+from deckwatch.provisioning.servers import GRAFANA, HOW_TO_GET, admin_password, installed_path
+from deckwatch.provisioning.up import LocalStack
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -34,10 +34,12 @@ rows:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory, need):
-    need.luck(installed(GRAFANA), f"grafana is not installed; {HOW_TO_GET[GRAFANA]}")
+    need.luck(installed_path(GRAFANA), f"grafana is not installed; {HOW_TO_GET[GRAFANA]}")
     folder = tmp_path_factory.mktemp("grafana")
     (folder / "project").mkdir()
-    with Stack(Project(folder / "project"), folder / "state", programs=(GRAFANA,), every="1s", ports={}) as running:
+    with LocalStack(
+        Project(folder / "project"), folder / "state", programs=(GRAFANA,), every="1s", ports={}
+    ) as running:
         yield running
 
 
@@ -48,7 +50,7 @@ def login(stack):
 
 @pytest.fixture
 def grafana(stack, login):
-    with connect(stack.url(GRAFANA), **login) as found:
+    with connect_grafana(stack.url(GRAFANA), **login) as found:
         yield found
 
 
@@ -59,7 +61,7 @@ def project(tmp_path, grafana):
     (tmp_path / "dashboards" / "web-shop.yaml").write_text(SHOP)
     yield tmp_path
     with contextlib.suppress(DeckwatchError):  # a test may not have saved it
-        grafana._ask("DELETE", "/api/dashboards/uid/web-shop")
+        grafana._send_request("DELETE", "/api/dashboards/uid/web-shop")
 
 
 @pytest.fixture
@@ -85,7 +87,9 @@ def by_hand(grafana, change):
     model = theirs(grafana)["dashboard"]
     change(model)
     folder = theirs(grafana)["meta"]["folderUid"]
-    grafana._ask("POST", "/api/dashboards/db", json={"dashboard": model, "folderUid": folder, "message": "mine"})
+    grafana._send_request(
+        "POST", "/api/dashboards/db", json={"dashboard": model, "folderUid": folder, "message": "mine"}
+    )
 
 
 def wider(model):
@@ -93,14 +97,14 @@ def wider(model):
 
 
 def test_after_provisioning_nothing_differs(grafana, stack):
-    ours = work.ours(bundles.build(Project(stack.site.project), bundles.Options(every="1s")).plan)
+    ours = work.generated_dashboards(bundles.build(Project(stack.site.project), bundles.Options(every="1s")).plan)
     deadline = time.monotonic() + 60
-    found = grafana.compared(ours)
+    found = grafana.compare_dashboards(ours)
     while any(one.state == "new" for one in found):
         assert time.monotonic() < deadline, "not all dashboards were read"
         time.sleep(0.5)
-        found = grafana.compared(ours)
-    assert [(one.ours.uid, one.state, one.lines) for one in found if one.state != "same"] == []
+        found = grafana.compare_dashboards(ours)
+    assert [(one.generated.uid, one.state, one.lines) for one in found if one.state != "same"] == []
     assert len(found) >= 5
 
 
@@ -108,7 +112,7 @@ def test_new_same_changed_by_us(run, grafana, project):
     assert "web-shop: new" in run("diff", code=1)
     assert "saved web-shop" in run("push", "--message", "first")
     assert theirs(grafana)["meta"]["folderTitle"] == "Operations"
-    assert grafana._message("web-shop") == f"first {MARK}"
+    assert grafana._last_message("web-shop") == f"first {MARK}"
     assert run("diff").strip() == "web-shop: same"
     version = theirs(grafana)["dashboard"]["version"]
     run("push")
@@ -131,7 +135,7 @@ def test_what_somebody_changed_is_left_alone(run, grafana):
     assert "web-shop: changed by hand by admin" in told
     assert "panel Load: title Load, mine → Load" in told
     told = run("push", code=1)
-    assert "changed by hand: web-shop (by admin); nothing was saved (--force overwrites it)" in told
+    assert "changed by hand: web-shop (by admin); nothing was saved (--force overwrites)" in told
     assert theirs(grafana)["dashboard"]["panels"][0]["title"] == "Load, mine"
     assert "saved web-shop" in run("push", "--force")
     assert theirs(grafana)["dashboard"]["panels"][0]["title"] == "Load"
@@ -141,10 +145,10 @@ def test_what_somebody_changed_is_left_alone(run, grafana):
 def test_what_somebody_changes_meanwhile_is_left_alone(run, grafana, project):
     run("push")
     (project / "dashboards" / "web-shop.yaml").write_text(SHOP.replace("unit: short", "unit: none"))
-    found = grafana.compared(work.ours(bundles.build(loaded(project)).plan))
+    found = grafana.compare_dashboards(work.generated_dashboards(bundles.build(loaded(project)).plan))
     by_hand(grafana, wider)
-    with pytest.raises(DeckwatchError, match="was changed by somebody else meanwhile"):
-        work.push(grafana, [one for one in found if one.ours.uid == "web-shop"], "late")
+    with pytest.raises(DeckwatchError, match="was changed by someone else meanwhile"):
+        work.push_dashboards(grafana, [one for one in found if one.generated.uid == "web-shop"], "late")
     assert theirs(grafana)["dashboard"]["panels"][0]["title"] == "Load, mine"
 
 
@@ -161,12 +165,12 @@ def test_what_is_provisioned_takes_no_other(run, grafana, tmp_path):
     (folder / "dashboards").mkdir()
     (folder / "dashboards" / "host.yaml").write_text(SHOP)
     assert "Grafana reads this from files" in run("push", code=1, folder=folder, uid="host")
-    assert grafana.dashboard("host")["dashboard"]["title"] != "Web shop"
+    assert grafana.get_dashboard("host")["dashboard"]["title"] != "Web shop"
 
 
 def test_a_folder_that_is_named_must_be_there(run, grafana):
     assert "has no folder nowhere" in run("push", "--folder", "nowhere", code=1)
-    grafana._ask("POST", "/api/folders", json={"uid": "here", "title": "Here"})
+    grafana._send_request("POST", "/api/folders", json={"uid": "here", "title": "Here"})
     run("push", "--folder", "here")
     assert theirs(grafana)["meta"]["folderUid"] == "here"
 
@@ -174,14 +178,17 @@ def test_a_folder_that_is_named_must_be_there(run, grafana):
 def test_secrets_that_are_refused_are_not_shown(stack, tmp_path):
     wrong = tmp_path / "password"
     wrong.write_text("notknownhere\n")
-    with pytest.raises(DeckwatchError, match=r"does not know the token or password \(401\)") as told:
-        connect(stack.url(GRAFANA), user="admin", password_file=wrong)
+    with pytest.raises(DeckwatchError, match=r"rejects the token or password \(401\)") as told:
+        connect_grafana(stack.url(GRAFANA), user="admin", password_file=wrong)
     assert "notknownhere" not in str(told.value)
     wrong.write_text("glsa_notknownhere")
-    with pytest.raises(DeckwatchError, match=r"does not know the token or password \(401\)"):
-        connect(stack.url(GRAFANA), token_file=wrong)
-    with connect(stack.url(GRAFANA)) as nobody, pytest.raises(DeckwatchError, match=r"does not allow this \(403\)|401"):
-        nobody.folder("new", "New", create=True)
+    with pytest.raises(DeckwatchError, match=r"rejects the token or password \(401\)"):
+        connect_grafana(stack.url(GRAFANA), token_file=wrong)
+    with (
+        connect_grafana(stack.url(GRAFANA)) as nobody,
+        pytest.raises(DeckwatchError, match=r"does not allow this \(403\)|401"),
+    ):
+        nobody.ensure_folder("new", "New", create=True)
 
 
 def test_a_dashboard_is_imported_by_its_uid(run, project, grafana):
@@ -193,10 +200,10 @@ def test_a_dashboard_is_imported_by_its_uid(run, project, grafana):
 
 
 def test_a_service_account_lets_us_in(stack, grafana, project, tmp_path):
-    account = grafana._ask("POST", "/api/serviceaccounts", json={"name": "deckwatch", "role": "Editor"})
-    token = grafana._ask("POST", f"/api/serviceaccounts/{account['id']}/tokens", json={"name": "push"})
+    account = grafana._send_request("POST", "/api/serviceaccounts", json={"name": "deckwatch", "role": "Editor"})
+    token = grafana._send_request("POST", f"/api/serviceaccounts/{account['id']}/tokens", json={"name": "push"})
     (tmp_path / "token").write_text(token["key"] + "\n")
-    ours = [one for one in work.ours(bundles.build(loaded(project)).plan) if one.uid == "web-shop"]
-    with connect(stack.url(GRAFANA), token_file=tmp_path / "token") as editor:
-        work.push(editor, editor.compared(ours), "by a token")
-        assert [one.state for one in editor.compared(ours)] == ["same"]
+    ours = [one for one in work.generated_dashboards(bundles.build(loaded(project)).plan) if one.uid == "web-shop"]
+    with connect_grafana(stack.url(GRAFANA), token_file=tmp_path / "token") as editor:
+        work.push_dashboards(editor, editor.compare_dashboards(ours), "by a token")
+        assert [one.state for one in editor.compare_dashboards(ours)] == ["same"]

@@ -89,7 +89,7 @@ class Watched:
 
     def __init__(self, alarm, eventually: Callable[..., None]) -> None:
         self.alarm, self._eventually = alarm, eventually
-        texts = {file.path: file.text for file in alarm.stack.built.plan.files()}
+        texts = {file.path: file.text for file in alarm.stack.built.plan.list_files()}
         self.page = json.loads(texts["grafana/dashboards/deckwatch/health.json"])
 
     def by(self, query: str, label: str = "component") -> dict[str, float]:
@@ -124,13 +124,13 @@ class Watched:
     def statuses(self) -> dict[str, str]:
         """Return what `verify` says of every query of the dashboard and of every rule, or what is wrong with it."""
         built = self.alarm.stack.built
-        asked = [one for one in verify.questions(built, 1.0) if one.page in ("Health", "Rules: health")]
+        asked = [one for one in verify.list_queries(built, 1.0) if one.page in ("Health", "Rules: health")]
         assert {one.page for one in asked} == {"Health", "Rules: health"}
         prometheus = verify.Prometheus(self.alarm.stack.url(PROMETHEUS))
         with contextlib.closing(prometheus):
             return {
-                f"{one.question.page}: {one.question.title}": one.status if one.good else one.said
-                for one in verify.verify(prometheus, asked, built.catalog)
+                f"{one.query.page}: {one.query.title}": one.status if one.is_good else one.detail
+                for one in verify.verify_queries(prometheus, asked, built.catalog)
             }
 
 

@@ -15,9 +15,9 @@ from deckwatch.core.contract import load_contract
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE, Project
 from deckwatch.provisioning.program import Program, free_port
+from deckwatch.provisioning.scrape_targets import Host
 from deckwatch.provisioning.servers import EXPORTER, PROMETHEUS
-from deckwatch.provisioning.targets import Host
-from deckwatch.provisioning.up import Stack
+from deckwatch.provisioning.up import LocalStack
 
 pytestmark = pytest.mark.live
 
@@ -58,7 +58,7 @@ scrape:
     engine.run(name="web")
     with (
         second_exporter(tmp_path, engine.url) as other,
-        Stack(
+        LocalStack(
             project,
             tmp_path / "state",
             programs=(EXPORTER, PROMETHEUS),

@@ -25,9 +25,9 @@ from deckwatch.core import promql
 from deckwatch.core.http import Client
 from deckwatch.core.project import FILE
 from deckwatch.exporter import collector
+from deckwatch.provisioning.scrape_targets import FOLDER
 from deckwatch.provisioning.servers import EXPORTER, PROMETHEUS
-from deckwatch.provisioning.targets import FOLDER
-from deckwatch.provisioning.up import Stack
+from deckwatch.provisioning.up import LocalStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -139,7 +139,7 @@ def prometheus(engine, tmp_path, need) -> Iterator[Client]:
     (tmp_path / FILE).write_text("watch: {collectors: {on: [host, container]}}\n")
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as used,
-        Stack(
+        LocalStack(
             _project.load_project(tmp_path),
             tmp_path / "state",
             programs=(EXPORTER, PROMETHEUS),

@@ -189,8 +189,8 @@ def test_server_processes_that_hang_never_pile_up(postgres_server, watch):
         seen = max(seen, server.sessions())
         time.sleep(postgres._FIRST_PAUSE_SECONDS)
     # The kept one and its successor; and one that was on a visit in that moment.
-    assert postgres.MOST_CONNECTIONS - 1 <= len(hung) <= postgres.MOST_CONNECTIONS
-    assert seen <= postgres.MOST_CONNECTIONS
+    assert postgres.MAX_CONNECTIONS - 1 <= len(hung) <= postgres.MAX_CONNECTIONS
+    assert seen <= postgres.MAX_CONNECTIONS
     assert watched.page()['pg_up{server="a"}'] == 0
 
 
@@ -243,14 +243,14 @@ def test_a_connection_string_from_a_file_may_change(postgres_server, tmp_path, e
     server = postgres_server()
     file = tmp_path / "dsn"
     with World(config={"postgres": [{"name": "a", "dsn_file": str(file)}]}) as world:
-        one = postgres.servers(world)["a"]
+        one = postgres.configured_servers(world)["a"]
         with pytest.raises(postgres.ServerDown, match=f"^dsn_file {file}: No such file$"):
-            one.query(lambda _: "SELECT 1")
+            one.run_query(lambda _: "SELECT 1")
         file.write_text(server.dsn + "\n")
 
         def answers():
             with contextlib.suppress(postgres.ServerDown):
-                return one.query(lambda _: "SELECT 1").rows
+                return one.run_query(lambda _: "SELECT 1").rows
 
         assert eventually(answers) == [(1,)]
 
@@ -261,4 +261,4 @@ def test_nothing_can_be_written(postgres_server):
         World(config={"postgres": [{"name": "a", "dsn": server.admin}]}) as world,
         pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
     ):
-        postgres.servers(world)["a"].query(lambda _: "CREATE TABLE t (i int)")
+        postgres.configured_servers(world)["a"].run_query(lambda _: "CREATE TABLE t (i int)")

@@ -22,7 +22,7 @@ from deckwatch.cli import _project
 from deckwatch.core.http import Client
 from deckwatch.provisioning.program import Program, free_port
 from deckwatch.provisioning.servers import PROMETHEUS
-from deckwatch.provisioning.up import Stack
+from deckwatch.provisioning.up import LocalStack
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -73,7 +73,12 @@ class Deck:
         argv = [DECKWATCH, "serve", "--listen", f"127.0.0.1:{self.port}", "--docker-host", ""]
         argv += ["--web.config.file", self.folder / "web-config.yml"] if self.is_protected else []
         return Program(
-            "deckwatch", list(map(str, argv)), self.folder / "log", self._answers, folder=self.folder, tether=True
+            "deckwatch",
+            list(map(str, argv)),
+            self.folder / "log",
+            self._answers,
+            folder=self.folder,
+            end_with_parent=True,
         )
 
     def _answers(self) -> bool:
@@ -116,7 +121,7 @@ def deck(request, tmp_path, authority, need):
         deck.protect()
     (tmp_path / "deckwatch.yaml").write_text(yaml.safe_dump(deck.project()))
     found = _project.load_project(tmp_path)
-    with deck.starts(), Stack(found, tmp_path / "state", (PROMETHEUS,), every=f"{EVERY}s", ports={}) as deck.stack:
+    with deck.starts(), LocalStack(found, tmp_path / "state", (PROMETHEUS,), every=f"{EVERY}s", ports={}) as deck.stack:
         deck.wait('up{instance="web-1"}', dict.fromkeys(JOBS, 1.0))
         yield deck
 
@@ -197,5 +202,5 @@ def test_a_rotation_is_not_noticed(deck) -> None:
     time.sleep(2 * EVERY)
     deck.wait(f'min_over_time(up{{instance="web-1"}}[{2 * EVERY}s])', dict.fromkeys(JOBS, 1.0))
     log = (deck.folder / "log").read_text()
-    assert log.count("there is no key in PEM [input]; what was read before stays in force") == 1
+    assert log.count("no key in PEM found [input]; the previous configuration stays in force") == 1
     assert deck.password not in log

@@ -22,7 +22,7 @@ from deckwatch.provisioning import stack as bundles
 from deckwatch.provisioning import verify as verifying
 from deckwatch.provisioning.program import free_port
 from deckwatch.provisioning.servers import EXPORTER, PROMETHEUS
-from deckwatch.provisioning.up import Stack
+from deckwatch.provisioning.up import LocalStack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -223,7 +223,7 @@ def server(need, tmp_path_factory):
     folder = tmp_path_factory.mktemp("deck")
     none = ("--docker-host", f"tcp://127.0.0.1:{free_port()}")
     options = {"programs": (EXPORTER, PROMETHEUS), "name": "deck-1", "every": "1s", "ports": {}}
-    with Stack(Project(folder), folder / "state", **options, exporter_arguments=none) as running:
+    with LocalStack(Project(folder), folder / "state", **options, exporter_arguments=none) as running:
         found = verifying.Prometheus(running.url(PROMETHEUS))
         yield found
         found.close()
@@ -251,7 +251,7 @@ def built(folder: Path) -> tuple[bundles.Built | None, set[str]]:
 def test_nearly_every_sabotage_is_found(server, project) -> None:
     sound, usual = built(project)
     assert sound is not None
-    asked = verifying.questions(sound, server.interval)
+    asked = verifying.list_queries(sound, server.interval)
     assert wait_until_good(server, asked, sound) == []
     known = {key(one) for one in asked}
     missed: list[Sabotage] = []
@@ -266,11 +266,11 @@ def test_nearly_every_sabotage_is_found(server, project) -> None:
         if made is None or warnings - usual:
             by["check"] += 1
             continue
-        now = verifying.questions(made, server.interval)
+        now = verifying.list_queries(made, server.interval)
         pages = {one.page for one in now if key(one) not in known and one.kind == "variable"}
         # Whether a choice must have values is told by the panels of its page.
         changed = [one for one in now if key(one) not in known or one.page in pages]
-        if any(not answer.good for answer in verifying.verify(server, changed, made.catalog)):
+        if any(not answer.is_good for answer in verifying.verify_queries(server, changed, made.catalog)):
             by["verify"] += 1
         else:
             missed.append(one)
@@ -282,15 +282,15 @@ def test_nearly_every_sabotage_is_found(server, project) -> None:
     assert share >= FOUND, missed
 
 
-def key(question: verifying.Question) -> tuple[object, ...]:
-    return question.page, question.kind, question.title, question.expr, question.wanted
+def key(question: verifying.Query) -> tuple[object, ...]:
+    return question.page, question.kind, question.title, question.expr, question.expected
 
 
-def wait_until_good(server, asked, made) -> list[verifying.Answer]:
+def wait_until_good(server, asked, made) -> list[verifying.QueryResult]:
     """Ask until everything has data, for as long as windows take to fill; return what has none then."""
     end = time.monotonic() + 120
     while True:
-        wrong = [one for one in verifying.verify(server, asked, made.catalog) if not one.good]
+        wrong = [one for one in verifying.verify_queries(server, asked, made.catalog) if not one.is_good]
         if not wrong or time.monotonic() > end:
             return wrong
         time.sleep(2)

@@ -12,7 +12,7 @@ import pytest
 from deckwatch.cli import _project
 from deckwatch.core.project import FILE
 from deckwatch.provisioning import stack
-from deckwatch.provisioning.write import write
+from deckwatch.provisioning.write import write_plan
 
 pytestmark = pytest.mark.live
 
@@ -46,7 +46,7 @@ def prometheus(engine, relay, tmp_path, need):
         if network != "bridge":
             networks.append(engine.client.networks.create(network))
         (tmp_path / FILE).write_text(f"build: {{scrape_interval: 1s}}\nscrape: {json.dumps(entries)}\n")
-        write(stack.build(_project.load_project(tmp_path)).plan, tmp_path / "out")
+        write_plan(stack.build(_project.load_project(tmp_path)).plan, tmp_path / "out")
         system = [f"{path}:{path}:ro" for path in ("/usr", "/lib", "/lib64") if Path(path).exists()]
         socket = relay.url.removeprefix("unix://")
         return Prometheus(

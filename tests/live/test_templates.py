@@ -15,7 +15,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, star
 
 from deckwatch.core import yaml_file, yaml_write
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+# `deckwatch up` takes the usual ports where nobody else does.
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.xdist_group("up")]
 
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
 TEMPLATES = ("web-shop", "workflow", "migration")

@@ -17,9 +17,10 @@ import pytest
 import requests
 
 from deckwatch.core.http import Client
-from deckwatch.provisioning.program import answers, find
+from deckwatch.provisioning.program import find_program, is_answering
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+# `deckwatch up` takes the usual ports where nobody else does.
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.xdist_group("up")]
 
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
 GET = "apt-get install prometheus prometheus-alertmanager"
@@ -76,7 +77,7 @@ def start(state: Path, *options: str, **environment: str) -> Up:
 
 @pytest.fixture(scope="module")
 def taken():
-    """Somebody holds the usual ports of the exporter and of Prometheus, as Debian's own service may."""
+    """Occupies the default ports of the exporter and Prometheus, as a Debian service might."""
     sockets = []
     for port in (9877, 9090):
         one = socket.socket()
@@ -121,16 +122,16 @@ def dead(pids) -> bool:
 
 def test_everything_that_is_installed_runs_where_it_says(up, taken) -> None:
     assert {"exporter", "prometheus", "alertmanager"} <= set(up.urls)
-    assert ("grafana" in up.urls) == (find("grafana", "grafana-server") is not None)
+    assert ("grafana" in up.urls) == (find_program("grafana", "grafana-server") is not None)
     assert len(up.children()) == len(up.urls)
     for name, url in up.urls.items():
         assert url.startswith("http://127.0.0.1:")
-        assert answers({"exporter": url + "/metrics", "grafana": url + "/api/health"}.get(name, url + "/-/ready"))
+        assert is_answering({"exporter": url + "/metrics", "grafana": url + "/api/health"}.get(name, url + "/-/ready"))
     ports = {int(url.rpartition(":")[2]) for url in up.urls.values()}
     assert not ports & taken
     for name, port in (("exporter", 9877), ("prometheus", 9090)):
         (line,) = [line for line in up.said if line.startswith(f" {name} ")]
-        assert line.endswith(f"; the usual port {port} was taken by something else\n")
+        assert line.endswith(f"; the default port {port} is in use\n")
 
 
 def test_prometheus_has_targets_rules_and_an_alertmanager(up, eventually) -> None:
@@ -149,7 +150,9 @@ def test_prometheus_has_targets_rules_and_an_alertmanager(up, eventually) -> Non
 
 
 def test_grafana_has_the_dashboards_and_opens_on_the_overview(up, need, eventually) -> None:
-    need.luck(find("grafana", "grafana-server"), "grafana is not installed; https://grafana.com/grafana/download")
+    need.luck(
+        find_program("grafana", "grafana-server"), "grafana is not installed; https://grafana.com/grafana/download"
+    )
     with Client(up.urls["grafana"]) as grafana:
         # It indexes what it finds after it answers.
         dashboards = {"overview", "host", "containers", "postgres-database", "application"}
@@ -202,7 +205,7 @@ def test_it_supervises_nothing_ends_what_it_started_and_keeps_the_state(installe
         (name,) = (name for name in before if "alertmanager" in name)
         os.kill(before[name], signal.SIGKILL)
         assert up.process.stderr is not None
-        assert up.process.stderr.readline().startswith("alertmanager ended by itself with exit code -9; its log is ")
+        assert up.process.stderr.readline().startswith("alertmanager exited with code -9; its log is ")
         with Client(up.urls["prometheus"]) as prometheus:
             eventually(lambda: prometheus.get("/api/v1/query", query="up")["data"]["result"], 60)
         after = up.children()
@@ -287,7 +290,7 @@ def test_where_nothing_is_left_it_ends_too(alone) -> None:
         os.kill(pid, signal.SIGKILL)
     said = alone.rest()
     assert alone.process.returncode == 1
-    assert said.endswith("nothing runs any more\n")
+    assert said.endswith("all programs have exited\n")
 
 
 def test_where_one_is_not_ready_all_are_ended_and_its_log_is_shown(need, tmp_path, eventually) -> None:
@@ -299,6 +302,6 @@ def test_where_one_is_not_ready_all_are_ended_and_its_log_is_shown(need, tmp_pat
     running = start(state)
     said = running.rest()
     assert running.process.returncode == 1
-    assert "prometheus ended with exit code" in said
+    assert "prometheus exited with code" in said
     assert "wal" in said
     assert running.children() == {}

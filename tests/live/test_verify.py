@@ -12,9 +12,9 @@ import pytest
 
 from deckwatch.core.project import Project
 from deckwatch.provisioning.program import free_port
+from deckwatch.provisioning.scrape_targets import Host
 from deckwatch.provisioning.servers import EXPORTER, PROMETHEUS
-from deckwatch.provisioning.targets import Host
-from deckwatch.provisioning.up import Stack
+from deckwatch.provisioning.up import LocalStack
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -35,7 +35,7 @@ def stack(need, tmp_path_factory):
     need("prometheus", get="apt-get install prometheus")
     folder = tmp_path_factory.mktemp("deck")
     none = ("--docker-host", f"tcp://127.0.0.1:{free_port()}")
-    with Stack(
+    with LocalStack(
         Project(folder),
         folder / "state",
         programs=(EXPORTER, PROMETHEUS),
@@ -50,7 +50,7 @@ def stack(need, tmp_path_factory):
         yield running
 
 
-def verify(stack: Stack, project: Path, *options: str) -> tuple[int, dict[str, str], str]:
+def verify(stack: LocalStack, project: Path, *options: str) -> tuple[int, dict[str, str], str]:
     """Run the command; return its exit code, the verdict on each dashboard, and what it says of faults."""
     argv = [DECKWATCH, "--project", project, "verify", "--prometheus", stack.url(PROMETHEUS), *options]
     environment = {**os.environ, "COLUMNS": "100"}
@@ -86,7 +86,7 @@ def test_a_query_without_data_is_told_at_its_place(stack, tmp_path) -> None:
     assert verdicts["Mine"] == "faulty"
     assert verdicts["Host"] == "good"
     assert "dashboards/mine.yaml:7:15: Mine, panel 'Nobody (A)': no data\n" in said
-    assert said.endswith("queries are at fault\n")
+    assert said.endswith("queries failed\n")
 
 
 def test_one_that_is_rightly_empty_is_not(stack, tmp_path) -> None:
@@ -105,14 +105,14 @@ def test_what_prometheus_refuses_is_told_in_its_words(stack, tmp_path) -> None:
 
 def test_a_database_that_is_configured_and_silent_is_a_fault(stack, tmp_path, need) -> None:
     """Its scrape job has a target, so that its metrics ought to be there."""
-    with Stack(
+    with LocalStack(
         Project(tmp_path),
         tmp_path / "state",
         programs=(PROMETHEUS,),
         every="1s",
         ports={},
-        hosts=[Host("deck-1", stack.site.address(EXPORTER))],
-        postgres={"gone": Host("deck-1", stack.site.address(EXPORTER))},
+        hosts=[Host("deck-1", stack.site.listen_address(EXPORTER))],
+        postgres={"gone": Host("deck-1", stack.site.listen_address(EXPORTER))},
     ) as other:
         code, verdicts, said = verify(other, tmp_path, "--wait", "10")
         assert code == 1
@@ -129,8 +129,8 @@ def test_a_server_that_is_not_there_is_said(stack, tmp_path) -> None:
 def test_another_server_is_told_from_a_prometheus(stack, tmp_path) -> None:
     url = stack.url(EXPORTER)
     for argv, wanted in (
-        (["verify", "--prometheus", url], "answers, but is no Prometheus: there is no /api/v1/status/config"),
-        (["metrics", "--learn", url], "answers, but is no page of metrics in Prometheus' text format; such pages are"),
+        (["verify", "--prometheus", url], "answers, but is not Prometheus: /api/v1/status/config does not exist"),
+        (["metrics", "--learn", url], "answers, but not in the Prometheus text format; most are"),
     ):
         ran = subprocess.run(
             [DECKWATCH, "--project", tmp_path, *argv], capture_output=True, text=True, timeout=60, check=False
@@ -141,7 +141,7 @@ def test_another_server_is_told_from_a_prometheus(stack, tmp_path) -> None:
 
 
 def test_a_prometheus_that_scrapes_nothing_is_not_well(tmp_path, need) -> None:
-    with Stack(Project(tmp_path), tmp_path / "state", programs=(), ports={}) as nothing:
+    with LocalStack(Project(tmp_path), tmp_path / "state", programs=(), ports={}) as nothing:
         assert nothing.running == {}
     need("prometheus", get="apt-get install prometheus")
     (tmp_path / "prometheus.yml").write_text("global: {scrape_interval: 1m30s}\n")
@@ -161,7 +161,7 @@ def test_a_prometheus_that_scrapes_nothing_is_not_well(tmp_path, need) -> None:
         argv = [DECKWATCH, "--project", tmp_path, "verify", "--prometheus", url]
         ran = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert ran.returncode == 1
-    assert "has no targets: is it configured from a bundle of ours?" in ran.stderr
+    assert "has no targets: is it configured with a generated bundle?" in ran.stderr
 
 
 def test_no_figure_is_cut_on_a_narrow_screen(stack, tmp_path) -> None:

@@ -16,7 +16,7 @@ import requests
 
 from deckwatch.cli import _project
 from deckwatch.provisioning.servers import ALERTMANAGER, EXPORTER, PROMETHEUS
-from deckwatch.provisioning.up import Stack
+from deckwatch.provisioning.up import LocalStack
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -88,7 +88,7 @@ def deck(tmp_path, need, containers, database, shop):
     need("prometheus-alertmanager", "alertmanager", get=GET)
     (tmp_path / "shop.dsn").write_text(database.dsn)
     (tmp_path / "deckwatch.yaml").write_text(PROJECT.replace("SHOP", shop))
-    with Stack(
+    with LocalStack(
         _project.load_project(tmp_path),
         tmp_path / "state",
         programs=(EXPORTER, PROMETHEUS, ALERTMANAGER),

@@ -1,4 +1,4 @@
-"""What the Compose file promises, read from the file itself."""
+"""The guarantees of the Compose file, read from the file itself."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
 COMPOSE = yaml.safe_load(FILE.read_text())
 SERVICES = COMPOSE["services"]
-FETCHED = {name: one for name, one in SERVICES.items() if "build" not in one}
+FETCHED = {name: service for name, service in SERVICES.items() if "build" not in service}
 
 
 def flags(service: str) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for word in SERVICES[service]["command"]:
         name, _, value = word.partition("=")
-        found.setdefault(name, []).append(value)
-    return found
+        values.setdefault(name, []).append(value)
+    return values
 
 
 def test_it_is_a_compose_file(need) -> None:
@@ -41,7 +41,7 @@ def test_it_is_a_compose_file(need) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_no_service_can_raise_its_rights(name: str) -> None:
+def test_no_service_can_gain_privileges(name: str) -> None:
     service = SERVICES[name]
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -50,7 +50,7 @@ def test_no_service_can_raise_its_rights(name: str) -> None:
     assert service.get("network_mode") in (None, "none")
 
 
-def test_the_exporter_has_a_user_of_its_own_and_reads_only() -> None:
+def test_the_exporter_has_its_own_user_and_is_read_only() -> None:
     service = SERVICES["deckwatch"]
     user, _, group = service["user"].partition(":")
     assert int(user) > 999
@@ -65,11 +65,13 @@ def test_the_exporter_has_a_user_of_its_own_and_reads_only() -> None:
 
 
 def test_only_the_proxy_holds_the_socket() -> None:
-    holders = [name for name, one in SERVICES.items() if any("docker.sock" in v for v in one.get("volumes", ()))]
+    holders = [
+        name for name, service in SERVICES.items() if any("docker.sock" in v for v in service.get("volumes", ()))
+    ]
     assert holders == ["docker-proxy"]
     assert SERVICES["docker-proxy"]["networks"] == ["docker-proxy"]
     assert COMPOSE["networks"]["docker-proxy"]["internal"] is True
-    members = [name for name, one in SERVICES.items() if "docker-proxy" in one.get("networks", ())]
+    members = [name for name, service in SERVICES.items() if "docker-proxy" in service.get("networks", ())]
     assert members == ["deckwatch", "docker-proxy"]
     assert flags("docker-proxy")["-allowfrom"] == ["deckwatch"]
     assert "ports" not in SERVICES["docker-proxy"]
@@ -77,7 +79,7 @@ def test_only_the_proxy_holds_the_socket() -> None:
 
 
 def test_ports_are_on_loopback_only() -> None:
-    ports = [port for one in SERVICES.values() for port in one.get("ports", ())]
+    ports = [port for service in SERVICES.values() for port in service.get("ports", ())]
     assert sorted(ports) == [f"127.0.0.1:{port}:{port}" for port in (3000, 9090, 9093, load_contract()["port"])]
 
 
@@ -86,32 +88,32 @@ def test_images_are_pinned(name: str) -> None:
     assert re.fullmatch(r"[a-z0-9/-]+:v?\d+\.\d+(\.\d+)?(-alpine)?|deckwatch:\d+\.\d+\.\d+", FETCHED[name]["image"])
 
 
-def test_whoever_stays_has_a_healthcheck_and_comes_back() -> None:
+def test_long_running_services_have_a_healthcheck_and_restart() -> None:
     for name in ("deckwatch", "docker-proxy", "prometheus", "alertmanager", "grafana"):
         assert SERVICES[name]["restart"] == "unless-stopped"
         assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
 
 
-def test_what_is_kept_lies_on_named_volumes() -> None:
+def test_data_is_on_named_volumes() -> None:
     kept = {"prometheus": "/prometheus", "alertmanager": "/alertmanager", "grafana": "/var/lib/grafana"}
     for name, path in kept.items():
         assert f"{name}:{path}" in SERVICES[name]["volumes"]
         assert name in COMPOSE["volumes"]
 
 
-def test_the_files_that_it_names_are_in_the_bundle(tmp_path: Path) -> None:
-    files = {file.path for file in stack.build(Project(tmp_path)).plan.files()}
+def test_the_files_named_in_it_are_in_the_bundle(tmp_path: Path) -> None:
+    files = {file.path for file in stack.build(Project(tmp_path)).plan.list_files()}
     named = re.findall(r"/project/out/([^\s\"']+)", FILE.read_text())
     assert len(named) == 4
     for path in named:
         assert path in files or any(file.startswith(f"{path}/") for file in files)
     assert HOME in named
-    # Its parent is mounted and not the folder itself, which is exchanged.
+    # The parent folder is mounted, because the folder itself is replaced.
     mounts = {
-        one.split(":/project")[0]
+        volume.split(":/project")[0]
         for service in SERVICES.values()
-        for one in service.get("volumes", ())
-        if ":/project" in one
+        for volume in service.get("volumes", ())
+        if ":/project" in volume
     }
     assert mounts == {"${DECKWATCH_PROJECT:-./provisioning}", "${DECKWATCH_PROJECT:-./examples/shop}"}
 
@@ -125,7 +127,7 @@ def test_there_is_no_default_password() -> None:
     }
 
 
-def test_grafanas_password_is_made_once(tmp_path: Path) -> None:
+def test_grafanas_password_is_generated_once(tmp_path: Path) -> None:
     shell = shutil.which("busybox") or "/bin/sh"
     script = SERVICES["grafana"]["command"][0].replace("$$", "$")
     script = script.replace("exec /run.sh", 'cat "$GF_SECURITY_ADMIN_PASSWORD__FILE"')

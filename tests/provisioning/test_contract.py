@@ -1,6 +1,6 @@
-"""The contract (`deckwatch/core/contract.yaml`) holds exporter, Prometheus' configuration, dashboards and alerts.
+"""The contract (`deckwatch/core/contract.yaml`) binds the exporter, Prometheus' configuration, dashboards and alerts.
 
-What concerns one of them alone stands with its tests: names in `test_collector.py`, the jobs' parameters in
+Tests of a single component are elsewhere: names in `test_collector.py`, the jobs' parameters in
 `test_stack.py`, series as a real Prometheus has them in `tests/live/test_identity.py`.
 """
 
@@ -18,9 +18,9 @@ from deckwatch.core.project import Project
 from deckwatch.exporter import collector
 from deckwatch.provisioning import stack
 
-# Peers' names that tell of the exporter, or of the machine, and not of one container or database.
+# Peers' metrics about the exporter or the machine, not about a container or database.
 OF_NO_SUBJECT = {"container_scrape_error", "pg_scrape_collector_success", "pg_scrape_collector_duration_seconds"}
-BESIDE = {"app", "prometheus", "alertmanager"}  # jobs that read pages which are not the exporter's
+OTHER_JOBS = {"app", "prometheus", "alertmanager"}  # jobs that scrape other pages than the exporter's
 
 
 @functools.cache
@@ -39,28 +39,28 @@ def test_the_exporter_sets_the_labels(label: str) -> None:
     assert set(without) <= OF_NO_SUBJECT
 
 
-def test_nobody_but_prometheus_sets_job_and_instance() -> None:
+def test_only_prometheus_sets_job_and_instance() -> None:
     outside = {name for name, rule in load_contract()["labels"].items() if rule["set_by"] == "prometheus"}
     outside |= set(load_contract()["external_labels"])
     assert {"job", "instance", "cluster", "environment"} <= outside
     assert [metric.name for metric in metrics() if outside & set(metric.labels)] == []
 
 
-def test_no_collector_runs_in_two_jobs_and_each_in_one() -> None:
+def test_every_collector_runs_in_exactly_one_job() -> None:
     for name in collector.load_collectors():
-        jobs = [job for job, said in load_contract()["jobs"].items() if _runs(name, said)]
+        jobs = [job for job, job_rule in load_contract()["jobs"].items() if _runs(name, job_rule)]
         assert len(jobs) == 1, f"{name} runs in {jobs}"
 
 
-def _runs(name: str, said: dict) -> bool:
-    if "collect" in said:
-        return any(collector.matches(name, word) for word in said["collect"])
-    return not any(collector.matches(name, word) for word in said["exclude"])
+def _runs(name: str, job_rule: dict) -> bool:
+    if "collect" in job_rule:
+        return any(collector.matches_name(name, word) for word in job_rule["collect"])
+    return not any(collector.matches_name(name, word) for word in job_rule["exclude"])
 
 
 @pytest.mark.parametrize("what", ["dashboards", "rules"])
-def test_dashboards_and_alerts_name_no_other_job(what: str) -> None:
-    known = set(load_contract()["jobs"]) | BESIDE
+def test_dashboards_and_alerts_name_only_known_jobs(what: str) -> None:
+    known = set(load_contract()["jobs"]) | OTHER_JOBS
     named: set[str] = set()
     for query in getattr(built(), what):
         for selector in promql.find_selectors(query.expr):

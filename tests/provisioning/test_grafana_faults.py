@@ -1,6 +1,6 @@
-"""A Grafana that is down, slow, old, closed, behind a login page, or breaks halfway: one sentence each.
+"""A Grafana that is down, slow, old, closed, behind a login page, or fails halfway: one sentence each.
 
-The server here plays the broken one; what a sound one does is tested live with Grafana itself.
+The server here imitates a broken Grafana; a working one is tested live.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from deckwatch.core.problems import DeckwatchError
-from deckwatch.provisioning.grafana import MARK, TOKEN, Ours, connect
-from deckwatch.provisioning.push import push
+from deckwatch.provisioning.grafana import MARK, TOKEN, GeneratedDashboard, connect_grafana
+from deckwatch.provisioning.push import push_dashboards
 
 HEALTH = {"database": "ok", "version": "10.4.3"}
 SECRET = "glsa_verysecret"
 
 
-def ours(uid, title="Shop"):
-    return Ours({"uid": uid, "title": title, "panels": []}, "operations", "Operations")
+def generated(uid, title="Shop"):
+    return GeneratedDashboard({"uid": uid, "title": title, "panels": []}, "operations", "Operations")
 
 
 def stored(uid, title="Shop", version=3, **meta):
@@ -32,7 +32,7 @@ def stored(uid, title="Shop", version=3, **meta):
 
 @contextmanager
 def server(answers, *, delay=0.0):
-    """Serve answers by "METHOD path": JSON, an HTTP status, or a list of them to be given one after another."""
+    """Serve answers by "METHOD path": JSON, an HTTP status, or a list of these for consecutive requests."""
     posted = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -43,7 +43,7 @@ def server(answers, *, delay=0.0):
             if isinstance(answer, list):
                 answer = answer.pop(0)
             status, body = (
-                (answer, "moved" if answer == 302 else {"message": "said"})
+                (answer, "moved" if answer == 302 else {"message": "reason"})
                 if isinstance(answer, int)
                 else (200, answer)
             )
@@ -80,10 +80,10 @@ def token(tmp_path):
     return path
 
 
-def told(answers, token, *, match, delay=0.0, seconds=15.0):
+def assert_error(answers, token, *, match, delay=0.0, seconds=15.0):
     with server(answers, delay=delay) as (url, posted):
         with pytest.raises(DeckwatchError, match=match) as error:
-            connect(url, token_file=token, seconds=seconds).compared([ours("a")])
+            connect_grafana(url, token_file=token, seconds=seconds).compare_dashboards([generated("a")])
         assert SECRET not in str(error.value)
         assert "\n" not in str(error.value)
         assert posted == []
@@ -91,63 +91,67 @@ def told(answers, token, *, match, delay=0.0, seconds=15.0):
 
 def test_down(token):
     with pytest.raises(DeckwatchError, match="does not answer: connection refused"):
-        connect("http://127.0.0.1:9", token_file=token, seconds=1)
+        connect_grafana("http://127.0.0.1:9", token_file=token, seconds=1)
 
 
 def test_slow(token):
-    told({"GET /api/health": HEALTH}, token, match="does not answer: it timed out", delay=0.6, seconds=0.2)
+    assert_error({"GET /api/health": HEALTH}, token, match="does not answer: it timed out", delay=0.6, seconds=0.2)
 
 
 @pytest.mark.parametrize("version", ["9.5.2", "10.3.9", "10.0.0-pre"])
 def test_too_old(token, version):
-    told({"GET /api/health": {"version": version}}, token, match=f"is Grafana {version}; the oldest supported is 10.4")
+    assert_error(
+        {"GET /api/health": {"version": version}}, token, match=f"is Grafana {version}; the oldest supported is 10.4"
+    )
 
 
-def test_a_version_that_is_kept_back_is_asked_for_elsewhere(token):
+def test_a_hidden_version_is_read_from_the_frontend_settings(token):
     answers = {"GET /api/health": {"database": "ok"}, "GET /api/frontend/settings": {"buildInfo": {"version": "9.1.0"}}}
-    told(answers, token, match="is Grafana 9.1.0")
+    assert_error(answers, token, match="is Grafana 9.1.0")
 
 
-def test_token_unknown_and_not_allowed(token):
-    told(
-        {"GET /api/health": HEALTH, "GET /api/user": 401}, token, match=r"does not know the token or password \(401\)$"
+def test_unknown_token_and_missing_permission(token):
+    assert_error(
+        {"GET /api/health": HEALTH, "GET /api/user": 401}, token, match=r"rejects the token or password \(401\)$"
     )
     answers = {"GET /api/health": HEALTH, "GET /api/dashboards/uid/a": 403}
-    told(answers, token, match=r"lets us in, and does not allow this \(403\)$")
+    assert_error(answers, token, match=r"does not grant the permission for this request \(403\)$")
 
 
 @pytest.mark.parametrize("page", ["<html><body>Log in</body></html>", 302, []])
 def test_a_page_instead_of_the_api(token, page):
-    told(
+    assert_error(
         {"GET /api/health": page if page != [] else ["<html>"]},
         token,
-        match="answers with a page, not as Grafana's API",
+        match="answers with a web page, not Grafana's API",
     )
 
 
-def test_a_page_where_a_dashboard_was_asked_for(token):
-    told({"GET /api/health": HEALTH, "GET /api/dashboards/uid/a": "<html>"}, token, match="answers with a page")
+def test_a_page_instead_of_a_dashboard(token):
+    assert_error(
+        {"GET /api/health": HEALTH, "GET /api/dashboards/uid/a": "<html>"}, token, match="answers with a web page"
+    )
 
 
-def test_an_answer_of_500_is_said(token):
-    told({"GET /api/health": HEALTH, "GET /api/dashboards/uid/a": 503}, token, match="says 503: said")
+def test_a_server_error_is_reported(token):
+    assert_error({"GET /api/health": HEALTH, "GET /api/dashboards/uid/a": 503}, token, match="says 503: reason")
 
 
-def test_one_changed_by_hand_keeps_all_from_being_saved(token):
+def test_nothing_is_saved_if_one_dashboard_was_changed_by_hand(token):
     answers = {
         "GET /api/health": HEALTH,
         "GET /api/dashboards/uid/b": stored("b", "Mine", updatedBy="ann"),
         "GET /api/dashboards/uid/b/versions": [{"version": 3, "parentVersion": 2, "message": "tuned"}],
     }
-    with server(answers) as (url, posted), connect(url, token_file=token) as grafana:
-        found = grafana.compared([ours("a"), ours("b")])
-        assert [one.state for one in found] == ["new", "changed by hand"]
+    with server(answers) as (url, posted), connect_grafana(url, token_file=token) as grafana:
+        comparisons = grafana.compare_dashboards([generated("a"), generated("b")])
+        assert [one.state for one in comparisons] == ["new", "changed by hand"]
         with pytest.raises(DeckwatchError, match=r"changed by hand: b \(by ann\); nothing was saved"):
-            push(grafana, found, "x")
+            push_dashboards(grafana, comparisons, "x")
         assert posted == []
 
 
-def test_broken_halfway_tells_what_is_saved_and_what_is_not(token):
+def test_a_failure_halfway_lists_what_is_saved_and_what_is_not(token):
     answers = {
         "GET /api/health": HEALTH,
         "GET /api/folders/operations": {"uid": "operations"},
@@ -157,51 +161,51 @@ def test_broken_halfway_tells_what_is_saved_and_what_is_not(token):
         },
         "POST /api/dashboards/db": [{"status": "success"}, 500],
     }
-    with server(answers) as (url, posted), connect(url, token_file=token) as grafana:
-        found = grafana.compared([ours("a"), ours("b"), ours("c")])
-        assert [one.state for one in found] == ["new", "changed by us", "new"]
-        with pytest.raises(DeckwatchError, match=r"says 500: said; saved: a; not saved: b, c$"):
-            push(grafana, found, "words")
+    with server(answers) as (url, posted), connect_grafana(url, token_file=token) as grafana:
+        comparisons = grafana.compare_dashboards([generated("a"), generated("b"), generated("c")])
+        assert [one.state for one in comparisons] == ["new", "changed by us", "new"]
+        with pytest.raises(DeckwatchError, match=r"says 500: reason; saved: a; not saved: b, c$"):
+            push_dashboards(grafana, comparisons, "words")
         (_, first), (_, second) = posted
         assert (first["message"], first["overwrite"], first["folderUid"]) == (f"words {MARK}", False, "operations")
         assert (first["dashboard"]["version"], second["dashboard"]["version"]) == (0, 3)
 
 
-def test_saved_by_somebody_meanwhile(token):
+def test_saved_by_someone_else_meanwhile(token):
     answers = {
         "GET /api/health": HEALTH,
         "GET /api/folders/operations": {"uid": "operations"},
         "POST /api/dashboards/db": 412,
     }
-    with server(answers) as (url, _), connect(url, token_file=token) as grafana:
-        found = grafana.compared([ours("a")])
-        with pytest.raises(DeckwatchError, match="a was changed by somebody else meanwhile"):
-            push(grafana, found, "")
+    with server(answers) as (url, _), connect_grafana(url, token_file=token) as grafana:
+        comparisons = grafana.compare_dashboards([generated("a")])
+        with pytest.raises(DeckwatchError, match="a was changed by someone else meanwhile"):
+            push_dashboards(grafana, comparisons, "")
 
 
-def test_a_folder_is_found_by_its_title_or_made_and_a_named_one_must_be_there(token):
+def test_a_folder_is_found_by_title_or_created_and_a_given_folder_must_exist(token):
     answers = {
         "GET /api/health": HEALTH,
         "GET /api/folders": [[{"uid": "abc", "title": "Operations"}], [], []],
         "POST /api/folders": {"uid": "operations"},
     }
-    with server(answers) as (url, posted), connect(url, token_file=token) as grafana:
-        assert grafana.folder("operations", "Operations", create=True) == "abc"
-        assert grafana.folder("operations", "Operations", create=True) == "operations"
+    with server(answers) as (url, posted), connect_grafana(url, token_file=token) as grafana:
+        assert grafana.ensure_folder("operations", "Operations", create=True) == "abc"
+        assert grafana.ensure_folder("operations", "Operations", create=True) == "operations"
         assert posted == [("/api/folders", {"uid": "operations", "title": "Operations"})]
         with pytest.raises(DeckwatchError, match="has no folder gone"):
-            grafana.folder("gone", "gone", create=False)
+            grafana.ensure_folder("gone", "gone", create=False)
 
 
 @pytest.mark.parametrize("text", ["", "two\nlines\n", "\N{EURO SIGN}\n"])
-def test_a_file_without_a_token_is_said_and_not_shown(tmp_path, text):
+def test_a_file_without_a_token_is_reported_without_its_content(tmp_path, text):
     (tmp_path / "token").write_text(text)
-    with pytest.raises(DeckwatchError, match="holds no token or password") as error:
-        connect("http://127.0.0.1:9", token_file=tmp_path / "token")
+    with pytest.raises(DeckwatchError, match="does not hold a token or password") as error:
+        connect_grafana("http://127.0.0.1:9", token_file=tmp_path / "token")
     assert "two" not in str(error.value)
 
 
-def test_a_token_from_the_environment_goes_with_each_request(monkeypatch):
+def test_a_token_from_the_environment_is_sent_with_each_request(monkeypatch):
     seen = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -219,6 +223,6 @@ def test_a_token_from_the_environment_goes_with_each_request(monkeypatch):
     monkeypatch.setenv(TOKEN, SECRET)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
-        connect(f"http://127.0.0.1:{running.server_address[1]}")
+        connect_grafana(f"http://127.0.0.1:{running.server_address[1]}")
         running.shutdown()
     assert set(seen) == {f"Bearer {SECRET}"}

@@ -1,4 +1,4 @@
-"""What the guide shows is right: its YAML is built and checked, its expressions are read, its units are verified."""
+"""The examples of the guide work: its YAML builds, its expressions parse, and systemd accepts its units."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from deckwatch.core import project, promql, yaml_file
 from deckwatch.core.contract import load_contract
 from deckwatch.exporter import collector, config
-from deckwatch.provisioning import stack, targets
-from deckwatch.provisioning.program import find
+from deckwatch.provisioning import scrape_targets, stack
+from deckwatch.provisioning.program import find_program
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"
 FRAGMENTS = [
@@ -24,7 +24,7 @@ PAGES = sorted(GUIDE.glob("*.md"))
 
 
 def blocks(language: str) -> list:
-    """Return all blocks of a language that do not say what file they are, each with the page that it stands on."""
+    """Return all blocks of a language that do not name a file, each with its page."""
     fence = re.compile(rf"```{language}\n(?!# \S+\.\S+\n)(.*?)```", re.DOTALL)
     return [
         pytest.param(text, id=f"{page.stem}-{number}")
@@ -33,7 +33,7 @@ def blocks(language: str) -> list:
     ]
 
 
-def block_of(page: str, name: str) -> str:
+def named_block(page: str, name: str) -> str:
     """Return the block whose first line is `# name`."""
     (text,) = re.findall(
         rf"```\w+\n# {re.escape(name)}\n(.*?)```", (GUIDE / page).read_text(encoding="utf-8"), re.DOTALL
@@ -41,32 +41,32 @@ def block_of(page: str, name: str) -> str:
     return text
 
 
-def files_of(page: Path) -> dict[str, str]:
+def page_files(page: Path) -> dict[str, str]:
     return dict(FILE.findall(page.read_text(encoding="utf-8")))
 
 
-@pytest.fixture(params=[path for path in PAGES if files_of(path)], ids=lambda path: path.stem)
-def written(request, tmp_path):
-    for name, text in ({"deckwatch.yaml": ""} | files_of(request.param)).items():
+@pytest.fixture(params=[path for path in PAGES if page_files(path)], ids=lambda path: path.stem)
+def page_project(request, tmp_path):
+    for name, text in ({"deckwatch.yaml": ""} | page_files(request.param)).items():
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     return project.load_project(tmp_path, FRAGMENTS)
 
 
-def test_what_a_page_shows_is_right(written) -> None:
-    built = stack.build(written)
+def test_the_files_of_a_page_build_without_warnings(page_project) -> None:
+    built = stack.build(page_project)
     assert built.warnings == []
-    assert len(built.plan.files()) > 50
+    assert len(built.plan.list_files()) > 50
 
 
-def test_pages_show_something() -> None:
+def test_pages_contain_files() -> None:
     assert {"dashboards", "alerts", "databases", "exporter"} <= {
-        path.stem for path in GUIDE.glob("*.md") if files_of(path)
+        path.stem for path in GUIDE.glob("*.md") if page_files(path)
     }
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_are_not_broken() -> None:
     pages = [*GUIDE.glob("*.md"), GUIDE.parents[1] / "README.md"]
     broken = [
         f"{page.name}: {link}"
@@ -78,15 +78,17 @@ def test_links_lead_somewhere() -> None:
 
 
 @pytest.mark.parametrize("text", blocks("yaml"))
-def test_a_part_of_deckwatch_yaml_is_right(text, tmp_path) -> None:
+def test_snippets_of_deckwatch_yaml_are_valid(text, tmp_path) -> None:
     (tmp_path / "deckwatch.yaml").write_text(text)
-    found = project.load_project(tmp_path, FRAGMENTS)
+    loaded = project.load_project(tmp_path, FRAGMENTS)
     words = collector.names_and_prefixes(collector.load_collectors())
-    assert [str(problem) for problem in (*config.find_problems(found, words), *targets.problems(found))] == []
+    assert [
+        str(problem) for problem in (*config.find_problems(loaded, words), *scrape_targets.find_problems(loaded))
+    ] == []
 
 
 @pytest.mark.parametrize("text", blocks("promql"))
-def test_an_expression_asks_for_what_there_is(text, catalog) -> None:
+def test_expressions_use_known_metrics_and_labels(text, catalog) -> None:
     for line in text.splitlines():
         promql.check_syntax(line)
         for selector in promql.find_selectors(line):
@@ -95,10 +97,10 @@ def test_an_expression_asks_for_what_there_is(text, catalog) -> None:
             assert {one.label for one in selector.matchers} <= known, line
 
 
-def test_jobs_for_a_prometheus_of_ones_own_are_those_that_are_generated(need, tmp_path) -> None:
-    text = block_of("exporter.md", "prometheus.yml")
-    said = {one["job_name"]: one["params"] for one in yaml_file.parse_yaml(text, "x").data["scrape_configs"]}
-    assert said == {
+def test_jobs_for_an_existing_prometheus_are_those_that_are_generated(need, tmp_path) -> None:
+    text = named_block("exporter.md", "prometheus.yml")
+    jobs = {one["job_name"]: one["params"] for one in yaml_file.parse_yaml(text, "x").data["scrape_configs"]}
+    assert jobs == {
         name: {f"{word}[]": job[word] for word in ("collect", "exclude") if word in job}
         for name, job in load_contract()["jobs"].items()
     }
@@ -110,10 +112,10 @@ def test_jobs_for_a_prometheus_of_ones_own_are_those_that_are_generated(need, tm
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_the_unit_is_one_that_systemd_knows(need, tmp_path) -> None:
-    program = find("systemd-analyze")
+def test_systemd_accepts_the_unit(need, tmp_path) -> None:
+    program = find_program("systemd-analyze")
     need.luck(program, "systemd-analyze is not installed; apt-get install systemd")
-    text = block_of("exporter.md", "/etc/systemd/system/deckwatch.service")
+    text = named_block("exporter.md", "/etc/systemd/system/deckwatch.service")
     unit = tmp_path / "deckwatch.service"
     unit.write_text(re.sub(r"ExecStart=\S+", f"ExecStart={Path(sys.executable).with_name('deckwatch')}", text))
     ran = subprocess.run([program, "verify", unit], capture_output=True, text=True, check=False)

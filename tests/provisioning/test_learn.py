@@ -1,4 +1,4 @@
-"""The `metrics:` block that is made of a page."""
+"""The `metrics:` block for the metrics of a page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from deckwatch.core import yaml_file
 from deckwatch.core.catalog import Catalog, MetricInfo
 from deckwatch.core.problems import DeckwatchError
-from deckwatch.provisioning.learn import learn
+from deckwatch.provisioning.learn import declare_metrics
 
 PAGE = """# HELP shop_orders_total Orders.
 # TYPE shop_orders_total counter
@@ -47,10 +47,10 @@ def serve():
         thread.join()
 
 
-def test_what_is_not_known_yet_becomes_a_block(serve):
-    block = yaml_file.parse_yaml(learn(f"{serve}/metrics", Catalog([MetricInfo("node_load1", "gauge")])), "x").data[
-        "metrics"
-    ]
+def test_unknown_metrics_become_a_block(serve):
+    block = yaml_file.parse_yaml(
+        declare_metrics(f"{serve}/metrics", Catalog([MetricInfo("node_load1", "gauge")])), "x"
+    ).data["metrics"]
     assert block == {
         "shop_orders_total": {"kind": "counter", "help": "Orders.", "labels": ["status"]},
         "shop_wait_seconds": {"kind": "histogram"},
@@ -58,6 +58,6 @@ def test_what_is_not_known_yet_becomes_a_block(serve):
     }
 
 
-def test_what_is_no_page_of_metrics_is_said(serve):
-    with pytest.raises(DeckwatchError, match="no page of metrics"):
-        learn(f"{serve}/", Catalog())
+def test_a_page_without_metrics_is_an_error(serve):
+    with pytest.raises(DeckwatchError, match="not in the Prometheus text format"):
+        declare_metrics(f"{serve}/", Catalog())

@@ -1,4 +1,4 @@
-"""Where a message leads: each address in a generated rule is one of the bundle's pages and panels."""
+"""The links of notifications: each leads to a page or panel of the bundle."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from deckwatch.core.project import Project
 from deckwatch.provisioning import stack
 
 
-def test_every_link_of_a_message_leads_to_something_of_the_bundle() -> None:
-    files = {one.path: one.text for one in stack.build(Project(Path("/nowhere"))).plan.files()}
+def test_every_link_in_a_notification_leads_into_the_bundle() -> None:
+    files = {one.path: one.text for one in stack.build(Project(Path("/nowhere"))).plan.list_files()}
     dashboards = {
         model["uid"]: model
         for path, text in files.items()
@@ -25,13 +25,13 @@ def test_every_link_of_a_message_leads_to_something_of_the_bundle() -> None:
         if not (path.startswith("prometheus/rules/") and path.count("/") == 2):
             continue
         for rule in (rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"] if "alert" in rule):
-            notes = rule["annotations"]
-            assert notes["runbook_url"] in files, rule["alert"]
-            address = urlsplit(notes["dashboard_url"])
-            model = dashboards[address.path.removeprefix("/d/")]
+            annotations = rule["annotations"]
+            assert annotations["runbook_url"] in files, rule["alert"]
+            url = urlsplit(annotations["dashboard_url"])
+            model = dashboards[url.path.removeprefix("/d/")]
             panels = {str(one["id"]) for row in model["panels"] for one in (row, *row.get("panels", ()))}
-            # A variable that a dashboard does not have is nothing to Grafana.
-            shown = dict(pair.partition("=")[::2] for pair in address.query.split("&")).get("viewPanel")
+            # Grafana ignores a variable that the dashboard does not have.
+            shown = dict(pair.partition("=")[::2] for pair in url.query.split("&")).get("viewPanel")
             assert shown is None or shown in panels, rule["alert"]
             seen += 1
     assert seen > 50

@@ -1,4 +1,4 @@
-"""A project that promises something: what comes along with it, and what promtool computes of real series."""
+"""A project with objectives: the files it adds, and the values that promtool computes from series."""
 
 from __future__ import annotations
 
@@ -31,39 +31,39 @@ SERIES = {
     'http_requests_total{service="shop", handler="/", code="200"}': "0+135x80",  # 9 a second
     'http_requests_total{service="shop", handler="/buy", code="200"}': "0+12x80",
     'http_requests_total{service="shop", handler="/buy", code="500"}': "0+3x80",  # one in fifty, one in five of /buy
-    'http_requests_total{service="stock", handler="/", code="200"}': "7+0x80",  # nobody comes
+    'http_requests_total{service="stock", handler="/", code="200"}': "7+0x80",  # no requests
     'http_request_duration_seconds_count{service="shop"}': "0+100x80",
-    'http_request_duration_seconds_bucket{service="shop", le="1.0"}': "0+75x80",  # 3 s is none of its buckets
+    'http_request_duration_seconds_bucket{service="shop", le="1.0"}': "0+75x80",  # no bucket for 3 s
     'http_request_duration_seconds_bucket{service="shop", le="+Inf"}': "0+100x80",
     'probe_success{service="shop", instance="a"}': "1x40 0x39",
 }
 ERRORS = {"shop-available": 0.02, "shop-fast": 0.25, "orders": 0.2}
 
 
-def built(text: str) -> stack.Built:
+def build(text: str) -> stack.Built:
     return stack.build(Project(Path(), yaml_file.parse_yaml(text, FILE)))
 
 
 @pytest.fixture(scope="module")
-def promised() -> stack.Built:
-    return built(PROJECT)
+def project() -> stack.Built:
+    return build(PROJECT)
 
 
-def paths(one: stack.Built) -> set[str]:
-    return {file.path for file in one.plan.files() if "bjective" in file.path}
+def paths(bundle: stack.Built) -> set[str]:
+    return {file.path for file in bundle.plan.list_files() if "bjective" in file.path}
 
 
-def test_objectives_come_along_only_with_a_project_that_has_some(promised) -> None:
-    assert promised.warnings == []
-    with_it = paths(promised)
-    assert {"grafana/dashboards/deckwatch/objectives.json", "runbooks/ObjectiveBurnsFast.md"} <= with_it
-    assert {f"prometheus/rules/objectives{end}.yaml" for end in ("", "_said", "_kept")} <= with_it
-    assert paths(built("build: {include: [host]}\n" + PROJECT)) == with_it
-    assert paths(built("teams: {}")) == set()
+def test_objectives_are_included_only_if_the_project_has_some(project) -> None:
+    assert project.warnings == []
+    added = paths(project)
+    assert {"grafana/dashboards/deckwatch/objectives.json", "runbooks/ObjectiveBurnsFast.md"} <= added
+    assert {f"prometheus/rules/objectives{end}.yaml" for end in ("", "_said", "_kept")} <= added
+    assert paths(build("build: {include: [host]}\n" + PROJECT)) == added
+    assert paths(build("teams: {}")) == set()
 
 
-def test_months_are_whole_ones_whatever_time_is_chosen(promised) -> None:
-    panels = json.loads(promised.plan.text("grafana/dashboards/deckwatch/objectives.json"))["panels"]
+def test_month_panels_show_whole_months_for_any_time_range(project) -> None:
+    panels = json.loads(project.plan.file_text("grafana/dashboards/deckwatch/objectives.json"))["panels"]
     times = {one["title"]: (one["timeFrom"], one.get("timeShift")) for one in panels if "timeFrom" in one}
     assert times == {
         "This month": ("now/M", None),
@@ -74,17 +74,17 @@ def test_months_are_whole_ones_whatever_time_is_chosen(promised) -> None:
         assert all("[$__range" in target["expr"] and target["instant"] for target in panel["targets"])
 
 
-def test_what_may_be_bad_stands_there_exactly(promised) -> None:
-    text = promised.plan.text("prometheus/rules/objectives_said.yaml")
+def test_error_budgets_are_exact(project) -> None:
+    text = project.plan.file_text("prometheus/rules/objectives_said.yaml")
     for share in ("0.001", "0.01", "0.005", "0.02"):
         assert f"vector({share})" in text
 
 
-def test_what_promtool_computes(need, promised, tmp_path) -> None:
+def test_promtool_computes_the_expected_values(need, project, tmp_path) -> None:
     promtool = need("promtool", get="apt-get install prometheus")
-    files = [path for path in paths(promised) if PurePosixPath(path).parent == PurePosixPath("prometheus/rules")]
+    files = [path for path in paths(project) if PurePosixPath(path).parent == PurePosixPath("prometheus/rules")]
     for path in files:
-        (tmp_path / PurePosixPath(path).name).write_text(promised.plan.text(path))
+        (tmp_path / PurePosixPath(path).name).write_text(project.plan.file_text(path))
     names = sorted(path.name for path in tmp_path.iterdir())
     expected = {
         "objective:budget:ratio": {
@@ -97,7 +97,7 @@ def test_what_promtool_computes(need, promised, tmp_path) -> None:
         'round(1 - objective:good:ratio{objective!="shop-up"}, 0.0001)': ERRORS,
         "objective:all:rate5m == 0": {"quiet": 0.0},
         '{__name__=~"objective:(good|errors):.*", objective=~"quiet|ghost|shop-slow"}': {},
-        # What is no number is not greater than anything.
+        # NaN is not greater than anything.
         '{__name__=~"objective:.*"} unless on (__name__, objective) ({__name__=~"objective:.*"} >= -Inf)': {},
     }
     tests = {

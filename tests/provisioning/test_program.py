@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deckwatch.core.problems import DeckwatchError
-from deckwatch.provisioning.program import NotReady, Program, answers, find, free_port
+from deckwatch.provisioning.program import NotReady, Program, find_program, free_port, is_answering
 
 
 def alive(pid: int) -> bool:
@@ -38,27 +38,27 @@ def web(tmp_path: Path, **options) -> tuple[Program, str]:
     return Program("web", argv, tmp_path / "log" / "web.log", url, folder=tmp_path, **options), url
 
 
-@pytest.mark.parametrize("tether", [False, True])
-def test_a_program_is_started_waited_for_and_ended(tmp_path: Path, tether: bool) -> None:
-    program, url = web(tmp_path, tether=tether)
+@pytest.mark.parametrize("end_with_parent", [False, True])
+def test_a_program_is_started_waited_for_and_stopped(tmp_path: Path, end_with_parent: bool) -> None:
+    program, url = web(tmp_path, end_with_parent=end_with_parent)
     with program:
         assert program.process is not None
         pid = program.process.pid
-        assert answers(url)
-        assert not answers(url + "nothing-here")
+        assert is_answering(url)
+        assert not is_answering(url + "nothing-here")
         assert os.getsid(pid) == pid  # Ctrl-C at our terminal does not reach it
     assert not alive(pid)
-    assert not answers(url)
-    program.stop()  # harmless
+    assert not is_answering(url)
+    program.stop()  # does nothing
 
 
-def test_a_program_that_ends_says_so_with_its_last_words(tmp_path: Path) -> None:
+def test_the_error_for_an_exited_program_has_its_last_log_lines(tmp_path: Path) -> None:
     argv = [sys.executable, "-c", "import sys; print('no such file: x.yml'); sys.exit(3)"]
-    with pytest.raises(NotReady, match=r"web ended with exit code 3\nno such file: x\.yml"):
+    with pytest.raises(NotReady, match=r"web exited with code 3\nno such file: x\.yml"):
         Program("web", argv, tmp_path / "web.log", lambda: False).start().wait_ready(5)
 
 
-def test_a_program_that_is_never_ready_is_told(tmp_path: Path) -> None:
+def test_a_program_that_is_never_ready_is_an_error(tmp_path: Path) -> None:
     program = Program("web", ["sleep", "60"], tmp_path / "web.log", lambda: False).start()
     try:
         with pytest.raises(NotReady, match=r"web was not ready within 0\.2 s"):
@@ -67,7 +67,7 @@ def test_a_program_that_is_never_ready_is_told(tmp_path: Path) -> None:
         program.stop()
 
 
-def test_one_that_will_not_end_is_killed(tmp_path: Path) -> None:
+def test_a_program_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     deaf = (
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     )
@@ -80,7 +80,7 @@ def test_one_that_will_not_end_is_killed(tmp_path: Path) -> None:
     assert not alive(pid)
 
 
-def test_a_stopped_one_can_be_ended(tmp_path: Path) -> None:
+def test_a_suspended_program_can_be_stopped(tmp_path: Path) -> None:
     program = Program("sleeper", ["sleep", "60"], tmp_path / "log", lambda: True).start()
     assert program.process is not None
     pid = program.process.pid
@@ -89,13 +89,14 @@ def test_a_stopped_one_can_be_ended(tmp_path: Path) -> None:
     assert not alive(pid)
 
 
-@pytest.mark.parametrize("tether", [False, True])
-def test_a_tethered_program_ends_when_we_are_killed(tmp_path: Path, tether: bool) -> None:
+@pytest.mark.parametrize("end_with_parent", [False, True])
+def test_a_program_ends_with_its_killed_parent_if_asked_to(tmp_path: Path, end_with_parent: bool) -> None:
     code = f"""
         import time
         from pathlib import Path
         from deckwatch.provisioning.program import Program
-        program = Program("sleeper", ["sleep", "60"], Path({str(tmp_path / "log")!r}), lambda: True, tether={tether})
+        log = Path({str(tmp_path / "log")!r})
+        program = Program("sleeper", ["sleep", "60"], log, lambda: True, end_with_parent={end_with_parent})
         program.start()
         print(program.process.pid, flush=True)
         time.sleep(60)
@@ -105,13 +106,13 @@ def test_a_tethered_program_ends_when_we_are_killed(tmp_path: Path, tether: bool
         pid = int(parent.stdout.readline())
         assert eventually(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
         parent.kill()
-    ended = eventually(lambda: not alive(pid), 5.0 if tether else 0.5)
+    ended = eventually(lambda: not alive(pid), 5.0 if end_with_parent else 0.5)
     if not ended:
         os.kill(pid, signal.SIGKILL)
-    assert ended is tether
+    assert ended is end_with_parent
 
 
-def test_a_wanted_port_is_given_unless_somebody_listens_there(tmp_path: Path) -> None:
+def test_a_preferred_port_is_used_unless_it_is_taken(tmp_path: Path) -> None:
     program, url = web(tmp_path)
     port = int(url.rpartition(":")[2].rstrip("/"))
     assert free_port(port) == port
@@ -122,11 +123,11 @@ def test_a_wanted_port_is_given_unless_somebody_listens_there(tmp_path: Path) ->
         free_port(host="192.0.2.1")  # TEST-NET-1: no machine has it
 
 
-def test_programs_are_found_where_debian_keeps_servers(tmp_path: Path) -> None:
+def test_programs_are_found_in_debians_sbin_folders(tmp_path: Path) -> None:
     tool = tmp_path / "sbin" / "a-server"
     tool.parent.mkdir()
     tool.write_text("#!/bin/sh\n")
     tool.chmod(0o755)
     folders = [str(tool.parent)]
-    assert find("not-there", "a-server", folders=folders) == str(tool)
-    assert find("not-there", folders=folders) is None
+    assert find_program("not-there", "a-server", folders=folders) == str(tool)
+    assert find_program("not-there", folders=folders) is None

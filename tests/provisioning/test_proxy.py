@@ -1,4 +1,4 @@
-"""What the proxy before the engine's socket lets through, tried with every request that the engine knows."""
+"""The requests that the proxy of the engine's socket allows, tested with every request of the engine's API."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ def rules(more: str = "") -> dict[str, str]:
 
 
 RULES = rules()
-NOTHING = r"[^\s\S]"  # of the other methods no path passes: they are refused as a wrong path is
+NOTHING = r"[^\s\S]"  # matches no path: other methods are refused like unknown paths
 ID = "3f2a" * 16
-# What can stand in a path where a name is due: the proxy sees it with its %-escapes resolved.
+# Possible names in a path; the proxy sees them unescaped.
 NAMES = (ID, ID[:12], "web", "shop-web_1.2", "json", "a/b", "..", "../..", ".", "", "a\n", "%2e%2e", "a?x=1", "a#b")
 VERSIONS = ("", "/v1.24", "/v1.56")
 
 
 def passes(method: str, path: str, rules: Mapping[str, str] = RULES) -> bool:
-    r"""Return whether the proxy lets a request through: it puts `^` before a rule and `$` after it, without brackets.
+    r"""Return whether the proxy allows a request: it adds `^` before a rule and `$` after it, without a group.
 
-    So of a rule `a|b` the end of `a` and the start of `b` would be free. Go's `$` is Python's `\Z`.
+    A rule `a|b` would therefore leave the end of `a` and the start of `b` open. Go's `$` is Python's `\Z`.
     """
     rule = rules.get(method)
     return rule is not None and re.search(rf"^{rule}\Z", path) is not None
 
 
 def filled(path: str) -> list[str]:
-    """Return a path with each of the names in its place."""
+    """Return the path with each of the names filled in."""
     return sorted({re.sub(r"\{\w+\}", lambda _: name, path) for name in NAMES})  # noqa: B023 - called at once
 
 
-def test_the_list_is_whole(engine_api) -> None:
+def test_the_list_of_requests_is_complete(engine_api) -> None:
     assert len(engine_api) > 100
     assert len(set(engine_api)) == len(engine_api)
     assert {method for _, method, _ in engine_api} == {"GET", "HEAD", "POST", "PUT", "DELETE"}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_what_the_exporter_asks_for_passes(version: str, engine_api) -> None:
+def test_requests_of_the_exporter_pass(version: str, engine_api) -> None:
     asked = [(method, path) for wanted, method, path in engine_api if wanted]
     assert len(asked) == 7
     for method, path in asked:
@@ -78,7 +78,7 @@ def test_nothing_before_or_after_a_path_passes(path: str) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_what_some_collectors_need_besides_can_be_let_through_and_nothing_else(version: str, engine_api) -> None:
+def test_requests_of_further_collectors_can_be_allowed_and_no_others(version: str, engine_api) -> None:
     text = (ROOT / "docker-compose.yml").read_text()
     [(more, names)] = {
         (found[2], found[1]) for found in re.finditer(r"need more.*?: ([\s\S]*?)\bwith DOCKER_PROXY_MORE='(.*?)'", text)
@@ -96,7 +96,7 @@ def test_what_some_collectors_need_besides_can_be_let_through_and_nothing_else(v
     assert added == {("GET", "/images/json"), ("GET", "/system/df")}
 
 
-def test_only_reading_has_a_rule() -> None:
+def test_only_reading_methods_have_a_rule() -> None:
     assert {method for method, rule in RULES.items() if rule != NOTHING} == {"GET", "HEAD"}
     assert set(RULES) == {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
     others = {word.partition("=")[0] for word in COMMAND if re.match("-allow[a-z]", word)}

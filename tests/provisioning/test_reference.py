@@ -1,4 +1,4 @@
-"""The reference lists what there is, and says of each collector what it reads."""
+"""The reference lists every metric, and documents the source of each collector."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deckwatch.provisioning import reference
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 COLLECTORS = collector.load_collectors()
-PAGES = {page.path: page.text for page in reference.artifacts()}
+PAGES = {page.path: page.text for page in reference.build_pages()}
 ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| (.*?) \| (.*?) \| .+ \|$", re.MULTILINE)
 
 
@@ -32,7 +32,7 @@ def test_every_metric_is_listed_with_type_labels_and_unit() -> None:
 
 
 @pytest.mark.parametrize("page", sorted(GOLDEN.glob("*.prom")), ids=lambda page: page.stem)
-def test_what_a_page_shows_is_listed(page: Path) -> None:
+def test_every_metric_on_a_page_is_listed(page: Path) -> None:
     text = page.read_text()
     shown = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
     known = listed()
@@ -43,7 +43,7 @@ def test_what_a_page_shows_is_listed(page: Path) -> None:
 
 
 @pytest.mark.parametrize("name", COLLECTORS)
-def test_every_collector_says_what_it_reads_and_whether_it_is_on(name: str) -> None:
+def test_every_collector_documents_its_source_and_default(name: str) -> None:
     one = COLLECTORS[name]
     assert one.reads_from, "its file's docstring says on the first line what it reads: `…, from …`"
     section = PAGES["metrics.md"].split(f"## {name}\n")[1].split("\n## ")[0]
@@ -51,7 +51,7 @@ def test_every_collector_says_what_it_reads_and_whether_it_is_on(name: str) -> N
     assert f"| `{name}` |" in PAGES["collectors.md"]
 
 
-def test_what_counts_bytes_or_seconds_has_that_unit() -> None:
+def test_metrics_of_bytes_and_seconds_have_that_unit() -> None:
     without = [
         one.name
         for one in collector.list_metrics(COLLECTORS.values())

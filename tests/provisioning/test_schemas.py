@@ -17,26 +17,26 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def made() -> dict[str, dict[str, Any]]:
-    by_path = {file.path: orjson.loads(file.text) for file in schemas.files()}
+def published() -> dict[str, dict[str, Any]]:
+    by_path = {file.path: orjson.loads(file.text) for file in schemas.schema_files()}
     return {kind: by_path[path] for kind, path in schemas.NAMES.items()}
 
 
-def test_what_is_shipped_is_valid_by_what_is_published(made) -> None:
-    dashboard = jsonschema_rs.Draft202012Validator(made["dashboard"])
+def test_shipped_files_are_valid_by_the_published_schemas(published) -> None:
+    dashboard = jsonschema_rs.Draft202012Validator(published["dashboard"])
     files = [source for source in dashboard_files.load_shipped() if source.is_dashboard]
     assert len(files) >= 5
     for source in files:
         dashboard.validate(source.document.data)
-    alerts = jsonschema_rs.Draft202012Validator(made["alerts"])
+    alerts = jsonschema_rs.Draft202012Validator(published["alerts"])
     for document in read_topics.shipped_documents():
         alerts.validate(document.data)
-    project = jsonschema_rs.Draft202012Validator(made["project"])
+    project = jsonschema_rs.Draft202012Validator(published["project"])
     examples = [*ROOT.glob("examples/*/deckwatch.yaml")]
     assert examples
     for path in examples:
         project.validate(yaml_file.read_yaml(path).data)
-    part = jsonschema_rs.Draft202012Validator(made["part"])
+    part = jsonschema_rs.Draft202012Validator(published["part"])
     files = plugins.list_files(parts.SHIPPED, ".yaml")
     assert files
     for path in files:
@@ -47,38 +47,38 @@ def test_what_is_shipped_is_valid_by_what_is_published(made) -> None:
             one.validate(yaml_file.read_yaml(path).data)
 
 
-def test_a_parameter_may_stand_for_any_value_of_a_parts_panel_and_nothing_else(made) -> None:
-    part = jsonschema_rs.Draft202012Validator(made["part"])
+def test_a_parameter_may_replace_any_value_in_a_parts_panel_and_nothing_else(published) -> None:
+    part = jsonschema_rs.Draft202012Validator(published["part"])
     panel = {"lines": "host.cpu", "height": "${height}", "top": "${most}"}
     assert part.is_valid({"part": "P.", "panels": [panel]})
     assert not part.is_valid({"part": "P.", "panels": [panel | {"height": "high"}]})
     assert not part.is_valid({"part": "P.", "panels": [panel | {"hight": "${height}"}]})
 
 
-def test_words_of_panels_and_dashboards_are_known_to_the_projects_schema(made) -> None:
-    said = made["project"]["properties"]["build"]["properties"]["set"]["patternProperties"]
-    assert {"refresh", "folder"} <= set(said["^[^/.]+$"]["properties"])
-    changed = made["project"]["$defs"]["changed"]["properties"]
+def test_keys_of_panels_and_dashboards_are_in_the_projects_schema(published) -> None:
+    value = published["project"]["properties"]["build"]["properties"]["set"]["patternProperties"]
+    assert {"refresh", "folder"} <= set(value["^[^/.]+$"]["properties"])
+    changed = published["project"]["$defs"]["changed"]["properties"]
     assert {"stat", "lines", "title", "width", "trend", "row", "collapsed"} <= set(changed)
     assert all(one["description"] for one in changed.values())
 
 
-def test_a_teams_receivers_are_in_the_projects_schema(made) -> None:
-    project = jsonschema_rs.Draft202012Validator(made["project"])
+def test_a_teams_receivers_are_in_the_projects_schema(published) -> None:
+    project = jsonschema_rs.Draft202012Validator(published["project"])
     project.validate({"teams": {"shop": {"webhook": {"url": "http://127.0.0.1:1/"}}}})
     assert not project.is_valid({"teams": {"shop": {"webhok": {"url": "http://127.0.0.1:1/"}}}})
 
 
-def test_every_key_of_a_project_is_described(made) -> None:
-    for path, said in _properties(made["project"], ()):
-        assert said.get("description"), ".".join(path)
+def test_every_key_of_a_project_is_described(published) -> None:
+    for path, value in _properties(published["project"], ()):
+        assert value.get("description"), ".".join(path)
 
 
 def _properties(schema: Any, path: tuple[str, ...]):
     if isinstance(schema, dict):
-        for name, said in schema.get("properties", {}).items():
-            if isinstance(said, dict) and "$ref" not in said:
-                yield (*path, name), said
+        for name, value in schema.get("properties", {}).items():
+            if isinstance(value, dict) and "$ref" not in value:
+                yield (*path, name), value
         for key, value in schema.items():
             yield from _properties(value, (*path, key))
     elif isinstance(schema, list):

@@ -1,4 +1,4 @@
-"""The whole bundle: what is in it, that it is the same every time, and that every mistake is told."""
+"""The whole bundle: its content, its reproducibility, and the reporting of all errors."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from deckwatch.core.contract import load_contract
 from deckwatch.core.jsonnet import ENGINES
 from deckwatch.core.problems import InvalidInput
 from deckwatch.core.project import Project
-from deckwatch.provisioning import catalogue, stack
+from deckwatch.provisioning import metric_catalog, stack
 from deckwatch.provisioning.stack import Options
-from deckwatch.provisioning.write import write
+from deckwatch.provisioning.write import write_plan
 
 ROOT = Path(__file__).parents[2]
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
@@ -47,7 +47,7 @@ def problems(folder: Path, **files: str) -> list[str]:
 
 
 def prometheus(built: stack.Built) -> dict:
-    return yaml.safe_load(built.plan.text("prometheus/prometheus.yml"))
+    return yaml.safe_load(built.plan.file_text("prometheus/prometheus.yml"))
 
 
 def test_the_shipped_set_has_no_warnings(shipped: stack.Built) -> None:
@@ -55,44 +55,44 @@ def test_the_shipped_set_has_no_warnings(shipped: stack.Built) -> None:
 
 
 def test_the_bundle_in_the_repository_is_fresh(shipped: stack.Built) -> None:
-    changes = shipped.plan.changes(ROOT / "provisioning" / "out")
+    changes = shipped.plan.find_changes(ROOT / "provisioning" / "out")
     assert [change.path for change in changes] == [], "run `make generate`"
 
 
 def test_both_engines_give_the_same_bytes(shipped: stack.Built) -> None:
     for engine in ENGINES:
-        assert stack.build(SHIPPED, Options(engine=engine)).plan.files() == shipped.plan.files()
+        assert stack.build(SHIPPED, Options(engine=engine)).plan.list_files() == shipped.plan.list_files()
 
 
-def test_the_bytes_depend_on_nothing_but_the_project(tmp_path: Path) -> None:
+def test_the_bytes_depend_only_on_the_project(tmp_path: Path) -> None:
     """Not on the working directory, nor on how the project is named, nor on the order in which Python hashes."""
-    one, other = tmp_path / "one", tmp_path / "other" / "deep"
+    first, second = tmp_path / "one", tmp_path / "other" / "deep"
     alerts = (
         "alerts:\n  MineTooHigh:\n    expr: node_load1\n    above: 90\n    for: 5m\n    severity: warning\n"
         "    owner: operations\n    each: [instance]\n    summary: Too much.\n    means: It is.\n    do: [Look.]\n"
         "    proof:\n      - {give: [{value: 91, for: 10m}], fires: 5m}\n"
         "      - {give: [{value: 90, for: 10m}], silent: true}\n"
     )
-    for folder in (one, other):
+    for folder in (first, second):
         project(folder, alerts__mine=alerts, signals__mine="signals: {load: {metric: node_load1}}\n")
-    subprocess.run([DECKWATCH, "generate"], cwd=one, check=True, env={**os.environ, "PYTHONHASHSEED": "1"})
-    arguments = [DECKWATCH, "--project", other, "generate", "--out", tmp_path / "out"]
+    subprocess.run([DECKWATCH, "generate"], cwd=first, check=True, env={**os.environ, "PYTHONHASHSEED": "1"})
+    arguments = [DECKWATCH, "--project", second, "generate", "--out", tmp_path / "out"]
     subprocess.run(arguments, cwd="/", check=True, env={**os.environ, "PYTHONHASHSEED": "2"})
-    assert (one / "out" / "MANIFEST").read_text() == (tmp_path / "out" / "MANIFEST").read_text()
-    assert "MineTooHigh" in (one / "out" / "prometheus" / "rules" / "mine.yaml").read_text()
+    assert (first / "out" / "MANIFEST").read_text() == (tmp_path / "out" / "MANIFEST").read_text()
+    assert "MineTooHigh" in (first / "out" / "prometheus" / "rules" / "mine.yaml").read_text()
 
 
-def test_nothing_of_this_machine_is_in_it(shipped: stack.Built) -> None:
-    for file in shipped.plan.files():
+def test_the_bundle_contains_nothing_of_this_machine(shipped: stack.Built) -> None:
+    for file in shipped.plan.list_files():
         assert str(ROOT) not in file.text
         assert not re.search(r"/(home|root|tmp)/", file.text)
 
 
-def test_the_owners_tools_like_it(shipped: stack.Built, need, tmp_path: Path) -> None:
+def test_promtool_and_amtool_accept_the_bundle(shipped: stack.Built, need, tmp_path: Path) -> None:
     promtool = need("promtool", get="apt-get install prometheus")
     amtool = need("amtool", get="apt-get install prometheus-alertmanager")
     out = tmp_path / "out"
-    write(shipped.plan, out)
+    write_plan(shipped.plan, out)
     for argv in (
         [promtool, "check", "config", out / "prometheus" / "prometheus.yml"],
         [promtool, "check", "rules", *sorted((out / "prometheus" / "rules").glob("*.yaml"))],
@@ -106,24 +106,24 @@ def test_jobs_are_those_of_the_contract(shipped: stack.Built) -> None:
     jobs = {job["job_name"]: job for job in prometheus(shipped)["scrape_configs"]}
     agreed = load_contract()["jobs"]
     assert list(jobs) == [*agreed, "app", "prometheus", "alertmanager"]
-    for name, said in agreed.items():
-        wanted = {f"{word}[]": said[word] for word in ("collect", "exclude") if word in said}
+    for name, job_rule in agreed.items():
+        wanted = {f"{word}[]": job_rule[word] for word in ("collect", "exclude") if word in job_rule}
         assert jobs[name]["params"] == wanted
         assert "honor_labels" not in jobs[name]
     for job in jobs.values():
         (config,) = job["file_sd_configs"]
         for path in config["files"]:
-            assert shipped.plan.text(f"prometheus/{path}") is not None
+            assert shipped.plan.file_text(f"prometheus/{path}") is not None
 
 
-def test_collectors_are_asked_by_one_job_each() -> None:
-    """No collector runs twice, and none is left out: what three jobs collect, the fourth excludes."""
+def test_every_collector_is_scraped_by_one_job() -> None:
+    """No collector runs twice or is left out: the fourth job excludes what the other three collect."""
     jobs = load_contract()["jobs"]
-    collected = [word for said in jobs.values() for word in said.get("collect", ())]
+    collected = [word for job_rule in jobs.values() for word in job_rule.get("collect", ())]
     assert sorted(collected) == sorted(jobs["deckwatch"]["exclude"])
 
 
-def test_scrape_interval_is_told_to_everybody(tmp_path: Path) -> None:
+def test_the_scrape_interval_is_set_everywhere(tmp_path: Path) -> None:
     built = stack.build(project(tmp_path, deckwatch="build: {scrape_interval: 1m, labels: {cluster: a}}"))
     config = prometheus(built)["global"]
     assert config == {
@@ -132,18 +132,18 @@ def test_scrape_interval_is_told_to_everybody(tmp_path: Path) -> None:
         "scrape_timeout": "10s",
         "external_labels": {"cluster": "a"},
     }
-    sources = yaml.safe_load(built.plan.text("grafana/provisioning/datasources/deckwatch.yaml"))["datasources"]
+    sources = yaml.safe_load(built.plan.file_text("grafana/provisioning/datasources/deckwatch.yaml"))["datasources"]
     assert sources[0]["jsonData"]["timeInterval"] == "1m"
-    assert '"refresh": "1m"' in built.plan.text("grafana/dashboards/deckwatch/host.json")
+    assert '"refresh": "1m"' in built.plan.file_text("grafana/dashboards/deckwatch/host.json")
 
 
-def test_data_sources_that_the_project_names_are_grafanas(tmp_path: Path) -> None:
-    said = (
-        'build: {data_sources: {loki: {url: "http://loki:3100"}, jaeger: {url: "http://jaeger:16686"}, postgres: '
-        '{address: "db:5432", database: shop, user: gra$fana, password_file: /run/secrets/shop, tls: require}}}'
+def test_the_projects_data_sources_are_provisioned(tmp_path: Path) -> None:
+    text = (
+        'build: {data_sources: {loki: {url: "http://loki:3100"}, jaeger: {url: "http://jaeger:16686"}, postgres: {address: '
+        '"db:5432", database: shop, user: gra$fana, password_file: /run/secrets/shop, tls: require}}}'
     )
-    built = stack.build(project(tmp_path, deckwatch=said))
-    sources = yaml.safe_load(built.plan.text("grafana/provisioning/datasources/deckwatch.yaml"))["datasources"]
+    built = stack.build(project(tmp_path, deckwatch=text))
+    sources = yaml.safe_load(built.plan.file_text("grafana/provisioning/datasources/deckwatch.yaml"))["datasources"]
     assert [(one["uid"], one["type"], one["url"]) for one in sources[2:]] == [
         ("deckwatch-jaeger", "jaeger", "http://jaeger:16686"),
         ("deckwatch-loki", "loki", "http://loki:3100"),
@@ -159,21 +159,21 @@ def test_a_short_interval_shortens_the_timeout() -> None:
     assert config == {"scrape_interval": "5s", "evaluation_interval": "5s", "scrape_timeout": "5s"}
 
 
-def test_dashboards_have_folders_with_fixed_addresses(shipped: stack.Built) -> None:
-    providers = yaml.safe_load(shipped.plan.text("grafana/provisioning/dashboards/deckwatch.yaml"))["providers"]
+def test_dashboard_folders_have_fixed_uids(shipped: stack.Built) -> None:
+    providers = yaml.safe_load(shipped.plan.file_text("grafana/provisioning/dashboards/deckwatch.yaml"))["providers"]
     assert [(one["folder"], one["folderUid"], one["options"]["path"]) for one in providers] == [
         ("Deckwatch", "deckwatch", "${DECKWATCH_BUNDLE}/grafana/dashboards/deckwatch")
     ]
-    folders = {Path(file.path).parent.name for file in shipped.plan.files() if file.path.endswith(".json")}
+    folders = {Path(file.path).parent.name for file in shipped.plan.list_files() if file.path.endswith(".json")}
     assert folders == {"deckwatch"}
 
 
-def test_a_set_can_be_left_out_and_an_own_folder_added(tmp_path: Path) -> None:
+def test_a_set_can_be_left_out_and_a_folder_added(tmp_path: Path) -> None:
     dashboard = "dashboard: Mine\nfolder: My team\nneeds: node_load1\nrows:\n  - - lines: node_load1\n"
     dashboard += "      title: L\n      description: D.\n"
     text = "build: {include: [host, panels-of-mine/]}"
     built = stack.build(project(tmp_path, **{"deckwatch": text, "panels-of-mine__mine": dashboard}))
-    paths = {file.path for file in built.plan.files()}
+    paths = {file.path for file in built.plan.list_files()}
     assert {path for path in paths if path.endswith(".json")} == {
         "grafana/dashboards/deckwatch/overview.json",
         "grafana/dashboards/deckwatch/host.json",
@@ -189,18 +189,18 @@ def test_a_set_can_be_left_out_and_an_own_folder_added(tmp_path: Path) -> None:
 def test_alerts_and_thresholds_are_changed_by_name(tmp_path: Path, shipped: stack.Built) -> None:
     text = "build: {disable: [HostClockSkew], set: {host.cpu.high: 71%, HostLoadHigh.for: 20m}}"
     built = stack.build(project(tmp_path, deckwatch=text))
-    rules = yaml.safe_load(built.plan.text("prometheus/rules/host.yaml"))["groups"][0]["rules"]
+    rules = yaml.safe_load(built.plan.file_text("prometheus/rules/host.yaml"))["groups"][0]["rules"]
     alerts = {rule["alert"]: rule for rule in rules if "alert" in rule}
     assert "HostClockSkew" not in alerts
     assert "> 0.71" in alerts["HostCpuHigh"]["expr"]
     assert alerts["HostLoadHigh"]["for"] == "20m"
-    panels = built.plan.text("grafana/dashboards/deckwatch/host.json")
+    panels = built.plan.file_text("grafana/dashboards/deckwatch/host.json")
     assert '"value": 0.71' in panels
-    assert '"value": 0.71' not in shipped.plan.text("grafana/dashboards/deckwatch/host.json")
+    assert '"value": 0.71' not in shipped.plan.file_text("grafana/dashboards/deckwatch/host.json")
 
 
-def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
-    found = problems(
+def test_all_problems_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
+    messages = problems(
         tmp_path,
         deckwatch=(
             "build:\n  include: [hots, dashboards/, signals/, alerts/, elsewhere/]\n  disable: [ExporterDonw]\n"
@@ -213,13 +213,13 @@ def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         signals__other="signls: {}\n",
         alerts__mine="alerts:\n  Mine: {expr: 'sum(', above: 1}\n",
     )
-    text = "\n".join(found)
+    text = "\n".join(messages)
     for part in (
         "deckwatch.yaml:2:13: error: no shipped set is called hots (did you mean host?)",
-        "deckwatch.yaml:2:51: error: there is no folder elsewhere/",
+        "deckwatch.yaml:2:51: error: no such folder: elsewhere/",
         "deckwatch.yaml:3:13: error: no alert is called ExporterDonw (did you mean ExporterDown?)",
         "deckwatch.yaml:4:9: error: no threshold is called host.cpu.hihg (did you mean host.cpu.high?)",
-        "deckwatch.yaml:5:34: error: host a stands above already",
+        "deckwatch.yaml:5:34: error: duplicate host a",
         "deckwatch.yaml:6:28: error: no collector is called 'host_cpuu' (did you mean host_cpu?)",
         "dashboards/mine.yaml:3:14: error: no signal or metric is called node_laod1 (did you mean node_load1?)",
         "signals/mine.yaml:2:27: error: unknown key untis (did you mean unit?)",
@@ -229,26 +229,26 @@ def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
         assert part in text, text
 
 
-def test_a_misspelt_set_does_not_hide_what_is_wrong_elsewhere(tmp_path: Path) -> None:
+def test_a_misspelt_set_does_not_hide_other_problems(tmp_path: Path) -> None:
     assert len(problems(tmp_path, deckwatch="build: {include: [hots], disable: [Nope]}")) == 2
 
 
-def test_without_a_project_file_the_folder_does_not_matter(tmp_path: Path, shipped: stack.Built) -> None:
+def test_without_a_project_file_the_content_of_the_folder_does_not_matter(tmp_path: Path, shipped: stack.Built) -> None:
     (tmp_path / "dashboards").mkdir()
     (tmp_path / "dashboards" / "x.yaml").write_text("nonsense")
-    assert stack.build(Project(tmp_path)).plan.files() == shipped.plan.files()
+    assert stack.build(Project(tmp_path)).plan.list_files() == shipped.plan.list_files()
 
 
-def test_the_projects_word_on_its_metrics_holds(tmp_path: Path) -> None:
+def test_the_projects_metric_declarations_take_precedence(tmp_path: Path) -> None:
     text = "metrics: {up: {kind: gauge, unit: seconds}, shop_orders_total: {kind: counter, labels: [status]}}"
-    catalog = catalogue.load(project(tmp_path, deckwatch=text))
+    catalog = metric_catalog.load_catalog(project(tmp_path, deckwatch=text))
     assert catalog.get("up").unit == "seconds"
     assert catalog.labels("shop_orders_total") == {"status"}
     assert catalog.get("shop_orders_total").source == "project"
 
 
-def test_the_metrics_of_others_are_known() -> None:
-    catalog = catalogue.load(SHIPPED)
+def test_metrics_of_other_programs_are_known() -> None:
+    catalog = metric_catalog.load_catalog(SHIPPED)
     for name in ("up", "ALERTS", "prometheus_tsdb_head_series", "alertmanager_alerts", "grafana_stat_totals_dashboard"):
         assert name in catalog
     assert catalog.labels("prometheus_rule_evaluation_failures_total") == {"rule_group"}
@@ -257,15 +257,15 @@ def test_the_metrics_of_others_are_known() -> None:
 
 
 @pytest.mark.slow
-def test_every_name_in_the_tables_of_others_has_its_programs_prefix() -> None:
-    for info in catalogue.foreign():
+def test_every_metric_in_the_tables_has_its_programs_prefix() -> None:
+    for info in metric_catalog.read_metric_tables():
         if info.source in ("prometheus", "alertmanager", "grafana", "go"):
             assert info.name.startswith(f"{info.source}_")
 
 
 def test_generating_without_changes_does_nothing(tmp_path: Path, shipped: stack.Built) -> None:
-    write(shipped.plan, tmp_path / "out")
+    write_plan(shipped.plan, tmp_path / "out")
     before = (tmp_path / "out").stat().st_ino
     time.sleep(0.01)
-    assert write(shipped.plan, tmp_path / "out") == []
+    assert write_plan(shipped.plan, tmp_path / "out") == []
     assert (tmp_path / "out").stat().st_ino == before

@@ -1,4 +1,4 @@
-"""`generate --watch`: every change is generated and told, a mistake is survived, and the output is no change."""
+"""`generate --watch`: every change is generated and reported, errors do not end it, and the output is ignored."""
 
 import os
 import signal
@@ -53,21 +53,21 @@ def watching(project):
     child.stderr.close()
 
 
-def made(project):
+def read_output(project):
     return (project / "out" / "grafana" / "dashboards" / "deckwatch" / "shop.json").read_text()
 
 
-def test_each_change_is_generated_and_a_mistake_is_survived(project, watching):
+def test_each_change_is_generated_and_an_error_does_not_end_it(project, watching):
     file = project / "dashboards" / "shop.yaml"
     watching("files written")
     file.write_text(SHOP.replace("description: Whether.", "description: Whether it is.", 1))
     watching("dashboards/shop.yaml: 1 file written")
     watching("Shop: panel Up: description Whether. → Whether it is.")
-    before = made(project)
+    before = read_output(project)
     file.write_text(SHOP.replace("title: Up", "titel: Up"))
     watching("unknown key titel")
-    watching("nothing is written until that is right")
-    assert made(project) == before
+    watching("nothing is written until this is fixed")
+    assert read_output(project) == before
     file.write_text(SHOP)
     watching("dashboards/shop.yaml: 1 file written")
     (project / "dashboards" / "more.yaml").write_text(SHOP.replace("Shop", "More"))
@@ -81,8 +81,8 @@ def test_each_change_is_generated_and_a_mistake_is_survived(project, watching):
     assert again.returncode == 0, again.stderr
 
 
-def test_what_is_remembered_is_what_would_be_made(project):
-    """Dashboards that link to each other, and signals of one that another draws, while one after the other changes."""
+def test_cached_results_equal_a_fresh_build(project):
+    """Dashboards that link to each other and use each other's signals, changed one after another."""
     from deckwatch.cli import _project, _watch
     from deckwatch.core import build_cache
     from deckwatch.core.jsonnet import Renderer
@@ -108,35 +108,35 @@ def test_what_is_remembered_is_what_would_be_made(project):
                 file.unlink() if text is None else file.write_text(text)
             before, words = words, _watch.shared_text(project)
             _watch.clear_unless_isolated([f"dashboards/{name}.yaml" for name in step], before, words)
-            found = stack.build(_project.load_project(project)).plan.manifest()
+            manifest = stack.build(_project.load_project(project)).plan.build_manifest()
             kept, build_cache._entries = build_cache._entries, None
             remembered, Renderer.cache = Renderer.cache, None
-            assert stack.build(_project.load_project(project)).plan.manifest() == found
+            assert stack.build(_project.load_project(project)).plan.build_manifest() == manifest
             build_cache._entries, Renderer.cache = kept, remembered
     finally:
         build_cache._entries = Renderer.cache = None
 
 
-def test_what_is_seen_and_what_is_not(project):
+def test_which_changes_are_detected(project):
     out = project / "out"
-    before = watch.state(project, out)
+    before = watch.snapshot_files(project, out)
     assert sorted(before) == ["dashboards/shop.yaml", "deckwatch.yaml"]
     for name in (".hidden", "out/x.json", "dashboards/.shop.yaml.swp", "dashboards/__pycache__/x"):
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text("x")
-    assert watch.state(project, out) == before
+    assert watch.snapshot_files(project, out) == before
     (project / "dashboards" / "new.yaml").write_text(SHOP)
     (project / "dashboards" / "shop.yaml").unlink()
-    _, paths = watch.changed(project, out, before)
+    _, paths = watch.wait_for_change(project, out, before)
     assert paths == ["dashboards/new.yaml", "dashboards/shop.yaml"]
 
 
-def test_a_file_that_takes_the_place_of_another_of_the_same_size_and_time_is_seen(project):
+def test_a_replaced_file_of_the_same_size_and_time_is_detected(project):
     path = project / "dashboards" / "shop.yaml"
-    before = watch.state(project, project / "out")
+    before = watch.snapshot_files(project, project / "out")
     at = path.stat()
     other = path.with_name("other")
     other.write_text(SHOP.replace("Up", "On"))
     os.utime(other, ns=(at.st_atime_ns, at.st_mtime_ns))
     other.replace(path)
-    assert watch.state(project, project / "out") != before
+    assert watch.snapshot_files(project, project / "out") != before

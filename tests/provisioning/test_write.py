@@ -16,7 +16,7 @@ from deckwatch.core.artifact import Artifact
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.provisioning import write as writing
 from deckwatch.provisioning.plan import Plan
-from deckwatch.provisioning.write import write
+from deckwatch.provisioning.write import write_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def expected(word: str) -> dict[str, str]:
-    return {file.path: file.text for file in plan(word).files()}
+    return {file.path: file.text for file in plan(word).list_files()}
 
 
 @pytest.fixture
@@ -47,54 +47,54 @@ def no_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
     def lacks(*_: object) -> None:
         raise OSError(errno.EINVAL, "lacks it")
 
-    monkeypatch.setattr(writing, "exchange", lacks)
+    monkeypatch.setattr(writing, "exchange_paths", lacks)
 
 
 def test_the_folder_holds_exactly_the_plan(tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
-    write(plan("one"), out)
+    write_plan(plan("one"), out)
     assert tree(out) == expected("one")
-    write(plan("two"), out)
+    write_plan(plan("two"), out)
     assert tree(out) == expected("two")
     assert [path.name for path in out.parent.iterdir()] == ["out"]
 
 
 @pytest.mark.usefixtures("no_exchange")
-def test_without_the_system_call_two_renames_do_it(tmp_path: Path) -> None:
-    write(plan("one"), tmp_path / "out")
-    write(plan("two"), tmp_path / "out")
+def test_without_the_system_call_two_renames_are_used(tmp_path: Path) -> None:
+    write_plan(plan("one"), tmp_path / "out")
+    write_plan(plan("two"), tmp_path / "out")
     assert tree(tmp_path / "out") == expected("two")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_the_exchange_is_one_step_on_this_machine(tmp_path: Path) -> None:
+def test_the_exchange_is_atomic_on_this_machine(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     before = (tmp_path / "a").stat().st_ino, (tmp_path / "b").stat().st_ino
-    writing.exchange(tmp_path / "a", tmp_path / "b")
+    writing.exchange_paths(tmp_path / "a", tmp_path / "b")
     assert ((tmp_path / "b").stat().st_ino, (tmp_path / "a").stat().st_ino) == before
 
 
 def test_without_changes_nothing_is_touched(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert write(plan("one"), out)
+    assert write_plan(plan("one"), out)
     before = out.stat().st_ino, (out / "both" / "1.json").stat().st_mtime_ns
-    assert write(plan("one"), out) == []
+    assert write_plan(plan("one"), out) == []
     assert (out.stat().st_ino, (out / "both" / "1.json").stat().st_mtime_ns) == before
 
 
-def test_an_edited_file_is_put_right(tmp_path: Path) -> None:
+def test_an_edited_file_is_restored(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    write(plan("one"), out)
+    write_plan(plan("one"), out)
     (out / "both" / "1.json").write_text("edited\n")
-    assert [(change.path, change.kind) for change in write(plan("one"), out)] == [("both/1.json", "changed")]
+    assert [(change.path, change.kind) for change in write_plan(plan("one"), out)] == [("both/1.json", "changed")]
     assert tree(out) == expected("one")
 
 
-def test_servers_of_other_users_can_read_it(tmp_path: Path) -> None:
+def test_other_users_can_read_it(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
-        write(plan("one"), tmp_path / "out")
+        write_plan(plan("one"), tmp_path / "out")
     finally:
         os.umask(before)
     modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "out").rglob("*") if path.is_file()}
@@ -103,54 +103,54 @@ def test_servers_of_other_users_can_read_it(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "both").stat().st_mode & 0o777 == 0o755
 
 
-def test_a_folder_that_is_not_ours_is_not_replaced(tmp_path: Path) -> None:
+def test_a_folder_written_by_others_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(DeckwatchError, match="has no MANIFEST, so it is not ours"):
-        write(plan("one"), tmp_path)
+    with pytest.raises(DeckwatchError, match="has no MANIFEST, so it is not replaced"):
+        write_plan(plan("one"), tmp_path)
     assert tree(tmp_path) == {"thesis.txt": "years of work"}
 
 
-def test_somebodys_file_in_our_folder_is_not_lost(tmp_path: Path) -> None:
+def test_a_file_of_others_in_our_folder_is_not_lost(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    write(plan("one"), out)
+    write_plan(plan("one"), out)
     (out / "notes.txt").write_text("mine")
-    with pytest.raises(DeckwatchError, match=r"notes\.txt in it is not ours"):
-        write(plan("two"), out)
+    with pytest.raises(DeckwatchError, match=r"would delete: notes\.txt"):
+        write_plan(plan("two"), out)
     assert tree(out) == expected("one") | {"notes.txt": "mine"}
 
 
-def test_a_file_in_the_folders_place_is_told(tmp_path: Path) -> None:
+def test_a_file_instead_of_the_folder_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("x")
-    with pytest.raises(DeckwatchError, match="is a file; name a folder"):
-        write(plan("one"), tmp_path / "out")
+    with pytest.raises(DeckwatchError, match="is a file; choose a folder"):
+        write_plan(plan("one"), tmp_path / "out")
 
 
-def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
+def test_an_empty_folder_is_used(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    write(plan("one"), tmp_path / "out")
+    write_plan(plan("one"), tmp_path / "out")
     assert tree(tmp_path / "out") == expected("one")
 
 
-def test_what_a_link_points_to_is_replaced(tmp_path: Path) -> None:
+def test_the_target_of_a_link_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "out").symlink_to("real")
-    write(plan("one"), tmp_path / "out")
+    write_plan(plan("one"), tmp_path / "out")
     assert (tmp_path / "out").is_symlink()
     assert tree(tmp_path / "real") == expected("one")
 
 
-def test_leftovers_of_a_killed_run_are_cleaned(tmp_path: Path) -> None:
-    write(plan("one"), tmp_path / "out")
+def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path) -> None:
+    write_plan(plan("one"), tmp_path / "out")
     (tmp_path / ".out.deckwatch-new" / "both").mkdir(parents=True)
     (tmp_path / ".out.deckwatch-new" / "both" / "1.json").write_text("half")
-    assert write(plan("one"), tmp_path / "out") == []
+    assert write_plan(plan("one"), tmp_path / "out") == []
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_killed_between_two_renames_the_old_tree_comes_back(tmp_path: Path) -> None:
-    write(plan("one"), tmp_path / "out")
+def test_after_a_kill_between_two_renames_the_old_tree_is_restored(tmp_path: Path) -> None:
+    write_plan(plan("one"), tmp_path / "out")
     (tmp_path / "out").rename(tmp_path / ".out.deckwatch-old")
-    assert write(plan("one"), tmp_path / "out") == []
+    assert write_plan(plan("one"), tmp_path / "out") == []
     assert tree(tmp_path / "out") == expected("one")
 
 
@@ -170,15 +170,15 @@ KILLED = """
     plans = [plan("one"), plan("two")]
     print("ready", flush=True)
     while True:
-        for one in plans:
-            write.write(one, Path(sys.argv[1]))
+        for files in plans:
+            write.write_plan(files, Path(sys.argv[1]))
 """
 
 
 @pytest.mark.slow
-def test_killed_at_any_moment_it_leaves_the_old_tree_or_the_new_one(tmp_path: Path) -> None:
+def test_a_kill_at_any_moment_leaves_the_old_tree_or_the_new_one(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    write(plan("one"), out)
+    write_plan(plan("one"), out)
     seen = set()
     chance = random.Random(7)
     for _ in range(30):
@@ -194,7 +194,7 @@ def test_killed_at_any_moment_it_leaves_the_old_tree_or_the_new_one(tmp_path: Pa
         assert now in (expected("one"), expected("two"))
         seen.add("one" if now == expected("one") else "two")
     assert seen == {"one", "two"}  # the writer was killed at different points of its work
-    write(plan("one"), out)
+    write_plan(plan("one"), out)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

@@ -1,5 +1,5 @@
-"""Panel types that Grafana has given up, one file each: what became of them, in Grafana's own form of today.
+"""Panel types that Grafana has removed, one file each, upgraded to their successors in Grafana's current JSON.
 
-A file says `TYPES`, the old names, and has `modern(panel) -> (panel, lost)`: the panel as it would be today, and the
-old keys that had a meaning and have no successor.
+A file declares `TYPES`, the old names, and `upgrade_panel(panel) -> (panel, lost)`: the upgraded panel, and the old
+keys that had an effect and have no successor.
 """

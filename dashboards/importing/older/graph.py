@@ -1,6 +1,6 @@
-"""`graph`, until Grafana 7.4 the one for values over time; its successor is `timeseries`.
+"""`graph`, the time series panel until Grafana 7.4; its successor is `timeseries`.
 
-Its keys as in public/app/plugins/panel/timeseries/migrations.ts of Grafana 10.4.
+Keys: see public/app/plugins/panel/timeseries/migrations.ts of Grafana 10.4.
 """
 
 from __future__ import annotations
@@ -8,15 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
+
+    from deckwatch.core.json_types import Json, JsonMapping, JsonObject
 
 TYPES = ("graph",)
 
 _GAPS = {"connected": True, "null": False, "null as zero": False}
-_FIGURES = {"current": "lastNotNull", "avg": "mean", "min": "min", "max": "max", "total": "sum"}
-_ORDER = {0: "none", 1: "asc", 2: "desc"}
-# What a series may say of itself, as the property of an override.
-_LOOKS: dict[str, Callable[[Any], list[tuple[str, Any]]]] = {
+_CALCULATIONS = {"current": "lastNotNull", "avg": "mean", "min": "min", "max": "max", "total": "sum"}
+_SORT_ORDERS = {0: "none", 1: "asc", 2: "desc"}
+# The keys of a series override as the properties that replace them.
+_SERIES_KEYS: dict[str, Callable[[Any], list[tuple[str, Json]]]] = {
     "lines": lambda on: [("custom.drawStyle", "line")] if on else [("custom.lineWidth", 0)],
     "bars": lambda on: [("custom.drawStyle", "bars")] if on else [],
     "points": lambda on: [("custom.showPoints", "always" if on else "never")],
@@ -32,43 +34,43 @@ _LOOKS: dict[str, Callable[[Any], list[tuple[str, Any]]]] = {
 }
 
 
-def modern(panel: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the panel as a `timeseries`, and what is lost."""
+def upgrade_panel(panel: JsonMapping) -> tuple[JsonObject, list[str]]:
+    """Return the panel as a `timeseries`, and the keys that were lost."""
     axes = list(panel.get("yaxes") or [{}, {}])
     left, right = axes[0], axes[1] if len(axes) > 1 else {}
-    custom = _drawing(panel, left)
-    defaults: dict[str, Any] = {"unit": left.get("format", "short"), "color": {"mode": "palette-classic"}}
-    defaults |= {key: _number(left[key]) for key in ("min", "max") if _number(left.get(key)) is not None}
+    custom = _custom_fields(panel, left)
+    defaults: JsonObject = {"unit": left.get("format", "short"), "color": {"mode": "palette-classic"}}
+    defaults |= {key: _parse_number(left[key]) for key in ("min", "max") if _parse_number(left.get(key)) is not None}
     if panel.get("decimals") is not None:
         defaults["decimals"] = panel["decimals"]
     lost = [key for key in ("alert", "thresholds", "timeRegions") if panel.get(key)]
-    overrides, unsaid = _overrides(panel, right)
+    overrides, lost_overrides = _make_overrides(panel, right)
     legend = panel.get("legend") or {}
-    figures = [word for old, word in _FIGURES.items() if legend.get(old) and legend.get("values", True)]
+    calculations = [new for old, new in _CALCULATIONS.items() if legend.get(old) and legend.get("values", True)]
     return {
         "type": "timeseries",
         "fieldConfig": {"defaults": defaults | {"custom": custom}, "overrides": overrides},
         "options": {
             "legend": {
                 "showLegend": bool(legend.get("show", True)),
-                "displayMode": "table" if legend.get("alignAsTable") or figures else "list",
+                "displayMode": "table" if legend.get("alignAsTable") or calculations else "list",
                 "placement": "right" if legend.get("rightSide") else "bottom",
-                "calcs": figures,
+                "calcs": calculations,
             },
             "tooltip": {
                 "mode": "multi" if (panel.get("tooltip") or {}).get("shared", True) else "single",
-                "sort": _ORDER.get((panel.get("tooltip") or {}).get("sort", 0), "none"),
+                "sort": _SORT_ORDERS.get((panel.get("tooltip") or {}).get("sort", 0), "none"),
             },
         },
-    }, lost + unsaid
+    }, lost + lost_overrides
 
 
-def _drawing(panel: Mapping[str, Any], axis: Mapping[str, Any]) -> dict[str, Any]:
+def _custom_fields(panel: JsonMapping, axis: JsonMapping) -> JsonObject:
     style = (
         "bars" if panel.get("bars") else "points" if panel.get("points") and not panel.get("lines", True) else "line"
     )
     stacked = "percent" if panel.get("percentage") else "normal"
-    made: dict[str, Any] = {
+    custom: JsonObject = {
         "drawStyle": style,
         "fillOpacity": 100 if style == "bars" else 10 * (panel.get("fill") or 0),
         "lineWidth": panel.get("linewidth", 1),
@@ -81,37 +83,37 @@ def _drawing(panel: Mapping[str, Any], axis: Mapping[str, Any]) -> dict[str, Any
         "axisPlacement": "auto" if axis.get("show", True) else "hidden",
     }
     if (axis.get("logBase") or 1) > 1:
-        made["scaleDistribution"] = {"type": "log", "log": axis["logBase"]}
-    return made
+        custom["scaleDistribution"] = {"type": "log", "log": axis["logBase"]}
+    return custom
 
 
-def _overrides(panel: Mapping[str, Any], right: Mapping[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
-    found, lost = [], []
+def _make_overrides(panel: JsonMapping, right: JsonMapping) -> tuple[list[JsonObject], list[str]]:
+    overrides, lost = [], []
     for name, color in sorted((panel.get("aliasColors") or {}).items()):
-        found.append(_override(name, [("color", {"mode": "fixed", "fixedColor": color})]))
-    for one in panel.get("seriesOverrides") or []:
-        properties: list[tuple[str, Any]] = []
-        for key, value in one.items():
+        overrides.append(_make_override(name, [("color", {"mode": "fixed", "fixedColor": color})]))
+    for entry in panel.get("seriesOverrides") or []:
+        properties: list[tuple[str, Json]] = []
+        for key, value in entry.items():
             if key == "alias":
                 continue
-            if key in _LOOKS:
-                properties += _LOOKS[key](value)
+            if key in _SERIES_KEYS:
+                properties += _SERIES_KEYS[key](value)
             else:
                 lost.append(f"seriesOverrides.{key}")
-        if one.get("yaxis") == 2 and right.get("format"):
+        if entry.get("yaxis") == 2 and right.get("format"):
             properties.append(("unit", right["format"]))
-        if one.get("alias") and properties:
-            found.append(_override(one["alias"], properties))
-    return found, lost
+        if entry.get("alias") and properties:
+            overrides.append(_make_override(entry["alias"], properties))
+    return overrides, lost
 
 
-def _override(name: str, properties: list[tuple[str, Any]]) -> dict[str, Any]:
-    pattern = len(name) > 1 and name.startswith("/")
-    matcher = {"id": "byRegexp" if pattern else "byName", "options": name}
+def _make_override(name: str, properties: list[tuple[str, Json]]) -> JsonObject:
+    is_pattern = len(name) > 1 and name.startswith("/")
+    matcher = {"id": "byRegexp" if is_pattern else "byName", "options": name}
     return {"matcher": matcher, "properties": [{"id": key, "value": value} for key, value in properties]}
 
 
-def _number(value: Any) -> float | None:
+def _parse_number(value: Any) -> float | None:
     try:
         return None if value is None or value == "" else float(value)
     except (TypeError, ValueError):

@@ -1,41 +1,47 @@
-"""`singlestat`, until Grafana 7 the one for a single number; its successors are `stat` and, for its dial, `gauge`.
+"""`singlestat`, the panel of a single number until Grafana 7; its successors are `stat` and, with a dial, `gauge`.
 
-Its keys as in packages/grafana-ui/src/components/SingleStatShared/SingleStatBaseOptions.ts of Grafana 10.4.
+Keys: see packages/grafana-ui/src/components/SingleStatShared/SingleStatBaseOptions.ts of Grafana 10.4.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from deckwatch.core.json_types import JsonMapping, JsonObject
 
 TYPES = ("singlestat", "grafana-singlestat-panel")
 
-_FIGURES = {"current": "lastNotNull", "avg": "mean", "total": "sum", "name": "lastNotNull", "first": "firstNotNull"}
+_CALCULATIONS = {
+    "current": "lastNotNull",
+    "avg": "mean",
+    "total": "sum",
+    "name": "lastNotNull",
+    "first": "firstNotNull",
+}
 
 
-def modern(panel: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the panel as a `stat` or a `gauge`, and what is lost."""
+def upgrade_panel(panel: JsonMapping) -> tuple[JsonObject, list[str]]:
+    """Return the panel as a `stat` or a `gauge`, and the keys that were lost."""
     dial = panel.get("gauge") or {}
     colored = "background" if panel.get("colorBackground") else "value" if panel.get("colorValue") else "none"
-    defaults: dict[str, Any] = {
-        "unit": _unit(panel),
+    defaults: JsonObject = {
+        "unit": _find_unit(panel),
         "color": {"mode": "thresholds"},
-        "thresholds": {"mode": "absolute", "steps": _steps(panel)},
-        "mappings": _mappings(panel),
+        "thresholds": {"mode": "absolute", "steps": _make_steps(panel)},
+        "mappings": _make_mappings(panel),
     }
     if panel.get("decimals") is not None:
         defaults["decimals"] = panel["decimals"]
     if panel.get("nullText"):
         defaults["noValue"] = panel["nullText"]
-    said = str(panel.get("valueName", "avg"))
-    reduced = {"calcs": [_FIGURES.get(said, said)], "fields": "", "values": False}
+    calculation = str(panel.get("valueName", "avg"))
+    reduce_options = {"calcs": [_CALCULATIONS.get(calculation, calculation)], "fields": "", "values": False}
     lost = [key for key in ("prefix", "postfix") if panel.get("prefix") and panel.get("postfix")][1:]
     if dial.get("show"):
         defaults |= {"min": dial.get("minValue", 0), "max": dial.get("maxValue", 100)}
         options = {
-            "reduceOptions": reduced,
+            "reduceOptions": reduce_options,
             "orientation": "auto",
             "showThresholdLabels": bool(dial.get("thresholdLabels")),
             "showThresholdMarkers": bool(dial.get("thresholdMarkers", True)),
@@ -46,30 +52,30 @@ def modern(panel: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
             "options": options,
         }, lost
     options = {
-        "reduceOptions": reduced,
+        "reduceOptions": reduce_options,
         "orientation": "horizontal",
         "colorMode": colored,
         "graphMode": "area" if (panel.get("sparkline") or {}).get("show") else "none",
         "justifyMode": "auto",
-        "textMode": "name" if said == "name" else "auto",
+        "textMode": "name" if calculation == "name" else "auto",
     }
     return {"type": "stat", "fieldConfig": {"defaults": defaults, "overrides": []}, "options": options}, lost
 
 
-def _unit(panel: Mapping[str, Any]) -> str:
-    """Return the unit; what stood before or behind the number is one of Grafana's where it has none."""
+def _find_unit(panel: JsonMapping) -> str:
+    """Return the unit; without one, a prefix or postfix becomes a unit of Grafana."""
     unit = str(panel.get("format") or "none")
     if unit in ("none", "short"):
-        if before := panel.get("prefix"):
-            return f"prefix:{before}"
-        if behind := panel.get("postfix"):
-            return f"suffix:{behind}"
+        if prefix := panel.get("prefix"):
+            return f"prefix:{prefix}"
+        if postfix := panel.get("postfix"):
+            return f"suffix:{postfix}"
     return unit
 
 
-def _steps(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _make_steps(panel: JsonMapping) -> list[JsonObject]:
     colors = list(panel.get("colors") or ["green"])
-    limits = [float(one) for one in str(panel.get("thresholds") or "").split(",") if _is_number(one)]
+    limits = [float(text) for text in str(panel.get("thresholds") or "").split(",") if _is_number(text)]
     values: list[float | None] = [None, *limits]
     return [{"color": color, "value": value} for color, value in zip(colors, values, strict=False)]
 
@@ -82,18 +88,20 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _mappings(panel: Mapping[str, Any]) -> list[dict[str, Any]]:
-    words = {str(one["value"]): {"text": one["text"]} for one in panel.get("valueMaps") or [] if one.get("text")}
-    found: list[dict[str, Any]] = []
-    if "null" in words:
-        found.append({"type": "special", "options": {"match": "null", "result": words.pop("null")}})
-    if words and panel.get("mappingType", 1) == 1:
-        found.append(
-            {"type": "value", "options": {key: {"index": i, **one} for i, (key, one) in enumerate(words.items())}}
+def _make_mappings(panel: JsonMapping) -> list[JsonObject]:
+    texts = {
+        str(entry["value"]): {"text": entry["text"]} for entry in panel.get("valueMaps") or [] if entry.get("text")
+    }
+    mappings: list[JsonObject] = []
+    if "null" in texts:
+        mappings.append({"type": "special", "options": {"match": "null", "result": texts.pop("null")}})
+    if texts and panel.get("mappingType", 1) == 1:
+        mappings.append(
+            {"type": "value", "options": {key: {"index": i, **text} for i, (key, text) in enumerate(texts.items())}}
         )
     if panel.get("mappingType") == 2:
-        for one in panel.get("rangeMaps") or []:
-            if _is_number(str(one.get("from"))) and _is_number(str(one.get("to"))):
-                ends = {"from": float(one["from"]), "to": float(one["to"])}
-                found.append({"type": "range", "options": ends | {"result": {"text": one.get("text", "")}}})
-    return found
+        for entry in panel.get("rangeMaps") or []:
+            if _is_number(str(entry.get("from"))) and _is_number(str(entry.get("to"))):
+                ends = {"from": float(entry["from"]), "to": float(entry["to"])}
+                mappings.append({"type": "range", "options": ends | {"result": {"text": entry.get("text", "")}}})
+    return mappings

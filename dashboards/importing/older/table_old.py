@@ -1,35 +1,35 @@
 """`table-old` (and `table` before Grafana 7, which has `styles`); its successor is `table`.
 
-Its keys as in public/app/plugins/panel/table/migrations.ts of Grafana 10.4.
+Keys: see public/app/plugins/panel/table/migrations.ts of Grafana 10.4.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from deckwatch.core.json_types import Json, JsonMapping, JsonObject
 
 TYPES = ("table-old",)
 
 _CELLS = {"cell": "color-background", "row": "color-background", "value": "color-text"}
 
 
-def modern(panel: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the panel as a `table` of today, and what is lost."""
+def upgrade_panel(panel: JsonMapping) -> tuple[JsonObject, list[str]]:
+    """Return the panel as a current `table`, and the keys that were lost."""
     lost = [key for key in ("columns",) if panel.get(key)]
-    overrides, defaults = [], {"custom": {"align": "auto", "cellOptions": {"type": "auto"}}}
+    overrides: list[JsonObject] = []
+    defaults: JsonObject = {"custom": {"align": "auto", "cellOptions": {"type": "auto"}}}
     for style in panel.get("styles") or []:
-        properties, unsaid = _properties(style)
-        lost += unsaid
+        properties, lost_keys = _make_properties(style)
+        lost += lost_keys
         name = str(style.get("pattern", ""))
         if name in ("/.*/", "*"):
-            plain = {key: value for key, value in properties if "." not in key}
-            defaults |= plain
+            defaults |= {key: value for key, value in properties if "." not in key}
         elif properties:
             matcher = {"id": "byRegexp" if name.startswith("/") else "byName", "options": name}
-            made = [{"id": key, "value": value} for key, value in properties]
-            overrides.append({"matcher": matcher, "properties": made})
+            entries = [{"id": key, "value": value} for key, value in properties]
+            overrides.append({"matcher": matcher, "properties": entries})
     sort = panel.get("sort") or {}
     return {
         "type": "table",
@@ -44,21 +44,24 @@ def modern(panel: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     }, lost
 
 
-def _properties(style: Mapping[str, Any]) -> tuple[list[tuple[str, Any]], list[str]]:
-    found: list[tuple[str, Any]] = []
+def _make_properties(style: JsonMapping) -> tuple[list[tuple[str, Json]], list[str]]:
+    properties: list[tuple[str, Json]] = []
     if style.get("alias"):
-        found.append(("displayName", style["alias"]))
+        properties.append(("displayName", style["alias"]))
     if style.get("type") == "hidden":
-        found.append(("custom.hidden", True))
+        properties.append(("custom.hidden", True))
     if style.get("type") == "number" and style.get("unit"):
-        found.append(("unit", style["unit"]))
+        properties.append(("unit", style["unit"]))
     if style.get("decimals") is not None and style.get("type") == "number":
-        found.append(("decimals", style["decimals"]))
+        properties.append(("decimals", style["decimals"]))
     if style.get("colorMode") in _CELLS:
-        found.append(("custom.cellOptions", {"type": _CELLS[style["colorMode"]]}))
-        limits: list[Any] = [None, *(float(one) for one in style.get("thresholds") or [])]
-        steps = [{"color": c, "value": v} for c, v in zip(style.get("colors") or ["green"], limits, strict=False)]
-        found.append(("thresholds", {"mode": "absolute", "steps": steps}))
+        properties.append(("custom.cellOptions", {"type": _CELLS[style["colorMode"]]}))
+        limits: list[float | None] = [None, *(float(one) for one in style.get("thresholds") or [])]
+        steps = [
+            {"color": color, "value": limit}
+            for color, limit in zip(style.get("colors") or ["green"], limits, strict=False)
+        ]
+        properties.append(("thresholds", {"mode": "absolute", "steps": steps}))
     if style.get("link") and style.get("linkUrl"):
-        found.append(("links", [{"title": style.get("linkTooltip", ""), "url": style["linkUrl"]}]))
-    return found, [f"styles.{key}" for key in ("valueMaps", "rangeMaps") if style.get(key)]
+        properties.append(("links", [{"title": style.get("linkTooltip", ""), "url": style["linkUrl"]}]))
+    return properties, [f"styles.{key}" for key in ("valueMaps", "rangeMaps") if style.get(key)]

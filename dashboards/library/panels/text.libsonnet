@@ -1,8 +1,8 @@
-// Words, in Markdown.
+// Text in Markdown.
 local theme = import '../theme.libsonnet';
 
 {
-  words: { text: 'Words in Markdown: what a dashboard is for, what to do.' },
+  words: { text: 'Text in Markdown: the purpose of a dashboard, instructions.' },
   called: { markdown: 'text', note: 'text' },
   grafana: { type: 'text', name: 'Text', public: true },
   content: { type: 'string' },
@@ -10,7 +10,7 @@ local theme = import '../theme.libsonnet';
   height: 3,
   width: 4,
   options: {
-    transparent: { description: 'Without a box around it.', type: 'boolean', default: false },
+    transparent: { description: 'Draw no box around it.', type: 'boolean', default: false },
   },
   example: { text: '## Hello', title: '' },
 

@@ -1,4 +1,4 @@
-"""What the commands on alerts share: the option of the Alertmanager, words for labels and for times."""
+"""Shared by the alert commands: Alertmanager options, matchers, durations."""
 
 from __future__ import annotations
 
@@ -22,109 +22,109 @@ _MATCHER = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)(=~|!~|!=|=)(.*)", re.DOTALL)
 
 
 def add_alertmanager_options(command: Decorated) -> Decorated:
-    """Add the options of an Alertmanager."""
-    where = click.option(
+    """Add the options for Alertmanager's address and timeout."""
+    address = click.option(
         "--alertmanager",
         metavar="URL",
         default="http://127.0.0.1:9093",
         show_default=True,
         envvar="DECKWATCH_ALERTMANAGER",
-        help="The Alertmanager to ask.",
+        help="Address of Alertmanager.",
     )
-    patience = click.option(
+    timeout = click.option(
         "--timeout",
         type=click.FloatRange(min=0.1),
         default=5.0,
         show_default=True,
         metavar="SECONDS",
-        help="How long to wait for its answer.",
+        help="Timeout of each request.",
     )
-    return where(patience(command))
+    return address(timeout(command))
 
 
 def add_author_options(command: Decorated) -> Decorated:
-    """Add the options of who makes a silence, and why."""
-    author = click.option("--author", default=_user_name, show_default="your user name", help="Who does so.")
-    comment = click.option("--comment", required=True, help="Why, or what is done about it; others will read it.")
+    """Add the options for the author and comment of a silence."""
+    author = click.option("--author", default=_user_name, show_default="your user name", help="Author of the silence.")
+    comment = click.option("--comment", required=True, help="Reason, or what is being done; visible to others.")
     return author(comment(command))
 
 
 def duration_option(default: str) -> Callable[[Decorated], Decorated]:
-    """Return the option of how long a silence lasts."""
+    """Return the option for the duration of a silence."""
     return click.option(
-        "--for", "lasts", metavar="DURATION", default=default, show_default=True, help="How long, such as 30m or 1d."
+        "--for", "lasts", metavar="DURATION", default=default, show_default=True, help="Duration, such as 30m or 1d."
     )
 
 
 def parse_matchers(words: Sequence[str]) -> list[Matcher]:
-    """Return what is meant by words such as `HostCpuHigh instance=web-1 name=~shop.*`; raises DeckwatchError."""
+    """Parse words such as `HostCpuHigh instance=web-1 name=~shop.*`; raises DeckwatchError."""
     from deckwatch.alerting.alertmanager import Matcher
 
-    found = []
+    matchers = []
     for word in words:
-        written = _MATCHER.fullmatch(word)
-        if written is None and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", word):
+        match = _MATCHER.fullmatch(word)
+        if match is None and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", word):
             raise DeckwatchError(
-                f"{printable_text(word)!r} is neither an alert's name nor a label such as instance=web-1"
+                f"{printable_text(word)!r} is neither an alert name nor a label such as instance=web-1"
             )
-        name, operator, value = written.groups() if written else ("alertname", "=", word)
+        name, operator, value = match.groups() if match else ("alertname", "=", word)
         if "~" in operator:
             try:
                 re.compile(value)
             except re.error as error:
-                raise DeckwatchError(f"{printable_text(value)!r} is no regular expression: {error}") from None
-        found.append(Matcher(name, value, "~" in operator, not operator.startswith("!")))
-    return found
+                raise DeckwatchError(f"{printable_text(value)!r} is not a regular expression: {error}") from None
+        matchers.append(Matcher(name, value, "~" in operator, not operator.startswith("!")))
+    return matchers
 
 
 def matching_alerts(chosen: Sequence[Matcher], firing: Sequence[FiringAlert]) -> list[FiringAlert]:
-    """Return what fires and is meant, steps left aside; raises DeckwatchError where that is nothing."""
+    """Return the firing alerts that match, without escalation steps; raises DeckwatchError if there are none."""
     from deckwatch.alerting.escalation import TEAM_LABEL
 
-    alerts = [one for one in firing if TEAM_LABEL not in one.labels]
-    found = [one for one in alerts if all(matcher.matches_labels(one.labels) for matcher in chosen)]
-    if found:
-        return found
-    names = sorted({one.name for one in alerts})
-    wanted = next((one.value for one in chosen if one.name == "alertname" and not one.regex), "")
-    hint = did_you_mean(wanted, names) if wanted not in names else "it fires elsewhere"
-    told = " ".join(map(str, chosen))
-    raise DeckwatchError(f"nothing that fires is {printable_text(told)}" + (f" ({hint})" if hint else ""))
+    alerts = [alert for alert in firing if TEAM_LABEL not in alert.labels]
+    matching = [alert for alert in alerts if all(matcher.matches_labels(alert.labels) for matcher in chosen)]
+    if matching:
+        return matching
+    names = sorted({alert.name for alert in alerts})
+    name = next((matcher.value for matcher in chosen if matcher.name == "alertname" and not matcher.regex), "")
+    hint = did_you_mean(name, names) if name not in names else "it is firing with other labels"
+    selection = " ".join(map(str, chosen))
+    raise DeckwatchError(f"no firing alert matches {printable_text(selection)}" + (f" ({hint})" if hint else ""))
 
 
 def parse_duration(text: str) -> timedelta:
-    """Return a duration such as 2h; raises DeckwatchError."""
+    """Parse a duration such as 2h; raises DeckwatchError."""
     from deckwatch.core import units
 
     try:
-        found = timedelta(seconds=units.parse_duration(text))
+        length = timedelta(seconds=units.parse_duration(text))
     except ValueError:
         raise DeckwatchError(f"{printable_text(text)!r} is not a duration such as 30m, 2h or 1d") from None
-    if not timedelta(0) < found <= timedelta(days=365):
-        raise DeckwatchError(f"{text} is not a time between a second and a year")
-    return found
+    if not timedelta(0) < length <= timedelta(days=365):
+        raise DeckwatchError(f"{text} is not between one second and one year")
+    return length
 
 
 def printable_text(text: str) -> str:
-    """Return a text of somebody else's for a terminal: one line, and nothing that a terminal obeys."""
+    """Return untrusted text for a terminal: one line, without control characters."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def elapsed_text(moment: datetime) -> str:
-    """Return how long something has lasted, in its two largest units."""
+    """Return the time since a moment, in its two largest units."""
     from deckwatch.alerting import formatting
 
     seconds = max(0, int((datetime.now(UTC) - moment).total_seconds()))
     unit = next((size for size in (86400, 3600, 60) if seconds >= size), 1)
-    least = {86400: 3600, 3600: 60, 60: 1, 1: 1}[unit]
-    return formatting.format_duration(seconds // least * least)
+    precision = {86400: 3600, 3600: 60, 60: 1, 1: 1}[unit]
+    return formatting.format_duration(seconds // precision * precision)
 
 
 def local_time(moment: datetime) -> str:
-    """Return a moment in the time of this machine, without its day where that is today."""
-    here = moment.astimezone()
-    today = here.date() == datetime.now().astimezone().date()
-    return here.strftime("%H:%M" if today else "%d %b %H:%M")
+    """Return a moment in local time, without the date if it is today."""
+    local = moment.astimezone()
+    is_today = local.date() == datetime.now().astimezone().date()
+    return local.strftime("%H:%M" if is_today else "%d %b %H:%M")
 
 
 def _user_name() -> str:

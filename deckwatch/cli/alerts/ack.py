@@ -1,4 +1,4 @@
-"""`deckwatch alerts ack`: somebody has taken an alert on, so that nobody else is called."""
+"""`deckwatch alerts ack`: acknowledge an alert, so that it does not escalate."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from deckwatch.cli.alerts import _shared
 def command(
     words: tuple[str, ...], *, lasts: str, author: str, comment: str, alertmanager: str, timeout: float
 ) -> None:
-    """Take on alerts that fire: the steps of their escalation are not taken while you are at it.
+    """Acknowledge firing alerts: their escalation stops for the given time.
 
-    That is a silence of the steps, with your name and your comment, in Alertmanager. The alert itself stays: who was
-    told that it began is reminded, and is told when it is over. `alerts silence` keeps it silent altogether.
+    Creates a silence for the escalation steps in Alertmanager, with your name and comment. The alert itself stays
+    active: its receivers get reminders and are notified when it resolves. `alerts silence` silences it completely.
     """
     from deckwatch.alerting.alertmanager import ACKNOWLEDGED_PREFIX, Alertmanager, acknowledgement_matchers
 
@@ -26,10 +26,10 @@ def command(
     length = _shared.parse_duration(lasts)
     with Alertmanager(alertmanager, seconds=timeout) as manager:
         firing = manager.list_alerts()
-        found = _shared.matching_alerts(chosen, firing)
-        made = manager.create_silence(
+        acknowledged = _shared.matching_alerts(chosen, firing)
+        silence_id = manager.create_silence(
             acknowledgement_matchers(chosen, firing), length, author, ACKNOWLEDGED_PREFIX + comment
         )
-    for one in found:
-        click.echo(_shared.printable_text(f"acknowledged for {lasts}: {one.name} {one.location}".rstrip()))
-    click.echo(f"silence {made}")
+    for alert in acknowledged:
+        click.echo(_shared.printable_text(f"acknowledged for {lasts}: {alert.name} {alert.location}".rstrip()))
+    click.echo(f"silence {silence_id}")

@@ -1,4 +1,4 @@
-"""`deckwatch alerts silence`: nobody is told of something for a while."""
+"""`deckwatch alerts silence`: silence alerts for a while."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from deckwatch.cli.alerts import _shared
 def command(
     words: tuple[str, ...], *, lasts: str, author: str, comment: str, alertmanager: str, timeout: float
 ) -> None:
-    """Keep alerts silent for a while, those that fire and those that will: before maintenance, for instance.
+    """Silence current and future alerts for a while, for example during maintenance.
 
-    Nobody is told that they begin, that they are over, or that nobody has acknowledged them. Values may also be given
-    as name=~pattern, name!=value and name!~pattern.
+    No notifications are sent when they fire, resolve or escalate. Labels can also be matched with name=~pattern,
+    name!=value and name!~pattern.
     """
     from deckwatch.alerting.alertmanager import Alertmanager
 
@@ -26,7 +26,7 @@ def command(
     length = _shared.parse_duration(lasts)
     with Alertmanager(alertmanager, seconds=timeout) as manager:
         firing = manager.list_alerts()
-        made = manager.create_silence(chosen, length, author, comment)
-    count = len({one.identity for one in firing if all(matcher.matches_labels(one.labels) for matcher in chosen)})
-    click.echo(_shared.printable_text(f"silent for {lasts}: {' '.join(map(str, chosen))}, of which {count} fire now"))
-    click.echo(f"silence {made}")
+        silence_id = manager.create_silence(chosen, length, author, comment)
+    count = len({alert.identity for alert in firing if all(matcher.matches_labels(alert.labels) for matcher in chosen)})
+    click.echo(_shared.printable_text(f"silent for {lasts}: {' '.join(map(str, chosen))}, {count} firing now"))
+    click.echo(f"silence {silence_id}")

@@ -1,4 +1,4 @@
-"""`deckwatch alerts suggest`: thresholds from history."""
+"""`deckwatch alerts suggest`: suggest thresholds from history."""
 
 from __future__ import annotations
 
@@ -17,24 +17,29 @@ if TYPE_CHECKING:
     from deckwatch.alerting.suggest_limit import Suggestion
     from deckwatch.core.http import Client
 
-_MAX_POINTS = 2000  # of one series; Prometheus gives no more than 11000
+_MAX_POINTS = 2000  # per series; Prometheus returns at most 11000
 _MIN_STEP_SECONDS = 15.0
 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[ALERT]...")
 @click.option(
-    "--prometheus", metavar="URL", default="http://127.0.0.1:9090", show_default=True, help="The Prometheus to ask."
+    "--prometheus", metavar="URL", default="http://127.0.0.1:9090", show_default=True, help="Address of Prometheus."
 )
 @click.option(
-    "--range", "span", metavar="DURATION", default="7d", show_default=True, help="How far back, such as 1d or 2w."
+    "--range",
+    "span",
+    metavar="DURATION",
+    default="7d",
+    show_default=True,
+    help="Period to look back, such as 1d or 2w.",
 )
 @click.pass_obj
 def command(project: Path, /, names: tuple[str, ...], *, prometheus: str, span: str) -> None:
-    """Say of each limit how often it would have fired, and with which it would have been silent.
+    """Show how often each alert would have fired, and the threshold at which it would not have.
 
-    What is suggested is a little beyond the worst that lasted as long as the alert waits. Whether that was good is for
-    you to judge: a limit that would have been silent through last week's trouble is too far.
+    The suggestion is slightly beyond the worst value that lasted as long as the alert's `for`. Judge whether the period
+    was healthy: a threshold that would have missed last week's incident is too lenient.
     """
     from deckwatch.alerting import suggest_limit
     from deckwatch.cli import _project, _show
@@ -53,21 +58,21 @@ def command(project: Path, /, names: tuple[str, ...], *, prometheus: str, span: 
             )
     chosen = [alert for alert in alerts.values() if _has_threshold(alert) and (not names or alert.name in names)]
     step = max(_MIN_STEP_SECONDS, seconds / _MAX_POINTS)
-    found = []
-    with Client(prometheus, seconds=60.0) as client, _show.show_progress("asking", len(chosen)) as advance:
+    suggestions: list[Suggestion] = []
+    with Client(prometheus, seconds=60.0) as client, _show.show_progress("querying", len(chosen)) as advance:
         for alert in chosen:
-            said = suggest_limit.suggest_limit(alert, _query_history(client, alert, seconds, step), step)
-            found += [said] if said is not None else []
+            suggestion = suggest_limit.suggest_limit(alert, _query_history(client, alert, seconds, step), step)
+            suggestions += [suggestion] if suggestion is not None else []
             advance()
-    if not found:
-        click.echo(f"no alert with a limit has any data of the last {span}", err=True)
+    if not suggestions:
+        click.echo(f"no alert with a threshold has data in the last {span}", err=True)
         return
-    _print_table(sorted(found, key=lambda one: (-one.fired, one.alert.name)))
-    _print_settings([one for one in found if one.is_noisy])
+    _print_table(sorted(suggestions, key=lambda each: (-each.fired, each.alert.name)))
+    _print_settings([each for each in suggestions if each.is_noisy])
 
 
 def _has_threshold(alert: Alert) -> bool:
-    """Return whether an alert compares a figure with a limit; a dead man's switch compares nothing that is measured."""
+    """Return whether an alert compares a measured value with a threshold; a dead man's switch does not."""
     from deckwatch.core import promql
 
     return alert.limit is not None and bool(promql.find_selectors(alert.watched))
@@ -76,16 +81,16 @@ def _has_threshold(alert: Alert) -> bool:
 def _query_history(client: Client, alert: Alert, seconds: float, step: float) -> list[list[tuple[float, float]]]:
     now = time.time()
     form = {"query": alert.watched, "start": f"{now - seconds:.3f}", "end": f"{now:.3f}", "step": f"{step:.3f}"}
-    answer: Any = client.post("/api/v1/query_range", data=form)
-    result = answer["data"]["result"] if isinstance(answer, dict) and "data" in answer else None
+    response: Any = client.post("/api/v1/query_range", data=form)
+    result = response["data"]["result"] if isinstance(response, dict) and "data" in response else None
     if result is None:
         from deckwatch.core.problems import DeckwatchError
 
-        raise DeckwatchError(f"{client.base} answers, but is no Prometheus")
-    return [[(at, float(value)) for at, value in one["values"]] for one in result]
+        raise DeckwatchError(f"{client.base} responds, but is not Prometheus")
+    return [[(at, float(value)) for at, value in series["values"]] for series in result]
 
 
-def _print_table(found: Sequence[Suggestion]) -> None:
+def _print_table(suggestions: Sequence[Suggestion]) -> None:
     from rich import box
     from rich.table import Table
 
@@ -94,15 +99,15 @@ def _print_table(found: Sequence[Suggestion]) -> None:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("Alert", overflow="fold")
-    for title in ("Limit", "Usual", "Worst", "Fired", "For", "Silent at"):
+    for title in ("Threshold", "Usual", "Worst", "Fired", "For", "Silent at"):
         table.add_column(title, justify="right")
-    for one in found:
-        unit, limit = one.alert.unit, one.alert.limit
-        figures = (limit.value if limit is not None else 0.0, one.usual, one.worst)
-        fired = f"[yellow]{one.fired}[/]" if one.is_noisy else "0"
-        lasted = formatting.format_duration(one.beyond) if one.beyond else ""
+    for suggestion in suggestions:
+        unit, limit = suggestion.alert.unit, suggestion.alert.limit
+        figures = (limit.value if limit is not None else 0.0, suggestion.usual, suggestion.worst)
+        fired = f"[yellow]{suggestion.fired}[/]" if suggestion.is_noisy else "0"
+        lasted = formatting.format_duration(suggestion.beyond) if suggestion.beyond else ""
         shown = (formatting.format_quantity(_round_figure(figure), unit) for figure in figures)
-        table.add_row(one.alert.name, *shown, fired, lasted, formatting.format_quantity(one.limit, unit))
+        table.add_row(suggestion.alert.name, *shown, fired, lasted, formatting.format_quantity(suggestion.limit, unit))
     _show.create_console().print(table)
 
 
@@ -111,22 +116,22 @@ def _round_figure(value: float) -> float:
 
 
 def _print_settings(noisy: Sequence[Suggestion]) -> None:
-    """Print what to write into deckwatch.yaml for the alerts that would have fired."""
+    """Print settings for deckwatch.yaml for the alerts that would have fired."""
     if not noisy:
         return
-    click.echo("# deckwatch.yaml, for those that fired without a cause:\nbuild:\n  set:")
-    for one in noisy:
-        click.echo(f"    {one.setting_name}: {_setting_text(one)}")
+    click.echo("# deckwatch.yaml, for alerts that fired without a cause:\nbuild:\n  set:")
+    for suggestion in noisy:
+        click.echo(f"    {suggestion.setting_name}: {_setting_text(suggestion)}")
 
 
-def _setting_text(one: Suggestion) -> str:
-    """Return a limit as `set:` reads it: in the words of its unit where they are read back as the same."""
+def _setting_text(suggestion: Suggestion) -> str:
+    """Return a threshold for `set:`, with its unit if that parses back to the same value."""
     from deckwatch.alerting import formatting
     from deckwatch.core import units
 
-    text = formatting.format_quantity(one.limit, one.alert.unit)
+    text = formatting.format_quantity(suggestion.limit, suggestion.alert.unit)
     try:
-        same = units.parse_quantity(text, one.alert.unit) == one.limit
+        same = units.parse_quantity(text, suggestion.alert.unit) == suggestion.limit
     except ValueError:
         same = False
-    return text if same else formatting.format_number(one.limit)
+    return text if same else formatting.format_number(suggestion.limit)

@@ -1,43 +1,50 @@
-"""`deckwatch alerts unsilence`: a silence or an acknowledgement ends before its time."""
+"""`deckwatch alerts unsilence`: end a silence or an acknowledgement early."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
 from deckwatch.cli.alerts import _shared
+
+if TYPE_CHECKING:
+    from deckwatch.alerting.alertmanager import Silence
 
 
 @click.command()
 @click.argument("words", nargs=-1, metavar="[ID | ALERT | LABEL=VALUE]...")
 @_shared.add_alertmanager_options
 def command(words: tuple[str, ...], *, alertmanager: str, timeout: float) -> None:
-    """End silences and acknowledgements: by their id, or all that say just this; without words list them."""
+    """End silences and acknowledgements by id or by exactly these matchers; without arguments, list them."""
     from deckwatch.alerting.alertmanager import Alertmanager
-    from deckwatch.alerting.escalation import STEP_LABEL, TEAM_LABEL
     from deckwatch.core.problems import DeckwatchError
 
     with Alertmanager(alertmanager, seconds=timeout) as manager:
         silences = manager.list_silences()
         if not words:
-            for one in silences:
-                said = " ".join(map(str, one.matchers))
-                about = f"{one.id}  until {_shared.local_time(one.ends)}  {one.author}: {one.comment}  [{said}]"
-                click.echo(_shared.printable_text(about))
+            for silence in silences:
+                matchers = " ".join(map(str, silence.matchers))
+                until = _shared.local_time(silence.ends)
+                line = f"{silence.id}  until {until}  {silence.author}: {silence.comment}  [{matchers}]"
+                click.echo(_shared.printable_text(line))
             return
-        found = [one for one in silences if one.id in words]
-        if not found:
-            wanted = {str(one) for one in _shared.parse_matchers(words)}
-            # Those of an acknowledgement's steps go without saying.
-            meant = {
-                one.id: {str(m) for m in one.matchers if m.name not in (TEAM_LABEL, STEP_LABEL)} for one in silences
-            }
-            found = [one for one in silences if meant[one.id] == wanted]
-        if not found:
+        selected = [silence for silence in silences if silence.id in words]
+        if not selected:
+            wanted = {str(matcher) for matcher in _shared.parse_matchers(words)}
+            selected = [silence for silence in silences if _own_matchers(silence) == wanted]
+        if not selected:
             raise DeckwatchError(
-                f"no silence is {_shared.printable_text(' '.join(words))}; `alerts unsilence` lists them"
+                f"no silence matches {_shared.printable_text(' '.join(words))}; `alerts unsilence` lists them"
             )
-        for one in found:
-            manager.expire_silence(one.id)
-            click.echo(
-                _shared.printable_text(f"ended: {' '.join(map(str, one.matchers))} ({one.author}: {one.comment})")
-            )
+        for silence in selected:
+            manager.expire_silence(silence.id)
+            matchers = " ".join(map(str, silence.matchers))
+            click.echo(_shared.printable_text(f"ended: {matchers} ({silence.author}: {silence.comment})"))
+
+
+def _own_matchers(silence: Silence) -> set[str]:
+    """Return the matchers of a silence without those that restrict an acknowledgement to escalation steps."""
+    from deckwatch.alerting.escalation import STEP_LABEL, TEAM_LABEL
+
+    return {str(matcher) for matcher in silence.matchers if matcher.name not in (TEAM_LABEL, STEP_LABEL)}

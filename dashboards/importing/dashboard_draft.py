@@ -1,0 +1,97 @@
+"""One imported dashboard while its file is being determined."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deckwatch.core.problems import DeckwatchError
+from deckwatch.core.signals import title_of
+from deckwatch.dashboards.draw.render import TAG
+from deckwatch.dashboards.importing import layout, queries, shared_queries, variables
+from deckwatch.dashboards.importing.draft import Draft, Drafter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from deckwatch.core.catalog import Catalog
+    from deckwatch.core.json_types import JsonObject
+    from deckwatch.core.jsonnet import Renderer
+    from deckwatch.dashboards.importing.learn_effects import LearnedWord
+    from deckwatch.dashboards.importing.upgrade import UpgradedDashboard
+    from deckwatch.dashboards.panel_types import PanelType
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What all imports of one run share. `words` are by Grafana's panel type, `checks` those that can be allowed."""
+
+    catalog: Catalog
+    child: Renderer
+    types: Mapping[str, PanelType]
+    words: Mapping[str, list[LearnedWord]]
+    checks: frozenset[str]
+
+
+class DashboardDraft:
+    """The drafts of all panels and the settings of a dashboard. `rows` are pairs of a header, or None, and drafts."""
+
+    def __init__(self, tools: Tools, original: UpgradedDashboard, name: str) -> None:
+        self.original = original
+        self.name = name
+        self.lost = Counter(original.lost)
+        self.is_ours = TAG in (original.model.get("tags") or [])
+        self.sources = queries.Datasources(original.model, original.panels())
+        self.signals = shared_queries.find_signals(original.panels(), self.sources, tools.catalog)
+        self.drafter = Drafter(tools.words, tools.types["other"], self.sources, self.lost)
+        self.rows = [
+            (dict(row.header) if row.header is not None else None, [self.drafter.make_draft(p) for p in row.panels])
+            for row in original.rows
+        ]
+        self.header = variables.read_header(original.model, original.folder, self.lost)
+        self.choices = variables.read_choices(original.model)
+        variables.count_lost_settings(original.model, self.lost, is_ours=self.is_ours)
+        self.raw: JsonObject = {}
+        self.without_repeats = False
+        for _, drafts in self.rows:
+            sizes = layout.find_sizes([(draft.panel, draft.type) for draft in drafts])
+            for draft, size in zip(drafts, sizes, strict=True):
+                draft.size = size
+
+    def drafts(self) -> list[Draft]:
+        """Return the drafts of all panels, in order."""
+        return [draft for _, drafts in self.rows for draft in drafts]
+
+    def to_yaml(self) -> JsonObject:
+        """Return the content of the dashboard file."""
+        rows: list[JsonObject | list[JsonObject]] = []
+        for header, drafts in self.rows:
+            panels = [draft.to_yaml(self.signals, without_repeats=self.without_repeats) for draft in drafts]
+            if header is None:
+                rows.append(panels)
+            elif panels:
+                repeat = header.get("repeat") if not self.without_repeats else None
+                collapsed = {"collapsed": True} if header.get("collapsed") else {}
+                for_each = {"for each": repeat} if repeat else {}
+                rows.append({"row": str(header.get("title") or "Row"), **collapsed, **for_each, "panels": panels})
+        signals = {
+            name: {"title": title or title_of(name), "expr": text} for text, (name, title) in self.signals.items()
+        }
+        return {
+            **self.header,
+            **({"signals": signals} if signals else {}),
+            "unscoped": "Imported: its queries use the variables themselves.",
+            **({"choose": self.choices} if self.choices else {}),
+            "rows": rows,
+            **({"raw": self.raw} if self.raw else {}),
+        }
+
+    def keep_json(self, draft: Draft) -> None:
+        """Keep a panel as JSON under `raw:`; DeckwatchError if it already is."""
+        if draft.word == "panel":
+            raise DeckwatchError(f"{self.name} cannot be imported: panel {draft.panel.get('title')!r}")
+        kept = self.drafter.keep_json(draft.original)
+        draft.panel = draft.original
+        draft.type, draft.word, draft.content, draft.queries = kept.type, kept.word, kept.content, None
+        draft.options = {key: draft.options[key] for key in draft.options if key in ("for each", "per_row", "id")}

@@ -1,0 +1,234 @@
+"""Upgrades a dashboard of any age to Grafana's current classic JSON: panels on a grid, no removed panel types."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from deckwatch.core import plugins
+from deckwatch.core.problems import DeckwatchError
+from deckwatch.dashboards.importing import older
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from deckwatch.core.json_types import Json, JsonMapping, JsonObject
+
+_COLUMNS = 24
+_ROW_HEIGHT = 250  # pixels; the default of old rows
+_CELL = 38  # pixels per grid step, gap included
+
+
+@dataclass
+class Row:
+    """A row and its panels; the panels above the first row have no header."""
+
+    header: JsonMapping | None = None
+    panels: list[JsonObject] = field(default_factory=list)
+
+
+@dataclass
+class UpgradedDashboard:
+    """The dashboard, its rows in display order, and counts of what was lost in the upgrade."""
+
+    model: JsonMapping
+    rows: list[Row]
+    lost: Counter[str]
+    folder: str = ""  # its title, if the data is an answer of Grafana's API
+
+    def panels(self) -> list[JsonObject]:
+        """Return all panels, in order, without the rows."""
+        return [panel for row in self.rows for panel in row.panels]
+
+
+class _Upgrader(Protocol):
+    """A module of `older`."""
+
+    def upgrade_panel(self, panel: JsonMapping) -> tuple[JsonObject, list[str]]:
+        """Return the upgraded panel and the keys that were lost."""
+
+
+def read_dashboard(data: Json, name: str) -> UpgradedDashboard:
+    """Return a dashboard from an API answer, an export or a file; DeckwatchError for anything else."""
+    folder = ""
+    if isinstance(data, dict) and isinstance(data.get("dashboard"), dict):
+        meta = data.get("meta")
+        folder = str(meta.get("folderTitle") or "") if isinstance(meta, dict) else ""
+        data = data["dashboard"]
+    if isinstance(data, dict) and isinstance(data.get("spec"), dict):
+        if "elements" in data["spec"]:
+            raise DeckwatchError(f"{name} is a dashboard in Grafana's v2 schema; export it as classic JSON")
+        data = data["spec"]
+    if not isinstance(data, dict) or not isinstance(data.get("panels", data.get("rows")), list):
+        raise DeckwatchError(f"{name} is not a Grafana dashboard: it has no panels")
+    lost: Counter[str] = Counter()
+    rows = _read_rows(data, lost)
+    upgraders = {old: module for _, module in plugins.import_modules(older) for old in module.TYPES}
+    for row in rows:
+        row.panels = [_upgrade_panel(panel, upgraders, lost) for panel in row.panels]
+    return UpgradedDashboard(data, [row for row in rows if row.header is not None or row.panels], lost, folder)
+
+
+def _read_rows(model: JsonMapping, lost: Counter[str]) -> list[Row]:
+    if isinstance(model.get("rows"), list) and "panels" not in model:
+        return list(_read_old_rows(model["rows"]))
+    rows = [Row()]
+    for panel in sorted(_objects_of(model["panels"]), key=_grid_position):
+        if panel.get("type") != "row":
+            rows[-1].panels.append(panel)
+            continue
+        rows.append(Row(panel, sorted(_objects_of(panel.get("panels") or []), key=_grid_position)))
+        if panel.get("collapsed"):
+            rows.append(Row())
+    # Panels below a collapsed row belong to no row; in a dashboard file, a row ends only where another begins.
+    for before, row in itertools.pairwise(rows):
+        if row.header is None and row.panels and before.header is not None:
+            lost["panel below a collapsed row, now above the rows"] += len(row.panels)
+            rows[0].panels += row.panels
+            row.panels = []
+    return rows
+
+
+def _objects_of(items: Iterable[object]) -> list[JsonObject]:
+    return [item for item in items if isinstance(item, dict)]
+
+
+def _grid_position(panel: JsonMapping) -> tuple[float, float]:
+    grid = panel.get("gridPos") or {}
+    return (grid.get("y", 0), grid.get("x", 0))
+
+
+def _read_old_rows(rows: Iterable[object]) -> Iterable[Row]:
+    """Yield the rows of a dashboard of Grafana 4 or older, where panels span twelve columns."""
+    top = 0
+    for row in _objects_of(rows):
+        height = _height_steps(row.get("height", _ROW_HEIGHT))
+        has_header = bool(row.get("showTitle") or row.get("collapse") or row.get("repeat"))
+        x, panels = 0, []
+        for panel in _objects_of(row.get("panels") or []):
+            width = min(_COLUMNS, max(1, round(2 * float(panel.get("span") or 4))))
+            panel_height = _height_steps(panel["height"]) if panel.get("height") else height
+            if x + width > _COLUMNS:
+                x, top = 0, top + height
+            panels.append({**panel, "gridPos": {"x": x, "y": top, "w": width, "h": panel_height}})
+            x += width
+        top += height
+        header = {"title": row.get("title") or "Row", "collapsed": bool(row.get("collapse"))} if has_header else None
+        if header is not None and row.get("repeat"):
+            header["repeat"] = row["repeat"]
+        yield Row(header, panels)
+
+
+def _height_steps(height: Json) -> int:
+    """Return a height in pixels, such as `250px`, in grid steps."""
+    match = re.match(r"\d+", str(height))
+    return max(3, round(int(match[0]) / _CELL)) if match else round(_ROW_HEIGHT / _CELL)
+
+
+def _upgrade_panel(panel: JsonObject, upgraders: Mapping[str, _Upgrader], lost: Counter[str]) -> JsonObject:
+    result = dict(panel)
+    kind = str(panel.get("type", ""))
+    if panel.get("libraryPanel"):
+        result["type"] = "library-panel-ref"
+    elif kind in upgraders or (kind == "table" and "styles" in panel):
+        upgraded, lost_keys = upgraders["table-old" if kind == "table" else kind].upgrade_panel(panel)
+        result = {key: value for key, value in panel.items() if key in _UNCHANGED_KEYS} | upgraded
+        lost[f"{kind} panel, now {upgraded['type']}"] += 1
+        lost.update(f"{key} of a {kind} panel" for key in lost_keys)
+    defaults = (result.get("fieldConfig") or {}).get("defaults")
+    if isinstance(defaults, dict):
+        fields = _clean_fields(defaults, lost)
+        if result["type"] == "timeseries" and _has_idle_thresholds(fields):
+            del fields["thresholds"]
+        result["fieldConfig"] = {**result["fieldConfig"], "defaults": fields}
+    targets = _objects_of(result.get("targets") or [])
+    if targets:
+        result["targets"] = [_clean_target(target, lost) for target in targets]
+        intervals = {str(target.get("interval") or "") for target in targets}
+        if not result.get("interval") and len(intervals) == 1 and "" not in intervals:
+            result["interval"] = intervals.pop()
+        elif intervals - {""}:
+            lost["interval of one query among others"] += 1
+    return result
+
+
+# Green, orange and red as Grafana 4 wrote them.
+_COLORS = {
+    "rgba(50, 172, 45, 0.97)": "green",
+    "rgba(237, 129, 40, 0.89)": "orange",
+    "rgba(245, 54, 54, 0.9)": "red",
+}
+# The types of the entries that are read below.
+_FIELD_TYPES: dict[str, type] = {"color": dict, "custom": dict, "thresholds": dict, "mappings": list}
+
+
+def _clean_fields(defaults: JsonMapping, lost: Counter[str]) -> JsonObject:
+    """Return the field defaults of a panel with named colours and `noValue` for the text of missing values."""
+    fields: JsonObject = {
+        key: value for key, value in defaults.items() if isinstance(value, _FIELD_TYPES.get(key, object))
+    }
+    lost["value of a type that Grafana does not read"] += len(defaults) - len(fields)
+    if "mappings" in fields:
+        fields["mappings"] = _objects_of(fields["mappings"])
+    steps = (fields.get("thresholds") or {}).get("steps")
+    if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
+        fields.pop("thresholds", None)
+    elif any(step.get("color") in _COLORS for step in steps):
+        named = [
+            {**step, "value": step.get("value"), "color": _COLORS.get(step.get("color"), step.get("color"))}
+            for step in steps
+        ]
+        fields["thresholds"] = {**fields["thresholds"], "steps": named}
+        lost["shade of a threshold's green, orange or red"] += 1
+    else:
+        fields["thresholds"] = {
+            **fields["thresholds"],
+            "steps": [{**step, "value": step.get("value")} for step in steps],
+        }
+    mappings = fields.get("mappings") or []
+    if len(mappings) == 1 and mappings[0].get("type") == "special":
+        options = _mapping_options(mappings[0])
+        result = options.get("result") or {}
+        is_text = isinstance(result, dict) and set(result) <= {"text", "index"} and bool(result.get("text"))
+        if options.get("match") == "null" and is_text:
+            fields["mappings"] = []
+            fields.setdefault("noValue", result["text"])
+    return fields
+
+
+def _mapping_options(mapping: JsonMapping) -> JsonObject:
+    options = mapping.get("options")
+    return options if isinstance(options, dict) else {}
+
+
+def _has_idle_thresholds(fields: JsonMapping) -> bool:
+    """Return whether the thresholds of a graph draw nothing: Grafana writes green and red into every panel."""
+    style = (fields.get("custom") or {}).get("thresholdsStyle")
+    mode = style.get("mode", "off") if isinstance(style, dict) else "off"
+    sets_color = (fields.get("color") or {}).get("mode") == "thresholds"
+    steps = (fields.get("thresholds") or {}).get("steps") or []
+    is_default = [step.get("color") for step in steps] == ["green", "red"]
+    return "thresholds" in fields and mode == "off" and not sets_color and is_default
+
+
+# Keys that have the same name in a panel of any age.
+_UNCHANGED_KEYS = frozenset(
+    (
+        *("title", "description", "gridPos", "datasource", "targets", "interval", "maxDataPoints", "timeFrom"),
+        *("timeShift", "repeat", "repeatDirection", "maxPerRow", "links", "id", "transparent"),
+    )
+)
+_IDLE_KEYS = ("step", "intervalFactor", "metric", "requestId", "dsType", "target", "interval", "exemplar", "useBackend")
+
+
+def _clean_target(target: JsonMapping, lost: Counter[str]) -> JsonObject:
+    """Return a query without the keys that Grafana no longer uses."""
+    if (target.get("intervalFactor") or 1) > 1:
+        lost["intervalFactor, a coarser step"] += 1
+    if target.get("exemplar"):
+        lost["exemplars of a query"] += 1
+    idle = _IDLE_KEYS if "expr" in target else ("requestId",)
+    return {key: value for key, value in target.items() if key not in idle and value is not None}

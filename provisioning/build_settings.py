@@ -1,0 +1,136 @@
+"""The `build:` section of a project and the options of a command, read into one typed object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from deckwatch.core import targets, units
+from deckwatch.dashboards.read.adjust import Changes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from deckwatch.core.jsonnet import Engine
+    from deckwatch.core.problems import Place, Problem
+    from deckwatch.core.project import Project
+    from deckwatch.core.targets import Targets
+    from deckwatch.dashboards.draw.screens import Figures, Layout
+
+GRAFANA = "http://127.0.0.1:3000"
+INTERVAL = "15s"
+_MIN_REFRESH = "30s"
+
+Form = Literal["provisioned", "importable", "public", "mixin"]
+FORMS: tuple[Form, ...] = get_args(Form)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of one build. None means the project's own value."""
+
+    engine: Engine = "rjsonnet"
+    every: str | None = None  # the scrape interval, such as 5s
+    grafana: str | None = None  # the URL at which users open Grafana
+    form: Form = "provisioned"  # `mixin` holds dashboards and rules, the other two only dashboards
+    installed: Mapping[str, str] = field(default_factory=dict)  # versions that override `build: targets:`
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """Everything that a build takes from `build:` and its options.
+
+    `limits` are thresholds by name and `public` the values of variables in public dashboards, each with its position.
+    `disabled_alerts` are positions by alert name. `own_panels` is the project's folder of panel types, if it has one.
+    """
+
+    engine: Engine
+    form: Form
+    grafana: str
+    interval: str
+    refresh: str
+    targets: Targets
+    own_panels: Path | None
+    layout: Layout
+    figures: Figures
+    limits: Mapping[str, tuple[Any, Place]]
+    changes: Changes
+    disabled_alerts: Mapping[str, Place]
+    public: Mapping[str, tuple[Sequence[str], Place]]
+    problems: Sequence[Problem]
+
+    @property
+    def thresholds(self) -> dict[str, tuple[Any, Place]]:
+        """The limits of signals; those of alerts begin with a capital."""
+        return {name: value for name, value in self.limits.items() if not name[:1].isupper()}
+
+
+def read_settings(project: Project, options: Options) -> BuildSettings:
+    """Return the settings of a build; unknown target versions are in `problems`."""
+    build: dict[str, Any] = project.data.get("build", {})
+    read_versions, problems = targets.read_targets(project.document)
+    interval: str = options.every or build.get("scrape_interval", INTERVAL)
+    own_panels = project.folder / "panels"
+    return BuildSettings(
+        engine=options.engine,
+        form=options.form,
+        grafana=options.grafana or build.get("grafana_url", GRAFANA),
+        interval=interval,
+        refresh=max(interval, _MIN_REFRESH, key=units.parse_duration),
+        targets=replace(read_versions, **options.installed),
+        own_panels=own_panels if own_panels.is_dir() else None,
+        layout=build.get("layout", "wide"),
+        figures=build.get("text_size", "normal"),
+        limits=_read_limits(project),
+        changes=_read_changes(project),
+        disabled_alerts=_read_disabled_alerts(project),
+        public=_read_public_values(project),
+        problems=problems,
+    )
+
+
+def _read_limits(project: Project) -> dict[str, tuple[Any, Place]]:
+    """Return the limits under `set:`; mappings there change dashboards instead."""
+    values = project.data.get("build", {}).get("set", {})
+    place = project.document.place
+    return {
+        name: (value, place(("build", "set", name), key=True))
+        for name, value in values.items()
+        if not isinstance(value, dict)
+    }
+
+
+def _read_changes(project: Project) -> Changes:
+    """Return the changes to dashboards: mappings under `set:`, and names under `disable:` that are not alerts."""
+    build = project.data.get("build", {})
+    changed = [name for name, value in build.get("set", {}).items() if isinstance(value, dict)]
+    disabled = {name: i for i, name in enumerate(build.get("disable", ())) if not _is_alert(name)}
+    return Changes(
+        project.document,
+        {name: ("build", "set", name) for name in changed},
+        {name: ("build", "disable", i) for name, i in disabled.items()},
+    )
+
+
+def _read_disabled_alerts(project: Project) -> dict[str, Place]:
+    names = project.data.get("build", {}).get("disable", ())
+    return {name: project.document.place(("build", "disable", i)) for i, name in enumerate(names) if _is_alert(name)}
+
+
+def _is_alert(name: str) -> bool:
+    """Return whether a disabled name is an alert's: dashboard uids begin with a lower-case letter."""
+    return "/" not in name and not name[:1].islower()
+
+
+def _read_public_values(project: Project) -> dict[str, tuple[list[str], Place]]:
+    """Return the values of variables in public dashboards by name, each with its position."""
+    values = project.data.get("build", {}).get("public", {})
+    place = project.document.place
+    return {
+        name: (
+            list(map(str, value)) if isinstance(value, list) else [str(value)],
+            place(("build", "public", name), key=True),
+        )
+        for name, value in values.items()
+    }
