@@ -56,7 +56,7 @@ class Documents:
     files: list[Source] = field(default_factory=list)
     topics: list[Document] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    parts: Parts = field(default_factory=parts.load)
+    parts: Parts = field(default_factory=parts.list_parts)
     part_documents: list[Document] = field(default_factory=list)
     shipped: set[str] = field(default_factory=set)
     own: set[str] = field(default_factory=set)
@@ -76,10 +76,10 @@ def load_documents(project: Project) -> Documents:
     documents.topics += [document for topics in generated.values() for document in topics]
     sets = _with_generated(sets, generated)
     documents.topics += read_topics.shipped_documents(_topics_of_sets(sets))
-    documents.files += dashboards.shipped(sets)
+    documents.files += dashboards.load_shipped(sets)
     documents.shipped = {document.file for document in documents.list_all()}
     for folder in folders:
-        files, problems = dashboards.folder(folder, project.folder)
+        files, problems = dashboards.load_folder(folder, project.folder)
         documents.files += files
         documents.topics += [source.document for source in files if not source.is_dashboard]
         documents.own |= {source.document.file for source in files}
@@ -93,7 +93,7 @@ def load_documents(project: Project) -> Documents:
 
 def _load_own_parts(documents: Documents, project: Project) -> None:
     """Read all parts of a project, so that an unused part is checked too."""
-    documents.parts = parts.load(project.folder / PARTS, project.folder)
+    documents.parts = parts.list_parts(project.folder / PARTS, project.folder)
     for name, (path, file) in documents.parts.files.items():
         if path.is_relative_to(project.folder / PARTS):
             documents.own.add(file)
@@ -107,7 +107,7 @@ def _read_include(project: Project, problems: list[Problem]) -> tuple[list[str] 
         # Without a project file only the shipped set is built, whatever else the folder contains.
         own = FOLDERS if (project.folder / FILE).is_file() else ()
         return None, [project.folder / name for name in own]
-    known = dashboards.sets()
+    known = dashboards.list_sets()
     sets, folders = [], []
     for index, name in enumerate(project.data["build"]["include"]):
         path = ("build", "include", index)
@@ -127,7 +127,7 @@ def _read_include(project: Project, problems: list[Problem]) -> tuple[list[str] 
 
 def _with_generated(sets: list[str] | None, generated: Mapping[str, list[Document]]) -> list[str]:
     """Return the included sets, with those of generated topics only where the project has such topics."""
-    chosen = [name for name in dashboards.sets() if name not in generated] if sets is None else sets
+    chosen = [name for name in dashboards.list_sets() if name not in generated] if sets is None else sets
     return [*chosen, *(name for name, topics in generated.items() if topics and name not in chosen)]
 
 
@@ -137,7 +137,7 @@ def _topics_of_sets(sets: Iterable[str]) -> set[str]:
     A topic belongs to the set that its name begins with: `host_day` to `host`.
     """
     set_names = {path.stem: path.stem.partition("_")[0] for path in read_topics.SHIPPED_FOLDER.glob("*.yaml")}
-    excluded = {*dashboards.sets()}.difference(sets)
+    excluded = {*dashboards.list_sets()}.difference(sets)
     return {topic for topic, name in set_names.items() if name not in excluded}
 
 

@@ -18,7 +18,7 @@ from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.problems import InvalidInput
 from deckwatch.dashboards import build as dashboards
-from deckwatch.dashboards import panel_types
+from deckwatch.dashboards import output, panel_types
 from deckwatch.exporter import collector, config
 from deckwatch.provisioning import configuration, mixin_export, mixins, scrape_targets
 from deckwatch.provisioning.build_settings import FORMS, GRAFANA, Form, Options, read_settings
@@ -109,7 +109,7 @@ def gc_paused() -> Iterator[None]:
 def _start_renderer(settings: BuildSettings) -> Renderer:
     """Return one child process for all Jsonnet of the bundle; it starts while YAML is read."""
     folders = {"alerting": alerting_render.library_folder(), "provisioning": configuration.LIBRARY}
-    return Renderer(panel_types.folders(settings.own_panels) | folders, engine=settings.engine)
+    return Renderer(panel_types.list_folders(settings.own_panels) | folders, engine=settings.engine)
 
 
 def _load_vocabulary(project: Project, settings: BuildSettings, documents: Documents) -> Vocabulary:
@@ -124,7 +124,7 @@ def _load_vocabulary(project: Project, settings: BuildSettings, documents: Docum
 def _build_models(
     project: Project, settings: BuildSettings, documents: Documents, vocabulary: Vocabulary, renderer: Renderer
 ) -> Models:
-    drawn = dashboards.bundle(
+    drawn = dashboards.build_dashboards(
         documents.files,
         vocabulary.catalog,
         vocabulary.signals,
@@ -199,7 +199,7 @@ def _plan_files(project: Project, settings: BuildSettings, models: Models, rende
         files = mixin_export.export_mixin(models.dashboards.artifacts, rules, grafana=grafana, runbooks=runbooks)
         return Plan(files)
     if settings.form != "provisioned":
-        prefix = f"{dashboards.FILES}/"
+        prefix = f"{output.FILES}/"
         return Plan(Artifact(file.path.removeprefix(prefix), file.text) for file in models.dashboards.artifacts)
     folders = [Folder(folder.path, folder.title, folder.path) for folder in models.dashboards.folders]
     return Plan(

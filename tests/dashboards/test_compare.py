@@ -2,7 +2,7 @@
 
 import copy
 
-from deckwatch.dashboards.compare import changes, differ
+from deckwatch.dashboards.compare import has_changes, list_changes
 
 MODEL = {
     "title": "Shop",
@@ -27,14 +27,14 @@ MODEL = {
 def changed(change):
     other = copy.deepcopy(MODEL)
     change(other)
-    return changes(MODEL, other)
+    return list_changes(MODEL, other)
 
 
 def test_the_same_is_silent_whatever_grafana_counts():
     assert changed(lambda other: other.update(id=9, version=99)) == []
     assert changed(lambda other: other["templating"]["list"][0].update(current={"text": "b"})) == []
     assert changed(lambda other: other["panels"][0]["fieldConfig"]["defaults"].pop("noValue")) == []
-    assert not differ(MODEL, MODEL)
+    assert not has_changes(MODEL, MODEL)
 
 
 def test_each_difference_is_said_in_words():
