@@ -121,7 +121,7 @@ def test_a_receiver_declares_which_options_are_not_secret(jsonnet_renderer):
 def test_amtool_accepts_every_kind_that_its_version_has(amtool, alerting_of, kinds, tmp_path):
     target = amtool_version(amtool)
     built = alerting_of(project=build_project(kinds, target), shipped=True, targets=Targets(alertmanager=target))
-    assert built.said() == []
+    assert built.problem_lines() == []
     path = built.write(tmp_path) / "alertmanager/alertmanager.yml"
     process = subprocess.run([amtool, "check-config", str(path)], capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stdout + process.stderr
@@ -142,7 +142,7 @@ def test_no_field_is_newer_than_the_target(alerting_of, kinds, target):
     """Fields that 0.25 lacks, with the version whose configuration takes them, from Alertmanager's config/ by tags."""
     since = yaml.safe_load(Path(__file__).with_name("alertmanager_fields.yaml").read_text())
     built = alerting_of(project=build_project(kinds, target), targets=Targets(alertmanager=target))
-    assert built.said() == []
+    assert built.problem_lines() == []
     found = yaml.safe_load(built.texts()["alertmanager/alertmanager.yml"])["receivers"]
     for field in {name for one in found for name in fields(one)}:
         assert parse_version(since.get(field.removeprefix("."), "0.25")) <= parse_version(target), field
@@ -153,7 +153,7 @@ def test_a_kind_that_the_target_lacks_is_reported_at_its_place(alerting_of, kind
     needs = kinds[name].needs
     newest = PROGRAMS["alertmanager"].newest
     project = build_project(kinds, newest, [name])
-    lines = alerting_of(project=project, targets=Targets(alertmanager="0.25")).said()
+    lines = alerting_of(project=project, targets=Targets(alertmanager="0.25")).problem_lines()
     if parse_version(needs) <= (0, 25) and not kinds[name].since:
         assert lines == []
     if parse_version(needs) > (0, 25):

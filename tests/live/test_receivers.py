@@ -84,7 +84,7 @@ routes:
   - {{severity: critical, to: [slack, discord, pagerduty, opsgenie, telegram, sns, webhook, mail]}}
 """
     built = alerting_of(project=project, shipped=True, targets=Targets(alertmanager="0.28"))
-    assert built.said() == []
+    assert built.problem_lines() == []
     path = built.write(tmp_path) / "alertmanager/alertmanager.yml"
     inlined(path, inbox.url, files)
     port = free_port()
