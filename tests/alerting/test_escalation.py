@@ -77,7 +77,7 @@ def test_a_step_is_taken_after_its_time_and_ends_with_the_alert(need, built, rul
     (annotations,) = [
         one["annotations"] for one in rules if one["alert"] == "ContainerNotRunning" and one["for"] == "15m"
     ]
-    assert annotations["summary"] == "Nobody has acknowledged for 15m: A container that ought to run does not."
+    assert annotations["summary"] == "Nobody has acknowledged for 15m: A container that should run is stopped."
     assert "$value" not in annotations["description"]
     built.write(tmp_path)
     fires = {"exp_labels": {key: value for key, value in LABELS.items() if key != "alertname"}}

@@ -194,7 +194,7 @@ def message(hostile, count=1):
     """Return the data that Alertmanager passes to templates, with `hostile` as a container's name."""
     labels = {"alertname": "ContainerNotRunning", "severity": "critical", "instance": "web-1", "name": hostile}
     texts = {
-        "description": f"web-1 {hostile}: A container that ought to run does not.",
+        "description": f"web-1 {hostile}: A container that should run is stopped.",
         "deploy": hostile,
         "dashboard_url": f"https://grafana.example/d/containers?var-name={hostile}",
         "runbook_url": "https://wiki.example/ContainerNotRunning.md",
@@ -294,7 +294,7 @@ def test_a_person_can_act_on_a_message(amtool, templates):
     assert title == "CRITICAL: ContainerNotRunning on web-1, shop"
     matchers = "alertname%3D%22ContainerNotRunning%22%2Cinstance%3D%22web-1%22%2Cname%3D%22shop%22"
     assert text.splitlines() == [
-        "web-1 shop: A container that ought to run does not.",
+        "web-1 shop: A container that should run is stopped.",
         "Since 19:00 UTC on 21 November. Deployed: shop.",
         "Dashboard: https://grafana.example/d/containers?var-name=shop",
         "What to do: https://wiki.example/ContainerNotRunning.md",

@@ -32,8 +32,8 @@ FIRING = {
     "name": HOSTILE,
 }
 TEXTS = {
-    "summary": "A container that ought to run does not.",
-    "description": f"web-1 {HOSTILE}: A container that ought to run does not.",
+    "summary": "A container that should run is stopped.",
+    "description": f"web-1 {HOSTILE}: A container that should run is stopped.",
     "runbook_url": "https://wiki.example/runbooks/ContainerNotRunning.md",
     "dashboard_url": "https://grafana.example/d/containers?var-name=shop%5D",
 }
