@@ -1,4 +1,4 @@
-"""A live Alertmanager, by its API of version 2: what fires, what is silent, and until when.
+"""A live Alertmanager, through version 2 of its API: firing alerts, silences, test notifications.
 
 https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, TypedDict
 
 from deckwatch.alerting.escalation import STEP_LABEL, TEAM_LABEL
 from deckwatch.core.http import Client
@@ -19,18 +19,41 @@ from deckwatch.core.targets import PROGRAMS, parse_version
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-RULE_LABELS = (
-    "alertname",
-    "severity",
-    "owner",
-    "topic",
-    TEAM_LABEL,
-    STEP_LABEL,
-)  # labels that do not tell where an alert is
-ACKNOWLEDGED_PREFIX = "acknowledged: "  # how the comment of an acknowledgement begins
+# Labels that do not locate an alert.
+RULE_LABELS = ("alertname", "severity", "owner", "topic", TEAM_LABEL, STEP_LABEL)
+ACKNOWLEDGED_PREFIX = "acknowledged: "  # of the comment of an acknowledgement
 _REQUESTS_TOTAL = re.compile(
     r'^alertmanager_notification_requests(_failed)?_total\{[^}]*integration="(\w+)"[^}]*\} (\S+)$', re.MULTILINE
 )
+
+
+class _MatcherJson(TypedDict):
+    name: str
+    value: str
+    isRegex: bool
+    isEqual: bool
+
+
+class _StatusJson(TypedDict):
+    state: str
+    silencedBy: list[str]
+    inhibitedBy: list[str]
+
+
+class _AlertJson(TypedDict):
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    startsAt: str
+    status: _StatusJson
+    receivers: list[dict[str, str]]
+
+
+class _SilenceJson(TypedDict):
+    id: str
+    matchers: list[_MatcherJson]
+    endsAt: str
+    createdBy: str
+    comment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +66,22 @@ class Matcher:
     equal: bool = True
 
     def matches_labels(self, labels: Mapping[str, str]) -> bool:
-        """Return whether labels fit; one that is missing is empty."""
-        found = labels.get(self.name, "")
-        same = bool(re.fullmatch(self.value, found)) if self.regex else found == self.value
+        """Return whether labels match; a missing label counts as empty."""
+        value = labels.get(self.name, "")
+        same = bool(re.fullmatch(self.value, value)) if self.regex else value == self.value
         return same is self.equal
 
     def __str__(self) -> str:
         return f"{self.name}{'=' if self.equal else '!'}{'~' if self.regex else '' if self.equal else '='}{self.value}"
 
-    def as_data(self) -> dict[str, Any]:
-        """Return it as the API has it."""
+    def as_data(self) -> _MatcherJson:
+        """Return the matcher as JSON of the API."""
         return {"name": self.name, "value": self.value, "isRegex": self.regex, "isEqual": self.equal}
 
 
 @dataclass(frozen=True, slots=True)
 class FiringAlert:
-    """An alert that fires. `state` is active, suppressed or unprocessed; `silences` and `by` are why suppressed."""
+    """A firing alert; `state` is active, suppressed (by `silences` or `inhibited_by`) or unprocessed."""
 
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
@@ -66,7 +89,7 @@ class FiringAlert:
     state: str
     receivers: Sequence[str]
     silences: Sequence[str] = ()
-    inhibited_by: Sequence[str] = ()  # fingerprints of alerts that explain it
+    inhibited_by: Sequence[str] = ()  # fingerprints of alerts
 
     @property
     def name(self) -> str:
@@ -75,18 +98,18 @@ class FiringAlert:
 
     @property
     def identity(self) -> frozenset[tuple[str, str]]:
-        """Its labels without those of a step of escalation: what the step is of."""
+        """The labels without those of escalation, which an alert and its escalation steps share."""
         return frozenset((key, value) for key, value in self.labels.items() if key not in (TEAM_LABEL, STEP_LABEL))
 
     @property
     def location(self) -> str:
-        """The labels that tell where it fires, in one line."""
+        """The labels that locate the alert, on one line."""
         return " ".join(f"{key}={value}" for key, value in sorted(self.labels.items()) if key not in RULE_LABELS)
 
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """A silence that holds now or later."""
+    """An active or pending silence."""
 
     id: str
     matchers: Sequence[Matcher]
@@ -95,17 +118,17 @@ class Silence:
     comment: str
 
     def matches_labels(self, labels: Mapping[str, str]) -> bool:
-        """Return whether an alert with these labels is silent."""
-        return all(one.matches_labels(labels) for one in self.matchers)
+        """Return whether the silence covers an alert with these labels."""
+        return all(matcher.matches_labels(labels) for matcher in self.matchers)
 
     @property
     def is_acknowledgement(self) -> bool:
-        """Whether it keeps steps of escalation silent and not the alert."""
-        return any(one.name == TEAM_LABEL for one in self.matchers)
+        """Whether it silences escalation steps rather than the alert."""
+        return any(matcher.name == TEAM_LABEL for matcher in self.matchers)
 
 
 class Alertmanager:
-    """A live Alertmanager; raises Unreachable, and DeckwatchError where it is something else or too old."""
+    """A live Alertmanager; raises Unreachable, and DeckwatchError for another program or too old a version."""
 
     def __init__(self, url: str, *, seconds: float = 5.0) -> None:
         self.url = url
@@ -119,82 +142,85 @@ class Alertmanager:
         self._client.close()
 
     def _check_version(self) -> None:
-        no_alertmanager = DeckwatchError(f"{mask_secrets(self.url)} answers, but is no Alertmanager")
+        not_alertmanager = DeckwatchError(f"{mask_secrets(self.url)} answers, but is no Alertmanager")
         try:
             status = self._client.get("/api/v2/status")
         except Refused as error:
             if error.status < 500:
-                raise no_alertmanager from None
+                raise not_alertmanager from None
             raise
         if not isinstance(status, dict) or not isinstance(status.get("versionInfo"), dict):
-            raise no_alertmanager
+            raise not_alertmanager
         version = str(status["versionInfo"].get("version", ""))
         oldest = PROGRAMS["alertmanager"].oldest
-        # One that was built without its version says nothing, or `(unknown)`: then it is asked as it is.
+        # A build without a version reports '' or `(unknown)`, and is accepted.
         if re.match(r"\d+\.\d+", version) and parse_version(version) < parse_version(oldest):
             raise DeckwatchError(f"{mask_secrets(self.url)} is Alertmanager {version}; {oldest} or newer is needed")
 
     def list_alerts(self) -> list[FiringAlert]:
-        """Return all that fires, steps of escalation among it, the longest first."""
-        found = self._client.get("/api/v2/alerts")
-        return sorted((_parse_alert(one) for one in found), key=lambda one: (one.since, sorted(one.labels.items())))
+        """Return all firing alerts, escalation steps included, the longest-firing first."""
+        alerts = [_parse_alert(data) for data in self._client.get("/api/v2/alerts")]
+        return sorted(alerts, key=lambda alert: (alert.since, sorted(alert.labels.items())))
 
     def list_silences(self) -> list[Silence]:
-        """Return the silences that have not ended, the first to end first."""
-        found = [
-            _parse_silence(one) for one in self._client.get("/api/v2/silences") if one["status"]["state"] != "expired"
-        ]
-        return sorted(found, key=lambda one: (one.ends, one.id))
+        """Return the silences that have not expired, the first to end first."""
+        entries = self._client.get("/api/v2/silences")
+        silences = [_parse_silence(data) for data in entries if data["status"]["state"] != "expired"]
+        return sorted(silences, key=lambda silence: (silence.ends, silence.id))
 
     def create_silence(self, matchers: Iterable[Matcher], lasts: timedelta, author: str, comment: str) -> str:
-        """Make a silence from now on; return its id."""
+        """Create a silence that starts now; return its id."""
         now = datetime.now(UTC)
         body = {
-            "matchers": [one.as_data() for one in matchers],
+            "matchers": [matcher.as_data() for matcher in matchers],
             "startsAt": now.isoformat(),
             "endsAt": (now + lasts).isoformat(),
             "createdBy": author,
             "comment": comment,
         }
-        made: str = self._client.post("/api/v2/silences", json=body)["silenceID"]
-        return made
+        silence_id: str = self._client.post("/api/v2/silences", json=body)["silenceID"]
+        return silence_id
 
     def expire_silence(self, id_: str) -> None:
         """End a silence."""
         self._client.request("DELETE", f"/api/v2/silence/{id_}")
 
     def send_alert(self, labels: Mapping[str, str], annotations: Mapping[str, str], lasts: timedelta) -> None:
-        """Tell of an alert as Prometheus does."""
+        """Send an alert as Prometheus does."""
         now = datetime.now(UTC)
-        told = {"labels": labels, "annotations": annotations}
-        ends = (now + lasts).isoformat()
-        self._client.post("/api/v2/alerts", json=[{**told, "startsAt": now.isoformat(), "endsAt": ends}])
+        alert = {
+            "labels": labels,
+            "annotations": annotations,
+            "startsAt": now.isoformat(),
+            "endsAt": (now + lasts).isoformat(),
+        }
+        self._client.post("/api/v2/alerts", json=[alert])
 
     def list_receivers(self) -> list[str]:
-        """Return the names of the receivers of its configuration."""
-        return [one["name"] for one in self._client.get("/api/v2/receivers")]
+        """Return the names of the configured receivers."""
+        return [receiver["name"] for receiver in self._client.get("/api/v2/receivers")]
 
     def count_notifications(self) -> dict[str, tuple[float, float]]:
-        """Return how many requests have gone out and how many of them failed since its start, by kind of receiver."""
+        """Return (requests, failed requests) since the start, by kind of receiver."""
         text = str(self._client.get("/metrics"))
-        found: dict[str, tuple[float, float]] = {}
+        counts: dict[str, tuple[float, float]] = {}
         for failed, kind, value in _REQUESTS_TOTAL.findall(text):
-            tried, lost = found.get(kind, (0.0, 0.0))
-            found[kind] = (tried, lost + float(value)) if failed else (tried + float(value), lost)
-        return found
+            requests, failures = counts.get(kind, (0.0, 0.0))
+            counts[kind] = (requests, failures + float(value)) if failed else (requests + float(value), failures)
+        return counts
 
 
 def acknowledgement_matchers(chosen: Sequence[Matcher], firing: Sequence[FiringAlert]) -> list[Matcher]:
-    """Return the matchers that keep silent the steps of escalation of what `chosen` takes, but for those taken already.
+    """Return matchers that silence the escalation steps of the alerts in `chosen`, except those that fire already.
 
-    The alert itself is not silent, for a silent alert's end is not told. Nor is a step that somebody was told of: who
-    was told that it began is told that it is over.
+    The alert itself stays unsilenced, since Alertmanager does not send the end of a silenced alert. For the same
+    reason a step that has been sent stays unsilenced: whoever received it also receives its end.
     """
     taken = sorted(
         {
-            one.labels[STEP_LABEL]
-            for one in firing
-            if STEP_LABEL in one.labels and all(m.matches_labels(one.labels) for m in chosen)
+            alert.labels[STEP_LABEL]
+            for alert in firing
+            if STEP_LABEL in alert.labels and all(matcher.matches_labels(alert.labels) for matcher in chosen)
         }
     )
     steps = [Matcher(TEAM_LABEL, ".+", regex=True)]
@@ -203,21 +229,22 @@ def acknowledgement_matchers(chosen: Sequence[Matcher], firing: Sequence[FiringA
     return [*chosen, *steps]
 
 
-def _parse_alert(data: Mapping[str, Any]) -> FiringAlert:
+def _parse_alert(data: _AlertJson) -> FiringAlert:
     return FiringAlert(
         data["labels"],
         data["annotations"],
         parse_time(data["startsAt"]),
         data["status"]["state"],
-        [one["name"] for one in data["receivers"]],
+        [receiver["name"] for receiver in data["receivers"]],
         data["status"]["silencedBy"],
         data["status"]["inhibitedBy"],
     )
 
 
-def _parse_silence(data: Mapping[str, Any]) -> Silence:
+def _parse_silence(data: _SilenceJson) -> Silence:
     matchers = [
-        Matcher(one["name"], one["value"], one["isRegex"], one.get("isEqual", True)) for one in data["matchers"]
+        Matcher(matcher["name"], matcher["value"], matcher["isRegex"], matcher.get("isEqual", True))
+        for matcher in data["matchers"]
     ]
     return Silence(data["id"], matchers, parse_time(data["endsAt"]), data["createdBy"], data["comment"])
 

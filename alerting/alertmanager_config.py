@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deckwatch.alerting import escalation, inhibitions, routes, time_intervals
 from deckwatch.alerting.receivers import ReceiverKinds, jsonnet_table
@@ -25,22 +25,13 @@ OUTPUT_FOLDER = "alertmanager"
 _TIMING = ("group_by", "wait", "interval", "repeat", "repeat_critical")
 _KEY_ORDER = (
     *("templates", "route", "name", "matchers", "receiver", "continue", "group_by", "group_wait", "group_interval"),
-    *(
-        "repeat_interval",
-        "active_time_intervals",
-        "mute_time_intervals",
-        "source_matchers",
-        "target_matchers",
-        "equal",
-        "url",
-        "url_file",
-    ),
-    *("inhibit_rules", "time_intervals", "receivers"),
+    *("repeat_interval", "active_time_intervals", "mute_time_intervals", "source_matchers", "target_matchers"),
+    *("equal", "url", "url_file", "inhibit_rules", "time_intervals", "receivers"),
 )
 
 
 class AlertmanagerConfig:
-    """What is known of Alertmanager's configuration; `problems` is complete after the construction."""
+    """Alertmanager's configuration; `problems` is complete once it is constructed."""
 
     def __init__(self, project: Project, context: Context, targets: Targets, renderer: Renderer) -> None:
         self.project = project.document
@@ -49,18 +40,18 @@ class AlertmanagerConfig:
         self.target = parse_version(targets.alertmanager)
         self.routes: list[Route] = routes.build_routes(self.project, self.defaults)
         self.inhibitions: list[Inhibition]
-        self.inhibitions, found = inhibitions.build_inhibitions([self.defaults, self.project], self.project, context)
+        self.inhibitions, problems = inhibitions.build_inhibitions([self.defaults, self.project], self.project, context)
         alerts = list(context.iter_alerts())
         self.steps = list(escalation.build_rules(self.routes, alerts))
         self.problems: list[Problem] = [
             *ReceiverKinds(renderer).find_problems(self.project, targets),
             *routes.find_problems(self.project, self.routes, alerts),
             *escalation.find_problems(self.project, self.routes, alerts),
-            *found,
+            *problems,
         ]
 
     def build_artifacts(self) -> Sequence[Artifact]:
-        """Return the files; asked for only where there is no problem."""
+        """Return the files; call it only where there are no problems."""
         config = self.renderer.evaluate(
             f"function(spec) (import 'alerting/alertmanager.libsonnet')(spec, {jsonnet_table()})",
             spec=self._library_input(),
@@ -74,19 +65,19 @@ class AlertmanagerConfig:
             Artifact(f"{OUTPUT_FOLDER}/templates/deckwatch.tmpl", f"{{{{/* {header} */}}}}\n{''.join(texts)}"),
         ]
 
-    def _library_input(self) -> dict[str, Any]:
+    def _library_input(self) -> dict[str, object]:
         data = self.project.data or {}
-        teams = {name: routes.team_input(said) for name, said in data.get("teams", {}).items()}
-        # What tells this Prometheus from others stands on every alert of it, and nothing explains another one's.
-        outside = list(data.get("build", {}).get("labels", {}))
+        teams = {name: routes.team_input(options) for name, options in data.get("teams", {}).items()}
+        # External labels identify this Prometheus and are on all of its alerts: none explains another Prometheus's.
+        external = list(data.get("build", {}).get("labels", {}))
         timing = {key: self.defaults.data[key] for key in _TIMING}
         return {
-            "timing": {**timing, "group_by": [*timing["group_by"], *outside]},
+            "timing": {**timing, "group_by": [*timing["group_by"], *external]},
             "default": routes.NOBODY,
             "target": self.target[0] * 1000 + self.target[1],
             "teams": {routes.NOBODY: routes.team_input({}), **teams},
             "times": time_intervals.project_intervals(self.project),
             "steps": sorted({step.team for step in self.steps}),
             "routes": [route.as_data() for route in self.routes],
-            "inhibitions": [{**one.as_data(), "equal": [*one.equal, *outside]} for one in self.inhibitions],
+            "inhibitions": [{**rule.as_data(), "equal": [*rule.equal, *external]} for rule in self.inhibitions],
         }

@@ -1,15 +1,15 @@
-"""All alerting together: read, checked, rendered.
+"""Build all alerting of a project: read, check, render.
 
 catalog = provisioning.catalogue.load(project)
-build.record(documents, signals, catalog)             # so that dashboards may draw what rules record
-found = build.bundle(documents, catalog, signals, project, settings, renderer=renderer)
-found.artifacts, found.problems, found.queries, found.runbooks
+build.register_recordings(documents, signals, catalog)   # so that dashboards can use recorded series
+result = build.build_alerts(documents, catalog, signals, project, settings, renderer=renderer)
+result.artifacts, result.problems, result.queries, result.runbooks
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deckwatch.alerting import (
     checking,
@@ -45,17 +45,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AlertSettings:
-    """What holds for all alerts.
+    """Settings that apply to all alerts.
 
-    `set` are limits by name, `HostCpuHigh.above`, each with the place where the project sets it; names of signals'
-    thresholds (`host.cpu.high`) may be among them. `disable` are names of alerts with their places. `shipped` are the
-    documents that come with the program: only their alerts may be replaced by another file's. `collectors` are the
-    exporter's. `panels` are the ids of panels by dashboard and title, None where dashboards are not known.
+    `set` maps names of limits, `HostCpuHigh.above`, to the project's value and its place; names of signals' thresholds
+    (`host.cpu.high`) may be among them. `disable` maps names of alerts to their places. `shipped` lists the files that
+    come with the program: only their alerts may be replaced by another file's. `collectors` are the exporter's.
+    `panels` maps dashboards to panel ids by title, None where dashboards are not known.
     """
 
     targets: Targets = field(default_factory=Targets)
     grafana: str = "http://127.0.0.1:3000"
-    set: Mapping[str, tuple[Any, Place]] = field(default_factory=dict)
+    set: Mapping[str, tuple[object, Place]] = field(default_factory=dict)
     disable: Mapping[str, Place] = field(default_factory=dict)
     shipped: Collection[str] = ()
     collectors: Collection[str] = ()
@@ -64,7 +64,7 @@ class AlertSettings:
 
 @dataclass(frozen=True)
 class AlertBundle:
-    """What came of all topics. With an error among the problems there are no artifacts."""
+    """The result of a build; `artifacts` is empty where a problem is an error."""
 
     artifacts: list[Artifact] = field(default_factory=list)
     runbooks: list[Artifact] = field(default_factory=list)
@@ -74,7 +74,7 @@ class AlertBundle:
 
 
 def register_recordings(documents: Iterable[Document], signals: Signals, catalog: Catalog) -> None:
-    """Add to the catalogue what the topics' rules record; faults are told by `bundle`."""
+    """Add the topics' recordings to the catalogue; `build_alerts` reports their problems."""
     _add_to_catalog(read_topics.read_topics(documents, catalog, signals), catalog)
 
 
@@ -87,9 +87,9 @@ def build_alerts(
     *,
     renderer: Renderer,
 ) -> AlertBundle:
-    """Return the rules with their tests, Alertmanager's configuration and the runbooks.
+    """Return the rules with their unit tests, Alertmanager's configuration and the runbooks.
 
-    `renderer` serves `render_rules.library()` as `alerting`.
+    `renderer` serves `render_rules.library_folder()` as `alerting`.
     """
     topics = read_topics.read_topics(documents, catalog, signals)
     _add_to_catalog(topics, catalog)
@@ -116,45 +116,41 @@ def build_alerts(
 
 
 def _add_to_catalog(topics: Topics, catalog: Catalog) -> None:
-    for one in topics.recordings.values():
+    for recording in topics.recordings.values():
         try:
-            carried = expression_labels.result_labels(one.expr, catalog)
+            labels = expression_labels.result_labels(recording.expr, catalog)
         except promql.PromqlError:
-            carried = None
-        known = tuple(sorted(carried or ()))
-        catalog.add(
-            [
-                MetricInfo(
-                    one.name,
-                    "gauge",
-                    one.about,
-                    known,
-                    one.unit,
-                    expression_labels.RECORDING,
-                    open_labels=carried is None,
-                )
-            ]
+            labels = None
+        info = MetricInfo(
+            recording.name,
+            "gauge",
+            recording.about,
+            tuple(sorted(labels or ())),
+            recording.unit,
+            expression_labels.RECORDING,
+            open_labels=labels is None,
         )
+        catalog.add([info])
 
 
 def _deploy_options(project: Project) -> dict[str, str]:
-    said: dict[str, str] = project.data.get("deploys", {})
-    return {"by": "service", **said} if said else {}
+    options: dict[str, str] = project.data.get("deploys", {})
+    return {"by": "service", **options} if options else {}
 
 
 def _deploy_problems(project: Project, catalog: Catalog) -> Iterator[Problem]:
-    """Yield the names that the metric of deploys does not have."""
-    said = _deploy_options(project)
-    if not said:
+    """Yield an unknown metric under `deploys`, and a version label that the metric lacks."""
+    options = _deploy_options(project)
+    if not options:
         return
-    info = catalog.series(said["metric"])
+    metric, version = options["metric"], options["version"]
+    info = catalog.series(metric)
     if info is None:
-        hint = did_you_mean(said["metric"], catalog.names())
-        message = f"no metric is called {said['metric']}"
-        yield project.document.problem(("deploys", "metric"), message, hint)
-    elif not info.open_labels and said["version"] not in info.labels:
-        message = f"{said['metric']} has no label {said['version']}"
-        yield project.document.problem(("deploys", "version"), message, did_you_mean(said["version"], info.labels))
+        hint = did_you_mean(metric, catalog.names())
+        yield project.document.problem(("deploys", "metric"), f"no metric is called {metric}", hint)
+    elif not info.open_labels and version not in info.labels:
+        hint = did_you_mean(version, info.labels)
+        yield project.document.problem(("deploys", "version"), f"{metric} has no label {version}", hint)
 
 
 def _duplicate_alerts(documents: Iterable[Document], settings: AlertSettings) -> Iterator[Problem]:
@@ -166,21 +162,22 @@ def _duplicate_alerts(documents: Iterable[Document], settings: AlertSettings) ->
         for name in document.data.get("alerts") or ():
             if name in seen:
                 hint = f"first in {seen[name].place(('alerts', name), key=True)}"
-                yield document.problem(
-                    ("alerts", name), f"{name} is defined in two files", hint, check="names", key=True
-                )
+                message = f"{name} is defined in two files"
+                yield document.problem(("alerts", name), message, hint, check="names", key=True)
             seen.setdefault(name, document)
 
 
 def _replaced_alerts(documents: Iterable[Document], settings: AlertSettings) -> Iterator[Problem]:
-    """Yield a warning for each alert of the project that takes the place of a shipped one."""
-    declaring = [one for one in documents if isinstance(one.data, dict)]
-    shipped = {name for one in declaring if one.file in settings.shipped for name in one.data.get("alerts") or ()}
-    for document in declaring:
+    """Yield a warning for each alert of the project that replaces a shipped one."""
+    topics = [document for document in documents if isinstance(document.data, dict)]
+    shipped = {
+        name for document in topics if document.file in settings.shipped for name in document.data.get("alerts") or ()
+    }
+    for document in topics:
         if document.file in settings.shipped:
             continue
         for name in document.data.get("alerts") or ():
             if name in shipped:
                 place = document.place(("alerts", name), key=True)
-                hint = "give it another name if that is not meant"
+                hint = "rename it if that is not intended"
                 yield Problem(place, f"replaces the shipped alert {name}", hint, check="names", severity="warning")

@@ -1,4 +1,4 @@
-"""Runs every check in `checks/` over what was read, and gathers all problems."""
+"""Run every check in `checks/` over the groups that were read."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """What a check may look at.
+    """The input of a check.
 
-    `panels` are the panels' titles by dashboard, None where dashboards are not known. `collectors` are the names of
-    the exporter's collectors. `owners` are those who are told or routed, and `shipped` are the files whose alerts may
-    belong to anybody else; without `owners` everybody may own an alert.
+    `panels` maps dashboards to the titles of their panels, None where dashboards are not known. `collectors` are the
+    names of the exporter's collectors. `owners` are the teams and owners that the project routes; empty means that
+    any owner is valid. `shipped` lists the files whose alerts may have other owners.
     """
 
     groups: Sequence[Group]
@@ -34,8 +34,8 @@ class Context:
     recordings: Mapping[str, Recording] = field(init=False)
 
     def __post_init__(self) -> None:
-        found = {one.name: one for group in self.groups for one in group.recordings}
-        object.__setattr__(self, "recordings", found)
+        recordings = {recording.name: recording for group in self.groups for recording in group.recordings}
+        object.__setattr__(self, "recordings", recordings)
 
     def iter_alerts(self) -> Iterator[Alert]:
         """Yield all alerts, topic by topic."""
@@ -44,5 +44,5 @@ class Context:
 
 
 def run_checks(context: Context) -> list[Problem]:
-    """Return what all checks find."""
+    """Return the problems that all checks find."""
     return [problem for _, module in plugins.import_modules(checks) for problem in module.check(context)]

@@ -1,4 +1,4 @@
-"""An alert's condition taken apart: what is compared with what.
+"""Split an alert's condition into its comparisons.
 
 Precedence is PromQL's: comparisons bind tighter than `and` and `unless`, those tighter than `or`.
 """
@@ -15,12 +15,12 @@ _MODIFIERS = frozenset(("on", "ignoring", "group_left", "group_right", "bool"))
 
 
 class Part(NamedTuple):
-    """One operand of the set operators: `left operator right`, or only `left` where nothing is compared."""
+    """One operand of the set operators: `left operator right`, or only `left` where it has no comparison."""
 
     left: str
     operator: str
     right: str
-    offset: int  # of the operator in the whole text; of the operand where nothing is compared
+    offset: int  # of the operator in the whole text; of the operand where it has no comparison
     joined: str = ""  # the set operator before it
 
 
@@ -35,11 +35,11 @@ def has_comparison(text: str) -> bool:
 
 
 def with_brackets(text: str) -> str:
-    """Return an expression such that a comparison can follow it. Raises PromqlError."""
+    """Return the expression, in brackets where a comparison could not follow it otherwise. Raises PromqlError."""
     if _bracket_content(promql.tokenize(text)):
         return text
-    found = split_condition(text)
-    return f"({text})" if len(found) > 1 or found[0].operator else text
+    parts = split_condition(text)
+    return f"({text})" if len(parts) > 1 or parts[0].operator else text
 
 
 def _split_at(text: str, base: int) -> list[Part]:
@@ -50,34 +50,34 @@ def _split_at(text: str, base: int) -> list[Part]:
     for start, end, joined in operands:
         inner = _split_at(text[start:end], base + start)
         result += [inner[0]._replace(joined=joined or inner[0].joined), *inner[1:]]
-        if joined == "unless":  # all that stands in its brackets is taken away
+        if joined == "unless":  # excludes everything in its brackets
             result[-len(inner) :] = [part._replace(joined=joined) for part in inner]
     return result
 
 
 def _split_operands(text: str) -> list[tuple[int, int, str]]:
-    """Return where the operands of the outermost set operators begin and end, each with the operator before it."""
+    """Return (start, end, preceding set operator) of each operand of the outermost set operators."""
     result: list[tuple[int, int, str]] = []
     start, depth, joined = 0, 0, ""
-    pieces = promql.tokenize(text)
-    for i, token in enumerate(pieces):
+    tokens = promql.tokenize(text)
+    for i, token in enumerate(tokens):
         word = token.text.lower()
         depth += _depth_change(token)
         if depth == 0 and token.kind == "name" and word in _SET_OPERATORS:
             result.append((start, token.offset, joined))
-            start, joined = _operand_offset(pieces, i + 1, len(text)), word
+            start, joined = _operand_offset(tokens, i + 1, len(text)), word
     return [*result, (start, len(text), joined)]
 
 
-def _operand_offset(pieces: list[promql.Token], i: int, end: int) -> int:
-    """Return the offset of the operand behind `on (…)`, `ignoring (…)`, `group_left (…)` and `bool`."""
-    while i < len(pieces) and pieces[i].text.lower() in _MODIFIERS:
+def _operand_offset(tokens: list[promql.Token], i: int, end: int) -> int:
+    """Return the offset of the operand after `on (…)`, `ignoring (…)`, `group_left (…)` and `bool`."""
+    while i < len(tokens) and tokens[i].text.lower() in _MODIFIERS:
         i += 1
-        if i < len(pieces) and pieces[i].text == "(" and pieces[i - 1].text.lower() != "bool":
-            while pieces[i].text != ")":
+        if i < len(tokens) and tokens[i].text == "(" and tokens[i - 1].text.lower() != "bool":
+            while tokens[i].text != ")":
                 i += 1
             i += 1
-    return pieces[i].offset if i < len(pieces) else end
+    return tokens[i].offset if i < len(tokens) else end
 
 
 def _depth_change(token: promql.Token) -> int:
@@ -87,32 +87,32 @@ def _depth_change(token: promql.Token) -> int:
 
 
 def _split_comparison(text: str, base: int) -> list[Part]:
-    """Return what an expression without outer set operators compares; the last comparison is the outermost."""
+    """Split an expression without outer set operators; of several comparisons the last is the outermost."""
     depth = 0
-    found: Part | None = None
-    pieces = promql.tokenize(text)
-    for i, token in enumerate(pieces):
+    part: Part | None = None
+    tokens = promql.tokenize(text)
+    for i, token in enumerate(tokens):
         depth += _depth_change(token)
         if depth == 0 and token.kind == "op" and token.text in _COMPARISONS:
-            if i + 1 < len(pieces) and pieces[i + 1].text.lower() == "bool":
-                continue  # gives 0 or 1 and filters nothing
-            right = text[_operand_offset(pieces, i + 1, len(text)) :]
-            found = Part(text[: token.offset].strip(), token.text, right.strip(), base + token.offset)
-    if found is not None:
-        return [found]
-    if inner := _bracket_content(pieces):
+            if i + 1 < len(tokens) and tokens[i + 1].text.lower() == "bool":
+                continue  # returns 0 or 1 and filters nothing
+            right = text[_operand_offset(tokens, i + 1, len(text)) :]
+            part = Part(text[: token.offset].strip(), token.text, right.strip(), base + token.offset)
+    if part is not None:
+        return [part]
+    if inner := _bracket_content(tokens):
         start, end = inner
         return _split_at(text[start:end], base + start)
     return [Part(text.strip(), "", "", base + len(text) - len(text.lstrip()))]
 
 
-def _bracket_content(pieces: list[promql.Token]) -> tuple[int, int] | None:
-    """Return what is inside if one pair of brackets encloses everything."""
-    if not pieces or pieces[0].text != "(" or pieces[-1].text != ")":
+def _bracket_content(tokens: list[promql.Token]) -> tuple[int, int] | None:
+    """Return (start, end) of the content if one pair of brackets encloses everything."""
+    if not tokens or tokens[0].text != "(" or tokens[-1].text != ")":
         return None
     depth = 0
-    for token in pieces[:-1]:
+    for token in tokens[:-1]:
         depth += _depth_change(token)
         if depth == 0:
             return None
-    return pieces[0].offset + 1, pieces[-1].offset
+    return tokens[0].offset + 1, tokens[-1].offset

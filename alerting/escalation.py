@@ -1,14 +1,14 @@
-"""Steps of escalation: `then: [{after: 15m, to: management}]` of a route, as rules on what fires.
+"""Escalation: `then: [{after: 15m, to: management}]` of a route, as rules on ALERTS.
 
-Alertmanager has no steps. So a rule of the same name looks at ALERTS, fires with all labels of the alert and
-`escalation`, the team that is told, after the time that was said. A silence of the alert holds for the step too, for
-it has the same labels: silencing is acknowledging, whether by `deckwatch alerts ack` or in Alertmanager's own page.
+Alertmanager has no escalation. So a rule of the same name watches ALERTS and fires after the given time, with all
+labels of the alert and with `escalation`, the team to notify. Since it has the alert's labels, a silence of the alert
+also holds for the step: silencing is acknowledging, by `deckwatch alerts ack` or on Alertmanager's own page.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deckwatch.alerting import formatting
 from deckwatch.alerting.model import MAX_RULES
@@ -17,20 +17,20 @@ from deckwatch.core import units
 from deckwatch.core.problems import Problem, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from deckwatch.alerting.model import Alert
     from deckwatch.alerting.routes import Route
     from deckwatch.core.yaml_file import Document
 
-GROUP_NAME = "escalation-steps"  # with a line that no topic's name has
+GROUP_NAME = "escalation-steps"  # no topic's name has a hyphen
 TEAM_LABEL = "escalation"
-STEP_LABEL = "escalation_step"  # two steps may go to one team, and no two rules make the same series
+STEP_LABEL = "escalation_step"  # two steps may notify one team, and two rules must not produce the same series
 
 
 @dataclass(frozen=True)
 class EscalationRule:
-    """One alert that is told to a team where nobody has acknowledged it for `hold` seconds."""
+    """A rule that notifies a team of an alert that nobody has acknowledged for `hold` seconds."""
 
     alert: Alert
     number: int  # of the step in its route, from 1
@@ -38,10 +38,10 @@ class EscalationRule:
     hold: float
     expr: str
 
-    def as_data(self, common: dict[str, Any]) -> dict[str, Any]:
-        """Return what the Jsonnet library makes a rule of, from what it makes the alert's own rule of."""
+    def as_data(self, alert_input: Mapping[str, object]) -> dict[str, object]:
+        """Return the Jsonnet library's input for this rule, derived from its input for the alert."""
         return {
-            **common,
+            **alert_input,
             "watched": self.expr,
             "operator": "",
             "limit": "",
@@ -56,49 +56,49 @@ class EscalationRule:
 
 
 def build_rules(routes: Sequence[Route], alerts: Sequence[Alert]) -> Iterator[EscalationRule]:
-    """Yield the steps of all routes: of an alert only those of the first route that takes it, as Alertmanager does."""
+    """Yield the rules of all routes. As in Alertmanager, only the first route that matches an alert counts."""
     for i, route in enumerate(routes):
-        for number, said in enumerate(route.steps, 1):
+        for number, step in enumerate(route.steps, 1):
             for alert in alerts:
-                before = [one.selection for one in routes[:i] if one.selection.matches_alert(alert)]
-                if not route.selection.matches_alert(alert) or any(not one.labels for one in before):
+                earlier = [other.selection for other in routes[:i] if other.selection.matches_alert(alert)]
+                if not route.selection.matches_alert(alert) or any(not selection.labels for selection in earlier):
                     continue
                 expr = _firing_selector(alert, route.selection)
-                expr += "".join(f" unless {_firing_selector(alert, one)}" for one in before)
-                for team in said.to:
-                    hold = units.parse_duration(said.after)
+                expr += "".join(f" unless {_firing_selector(alert, selection)}" for selection in earlier)
+                hold = units.parse_duration(step.after)
+                for team in step.to:
                     yield EscalationRule(alert, number, team, hold, f"max without (alertstate) ({expr}) == 1")
 
 
-def split_groups(found: Sequence[EscalationRule]) -> Iterator[tuple[str, Sequence[EscalationRule]]]:
-    """Yield the steps in groups that are not too long, each with its name."""
-    for i in range(0, len(found), MAX_RULES):
+def split_groups(rules: Sequence[EscalationRule]) -> Iterator[tuple[str, Sequence[EscalationRule]]]:
+    """Yield (group name, rules), each group with at most MAX_RULES."""
+    for i in range(0, len(rules), MAX_RULES):
         number = f"-{i // MAX_RULES + 1}" if i else ""
-        yield f"{GROUP_NAME}{number}", found[i : i + MAX_RULES]
+        yield f"{GROUP_NAME}{number}", rules[i : i + MAX_RULES]
 
 
 def find_problems(project: Document, routes: Sequence[Route], alerts: Sequence[Alert]) -> Iterator[Problem]:
-    """Yield what is wrong with steps beyond their structure."""
+    """Yield problems of escalation steps that the schema cannot see."""
     teams = (project.data or {}).get("teams", {})
-    reached = {(step.alert.name, step.team) for step in build_rules(routes, alerts)}
+    reached = {(rule.alert.name, rule.team) for rule in build_rules(routes, alerts)}
     for route in routes:
-        last = 0.0
-        for j, said in enumerate(route.steps):
+        previous = 0.0
+        for j, step in enumerate(route.steps):
             path = (*route.selection.path, "then", j)
-            for name in said.to:
+            for name in step.to:
                 if name not in teams:
                     hint = did_you_mean(name, teams)
                     yield project.problem((*path, "to"), f"no team is called {name}", hint, check="route")
-            if units.parse_duration(said.after) <= last:
-                yield project.problem((*path, "after"), "it is not later than the step before it", check="route")
-            last = units.parse_duration(said.after)
-        if route.steps and not any((one.name, team) in reached for one in alerts for team in route.steps[0].to):
-            message = "no alert comes to this step: others before it take them all"
+            if units.parse_duration(step.after) <= previous:
+                yield project.problem((*path, "after"), "not later than the previous step", check="route")
+            previous = units.parse_duration(step.after)
+        if route.steps and not any((alert.name, team) in reached for alert in alerts for team in route.steps[0].to):
+            message = "no alert reaches this step: earlier routes match them all"
             yield project.problem((*route.selection.path, "then"), message, check="route", key=True)
 
 
 def _firing_selector(alert: Alert, selection: Selection) -> str:
-    """Return the selector of an alert that fires, and is no step itself."""
+    """Return the selector of an alert that fires, its own escalation steps excluded."""
     parts = [f'alertname="{alert.name}"', 'alertstate="firing"', f'{TEAM_LABEL}=""']
     parts += [format_matcher(label, values) for label, values in selection.labels.items()]
     return f"ALERTS{{{', '.join(parts)}}}"

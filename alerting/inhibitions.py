@@ -1,14 +1,14 @@
-"""Which alerts keep others silent: as declared, by severity within a family, and by the collectors that alerts read.
+"""Inhibition rules: as declared, by severity within a family, and by the collectors whose metrics alerts read.
 
-Alertmanager takes a label that is missing on both sides for equal, and lets an alert silence itself. So every rule
-names the alerts on both sides, agrees only in labels that both sides carry, and no alerts silence each other.
+Alertmanager treats a label that is missing on both sides as equal, and lets an alert inhibit itself. So every rule
+names the alerts on both sides, compares only labels that both sides have, and no alerts inhibit each other.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deckwatch.alerting.model import SEVERITIES, Alert
 from deckwatch.alerting.render_rules import alert_expression
@@ -20,27 +20,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from deckwatch.alerting.checking import Context
+    from deckwatch.alerting.project_data import InhibitionData
     from deckwatch.core.catalog import MetricInfo
     from deckwatch.core.yaml_file import Document, Path
 
 BLIND_ALERT = "CollectorBlind"
-_RULE_LABELS = frozenset(("alertname", "severity", "owner", "topic"))  # labels of the rule itself
-_TARGET_LABELS = ("job", "instance")  # on every series that is scraped
-_SUBJECT_LABELS = ("server", "service")  # collectors of several things are blind for one of them
+_RULE_LABELS = frozenset(("alertname", "severity", "owner", "topic"))
+_TARGET_LABELS = ("job", "instance")  # on every scraped series
+_SUBJECT_LABELS = ("server", "service")  # a collector of several servers or services can be blind for one of them
 
 
 @dataclass(frozen=True)
 class Inhibition:
-    """While one of `sources` fires, the `targets` with the same values of `equal` are not sent."""
+    """While one of `sources` fires, `targets` with the same values of `equal` are not sent."""
 
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     equal: tuple[str, ...]
-    source_matchers: tuple[str, ...] = ()  # how Alertmanager is told of the alerts, if not by their names
+    source_matchers: tuple[str, ...] = ()  # replace the matcher by names
     target_matchers: tuple[str, ...] = ()
 
-    def as_data(self) -> dict[str, Any]:
-        """Return what the Jsonnet library makes a rule of."""
+    def as_data(self) -> dict[str, object]:
+        """Return the Jsonnet library's input for the rule."""
         return {
             "source": list(self.source_matchers or (format_matcher("alertname", self.sources),)),
             "target": list(self.target_matchers or (format_matcher("alertname", self.targets),)),
@@ -51,74 +52,71 @@ class Inhibition:
 def build_inhibitions(
     documents: Sequence[Document], own: Document, context: Context
 ) -> tuple[list[Inhibition], list[Problem]]:
-    """Return all rules, and what is wrong with those of the project, `own`.
+    """Return all rules, and the problems of those in the project's document, `own`.
 
     A shipped rule on alerts that are not in the bundle is left out.
     """
     problems: list[Problem] = []
-    result: list[Inhibition] = []
+    rules: list[Inhibition] = []
     for document in documents:
         for i, data in enumerate((document.data or {}).get("inhibitions", ())):
-            result += _declared_inhibitions(
-                document, ("inhibitions", i), data, context, problems, strict=document is own
-            )
-    result += _family_inhibitions(context)
-    result += _blindness_inhibitions(
-        context, {target for rule in result if BLIND_ALERT in rule.targets for target in rule.sources}
-    )
-    if circle := _find_cycle(result):
-        message = f"{' and '.join(circle)} would silence each other, and nobody would be told of any"
+            path = ("inhibitions", i)
+            rules += _declared_inhibitions(document, path, data, context, problems, strict=document is own)
+    rules += _family_inhibitions(context)
+    causes = {source for rule in rules if BLIND_ALERT in rule.targets for source in rule.sources}
+    rules += _blindness_inhibitions(context, causes)
+    if cycle := _find_cycle(rules):
+        message = f"{' and '.join(cycle)} would silence each other, so none of them would be sent"
         problems.append(Problem(own.place(("inhibitions",)), message, check="inhibition"))
-    return result, problems
+    return rules, problems
 
 
 def _declared_inhibitions(
-    document: Document, path: Path, data: Mapping[str, Any], context: Context, problems: list[Problem], *, strict: bool
+    document: Document, path: Path, data: InhibitionData, context: Context, problems: list[Problem], *, strict: bool
 ) -> list[Inhibition]:
     alerts = list(context.iter_alerts())
-    sides = [parse_selection(document, (*path, side), data[side]) for side in ("while", "mute")]
-    sources, targets = ([alert for alert in alerts if side.matches_alert(alert)] for side in sides)
-    targets = [alert for alert in targets if alert not in sources]
+    source_side = parse_selection(document, (*path, "while"), data["while"])
+    target_side = parse_selection(document, (*path, "mute"), data["mute"])
+    sources = [alert for alert in alerts if source_side.matches_alert(alert)]
+    targets = [alert for alert in alerts if target_side.matches_alert(alert) and alert not in sources]
     equal = tuple(data["same"])
     if strict:
-        found = [problem for side in sides for problem in side.find_problems(alerts)]
-        found += _missing_labels(document, path, [*sources, *targets], equal, context)
-        problems += found
-        if found:
+        unknown = [problem for side in (source_side, target_side) for problem in side.find_problems(alerts)]
+        unknown += _missing_labels(document, path, [*sources, *targets], equal, context)
+        problems += unknown
+        if unknown:
             return []
     if not sources or not targets:
         return []
-    there = [f'{label}!=""' for label in equal if label not in _TARGET_LABELS]
+    present = [f'{label}!=""' for label in equal if label not in _TARGET_LABELS]
     return [
         Inhibition(
             tuple(alert.name for alert in sources),
             tuple(alert.name for alert in targets),
             equal,
-            (*_side_matchers(sides[0], sources, alerts), *there),
-            tuple(_side_matchers(sides[1], targets, alerts)),
+            (*_side_matchers(source_side, sources, alerts), *present),
+            tuple(_side_matchers(target_side, targets, alerts)),
         )
     ]
 
 
 def _side_matchers(side: Selection, chosen: Sequence[Alert], alerts: Sequence[Alert]) -> list[str]:
-    """Return a selection's own words where they select just these alerts, else the alerts' names."""
+    """Return a selection's own matchers where they select exactly these alerts, else the alerts' names."""
     if [alert for alert in alerts if side.matches_alert(alert)] == list(chosen):
         return side.to_matchers()
-    return [
-        format_matcher("alertname", [alert.name for alert in chosen]),
-        *(format_matcher(*one) for one in side.labels.items()),
-    ]
+    names = format_matcher("alertname", [alert.name for alert in chosen])
+    return [names, *(format_matcher(label, values) for label, values in side.labels.items())]
 
 
 def _missing_labels(
     document: Document, path: Path, alerts: Iterable[Alert], equal: Sequence[str], context: Context
 ) -> Iterator[Problem]:
     for alert in alerts:
-        carried = possible_labels(alert, context)
+        labels = possible_labels(alert, context)
         for i, label in enumerate(equal):
-            if label not in carried:
+            if label not in labels:
                 place = document.place((*path, "same", i))
-                hint = did_you_mean(label, sorted(carried))
+                hint = did_you_mean(label, sorted(labels))
                 yield Problem(place, f"{alert.name} has no label {label}", hint, check="inhibition")
 
 
@@ -126,14 +124,14 @@ def possible_labels(alert: Alert, context: Context) -> frozenset[str]:
     """Return the labels that an alert can have when it fires."""
     own = _RULE_LABELS | frozenset(alert.labels)
     try:
-        found = expression_labels.result_labels(alert_expression(alert), context.catalog)
+        labels = expression_labels.result_labels(alert_expression(alert), context.catalog)
     except promql.PromqlError:
-        found = None  # told by the check of expressions
-    return own | (frozenset(alert.each) if found is None else found)
+        labels = None  # reported by the check `expression`
+    return own | (frozenset(alert.each) if labels is None else labels)
 
 
 def _family_inhibitions(context: Context) -> Iterator[Inhibition]:
-    """Yield for each alert of a family that it silences the less severe ones."""
+    """Yield, for each alert of a family, the rule by which it inhibits the less severe ones."""
     families: dict[str, list[Alert]] = defaultdict(list)
     for alert in context.iter_alerts():
         if alert.family:
@@ -141,72 +139,76 @@ def _family_inhibitions(context: Context) -> Iterator[Inhibition]:
     for alerts in families.values():
         for alert in alerts:
             rank = SEVERITIES.index(alert.severity)
-            milder = [one for one in alerts if SEVERITIES.index(one.severity) < rank]
-            # All that both can carry, not only what tells them apart: the same disk, not the same machine.
-            both = (
-                possible_labels(alert, context).intersection(*(possible_labels(one, context) for one in milder))
-                - _RULE_LABELS
+            milder = [other for other in alerts if SEVERITIES.index(other.severity) < rank]
+            # All labels that both can have, not only `each`: the same disk, not the same machine.
+            labels = possible_labels(alert, context)
+            shared = labels.intersection(*(possible_labels(other, context) for other in milder)) - _RULE_LABELS
+            equal = (
+                *(label for label in _TARGET_LABELS if label in shared),
+                *sorted(shared.difference(_TARGET_LABELS)),
             )
-            equal = (*(label for label in _TARGET_LABELS if label in both), *sorted(both.difference(_TARGET_LABELS)))
             if milder:
-                yield Inhibition((alert.name,), tuple(one.name for one in milder), equal)
+                yield Inhibition((alert.name,), tuple(other.name for other in milder), equal)
 
 
 def _blindness_inhibitions(context: Context, causes: set[str]) -> Iterator[Inhibition]:
-    """Yield for each collector that its blindness silences the alerts that read what it shows.
+    """Yield, for each collector, the rule by which its failure inhibits the alerts that read its metrics.
 
-    `causes` are alerts that silence the blindness itself: a server that does not answer blinds its collectors.
+    `causes` are alerts that inhibit that failure themselves: a server that does not answer makes its collectors fail.
     """
     if all(alert.name != BLIND_ALERT for alert in context.iter_alerts()):
         return
-    fed: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
+    readers: dict[tuple[str, tuple[str, ...]], list[str]] = defaultdict(list)
     for alert in context.iter_alerts():
         if alert.name == BLIND_ALERT or alert.name in causes:
             continue
-        carried = possible_labels(alert, context)
+        labels = possible_labels(alert, context)
         for metric in sorted(find_metrics(alert.watched, context)):
             info = context.catalog.series(metric)
             if info is None or info.source not in context.collectors:
                 continue
             equal = tuple(
-                label for label in (*_TARGET_LABELS, *_SUBJECT_LABELS) if label in carried and _has_label(label, info)
+                label for label in (*_TARGET_LABELS, *_SUBJECT_LABELS) if label in labels and _has_label(label, info)
             )
-            if equal and alert.name not in fed[info.source, equal]:
-                fed[info.source, equal].append(alert.name)
-    for (collector, equal), names in sorted(fed.items()):
-        blind: tuple[str, ...] = (format_matcher("alertname", [BLIND_ALERT]), format_matcher("collector", [collector]))
-        if not set(equal) & set(_TARGET_LABELS):  # a label that both lack would be the only one in which they agree
-            blind += tuple(f'{label}!=""' for label in equal)
-        yield Inhibition((BLIND_ALERT,), tuple(names), equal, blind)
+            if equal and alert.name not in readers[info.source, equal]:
+                readers[info.source, equal].append(alert.name)
+    for (collector, equal), names in sorted(readers.items()):
+        matchers: tuple[str, ...] = (
+            format_matcher("alertname", [BLIND_ALERT]),
+            format_matcher("collector", [collector]),
+        )
+        if not set(equal) & set(_TARGET_LABELS):  # else a label that both lack would be the only one compared
+            matchers += tuple(f'{label}!=""' for label in equal)
+        yield Inhibition((BLIND_ALERT,), tuple(names), equal, matchers)
 
 
 def _has_label(label: str, info: MetricInfo) -> bool:
-    """Return whether a metric has a label from its collector, or from the target that shows it."""
+    """Return whether a metric has a label, from its collector or from its scrape target."""
     return label in info.labels or label in _TARGET_LABELS
 
 
 def find_metrics(expr: str, context: Context) -> set[str]:
-    """Return the metrics that an expression reads, through recordings; none for what is not PromQL."""
+    """Return the metrics that an expression reads, through recordings; none where it is not PromQL."""
     result: set[str] = set()
     seen: set[str] = set()
-    waiting = [expr]
-    while waiting:
+    pending = [expr]
+    while pending:
         try:
-            read = {selector.metric for selector in promql.find_selectors(waiting.pop()) if selector.metric}
+            names = {selector.metric for selector in promql.find_selectors(pending.pop()) if selector.metric}
         except promql.PromqlError:
-            continue  # told by the check of expressions
-        for name in read - seen:
+            continue  # reported by the check `expression`
+        for name in names - seen:
             seen.add(name)
             recording = context.recordings.get(name)
             if recording is None:
                 result.add(name)
             else:
-                waiting.append(recording.expr)
+                pending.append(recording.expr)
     return result
 
 
 def _find_cycle(rules: Sequence[Inhibition]) -> list[str]:
-    """Return the alerts that silence themselves, by any number of steps."""
+    """Return the alerts that inhibit themselves, directly or through others."""
     mutes: dict[str, set[str]] = defaultdict(set)
     for rule in rules:
         for source in rule.sources:
@@ -215,11 +217,11 @@ def _find_cycle(rules: Sequence[Inhibition]) -> list[str]:
 
 
 def _muted_by(name: str, mutes: Mapping[str, set[str]]) -> set[str]:
-    reached: set[str] = set()
-    waiting = list(mutes[name])
-    while waiting:
-        one = waiting.pop()
-        if one not in reached:
-            reached.add(one)
-            waiting += mutes.get(one, ())
-    return reached
+    muted: set[str] = set()
+    pending = list(mutes[name])
+    while pending:
+        target = pending.pop()
+        if target not in muted:
+            muted.add(target)
+            pending += mutes.get(target, ())
+    return muted

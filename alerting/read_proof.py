@@ -1,47 +1,48 @@
-"""Reads the proofs of an alert: what series do over time, and when the alert fires on them."""
+"""Read the proofs of an alert: series over time, and when the alert fires on them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deckwatch.alerting.model import InputSeries, Proof, SeriesStep
 from deckwatch.core import units
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from deckwatch.alerting.topic_data import InputData, ProofData, StepData
     from deckwatch.core.problems import Problem
     from deckwatch.core.yaml_file import Document, Path
 
 
 @dataclass(frozen=True, slots=True)
 class ProofReader:
-    """Reads proofs whose structure is right; `unit` is that of the watched value, faults are added to `problems`."""
+    """Read proofs that have passed the schema; `unit` is that of the watched value, mistakes go to `problems`."""
 
     document: Document
     unit: str
     problems: list[Problem]
 
-    def read_proofs(self, path: Path, data: Sequence[Mapping[str, Any]]) -> tuple[Proof, ...]:
-        """Return the proofs that stand at a path."""
-        return tuple(self._read_proof((*path, i), one) for i, one in enumerate(data))
+    def read_proofs(self, path: Path, data: Sequence[ProofData]) -> tuple[Proof, ...]:
+        """Return the proofs at a path."""
+        return tuple(self._read_proof((*path, i), proof) for i, proof in enumerate(data))
 
-    def _read_proof(self, path: Path, data: Mapping[str, Any]) -> Proof:
+    def _read_proof(self, path: Path, data: ProofData) -> Proof:
         give = data["give"]
         fires = units.parse_duration(data["fires"]) if "fires" in data else None
         if isinstance(give, list):
-            courses = [self._read_input((*path, "give"), "", give)]
+            inputs = [self._read_input((*path, "give"), "", give)]
         else:
-            courses = [self._read_input((*path, "give", series), series, one) for series, one in give.items()]
-        return Proof(path, tuple(courses), fires, data.get("labels"))
+            inputs = [self._read_input((*path, "give", series), series, given) for series, given in give.items()]
+        return Proof(path, tuple(inputs), fires, data.get("labels"))
 
-    def _read_input(self, path: Path, series: str, data: Any) -> InputSeries:
+    def _read_input(self, path: Path, series: str, data: InputData) -> InputSeries:
         if not isinstance(data, list):
             return InputSeries(series, constant=self._read_value(path, data))
         return InputSeries(series, tuple(self._read_step((*path, i), step) for i, step in enumerate(data)))
 
-    def _read_step(self, path: Path, data: Mapping[str, Any]) -> SeriesStep:
+    def _read_step(self, path: Path, data: StepData) -> SeriesStep:
         seconds = units.parse_duration(data["for"])
         if "value" in data:
             return SeriesStep(seconds, value=self._read_value((*path, "value"), data["value"]))
@@ -50,8 +51,8 @@ class ProofReader:
     def _read_value(self, path: Path, value: object) -> float:
         """Return a value as a number.
 
-        A series may be of another unit than what is watched, so its value says by itself what it is: a percentage is
-        a ratio (of a value that is watched in percent it is that), a size is bytes, a duration seconds.
+        A given series may have another unit than the watched value, so the value's own suffix decides: a percentage
+        is a ratio (or percent where the watched value is in percent), a size is in bytes, a duration in seconds.
         """
         text = str(value)
         if text.endswith("%"):

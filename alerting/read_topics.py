@@ -1,13 +1,13 @@
-"""Reads topic files: YAML with places becomes Groups; what is wrong becomes Problems, all of them."""
+"""Read topic files: YAML becomes Groups, and every mistake becomes a Problem with its place."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from deckwatch.alerting.model import Alert, Group, Limit, Recording
+from deckwatch.alerting.model import Alert, Group, Limit, Operator, Recording
 from deckwatch.alerting.read_proof import ProofReader
 from deckwatch.core import expressions, units, yaml_file
 from deckwatch.core.problems import did_you_mean
@@ -19,6 +19,7 @@ from deckwatch.core.signals import THRESHOLDS, Reference
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from deckwatch.alerting.topic_data import AlertData, RecordingData
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.problems import Problem
     from deckwatch.core.yaml_file import Document, Path
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
 SCHEMA_FILE = FilePath(__file__).with_name("alert.schema.yaml")
 SHIPPED_FOLDER = FilePath(__file__).with_name("rules")
 
-_OPERATORS: dict[str, Literal[">", "<", "=="]] = {"above": ">", "below": "<", "is": "=="}
+_OPERATORS: dict[Literal["above", "below", "is"], Operator] = {"above": ">", "below": "<", "is": "=="}
 
 
 @dataclass
 class Topics:
-    """What was read so far; a later file's alert or recording replaces one of the same name."""
+    """All alerts and recordings read so far; a later file's replaces an earlier one of the same name."""
 
     catalog: Catalog
     signals: Signals
@@ -41,29 +42,33 @@ class Topics:
     problems: list[Problem] = field(default_factory=list)
 
     def build_groups(self) -> list[Group]:
-        """Return one group for each topic that has any rule."""
-        result = []
+        """Return one group for each topic that has rules."""
+        groups = []
         for topic, documents in self.documents.items():
             alerts = tuple(alert for alert in self.alerts.values() if alert.topic == topic)
-            recordings = tuple(one for one in self.recordings.values() if one.topic == topic)
+            recordings = tuple(recording for recording in self.recordings.values() if recording.topic == topic)
             if alerts or recordings:
-                titles = [document.data["title"] for document in documents if "title" in document.data]
-                title = titles[-1] if titles else topic.replace("_", " ").capitalize()
-                intervals = [document.data["interval"] for document in documents if "interval" in document.data]
-                interval = intervals[-1] if intervals and not alerts else ""
-                result.append(Group(topic, title, tuple(documents), recordings, alerts, interval))
-        return result
+                title = _last_value(documents, "title") or topic.replace("_", " ").capitalize()
+                interval = "" if alerts else _last_value(documents, "interval")
+                groups.append(Group(topic, title, tuple(documents), recordings, alerts, interval))
+        return groups
+
+
+def _last_value(documents: Iterable[Document], key: str) -> str:
+    """Return the value of a key in the last document that has it, '' where none has."""
+    values: list[str] = [document.data[key] for document in documents if key in document.data]
+    return values[-1] if values else ""
 
 
 def shipped_documents(names: Iterable[str] | None = None) -> list[Document]:
     """Return the topic files that come with the program: all of them, or those with these names."""
     wanted = None if names is None else set(names)
-    found = (path for path in sorted(SHIPPED_FOLDER.glob("*.yaml")) if wanted is None or path.stem in wanted)
-    return [yaml_file.read_yaml(path, f"alerting/rules/{path.name}") for path in found]
+    paths = (path for path in sorted(SHIPPED_FOLDER.glob("*.yaml")) if wanted is None or path.stem in wanted)
+    return [yaml_file.read_yaml(path, f"alerting/rules/{path.name}") for path in paths]
 
 
 def read_topics(documents: Iterable[Document], catalog: Catalog, signals: Signals) -> Topics:
-    """Return everything that the topic files say. Documents without alerts or recordings are passed over."""
+    """Return the content of the topic files. Documents without alerts or recordings are skipped."""
     topics = Topics(catalog, signals)
     schema = Schema(yaml_file.read_yaml(SCHEMA_FILE).data)
     for document in documents:
@@ -71,18 +76,18 @@ def read_topics(documents: Iterable[Document], catalog: Catalog, signals: Signal
             continue
         faults = schema.problems_by_path(document)
         topics.problems += sorted(faults.values(), key=lambda problem: (problem.place, problem.message))
-        entries = {path[1] for path in faults if path[:1] == ("alerts",) and len(path) > 1}
+        invalid = {path[1] for path in faults if path[:1] == ("alerts",) and len(path) > 1}
         topics.problems += _expression_problems(document, faults, topics)
         if all(path[:1] == ("alerts",) and len(path) > 1 for path in faults):
-            alerts = {name: one for name, one in document.data.get("alerts", {}).items() if name not in entries}
+            alerts = {name: data for name, data in document.data.get("alerts", {}).items() if name not in invalid}
             _TopicFile(replace(document, data={**document.data, "alerts": alerts}), topics).read_rules()
     return topics
 
 
 def _expression_problems(document: Document, faults: Collection[Path], topics: Topics) -> Iterator[Problem]:
-    """Yield what is wrong with the expressions of alerts that are not well formed, so that one run tells all of it.
+    """Yield problems in the expressions of alerts that failed the schema, so that one run reports everything.
 
-    Recordings may be what an expression misses, so with a fault in these nothing is said.
+    Expressions may read recordings of this file, so nothing is checked where the schema refuses one of those.
     """
     if any(path[:1] != ("alerts",) or len(path) < 2 for path in faults):
         return
@@ -103,7 +108,7 @@ def _expression_problems(document: Document, faults: Collection[Path], topics: T
 
 
 class _TopicFile:
-    """One topic file whose structure is right."""
+    """One topic file that has passed the schema."""
 
     def __init__(self, document: Document, topics: Topics) -> None:
         self.document = document
@@ -111,14 +116,14 @@ class _TopicFile:
         self.topics = topics
 
     def read_rules(self) -> None:
-        """Put the file's recordings and alerts with those that were read before."""
+        """Add the file's recordings and alerts to the topics."""
         self.topics.documents.setdefault(self.topic, []).append(self.document)
         for name, data in self.document.data.get("recordings", {}).items():
             recording = self._read_recording(name, data)
             if recording is not None:
                 self.topics.recordings[name] = recording
         for name, data in self.document.data.get("alerts", {}).items():
-            self.topics.alerts.pop(name, None)  # the order is that of the files which have the last word
+            self.topics.alerts.pop(name, None)  # a replaced alert moves to the position in the replacing file
             alert = self._read_alert(name, data)
             if alert is not None:
                 self.topics.alerts[name] = alert
@@ -126,7 +131,7 @@ class _TopicFile:
     def _add_problem(self, path: Path, message: str, hint: str = "") -> None:
         self.topics.problems.append(self.document.problem(path, message, hint))
 
-    def _read_recording(self, name: str, data: Mapping[str, Any]) -> Recording | None:
+    def _read_recording(self, name: str, data: RecordingData) -> Recording | None:
         path: Path = ("recordings", name)
         if "signal" in data:
             reference = self._find_signal((*path, "signal"), data["signal"])
@@ -143,7 +148,9 @@ class _TopicFile:
             empty=data.get("empty", ""),
         )
 
-    def _signal_recording(self, reference: Reference, name: str, path: Path, data: Mapping[str, Any]) -> Recording:
+    def _signal_recording(
+        self, reference: Reference, name: str, path: Path, data: RecordingData | AlertData
+    ) -> Recording:
         signal = reference.signal
         return Recording(
             name=name,
@@ -158,8 +165,9 @@ class _TopicFile:
             reference=reference,
         )
 
-    def _needed_metrics(self, data: Mapping[str, Any]) -> tuple[str, ...]:
-        return tuple(one["needs"] for one in (self.document.data, data) if "needs" in one)
+    def _needed_metrics(self, data: RecordingData | AlertData) -> tuple[str, ...]:
+        sources: tuple[Mapping[str, str], Mapping[str, object]] = (self.document.data, data)
+        return tuple(str(source["needs"]) for source in sources if "needs" in source)
 
     def _find_signal(self, path: Path, text: str) -> Reference | None:
         try:
@@ -168,7 +176,7 @@ class _TopicFile:
             self._add_problem(path, error.message, error.hint)
             return None
 
-    def _read_alert(self, name: str, data: Mapping[str, Any]) -> Alert | None:
+    def _read_alert(self, name: str, data: AlertData) -> Alert | None:
         path: Path = ("alerts", name)
         reference = None
         if "signal" in data:
@@ -206,8 +214,8 @@ class _TopicFile:
             reference=reference,
         )
 
-    def _watched_expression(self, reference: Reference, path: Path, data: Mapping[str, Any]) -> str:
-        """Return a signal's expression in a rule: the name of its recording, which is made here, if it has one."""
+    def _watched_expression(self, reference: Reference, path: Path, data: AlertData) -> str:
+        """Return a signal's expression in a rule: the name of its recording if it has one, which is added here."""
         record = reference.recording_name
         if not record:
             return reference.build_expression(window=reference.signal.window)
@@ -215,26 +223,26 @@ class _TopicFile:
             self.topics.recordings[record] = self._signal_recording(reference, record, path, data)
         return record
 
-    def _read_limit(self, path: Path, data: Mapping[str, Any], reference: Reference | None, unit: str) -> Limit | None:
-        word = next((word for word in _OPERATORS if word in data), None)
-        if word is None:
+    def _read_limit(self, path: Path, data: AlertData, reference: Reference | None, unit: str) -> Limit | None:
+        keyword = next((keyword for keyword in _OPERATORS if keyword in data), None)
+        if keyword is None:
             return None
-        value = data[word]
-        if reference is not None and value in THRESHOLDS:
+        value, operator = data[keyword], _OPERATORS[keyword]
+        if reference is not None and isinstance(value, str) and value in THRESHOLDS:
             thresholds = reference.signal.thresholds
             if value not in thresholds:
                 message = f"the signal {reference.signal.name} has no threshold {value}"
-                self._add_problem((*path, word), message, did_you_mean(value, sorted(thresholds)))
-                return Limit(_OPERATORS[word], 0.0)  # so that no check says once more what is told here
-            return Limit(_OPERATORS[word], thresholds[value], value)
+                self._add_problem((*path, keyword), message, did_you_mean(value, sorted(thresholds)))
+                return Limit(operator, 0.0)  # so that no check reports the same mistake again
+            return Limit(operator, thresholds[value], value)
         try:
-            return Limit(_OPERATORS[word], units.parse_quantity(value, unit))
+            return Limit(operator, units.parse_quantity(value, unit))
         except ValueError as error:
-            self._add_problem((*path, word), str(error))
-            return Limit(_OPERATORS[word], 0.0)
+            self._add_problem((*path, keyword), str(error))
+            return Limit(operator, 0.0)
 
 
 def _expression_unit(expr: str, catalog: Catalog) -> str:
-    """Return the unit of a metric that stands by itself, '' for any other expression."""
+    """Return the unit of an expression that is a single metric, '' for any other."""
     info = catalog.series(expr.partition("{")[0].strip())
     return info.unit if info is not None else ""

@@ -1,4 +1,4 @@
-"""Who is told: teams and routes, of the project and those that are shipped, as Alertmanager's tree wants them."""
+"""Teams and routes, the project's and the shipped ones, in the form of Alertmanager's routing tree."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deckwatch.alerting import time_intervals
-from deckwatch.alerting.receivers import NON_RECEIVER_KEYS
 from deckwatch.core import yaml_file
 from deckwatch.core.problems import Problem, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from deckwatch.alerting.model import Alert
+    from deckwatch.alerting.project_data import SelectionData
     from deckwatch.core.yaml_file import Document, Path
 
 SHIPPED_FILE = FilePath(__file__).with_name("routes.yaml")
 NOBODY = "nobody"
+NON_RECEIVER_KEYS = frozenset(("hours", "quiet"))  # keys of a team that are no kind of receiver
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Alerts, by everything that is said at once; what is not said is empty and selects all."""
+    """A set of alerts: those that match every field; an empty field matches all."""
 
     document: Document
     path: Path
@@ -36,22 +37,22 @@ class Selection:
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def matches_alert(self, alert: Alert) -> bool:
-        """Return whether an alert is selected, its labels of series left aside."""
+        """Return whether an alert is selected, without regard to labels of its series."""
         wanted = (
             (self.alerts, alert.name),
             (self.topics, alert.topic),
             (self.owners, alert.owner),
             (self.severities, alert.severity),
         )
-        return all(not words or word in words for words, word in wanted)
+        return all(not values or value in values for values, value in wanted)
 
     def to_matchers(self) -> list[str]:
         """Return the selection as Alertmanager's matchers."""
-        words = {"alertname": self.alerts, "topic": self.topics, "owner": self.owners, "severity": self.severities}
-        return [format_matcher(label, values) for label, values in {**words, **self.labels}.items() if values]
+        static = {"alertname": self.alerts, "topic": self.topics, "owner": self.owners, "severity": self.severities}
+        return [format_matcher(label, values) for label, values in {**static, **self.labels}.items() if values]
 
     def find_problems(self, alerts: Sequence[Alert], teams: Collection[str] = ()) -> Iterator[Problem]:
-        """Yield names that no alert has; a team may own what is not there yet."""
+        """Yield names that no alert has; any team may be an owner."""
         for key, words, known in (
             ("alert", self.alerts, {alert.name for alert in alerts}),
             ("topic", self.topics, {alert.topic for alert in alerts}),
@@ -65,7 +66,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class EscalationStep:
-    """A step of escalation: after a duration such as 15m, teams are told of what nobody has acknowledged."""
+    """The teams to notify when nobody has acknowledged an alert for a duration such as 15m."""
 
     after: str
     to: tuple[str, ...]
@@ -73,7 +74,7 @@ class EscalationStep:
 
 @dataclass(frozen=True)
 class Route:
-    """Alerts, and the teams that are told of them. `group` are the labels of one message, empty for the usual ones."""
+    """Alerts and the teams that receive them; `group` overrides the labels by which alerts form one message."""
 
     selection: Selection
     to: tuple[str, ...]
@@ -81,8 +82,8 @@ class Route:
     group: tuple[str, ...] = ()
     steps: tuple[EscalationStep, ...] = ()
 
-    def as_data(self) -> dict[str, Any]:
-        """Return what the Jsonnet library makes a route of."""
+    def as_data(self) -> dict[str, object]:
+        """Return the Jsonnet library's input for the route."""
         quiet = [time_intervals.quiet_name(name) for name in self.quiet]
         return {
             "matchers": self.selection.to_matchers(),
@@ -97,7 +98,7 @@ def shipped_document() -> Document:
     return yaml_file.read_yaml(SHIPPED_FILE, "alerting/routes.yaml")
 
 
-def parse_selection(document: Document, path: Path, data: Mapping[str, Any]) -> Selection:
+def parse_selection(document: Document, path: Path, data: SelectionData) -> Selection:
     """Return the selection that a mapping describes."""
     return Selection(
         document,
@@ -111,41 +112,41 @@ def parse_selection(document: Document, path: Path, data: Mapping[str, Any]) -> 
 
 
 def build_routes(project: Document, defaults: Document) -> list[Route]:
-    """Return all routes in their order: the project's, those shipped, each team's own alerts, the rest."""
-    result = [
+    """Return all routes in order: the project's, the shipped ones, one by owner for each team, then the default."""
+    routes = [
         Route(
-            parse_selection(document, ("routes", i), one),
-            as_tuple(one["to"]),
-            as_tuple(one.get("quiet")),
-            as_tuple(one.get("group")),
-            tuple(EscalationStep(step["after"], as_tuple(step["to"])) for step in one.get("then", ())),
+            parse_selection(document, ("routes", i), data),
+            as_tuple(data["to"]),
+            as_tuple(data.get("quiet")),
+            as_tuple(data.get("group")),
+            tuple(EscalationStep(step["after"], as_tuple(step["to"])) for step in data.get("then", ())),
         )
         for document in (project, defaults)
-        for i, one in enumerate((document.data or {}).get("routes", ()))
+        for i, data in enumerate((document.data or {}).get("routes", ()))
     ]
     teams = list((project.data or {}).get("teams", {}))
-    result += [Route(Selection(project, ("teams", team), owners=(team,)), (team,)) for team in teams]
+    routes += [Route(Selection(project, ("teams", team), owners=(team,)), (team,)) for team in teams]
     if teams:
-        result.append(Route(Selection(project, ("teams", teams[0])), (teams[0],)))
-    return result
+        routes.append(Route(Selection(project, ("teams", teams[0])), (teams[0],)))
+    return routes
 
 
 def known_owners(project: Document) -> set[str]:
-    """Return whose alerts a project sends to somebody by name: its teams, and who its routes select.
+    """Return the owners whose alerts a project routes by name: its teams, and the owners its routes select.
 
-    Empty without teams: then nobody is told of anything, whoever owns it.
+    Empty without teams: then no alert is sent, whoever owns it.
     """
     data = project.data or {}
     teams = data.get("teams", {})
-    return (
-        {*teams, *(name for one in data.get("routes", ()) for name in as_tuple(one.get("owner")))} if teams else set()
-    )
+    if not teams:
+        return set()
+    return {*teams, *(name for route in data.get("routes", ()) for name in as_tuple(route.get("owner")))}
 
 
-def find_problems(project: Document, found: Sequence[Route], alerts: Sequence[Alert]) -> Iterator[Problem]:
-    """Yield what is wrong with the project's routes and hours beyond their structure."""
+def find_problems(project: Document, routes: Sequence[Route], alerts: Sequence[Alert]) -> Iterator[Problem]:
+    """Yield problems of the project's routes and hours that the schema cannot see."""
     teams = (project.data or {}).get("teams", {})
-    for route in found:
+    for route in routes:
         if route.selection.document is not project or route.selection.path[0] != "routes":
             continue
         yield from route.selection.find_problems(alerts, teams)
@@ -154,30 +155,35 @@ def find_problems(project: Document, found: Sequence[Route], alerts: Sequence[Al
                 hint = did_you_mean(name, [*teams, NOBODY])
                 yield project.problem((*route.selection.path, "to"), f"no team is called {name}", hint, check="route")
     if NOBODY in teams:
-        yield project.problem(("teams", NOBODY), "nobody is who is told of nothing", "another name", key=True)
+        message = f"{NOBODY} is reserved for alerts that are not sent"
+        yield project.problem(("teams", NOBODY), message, "choose another name", key=True)
     yield from time_intervals.find_problems(project)
 
 
-def team_input(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a team as the Jsonnet library has it: its kinds of receivers, whether it has hours, its quiet times."""
+def team_input(options: Mapping[str, object]) -> dict[str, object]:
+    """Return the Jsonnet library's input for a team: its receivers, whether it has hours, its quiet times."""
+    quiet = options.get("quiet")
     return {
-        "kinds": {kind: options for kind, options in data.items() if kind not in NON_RECEIVER_KEYS},
-        "hours": "hours" in data,
-        "quiet": [time_intervals.quiet_name(name) for name in as_tuple(data.get("quiet"))],
+        "kinds": {kind: value for kind, value in options.items() if kind not in NON_RECEIVER_KEYS},
+        "hours": "hours" in options,
+        "quiet": [
+            time_intervals.quiet_name(name)
+            for name in ([quiet] if isinstance(quiet, str) else quiet if isinstance(quiet, list) else [])
+        ],
     }
 
 
 def format_matcher(label: str, values: Collection[str]) -> str:
-    """Return one of Alertmanager's matchers: `=` for a value, `=~` for several."""
+    """Return one of Alertmanager's matchers: `=` for one value, `=~` for several."""
     values = list(values)
     if len(values) == 1:
         return f"{label}={json.dumps(values[0], ensure_ascii=False)}"
-    plain = (re.sub(r"[\\.+*?()|\[\]{}^$]", r"\\\g<0>", value) for value in values)
-    return f"{label}=~{json.dumps('|'.join(plain), ensure_ascii=False)}"
+    escaped = (re.sub(r"[\\.+*?()|\[\]{}^$]", r"\\\g<0>", value) for value in values)
+    return f"{label}=~{json.dumps('|'.join(escaped), ensure_ascii=False)}"
 
 
-def as_tuple(value: Any) -> tuple[str, ...]:
-    """Return one word or a list of them as a tuple."""
+def as_tuple(value: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return one word or a list of words as a tuple."""
     if value is None:
         return ()
     return (value,) if isinstance(value, str) else tuple(value)

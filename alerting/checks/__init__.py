@@ -1,1 +1,1 @@
-"""One file is one check."""
+"""Checks of alerts and recordings, one per file."""

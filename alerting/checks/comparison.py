@@ -1,4 +1,4 @@
-"""An alert compares: without a limit its expression would fire for every series that it returns."""
+"""An alert needs a comparison or a limit, or it fires for every series that its expression returns."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _ABSENT = re.compile(r"absent(_over_time)?\s*\(")
 
 
 def check(context: Context) -> Iterator[Problem]:
-    """Yield alerts that compare nothing, and those that compare twice."""
+    """Yield alerts without a comparison, and alerts with both a comparison and a limit."""
     for alert in context.iter_alerts():
         try:
             parts = condition.split_condition(alert.watched)
         except promql.PromqlError:
-            continue  # told by the check of expressions
+            continue  # reported by the check `expression`
         compares = any(part.operator for part in parts)
         absent = any(_ABSENT.match(part.left) for part in parts)
         if alert.limit is None and not compares and not absent:
             key = "signal" if alert.reference is not None else "expr"
-            message = f"{alert.name} compares with nothing, and would fire for every series"
-            yield Problem(alert.place_of(key), message, "say above, below or is", check="comparison")
+            message = f"{alert.name} has no comparison and would fire for every series"
+            yield Problem(alert.place_of(key), message, "add above, below or is", check="comparison")
         if alert.limit is not None and len(parts) == 1 and compares:
-            message = f"the expression of {alert.name} compares already"
-            yield Problem(alert.place_of("expr"), message, "leave its comparison or the limit out", check="comparison")
+            message = f"the expression of {alert.name} already contains a comparison"
+            yield Problem(alert.place_of("expr"), message, "remove the comparison or the limit", check="comparison")

@@ -1,4 +1,4 @@
-"""The dashboard and the panel that an alert points to exist."""
+"""The dashboard and the panel that an alert links to exist."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def check(context: Context) -> Iterator[Problem]:
-    """Yield links that lead nowhere."""
+    """Yield links to unknown dashboards and panels."""
     if context.panels is None:
         return
     for alert in context.iter_alerts():
         if not alert.dashboard:
             if alert.panel:
-                message = f"{alert.name} names a panel and no dashboard"
+                message = f"{alert.name} names a panel but no dashboard"
                 yield Problem(alert.place_of("panel"), message, check="dashboard")
             continue
         titles = context.panels.get(alert.dashboard)

@@ -1,8 +1,8 @@
-"""A rule and the recordings that it reads stand in one topic: groups are evaluated side by side, in no order.
+"""A rule and the recordings that it reads belong in one topic: groups are evaluated in parallel, in no order.
 
-An alert on a signal is free to read what another topic records of it: the signal is one for all. So is whatever
-compares with hours or days: of a window, or of what is computed every few minutes, one evaluation is nothing. What
-reads no series is always the same, and never old.
+Three cases are exempt. An alert on a signal may read what another topic records of it, since signals are shared. A
+window, or a recording computed every few minutes, changes little within one evaluation. An expression that reads no
+series is constant.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ if TYPE_CHECKING:
 
 
 def check(context: Context) -> Iterator[Problem]:
-    """Yield rules that read a recording of another topic, or one that is made behind them."""
+    """Yield rules that read a recording of another topic, or one that is evaluated after them."""
     slow = {group.topic for group in context.groups if group.interval}
     for group in context.groups:
-        made: set[str] = set()
+        evaluated: set[str] = set()
         for recording in group.recordings:
             if not group.interval:
                 yield from _foreign_recordings(recording.expr, group.topic, recording.place_in_expr, context, slow)
             for offset, name in _find_recordings(recording.expr, context):
-                if context.recordings[name].topic == group.topic and name not in made:
-                    message = f"{name} is recorded behind this, so its value would be one evaluation old"
-                    yield Problem(recording.place_in_expr(offset), message, "put it first", check="dependency")
-            made.add(recording.name)
-        for alert in (one for one in group.alerts if one.reference is None):
+                if context.recordings[name].topic == group.topic and name not in evaluated:
+                    message = f"{name} is recorded after this rule, so its value would be one evaluation old"
+                    yield Problem(
+                        recording.place_in_expr(offset), message, "move it before this rule", check="dependency"
+                    )
+            evaluated.add(recording.name)
+        for alert in (alert for alert in group.alerts if alert.reference is None):
             yield from _foreign_recordings(alert.watched, group.topic, alert.place_in_expr, context, slow)
 
 
@@ -50,7 +52,7 @@ def _reads_series(text: str) -> bool:
     try:
         return bool(promql.find_selectors(text))
     except promql.PromqlError:
-        return False  # told by the check of expressions
+        return False  # reported by the check `expression`
 
 
 def _find_recordings(text: str, context: Context) -> Iterator[tuple[int, str]]:
@@ -59,4 +61,4 @@ def _find_recordings(text: str, context: Context) -> Iterator[tuple[int, str]]:
             if selector.metric is not None and selector.metric in context.recordings and not selector.window:
                 yield selector.offset, selector.metric
     except promql.PromqlError:
-        return  # told by the check of expressions
+        return  # reported by the check `expression`

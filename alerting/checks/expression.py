@@ -1,4 +1,4 @@
-"""Every expression is PromQL, and reads metrics and labels that exist."""
+"""Every expression is valid PromQL and reads known metrics and labels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def check(context: Context) -> Iterator[Problem]:
-    """Yield faults of syntax, unknown metrics and unknown labels; a signal's are told where it is declared."""
+    """Yield syntax errors, unknown metrics and unknown labels; those of a signal at its declaration."""
     for recording in context.recordings.values():
         yield from expressions.expression_problems(recording.expr, context.catalog, recording.place_in_expr)
     for alert in context.iter_alerts():

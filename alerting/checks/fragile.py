@@ -1,4 +1,4 @@
-"""An alert is about series that stay: topk and the like return others at each evaluation."""
+"""An alert needs stable series: topk and similar functions return different ones at each evaluation."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _UNSTABLE_FUNCTIONS = frozenset(("topk", "bottomk", "limitk", "limit_ratio"))
 
 
 def check(context: Context) -> Iterator[Problem]:
-    """Yield alerts on a choice of series."""
+    """Yield alerts that use such functions."""
     for alert in context.iter_alerts():
         try:
-            pieces = promql.tokenize(alert.watched)
+            tokens = promql.tokenize(alert.watched)
         except promql.PromqlError:
-            continue  # told by the check of expressions
-        for token in pieces:
+            continue  # reported by the check `expression`
+        for token in tokens:
             if token.kind == "name" and token.text.lower() in _UNSTABLE_FUNCTIONS:
-                message = f"{token.text} returns other series at each evaluation, so that alerts come and go"
+                message = f"{token.text} returns different series at each evaluation, so alerts come and go"
                 yield Problem(alert.place_in_expr(token.offset), message, "compare with a limit instead", "fragile")

@@ -1,4 +1,4 @@
-"""Labels that an alert is told apart by are there, and those that are added do not hide its own."""
+"""The labels in `each` exist in the result, and added labels do not replace those of the rule."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ _RULE_LABELS = frozenset(("alertname", "severity", "owner", "topic"))
 
 
 def check(context: Context) -> Iterator[Problem]:
-    """Yield labels that the expression loses, and labels that cannot be added."""
+    """Yield labels that the expression drops, and labels that cannot be added."""
     for alert in context.iter_alerts():
         for label, text in alert.labels.items():
             place = alert.document.place((*alert.path, "labels", label), key=True)
             if label in _RULE_LABELS:
-                yield Problem(place, f"the label {label} is set by {alert.name} itself", check="label")
+                yield Problem(place, f"the label {label} is already set by {alert.name}", check="label")
             if "$value" in text:
-                message = f"the label {label} changes with the value, so that each value would be another alert"
+                message = f"the label {label} contains $value, so every new value would be a new alert"
                 yield Problem(place, message, check="label")
         yield from _lost_labels(alert, context)
 
 
 def _lost_labels(alert: Alert, context: Context) -> Iterator[Problem]:
     try:
-        carried = expression_labels.result_labels(alert_expression(alert), context.catalog)
+        labels = expression_labels.result_labels(alert_expression(alert), context.catalog)
     except promql.PromqlError:
-        return  # told by the check of expressions
+        return  # reported by the check `expression`
     for i, label in enumerate(alert.each):
-        if carried is not None and label not in carried:
-            hint = did_you_mean(label, sorted(carried)) if carried else "the expression keeps no label"
-            message = f"the expression of {alert.name} has no label {label} in the end"
+        if labels is not None and label not in labels:
+            hint = did_you_mean(label, sorted(labels)) if labels else "the result has no labels"
+            message = f"the result of the expression of {alert.name} has no label {label}"
             yield Problem(alert.document.place((*alert.path, "each", i)), message, hint, check="label")

@@ -1,4 +1,4 @@
-"""One scrape alone fires nothing: `for` lasts two of them at least, or the expression itself looks back."""
+"""A single scrape fires no alert: `for` spans at least two scrapes, or the expression has a window."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ MIN_SECONDS = 30.0  # two scrapes at the usual interval
 
 
 def check(context: Context) -> Iterator[Problem]:
-    """Yield alerts that a single scrape would fire."""
+    """Yield alerts that a single scrape would make fire."""
     for alert in context.iter_alerts():
         if alert.hold >= MIN_SECONDS:
             continue
         try:
-            read = promql.find_selectors(alert.watched)
+            selectors = promql.find_selectors(alert.watched)
         except promql.PromqlError:
-            continue  # told by the check of expressions
+            continue  # reported by the check `expression`
         if alert.hold:
-            message = f"{alert.name} waits for less than two scrapes"
-            yield Problem(alert.place_of("for"), message, "30s at least", check="patience")
-        elif read and not any(one.window for one in read):
-            message = f"a single scrape would fire {alert.name}"
-            hint = "add `for: 1m`, or look back with a function such as increase"
+            message = f"`for` of {alert.name} is shorter than two scrapes"
+            yield Problem(alert.place_of("for"), message, "at least 30s", check="patience")
+        elif selectors and not any(selector.window for selector in selectors):
+            message = f"a single scrape would make {alert.name} fire"
+            hint = "add `for: 1m`, or use a function with a window such as increase"
             yield Problem(alert.place, message, hint, check="patience")

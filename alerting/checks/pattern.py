@@ -1,4 +1,4 @@
-"""Patterns are patterns: `=~` with a plain word is `=`, and Prometheus anchors every pattern by itself."""
+"""A regular expression is needed: `=~` with a plain word is `=`, and Prometheus anchors every pattern itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SPECIAL = re.compile(r"[.*+?|()\[\]{}^$\\]")
 
 
 def check(context: Context) -> Iterator[Problem]:
-    """Yield conditions on labels that say more than they need to."""
+    """Yield matchers with a needless pattern or anchor."""
     for recording in context.recordings.values():
         yield from _pattern_problems(recording.expr, recording.place_in_expr)
     for alert in context.iter_alerts():
@@ -27,13 +27,14 @@ def check(context: Context) -> Iterator[Problem]:
 
 def _pattern_problems(text: str, place: Callable[[int], Place]) -> Iterator[Problem]:
     try:
-        found = promql.find_selectors(text)
+        selectors = promql.find_selectors(text)
     except promql.PromqlError:
-        return  # told by the check of expressions
-    for matcher in (one for selector in found for one in selector.matchers if one.op in ("=~", "!~")):
+        return  # reported by the check `expression`
+    matchers = (matcher for selector in selectors for matcher in selector.matchers if matcher.op in ("=~", "!~"))
+    for matcher in matchers:
         if not _SPECIAL.search(matcher.value):
             hint = f"write {matcher.label}{'!=' if matcher.op == '!~' else '='}"
-            yield Problem(place(matcher.offset), f"{matcher.value!r} is no pattern", hint, "pattern", "warning")
+            yield Problem(place(matcher.offset), f"{matcher.value!r} is not a pattern", hint, "pattern", "warning")
         elif matcher.value.startswith("^") or (matcher.value.endswith("$") and not matcher.value.endswith("\\$")):
-            message = "^ and $ stand around every pattern by themselves"
-            yield Problem(place(matcher.offset), message, "leave them out", "pattern", "warning")
+            message = "every pattern is anchored with ^ and $ already"
+            yield Problem(place(matcher.offset), message, "remove them", "pattern", "warning")

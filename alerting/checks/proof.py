@@ -1,4 +1,4 @@
-"""Every alert is proved: it fires when it should, it is silent when it should, and the series it is given exist."""
+"""Every alert has a proof that it fires and one that it stays silent, and both give series that exist."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def check(context: Context) -> Iterator[Problem]:
-    """Yield alerts that lack a proof of one of the two kinds, and proofs that cannot be run."""
+    """Yield alerts that lack one of the two proofs, and proofs that cannot be run."""
     for alert in context.iter_alerts():
         if alert.adjusted or not _is_sound(alert.watched):
-            continue  # its proofs are made, not written; or nobody can say what it watches
+            continue  # its proofs are generated, or the expression cannot be parsed
         fires = [proof for proof in alert.proofs if proof.fires is not None]
         always = any(not proof.inputs for proof in fires)
         if not fires:
@@ -48,30 +48,30 @@ def _proof_faults(alert: Alert, proof: Proof, context: Context) -> Iterator[Prob
     document = alert.document
     if proof.fires is not None and proof.fires % INTERVAL:
         yield _off_grid(document.place((*proof.path, "fires")), proof.fires)
-    found: list[Problem] = []
-    for course in proof.inputs:
-        path = (*proof.path, "give", course.series) if course.series else (*proof.path, "give")
-        found += _series_faults(alert, course, document.place(path, key=True), context)
-        for i, step in enumerate(course.steps):
+    problems: list[Problem] = []
+    for given in proof.inputs:
+        path = (*proof.path, "give", given.series) if given.series else (*proof.path, "give")
+        problems += _series_faults(alert, given, document.place(path, key=True), context)
+        for i, step in enumerate(given.steps):
             if step.seconds % INTERVAL:
                 yield _off_grid(document.place((*path, i, "for")), step.seconds)
-    yield from found
-    if not found and proof.fires is not None:
+    yield from problems
+    if not problems and proof.fires is not None:
         try:
             unit_tests.expected_labels(alert, proof)
         except ValueError as error:
             yield Problem(document.place(proof.path), str(error), check="proof")
 
 
-def _series_faults(alert: Alert, course: InputSeries, place: Place, context: Context) -> Iterator[Problem]:
+def _series_faults(alert: Alert, given: InputSeries, place: Place, context: Context) -> Iterator[Problem]:
     try:
-        unit_tests.input_series(alert, course)
+        unit_tests.input_series(alert, given)
     except ValueError as error:
         yield Problem(place, str(error), check="proof")
         return
-    if course.series:
-        yield from expressions.expression_problems(course.series, context.catalog, lambda _: place)
+    if given.series:
+        yield from expressions.expression_problems(given.series, context.catalog, lambda _: place)
 
 
 def _off_grid(place: Place, seconds: float) -> Problem:
-    return Problem(place, f"there is no sample after {seconds:g} s", "a multiple of 15s", check="proof")
+    return Problem(place, f"there is no sample at {seconds:g} s", "a multiple of 15s", check="proof")

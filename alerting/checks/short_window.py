@@ -1,4 +1,4 @@
-"""A window holds as many figures as its function needs: an alert on a rate over less than two scrapes never fires."""
+"""A window spans as many scrapes as its function needs: a rate over fewer than two scrapes has no value."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 def check(context: Context) -> Iterator[Problem]:
     """Yield alerts and recordings with such windows, as warnings."""
-    said = [(one.expr, one.place_in_expr) for one in context.recordings.values()]
-    said += [(one.watched, one.place_in_expr) for one in context.iter_alerts()]
-    for expr, place in said:
+    rules = [(recording.expr, recording.place_in_expr) for recording in context.recordings.values()]
+    rules += [(alert.watched, alert.place_in_expr) for alert in context.iter_alerts()]
+    for expr, place in rules:
         try:
-            found = list(rate_windows.find_short_windows(expr, context.catalog.interval))
+            windows = list(rate_windows.find_short_windows(expr, context.catalog.interval))
         except promql.PromqlError:
-            continue  # told by the check of expressions
-        for offset, message, hint in found:
+            continue  # reported by the check `expression`
+        for offset, message, hint in windows:
             yield Problem(place(offset), message, hint, check="short_window", severity="warning")

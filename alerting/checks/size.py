@@ -1,4 +1,4 @@
-"""A topic has twenty rules at most: Prometheus evaluates a group one rule after another."""
+"""A topic has at most twenty rules: Prometheus evaluates the rules of a group sequentially."""
 
 from __future__ import annotations
 

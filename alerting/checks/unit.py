@@ -1,4 +1,4 @@
-"""A unit is that of the metric: a limit of an hour in seconds is not one of bytes."""
+"""A declared unit is that of the expression."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
 
 
 def check(context: Context) -> Iterator[Problem]:
-    """Yield alerts and recordings that say another unit than their expression has; a signal's is told there."""
-    said = [(one.document, one.path, one.unit, one.expr) for one in context.recordings.values()]
-    said += [(one.document, one.path, one.unit, one.watched) for one in context.iter_alerts()]
-    for document, path, unit, expr in said:
+    """Yield alerts and recordings whose unit contradicts their expression; those of a signal at its declaration."""
+    rules = [(rule.document, rule.path, rule.unit, rule.expr) for rule in context.recordings.values()]
+    rules += [(alert.document, alert.path, alert.unit, alert.watched) for alert in context.iter_alerts()]
+    for document, path, unit, expr in rules:
         if (*path, "unit") not in document.values:
             continue
         try:
             wanted = expression_unit.contradicting_unit(unit, expr, context.catalog)
         except promql.PromqlError:
-            continue  # told by the check of expressions
+            continue  # reported by the check `expression`
         if wanted:
             place = document.place((*path, "unit"))
-            yield Problem(place, f"{unit} of what is {wanted}", f"write unit: {wanted}", check="unit")
+            yield Problem(place, f"the unit is {wanted}, not {unit}", f"write unit: {wanted}", check="unit")

@@ -1,9 +1,9 @@
-// What would mean something in a format of markup, and what stands for it in a message.
+// Characters with a meaning in a markup format, and their replacements in a message.
 {
-  // Of HTML, and of whatever takes a little of it: replaced by what looks alike, so that it is no longer in any of them.
+  // HTML and its subsets: replaced by lookalikes, which have no meaning in any of them.
   lookalike: [['<', '‹'], ['>', '›'], ['&', '＆'], ['"', '”'], ["'", '’'], ['\\+', '＋']],
-  // Of Markdown where a backslash takes the meaning from whatever follows it.
+  // Markdown with backslash escapes.
   backslash: [['[\\\\*_~`|>#\\[\\](){}<!-]', '\\${0}'], ['@', '@\u200b']],
-  // Of Markdown where a backslash may not do so.
+  // Markdown without reliable backslash escapes.
   replaced: [['\\[', '('], ['\\]', ')'], ['[*]', '∗'], ['`', '’'], ['~', '∼'], ['@', '＠']],
 }

@@ -1,39 +1,39 @@
-// The texts of a message in one format of markup, as templates of Alertmanager 0.25 and newer: what is wrong, how bad,
-// since when and since which deploy, and where to go. Names and labels are whatever somebody called a container: all
-// that comes from outside passes `deckwatch.NAME.value`, which leaves it no mark of the format and no second line.
+// The texts of a message in one markup format, as templates for Alertmanager 0.25 and newer: what is wrong, how severe,
+// since when and since which deploy, and links. Names and labels may contain anything: all outside text passes through
+// `deckwatch.NAME.value`, which removes the format's marks and line breaks.
 //
 // format: {
 //   name,
-//   escape: [[regular expression, replacement]],   // of what would mean something in this format
+//   escape: [[regular expression, replacement]],   // characters with a meaning in this format
 //   link(text, url): the markup of a link,
-//   line: what ends a line,                         // '\n' by default
-//   most: alerts that are told one by one, long: characters of each,
-//   far: characters of an address beyond which a link is left out,
+//   line: the line break,                           // '\n' by default
+//   most: alerts listed individually, long: characters of each,
+//   far: maximum length of an address that is linked,
 // }
 // It defines deckwatch.NAME.title, deckwatch.NAME.text and deckwatch.NAME.value.
 local go(text) = std.escapeStringJson(text);
 
-// Two lines where there should be one, and writing that runs backwards, are the tricks that need no markup.
+// Line breaks and right-to-left overrides can deceive without any markup.
 local oneLine = [['[\\p{Cc}\\p{Cf}\\p{Zl}\\p{Zp}]+', ' ']];
 
 local define(name, text) = '{{ define "deckwatch.%s" -}}\n%s\n{{- end }}\n' % [name, text];
 
 local plain = { escape: [], line: '\n', most: 5, long: 600, far: 1500, link(text, url): '%s: %s' % [text, url] };
 
-// Labels of the rule, which say nothing of what is to be silent; and the step, so that a silence holds for it too.
+// Labels of the rule, which a silence does not need; and those of escalation, so that it covers the steps too.
 local own = std.join(' ', [go(label) for label in ['severity', 'owner', 'topic', 'escalation', 'escalation_step']]);
 
-// Where to go for an address that is whole, is not too long, and holds nothing that ends it early.
+// A link, where the address is complete, short enough and without characters that would end it early.
 local guarded(url, shown, far) =
   '{{ with %s }}{{ if match "^https?://[-A-Za-z0-9._~:/?#@!$&*+,;=%%]+$" . }}{{ if lt (len .) %d }}%s{{ end }}{{ end }}{{ end }}' % [url, far, shown];
 
-function(said)
-  local format = plain + said;
+function(options)
+  local format = plain + options;
   local name = format.name;
   local value(of) = '{{ with %s }}{{ template "deckwatch.%s.value" . }}{{ end }}' % [of, name];
   local replaced = [
-    'reReplaceAll %s %s' % [go(one[0]), go(one[1])]
-    for one in format.escape
+    'reReplaceAll %s %s' % [go(pair[0]), go(pair[1])]
+    for pair in format.escape
   ];
   local line = format.line;
   local silence =

@@ -1,6 +1,6 @@
-// Options that kinds of receivers share.
+// Schemas of receiver options.
 {
-  // An object of options; `keys` are its properties.
+  // The schema of a kind; `keys` are its options.
   of(description, required, keys): {
     description: description,
     type: 'object',
@@ -9,7 +9,7 @@
     properties: keys { resolved: $.resolved },
   },
   text(description): { description: description, type: 'string', minLength: 1 },
-  file(description): { description: 'A file that holds %s, read by Alertmanager.' % description, type: 'string', minLength: 1, examples: ['/run/secrets/alerting'] },
+  file(description): { description: 'The file with %s, read by Alertmanager.' % description, type: 'string', minLength: 1, examples: ['/run/secrets/alerting'] },
   url(description, example): {
     description: description,
     type: 'string',
@@ -17,6 +17,6 @@
     examples: [example],
     pattern: '^https?://[^\\s/?#@]+([/?][^\\s]*)?$',
   },
-  resolved: { description: 'Tell also that an alert is over.', type: 'boolean', default: true },
-  tells(options): { send_resolved: std.get(options, 'resolved', true) },
+  resolved: { description: 'Also notify when an alert resolves.', type: 'boolean', default: true },
+  notify_flags(options): { send_resolved: std.get(options, 'resolved', true) },
 }

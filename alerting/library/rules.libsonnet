@@ -1,14 +1,14 @@
-// Rules as Prometheus reads them, and their tests as promtool does.
+// Rule files for Prometheus, and their unit tests for promtool.
 //
 // A topic: {
-//   topic, interval,                      // '' for Prometheus' own
+//   topic, interval,                      // '' for Prometheus's default
 //   recordings: [{ record, expr }],
 //   alerts: [{
-//     alert, watched, operator, limit,      // operator '' where `watched` compares by itself
+//     alert, watched, operator, limit,      // operator '' where `watched` contains the comparison
 //     hold, keep,                           // durations, '' for none
-//     labels: {}, each: [labels that tell such alerts apart],
+//     labels: {}, each: [labels that distinguish the alerts of a rule],
 //     summary, means, threshold, metric,
-//     humanize: [template function, unit behind it], or null where the value says nothing
+//     humanize: [template function, unit suffix], or null where the value has no meaning
 //     runbook, dashboard: {uid, panel?} or null
 //   }],
 //   files: [rule files of the tests],
@@ -16,7 +16,7 @@
 // }
 // `links`: {
 //   grafana: address of Grafana,
-//   deploys: { metric, version: its label, by: the label that it shares with an alert }, or {}
+//   deploys: { metric, version: its label, by: the label it shares with an alert }, or {}
 // }
 local dropEmpty(object) = { [key]: object[key] for key in std.objectFields(object) if object[key] != '' };
 
@@ -31,7 +31,7 @@ local description(alert) =
   else ' It is at %s; the limit is %s.' % [value, alert.threshold];
   (if where == '' then '' else where + ': ') + alert.summary + now + ' ' + alert.means;
 
-// Grafana takes a variable from `var-NAME`; one that a dashboard does not have does no harm.
+// Grafana sets a variable from `var-NAME` and ignores unknown ones.
 local dashboardUrl(alert, links) =
   if alert.dashboard == null then ''
   else
@@ -40,16 +40,16 @@ local dashboardUrl(alert, links) =
     local query = std.join('&', panel + variables);
     '%s/d/%s%s' % [links.grafana, alert.dashboard.uid, if query == '' then '' else '?' + query];
 
-// "2.1.0, since 2026-11-21 19:03:00 +0000 UTC": the version of the service that came last. What is older than a day is
-// no cause of what happens now, and its moment is that day's begin.
+// "2.1.0, since 2026-11-21 19:03:00 +0000 UTC": the newest version of the service. A deploy older than a day is not
+// a likely cause, and is dated to the beginning of that day.
 local deploy(alert, links) =
-  local said = links.deploys;
-  if said == {} || !std.member(alert.each, said.by) then ''
+  local deploys = links.deploys;
+  if deploys == {} || !std.member(alert.each, deploys.by) then ''
   else
-    // What began within the minute has no point of the subquery yet.
-    local came = 'timestamp(%s{%s=%%[1]q})' % [said.metric, said.by];
-    local expr = 'topk(1, min by (%s) (min_over_time(%s[1d:1m]) or %s))' % [said.version, came, came];
-    '{{ with printf `%s` $labels.%s | query }}{{ with first . }}{{ . | label "%s" }}, since {{ . | value | humanizeTimestamp }}{{ end }}{{ end }}' % [expr, said.by, said.version];
+    // A series that began within the last minute has no point in the subquery yet.
+    local appeared = 'timestamp(%s{%s=%%[1]q})' % [deploys.metric, deploys.by];
+    local expr = 'topk(1, min by (%s) (min_over_time(%s[1d:1m]) or %s))' % [deploys.version, appeared, appeared];
+    '{{ with printf `%s` $labels.%s | query }}{{ with first . }}{{ . | label "%s" }}, since {{ . | value | humanizeTimestamp }}{{ end }}{{ end }}' % [expr, deploys.by, deploys.version];
 
 local expression(alert) =
   if alert.operator == '' then alert.watched else '%s %s %s' % [alert.watched, alert.operator, alert.limit];
@@ -99,7 +99,7 @@ local unitTest(test, interval) = {
     }],
   },
 
-  // The test file of a topic; `topic.files` are the rule files that it takes, seen from where it stands.
+  // The test file of a topic; `topic.files` are its rule files, relative to it.
   tests(topic, interval): {
     rule_files: topic.files,
     evaluation_interval: interval,

@@ -1,13 +1,13 @@
-// A dashboard in Grafana's classic form, which file provisioning of every version from 10.4 on takes.
+// A dashboard in Grafana's classic JSON, which file provisioning accepts in every version from 10.4 on.
 local theme = import 'theme.libsonnet';
 local variables = import 'variables.libsonnet';
 
-// One panel, with whatever Grafana has and we have no word for merged in last.
+// A panel, with `raw` merged in last.
 local render(panels, spec) =
   local made = panels[spec.type].panel(spec);
   if std.objectHas(spec, 'raw') then std.mergePatch(made, spec.raw) else made;
 
-// A row in its place; an open row stands before its panels, a collapsed one holds them.
+// A row: an expanded row precedes its panels, a collapsed one contains them.
 local row(panels, spec) =
   local inner = [render(panels, panel) for panel in spec.panels];
   local collapsed = theme.get(spec, 'collapsed', false);
@@ -22,8 +22,7 @@ local row(panels, spec) =
   };
   [head] + (if collapsed then [] else inner);
 
-// A line over the graphs where an alert begins to fire. Its whole time would paint the graphs red on the very days on
-// which they are read most.
+// A line in graphs where an alert starts to fire. Shading the whole time would cover the graphs during incidents.
 local alerts(spec) = {
   name: 'Alerts',
   datasource: theme.source(spec),
@@ -38,7 +37,7 @@ local alerts(spec) = {
   useValueForTime: false,
 };
 
-// A line where something changed, by a figure or by what was noted in Grafana itself.
+// A line where something changed, from a query or from annotations stored in Grafana.
 local event(spec, one) = {
   name: one.title,
   enable: one.shown,
@@ -86,7 +85,7 @@ local link(spec) = {
       timezone: 'browser',
       editable: false,
       graphTooltip: 1,
-      schemaVersion: 39,  // which every version reads, and raises to its own
+      schemaVersion: 39,  // read and migrated by every version
       version: 1,
       refresh: spec.refresh,
       time: { from: 'now-' + spec.range, to: 'now' },

@@ -1,19 +1,19 @@
-// How everything looks, decided once. A panel file asks here for what all panels share.
+// The style that all panel files share.
 //
-// A panel is described by a plain object (README.md lists its fields); the functions below turn parts of it into
-// parts of Grafana's model. Only standard functions that every Jsonnet engine has are used.
+// A panel is described by a plain object (README.md lists its fields); the functions below convert parts of it to
+// parts of Grafana's model. They use only standard functions that every Jsonnet engine has.
 local transformations = import 'transformations.libsonnet';
 
 {
   datasource: { type: 'prometheus', uid: '${datasource}' },
 
-  // Okabe's and Ito's bluish green, orange, vermillion and blue: with any colour vision they are told apart, which
-  // Grafana's own green, orange and red are not. No panel says anything by its colour alone.
+  // Bluish green, orange, vermillion and blue by Okabe and Ito, which can be distinguished with any colour vision,
+  // unlike Grafana's green, orange and red. No panel conveys anything by colour alone.
   colors: { good: '#009E73', attention: '#E69F00', bad: '#D55E00', plain: 'text', neutral: '#0072B2', unknown: '#73767e' },
 
   get(object, field, default):: if std.objectHas(object, field) && object[field] != null then object[field] else default,
 
-  // What every panel has, whatever its type.
+  // The fields of every panel.
   panel(spec, type, rest):: {
     id: spec.id,
     type: type,
@@ -29,18 +29,18 @@ local transformations = import 'transformations.libsonnet';
     [if std.objectHas(spec, 'repeat') then 'repeatDirection']: if spec.repeat.down then 'v' else 'h',
     [if std.objectHas(spec, 'repeat') && !spec.repeat.down then 'maxPerRow']: spec.repeat.per_row,
   } + rest + (
-    // What is done to the answer by the panel's own type comes before what somebody wants done to the result.
+    // Transformations of the panel type run before those of the user.
     local steps = $.get(rest, 'transformations', []) + [transformations.step(one) for one in $.get(spec, 'transform', [])];
     { [if steps != [] then 'transformations']: steps }
   ),
 
-  // A panel that asks for figures. mode: 'range', 'instant', 'table' or 'heatmap'.
+  // A panel with queries. mode: 'range', 'instant', 'table' or 'heatmap'.
   queried(spec, type, mode, rest):: $.panel(spec, type, {
     datasource: $.source(spec),
     targets: [$.target(query, mode, $.source(spec)) for query in spec.queries],
   } + rest),
 
-  // The data source that a panel asks: Prometheus, unless it says another.
+  // The data source of a panel, by default Prometheus.
   source(spec):: $.get(spec, 'datasource', $.datasource),
 
   target(query, mode, datasource=$.datasource):: {
@@ -62,15 +62,15 @@ local transformations = import 'transformations.libsonnet';
     else {
       expr: query.expr,
       legendFormat: $.get(query, 'legend', '__auto'),
-      local asked = $.get(query, 'query_type', mode),
-      range: asked == 'range' || asked == 'heatmap',
+      local queryType = $.get(query, 'query_type', mode),
+      range: queryType == 'range' || queryType == 'heatmap',
       instant: !self.range,
-      format: { table: 'table', heatmap: 'heatmap', range: 'time_series', instant: 'time_series' }[asked],
+      format: { table: 'table', heatmap: 'heatmap', range: 'time_series', instant: 'time_series' }[queryType],
     }
   ),
 
-  // Colours of values by their thresholds: {low, high, critical}, each of which may be absent. With bad: 'down' it
-  // gets worse below `low` and bad below `critical`; otherwise above `high` and above `critical`.
+  // Threshold steps of {low, high, critical}, each optional. With bad: 'down', values need attention below `low` and are
+  // bad below `critical`; otherwise above `high` and above `critical`.
   steps(spec)::
     local limits = $.get(spec, 'thresholds', {});
     local has(word) = std.objectHas(limits, word);
@@ -89,13 +89,13 @@ local transformations = import 'transformations.libsonnet';
 
   hasThresholds(spec):: $.get(spec, 'thresholds', {}) != {},
 
-  // The colour that a value has by the thresholds.
+  // The threshold colour of a value.
   colorOf(spec, value)::
     std.foldl(function(color, step) if step.value != null && value >= step.value then step.color else color,
               $.steps(spec), $.steps(spec)[0].color),
 
-  // Words for values, such as {"0": "Down", "1": "Up"}, or for spans of them, {"90..": "Full"}. They carry their colours,
-  // since a state timeline that is coloured by thresholds writes these in place of the words.
+  // Texts for values, such as {"0": "Down", "1": "Up"}, or for ranges, {"90..": "Full"}. They include their colours,
+  // because a state timeline coloured by thresholds would show the thresholds instead of the texts.
   mappings(spec)::
     local values = $.get(spec, 'values', {});
     local names = std.objectFields(values);
@@ -105,14 +105,14 @@ local transformations = import 'transformations.libsonnet';
       from: number(std.substr(name, 0, at)),
       to: number(std.substr(name, at + 2, std.length(name) - at - 2)),
     };
-    // A span has the colour of its lower end; one that is open downwards that of the lowest values.
+    // A range has the colour of its lower end; a range without lower end has the colour of the lowest values.
     local heightOf(name) = if spans(name) then ends(name).from else std.parseJson(name);
     local word(i) =
-      local said = values[names[i]];
+      local text = values[names[i]];
       local height = heightOf(names[i]);
-      (if std.isObject(said) then said else { text: said }) + {
+      (if std.isObject(text) then text else { text: text }) + {
         index: i,
-        [if !std.isObject(said) || !std.objectHas(said, 'color') then if $.hasThresholds(spec) then 'color']:
+        [if !std.isObject(text) || !std.objectHas(text, 'color') then if $.hasThresholds(spec) then 'color']:
           if height == null then $.steps(spec)[0].color else $.colorOf(spec, height),
       };
     local indexes = if names == [] then [] else std.range(0, std.length(names) - 1);
@@ -120,14 +120,14 @@ local transformations = import 'transformations.libsonnet';
     (if single == {} then [] else [{ type: 'value', options: single }])
     + [{ type: 'range', options: ends(names[i]) + { result: word(i) } } for i in indexes if spans(names[i])],
 
-  // No data is no good news: it has none of the thresholds' colours.
+  // Missing data is not a good state: it has none of the threshold colours.
   nothing(spec):: [{
     type: 'special',
     options: { match: 'null+nan', result: { text: $.get(spec, 'no_data_text', 'No data'), color: $.colors.unknown, index: 99 } },
   }],
 
-  // The fields of a panel: unit, colours, limits. `color` is Grafana's colour mode; `custom` and `extra`,
-  // which are mappings, are what the type adds.
+  // The field configuration of a panel: unit, colours, thresholds. `color` is Grafana's colour mode; the type adds
+  // `custom` and `extra`, which are value mappings.
   fieldConfig(spec, color, custom={}, extra=[]):: {
     defaults: {
       unit: $.get(spec, 'unit', 'short'),
@@ -145,7 +145,7 @@ local transformations = import 'transformations.libsonnet';
                + $.colorOverrides(spec) + $.seriesOverrides(spec),
   },
 
-  // What a click on a value opens: the dashboard of `link`, and the addresses of `links`.
+  // The links of a value: the dashboard of `link` and the URLs of `links`.
   dataLinks(spec)::
     local valueOf = function(label) '__field.labels.' + label;
     (if std.objectHas(spec, 'link') then [$.link(spec.link, valueOf)] else []) + $.openings(spec, valueOf),
@@ -156,7 +156,7 @@ local transformations = import 'transformations.libsonnet';
     for one in $.get(spec, 'links', [])
   ],
 
-  // A query that differs from its panel in unit, limits or words says so for its own series.
+  // Overrides for the series of a query whose unit, thresholds or mappings differ from the panel's.
   queryOverride(spec, query)::
     local properties = $.differences(spec, query);
     if properties == [] then [] else [{ matcher: { id: 'byFrameRefID', options: query.ref }, properties: properties }],
@@ -170,15 +170,15 @@ local transformations = import 'transformations.libsonnet';
     if std.objectHas(query, 'link') then [{ id: 'links', value: [$.link(query.link, function(label) '__field.labels.' + label)] }] else [],
   ]) + $.looks(query),
 
-  // How a series is drawn where it differs from the others: {color, style, axis, below, hidden}.
-  looks(said):: std.flattenArrays([
-    if std.objectHas(said, 'color') then [{ id: 'color', value: { mode: 'fixed', fixedColor: said.color } }] else [],
-    if std.objectHas(said, 'style') then $.styles[said.style] else [],
-    if std.objectHas(said, 'axis') then [{ id: 'custom.axisPlacement', value: said.axis }] else [],
-    if $.get(said, 'negative_y', false) then [{ id: 'custom.transform', value: 'negative-Y' }] else [],
+  // Override properties of a series: {color, style, axis, negative_y}.
+  looks(options):: std.flattenArrays([
+    if std.objectHas(options, 'color') then [{ id: 'color', value: { mode: 'fixed', fixedColor: options.color } }] else [],
+    if std.objectHas(options, 'style') then $.styles[options.style] else [],
+    if std.objectHas(options, 'axis') then [{ id: 'custom.axisPlacement', value: options.axis }] else [],
+    if $.get(options, 'negative_y', false) then [{ id: 'custom.transform', value: 'negative-Y' }] else [],
   ]),
 
-  // One series among others: what it looks like, as properties of an override.
+  // The styles of a series, as override properties.
   styles: {
     local drawn(how, fill) = [{ id: 'custom.drawStyle', value: how }, { id: 'custom.fillOpacity', value: fill }],
     line: drawn('line', 0),
@@ -189,7 +189,7 @@ local transformations = import 'transformations.libsonnet';
     dashed: drawn('line', 0) + [{ id: 'custom.lineStyle', value: { fill: 'dash', dash: [8, 6] } }, { id: 'custom.stacking', value: { group: 'A', mode: 'none' } }],
   },
 
-  // Series that always have the same colour, by name; ^5.. is a pattern.
+  // Series with a fixed colour, by name; ^5.. is a pattern.
   colorOverrides(spec):: [
     {
       matcher: $.named(name),
@@ -200,24 +200,24 @@ local transformations = import 'transformations.libsonnet';
 
   named(name):: if std.startsWith(name, '^') then { id: 'byRegexp', options: '/' + name + '/' } else { id: 'byName', options: name },
 
-  // Series that differ from the others, by name: {color, style, axis, below, unit, decimals, min, max, title, hidden}.
+  // Overrides by series name: {color, style, axis, negative_y, unit, decimals, min, max, title, hidden}.
   seriesOverrides(spec)::
     local all = $.get(spec, 'series', {});
-    local plain(said) = [
-      { id: { title: 'displayName' }[key], value: said[key] }
+    local plain(options) = [
+      { id: { title: 'displayName' }[key], value: options[key] }
       for key in ['title']
-      if std.objectHas(said, key)
+      if std.objectHas(options, key)
     ] + [
-      { id: key, value: said[key] }
+      { id: key, value: options[key] }
       for key in ['unit', 'decimals', 'min', 'max']
-      if std.objectHas(said, key)
+      if std.objectHas(options, key)
     ] + (
-      if $.get(said, 'hidden', false) then [{ id: 'custom.hideFrom', value: { legend: true, tooltip: true, viz: true } }] else []
+      if $.get(options, 'hidden', false) then [{ id: 'custom.hideFrom', value: { legend: true, tooltip: true, viz: true } }] else []
     );
     [{ matcher: $.named(name), properties: $.looks(all[name]) + plain(all[name]) } for name in std.objectFields(all)],
 
-  // A click opens another dashboard, with the same span of time and the labels of what was clicked on. `valueOf` says
-  // how Grafana calls the value of a label there.
+  // A link to another dashboard with the same time range and the labels of the clicked value. `valueOf` returns the
+  // name of Grafana's variable for the value of a label.
   link(link, valueOf):: {
     title: 'Open ' + link.title,
     targetBlank: false,
@@ -225,14 +225,13 @@ local transformations = import 'transformations.libsonnet';
          + std.join('', ['&var-' + label + '=${' + valueOf(label) + ':percentencode}' for label in link.labels]),
   },
 
-  // How large figures are written, in pixels, where they shall be read from afar or on a phone; Grafana's own choice is
-  // 50 at most.
+  // Text sizes in pixels for walls and phones; Grafana's automatic size is 50 at most.
   figures(spec, value):: if $.get(spec, 'large', false) then { text: { titleSize: 20, valueSize: value } } else {},
 
-  // One number out of a series: its last one.
+  // Reduce a series to its last value.
   reduce: { calcs: ['lastNotNull'], fields: '', values: false },
 
-  // A legend only where there is something to tell apart.
+  // A legend, only for several series.
   legend(spec)::
     local options = $.get(spec, 'options', {});
     local at = $.get(options, 'legend_at', 'bottom');
@@ -250,15 +249,15 @@ local transformations = import 'transformations.libsonnet';
 
   calculations: { last: 'lastNotNull', mean: 'mean', max: 'max', min: 'min', total: 'sum' },
 
-  // The description of the two keys above, for the panel types that have a legend.
+  // The schema of the two options above, for panel types with a legend.
   legendOptions: {
     legend_at: {
-      description: 'Where the names of the series stand.',
+      description: 'The position of the legend.',
       enum: ['bottom', 'right', 'hidden'],
       default: 'bottom',
     },
     legend_values: {
-      description: 'Figures beside each name: the last value, the mean, the highest, the lowest, the total.',
+      description: 'Calculations beside each name: last value, mean, maximum, minimum, total.',
       type: 'array',
       items: { enum: ['last', 'mean', 'max', 'min', 'total'] },
     },

@@ -1,9 +1,9 @@
-// What is done to an answer before it is drawn, a few in words; anything else of Grafana's by `raw`.
+// Transformations of query results: some by keywords, any other by `raw`.
 local names(list, value) = { [name]: value for name in list };
 
 local reducers = { last: 'lastNotNull', mean: 'mean', max: 'max', min: 'min', total: 'sum', count: 'count' };
 
-// How a column must be for a line to stay.
+// The conditions for a row to be kept.
 local conditions = {
   above: function(value) { id: 'greater', options: { value: value } },
   below: function(value) { id: 'lower', options: { value: value } },
@@ -15,17 +15,17 @@ local conditions = {
 local words = {
   sum(title):: { id: 'calculateField', options: { alias: title, mode: 'reduceRow', reduce: { reducer: 'sum' }, replaceFields: false } },
 
-  compute(said):: {
+  compute(spec):: {
     id: 'calculateField',
     options: {
-      alias: said.title,
+      alias: spec.title,
       mode: 'binary',
-      binary: { left: said.left, operator: said.operator, reducer: 'sum', right: std.toString(said.right) },
+      binary: { left: spec.left, operator: spec.operator, reducer: 'sum', right: std.toString(spec.right) },
       replaceFields: false,
     },
   },
 
-  rename(said):: { id: 'organize', options: { excludeByName: {}, indexByName: {}, renameByName: said } },
+  rename(spec):: { id: 'organize', options: { excludeByName: {}, indexByName: {}, renameByName: spec } },
 
   hide(columns):: { id: 'organize', options: { excludeByName: names(columns, true), indexByName: {}, renameByName: {} } },
 
@@ -38,32 +38,32 @@ local words = {
     },
   },
 
-  filter(said):: {
+  filter(spec):: {
     id: 'filterByValue',
     options: {
       type: 'include',
       match: 'all',
       filters: [
-        { fieldName: said.column, config: conditions[word](said[word]) }
-        for word in std.objectFields(said)
+        { fieldName: spec.column, config: conditions[word](spec[word]) }
+        for word in std.objectFields(spec)
         if std.objectHas(conditions, word)
       ],
     },
   },
 
-  sort(said):: {
-    local column = if std.isString(said) then said else said.column,
+  sort(spec):: {
+    local column = if std.isString(spec) then spec else spec.column,
     id: 'sortBy',
-    options: { fields: {}, sort: [{ field: column, desc: if std.isString(said) then true else !said.ascending }] },
+    options: { fields: {}, sort: [{ field: column, desc: if std.isString(spec) then true else !spec.ascending }] },
   },
 
   limit(most):: { id: 'limit', options: { limitField: most } },
 
-  group(said):: {
+  group(spec):: {
     id: 'groupBy',
     options: {
-      fields: { [column]: { operation: 'groupby', aggregations: [] } for column in said.by }
-              + { [column]: { operation: 'aggregate', aggregations: [reducers[said.calculate[column]]] } for column in std.objectFields(said.calculate) },
+      fields: { [column]: { operation: 'groupby', aggregations: [] } for column in spec.by }
+              + { [column]: { operation: 'aggregate', aggregations: [reducers[spec.calculate[column]]] } for column in std.objectFields(spec.calculate) },
     },
   },
 
@@ -75,10 +75,10 @@ local words = {
 
   transpose(yes):: { id: 'transpose', options: {} },
 
-  raw(said):: said,
+  raw(spec):: spec,
 };
 
 {
-  // said: one word with what belongs to it, {limit: 5}.
-  step(said):: words[std.objectFields(said)[0]](said[std.objectFields(said)[0]]),
+  // spec: a keyword and its value, {limit: 5}.
+  step(spec):: words[std.objectFields(spec)[0]](spec[std.objectFields(spec)[0]]),
 }

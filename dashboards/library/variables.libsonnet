@@ -1,7 +1,7 @@
-// Variables: the pickers at the top of a dashboard.
+// The variables at the top of a dashboard.
 {
-  // Where the figures come from; every panel asks `${datasource}`. spec: {name, kind}; with several kinds in a dashboard
-  // each is called by its own.
+  // The data source; every panel uses `${datasource}`. spec: {name, kind}; with several kinds in a dashboard, each is
+  // named after its kind.
   datasource(spec={ name: 'datasource', kind: 'prometheus' }):: {
     local capital = std.asciiUpper(std.substr(spec.kind, 0, 1)) + std.substr(spec.kind, 1, std.length(spec.kind) - 1),
     type: 'datasource',
@@ -18,7 +18,7 @@
     skipUrlSync: false,
   },
 
-  // A label's values. spec: {name, title, query}; the query is label_values(…). "All" is every value but none.
+  // The values of a label. spec: {name, title, query}; the query is label_values(…). "All" matches every non-empty value.
   label(spec, datasource={ type: 'prometheus', uid: '${datasource}' }):: {
     type: 'query',
     name: spec.name,
@@ -38,10 +38,10 @@
     skipUrlSync: false,
   },
 
-  // A choice of fixed words, {name, title, options: [{text, value}], default}, or a field to write into.
+  // A list of fixed options, {name, title, options: [{text, value}], default}, or a text box.
   input(spec)::
     local common = { name: spec.name, label: spec.title, hide: 0, skipUrlSync: false };
-    // In Grafana's list commas divide and colons name: both are escaped.
+    // Grafana separates options by commas, and text from value by a colon: both are escaped.
     local escaped(text) = std.strReplace(std.strReplace(text, ',', '\\,'), ' : ', ' \\: ');
     if std.objectHas(spec, 'options') then common {
       type: 'custom',

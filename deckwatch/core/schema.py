@@ -34,6 +34,7 @@ RENAMED_KEYS = {
     "every": "min_interval",
     "figures": "text_size",
     "grafana": "grafana_url",
+    "most": "limit",
     "most_points": "max_points",
     "nothing": "no_data_text",
     "sources": "data_sources",

@@ -131,7 +131,7 @@ def test_the_message_of_a_step_goes_to_its_team_only(need, built, tmp_path, step
         ("{to: ops, then: [{after: 15m, to: opps}]}", "4:39: error: no team is called opps (did you mean ops?)"),
         (
             "{to: ops, then: [{after: 15m, to: ops}, {after: 5m, to: ops}]}",
-            "4:53: error: it is not later than the step before it",
+            "4:53: error: not later than the previous step",
         ),
     ],
 )
@@ -145,7 +145,7 @@ def test_a_step_that_no_alert_comes_to_is_told(alerting_of):
     text = "teams:\n  ops: {webhook: {url: 'http://a/'}}\nroutes:\n  - {to: ops}\n"
     text += "  - {severity: critical, to: ops, then: [{after: 1h, to: ops}]}\n"
     assert alerting_of(project=text, shipped=True).said() == [
-        "deckwatch.yaml:5:35: error: no alert comes to this step: others before it take them all [route]"
+        "deckwatch.yaml:5:35: error: no alert reaches this step: earlier routes match them all [route]"
     ]
 
 

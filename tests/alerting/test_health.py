@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deckwatch.alerting import health
@@ -71,6 +71,7 @@ def test_any_name_of_a_service_is_a_label(name):
     promql.check_syntax(expr)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdef"), max_size=4, unique=True)))
 def test_what_goes_in_circles_is_told_and_nothing_else(edges):
     found = list(health.find_problems(graph(edges)))

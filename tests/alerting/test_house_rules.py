@@ -1,27 +1,63 @@
 """The rules of mixtool and of the mixins' style guide, over what is shipped.
 
-https://github.com/monitoring-mixins/mixtool (pkg/mixer/lint.go). Of its severities `error` is ours in addition: what
-is worked on today lies between what wakes somebody and what waits for a week.
+https://github.com/monitoring-mixins/mixtool (pkg/mixer/lint.go). Our severity `error` is an addition: to be fixed
+today, between what wakes somebody and what waits for a week.
 """
 
 import re
+import runpy
+from pathlib import Path
 
 import pytest
 import yaml
 
+from deckwatch.alerting import read_topics, routes
+from deckwatch.core import yaml_file
+
 NAME = re.compile(r"([A-Z]+[a-z0-9]+)+\Z")
 TEMPLATE = re.compile(r"\{\{.*\$(labels|value).*\}\}")
-FIRST_WORDS = {
-    "host": ("Host",),
-    "containers": ("Container",),
-    "postgres": ("Postgres",),
-    "application": ("Application", "Dependency", "Certificate"),
-    "health": ("Health",),
-    "deckwatch": ("Exporter", "Target", "Collector", "Watchdog"),
-    "objectives": ("Objective",),
-    "prometheus": ("Prometheus", "Alertmanager"),
-    "grafana": ("Grafana",),
+FAULT_FILES = sorted((Path(__file__).parents[1] / "live").glob("test_faults_fire_*.py"))
+REQUIRED = {
+    "title": "title: Hardware",
+    "prefix": "prefix: Hardware",
+    "owner": "owner: operations",
+    "dashboard": "dashboard: host",
 }
+
+
+def missing_lines(document, faults):
+    """Return the lines that a shipped topic and its live fault test still need, in one message; '' if none."""
+    alerts = document.data.get("alerts", {})
+    missing = [line for key, line in REQUIRED.items() if alerts and key not in document.data]
+    lines = [f"{document.file} is incomplete; add:", *(f"  {line}" for line in missing)] if missing else []
+    untested = [name for name in alerts if name not in faults]
+    if untested:
+        lines.append("tests/live/test_faults_fire_captured.py, unless a real fault is possible, lacks in CAPTURED:")
+        lines += [f'  "{name}": "why no test can cause it",' for name in untested]
+    return "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def faults():
+    tables = [runpy.run_path(str(path)) for path in FAULT_FILES]
+    return {name for table in tables for key in ("FAULTS", "CAPTURED", "NEVER_ENDS") for name in table.get(key, ())}
+
+
+def test_every_shipped_topic_is_complete(faults):
+    messages = [missing_lines(document, faults) for document in read_topics.shipped_documents()]
+    assert not any(messages), "\n".join(filter(None, messages))
+
+
+def test_one_message_lists_everything_that_a_topic_lacks():
+    document = yaml_file.parse_yaml("title: Disks\nalerts: {DiskWorn: {}, DiskHot: {}}\n", "alerting/rules/disks.yaml")
+    assert missing_lines(document, {"DiskHot"}).splitlines() == [
+        "alerting/rules/disks.yaml is incomplete; add:",
+        "  prefix: Hardware",
+        "  owner: operations",
+        "  dashboard: host",
+        "tests/live/test_faults_fire_captured.py, unless a real fault is possible, lacks in CAPTURED:",
+        '  "DiskWorn": "why no test can cause it",',
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -37,10 +73,11 @@ def alerts(groups):
 
 
 def test_names(alerts):
+    prefixes = {Path(document.file).stem: document.data.get("prefix") for document in read_topics.shipped_documents()}
     for topic, rule in alerts:
         assert NAME.match(rule["alert"])
         assert len(rule["alert"]) <= 40
-        assert rule["alert"].startswith(FIRST_WORDS[topic.partition("_")[0]])
+        assert rule["alert"].startswith(routes.as_tuple(prefixes[topic]) or "none declared")
 
 
 def test_groups(groups):

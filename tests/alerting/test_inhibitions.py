@@ -173,7 +173,7 @@ def test_faulty_expressions_and_recordings_in_a_circle_are_told_and_break_nothin
     }
     built = alerting_of(texts, shipped=True)
     said = "\n".join(built.said())
-    assert "a:x:y is recorded behind this" in said
+    assert "a:x:y is recorded after this rule" in said
     assert "b:x:y is recorded in the topic b" in said
     assert "a.yaml:3:21: error: '(' is not closed" in said
 

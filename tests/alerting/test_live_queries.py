@@ -42,9 +42,9 @@ def test_a_condition_that_does_not_hold_is_rightly_empty_and_its_sides_are_not(q
 def test_what_is_taken_away_or_looked_back_at_need_not_be_there(queries):
     reasons = {one.expr: one.empty for one in queries if one.name == "ContainerOomKilled" and one.kind == "side"}
     assert reasons["increase(deckwatch_container_oom_kills_total[10m])"] == ""
-    assert reasons["deckwatch_container_oom_kills_total offset 10m"] == "what is taken away need not be there"
+    assert reasons["deckwatch_container_oom_kills_total offset 10m"] == "excluded series need not exist"
     (looks_back,) = [text for text in reasons if text.startswith("deckwatch_collector_success")]
-    assert reasons[looks_back] == "it looks back to a time that may not have been recorded"
+    assert reasons[looks_back] == "it reads a time that may not have been recorded"
 
 
 def test_what_a_topic_needs_stands_with_each_query(queries):

@@ -40,7 +40,7 @@ def test_a_limit_is_set_by_the_alerts_name_and_proved_anew(alerting_of, need):
 def test_where_no_series_can_be_made_up_the_proofs_are_left_out_and_that_is_said(alerting_of):
     built = alerting_of(shipped=True, set={"ExporterDown.for": ("5m", PLACE)})
     (line,) = built.said()
-    assert line.startswith("deckwatch.yaml:7:3: warning: the proofs of ExporterDown are for the shipped limit, and are")
+    assert line.startswith("deckwatch.yaml:7:3: warning: the proofs of ExporterDown assume the shipped limit and are")
     assert alert(built, "ExporterDown").proofs == ()
 
 

@@ -48,7 +48,7 @@ def test_a_later_file_replaces_a_shipped_alert_and_keeps_the_others(alerting_of)
     own = changed(("ApiErrorsHigh", "HostCpuHigh"))
     built = alerting_of({"host.yaml": own}, shipped=True)
     (line,) = built.said()
-    assert line.startswith("host.yaml:3:3: warning: replaces the shipped alert HostCpuHigh (give it another name if")
+    assert line.startswith("host.yaml:3:3: warning: replaces the shipped alert HostCpuHigh (rename it if that")
     host = next(group for group in built.groups if group.topic == "host")
     assert [alert.owner for alert in host.alerts if alert.name == "HostCpuHigh"] == ["shop"]
     assert len(host.alerts) > 5

@@ -1,4 +1,4 @@
-"""Every kind of receiver: Alertmanager's own tool accepts what is made of it, and in no message is a label markup."""
+"""Every kind of receiver: amtool accepts its configuration, and no label becomes markup in its messages."""
 
 from __future__ import annotations
 
@@ -15,29 +15,11 @@ from hypothesis import strategies as st
 
 from deckwatch.alerting import receivers, render_rules
 from deckwatch.core import plugins
+from deckwatch.core.problems import DeckwatchError
 from deckwatch.core.targets import PROGRAMS, Targets, parse_version
+from deckwatch.core.yaml_write import dump_yaml
 
-# One team for each kind, with all that can be said of it at once; those that exclude each other stand in two teams.
-EXAMPLES = {
-    "discord": ["url_file: /run/secrets/discord"],
-    "email": ["to: [a@example.org], from: d@example.org, server: 'mail.example:25', user: d, password_file: /p"],
-    "jira": [
-        "server: 'https://jira.example/', project: OPS, type: Bug, user: d, password_file: /p, resolve: Done",
-        "server: 'https://jira.example', project: OPS, type: Bug, token_file: /t, reopen: Reopen",
-    ],
-    "mattermost": ["url_file: /run/secrets/mattermost, channel: operations"],
-    "opsgenie": ["key_file: /run/secrets/opsgenie, team: operations, url: 'https://api.eu.opsgenie.com/'"],
-    "pagerduty": ["key_file: /run/secrets/pagerduty, url: 'https://events.eu.pagerduty.com/v2/enqueue'"],
-    "pushover": ["user_file: /run/secrets/user, token_file: /run/secrets/token, device: phone, emergency: true"],
-    "slack": ["channel: '#shop', url_file: /run/secrets/slack, resolved: false"],
-    "sns": [
-        "region: eu-central-1, phone: '+4930123456', profile: alerts",
-        "region: eu-central-1, topic: 'arn:aws:sns:eu-central-1:123456789012:alerts', role: 'arn:aws:iam::1:role/a'",
-    ],
-    "teams": ["url_file: /run/secrets/teams", "url_file: /run/secrets/teams, connector: true"],
-    "telegram": ["token_file: /run/secrets/telegram, chat: -1001234, silent: true"],
-    "webhook": ["url: 'http://bot.internal:8080/alerts'", "url: 'http://apprise:8000/notify/ops', text: true"],
-}
+KINDS = [path.stem for path in plugins.list_files(render_rules.library_folder() / "receivers", ".libsonnet")]
 LINKS = {
     "discord": r"\[[A-Z][a-z ]+\]\(https?://[^\s()]+\)",
     "mattermost": r"\[[A-Z][a-z ]+\]\(https?://[^\s()]+\)",
@@ -45,7 +27,7 @@ LINKS = {
     "slack": r"<https?://[^\s<>|]+\|[A-Z][a-z ]+>",
     "jira": r"\[[A-Z][a-z ]+\|https?://[^\s|\]]+\]",
 }
-# What must not be left of a value once what is escaped and our own links are taken out.
+# What may not remain of a value once escaped characters and our own links are removed.
 MARKS = {
     "discord": r"[\\*_~`|>#\[\](){}<!]|://|@(?!\u200b)",
     "mattermost": r"[\\*_~`|>#\[\](){}<!]|@(?!\u200b)",
@@ -78,44 +60,71 @@ def amtool(need):
 
 @pytest.fixture(scope="module")
 def kinds(jsonnet_renderer):
-    return receivers.ReceiverKinds(jsonnet_renderer)
+    return receivers.ReceiverKinds(jsonnet_renderer).kinds
 
 
-def version(program):
-    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
-    said = re.search(r"version (\d+\.\d+)", done.stdout + done.stderr)
-    return said[1] if said else PROGRAMS["alertmanager"].newest  # one that was built without saying what it is
+def amtool_version(program):
+    process = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    match = re.search(r"version (\d+\.\d+)", process.stdout + process.stderr)
+    return match[1] if match else PROGRAMS["alertmanager"].newest  # a build without a version
 
 
-def project(names):
-    """Return a project with the first example of each kind."""
-    return "teams:\n" + "".join(f"  {kind}-0: {{{kind}: {{{EXAMPLES[kind][0]}}}}}\n" for kind in names)
+def build_project(kinds, target, names=KINDS):
+    """Return a project with all examples that a version of Alertmanager supports, one team for each."""
+    teams = {}
+    for name in names:
+        kind = kinds[name]
+        for i, example in enumerate(kind.examples):
+            versions = [kind.needs, *(since for option, since in kind.since.items() if option in example)]
+            if all(parse_version(version) <= parse_version(target) for version in versions):
+                teams[f"{name}-{i}"] = {name: example}
+    return dump_yaml({"teams": teams})
 
 
-def whole_project(kinds, target):
-    """Return a project with all examples that a version of Alertmanager can be told."""
-    lines = ["teams:\n"]
-    for kind, examples in EXAMPLES.items():
-        for i, said in enumerate(examples):
-            newest = [since for option, since in kinds.since[kind].items() if f"{option}:" in said]
-            if all(parse_version(one) <= parse_version(target) for one in (kinds.needs.get(kind, "0.25"), *newest)):
-                lines.append(f"  {kind}-{i}: {{{kind}: {{{said}}}}}\n")
-    return "".join(lines)
+INCOMPLETE = """
+{
+  pager: {
+    options: { properties: { key_file: {}, routing_key: {}, resolved: {} } },
+    examples: [{ key_file: '/k' }],
+    needs: '0.25',
+  },
+  %s
+}
+"""
 
 
-def test_every_kind_has_an_example():
-    assert [
-        path.stem for path in plugins.list_files(render_rules.library_folder() / "receivers", ".libsonnet")
-    ] == sorted(EXAMPLES)
+def test_one_message_lists_everything_that_a_receiver_file_lacks(jsonnet_renderer):
+    with pytest.raises(DeckwatchError) as error:
+        receivers.ReceiverKinds(jsonnet_renderer, INCOMPLETE % "chat: {},")
+    assert str(error.value).splitlines() == [
+        "alerting/library/receivers/chat.libsonnet is incomplete; add:",
+        "  options: option.of('A channel in chat.', ['url_file'], { url_file: option.file('the address') }),",
+        "  examples: [{ url_file: '/run/secrets/chat' }],",
+        "  build(options, target): { chat_configs: [option.notify_flags(options) { url_file: options.url_file }] },",
+        "alerting/library/receivers/pager.libsonnet is incomplete; add:",
+        "  build(options, target): { pager_configs: [option.notify_flags(options) { url_file: options.url_file }] },",
+        "  examples: [..., { routing_key: ... }],  // no example uses routing_key",
+        "  routing_key_file: option.file('the routing_key'),  // instead of routing_key, if it is a secret",
+        "  plain: ['routing_key'],  // if it is not",
+    ]
+
+
+def test_a_receiver_declares_which_options_are_not_secret(jsonnet_renderer):
+    plain = INCOMPLETE.replace("'/k' }", "'/k', routing_key: 'r' }").replace(
+        "needs:", "plain: ['routing_key'],\n needs:"
+    )
+    kinds = receivers.ReceiverKinds(jsonnet_renderer, plain.replace("needs:", "build(o, t): {}, needs:") % "").kinds
+    assert kinds["pager"].option_names == ["key_file", "resolved", "routing_key"]
+    assert kinds["pager"].needs == "0.25"
 
 
 def test_amtool_accepts_every_kind_that_its_version_has(amtool, alerting_of, kinds, tmp_path):
-    target = version(amtool)
-    built = alerting_of(project=whole_project(kinds, target), shipped=True, targets=Targets(alertmanager=target))
+    target = amtool_version(amtool)
+    built = alerting_of(project=build_project(kinds, target), shipped=True, targets=Targets(alertmanager=target))
     assert built.said() == []
     path = built.write(tmp_path) / "alertmanager/alertmanager.yml"
-    done = subprocess.run([amtool, "check-config", str(path)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = subprocess.run([amtool, "check-config", str(path)], capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout + process.stderr
 
 
 def fields(value, path=""):
@@ -132,28 +141,29 @@ def fields(value, path=""):
 def test_no_field_is_newer_than_the_target(alerting_of, kinds, target):
     """Fields that 0.25 lacks, with the version whose configuration takes them, from Alertmanager's config/ by tags."""
     since = yaml.safe_load(Path(__file__).with_name("alertmanager_fields.yaml").read_text())
-    built = alerting_of(project=whole_project(kinds, target), targets=Targets(alertmanager=target))
+    built = alerting_of(project=build_project(kinds, target), targets=Targets(alertmanager=target))
     assert built.said() == []
     found = yaml.safe_load(built.texts()["alertmanager/alertmanager.yml"])["receivers"]
     for field in {name for one in found for name in fields(one)}:
         assert parse_version(since.get(field.removeprefix("."), "0.25")) <= parse_version(target), field
 
 
-@pytest.mark.parametrize("kind", EXAMPLES)
-def test_a_kind_that_the_target_lacks_is_told_at_its_place(alerting_of, kinds, kind):
-    said = alerting_of(project=project([kind]), targets=Targets(alertmanager="0.25")).said()
-    if kind not in kinds.needs:
-        assert said == []
-        return
-    assert said[0].startswith(
-        f"deckwatch.yaml:2:{len(kind) + 8}: error: {kind} needs Alertmanager {kinds.needs[kind]}, the target is 0.25"
-    )
-
-
-def test_what_alertmanager_reads_as_yaml_is_a_text(alerting_of, kinds):
-    """Its DeepCopyWithTemplate makes a mapping of a text that looks like one; none begins with a tab."""
+@pytest.mark.parametrize("name", KINDS)
+def test_a_kind_that_the_target_lacks_is_reported_at_its_place(alerting_of, kinds, name):
+    needs = kinds[name].needs
     newest = PROGRAMS["alertmanager"].newest
-    built = alerting_of(project=whole_project(kinds, newest), targets=Targets(alertmanager=newest))
+    project = build_project(kinds, newest, [name])
+    lines = alerting_of(project=project, targets=Targets(alertmanager="0.25")).said()
+    if parse_version(needs) <= (0, 25) and not kinds[name].since:
+        assert lines == []
+    if parse_version(needs) > (0, 25):
+        assert lines[0].startswith(f"deckwatch.yaml:3:5: error: {name} needs Alertmanager {needs}, the target is 0.25")
+
+
+def test_texts_that_alertmanager_parses_as_yaml_stay_texts(alerting_of, kinds):
+    """DeepCopyWithTemplate turns text that looks like a mapping into one, unless it begins with a tab."""
+    newest = PROGRAMS["alertmanager"].newest
+    built = alerting_of(project=build_project(kinds, newest), targets=Targets(alertmanager=newest))
     for one in yaml.safe_load(built.texts()["alertmanager/alertmanager.yml"])["receivers"]:
         read = [config["details"] for config in one.get("pagerduty_configs", ())]
         read += [config.get("payload", {}) for config in one.get("webhook_configs", ())]
@@ -162,11 +172,11 @@ def test_what_alertmanager_reads_as_yaml_is_a_text(alerting_of, kinds):
                 yaml.safe_load(text.replace(text.strip(), "web-1 shop: it stopped"))
 
 
-@pytest.mark.parametrize("kind", EXAMPLES)
-def test_a_secret_can_only_be_a_file(kinds, kind):
+@pytest.mark.parametrize("name", KINDS)
+def test_a_secret_can_only_be_a_file(kinds, name):
     secret = re.compile(r"(key|token|password|secret)$")
-    named = [name for name in kinds.options[kind]["properties"] if secret.search(name)]
-    assert named == []
+    secrets = [option for option in kinds[name].option_names if secret.search(option)]
+    assert set(secrets) <= set(kinds[name].plain)
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +191,7 @@ def templates(jsonnet_renderer, tmp_path_factory):
 
 
 def message(hostile, count=1):
-    """Return what Alertmanager hands to templates, with the text as a container's name."""
+    """Return the data that Alertmanager passes to templates, with `hostile` as a container's name."""
     labels = {"alertname": "ContainerNotRunning", "severity": "critical", "instance": "web-1", "name": hostile}
     texts = {
         "description": f"web-1 {hostile}: A container that ought to run does not.",
@@ -210,12 +220,12 @@ def rendered(amtool, templates, data, names, kind="text"):
     path = templates.with_name("data.json")
     path.write_text(json.dumps(data))
     parts = [f'{{{{ template "deckwatch.{name}.{part}" . }}}}' for name in names for part in ("title", "text")]
-    asked = [amtool, "template", "render", f"--template.glob={templates}", f"--template.type={kind}"]
-    asked += [f"--template.data={path}", "--template.text=" + "\x1f".join(parts)]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = done.stdout.removesuffix("\n").split("\x1f")
-    return {name: (found[2 * i], found[2 * i + 1]) for i, name in enumerate(names)}
+    command = [amtool, "template", "render", f"--template.glob={templates}", f"--template.type={kind}"]
+    command += [f"--template.data={path}", "--template.text=" + "\x1f".join(parts)]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stderr
+    texts = process.stdout.removesuffix("\n").split("\x1f")
+    return {name: (texts[2 * i], texts[2 * i + 1]) for i, name in enumerate(names)}
 
 
 def without(pattern, text):
@@ -257,9 +267,9 @@ def test_no_name_is_a_tag_in_html(amtool, templates, hostile):
             assert tag in ("a", "br")
             ours = ("https://grafana.example/", "https://wiki.example/", "https://alertmanager.example/")
             assert tag != "a" or href.startswith(ours), href
-    # Telegram knows only these names of entities, and refuses what it cannot read.
-    told = rendered(amtool, templates, message(hostile), ["telegram"], "html")["telegram"]
-    assert set(re.findall(r"&([a-z]+);", "".join(told))) <= {"lt", "gt", "amp", "quot"}
+    # Telegram supports only these named entities and refuses a message with others.
+    texts = rendered(amtool, templates, message(hostile), ["telegram"], "html")["telegram"]
+    assert set(re.findall(r"&([a-z]+);", "".join(texts))) <= {"lt", "gt", "amp", "quot"}
 
 
 @pytest.mark.parametrize("hostile", ['"' * 5000, "&<>" * 2000, "ä" * 5000, "\U0001f600" * 3000, "x" * 30])

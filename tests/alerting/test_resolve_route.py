@@ -76,7 +76,7 @@ def test_what_is_said_of_each(project):
     assert (shipped.team, shipped.why) == ("nobody", "shipped: severity is info")
     assert shipped.place.startswith("alerting/routes.yaml:")
     (rest,) = resolve_route.resolve_recipients(project, {})
-    assert (rest.team, rest.why) == ("operations", "the first team gets what nothing else claims")
+    assert (rest.team, rest.why) == ("operations", "no route matches: the first team is the default")
 
 
 def test_a_named_alert_brings_its_own_labels(shipped_alerting):

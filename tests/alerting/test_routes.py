@@ -131,13 +131,16 @@ def test_secrets_stand_in_files_only(alerting_of):
         ),
         (
             "teams:\n  ops: {webhook: {url: 'http://a/'}, hours: {from: '18:00', to: '08:00'}}\n",
-            "2:65: error: 08:00 is not behind 18:00",
+            "2:65: error: 08:00 is not after 18:00",
         ),
         (
             "teams:\n  ops: {webhook: {url: 'http://a/'}, hours: {zone: Europe/Berlni}}\n",
             "2:52: error: no time zone is called Europe/Berlni (did you mean Europe/Berlin?)",
         ),
-        ("teams:\n  nobody: {webhook: {url: 'http://a/'}}\n", "2:3: error: nobody is who is told of nothing"),
+        (
+            "teams:\n  nobody: {webhook: {url: 'http://a/'}}\n",
+            "2:3: error: nobody is reserved for alerts",
+        ),
     ],
 )
 def test_a_fault_is_told_at_its_place(alerting_of, project, wanted):

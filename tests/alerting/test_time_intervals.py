@@ -76,8 +76,8 @@ routes:
             f"{TEAM}quiet:\n  a: {{from: '01:00', to: '02:00', zone: Europe/Berlni}}\n",
             "4:41: error: no time zone is called Europe/Berlni (did you mean Europe/Berlin?)",
         ),
-        (f"{TEAM}quiet:\n  a: {{from: '01:00', to: '01:00'}}\n", "4:26: error: it ends when it begins"),
-        (f"{TEAM}quiet:\n  a: {{dates: ['02-30']}}\n", "4:15: error: no month has a day 02-30"),
+        (f"{TEAM}quiet:\n  a: {{from: '01:00', to: '01:00'}}\n", "4:26: error: it begins and ends at the same time"),
+        (f"{TEAM}quiet:\n  a: {{dates: ['02-30']}}\n", "4:15: error: there is no day 02-30"),
         (
             f"{TEAM}quiet:\n  backup: {{dates: ['02-03']}}\nroutes:\n  - {{to: ops, quiet: bakcup}}\n",
             "6:22: error: no quiet time is called bakcup (did you mean backup?)",

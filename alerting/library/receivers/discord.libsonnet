@@ -1,4 +1,4 @@
-// A channel in Discord, by a webhook of it.
+// Discord: a channel, by its webhook.
 local marks = import 'alerting/marks.libsonnet';
 local message = import 'alerting/message.libsonnet';
 local option = import 'alerting/options.libsonnet';
@@ -6,10 +6,10 @@ local option = import 'alerting/options.libsonnet';
   options: option.of('A channel in Discord.', ['url_file'], {
     url_file: option.file("the address of the channel's webhook"),
   }),
-  // 0.27 has the word, and refuses a configuration with it.
+  // 0.27 has the field but refuses a configuration without webhook_url.
   needs: '0.28',
-  since: {},
-  // Discord takes 4096 characters; 0.28 cuts what is longer.
+  examples: [{ url_file: '/run/secrets/discord' }],
+  // Discord accepts 4096 characters; 0.28 truncates longer messages.
   texts: message({
     name: 'discord',
     escape: marks.backslash + [[':', '\\:']],
@@ -19,7 +19,7 @@ local option = import 'alerting/options.libsonnet';
     link(text, url): '[%s](%s)' % [text, url],
   }),
   build(options, target): {
-    discord_configs: [option.tells(options) {
+    discord_configs: [option.notify_flags(options) {
       webhook_url_file: options.url_file,
       title: '{{ template "deckwatch.discord.title" . }}',
       message: '{{ template "deckwatch.discord.text" . }}',

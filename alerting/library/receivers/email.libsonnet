@@ -1,10 +1,10 @@
-// Mail, by a server that takes it.
+// Email, through an SMTP server.
 local message = import 'alerting/message.libsonnet';
 local option = import 'alerting/options.libsonnet';
 {
-  options: option.of('Mail.', ['to', 'from', 'server'], {
+  options: option.of('Email.', ['to', 'from', 'server'], {
     to: {
-      description: 'The addresses that are written to.',
+      description: 'The recipients.',
       type: ['string', 'array'],
       items: { type: 'string', minLength: 1 },
       examples: ['operations@example.com'],
@@ -22,16 +22,23 @@ local option = import 'alerting/options.libsonnet';
   }) {
     dependentRequired: { user: ['password_file'], password_file: ['user'] },
   },
-  since: {},
+  examples: [{
+    to: ['a@example.org'],
+    from: 'd@example.org',
+    server: 'mail.example:25',
+    user: 'd',
+    password_file: '/run/secrets/mail',
+    tls: true,
+  }],
   texts: message({
     name: 'email',
     line: '<br>\n',
-    queried: '',  // within an address, HTML's templates do so themselves
+    queried: '',  // HTML templates escape addresses themselves
     link(text, url): '<a href="%s">%s</a>' % [url, text],
   }) + message({ name: 'email.plain' }),
   build(options, target): {
     email_configs: [
-      option.tells(options) {
+      option.notify_flags(options) {
         to: if std.isArray(options.to) then std.join(', ', options.to) else options.to,
         from: options.from,
         smarthost: options.server,

@@ -1,19 +1,19 @@
-// Issues in Jira: one for each group of alerts, reopened and resolved with it.
+// Jira: one issue per group of alerts, reopened and resolved with it.
 local message = import 'alerting/message.libsonnet';
 local option = import 'alerting/options.libsonnet';
 
-// Jira's markup is its own: a backslash takes the meaning from most marks, but two of them are a new line.
+// Jira's own markup: a backslash escapes most marks, but two of them are a line break.
 local wiki = [['\\\\', '/'], ['[*_?^~{}\\[\\]!|#+-]', '\\${0}'], ['[<>]', "'"]];
 {
   options: option.of('Issues in Jira.', ['server', 'project', 'type'], {
     server: option.url("Jira's address.", 'https://example.atlassian.net'),
     project: option.text('The key of the project, such as OPS.'),
     type: option.text('The type of the issues, such as Bug.'),
-    user: option.text('The name to log in with, such as deckwatch; in the cloud the address of mail.'),
+    user: option.text('The name to log in with, such as deckwatch; in the cloud the email address.'),
     password_file: option.file('the password, or in the cloud an API token'),
     token_file: option.file('a personal access token, instead of a user'),
     resolve: option.text('The transition that closes an issue, such as Done; by default it stays open.'),
-    reopen: option.text('The transition that opens it again, such as Reopen.'),
+    reopen: option.text('The transition that reopens it, such as Reopen.'),
   }) {
     examples: [{ server: 'https://example.atlassian.net', project: 'OPS', type: 'Bug', token_file: '/run/secrets/jira' }],
     dependentRequired: { user: ['password_file'], password_file: ['user'] },
@@ -22,13 +22,23 @@ local wiki = [['\\\\', '/'], ['[*_?^~{}\\[\\]!|#+-]', '\\${0}'], ['[<>]', "'"]];
     'else': { required: ['token_file'] },
   },
   needs: '0.28',
-  since: {},
+  examples: [
+    {
+      server: 'https://jira.example/',
+      project: 'OPS',
+      type: 'Bug',
+      user: 'd',
+      password_file: '/run/secrets/jira',
+      resolve: 'Done',
+    },
+    { server: 'https://jira.example', project: 'OPS', type: 'Bug', token_file: '/run/secrets/jira', reopen: 'Reopen' },
+  ],
   texts: message({ name: 'jira', escape: wiki, link(text, url): '[%s|%s]' % [text, url] })
          + message({ name: 'jira.plain' }),
   build(options, target): {
     jira_configs: [
-      option.tells(options) {
-        // Version 3 of the API wants descriptions as JSON; the cloud takes version 2 as well.
+      option.notify_flags(options) {
+        // Version 3 of the API requires descriptions as JSON; the cloud supports version 2 as well.
         api_url: std.rstripChars(options.server, '/') + '/rest/api/2',
         http_config: if 'user' in options
         then { basic_auth: { username: options.user, password_file: options.password_file } }

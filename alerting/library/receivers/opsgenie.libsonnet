@@ -1,18 +1,18 @@
-// Opsgenie, which calls who is on duty.
+// Opsgenie, which pages the person on call.
 local marks = import 'alerting/marks.libsonnet';
 local message = import 'alerting/message.libsonnet';
 local option = import 'alerting/options.libsonnet';
 {
-  options: option.of('Opsgenie, which calls who is on duty.', ['key_file'], {
+  options: option.of('Opsgenie, which pages the person on call.', ['key_file'], {
     key_file: option.file('the key of an API integration'),
-    team: option.text('The team in Opsgenie that is called, such as operations; by default the one of the integration.'),
+    team: option.text('The team in Opsgenie, such as operations; by default that of the integration.'),
     url: option.url("Opsgenie's address; in Europe https://api.eu.opsgenie.com/.", 'https://api.opsgenie.com/'),
   }),
-  since: {},
+  examples: [{ key_file: '/run/secrets/opsgenie', team: 'operations', url: 'https://api.eu.opsgenie.com/' }],
   texts: message({ name: 'opsgenie', escape: marks.lookalike }),
   build(options, target): {
     opsgenie_configs: [
-      option.tells(options) {
+      option.notify_flags(options) {
         api_key_file: options.key_file,
         message: '{{ template "deckwatch.opsgenie.title" . }}',
         description: '{{ template "deckwatch.opsgenie.text" . }}',

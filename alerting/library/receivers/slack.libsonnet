@@ -1,4 +1,4 @@
-// A Slack channel, by an incoming webhook.
+// Slack: a channel, by an incoming webhook.
 local message = import 'alerting/message.libsonnet';
 local option = import 'alerting/options.libsonnet';
 {
@@ -6,15 +6,15 @@ local option = import 'alerting/options.libsonnet';
     channel: option.text('The channel, such as "#operations".'),
     url_file: option.file("the address of Slack's incoming webhook"),
   }),
-  since: {},
-  // https://docs.slack.dev/messaging/formatting-message-text: these three are all that begins a link or a mention.
+  examples: [{ channel: '#shop', url_file: '/run/secrets/slack', resolved: false }],
+  // https://docs.slack.dev/messaging/formatting-message-text: only these three begin a link or a mention.
   texts: message({
     name: 'slack',
     escape: [['&', '&amp;'], ['<', '&lt;'], ['>', '&gt;'], ['`', "'"]],
     link(text, url): '<%s|%s>' % [url, text],
   }),
   build(options, target): {
-    slack_configs: [option.tells(options) {
+    slack_configs: [option.notify_flags(options) {
       api_url_file: options.url_file,
       channel: options.channel,
       title: '{{ template "deckwatch.slack.title" . }}',
@@ -22,7 +22,7 @@ local option = import 'alerting/options.libsonnet';
       text: '{{ template "deckwatch.slack.text" . }}',
       fallback: '{{ template "deckwatch.slack.title" . }}',
       color: '{{ if eq .Status "firing" }}danger{{ else }}good{{ end }}',
-      // Not the text: stars and lines in a name are no markup.
+      // Not the text, so that asterisks and underscores in a name are no markup.
       mrkdwn_in: ['pretext'],
     }],
   },

@@ -1,4 +1,4 @@
-// A channel in Microsoft Teams, by a workflow that takes webhooks.
+// Microsoft Teams: a channel, by a workflow with a webhook.
 local marks = import 'alerting/marks.libsonnet';
 local message = import 'alerting/message.libsonnet';
 local option = import 'alerting/options.libsonnet';
@@ -11,9 +11,9 @@ local option = import 'alerting/options.libsonnet';
       default: false,
     },
   }),
-  // The older kind is there since 0.26, but no version before this one takes its address from a file.
+  // Connectors exist since 0.26, but no version before 0.28 reads their address from a file.
   needs: '0.28',
-  since: {},
+  examples: [{ url_file: '/run/secrets/teams' }, { url_file: '/run/secrets/teams', connector: true }],
   texts: message({
     name: 'teams',
     escape: marks.lookalike + marks.replaced,
@@ -22,7 +22,7 @@ local option = import 'alerting/options.libsonnet';
   }),
   build(options, target): {
     [if std.get(options, 'connector', false) then 'msteams_configs' else 'msteamsv2_configs']: [
-      option.tells(options) {
+      option.notify_flags(options) {
         webhook_url_file: options.url_file,
         title: '{{ template "deckwatch.teams.title" . }}',
         text: '{{ template "deckwatch.teams.text" . }}',

@@ -1,10 +1,10 @@
-// A program of yours that Alertmanager posts JSON to.
+// A webhook: JSON by HTTP POST to a program of yours.
 local message = import 'alerting/message.libsonnet';
 local option = import 'alerting/options.libsonnet';
 {
-  options: option.of('A program that takes alerts as JSON by HTTP POST.', [], {
+  options: option.of('A program that receives alerts as JSON by HTTP POST.', [], {
     url: option.url(
-      'Its address. One that holds a password or a key belongs into a file: see url_file.',
+      'Its address. One that contains a password or a key must be in a file: see url_file.',
       'http://bot.internal:8080/alerts'
     ),
     url_file: option.file('the address'),
@@ -18,16 +18,20 @@ local option = import 'alerting/options.libsonnet';
     'then': { properties: { url_file: false } },
     'else': { required: ['url_file'] },
   },
-  // The first version of Alertmanager that knows an option, where 0.25 does not.
   since: { url_file: '0.26', text: '0.32' },
+  examples: [
+    { url: 'http://bot.internal:8080/alerts' },
+    { url: 'http://apprise:8000/notify/ops', text: true },
+    { url_file: '/run/secrets/webhook' },
+  ],
   texts: message({ name: 'webhook' }),
   build(options, target): {
     webhook_configs: [
-      option.tells(options)
+      option.notify_flags(options)
       + (if 'url' in options then { url: options.url } else { url_file: options.url_file })
       + (
         if std.get(options, 'text', false)
-        // Each text is read as YAML, and one that begins with a tab is none: see pagerduty.libsonnet.
+        // Each text is parsed as YAML unless it begins with a tab: see pagerduty.libsonnet.
         then {
           payload: {
             title: '\t{{ template "deckwatch.webhook.title" . }}',

@@ -1,4 +1,4 @@
-// Alerts as Alertmanager has put them together for its messages.
+// Alerts as Alertmanager groups them for notifications.
 local theme = import '../theme.libsonnet';
 
 local filter(labels) = '{' + std.join(', ', [
@@ -8,7 +8,7 @@ local filter(labels) = '{' + std.join(', ', [
 ]) + '}';
 
 {
-  words: { alert_groups: "Alerts as Alertmanager puts them together, by their labels: {severity: critical}; {} shows all." },
+  words: { alert_groups: "Alerts as Alertmanager groups them, selected by labels: {severity: critical}; {} shows all." },
   called: { alertgroups: 'alert_groups', alertGroups: 'alert_groups' },
   content: {
     description: 'Labels that an alert must have, each with one value or several.',
@@ -19,10 +19,10 @@ local filter(labels) = '{' + std.join(', ', [
   height: 8,
   width: 6,
   options: {
-    open: { description: 'Show the alerts of each group at once.', type: 'boolean', default: true },
-    alertmanager: { description: "The Alertmanager to ask, by the name of its data source in Grafana.", type: 'string', default: 'Alertmanager' },
+    open: { description: 'Whether groups are initially expanded.', type: 'boolean', default: true },
+    alertmanager: { description: "The name of Alertmanager's data source in Grafana.", type: 'string', default: 'Alertmanager' },
   },
-  example: { alert_groups: { severity: ['critical', 'error'] }, title: 'What was sent', description: 'Alerts, as they are put together for messages.' },
+  example: { alert_groups: { severity: ['critical', 'error'] }, title: 'Alert groups', description: 'Alerts as grouped for notifications.' },
 
   panel(spec)::
     local options = theme.get(spec, 'options', {});

@@ -1,8 +1,8 @@
-// Alerts that fire or are about to.
+// Firing and pending alerts.
 local theme = import '../theme.libsonnet';
 
-// The dead man's switch always fires: that it does is what is right, and nothing for a list of what is wrong.
-local always = 'alertname!="Watchdog", escalation=""';  // a step of an escalation is the alert once more
+// The dead man's switch always fires and does not belong in a list of faults.
+local always = 'alertname!="Watchdog", escalation=""';  // an escalation step repeats the alert
 
 local filter(labels) = std.join(', ', [always] + [
   local value = labels[label];
@@ -11,7 +11,7 @@ local filter(labels) = std.join(', ', [always] + [
 ]);
 
 {
-  words: { alerts: 'Alerts that fire, by their labels: {severity: [critical, error]}; {} shows all but Watchdog.' },
+  words: { alerts: 'Firing alerts, selected by labels: {severity: [critical, error]}; {} shows all but Watchdog.' },
   called: { alertlist: 'alerts', alert_list: 'alerts' },
   content: {
     description: 'Labels that an alert must have, each with one value or several.',
@@ -22,11 +22,11 @@ local filter(labels) = std.join(', ', [always] + [
   height: 8,
   width: 4,
   options: {
-    pending: { description: 'Show alerts too that are about to fire.', type: 'boolean', default: true },
-    most: { description: 'Show so many at most.', type: 'integer', minimum: 1, default: 20 },
-    group: { description: 'Put alerts together that share these labels.', type: 'array', items: { type: 'string' }, examples: [['service']] },
+    pending: { description: 'Also show pending alerts.', type: 'boolean', default: true },
+    limit: { description: 'The maximum number of entries.', type: 'integer', minimum: 1, default: 20 },
+    group: { description: 'Group alerts by these labels.', type: 'array', items: { type: 'string' }, examples: [['service']] },
   },
-  example: { alerts: { severity: ['critical', 'error'] }, title: 'Alerts', description: 'What fires now.' },
+  example: { alerts: { severity: ['critical', 'error'] }, title: 'Alerts', description: 'Firing alerts.' },
 
   panel(spec)::
     local options = theme.get(spec, 'options', {});
@@ -35,7 +35,7 @@ local filter(labels) = std.join(', ', [always] + [
         viewMode: 'list',
         groupMode: if std.objectHas(options, 'group') then 'custom' else 'default',
         groupBy: theme.get(options, 'group', []),
-        maxItems: theme.get(options, 'most', 20),
+        maxItems: theme.get(options, 'limit', 20),
         sortOrder: 3,  // the most important first
         dashboardAlerts: false,
         alertName: '',

@@ -1,25 +1,25 @@
-// What people and programs have noted in Grafana: deploys, switches, trials.
+// Annotations that people and programs stored in Grafana, such as deploys.
 local theme = import '../theme.libsonnet';
 
 {
-  words: { annotations: "What was noted in Grafana, by its tags: [deploy]; [] lists all." },
+  words: { annotations: "Annotations stored in Grafana, selected by tags: [deploy]; [] lists all." },
   called: { annolist: 'annotations', annotationslist: 'annotations' },
-  content: { description: 'Tags that a note must have, all of them.', type: 'array', items: { type: 'string', minLength: 1 } },
+  content: { description: 'Tags that an annotation must have, all of them.', type: 'array', items: { type: 'string', minLength: 1 } },
   queries: '',
   height: 8,
   width: 4,
   options: {
-    most: { description: 'Show so many at most.', type: 'integer', minimum: 1, default: 20 },
-    here: { description: 'Only notes of this dashboard.', type: 'boolean', default: false },
-    shown_time: { description: 'Only notes of the time that is shown.', type: 'boolean', default: true },
+    limit: { description: 'The maximum number of entries.', type: 'integer', minimum: 1, default: 20 },
+    here: { description: 'Only annotations of this dashboard.', type: 'boolean', default: false },
+    shown_time: { description: 'Only annotations in the displayed time range.', type: 'boolean', default: true },
   },
-  example: { annotations: ['deploy'], title: 'Deploys', description: 'What was brought out when.' },
+  example: { annotations: ['deploy'], title: 'Deploys', description: 'Deploys and their times.' },
 
   panel(spec)::
     local options = theme.get(spec, 'options', {});
     theme.panel(spec, 'annolist', {
       options: {
-        limit: theme.get(options, 'most', 20),
+        limit: theme.get(options, 'limit', 20),
         tags: spec.content,
         onlyFromThisDashboard: theme.get(options, 'here', false),
         onlyInTimeRange: theme.get(options, 'shown_time', true),

@@ -1,11 +1,11 @@
-// One column for each value of a label, now.
+// Current values as a column per value of a label.
 local theme = import '../theme.libsonnet';
 
 local capital(word) = std.asciiUpper(std.substr(word, 0, 1)) + std.substr(word, 1, std.length(word) - 1);
 local titleOf(label) = capital(std.strReplace(label, '_', ' '));
 
-// The table of all queries becomes one line for each value of the first label of `by`, with one column for each query,
-// or for each value of the label `across`.
+// The results become a table with one row per value of the first label in `by` and one column per query, or per value
+// of the label `across`.
 local shaped(spec, across) =
   local label = spec.by[0];
   local value(query) = if std.length(spec.queries) == 1 then 'Value' else 'Value #' + query.ref;
@@ -29,18 +29,18 @@ local shaped(spec, across) =
   );
 
 {
-  words: { columns: 'The values now, one column for each value of the first label in `by`; several queries stand side by side.' },
+  words: { columns: 'The current values, one column per value of the first label in `by`; several queries are grouped side by side.' },
   called: { barchart: 'columns', barChart: 'columns', bar_chart: 'columns', column: 'columns' },
   content: { '$ref': '#/$defs/queries' },
   queries: 'table',
   height: 8,
   width: 6,
   options: theme.legendOptions {
-    across: { description: 'A second label, whose values stand side by side in each group.', '$ref': '#/$defs/label_name' },
-    stack: { description: 'Put them on top of each other; percent shows shares.', enum: [true, false, 'percent'], default: false },
-    direction: { description: 'Which way the bars grow.', enum: ['right', 'up'], default: 'up' },
-    show: { description: 'Write the value at each bar.', enum: ['auto', 'always', 'never'], default: 'auto' },
-    axis_title: { description: 'What is written beside the axis.', type: 'string', examples: ['Orders a second'] },
+    across: { description: 'A second label, whose values are grouped side by side.', '$ref': '#/$defs/label_name' },
+    stack: { description: 'Stack the columns; percent shows shares.', enum: [true, false, 'percent'], default: false },
+    direction: { description: 'The direction of the bars.', enum: ['right', 'up'], default: 'up' },
+    show: { description: 'Whether values are shown at the bars.', enum: ['auto', 'always', 'never'], default: 'auto' },
+    axis_title: { description: 'The title of the axis.', type: 'string', examples: ['Orders per second'] },
   },
   example: {
     columns: [{ show: 'sum by (handler) (increase(http_requests_total[1h]))', title: 'Requests' }],
@@ -55,7 +55,7 @@ local shaped(spec, across) =
     local stack = theme.get(options, 'stack', false);
     local several = across != '' || std.length(spec.queries) > 1;
     local color = if theme.hasThresholds(spec) && !several then { mode: 'thresholds' } else { mode: 'palette-classic' };
-    // A column of the table is found by its title; its unit is the panel's, unless it says another.
+    // A column is identified by its title; its unit is the panel's by default.
     local override(query) =
       local properties = theme.differences(spec, query) + theme.looks(query);
       if properties == [] || across != '' then [] else [{ matcher: { id: 'byName', options: query.title }, properties: properties }];

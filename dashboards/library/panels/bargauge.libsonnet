@@ -1,16 +1,16 @@
-// One bar for each series: a ranking.
+// Current values as a bar per series: a ranking.
 local theme = import '../theme.libsonnet';
 
 {
-  words: { bargauge: 'The values now, one bar for each series; with top: a ranking.' },
+  words: { bargauge: 'The current values, one bar per series; with `top`, a ranking.' },
   called: { bar_gauge: 'bargauge', barGauge: 'bargauge', ranking: 'bargauge' },
   content: { '$ref': '#/$defs/queries' },
   queries: 'instant',
   height: 8,
   width: 4,
   options: {
-    direction: { description: 'Which way the bars grow.', enum: ['right', 'up'], default: 'right' },
-    style: { description: 'How the bars look.', enum: ['plain', 'gradient', 'lcd'], default: 'gradient' },
+    direction: { description: 'The direction of the bars.', enum: ['right', 'up'], default: 'right' },
+    style: { description: 'The style of the bars.', enum: ['plain', 'gradient', 'lcd'], default: 'gradient' },
   },
   example: {
     bargauge: 'node_filesystem_avail_bytes',

@@ -1,20 +1,20 @@
-// Other dashboards, to go on to.
+// Links to other dashboards.
 local theme = import '../theme.libsonnet';
 
 {
-  words: { dashboards: 'Other dashboards, by their tags: [deckwatch]; [] lists all.' },
+  words: { dashboards: 'Links to other dashboards, selected by tags: [deckwatch]; [] lists all.' },
   called: { dashlist: 'dashboards', dashboardlist: 'dashboards' },
   content: { description: 'Tags that a dashboard must have, all of them.', type: 'array', items: { type: 'string', minLength: 1 } },
   queries: '',
   height: 8,
   width: 4,
   options: {
-    most: { description: 'Show so many at most.', type: 'integer', minimum: 1, default: 30 },
-    search: { description: 'Only those with these words in their titles.', type: 'string', examples: ['shop'] },
-    starred: { description: 'Show those too that the reader has marked with a star.', type: 'boolean', default: false },
-    recent: { description: 'Show those too that the reader has seen last.', type: 'boolean', default: false },
+    limit: { description: 'The maximum number of entries.', type: 'integer', minimum: 1, default: 30 },
+    search: { description: 'Only dashboards with these words in their titles.', type: 'string', examples: ['shop'] },
+    starred: { description: 'Also show starred dashboards.', type: 'boolean', default: false },
+    recent: { description: 'Also show recently viewed dashboards.', type: 'boolean', default: false },
   },
-  example: { dashboards: ['deckwatch'], title: 'Dashboards', description: 'Where to look next.' },
+  example: { dashboards: ['deckwatch'], title: 'Dashboards', description: 'Related dashboards.' },
 
   panel(spec)::
     local options = theme.get(spec, 'options', {});
@@ -29,7 +29,7 @@ local theme = import '../theme.libsonnet';
         showFolderNames: false,
         includeVars: false,
         keepTime: true,
-        maxItems: theme.get(options, 'most', 30),
+        maxItems: theme.get(options, 'limit', 30),
         query: theme.get(options, 'search', ''),
         tags: spec.content,
       },

@@ -1,23 +1,23 @@
-// A value between two ends, as a dial.
+// A value in its range, as a dial.
 local theme = import '../theme.libsonnet';
 
 {
-  words: { gauge: 'The value now between its ends, as a dial; set min and max, or use a ratio.' },
+  words: { gauge: 'The current value in its range, as a dial; set min and max, or use a ratio.' },
   called: { dial: 'gauge', radial: 'gauge' },
   content: { '$ref': '#/$defs/queries' },
   queries: 'instant',
   height: 6,
   width: 3,
   options: {
-    labels: { description: 'Write the thresholds on the dial.', type: 'boolean', default: false },
+    labels: { description: 'Show the thresholds on the dial.', type: 'boolean', default: false },
   },
-  example: { gauge: 'node_load1', title: 'Load', description: 'Load against eight.', max: 8 },
+  example: { gauge: 'node_load1', title: 'Load', description: 'Load relative to eight.', max: 8 },
 
   panel(spec)::
     local options = theme.get(spec, 'options', {});
     local ratio = theme.get(spec, 'unit', '') == 'percentunit';
     local ends = { min: 0 } + (if ratio then { max: 1 } else if spec.unit == 'percent' then { max: 100 } else {});
-    // A gauge of one series does not write its name; the highest of several is worth nothing without it.
+    // A gauge of one series hides its name; the highest of several needs it.
     local named = if std.objectHas(spec, 'top') then { defaults+: { displayName: '${__series.name}' } } else {};
     theme.queried(spec, 'gauge', 'instant', {
       fieldConfig: theme.fieldConfig(ends + spec, { mode: 'thresholds' }, {}, theme.nothing(spec)) + named,

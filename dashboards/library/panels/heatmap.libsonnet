@@ -1,8 +1,8 @@
-// How a histogram's observations are spread, over time.
+// The distribution of a histogram's observations over time.
 local theme = import '../theme.libsonnet';
 
 {
-  words: { heatmap: 'How observations are spread over time, of a signal or metric that is a histogram: the darker, the more.' },
+  words: { heatmap: 'The distribution of observations over time, of a signal or metric that is a histogram.' },
   called: { 'heatmap-new': 'heatmap', density: 'heatmap' },
   content: { '$ref': '#/$defs/query' },
   queries: 'heatmap',
@@ -10,25 +10,25 @@ local theme = import '../theme.libsonnet';
   width: 8,
   options: {
     colors_by: {
-      description: 'The colours: from light to dark of one, or of many for fine differences.',
+      description: 'The colour scheme: shades of one colour, or many colours for fine differences.',
       enum: ['blues', 'greens', 'oranges', 'reds', 'purples', 'many'],
       default: 'oranges',
     },
-    scale: { description: 'How the colours follow the counts; root shows few observations beside many.', enum: ['linear', 'root'], default: 'root' },
-    show: { description: 'Write the count into each cell.', enum: ['auto', 'always', 'never'], default: 'never' },
-    legend_at: { description: 'Where the scale of colours stands.', enum: ['bottom', 'hidden'], default: 'bottom' },
+    scale: { description: 'The colour scale; root makes small counts visible beside large ones.', enum: ['linear', 'root'], default: 'root' },
+    show: { description: 'Whether counts are shown in the cells.', enum: ['auto', 'always', 'never'], default: 'never' },
+    legend_at: { description: 'The position of the colour scale.', enum: ['bottom', 'hidden'], default: 'bottom' },
   },
   example: {
     heatmap: 'http_request_duration_seconds',
     title: 'Response times',
-    description: 'How many requests took how long, over time.',
+    description: 'The distribution of request durations over time.',
   },
 
   panel(spec)::
     local options = theme.get(spec, 'options', {});
     local scheme = { blues: 'Blues', greens: 'Greens', oranges: 'Oranges', reds: 'Reds', purples: 'Purples', many: 'Spectral' };
     theme.queried({ max_points: 200 } + spec, 'heatmap', 'heatmap', {
-      // The unit is that of what is observed, on the axis; what is counted has none.
+      // The unit is that of the observations, on the axis; counts have none.
       fieldConfig: theme.fieldConfig(spec { unit: 'short' }, { mode: 'thresholds' }, {
         hideFrom: { legend: false, tooltip: false, viz: false },
         scaleDistribution: { type: 'linear' },

@@ -1,21 +1,21 @@
-// How many series have which value.
+// The distribution of values.
 local theme = import '../theme.libsonnet';
 
 {
-  words: { histogram: 'How the values of many series are spread: how many lie where.' },
+  words: { histogram: 'The distribution of the values of many series.' },
   called: { distribution: 'histogram' },
   content: { '$ref': '#/$defs/queries' },
   queries: 'range',
   height: 8,
   width: 6,
   options: theme.legendOptions {
-    buckets: { description: 'About so many columns.', type: 'integer', minimum: 2, maximum: 200, default: 30 },
+    buckets: { description: 'The approximate number of columns.', type: 'integer', minimum: 2, maximum: 200, default: 30 },
     combine: { description: 'Count all series together.', type: 'boolean', default: true },
   },
   example: {
     histogram: 'scrape_duration_seconds',
     title: 'How long scrapes take',
-    description: 'How many of the scrapes in the shown time took how long.',
+    description: 'The distribution of scrape durations in the time range.',
     buckets: 20,
   },
 

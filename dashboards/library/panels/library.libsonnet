@@ -1,15 +1,15 @@
-// A panel that is kept in Grafana itself and shared by several dashboards.
+// A library panel of Grafana, shared by several dashboards.
 local theme = import '../theme.libsonnet';
 
 {
-  words: { library: "A panel of Grafana's own library, by its uid; what it shows is decided there." },
+  words: { library: "A library panel of Grafana, by its uid; Grafana determines its content." },
   called: { librarypanel: 'library', library_panel: 'library', libraryPanel: 'library' },
-  content: { description: "The uid of the library panel, as its address in Grafana shows it.", type: 'string', title: 'a uid of letters, digits, - and _', pattern: '^[A-Za-z0-9_-]{1,40}$' },
+  content: { description: "The uid of the library panel, as in its URL in Grafana.", type: 'string', title: 'a uid of letters, digits, - and _', pattern: '^[A-Za-z0-9_-]{1,40}$' },
   queries: '',
   height: 8,
   width: 4,
   options: {},
-  example: { library: 'shop-orders', title: 'Orders', description: 'The panel that all shop dashboards share.' },
+  example: { library: 'shop-orders', title: 'Orders', description: 'A panel shared by all shop dashboards.' },
 
   panel(spec):: theme.panel(spec, 'library-panel-ref', { libraryPanel: { uid: spec.content, name: spec.title } }),
 }

@@ -1,8 +1,8 @@
-// Lines of logs, as Loki holds them.
+// Log lines from Loki.
 local theme = import '../theme.libsonnet';
 
 {
-  words: { logs: "Lines of logs, asked for in Loki's words: {service=\"shop\"} |= \"error\"." },
+  words: { logs: "Log lines, by LogQL: {service=\"shop\"} |= \"error\"." },
   called: { log: 'logs', loki: 'logs' },
   content: { description: 'LogQL, or a list of it.', type: ['string', 'array'], minLength: 1, minItems: 1, items: { type: 'string', minLength: 1 } },
   queries: '',
@@ -10,21 +10,21 @@ local theme = import '../theme.libsonnet';
   height: 10,
   width: 8,
   options: {
-    most: { description: 'Show so many lines at most.', type: 'integer', minimum: 1, maximum: 5000, default: 500 },
-    oldest_first: { description: 'Begin with the oldest line.', type: 'boolean', default: false },
-    labels: { description: 'Write the labels before each line.', type: 'boolean', default: false },
-    wrap: { description: 'Break long lines.', type: 'boolean', default: true },
-    pretty: { description: 'Lay out JSON over several lines.', type: 'boolean', default: false },
+    limit: { description: 'The maximum number of lines.', type: 'integer', minimum: 1, maximum: 5000, default: 500 },
+    oldest_first: { description: 'Show the oldest line first.', type: 'boolean', default: false },
+    labels: { description: 'Show the labels before each line.', type: 'boolean', default: false },
+    wrap: { description: 'Wrap long lines.', type: 'boolean', default: true },
+    pretty: { description: 'Format JSON over several lines.', type: 'boolean', default: false },
     once: {
-      description: 'Show lines that are alike only once: exactly alike, but for numbers, or but for words.',
+      description: 'Show similar lines only once: identical, identical except for numbers, or except for words.',
       enum: ['exact', 'numbers', 'signature'],
     },
   },
   example: {
     logs: '{service="shop"} |= "error"',
     title: 'Errors',
-    description: 'What the shop writes when something fails.',
-    most: 200,
+    description: 'The error logs of the shop.',
+    limit: 200,
   },
 
   panel(spec)::
@@ -40,7 +40,7 @@ local theme = import '../theme.libsonnet';
           editorMode: 'code',
           expr: asked[i],
           queryType: 'range',
-          maxLines: theme.get(options, 'most', 500),
+          maxLines: theme.get(options, 'limit', 500),
         }
         for i in std.range(0, std.length(asked) - 1)
       ],

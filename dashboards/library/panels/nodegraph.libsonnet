@@ -1,7 +1,7 @@
-// What depends on what: circles and arrows, made of series alone.
+// A graph of dependencies, made of series alone.
 local theme = import '../theme.libsonnet';
 
-// Grafana knows the ends of an arrow and the name of a circle by the names of labels.
+// Grafana identifies the ends of an edge and the name of a node by label names.
 local relabeled(expr, to, from) =
   if to == from then expr else 'label_replace(' + expr + ', "' + to + '", "$1", "' + from + '", "(.+)")';
 
@@ -14,24 +14,24 @@ local circles(query, options) =
   query { expr: relabeled(relabeled(query.expr, 'id', name), 'title', name) };
 
 {
-  words: { dependencies: 'What depends on what, as a graph: a series for each arrow, with the labels that name its two ends.' },
+  words: { dependencies: 'A graph of dependencies: one series per edge, with the labels that name its two ends.' },
   called: { nodegraph: 'dependencies', nodeGraph: 'dependencies', node_graph: 'dependencies', servicemap: 'dependencies', topology: 'dependencies' },
   content: { '$ref': '#/$defs/query' },
   queries: 'graph',
   height: 12,
   width: 8,
   options: {
-    from: { description: 'The label that names what depends.', '$ref': '#/$defs/label_name', default: 'source' },
-    to: { description: 'The label that names what it depends on.', '$ref': '#/$defs/label_name', default: 'target' },
-    nodes: { description: 'A signal, a metric or PromQL with a series for each circle; its value is written into it.', '$ref': '#/$defs/query', examples: ['sum by (service) (up)'] },
-    name: { description: 'The label of these that names the circle.', '$ref': '#/$defs/label_name', default: 'id' },
+    from: { description: 'The label of the dependent component.', '$ref': '#/$defs/label_name', default: 'source' },
+    to: { description: 'The label of its dependency.', '$ref': '#/$defs/label_name', default: 'target' },
+    nodes: { description: 'A signal, a metric or PromQL with one series per node; its value is shown in the node.', '$ref': '#/$defs/query', examples: ['sum by (service) (up)'] },
+    name: { description: 'The label of `nodes` that names the node.', '$ref': '#/$defs/label_name', default: 'id' },
   },
   example: {
     dependencies: 'up',
     from: 'job',
     to: 'instance',
-    title: 'Who reads whom',
-    description: 'The pages that each job reads.',
+    title: 'Targets by job',
+    description: 'The targets of each job.',
   },
 
   panel(spec)::

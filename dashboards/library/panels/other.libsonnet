@@ -1,10 +1,10 @@
-// A panel of any type: what has no word here is said by Grafana's own.
+// A panel of any Grafana type, configured by `raw`.
 local theme = import '../theme.libsonnet';
 
 {
-  words: { panel: "A panel of a type of Grafana's that has no word here, such as geomap; all of it stands under raw:." },
+  words: { panel: "A panel of a Grafana type without a word, such as geomap; `raw` contains its configuration." },
   called: { plugin: 'panel', custom: 'panel' },
-  content: { description: "The type, by Grafana's id of it.", type: 'string', minLength: 1 },
+  content: { description: "The id of the type in Grafana.", type: 'string', minLength: 1 },
   queries: '',
   height: 8,
   width: 4,
@@ -12,7 +12,7 @@ local theme = import '../theme.libsonnet';
   example: {
     panel: 'news',
     title: 'News',
-    description: 'What is new elsewhere.',
+    description: 'News from elsewhere.',
     raw: { options: { feedUrl: 'https://example.org/feed.xml', showImage: false } },
   },
 

@@ -1,23 +1,23 @@
-// Parts of a whole, now.
+// Current shares of a whole.
 local theme = import '../theme.libsonnet';
 
 {
-  words: { pie: 'Parts of a whole now; for up to about six of them.' },
+  words: { pie: 'The current shares of a whole, up to about six.' },
   called: { piechart: 'pie', donut: 'pie' },
   content: { '$ref': '#/$defs/queries' },
   queries: 'instant',
   height: 8,
   width: 4,
   options: theme.legendOptions {
-    ring: { description: 'Leave the middle open.', type: 'boolean', default: true },
+    ring: { description: 'Draw a ring instead of a disc.', type: 'boolean', default: true },
     show: {
-      description: 'What stands in each part.',
+      description: 'The texts shown in each slice.',
       type: 'array',
       items: { enum: ['name', 'value', 'percent'] },
       default: ['percent'],
     },
     legend_values: {
-      description: 'Figures beside each name.',
+      description: 'Values beside each name in the legend.',
       type: 'array',
       items: { enum: ['value', 'percent'] },
       default: ['value'],
@@ -26,7 +26,7 @@ local theme = import '../theme.libsonnet';
   example: {
     pie: 'count by (code) (http_requests_total)',
     title: 'Answers by status',
-    description: 'How many handlers have answered so.',
+    description: 'Handlers by response status.',
     show: ['name', 'percent'],
   },
 

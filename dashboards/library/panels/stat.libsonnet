@@ -1,27 +1,27 @@
-// One number, large.
+// A current value as a large number.
 local theme = import '../theme.libsonnet';
 
 {
-  words: { stat: 'The value now, as a large number.' },
+  words: { stat: 'The current value, as a large number.' },
   called: { singlestat: 'stat', number: 'stat', value: 'stat' },
   content: { '$ref': '#/$defs/queries' },
   queries: 'instant',
   height: 4,
   width: 3,
   options: {
-    trend: { description: 'Draw the course of the value behind it.', type: 'boolean', default: false },
+    trend: { description: 'Draw the history of the value in the background.', type: 'boolean', default: false },
     color: {
       description: 'What the thresholds colour: the number, the whole tile, or nothing.',
       enum: ['value', 'background', 'none'],
       default: 'value',
     },
     show: {
-      description: "What is written: the value, the series' name, or both.",
+      description: "The text to show: the value, the series name, or both.",
       enum: ['auto', 'value', 'name', 'value_and_name'],
       default: 'auto',
     },
   },
-  example: { stat: 'up', title: 'Targets', description: 'Pages that Prometheus reads.', color: 'background' },
+  example: { stat: 'up', title: 'Targets', description: 'Targets that Prometheus scrapes.', color: 'background' },
 
   panel(spec)::
     local options = theme.get(spec, 'options', {});

@@ -1,20 +1,20 @@
-// What state each thing was in, over time: one band for each.
+// States over time, one band per series.
 local theme = import '../theme.libsonnet';
 
 {
-  words: { states: 'States over time, one band for each series; give values: words for the numbers.' },
+  words: { states: 'States over time, one band per series; `values` maps numbers to texts.' },
   called: { 'state-timeline': 'states', statetimeline: 'states', state_timeline: 'states', timeline: 'states' },
   content: { '$ref': '#/$defs/queries' },
   queries: 'range',
   height: 8,
   width: 8,
   options: {
-    show: { description: 'Write the state into its band.', enum: ['auto', 'always', 'never'], default: 'auto' },
+    show: { description: 'Whether states are shown in the bands.', enum: ['auto', 'always', 'never'], default: 'auto' },
   },
   example: {
     states: 'up',
     title: 'Targets',
-    description: 'Pages that Prometheus reads.',
+    description: 'Targets that Prometheus scrapes.',
     values: { '0': 'down', '1': 'up' },
     bad: 'down',
     critical: 1,

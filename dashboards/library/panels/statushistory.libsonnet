@@ -1,20 +1,20 @@
-// What state each thing was in at each look: one square for each.
+// States over time, one square per interval.
 local theme = import '../theme.libsonnet';
 
 {
-  words: { history: 'States over time, one square for each look at it; give values: words for the numbers.' },
+  words: { history: 'States over time, one square per interval; `values` maps numbers to texts.' },
   called: { 'status-history': 'history', statusHistory: 'history', statushistory: 'history', status_history: 'history', discrete: 'history' },
   content: { '$ref': '#/$defs/queries' },
   queries: 'range',
   height: 8,
   width: 8,
   options: {
-    show: { description: 'Write the state into its square.', enum: ['auto', 'always', 'never'], default: 'auto' },
+    show: { description: 'Whether states are shown in the squares.', enum: ['auto', 'always', 'never'], default: 'auto' },
   },
   example: {
     history: 'up',
     title: 'Targets',
-    description: 'Pages that Prometheus reads, looked at every five minutes.',
+    description: 'Targets that Prometheus scrapes, sampled every five minutes.',
     min_interval: '5m',
     max_points: 60,
     values: { '0': 'down', '1': 'up' },
@@ -22,7 +22,7 @@ local theme = import '../theme.libsonnet';
     critical: 1,
   },
 
-  // A square for each point would be too narrow to see where many fit, so there are a hundred at most.
+  // With a square per pixel, states would be too narrow to see: there are a hundred at most.
   panel(spec):: theme.queried({ max_points: 100 } + spec, 'status-history', 'range', {
     fieldConfig: theme.fieldConfig(spec, if theme.hasThresholds(spec) then { mode: 'thresholds' } else { mode: 'continuous-BlPu' }, {
       fillOpacity: 70,

@@ -1,4 +1,4 @@
-// One line for each thing, one column for each figure.
+// A table with a row per label value and a column per query.
 local theme = import '../theme.libsonnet';
 
 local cells = {
@@ -12,7 +12,7 @@ local cells = {
   image: { type: 'image' },
 };
 
-// Grafana calls the value of a lone query `Value`, of several `Value #A`, `Value #B` …
+// Grafana names the value of a single query `Value`, those of several `Value #A`, `Value #B` …
 local column(spec, query) = if std.length(spec.queries) == 1 then 'Value' else 'Value #' + query.ref;
 
 local cell(query) =
@@ -36,40 +36,40 @@ local override(query, valueOf) = {
 };
 
 {
-  words: { table: 'One line for each value of the labels in `by`, one column for each query.' },
+  words: { table: 'One row per value of the labels in `by`, one column per query.' },
   called: { list: 'table', grid: 'table' },
   content: { '$ref': '#/$defs/queries' },
   queries: 'table',
   height: 8,
   width: 6,
   options: {
-    sort: { description: 'The title of the column by which the lines are sorted, the highest first.', type: 'string' },
-    ascending: { description: 'Sort the lowest first.', type: 'boolean', default: false },
+    sort: { description: 'The title of the column to sort by, highest first.', type: 'string' },
+    ascending: { description: 'Sort lowest first.', type: 'boolean', default: false },
     names: {
       examples: [{ name: 'Container' }],
-      description: 'Titles of the columns that hold labels, such as {name: Container}; an empty one is left out.',
+      description: 'Titles of the columns that hold labels, such as {name: Container}; an empty title hides the column.',
       type: 'object',
       additionalProperties: { type: 'string' },
     },
     label_links: {
       examples: [{ name: 'containers' }],
-      description: 'The dashboards that a click on a label opens, such as {name: container}; labels go with it.',
+      description: 'The dashboards that a click on a label opens, such as {name: container}; labels are passed on.',
       type: 'object',
       additionalProperties: { type: 'string', minLength: 1 },
     },
     across: {
-      description: 'A label whose values become columns: with by: [component] and across: system, one column for each system.',
+      description: 'A label whose values become columns: with by: [component] and across: system, one column per system.',
       '$ref': '#/$defs/label_name',
     },
-    totals: { description: 'A last line with the sum of each column.', type: 'boolean', default: false },
-    filters: { description: 'Let the reader filter by the values of a column.', type: 'boolean', default: false },
-    page: { description: 'Turn pages where the lines are too many.', type: 'boolean', default: false },
-    line_height: { description: 'How high a line is.', enum: ['low', 'middle', 'high'], default: 'low' },
+    totals: { description: 'Add a last row with the sum of each column.', type: 'boolean', default: false },
+    filters: { description: 'Offer filters by the values of columns.', type: 'boolean', default: false },
+    page: { description: 'Use pagination.', type: 'boolean', default: false },
+    line_height: { description: 'The height of rows.', enum: ['low', 'middle', 'high'], default: 'low' },
   },
   example: {
     table: [{ show: 'up', title: 'Up', as: 'background', width: 90 }, 'scrape_duration_seconds'],
     title: 'Targets',
-    description: 'Every page that Prometheus reads.',
+    description: 'Every target that Prometheus scrapes.',
     by: ['job', 'instance'],
     sort: 'Up',
   },
@@ -83,10 +83,10 @@ local override(query, valueOf) = {
     local shown = [label for label in labels if titleOf(label) != ''];
     local columns = shown + [column(spec, query) for query in spec.queries];
     local valueOf(label) = '__data.fields["' + titleOf(label) + '"]';
-    local foreign = !std.objectHas(spec.queries[0], 'expr');  // whose columns have the names that its own query gives them
+    local foreign = !std.objectHas(spec.queries[0], 'expr');  // columns named by its own query
     local across = theme.get(options, 'across', '');
     local sideways = labels[0] + '\\' + across;
-    // What a click on the values of a label opens: of the first one what the whole line is about.
+    // The links of a label's values; the first label has the link of the whole row.
     local opens = { [label]: [theme.link(spec.label_links[label], valueOf)] for label in std.objectFields(theme.get(spec, 'label_links', {})) };
     local first = (if std.objectHas(spec, 'link') then [theme.link(spec.link, valueOf)] else []) + theme.openings(spec, valueOf);
     local links(label) = (if label == shown[0] then first else []) + theme.get(opens, label, []);
@@ -95,7 +95,7 @@ local override(query, valueOf) = {
       for label in shown
       if links(label) != []
     ];
-    // Of columns that are values of a label nobody knows the names: the one query says how all of them look.
+    // The names of columns made of label values are unknown: the single query determines the style of all.
     local whole = if across == '' then {} else {
       defaults+: { unit: spec.queries[0].unit, thresholds: theme.thresholds(spec.queries[0]), mappings: theme.mappings(spec.queries[0]) },
     };

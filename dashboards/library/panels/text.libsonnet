@@ -1,15 +1,15 @@
-// Words, in Markdown.
+// Text in Markdown.
 local theme = import '../theme.libsonnet';
 
 {
-  words: { text: 'Words in Markdown: what a dashboard is for, what to do.' },
+  words: { text: 'Text in Markdown: the purpose of a dashboard, instructions.' },
   called: { markdown: 'text', note: 'text' },
   content: { type: 'string' },
   queries: '',
   height: 3,
   width: 4,
   options: {
-    transparent: { description: 'Without a box around it.', type: 'boolean', default: false },
+    transparent: { description: 'Draw no box around it.', type: 'boolean', default: false },
   },
   example: { text: '## Hello', title: '' },
 

@@ -9,7 +9,7 @@ local styles = {
   steps: { drawStyle: 'line', fillOpacity: 12, stack: false, gradient: 'opacity', interpolation: 'stepAfter' },
 };
 
-// A line across the graph at one value, asked for as a series, so that it has a name and stays in sight.
+// A line at one value, as a series, so that it has a name and stays visible.
 local goal(spec) = {
   refId: 'Target',
   datasource: theme.source(spec),
@@ -30,8 +30,8 @@ local goalLooks = {
   words: {
     lines: 'Values over time, as lines.',
     area: 'Parts of a whole over time, stacked.',
-    bars: 'Values over time, as stacked bars; good for counts in a span of time.',
-    points: 'Values over time, as points; good for what is seldom measured.',
+    bars: 'Values over time, as stacked bars; suited to counts per interval.',
+    points: 'Values over time, as points; suited to rare measurements.',
     steps: 'Values over time that hold until the next one, as steps.',
   },
   called: { graph: 'lines', timeseries: 'lines', chart: 'lines', line: 'lines', scatter: 'points' },
@@ -41,14 +41,14 @@ local goalLooks = {
   width: 6,
   options: theme.legendOptions {
     stack: {
-      description: 'Put the series on top of each other; percent shows each as its share of all.',
+      description: 'Stack the series; percent shows each as its share of all.',
       enum: [true, false, 'percent'],
     },
     limits: { description: 'Draw the thresholds as dashed lines.', type: 'boolean', default: true },
-    target: { description: 'Draw a dashed line at this value, which should be reached or kept.', '$ref': '#/$defs/quantity' },
-    scale: { description: 'How the values are laid out on the axis.', enum: ['linear', 'log'], default: 'linear' },
-    axis_title: { description: 'What is written beside the axis.', type: 'string', examples: ['Orders a second'] },
-    join: { description: 'Draw lines over gaps: true, or over those that are shorter than a time such as 5m.', '$ref': '#/$defs/switch_or_duration' },
+    target: { description: 'Draw a dashed line at this target value.', '$ref': '#/$defs/quantity' },
+    scale: { description: 'The scale of the axis.', enum: ['linear', 'log'], default: 'linear' },
+    axis_title: { description: 'The title of the axis.', type: 'string', examples: ['Orders per second'] },
+    join: { description: 'Connect lines over gaps: all (true), or those shorter than a duration such as 5m.', '$ref': '#/$defs/switch_or_duration' },
   },
   example: {
     lines: ['node_load1', { show: 'node_load15', style: 'dashed', axis: 'right' }],
@@ -67,7 +67,7 @@ local goalLooks = {
     local stack = theme.get(options, 'stack', style.stack);
     local stacked = stack != false;
     local dashed = theme.hasThresholds(spec) && theme.get(options, 'limits', true) && !stacked;
-    // The first limit is in sight even where the values are far below it; shares of nothing do not end at 10000 %.
+    // The first threshold stays visible even if values are far below it; without data, a share does not end at 10000 %.
     local limits = theme.get(spec, 'thresholds', {});
     local softMax = if std.objectHas(spec, 'max') then null else if dashed && theme.get(spec, 'bad', '') == 'up' && std.objectHas(limits, 'high') then limits.high
     else if !below && spec.unit == 'percentunit' then 0.01 else null;

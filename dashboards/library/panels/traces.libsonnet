@@ -1,36 +1,36 @@
-// The way of one request through the services, or the requests to choose one from, as Jaeger holds them.
+// A trace, or a list of traces, from Jaeger.
 local theme = import '../theme.libsonnet';
 
-local search(said) = {
+local search(conditions) = {
   queryType: 'search',
-  service: said.service,
-  [if std.objectHas(said, 'operation') then 'operation']: said.operation,
-  [if std.objectHas(said, 'tags') then 'tags']:
-    std.join(' ', [label + '=' + std.toString(said.tags[label]) for label in std.objectFields(said.tags)]),
-  [if std.objectHas(said, 'slower_than') then 'minDuration']: said.slower_than,
-  [if std.objectHas(said, 'faster_than') then 'maxDuration']: said.faster_than,
-  limit: theme.get(said, 'most', 20),
+  service: conditions.service,
+  [if std.objectHas(conditions, 'operation') then 'operation']: conditions.operation,
+  [if std.objectHas(conditions, 'tags') then 'tags']:
+    std.join(' ', [label + '=' + std.toString(conditions.tags[label]) for label in std.objectFields(conditions.tags)]),
+  [if std.objectHas(conditions, 'slower_than') then 'minDuration']: conditions.slower_than,
+  [if std.objectHas(conditions, 'faster_than') then 'maxDuration']: conditions.faster_than,
+  limit: theme.get(conditions, 'limit', 20),
 };
 
 {
   words: {
-    trace: 'The way of one request through the services: its id, or a choice such as $trace that holds it.',
-    traces: 'Requests to choose one from: {service: shop, slower_than: 500ms}; a click opens its way.',
+    trace: 'A trace: its id, or a variable such as $trace that holds it.',
+    traces: 'A list of traces: {service: shop, slower_than: 500ms}; a click opens one.',
   },
   called: { jaeger: 'traces', tempo: 'traces', traceview: 'trace' },
   content: {
-    description: 'The id of a trace, or what the traces to list must be like.',
+    description: 'The id of a trace, or conditions for the traces to list.',
     type: ['string', 'object'],
     minLength: 1,
     required: ['service'],
     additionalProperties: false,
     properties: {
-      service: { description: 'The service that took part.', type: 'string', minLength: 1, examples: ['shop'] },
-      operation: { description: 'What it did, such as GET /checkout.', type: 'string', minLength: 1 },
-      tags: { description: 'Marks that it must have, such as {error: true}.', type: 'object', examples: [{ 'error': true }], additionalProperties: { type: ['string', 'number', 'boolean'] } },
-      slower_than: { description: 'Only those that took longer.', '$ref': '#/$defs/duration' },
-      faster_than: { description: 'Only those that took less.', '$ref': '#/$defs/duration' },
-      most: { description: 'So many at most.', type: 'integer', minimum: 1, maximum: 1000, default: 20 },
+      service: { description: 'A service in the trace.', type: 'string', minLength: 1, examples: ['shop'] },
+      operation: { description: 'Its operation, such as GET /checkout.', type: 'string', minLength: 1 },
+      tags: { description: 'Tags that it must have, such as {error: true}.', type: 'object', examples: [{ 'error': true }], additionalProperties: { type: ['string', 'number', 'boolean'] } },
+      slower_than: { description: 'Only traces that took longer.', '$ref': '#/$defs/duration' },
+      faster_than: { description: 'Only traces that took less.', '$ref': '#/$defs/duration' },
+      limit: { description: 'The maximum number of traces.', type: 'integer', minimum: 1, maximum: 1000, default: 20 },
     },
   },
   queries: '',
@@ -55,7 +55,7 @@ local search(said) = {
     local query = { refId: 'A', datasource: datasource } + (if listed then search(spec.content) else { query: spec.content });
     theme.panel(spec, if listed then 'table' else 'traces', { datasource: datasource, targets: [query], options: {} } + (
       if !listed then {} else {
-        // Jaeger gives its own units; one said here would overwrite that of the duration.
+        // Jaeger returns its own units; a unit here would override that of the duration.
         fieldConfig: { defaults: { [key]: columns.defaults[key] for key in ['color', 'custom', 'thresholds'] }, overrides: [] },
         options: {
           showHeader: true,

@@ -41,7 +41,7 @@ def command(project: Path, /, *, channel: str | None, wait: int, alertmanager: s
     Alertmanager counts as accepted by the service; check the channel to see the message. Exit code 1: a channel failed.
     """
     from deckwatch.alerting.alertmanager import Alertmanager
-    from deckwatch.alerting.receivers import NON_RECEIVER_KEYS
+    from deckwatch.alerting.routes import NON_RECEIVER_KEYS
     from deckwatch.cli import _project
     from deckwatch.core.problems import DeckwatchError
 
