@@ -1,4 +1,4 @@
-"""What a control group's files say, in base units and the same for versions 1 and 2.
+"""Values of a control group's files, in base units and the same for versions 1 and 2.
 
 For each topic the files, by version, and a function that takes what `Group.raw` returned of them. It returns None where
 the group is gone or its kernel has no such controller, and raises ParseError, or ValueError where a number is none.
@@ -49,7 +49,7 @@ class Cpu(NamedTuple):
 
 
 class Io(NamedTuple):
-    """Bytes and operations read and written on one device; operations are None where an engine does not tell them."""
+    """Bytes and operations read and written on one device; operations are None where an engine does not report them."""
 
     read_bytes: int = 0
     written_bytes: int = 0

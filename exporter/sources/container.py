@@ -67,14 +67,14 @@ class Container:
     network_mode: str = ""
     cgroup_parent: str = ""
     image_id: str = ""  # `sha256:…`
-    log_path: str = ""  # on the engine's host; empty where its log is in no file that is told
+    log_path: str = ""  # on the engine's host; empty if its log is not in a reported file
     limits: Limits = _UNLIMITED
     restarts: int = 0
     oom_kills: int = 0
 
     @property
     def expected_running(self) -> bool:
-        """Whether this container ought to run: by its label, else by its restart policy."""
+        """Whether this container is expected to run: by its label, else by its restart policy."""
         wish = self.labels.get(EXPECTED_LABEL, "")
         return wish == "running" or (wish != "stopped" and self.restart_policy in _EXPECTED_POLICIES)
 

@@ -2,7 +2,7 @@
 
 The folder `/proc/<pid>` is kept open: it stands for the process, so that after its end everything in it is gone, also
 when the number is in use again. Files in it are opened for each reading, since a kept `net/dev` would keep the
-network namespace alive and go on telling old numbers.
+network namespace alive and return old numbers.
 """
 
 from __future__ import annotations

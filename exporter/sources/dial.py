@@ -1,4 +1,4 @@
-"""Reach a TCP service within one deadline for everything, and tell how long each step took."""
+"""Connections to TCP services within one deadline, with the duration of each phase."""
 
 from __future__ import annotations
 

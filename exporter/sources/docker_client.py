@@ -52,7 +52,7 @@ def open_client(address: str, seconds: int = ANSWER_SECONDS) -> Iterator[docker.
 
 @contextlib.contextmanager
 def refusal_as_no_data() -> Iterator[None]:
-    """Tell a call that is not let through, or that the engine does not know, as NoData."""
+    """Turn the refusal of a call, by a proxy or by the engine, into NoData."""
     try:
         yield
     except docker.errors.APIError as fault:

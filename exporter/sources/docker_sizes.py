@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-_EVERY = "10m"  # where the configuration says nothing else
+_EVERY = "10m"  # default of the configuration
 
 _ANSWER_SECONDS = 600  # a volume of millions of files takes minutes
 _FIRST_SECONDS = 2.0  # that a scrape waits for the first reading, once

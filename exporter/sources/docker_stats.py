@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import Reading, World
 
-_EVERY = "15s"  # where the configuration says nothing else
+_EVERY = "15s"  # default of the configuration
 
 _AT_ONCE = 10  # calls; docker-py's pool of connections to an engine holds as many
 _ANSWER_SECONDS = 10

@@ -1,4 +1,4 @@
-"""Software RAID as the kernel tells it in /sys/block/<array>/md (drivers/md/md.c; Documentation/admin-guide/md.rst)."""
+"""Software RAID, from /sys/block/<array>/md (drivers/md/md.c; Documentation/admin-guide/md.rst)."""
 
 from __future__ import annotations
 

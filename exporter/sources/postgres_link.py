@@ -66,7 +66,7 @@ RIGHTS = """
 # An extension need not be in `public`, which everybody may use. In other languages than English this is not seen.
 _SCHEMA_DENIED = re.compile("permission denied for schema (.+)")
 
-# libpq tells why a connection failed in words only; these are looked for in that order. The words themselves, which
+# libpq gives the reason for a failed connection only as text, which is searched in this order. The words themselves, which
 # can hold the connection string, go no further.
 _REASONS = (
     ("connection timeout expired", "timeout"),

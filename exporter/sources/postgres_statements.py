@@ -39,7 +39,7 @@ _INSTALLED = f"SELECT {schema_of('pg_stat_statements')}, current_setting('pg_sta
 
 
 class Key(NamedTuple):
-    """What tells statements apart: object ids of role and database, and the number that the server gives a text."""
+    """The identity of a statement: object ids of role and database, and the number that the server gives a text."""
 
     user: int
     database: int
@@ -164,11 +164,11 @@ class _ServerStatements:
             shown = self._ranking.update_members(
                 {key: _row_figures(row) for key, row in found.items()}, total, time.monotonic()
             )
-            told = [
+            statements = [
                 Statement(str(row[3] or ""), str(row[4] or ""), str(key.query), _row_figures(row))
                 for key, row in ((key, found[key]) for key in shown)
             ]
-            return [*told, Statement(*OTHERS, self._ranking.others)]
+            return [*statements, Statement(*OTHERS, self._ranking.others)]
 
     def _extension_schema(self) -> str:
         [(schema, most)] = self._server.run_query(lambda _: _INSTALLED).rows

@@ -1,4 +1,4 @@
-"""What the kernel tells of one process: /proc/<pid>/stat and limits (fs/proc/array.c, fs/proc/base.c; proc(5))."""
+"""One process: /proc/<pid>/stat and limits (fs/proc/array.c, fs/proc/base.c; proc(5))."""
 
 from __future__ import annotations
 

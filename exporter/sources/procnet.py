@@ -66,7 +66,7 @@ def parse_softnet(data: bytes) -> dict[str, list[int]]:
         columns = [int(word, 16) for word in line.split()]
         if len(columns) < 3:
             raise ParseError(f"net/softnet_stat: {len(columns)} columns")
-        # Since Linux 5.10 the 13th column says which CPU; before, the lines of CPUs that are off were missing untold.
+        # Since Linux 5.10 the 13th column says which CPU; before, the lines of offline CPUs were simply missing.
         found[str(columns[12] if len(columns) > 12 else number)] = columns
     return found
 

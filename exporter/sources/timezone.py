@@ -37,7 +37,7 @@ class TimeZone(Source):
         self._rules: tzinfo = UTC
 
     def offset_at(self, now: float) -> tuple[float, str]:
-        """Return how many seconds the zone is ahead of UTC at this time, and its name then; UTC where none is set."""
+        """Return how many seconds the zone is ahead of UTC at this time, and its name then; UTC if none is set."""
         path = _resolve_links(self._world, "etc/localtime")
         try:
             found = os.stat(path)  # noqa: PTH116 - at every scrape
