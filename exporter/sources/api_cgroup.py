@@ -1,8 +1,8 @@
 """An engine's statistics of a container, converted back into the kernel files that they come from.
 
-Docker Engine API, `GET /containers/{id}/stats`; moby daemon/stats_unix.go names the file of each figure. In that form the
-parsers of the files read them. The call does not report the number of
-processes, operations on disks with version 2, swap, pressure.
+Docker Engine API, `GET /containers/{id}/stats`; moby daemon/stats_unix.go names the file of each figure. In that form
+the parsers of the files read them. The call does not report the number of processes, operations on disks with version
+2, swap, or pressure.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _cgroup_v2_files(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...],
 
 
 def _quota_values(cpu: Mapping[str, Any], name: str, unit: int) -> dict[str, int]:
-    """Return what the CPU quota did; the time under the name and in the unit of its file."""
+    """Return the throttling counters; the time under the name and in the unit of its file."""
     found = cpu.get("throttling_data") or {}
     return {
         "nr_periods": found.get("periods") or 0,

@@ -1,7 +1,7 @@
 """Readings that are too slow for a scrape: made on a separate thread and exported with their age.
 
-A Background reads repeatedly, from the first request until it is closed. Only one reading runs at a time; the pause is at
-least as long as the reading took, and grows after each failure. A reading expires: if the newest one failed, or the
+A Background reads repeatedly, from the first request until it is closed. Only one reading runs at a time; the pause is
+at least as long as the reading took, and grows after each failure. A reading expires: if the newest one failed, or the
 next one is stuck, a request raises that.
 """
 
@@ -76,8 +76,8 @@ class Background(Generic[T]):
     def latest_reading(self) -> Reading[T]:
         """Return the newest value and the time at which it was read.
 
-        Waits for the first reading, up to `first_seconds` after it started. Raises NotReadYet before it, NoData if there
-        is nothing to read, ReadingFailed after a failure or if no reading has ended for too long.
+        Waits for the first reading, up to `first_seconds` after it started. Raises NotReadYet before it, NoData if
+        there is nothing to read, ReadingFailed after a failure or if no reading has ended for too long.
         """
         self._start_thread()
         self._first_attempt_done.wait(max(0.0, self._started_at + self._first_seconds - time.monotonic()))

@@ -113,10 +113,10 @@ _RECLAIM = {
 
 
 def memory_reclaim(raw: Raw) -> dict[bytes, int]:
-    """Return what the kernel does to free memory, from MEMORY_RECLAIM, under the names of version 2's memory.stat.
+    """Return the counters of memory reclaim, from MEMORY_RECLAIM, under the names of version 2's memory.stat.
 
-    Besides, `high` and `max` are how often these limits were met. Values that the kernel does not report are left out: `kernel`
-    before 5.18, and with version 1 most of what counts.
+    Besides, `high` and `max` are how often these limits were met. Values that the kernel does not report are left
+    out: `kernel` before 5.18, and with version 1 most counters.
     """
     version, stat, more = raw
     if stat is None:

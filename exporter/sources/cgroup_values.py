@@ -31,7 +31,7 @@ IO: Files = {
 }
 PROCESSES: Files = {1: (("pids", "cgroup.procs"),), 2: (("", "cgroup.procs"),)}
 THREADS: Files = {1: (("pids", "pids.current"), ("pids", "pids.max")), 2: (("", "pids.current"), ("", "pids.max"))}
-# Of a group of version 1 too, where the tree of version 2 stands beside it.
+# Of a group of version 1 too, where the hierarchy of version 2 is mounted beside it.
 PRESSURE: Files = dict.fromkeys((1, 2), tuple(("", f"{name}.pressure") for name in ("cpu", "memory", "io")))
 
 
@@ -162,8 +162,8 @@ def _values_by_device(data: bytes) -> dict[str, dict[bytes, int]]:
 def count_processes(raw: Raw) -> int | None:
     """Return how many processes the group holds, from PROCESSES.
 
-    Where the reader has a process namespace of its own, version 2 lists foreign processes as 0 and version 1 not at
-    all: an empty list is no answer, since a running container has at least one.
+    In a separate process namespace, version 2 lists foreign processes as 0 and version 1 not at
+    all: an empty list counts as missing, since a running container has at least one.
     """
     _, data = raw
     return len(data.split()) or None if data is not None else None
@@ -176,7 +176,7 @@ def list_pids(raw: Raw) -> list[int]:
 
 
 def thread_counts(raw: Raw) -> tuple[int, int] | None:
-    """Return how many threads there are and how many there may be (0 is no limit), from THREADS."""
+    """Return the number of threads and its limit (0: none), from THREADS."""
     _, current, most = raw
     if current is None or most is None:
         return None

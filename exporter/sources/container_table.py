@@ -53,7 +53,7 @@ class _Counts:
     flag_is_old: bool = False  # this run's flag was set before we began to watch
 
     def record_start(self, at: float) -> None:
-        """Take a start: it is a restart if an end stands before it that no other start has followed."""
+        """Record a start: it is a restart if it is the first one after an end."""
         if self.ended is not None and self.ended <= at:
             self.restarts += 1
             self.answered, self.ended = self.ended, None
@@ -110,7 +110,7 @@ class ContainerTable:
     def apply_event(self, event: Mapping[str, Any], now: float) -> str | None:
         """Take an event of a container and return the id of the container to inspect, if one should be.
 
-        `now` is our own clock. An event of another kind is no concern of the table.
+        `now` is our own clock. Other kinds of events are ignored.
         """
         action, _, _ = str(event.get("Action", "")).partition(":")
         id_ = str((event.get("Actor") or {}).get("ID", ""))

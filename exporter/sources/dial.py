@@ -130,5 +130,5 @@ class _Lookup:
         except OSError as fault:
             self.fault = fault
         except UnicodeError:
-            self.fault = socket.gaierror(socket.EAI_NONAME, "the name is no host's")
+            self.fault = socket.gaierror(socket.EAI_NONAME, "not a valid host name")
         self.done.set()

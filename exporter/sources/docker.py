@@ -45,7 +45,7 @@ class Engine(Source):
         self._captured: Snapshot | None = None
 
     def latest_snapshot(self) -> Snapshot | None:
-        """Return what is known now, without a call to the engine; None where there is no engine to watch.
+        """Return the newest snapshot, without a call to the engine; None if there is no engine to watch.
 
         Only the very first call waits, for the first list.
         """

@@ -41,7 +41,7 @@ def open_client(address: str, seconds: int = ANSWER_SECONDS) -> Iterator[docker.
     try:
         docker.utils.parse_host(address)
     except docker.errors.DockerException:
-        raise EngineUnreachable("this is no address of an engine") from None  # the fault's text repeats it
+        raise EngineUnreachable("the address is invalid") from None  # the text of the error contains it
     settings = docker.utils.kwargs_from_env(environment={**os.environ, "DOCKER_HOST": address})
     client = docker.APIClient(version="auto", timeout=seconds, **settings)
     try:

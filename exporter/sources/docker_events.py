@@ -1,4 +1,4 @@
-"""The engine's stream of events, read on a thread of its own."""
+"""The engine's stream of events, read on a separate thread."""
 
 from __future__ import annotations
 

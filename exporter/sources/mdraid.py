@@ -77,7 +77,7 @@ def _synced_blocks(world: World, folder: str) -> int:
 
 
 def _member_state(world: World, folder: str) -> str:
-    """Return what a disk of the array is: failed, spare, or a part of it."""
+    """Return the state of a disk in the array: failed, spare or part."""
     flags = _read_word(world, f"{folder}/state", absent="").split(",")
     if "faulty" in flags:
         return "failed"

@@ -139,7 +139,7 @@ class Server:
         raise ServerDown(self._reason)
 
     def _open_link(self) -> Link:
-        """Return the open connection; raises ServerDown at once while it is known that there is none."""
+        """Return the open connection; raises ServerDown at once between attempts to connect."""
         if self._link is not None:
             return self._link
         now = time.monotonic()
@@ -164,7 +164,7 @@ class Server:
     def visit_database(self, database: str) -> Iterator[Link]:
         """Give a connection to another database of the server, which is closed at the end; never two at once.
 
-        Raises ServerDown where there is none, or the server falls silent on it.
+        Raises ServerDown if there is none, or if the server stops answering on it.
         """
         from deckwatch.exporter.sources.postgres_link import Lost, Silent  # noqa: PLC0415 - psycopg, only where configured
 

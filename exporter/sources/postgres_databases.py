@@ -137,7 +137,7 @@ class DatabaseVisits:
         return found
 
     def _visit_database(self, name: str, wanted: list[View]) -> Iterator[tuple[View, list[Sample]]]:
-        """Yield what each view shows of a database; a view that has nothing there is left out."""
+        """Yield the samples of each view of a database; a view without data is left out."""
         with self._server.visit_database(name) as link:
             ends = time.monotonic() + _VISIT_SECONDS
             for view in wanted:

@@ -108,7 +108,7 @@ class Sockets(NamedTuple):
 
 
 def count_tcp(lines: Iterable[bytes]) -> Sockets:
-    """Return what net/tcp or net/tcp6 holds, given line by line: a busy server has a hundred thousand of them."""
+    """Count the sockets in net/tcp or net/tcp6, given line by line: a busy server has a hundred thousand of them."""
     words: Counter[bytes] = Counter()
     queues: Counter[bytes] = Counter()
     rest = iter(lines)

@@ -36,7 +36,7 @@ class TextFiles(Source):
         self._known: dict[str, tuple[tuple[int, ...], TextFile]] = {}
 
     def expand_folders(self, pattern: str) -> list[str]:
-        """Return the folders of the host that a path means, which may hold `*`; itself where there is none."""
+        """Return the host's folders that match a path with `*`; the path itself if none does."""
         if not glob.has_magic(pattern):
             return [pattern]
         root = rootfs.host_path(self._world, "").rstrip("/")
@@ -86,7 +86,7 @@ class TextFiles(Source):
 
 def _read_content(file: BinaryIO, about: os.stat_result) -> str:
     if not stat.S_ISREG(about.st_mode):
-        raise ValueError("it is no regular file")
+        raise ValueError("it is not a regular file")
     if about.st_size > _MAX_BYTES:
         raise ValueError(f"it has more than {_MAX_BYTES >> 20} MiB")
     return file.read(_MAX_BYTES).decode()

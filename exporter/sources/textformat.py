@@ -71,7 +71,7 @@ class _Page:
         if word not in ("HELP", "TYPE"):
             return
         if not _NAME.fullmatch(name):
-            raise ValueError(f"{word} of what is no metric's name")
+            raise ValueError(f"{word} without a valid metric name")
         if name in self._families:
             raise ValueError(f"{word} of {name} after its first value")
         if name in (self._helps if word == "HELP" else self._kinds):
@@ -142,4 +142,4 @@ def _parse_number(name: str, value: str) -> float:
             return float(value)
     except ValueError:
         pass
-    raise ValueError(f"the value of {name} is no number")
+    raise ValueError(f"the value of {name} is not a number")

@@ -21,7 +21,7 @@ _MAX_LINKS = 10  # one after the other, before they must be a circle
 
 
 def parse_tzfile(data: bytes) -> tzinfo:
-    """Return the rules of a time zone; raises ParseError for what is no tzfile(5)."""
+    """Return the rules of a time zone; raises ParseError if it is not a tzfile(5)."""
     try:
         return ZoneInfo.from_file(io.BytesIO(data))
     except (ValueError, struct.error, IndexError, OverflowError) as error:
