@@ -60,7 +60,7 @@ def test_histograms_and_summaries_keep_their_parts_together() -> None:
         ('x{a=""} 1\nx 2\n', "line 2: a second value"),
         ('x{a="1",b="2"} 1\nx{b="2",a="1"} 2\n', "line 2: a second value"),
         ("x one\n", "line 1: the value of x is not a number"),
-        ("x 1_0\n", "no number"),
+        ("x 1_0\n", "not a number"),
         ("9x 1\n", "expected a metric's name"),
         ('x{a="1} 1\n', "expected a metric's name"),
         ("x{a=1} 1\n", "expected labels"),
