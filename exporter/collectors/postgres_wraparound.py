@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 _LABELS = ("server", "datname")
-_LIMIT = 2**31  # numbers that can be told apart; the server stops writing three million before
+_LIMIT = 2**31  # distinct transaction IDs; the server stops accepting writes three million earlier
 
 
 def _declare_age(name: str, help_text: str) -> Metric:
