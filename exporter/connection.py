@@ -1,4 +1,4 @@
-"""A connection under the ASGI application: HTTP by uvicorn, and its limits of time and size."""
+"""A connection of the ASGI server: uvicorn's HTTP/1.1 with limits on time and header size."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.protection.connection_limits import ConnectionPool
 
-HEADER_SECONDS = 10.0  # for a request's header, from the connection's beginning (before TLS) or its own first byte
+HEADER_SECONDS = (
+    10.0  # for a request's header, from the start of the connection (before TLS) or the header's first byte
+)
 MAX_HEADER_BYTES = 16 * 1024
-READ_SECONDS = 30.0  # for a client to read on while a page is being sent to it
+READ_SECONDS = 30.0  # for a client to resume reading a page that is being sent
 _HEADER_END = b"\r\n\r\n"
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -26,16 +28,16 @@ _TOO_LARGE = (
 
 
 class Connection(H11Protocol):
-    """An HTTP/1.1 connection that may neither dawdle over a header nor over reading an answer."""
+    """An HTTP/1.1 connection with time limits for sending a header and for reading a response."""
 
     def __init__(self, pool: ConnectionPool, slot: ConnectionSlot | None = None, **options: Any) -> None:
         super().__init__(**options)
         self._pool = pool
-        self._slot = slot  # with TLS it is one since before the handshake
+        self._slot = slot  # with TLS it exists since before the handshake
         self._read_timeout: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Find a place for the connection, and start the time limit of its first header."""
+        """Reserve a slot for the connection, and start the time limit of its first header."""
         if self._slot is None:
             self._slot = ConnectionSlot(transport, self.loop)
             if self._pool.add_slot(self._slot):
@@ -45,7 +47,7 @@ class Connection(H11Protocol):
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes in; the limit stands from a header's first byte to its last."""
+        """Receive bytes; the time limit applies from the first byte of a header to its last."""
         assert self._slot is not None  # noqa: S101 - for the type checker
         if self.is_idle and self._is_too_large(data):
             self.transport.write(_TOO_LARGE)
@@ -54,28 +56,28 @@ class Connection(H11Protocol):
         super().data_received(data)
         if not self.is_idle:
             self._slot.mark_busy()
-        elif self._slot.state != "unfinished":
+        elif self._slot.state != "incomplete":
             self._slot.mark_incomplete(HEADER_SECONDS)
 
     def on_response_complete(self) -> None:
-        """Wait for the next request."""
+        """Mark the connection idle until the next request."""
         super().on_response_complete()
         if self._slot is not None and self.is_idle:
             self._slot.mark_idle()
 
     def pause_writing(self) -> None:
-        """Start a time limit when the client does not read what is sent to it."""
+        """Start a time limit when the client stops reading."""
         super().pause_writing()
         if self._read_timeout is None and self._slot is not None:
             self._read_timeout = self.loop.call_later(READ_SECONDS, self._slot.transport.abort)
 
     def resume_writing(self) -> None:
-        """Lift that limit when it reads again."""
+        """Cancel that limit when the client reads again."""
         super().resume_writing()
         self._cancel_read_timeout()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Release the slot."""
         if self._slot is not None:
             self._pool.remove_slot(self._slot)
         self._cancel_read_timeout()
@@ -87,11 +89,11 @@ class Connection(H11Protocol):
         return self.conn.their_state is h11.IDLE or self.transport.is_closing()
 
     def _is_too_large(self, data: bytes) -> bool:
-        """Return whether a header does not end within its size; h11 would take any that comes in one piece."""
-        begun = self.conn.trailing_data[0]
-        if len(begun) + len(data) <= MAX_HEADER_BYTES:
+        """Return whether the header exceeds its size limit; h11 accepts any header that arrives in one piece."""
+        received = self.conn.trailing_data[0]
+        if len(received) + len(data) <= MAX_HEADER_BYTES:
             return False
-        return _HEADER_END not in (begun + data[:MAX_HEADER_BYTES])[:MAX_HEADER_BYTES]
+        return _HEADER_END not in (received + data[:MAX_HEADER_BYTES])[:MAX_HEADER_BYTES]
 
     def _cancel_read_timeout(self) -> None:
         if self._read_timeout is not None:

@@ -1,4 +1,4 @@
-"""What is wrong with a thing that is watched, as far as its source has found out."""
+"""Why a watched server or service is down, as far as its source knows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class HealthReason(NamedTuple):
-    """Why a thing is down, in fixed words that everybody may read, and for how many seconds."""
+    """Why a subject is down, in fixed words without secrets, and for how many seconds."""
 
     reason: str
     seconds: float
@@ -17,7 +17,7 @@ class HealthReason(NamedTuple):
 
 @runtime_checkable
 class HasHealthReason(Protocol):
-    """A collector's subject that can say what is wrong with it."""
+    """A collector's subject that knows why it is down."""
 
     def health_reason(self, world: World) -> HealthReason | None:
-        """Return what is wrong; None where nothing is, or nothing is known."""
+        """Return why the subject is down; None if it is up or the reason is unknown."""

@@ -1,8 +1,8 @@
-"""The sockets and connections under the ASGI application: uvicorn, with the limits that it lacks.
+"""The HTTP server: uvicorn with connection limits of our own.
 
-uvicorn has no time limit for a request's header, nor for what comes before it over TLS; and its `limit_concurrency`
-answers 503 to everybody as soon as idle connections have used it up. Here a connection that does not complete a header
-in time is cut, and a new one beyond the limits takes the place of one that waits without asking for anything.
+uvicorn has no time limit for a request's header or for the TLS handshake, and its `limit_concurrency` answers 503 to
+everybody once idle connections exhaust it. Here a connection that does not complete a header in time is closed, and a
+new connection beyond the limits replaces one that is idle.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from deckwatch.exporter.protection.connection_limits import ConnectionSlot
     from deckwatch.exporter.protection.reloading_config import ReloadingConfig
 
-KEEP_ALIVE_SECONDS = 75  # a scraper that comes every minute keeps its connection
+KEEP_ALIVE_SECONDS = 75  # a scraper with an interval of a minute keeps its connection
 _SHUTDOWN_SECONDS = 1
-_ACCEPT_TURNS = 3  # of the loop, until a socket that was accepted is a connection that can be ended
+_ACCEPT_TURNS = 3  # of the loop, until an accepted socket has become a connection that can be closed
 
 
 class Address(NamedTuple):
@@ -45,35 +45,37 @@ class Address(NamedTuple):
 
 
 def parse_address(text: str) -> Address:
-    """Read HOST:PORT, where an IPv6 host stands in brackets; raises ValueError with a sentence."""
+    """Parse HOST:PORT, with an IPv6 host in brackets; raises ValueError with a message for users."""
     host, colon, port = text.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise ValueError(f"expected HOST:PORT such as 127.0.0.1:9877, not {text!r}")
     if (":" in bare) != (host.startswith("[") and host.endswith("]")):
-        raise ValueError(f"an IPv6 address stands in brackets, such as [::1]:9877, not {text!r}")
+        raise ValueError(f"expected an IPv6 address in brackets such as [::1]:9877, not {text!r}")
     return Address(bare, int(port))
 
 
 def bind_sockets(address: Address) -> list[socket.socket]:
-    """Return listening sockets for an address, one for each that its name stands for; raises DeckwatchError."""
+    """Return listening sockets, one per address that the host resolves to; raises DeckwatchError."""
     if address.host in ("", "::") and socket.has_dualstack_ipv6():
-        with contextlib.suppress(OSError):  # the kernel knows IPv6, but this machine has it turned off
+        with contextlib.suppress(OSError):  # the kernel supports IPv6, but it is disabled on this machine
             return [
                 _without_delay(socket.create_server(("", address.port), family=socket.AF_INET6, dualstack_ipv6=True))
             ]
     opened: list[socket.socket] = []
     try:
-        found = socket.getaddrinfo(address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, _, _, _, where in dict.fromkeys(found):
+        resolved = socket.getaddrinfo(
+            address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        for family, _, _, _, where in dict.fromkeys(resolved):
             if family in (socket.AF_INET, socket.AF_INET6):
-                # The second address of a name takes the port that the first was given.
+                # All addresses use the port that the first was assigned.
                 port = opened[0].getsockname()[1] if opened else address.port
                 opened.append(_without_delay(socket.create_server((where[0], port, *where[2:]), family=family)))
     except OSError as error:
         for one in opened:
             one.close()
-        # The system's own words: `create_server` adds the address to them, a name's fault has words of its own.
+        # Only the system's message: `create_server` adds the address to it.
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise DeckwatchError(
             f"cannot listen on {address}: {str(reason).lower()}; choose another with --listen"
@@ -82,17 +84,17 @@ def bind_sockets(address: Address) -> list[socket.socket]:
 
 
 def _without_delay(listening: socket.socket) -> socket.socket:
-    """Let the sockets that are accepted send at once.
+    """Disable Nagle's algorithm for accepted sockets.
 
-    Without it the second part of an answer waits 40 ms for the peer's delayed acknowledgement. asyncio does this only
-    for sockets made with their protocol's number, which `create_server` leaves at 0.
+    Otherwise the second part of a response waits 40 ms for the peer's delayed acknowledgement. asyncio does this only
+    for sockets created with the protocol's number, which `create_server` leaves at 0.
     """
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which ends at once on a signal, and with exit code 0."""
+    """uvicorn's server, stopping at once on a signal, with exit code 0."""
 
     def __init__(self, config: uvicorn.Config, pool: ConnectionPool) -> None:
         super().__init__(config)
@@ -101,8 +103,8 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Take SIGTERM and SIGINT as the wish to end; uvicorn would raise them again at the end."""
-        if threading.current_thread() is threading.main_thread():  # no other gets signals
+        """Stop on SIGTERM and SIGINT; uvicorn would raise them again at the end."""
+        if threading.current_thread() is threading.main_thread():  # only the main thread receives signals
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self.request_stop)
@@ -114,15 +116,15 @@ class Server(uvicorn.Server):
         self._stopping.set()
 
     async def main_loop(self) -> None:
-        """Wait for the end; uvicorn would wake ten times a second to look for it."""
+        """Wait until stopped; uvicorn would poll ten times a second."""
         await self.on_tick(0)
         await self._stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Cut what has not asked for anything; uvicorn does not know of TLS that is being agreed on."""
+        """Close connections without a request; uvicorn does not know those in a TLS handshake."""
         for one in sockets or []:
             asyncio.get_running_loop().remove_reader(one)
-        for _ in range(_ACCEPT_TURNS):  # else asyncio would leave open what was accepted last
+        for _ in range(_ACCEPT_TURNS):  # otherwise asyncio would leave the socket accepted last open
             await asyncio.sleep(0)
         for guest in self._pool.all_slots():
             if guest.state != "busy":
@@ -131,10 +133,10 @@ class Server(uvicorn.Server):
 
 
 def make_server(app: Any, protection: ReloadingConfig | None = None) -> Server:
-    """Return a server of this application, not yet started."""
+    """Return a server for this application, not yet started."""
     pool = ConnectionPool()
     if protection is not None:
-        from deckwatch.exporter.protection.auth_middleware import AuthMiddleware  # noqa: PLC0415 - only where there is something to guard
+        from deckwatch.exporter.protection.auth_middleware import AuthMiddleware  # noqa: PLC0415 - only with a web configuration
 
         app = AuthMiddleware(app, protection)
     config = uvicorn.Config(
@@ -155,7 +157,7 @@ def make_server(app: Any, protection: ReloadingConfig | None = None) -> Server:
 
 
 def _protocol_factory(pool: ConnectionPool, protection: ReloadingConfig | None) -> Any:
-    """Return what makes the protocol of a connection, of what uvicorn gives to its own."""
+    """Return the protocol factory for uvicorn."""
     throttle = LogThrottle()
 
     def make_tls_protocol(watched: ReloadingConfig, options: dict[str, Any]) -> TlsConnection:
@@ -173,5 +175,5 @@ def _protocol_factory(pool: ConnectionPool, protection: ReloadingConfig | None) 
 
 
 def serve_app(app: Any, sockets: list[socket.socket], protection: ReloadingConfig | None = None) -> None:
-    """Answer on these sockets until SIGTERM or SIGINT; closes them."""
+    """Serve the application on these sockets until SIGTERM or SIGINT, then close them."""
     asyncio.run(make_server(app, protection).serve(sockets))

@@ -1,4 +1,4 @@
-"""Which names are shown, by the patterns that a project gives."""
+"""Selection of names by the `include` and `exclude` patterns of a project."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 class NameFilter:
-    """Names that are shown: those that `include` is found in, where it is given, less those that `exclude` is found in.
+    """Names that match `include`, if given, and do not match `exclude`; both are searched for, not anchored.
 
-    Without both, the names that `default` is found in are left out.
+    Without either, the names that match `default` are excluded.
     """
 
     def __init__(self, block: Mapping[str, str] | None, default: str) -> None:
@@ -22,7 +22,7 @@ class NameFilter:
         self._exclude = re.compile(exclude) if exclude else None
 
     def is_shown(self, name: str) -> bool:
-        """Return whether something of this name has series."""
+        """Return whether this name is exported."""
         if self._include is not None and not self._include.search(name):
             return False
         return self._exclude is None or not self._exclude.search(name)

@@ -1,7 +1,7 @@
-"""The page for people, `/`: what is watched, and how each collector does.
+"""The status page, `/`: what is watched, and the state of each collector.
 
-Plain HTML without scripts. Everything that comes from outside is escaped, and of a fault only its class is shown:
-its text could hold a connection string.
+Plain HTML without scripts. All external text is escaped, and only the class of a failure is shown, since its text
+could contain a connection string.
 """
 
 from __future__ import annotations
@@ -41,23 +41,24 @@ _LOGO = (
 _LINKS = (("/metrics", "Metrics"), ("/readyz", "Ready?"), ("/healthz", "Alive?"))
 _NAV = (
     f'<nav>{_LOGO}<span><a href="/">Deckwatch</a> {escape(__version__)}</span>'
-    + "".join(f'<a href="{address}">{said}</a>' for address, said in _LINKS)
+    + "".join(f'<a href="{address}">{text}</a>' for address, text in _LINKS)
     + "</nav>"
 )
 
 
 def render_index(scraper: Scraper) -> str:
-    """Return the page."""
+    """Return the status page as HTML."""
     now = scraper.world.clock()
-    seen = view.build_view(scraper, now)
-    tone, verdict = seen.verdict
+    status = view.build_view(scraper, now)
+    tone, verdict = status.verdict
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
     return _render_document(
-        f"{seen.host} · Deckwatch",
-        f"<header><h1>{escape(seen.host)}</h1>{_muted_text(seen.about)}"
+        f"{status.host} · Deckwatch",
+        f"<header><h1>{escape(status.host)}</h1>{_muted_text(status.about)}"
         f'<p class="verdict {tone}" role="status">{escape(verdict)}</p></header>\n'
-        f'<main>\n<section class="cards" aria-label="What is watched">{"".join(map(_render_card, seen.cards))}</section>\n'
-        f"{''.join(map(_render_group, seen.groups))}</main>\n"
+        '<main>\n<section class="cards" aria-label="What is watched">'
+        f"{''.join(map(_render_card, status.cards))}</section>\n"
+        f"{''.join(map(_render_group, status.groups))}</main>\n"
         f"<footer>As of {when} UTC</footer>",
     )
 
@@ -78,33 +79,33 @@ def _render_document(title: str, body: str) -> str:
 
 
 def _render_card(card: Card) -> str:
-    things = "".join(
-        f"<li><span>{escape(thing.name)} {_muted_text(thing.reason, 'span')}</span>"
-        f'<span class="mark {thing.tone}">{escape(thing.status)}</span></li>'
-        for thing in card.subjects
+    subjects = "".join(
+        f"<li><span>{escape(subject.name)} {_muted_text(subject.reason, 'span')}</span>"
+        f'<span class="mark {subject.tone}">{escape(subject.status)}</span></li>'
+        for subject in card.subjects
     )
     return (
         f'<div class="card"><h2 class="label">{escape(card.title)}</h2><p class="figure">{escape(card.figure)}</p>'
-        f"{_muted_text(card.about)}{f'<ul>{things}</ul>' if things else ''}</div>"
+        f"{_muted_text(card.about)}{f'<ul>{subjects}</ul>' if subjects else ''}</div>"
     )
 
 
 def _render_group(group: Group) -> str:
-    shown = group.visible_rows
+    visible = group.visible_rows
     absent = [row for row in group.rows if row.state == "absent"]
-    tone, said = group.verdict
+    tone, verdict = group.verdict
     table = (
         '<table><thead><tr><th scope="col">Collector</th><th scope="col">Reads</th><th scope="col">State</th>'
         '<th scope="col" class="n">Took</th><th scope="col" class="n">Age</th><th scope="col" class="n">Series</th>'
-        f"</tr></thead><tbody>{''.join(map(_render_row, shown))}</tbody></table>"
+        f"</tr></thead><tbody>{''.join(map(_render_row, visible))}</tbody></table>"
     )
     reasons = "".join(f"<li>{_collector_link(row)} {_muted_text(row.status, 'span')}</li>" for row in absent)
-    more = f'<p class="more">{len(absent)} more with nothing to watch here:</p>' if shown else ""
+    more = f'<p class="more">{len(absent)} more with nothing to watch here:</p>' if visible else ""
     address = escape(_metrics_url(group.prefix, group.server))
     return (
-        f'<details class="group"{" open" if shown else ""}><summary><h2>{escape(group.title)}</h2>'
-        f'<span class="mark {tone}">{escape(said)}</span></summary>\n'
-        f"{table if shown else ''}{f'{more}<ul>{reasons}</ul>' if absent else ''}"
+        f'<details class="group"{" open" if visible else ""}><summary><h2>{escape(group.title)}</h2>'
+        f'<span class="mark {tone}">{escape(verdict)}</span></summary>\n'
+        f"{table if visible else ''}{f'{more}<ul>{reasons}</ul>' if absent else ''}"
         f'<p class="more"><a href="{address}">Metrics of these collectors</a></p></details>\n'
     )
 

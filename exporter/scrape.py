@@ -187,7 +187,7 @@ class Scraper:
     def _classify(
         self, run: _Run, samples: list[Sample | Lines], seconds: float, read_at: float, failure: Failure | None
     ) -> Outcome:
-        """Return the outcome of a run: complete, absent, or failed with the last known states; call it under the lock."""
+        """Return the outcome of a run: complete, absent, or failed with the last known states. Needs the lock."""
         collector, subject, _ = run.plan
         record = self.records[run.key]
         has_states = any(metric.state for metric in collector.metrics)

@@ -1,6 +1,6 @@
-"""What the exporter answers over HTTP, as an ASGI application.
+"""The exporter's HTTP endpoints, as an ASGI application.
 
-A scrape runs on a thread of its own, so that the event loop never waits and `/healthz` tells whether it lives.
+A scrape runs on a separate thread, so that the event loop never blocks and `/healthz` reflects whether it runs.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ log = logging.getLogger("deckwatch.server")
 
 TEXT = "text/plain; charset=utf-8"
 DEFAULT_TIMEOUT_SECONDS = 10.0  # Prometheus' own default
-OFFSET_SECONDS = 0.5  # what is left of the scraper's patience for writing and sending the page
+OFFSET_SECONDS = 0.5  # of the scraper's timeout, reserved for writing and sending the page
 _MAX_SCRAPE_SECONDS = 120.0
 _MAX_FIELDS = 200  # of a query
 
@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Response:
-    """Status, body and headers of an answer."""
+    """Status, body and headers of a response."""
 
     status: int
     body: bytes
@@ -51,7 +51,7 @@ class Response:
 
 
 class CollectorSelection(NamedTuple):
-    """Collectors to take or to leave out, by name or prefix, and the one database server to read."""
+    """Collectors to run or to exclude, by name or prefix, and the one database server to read."""
 
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ class CollectorSelection(NamedTuple):
 
 @dataclass
 class App:
-    """The ASGI application over one Scraper. `shipped` are the names of all collectors, also of those that are off."""
+    """The ASGI application of one Scraper. `shipped` names all collectors, including disabled ones."""
 
     scraper: Scraper
     shipped: Iterable[str]
@@ -70,7 +70,7 @@ class App:
         self.words = collector.names_and_prefixes(self.shipped)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; its body, if it has one, is not read."""
+        """Answer one request, without reading its body."""
         del receive
         if scope["type"] != "http":
             raise NotImplementedError(scope["type"])
@@ -100,24 +100,24 @@ class App:
                 return Response(404, page.render_not_found().encode(), page.HTML, page.HEADERS)
 
     def metrics_response(self, query: bytes, headers: dict[str, str]) -> Response:
-        """Scrape and write the page: 200 whatever broke behind it, 400 for a request that means nothing."""
+        """Return the metrics page: status 200 whatever failed in collectors, 400 for an invalid request."""
         try:
-            asked = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+            fields = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
             chosen = self.select_collectors(
-                asked.get("collect[]", []), asked.get("exclude[]", []), asked.get("server", [])
+                fields.get("collect[]", []), fields.get("exclude[]", []), fields.get("server", [])
             )
         except ValueError as error:
             return Response(400, f"{error}\n".encode("utf-8", "replace"))
         return self._page_response(chosen, headers)
 
     def probe_response(self, query: bytes, headers: dict[str, str]) -> Response:
-        """Scrape the one database server that `target` names: a name of the configuration, and no address.
+        """Return the metrics of the database server that `target` names, by its configured name, not an address.
 
-        Whoever asks could otherwise have the exporter show its passwords to a server of his own.
+        With an address, a client could make the exporter send its passwords to any server.
         """
         try:
-            asked = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
-            chosen = self.select_collectors(["postgres"], [], asked.get("target") or [""])
+            fields = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+            chosen = self.select_collectors(["postgres"], [], fields.get("target") or [""])
         except ValueError as error:
             return Response(400, f"{error}\n".encode("utf-8", "replace"))
         return self._page_response(chosen, headers)
@@ -133,7 +133,7 @@ class App:
         return Response(200, body, exposition.CONTENT_TYPE, tuple(extra))
 
     def scrape_page(self, chosen: CollectorSelection, seconds: float) -> Iterator[bytes]:
-        """Return the pieces of the page of these collectors, within so many seconds."""
+        """Scrape these collectors within `seconds` and return the pieces of the page."""
         outcomes = self.scraper.scrape(seconds=seconds, only=chosen.only, exclude=chosen.exclude, server=chosen.server)
         own = exposition.self_samples(outcomes, self.scraper.records, self.scraper.world.clock())
         samples = [sample for outcome in outcomes for sample in outcome.samples]
@@ -142,9 +142,9 @@ class App:
     def select_collectors(
         self, only: Sequence[str], exclude: Sequence[str], servers: Sequence[str]
     ) -> CollectorSelection:
-        """Return what is to be scraped; raises ValueError with a sentence for words that mean nothing."""
+        """Return the collectors to scrape; raises ValueError with a message for unknown names."""
         if only and exclude:
-            raise ValueError("expected collectors to take or collectors to leave out, not both")
+            raise ValueError("expected collectors to run or collectors to exclude, not both")
         for word in (*only, *exclude):
             if word not in self.words:
                 raise ValueError(_with_hint(f"no collector is called {word!r}", did_you_mean(word, self.words)))
@@ -158,17 +158,17 @@ class App:
 
     def _server_names(self) -> list[str]:
         """Return the names of the configured database servers."""
-        found: dict[str, None] = {}
+        names: dict[str, None] = {}
         for one in self.scraper.collectors.values():
             if one.subjects is not None and one.subject_label == "server":
-                with contextlib.suppress(Exception):  # told by the scrape, as this collector's outcome
-                    found |= dict.fromkeys(self.scraper.subject_names(one))
-        return list(found)
+                with contextlib.suppress(Exception):  # reported by the scrape, as this collector's outcome
+                    names |= dict.fromkeys(self.scraper.subject_names(one))
+        return list(names)
 
 
 async def send_response(scope: Scope, send: Send, response: Response) -> None:
-    """Send an answer, with the headers that all of them have."""
-    sent = [
+    """Send a response with the common headers."""
+    headers = [
         ("date", email.utils.formatdate(usegmt=True)),  # uvicorn would wake once a second to keep one ready
         ("content-type", response.content_type),
         ("cache-control", "no-store"),
@@ -176,16 +176,16 @@ async def send_response(scope: Scope, send: Send, response: Response) -> None:
         *response.headers,
     ]
     if response.body:
-        sent.append(("content-length", str(len(response.body))))
+        headers.append(("content-length", str(len(response.body))))
     if any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"]):
-        sent.append(("connection", "close"))  # who sends a body could otherwise go on doing so
-    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in sent]
+        headers.append(("connection", "close"))  # otherwise the client could go on sending a body
+    pairs = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     await send({"type": "http.response.start", "status": response.status, "headers": pairs})
     await send({"type": "http.response.body", "body": response.body})
 
 
 def readiness_response(waiting: list[Key]) -> Response:
-    """Return the answer of /readyz: whom it still waits for."""
+    """Return the response of /readyz, with the collectors that have not answered."""
     if not waiting:
         return Response(200, b"ready\n")
     names = "".join(f"{name} ({subject})\n" if subject else f"{name}\n" for name, subject in waiting)
@@ -193,14 +193,14 @@ def readiness_response(waiting: list[Key]) -> Response:
 
 
 def scrape_seconds(headers: dict[str, str]) -> float:
-    """Return how many seconds a scrape may take: what the scraper says it waits, less an offset."""
+    """Return the seconds that a scrape may take: the scraper's timeout less an offset."""
     try:
-        said = float(headers.get("x-prometheus-scrape-timeout-seconds", DEFAULT_TIMEOUT_SECONDS))
+        timeout = float(headers.get("x-prometheus-scrape-timeout-seconds", DEFAULT_TIMEOUT_SECONDS))
     except ValueError:
-        said = DEFAULT_TIMEOUT_SECONDS
-    if not math.isfinite(said) or said <= 0:
-        said = DEFAULT_TIMEOUT_SECONDS
-    return min(max(said - OFFSET_SECONDS, said / 2), _MAX_SCRAPE_SECONDS)
+        timeout = DEFAULT_TIMEOUT_SECONDS
+    if not math.isfinite(timeout) or timeout <= 0:
+        timeout = DEFAULT_TIMEOUT_SECONDS
+    return min(max(timeout - OFFSET_SECONDS, timeout / 2), _MAX_SCRAPE_SECONDS)
 
 
 def accepts_gzip(header: str) -> bool:
@@ -217,25 +217,25 @@ def accepts_gzip(header: str) -> bool:
 
 
 async def run_in_thread(work: Callable[[], T]) -> T:
-    """Run `work` on a daemon thread: one that hangs must not keep the process from ending, as an executor's would."""
+    """Run `work` on a daemon thread, since a hanging thread of an executor would keep the process from exiting."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
     def run() -> None:
         try:
             result = work()
-        except Exception as fault:  # noqa: BLE001 - raised again where it is awaited
+        except Exception as fault:  # noqa: BLE001 - raised where the result is awaited
             hand_over(functools.partial(future.set_exception, fault))
         else:
             hand_over(functools.partial(future.set_result, result))
 
     def hand_over(settle: Callable[[], None]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody awaits this any more
+        with contextlib.suppress(RuntimeError):  # the loop has ended, so nobody awaits the result
             loop.call_soon_threadsafe(lambda: None if future.done() else settle())
 
     threading.Thread(target=run, name="answer", daemon=True).start()
     return await future
 
 
-def _with_hint(said: str, hint: str) -> str:
-    return f"{said}; {hint}" if hint else said
+def _with_hint(message: str, hint: str) -> str:
+    return f"{message}; {hint}" if hint else message

@@ -1,8 +1,7 @@
 """TLS between TCP and HTTP.
 
-asyncio's own begins to count connections when the handshake is done, and ends a failed one without the alert that
-tells the client why. Here a connection has its place and its time limit from the first moment on, and the alert is
-sent.
+asyncio counts a connection only after its handshake, and closes a failed one without the alert that gives the client
+the reason. Here a connection has its slot and its time limit from the start, and the alert is sent.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _CHUNK = 64 * 1024
 
 
 class TlsConnection(asyncio.Protocol):
-    """One connection over TLS: what TCP gives is deciphered for an HTTP connection made when the handshake is done."""
+    """A connection over TLS; its decrypted data goes to an HTTP connection that is made after the handshake."""
 
     def __init__(
         self,
@@ -50,7 +49,7 @@ class TlsConnection(asyncio.Protocol):
         self._paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Find a place for the connection, and see to it that the newest certificate is shown."""
+        """Reserve a slot for the connection, and reload the certificate if it has changed."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the type checker
         self.tcp = transport
         self.slot = ConnectionSlot(transport, asyncio.get_running_loop())
@@ -70,7 +69,7 @@ class TlsConnection(asyncio.Protocol):
         self.tcp.resume_reading()
 
     def data_received(self, data: bytes) -> None:
-        """Go on with the handshake, or hand on what was deciphered."""
+        """Continue the handshake, or pass on decrypted data."""
         self._incoming.write(data)
         if self._http is None:
             self._continue_handshake()
@@ -103,7 +102,7 @@ class TlsConnection(asyncio.Protocol):
                 data = self._tls.read(_CHUNK)
             except ssl.SSLWantReadError:
                 break
-            except ssl.SSLError:  # the end, told or not
+            except ssl.SSLError:  # closed, with or without a close_notify
                 data = b""
             if not data:
                 self.close()
@@ -112,16 +111,16 @@ class TlsConnection(asyncio.Protocol):
         self._flush_outgoing()
 
     def write(self, data: bytes) -> None:
-        """Encipher and send."""
+        """Encrypt and send."""
         assert self._tls is not None  # noqa: S101 - there is HTTP
-        left = memoryview(data)
-        with contextlib.suppress(ssl.SSLError):  # it has ended already
-            while left:
-                left = left[self._tls.write(left) :]
+        remaining = memoryview(data)
+        with contextlib.suppress(ssl.SSLError):  # already closed
+            while remaining:
+                remaining = remaining[self._tls.write(remaining) :]
         self._flush_outgoing()
 
     def close(self) -> None:
-        """Say goodbye, and end when everything is sent; the other side's goodbye is not waited for."""
+        """Send close_notify and close once everything is sent, without waiting for the peer's close_notify."""
         if self._tls is not None and not self.tcp.is_closing():
             with contextlib.suppress(ssl.SSLError):
                 self._tls.unwrap()
@@ -129,29 +128,29 @@ class TlsConnection(asyncio.Protocol):
         self.tcp.close()
 
     def pause_reading(self) -> None:
-        """Take no more in."""
+        """Stop reading."""
         self._paused = True
         self.tcp.pause_reading()
 
     def resume_reading(self) -> None:
-        """Take more in, and first what has come already."""
+        """Read again, starting with data already received."""
         if self._paused:
             self._paused = False
             self.tcp.resume_reading()
             self.slot.loop.call_soon(self._read_decrypted)
 
     def pause_writing(self) -> None:
-        """Tell HTTP that the client does not read."""
+        """Pass on to HTTP that the client has stopped reading."""
         if self._http is not None:
             self._http.pause_writing()
 
     def resume_writing(self) -> None:
-        """Tell HTTP that it reads again."""
+        """Pass on to HTTP that the client reads again."""
         if self._http is not None:
             self._http.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection."""
+        """Release the slot."""
         self._pool.remove_slot(self.slot)
         if self._http is not None:
             self._http.connection_lost(exc)
@@ -160,45 +159,45 @@ class TlsConnection(asyncio.Protocol):
         if data := self._outgoing.read():
             self.tcp.write(data)
 
-    def _reject_handshake(self, why: str) -> None:
-        """End a handshake that came to nothing, with OpenSSL's alert if it has one."""
-        if (more := self._throttle(f"{self.slot.client} {why}")) is not None:
-            log.warning("TLS with %s failed: %s%s", self.slot.client, why, more)
+    def _reject_handshake(self, reason: str) -> None:
+        """Close after a failed handshake, with OpenSSL's alert if there is one."""
+        if (more := self._throttle(f"{self.slot.client} {reason}")) is not None:
+            log.warning("TLS with %s failed: %s%s", self.slot.client, reason, more)
         self._flush_outgoing()
         self.tcp.close()
 
 
 class TlsTransport(asyncio.Transport):
-    """The transport of the HTTP connection: what is written to it is enciphered."""
+    """The transport of the HTTP connection, which encrypts the data written to it."""
 
     def __init__(self, tls_connection: TlsConnection, context: ssl.SSLContext) -> None:
         super().__init__({"sslcontext": context})
         self._connection = tls_connection
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """Return what is known of TLS, or of TCP below."""
+        """Return information about TLS, else about the TCP connection."""
         return super().get_extra_info(name) or self._connection.tcp.get_extra_info(name, default)
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send."""
+        """Encrypt and send data."""
         self._connection.write(bytes(data))
 
     def close(self) -> None:
-        """End when everything is sent."""
+        """Close once everything is sent."""
         self._connection.close()
 
     def abort(self) -> None:
-        """End at once."""
+        """Close at once."""
         self._connection.tcp.abort()
 
     def is_closing(self) -> bool:
-        """Return whether it ends or has ended."""
+        """Return whether the connection is closing or closed."""
         return self._connection.tcp.is_closing()
 
     def pause_reading(self) -> None:
-        """Take no more in."""
+        """Stop reading."""
         self._connection.pause_reading()
 
     def resume_reading(self) -> None:
-        """Take more in."""
+        """Read again."""
         self._connection.resume_reading()

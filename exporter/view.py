@@ -1,4 +1,4 @@
-"""What the page for people shows, as plain values: gathered from the newest outcomes, without a scrape of its own."""
+"""The content of the status page as plain values, collected from the newest outcomes without another scrape."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from deckwatch.exporter.health_reason import HasHealthReason
 from deckwatch.exporter.metric import Lines
 from deckwatch.exporter.metric import count_series as count
 from deckwatch.exporter.outcome import Record
-from deckwatch.exporter.sources import textformat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +37,7 @@ _STALE_SECONDS = 5 * 60.0  # nobody scrapes this rarely
 
 @dataclass(frozen=True)
 class Row:
-    """A collector, or its run for one subject: what it is called, how it did, and the figures of its last run."""
+    """A collector, or its run for one subject: its name, its state, and the figures of its last run."""
 
     name: str
     subject: str
@@ -52,13 +51,13 @@ class Row:
 
     @property
     def tone(self) -> Tone:
-        """How its state is coloured."""
+        """The color of its state."""
         return _TONES[self.state]
 
 
 @dataclass(frozen=True)
 class Group:
-    """The collectors of one kind, for one subject where they run for several; `word` is what `collect[]` calls them."""
+    """The collectors of one kind, per subject where they have several; `prefix` selects them in `collect[]`."""
 
     prefix: str
     title: str
@@ -67,12 +66,12 @@ class Group:
 
     @property
     def visible_rows(self) -> list[Row]:
-        """Those that have something to watch."""
+        """The rows of collectors that have something to watch."""
         return [row for row in self.rows if row.state != "absent"]
 
     @property
     def verdict(self) -> tuple[Tone, str]:
-        """How they do, in a few words."""
+        """The state of the group, in a few words."""
         states = Counter(row.state for row in self.rows)
         for state, words in _PROBLEM_LABELS.items():
             if count := states[state]:
@@ -95,7 +94,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Card:
-    """One kind of what is watched."""
+    """One kind of watched subject, with the number that is well."""
 
     title: str
     figure: str
@@ -105,7 +104,7 @@ class Card:
 
 @dataclass(frozen=True)
 class View:
-    """The whole page."""
+    """The content of the whole page."""
 
     host: str
     about: str
@@ -115,36 +114,36 @@ class View:
 
 
 def build_view(scraper: Scraper, now: float) -> View:
-    """Return what is known at this moment."""
+    """Return the current view of all collectors and subjects."""
     records = dict(scraper.records)
     rows: dict[tuple[str, str], list[Row]] = {(word, ""): [] for word in GROUPS}
-    for one in scraper.collectors.values():
-        mine = [(subject, record) for (name, subject), record in records.items() if name == one.name]
-        for subject, record in mine or [("", Record())]:
-            group = rows.setdefault((one.name.partition("_")[0], subject), [])
-            group.append(_build_row(one, subject, record, now))
-    groups = [_build_group(word, subject, found) for (word, subject), found in rows.items() if found]
-    # What needs a look stands first; else the order is that of GROUPS.
+    for collector in scraper.collectors.values():
+        runs = [(subject, record) for (name, subject), record in records.items() if name == collector.name]
+        for subject, record in runs or [("", Record())]:
+            group = rows.setdefault((collector.name.partition("_")[0], subject), [])
+            group.append(_build_row(collector, subject, record, now))
+    groups = [_build_group(prefix, subject, members) for (prefix, subject), members in rows.items() if members]
+    # Groups with problems come first, the others in the order of GROUPS.
     groups.sort(key=lambda group: (_group_urgency(group) > _URGENCY["late"], _ORDER.get(group.prefix, len(_ORDER))))
     host, about = _describe_host(scraper, records)
-    found_cards = [
+    possible_cards = [
         _container_card(scraper, records),
         _subject_card(scraper, records, "Database servers", label="server", key="postgres", metric="pg_up", good="up"),
         _subject_card(scraper, records, "Probes", label="service", key="probes", metric="probe_success", good="well"),
     ]
-    cards = [card for card in found_cards if card]
+    cards = [card for card in possible_cards if card]
     return View(host, about, _overall_verdict(records, groups, cards, now), cards, groups)
 
 
 def format_duration(seconds: float) -> str:
-    """Return a time that something took, in a unit that suits it."""
+    """Return a duration in a suitable unit."""
     if seconds < 0.001:
         return f"{seconds * 1e6:.0f} µs"
     return f"{seconds * 1000:.1f} ms" if seconds < 0.1 else f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
 def format_age(seconds: float) -> str:
-    """Return how long ago something was, in whole units."""
+    """Return an age in whole units."""
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
@@ -161,25 +160,25 @@ def _group_urgency(group: Group) -> int:
     return min(_URGENCY[row.state] for row in group.rows)
 
 
-def _build_row(one: Collector, subject: str, record: Record, now: float) -> Row:
+def _build_row(collector: Collector, subject: str, record: Record, now: float) -> Row:
     outcome = record.outcome
     state: State
     if outcome is None:
-        state, said = "waiting", "no answer yet"
+        state, status = "waiting", "no answer yet"
     elif outcome.absent is not None:
-        state, said = "absent", outcome.absent
+        state, status = "absent", outcome.absent
     elif outcome.error == "Timeout":
-        state, said = "late", "too late"
+        state, status = "late", "too late"
     else:
-        state, said = ("ok", "ok") if outcome.error is None else ("failed", outcome.error)
+        state, status = ("ok", "ok") if outcome.error is None else ("failed", outcome.error)
     if record.dropped:
-        said = f"{said}, {record.dropped} series dropped"
-    server = subject if one.subject_label == "server" else ""
+        status = f"{status}, {record.dropped} series dropped"
+    server = subject if collector.subject_label == "server" else ""
     if outcome is None or outcome.absent is not None:
-        return Row(one.name, subject, server, one.help, state, said)
+        return Row(collector.name, subject, server, collector.help, state, status)
     old = "never" if outcome.at is None else format_age(now - outcome.at)
-    took, series = format_duration(outcome.seconds), str(count(outcome.samples))
-    return Row(one.name, subject, server, one.help, state, said, took, old, series)
+    took, series = format_duration(outcome.seconds), str(count(outcome.samples) - count(outcome.retained))
+    return Row(collector.name, subject, server, collector.help, state, status, took, old, series)
 
 
 def _overall_verdict(
@@ -189,13 +188,13 @@ def _overall_verdict(
     rows = [row for group in groups for row in group.rows if row.state != "absent"]
     broken = [row for row in rows if row.state in ("failed", "late")]
     if broken:
-        # Where a server is down, all of its collectors are: its name says it.
+        # Where a server is down, all of its collectors fail, so its name is enough.
         counts = Counter(row.subject or row.name for row in broken)
         names = ", ".join(f"{name} ({count})" if count > 1 else name for name, count in counts.items())
         does = "does" if len(broken) == 1 else "do"
         tone: Tone = "bad" if any(row.state == "failed" for row in broken) else "late"
-        told = f"{len(broken)} of {len(rows)} collectors {does} not answer: {names}"
-        return "bad" if down else tone, "; ".join([*down, told])
+        summary = f"{len(broken)} of {len(rows)} collectors {does} not answer: {names}"
+        return "bad" if down else tone, "; ".join([*down, summary])
     if down:
         return "bad", "; ".join(down)
     if waiting := sum(row.state == "waiting" for row in rows):
@@ -204,13 +203,13 @@ def _overall_verdict(
     if now - newest > _STALE_SECONDS:
         return "late", f"Nobody has read the metrics for {format_age(now - newest)}: is Prometheus running?"
     outcomes = [record.outcome for record in records.values() if record.outcome is not None]
-    series, took = sum(count(one.samples) for one in outcomes), sum(one.seconds for one in outcomes)
+    series, took = sum(count(outcome.samples) for outcome in outcomes), sum(outcome.seconds for outcome in outcomes)
     who = "The one collector answers" if len(rows) == 1 else f"All {len(rows)} collectors answer"
     return "good", f"{who}: {series} series in {format_duration(took)}"
 
 
 def _describe_down(card: Card) -> str:
-    """Return how many of a card's things are down; nothing where none is."""
+    """Return how many of a card's subjects are down, as text; empty if none is."""
     count = sum(thing.tone == "bad" for thing in card.subjects)
     verb = "is" if count == 1 else "are"
     return f"{count} of {len(card.subjects)} {card.title.lower()} {verb} down" if count else ""
@@ -240,13 +239,13 @@ def _container_card(scraper: Scraper, records: Mapping[Key, Record]) -> Card | N
 def _subject_card(
     scraper: Scraper, records: Mapping[Key, Record], title: str, *, label: str, key: str, metric: str, good: str
 ) -> Card | None:
-    """Return the card of what stands below a key of `watch:`; `good` says that `metric` is 1."""
+    """Return the card of the subjects under a key of `watch:`; `good` is their status where `metric` is 1."""
     collectors = {name: one for name, one in scraper.collectors.items() if one.subjects and one.subject_label == label}
     if not collectors:
         return None
     names = dict.fromkeys(subject for name, subject in records if name in collectors and subject)
     if not names:
-        return Card(title, "none", f"They stand in deckwatch.yaml, under watch: {key}.")
+        return Card(title, "none", f"Configure them in deckwatch.yaml, under watch: {key}.")
     values = {subject: value for subject, _, value in _metric_values(records, metric)}
     things = tuple(_subject_status(name, values.get(name), good) for name in names)
     things = tuple(
@@ -264,7 +263,7 @@ def _subject_status(name: str, value: float | None, good: str) -> Subject:
 
 
 def _down_reason(scraper: Scraper, collectors: Mapping[str, Collector], name: str) -> str:
-    """Return why a thing is down and for how long, as far as it is known."""
+    """Return why a subject is down and for how long, as far as known."""
     for one in collectors.values():
         thing = one.subjects(scraper.world).get(name) if one.subjects else None
         if isinstance(thing, HasHealthReason) and (trouble := thing.health_reason(scraper.world)):
@@ -280,6 +279,7 @@ def _metric_values(records: Mapping[Key, Record], name: str) -> Iterator[tuple[s
             continue
         for sample in record.states if outcome.error else outcome.samples:
             if sample.metric.name == name:
-                found = textformat.parse_samples(sample.to_text()) if isinstance(sample, Lines) else [sample]
-                for one, labels, value in found:
-                    yield subject, dict(zip(one.labels, labels, strict=True)), value
+                values = sample.values if isinstance(sample, Lines) else [(sample.labels, sample.value)]
+                for labels, value in values:
+                    names = sample.metric.labels[len(sample.metric.labels) - len(labels) :]
+                    yield subject, dict(zip(names, labels, strict=True)), value

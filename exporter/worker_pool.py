@@ -1,7 +1,7 @@
-"""Threads for work that may get stuck in the kernel: a hung mount, a stopped engine, a dead network.
+"""A pool of threads for work that may get stuck in the kernel: a hung mount, a stopped engine, a dead network.
 
-Daemon threads of our own: a ThreadPoolExecutor with one stuck thread never lets the process exit. They are as few
-as will do: reading /proc is work for one thread, since the interpreter lets only one run at a time.
+The threads are daemons, since a ThreadPoolExecutor with one stuck thread keeps the process from exiting. There are as
+few as possible: reading /proc keeps one thread busy, since the interpreter runs only one at a time.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _MAX_THREADS = 64
 
 
 class WorkerPool:
-    """Daemon threads that take work from one queue; one is added only while the work stands still.
+    """Daemon threads that take tasks from one queue; one is added only while no task ends.
 
-    `keep` threads stay when they are idle, the others leave: threads that read at the same time take the interpreter's
-    lock from each other at every system call, which doubles what a scrape costs. A task must not raise.
+    `keep` idle threads are kept, the others end: threads that read at the same time contend for the interpreter's lock
+    at every system call, which doubles the cost of a scrape. A task must not raise.
     """
 
     def __init__(self, name: str = "collect", keep: int = 1) -> None:
@@ -34,30 +34,30 @@ class WorkerPool:
         self._finished_before = 0
 
     def submit(self, task: Callable[[], None]) -> None:
-        """Queue a task; it starts at once where a thread is free."""
+        """Queue a task; it starts at once if a thread is idle."""
         self._tasks.put(task)
         if not self._threads:
             self._spawn_worker()
 
     def count_finished(self) -> int:
-        """Return how many tasks have ended so far."""
+        """Return the number of tasks that have ended."""
         return self._finished
 
     def grow_if_stalled(self) -> None:
-        """Add a thread if work is waiting and none has ended since the last look."""
+        """Add a thread if tasks are waiting and none has ended since the last call."""
         with self._lock:
-            still = self._finished == self._finished_before
+            stalled = self._finished == self._finished_before
             self._finished_before = self._finished
-        if still:
+        if stalled:
             self.grow()
 
     def grow(self) -> None:
-        """Add a thread if work is waiting: all the others are stuck or slow."""
+        """Add a thread if tasks are waiting, since all others are stuck or slow."""
         if not self._tasks.empty():
             self._spawn_worker()
 
     def close(self) -> None:
-        """Let the threads end; one that is stuck ends when it comes back."""
+        """End the threads; a stuck one ends when its task returns."""
         for _ in range(self._threads):
             self._tasks.put(None)
 
@@ -75,7 +75,7 @@ class WorkerPool:
             with self._lock:
                 self._idle -= 1
             task()
-            # While it waits for the next one, this frame would keep the task and all that it read.
+            # Otherwise this frame would keep the task and its data alive while waiting for the next one.
             del task
             with self._lock:
                 self._finished += 1

@@ -1,6 +1,6 @@
-"""The only door to the outside: where /proc, /sys and the host's files are, the clock, and a few system calls.
+"""The only access to the outside: the roots of /proc, /sys and the host's files, the clock, and a few system calls.
 
-Tests hand in a captured machine: a World with other roots, a fixed clock and fixed system calls is deterministic.
+Tests pass a captured machine: a World with other roots, a fixed clock and fixed system calls is deterministic.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class SourceDown(Exception):
-    """What several collectors read from is down. The source says so in the log, once for all of them."""
+    """A source that several collectors share is down. The source logs that itself, once."""
 
 
 class NoData(Exception):
-    """The kernel, the engine or the configuration has no such thing: absent is not broken."""
+    """The kernel, the engine or the configuration lacks this data, which is not a failure."""
 
 
 class Reading(NamedTuple, Generic[T_co]):
@@ -57,10 +57,10 @@ S = TypeVar("S", bound=Source)
 
 @dataclass
 class World:
-    """Roots, clock, system calls and configuration; owner of the sources that were opened on it.
+    """Roots, clock, system calls and configuration; owns the sources opened on it.
 
-    `procfs`, `sysfs` and `rootfs` are where the host's own /proc, /sys and / can be read. `config` is the checked
-    `watch:` block of the project. `clock` is wall time in seconds since the epoch.
+    `procfs`, `sysfs` and `rootfs` are the paths of the host's /proc, /sys and /. `config` is the checked `watch:`
+    block of the project. `clock` is wall time in seconds since the epoch.
     """
 
     procfs: Path = Path("/proc")
@@ -79,22 +79,22 @@ class World:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def source(self, kind: type[S]) -> S:
-        """Return the World's one source of this type, opened at the first call.
+        """Return the World's source of this type, opening it at the first call.
 
-        A source that takes long to open holds up only those who ask for it.
+        A source that is slow to open delays only the callers that need it.
         """
-        found = self._sources.get(kind)
-        if found is None:
+        source = self._sources.get(kind)
+        if source is None:
             with self._lock:
                 opening = self._opening.setdefault(kind, threading.RLock())
             with opening:
-                found = self._sources.get(kind)
-                if found is None:
-                    found = self._sources[kind] = kind(self)
-        return cast("S", found)
+                source = self._sources.get(kind)
+                if source is None:
+                    source = self._sources[kind] = kind(self)
+        return cast("S", source)
 
     def close(self) -> None:
-        """Close every source, the newest first; one that fails at it does not keep the others open."""
+        """Close every source, the newest first, even if closing one of them fails."""
         with contextlib.ExitStack() as stack:
             for source in list(self._sources.values()):
                 stack.callback(source.close)

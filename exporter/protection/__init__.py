@@ -1,1 +1,1 @@
-"""Who may read the page: TLS, client certificates and passwords, as exporter-toolkit's `web-config.yml` says it."""
+"""TLS, client certificates and passwords for the endpoints, configured by exporter-toolkit's `web-config.yml`."""

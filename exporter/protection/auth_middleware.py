@@ -1,7 +1,7 @@
-"""What stands before the application: passwords, a rate, and headers on every answer.
+"""Middleware that checks passwords and the request rate, and adds headers to every response.
 
-/healthz is open: it says `ok` and nothing else, and a health check should need no secret. exporter-toolkit asks there
-too. The rate counts who has been let in: were the others counted, a guesser could use it up for the scraper.
+/healthz needs no password: it returns only `ok`, and a health check should need no secret. The rate limit counts only
+authenticated requests, since otherwise a client that guesses passwords could exhaust it.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _UNAUTHORIZED = Response(
 )
 _TOO_MANY_ATTEMPTS = Response(429, b"too many passwords are being tried\n", headers=(("retry-after", "5"),))
 _RETRY_DELAY_SECONDS = 1.0
-_SHUTTING_DOWN = Response(503, b"this server ends\n")
+_SHUTTING_DOWN = Response(503, b"the server is shutting down\n")
 _RATE_LIMITED = Response(429, b"more requests than rate_limit allows\n", headers=(("retry-after", "1"),))
 
 
 class AuthMiddleware:
-    """An ASGI application around another, which answers whoever is let in."""
+    """An ASGI application that passes authorized requests to another."""
 
     def __init__(self, app: Asgi, protection: ReloadingConfig) -> None:
         self._app = app
@@ -50,7 +50,7 @@ class AuthMiddleware:
         self._throttle = LogThrottle()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or let the application answer it."""
+        """Reject a request, or pass it to the application."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -60,12 +60,12 @@ class AuthMiddleware:
         if refusal is not None:
             await send_response(scope, send, refusal)
             return
-        # Nobody behind needs the password.
+        # The application does not need the password.
         headers = [(name, value) for name, value in scope["headers"] if name != b"authorization"]
         await self._app({**scope, "headers": headers}, receive, send)
 
     async def _check_request(self, scope: Scope, config: WebConfig) -> Response | None:
-        """Return the answer for who may not go on."""
+        """Return the response to an unauthorized request; None for an authorized one."""
         if config.users:
             client = client_key(str((scope.get("client") or ("",))[0]))
             credentials = read_basic_auth(scope["headers"])
@@ -73,14 +73,14 @@ class AuthMiddleware:
                 return _UNAUTHORIZED
             user, password = credentials
             try:
-                fits = await self._passwords.verify_password(config.users, user, password, client)
+                is_correct = await self._passwords.verify_password(config.users, user, password, client)
             except TooManyAttempts:
                 self._log_rejection(client, "too many passwords at once")
-                await asyncio.sleep(_RETRY_DELAY_SECONDS)  # or whoever guesses in a loop would ask again at once
+                await asyncio.sleep(_RETRY_DELAY_SECONDS)  # slows down a client that guesses in a loop
                 return _TOO_MANY_ATTEMPTS
-            except asyncio.CancelledError:  # the server ends; uvicorn would call that a fault
+            except asyncio.CancelledError:  # the server is stopping; uvicorn would log an error
                 return _SHUTTING_DOWN
-            if not fits:
+            if not is_correct:
                 self._log_rejection(
                     client, f"a wrong password for {user}" if user in config.users else "an unknown user"
                 )
@@ -91,11 +91,11 @@ class AuthMiddleware:
 
     def _log_rejection(self, client: str, what: str) -> None:
         if (more := self._throttle(f"{client} {what}")) is not None:
-            log.warning("%s came with %s%s", client or "somebody", what, more)
+            log.warning("%s sent %s%s", client or "a client", what, more)
 
 
 class TokenBucket:
-    """Tokens for requests: one more each interval, up to the burst, which is there at the beginning."""
+    """A token bucket: one more token per interval, up to the burst, which is the initial number."""
 
     def __init__(self) -> None:
         self._rate: RateLimit | None = None
@@ -103,7 +103,7 @@ class TokenBucket:
         self._since = 0.0
 
     def take_token(self, rate: RateLimit, now: float) -> bool:
-        """Take a token if there is one; `now` is of a clock that only goes forward, in seconds."""
+        """Take a token if one is available; `now` is a monotonic time in seconds."""
         if rate != self._rate:
             self._rate, self._tokens, self._since = rate, rate.burst, now
         self._tokens = min(rate.burst, self._tokens + (now - self._since) / rate.seconds)
@@ -115,11 +115,11 @@ class TokenBucket:
 
 
 def read_basic_auth(headers: list[tuple[bytes, bytes]]) -> tuple[str, bytes] | None:
-    """Return user and password of a request (RFC 7617); None where there are none, or several."""
-    given = [value for name, value in headers if name == b"authorization"]
-    if len(given) != 1:
+    """Return the user and password of a request (RFC 7617); None unless there is exactly one pair."""
+    values = [value for name, value in headers if name == b"authorization"]
+    if len(values) != 1:
         return None
-    scheme, _, token = given[0].strip().partition(b" ")
+    scheme, _, token = values[0].strip().partition(b" ")
     if scheme.lower() != b"basic":
         return None
     try:
@@ -130,7 +130,7 @@ def read_basic_auth(headers: list[tuple[bytes, bytes]]) -> tuple[str, bytes] | N
 
 
 def with_headers(headers: tuple[tuple[str, str], ...], send: Send) -> Send:
-    """Return a `send` that puts these headers on the answer, in the place of those of the same name."""
+    """Return a `send` that adds these headers to the response, replacing those of the same name."""
     if not headers:
         return send
     pairs = [(name.encode("ascii"), value.encode("ascii")) for name, value in headers]

@@ -1,8 +1,8 @@
-"""Who holds a connection: at most so many in all and of one client, and who goes when a new one comes.
+"""Limits on the number of connections, in total and per client, and the choice of the one to close for a new one.
 
-No address can take the place of others: where it is full, the client with the most connections loses one of its own,
-first one that has not completed a request's header (or TLS handshake), then the one that has rested longest. So a
-scraper's kept connection outlives any number that dawdle.
+No client can displace others: at the limit, the client with the most connections loses one of its own, first one that
+has not completed a request's header (or TLS handshake), then the one idle for longest. So a scraper's kept connection
+outlives any number of slow ones.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ log = logging.getLogger("deckwatch.listen")
 
 MAX_CONNECTIONS = 128
 MAX_PER_CLIENT = 64
-_IPV6_PREFIX_BITS = 64  # bits of an IPv6 address that one client is given (RFC 6177)
+_IPV6_PREFIX_BITS = 64  # bits of the network that one client is assigned (RFC 6177)
 
-State = Literal["unfinished", "resting", "busy"]
+State = Literal["incomplete", "idle", "busy"]
 
 
 def client_key(address: str) -> str:
-    """Return whose an address is: of IPv6 the network of 64 bits, which one client may have for itself."""
+    """Return the key by which clients are counted: the IPv4 address, or the /64 network of an IPv6 address."""
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, _IPV6_PREFIX_BITS), strict=False))
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, _IPV6_PREFIX_BITS), strict=False))
 
 
 @dataclass(eq=False)
 class ConnectionSlot:
-    """One connection that was accepted. `since` is when its state began, by the loop's clock."""
+    """An accepted connection. `since` is the start of its state, by the loop's clock."""
 
-    transport: asyncio.Transport  # TCP's own, also where TLS runs over it
+    transport: asyncio.Transport  # of TCP, also below TLS
     loop: asyncio.AbstractEventLoop
     client: str = field(init=False)
-    state: State = field(init=False, default="unfinished")
+    state: State = field(init=False, default="incomplete")
     since: float = field(init=False)
     _deadline: asyncio.TimerHandle | None = field(init=False, default=None)
 
@@ -57,21 +57,21 @@ class ConnectionSlot:
         self.since = self.loop.time()
 
     def mark_incomplete(self, seconds: float) -> None:
-        """Give so many seconds for completing what has begun; at their end the connection is cut."""
-        self._set_state("unfinished")
+        """Wait for the rest of a header or handshake; close the connection after `seconds`."""
+        self._set_state("incomplete")
         self._deadline = self.loop.call_later(seconds, self.transport.abort)
 
     def mark_busy(self) -> None:
-        """Note that a request is being answered."""
+        """Mark the connection as answering a request."""
         self._set_state("busy")
 
     def mark_idle(self) -> None:
-        """Note that the last request is answered, and no other has come."""
-        self._set_state("resting")
+        """Mark the connection as waiting for the next request."""
+        self._set_state("idle")
 
     def cancel_deadline(self) -> None:
-        """Forget the time limit."""
-        self._set_state("resting")
+        """Cancel the time limit."""
+        self._set_state("idle")
 
     def _set_state(self, state: State) -> None:
         self.state, self.since = state, self.loop.time()
@@ -81,52 +81,52 @@ class ConnectionSlot:
 
 
 class ConnectionPool:
-    """All connections of a server."""
+    """The connections of a server."""
 
     def __init__(self) -> None:
         self._by_client: dict[str, set[ConnectionSlot]] = {}
         self._count = 0
         self._throttle = LogThrottle()
 
-    def add_slot(self, guest: ConnectionSlot) -> bool:
-        """Take a connection in, if need be in the place of another; False where it must go."""
-        mine = self._by_client.get(guest.client, set())
-        if len(mine) >= MAX_PER_CLIENT:
-            made = self._make_room(mine)
+    def add_slot(self, slot: ConnectionSlot) -> bool:
+        """Add a connection, closing another if necessary; return False if it has to be refused."""
+        slots = self._by_client.get(slot.client, set())
+        if len(slots) >= MAX_PER_CLIENT:
+            has_room = self._make_room(slots)
         else:
-            made = self._count < MAX_CONNECTIONS or self._make_room(self.all_slots())
-        if not made:
-            if (more := self._throttle(guest.client)) is not None:
-                log.warning("a connection of %s was refused: all others are busy%s", guest.client, more)
+            has_room = self._count < MAX_CONNECTIONS or self._make_room(self.all_slots())
+        if not has_room:
+            if (more := self._throttle(slot.client)) is not None:
+                log.warning("a connection of %s was refused: all others are busy%s", slot.client, more)
             return False
-        self._by_client.setdefault(guest.client, set()).add(guest)
+        self._by_client.setdefault(slot.client, set()).add(slot)
         self._count += 1
         return True
 
-    def remove_slot(self, guest: ConnectionSlot) -> None:
-        """Forget a connection; harmless where it is forgotten already."""
-        guest.cancel_deadline()
-        mine = self._by_client.get(guest.client, set())
-        if guest in mine:
-            mine.remove(guest)
+    def remove_slot(self, slot: ConnectionSlot) -> None:
+        """Remove a connection, if it has not been removed already."""
+        slot.cancel_deadline()
+        slots = self._by_client.get(slot.client, set())
+        if slot in slots:
+            slots.remove(slot)
             self._count -= 1
-        if not mine:
-            self._by_client.pop(guest.client, None)
+        if not slots:
+            self._by_client.pop(slot.client, None)
 
     def all_slots(self) -> list[ConnectionSlot]:
         """Return all connections."""
-        return [guest for mine in self._by_client.values() for guest in mine]
+        return [slot for slots in self._by_client.values() for slot in slots]
 
-    def abort_slot(self, guest: ConnectionSlot) -> None:
-        """End a connection at once."""
-        self.remove_slot(guest)
-        guest.transport.abort()
+    def abort_slot(self, slot: ConnectionSlot) -> None:
+        """Close a connection at once."""
+        self.remove_slot(slot)
+        slot.transport.abort()
 
-    def _make_room(self, of: Iterable[ConnectionSlot]) -> bool:
-        waiting = [guest for guest in of if guest.state != "busy"]
+    def _make_room(self, slots: Iterable[ConnectionSlot]) -> bool:
+        waiting = [slot for slot in slots if slot.state != "busy"]
         if not waiting:
             return False
         self.abort_slot(
-            min(waiting, key=lambda one: (-len(self._by_client[one.client]), one.state != "unfinished", one.since))
+            min(waiting, key=lambda slot: (-len(self._by_client[slot.client]), slot.state != "incomplete", slot.since))
         )
         return True

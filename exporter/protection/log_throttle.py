@@ -1,4 +1,4 @@
-"""What anybody can cause from outside is logged seldom, or the log would be the attack."""
+"""Rate limit for log messages that clients can trigger, so that nobody can flood the log."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ _MAX_KINDS = 200
 
 
 class LogThrottle:
-    """Says whether a thing of one kind may be told again: once a minute, with how often it was not."""
+    """Allows one message per kind and minute, and counts those suppressed."""
 
     def __init__(self) -> None:
         self._last_logged: dict[str, tuple[float, int]] = {}
 
     def __call__(self, kind: str) -> str | None:
-        """Return what to add to the message (mostly nothing), or None where it was told a moment ago."""
+        """Return a suffix for the message (mostly empty), or None if the message is to be suppressed."""
         now = time.monotonic()
-        told, left_out = self._last_logged.get(kind, (-_INTERVAL_SECONDS, 0))
-        if now - told < _INTERVAL_SECONDS:
-            self._last_logged[kind] = (told, left_out + 1)
+        logged_at, suppressed = self._last_logged.get(kind, (-_INTERVAL_SECONDS, 0))
+        if now - logged_at < _INTERVAL_SECONDS:
+            self._last_logged[kind] = (logged_at, suppressed + 1)
             return None
         if kind not in self._last_logged and len(self._last_logged) >= _MAX_KINDS:
             self._last_logged.pop(next(iter(self._last_logged)))
         self._last_logged[kind] = (now, 0)
-        return f" ({left_out} more in the last minutes)" if left_out else ""
+        return f" ({suppressed} more in the last minutes)" if suppressed else ""

@@ -1,9 +1,9 @@
-"""Passwords held against bcrypt hashes: each right one once, and wrong ones at a pace that costs little.
+"""Password checks against bcrypt hashes: correct ones are cached, wrong ones are rate limited.
 
-A check takes 60 ms and more, so a verified password is remembered: as a digest under a key that this process makes up
-and nobody else has, one for each user, so that no number of wrong ones can push it out. Unknown ones wait in rooms,
-one for each client, which are served in turn, one check at a time, and after a wrong one there is a pause: guessing
-takes a fifth of one CPU at most, and nobody waits for it who has been let in before.
+A check takes 60 ms or more, so the digest of a verified password is cached, one per user, under a random key of this
+process; no number of wrong passwords can evict it. Unknown passwords wait in one queue per client. The queues are
+served in turn, one check at a time, with a pause after a wrong one: guessing takes at most a fifth of one CPU and does
+not delay clients that have been verified.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 MAX_PENDING = 32
 MAX_PER_CLIENT = 4
-PAUSE_FACTOR = 4.0  # times as long as a check took that failed
-_MAX_REJECTED = 1024  # digests of 32 bytes, so that who repeats one wrong password costs nothing
-_MAX_PASSWORD_BYTES = 72  # bytes; bcrypt takes no more into account
+PAUSE_FACTOR = 4.0  # the pause after a failed check, as a multiple of its duration
+_MAX_REJECTED = 1024  # digests of 32 bytes; repeating one wrong password costs nothing
+_MAX_PASSWORD_BYTES = 72  # bcrypt ignores the rest
 
 
 class TooManyAttempts(Exception):
-    """So many passwords wait that this one is not looked at."""
+    """Too many checks are pending, so this password is not checked."""
 
 
 class _PendingCheck(NamedTuple):
-    """A password to be checked. Nothing else keeps it."""
+    """A pending check, the only object that holds the password."""
 
     user: str
     known: bool
@@ -44,7 +44,7 @@ class _PendingCheck(NamedTuple):
 
 
 class PasswordChecker:
-    """What is known of passwords. All of it runs on the event loop but bcrypt itself."""
+    """Checks and caches passwords. Everything except bcrypt runs on the event loop."""
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
@@ -55,9 +55,9 @@ class PasswordChecker:
         self._worker: asyncio.Task[None] | None = None
 
     async def verify_password(self, users: Mapping[str, bytes], user: str, password: bytes, client: str) -> bool:
-        """Return whether the password is the user's; raises TooMany where it is not looked at. One user is there."""
+        """Return whether the password is the user's; raises TooManyAttempts if it is not checked. `users` is not empty."""
         known = user in users
-        # Who is unknown is checked too, as slowly as anybody, so that the time does not tell.
+        # The password of an unknown user is checked too, so that the time does not reveal which users exist.
         stored = users[user] if known else max(users.values(), key=_hash_cost)
         digest = self._password_digest(user, stored, password)
         if known and hmac.compare_digest(self._verified.get(user, b""), digest):
@@ -77,12 +77,12 @@ class PasswordChecker:
         return hashlib.blake2b(text, key=self._key, digest_size=32).digest()
 
     def _enqueue_check(self, client: str, waiting: _PendingCheck) -> None:
-        room = self._queues.get(client, ())
-        if len(room) >= MAX_PER_CLIENT:
+        queue = self._queues.get(client, ())
+        if len(queue) >= MAX_PER_CLIENT:
             raise TooManyAttempts
         if sum(map(len, self._queues.values())) >= MAX_PENDING:
-            fullest = max(self._queues, key=lambda one: len(self._queues[one]))
-            if len(self._queues[fullest]) <= len(room) + 1:
+            fullest = max(self._queues, key=lambda key: len(self._queues[key]))
+            if len(self._queues[fullest]) <= len(queue) + 1:
                 raise TooManyAttempts
             self._reject_check(self._queues[fullest].pop())
         self._queues.setdefault(client, deque()).append(waiting)
@@ -95,18 +95,18 @@ class PasswordChecker:
         waiting.answer.set_exception(TooManyAttempts())
 
     async def _run_checks(self) -> None:
-        """Check what waits, a client's one after another client's, until nothing waits."""
+        """Run pending checks, alternating between clients, until none is left."""
         try:
             while self._queues:
-                client, room = self._queues.popitem(last=False)
-                waiting = room.popleft()
-                if room:
-                    self._queues[client] = room  # at the end of the row
-                begun = time.monotonic()
+                client, queue = self._queues.popitem(last=False)
+                waiting = queue.popleft()
+                if queue:
+                    self._queues[client] = queue  # to the end of the rotation
+                started = time.monotonic()
                 right = await self._complete_check(waiting)
                 del waiting
                 if not right:
-                    await asyncio.sleep(PAUSE_FACTOR * (time.monotonic() - begun))
+                    await asyncio.sleep(PAUSE_FACTOR * (time.monotonic() - started))
         finally:
             self._worker = None
 
@@ -116,7 +116,7 @@ class PasswordChecker:
             right = await run_in_thread(lambda: _check_hash(waiting)) and waiting.known
             self._remember_result(waiting, right=right)
             waiting.answer.set_result(right)
-        except Exception as fault:  # noqa: BLE001 - raised where it is awaited; the next in the row must not suffer
+        except Exception as fault:  # noqa: BLE001 - raised where it is awaited; the next check must still run
             waiting.answer.set_exception(fault)
         finally:
             del self._pending[waiting.digest]
@@ -133,8 +133,8 @@ class PasswordChecker:
 
 def _make_future() -> asyncio.Future[bool]:
     future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-    # Whoever asked may be gone; an exception that nobody fetches is none of the log's concern.
-    future.add_done_callback(lambda one: one.cancelled() or one.exception())
+    # The client may be gone; an exception that nobody retrieves must not be logged.
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
     return future
 
 

@@ -1,4 +1,4 @@
-"""A web configuration that is read again when it, or a file that it names, has changed."""
+"""A web configuration that is reloaded when it, or a file that it names, has changed."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("deckwatch.protection")
 
-_SETTLED_SECONDS = 0.1  # a file is read when nobody has written to it for so long; half of one may be valid
+_SETTLED_SECONDS = 0.1  # a file is read once it has been unchanged this long, since half of one may be valid
 
 FileVersions = tuple[tuple[int, ...], ...]
 
 
 class Protection(NamedTuple):
-    """What holds now: the configuration, and TLS made of it (None: plain HTTP)."""
+    """The configuration in force, and its SSL context (None: plain HTTP)."""
 
     config: WebConfig
     context: ssl.SSLContext | None
 
 
 class ReloadingConfig:
-    """The protection that a file describes. Raises InvalidInput where the file is faulty at the start.
+    """The protection configured in a file. Raises InvalidInput if the file is invalid at the start.
 
-    Later a faulty file is told once, and what was read before stays in force. So it does where the new file would
-    turn TLS on or off: nobody should find plain HTTP because a block was lost.
+    Later an invalid file is logged once, and the previous configuration stays in force. The same applies to a file that
+    would turn TLS on or off: a deleted block must not lead to plain HTTP.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,11 +50,11 @@ class ReloadingConfig:
 
     @property
     def is_tls(self) -> bool:
-        """Whether it is spoken over TLS."""
+        """Whether connections use TLS."""
         return self.current.context is not None
 
     async def reload_if_changed(self) -> Protection:
-        """Return what holds, after reading again what has changed."""
+        """Return the protection in force, after reloading changed files."""
         if self._reload_task is None and _file_versions(self._files) != self._versions:
             self._reload_task = asyncio.create_task(self._reload())
         if self._reload_task is not None:
@@ -62,35 +62,35 @@ class ReloadingConfig:
         return self.current
 
     def is_client_allowed(self, certificate: dict[str, Any] | None) -> bool:
-        """Return whether a verified client certificate carries a name that is allowed."""
+        """Return whether a verified client certificate has an allowed name."""
         config = self.current.config
         return config.tls is None or tls.has_allowed_name(certificate, config.tls.client_sans)
 
     async def _reload(self) -> None:
         before = self.current.config
         try:
-            told = await run_in_thread(self._load_changes)
+            error = await run_in_thread(self._load_changes)
         finally:
             self._reload_task = None
-        if not told:
-            log.info("%s was read again", self.path)
+        if not error:
+            log.info("%s was reloaded", self.path)
             if before.users and not self.current.config.users:
-                log.warning("%s asks for no password any more", self.path)
-        elif told != self._last_error:
-            log.error("%s; what was read before stays in force", told)
-        self._last_error = told
+                log.warning("%s no longer requires a password", self.path)
+        elif error != self._last_error:
+            log.error("%s; the previous configuration stays in force", error)
+        self._last_error = error
 
     def _load_changes(self) -> str:
-        """Put what is read now in force; return why not, if not."""
+        """Load the files and put them in force; return an error message, empty on success."""
         _wait_until_settled(self._files)
         self._versions = _file_versions(self._files)
         try:
             config = webconfig.load_config(self.path)
             if config == WebConfig():
-                return f"{self.path} protects nothing any more, which needs a restart"
+                return f"{self.path} no longer protects anything, which requires a restart"
             if (config.tls is None) != (self.current.context is None):
                 turned = "off" if config.tls is None else "on"
-                return f"{self.path} turns TLS {turned}, which needs a restart"
+                return f"{self.path} turns TLS {turned}, which requires a restart"
             if (files := _watched_files(self.path, config)) != self._files:
                 self._files = files
                 self._versions = self._versions[:1] + _file_versions(files[1:])
@@ -98,7 +98,7 @@ class ReloadingConfig:
         except InvalidInput as error:
             return "; ".join(map(str, error.problems))
         except (OSError, ValueError) as error:
-            return f"{self.path} cannot be read again: {error}"
+            return f"{self.path} cannot be reloaded: {error}"
         return ""
 
 
@@ -114,13 +114,13 @@ def _wait_until_settled(files: list[Path]) -> None:
 
 
 def _file_versions(files: list[Path]) -> FileVersions:
-    """Return what tells files from changed ones."""
+    """Return the versions of files, which differ after a change."""
     return tuple(_file_version(path) for path in files)
 
 
 def _file_version(path: Path) -> tuple[int, ...]:
     try:
-        found = path.stat()
+        stat = path.stat()
     except OSError as error:
         return (error.errno or 0,)
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)

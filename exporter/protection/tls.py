@@ -1,4 +1,4 @@
-"""TLS as a web configuration says it, made with Python's `ssl`."""
+"""The SSL context for a web configuration."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _VERSIONS = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
-# OpenSSL's names of TLS 1.2's suites; those of TLS 1.3 are not to be chosen, here as in Go.
+# OpenSSL's names of the TLS 1.2 suites; those of TLS 1.3 cannot be chosen, as in Go.
 _CIPHERS = {
     "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA": "ECDHE-ECDSA-AES128-SHA",
     "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA": "ECDHE-ECDSA-AES256-SHA",
@@ -35,33 +35,35 @@ _CIPHERS = {
 
 
 def make_context(tls: Tls) -> ssl.SSLContext:
-    """Return a server's context; raises InvalidInput at the keys whose certificates or key cannot be used."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.set_alpn_protocols(["http/1.1"])
-    made.minimum_version, made.maximum_version = _VERSIONS[tls.min_version], _VERSIONS[tls.max_version]
+    """Return a server's context; raises InvalidInput at the keys of certificates and keys that cannot be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(["http/1.1"])
+    context.minimum_version, context.maximum_version = _VERSIONS[tls.min_version], _VERSIONS[tls.max_version]
     chosen = [_CIPHERS[name] for name in tls.ciphers if name in _CIPHERS]
     if chosen:
-        made.set_ciphers(":".join(chosen))
+        context.set_ciphers(":".join(chosen))
     elif tls.ciphers and tls.max_version == "TLS13":
-        made.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
     if tls.curve:
-        made.set_ecdh_curve(_CURVES[tls.curve])
+        context.set_ecdh_curve(_CURVES[tls.curve])
     if not tls.prefer_server_order:
-        made.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-    _load_certificate(made, tls)
+        context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    _load_certificate(context, tls)
     if tls.client_ca is not None:
-        made.verify_mode = {REQUIRED: ssl.CERT_REQUIRED, IF_GIVEN: ssl.CERT_OPTIONAL}[tls.client_auth]
-        made.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # as Go: who is listed is trusted, authority or not
-        _load_client_ca(made, tls.client_ca)
-    return made
+        context.verify_mode = {REQUIRED: ssl.CERT_REQUIRED, IF_GIVEN: ssl.CERT_OPTIONAL}[tls.client_auth]
+        context.verify_flags |= (
+            ssl.VERIFY_X509_PARTIAL_CHAIN
+        )  # as in Go: a listed certificate is trusted, whether or not it is an authority
+        _load_client_ca(context, tls.client_ca)
+    return context
 
 
 def has_allowed_name(certificate: dict[str, Any] | None, names: tuple[str, ...]) -> bool:
-    """Return whether a verified certificate (as `getpeercert` tells it) carries one of these alternative names."""
+    """Return whether a verified certificate (from `getpeercert`) has one of these alternative names."""
     if not names:
         return True
-    held = {_normalized_name(kind, value) for kind, value in (certificate or {}).get("subjectAltName", ())}
-    return not held.isdisjoint(names)
+    present = {_normalized_name(kind, value) for kind, value in (certificate or {}).get("subjectAltName", ())}
+    return not present.isdisjoint(names)
 
 
 def _normalized_name(kind: str, value: str) -> str:
@@ -71,21 +73,21 @@ def _normalized_name(kind: str, value: str) -> str:
     return value
 
 
-def _load_certificate(made: ssl.SSLContext, tls: Tls) -> None:
-    problems = [problem for one in (tls.certificate, tls.key) if (problem := _read_problem(one))]
+def _load_certificate(context: ssl.SSLContext, tls: Tls) -> None:
+    problems = [problem for pem in (tls.certificate, tls.key) if (problem := _read_problem(pem))]
     if problems:
         raise InvalidInput(problems)
     try:
         with _as_file(tls.certificate) as certificate, _as_file(tls.key) as key:
-            made.load_cert_chain(certificate, key, password=_refuse_passphrase)
+            context.load_cert_chain(certificate, key, password=_refuse_passphrase)
     except _PassphraseRequired:
-        raise InvalidInput([_pem_problem(tls.key, "the key asks for a passphrase", "keep it without one")]) from None
+        raise InvalidInput([_pem_problem(tls.key, "the key has a passphrase", "store it without one")]) from None
     except ssl.SSLError as error:
         if "MISMATCH" in str(error.reason):
             raise InvalidInput([_pem_problem(tls.key, "the key does not belong to the certificate")]) from None
-        wrong, what = (tls.certificate, "certificate") if _certificate_is_invalid(tls) else (tls.key, "key")
-        raise InvalidInput([_pem_problem(wrong, f"there is no {what} in PEM")]) from None
-    except OSError as error:  # it went away in this moment
+        invalid, what = (tls.certificate, "certificate") if _certificate_is_invalid(tls) else (tls.key, "key")
+        raise InvalidInput([_pem_problem(invalid, f"no {what} in PEM found")]) from None
+    except OSError as error:  # removed since it was read above
         raise InvalidInput([_pem_problem(tls.certificate, f"cannot be read: {error.strerror}")]) from None
 
 
@@ -99,14 +101,14 @@ def _certificate_is_invalid(tls: Tls) -> bool:
     return False
 
 
-def _load_client_ca(made: ssl.SSLContext, pem: Pem) -> None:
+def _load_client_ca(context: ssl.SSLContext, pem: Pem) -> None:
     if problem := _read_problem(pem):
         raise InvalidInput([problem])
     try:
         with _as_file(pem) as file:
-            made.load_verify_locations(file)
+            context.load_verify_locations(file)
     except ssl.SSLError:
-        raise InvalidInput([_pem_problem(pem, "there is no certificate in PEM")]) from None
+        raise InvalidInput([_pem_problem(pem, "no certificate in PEM found")]) from None
 
 
 class _PassphraseRequired(Exception):
@@ -114,7 +116,7 @@ class _PassphraseRequired(Exception):
 
 
 def _refuse_passphrase() -> str:
-    """Answer in the place of OpenSSL's question at the terminal."""
+    """Raise instead of letting OpenSSL prompt at the terminal."""
     raise _PassphraseRequired
 
 
@@ -134,7 +136,7 @@ def _pem_problem(pem: Pem, message: str, hint: str = "") -> Problem:
 
 @contextlib.contextmanager
 def _as_file(pem: Pem) -> Iterator[str]:
-    """Give the path of a PEM; OpenSSL reads its own only from files, so text becomes one that exists in memory."""
+    """Yield the path of a PEM; OpenSSL reads only files, so text is written to a file in memory."""
     if pem.path is not None:
         yield str(pem.path)
     elif hasattr(os, "memfd_create"):

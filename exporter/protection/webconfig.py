@@ -1,7 +1,7 @@
-"""`web-config.yml`: how Prometheus' exporters are told of TLS, client certificates and passwords.
+"""`web-config.yml`: the configuration of TLS, client certificates and passwords for Prometheus exporters.
 
-The format is exporter-toolkit's (docs/web-configuration.md there). What it knows and Python's `ssl` cannot do, or what
-would protect nothing, is refused with its reason; nothing that is written there is left aside in silence.
+The format is exporter-toolkit's (docs/web-configuration.md there). Settings that Python's `ssl` does not support, or
+that would protect nothing, are rejected with the reason; no setting is ignored silently.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SCHEMA = Path(__file__).with_name("web-config.schema.yaml")
 REQUIRED, IF_GIVEN, NONE = "RequireAndVerifyClientCert", "VerifyClientCertIfGiven", "NoClientCert"
-MAX_COST = 16  # of bcrypt: about 4 s, and each step doubles it
+MAX_COST = 16  # of bcrypt: about 4 s, doubling with each step
 
 _TLS, _USERS = "tls_server_config", "basic_auth_users"
 _UNVERIFIED = ("RequestClientCert", "RequireClientCert", "RequireAnyClientCert")
@@ -33,7 +33,7 @@ _SECRET_KEY = re.compile(r"\b(?:basic_auth_users|key)[\"']?\s*:")
 
 
 class Pem(NamedTuple):
-    """Certificates or a key in PEM: a file's path, or the text itself; and where the configuration names it."""
+    """Certificates or a key in PEM: the path of a file, or the text itself; and its place in the configuration."""
 
     path: Path | None
     text: str
@@ -43,7 +43,7 @@ class Pem(NamedTuple):
 
 @dataclass(frozen=True)
 class Tls:
-    """The server's certificate, whom it lets in, and what it speaks."""
+    """The server's certificate, the clients it accepts, and the protocol versions and ciphers."""
 
     certificate: Pem
     key: Pem
@@ -52,18 +52,18 @@ class Tls:
     client_sans: tuple[str, ...] = ()
     min_version: str = "TLS12"
     max_version: str = "TLS13"
-    ciphers: tuple[str, ...] = ()  # as Go and the IANA call them
+    ciphers: tuple[str, ...] = ()  # by their names in Go and at the IANA
     curve: str = ""
     prefer_server_order: bool = True
 
     @property
     def files(self) -> list[Path]:
-        """The files that it is read from."""
-        return [one.path for one in (self.certificate, self.key, self.client_ca) if one is not None and one.path]
+        """The paths of the PEM files."""
+        return [pem.path for pem in (self.certificate, self.key, self.client_ca) if pem is not None and pem.path]
 
 
 class RateLimit(NamedTuple):
-    """One request each `seconds`, and so many at once after a rest."""
+    """One request per `seconds`, and up to `burst` at once after a pause."""
 
     seconds: float
     burst: int
@@ -71,7 +71,7 @@ class RateLimit(NamedTuple):
 
 @dataclass(frozen=True)
 class WebConfig:
-    """A checked file. `users` are bcrypt hashes by name; an empty one lets everybody in."""
+    """A validated file. `users` maps names to bcrypt hashes; empty means no authentication."""
 
     tls: Tls | None = None
     headers: tuple[tuple[str, str], ...] = ()
@@ -80,15 +80,15 @@ class WebConfig:
 
 
 def load_config(path: Path) -> WebConfig:
-    """Read and check a file; raises InvalidInput with everything that is wrong. Paths in it are relative to it."""
+    """Read and validate a file; raises InvalidInput with all problems. Paths in it are relative to its folder."""
     try:
         document = yaml_file.read_yaml(path)
     except InvalidInput as error:
         raise InvalidInput(_hide_secrets(error.problems, _file_text(path))) from None
-    # In a child process at the program's start: the validator takes 8 MB.
-    faults: dict[YamlPath, Problem] = call_in_child(lambda: _schema_problems(document))
-    problems = [*faults.values(), *_secret_problems(document)]
-    if not faults:
+    # In a child process, since the validator takes 8 MB.
+    schema_problems: dict[YamlPath, Problem] = call_in_child(lambda: _schema_problems(document))
+    problems = [*schema_problems.values(), *_secret_problems(document)]
+    if not schema_problems:
         problems += _semantic_problems(document)
     if problems:
         raise InvalidInput(_hide_secrets(problems, document.text))
@@ -103,14 +103,14 @@ def _file_text(path: Path) -> str:
 
 
 def _schema_problems(document: Document) -> dict[YamlPath, Problem]:
-    from deckwatch.core.schema import Schema  # noqa: PLC0415 - a process that lives long should not keep it
+    from deckwatch.core.schema import Schema  # noqa: PLC0415 - not kept in a long-lived process
 
-    found = Schema(yaml_file.read_yaml(SCHEMA).data).problems_by_path(document)
-    return {path: replace(one, hidden=_may_be_secret(document, path)) for path, one in found.items()}
+    problems = Schema(yaml_file.read_yaml(SCHEMA).data).problems_by_path(document)
+    return {path: replace(problem, hidden=_may_be_secret(document, path)) for path, problem in problems.items()}
 
 
 def _may_be_secret(document: Document, path: YamlPath) -> bool:
-    """Return whether what is wrong may be a password whose line is not indented, or a key under a wrong name."""
+    """Return whether an invalid value may be a password on an unindented line, or a key under a wrong name."""
     value = document.data
     for step in path:
         value = value[step]
@@ -118,18 +118,18 @@ def _may_be_secret(document: Document, path: YamlPath) -> bool:
 
 
 def _hide_secrets(problems: list[Problem], text: str) -> list[Problem]:
-    """Return the problems, those in lines that may hold a key or a password marked so that these are not printed."""
+    """Return the problems, with the source hidden for lines that may contain a key or a password."""
     lines = secret_lines(text)
-    return [replace(one, hidden=one.hidden or one.place.line in lines) for one in problems]
+    return [replace(problem, hidden=problem.hidden or problem.place.line in lines) for problem in problems]
 
 
 def secret_lines(text: str) -> set[int]:
-    """Return the numbers of the lines that may hold a key or a hash (or, by mistake, a password).
+    """Return the numbers of the lines that may contain a key or a hash (or, by mistake, a password).
 
-    By their look, for a file that is no YAML has its problems printed too: what follows a secret's key, as far as it
-    is indented deeper, or to the end where a brace is open.
+    This works on text, since the problems of invalid YAML are printed too: it takes the lines after a secret's key that
+    are indented deeper, or all lines if a brace is open.
     """
-    found: set[int] = set()
+    numbers: set[int] = set()
     depth: float | None = None
     for number, line in enumerate(text.splitlines(), 1):
         bare = line.lstrip(" ")
@@ -138,18 +138,20 @@ def secret_lines(text: str) -> set[int]:
             depth = None
         if depth is None and _SECRET_KEY.search(line.partition(" #")[0]):
             depth = -1 if line.count("{") > line.count("}") else indent
-            found.add(number)
+            numbers.add(number)
         if depth is not None:
-            found.add(number)
-    return found
+            numbers.add(number)
+    return numbers
 
 
 def _secret_problems(document: Document) -> Iterator[Problem]:
-    """Yield what is wrong with secrets, in words that do not repeat them."""
+    """Yield problems with secrets, in messages that do not repeat them."""
     data = document.data if isinstance(document.data, dict) else {}
     tls = data.get(_TLS)
     if isinstance(tls, dict) and "key" in tls and not isinstance(tls["key"], str):
-        yield document.problem((_TLS, "key"), "expected the key itself, in PEM", "a file's name goes into key_file")
+        yield document.problem(
+            (_TLS, "key"), "expected the key itself, in PEM", "the name of a file goes into key_file"
+        )
     users = data.get(_USERS)
     if users is None:
         return
@@ -159,18 +161,18 @@ def _secret_problems(document: Document) -> Iterator[Problem]:
     for name, value in users.items():
         path = (_USERS, name)
         if not name or ":" in name:
-            yield document.problem(path, "a user's name is not empty and has no colon", key=True)
-        found = _HASH.fullmatch(value) if isinstance(value, str) else None
-        if found is None:
-            message = f"what stands behind {name} is no bcrypt hash such as $2y$10$…"
+            yield document.problem(path, "a user's name must not be empty or contain a colon", key=True)
+        match = _HASH.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            message = f"the value of {name} is not a bcrypt hash such as $2y$10$…"
             yield document.problem(path, message, "`deckwatch password` makes one", key=True)
-        elif int(found[1]) > MAX_COST:
-            message = f"the hash of {name} has the cost {found[1]}: a check would take longer than a scrape waits"
+        elif int(match[1]) > MAX_COST:
+            message = f"the hash of {name} has the cost {match[1]}: a check would take longer than a scrape timeout"
             yield document.problem(path, message, "10 to 12 is usual", key=True)
 
 
 def _semantic_problems(document: Document) -> Iterator[Problem]:
-    """Yield what is wrong beyond the structure."""
+    """Yield problems beyond the structure."""
     tls: dict[str, Any] = (document.data or {}).get(_TLS) or {}
 
     def tls_problem(key: str, message: str, hint: str = "") -> Problem:
@@ -178,30 +180,30 @@ def _semantic_problems(document: Document) -> Iterator[Problem]:
 
     for file, text in (("cert_file", "cert"), ("key_file", "key"), ("client_ca_file", "client_ca")):
         if file in tls and text in tls:
-            yield tls_problem(text, f"{file} stands here too: only one of the two can be meant")
+            yield tls_problem(text, f"{file} is also set: give only one of the two")
         if tls and file not in tls and text not in tls and text != "client_ca":
             yield tls_problem("", f"{file} is missing")
     auth = tls.get("client_auth_type", NONE)
-    asked = "client_ca_file" in tls or "client_ca" in tls
+    has_client_ca = "client_ca_file" in tls or "client_ca" in tls
     if auth in _UNVERIFIED:
-        message = f"{auth} takes any certificate, also one that its holder has made: that protects nothing"
+        message = f"{auth} accepts any certificate, including self-signed ones, which protects nothing"
         yield tls_problem("client_auth_type", message, f"did you mean {REQUIRED}?")
-    elif auth == NONE and asked:
+    elif auth == NONE and has_client_ca:
         key = "client_ca_file" if "client_ca_file" in tls else "client_ca"
-        yield tls_problem(key, "clients are not asked for certificates", f"say client_auth_type: {REQUIRED}")
-    elif auth != NONE and not asked:
-        yield tls_problem("client_auth_type", "client_ca_file is missing: who signs the clients' certificates?")
+        yield tls_problem(key, "clients are not asked for certificates", f"set client_auth_type: {REQUIRED}")
+    elif auth != NONE and not has_client_ca:
+        yield tls_problem("client_auth_type", "client_ca_file is missing: it verifies the clients' certificates")
     if "client_allowed_sans" in tls and auth != REQUIRED:
-        message = "who shows no certificate is not held to this list"
-        yield tls_problem("client_allowed_sans", message, f"say client_auth_type: {REQUIRED}")
+        message = "a client without a certificate is not checked against this list"
+        yield tls_problem("client_allowed_sans", message, f"set client_auth_type: {REQUIRED}")
     for key in ("min_version", "max_version"):
         if tls.get(key) in _BROKEN_VERSIONS:
-            yield tls_problem(key, f"{tls[key]} is broken and not spoken", "TLS12 or TLS13")
+            yield tls_problem(key, f"{tls[key]} is insecure and not supported", "TLS12 or TLS13")
     if tls.get("min_version") == "TLS13" and tls.get("max_version") == "TLS12":
         yield tls_problem("max_version", "is below min_version")
     if len(tls.get("curve_preferences", ())) > 1:
-        message = "Python can hold TLS to one curve, not to an order of several"
-        yield tls_problem("curve_preferences", message, "name one, or leave it out")
+        message = "Python supports only one curve, not a list in order of preference"
+        yield tls_problem("curve_preferences", message, "give one, or none")
     interval = ((document.data or {}).get("rate_limit") or {}).get("interval", 0)
     if isinstance(interval, int) and interval != 0:
         yield document.problem(("rate_limit", "interval"), f"{interval} has no unit", "such as 500ms or 1s")
@@ -224,15 +226,15 @@ def _build_tls(document: Document, block: Mapping[str, Any], folder: Path) -> Tl
     lines = secret_lines(document.text)
 
     def read_pem(key: str) -> Pem | None:
-        for word, is_path in ((f"{key}_file", True), (key, False)):
-            if word in block:
-                place = document.place((_TLS, word))
-                path = folder / block[word] if is_path else None
-                return Pem(path, "" if is_path else block[word], place, place.line in lines)
+        for keyword, is_path in ((f"{key}_file", True), (key, False)):
+            if keyword in block:
+                place = document.place((_TLS, keyword))
+                path = folder / block[keyword] if is_path else None
+                return Pem(path, "" if is_path else block[keyword], place, place.line in lines)
         return None
 
     certificate, key = read_pem("cert"), read_pem("key")
-    assert certificate is not None  # noqa: S101 - `_meaning` has looked
+    assert certificate is not None  # noqa: S101 - `_semantic_problems` has checked this
     assert key is not None  # noqa: S101
     return Tls(
         certificate,

@@ -74,6 +74,7 @@ def read_files(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("file", EXPECTED)
 def test_every_mistake_is_reported_at_its_position(file, tmp_path, capsys, suggestions) -> None:
     placed = write_project(tmp_path, file)

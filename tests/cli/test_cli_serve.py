@@ -186,5 +186,5 @@ def test_an_invalid_web_configuration_is_reported_with_lines_but_without_secrets
     assert completed.returncode == 1
     assert "web.yml:1:21: error: unknown key certfile (did you mean cert_file?)" in completed.stderr
     assert "    1 | tls_server_config: {certfile: a}\n      |                     ^\n" in completed.stderr
-    assert "web.yml:3:3: error: what stands behind prometheus is no bcrypt hash" in completed.stderr
+    assert "web.yml:3:3: error: the value of prometheus is not a bcrypt hash" in completed.stderr
     assert "hunter2" not in completed.stderr

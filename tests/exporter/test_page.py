@@ -233,7 +233,7 @@ def test_probes_by_service():
 
 def test_nothing_configured_is_said():
     [card] = seen(servers()).cards
-    assert (card.figure, card.about) == ("none", "They stand in deckwatch.yaml, under watch: postgres.")
+    assert (card.figure, card.about) == ("none", "Configure them in deckwatch.yaml, under watch: postgres.")
 
 
 def test_rows_say_how_each_collector_does():

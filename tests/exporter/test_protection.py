@@ -305,7 +305,7 @@ def test_a_broken_file_leaves_what_was_and_is_told_once(site, caplog) -> None:
     site.put(site.authority.issue("second"))
     site.write(TLS)
     assert site.shown() == "second"
-    assert caplog.records[-1].getMessage() == f"{site.folder}/web-config.yml was read again"
+    assert caplog.records[-1].getMessage() == f"{site.folder}/web-config.yml was reloaded"
 
 
 def test_a_file_that_comes_later_is_noticed(site) -> None:
@@ -326,7 +326,7 @@ def test_a_changed_password_counts_at_once_also_on_kept_connections(site, hash_o
     assert client.get("/metrics", auth=("prometheus", "other")).status_code == 200
     site.write(TLS, users="")
     assert client.get("/metrics", auth=None).status_code == 200
-    assert caplog.records[-1].getMessage() == f"{site.folder}/web-config.yml asks for no password any more"
+    assert caplog.records[-1].getMessage() == f"{site.folder}/web-config.yml no longer requires a password"
 
 
 @pytest.mark.parametrize("after", ["", "http_server_config: {}\n", "rate_limit: {interval: 1s, burst: 5}\n"])
@@ -337,7 +337,7 @@ def test_protection_is_not_lost_with_a_block(site, caplog, after) -> None:
     assert site.client(shown=shown).get("/metrics").status_code == 200
     with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
         site.client_of(site.served).get("/metrics")
-    assert "needs a restart" in caplog.text
+    assert "requires a restart" in caplog.text
 
 
 def test_a_faulty_file_is_told_at_the_start(site) -> None:

@@ -132,7 +132,7 @@ def test_a_page_of_chosen_collectors(client, query, expected):
         ("collect[]=host_cpus", "no collector is called 'host_cpus'; did you mean host_cpu?"),
         ("exclude[]=contaner", "no collector is called 'contaner'; did you mean container?"),
         ("collect[]=", "no collector is called ''"),
-        ("collect[]=host&exclude[]=host_cpu", "expected collectors to take or collectors to leave out, not both"),
+        ("collect[]=host&exclude[]=host_cpu", "expected collectors to run or collectors to exclude, not both"),
         ("server=shopdb", "no database server is called 'shopdb'; did you mean shop-db?"),
         ("server=crm&server=shop-db", "expected one server, not several"),
         ("&".join(f"collect[]={number}" for number in range(300)), "Max number of fields exceeded"),
@@ -393,7 +393,7 @@ def test_addresses_are_read(text, address):
 
 @pytest.mark.parametrize("text", ["", "9877", "localhost", "::1:9877", "[::1]", "host:http", "host:99999", "[host]:1"])
 def test_what_is_no_address_is_refused(text):
-    with pytest.raises(ValueError, match=r"expected HOST:PORT|stands in brackets"):
+    with pytest.raises(ValueError, match=r"expected HOST:PORT|in brackets"):
         listen.parse_address(text)
 
 

@@ -89,7 +89,7 @@ rate_limits: {{}}
         "5:16: unknown value 'TLS1.2' (did you mean TLS12?)",
         "6:19: unknown value 'TLS_RSA_WITH_AES_128_CBC_SHA' (did you mean TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA?)",
         "8:13: unknown key X-Frame-Option (did you mean X-Frame-Options?)",
-        "10:3: what stands behind prometheus is no bcrypt hash such as $2y$10$… (`deckwatch password` makes one)",
+        "10:3: the value of prometheus is not a bcrypt hash such as $2y$10$… (`deckwatch password` makes one)",
         "11:1: unknown key rate_limits (did you mean rate_limit?)",
     ]
 
@@ -99,17 +99,21 @@ rate_limits: {{}}
     [
         ("cert_file: a", "1:1", "key_file is missing"),
         ("min_version: TLS13", "1:1", "cert_file is missing"),
-        (PAIR + "\n  cert: x", "4:9", "cert_file stands here too"),
-        (PAIR + "\n  client_auth_type: RequireAnyClientCert", "4:21", "takes any certificate"),
-        (PAIR + "\n  client_auth_type: RequestClientCert", "4:21", "takes any certificate"),
+        (PAIR + "\n  cert: x", "4:9", "cert_file is also set"),
+        (PAIR + "\n  client_auth_type: RequireAnyClientCert", "4:21", "accepts any certificate"),
+        (PAIR + "\n  client_auth_type: RequestClientCert", "4:21", "accepts any certificate"),
         (PAIR + "\n  client_auth_type: RequireAndVerifyClientCert", "4:21", "client_ca_file is missing"),
         (PAIR + "\n  client_ca_file: a", "4:19", "clients are not asked for certificates"),
-        (PAIR + "\n  client_allowed_sans: [a]", "4:24", "is not held to this list"),
-        (f"{PAIR}\n  {CA}: VerifyClientCertIfGiven\n  client_allowed_sans: [a]", "6:24", "is not held to this list"),
-        (PAIR + "\n  min_version: TLS10", "4:16", "TLS10 is broken and not spoken"),
-        (PAIR + "\n  max_version: TLS11", "4:16", "TLS11 is broken and not spoken"),
+        (PAIR + "\n  client_allowed_sans: [a]", "4:24", "is not checked against this list"),
+        (
+            f"{PAIR}\n  {CA}: VerifyClientCertIfGiven\n  client_allowed_sans: [a]",
+            "6:24",
+            "is not checked against this list",
+        ),
+        (PAIR + "\n  min_version: TLS10", "4:16", "TLS10 is insecure and not supported"),
+        (PAIR + "\n  max_version: TLS11", "4:16", "TLS11 is insecure and not supported"),
         (PAIR + "\n  min_version: TLS13\n  max_version: TLS12", "5:16", "is below min_version"),
-        (PAIR + "\n  curve_preferences: [X25519, CurveP256]", "4:22", "not to an order of several"),
+        (PAIR + "\n  curve_preferences: [X25519, CurveP256]", "4:22", "not a list in order of preference"),
         ("cert_file: a\n  key: 5", "3:8", "expected the key itself"),
     ],
 )
@@ -121,8 +125,11 @@ def test_what_cannot_be_done_is_refused(tmp_path, block, place, sentence) -> Non
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (f"basic_auth_users: {{prometheus: {HASH.replace('$10$', '$20$')}}}", "would take longer than a scrape waits"),
-        (f"basic_auth_users: {{'a:b': {HASH}}}", "has no colon"),
+        (
+            f"basic_auth_users: {{prometheus: {HASH.replace('$10$', '$20$')}}}",
+            "would take longer than a scrape timeout",
+        ),
+        (f"basic_auth_users: {{'a:b': {HASH}}}", "must not be empty or contain a colon"),
         ("basic_auth_users: hunter2", "expected a mapping"),
         ("rate_limit: {interval: 5, burst: 1}", "5 has no unit"),
         ("rate_limit: {interval: 5 seconds, burst: 1}", "is not a duration such as 500ms or 1s"),
@@ -242,9 +249,9 @@ def damaged(authority, tmp_path, what: str) -> None:
     ("what", "told"),
     [
         ("mismatch", ["3:13: the key does not belong to the certificate"]),
-        ("locked", ["3:13: the key asks for a passphrase (keep it without one)"]),
-        ("empty", ["2:14: there is no certificate in PEM"]),
-        ("no key", ["3:13: there is no key in PEM"]),
+        ("locked", ["3:13: the key has a passphrase (store it without one)"]),
+        ("empty", ["2:14: no certificate in PEM found"]),
+        ("no key", ["3:13: no key in PEM found"]),
         (
             "away",
             [
@@ -252,7 +259,7 @@ def damaged(authority, tmp_path, what: str) -> None:
                 "3:13: …/server.key cannot be read: no such file or directory",
             ],
         ),
-        ("authority", ["4:19: there is no certificate in PEM"]),
+        ("authority", ["4:19: no certificate in PEM found"]),
     ],
 )
 def test_certificates_that_cannot_be_used(authority, tmp_path, what, told) -> None:

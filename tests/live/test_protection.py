@@ -202,5 +202,5 @@ def test_a_rotation_is_not_noticed(deck) -> None:
     time.sleep(2 * EVERY)
     deck.wait(f'min_over_time(up{{instance="web-1"}}[{2 * EVERY}s])', dict.fromkeys(JOBS, 1.0))
     log = (deck.folder / "log").read_text()
-    assert log.count("there is no key in PEM [input]; what was read before stays in force") == 1
+    assert log.count("no key in PEM found [input]; the previous configuration stays in force") == 1
     assert deck.password not in log
