@@ -232,17 +232,17 @@ def test_the_clock_where_it_may_not_be_asked(machine) -> None:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
     assert run(machine(adjtimex=denied), "host_timex").absent
-    told = adjtimex()
-    found = values(run(machine(adjtimex=lambda: told._replace(status=0x2001, offset=1_500_000_000)), "host_timex"))
+    clock = adjtimex()
+    found = values(run(machine(adjtimex=lambda: clock._replace(status=0x2001, offset=1_500_000_000)), "host_timex"))
     assert found["node_timex_offset_seconds",] == 1.5
-    found = values(run(machine(adjtimex=lambda: told._replace(status=1, offset=500_000, state=5)), "host_timex"))
+    found = values(run(machine(adjtimex=lambda: clock._replace(status=1, offset=500_000, state=5)), "host_timex"))
     assert (found["node_timex_offset_seconds",], found["node_timex_sync_status",]) == (0.5, 0)
 
 
 def test_the_kernels_clock_reads_plausibly() -> None:
     """A struct laid out wrongly would show elsewhere what stands here."""
-    told = adjtimex()
-    assert 9_000 <= told.tick <= 11_000
-    assert -512 << 16 <= told.freq <= 512 << 16
-    assert 0 <= told.tai < 100
-    assert 0 <= told.state <= 5
+    clock = adjtimex()
+    assert 9_000 <= clock.tick <= 11_000
+    assert -512 << 16 <= clock.freq <= 512 << 16
+    assert 0 <= clock.tai < 100
+    assert 0 <= clock.state <= 5
