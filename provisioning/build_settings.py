@@ -41,7 +41,8 @@ class Options:
 class BuildSettings:
     """Everything that a build takes from `build:` and its options.
 
-    `limits` are thresholds by name and `public` the values of variables in public dashboards, each with its position.
+    `limits` are the limits of signals and alerts by name, `thresholds` only those of signals; `public` are the values
+    of variables in public dashboards. Each has its position.
     `disabled_alerts` are positions by alert name. `own_panels` is the project's folder of panel types, if it has one.
     """
 
@@ -55,15 +56,11 @@ class BuildSettings:
     layout: Layout
     figures: Figures
     limits: Mapping[str, tuple[Any, Place]]
+    thresholds: Mapping[str, tuple[Any, Place]]
     changes: Changes
     disabled_alerts: Mapping[str, Place]
     public: Mapping[str, tuple[Sequence[str], Place]]
     problems: Sequence[Problem]
-
-    @property
-    def thresholds(self) -> dict[str, tuple[Any, Place]]:
-        """The limits of signals; those of alerts begin with a capital."""
-        return {name: value for name, value in self.limits.items() if not name[:1].isupper()}
 
 
 def read_settings(project: Project, options: Options) -> BuildSettings:
@@ -72,6 +69,7 @@ def read_settings(project: Project, options: Options) -> BuildSettings:
     read_versions, problems = targets.read_targets(project.document)
     interval: str = options.every or build.get("scrape_interval", INTERVAL)
     own_panels = project.folder / "panels"
+    limits = _read_limits(project)
     return BuildSettings(
         engine=options.engine,
         form=options.form,
@@ -82,7 +80,8 @@ def read_settings(project: Project, options: Options) -> BuildSettings:
         own_panels=own_panels if own_panels.is_dir() else None,
         layout=build.get("layout", "wide"),
         figures=build.get("text_size", "normal"),
-        limits=_read_limits(project),
+        limits=limits,
+        thresholds={name: limit for name, limit in limits.items() if not name[:1].isupper()},
         changes=_read_changes(project),
         disabled_alerts=_read_disabled_alerts(project),
         public=_read_public_values(project),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from deckwatch.alerting import health, objectives, read_topics
@@ -62,9 +61,8 @@ class Documents:
     shipped: set[str] = field(default_factory=set)
     own: set[str] = field(default_factory=set)
 
-    @property
-    def all_documents(self) -> list[Document]:
-        """Every file; each may declare signals."""
+    def list_all(self) -> list[Document]:
+        """Return every file; each may declare signals."""
         others = [source.document for source in self.files] + self.part_documents
         return others + [topic for topic in self.topics if topic not in others]
 
@@ -79,7 +77,7 @@ def load_documents(project: Project) -> Documents:
     sets = _with_generated(sets, generated)
     documents.topics += read_topics.shipped_documents(_topics_of_sets(sets))
     documents.files += dashboards.load_shipped(sets)
-    documents.shipped = {document.file for document in documents.all_documents}
+    documents.shipped = {document.file for document in documents.list_all()}
     for folder in folders:
         files, problems = dashboards.load_folder(folder, project.folder)
         documents.files += files
@@ -101,23 +99,6 @@ def _load_own_parts(documents: Documents, project: Project) -> None:
             documents.own.add(file)
             if (part := documents.parts.find(name)) is not None:
                 documents.part_documents.append(part.document)
-
-
-def with_project_paths(problems: Iterable[Problem], documents: Documents, project: Project) -> list[Problem]:
-    """Return problems with the project's files named relative to the working directory instead of its folder."""
-    names = "|".join(re.escape(name) for name in sorted(documents.own, key=len, reverse=True))
-    own_file = re.compile(rf"(?<![\w/.-])(?:{names or '(?!)'})(?=[:),]|$)")
-
-    def rewrite_paths(text: str) -> str:
-        return own_file.sub(lambda match: str(project.folder / match[0]), text)
-
-    result = []
-    for problem in problems:
-        file = problem.place.file
-        path = str(project.folder / file) if file in documents.own else file
-        place = replace(problem.place, file=path, via=rewrite_paths(problem.place.via))
-        result.append(replace(problem, place=place, hint=rewrite_paths(problem.hint)))
-    return result
 
 
 def _read_include(project: Project, problems: list[Problem]) -> tuple[list[str] | None, list[Path]]:

@@ -23,10 +23,11 @@ from deckwatch.exporter import collector, config
 from deckwatch.provisioning import configuration, mixin_export, mixins, scrape_targets
 from deckwatch.provisioning.build_settings import FORMS, GRAFANA, Form, Options, read_settings
 from deckwatch.provisioning.configuration import Folder
-from deckwatch.provisioning.documents import load_documents, with_project_paths
+from deckwatch.provisioning.documents import load_documents
 from deckwatch.provisioning.metric_catalog import load_catalog
 from deckwatch.provisioning.mixin_files import MixinFiles, MixinWriter
 from deckwatch.provisioning.plan import Plan
+from deckwatch.provisioning.project_paths import with_project_paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -87,7 +88,7 @@ def build(project: Project, options: Options | None = None) -> Built:
         vocabulary = _load_vocabulary(project, settings, documents)
         models = _build_models(project, settings, documents, vocabulary, renderer)
         problems = [*vocabulary.problems, *_check_project(project, settings), *documents.problems, *models.problems]
-        warnings = _raise_errors(with_project_paths(problems, documents, project))
+        warnings = _raise_errors(with_project_paths(problems, documents.own, project.folder))
         plan = _plan_files(project, settings, models, renderer)
     queries = [*models.dashboards.queries, *(models.mixins.queries if settings.form == "provisioned" else ())]
     return Built(plan, vocabulary.catalog, queries, models.alerts.queries, models.alerts.groups, warnings)
@@ -107,7 +108,7 @@ def gc_paused() -> Iterator[None]:
 
 def _start_renderer(settings: BuildSettings) -> Renderer:
     """Return one child process for all Jsonnet of the bundle; it starts while YAML is read."""
-    folders = {"alerting": alerting_render.library_folder(), "provisioning": configuration.library_folder()}
+    folders = {"alerting": alerting_render.library_folder(), "provisioning": configuration.LIBRARY}
     return Renderer(panel_types.list_folders(settings.own_panels) | folders, engine=settings.engine)
 
 
@@ -115,7 +116,7 @@ def _load_vocabulary(project: Project, settings: BuildSettings, documents: Docum
     """Return the catalog and signals, with the metrics that alert topics record."""
     catalog = load_catalog(project, settings.targets)
     catalog.interval = units.parse_duration(settings.interval)
-    signals, problems = signal_file.load_signals(documents.all_documents, catalog, settings.thresholds)
+    signals, problems = signal_file.load_signals(documents.list_all(), catalog, settings.thresholds)
     alerting.register_recordings(documents.topics, signals, catalog)
     return Vocabulary(catalog, signals, problems)
 

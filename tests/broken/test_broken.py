@@ -74,6 +74,7 @@ def snapshot(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("file", EXPECTED)
 def test_every_fault_is_told_at_its_place(file, tmp_path, capsys, suggestions) -> None:
     placed = project(tmp_path, file)

@@ -44,7 +44,7 @@ def test_an_engine_that_is_not_there_is_named_without_its_password(tmp_path, cap
     for address, said in [
         (f"unix://{tmp_path}/no.sock", f"unix://{tmp_path}/no.sock cannot be reached: no such file or directory"),
         ("tcp://127.0.0.1:1", "tcp://127.0.0.1:1 cannot be reached: connection refused"),
-        ("tcp://me:hunter2@127.0.0.1:1", "tcp://127.0.0.1:1 cannot be reached: this is no address of an engine"),
+        ("tcp://me:hunter2@127.0.0.1:1", "tcp://127.0.0.1:1 cannot be reached: the address is invalid"),
     ]:
         caplog.clear()
         with caplog.at_level(logging.INFO, logger="deckwatch.docker"):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.sampled]
 
 FOLDER = Path(os.environ.get("DECKWATCH_POSTGRES_VERSIONS", "/nowhere"))
 VERSIONS = (13, 14, 15, 16, 17, 18)

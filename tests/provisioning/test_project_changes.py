@@ -148,7 +148,7 @@ FAULTS = [  # `>` marks the position
     ("set: {overview/Down: {width: >hlaf}}", "unknown value 'hlaf' (did you mean half?) [input]"),
     (
         "set: {overview/Down: {stat: >host.lod}}",
-        "no signal and no metric is called host.lod (did you mean host.load?) [unknown_name]",
+        "no signal or metric is called host.lod (did you mean host.load?) [unknown_name]",
     ),
     ("set: {overview/Down: {stat: sum(>node_lod1)}}", "no metric is called node_lod1"),
     ("set: {overview/row Hosts: {>panels: []}}", "panels is not allowed here [input]"),
@@ -184,7 +184,7 @@ def test_a_fault_in_a_part_is_reported_in_its_file_with_its_use(tmp_path) -> Non
     use = "dashboard: Mine\nrows:\n  - - use: load\n"
     (message,) = problems(tmp_path, "build: {}\n", parts__load=part, dashboards__mine=use)
     assert message == (
-        "parts/load.yaml:3:11: error: no signal and no metric is called host.lod "
+        "parts/load.yaml:3:11: error: no signal or metric is called host.lod "
         "(did you mean host.load?; used at dashboards/mine.yaml:3:7) [unknown_name]"
     )
 
