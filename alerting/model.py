@@ -33,7 +33,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class SeriesStep:
-    """The behaviour of a series for `seconds`: it stays at `value`, grows by `rate` a second, or is gone where both are None."""
+    """A series for `seconds`: it stays at `value`, grows by `rate` a second, or is gone where both are None."""
 
     seconds: float
     value: float | None = None

@@ -68,6 +68,22 @@ class Bundle:
     panels: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class DashboardModels:
+    """Dashboards that are read and resolved but not yet checked; `problems` are those found so far.
+
+    With `has_unreadable`, names that are not found may be in a file that could not be read.
+    """
+
+    built: list[Built]
+    problems: list[Problem]
+    has_unreadable: bool
+
+    def panel_ids(self) -> dict[str, dict[str, int]]:
+        """Return the ids of panels by dashboard and title."""
+        return {item.dashboard.uid: item.ids_by_title() for item in self.built}
+
+
 def build_dashboards(
     sources: Sequence[Source],
     catalog: Catalog,
@@ -78,24 +94,52 @@ def build_dashboards(
     """Return the dashboards of all sources as files `grafana/dashboards/<folder>/<uid>.json`.
 
     A user's file replaces a shipped one with the same uid. Pass a running renderer (`panel_types.start_renderer`) to
-    let it start while YAML is read.
+    let it start while YAML is read. `deckwatch.provisioning.stack` calls the three steps separately.
     """
     settings = settings or Settings()
     if child is None:
         with panel_types.start_renderer(settings.own_panels, engine=settings.engine) as started:
             return build_dashboards(sources, catalog, signals, settings, started)
-    types = panel_types.load_types(child, settings.own_panels)
-    builder = _Builder(types, catalog, signals, settings)
-    built = builder.build(sources)
-    problems = builder.problems
+    models = resolve_dashboards(sources, catalog, signals, settings, child)
+    problems = [*models.problems, *check_dashboards(models, catalog, settings)]
     if any(problem.severity == "error" for problem in problems):
         return Bundle(problems=problems)
-    built = exports.drop_unsupported(built, settings.form, problems)
+    bundle = render_dashboards(models, catalog, settings, child)
+    return replace(bundle, problems=[*problems, *bundle.problems])
+
+
+def resolve_dashboards(
+    sources: Sequence[Source], catalog: Catalog, signals: Signals, settings: Settings, child: Renderer
+) -> DashboardModels:
+    """Return the dashboards of all sources with the project's changes and their queries resolved."""
+    return _Builder(panel_types.load_types(child, settings.own_panels), catalog, signals, settings).build(sources)
+
+
+def check_dashboards(models: DashboardModels, catalog: Catalog, settings: Settings) -> list[Problem]:
+    """Return the problems that the checks find in dashboards."""
+    places = {name: place for name, (_, place) in settings.public.items()}
+    problems = [
+        *_run_checks(models.built, catalog),
+        *screens.find_uid_conflicts(models.built),
+        *exports.find_problems(places, models.built, settings.form),
+    ]
+    return _without_uncertain(problems) if models.has_unreadable else problems
+
+
+def render_dashboards(models: DashboardModels, catalog: Catalog, settings: Settings, child: Renderer) -> Bundle:
+    """Return the files of dashboards without errors, with warnings about what their form does not support."""
+    problems: list[Problem] = []
+    built = exports.drop_unsupported(models.built, settings.form, problems)
     public = {name: values for name, (values, _) in settings.public.items()}
     drawn = draw_dashboards(
         child, built, own_panels=settings.own_panels, form=settings.form, public=public, catalog=catalog
     )
     return _bundle(built, drawn, problems)
+
+
+def _without_uncertain(problems: Sequence[Problem]) -> list[Problem]:
+    """Return problems without names that were not found but may be in a file that could not be read."""
+    return [problem for problem in problems if problem.check not in ("choose", "link")]
 
 
 def _bundle(built: Sequence[Built], drawn: Sequence[Drawn], problems: list[Problem]) -> Bundle:
@@ -110,7 +154,7 @@ def _bundle(built: Sequence[Built], drawn: Sequence[Drawn], problems: list[Probl
 
 
 class _Builder:
-    """Reads, resolves and checks dashboards; what is wrong with them is added to `problems`."""
+    """Reads and resolves dashboards, and collects their problems."""
 
     def __init__(self, types: Mapping[str, PanelType], catalog: Catalog, signals: Signals, settings: Settings) -> None:
         self.types = types
@@ -120,25 +164,18 @@ class _Builder:
         self.reader = Reader(types, settings.parts)
         self.problems: list[Problem] = []
 
-    def build(self, sources: Sequence[Source]) -> list[Built]:
-        """Return all dashboards, checked."""
-        settings, problems = self.settings, self.problems
+    def build(self, sources: Sequence[Source]) -> DashboardModels:
+        """Return all dashboards, resolved."""
+        problems = self.problems
         dashboards = self.reader.read_all(sources)
         problems += self.reader.problems
         has_unreadable = bool(problems)
         problems += partial_check.find_problems(self.reader.invalid, self.catalog, self.signals)
         problems += _find_replaced(sources)
         problems += signal_file.check_signals(self.signals, self.catalog)
-        problems += settings.changes.find_problems([dashboard.uid for _, dashboard in dashboards])
+        problems += self.settings.changes.find_problems([dashboard.uid for _, dashboard in dashboards])
         built = [self._build_changed(source, dashboard) for source, dashboard in dashboards]
-        problems += _check_dashboards(built, self.catalog)
-        problems += screens.find_uid_conflicts(built)
-        places = {name: place for name, (_, place) in settings.public.items()}
-        problems += exports.find_problems(places, built, settings.form)
-        if has_unreadable:
-            # What these do not find may be in a file that could not be read.
-            problems[:] = [problem for problem in problems if problem.check not in ("choose", "link")]
-        return built
+        return DashboardModels(built, _without_uncertain(problems) if has_unreadable else problems, has_unreadable)
 
     def _build_changed(self, source: Source, dashboard: Dashboard) -> Built:
         """Return a dashboard with the project's changes; without them if it or they have problems."""
@@ -183,7 +220,7 @@ class _Builder:
         return built, problems
 
 
-def _check_dashboards(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
+def _run_checks(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     """Yield what the checks find; each runs once per dashboard unless it compares dashboards (`ACROSS`)."""
     for name, check in plugins.import_modules(checks):
         if getattr(check, "ACROSS", False):

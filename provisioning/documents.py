@@ -51,6 +51,7 @@ class Documents:
     """The dashboard and signal files and alert topics of a bundle, shipped ones first.
 
     `own` are the names of the project's files, relative to its folder; `shipped` those that come with the program.
+    `all_documents` are all files, each of which may declare signals.
     """
 
     files: list[Source] = field(default_factory=list)
@@ -60,11 +61,7 @@ class Documents:
     part_documents: list[Document] = field(default_factory=list)
     shipped: set[str] = field(default_factory=set)
     own: set[str] = field(default_factory=set)
-
-    def list_all(self) -> list[Document]:
-        """Return every file; each may declare signals."""
-        others = [source.document for source in self.files] + self.part_documents
-        return others + [topic for topic in self.topics if topic not in others]
+    all_documents: list[Document] = field(default_factory=list)
 
 
 def load_documents(project: Project) -> Documents:
@@ -77,7 +74,7 @@ def load_documents(project: Project) -> Documents:
     sets = _with_generated(sets, generated)
     documents.topics += read_topics.shipped_documents(_topics_of_sets(sets))
     documents.files += dashboards.load_shipped(sets)
-    documents.shipped = {document.file for document in documents.list_all()}
+    documents.shipped = {document.file for document in _list_documents(documents)}
     for folder in folders:
         files, problems = dashboards.load_folder(folder, project.folder)
         documents.files += files
@@ -88,7 +85,13 @@ def load_documents(project: Project) -> Documents:
         documents.problems += [problem for source in files for problem in _check_first_keys(source.document)]
     if (project.folder / FILE).is_file():
         _load_own_parts(documents, project)
+    documents.all_documents = _list_documents(documents)
     return documents
+
+
+def _list_documents(documents: Documents) -> list[Document]:
+    others = [source.document for source in documents.files] + documents.part_documents
+    return others + [topic for topic in documents.topics if topic not in others]
 
 
 def _load_own_parts(documents: Documents, project: Project) -> None:

@@ -75,7 +75,7 @@ def test_histograms_and_summaries_keep_their_parts_together() -> None:
         ("# TYPE x histogram\nx 1\n", "x_bucket"),
     ],
 )
-def test_faults_are_told_by_line(text: str, message: str) -> None:
+def test_faults_are_reported_by_line(text: str, message: str) -> None:
     with pytest.raises(FormatError, match=message):
         parse_samples(text)
 

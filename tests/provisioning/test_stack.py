@@ -140,7 +140,8 @@ def test_the_scrape_interval_is_set_everywhere(tmp_path: Path) -> None:
 def test_the_projects_data_sources_are_provisioned(tmp_path: Path) -> None:
     text = (
         'build: {data_sources: {loki: {url: "http://loki:3100"}, jaeger: {url: "http://jaeger:16686"}, '
-        'postgres: {address: "db:5432", database: shop, user: gra$fana, password_file: /run/secrets/shop, tls: require}}}'
+        'postgres: {address: "db:5432", database: shop, user: gra$fana, '
+        "password_file: /run/secrets/shop, tls: require}}}"
     )
     built = stack.build(project(tmp_path, deckwatch=text))
     sources = yaml.safe_load(built.plan.file_text("grafana/provisioning/datasources/deckwatch.yaml"))["datasources"]
