@@ -1,4 +1,4 @@
-"""How durations, limits and labels are written: for Prometheus, and for people."""
+"""Format durations, limits and labels, for Prometheus and for people."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_number(value: float) -> str:
-    """Return a number as PromQL reads it, without the noise of binary fractions."""
+    """Return a number as PromQL reads it, without binary rounding noise."""
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else format(value, ".12g")
 
 
@@ -81,7 +81,7 @@ def format_threshold(alert: Alert) -> str:
 
 
 def add_labels(expr: str, labels: Mapping[str, str]) -> str:
-    """Return PromQL for an expression's series with these labels as well, whatever stands in their values."""
+    """Return PromQL for an expression's series with these labels as well, whatever their values contain."""
     for label, text in labels.items():
         value = json.dumps(text.replace("$", "$$"), ensure_ascii=False)  # $1 would be a part of what matched
         expr = f'label_replace({expr}, "{label}", {value}, "", "")'

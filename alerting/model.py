@@ -1,6 +1,6 @@
-"""What a topic file says, as values: a Group holds Alerts and Recordings, an Alert holds its Proofs.
+"""The model of topic files: a Group has Alerts and Recordings, an Alert has Proofs.
 
-Everything here knows where it stands in the user's YAML, and nothing here knows how Prometheus wants it written.
+Every object knows its place in the user's YAML; none knows Prometheus's formats.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_RULES = 20  # of one group; Prometheus evaluates a group one rule after anot
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`value` is a number of the watched thing's unit; `threshold` is the signal's word for it, if it has one."""
+    """`value` is in the unit of the watched value; `threshold` is the signal's name for it, if any."""
 
     operator: Operator
     value: float
@@ -33,7 +33,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class SeriesStep:
-    """What a series does for `seconds`: stays at `value`, grows by `rate` a second, or is gone where both are None."""
+    """A series for `seconds`: it stays at `value`, grows by `rate` a second, or is gone where both are None."""
 
     seconds: float
     value: float | None = None
@@ -93,12 +93,12 @@ class Alert:
 
     @property
     def path(self) -> Path:
-        """Where the alert stands in its document."""
+        """The alert's path in its document."""
         return ("alerts", self.name)
 
     @property
     def place(self) -> Place:
-        """Where the alert's name stands."""
+        """The place of the alert's name."""
         return self.document.place(self.path, key=True)
 
     def place_of(self, *keys: str) -> Place:

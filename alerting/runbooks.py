@@ -1,4 +1,4 @@
-"""A runbook for each alert: what it means, what to do, what was asked of Prometheus. Written from the topic files."""
+"""A runbook for each alert, from the topic files: what it means, what to do, its expression."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Series that proofs give, and how promtool's test files write them.
+"""Series of proofs, in the notation of promtool's test files.
 
 The notation: https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/#series
 """

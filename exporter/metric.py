@@ -26,11 +26,14 @@ class Lines(NamedTuple):
     r"""Rendered series of one metric, from a collector that renders and caches its own lines.
 
     `texts` together hold `series_count` whole lines in UTF-8 with finite values: `name{label="value",…} 1\n`.
+    `values` are the last label values and the value of each line, for the status page; only metrics with `state` have
+    them.
     """
 
     metric: Metric
     texts: Sequence[bytes]
     series_count: int
+    values: Sequence[tuple[tuple[str, ...], float]] = ()
 
     def to_text(self) -> str:
         """Return the lines as one string."""
@@ -142,7 +145,7 @@ def take_within_budget(samples: Iterable[Sample | Lines], budget: int, taken: li
             dropped += sample.series_count - left
             if left:
                 first = sample.to_text().splitlines(keepends=True)[:left]
-                taken.append(Lines(sample.metric, ["".join(first).encode()], left))
+                taken.append(Lines(sample.metric, ["".join(first).encode()], left, sample.values[:left]))
             left = 0
     return dropped
 

@@ -65,7 +65,7 @@ def render_index(scraper: Scraper) -> str:
 
 def render_not_found() -> str:
     """Return the page for an address that does not exist."""
-    return _render_document("Not found · Deckwatch", "<header><h1>There is no such page</h1></header>")
+    return _render_document("Not found · Deckwatch", "<header><h1>Page not found</h1></header>")
 
 
 def _render_document(title: str, body: str) -> str:

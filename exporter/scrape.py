@@ -117,7 +117,7 @@ class Scraper:
         return sorted([*waiting, *((name, "") for name in self.collectors if name not in tried)])
 
     def _plan_runs(self, collector: Collector, server: str | None) -> Iterator[_Plan]:
-        """Yield a plan per subject; a failure to list the subjects is a run of its own."""
+        """Yield a plan per subject; a failure to list the subjects becomes a run that fails."""
         if collector.subjects is None:
             yield _Plan(collector, "", None)
             return

@@ -10,7 +10,6 @@ from deckwatch.exporter.health_reason import HasHealthReason
 from deckwatch.exporter.metric import Lines
 from deckwatch.exporter.metric import count_series as count
 from deckwatch.exporter.outcome import Record
-from deckwatch.exporter.sources import textformat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -280,6 +279,7 @@ def _metric_values(records: Mapping[Key, Record], name: str) -> Iterator[tuple[s
             continue
         for sample in record.states if outcome.error else outcome.samples:
             if sample.metric.name == name:
-                found = textformat.parse_samples(sample.to_text()) if isinstance(sample, Lines) else [sample]
-                for one, labels, value in found:
-                    yield subject, dict(zip(one.labels, labels, strict=True)), value
+                values = sample.values if isinstance(sample, Lines) else [(sample.labels, sample.value)]
+                for labels, value in values:
+                    names = sample.metric.labels[len(sample.metric.labels) - len(labels) :]
+                    yield subject, dict(zip(names, labels, strict=True)), value

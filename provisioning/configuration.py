@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import plugins, units, yaml_write
+from deckwatch.core import units, yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import load_contract
 from deckwatch.provisioning import scrape_targets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.project import Project
 
+LIBRARY = Path(__file__).with_name("library")  # the renderer must serve it as `provisioning`
 _MAX_SCRAPE_SECONDS = 10  # Prometheus' default timeout; a shorter interval lowers it
 _UNUSED = ("alerting", "notifiers", "plugins")
 _ORDER = ("apiVersion", "job_name", "name", "uid", "type", "global", "rule_files", "alerting", "scrape_interval")
@@ -30,11 +31,6 @@ class Folder:
     path: str
     title: str
     uid: str
-
-
-def library_folder() -> Path:
-    """Return the folder of Jsonnet that the renderer must serve as `provisioning`."""
-    return plugins.package_folder(plugins.import_package("provisioning"), "library")
 
 
 def render_files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, interval: str) -> list[Artifact]:

@@ -46,7 +46,7 @@ def export_mixin(
         "    disable: [],  // names of alerts to leave out\n"
         "  },\n}\n"
     )
-    library = (configuration.library_folder() / "mixin.libsonnet").read_text(encoding="utf-8")
+    library = (configuration.LIBRARY / "mixin.libsonnet").read_text(encoding="utf-8")
     return [
         Artifact("mixin.libsonnet", mixin),
         Artifact("config.libsonnet", config),

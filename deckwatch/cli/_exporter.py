@@ -53,11 +53,11 @@ def create_app(
     from deckwatch.exporter.server import App
     from deckwatch.exporter.world import World
 
-    found = _project.load_project(project, lean=True, keep_invalid=True)
+    loaded = _project.load_project(project, lean=True, keep_invalid=True)
     collectors = collector.load_collectors()
-    if problems := [*found.problems, *config.find_problems(found, collector.names_and_prefixes(collectors))]:
+    if problems := [*loaded.problems, *config.find_problems(loaded, collector.names_and_prefixes(collectors))]:
         raise InvalidInput(problems)
-    watch = config.watch_config(found)
+    watch = config.watch_config(loaded)
     world = World(path_procfs, path_sysfs, path_rootfs, docker_host, watch)
     chosen = collector.choose_collectors(collectors, config.collector_switches(watch), config.collector_budgets(watch))
     return App(Scraper(world, chosen), list(collectors))
@@ -65,11 +65,11 @@ def create_app(
 
 def absence_messages(app: App) -> Iterator[str]:
     """Yield a line for each reason why collectors have nothing to watch."""
-    found: dict[str, list[str]] = {}
+    names_by_reason: dict[str, list[str]] = {}
     for (name, subject), record in sorted(app.scraper.records.items()):
         if record.outcome is not None and record.outcome.absent is not None:
-            found.setdefault(record.outcome.absent, []).append(f"{name} ({subject})" if subject else name)
-    for reason, names in found.items():
+            names_by_reason.setdefault(record.outcome.absent, []).append(f"{name} ({subject})" if subject else name)
+    for reason, names in names_by_reason.items():
         yield f"nothing to watch for {', '.join(names)}: {reason}"
 
 

@@ -107,7 +107,7 @@ class Signal:
         if aspect == "rate":
             return self._rate_expression(f"{self.metric}_count", window, labels)
         if aspect == BUCKETS:
-            # One distribution: the cells of several side by side could not be told apart.
+            # One distribution: the cells of several side by side would be indistinguishable.
             return self._rate_expression(f"{self.metric}_bucket", window, (*(by or ()), "le"))
         return self._plain_expression(window, labels)
 

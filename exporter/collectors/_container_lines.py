@@ -55,13 +55,14 @@ T = TypeVar("T", bound=LabelledContainer)
 class _Row:
     """One container's lines: one text per metric, which may hold several lines."""
 
-    __slots__ = ("labelled", "raw", "read", "texts")
+    __slots__ = ("labelled", "raw", "read", "texts", "values")
 
     def __init__(self, labelled: LabelledContainer, read: Callable[[], Any]) -> None:
         self.labelled = labelled
         self.read = read
         self.raw: Any = _NOT_READ
         self.texts: tuple[bytes, ...] = ()
+        self.values: list[ContainerSample] = []  # of metrics that hold a state
 
 
 class _Table:
@@ -99,22 +100,27 @@ def write_lines(
     changed = containers is not table.containers
     if changed:
         _match_rows(table, containers, make_reader)
+    has_states = any(metric.state for metric in metrics)
     fault: Exception | None = None
     for row in table.rows:
         try:
             raw = row.read()
             if raw != row.raw:
                 changed = True
-                samples = to_samples(cast("T", row.labelled), raw)
+                samples = list(to_samples(cast("T", row.labelled), raw))
+                row.values = [sample for sample in samples if sample.metric.state] if has_states else []
                 row.texts = _render_row(tables, metrics, row.labelled.label_prefix, samples)
                 row.raw = raw
         except Exception as caught:  # noqa: BLE001 - raised below
             changed = True
-            row.raw, row.texts = _NOT_READ, ()
+            row.raw, row.texts, row.values = _NOT_READ, (), []
             fault = fault or caught
     if changed:
         columns = zip(*(row.texts for row in table.rows if row.texts), strict=True)
-        table.lines = [make_lines(metric, texts) for metric, texts in zip(metrics, columns, strict=False)]
+        table.lines = [
+            make_lines(metric, texts, _state_values(table, metric) if metric.state else ())
+            for metric, texts in zip(metrics, columns, strict=False)
+        ]
     yield from table.lines
     if fault is not None:
         raise fault
@@ -136,9 +142,16 @@ def no_reader(_: LabelledContainer) -> Callable[[], None]:
     return lambda: None
 
 
-def make_lines(metric: Metric, texts: Sequence[bytes]) -> Lines:
+def make_lines(metric: Metric, texts: Sequence[bytes], values: Sequence[tuple[tuple[str, ...], float]] = ()) -> Lines:
     """Return lines with their number."""
-    return Lines(metric, texts, sum([text.count(b"\n") for text in texts]))
+    return Lines(metric, texts, sum([text.count(b"\n") for text in texts]), values)
+
+
+def _state_values(table: _Table, metric: Metric) -> list[tuple[tuple[str, ...], float]]:
+    """Return the extra labels and the value of each line of a metric, in the order of its lines."""
+    return [
+        (sample.extra_labels, sample.value) for row in table.rows for sample in row.values if sample.metric is metric
+    ]
 
 
 def _match_rows(table: _Table, containers: Sequence[T], make_reader: Callable[[T], Callable[[], Any]]) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ENTRIES = Metric("node_arp_entries", "gauge", "ARP entries by device.", ("device",))
 
 
-@collector(ENTRIES, peer="node:arp")
+@collector(ENTRIES, peer="node:arp", needs="proc/1/net/arp")
 def collect(world: World) -> Iterator[Sample]:
     """Number of ARP entries of each interface."""
     shown = world.source(_host_filters.HostFilters).interfaces

@@ -17,7 +17,14 @@ SLAVES = Metric("node_bonding_slaves", "gauge", "Configured members of the bondi
 ACTIVE = Metric("node_bonding_active", "gauge", "Members of the bonding interface whose link is up.", ("master",))
 
 
-@collector(SLAVES, ACTIVE, peer="node:bonding")
+@collector(
+    SLAVES,
+    ACTIVE,
+    peer="node:bonding",
+    needs="sys/class/net/bonding_masters",
+    files=("sys/class/net/*/bonding/slaves", "sys/class/net/*/bonding_slave/mii_status"),
+    free_text=True,
+)
 def collect(world: World) -> Iterator[Sample]:
     """Members of each bonding interface, and how many of them are up."""
     for bond in procfs.decode_text(procfs.read_sys(world, "class/net/bonding_masters")).split():

@@ -20,7 +20,7 @@ INFO = Metric(
 )
 
 
-@collector(INFO)
+@collector(INFO, needs="")
 def collect(world: World) -> Iterator[Sample]:
     """Build information under node_exporter's name, for dashboards that list machines by it."""
     yield INFO(1, "", "", world.uname().sysname.lower(), "", "", "", "")

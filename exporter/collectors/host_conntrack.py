@@ -35,7 +35,14 @@ STATISTICS = {
 }
 
 
-@collector(ENTRIES, LIMIT, *STATISTICS.values(), peer="node:conntrack")
+@collector(
+    ENTRIES,
+    LIMIT,
+    *STATISTICS.values(),
+    peer="node:conntrack",
+    needs="proc/1/net/stat/nf_conntrack",
+    files=("proc/sys/net/netfilter/nf_conntrack_max",),
+)
 def collect(world: World) -> Iterator[Sample]:
     """Tracked connections, the table's limit and its statistics."""
     # Not sys/net/netfilter/nf_conntrack_count, which in a container counts the container's connections.

@@ -30,7 +30,7 @@ _NEW_CPU_SECONDS = (
 )
 
 
-@collector(SECONDS, GUEST, peer="node:cpu")
+@collector(SECONDS, GUEST, peer="node:cpu", needs="proc/stat")
 def collect(world: World) -> Iterator[Sample]:
     """Seconds each CPU spent in user, system, idle and the other modes."""
     ticks_now = procfs.parse_cpus(procfs.read_proc(world, "stat"))

@@ -28,7 +28,12 @@ METRICS = {
 }
 
 
-@collector(*METRICS.values(), peer="node:cpufreq")
+@collector(
+    *METRICS.values(),
+    peer="node:cpufreq",
+    needs="sys/devices/system/cpu/cpufreq",
+    files=("sys/devices/system/cpu/cpufreq/*/*",),
+)
 def collect(world: World) -> Iterator[Sample]:
     """Clock frequency of each CPU, and its limits."""
     folder = "devices/system/cpu/cpufreq"

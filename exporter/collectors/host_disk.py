@@ -69,7 +69,13 @@ INFO = Metric(
 _REFRESH_SECONDS = 60.0  # reading the disk information costs as much as all counters
 
 
-@collector(*(metric for metric, _ in METRICS), INFO, peer="node:diskstats")
+@collector(
+    *(metric for metric, _ in METRICS),
+    INFO,
+    peer="node:diskstats",
+    needs="proc/diskstats",
+    files=("sys/block/*/queue/rotational",),
+)
 def collect(world: World) -> Iterator[Sample]:
     """Reads, writes, discards and busy time of each disk; information about it is read once a minute."""
     shown, cache = world.source(_host_filters.HostFilters).disks, world.source(DiskInfoCache)

@@ -37,7 +37,14 @@ _FOLDER = "devices/system/edac/mc"
 _CHANNEL_FILE = re.compile(r"ch(\d+)_(ce|ue)_count")
 
 
-@collector(*CONTROLLER.values(), *ROW.values(), *CHANNEL.values(), peer="node:edac")
+@collector(
+    *CONTROLLER.values(),
+    *ROW.values(),
+    *CHANNEL.values(),
+    peer="node:edac",
+    needs="sys/devices/system/edac/mc",
+    files=("sys/devices/system/edac/mc/mc*/*_count", "sys/devices/system/edac/mc/mc*/csrow*/*"),
+)
 def collect(world: World) -> Iterator[Sample]:
     """Correctable and uncorrectable memory errors, by memory controller, row and channel."""
     for name in procfs.list_sys(world, _FOLDER):

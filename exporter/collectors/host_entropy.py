@@ -17,7 +17,13 @@ AVAILABLE = Metric("node_entropy_available_bits", "gauge", "Available entropy, i
 SIZE = Metric("node_entropy_pool_size_bits", "gauge", "Size of the entropy pool, in bits; 256 since Linux 5.18.")
 
 
-@collector(AVAILABLE, SIZE, peer="node:entropy")
+@collector(
+    AVAILABLE,
+    SIZE,
+    peer="node:entropy",
+    needs="proc/sys/kernel/random",
+    files=("proc/sys/kernel/random/entropy_avail", "proc/sys/kernel/random/poolsize"),
+)
 def collect(world: World) -> Iterator[Sample]:
     """Entropy available to the kernel, and the size of its pool."""
     yield AVAILABLE(procfs.parse_numbers(procfs.read_proc(world, "sys/kernel/random/entropy_avail"))[0])

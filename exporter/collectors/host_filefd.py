@@ -17,7 +17,7 @@ ALLOCATED = Metric("node_filefd_allocated", "gauge", "Allocated file descriptors
 MAXIMUM = Metric("node_filefd_maximum", "gauge", "Maximum number of file descriptors (fs.file-max).")
 
 
-@collector(ALLOCATED, MAXIMUM, peer="node:filefd")
+@collector(ALLOCATED, MAXIMUM, peer="node:filefd", needs="proc/sys/fs/file-nr")
 def collect(world: World) -> Iterator[Sample]:
     """Open files and their limit."""
     allocated, _free, maximum = procfs.parse_numbers(procfs.read_proc(world, "sys/fs/file-nr"), 3)[:3]

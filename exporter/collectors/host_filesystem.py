@@ -39,7 +39,9 @@ INFO = Metric(
 )
 
 
-@collector(ERROR, READONLY, SIZE, FREE, AVAILABLE, FILES, FILES_FREE, INFO, peer="node:filesystem")
+@collector(
+    ERROR, READONLY, SIZE, FREE, AVAILABLE, FILES, FILES_FREE, INFO, peer="node:filesystem", needs="proc/1/mountinfo"
+)
 def collect(world: World) -> Iterator[Sample]:
     """Size, free space and free inodes of each mounted file system."""
     yield from mount_samples(

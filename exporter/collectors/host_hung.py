@@ -19,7 +19,7 @@ HUNG = Metric("node_kernel_hung_tasks_total", "counter", _ABOUT)
 OLD = Metric("node_kernel_hung_tasks", "gauge", f"{_ABOUT} The same as node_kernel_hung_tasks_total.")
 
 
-@collector(HUNG, OLD, peer="node:kernel_hung")
+@collector(HUNG, OLD, peer="node:kernel_hung", needs="proc/sys/kernel/hung_task_detect_count")
 def collect(world: World) -> Iterator[Sample]:
     """Hung tasks detected by the kernel."""
     count = procfs.parse_numbers(procfs.read_proc(world, "sys/kernel/hung_task_detect_count"))[0]

@@ -55,7 +55,14 @@ LABEL = Metric("node_hwmon_sensor_label", "gauge", "Label of the sensor; always 
 _FILE = re.compile(r"(temp|fan|in|curr|power)(\d+)_(\w+)")
 
 
-@collector(*(metric for metric, _ in METRICS.values()), CHIP, LABEL, peer="node:hwmon")
+@collector(
+    *(metric for metric, _ in METRICS.values()),
+    CHIP,
+    LABEL,
+    peer="node:hwmon",
+    needs="sys/class/hwmon",
+    files=("sys/class/hwmon/*/*",),
+)
 def collect(world: World) -> Iterator[Sample]:
     """Temperatures, fan speeds, voltages and power, from hardware sensors."""
     names = {folder: _chip_name(world, folder) for folder in procfs.list_sys(world, "class/hwmon")}

@@ -18,7 +18,7 @@ INTERRUPTS = Metric(
 )
 
 
-@collector(INTERRUPTS, default=False, peer="node:interrupts")
+@collector(INTERRUPTS, default=False, peer="node:interrupts", needs="proc/interrupts")
 def collect(world: World) -> Iterator[Sample]:
     """Interrupts by source and CPU; as many series as sources times CPUs."""
     for interrupt in interrupts.parse_interrupts(procfs.read_proc(world, "interrupts")):

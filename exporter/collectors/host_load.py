@@ -18,7 +18,7 @@ LOAD5 = Metric("node_load5", "gauge", "Load average over 5 minutes: tasks runnin
 LOAD15 = Metric("node_load15", "gauge", "Load average over 15 minutes: tasks running, or waiting for a CPU or a disk.")
 
 
-@collector(LOAD1, LOAD5, LOAD15, peer="node:loadavg")
+@collector(LOAD1, LOAD5, LOAD15, peer="node:loadavg", needs="proc/loadavg")
 def collect(world: World) -> Iterator[Sample]:
     """Load averages of 1, 5 and 15 minutes."""
     averages = procfs.parse_loadavg(procfs.read_proc(world, "loadavg"))

@@ -27,7 +27,18 @@ BLOCKS = _declare_gauge("blocks", "Size of the array, in blocks of 1024 bytes.")
 SYNCED = _declare_gauge("blocks_synced", "Blocks of 1024 bytes in sync; all of them when no resync is in progress.")
 
 
-@collector(STATE, DISKS, REQUIRED, RAID_DISKS, DEGRADED, BLOCKS, SYNCED, peer="node:mdadm")
+@collector(
+    STATE,
+    DISKS,
+    REQUIRED,
+    RAID_DISKS,
+    DEGRADED,
+    BLOCKS,
+    SYNCED,
+    peer="node:mdadm",
+    needs="sys/block/md*",
+    files=("sys/block/md*/size", "sys/block/md*/md/*", "sys/block/md*/md/dev-*/state", "sys/block/md*/md/dev-*/slot"),
+)
 def collect(world: World) -> Iterator[Sample]:
     """State of each software RAID: disks active, failed, spare and missing, and the progress of a resync."""
     arrays = [name for name in procfs.list_sys(world, "block") if name.startswith("md")]

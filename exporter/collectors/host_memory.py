@@ -98,7 +98,7 @@ def _declare_gauge(field: str, *, in_bytes: bool) -> Metric:
 METRICS = {field.encode(): _declare_gauge(field, in_bytes=not field.startswith("HugePages_")) for field in _HELP}
 
 
-@collector(*METRICS.values(), peer="node:meminfo")
+@collector(*METRICS.values(), peer="node:meminfo", needs="proc/meminfo")
 def collect(world: World) -> Iterator[Sample]:
     """Memory by use, swap and huge pages: every field of the file."""
     for name, amount in procfs.parse_meminfo(procfs.read_proc(world, "meminfo")).items():

@@ -85,7 +85,13 @@ V6 = {
 }
 
 
-@collector(*V4.values(), *V6.values(), peer="node:netstat")
+@collector(
+    *V4.values(),
+    *V6.values(),
+    peer="node:netstat",
+    needs="proc/1/net/snmp",
+    files=("proc/1/net/netstat", "proc/1/net/snmp6"),
+)
 def collect(world: World) -> Iterator[Sample]:
     """Counters of IP, ICMP, TCP and UDP."""
     counters = procnet.split_headed(procfs.read_init(world, "net/snmp"))

@@ -40,7 +40,7 @@ METRICS = (
 )
 
 
-@collector(*METRICS, peer="node:netdev")
+@collector(*METRICS, peer="node:netdev", needs="proc/1/net/dev")
 def collect(world: World) -> Iterator[Sample]:
     """Bytes, packets, errors and drops of each interface."""
     shown = world.source(_host_filters.HostFilters).interfaces

@@ -103,6 +103,12 @@ _MBIT = 125_000  # bytes
 @collector(
     *(UP, INFO, INDEX, FLAGS, SPEED, CARRIER_UPS, CARRIER_DOWNS, CHANGES, *NOW.values(), *_SETTINGS_METRICS),
     peer="node:netclass",
+    needs="sys/class/net",
+    files=(
+        *(f"sys/class/net/*/{name}" for name in ("operstate", "ifindex", "flags", "speed", "duplex", *NOW, *SETTINGS)),
+        *(f"sys/class/net/*/{name}" for name in ("address", "broadcast", "ifalias")),
+        *(f"sys/class/net/*/{name}" for name in ("carrier_changes", "carrier_up_count", "carrier_down_count")),
+    ),
 )
 def collect(world: World) -> Iterator[Sample]:
     """State, carrier, MTU and speed of each interface; settings are read once a minute."""

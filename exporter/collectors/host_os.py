@@ -38,7 +38,7 @@ VERSION = Metric(
 )
 
 
-@collector(INFO, VERSION, peer="node:os")
+@collector(INFO, VERSION, peer="node:os", needs="root/etc/os-release", free_text=True)
 def collect(world: World) -> Iterator[Sample]:
     """The operating system's name and version."""
     release = rootfs.parse_os_release(_read_os_release(world))

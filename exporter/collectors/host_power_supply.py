@@ -88,7 +88,13 @@ METRICS = {
 }
 
 
-@collector(INFO, *(metric for metric, _ in METRICS.values()), peer="node:powersupplyclass")
+@collector(
+    INFO,
+    *(metric for metric, _ in METRICS.values()),
+    peer="node:powersupplyclass",
+    needs="sys/class/power_supply",
+    files=("sys/class/power_supply/*/*",),
+)
 def collect(world: World) -> Iterator[Sample]:
     """Batteries and mains: charge, voltage, current, temperature, and whether they are connected."""
     for supply in procfs.list_sys(world, "class/power_supply"):

@@ -41,7 +41,7 @@ METRICS = {
 }
 
 
-@collector(*METRICS.values(), peer="node:pressure")
+@collector(*METRICS.values(), peer="node:pressure", needs="proc/pressure", files=("proc/pressure/*",))
 def collect(world: World) -> Iterator[Sample]:
     """Time in which tasks waited for CPU, memory or I/O."""
     totals = {}

@@ -29,7 +29,18 @@ MAX_PROCESSES = _declare_gauge("max_processes", "Highest process id (pid_max).")
 MAX_THREADS = _declare_gauge("max_threads", "Maximum number of threads.")
 
 
-@collector(PIDS, THREADS, STATE, THREADS_STATE, MAX_PROCESSES, MAX_THREADS, default=False, peer="node:processes")
+@collector(
+    PIDS,
+    THREADS,
+    STATE,
+    THREADS_STATE,
+    MAX_PROCESSES,
+    MAX_THREADS,
+    default=False,
+    peer="node:processes",
+    needs="proc/sys/kernel/pid_max",
+    files=("proc/sys/kernel/threads-max",),
+)
 def collect(world: World) -> Iterator[Sample]:
     """Processes and threads by state; slow with very many threads, because it reads a file for each."""
     pids = threads = 0

@@ -20,7 +20,7 @@ WAITING = Metric(
 SLICES = Metric("node_schedstat_timeslices_total", "counter", "Timeslices run on the CPU.", ("cpu",))
 
 
-@collector(RUNNING, WAITING, SLICES, peer="node:schedstat")
+@collector(RUNNING, WAITING, SLICES, peer="node:schedstat", needs="proc/schedstat")
 def collect(world: World) -> Iterator[Sample]:
     """Time that tasks spent running on and waiting for each CPU."""
     for cpu, (running, waiting, slices) in procfs.parse_schedstat(procfs.read_proc(world, "schedstat")).items():

@@ -24,7 +24,15 @@ CONFIGURED = Metric(
 _MODES = {"enforcing": 1, "permissive": 0, "disabled": -1}
 
 
-@collector(ENABLED, CURRENT, CONFIGURED, peer="node:selinux")
+@collector(
+    ENABLED,
+    CURRENT,
+    CONFIGURED,
+    peer="node:selinux",
+    needs="proc/filesystems",
+    files=("sys/fs/selinux/enforce", "root/etc/selinux/config"),
+    free_text=True,
+)
 def collect(world: World) -> Iterator[Sample]:
     """Whether SELinux is enabled, and its current and configured mode."""
     # The kernel registers this file system only with SELinux enabled (security/selinux/selinuxfs.c), and lists it in

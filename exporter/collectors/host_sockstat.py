@@ -45,7 +45,13 @@ MEMORY = {
 }
 
 
-@collector(*METRICS.values(), *MEMORY.values(), peer="node:sockstat")
+@collector(
+    *METRICS.values(),
+    *MEMORY.values(),
+    peer="node:sockstat",
+    needs="proc/1/net/sockstat",
+    files=("proc/1/net/sockstat6",),
+)
 def collect(world: World) -> Iterator[Sample]:
     """Sockets in use and the memory of their buffers."""
     sockets = procnet.parse_sockstat(procfs.read_init(world, "net/sockstat"))

@@ -32,7 +32,7 @@ METRICS = {
 }
 
 
-@collector(*METRICS.values(), peer="node:softnet")
+@collector(*METRICS.values(), peer="node:softnet", needs="proc/1/net/softnet_stat")
 def collect(world: World) -> Iterator[Sample]:
     """Packets that each CPU processed, dropped or deferred."""
     for cpu, columns in procnet.parse_softnet(procfs.read_init(world, "net/softnet_stat")).items():

@@ -23,7 +23,7 @@ METRICS = {
 }
 
 
-@collector(*METRICS.values(), peer="node:stat")
+@collector(*METRICS.values(), peer="node:stat", needs="proc/stat")
 def collect(world: World) -> Iterator[Sample]:
     """Context switches, interrupts, forks, boot time, running and blocked tasks."""
     counts = procfs.parse_stat(procfs.read_proc(world, "stat"))

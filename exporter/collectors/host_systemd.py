@@ -58,6 +58,7 @@ _PROPERTIES = {
     *(STATE, UNITS, RUNNING, VERSION, VIRTUALIZATION, RESTARTS, TRIGGERED, ACCEPTED, OPEN, DENIED),
     default=False,
     peer="node:systemd",
+    needs="",
 )
 def collect(world: World) -> Iterator[Sample]:
     """Units of systemd by state, restarts of services, connections of sockets, timers."""

@@ -28,7 +28,7 @@ _NAMES = (
 )
 
 
-@collector(STATES, default=False, peer="node:tcpstat")
+@collector(STATES, default=False, peer="node:tcpstat", needs="proc/1/net/tcp", files=("proc/1/net/tcp6",))
 def collect(world: World) -> Iterator[Sample]:
     """TCP sockets by state; slow with very many sockets."""
     # Not by netlink, which only reports the network namespace of this process.

@@ -32,7 +32,7 @@ _FOLDER = "/var/lib/deckwatch/textfile"
 _OWN_PREFIXES = ("deckwatch_", "node_scrape_collector_", "pg_scrape_collector_")
 
 
-@collector(ERROR, CHANGED, peer="node:textfile")
+@collector(ERROR, CHANGED, peer="node:textfile", needs="")
 def collect(world: World) -> Iterator[Sample]:
     """Metrics from *.prom files, and the modification time of each file."""
     configured: str | list[str] | None = world.config.get("host", {}).get("textfile")

@@ -25,7 +25,9 @@ MAX_STATE = Metric(
 )
 
 
-@collector(TEMPERATURE, STATE, MAX_STATE, peer="node:thermal_zone")
+@collector(
+    TEMPERATURE, STATE, MAX_STATE, peer="node:thermal_zone", needs="sys/class/thermal", files=("sys/class/thermal/*/*",)
+)
 def collect(world: World) -> Iterator[Sample]:
     """Temperatures of thermal zones and states of cooling devices."""
     for name in procfs.list_sys(world, "class/thermal"):

@@ -32,7 +32,15 @@ CURRENT = Metric(
 _FOLDER = "devices/system/clocksource/clocksource0"  # there is only one (kernel/time/clocksource.c)
 
 
-@collector(TIME, ZONE, AVAILABLE, CURRENT, peer="node:time")
+@collector(
+    TIME,
+    ZONE,
+    AVAILABLE,
+    CURRENT,
+    peer="node:time",
+    needs="",
+    files=("sys/devices/system/clocksource/*/*_clocksource", "root/etc/localtime"),
+)
 def collect(world: World) -> Iterator[Sample]:
     """System time, time zone and clock sources."""
     now = world.clock()

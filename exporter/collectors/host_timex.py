@@ -51,6 +51,7 @@ _SCALED_PPM = 1_000_000 * 65_536  # parts per million, with 16 fractional bits
     *(SYNC, STATUS, OFFSET, MAXERROR, ESTIMATED, FREQUENCY, CONSTANT, TICK, TAI),
     *(PPS_FREQUENCY, PPS_JITTER, PPS_SHIFT, PPS_STABILITY, PPS_JITTERS, PPS_CALIBRATIONS, PPS_ERRORS, PPS_WANDERS),
     peer="node:timex",
+    needs="",
 )
 def collect(world: World) -> Iterator[Sample]:
     """Whether the clock is synchronised, its offset, errors and adjustment."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 QUEUES = Metric("node_udp_queues", "gauge", "Bytes in the queues of UDP sockets.", ("queue", "ip"), unit="bytes")
 
 
-@collector(QUEUES, peer="node:udp_queues")
+@collector(QUEUES, peer="node:udp_queues", needs="proc/1/net/udp", files=("proc/1/net/udp6",))
 def collect(world: World) -> Iterator[Sample]:
     """Bytes in the queues of UDP sockets."""
     files = {"v4": procfs.read_init(world, "net/udp")}

@@ -22,7 +22,7 @@ INFO = Metric(
 )
 
 
-@collector(INFO, peer="node:uname")
+@collector(INFO, peer="node:uname", needs="", files=("proc/sys/kernel/domainname",))
 def collect(world: World) -> Iterator[Sample]:
     """The kernel's name and release, and the host's name."""
     name = world.uname()

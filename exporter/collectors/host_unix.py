@@ -89,6 +89,7 @@ _LOADS = (host_load.LOAD1, host_load.LOAD5, host_load.LOAD15)
 @collector(
     *(host_cpu.SECONDS, *_LOADS, _BOOT, *dict.fromkeys((*MEMORY.values(), *_DARWIN.values(), *_BSD.values()))),
     *(*(metric for metric, _ in DISK.values()), *NETWORK.values(), *_FILES),
+    needs="",
 )
 def collect(world: World) -> Iterator[Sample]:
     """CPUs, load, memory, disks, file systems and network where there is no /proc: on macOS and BSD."""

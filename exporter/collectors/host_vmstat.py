@@ -25,7 +25,7 @@ METRICS = {
 }
 
 
-@collector(*METRICS.values(), peer="node:vmstat")
+@collector(*METRICS.values(), peer="node:vmstat", needs="proc/vmstat")
 def collect(world: World) -> Iterator[Sample]:
     """Pages read, written and swapped, page faults, and OOM kills."""
     counts = procfs.split_pairs(procfs.read_proc(world, "vmstat"))

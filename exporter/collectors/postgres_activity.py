@@ -1,4 +1,4 @@
-"""What the sessions of a server do, and how long already, from pg_stat_activity.
+"""Sessions of a server by state, and their age, from pg_stat_activity.
 
 https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
 """
@@ -26,7 +26,7 @@ _LABELS = (
     "wait_event_type",
     "wait_event",
 )
-COUNT = Metric("pg_stat_activity_count", "gauge", "Sessions.", _LABELS)
+COUNT = Metric("pg_stat_activity_count", "gauge", "Number of sessions.", _LABELS)
 LONGEST = Metric(
     "pg_stat_activity_max_tx_duration",
     "gauge",
@@ -37,19 +37,19 @@ LONGEST = Metric(
 QUERY = Metric(
     "deckwatch_postgres_longest_query_seconds",
     "gauge",
-    "How long the longest of the queries that run now has run; 0 where none runs.",
+    "Duration of the longest running query; 0 if none is running.",
     ("server", "datname"),
 )
 TRANSACTION = Metric(
     "deckwatch_postgres_longest_transaction_seconds",
     "gauge",
-    "Age of the oldest transaction that a client holds open; 0 where there is none.",
+    "Age of the oldest open transaction of a client; 0 if there is none.",
     ("server", "datname"),
 )
 SLOW = Metric(
     "deckwatch_postgres_slow_queries",
     "gauge",
-    "Queries that have been running for longer than `slow_query` of the server's entry says; a second by default.",
+    "Queries running for longer than `slow_query` of the server's entry; one second by default.",
     ("server", "datname"),
 )
 
@@ -62,7 +62,7 @@ STATES = (
     "disabled",
 )
 
-# Clients choose application_name, so the number of groups is theirs to inflate: past this many they are one.
+# Clients choose application_name and so the number of groups: beyond this many, groups are merged.
 MAX_GROUPS = 200
 _FOLDED = ("other", "other", "", "", "")
 
@@ -85,7 +85,7 @@ SQL = """
 
 @collector(COUNT, LONGEST, QUERY, TRANSACTION, SLOW, subjects=configured_servers, peer="pg:stat_activity")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
-    """Sessions by database, state and what they wait for; the longest query and transaction of each database."""
+    """Sessions by database, state and wait event; the longest query and transaction of each database."""
     sql = SQL.format(slow=server.slow_seconds)
     return session_samples(server.name, server.run_query(lambda _: sql).rows)
 

@@ -1,4 +1,4 @@
-"""How the archiving of a server's write-ahead log goes, from pg_stat_archiver.
+"""Archiving of a server's write-ahead log, from pg_stat_archiver.
 
 https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ARCHIVER-VIEW
 """
@@ -21,17 +21,20 @@ VIEW = View(
     "pg_stat_archiver",
     (
         Column(
-            Metric("pg_stat_archiver_archived_count", "counter", "Segments archived.", ("server",)), "archived_count"
+            Metric("pg_stat_archiver_archived_count", "counter", "WAL segments archived.", ("server",)),
+            "archived_count",
         ),
         Column(
-            Metric("pg_stat_archiver_failed_count", "counter", "Failed attempts to archive a segment.", ("server",)),
+            Metric(
+                "pg_stat_archiver_failed_count", "counter", "Failed attempts to archive a WAL segment.", ("server",)
+            ),
             "failed_count",
         ),
         Column(
             Metric(
                 "pg_stat_archiver_last_archive_age",
                 "gauge",
-                "Seconds since a segment was last archived.",
+                "Seconds since a WAL segment was last archived.",
                 ("server",),
                 unit="seconds",
             ),

@@ -1,4 +1,4 @@
-"""Which tables are being vacuumed by themselves, and since when, from pg_stat_activity.
+"""Tables that autovacuum is working on, from pg_stat_activity.
 
 https://www.postgresql.org/docs/current/routine-vacuuming.html#AUTOVACUUM
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 VIEW = View(
-    # A worker's query is told as `autovacuum: VACUUM schema.table (to prevent wraparound)`.
+    # A worker's query reads `autovacuum: VACUUM schema.table (to prevent wraparound)`.
     r"""(
         SELECT substring(query FROM '\.([^ ]+)') AS relname, min(extract(epoch FROM xact_start))::float8 AS started
         FROM pg_stat_activity
@@ -30,7 +30,7 @@ VIEW = View(
             Metric(
                 "pg_stat_activity_autovacuum_timestamp_seconds",
                 "gauge",
-                "When the vacuuming of this table began, as a Unix time.",
+                "Start of the autovacuum of the table, as a Unix time.",
                 ("server", "relname"),
             ),
             "started",
@@ -42,5 +42,5 @@ VIEW = View(
 
 @collector(*VIEW.metrics, subjects=configured_servers, peer="pg:stat_activity_autovacuum")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
-    """Tables that autovacuum works on, and since when."""
+    """Tables that autovacuum is working on, and the start of each run."""
     return VIEW.read_samples(server)

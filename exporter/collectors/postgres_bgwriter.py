@@ -33,50 +33,52 @@ VIEW = View(
     "pg_stat_bgwriter",
     (
         *_declare_moved(
-            _declare_counter("checkpoints_timed", "Checkpoints begun because it was time."),
+            _declare_counter("checkpoints_timed", "Scheduled checkpoints."),
             "checkpoints_timed",
             "num_timed FROM pg_stat_checkpointer",
         ),
         *_declare_moved(
-            _declare_counter("checkpoints_req", "Checkpoints that were asked for."),
+            _declare_counter("checkpoints_req", "Requested checkpoints."),
             "checkpoints_req",
             "num_requested FROM pg_stat_checkpointer",
         ),
         *_declare_moved(
-            _declare_counter("checkpoint_write_time", "Milliseconds that checkpoints wrote.", "milliseconds"),
+            _declare_counter(
+                "checkpoint_write_time", "Milliseconds spent writing files in checkpoints.", "milliseconds"
+            ),
             "checkpoint_write_time",
             "write_time FROM pg_stat_checkpointer",
         ),
         *_declare_moved(
             _declare_counter(
-                "checkpoint_sync_time", "Milliseconds that checkpoints synchronised to disk.", "milliseconds"
+                "checkpoint_sync_time", "Milliseconds spent synchronising files in checkpoints.", "milliseconds"
             ),
             "checkpoint_sync_time",
             "sync_time FROM pg_stat_checkpointer",
         ),
         *_declare_moved(
-            _declare_counter("buffers_checkpoint", "Buffers that checkpoints wrote."),
+            _declare_counter("buffers_checkpoint", "Buffers written by checkpoints."),
             "buffers_checkpoint",
             "buffers_written FROM pg_stat_checkpointer",
         ),
         *_declare_moved(
-            _declare_counter("buffers_backend", "Buffers that sessions wrote themselves."),
+            _declare_counter("buffers_backend", "Buffers written by backends."),
             "buffers_backend",
             "sum(writes)::int8 FROM pg_stat_io WHERE backend_type = 'client backend'",
         ),
         *_declare_moved(
-            _declare_counter("buffers_backend_fsync", "Synchronisations to disk that sessions made themselves."),
+            _declare_counter("buffers_backend_fsync", "fsync calls made by backends."),
             "buffers_backend_fsync",
             "sum(fsyncs)::int8 FROM pg_stat_io WHERE backend_type = 'client backend'",
         ),
-        Column(_declare_counter("buffers_clean", "Buffers that the background writer wrote."), "buffers_clean"),
+        Column(_declare_counter("buffers_clean", "Buffers written by the background writer."), "buffers_clean"),
         Column(
-            _declare_counter("maxwritten_clean", "Rounds that the background writer cut short at its limit."),
+            _declare_counter("maxwritten_clean", "Background writer rounds stopped at the limit of buffers written."),
             "maxwritten_clean",
         ),
         Column(_declare_counter("buffers_alloc", "Buffers allocated."), "buffers_alloc"),
         Column(
-            _declare_counter("stats_reset", "When these counters were last reset, as a Unix time.", "timestamp"),
+            _declare_counter("stats_reset", "Last reset of these counters, as a Unix time.", "timestamp"),
             "extract(epoch FROM stats_reset)::float8",
         ),
     ),
@@ -85,5 +87,5 @@ VIEW = View(
 
 @collector(*VIEW.metrics, subjects=configured_servers, peer="pg:stat_bgwriter")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
-    """Checkpoints, and who wrote how many buffers."""
+    """Checkpoints, and buffers by writer."""
     return VIEW.read_samples(server)

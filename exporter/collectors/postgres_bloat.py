@@ -1,4 +1,4 @@
-"""How much of the largest tables is empty, from pg_class and pg_stats.
+"""Bloat of the largest tables, from pg_class and pg_stats.
 
 https://www.postgresql.org/docs/current/view-pg-stats.html
 """
@@ -44,14 +44,17 @@ VIEW = View(
             Metric(
                 "deckwatch_postgres_table_bloat_bytes",
                 "gauge",
-                "Space of the table that holds no rows, as estimated from the mean width of its columns.",
+                "Estimated bloat of the table, from the mean width of its columns.",
                 _LABELS,
             ),
             "bloat",
         ),
         Column(
             Metric(
-                "deckwatch_postgres_table_bloat_ratio", "gauge", "The same as a share of the table's size.", _LABELS
+                "deckwatch_postgres_table_bloat_ratio",
+                "gauge",
+                "Estimated bloat as a share of the table's size.",
+                _LABELS,
             ),
             "bloat / size",
         ),

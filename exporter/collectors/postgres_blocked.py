@@ -1,4 +1,4 @@
-"""Who waits for locks of whom, and how long already, from pg_stat_activity and pg_blocking_pids().
+"""Sessions that wait for locks, from pg_stat_activity and pg_blocking_pids().
 
 https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SESSION
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LABELS = ("server", "datname")
 
 VIEW = View(
-    # pg_blocking_pids() stops all locking for a moment, so it is asked only for sessions that wait.
+    # pg_blocking_pids() stops all locking for a moment, so it is called only for sessions that wait.
     """(
         SELECT
             datname, count(waiting.pid) AS blocked,
@@ -39,17 +39,19 @@ VIEW = View(
     ) AS locks""",
     (
         Column(
-            Metric("deckwatch_postgres_blocked_sessions", "gauge", "Sessions that wait for a lock.", _LABELS), "blocked"
+            Metric("deckwatch_postgres_blocked_sessions", "gauge", "Sessions waiting for a lock.", _LABELS), "blocked"
         ),
         Column(
-            Metric("deckwatch_postgres_blocking_sessions", "gauge", "Sessions whose locks others wait for.", _LABELS),
+            Metric(
+                "deckwatch_postgres_blocking_sessions", "gauge", "Sessions holding locks that others wait for.", _LABELS
+            ),
             "blocking",
         ),
         Column(
             Metric(
                 "deckwatch_postgres_longest_lock_wait_seconds",
                 "gauge",
-                "How long the statement that waits longest for a lock has run; 0 where none waits.",
+                "Duration of the longest wait for a lock; 0 if no session waits.",
                 _LABELS,
             ),
             "longest",

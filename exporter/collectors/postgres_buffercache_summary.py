@@ -1,4 +1,4 @@
-"""What a server's shared buffers hold, from pg_buffercache_summary() of the extension pg_buffercache.
+"""Usage of a server's shared buffers, from pg_buffercache_summary() of the extension pg_buffercache.
 
 https://www.postgresql.org/docs/current/pgbuffercache.html#PGBUFFERCACHE-SUMMARY
 """
@@ -27,11 +27,11 @@ def _declare_column(name: str, help_text: str) -> Column:
 VIEW = View(
     "pg_buffercache_summary()",
     (
-        _declare_column("buffers_used", "Shared buffers that hold a page."),
-        _declare_column("buffers_unused", "Shared buffers that hold none."),
-        _declare_column("buffers_dirty", "Shared buffers whose page has yet to be written."),
-        _declare_column("buffers_pinned", "Shared buffers that somebody works with now."),
-        _declare_column("usagecount_avg", "How often used ones were used of late, 0 to 5, on average."),
+        _declare_column("buffers_used", "Used shared buffers."),
+        _declare_column("buffers_unused", "Unused shared buffers."),
+        _declare_column("buffers_dirty", "Dirty shared buffers."),
+        _declare_column("buffers_pinned", "Pinned shared buffers."),
+        _declare_column("usagecount_avg", "Average usage count of used shared buffers, 0 to 5."),
     ),
 )
 
@@ -43,7 +43,7 @@ def _extension_query(version: int) -> str:
 
 @collector(*VIEW.metrics, subjects=configured_servers, peer="pg:buffercache_summary", default=False)
 def collect(_world: World, server: Server) -> Iterator[Sample]:
-    """Shared buffers that are used, unused, dirty and pinned. It walks over all of them, without a lock."""
+    """Used, unused, dirty and pinned shared buffers; reads all of them, without a lock."""
     [(schema,)] = server.run_query(_extension_query).rows
     if schema is None:
         raise NoData("the connected database has no pg_buffercache; CREATE EXTENSION pg_buffercache")

@@ -1,4 +1,4 @@
-"""What the checkpointer does, from pg_stat_checkpointer.
+"""Activity of the checkpointer, from pg_stat_checkpointer.
 
 https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-CHECKPOINTER-VIEW
 """
@@ -26,17 +26,17 @@ def _declare_column(name: str, help_text: str, sql: str = "", unit: str = "") ->
 VIEW = View(
     "pg_stat_checkpointer",
     (
-        _declare_column("num_timed", "Checkpoints begun because it was time."),
-        _declare_column("num_requested", "Checkpoints that were asked for."),
-        _declare_column("restartpoints_timed", "Restartpoints of a replica begun because it was time."),
-        _declare_column("restartpoints_req", "Restartpoints of a replica that were asked for."),
-        _declare_column("restartpoints_done", "Restartpoints of a replica that were made."),
-        _declare_column("write_time", "Milliseconds that checkpoints wrote.", unit="milliseconds"),
-        _declare_column("sync_time", "Milliseconds that checkpoints synchronised to disk.", unit="milliseconds"),
-        _declare_column("buffers_written", "Buffers that checkpoints wrote."),
+        _declare_column("num_timed", "Scheduled checkpoints."),
+        _declare_column("num_requested", "Requested checkpoints."),
+        _declare_column("restartpoints_timed", "Scheduled restartpoints of a replica."),
+        _declare_column("restartpoints_req", "Requested restartpoints of a replica."),
+        _declare_column("restartpoints_done", "Completed restartpoints of a replica."),
+        _declare_column("write_time", "Milliseconds spent writing files in checkpoints.", unit="milliseconds"),
+        _declare_column("sync_time", "Milliseconds spent synchronising files in checkpoints.", unit="milliseconds"),
+        _declare_column("buffers_written", "Buffers written by checkpoints."),
         _declare_column(
             "stats_reset",
-            "When these counters were last reset, as a Unix time.",
+            "Last reset of these counters, as a Unix time.",
             "extract(epoch FROM stats_reset)::float8",
             "timestamp",
         ),

@@ -1,4 +1,4 @@
-"""Why recovery cancelled queries on a replica, from pg_stat_database_conflicts.
+"""Queries that recovery cancelled on a replica, from pg_stat_database_conflicts.
 
 https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-DATABASE-CONFLICTS-VIEW
 """
@@ -31,7 +31,7 @@ VIEW = View(
             Metric(
                 f"pg_stat_database_conflicts_confl_{reason}",
                 "counter",
-                f"Queries that recovery cancelled because of {words}.",
+                f"Queries cancelled by recovery because of {words}.",
                 ("server", "datid", "datname"),
             ),
             f"confl_{reason}",

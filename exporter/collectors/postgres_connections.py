@@ -1,4 +1,4 @@
-"""How much of a server's connections is used, from pg_stat_activity and pg_settings.
+"""Client connections and their limit, from pg_stat_activity and pg_settings.
 
 https://www.postgresql.org/docs/current/runtime-config-connection.html
 """
@@ -25,14 +25,19 @@ VIEW = View(
     "pg_stat_activity WHERE backend_type = 'client backend'",
     (
         Column(
-            Metric("deckwatch_postgres_connections_used", "gauge", "Connections of clients, with ours.", ("server",)),
+            Metric(
+                "deckwatch_postgres_connections_used",
+                "gauge",
+                "Client connections, including the exporter's.",
+                ("server",),
+            ),
             "count(*)",
         ),
         Column(
             Metric(
                 "deckwatch_postgres_connections_limit",
                 "gauge",
-                "Most connections that clients can have which are no superusers.",
+                "Maximum client connections for roles that are not superusers.",
                 ("server",),
             ),
             f"max({_SETTING.format('max_connections')} - ({_RESERVED}))",
@@ -43,5 +48,5 @@ VIEW = View(
 
 @collector(*VIEW.metrics, subjects=configured_servers)
 def collect(_world: World, server: Server) -> Iterator[Sample]:
-    """Connections that are used, and how many there can be."""
+    """Client connections and their limit."""
     return VIEW.read_samples(server)

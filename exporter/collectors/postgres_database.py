@@ -1,4 +1,4 @@
-"""What the databases of a server do, from pg_stat_database.
+"""Activity of each database, from pg_stat_database.
 
 https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-DATABASE-VIEW
 """
@@ -29,17 +29,17 @@ VIEW = View(
         Column(_declare_metric("numbackends", "Sessions connected to the database.", "gauge"), "numbackends"),
         Column(_declare_metric("xact_commit", "Transactions committed."), "xact_commit"),
         Column(_declare_metric("xact_rollback", "Transactions rolled back."), "xact_rollback"),
-        Column(_declare_metric("blks_read", "Blocks read from outside of the buffer cache."), "blks_read"),
+        Column(_declare_metric("blks_read", "Blocks read from disk."), "blks_read"),
         Column(_declare_metric("blks_hit", "Blocks found in the buffer cache."), "blks_hit"),
-        Column(_declare_metric("tup_returned", "Rows that scans went through."), "tup_returned"),
-        Column(_declare_metric("tup_fetched", "Rows that index scans fetched."), "tup_fetched"),
+        Column(_declare_metric("tup_returned", "Rows returned by scans."), "tup_returned"),
+        Column(_declare_metric("tup_fetched", "Rows fetched by index scans."), "tup_fetched"),
         Column(_declare_metric("tup_inserted", "Rows inserted."), "tup_inserted"),
         Column(_declare_metric("tup_updated", "Rows updated."), "tup_updated"),
         Column(_declare_metric("tup_deleted", "Rows deleted."), "tup_deleted"),
-        Column(_declare_metric("conflicts", "Queries that recovery cancelled, on a replica."), "conflicts"),
-        Column(_declare_metric("temp_files", "Temporary files that queries wrote."), "temp_files"),
-        Column(_declare_metric("temp_bytes", "Bytes that queries wrote to temporary files."), "temp_bytes"),
-        Column(_declare_metric("deadlocks", "Deadlocks found."), "deadlocks"),
+        Column(_declare_metric("conflicts", "Queries cancelled by recovery, on a replica."), "conflicts"),
+        Column(_declare_metric("temp_files", "Temporary files created by queries."), "temp_files"),
+        Column(_declare_metric("temp_bytes", "Bytes written to temporary files by queries."), "temp_bytes"),
+        Column(_declare_metric("deadlocks", "Deadlocks detected."), "deadlocks"),
         Column(
             _declare_metric(
                 "blk_read_time", "Milliseconds spent reading blocks, with track_io_timing.", unit="milliseconds"
@@ -53,11 +53,13 @@ VIEW = View(
             "blk_write_time",
         ),
         Column(
-            _declare_metric("stats_reset", "When these counters were last reset, as a Unix time.", unit="timestamp"),
+            _declare_metric("stats_reset", "Last reset of these counters, as a Unix time.", unit="timestamp"),
             "extract(epoch FROM stats_reset)::float8",
         ),
         Column(
-            _declare_metric("active_time_seconds_total", "Seconds that statements ran."), "active_time / 1000", since=14
+            _declare_metric("active_time_seconds_total", "Seconds spent executing statements."),
+            "active_time / 1000",
+            since=14,
         ),
     ),
     labels=("datid", "datname"),

@@ -1,4 +1,4 @@
-"""Where the blocks of the largest tables' indexes come from, from pg_statio_user_indexes.
+"""Block reads of the largest tables' indexes, from pg_statio_user_indexes.
 
 https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STATIO-ALL-INDEXES-VIEW
 """
@@ -28,7 +28,7 @@ VIEW = View(
             Metric(
                 "pg_statio_user_indexes_idx_blks_read_total",
                 "counter",
-                "Blocks of the index read from outside of the buffer cache.",
+                "Blocks of the index read from disk.",
                 _LABELS,
             ),
             "idx_blks_read",

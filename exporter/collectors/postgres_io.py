@@ -1,4 +1,4 @@
-"""Who reads and writes what of a server's files, from pg_stat_io.
+"""I/O by kind of backend, from pg_stat_io.
 
 https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-IO-VIEW
 """
@@ -34,18 +34,18 @@ def _declare_bytes(name: str, blocks: str, help_text: str) -> tuple[Column, Colu
 VIEW = View(
     "pg_stat_io WHERE coalesce(reads, 0) + coalesce(writes, 0) + coalesce(extends, 0) + coalesce(hits, 0) > 0",
     (
-        _declare_column("reads", "Reads from outside of the buffer cache."),
-        *_declare_bytes("read_bytes", "reads", "Bytes read from outside of the buffer cache."),
+        _declare_column("reads", "Read operations."),
+        *_declare_bytes("read_bytes", "reads", "Bytes read."),
         _declare_column("read_seconds", "Seconds spent reading, with track_io_timing.", _SECONDS.format("read_time")),
-        _declare_column("writes", "Writes out of the buffer cache."),
-        *_declare_bytes("write_bytes", "writes", "Bytes written out of the buffer cache."),
+        _declare_column("writes", "Write operations."),
+        *_declare_bytes("write_bytes", "writes", "Bytes written."),
         _declare_column("write_seconds", "Seconds spent writing, with track_io_timing.", _SECONDS.format("write_time")),
-        _declare_column("extends", "Times that a file was made longer."),
-        _declare_column("hits", "Times that a block was found in the buffer cache."),
-        _declare_column("evictions", "Times that a block was thrown out of the buffer cache to make room."),
-        _declare_column("fsyncs", "Synchronisations to disk."),
+        _declare_column("extends", "Relation extend operations."),
+        _declare_column("hits", "Blocks found in the buffer cache."),
+        _declare_column("evictions", "Blocks evicted from the buffer cache."),
+        _declare_column("fsyncs", "fsync calls."),
         _declare_column(
-            "fsync_seconds", "Seconds spent synchronising, with track_io_timing.", _SECONDS.format("fsync_time")
+            "fsync_seconds", "Seconds spent in fsync, with track_io_timing.", _SECONDS.format("fsync_time")
         ),
     ),
     labels=("backend_type", "object", "context"),

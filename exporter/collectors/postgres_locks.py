@@ -1,4 +1,4 @@
-"""How many locks are held or waited for in each database, from pg_locks.
+"""Locks held or awaited in each database, from pg_locks.
 
 https://www.postgresql.org/docs/current/view-pg-locks.html
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-COUNT = Metric("pg_locks_count", "gauge", "Locks that are held or waited for, by mode.", ("server", "datname", "mode"))
+COUNT = Metric("pg_locks_count", "gauge", "Locks held or awaited, by mode.", ("server", "datname", "mode"))
 
 MODES = (
     "accesssharelock",

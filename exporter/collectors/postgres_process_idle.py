@@ -1,4 +1,4 @@
-"""How long the idle sessions of a server have been idle, from pg_stat_activity.
+"""Idle time of sessions, from pg_stat_activity.
 
 https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
 """
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 _LABELS = ("server", "state", "application_name")
-IDLE = Metric("pg_process_idle_seconds", "histogram", "How long sessions that are idle have been so.", _LABELS)
+IDLE = Metric("pg_process_idle_seconds", "histogram", "Idle time of idle sessions.", _LABELS)
 _BUCKET = IDLE.with_suffix("_bucket", (*_LABELS, "le"))
 _SUM = IDLE.with_suffix("_sum")
 _COUNT = IDLE.with_suffix("_count")
 
 BOUNDS = (1, 2, 5, 15, 30, 60, 90, 120, 300)  # seconds, as postgres_exporter has them
 
-# Clients choose application_name, and each is twelve series: past this many groups they are one for each state.
+# Clients choose application_name, and each yields twelve series: beyond this many, groups are merged per state.
 MAX_GROUPS = 50
 
 SQL = f"""

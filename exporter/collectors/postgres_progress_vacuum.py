@@ -1,4 +1,4 @@
-"""How far each VACUUM is, from pg_stat_progress_vacuum.
+"""Progress of each VACUUM, from pg_stat_progress_vacuum.
 
 https://www.postgresql.org/docs/current/progress-reporting.html#VACUUM-PROGRESS-REPORTING
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 _LABELS = ("server", "datname", "relname")
-# A table of another database has no name here; vacuums of tables of one name are told as one.
+# A table of another database has no name here; vacuums of tables of the same name are merged.
 _SOURCE = "pg_stat_progress_vacuum LEFT JOIN pg_class ON pg_class.oid = relid AND datname = current_database()"
 _NAMES = ("datname", "coalesce(relname, 'unknown')")
 _PHASES = """
@@ -32,16 +32,16 @@ def _declare_gauge(name: str, help_text: str, *labels: str) -> Metric:
 
 
 MAX_DEAD = _declare_gauge(
-    "max_dead_tuples", "Dead rows it can note before a round through the indexes; bytes since 17."
+    "max_dead_tuples", "Dead rows that can be stored before an index vacuum cycle; bytes since 17."
 )
-DEAD = _declare_gauge("num_dead_tuples", "Dead rows noted since the last round.")
+DEAD = _declare_gauge("num_dead_tuples", "Dead rows collected since the last index vacuum cycle.")
 BLOCKS = View(
     f"{_SOURCE} GROUP BY 1, 2",
     (
         Column(_declare_gauge("heap_blks", "Blocks of the table."), "max(heap_blks_total)"),
-        Column(_declare_gauge("heap_blks_scanned", "Blocks that were looked through."), "max(heap_blks_scanned)"),
-        Column(_declare_gauge("heap_blks_vacuumed", "Blocks that were vacuumed."), "max(heap_blks_vacuumed)"),
-        Column(_declare_gauge("index_vacuums", "Rounds through the indexes that are done."), "max(index_vacuum_count)"),
+        Column(_declare_gauge("heap_blks_scanned", "Blocks scanned."), "max(heap_blks_scanned)"),
+        Column(_declare_gauge("heap_blks_vacuumed", "Blocks vacuumed."), "max(heap_blks_vacuumed)"),
+        Column(_declare_gauge("index_vacuums", "Index vacuum cycles completed."), "max(index_vacuum_count)"),
         # The same numbers under other names, which the peer takes by their place.
         Column(MAX_DEAD, "max(max_dead_tuples)", before=17),
         Column(MAX_DEAD, "max(max_dead_tuple_bytes)", since=17),
@@ -54,7 +54,7 @@ PHASE = View(
     f"{_SOURCE} CROSS JOIN (VALUES {_PHASES}) AS phases (name) GROUP BY 1, 2, 3",
     (
         Column(
-            _declare_gauge("phase", "1 in the phase in which the vacuum is, 0 in the others.", "phase"),
+            _declare_gauge("phase", "1 for the current phase of the vacuum, else 0.", "phase"),
             "max((phase = name)::int)",
         ),
     ),
@@ -64,6 +64,6 @@ PHASE = View(
 
 @collector(*BLOCKS.metrics, *PHASE.metrics, subjects=configured_servers, peer="pg:stat_progress_vacuum")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
-    """Which tables are being vacuumed, and how far that is."""
+    """Tables being vacuumed, and the progress of each vacuum."""
     yield from BLOCKS.read_samples(server)
     yield from PHASE.read_samples(server)

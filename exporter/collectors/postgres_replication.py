@@ -24,7 +24,7 @@ VIEW = View(
     (
         # A replica that has replayed all it received is not behind, however long nothing was written.
         Column(
-            Metric("pg_replication_lag_seconds", "gauge", "How far a replica is behind; 0 on a primary.", ("server",)),
+            Metric("pg_replication_lag_seconds", "gauge", "Replication lag of a replica; 0 on a primary.", ("server",)),
             f"""CASE WHEN NOT replica OR pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
                 ELSE {_REPLAY_AGE} END""",
         ),

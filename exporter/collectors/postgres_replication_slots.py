@@ -28,9 +28,9 @@ def _declare_gauge(name: str, help_text: str, *labels: str) -> Metric:
 BY_DATABASE = View(
     "pg_replication_slots",
     (
-        Column(_declare_gauge("active", "1 if somebody reads from the slot, 0 if not.", "database"), "active"),
+        Column(_declare_gauge("active", "1 if the slot is active, else 0.", "database"), "active"),
         Column(
-            _declare_gauge("pg_wal_lsn_diff", "Bytes of the log that the slot keeps from being removed.", "database"),
+            _declare_gauge("pg_wal_lsn_diff", "Bytes of WAL retained by the slot.", "database"),
             f"pg_wal_lsn_diff({_NOW}, restart_lsn)",
         ),
     ),
@@ -39,19 +39,21 @@ BY_DATABASE = View(
 BY_TYPE = View(
     "pg_replication_slots",
     (
-        Column(_declare_gauge("slot_is_active", "1 if somebody reads from the slot, 0 if not.", "slot_type"), "active"),
+        Column(_declare_gauge("slot_is_active", "1 if the slot is active, else 0.", "slot_type"), "active"),
         Column(
-            _declare_gauge("slot_current_wal_lsn", "Position of the log now, in bytes.", "slot_type"),
+            _declare_gauge("slot_current_wal_lsn", "Current WAL position, in bytes.", "slot_type"),
             f"({_NOW}) - '0/0'",
         ),
         Column(
             _declare_gauge(
-                "slot_confirmed_flush_lsn", "Position up to which the reader has it all, in bytes.", "slot_type"
+                "slot_confirmed_flush_lsn", "WAL position confirmed by the consumer, in bytes.", "slot_type"
             ),
             "coalesce(confirmed_flush_lsn, '0/0') - '0/0'",
         ),
         Column(
-            _declare_gauge("safe_wal_size_bytes", "Bytes that may be written before the slot is lost.", "slot_type"),
+            _declare_gauge(
+                "safe_wal_size_bytes", "Bytes that can be written before the slot may be lost.", "slot_type"
+            ),
             "safe_wal_size",
         ),
     ),
@@ -62,7 +64,10 @@ BY_STATUS = View(
     (
         Column(
             _declare_gauge(
-                "wal_status", "1; whether the log that the slot needs is still there.", "slot_type", "wal_status"
+                "wal_status",
+                "Availability of the WAL that the slot needs, in a label; always 1.",
+                "slot_type",
+                "wal_status",
             ),
             "1",
         ),
@@ -76,6 +81,6 @@ VIEWS = (BY_DATABASE, BY_TYPE, BY_STATUS)
     *(metric for view in VIEWS for metric in view.metrics), subjects=configured_servers, peer="pg:replication_slots"
 )
 def collect(_world: World, server: Server) -> Iterator[Sample]:
-    """Replication slots: who reads, and how much of the log each keeps."""
+    """Replication slots: whether each is active, and how much WAL it retains."""
     for view in VIEWS:
         yield from view.read_samples(server)

@@ -1,4 +1,4 @@
-"""How many connections each role of a server may have, from pg_roles.
+"""Connection limits of roles, from pg_roles.
 
 https://www.postgresql.org/docs/current/view-pg-roles.html
 """
@@ -24,7 +24,7 @@ VIEW = View(
             Metric(
                 "pg_roles_connection_limit",
                 "gauge",
-                "Most connections of the role; -1 is no limit.",
+                "Connection limit of the role; -1 means no limit.",
                 ("server", "rolname"),
             ),
             "rolconnlimit",

@@ -26,14 +26,14 @@ VIEW = View(
     "pg_database",
     (
         Column(
-            Metric("pg_database_size_bytes", "gauge", "Disk space that the database takes.", ("server", "datname")),
+            Metric("pg_database_size_bytes", "gauge", "Disk space used by the database.", ("server", "datname")),
             _SIZE,
         ),
         Column(
             Metric(
                 "pg_database_connection_limit",
                 "gauge",
-                "Most connections that the database takes; -1 is no limit.",
+                "Connection limit of the database; -1 means no limit.",
                 ("server", "datname"),
             ),
             "datconnlimit",

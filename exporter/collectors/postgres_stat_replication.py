@@ -25,7 +25,7 @@ def _declare_gauge(name: str, help_text: str) -> Metric:
 
 
 def _declare_lag(name: str, help_text: str) -> Column:
-    """Return a column of seconds; the server tells none while a replica that has everything rests."""
+    """Return a column of seconds; NULL while an idle replica has caught up."""
     metric = Metric(f"deckwatch_postgres_replica_{name}_lag_seconds", "gauge", help_text, _LABELS)
     return Column(metric, f"coalesce(extract(epoch FROM {name}_lag), 0)::float8")
 
@@ -45,12 +45,12 @@ VIEW = View(
     ) AS replicas""",
     (
         Column(
-            _declare_gauge("pg_current_wal_lsn_bytes", "Position of the server's log now, in bytes."), "current_wal"
+            _declare_gauge("pg_current_wal_lsn_bytes", "Current WAL position of the server, in bytes."), "current_wal"
         ),
-        Column(_declare_gauge("pg_wal_lsn_diff", "Bytes of the log that the replica has not replayed yet."), "behind"),
-        _declare_lag("write", "How long ago what the replica wrote last was written here."),
-        _declare_lag("flush", "How long ago what the replica has on disk was written here."),
-        _declare_lag("replay", "How long ago what the replica shows was written here."),
+        Column(_declare_gauge("pg_wal_lsn_diff", "Bytes of WAL not yet replayed by the replica."), "behind"),
+        _declare_lag("write", "Write lag of the replica."),
+        _declare_lag("flush", "Flush lag of the replica."),
+        _declare_lag("replay", "Replay lag of the replica."),
     ),
     labels=("application_name", "client_addr", "state", "slot_name"),
 )

@@ -1,4 +1,4 @@
-"""What the statements that take the most time say, from pg_stat_statements.
+"""Texts of the statements that take the most time, from pg_stat_statements.
 
 https://www.postgresql.org/docs/current/pgstatstatements.html
 """
@@ -16,7 +16,12 @@ from deckwatch.exporter.world import Reading
 if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
-TEXT = Metric("pg_stat_statements_query_id", "gauge", "1, with the statement's text.", ("server", "queryid", "query"))
+TEXT = Metric(
+    "pg_stat_statements_query_id",
+    "gauge",
+    "Text of the statement, in a label; always 1.",
+    ("server", "queryid", "query"),
+)
 
 
 @collector(TEXT, subjects=configured_servers)

@@ -1,4 +1,4 @@
-"""Which statements a server spends its time on, from pg_stat_statements.
+"""Statements that take the most time, from pg_stat_statements.
 
 https://www.postgresql.org/docs/current/pgstatstatements.html
 """
@@ -23,11 +23,11 @@ def _declare_counter(name: str, help_text: str) -> Metric:
 
 
 METRICS = (
-    _declare_counter("calls", "Times that the statement was run."),
-    _declare_counter("seconds", "Seconds that it ran."),
-    _declare_counter("rows", "Rows that it returned or changed."),
-    _declare_counter("block_read_seconds", "Seconds that it read blocks, with track_io_timing."),
-    _declare_counter("block_write_seconds", "Seconds that it wrote blocks, with track_io_timing."),
+    _declare_counter("calls", "Executions of the statement."),
+    _declare_counter("seconds", "Seconds spent executing the statement."),
+    _declare_counter("rows", "Rows returned or changed by the statement."),
+    _declare_counter("block_read_seconds", "Seconds spent reading blocks, with track_io_timing."),
+    _declare_counter("block_write_seconds", "Seconds spent writing blocks, with track_io_timing."),
 )
 
 

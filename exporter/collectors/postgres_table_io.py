@@ -1,4 +1,4 @@
-"""Where the blocks of the largest tables come from, from pg_statio_user_tables.
+"""Block reads of the largest tables, from pg_statio_user_tables.
 
 https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STATIO-ALL-TABLES-VIEW
 """
@@ -29,24 +29,14 @@ def _declare_column(name: str, help_text: str, sql: str) -> Column:
 VIEW = View(
     with_view("pg_statio_user_tables"),
     (
-        _declare_column(
-            "heap_blocks_read", "Blocks of the table read from outside of the buffer cache.", "heap_blks_read"
-        ),
+        _declare_column("heap_blocks_read", "Blocks of the table read from disk.", "heap_blks_read"),
         _declare_column("heap_blocks_hit", "Blocks of the table found in the buffer cache.", "heap_blks_hit"),
-        _declare_column(
-            "idx_blocks_read", "Blocks of its indexes read from outside of the buffer cache.", "idx_blks_read"
-        ),
-        _declare_column("idx_blocks_hit", "Blocks of its indexes found in the buffer cache.", "idx_blks_hit"),
-        _declare_column(
-            "toast_blocks_read", "Blocks of its long values read from outside of the cache.", "toast_blks_read"
-        ),
-        _declare_column("toast_blocks_hit", "Blocks of its long values found in the buffer cache.", "toast_blks_hit"),
-        _declare_column(
-            "tidx_blocks_read", "Blocks of the index of its long values read from outside.", "tidx_blks_read"
-        ),
-        _declare_column(
-            "tidx_blocks_hit", "Blocks of the index of its long values found in the cache.", "tidx_blks_hit"
-        ),
+        _declare_column("idx_blocks_read", "Blocks of the table's indexes read from disk.", "idx_blks_read"),
+        _declare_column("idx_blocks_hit", "Blocks of the table's indexes found in the buffer cache.", "idx_blks_hit"),
+        _declare_column("toast_blocks_read", "Blocks of the TOAST table read from disk.", "toast_blks_read"),
+        _declare_column("toast_blocks_hit", "Blocks of the TOAST table found in the buffer cache.", "toast_blks_hit"),
+        _declare_column("tidx_blocks_read", "Blocks of the TOAST index read from disk.", "tidx_blks_read"),
+        _declare_column("tidx_blocks_hit", "Blocks of the TOAST index found in the buffer cache.", "tidx_blks_hit"),
     ),
     labels=("current_database()", "schemaname", "stat.relname"),
 )

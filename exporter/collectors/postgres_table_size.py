@@ -1,4 +1,4 @@
-"""How large the largest tables of each database are, from pg_table_size() and pg_indexes_size().
+"""Sizes of the largest tables of each database, from pg_table_size() and pg_indexes_size().
 
 https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-DBSIZE
 """
@@ -30,14 +30,14 @@ VIEW = View(
     f"{LARGEST} {_FREE}",
     (
         Column(
-            Metric("pg_stat_user_tables_index_size_bytes", "gauge", "Disk space of the table's indexes.", _LABELS),
+            Metric("pg_stat_user_tables_index_size_bytes", "gauge", "Disk space used by the table's indexes.", _LABELS),
             "pg_indexes_size(largest.oid)",
         ),
         Column(
             Metric(
                 "pg_stat_user_tables_table_size_bytes",
                 "gauge",
-                "Disk space of the table, without its indexes.",
+                "Disk space used by the table, without its indexes.",
                 _LABELS,
             ),
             "pg_table_size(largest.oid)",

@@ -1,4 +1,4 @@
-"""What is done with the largest tables of each database, from pg_stat_user_tables.
+"""Activity of the largest tables of each database, from pg_stat_user_tables.
 
 https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ALL-TABLES-VIEW
 """
@@ -35,25 +35,25 @@ def _declare_time(name: str, help_text: str) -> Column:
 VIEW = View(
     with_view("pg_stat_user_tables"),
     (
-        _declare_column("seq_scan", "counter", "Scans that went through the whole table."),
-        _declare_column("seq_tup_read", "counter", "Rows that scans of the whole table went through."),
-        _declare_column("idx_scan", "counter", "Scans by an index of the table."),
-        _declare_column("idx_tup_fetch", "counter", "Rows fetched by its indexes."),
+        _declare_column("seq_scan", "counter", "Sequential scans."),
+        _declare_column("seq_tup_read", "counter", "Rows read by sequential scans."),
+        _declare_column("idx_scan", "counter", "Index scans."),
+        _declare_column("idx_tup_fetch", "counter", "Rows fetched by index scans."),
         _declare_column("n_tup_ins", "counter", "Rows inserted."),
         _declare_column("n_tup_upd", "counter", "Rows updated."),
         _declare_column("n_tup_del", "counter", "Rows deleted."),
-        _declare_column("n_tup_hot_upd", "counter", "Rows updated without a new entry in any index."),
-        _declare_column("n_live_tup", "gauge", "Rows, as the server estimates."),
-        _declare_column("n_dead_tup", "gauge", "Dead rows that no vacuum has removed, as the server estimates."),
+        _declare_column("n_tup_hot_upd", "counter", "Rows updated without a new index entry (HOT)."),
+        _declare_column("n_live_tup", "gauge", "Estimated number of live rows."),
+        _declare_column("n_dead_tup", "gauge", "Estimated number of dead rows."),
         _declare_column("n_mod_since_analyze", "gauge", "Rows changed since the table was last analyzed."),
-        _declare_time("last_vacuum", "When somebody last vacuumed the table, as a Unix time; 0 for never."),
-        _declare_time("last_autovacuum", "When the table was last vacuumed by itself, as a Unix time; 0 for never."),
-        _declare_time("last_analyze", "When somebody last analyzed the table, as a Unix time; 0 for never."),
-        _declare_time("last_autoanalyze", "When the table was last analyzed by itself, as a Unix time; 0 for never."),
-        _declare_column("vacuum_count", "counter", "Times that somebody vacuumed the table."),
-        _declare_column("autovacuum_count", "counter", "Times that the table was vacuumed by itself."),
-        _declare_column("analyze_count", "counter", "Times that somebody analyzed the table."),
-        _declare_column("autoanalyze_count", "counter", "Times that the table was analyzed by itself."),
+        _declare_time("last_vacuum", "Last manual vacuum, as a Unix time; 0 if never."),
+        _declare_time("last_autovacuum", "Last autovacuum, as a Unix time; 0 if never."),
+        _declare_time("last_analyze", "Last manual analyze, as a Unix time; 0 if never."),
+        _declare_time("last_autoanalyze", "Last autoanalyze, as a Unix time; 0 if never."),
+        _declare_column("vacuum_count", "counter", "Manual vacuums."),
+        _declare_column("autovacuum_count", "counter", "Autovacuums."),
+        _declare_column("analyze_count", "counter", "Manual analyzes."),
+        _declare_column("autoanalyze_count", "counter", "Autoanalyzes."),
     ),
     labels=("current_database()", "schemaname", "stat.relname"),
 )

@@ -1,4 +1,4 @@
-"""How many transactions are open, and since when, from pg_stat_activity.
+"""Open transactions, from pg_stat_activity.
 
 https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ACTIVITY-VIEW
 """
@@ -22,7 +22,7 @@ VIEW = View(
        WHERE state IS DISTINCT FROM 'idle' AND query NOT LIKE 'autovacuum:%' AND xact_start IS NOT NULL
        AND pid <> pg_backend_pid()""",
     (
-        Column(Metric("pg_long_running_transactions", "gauge", "Transactions that are open.", ("server",)), "count(*)"),
+        Column(Metric("pg_long_running_transactions", "gauge", "Open transactions.", ("server",)), "count(*)"),
         Column(
             # The peer's name says a point in time; its value is an age.
             Metric(

@@ -1,4 +1,4 @@
-"""Which indexes cost space and writes for nothing, from pg_stat_user_indexes.
+"""Unused indexes, from pg_stat_user_indexes.
 
 https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ALL-INDEXES-VIEW
 """
@@ -34,7 +34,7 @@ VIEW = View(
             Metric(
                 "deckwatch_postgres_unused_index_bytes",
                 "gauge",
-                "Disk space of an index that no query has used since the statistics were reset.",
+                "Disk space used by an index not used since the statistics were reset.",
                 _LABELS,
             ),
             "relpages * current_setting('block_size')::bigint",

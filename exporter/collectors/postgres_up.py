@@ -14,23 +14,25 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-UP = Metric("pg_up", "gauge", "1 if the server answers, 0 if not.", ("server",), state=True)
+UP = Metric("pg_up", "gauge", "1 if the server is reachable, else 0.", ("server",), state=True)
 ERROR = Metric("pg_exporter_last_scrape_error", "gauge", "1 if the server could not be read, else 0.", ("server",))
-STATIC = Metric("pg_static", "untyped", "1, with the server's version.", ("server", "short_version", "version"))
+STATIC = Metric(
+    "pg_static", "untyped", "Version of the server, in labels; always 1.", ("server", "short_version", "version")
+)
 PRIVILEGED = Metric(
     "deckwatch_postgres_role_privileged",
     "gauge",
-    "1 if the role may do more than read statistics, 0 if not.",
+    "1 if the role has more privileges than reading statistics, else 0.",
     ("server",),
 )
-START = Metric("pg_postmaster_start_time_seconds", "gauge", "When the server was started, as a Unix time.", ("server",))
+START = Metric("pg_postmaster_start_time_seconds", "gauge", "Start time of the server, as a Unix time.", ("server",))
 
 SQL = "SELECT version(), extract(epoch FROM pg_postmaster_start_time())::float8"
 
 
 @collector(UP, ERROR, STATIC, PRIVILEGED, START, subjects=configured_servers, peer="pg:postmaster")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
-    """Whether a PostgreSQL server answers; that it does not is told, and no fault of this collector."""
+    """Whether a PostgreSQL server is reachable; an unreachable server is a result, not a fault of the collector."""
     try:
         number, [(version, started)] = server.run_query(lambda _: SQL)
         server.refresh_rights()

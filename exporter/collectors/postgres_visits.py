@@ -1,6 +1,6 @@
-"""Whether the databases of a server could be visited, from the connections made to each.
+"""Databases of a server read in the last round, from the connections made to each.
 
-What views tell of the connected database only is read so: `exporter/sources/postgres_databases.py`.
+Views that cover only the connected database are read this way: `exporter/sources/postgres_databases.py`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from deckwatch.exporter.world import Reading
 if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
-VISITED = Metric(
-    "deckwatch_postgres_databases_visited", "gauge", "Databases that were read in the last round.", ("server",)
-)
+VISITED = Metric("deckwatch_postgres_databases_visited", "gauge", "Databases read in the last round.", ("server",))
 FAILED = Metric(
     "deckwatch_postgres_databases_failed", "gauge", "Databases that could not be read in the last round.", ("server",)
 )

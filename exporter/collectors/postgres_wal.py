@@ -1,4 +1,4 @@
-"""How much write-ahead log a server keeps, from pg_ls_waldir().
+"""Size of the write-ahead log, from pg_ls_waldir().
 
 https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADMIN-GENFILE
 """
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 VIEW = View(
     "pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'",
     (
-        Column(Metric("pg_wal_segments", "gauge", "Segments of the write-ahead log on disk.", ("server",)), "count(*)"),
+        Column(Metric("pg_wal_segments", "gauge", "WAL segments on disk.", ("server",)), "count(*)"),
         Column(
-            Metric("pg_wal_size_bytes", "gauge", "Disk space that the write-ahead log takes.", ("server",)),
+            Metric("pg_wal_size_bytes", "gauge", "Disk space used by the WAL.", ("server",)),
             "sum(size)::int8",
         ),
     ),

@@ -1,4 +1,4 @@
-"""How much write-ahead log a server writes, from pg_stat_wal.
+"""Write activity of the write-ahead log, from pg_stat_wal.
 
 https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-WAL-VIEW
 """
@@ -26,15 +26,13 @@ def _declare_column(name: str, help_text: str, sql: str = "", before: int = 0) -
 VIEW = View(
     "pg_stat_wal",
     (
-        _declare_column("records", "Records written to the log.", "wal_records"),
-        _declare_column("full_page_images", "Whole pages written to the log, as after each checkpoint.", "wal_fpi"),
-        _declare_column("bytes", "Bytes written to the log.", "wal_bytes"),
-        _declare_column(
-            "buffers_full", "Times that the log was written because its buffers were full.", "wal_buffers_full"
-        ),
+        _declare_column("records", "WAL records generated.", "wal_records"),
+        _declare_column("full_page_images", "Full page images generated.", "wal_fpi"),
+        _declare_column("bytes", "WAL generated, in bytes.", "wal_bytes"),
+        _declare_column("buffers_full", "WAL writes because the WAL buffers were full.", "wal_buffers_full"),
         # Since 18 they are rows of pg_stat_io.
-        _declare_column("writes", "Times that the log was written to its file.", "wal_write", before=18),
-        _declare_column("syncs", "Synchronisations of the log to disk.", "wal_sync", before=18),
+        _declare_column("writes", "WAL writes to disk.", "wal_write", before=18),
+        _declare_column("syncs", "WAL syncs to disk.", "wal_sync", before=18),
         _declare_column(
             "write_seconds", "Seconds spent writing, with track_wal_io_timing.", "wal_write_time / 1000", before=18
         ),

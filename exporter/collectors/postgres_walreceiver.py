@@ -1,4 +1,4 @@
-"""What a replica receives, from pg_stat_wal_receiver.
+"""WAL receiver of a replica, from pg_stat_wal_receiver.
 
 https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-WAL-RECEIVER-VIEW
 """
@@ -37,14 +37,14 @@ def _declare_time(name: str, help_text: str) -> Column:
 VIEW = View(
     "pg_stat_wal_receiver WHERE status IS NOT NULL",
     (
-        _declare_position("receive_start_lsn", "Position in the log at which it began to receive, in bytes."),
-        _declare_column("receive_start_tli", "gauge", "Timeline at which it began to receive."),
-        _declare_position("flushed_lsn", "Position in the log up to which it is on disk, in bytes."),
-        _declare_column("received_tli", "gauge", "Timeline of what was received last."),
-        _declare_time("last_msg_send_time", "When the newest message was sent, as a Unix time."),
-        _declare_time("last_msg_receipt_time", "When the newest message arrived, as a Unix time."),
-        _declare_position("latest_end_lsn", "Position in the log that was last reported upstream, in bytes."),
-        _declare_time("latest_end_time", "When a position was last reported upstream, as a Unix time."),
+        _declare_position("receive_start_lsn", "WAL position at which receiving started, in bytes."),
+        _declare_column("receive_start_tli", "gauge", "Timeline at which receiving started."),
+        _declare_position("flushed_lsn", "WAL position flushed to disk, in bytes."),
+        _declare_column("received_tli", "gauge", "Timeline of the last WAL received."),
+        _declare_time("last_msg_send_time", "Send time of the last message, as a Unix time."),
+        _declare_time("last_msg_receipt_time", "Receipt time of the last message, as a Unix time."),
+        _declare_position("latest_end_lsn", "WAL position last reported upstream, in bytes."),
+        _declare_time("latest_end_time", "Time of the last report upstream, as a Unix time."),
     ),
     labels=("sender_host", "slot_name", "status"),
 )

@@ -1,4 +1,4 @@
-"""How near the databases of a server are to running out of transaction numbers, from pg_database.
+"""Transaction ID wraparound of each database, from pg_database.
 
 https://www.postgresql.org/docs/current/routine-vacuuming.html#VACUUM-FOR-WRAPAROUND
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 _LABELS = ("server", "datname")
-_LIMIT = 2**31  # numbers that can be told apart; the server stops writing three million before
+_LIMIT = 2**31  # distinct transaction IDs; the server stops accepting writes three million earlier
 
 
 def _declare_age(name: str, help_text: str) -> Metric:
@@ -30,16 +30,16 @@ VIEW = View(
     "pg_database WHERE datallowconn",
     (
         Column(
-            _declare_age("datfrozenxid", "Transactions since the oldest one that is not frozen."), "age(datfrozenxid)"
+            _declare_age("datfrozenxid", "Age of the oldest transaction ID that is not frozen."), "age(datfrozenxid)"
         ),
         Column(
-            _declare_age("datminmxid", "Multixacts since the oldest one that is not frozen."), "mxid_age(datminmxid)"
+            _declare_age("datminmxid", "Age of the oldest multixact ID that is not frozen."), "mxid_age(datminmxid)"
         ),
         Column(
             Metric(
                 "deckwatch_postgres_wraparound_ratio",
                 "gauge",
-                "Share of the transaction numbers that is used up; near 1 the server stops writing.",
+                "Share of transaction IDs used before wraparound; near 1 the server stops accepting writes.",
                 _LABELS,
             ),
             f"greatest(age(datfrozenxid), mxid_age(datminmxid))::float8 / {_LIMIT}",

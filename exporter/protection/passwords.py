@@ -55,7 +55,7 @@ class PasswordChecker:
         self._worker: asyncio.Task[None] | None = None
 
     async def verify_password(self, users: Mapping[str, bytes], user: str, password: bytes, client: str) -> bool:
-        """Return whether the password is the user's; raises TooManyAttempts if it is not checked. `users` is not empty."""
+        """Return whether the password is the user's; raises TooManyAttempts if unchecked. `users` is not empty."""
         known = user in users
         # The password of an unknown user is checked too, so that the time does not reveal which users exist.
         stored = users[user] if known else max(users.values(), key=_hash_cost)

@@ -1,8 +1,8 @@
-"""What the engine's stats call says of a container, put back into the files of the kernel that it was made of.
+"""An engine's statistics of a container, converted back into the kernel files that they come from.
 
-Docker Engine API, `GET /containers/{id}/stats`; moby daemon/stats_unix.go says which file each figure is from. Written
-as those files, they are read by what reads the files themselves. What the call does not say is left out: the number of
-processes, operations on disks with version 2, swap, pressure.
+Docker Engine API, `GET /containers/{id}/stats`; moby daemon/stats_unix.go names the file of each figure. In that form
+the parsers of the files read them. The call does not report the number of processes, operations on disks with version
+2, swap, or pressure.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Stats(NamedTuple):
 
 
 def parse_stats(data: Mapping[str, Any], user_hz: int) -> Stats | None:
-    """Return what an answer says; None for a container that does not run.
+    """Return the statistics of an answer; None for a container that does not run.
 
     `user_hz` is what the reader of the files takes for the system's USER_HZ. Raises one of container.UNREADABLE.
     """
@@ -87,7 +87,7 @@ def _cgroup_v2_files(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...],
 
 
 def _quota_values(cpu: Mapping[str, Any], name: str, unit: int) -> dict[str, int]:
-    """Return what the CPU quota did; the time under the name and in the unit of its file."""
+    """Return the throttling counters; the time under the name and in the unit of its file."""
     found = cpu.get("throttling_data") or {}
     return {
         "nr_periods": found.get("periods") or 0,
@@ -123,7 +123,7 @@ def _format_net_dev(networks: Mapping[str, Any]) -> bytes:
 
 
 class ApiCgroup:
-    """A control group that is known by what the engine tells of it, in place of one whose files can be read."""
+    """A control group known from the engine's statistics, where its files cannot be read."""
 
     __slots__ = ("_files", "net_dev", "path", "version")
 
@@ -136,6 +136,6 @@ class ApiCgroup:
         self._files: dict[tuple[str, ...], bytes] = {**stats.files, name: b"oom_kill %d\n" % oom_kills}
 
     def make_reader(self, files: Files) -> Callable[[], Raw]:
-        """Return what Group.reader does: a function that tells the version, and the files as far as they are told."""
+        """Return a function as Cgroup.make_reader does; its content is None for files that are not reported."""
         raw = (self.version, *(self._files.get(file[:2]) for file in files[self.version]))
         return lambda: raw

@@ -1,8 +1,8 @@
-"""What is too slow to be read while a scrape waits: read on a thread of its own, shown with its age.
+"""Readings that are too slow for a scrape: made on a separate thread and exported with their age.
 
-A Background reads again and again, from the first time that somebody asks for it until it is closed. Only one reading
-is ever under way; it rests at least as long as it worked, and after a fault longer each time. What it shows grows old
-and is given up: when the newest reading failed, or when the next one is stuck, whoever asks is told so.
+A Background reads repeatedly, from the first request until it is closed. Only one reading runs at a time; the pause is
+at least as long as the reading took, and grows after each failure. A reading expires: if the newest one failed, or the
+next one is stuck, a request raises that.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class ReadingFailed(SourceDown):
-    """The newest reading failed, or is stuck for too long."""
+    """The newest reading failed, or the next one is stuck."""
 
 
 class NotReadYet(NoData):
@@ -46,9 +46,9 @@ class _Completed(Generic[T]):
 
 
 class Background(Generic[T]):
-    """Reads something every `seconds`, and has the newest at hand.
+    """Calls `read` every `seconds` and keeps the newest result.
 
-    `what` names it in messages. `read` may raise NoData, whose text is told on, or anything else, which is a fault.
+    `what` names it in messages. `read` may raise NoData, whose text is passed on; any other exception is a failure.
     """
 
     def __init__(
@@ -70,14 +70,14 @@ class Background(Generic[T]):
 
     @property
     def is_closing(self) -> bool:
-        """Whether a reading that is under way should be given up."""
+        """Whether a reading under way should be abandoned."""
         return self._closing.is_set()
 
     def latest_reading(self) -> Reading[T]:
         """Return the newest value and the time at which it was read.
 
-        The first is waited for, but only up to `first_seconds` after it began. Raises NotReadYet before it, NoData
-        where there is nothing to read, ReadingFailed after a fault or where no reading has ended for too long.
+        Waits for the first reading, up to `first_seconds` after it started. Raises NotReadYet before it, NoData if
+        there is nothing to read, ReadingFailed after a failure or if no reading has ended for too long.
         """
         self._start_thread()
         self._first_attempt_done.wait(max(0.0, self._started_at + self._first_seconds - time.monotonic()))
@@ -95,7 +95,7 @@ class Background(Generic[T]):
         return newest.reading
 
     def close(self) -> None:
-        """End the thread; one that is stuck in a call ends when the call does."""
+        """End the thread; one stuck in a call ends with the call."""
         self._closing.set()
         if self._thread is not None:
             self._thread.join(_JOIN_SECONDS)
@@ -109,18 +109,18 @@ class Background(Generic[T]):
 
     def _read_repeatedly(self) -> None:
         while not self._closing.is_set():
-            begun = time.monotonic()
-            self._read_once(begun)
+            started = time.monotonic()
+            self._read_once(started)
             self._first_attempt_done.set()
-            took = time.monotonic() - begun
+            took = time.monotonic() - started
             if self._failures:
                 pause = min(self._seconds, _FIRST_PAUSE_SECONDS * 2.0 ** (self._failures - 1))
             else:
                 pause = self._seconds - took
             self._closing.wait(max(pause, took))
 
-    def _read_once(self, begun: float) -> None:
-        """Read once, and keep what came of it."""
+    def _read_once(self, started: float) -> None:
+        """Read once, and store the result."""
         at = self._world.clock()
         try:
             value = self._read()
@@ -137,7 +137,7 @@ class Background(Generic[T]):
             if self._failures:
                 log.info("%s can be read again", self._what)
             ended = time.monotonic()
-            self._store_result(_Completed(Reading(value, at), ended, ended - begun))
+            self._store_result(_Completed(Reading(value, at), ended, ended - started))
 
     def _store_result(
         self, newest: _Completed[T] | None = None, *, absent: str | None = None, failures: int = 0

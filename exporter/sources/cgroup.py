@@ -1,4 +1,4 @@
-"""Control groups of containers: where they are, in version 1, 2 or both, and reading their files.
+"""Control groups of containers: finding them, in version 1, 2 or both, and reading their files.
 
 The kernel's documentation: Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/. A container's group is taken from
 `<procfs>/<pid>/cgroup` and looked for under `<sysfs>/fs/cgroup`. The two agree where the reader lives in the host's
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
 
 
 class Cgroups(Source):
-    """The World's tree of control groups, and the groups of its containers."""
+    """The World's control groups, by container."""
 
     def __init__(self, world: World) -> None:
         self._procfs = world.procfs
         self._budget = world.source(DescriptorBudget)
         self._mounts = cgroup_path.find_mounts(f"{world.sysfs}/fs/cgroup")
         self._groups: dict[str, Cgroup] = {}
-        self._paths: dict[str, str] = {}  # as `path_of` told them, by container id
-        self._shape: tuple[str, str] | None = None  # what stands before and after the id in the last path found
+        self._paths: dict[str, str] = {}  # returned by `group_path`, by container id
+        self._shape: tuple[str, str] | None = None  # the parts before and after the id in the last path found
         self._missed: dict[str, int] = {}  # container id → pid for which the search found nothing
         self.any_found = False  # whether any container's group was ever found
         self._lock = threading.Lock()
 
     @property
     def are_mounted(self) -> bool:
-        """Whether there are control groups at all."""
+        """Whether any control group hierarchy is mounted."""
         return bool(self._mounts)
 
     def find_group(self, container: Container) -> Cgroup | None:
-        """Return the group of a running container; None if it cannot be found, for instance because it has ended."""
+        """Return the group of a running container; None if it is not found, for instance after its end."""
         found = self._groups.get(container.id)
         if found is None and container.pid:
             with self._lock:
@@ -52,10 +52,10 @@ class Cgroups(Source):
         return found
 
     def group_path(self, container: Container, driver: str) -> str:
-        """Return the path of a container's group, the label `id`; once told, it stays for the container's life.
+        """Return the path of a container's group, the label `id`; once returned, it stays for the container's life.
 
-        That of a stopped container is told as the engine would make it: after the example of one that was found, or
-        by its cgroup driver (see cgroup_path.as_made).
+        A stopped container gets the path that the engine would use: modelled on one that was found, or by its cgroup
+        driver (see cgroup_path.expected_path).
         """
         known = self._paths.get(container.id)
         if known is None:
@@ -70,7 +70,7 @@ class Cgroups(Source):
         return known
 
     def prune(self, running: Iterable[str], known: Iterable[str]) -> None:
-        """Forget the groups of containers that do not run any more, and all about those that are not known."""
+        """Close the groups of containers that no longer run, and forget containers that no longer exist."""
         running, known = set(running), set(known)
         with self._lock:
             for id_ in [id_ for id_ in self._groups if id_ not in running]:
@@ -85,16 +85,16 @@ class Cgroups(Source):
 
     def _locate_group(self, container: Container) -> Cgroup | None:
         try:
-            told = cgroup_path.parse_proc_cgroup(read_once(f"{self._procfs}/{container.pid}/cgroup"))
+            paths = cgroup_path.parse_proc_cgroup(read_once(f"{self._procfs}/{container.pid}/cgroup"))
         except VANISHED:
-            told = {}  # ended, or the engine's /proc is not ours: the tree itself may still tell
-        if not cgroup_path.belongs_to_container(told, container.id):
+            paths = {}  # ended, or the engine's /proc is not ours; the tree may still contain it
+        if not cgroup_path.belongs_to_container(paths, container.id):
             return None
-        visible = bool(told) and self._missed.get(container.id) != container.pid
+        visible = bool(paths) and self._missed.get(container.id) != container.pid
         folders: dict[str, str] = {}
         path = ""
         for controller, mount in self._mounts.items():
-            own = self._path_under(mount, told.get(controller, ""), container.id, path)
+            own = self._path_under(mount, paths.get(controller, ""), container.id, path)
             if own is None and visible and not folders:
                 own = cgroup_path.search_tree(mount, container.id)
             if own is not None:
@@ -109,9 +109,9 @@ class Cgroups(Source):
         found = self._groups[container.id] = Cgroup(path, folders, self._budget)
         return found
 
-    def _path_under(self, mount: str, told: str, id_: str, elsewhere: str) -> str | None:
-        """Return the group's path under a mount: as /proc tells it, as in another tree, or in the last shape."""
-        own = cgroup_path.trim_to_container(told, id_)
+    def _path_under(self, mount: str, proc_path: str, id_: str, elsewhere: str) -> str | None:
+        """Return the group's path under a mount: from /proc, from another hierarchy, or in the last shape."""
+        own = cgroup_path.trim_to_container(proc_path, id_)
         in_shape = id_.join(self._shape) if self._shape is not None else ""
         for candidate in (own, elsewhere, in_shape):
             if candidate and os.path.isdir(mount + candidate):  # noqa: PTH112 - texts throughout

@@ -1,4 +1,4 @@
-"""One container's control group: reading its files, through descriptors that are kept as far as there is room."""
+"""One container's control group: reading its files through descriptors kept open within a budget."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ VANISHED = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
 # EOPNOTSUPP: a pressure file with psi=0, or cgroup.procs of a threaded group.
 _UNAVAILABLE = frozenset({errno.ENODEV, errno.EBADF, errno.EOPNOTSUPP})
 
-# Version 1 makes this list once for each opening, and then goes on telling it as long as it is read every second
+# Version 1 builds this list at opening, and returns the same list while it is read every second
 # (kernel/cgroup/cgroup-v1.c).
 _SNAPSHOT_AT_OPEN = "cgroup.procs"
 
 
 class DescriptorBudget(Source):
-    """How many descriptors of groups' files may be kept: half the limit. The other files are opened for each reading.
+    """The number of descriptors of groups' files that may be kept: half the limit. Other files are opened per reading.
 
-    To give up the oldest would be no use here: all are read in turn.
+    Evicting the oldest would not help, since all files are read in turn.
     """
 
     def __init__(self, _world: World) -> None:
@@ -40,14 +40,14 @@ class DescriptorBudget(Source):
         self._lock = threading.Lock()
 
     def take_slot(self) -> bool:
-        """Return whether there is room for one more, and take it."""
+        """Take a slot; return False if none is left."""
         with self._lock:
             there = self.remaining > 0
             self.remaining -= there
             return there
 
     def release_slot(self, number: int) -> None:
-        """Take note that so many were closed."""
+        """Return slots of closed descriptors."""
         with self._lock:
             self.remaining += number
 
@@ -66,9 +66,9 @@ class Cgroup:
         self._closed = False
 
     def make_reader(self, files: Files) -> Callable[[], Raw]:
-        """Return a function that tells the version and what these files say now.
+        """Return a function that reads the version and the current content of these files.
 
-        It tells None for each file that the group or its kernel does not have.
+        The content is None for each file that the group or its kernel does not have.
         """
         mine, version, kept = files[self.version], self.version, self._kept
 

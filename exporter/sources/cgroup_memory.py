@@ -24,7 +24,7 @@ MEMORY_RECLAIM: Files = {
 
 
 class Memory(NamedTuple):
-    """Bytes in use, what of them is what (None where an engine does not tell it), and OOM kills."""
+    """Bytes in use, their parts (None where an engine does not report them), and OOM kills."""
 
     usage: int
     working_set: int | None
@@ -34,9 +34,9 @@ class Memory(NamedTuple):
 
 
 class MemoryDetail(NamedTuple):
-    """More of memory: bytes, and counts of events and pages; None for what is not told.
+    """More of memory: bytes, and counts of events and pages; None where not reported.
 
-    That is `swap` without swap accounting, `peak` before kernel 5.19 with version 2, and some of what an engine tells.
+    That is `swap` without swap accounting, `peak` before kernel 5.19 with version 2, and some values of an engine.
     """
 
     swap: int | None
@@ -113,10 +113,10 @@ _RECLAIM = {
 
 
 def memory_reclaim(raw: Raw) -> dict[bytes, int]:
-    """Return what the kernel does to free memory, from MEMORY_RECLAIM, under the names of version 2's memory.stat.
+    """Return the counters of memory reclaim, from MEMORY_RECLAIM, under the names of version 2's memory.stat.
 
-    Besides, `high` and `max` are how often these limits were met. What the kernel does not tell is left out: `kernel`
-    before 5.18, and with version 1 most of what counts.
+    Besides, `high` and `max` are how often these limits were met. Values that the kernel does not report are left
+    out: `kernel` before 5.18, and with version 1 most counters.
     """
     version, stat, more = raw
     if stat is None:

@@ -1,4 +1,4 @@
-"""Where a container's control group is: paths as /proc tells them, and the folders of the mounted tree."""
+"""Paths of containers' control groups: from /proc, and in the mounted hierarchies."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def expected_path(id_: str, parent: str, driver: str) -> str:
     return f"/{parent.strip('/') or 'docker'}/{id_}"
 
 
-def belongs_to_container(told: Mapping[str, str], id_: str) -> bool:
+def belongs_to_container(paths: Mapping[str, str], id_: str) -> bool:
     """Return whether a process with these groups can be of this container, and its number not in use by another.
 
-    One that is nowhere but in the roots may be: so the exporter's own container sees itself.
+    One that is only in the roots may be: the exporter's own container sees itself so.
     """
-    return any(id_ in path for path in told.values()) or all(path == "/" for path in told.values())
+    return any(id_ in path for path in paths.values()) or all(path == "/" for path in paths.values())
 
 
 def find_mounts(root: str) -> dict[str, str]:

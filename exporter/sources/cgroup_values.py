@@ -1,4 +1,4 @@
-"""What a control group's files say, in base units and the same for versions 1 and 2.
+"""Values of a control group's files, in base units and the same for versions 1 and 2.
 
 For each topic the files, by version, and a function that takes what `Group.raw` returned of them. It returns None where
 the group is gone or its kernel has no such controller, and raises ParseError, or ValueError where a number is none.
@@ -31,7 +31,7 @@ IO: Files = {
 }
 PROCESSES: Files = {1: (("pids", "cgroup.procs"),), 2: (("", "cgroup.procs"),)}
 THREADS: Files = {1: (("pids", "pids.current"), ("pids", "pids.max")), 2: (("", "pids.current"), ("", "pids.max"))}
-# Of a group of version 1 too, where the tree of version 2 stands beside it.
+# Of a group of version 1 too, where the hierarchy of version 2 is mounted beside it.
 PRESSURE: Files = dict.fromkeys((1, 2), tuple(("", f"{name}.pressure") for name in ("cpu", "memory", "io")))
 
 
@@ -49,7 +49,7 @@ class Cpu(NamedTuple):
 
 
 class Io(NamedTuple):
-    """Bytes and operations read and written on one device; operations are None where an engine does not tell them."""
+    """Bytes and operations read and written on one device; operations are None where an engine does not report them."""
 
     read_bytes: int = 0
     written_bytes: int = 0
@@ -162,8 +162,8 @@ def _values_by_device(data: bytes) -> dict[str, dict[bytes, int]]:
 def count_processes(raw: Raw) -> int | None:
     """Return how many processes the group holds, from PROCESSES.
 
-    Where the reader has a process namespace of its own, version 2 lists foreign processes as 0 and version 1 not at
-    all: an empty list is no answer, since a running container has at least one.
+    In a separate process namespace, version 2 lists foreign processes as 0 and version 1 not at
+    all: an empty list counts as missing, since a running container has at least one.
     """
     _, data = raw
     return len(data.split()) or None if data is not None else None
@@ -176,7 +176,7 @@ def list_pids(raw: Raw) -> list[int]:
 
 
 def thread_counts(raw: Raw) -> tuple[int, int] | None:
-    """Return how many threads there are and how many there may be (0 is no limit), from THREADS."""
+    """Return the number of threads and its limit (0: none), from THREADS."""
     _, current, most = raw
     if current is None or most is None:
         return None

@@ -17,7 +17,7 @@ HEALTH = ("healthy", "unhealthy", "starting")
 
 UNREADABLE = (KeyError, ValueError, TypeError, AttributeError)  # an answer that is not of the API's shape
 
-EXPECTED_LABEL = "deckwatch.expected"  # `running` or `stopped`; stands above the restart policy
+EXPECTED_LABEL = "deckwatch.expected"  # `running` or `stopped`; overrides the restart policy
 _EXPECTED_POLICIES = ("always", "unless-stopped")
 
 _NANO_CPU = 1_000_000_000
@@ -28,7 +28,7 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
 
 
 class Limits(NamedTuple):
-    """What the container was allowed; 0 is no limit. Memory in bytes, the CPU's quota and period in microseconds."""
+    """The limits of a container; 0 is no limit. Memory in bytes, the CPU's quota and period in microseconds."""
 
     memory: int = 0
     memory_swap: int = 0  # memory and swap together; -1 is no limit
@@ -67,14 +67,14 @@ class Container:
     network_mode: str = ""
     cgroup_parent: str = ""
     image_id: str = ""  # `sha256:…`
-    log_path: str = ""  # on the engine's host; empty where its log is in no file that is told
+    log_path: str = ""  # on the engine's host; empty if its log is not in a reported file
     limits: Limits = _UNLIMITED
     restarts: int = 0
     oom_kills: int = 0
 
     @property
     def expected_running(self) -> bool:
-        """Whether this container ought to run: by its label, else by its restart policy."""
+        """Whether this container is expected to run: by its label, else by its restart policy."""
         wish = self.labels.get(EXPECTED_LABEL, "")
         return wish == "running" or (wish != "stopped" and self.restart_policy in _EXPECTED_POLICIES)
 

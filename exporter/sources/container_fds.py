@@ -23,7 +23,7 @@ class OpenFiles(NamedTuple):
 
 
 def count_open_files(procfs: Path, pids: Iterable[int]) -> OpenFiles | None:
-    """Return what these processes have open; None where none of them is there any more, or not for us to see."""
+    """Return the open files of these processes; None if all have ended or may not be read."""
     files = sockets = seen = 0
     for pid in pids:
         folder = f"{procfs}/{pid}/fd"

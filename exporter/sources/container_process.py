@@ -1,8 +1,8 @@
 """Files of containers' first processes, and never those of another process that was given the same number.
 
-The folder `/proc/<pid>` is kept open: it stands for the process, so that after its end everything in it is gone, also
-when the number is in use again. Files in it are opened for each reading, since a kept `net/dev` would keep the
-network namespace alive and go on telling old numbers.
+The folder `/proc/<pid>` is kept open: it refers to the process, so that everything in it vanishes at its end, even if
+the number is reused. Files in it are opened for each reading, since a kept `net/dev` would keep the
+network namespace alive and return old numbers.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class _Counts:
     flag_is_old: bool = False  # this run's flag was set before we began to watch
 
     def record_start(self, at: float) -> None:
-        """Take a start: it is a restart if an end stands before it that no other start has followed."""
+        """Record a start: it is a restart if it is the first one after an end."""
         if self.ended is not None and self.ended <= at:
             self.restarts += 1
             self.answered, self.ended = self.ended, None
@@ -62,7 +62,7 @@ class _Counts:
         self.oom_events, self.oom_flag, self.flag_is_old = 0, False, False
 
     def record_end(self, at: float) -> None:
-        """Take an end; an inspect may have told of it, and even of the restart after it."""
+        """Record an end; an inspect may have reported it already, and even the restart after it."""
         if not (self.counted and at - self.answered < _SAME_END_SECONDS):
             self.ended = at
 
@@ -110,7 +110,7 @@ class ContainerTable:
     def apply_event(self, event: Mapping[str, Any], now: float) -> str | None:
         """Take an event of a container and return the id of the container to inspect, if one should be.
 
-        `now` is our own clock. An event of another kind is no concern of the table.
+        `now` is our own clock. Other kinds of events are ignored.
         """
         action, _, _ = str(event.get("Action", "")).partition(":")
         id_ = str((event.get("Actor") or {}).get("ID", ""))
@@ -134,7 +134,7 @@ class ContainerTable:
         return id_
 
     def _record_exit_code(self, id_: str, code: str) -> None:
-        """Keep the exit code that the event tells: when the inspect comes, a restart may have cleared it."""
+        """Keep the exit code of the event: a restart may clear it before the inspect."""
         known = self._containers.get(id_)
         if known is not None and code.lstrip("-").isdigit():
             self._containers[id_] = replace(known, exit_code=int(code))
@@ -208,5 +208,5 @@ class ContainerTable:
 
 
 def _from_event(id_: str, attributes: Mapping[str, str]) -> Container:
-    """Return what an event tells of a container: its name, its image, and among its attributes its labels."""
+    """Return the container described by an event: name, image, and attributes, which include its labels."""
     return Container(id_, attributes.get("name", ""), attributes.get("image", ""), dict(attributes))

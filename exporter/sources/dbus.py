@@ -57,7 +57,7 @@ class Bus:
         return answers
 
     def _authenticate(self) -> None:
-        # The bus takes from the socket who we are; in a user namespace we would tell it another number.
+        # The bus takes our user from the socket; in a user namespace our own number would differ.
         self._socket.sendall(b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n")
         if self._read_line() != b"DATA" or not self._read_line().startswith(b"OK "):
             raise PermissionError("the bus does not let us in")

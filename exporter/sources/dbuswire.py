@@ -75,7 +75,7 @@ def message_length(data: bytes) -> int | None:
 
 
 def unmarshal_message(data: bytes) -> Message:
-    """Return what one whole message says; raises ParseError for anything malformed."""
+    """Parse one whole message; raises ParseError for anything malformed."""
     try:
         reader = _Reader(data, _byte_order(data))
         reader.at = 12

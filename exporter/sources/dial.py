@@ -1,4 +1,4 @@
-"""Reach a TCP service within one deadline for everything, and tell how long each step took."""
+"""Connections to TCP services within one deadline, with the duration of each phase."""
 
 from __future__ import annotations
 
@@ -130,5 +130,5 @@ class _Lookup:
         except OSError as fault:
             self.fault = fault
         except UnicodeError:
-            self.fault = socket.gaierror(socket.EAI_NONAME, "the name is no host's")
+            self.fault = socket.gaierror(socket.EAI_NONAME, "not a valid host name")
         self.done.set()

@@ -1,4 +1,4 @@
-"""What the engine says of the space on its disk. Fields: Docker Engine API, in the shapes of all its versions.
+"""The engine's disk usage. Fields: Docker Engine API, in the shapes of all its versions.
 
 Until version 1.51 `GET /system/df` lists everything; from 1.52 on it gives sums, and lists where it is asked to.
 """
@@ -37,7 +37,7 @@ class Volume(NamedTuple):
 def parse_containers(listed: Iterable[Mapping[str, Any]]) -> dict[str, Layer]:
     """Return layers by container id, from `GET /containers/json?size=1`; raises one of container.UNREADABLE.
 
-    An engine leaves out what is 0. One that does not tell sizes is none that was asked for them.
+    An engine leaves out what is 0. Sizes are missing only where they were not requested.
     """
     return {
         str(entry["Id"]): Layer(int(entry.get("SizeRw") or 0), int(entry.get("SizeRootFs") or 0)) for entry in listed

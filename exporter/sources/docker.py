@@ -1,4 +1,4 @@
-"""The Docker engine: which containers there are and what happened to them, known without asking during a scrape.
+"""The Docker engine: which containers there are and what happened to them, known without a call during a scrape.
 
 One stream of `/events`, an inspect for every change, the full list once a minute, and a ping every few seconds: the
 stream has no time limit, so a stopped engine is silence, and one that was killed ends the stream without an error.
@@ -45,7 +45,7 @@ class Engine(Source):
         self._captured: Snapshot | None = None
 
     def latest_snapshot(self) -> Snapshot | None:
-        """Return what is known now, without a call to the engine; None where there is no engine to watch.
+        """Return the newest snapshot, without a call to the engine; None if there is no engine to watch.
 
         Only the very first call waits, for the first list.
         """

@@ -41,7 +41,7 @@ def open_client(address: str, seconds: int = ANSWER_SECONDS) -> Iterator[docker.
     try:
         docker.utils.parse_host(address)
     except docker.errors.DockerException:
-        raise EngineUnreachable("this is no address of an engine") from None  # the fault's text repeats it
+        raise EngineUnreachable("the address is invalid") from None  # the text of the error contains it
     settings = docker.utils.kwargs_from_env(environment={**os.environ, "DOCKER_HOST": address})
     client = docker.APIClient(version="auto", timeout=seconds, **settings)
     try:
@@ -52,7 +52,7 @@ def open_client(address: str, seconds: int = ANSWER_SECONDS) -> Iterator[docker.
 
 @contextlib.contextmanager
 def refusal_as_no_data() -> Iterator[None]:
-    """Tell a call that is not let through, or that the engine does not know, as NoData."""
+    """Turn the refusal of a call, by a proxy or by the engine, into NoData."""
     try:
         yield
     except docker.errors.APIError as fault:

@@ -1,4 +1,4 @@
-"""The engine's stream of events, read on a thread of its own."""
+"""The engine's stream of events, read on a separate thread."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class EventStream(threading.Thread):
             self.opened.set()
             for event in self._stream:
                 self._queue.put(event)
-        except Exception as fault:  # noqa: BLE001 - whatever ends the stream is a loss, and told by what follows
+        except Exception as fault:  # noqa: BLE001 - any end of the stream is a loss, which the reader reports
             log.debug("the stream of events ended: %s", type(fault).__name__)
         finally:
             self.signal_end()
 
     def signal_end(self) -> None:
-        """Let `take` know of the stream's end."""
+        """Signal the end of the stream to `take_batch`."""
         self._queue.put(None)
 
     def close(self) -> None:
@@ -69,5 +69,5 @@ class EventStream(threading.Thread):
                 event = self._queue.get_nowait()
             if not batch:
                 raise EngineUnreachable("its stream of events ended")
-            self.signal_end()  # first what came before it: a killed engine will not tell it again
+            self.signal_end()  # the events before the end first: a killed engine will not repeat them
         return batch

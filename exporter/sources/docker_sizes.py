@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-_EVERY = "10m"  # where the configuration says nothing else
+_EVERY = "10m"  # default of the configuration
 
 _ANSWER_SECONDS = 600  # a volume of millions of files takes minutes
 _FIRST_SECONDS = 2.0  # that a scrape waits for the first reading, once
@@ -57,14 +57,14 @@ class _Sizes(Source, Generic[T]):
 
     @abstractmethod
     def request_sizes(self, client: docker.APIClient) -> T:
-        """Return what the engine answers."""
+        """Request the sizes from the engine."""
 
     def _read_sizes(self) -> T:
         from deckwatch.exporter.sources.docker_client import open_client, refusal_as_no_data  # noqa: PLC0415 - costly, see Engine
 
         address = self._world.source(Engine).engine_address()
         if not address or address.startswith("file://"):
-            raise NoData("there is no engine that could be asked")
+            raise NoData("no engine to ask")
         with (
             self._world.source(_RequestLock).lock,
             refusal_as_no_data(),

@@ -1,4 +1,4 @@
-"""A snapshot of a Docker engine: what its last answers said, for readers that must not wait for it."""
+"""A snapshot of a Docker engine: the state from its last answers, for readers that must not wait for it."""
 
 from __future__ import annotations
 

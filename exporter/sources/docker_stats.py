@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import Reading, World
 
-_EVERY = "15s"  # where the configuration says nothing else
+_EVERY = "15s"  # default of the configuration
 
 _AT_ONCE = 10  # calls; docker-py's pool of connections to an engine holds as many
 _ANSWER_SECONDS = 10
@@ -84,7 +84,7 @@ class _StatsRound:
         self._lost = threading.Event()  # the engine itself
 
     def read_all(self) -> dict[str, Stats]:
-        """Return what was found; raises the newest fault where nothing was."""
+        """Return the statistics; raises the newest error if there are none."""
         threads = [
             # Daemons, so that one that is stuck in a call does not keep the program from its end.
             threading.Thread(target=self._run_worker, name=f"docker-stats-{number}", daemon=True)
@@ -112,7 +112,7 @@ class _StatsRound:
                 stats = parse_stats(self._client.stats(id_, stream=False, one_shot=True), self._user_hz)
             except requests.exceptions.ReadTimeout as fault:
                 self._fault = fault
-                self._client.ping()  # a container that is locked in the engine is no loss of the others
+                self._client.ping()  # a container locked in the engine does not affect the others
                 return
         except docker.errors.APIError as fault:
             if fault.status_code not in _NOT_RUNNING:

@@ -32,7 +32,7 @@ log = logging.getLogger("deckwatch.docker")
 
 _PING_SECONDS = 5.0
 _LIST_SECONDS = 60.0
-_REMEMBERED = 1024  # events; the engine itself keeps 256 to tell again
+_REMEMBERED = 1024  # events; the engine itself keeps 256 to repeat
 _BACK_OFF_SECONDS = (0.25, 5.0)  # first and longest pause before the next try
 
 
@@ -71,7 +71,7 @@ class EngineWatch:
         while not self._closing.is_set():
             try:
                 self._watch_connection()
-            except Exception as fault:  # noqa: BLE001 - the thread must outlive every fault, and tells them all
+            except Exception as fault:  # noqa: BLE001 - the thread must survive every failure, and logs them all
                 if self._closing.is_set():
                     return
                 pause = shortest if self._snapshot.reachable else min(pause * 2, longest)

@@ -1,6 +1,6 @@
-"""Why something could not be reached, in plain words: ours or the system's, never an exception's text.
+"""Error messages that contain no secret: our own or the system's, never an exception's text.
 
-That text can hold an address with a password in it.
+That text may contain an address with a password.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MESSAGES: tuple[tuple[type[BaseException], str], ...] = (  # the first that fit
 
 
 def safe_message(fault: BaseException) -> str:
-    """Return why it failed; of a fault that libraries have wrapped, what lies below. At worst, its class."""
+    """Return the reason for an error, looking below the exceptions in which libraries wrap it; at worst, its class."""
     return next(filter(None, map(_message_for, _cause_chain(fault))), type(fault).__name__)
 
 

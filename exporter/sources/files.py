@@ -1,9 +1,9 @@
 """Small files of the kernel that are read at every scrape, through descriptors that stay open.
 
 A kept descriptor with pread reads a small file of /proc, /sys or a control group in 1-2 µs; open, read and close
-take 6-9 µs. The kernel writes such a file afresh for every read from its start.
+take 6-9 µs. The kernel generates such a file anew for every read from its start.
 
-Never keep `/proc/<pid>/net/*`: such a descriptor keeps a dead container's network namespace alive and goes on reading
+Never keep `/proc/<pid>/net/*`: such a descriptor keeps a dead container's network namespace alive and keeps returning
 old numbers without an error. Nor files on a disk, which are replaced by renaming. `read_once` is for both.
 """
 
@@ -112,7 +112,7 @@ class KeptFile:
 
 
 def descriptor_limit() -> int:
-    """Return how many files this process may have open; a very large number where there is no limit."""
+    """Return the limit of open files of this process; a very large number if there is none."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 1 << 30 if soft == resource.RLIM_INFINITY else soft
 

@@ -30,7 +30,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass
 class HttpResult:
-    """What came of a GET. Without an answer `status` is 0 and `error` says what went wrong, in plain words."""
+    """The result of a GET. Without a response `status` is 0 and `error` is the reason."""
 
     status: int = 0
     version: float = 0.0
@@ -63,7 +63,7 @@ def send_get(
     except (OSError, http.client.HTTPException) as fault:
         answer.error = safe_message(fault)
     except ValueError:
-        answer.error = "redirected to what is no address of HTTP" if answer.redirects else "not an address of HTTP"
+        answer.error = "redirected to an address that is not HTTP" if answer.redirects else "not an HTTP address"
     return answer
 
 
@@ -148,7 +148,7 @@ class _Target:
         return there
 
     def request_headers(self) -> dict[str, str]:
-        """Return what is sent beside Host."""
+        """Return the request headers except Host."""
         sent = {"User-Agent": f"deckwatch/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
         if self.credentials:
             sent["Authorization"] = f"Basic {self.credentials}"
@@ -172,7 +172,7 @@ class _DeadlineSocket:
         self._wire.sendall(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return what http.client reads from."""
+        """Return a buffered reader for http.client."""
         return io.BufferedReader(_SocketReader(self))
 
     def receive_into(self, buffer: memoryview) -> int:

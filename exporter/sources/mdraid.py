@@ -1,4 +1,4 @@
-"""Software RAID as the kernel tells it in /sys/block/<array>/md (drivers/md/md.c; Documentation/admin-guide/md.rst)."""
+"""Software RAID, from /sys/block/<array>/md (drivers/md/md.c; Documentation/admin-guide/md.rst)."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _synced_blocks(world: World, folder: str) -> int:
 
 
 def _member_state(world: World, folder: str) -> str:
-    """Return what a disk of the array is: failed, spare, or a part of it."""
+    """Return the state of a disk in the array: failed, spare or part."""
     flags = _read_word(world, f"{folder}/state", absent="").split(",")
     if "faulty" in flags:
         return "failed"

@@ -1,4 +1,4 @@
-"""What is mounted on the host, and how full it is, asked so that a dead file server holds nothing up."""
+"""The host's mounts and their free space, queried so that a dead file server delays nothing else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 _PATIENCE_SECONDS = 2.0  # for all mounts together; whatever has not answered by then is stuck
-_STANDSTILL_SECONDS = 0.05  # a mount that takes longer is left to its thread, and another one goes on
+_STANDSTILL_SECONDS = 0.05  # a mount that takes longer is left to its thread, and another thread continues
 
 
 class Mount(NamedTuple):
@@ -35,10 +35,10 @@ class Mount(NamedTuple):
 
 
 def parse_mountinfo(data: bytes) -> list[Mount]:
-    """Return what is mounted, from mountinfo (proc_pid_mountinfo(5)); of mounts upon one path only the last, visible.
+    """Parse mountinfo (proc_pid_mountinfo(5)); of several mounts on one path only the last, which is visible.
 
     A file system is read-only if its mount is, if the file system itself is, or if it gave up writing after an error.
-    A path may hold any byte but the four that the kernel escapes; what is no UTF-8 is kept as os.fsdecode keeps it.
+    A path may hold any byte but the four that the kernel escapes; invalid UTF-8 is kept as by os.fsdecode.
     """
     mounts = {}
     for line in filter(None, data.split(b"\n")):
@@ -68,8 +68,8 @@ def _unescape(name: str) -> str:
 class SpaceQueries(Source):
     """Asks statvfs(2) of many mounts.
 
-    The call has no time limit of its own: on a file server that is away it waits for ever. Each one therefore runs on
-    a thread that can be left behind, and a mount is not asked again before its last call has come back.
+    The call has no time limit: with an unreachable file server it blocks forever. Each one therefore runs on a thread
+    that can be abandoned, and a mount is not queried again before its last call has returned.
     """
 
     patience = _PATIENCE_SECONDS
@@ -82,13 +82,13 @@ class SpaceQueries(Source):
         self._mounts: list[Mount] = []
 
     def parse_if_changed(self, data: bytes) -> list[Mount]:
-        """Return what mountinfo says; parsed anew only where it says something else than before."""
+        """Return the mounts of mountinfo, parsed only if it has changed."""
         if data != self._data:
             self._mounts, self._data = parse_mountinfo(data), data
         return self._mounts
 
     def query_space(self, points: Iterable[str]) -> dict[str, os.statvfs_result | OSError]:
-        """Return for each mount point how full it is, or why that cannot be said; TimeoutError where it is stuck."""
+        """Return the space of each mount point, or the error; TimeoutError if the call is stuck."""
         answers: dict[str, os.statvfs_result | OSError] = {}
         replies: queue.SimpleQueue[tuple[str, os.statvfs_result | OSError]] = queue.SimpleQueue()
         waiting = 0

@@ -33,13 +33,7 @@ _TURN_SECONDS = 4.0  # how long a collector waits for the others of its server
 _FIRST_PAUSE_SECONDS = 1.0
 _MAX_PAUSE_SECONDS = 15.0
 _RIGHTS_SECONDS = 30.0  # how long what the role may is not asked again
-_SLOW_QUERY = "1s"  # where the configuration says nothing else
-
-_NAMING = (
-    "dsn_file ",
-    "dsn_command ",
-    "environment variable ",
-)  # how the reasons begin that name where a secret should be
+_SLOW_QUERY = "1s"  # default of the configuration
 
 Row = tuple[Any, ...]
 
@@ -114,7 +108,7 @@ class Server:
             self._turn.release()
 
     def refresh_rights(self) -> None:
-        """Have `rights` be as they are now, or were half a minute ago; where it cannot be told they stay."""
+        """Refresh `rights` if they are older than half a minute; keep them if the query fails."""
         from deckwatch.exporter.sources.postgres_link import RIGHTS  # noqa: PLC0415 - psycopg, only where configured
 
         if time.monotonic() - self._rights_at > _RIGHTS_SECONDS:
@@ -124,8 +118,8 @@ class Server:
 
     def _record_rights(self, rights: tuple[str, ...]) -> None:
         if rights and rights != self.rights:
-            told = " and ".join(rights)
-            log.warning("PostgreSQL server %s: the role %s; give it pg_monitor and nothing else", self.name, told)
+            excess = " and ".join(rights)
+            log.warning("PostgreSQL server %s: the role %s; give it pg_monitor and nothing else", self.name, excess)
         self.rights, self._rights_at = rights, time.monotonic()
 
     def _run_on_link(self, sql: Callable[[int], str], *, again: bool) -> QueryResult:
@@ -145,7 +139,7 @@ class Server:
         raise ServerDown(self._reason)
 
     def _open_link(self) -> Link:
-        """Return the open connection; raises ServerDown at once while it is known that there is none."""
+        """Return the open connection; raises ServerDown at once between attempts to connect."""
         if self._link is not None:
             return self._link
         now = time.monotonic()
@@ -170,7 +164,7 @@ class Server:
     def visit_database(self, database: str) -> Iterator[Link]:
         """Give a connection to another database of the server, which is closed at the end; never two at once.
 
-        Raises ServerDown where there is none, or the server falls silent on it.
+        Raises ServerDown if there is none, or if the server stops answering on it.
         """
         from deckwatch.exporter.sources.postgres_link import Lost, Silent  # noqa: PLC0415 - psycopg, only where configured
 

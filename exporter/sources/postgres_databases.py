@@ -1,6 +1,6 @@
 """The databases of a server beside the one that its kept connection is in: visited in turn, in the background.
 
-Some views tell of the connected database only. A connection that stays in each would cost the server a process, and
+Some views cover only the connected database. A connection that stays in each would cost the server a process, and
 would keep `DROP DATABASE` and `CREATE DATABASE ... TEMPLATE` from working; a new one for each scrape would cost more
 than the scrape. So one connection after the other is opened now and then, reads what all collectors want of its
 database, and is closed before `DROP DATABASE` gives up waiting for it. What it brought is shown with its age.
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("deckwatch.postgres")
 
-_EVERY = "1m"  # where the configuration says nothing else
+_EVERY = "1m"  # default of the configuration
 _VISIT_SECONDS = 4.0  # DROP DATABASE waits for 5
-_GATHERING_SECONDS = 0.2  # in which the collectors of the first scrape say what they want
+_GATHERING_SECONDS = 0.2  # in which the collectors of the first scrape register their views
 
 # A database that could not be dropped to its end has the limit -2.
 _NAMES = """
@@ -137,7 +137,7 @@ class DatabaseVisits:
         return found
 
     def _visit_database(self, name: str, wanted: list[View]) -> Iterator[tuple[View, list[Sample]]]:
-        """Yield what each view shows of a database; a view that has nothing there is left out."""
+        """Yield the samples of each view of a database; a view without data is left out."""
         with self._server.visit_database(name) as link:
             ends = time.monotonic() + _VISIT_SECONDS
             for view in wanted:
@@ -150,7 +150,7 @@ class DatabaseVisits:
                 yield view, list(view.make_samples(self._server.name, link.version, rows))
 
     def _log_change(self, name: str, reason: str) -> None:
-        """Say once what is wrong with a database, and once that it is right again."""
+        """Log when a database cannot be visited, and when it can be visited again."""
         before = self._failing.get(name, "")
         if reason and reason != before:
             log.warning("database %s of PostgreSQL server %s cannot be visited: %s", name, self._server.name, reason)

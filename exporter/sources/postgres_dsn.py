@@ -60,7 +60,7 @@ def _from_file(path: str) -> str:
 
 
 def _from_command(command: list[str]) -> str:
-    """Return what a program prints; what it says on its standard error may hold secrets, and goes nowhere."""
+    """Return the output of a program; its standard error may contain secrets and is discarded."""
     named = f"dsn_command {_masked_name(command[0])}"
     try:
         done = subprocess.run(

@@ -1,7 +1,7 @@
 """One connection to PostgreSQL whose every wait has a deadline. The only file that knows psycopg.
 
 A server process that is stopped (SIGSTOP, a hung disk) still acknowledges TCP, so that `statement_timeout`,
-`tcp_user_timeout` and keepalives all wait for ever. Therefore the client looks at its own clock while it waits.
+`tcp_user_timeout` and keepalives all wait forever. Therefore the client checks its own clock while it waits.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Row = tuple[Any, ...]
 _INTERVAL_SECONDS = 0.05  # how often a wait looks at the clock
 _CONNECT_SECONDS = 5
 _STATEMENT_SECONDS = 2.5
-_LOCK_SECONDS = 0.1  # whoever wants the same lock queues behind us for so long, and our other statements too
+_LOCK_SECONDS = 0.1  # others that want the same lock queue behind us for this long
 _DEADLINE_SECONDS = 3.0  # of the client: above the server's own limits, which end a statement more gently
 
 # One message, so one transaction that the server ends by itself: nothing can stay open, whatever becomes of us, and
@@ -66,8 +66,8 @@ RIGHTS = """
 # An extension need not be in `public`, which everybody may use. In other languages than English this is not seen.
 _SCHEMA_DENIED = re.compile("permission denied for schema (.+)")
 
-# libpq tells why a connection failed in words only; these are looked for in that order. The words themselves, which
-# can hold the connection string, go no further.
+# libpq gives the reason for a failed connection only as text, which is searched in this order. The text itself can
+# contain the connection string and is discarded.
 _REASONS = (
     ("connection timeout expired", "timeout"),
     ("password", "authentication"),
@@ -134,11 +134,11 @@ class Link:
         self.sessions = {(pid, start) for pid, start, own in sessions if not own}
 
     def read_rights(self) -> list[str]:
-        """Return what the role may beyond reading statistics, as ends of sentences; raises as `run` does."""
+        """Return the excess rights of the role, as predicates of a sentence; raises as `run_statement` does."""
         return [right for (right,) in self.run_statement(RIGHTS)]
 
     def run_statement(self, sql: str) -> list[Row]:
-        """Run one statement in a read-only transaction of its own and return its rows.
+        """Run one statement in a separate read-only transaction and return its rows.
 
         Raises Lost when the connection broke or the server stayed silent, NoData where the role lacks a right, and
         psycopg's errors, whose class names the fault (`LockNotAvailable`, `QueryCanceled`), for the rest.

@@ -1,8 +1,8 @@
 """Which statements a server spends its time on: a stable set of a few, and all others as one.
 
 `pg_stat_statements` remembers thousands. To show those that are the first now would make new series all the time, and
-so a set is kept: who is in it goes only for somebody who has taken clearly more time, and not soon after it came. What
-the others do is counted on as one counter, which never falls.
+so a set is kept: a member is replaced only by one with clearly more time, and not soon after it entered. The
+others are summed in one counter, which never falls.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _INSTALLED = f"SELECT {schema_of('pg_stat_statements')}, current_setting('pg_sta
 
 
 class Key(NamedTuple):
-    """What tells statements apart: object ids of role and database, and the number that the server gives a text."""
+    """The identity of a statement: object ids of role and database, and the number that the server gives a text."""
 
     user: int
     database: int
@@ -83,7 +83,7 @@ class Ranking:
         return list(self.members)
 
     def _add_to_others(self, found: Mapping[Key, tuple[float, ...]], total: tuple[float, ...]) -> None:
-        """Add to the others what was done since the last time and is no member's."""
+        """Add the increase since the last call that belongs to no member to the others."""
         known = [key for key in self.members if key in found]
         self.others = tuple(
             so_far
@@ -164,11 +164,11 @@ class _ServerStatements:
             shown = self._ranking.update_members(
                 {key: _row_figures(row) for key, row in found.items()}, total, time.monotonic()
             )
-            told = [
+            statements = [
                 Statement(str(row[3] or ""), str(row[4] or ""), str(key.query), _row_figures(row))
                 for key, row in ((key, found[key]) for key in shown)
             ]
-            return [*told, Statement(*OTHERS, self._ranking.others)]
+            return [*statements, Statement(*OTHERS, self._ranking.others)]
 
     def _extension_schema(self) -> str:
         [(schema, most)] = self._server.run_query(lambda _: _INSTALLED).rows
@@ -193,7 +193,7 @@ class _ServerStatements:
 
 
 def redact_text(query: str) -> str:
-    """Return what is shown of a statement's text: one line without comments, and of commands only their beginning."""
+    """Return a statement's text on one line without comments; of commands only the beginning."""
     plain = " ".join(re.sub(r"/\*.*?\*/|--[^\n]*", " ", query, flags=re.DOTALL).split())
     if not _WITHOUT_LITERALS.match(plain):
         beginning = _BEGINNING.match(plain)

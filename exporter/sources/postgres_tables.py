@@ -1,4 +1,4 @@
-"""The largest tables of a database, as what stands after FROM in a statement."""
+"""The largest tables of a database, as the FROM clause of a statement."""
 
 from __future__ import annotations
 

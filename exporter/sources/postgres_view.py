@@ -28,7 +28,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Rows of `source` (what stands after FROM). `labels` is SQL for the values of the labels after `server`."""
+    """Rows of `source`, a FROM clause. `labels` is SQL for the values of the labels after `server`."""
 
     source: str
     columns: tuple[Column, ...]

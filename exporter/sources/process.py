@@ -1,4 +1,4 @@
-"""What the kernel tells of one process: /proc/<pid>/stat and limits (fs/proc/array.c, fs/proc/base.c; proc(5))."""
+"""One process: /proc/<pid>/stat and limits (fs/proc/array.c, fs/proc/base.c; proc(5))."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Limits(NamedTuple):
 
 def parse_stat(data: bytes) -> Usage:
     """Return fields 14 and 15 (utime and stime, together), 22, 23 and 24 of a stat file."""
-    # The name in field 2 stands in brackets and may hold spaces and brackets itself.
+    # The name in field 2 is in brackets and may contain spaces and brackets.
     words = data.rpartition(b")")[2].split()
     if len(words) < 22:
         raise ParseError(f"/proc/<pid>/stat: {len(words)} fields behind the name")

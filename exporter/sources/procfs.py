@@ -59,7 +59,7 @@ def list_sys(world: World, name: str) -> list[str]:
 
 
 def read_init(world: World, name: str) -> bytes:
-    """Return `<procfs>/1/name`, which shows the host also where the exporter has namespaces of its own.
+    """Return `<procfs>/1/name`, which shows the host even if the exporter runs in other namespaces.
 
     Where process 1 is hidden (the mount option hidepid) and the exporter runs beside it, not in a container, its own
     file says the same. Raises NoData where there is neither.
@@ -68,7 +68,7 @@ def read_init(world: World, name: str) -> bytes:
 
 
 def read_init_or_self(world: World, name: str, read: Callable[[str], T]) -> T:
-    """Return what `read` makes of the path that `read_of_init` reads; for files too long to be held at once."""
+    """Apply `read` to the path that `read_init` reads; for files too long to hold in memory."""
     try:
         return read(f"{world.procfs}/1/{name}")
     except PermissionError:

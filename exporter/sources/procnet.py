@@ -66,7 +66,7 @@ def parse_softnet(data: bytes) -> dict[str, list[int]]:
         columns = [int(word, 16) for word in line.split()]
         if len(columns) < 3:
             raise ParseError(f"net/softnet_stat: {len(columns)} columns")
-        # Since Linux 5.10 the 13th column says which CPU; before, the lines of CPUs that are off were missing untold.
+        # Since Linux 5.10 the 13th column says which CPU; before, the lines of offline CPUs were simply missing.
         found[str(columns[12] if len(columns) > 12 else number)] = columns
     return found
 
@@ -108,7 +108,7 @@ class Sockets(NamedTuple):
 
 
 def count_tcp(lines: Iterable[bytes]) -> Sockets:
-    """Return what net/tcp or net/tcp6 holds, given line by line: a busy server has a hundred thousand of them."""
+    """Count the sockets in net/tcp or net/tcp6, given line by line: a busy server has a hundred thousand of them."""
     words: Counter[bytes] = Counter()
     queues: Counter[bytes] = Counter()
     rest = iter(lines)

@@ -1,4 +1,4 @@
-"""What systemd tells of its units, over the host's system bus (org.freedesktop.systemd1(5))."""
+"""systemd's units, over the host's system bus (org.freedesktop.systemd1(5))."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class TextFiles(Source):
         self._known: dict[str, tuple[tuple[int, ...], TextFile]] = {}
 
     def expand_folders(self, pattern: str) -> list[str]:
-        """Return the folders of the host that a path means, which may hold `*`; itself where there is none."""
+        """Return the host's folders that match a path with `*`; the path itself if none does."""
         if not glob.has_magic(pattern):
             return [pattern]
         root = rootfs.host_path(self._world, "").rstrip("/")
@@ -60,11 +60,11 @@ class TextFiles(Source):
         self._known = known
 
     def _read_file(self, here: str, path: str) -> tuple[tuple[int, ...], TextFile]:
-        """Return a file and what tells this version of it from the next."""
+        """Return a file with its version, which differs after a change."""
         version: tuple[int, ...] = ()
         changed = 0.0
         samples: list[Sample] = []
-        wrong = ""
+        error_text = ""
         try:
             # O_NONBLOCK, not to wait for a writer where somebody put a pipe.
             with open(os.open(here, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123 - a descriptor
@@ -76,17 +76,17 @@ class TextFiles(Source):
                     return before
                 samples = textformat.parse_samples(_read_content(file, about), f"Read from {path}.")
         except OSError as error:
-            wrong = os.strerror(error.errno or 0)
+            error_text = os.strerror(error.errno or 0)
         except UnicodeDecodeError:
-            wrong = "it is not UTF-8"
+            error_text = "it is not UTF-8"
         except ValueError as error:
-            wrong = str(error)
-        return version, TextFile(path, changed, samples, wrong)
+            error_text = str(error)
+        return version, TextFile(path, changed, samples, error_text)
 
 
 def _read_content(file: BinaryIO, about: os.stat_result) -> str:
     if not stat.S_ISREG(about.st_mode):
-        raise ValueError("it is no regular file")
+        raise ValueError("it is not a regular file")
     if about.st_size > _MAX_BYTES:
         raise ValueError(f"it has more than {_MAX_BYTES >> 20} MiB")
     return file.read(_MAX_BYTES).decode()

@@ -42,12 +42,12 @@ def parse_samples(text: str, default_help: str = "") -> list[Sample]:
 
 
 def series_key(sample: Sample) -> tuple[str, frozenset[tuple[str, str]]]:
-    """Return what tells a sample's series from all others: its name and its labels."""
+    """Return the identity of a sample's series: its name and its labels."""
     return sample.metric.name, frozenset(zip(sample.metric.labels, sample.labels, strict=True))
 
 
 def family_names(family: Metric) -> list[str]:
-    """Return the names that a family lays claim to: its own and those of its parts."""
+    """Return the names that a family uses: its own and those of its series."""
     return [family.name, *(family.name + part for part in _PARTS.get(family.kind, ()))]
 
 
@@ -71,7 +71,7 @@ class _Page:
         if word not in ("HELP", "TYPE"):
             return
         if not _NAME.fullmatch(name):
-            raise ValueError(f"{word} of what is no metric's name")
+            raise ValueError(f"{word} without a valid metric name")
         if name in self._families:
             raise ValueError(f"{word} of {name} after its first value")
         if name in (self._helps if word == "HELP" else self._kinds):
@@ -118,7 +118,7 @@ class _Page:
 
 
 def _parse_labels(text: str) -> dict[str, str]:
-    """Return the labels between the braces; an empty one is left out, as Prometheus does not tell it from none."""
+    """Return the labels between the braces; an empty one is left out, since Prometheus treats it as absent."""
     labels: dict[str, str] = {}
     seen = set()
     at = 0
@@ -142,4 +142,4 @@ def _parse_number(name: str, value: str) -> float:
             return float(value)
     except ValueError:
         pass
-    raise ValueError(f"the value of {name} is no number")
+    raise ValueError(f"the value of {name} is not a number")

@@ -21,7 +21,7 @@ _MAX_LINKS = 10  # one after the other, before they must be a circle
 
 
 def parse_tzfile(data: bytes) -> tzinfo:
-    """Return the rules of a time zone; raises ParseError for what is no tzfile(5)."""
+    """Return the rules of a time zone; raises ParseError if it is not a tzfile(5)."""
     try:
         return ZoneInfo.from_file(io.BytesIO(data))
     except (ValueError, struct.error, IndexError, OverflowError) as error:
@@ -37,7 +37,7 @@ class TimeZone(Source):
         self._rules: tzinfo = UTC
 
     def offset_at(self, now: float) -> tuple[float, str]:
-        """Return how many seconds the zone is ahead of UTC at this time, and its name then; UTC where none is set."""
+        """Return how many seconds the zone is ahead of UTC at this time, and its name then; UTC if none is set."""
         path = _resolve_links(self._world, "etc/localtime")
         try:
             found = os.stat(path)  # noqa: PTH116 - at every scrape

@@ -27,12 +27,12 @@ def found(need, shipped_alerting, tmp_path_factory):
         test = {"interval": step, "input_series": given, "promql_expr_test": asked}
         body = {"rule_files": ["rules.yaml"], "evaluation_interval": step, "tests": [test]}
         (folder / "test.yaml").write_text(yaml.safe_dump(body))
-        ran = subprocess.run(
+        process = subprocess.run(
             [program, "test", "rules", folder / "test.yaml"], capture_output=True, text=True, check=False
         )
-        said = ran.stdout + ran.stderr
-        got = re.findall(r'expr: "([^"]+)", time: \S+,\s+exp:.*\s+got:(.*)', said)
-        assert len(got) == len(names), said
+        output = process.stdout + process.stderr
+        got = re.findall(r'expr: "([^"]+)", time: \S+,\s+exp:.*\s+got:(.*)', output)
+        assert len(got) == len(names), output
         return {name: None if "nil" in text else float(text.rsplit(maxsplit=1)[1].strip('"')) for name, text in got}
 
     return values
@@ -74,10 +74,10 @@ def test_an_hour_without_requests_does_not_make_the_day_unknown(found):
         'http_request_duration_seconds_bucket{service="shop", le="0.1"}': course,
         'http_request_duration_seconds_bucket{service="shop", le="+Inf"}': course,
     }
-    told = found(names, series, "5h")
-    assert told["service:http_request_duration_seconds:p95"] == pytest.approx(0.095)
-    assert told["service:http_request_duration_seconds:p95_avg1d"] == pytest.approx(0.095)
-    assert told["service:http_request_duration_seconds:p95_stddev1d"] == pytest.approx(0)
+    values = found(names, series, "5h")
+    assert values["service:http_request_duration_seconds:p95"] == pytest.approx(0.095)
+    assert values["service:http_request_duration_seconds:p95_avg1d"] == pytest.approx(0.095)
+    assert values["service:http_request_duration_seconds:p95_stddev1d"] == pytest.approx(0)
 
 
 def test_what_goes_wrong_now_is_not_what_is_usual(found):
@@ -94,10 +94,10 @@ def test_requests_are_compared_with_the_same_hour_a_week_ago(found):
     ]
     week = 7 * 24 * 60 // 4
     series = {f"service:http_requests:rate5m{LABELS}": f"8+0x30 20+0x{week - 31} 2+0x30"}
-    told = found(names, series, f"{4 * (week + 28)}m", "4m")
-    assert told["service:http_requests:avg1h"] == pytest.approx(2)
-    assert told["service:http_requests:avg1h_week_ago"] == pytest.approx(8)
-    assert told["service:http_requests:of_week_ago:ratio"] == pytest.approx(0.25)
+    values = found(names, series, f"{4 * (week + 28)}m", "4m")
+    assert values["service:http_requests:avg1h"] == pytest.approx(2)
+    assert values["service:http_requests:avg1h_week_ago"] == pytest.approx(8)
+    assert values["service:http_requests:of_week_ago:ratio"] == pytest.approx(0.25)
 
 
 def test_before_there_is_a_week_nothing_is_compared(found):
@@ -106,8 +106,8 @@ def test_before_there_is_a_week_nothing_is_compared(found):
         "service:http_requests:avg1h_week_ago",
         "service:http_requests:of_week_ago:ratio",
     ]
-    told = found(names, {f"service:http_requests:rate5m{LABELS}": "8+0x90"}, "90m")
-    assert told == {names[0]: pytest.approx(8), names[1]: None, names[2]: None}
+    values = found(names, {f"service:http_requests:rate5m{LABELS}": "8+0x90"}, "90m")
+    assert values == {names[0]: pytest.approx(8), names[1]: None, names[2]: None}
 
 
 def test_disks_that_lie_on_other_disks_are_not_counted_twice(found):

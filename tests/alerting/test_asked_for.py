@@ -56,8 +56,8 @@ def test_every_rule_that_was_asked_for_stands_there_once(kind) -> None:
 
 @pytest.mark.parametrize("kind", ASKED)
 def test_what_is_said_to_be_there_is_there(kind, ours) -> None:
-    said = {name for _, names, _ in tables()[kind] for name in names}
-    assert said - ours[kind] == set()
+    lines = {name for _, names, _ in tables()[kind] for name in names}
+    assert lines - ours[kind] == set()
 
 
 def test_another_name_or_none_has_a_reason_or_is_one_for_one() -> None:

@@ -141,16 +141,16 @@ def text_of(pairs):
 
 
 def test_a_right_file_has_no_problems(alerting_of):
-    assert alerting_of({"targets.yaml": RIGHT}, panels=PANELS).said() == []
+    assert alerting_of({"targets.yaml": RIGHT}, panels=PANELS).problem_lines() == []
 
 
 @pytest.mark.parametrize(("check", "pairs", "place", "words"), CASES)
 def test_a_fault_is_found_at_its_place(alerting_of, check, pairs, place, words):
     together = check == "dependency"  # with the shipped topics, whose dashboards are not known here
     built = alerting_of({"targets.yaml": text_of(pairs)}, shipped=together, panels=None if together else PANELS)
-    said = built.said()
-    wanted = [line for line in said if line.startswith(f"targets.yaml:{place}: ") and words in line]
-    assert wanted, said
+    lines = built.problem_lines()
+    wanted = [line for line in lines if line.startswith(f"targets.yaml:{place}: ") and words in line]
+    assert wanted, lines
     names = {line.rpartition("[")[2].rstrip("]") for line in wanted}
     assert names <= {check, "promql_syntax", "promql_metric", "promql_label"}
 
@@ -173,13 +173,13 @@ TEAMS = "teams: {shop: {slack: {channel: '#shop', url_file: /run/secrets/slack}}
 )
 def test_an_owner_is_a_team_where_there_are_teams(alerting_of, owner, project, wanted):
     text = text_of([("owner: shop", f"owner: {owner}")])
-    assert alerting_of({"targets.yaml": text}, project, panels=PANELS).said() == wanted
+    assert alerting_of({"targets.yaml": text}, project, panels=PANELS).problem_lines() == wanted
 
 
 def test_an_alert_may_belong_to_whom_a_shipped_one_does(alerting_of):
     text = text_of([("owner: shop", "owner: operations"), ("dashboard: host\n", ""), ("    panel: CPU\n", "")])
-    assert alerting_of({"targets.yaml": text}, TEAMS, shipped=True).said() == []
+    assert alerting_of({"targets.yaml": text}, TEAMS, shipped=True).problem_lines() == []
 
 
 def test_what_is_shipped_has_no_problems(shipped_alerting):
-    assert shipped_alerting.said() == []
+    assert shipped_alerting.problem_lines() == []

@@ -43,7 +43,7 @@ LABELS = {
 @pytest.fixture(scope="module")
 def built(alerting_of):
     found = alerting_of(project=PROJECT, shipped=True, targets=Targets(alertmanager="0.25"))
-    assert found.said() == []
+    assert found.problem_lines() == []
     return found
 
 
@@ -77,7 +77,7 @@ def test_a_step_is_taken_after_its_time_and_ends_with_the_alert(need, built, rul
     (annotations,) = [
         one["annotations"] for one in rules if one["alert"] == "ContainerNotRunning" and one["for"] == "15m"
     ]
-    assert annotations["summary"] == "Nobody has acknowledged for 15m: A container that ought to run does not."
+    assert annotations["summary"] == "Nobody has acknowledged for 15m: A container that should run is stopped."
     assert "$value" not in annotations["description"]
     built.write(tmp_path)
     fires = {"exp_labels": {key: value for key, value in LABELS.items() if key != "alertname"}}
@@ -135,16 +135,16 @@ def test_the_message_of_a_step_goes_to_its_team_only(need, built, tmp_path, step
         ),
     ],
 )
-def test_a_fault_is_told_at_its_place(alerting_of, line, wanted):
+def test_a_fault_is_reported_at_its_place(alerting_of, line, wanted):
     project = f"teams:\n  ops: {{webhook: {{url: 'http://a/'}}}}\nroutes:\n  - {line}\n"
-    said = alerting_of(project=project, shipped=True).said()
-    assert any(one.startswith(f"deckwatch.yaml:{wanted}") for one in said), said
+    lines = alerting_of(project=project, shipped=True).problem_lines()
+    assert any(one.startswith(f"deckwatch.yaml:{wanted}") for one in lines), lines
 
 
-def test_a_step_that_no_alert_comes_to_is_told(alerting_of):
+def test_a_step_that_no_alert_comes_to_is_reported(alerting_of):
     text = "teams:\n  ops: {webhook: {url: 'http://a/'}}\nroutes:\n  - {to: ops}\n"
     text += "  - {severity: critical, to: ops, then: [{after: 1h, to: ops}]}\n"
-    assert alerting_of(project=text, shipped=True).said() == [
+    assert alerting_of(project=text, shipped=True).problem_lines() == [
         "deckwatch.yaml:5:35: error: no alert reaches this step: earlier routes match them all [route]"
     ]
 
@@ -156,11 +156,11 @@ metrics:
 deploys: {metric: shop_build_info, version: version}
 """
     built = alerting_of(project=text, shipped=True)
-    assert built.said() == []
+    assert built.problem_lines() == []
     rules = yaml.safe_load(built.texts()["prometheus/rules/application.yaml"])["groups"][0]["rules"]
     (rule,) = [one for one in rules if one.get("alert") == "ApplicationDown"]
     assert "shop_build_info{service=%[1]q}" in rule["annotations"]["deploy"]
     wrong = text.replace("metric: shop_build_info", "metric: shop_build_inof")
-    assert alerting_of(project=wrong, shipped=True).said() == [
+    assert alerting_of(project=wrong, shipped=True).problem_lines() == [
         "deckwatch.yaml:3:19: error: no metric is called shop_build_inof (did you mean shop_build_info?) [input]"
     ]

@@ -73,7 +73,7 @@ def test_any_name_of_a_service_is_a_label(name):
 
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdef"), max_size=4, unique=True)))
-def test_what_goes_in_circles_is_told_and_nothing_else(edges):
+def test_what_goes_in_circles_is_reported_and_nothing_else(edges):
     found = list(health.find_problems(graph(edges)))
     try:
         graphlib.TopologicalSorter(edges).prepare()
@@ -133,9 +133,9 @@ def states(**values):
     return {f'component:health:state{{component="{name}"}}': value for name, value in all_.items()}
 
 
-def told(overall, state):
+def overall(score, state):
     return {
-        "health:overall:score": {} if overall is None else {"health:overall:score": overall},
+        "health:overall:score": {} if score is None else {"health:overall:score": score},
         "health:overall:state": {"health:overall:state": state},
     }
 
@@ -160,7 +160,7 @@ def test_all_is_well(play):
                 "component:health:state": states(),
                 "component:health:because": {},
                 FIRING: {},
-                **told(100, 2),
+                **overall(100, 2),
             }
         },
     )
@@ -172,21 +172,21 @@ def test_what_is_needed_fails_explains_what_needs_it_and_recovers(play):
     play(
         WELL | {SHOP: down, STOCK: down},
         {
-            "9m": {"component:health:score": scores(), **told(100, 2)},
+            "9m": {"component:health:score": scores(), **overall(100, 2)},
             "15m15s": {
                 "component:health:score": scores(shop=0, stock=0),
                 "component:health:state": states(shop=0, stock=0),
                 "component:health:because": because(shop=("stock", 0)),
-                **told(0, 0),
+                **overall(0, 0),
             },
-            # ApplicationDown has told of both; health adds nothing.
+            # ApplicationDown fires for both; health adds nothing.
             "19m": {FIRING: {}},
             "30m": {
                 "component:health:score": scores(),
                 "component:health:state": states(),
                 "component:health:because": {},
                 FIRING: {},
-                **told(100, 2),
+                **overall(100, 2),
             },
         },
     )
@@ -195,7 +195,7 @@ def test_what_is_needed_fails_explains_what_needs_it_and_recovers(play):
 def test_what_needs_something_healthy_is_ill_by_itself(play):
     play(
         WELL | {SHOP: "0x240"},
-        {"10m": {"component:health:score": scores(shop=0), "component:health:because": {}, **told(0, 0)}},
+        {"10m": {"component:health:score": scores(shop=0), "component:health:because": {}, **overall(0, 0)}},
     )
 
 
@@ -215,7 +215,14 @@ def test_of_a_chain_each_is_explained_by_its_neighbour(play):
 def test_what_is_somebody_elses_makes_the_whole_degraded_at_most(play):
     play(
         WELL | {BANK: "0x240"},
-        {"10m": {"component:health:score": scores(bank=0), "component:health:because": {}, FIRING: {}, **told(50, 1)}},
+        {
+            "10m": {
+                "component:health:score": scores(bank=0),
+                "component:health:because": {},
+                FIRING: {},
+                **overall(50, 1),
+            }
+        },
     )
 
 
@@ -239,7 +246,7 @@ def test_what_is_not_known_is_unknown_and_neither_well_nor_ill(play):
                 "component:health:state": states(shop=-1, stock=-1),
                 "component:health:because": {},
                 FIRING: {},
-                **told(None, -1),
+                **overall(None, -1),
             }
         },
     )
@@ -270,15 +277,15 @@ def test_alerts_take_from_the_score_once_each_and_those_on_health_nothing(play):
             "10m": {
                 "component:health:score": scores(shop=80, stock=50, ledger=30),
                 "component:health:state": states(stock=1, ledger=0),
-                **told(30, 0),
+                **overall(30, 0),
             }
         },
     )
 
 
-def test_what_is_known_to_be_low_is_told_whatever_is_unknown(play):
+def test_what_is_known_to_be_low_is_reported_whatever_is_unknown(play):
     fires = {alert("PostgresFull", "critical", server="ledger"): "1x240"}
     play(
         WELL | {SHOP: "1x119 stale"} | fires,
-        {"50m": {"component:health:state": states(shop=-1, ledger=1), **told(50, 1)}},
+        {"50m": {"component:health:state": states(shop=-1, ledger=1), **overall(50, 1)}},
     )

@@ -111,7 +111,7 @@ def test_a_label_that_may_be_missing_must_be_there(rules):
         ),
     ],
 )
-def test_a_faulty_entry_of_the_project_is_told(shipped_alerting, entry, wanted):
+def test_a_faulty_entry_of_the_project_is_reported(shipped_alerting, entry, wanted):
     document = yaml_file.parse_yaml(f"inhibitions:\n  - {entry}\n", FILE)
     _, problems = inhibitions.build_inhibitions(
         [routes.shipped_document(), document], document, shipped_alerting.context
@@ -166,16 +166,16 @@ def test_what_tells_this_prometheus_from_others_must_agree_too(alerting_of):
     assert all(rule["equal"][-1] == "cluster" for rule in config["inhibit_rules"])
 
 
-def test_faulty_expressions_and_recordings_in_a_circle_are_told_and_break_nothing(alerting_of):
+def test_faulty_expressions_and_recordings_in_a_circle_are_reported_and_break_nothing(alerting_of):
     texts = {
         "a.yaml": "recordings:\n  a:x:y: {expr: 'b:x:y + a:x:y', about: A.}\n  a:x:z: {expr: 'sum(', about: A.}\n",
         "b.yaml": "recordings:\n  b:x:y: {expr: 'a:x:y', about: B.}\n",
     }
     built = alerting_of(texts, shipped=True)
-    said = "\n".join(built.said())
-    assert "a:x:y is recorded after this rule" in said
-    assert "b:x:y is recorded in the topic b" in said
-    assert "a.yaml:3:21: error: '(' is not closed" in said
+    lines = "\n".join(built.problem_lines())
+    assert "a:x:y is recorded after this rule" in lines
+    assert "b:x:y is recorded in the topic b" in lines
+    assert "a.yaml:3:21: error: '(' is not closed" in lines
 
 
 def test_no_rule_holds_between_alerts_that_share_nothing(shipped_alerting):

@@ -33,7 +33,7 @@ alerts:
 
 def test_the_interval_stands_with_the_group_and_other_groups_have_none(alerting_of):
     built = alerting_of({"hourly.yaml": HOURLY, "load.yaml": NOW})
-    assert built.said() == []
+    assert built.problem_lines() == []
     texts = built.texts()
     (hourly,) = yaml.safe_load(texts["prometheus/rules/hourly.yaml"])["groups"]
     assert hourly["interval"] == "1m"
@@ -58,18 +58,18 @@ def test_a_proof_that_gives_a_recording_does_not_wait_for_what_the_recording_loo
 @pytest.mark.parametrize("interval", ["5m", "1h", "0s", "often"])
 def test_an_interval_at_which_prometheus_calls_series_gone_is_refused(alerting_of, interval):
     built = alerting_of({"hourly.yaml": HOURLY.replace("1m", interval, 1)})
-    assert any("is not a duration of less than 5m" in line for line in built.said()), built.said()
+    assert any("is not a duration of less than 5m" in line for line in built.problem_lines()), built.problem_lines()
 
 
 def test_alerts_are_compared_as_often_as_pages_are_read(alerting_of):
     built = alerting_of({"load.yaml": NOW.replace("owner:", "interval: 1m\nowner:")})
-    assert any(line.startswith("load.yaml:6:1: error: ") for line in built.said()), built.said()
+    assert any(line.startswith("load.yaml:6:1: error: ") for line in built.problem_lines()), built.problem_lines()
 
 
 def test_a_window_over_another_topics_recording_is_as_good_one_evaluation_later(alerting_of):
     late = NOW.replace("interval: 1m\n", "").replace("LoadAboveUsual", "LoadUp")
     plain = HOURLY.replace("interval: 1m\n", "").replace("avg_over_time(instance:load:now[1h])", "instance:load:now")
-    (said,) = alerting_of({"hourly.yaml": HOURLY.replace("interval: 1m\n", ""), "load.yaml": late}).said()
-    assert said.startswith("load.yaml:7:35: warning: instance:load:avg1h is recorded in the topic hourly, so its value")
-    told = alerting_of({"hourly.yaml": plain, "load.yaml": NOW}).said()
-    assert any("instance:load:now is recorded in the topic load" in line for line in told)
+    (line,) = alerting_of({"hourly.yaml": HOURLY.replace("interval: 1m\n", ""), "load.yaml": late}).problem_lines()
+    assert line.startswith("load.yaml:7:35: warning: instance:load:avg1h is recorded in the topic hourly, so its value")
+    lines = alerting_of({"hourly.yaml": plain, "load.yaml": NOW}).problem_lines()
+    assert any("instance:load:now is recorded in the topic load" in line for line in lines)

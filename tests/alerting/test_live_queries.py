@@ -49,7 +49,7 @@ def test_what_is_taken_away_or_looked_back_at_need_not_be_there(queries):
 
 def test_what_a_topic_needs_stands_with_each_query(queries):
     needs = {one.name: one.needs for one in queries if one.topic == "postgres"}
-    assert {said[0] for said in needs.values()} == {"pg_up"}
+    assert {lines[0] for lines in needs.values()} == {"pg_up"}
     assert needs["PostgresDown"] == ("pg_up",)
     assert needs["PostgresStatementsSlow"] == ("pg_up", "pg_stat_statements_calls_total")
 

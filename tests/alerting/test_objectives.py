@@ -24,7 +24,7 @@ def recorded(text: str) -> dict[str, str]:
     return found
 
 
-def said(text: str) -> list[str]:
+def problem_lines(text: str) -> list[str]:
     found = project(text)
     problems = [str(problem) for problem in objectives.find_problems(found)]
     assert not problems or objectives.build_documents(found) == []
@@ -84,7 +84,7 @@ def test_objectives_stand_side_by_side():
 
 
 @pytest.mark.parametrize(
-    ("one", "told"),
+    ("one", "expected"),
     [
         ("{service: a, target: 100%}", "1:38: error: expected a share above 0% and below 100% (such as 99.9%)"),
         ("{service: a, target: 99.5}", "1:38: error: expected a share above 0% and below 100% (such as 99.5%)"),
@@ -104,12 +104,12 @@ def test_objectives_stand_side_by_side():
         ("{target: 99%, bad: 'rate(x[5m)', of: 'rate(y[5m])'}", "1:46: error: ')' has no opening bracket"),
     ],
 )
-def test_faults_are_told_at_their_places(one, told):
-    (problem,) = said(f"objectives: {{a: {one}}}")
-    assert problem.startswith(f"{FILE}:{told}")
+def test_faults_are_reported_at_their_places(one, expected):
+    (problem,) = problem_lines(f"objectives: {{a: {one}}}")
+    assert problem.startswith(f"{FILE}:{expected}")
 
 
-def test_an_unknown_metric_is_told_where_the_project_names_it():
+def test_an_unknown_metric_is_reported_where_the_project_names_it():
     """The expression that is checked is made of many pieces; each character of the project's own has its place."""
     text = AVAILABLE + "  orders: {target: 99%, bad: 'rate(lost[5m])', of: 'rate(http_requests_total[5m])'}\n"
     found = objectives.build_documents(project(text))[0]

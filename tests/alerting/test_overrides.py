@@ -14,7 +14,7 @@ def alert(built, name):
 
 def test_a_disabled_alert_is_gone_with_its_tests_and_runbook(alerting_of):
     built = alerting_of(shipped=True, disable={"HostClockSkew": PLACE})
-    assert built.said() == []
+    assert built.problem_lines() == []
     assert not any("HostClockSkew" in text for text in built.texts().values())
     assert not any("HostClockSkew" in page.path for page in built.bundle.runbooks)
 
@@ -39,14 +39,14 @@ def test_a_limit_is_set_by_the_alerts_name_and_proved_anew(alerting_of, need):
 
 def test_where_no_series_can_be_made_up_the_proofs_are_left_out_and_that_is_said(alerting_of):
     built = alerting_of(shipped=True, set={"ExporterDown.for": ("5m", PLACE)})
-    (line,) = built.said()
+    (line,) = built.problem_lines()
     assert line.startswith("deckwatch.yaml:7:3: warning: the proofs of ExporterDown assume the shipped limit and are")
     assert alert(built, "ExporterDown").proofs == ()
 
 
-def test_a_bare_number_that_was_a_percentage_is_told(alerting_of):
-    said = alerting_of(shipped=True, set={"HostNetworkErrors.above": (3, PLACE)}).said()
-    assert said == ["deckwatch.yaml:7:3: warning: 3 of a ratio is 300% (did you mean 3%?) [input]"]
+def test_a_bare_number_that_was_a_percentage_is_reported(alerting_of):
+    lines = alerting_of(shipped=True, set={"HostNetworkErrors.above": (3, PLACE)}).problem_lines()
+    assert lines == ["deckwatch.yaml:7:3: warning: 3 of a ratio is 300% (did you mean 3%?) [input]"]
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,6 @@ def test_a_bare_number_that_was_a_percentage_is_told(alerting_of):
         ({"set": {"HostNetworkErrors.for": ("soon", PLACE)}}, "'soon' is not a duration such as 500ms, 5m or 1h30m"),
     ],
 )
-def test_a_fault_is_told_where_it_is_set(alerting_of, settings, wanted):
-    said = alerting_of(shipped=True, **settings).said()
-    assert [line.partition(" [")[0] for line in said] == [f"deckwatch.yaml:7:3: error: {wanted}"]
+def test_a_fault_is_reported_where_it_is_set(alerting_of, settings, wanted):
+    lines = alerting_of(shipped=True, **settings).problem_lines()
+    assert [line.partition(" [")[0] for line in lines] == [f"deckwatch.yaml:7:3: error: {wanted}"]

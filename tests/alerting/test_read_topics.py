@@ -28,7 +28,7 @@ def changed(*pairs):
 
 def test_a_signal_is_recorded_once_and_compared(alerting_of):
     built = alerting_of({"shop.yaml": ALERT})
-    assert built.said() == []
+    assert built.problem_lines() == []
     (group,) = built.groups
     (recording,) = group.recordings
     (alert,) = group.alerts
@@ -40,14 +40,14 @@ def test_a_signal_is_recorded_once_and_compared(alerting_of):
 
 def test_a_signals_own_threshold_is_a_limit(alerting_of):
     built = alerting_of({"shop.yaml": changed(("above: 5%", "above: critical"), ("6%", "11%"))})
-    assert built.said() == []
+    assert built.problem_lines() == []
     assert built.groups[0].alerts[0].limit.value == 0.1
 
 
 def test_a_later_file_replaces_a_shipped_alert_and_keeps_the_others(alerting_of):
     own = changed(("ApiErrorsHigh", "HostCpuHigh"))
     built = alerting_of({"host.yaml": own}, shipped=True)
-    (line,) = built.said()
+    (line,) = built.problem_lines()
     assert line.startswith("host.yaml:3:3: warning: replaces the shipped alert HostCpuHigh (rename it if that")
     host = next(group for group in built.groups if group.topic == "host")
     assert [alert.owner for alert in host.alerts if alert.name == "HostCpuHigh"] == ["shop"]
@@ -73,21 +73,21 @@ def test_a_later_file_replaces_a_shipped_alert_and_keeps_the_others(alerting_of)
     ],
 )
 def test_a_fault_stands_at_its_place(alerting_of, pairs, place, words):
-    said = alerting_of({"shop.yaml": changed(*pairs)}).said()
-    assert any(line.startswith(f"shop.yaml:{place}: error: ") and words in line for line in said), said
+    lines = alerting_of({"shop.yaml": changed(*pairs)}).problem_lines()
+    assert any(line.startswith(f"shop.yaml:{place}: error: ") and words in line for line in lines), lines
 
 
-def test_all_faults_of_all_files_are_told_and_nothing_is_made(alerting_of):
+def test_all_faults_of_all_files_are_reported_and_nothing_is_made(alerting_of):
     built = alerting_of(
         {"a.yaml": changed(("5%", "x")), "b.yaml": changed(("ApiErrors", "Other"), ("errors\n", "erors\n"))}
     )
-    assert len(built.said()) == 2
+    assert len(built.problem_lines()) == 2
     assert built.bundle.artifacts == []
 
 
 def test_the_same_alert_in_two_files_is_a_fault(alerting_of):
-    said = alerting_of({"a.yaml": ALERT, "b.yaml": ALERT}).said()
-    assert said == ["b.yaml:3:3: error: ApiErrorsHigh is defined in two files (first in a.yaml:3:3) [names]"]
+    lines = alerting_of({"a.yaml": ALERT, "b.yaml": ALERT}).problem_lines()
+    assert lines == ["b.yaml:3:3: error: ApiErrorsHigh is defined in two files (first in a.yaml:3:3) [names]"]
 
 
 def test_a_signal_that_a_topic_declares_itself_is_found_by_its_short_name(alerting_of):
@@ -99,5 +99,5 @@ def test_a_signal_that_a_topic_declares_itself_is_found_by_its_short_name(alerti
         ("[{value: 4%, for: 1h}]", "{'node_load1{instance=\"a\"}': 2}"),
     )
     built = alerting_of({"machines.yaml": text})
-    assert built.said() == []
+    assert built.problem_lines() == []
     assert built.groups[0].alerts[0].watched == "sum by (instance) (node_load1)"

@@ -121,7 +121,7 @@ def test_a_receiver_declares_which_options_are_not_secret(jsonnet_renderer):
 def test_amtool_accepts_every_kind_that_its_version_has(amtool, alerting_of, kinds, tmp_path):
     target = amtool_version(amtool)
     built = alerting_of(project=build_project(kinds, target), shipped=True, targets=Targets(alertmanager=target))
-    assert built.said() == []
+    assert built.problem_lines() == []
     path = built.write(tmp_path) / "alertmanager/alertmanager.yml"
     process = subprocess.run([amtool, "check-config", str(path)], capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stdout + process.stderr
@@ -142,7 +142,7 @@ def test_no_field_is_newer_than_the_target(alerting_of, kinds, target):
     """Fields that 0.25 lacks, with the version whose configuration takes them, from Alertmanager's config/ by tags."""
     since = yaml.safe_load(Path(__file__).with_name("alertmanager_fields.yaml").read_text())
     built = alerting_of(project=build_project(kinds, target), targets=Targets(alertmanager=target))
-    assert built.said() == []
+    assert built.problem_lines() == []
     found = yaml.safe_load(built.texts()["alertmanager/alertmanager.yml"])["receivers"]
     for field in {name for one in found for name in fields(one)}:
         assert parse_version(since.get(field.removeprefix("."), "0.25")) <= parse_version(target), field
@@ -153,7 +153,7 @@ def test_a_kind_that_the_target_lacks_is_reported_at_its_place(alerting_of, kind
     needs = kinds[name].needs
     newest = PROGRAMS["alertmanager"].newest
     project = build_project(kinds, newest, [name])
-    lines = alerting_of(project=project, targets=Targets(alertmanager="0.25")).said()
+    lines = alerting_of(project=project, targets=Targets(alertmanager="0.25")).problem_lines()
     if parse_version(needs) <= (0, 25) and not kinds[name].since:
         assert lines == []
     if parse_version(needs) > (0, 25):
@@ -194,7 +194,7 @@ def message(hostile, count=1):
     """Return the data that Alertmanager passes to templates, with `hostile` as a container's name."""
     labels = {"alertname": "ContainerNotRunning", "severity": "critical", "instance": "web-1", "name": hostile}
     texts = {
-        "description": f"web-1 {hostile}: A container that ought to run does not.",
+        "description": f"web-1 {hostile}: A container that should run is stopped.",
         "deploy": hostile,
         "dashboard_url": f"https://grafana.example/d/containers?var-name={hostile}",
         "runbook_url": "https://wiki.example/ContainerNotRunning.md",
@@ -294,7 +294,7 @@ def test_a_person_can_act_on_a_message(amtool, templates):
     assert title == "CRITICAL: ContainerNotRunning on web-1, shop"
     matchers = "alertname%3D%22ContainerNotRunning%22%2Cinstance%3D%22web-1%22%2Cname%3D%22shop%22"
     assert text.splitlines() == [
-        "web-1 shop: A container that ought to run does not.",
+        "web-1 shop: A container that should run is stopped.",
         "Since 19:00 UTC on 21 November. Deployed: shop.",
         "Dashboard: https://grafana.example/d/containers?var-name=shop",
         "What to do: https://wiki.example/ContainerNotRunning.md",

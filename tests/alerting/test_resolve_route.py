@@ -1,4 +1,4 @@
-"""Who is told, as `deckwatch alerts route` says it; amtool, which is Alertmanager's own, is the judge."""
+"""The receivers of an alert as `deckwatch alerts route` resolves them, compared with amtool."""
 
 import subprocess
 from pathlib import Path
@@ -47,7 +47,7 @@ def project():
 def ask(need, alerting_of, tmp_path_factory):
     amtool = need("amtool", get="apt-get install prometheus-alertmanager")
     built = alerting_of(project=TEXT, shipped=True, targets=Targets(alertmanager="0.25"))
-    assert built.said() == []
+    assert built.problem_lines() == []
     path = built.write(tmp_path_factory.mktemp("config")) / "alertmanager/alertmanager.yml"
 
     def of(labels):

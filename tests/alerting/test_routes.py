@@ -1,4 +1,4 @@
-"""Who is told: the tree is asked with amtool, which is Alertmanager's own."""
+"""The routing tree, tested with amtool."""
 
 import subprocess
 
@@ -55,7 +55,7 @@ def checked(amtool, built, folder):
 )
 def test_every_alert_finds_its_receivers(amtool, alerting_of, tmp_path, labels, receivers):
     built = alerting_of(project=PROJECT, shipped=True, targets=Targets(alertmanager="0.25"))
-    assert built.said() == []
+    assert built.problem_lines() == []
     path = checked(amtool, built, tmp_path)
     asked = [
         amtool,
@@ -143,11 +143,11 @@ def test_secrets_stand_in_files_only(alerting_of):
         ),
     ],
 )
-def test_a_fault_is_told_at_its_place(alerting_of, project, wanted):
-    said = alerting_of(project=project, shipped=True, targets=Targets(alertmanager="0.25")).said()
-    assert any(line.startswith(f"deckwatch.yaml:{wanted}") for line in said), said
+def test_a_fault_is_reported_at_its_place(alerting_of, project, wanted):
+    lines = alerting_of(project=project, shipped=True, targets=Targets(alertmanager="0.25")).problem_lines()
+    assert any(line.startswith(f"deckwatch.yaml:{wanted}") for line in lines), lines
 
 
 def test_a_newer_alertmanager_knows_more(alerting_of):
     project = "teams:\n  a: {webhook: {url_file: /x}}\n"
-    assert alerting_of(project=project, shipped=True, targets=Targets(alertmanager="0.26")).said() == []
+    assert alerting_of(project=project, shipped=True, targets=Targets(alertmanager="0.26")).problem_lines() == []

@@ -26,17 +26,17 @@ def points(values):
 
 def test_only_what_lasts_fires(alert):
     short, long = [1.0] * 5 + [20.0] * 5 + [1.0] * 20, [1.0] * 5 + [20.0] * 8 + [2.0] * 20 + [30.0] * 6
-    said = suggest_limit.suggest_limit(alert, [points(short)], STEP)
-    assert (said.fired, said.beyond, said.worst) == (0, 0.0, 1.0)
-    said = suggest_limit.suggest_limit(alert, [points(short), points(long)], STEP)
-    assert (said.fired, said.beyond) == (2, 4 * STEP)
-    assert (said.worst, said.limit, said.setting_name) == (30.0, 33.0, "HostCpuHigh.above")
+    lines = suggest_limit.suggest_limit(alert, [points(short)], STEP)
+    assert (lines.fired, lines.beyond, lines.worst) == (0, 0.0, 1.0)
+    lines = suggest_limit.suggest_limit(alert, [points(short), points(long)], STEP)
+    assert (lines.fired, lines.beyond) == (2, 4 * STEP)
+    assert (lines.worst, lines.limit, lines.setting_name) == (30.0, 33.0, "HostCpuHigh.above")
 
 
 def test_below_is_the_same_the_other_way_round(alert):
     low = replace(alert, limit=Limit("<", 10.0))
-    said = suggest_limit.suggest_limit(low, [points([50.0] * 9 + [5.0] * 7)], STEP)
-    assert (said.fired, said.worst, said.limit, said.setting_name) == (1, 5.0, 4.5, "HostCpuHigh.below")
+    lines = suggest_limit.suggest_limit(low, [points([50.0] * 9 + [5.0] * 7)], STEP)
+    assert (lines.fired, lines.worst, lines.limit, lines.setting_name) == (1, 5.0, 4.5, "HostCpuHigh.below")
 
 
 def test_a_gap_is_no_level(alert):
@@ -53,12 +53,12 @@ def test_a_share_stays_below_all(alert):
 def test_with_what_is_suggested_nothing_would_have_fired(alert, series, below, hold):
     one = replace(alert, hold=hold, limit=Limit("<" if below else ">", 10.0))
     history = [points(values) for values in series]
-    said = suggest_limit.suggest_limit(one, history, STEP)
-    if said is None:
+    lines = suggest_limit.suggest_limit(one, history, STEP)
+    if lines is None:
         return
-    again = replace(one, limit=Limit(one.limit.operator, said.limit))
+    again = replace(one, limit=Limit(one.limit.operator, lines.limit))
     assert suggest_limit.suggest_limit(again, history, STEP).fired == 0
-    assert (said.fired > 0) == ((said.worst < 10) if below else (said.worst > 10))
+    assert (lines.fired > 0) == ((lines.worst < 10) if below else (lines.worst > 10))
 
 
 @given(value=st.floats(1e-9, 1e12))

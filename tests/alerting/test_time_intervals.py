@@ -13,7 +13,7 @@ TEAM = "teams:\n  ops: {webhook: {url: 'http://a/'}}\n"
 
 
 @pytest.mark.parametrize(
-    ("said", "wanted"),
+    ("lines", "wanted"),
     [
         (
             {"from": "02:00", "to": "03:30", "zone": "Europe/Berlin"},
@@ -37,8 +37,8 @@ TEAM = "teams:\n  ops: {webhook: {url: 'http://a/'}}\n"
         ({"days": {"from": "sunday", "to": "sunday"}}, [{"weekdays": ["sunday"]}]),
     ],
 )
-def test_a_time_is_one_or_more_intervals(said, wanted):
-    assert time_intervals.to_intervals(said) == wanted
+def test_a_time_is_one_or_more_intervals(lines, wanted):
+    assert time_intervals.to_intervals(lines) == wanted
 
 
 def test_quiet_holds_for_a_route_and_for_a_team(need, alerting_of, tmp_path):
@@ -54,7 +54,7 @@ routes:
   - {topic: postgres, severity: [warning, critical], to: [ops, shop], quiet: [backup], group: [instance]}
 """
     built = alerting_of(project=project, shipped=True, targets=Targets(alertmanager="0.25"))
-    assert built.said() == []
+    assert built.problem_lines() == []
     path = built.write(tmp_path) / "alertmanager/alertmanager.yml"
     done = subprocess.run([amtool, "check-config", str(path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -88,6 +88,6 @@ routes:
         ),
     ],
 )
-def test_a_fault_is_told_at_its_place(alerting_of, project, wanted):
-    said = alerting_of(project=project, shipped=True).said()
-    assert any(line.startswith(f"deckwatch.yaml:{wanted}") for line in said), said
+def test_a_fault_is_reported_at_its_place(alerting_of, project, wanted):
+    lines = alerting_of(project=project, shipped=True).problem_lines()
+    assert any(line.startswith(f"deckwatch.yaml:{wanted}") for line in lines), lines

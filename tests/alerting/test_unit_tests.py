@@ -24,7 +24,7 @@ alerts:
 
 def made(alerting_of, text=TEXT):
     built = alerting_of({"load.yaml": text})
-    assert built.said() == []
+    assert built.problem_lines() == []
     alert = built.groups[0].alerts[0]
     return {test["name"].partition(": ")[2]: test for test in unit_tests.build_tests(alert, {})}
 
@@ -91,7 +91,7 @@ def test_recovery_waits_for_what_recordings_look_back(alerting_of):
     )
     text = text.replace("give: [", "give: {'node_load1{instance=\"web-1\"}': [").replace("}],", "}]},")
     built = alerting_of({"load.yaml": text})
-    assert built.said() == []
+    assert built.problem_lines() == []
     (group,) = built.groups
     recordings = {one.name: one for one in group.recordings}
     test = next(iter(unit_tests.build_tests(group.alerts[0], recordings)))

@@ -106,45 +106,45 @@ def group(data: dict[str, Any], oom_kills: int = 0) -> ApiCgroup:
 
 
 def test_version_1():
-    told = group(ONE, oom_kills=4)
-    assert (told.path, told.version) == ("/docker/a", 1)
-    cpu = cgroup_values.cpu_times(told.make_reader(cgroup_values.CPU)(), 100)
+    reported = group(ONE, oom_kills=4)
+    assert (reported.path, reported.version) == ("/docker/a", 1)
+    cpu = cgroup_values.cpu_times(reported.make_reader(cgroup_values.CPU)(), 100)
     assert cpu is not None
     assert (cpu.total, cpu.user, cpu.system) == pytest.approx((0.027498441, 0.02, 0.01))
     assert (cpu.periods, cpu.throttled_periods, cpu.throttled) == (2, 1, 1.5)
-    memory = cgroup_memory.memory_usage(told.make_reader(cgroup_memory.MEMORY)())
+    memory = cgroup_memory.memory_usage(reported.make_reader(cgroup_memory.MEMORY)())
     assert memory == (1036288, 1036288 - 4096, 110592, 8192, 4)
-    detail = cgroup_memory.memory_detail(told.make_reader(cgroup_memory.MEMORY_DETAIL)())
+    detail = cgroup_memory.memory_detail(reported.make_reader(cgroup_memory.MEMORY_DETAIL)())
     assert detail is not None
     assert (detail.mapped_file, detail.peak, detail.limit_hits) == (512, 4136960, 3)
     assert (detail.page_faults, detail.major_faults) == (1230, 7)
-    assert cgroup_values.disk_io(told.make_reader(cgroup_values.IO)()) == {"8:0": (4096, 8192, 1, 2)}
-    assert cgroup_values.thread_counts(told.make_reader(cgroup_values.THREADS)()) == (2, 0)
+    assert cgroup_values.disk_io(reported.make_reader(cgroup_values.IO)()) == {"8:0": (4096, 8192, 1, 2)}
+    assert cgroup_values.thread_counts(reported.make_reader(cgroup_values.THREADS)()) == (2, 0)
 
 
 def test_version_2():
-    told = group(TWO, oom_kills=1)
-    assert told.version == 2
-    cpu = cgroup_values.cpu_times(told.make_reader(cgroup_values.CPU)(), 100)
+    reported = group(TWO, oom_kills=1)
+    assert reported.version == 2
+    cpu = cgroup_values.cpu_times(reported.make_reader(cgroup_values.CPU)(), 100)
     assert cpu is not None
     assert (cpu.total, cpu.user, cpu.system) == pytest.approx((0.003, 0.002, 0.001))
-    assert cgroup_memory.memory_usage(told.make_reader(cgroup_memory.MEMORY)()) == (900, 800, 300, 200, 1)
-    assert cgroup_values.thread_counts(told.make_reader(cgroup_values.THREADS)()) == (3, 0)
+    assert cgroup_memory.memory_usage(reported.make_reader(cgroup_memory.MEMORY)()) == (900, 800, 300, 200, 1)
+    assert cgroup_values.thread_counts(reported.make_reader(cgroup_values.THREADS)()) == (3, 0)
     limited = copy.deepcopy(TWO)
     limited["pids_stats"]["limit"] = 50
     assert cgroup_values.thread_counts(group(limited).make_reader(cgroup_values.THREADS)()) == (3, 50)
 
 
-def test_what_is_not_told_is_not_there():
+def test_what_is_not_reported_is_not_there():
     for data in (ONE, TWO, PODMAN):
-        told = group(data)
-        assert cgroup_values.count_processes(told.make_reader(cgroup_values.PROCESSES)()) is None
-        assert set(cgroup_values.pressure_totals(told.make_reader(cgroup_values.PRESSURE)())) == {None}
+        reported = group(data)
+        assert cgroup_values.count_processes(reported.make_reader(cgroup_values.PROCESSES)()) is None
+        assert set(cgroup_values.pressure_totals(reported.make_reader(cgroup_values.PRESSURE)())) == {None}
 
 
 def test_podman_tells_how_much_memory_and_not_what_for():
-    told = group(PODMAN)
-    assert told.make_reader(cgroup_memory.MEMORY)()[1:3] == (b"16703488", None)
+    reported = group(PODMAN)
+    assert reported.make_reader(cgroup_memory.MEMORY)()[1:3] == (b"16703488", None)
 
 
 def test_traffic_is_written_as_the_kernel_does():
@@ -169,7 +169,7 @@ def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     st.sampled_from([(name, place) for name in ("ONE", "TWO", "PODMAN") for place in places(globals()[name])]),
     st.none() | st.text(max_size=4) | st.integers() | st.floats() | st.lists(st.integers(), max_size=2) | st.just({}),
 )
-def test_an_answer_of_another_shape_is_told_as_such(where, value):
+def test_an_answer_of_another_shape_is_reported_as_such(where, value):
     name, place = where
     data = copy.deepcopy(globals()[name])
     inner = data

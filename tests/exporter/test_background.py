@@ -92,15 +92,15 @@ def test_many_who_ask_cause_one_reading(start):
     assert (slow.calls, slow.most_inside) == (1, 1)
 
 
-def test_a_fault_is_told_once_and_a_recovery_too(start, eventually, caplog):
+def test_a_fault_is_reported_once_and_a_recovery_too(start, eventually, caplog):
     caplog.set_level(logging.INFO)
     slow = Slow(1, OSError("no"), OSError("no"), OSError("no"), 2)
     one = start(slow)
     assert one.latest_reading().value == 1
     eventually(lambda: slow.calls >= 6)
     assert one.latest_reading().value == 2
-    told = [record.getMessage() for record in caplog.records]
-    assert told == ["the size cannot be read: OSError", "the size can be read again"]
+    reported = [record.getMessage() for record in caplog.records]
+    assert reported == ["the size cannot be read: OSError", "the size can be read again"]
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def test_proc_cgroup_raises_nothing_but_parse_error(data):
 
 
 @pytest.mark.parametrize(
-    ("told", "path"),
+    ("reported", "path"),
     [
         (f"/docker/{ID}", f"/docker/{ID}"),
         (f"/system.slice/docker-{ID}.scope", f"/system.slice/docker-{ID}.scope"),
@@ -56,8 +56,8 @@ def test_proc_cgroup_raises_nothing_but_parse_error(data):
         ("/", None),
     ],
 )
-def test_a_path_ends_at_the_container(told, path):
-    assert trim_to_container(told, ID) == path
+def test_a_path_ends_at_the_container(reported, path):
+    assert trim_to_container(reported, ID) == path
 
 
 def test_whose_process_it_is():
@@ -128,9 +128,9 @@ def test_version_1_with_joined_controllers_and_the_tree_of_version_2_beside(mach
     assert read(group, "pids", "pids.current") is None
 
 
-@pytest.mark.parametrize("told", [f"/../docker-{ID}.scope", f"/../../../elsewhere/docker-{ID}.scope"])
-def test_a_reader_in_a_namespace_of_its_own_finds_the_group_by_the_id(unified, told):
-    unified.file("proc/96/cgroup", f"0::{told}\n")
+@pytest.mark.parametrize("reported", [f"/../docker-{ID}.scope", f"/../../../elsewhere/docker-{ID}.scope"])
+def test_a_reader_in_a_namespace_of_its_own_finds_the_group_by_the_id(unified, reported):
+    unified.file("proc/96/cgroup", f"0::{reported}\n")
     unified.file(f"sys/fs/cgroup/system.slice/docker-{ID}.scope/memory.current", "4096\n")
     assert unified.group(Container(ID, pid=96)).path == f"/system.slice/docker-{ID}.scope"
 

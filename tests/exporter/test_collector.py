@@ -84,5 +84,5 @@ def test_no_metric_has_two_declarations_that_differ():
     seen: dict[str, tuple] = {}
     for one in SHIPPED.values():
         for metric in one.metrics:
-            said = (metric.kind, metric.help, metric.unit)
-            assert seen.setdefault(metric.name, said) == said, metric.name
+            declaration = (metric.kind, metric.help, metric.unit)
+            assert seen.setdefault(metric.name, declaration) == declaration, metric.name

@@ -23,14 +23,14 @@ def read(folder: Path, text: str) -> Project:
     return project.load_project(folder, [FRAGMENT])
 
 
-def said(found: Project) -> list[str]:
+def messages(found: Project) -> list[str]:
     return [str(problem) for problem in config.find_problems(found, WORDS)]
 
 
 def test_a_folder_without_a_file_watches_what_is_found(tmp_path):
     found = project.load_project(tmp_path, [FRAGMENT])
     assert config.watch_config(found, {}) == {"postgres": [], "probes": []}
-    assert said(found) == []
+    assert messages(found) == []
 
 
 def test_paths_are_relative_to_the_project(tmp_path):
@@ -85,13 +85,13 @@ def test_collectors_are_switched(tmp_path):
         "host": False,
         "postgres_up": False,
     }
-    assert said(found) == []
+    assert messages(found) == []
 
 
 def test_unknown_collectors_are_told_at_their_places(tmp_path):
     found = read(tmp_path, "watch:\n  collectors:\n    on: [host_cpu, hots]\n    off:\n      - postgres_u\n")
     file = tmp_path / "deckwatch.yaml"
-    assert said(found) == [
+    assert messages(found) == [
         f"{file}:3:20: error: unknown collector 'hots' (did you mean host?) [input]",
         f"{file}:5:9: error: unknown collector 'postgres_u' (did you mean postgres_up?) [input]",
     ]
@@ -102,7 +102,7 @@ def test_a_server_has_exactly_one_connection_string_and_a_name_of_its_own(tmp_pa
         tmp_path,
         "watch: {postgres: [{name: a}, {name: b, dsn: host=b, dsn_env: B}, {name: a, dsn: host=a}]}\n",
     )
-    assert [message.partition("error: ")[2] for message in said(found)] == [
+    assert [message.partition("error: ")[2] for message in messages(found)] == [
         "expected one of dsn_file, dsn_env, dsn_command, dsn; found none [input]",
         "expected one of dsn_file, dsn_env, dsn_command, dsn; not dsn_env and dsn [input]",
         "duplicate name 'a' [input]",
@@ -128,7 +128,7 @@ def test_a_password_in_the_file_is_refused_and_not_shown(tmp_path, dsn):
 
 @pytest.mark.parametrize("dsn", ["postgresql://me@db:5432/shop", "host=db passfile=/run/pgpass", "host=db password=''"])
 def test_a_connection_string_without_a_password_is_right(tmp_path, dsn):
-    assert said(read(tmp_path, f'watch: {{postgres: [{{name: db, dsn: "{dsn}"}}]}}')) == []
+    assert messages(read(tmp_path, f'watch: {{postgres: [{{name: db, dsn: "{dsn}"}}]}}')) == []
 
 
 def test_an_unknown_key_is_told_with_the_nearest(tmp_path):

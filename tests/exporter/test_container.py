@@ -84,11 +84,11 @@ def test_limits(host, limits):
 
 
 @pytest.mark.parametrize(
-    ("told", "state"),
+    ("reported", "state"),
     [("running", "running"), ("stopped", "exited"), ("stopping", "running"), ("configured", "created")],
 )
-def test_states_of_podman(told, state):
-    assert parse_inspect(inspect(state={"Status": told})).state == state
+def test_states_of_podman(reported, state):
+    assert parse_inspect(inspect(state={"Status": reported})).state == state
 
 
 @pytest.mark.parametrize("mode", ["host", "container:49140422"])

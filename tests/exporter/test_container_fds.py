@@ -30,7 +30,7 @@ def test_the_soft_limit():
 
 
 @given(st.binary() | st.just(LIMITS).flatmap(lambda text: st.integers(0, len(text)).map(lambda end: text[:end])))
-def test_what_is_no_such_file_is_told(data):
+def test_what_is_no_such_file_is_reported(data):
     with contextlib.suppress(ParseError, ValueError):
         parse_open_files(data)
 

@@ -143,7 +143,7 @@ def test_an_engine_that_came_back_tells_the_start_but_not_the_end(table):
     assert counts(table) == (1, 0)
 
 
-def test_events_that_are_told_again_after_a_loss_come_behind_what_they_led_to(table):
+def test_events_that_are_reported_again_after_a_loss_come_behind_what_they_led_to(table):
     table.apply_inspect(inspect(started=2))
     table.apply_inspect(inspect(started=21, finished=20))  # with the connection that is new
     for action, second in (("die", 10), ("start", 11), ("die", 20.01), ("start", 21.01)):

@@ -74,7 +74,7 @@ KEYS = sorted(
 
 
 @given(st.recursive(JSON, lambda inner: st.dictionaries(st.sampled_from(KEYS), inner | st.lists(inner, max_size=3))))
-def test_an_answer_of_another_shape_is_told_as_such(data):
+def test_an_answer_of_another_shape_is_reported_as_such(data):
     for parse in (disk_usage.parse_volumes, disk_usage.parse_reclaimable):
         with contextlib.suppress(*UNREADABLE):
             parse(data)

@@ -116,8 +116,8 @@ def test_a_ping_over_the_local_socket(tmp_path, status, said):
         asked: list[bytes] = []
         thread = threading.Thread(target=answer)
         thread.start()
-        told = pytest.raises(EngineUnreachable, match=said) if said else contextlib.nullcontext()
-        with told:
+        reported = pytest.raises(EngineUnreachable, match=said) if said else contextlib.nullcontext()
+        with reported:
             docker_client.ping_engine(Client(None), f"unix://{tmp_path}/engine.sock")
         thread.join()
     assert asked == [b"GET /v1.47/_ping HTTP/1.1"]

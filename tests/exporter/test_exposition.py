@@ -127,14 +127,14 @@ def test_what_is_told_of_a_collector():
 
 
 def test_a_fault_is_told_also_under_the_peers_name():
-    told = own(outcome(error="OSError", peer=("pg", "locks"), subject="shop-db"))
-    assert told['deckwatch_collector_success{collector="host_load",server="shop-db"}'] == 0
-    assert told['pg_scrape_collector_success{collector="locks",server="shop-db"}'] == 0
+    metrics = own(outcome(error="OSError", peer=("pg", "locks"), subject="shop-db"))
+    assert metrics['deckwatch_collector_success{collector="host_load",server="shop-db"}'] == 0
+    assert metrics['pg_scrape_collector_success{collector="locks",server="shop-db"}'] == 0
 
 
 def test_a_probe_is_told_by_its_service_and_a_peer_without_such_metrics_by_none():
-    told = own(outcome(subject="shop", subject_label="service", peer=("blackbox", "http")))
-    assert {name.partition("{")[2] for name in told} == {'collector="host_load",service="shop"}'}
+    metrics = own(outcome(subject="shop", subject_label="service", peer=("blackbox", "http")))
+    assert {name.partition("{")[2] for name in metrics} == {'collector="host_load",service="shop"}'}
 
 
 def test_what_was_never_read_has_no_age_and_a_clock_that_was_set_back_gives_none_below_0():

@@ -34,7 +34,7 @@ def test_a_fault_in_plain_words(fault, said):
     assert safe_message(fault) == said
 
 
-def test_what_lies_below_a_librarys_fault_is_told():
+def test_what_lies_below_a_librarys_fault_is_reported():
     wrapped = requests.exceptions.ConnectionError("hunter2")
     wrapped.__context__ = ConnectionRefusedError(errno.ECONNREFUSED, "x")
     assert safe_message(wrapped) == "connection refused"
@@ -44,7 +44,7 @@ def test_an_engine_that_is_not_there_is_named_without_its_password(tmp_path, cap
     for address, said in [
         (f"unix://{tmp_path}/no.sock", f"unix://{tmp_path}/no.sock cannot be reached: no such file or directory"),
         ("tcp://127.0.0.1:1", "tcp://127.0.0.1:1 cannot be reached: connection refused"),
-        ("tcp://me:hunter2@127.0.0.1:1", "tcp://127.0.0.1:1 cannot be reached: this is no address of an engine"),
+        ("tcp://me:hunter2@127.0.0.1:1", "tcp://127.0.0.1:1 cannot be reached: the address is invalid"),
     ]:
         caplog.clear()
         with caplog.at_level(logging.INFO, logger="deckwatch.docker"):
@@ -58,7 +58,7 @@ def test_an_engine_that_is_not_there_is_named_without_its_password(tmp_path, cap
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "reported"),
     [
         ({"dsn": " "}, "connection string is empty"),
         ({"dsn_file": "{tmp}/empty"}, "connection string is empty"),
@@ -72,7 +72,7 @@ def test_an_engine_that_is_not_there_is_named_without_its_password(tmp_path, cap
         ),
     ],
 )
-def test_a_server_without_a_connection_string_says_what_lacks(entry, told, tmp_path, monkeypatch, caplog):
+def test_a_server_without_a_connection_string_says_what_lacks(entry, reported, tmp_path, monkeypatch, caplog):
     (tmp_path / "empty").write_text("\n")
     monkeypatch.setenv("DECKWATCH_EMPTY", "")
     entry = {key: value.format(tmp=tmp_path) for key, value in entry.items()}
@@ -81,13 +81,13 @@ def test_a_server_without_a_connection_string_says_what_lacks(entry, told, tmp_p
         assert server.health_reason(world) is None
         with caplog.at_level(logging.INFO, "deckwatch"), pytest.raises(postgres.ServerDown):
             server.run_query(lambda _: "SELECT 1")
-        told = told.format(tmp=tmp_path)
-        assert [record.getMessage() for record in caplog.records] == [f"PostgreSQL server a cannot be read: {told}"]
+        reported = reported.format(tmp=tmp_path)
+        assert [record.getMessage() for record in caplog.records] == [f"PostgreSQL server a cannot be read: {reported}"]
         trouble = server.health_reason(world)
     assert trouble is not None
     # The page names neither files nor variables.
     assert trouble.reason in ("connection string is empty", "no connection string")
-    assert (trouble.reason == told) == ("dsn_file" not in told and "environment" not in told)
+    assert (trouble.reason == reported) == ("dsn_file" not in reported and "environment" not in reported)
     assert 0 <= trouble.seconds < 60
 
 

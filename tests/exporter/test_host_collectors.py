@@ -20,45 +20,8 @@ if TYPE_CHECKING:
     from deckwatch.exporter.outcome import Outcome
 
 HOST = {name: one for name, one in collector.load_collectors().items() if name.startswith("host_")}
-# What a collector cannot do without.
-FILES = {
-    "host_arp": "proc/1/net/arp",
-    "host_bonding": "sys/class/net/bonding_masters",
-    "host_conntrack": "proc/1/net/stat/nf_conntrack",
-    "host_cpu": "proc/stat",
-    "host_cpufreq": "sys/devices/system/cpu/cpufreq",
-    "host_disk": "proc/diskstats",
-    "host_edac": "sys/devices/system/edac/mc",
-    "host_entropy": "proc/sys/kernel/random",
-    "host_filefd": "proc/sys/fs/file-nr",
-    "host_filesystem": "proc/1/mountinfo",
-    "host_hung": "proc/sys/kernel/hung_task_detect_count",
-    "host_hwmon": "sys/class/hwmon",
-    "host_interrupts": "proc/interrupts",
-    "host_load": "proc/loadavg",
-    "host_md": "sys/block",
-    "host_memory": "proc/meminfo",
-    "host_netstat": "proc/1/net/snmp",
-    "host_network": "proc/1/net/dev",
-    "host_network_device": "sys/class/net",
-    "host_os": "root/etc/os-release",
-    "host_power_supply": "sys/class/power_supply",
-    "host_pressure": "proc/pressure",
-    "host_processes": "proc/sys/kernel/pid_max",
-    "host_schedstat": "proc/schedstat",
-    "host_selinux": "proc/filesystems",
-    "host_sockstat": "proc/1/net/sockstat",
-    "host_softnet": "proc/1/net/softnet_stat",
-    "host_stat": "proc/stat",
-    "host_tcp": "proc/1/net/tcp",
-    "host_textfile": "root/var/lib/deckwatch/textfile",
-    "host_thermal": "sys/class/thermal",
-    "host_udp_queues": "proc/1/net/udp",
-    "host_vmstat": "proc/vmstat",
-}
-# Of the first two, the files are written by people; what is malformed is told otherwise. The others hold names only.
-TOLERANT = {"host_os", "host_textfile", "host_bonding", "host_selinux"}
-WITHOUT_FILES = {"host_build", "host_unix", "host_systemd", "host_time", "host_timex", "host_uname"}
+NEEDING = [name for name, declared in HOST.items() if declared.needs]
+STRUCTURED = [name for name in NEEDING if not HOST[name].free_text]
 
 
 def run(world: World, name: str) -> Outcome:
@@ -77,40 +40,44 @@ def spoil(path: Path, content: bytes) -> None:
         file.write_bytes(content)
 
 
-def test_every_collector_is_tried_here() -> None:
-    assert set(HOST) - set(FILES) == WITHOUT_FILES
+def needed(machine: Path, name: str) -> list[Path]:
+    """List the paths on a machine that match the collector's `needs`."""
+    return list(machine.glob(str(HOST[name].needs)))
 
 
-@pytest.mark.parametrize(("name", "path"), [(n, p) for n, p in FILES.items() if n != "host_textfile"])
-def test_absent_is_no_data(machine, tmp_path: Path, name: str, path: str) -> None:
+@pytest.mark.parametrize("name", NEEDING)
+def test_absent_is_no_data(machine, tmp_path: Path, name: str) -> None:
     assert not run(machine(), name).error
-    gone = tmp_path / path
-    shutil.rmtree(gone) if gone.is_dir() else gone.unlink()
+    for path in needed(tmp_path, name):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     outcome = run(machine(), name)
     assert outcome.absent
     assert not outcome.error
     assert not outcome.samples
 
 
-@pytest.mark.parametrize(("name", "path"), [(n, p) for n, p in FILES.items() if n not in TOLERANT])
-def test_malformed_is_a_failure(machine, tmp_path: Path, name: str, path: str) -> None:
-    spoil(tmp_path / path, b"nonsense: x y z\n\xff\n")
-    outcome = run(machine(), name)
+@pytest.mark.parametrize("name", STRUCTURED)
+def test_malformed_is_a_failure(machine, tmp_path: Path, name: str) -> None:
+    world = machine()
+    for path in needed(tmp_path, name):
+        spoil(path, b"nonsense: x y z\n\xff\n")
+    outcome = run(world, name)
     assert outcome.error in ("ParseError", "ValueError")
 
 
-@pytest.mark.parametrize(("name", "path"), [(n, p) for n, p in FILES.items() if n != "host_textfile"])
-def test_unreadable_is_a_failure(machine, tmp_path: Path, name: str, path: str, monkeypatch) -> None:
+@pytest.mark.parametrize("name", NEEDING)
+def test_unreadable_is_a_failure(machine, tmp_path: Path, name: str, monkeypatch) -> None:
     # The tests may run as root, whom no mode keeps out.
-    real = os.open
+    world, real = machine(), os.open
+    unreadable = tuple(map(str, needed(tmp_path, name)))
 
     def denied(file: str, *rest: Any, **more: Any) -> int:
-        if str(file).startswith(str(tmp_path / path)):
+        if str(file).startswith(unreadable):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return real(file, *rest, **more)
 
     monkeypatch.setattr(os, "open", denied)
-    assert run(machine(), name).error == "PermissionError"
+    assert run(world, name).error == "PermissionError"
 
 
 def test_all_work_on_this_machine() -> None:
@@ -265,17 +232,17 @@ def test_the_clock_where_it_may_not_be_asked(machine) -> None:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
     assert run(machine(adjtimex=denied), "host_timex").absent
-    told = adjtimex()
-    found = values(run(machine(adjtimex=lambda: told._replace(status=0x2001, offset=1_500_000_000)), "host_timex"))
+    clock = adjtimex()
+    found = values(run(machine(adjtimex=lambda: clock._replace(status=0x2001, offset=1_500_000_000)), "host_timex"))
     assert found["node_timex_offset_seconds",] == 1.5
-    found = values(run(machine(adjtimex=lambda: told._replace(status=1, offset=500_000, state=5)), "host_timex"))
+    found = values(run(machine(adjtimex=lambda: clock._replace(status=1, offset=500_000, state=5)), "host_timex"))
     assert (found["node_timex_offset_seconds",], found["node_timex_sync_status",]) == (0.5, 0)
 
 
 def test_the_kernels_clock_reads_plausibly() -> None:
     """A struct laid out wrongly would show elsewhere what stands here."""
-    told = adjtimex()
-    assert 9_000 <= told.tick <= 11_000
-    assert -512 << 16 <= told.freq <= 512 << 16
-    assert 0 <= told.tai < 100
-    assert 0 <= told.state <= 5
+    clock = adjtimex()
+    assert 9_000 <= clock.tick <= 11_000
+    assert -512 << 16 <= clock.freq <= 512 << 16
+    assert 0 <= clock.tai < 100
+    assert 0 <= clock.state <= 5

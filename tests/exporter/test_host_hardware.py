@@ -118,20 +118,20 @@ def test_a_raid_that_lost_a_disk_and_takes_in_a_spare(machine, found, tmp_path) 
     world = machine()
 
     def disks() -> list[float]:
-        told = found(world, "host_md")
-        return [told["node_md_disks", "md0", state] for state in ("active", "failed", "spare")]
+        values = found(world, "host_md")
+        return [values["node_md_disks", "md0", state] for state in ("active", "failed", "spare")]
 
     def state() -> list[str]:
-        told = found(world, "host_md")
-        return [key[2] for key, value in told.items() if key[:2] == ("node_md_state", "md0") and value]
+        values = found(world, "host_md")
+        return [key[2] for key, value in values.items() if key[:2] == ("node_md_state", "md0") and value]
 
     assert (disks(), state()) == ([1, 1, 1], ["recovering"])
     assert found(world, "host_md")["node_md_blocks_synced", "md0"] == 2441216 / 2
     write(md0 / "md", sync_action="idle\n", sync_completed="none\n", degraded="0\n")
     write(md0 / "md/dev-sdb3", state="in_sync\n")
-    told = found(world, "host_md")
+    values = found(world, "host_md")
     assert (disks(), state()) == ([2, 1, 1], ["active"])
-    assert told["node_md_blocks_synced", "md0"] == told["node_md_blocks", "md0"] == 41910272 / 2
+    assert values["node_md_blocks_synced", "md0"] == values["node_md_blocks", "md0"] == 41910272 / 2
     write(md0 / "md", array_state="inactive\n")
     assert (disks()[0], state()) == (0, ["inactive"])
 
@@ -182,6 +182,6 @@ def test_a_process_that_ends_while_it_is_read_is_left_out(machine, found, tmp_pa
         (tmp_path / f"proc/{pid}").mkdir()
         if content:
             (tmp_path / f"proc/{pid}/stat").write_text(content)
-    told = found(machine(), "host_processes")
-    assert told["node_processes_pids",] == 1
-    assert told["node_processes_state", "S"] == told["node_processes_threads_state", "S"] == 1
+    values = found(machine(), "host_processes")
+    assert values["node_processes_pids",] == 1
+    assert values["node_processes_state", "S"] == values["node_processes_threads_state", "S"] == 1

@@ -50,14 +50,14 @@ def ours() -> Catalog:
 def test_every_difference_is_explained(peer: str, ours: Catalog) -> None:
     page = captured(peer)
     assert len(page) >= PEERS[peer]
-    told = [one for one in load_deviations() if one.peer == peer]
+    reported = [one for one in load_deviations() if one.peer == peer]
     unexplained = [
         found
         for name, theirs in page.items()
         for found in differences(name, theirs, ours.get(name))
         if not any(
             one.what == found.what and found.labels <= set(one.labels) and one.covers_metric(found.metric)
-            for one in told
+            for one in reported
         )
     ]
     assert unexplained == []
@@ -67,15 +67,15 @@ def test_every_difference_is_explained(peer: str, ours: Catalog) -> None:
 @pytest.mark.parametrize("peer", PEERS)
 def test_every_explanation_is_of_a_difference(peer: str, ours: Catalog) -> None:
     found = [one for name, theirs in captured(peer).items() for one in differences(name, theirs, ours.get(name))]
-    for told in load_deviations():
-        if told.peer != peer or told.what in UNTESTED:
+    for reported in load_deviations():
+        if reported.peer != peer or reported.what in UNTESTED:
             continue
-        if told.what == "absent":  # what this machine had not is not on the page either, but may be told
-            assert not [metric.name for metric in ours if told.covers_metric(metric.name)], told
+        if reported.what == "absent":  # what this machine had not is not on the page either, but may be reported
+            assert not [metric.name for metric in ours if reported.covers_metric(metric.name)], reported
         else:
-            fitting = [one for one in found if one.what == told.what and told.covers_metric(one.metric)]
-            assert fitting, told
-            assert set(told.labels) == set().union(*(one.labels for one in fitting)), told
+            fitting = [one for one in found if one.what == reported.what and reported.covers_metric(one.metric)]
+            assert fitting, reported
+            assert set(reported.labels) == set().union(*(one.labels for one in fitting)), reported
 
 
 def test_entries_are_well_formed() -> None:

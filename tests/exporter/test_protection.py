@@ -290,7 +290,7 @@ def test_a_new_certificate_is_shown_to_the_next_connection(site) -> None:
     assert site.shown() == "second"
 
 
-def test_a_broken_file_leaves_what_was_and_is_told_once(site, caplog) -> None:
+def test_a_broken_file_leaves_what_was_and_is_reported_once(site, caplog) -> None:
     caplog.set_level("INFO")
     site.begin(TLS)
     (site.folder / "server.key").write_bytes((site.authority.issue("other").key).read_bytes())
@@ -340,7 +340,7 @@ def test_protection_is_not_lost_with_a_block(site, caplog, after) -> None:
     assert "requires a restart" in caplog.text
 
 
-def test_a_faulty_file_is_told_at_the_start(site) -> None:
+def test_a_faulty_file_is_reported_at_the_start(site) -> None:
     with pytest.raises(InvalidInput, match=r"server\.crt cannot be read"):
         ReloadingConfig(site.write(TLS))
 
@@ -364,7 +364,7 @@ def test_only_known_client_certificates_open(site, stranger, caplog) -> None:
     caplog.clear()
     with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
         site.client().get("/healthz")
-    assert caplog.text == ""  # told a moment ago
+    assert caplog.text == ""  # reported a moment ago
 
 
 def test_who_shows_no_certificate_may_be_let_in(site, stranger) -> None:

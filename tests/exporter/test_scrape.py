@@ -80,7 +80,7 @@ def test_scrapers_at_the_same_moment_share_one_run(scraper_of):
     assert [values(outcome) for [outcome] in found] == [[1], [1]]
 
 
-def test_a_stuck_collector_is_told_and_joined_and_the_others_are_served_in_time(scraper_of):
+def test_a_stuck_collector_is_reported_and_joined_and_the_others_are_served_in_time(scraper_of):
     gate = Gate()
     scraper = scraper_of(one("stuck", gate), one("well", lambda _: [VALUE(7)]))
     for scrapes in (1, 2, 3):
@@ -208,7 +208,7 @@ def test_a_fault_and_its_end_are_said_once_and_without_its_text(scraper_of, capl
         "collector pg failed: PermissionError (Permission denied: /proc/pressure/cpu)",
     ]
     assert "hunter2" not in caplog.text
-    assert "in collect" in caplog.text  # where it happened is told to who asks for debug
+    assert "in collect" in caplog.text  # where it happened is reported to who asks for debug
     assert scraper.records["pg", ""].errors == {"ValueError": 2, "PermissionError": 1}
 
 
@@ -299,7 +299,7 @@ def test_server_chooses_among_servers_and_leaves_the_rest(scraper_of):
     ]
 
 
-def test_a_fault_in_finding_the_subjects_is_told_and_forgotten_when_it_is_over(scraper_of):
+def test_a_fault_in_finding_the_subjects_is_reported_and_forgotten_when_it_is_over(scraper_of):
     answers = iter([OSError("no file"), {}, {"a": 1}])
 
     def subjects(_world: World) -> dict[str, float]:

@@ -122,8 +122,8 @@ def test_a_page_has_everything_and_tells_what_broke(client):
 def test_a_page_of_chosen_collectors(client, query, expected):
     response = client.get(f"/metrics?{query}")
     assert names(response) == expected
-    told = set(re.findall(r'deckwatch_collector_success\{collector="(\w+)', response.text))
-    assert len(told) <= len(expected) + 1  # of none but those on the page (and host_pressure, which fails)
+    reported = set(re.findall(r'deckwatch_collector_success\{collector="(\w+)', response.text))
+    assert len(reported) <= len(expected) + 1  # of none but those on the page (and host_pressure, which fails)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_page_of_chosen_collectors(client, query, expected):
         ("&".join(f"collect[]={number}" for number in range(300)), "Max number of fields exceeded"),
     ],
 )
-def test_a_query_that_means_nothing_is_told_in_a_sentence(client, query, sentence):
+def test_a_query_that_means_nothing_is_reported_in_a_sentence(client, query, sentence):
     response = client.get(f"/metrics?{query}")
     assert response.status_code == 400
     assert response.text.startswith(sentence)

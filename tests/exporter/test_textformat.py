@@ -59,8 +59,8 @@ def test_histograms_and_summaries_keep_their_parts_together() -> None:
         ("x 1\n\nx 2\n", "line 3: a second value for the same series of x"),
         ('x{a=""} 1\nx 2\n', "line 2: a second value"),
         ('x{a="1",b="2"} 1\nx{b="2",a="1"} 2\n', "line 2: a second value"),
-        ("x one\n", "line 1: the value of x is no number"),
-        ("x 1_0\n", "no number"),
+        ("x one\n", "line 1: the value of x is not a number"),
+        ("x 1_0\n", "not a number"),
         ("9x 1\n", "expected a metric's name"),
         ('x{a="1} 1\n', "expected a metric's name"),
         ("x{a=1} 1\n", "expected labels"),
@@ -69,13 +69,13 @@ def test_histograms_and_summaries_keep_their_parts_together() -> None:
         ('x{a="1",a="2"} 1\n', "the label a appears twice"),
         ('x{__name__="y"} 1\n', "reserved"),
         ("# TYPE x number\n", "unknown type of x"),
-        ("# TYPE 9 gauge\n", "no metric's name"),
+        ("# TYPE 9 gauge\n", "without a valid metric name"),
         ("# TYPE x gauge\n# TYPE x gauge\n", "line 2: a second TYPE"),
         ("x 1\n# TYPE x gauge\n", "line 2: TYPE of x after its first value"),
         ("# TYPE x histogram\nx 1\n", "x_bucket"),
     ],
 )
-def test_faults_are_told_by_line(text: str, message: str) -> None:
+def test_faults_are_reported_by_line(text: str, message: str) -> None:
     with pytest.raises(FormatError, match=message):
         parse_samples(text)
 

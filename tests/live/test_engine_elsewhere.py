@@ -185,7 +185,7 @@ def test_groups_that_ought_to_be_seen_are_missed_aloud(engine, watch, here, even
     watched = watch(engine.url, config=often(), **here)
     eventually(lambda: watched.page().values("container_memory_rss", name=NAME))
     [told] = [record.getMessage() for record in caplog.records if "has a group" in record.getMessage()]
-    assert "the engine itself is asked" in told
+    assert "read from the engine's API" in told
 
 
 @pytest.mark.usefixtures("at_once")

@@ -85,7 +85,7 @@ def chain(need, alerting_of, inbox, tmp_path):
     text = PROJECT.format(url=inbox.url)
     (tmp_path / "deckwatch.yaml").write_text(text)
     built = alerting_of({"alerts/shop.yaml": ALERTS}, text, targets=Targets(prometheus="2.42", alertmanager="0.25"))
-    assert built.said() == []
+    assert built.problem_lines() == []
     bundle = built.write(tmp_path / "out")
     ports = free_port(), free_port()
     prometheus, alertmanager = (f"http://127.0.0.1:{port}" for port in ports)

@@ -27,6 +27,9 @@ CAPTURED = {
     "ApplicationQuieterThanUsual": "it takes a week",
     "GrafanaApiSlow": "not every machine has a Grafana, and none can be made slow",
     "GrafanaLoadsSlowly": "the same, and a browser",
+    "HardwareArrayDegraded": "it takes a RAID array that loses a disk",
+    "HardwareBondDegraded": "it takes two network cards",
+    "HardwareMemoryErrors": "it takes a memory module that fails",
     "PrometheusStorageFailing": "Prometheus puts its database in order every two hours",
 }
 
@@ -56,6 +59,10 @@ TOLD = {
     'grafana_frontend_boot_load_time_seconds_bucket{le="5"}': grows(10),
     'grafana_frontend_boot_load_time_seconds_bucket{le="+Inf"}': grows(10),
     "prometheus_tsdb_compactions_failed_total": grows(1),
+    'node_md_degraded{device="md0"}': 1,
+    'node_bonding_slaves{master="bond0"}': 2,
+    'node_bonding_active{master="bond0"}': 1,
+    'node_edac_uncorrectable_errors_total{controller="0"}': grows(1),
 }
 
 

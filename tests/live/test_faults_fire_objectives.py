@@ -126,7 +126,7 @@ def test_what_is_promised_is_watched(alarm, shop, eventually) -> None:
         watched.alarm.fire(FAULTS)
         assert watched.of("objective:errors:ratio5m")["shop-fast"] > 0
         arrived = watched.alarm.arrival(SECONDS, alertname="ObjectiveBurnsFast", objective="shop-available")
-        assert "What may fail is used up fourteen times too fast" in arrived["annotations"]["description"]
+        assert "The error budget is used up fourteen times too fast" in arrived["annotations"]["description"]
         good = watched.of("objective:good:ratio")
         assert good["door-open"] == 1
         assert good["shop-available"] < 0.999

@@ -77,7 +77,7 @@ def test_tls_with_an_authority_of_ones_own(nginx, probe):
         ("{url}/error", "status 500, expected 2xx"),
         ("{url}/gone", "status 410, expected 2xx"),
         ("{url}/round", "more than 10 redirects"),
-        ("{url}/astray", "redirected to what is no address of HTTP"),
+        ("{url}/astray", "redirected to an address that is not HTTP"),
         ("{url}/cut", "connection closed without an answer"),
         ("{url}/drip", "no answer in time"),
         ("http://127.0.0.1:1/", "connection refused"),

@@ -32,8 +32,8 @@ FIRING = {
     "name": HOSTILE,
 }
 TEXTS = {
-    "summary": "A container that ought to run does not.",
-    "description": f"web-1 {HOSTILE}: A container that ought to run does not.",
+    "summary": "A container that should run is stopped.",
+    "description": f"web-1 {HOSTILE}: A container that should run is stopped.",
     "runbook_url": "https://wiki.example/runbooks/ContainerNotRunning.md",
     "dashboard_url": "https://grafana.example/d/containers?var-name=shop%5D",
 }
@@ -84,7 +84,7 @@ routes:
   - {{severity: critical, to: [slack, discord, pagerduty, opsgenie, telegram, sns, webhook, mail]}}
 """
     built = alerting_of(project=project, shipped=True, targets=Targets(alertmanager="0.28"))
-    assert built.said() == []
+    assert built.problem_lines() == []
     path = built.write(tmp_path) / "alertmanager/alertmanager.yml"
     inlined(path, inbox.url, files)
     port = free_port()

@@ -181,7 +181,9 @@ def test_a_kill_at_any_moment_leaves_the_old_tree_or_the_new_one(tmp_path: Path)
     write_plan(plan("one"), out)
     seen = set()
     chance = random.Random(7)
-    for _ in range(30):
+    for kills in range(200):
+        if kills >= 30 and len(seen) == 2:  # a busy machine may need more kills to hit a finished write
+            break
         child = subprocess.Popen(
             [sys.executable, "-c", textwrap.dedent(KILLED), str(out), str(FILES)], stdout=subprocess.PIPE
         )

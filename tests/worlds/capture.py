@@ -12,29 +12,12 @@ import re
 import time
 from pathlib import Path
 
+from deckwatch.exporter.collector import load_collectors
 from deckwatch.exporter.sources.mounts import parse_mountinfo
 from deckwatch.exporter.timex import adjtimex
 
-PROC = """\
-stat cpuinfo meminfo vmstat loadavg diskstats schedstat pressure/cpu pressure/io pressure/memory pressure/irq
-sys/fs/file-nr sys/kernel/domainname sys/kernel/random/entropy_avail sys/kernel/random/poolsize
-filesystems interrupts sys/kernel/pid_max sys/kernel/threads-max sys/kernel/hung_task_detect_count
-sys/net/netfilter/nf_conntrack_max
-1/mountinfo 1/net/dev 1/net/snmp 1/net/snmp6 1/net/netstat 1/net/sockstat 1/net/sockstat6
-1/net/softnet_stat 1/net/arp 1/net/tcp 1/net/tcp6 1/net/udp 1/net/udp6 1/net/stat/nf_conntrack
-""".split()
-INTERFACE = """\
-operstate carrier mtu speed tx_queue_len flags address broadcast duplex ifalias carrier_changes
-carrier_up_count carrier_down_count addr_assign_type dev_id dormant ifindex iflink link_mode name_assign_type
-netdev_group type statistics/rx_nohandler bonding/slaves bonding_slave/mii_status
-""".split()
-SYS = """\
-class/hwmon/*/* class/thermal/*/* class/power_supply/*/* class/net/bonding_masters devices/system/cpu/cpufreq/*/*
-devices/system/clocksource/*/*_clocksource devices/system/edac/mc/mc*/*_count devices/system/edac/mc/mc*/csrow*/*
-block/md*/size block/md*/md/* block/md*/md/dev-*/state block/md*/md/dev-*/slot fs/selinux/enforce
-fs/cgroup/cgroup.controllers
-""".split()
-ROOT = ["etc/os-release", "etc/localtime", "etc/selinux/config"]
+# Of the container collectors; host collectors declare their files.
+CONTAINER_FILES = {"proc/cpuinfo", "sys/fs/cgroup/cgroup.controllers"}
 # Addresses of interfaces, of the Internet as people write it, and as net/udp and net/udp6 do.
 HIDDEN = (
     (re.compile(rb"(?!00:00:00:00:00:00|ff:ff:ff:ff:ff:ff)(?:[0-9a-f]{2}:){5}[0-9a-f]{2}"), b"02:00:00:00:00:01"),
@@ -54,18 +37,11 @@ def arguments() -> argparse.Namespace:
 
 def main(given: argparse.Namespace) -> None:
     world = given.worlds / given.name
-    for path in PROC:
-        copy(given.procfs / path, world / "proc" / path)
-    for interface in (given.sysfs / "class/net").iterdir():
-        for attribute in INTERFACE:
-            copy(interface / attribute, world / "sys/class/net" / interface.name / attribute)
-    for pattern in SYS:
-        for file in given.sysfs.glob(pattern):
-            copy(file, world / "sys" / file.relative_to(given.sysfs))
-    for disk in (given.sysfs / "block").iterdir():
-        copy(disk / "queue/rotational", world / "sys/block" / disk.name / "queue/rotational")
-    for path in ROOT:
-        copy(given.rootfs / path, world / "root" / path)
+    roots = {"proc": given.procfs, "sys": given.sysfs, "root": given.rootfs}
+    for pattern in sorted(patterns()):
+        name, _, rest = pattern.partition("/")
+        for file in roots[name].glob(rest):
+            copy(file, world / name / file.relative_to(roots[name]))
     (world / "root/etc").mkdir(parents=True, exist_ok=True)
     (world / "root/etc/hostname").write_text("web-1\n")
     points = [mount.point for mount in parse_mountinfo((given.procfs / "1/mountinfo").read_bytes())]
@@ -79,6 +55,12 @@ def main(given: argparse.Namespace) -> None:
         "statvfs": {point: filled(f"{given.rootfs}{point}") for point in points},
     }
     (world / "world.json").write_text(json.dumps(facts, indent=2) + "\n")
+
+
+def patterns() -> set[str]:
+    """List the files of all collectors that one captured machine holds."""
+    declared = load_collectors().values()
+    return CONTAINER_FILES.union(*((one.needs, *one.files) for one in declared if one.needs is not None)) - {""}
 
 
 def copy(source: Path, target: Path) -> None:

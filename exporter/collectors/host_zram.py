@@ -1,0 +1,74 @@
+"""Compressed RAM disks, from /sys/block/zram*/{mm_stat,io_stat,stat} (Documentation/admin-guide/blockdev/zram.rst)."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from deckwatch.exporter.collector import NoData, collector
+from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.sources import procfs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deckwatch.exporter.world import World
+
+
+def _declare_gauge(name: str, help_text: str) -> Metric:
+    return Metric(f"node_zram_{name}", "gauge", help_text, ("device",))
+
+
+def _declare_counter(name: str, help_text: str) -> Metric:
+    return Metric(f"node_zram_{name}_total", "counter", help_text, ("device",))
+
+
+# In the order of the columns; older kernels write fewer (the last two of mm_stat are recent).
+MM_STAT = (
+    _declare_gauge("original_data_bytes", "Uncompressed size of the data stored."),
+    _declare_gauge("compressed_data_bytes", "Compressed size of the data stored."),
+    _declare_gauge("memory_used_bytes", "Memory allocated for the disk, including fragmentation and overhead."),
+    _declare_gauge("memory_limit_bytes", "Maximum memory that the disk may use; 0 means no limit."),
+    _declare_gauge("memory_used_max_bytes", "Maximum memory that the disk has used."),
+    _declare_gauge("same_pages", "Pages filled with a single value, which take no memory."),
+    _declare_counter("pages_compacted", "Pages freed by compaction."),
+    _declare_gauge("huge_pages", "Incompressible pages stored."),
+    _declare_counter("huge_pages_since_creation", "Incompressible pages stored since the disk was created."),
+)
+IO_STAT = (
+    _declare_counter("failed_reads", "Failed reads."),
+    _declare_counter("failed_writes", "Failed writes, as when memory is exhausted."),
+    _declare_counter("invalid_io", "Requests that were not aligned to pages."),
+    _declare_counter("pages_freed", "Pages freed by swap slot free notifications and discards."),
+)
+_MIN_COLUMNS = {"mm_stat": 7, "io_stat": 4, "stat": 11}  # of the oldest kernels with these files
+READS = _declare_counter("reads_completed", "Reads completed.")
+WRITES = _declare_counter("writes_completed", "Writes completed.")
+
+
+@collector(
+    *(*MM_STAT, *IO_STAT, READS, WRITES),
+    needs="sys/block/zram*",
+    files=("sys/block/zram*/mm_stat", "sys/block/zram*/io_stat", "sys/block/zram*/stat"),
+)
+def collect(world: World) -> Iterator[Sample]:
+    """Stored and compressed data, memory, and failed requests of each compressed RAM disk."""
+    devices = [name for name in procfs.list_sys(world, "block") if name.startswith("zram")]
+    if not devices:
+        raise NoData("no zram device")
+    for device in devices:
+        with contextlib.suppress(NoData):  # the device was just removed
+            yield from _device_samples(world, device)
+
+
+def _device_samples(world: World, device: str) -> Iterator[Sample]:
+    for metrics, file in ((MM_STAT, "mm_stat"), (IO_STAT, "io_stat")):
+        for metric, value in zip(metrics, _read_numbers(world, device, file), strict=False):
+            yield metric(value, device)
+    requests = _read_numbers(world, device, "stat")
+    for metric, column in ((READS, 0), (WRITES, 4)):  # Documentation/block/stat.rst
+        yield metric(requests[column], device)
+
+
+def _read_numbers(world: World, device: str, file: str) -> list[int]:
+    return procfs.parse_numbers(procfs.read_sys(world, f"block/{device}/{file}"), _MIN_COLUMNS[file])
