@@ -104,7 +104,7 @@ def test_every_file_is_listed_and_there_are_at_least_200() -> None:
     [
         ("rows:\n" + "  - x\n" * 210_000, "the file has more than 200,000 values"),
         ("about: " + "x" * 5_100_000, "cannot be read: the file is larger than 5 MB"),
-        ("dashboard: Shop\nrows:\n" + "  - - {stat: shop_stok}\n" * 300, "no signal and no metric is called shop_stok"),
+        ("dashboard: Shop\nrows:\n" + "  - - {stat: shop_stok}\n" * 300, "no signal or metric is called shop_stok"),
     ],
     ids=["values", "bytes", "problems"],
 )

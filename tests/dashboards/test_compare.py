@@ -2,7 +2,7 @@
 
 import copy
 
-from deckwatch.dashboards.compare import changes, differ
+from deckwatch.dashboards.compare import has_changes, list_changes
 
 MODEL = {
     "title": "Shop",
@@ -27,14 +27,14 @@ MODEL = {
 def changed(change):
     other = copy.deepcopy(MODEL)
     change(other)
-    return changes(MODEL, other)
+    return list_changes(MODEL, other)
 
 
 def test_equal_dashboards_have_no_differences_whatever_ids_grafana_assigns():
     assert changed(lambda other: other.update(id=9, version=99)) == []
     assert changed(lambda other: other["templating"]["list"][0].update(current={"text": "b"})) == []
     assert changed(lambda other: other["panels"][0]["fieldConfig"]["defaults"].pop("noValue")) == []
-    assert not differ(MODEL, MODEL)
+    assert not has_changes(MODEL, MODEL)
 
 
 def test_each_difference_is_a_sentence():
