@@ -173,7 +173,7 @@ class _ItemFinder:
 def _find_misplaced(document: Document, path: Path, keys: Collection[str]) -> Iterator[Problem]:
     for key in keys:
         if key in document.value_at(path):
-            yield document.problem((*path, key), f"{key} cannot be set here", key=True)
+            yield document.problem((*path, key), f"{key} is not allowed here", key=True)
 
 
 class _ChangeWriter(DocumentWriter):

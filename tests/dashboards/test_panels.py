@@ -2,6 +2,7 @@ import jsonschema_rs
 import pytest
 
 from deckwatch.core import plugins
+from deckwatch.core.problems import DeckwatchError
 from deckwatch.dashboards import panel_types
 from deckwatch.dashboards.read import schema
 
@@ -84,3 +85,16 @@ def test_a_users_folder_adds_a_panel_type(tmp_path):
     with panel_types.start_renderer(tmp_path) as child:
         found = panel_types.load_types(child, tmp_path)
     assert set(NAMES) | {"news"} == set(found)
+
+
+def test_what_a_panel_file_lacks_is_reported_with_the_lines_to_write(tmp_path):
+    (tmp_path / "news.libsonnet").write_text(
+        "{ words: { news: 'News from elsewhere.' }, content: {}, queries: '', width: 4, options: {},"
+        " example: { news: 'x' }, grafana: { type: 'news' } }"
+    )
+    with panel_types.start_renderer(tmp_path) as child, pytest.raises(DeckwatchError) as caught:
+        panel_types.load_types(child, tmp_path)
+    assert str(caught.value) == (
+        "the panel file own/news.libsonnet lacks height, grafana.name, grafana.public; write: height: 8, "
+        "grafana: { type: 'timeseries', name: 'Time series', public: true },"
+    )

@@ -54,7 +54,7 @@ def made(child, text, grafana):
             [
                 "2:34 a variable of type switch needs Grafana 12.3",
                 "8:20 the transformation transpose needs Grafana 11.2",
-                "8:34 the transformation transpose needs Grafana 11.2",
+                "8:39 the transformation transpose needs Grafana 11.2",
                 "12:23 options.percentChangeColorMode of stat needs Grafana 11.1",
                 "12:58 timeCompare of stat needs Grafana 12.3",
             ],
