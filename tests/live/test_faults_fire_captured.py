@@ -1,7 +1,7 @@
 """Alerts whose faults cannot be made on a machine that runs tests: a captured page reports them.
 
-`CAPTURED` gives the reason for each. The page is that of a captured machine; `REPLACED` has lines that replace its own or
-are added to them. How to add one: `test_faults_fire.py`.
+`CAPTURED` gives the reason for each. The page is that of a captured machine; `REPLACED` has lines that replace its own
+or are added to them. How to add one: `test_faults_fire.py`.
 """
 
 from __future__ import annotations
