@@ -72,7 +72,9 @@ def load_documents(project: Project) -> Documents:
     documents.problems += [problem for module in _GENERATORS for problem in module.find_problems(project)]
     documents.topics += [document for topics in generated.values() for document in topics]
     sets = _with_generated(sets, generated)
-    documents.topics += read_topics.shipped_documents(_topics_of_sets(sets))
+    excluded = {*dashboards.list_sets()}.difference(sets)
+    topics = read_topics.shipped_documents(_topics_of_sets(sets))
+    documents.topics += [topic for topic in topics if topic.data.get("dashboard") not in excluded]
     documents.files += dashboards.load_shipped(sets)
     documents.shipped = {document.file for document in _list_documents(documents)}
     for folder in folders:
