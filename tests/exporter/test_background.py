@@ -64,14 +64,14 @@ def impatient(monkeypatch):
     monkeypatch.setattr(background, "_MISSED_READINGS", 10_000)  # of a hundredth of a second: the machine may be busy
 
 
-def test_nothing_is_read_before_somebody_asks(start):
+def test_nothing_is_read_before_the_first_request(start):
     slow = Slow(1)
     one = start(slow)
     assert slow.calls == 0
     assert one.latest_reading().value == 1
 
 
-def test_it_is_read_again_without_being_asked(start, eventually):
+def test_the_value_is_refreshed_without_requests(start, eventually):
     slow = Slow(1, 2, 3)
     one = start(slow)
     assert one.latest_reading().value == 1
@@ -79,7 +79,7 @@ def test_it_is_read_again_without_being_asked(start, eventually):
     assert one.latest_reading().value == 3
 
 
-def test_many_who_ask_cause_one_reading(start):
+def test_concurrent_requests_share_one_reading(start):
     slow = Slow(1)
     slow.gate.clear()
     one = start(slow, seconds=100.0, first_seconds=0.0)
@@ -92,7 +92,7 @@ def test_many_who_ask_cause_one_reading(start):
     assert (slow.calls, slow.most_inside) == (1, 1)
 
 
-def test_a_fault_is_reported_once_and_a_recovery_too(start, eventually, caplog):
+def test_a_failure_and_the_recovery_are_logged_once(start, eventually, caplog):
     caplog.set_level(logging.INFO)
     slow = Slow(1, OSError("no"), OSError("no"), OSError("no"), 2)
     one = start(slow)
@@ -118,7 +118,7 @@ def pauses(monkeypatch):
     return of
 
 
-def test_after_a_fault_the_last_reading_is_not_shown_and_it_is_tried_less_often(start, eventually, pauses):
+def test_after_a_failure_the_old_value_is_dropped_and_retries_slow_down(start, eventually, pauses):
     slow = Slow(1, ValueError("no"))
     one = start(slow, seconds=0.05)
     seen = pauses(one, 0.0)
@@ -129,7 +129,7 @@ def test_after_a_fault_the_last_reading_is_not_shown_and_it_is_tried_less_often(
     assert seen[:6] == [0.05, 0.01, 0.02, 0.04, 0.05, 0.05]
 
 
-def test_it_rests_as_long_as_it_worked(start, eventually, pauses):
+def test_it_pauses_as_long_as_the_reading_took(start, eventually, pauses):
     one = start(Slow(1), seconds=1.0, first_seconds=0.0)
     seen = pauses(one, 7.0)
     with contextlib.suppress(NotReadYet):
@@ -138,7 +138,7 @@ def test_it_rests_as_long_as_it_worked(start, eventually, pauses):
     assert seen[0] >= 7.0
 
 
-def test_a_reading_that_is_stuck_is_given_up_and_not_read_beside(start, eventually, monkeypatch):
+def test_a_stuck_reading_counts_as_failed_and_no_second_one_starts(start, eventually, monkeypatch):
     slow = Slow(1)
     one = start(slow)
     assert one.latest_reading().value == 1
@@ -162,7 +162,7 @@ def _raises(kind: type[Exception], call) -> bool:
     return False
 
 
-def test_what_is_not_there_is_no_fault(start, eventually):
+def test_an_absent_source_is_no_failure(start, eventually):
     one = start(Slow(NoData("the proxy answers 403"), 1))
     with pytest.raises(NoData, match="403"):
         one.latest_reading()
@@ -181,7 +181,7 @@ def test_the_thread_ends_at_close(start):
     assert slow.calls == calls
 
 
-def test_closed_before_it_began(start):
+def test_close_before_the_first_reading(start):
     slow = Slow(1)
     one = start(slow, first_seconds=0.0)
     one.close()
@@ -190,7 +190,7 @@ def test_closed_before_it_began(start):
     assert slow.calls == 0
 
 
-def test_a_collector_is_as_old_as_the_oldest_thing_that_it_shows(start):
+def test_the_age_of_a_collector_is_that_of_its_oldest_reading(start):
     now = [1000.0]
     world = World(clock=lambda: now[0])
     old, young = (start(Slow(one), seconds=1000.0, world=world) for one in (1, 2))

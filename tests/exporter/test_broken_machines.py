@@ -49,7 +49,7 @@ def shown(world: World) -> tuple[str, dict[str, str]]:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_a_broken_file_costs_its_collectors_only(machine, tmp_path, data: st.DataObject):
+def test_a_broken_file_affects_only_its_own_collectors(machine, tmp_path, data: st.DataObject):
     if not (before := KNOWN.get(tmp_path)):
         found = [path for part in ("proc", "sys", "root") for path in (tmp_path / part).rglob("*")]
         files = sorted(path for path in found if path.is_file() and not path.is_symlink())

@@ -84,7 +84,7 @@ def is_alive(dialled: socket.socket) -> bool:
     return answer.startswith(b"HTTP/1.1 200")
 
 
-def test_who_does_not_complete_a_header_is_cut(page, monkeypatch) -> None:
+def test_a_client_that_does_not_complete_a_header_is_disconnected(page, monkeypatch) -> None:
     monkeypatch.setattr(connection, "HEADER_SECONDS", 1.0)
     silent, begun = page.dial(), page.dial()
     begun.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
@@ -92,7 +92,7 @@ def test_who_does_not_complete_a_header_is_cut(page, monkeypatch) -> None:
     assert is_cut(begun)
 
 
-def test_the_limit_begins_with_the_connection_and_not_after_the_handshake(page, monkeypatch) -> None:
+def test_the_header_limit_starts_with_the_connection_not_after_the_handshake(page, monkeypatch) -> None:
     monkeypatch.setattr(connection, "HEADER_SECONDS", 1.0)
     silent, greeting, dribbling = (page.dial(raw=True) for _ in range(3))
     greeting.sendall(hello()[:MOST_HELLO])
@@ -110,7 +110,7 @@ def test_the_limit_begins_with_the_connection_and_not_after_the_handshake(page, 
             assert not is_alive(shaken)  # the handshake has taken its share
 
 
-def test_a_long_header_is_refused_however_it_comes(page) -> None:
+def test_a_long_header_is_rejected_however_it_is_split(page) -> None:
     field = b"X-Long: " + b"x" * connection.MAX_HEADER_BYTES + b"\r\n"
     for pieces in ([b"GET / HTTP/1.1\r\nHost: x\r\n" + field + b"\r\n"], [b"GET /?", *[b"x" * 1024] * 20]):
         dialled = page.dial()
@@ -130,7 +130,7 @@ def test_a_long_header_is_refused_however_it_comes(page) -> None:
     assert dialled.recv(4096).startswith(b"HTTP/1.1 200")
 
 
-def test_a_body_is_not_taken_in(page) -> None:
+def test_a_request_body_is_not_read(page) -> None:
     dialled = page.dial()
     sent = 0
     try:
@@ -142,7 +142,7 @@ def test_a_body_is_not_taken_in(page) -> None:
     assert sent < 100_000_000
 
 
-def test_requests_in_one_piece_are_answered_one_by_one(page) -> None:
+def test_pipelined_requests_are_answered_in_order(page) -> None:
     dialled = page.dial()
     dialled.sendall(GET * 3 + b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     answers = b""
@@ -152,7 +152,7 @@ def test_requests_in_one_piece_are_answered_one_by_one(page) -> None:
     assert answers.count(b"HTTP/1.1 404 Not Found\r\n") == 1
 
 
-def test_a_large_page_comes_whole(page) -> None:
+def test_a_large_page_arrives_complete(page) -> None:
     client = page.client()
     first = client.get("/metrics")
     for _ in range(30):
@@ -160,7 +160,7 @@ def test_a_large_page_comes_whole(page) -> None:
     assert len(page.readings) == 31
 
 
-def test_a_client_has_a_share_and_loses_its_own(page, monkeypatch) -> None:
+def test_a_client_over_its_share_loses_its_own_connections(page, monkeypatch) -> None:
     monkeypatch.setattr(connection_limits, "MAX_PER_CLIENT", 4)
     other, rested = page.dial("127.0.0.2"), page.dial()
     assert is_alive(rested)
@@ -170,7 +170,7 @@ def test_a_client_has_a_share_and_loses_its_own(page, monkeypatch) -> None:
     assert is_alive(other)
 
 
-def test_where_it_is_full_the_greediest_lose(page, monkeypatch) -> None:
+def test_at_the_limit_the_clients_with_most_connections_lose_some(page, monkeypatch) -> None:
     monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 8)
     monkeypatch.setattr(connection_limits, "MAX_PER_CLIENT", 6)
     modest = page.dial("127.0.0.2")
@@ -194,7 +194,7 @@ def test_busy_connections_of_a_client_leave_room_for_others(page, monkeypatch) -
     assert all(one.recv(4096).startswith(b"HTTP/1.1 200") for one in busy)
 
 
-def test_at_the_end_nothing_is_left_open(page_served) -> None:
+def test_shutdown_leaves_no_socket_open(page_served) -> None:
     for _ in range(10):
         with ExitStack() as stack, page_served() as served:
             for _ in range(40):  # some are accepted in the moment in which it ends
@@ -217,7 +217,7 @@ def wait_for(count: int) -> None:
         time.sleep(0.02)
 
 
-def test_fifty_scrapers_at_once_share_readings(page) -> None:
+def test_fifty_concurrent_scrapers_share_readings(page) -> None:
     """One, if all come in the same moment; who comes so late that it would be old shares the next (exporter.scrape)."""
     page.hold.clear()
     clients, answers = [page.client() for _ in range(50)], []
@@ -239,7 +239,7 @@ def kept():
         yield stack
 
 
-def test_it_ends_while_handshakes_go_on(kept, serve, web_config, authority) -> None:
+def test_shutdown_does_not_wait_for_handshakes(kept, serve, web_config, authority) -> None:
     authority.issue("server")
     served = serve(web_config(TLS, users=""))
     for part in (b"", hello()[:MOST_HELLO], hello()):
@@ -258,5 +258,5 @@ def test_it_ends_while_handshakes_go_on(kept, serve, web_config, authority) -> N
         ("", "", True),
     ],
 )
-def test_whose_an_address_is(one, other, is_same) -> None:
+def test_addresses_of_one_client(one, other, is_same) -> None:
     assert (connection_limits.client_key(one) == connection_limits.client_key(other)) is is_same

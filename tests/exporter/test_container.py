@@ -63,7 +63,7 @@ def test_fields_that_engines_leave_out_or_set_to_null():
         ("always", {"deckwatch.expected": "perhaps"}, True),
     ],
 )
-def test_what_ought_to_run(policy, labels, expected):
+def test_expected_to_run(policy, labels, expected):
     found = parse_inspect(inspect(host={"RestartPolicy": {"Name": policy}}, labels=labels))
     assert found.expected_running is expected
 
@@ -92,7 +92,7 @@ def test_states_of_podman(reported, state):
 
 
 @pytest.mark.parametrize("mode", ["host", "container:49140422"])
-def test_a_network_that_is_not_its_own(mode):
+def test_a_shared_network(mode):
     assert not parse_inspect(inspect(host={"NetworkMode": mode})).has_own_network
 
 
@@ -119,6 +119,6 @@ def test_times(text, time):
 
 
 @given(st.text(max_size=40) | st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", fullmatch=True))
-def test_what_is_no_time_is_a_value_error(text):
+def test_an_invalid_time_is_a_value_error(text):
     with contextlib.suppress(ValueError):
         assert isinstance(unix_time(text), float)

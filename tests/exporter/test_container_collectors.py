@@ -70,12 +70,12 @@ def test_captured_machines(captured, world, collector, metric, expected):
     assert values(captured(world), collector, metric) == expected
 
 
-def test_only_a_network_of_its_own_is_shown(captured):
+def test_only_a_containers_own_network_is_shown(captured):
     found = values(captured(CGROUP1), "container_network", "container_network_receive_bytes_total")
     assert list(found) == ["shop-web-1/eth0"], "shop-side-1 shares it"
 
 
-def test_labels_that_are_allowed_are_on_every_series_of_their_container(tmp_path):
+def test_allowed_labels_are_on_every_series_of_their_container(tmp_path):
     data = json.loads((Path(__file__).parents[1] / "worlds" / CGROUP1 / "engine.json").read_text())
     for one in data["containers"]:
         one["Config"]["Labels"] |= {"com.example/team": 'a "b"\nc', "com.example.tier": "<b>1</b>", "other": "no"}
@@ -95,7 +95,7 @@ def test_labels_that_are_allowed_are_on_every_series_of_their_container(tmp_path
     assert not [labels for labels in found if "container_label_other" in labels]
 
 
-def test_a_budget_that_is_too_small_leaves_series_out_and_counts_them(captured):
+def test_series_over_the_budget_are_dropped_and_counted(captured):
     state = CONTAINER["container_state"]
     whole, cut = (
         Scraper(captured(CGROUP1), {"container_state": replace(state, budget=budget)}) for budget in (1000, 10)
@@ -107,7 +107,7 @@ def test_a_budget_that_is_too_small_leaves_series_out_and_counts_them(captured):
     assert whole.records["container_state", ""].dropped == 0
 
 
-def test_lines_are_written_anew_when_what_they_say_has_changed(tmp_path):
+def test_lines_are_rendered_again_when_their_values_change(tmp_path):
     id_ = "4f" * 32
     group = tmp_path / f"sys/fs/cgroup/docker/{id_}"
     group.mkdir(parents=True)
@@ -129,7 +129,7 @@ def test_lines_are_written_anew_when_what_they_say_has_changed(tmp_path):
         assert values(world, "container_pids", "container_processes", scraper) == {name: 1}
 
 
-def test_states_are_marked_so_that_they_are_held_and_counters_are_not():
+def test_states_are_marked_to_be_retained_and_counters_are_not():
     state = CONTAINER["container_state"].metrics
     held = {metric.name for metric in state if metric.state}
     assert held >= {"deckwatch_container_state", "deckwatch_container_exit_code", "container_start_time_seconds"}
@@ -147,7 +147,7 @@ def test_every_series_of_a_container_has_the_same_first_labels():
                 assert metric.labels[: len(_container.LABELS)] == _container.LABELS
 
 
-def test_without_an_engine_there_is_nothing_to_watch():
+def test_without_an_engine_there_is_no_data():
     with World(docker_host="") as world:
         for name, one in CONTAINER.items():
             if name != "container_machine":
@@ -161,7 +161,7 @@ def no_variable(monkeypatch):
     return monkeypatch
 
 
-def test_where_the_engine_is_looked_for(no_variable, tmp_path):
+def test_the_engines_address(no_variable, tmp_path):
     no_variable.setattr("deckwatch.exporter.sources.docker.SOCKET", tmp_path / "docker.sock")
     with World() as world:
         engine = world.source(Engine)
@@ -184,7 +184,7 @@ def machine(tmp_path: Path, kernel: str = "") -> World:
     return World(procfs=tmp_path / "proc", sysfs=tmp_path / "sys", docker_host=f"file://{tmp_path}/engine.json")
 
 
-def test_containers_of_which_no_group_can_be_seen_are_a_fault(tmp_path):
+def test_running_containers_without_visible_cgroups_are_a_failure(tmp_path):
     groups = tmp_path / "sys/fs/cgroup"
     groups.mkdir(parents=True)
     (groups / "cgroup.controllers").write_text("memory\n")
@@ -192,12 +192,12 @@ def test_containers_of_which_no_group_can_be_seen_are_a_fault(tmp_path):
         _container.running_containers(world)
 
 
-def test_a_system_without_control_groups_has_no_figures_of_containers(tmp_path):
+def test_a_system_without_control_groups_has_no_container_values(tmp_path):
     with machine(tmp_path) as world, pytest.raises(NoData, match="no control groups"):
         _container.running_containers(world)
 
 
-def test_an_engine_elsewhere_has_its_groups_elsewhere(tmp_path):
+def test_cgroups_of_a_remote_engine_are_not_expected_here(tmp_path):
     groups = tmp_path / "sys/fs/cgroup"
     groups.mkdir(parents=True)
     (groups / "cgroup.controllers").write_text("memory\n")

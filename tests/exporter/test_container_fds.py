@@ -30,12 +30,12 @@ def test_the_soft_limit():
 
 
 @given(st.binary() | st.just(LIMITS).flatmap(lambda text: st.integers(0, len(text)).map(lambda end: text[:end])))
-def test_what_is_no_such_file_is_reported(data):
+def test_an_invalid_limits_file_is_a_parse_error(data):
     with contextlib.suppress(ParseError, ValueError):
         parse_open_files(data)
 
 
-def test_what_processes_have_open():
+def test_open_files_are_counted():
     before = container_fds.count_open_files(Path("/proc"), [os.getpid()])
     with socket.socket() as one, socket.socket() as another, Path("/dev/null").open() as file:
         after = container_fds.count_open_files(Path("/proc"), [os.getpid()])
@@ -45,13 +45,13 @@ def test_what_processes_have_open():
     assert (after.files - before.files, after.sockets - before.sockets) == (3, 2)
 
 
-def test_a_process_that_has_ended_has_nothing_open(tmp_path):
+def test_an_exited_process_has_no_open_files(tmp_path):
     assert container_fds.count_open_files(tmp_path, [4]) is None
     (tmp_path / "5/fd").mkdir(parents=True)
     assert container_fds.count_open_files(tmp_path, [4, 5]) == (0, 0)
 
 
-def test_what_is_not_for_us_to_see(monkeypatch):
+def test_permission_denied_is_an_error(monkeypatch):
     def refuse(folder: str) -> list[str]:
         raise PermissionError(13, "Permission denied", folder)
 

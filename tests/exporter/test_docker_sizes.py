@@ -9,7 +9,7 @@ from deckwatch.exporter.sources import docker_client, docker_sizes
 from deckwatch.exporter.world import World
 
 
-def test_only_one_is_counted_at_a_time(monkeypatch):
+def test_only_one_size_request_runs_at_a_time(monkeypatch):
     monkeypatch.setattr(docker_client, "open_client", lambda *_: contextlib.nullcontext())
     inside, most = set(), []
     both = threading.Event()

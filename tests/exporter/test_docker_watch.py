@@ -58,7 +58,7 @@ def watch():
         ({"Id": "a", "State": None, "Config": {}, "HostConfig": {}}, "cannot be had"),
     ],
 )
-def test_one_container_that_is_not_described_is_no_loss(watch, caplog, answer, said):
+def test_a_failed_inspect_of_one_container_is_no_outage(watch, caplog, answer, said):
     caplog.set_level(logging.INFO)
     watch._inspect_container(Client(answer), "a" * 64)
     assert watch._table.all_containers() == ()
@@ -66,7 +66,7 @@ def test_one_container_that_is_not_described_is_no_loss(watch, caplog, answer, s
     assert bool(caplog.text) == bool(said)
 
 
-def test_an_engine_that_answers_nothing_at_all_is_lost(watch):
+def test_an_engine_without_any_response_is_unreachable(watch):
     with pytest.raises(requests.exceptions.ReadTimeout):
         watch._inspect_container(Client(requests.exceptions.ReadTimeout(), requests.exceptions.ReadTimeout()), "a" * 64)
 
@@ -75,7 +75,7 @@ def event(action: str, nanoseconds: int) -> dict[str, object]:
     return {"Type": "container", "Action": action, "Actor": {"ID": "a"}, "timeNano": nanoseconds}
 
 
-def test_an_event_that_comes_twice_is_taken_once_and_a_clock_set_back_silences_nothing(watch):
+def test_a_duplicate_event_is_ignored_and_a_clock_set_back_drops_none(watch):
     assert watch._apply_event(event("start", 2_000_000_000)) == "a"
     assert watch._apply_event(event("start", 2_000_000_000)) is None
     assert watch._apply_event(event("die", 2_000_000_000)) == "a"
@@ -83,7 +83,7 @@ def test_an_event_that_comes_twice_is_taken_once_and_a_clock_set_back_silences_n
     assert watch._resume_at == 1_000_000_000
 
 
-def test_what_came_before_the_end_of_the_stream_is_given_before_it():
+def test_events_before_the_end_of_the_stream_are_delivered_first():
     events = EventStream(None, 0)
     for one in ("start", "die"):
         events._queue.put(event(one, 1))
@@ -93,11 +93,11 @@ def test_what_came_before_the_end_of_the_stream_is_given_before_it():
         events.take_batch(0)
 
 
-def test_a_stream_in_which_nothing_happens():
+def test_an_idle_stream():
     assert EventStream(None, 0).take_batch(0.01) == []
 
 
-def test_the_moment_from_which_events_are_asked_for():
+def test_the_start_time_of_the_event_stream():
     assert EventStream(None, 1_795_200_697_000_000_042)._since == "1795200697.000000042"
 
 

@@ -44,7 +44,7 @@ def same(one: float, other: float) -> bool:
 
 
 @given(sample_lists())
-def test_prometheus_own_parser_reads_the_samples_back(given_samples):
+def test_the_prometheus_parser_reads_the_samples_back(given_samples):
     found = parsed(exposition.render_text(validate_samples(given_samples)))
     assert len(found) == len(given_samples)
     for metric, labels, value in given_samples:
@@ -73,13 +73,13 @@ def test_the_page_of_a_few_samples():
     )
 
 
-def test_what_is_no_unicode_is_replaced():
+def test_invalid_unicode_is_replaced():
     text = exposition.render_text([METRICS[0](1, b"caf\xe9".decode("utf-8", "surrogateescape"), "")])
     assert text.splitlines()[-1] == 'node_load1{name="caf?"} 1'
     text.encode("utf-8")
 
 
-def test_two_metrics_of_one_name_are_one_family():
+def test_two_metrics_with_the_same_name_are_one_family():
     other = Metric("node_load1", "counter", "Of a textfile.", ("job",))
     lines = exposition.render_text([METRICS[0](1, "a", ""), METRICS[1](2, "b", ""), other(3, "c")]).splitlines()
     assert [line for line in lines if "node_load1" in line] == [
@@ -91,7 +91,7 @@ def test_two_metrics_of_one_name_are_one_family():
     assert lines.index('node_load1{job="c"} 3') == 3
 
 
-def test_the_parts_of_a_histogram_stand_under_one_type():
+def test_the_parts_of_a_histogram_share_one_type():
     seconds = Metric("deckwatch_wait_seconds", "histogram", "How long.", ())
     bucket, count = seconds.with_suffix("_bucket", ("le",)), seconds.with_suffix("_count")
     text = exposition.render_text([bucket(1, "0.1"), bucket(2, "+Inf"), count(2)])
@@ -113,7 +113,7 @@ def own(one: Outcome, record: Record | None = None) -> dict[str, float]:
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line[0] != "#"}
 
 
-def test_what_is_told_of_a_collector():
+def test_metrics_about_a_collector():
     assert own(outcome(), Record(timeouts=2, dropped=7)) == {
         'deckwatch_collector_success{collector="host_load"}': 1,
         'deckwatch_collector_duration_seconds{collector="host_load"}': 0.25,
@@ -126,22 +126,22 @@ def test_what_is_told_of_a_collector():
     }
 
 
-def test_a_fault_is_told_also_under_the_peers_name():
+def test_a_failure_is_also_exposed_under_the_peers_name():
     metrics = own(outcome(error="OSError", peer=("pg", "locks"), subject="shop-db"))
     assert metrics['deckwatch_collector_success{collector="host_load",server="shop-db"}'] == 0
     assert metrics['pg_scrape_collector_success{collector="locks",server="shop-db"}'] == 0
 
 
-def test_a_probe_is_told_by_its_service_and_a_peer_without_such_metrics_by_none():
+def test_a_probe_has_its_service_label_and_no_peer_metrics():
     metrics = own(outcome(subject="shop", subject_label="service", peer=("blackbox", "http")))
     assert {name.partition("{")[2] for name in metrics} == {'collector="host_load",service="shop"}'}
 
 
-def test_what_was_never_read_has_no_age_and_a_clock_that_was_set_back_gives_none_below_0():
+def test_an_age_is_absent_before_the_first_reading_and_never_negative():
     assert not any("age" in name for name in own(outcome(at=None, error="Timeout")))
     assert own(outcome(at=200.0))['deckwatch_collector_age_seconds{collector="host_load"}'] == 0
 
 
 @pytest.mark.parametrize("reason", ["no such file", ""])
-def test_a_collector_with_nothing_to_watch_is_left_out(reason):
+def test_a_collector_without_a_source_is_omitted(reason):
     assert own(outcome(absent=reason, samples=())) == {}

@@ -30,17 +30,17 @@ from deckwatch.exporter.world import World
         (RuntimeError("hunter2"), "RuntimeError"),
     ],
 )
-def test_a_fault_in_plain_words(fault, said):
+def test_error_messages(fault, said):
     assert safe_message(fault) == said
 
 
-def test_what_lies_below_a_librarys_fault_is_reported():
+def test_the_cause_of_a_library_error_is_reported():
     wrapped = requests.exceptions.ConnectionError("hunter2")
     wrapped.__context__ = ConnectionRefusedError(errno.ECONNREFUSED, "x")
     assert safe_message(wrapped) == "connection refused"
 
 
-def test_an_engine_that_is_not_there_is_named_without_its_password(tmp_path, caplog):
+def test_an_unreachable_engine_is_named_without_its_password(tmp_path, caplog):
     for address, said in [
         (f"unix://{tmp_path}/no.sock", f"unix://{tmp_path}/no.sock cannot be reached: no such file or directory"),
         ("tcp://127.0.0.1:1", "tcp://127.0.0.1:1 cannot be reached: connection refused"),
@@ -72,7 +72,7 @@ def test_an_engine_that_is_not_there_is_named_without_its_password(tmp_path, cap
         ),
     ],
 )
-def test_a_server_without_a_connection_string_says_what_lacks(entry, reported, tmp_path, monkeypatch, caplog):
+def test_a_missing_connection_string_is_described(entry, reported, tmp_path, monkeypatch, caplog):
     (tmp_path / "empty").write_text("\n")
     monkeypatch.setenv("DECKWATCH_EMPTY", "")
     entry = {key: value.format(tmp=tmp_path) for key, value in entry.items()}
@@ -91,7 +91,7 @@ def test_a_server_without_a_connection_string_says_what_lacks(entry, reported, t
     assert 0 <= trouble.seconds < 60
 
 
-def test_a_probe_says_why_without_the_words_of_others():
+def test_a_probe_error_contains_no_foreign_text():
     with World() as world:
         probe = Probe("shop")
         assert probe.health_reason(world) is None

@@ -30,7 +30,7 @@ def descriptors() -> set[str]:
     return found
 
 
-def test_reads_what_is_there_now(kept: KeptFiles, tmp_path: Path) -> None:
+def test_the_current_content_is_read(kept: KeptFiles, tmp_path: Path) -> None:
     file = tmp_path / "value"
     for content in (b"1\n", b"2", b"", b"x" * 100_000):
         file.write_bytes(content)
@@ -38,18 +38,18 @@ def test_reads_what_is_there_now(kept: KeptFiles, tmp_path: Path) -> None:
         assert read_once(str(file)) == content
 
 
-def test_reads_whole_tables_of_the_kernel(kept: KeptFiles) -> None:
+def test_large_kernel_tables_are_read_completely(kept: KeptFiles) -> None:
     for path in ("/proc/crypto", "/proc/filesystems", "/proc/version", "/proc/sys/kernel/ostype"):
         assert kept.read(path) == read_once(path) == Path(path).read_bytes()
 
 
-def test_absent_files_are_said(kept: KeptFiles, tmp_path: Path) -> None:
+def test_an_absent_file_raises(kept: KeptFiles, tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(FileNotFoundError):
             kept.read(str(tmp_path / "no"))
 
 
-def test_a_device_that_went_away_is_opened_again(kept: KeptFiles, tmp_path: Path, monkeypatch) -> None:
+def test_the_file_of_a_replaced_device_is_reopened(kept: KeptFiles, tmp_path: Path, monkeypatch) -> None:
     file = tmp_path / "carrier"
     file.write_bytes(b"1")
     kept.read(str(file))
@@ -69,7 +69,7 @@ def test_a_device_that_went_away_is_opened_again(kept: KeptFiles, tmp_path: Path
         kept.read(str(file))
 
 
-def test_gives_up_the_oldest_and_closes_all(tmp_path: Path, monkeypatch) -> None:
+def test_the_oldest_descriptor_is_closed_first_and_all_at_close(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(KeptFiles, "max_open", 3)
     paths = [tmp_path / str(number) for number in range(6)]
     with World() as world:
@@ -81,7 +81,7 @@ def test_gives_up_the_oldest_and_closes_all(tmp_path: Path, monkeypatch) -> None
     assert not descriptors() & set(map(str, paths))
 
 
-def test_many_threads_read_one_file_and_few_descriptors(tmp_path: Path, monkeypatch) -> None:
+def test_many_threads_share_few_descriptors(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(KeptFiles, "max_open", 2)
     monkeypatch.setattr(files, "_CHUNK", 64)
     paths = [tmp_path / str(number) for number in range(4)]

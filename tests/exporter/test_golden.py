@@ -39,7 +39,7 @@ def page(world: World) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_page_is_as_before(name: str, captured: Callable[[str], World]) -> None:
+def test_page_matches_the_golden_file(name: str, captured: Callable[[str], World]) -> None:
     text = page(captured(name))
     golden = GOLDEN / f"{name}.prom"
     if os.environ.get("DECKWATCH_GOLDEN") == "refresh":
@@ -48,7 +48,7 @@ def test_page_is_as_before(name: str, captured: Callable[[str], World]) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_page_holds_each_family_and_each_series_once(name: str) -> None:
+def test_each_family_and_series_is_on_the_page_once(name: str) -> None:
     text = (GOLDEN / f"{name}.prom").read_text()
     families = list(text_string_to_metric_families(text))
     assert len(families) > 100
@@ -69,7 +69,7 @@ def test_every_sample_is_declared(name: str, captured: Callable[[str], World]) -
         assert outcome.collector.name == "host_textfile" or not stray
 
 
-def test_promtool_complains_only_of_the_peers_names(need) -> None:
+def test_promtool_complains_only_about_names_of_peers(need) -> None:
     promtool = need("promtool", get="apt-get install prometheus")
     complaints: set[str] = set()
     shown: set[str] = set()

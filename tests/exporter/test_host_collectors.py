@@ -80,14 +80,14 @@ def test_unreadable_is_a_failure(machine, tmp_path: Path, name: str, monkeypatch
     assert run(world, name).error == "PermissionError"
 
 
-def test_all_work_on_this_machine() -> None:
+def test_all_collectors_succeed_on_this_machine() -> None:
     with World(docker_host="") as world:
         outcomes = Scraper(world, HOST).scrape(seconds=30)
     assert {outcome.collector.name: outcome.error for outcome in outcomes if outcome.error} == {}
     assert sum(len(outcome.samples) for outcome in outcomes) > 150
 
 
-def test_cpu_never_goes_back_but_for_a_new_cpu(machine, tmp_path: Path) -> None:
+def test_cpu_seconds_decrease_only_for_a_new_cpu(machine, tmp_path: Path) -> None:
     world = machine()
 
     def seconds(*lines: str) -> dict[tuple[str, str], float]:
@@ -105,7 +105,7 @@ def test_cpu_never_goes_back_but_for_a_new_cpu(machine, tmp_path: Path) -> None:
     assert seconds("cpu0 2 0 0 6 0", "cpu1 1 0 0 2 0")["1", "idle"] == 0.02
 
 
-def test_pressure_that_is_compiled_in_but_off_is_no_data(machine, monkeypatch) -> None:
+def test_disabled_pressure_information_is_no_data(machine, monkeypatch) -> None:
     def off(_files: KeptFiles, _path: str) -> bytes:
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
 
@@ -113,12 +113,12 @@ def test_pressure_that_is_compiled_in_but_off_is_no_data(machine, monkeypatch) -
     assert run(machine(), "host_pressure").absent
 
 
-def test_pressure_of_interrupts_where_the_kernel_tells(machine, tmp_path: Path) -> None:
+def test_irq_pressure_is_exposed_where_available(machine, tmp_path: Path) -> None:
     (tmp_path / "proc/pressure/irq").write_text("full avg10=0.00 avg60=0.00 avg300=0.00 total=1500000\n")
     assert values(run(machine(), "host_pressure"))["node_pressure_irq_stalled_seconds_total",] == 1.5
 
 
-def test_memory_shows_what_a_later_kernel_brings(machine, tmp_path: Path) -> None:
+def test_unknown_meminfo_fields_are_exposed(machine, tmp_path: Path) -> None:
     with (tmp_path / "proc/meminfo").open("a") as file:
         file.write("Marvels(new):      3 kB\nMarvels_Total:     7\n")
     found = values(run(machine(), "host_memory"))
@@ -127,7 +127,7 @@ def test_memory_shows_what_a_later_kernel_brings(machine, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("show", [True, False])
-def test_ends_of_container_networks_are_shown_where_asked_for(machine, show: bool) -> None:
+def test_veth_interfaces_are_shown_if_configured(machine, show: bool) -> None:
     world = machine(config={"host": {"veth": show}})
     for name in ("host_network", "host_network_device"):
         devices = {sample.labels[0] for sample in run(world, name).samples}
@@ -135,7 +135,7 @@ def test_ends_of_container_networks_are_shown_where_asked_for(machine, show: boo
         assert {"lo", "eth0", "docker0"} <= devices
 
 
-def test_attributes_that_an_interface_has_not_now_are_left_out(machine, tmp_path: Path, monkeypatch) -> None:
+def test_unreadable_attributes_of_an_interface_are_omitted(machine, tmp_path: Path, monkeypatch) -> None:
     """`carrier` and `speed` of an interface that is down are there, but reading them gives EINVAL."""
     real = os.pread
     down = {(tmp_path / f"sys/class/net/eth0/{name}").stat().st_ino for name in ("carrier", "speed", "duplex")}
@@ -154,7 +154,7 @@ def test_attributes_that_an_interface_has_not_now_are_left_out(machine, tmp_path
     assert found["node_network_carrier", "lo"] == 1
 
 
-def test_names_come_from_the_host_and_not_from_the_container(machine, tmp_path: Path) -> None:
+def test_names_are_those_of_the_host_not_of_the_container(machine, tmp_path: Path) -> None:
     container = os.uname_result(("Linux", "4f66ad9a0b2e", "6.18.44", "#1 SMP", "x86_64"))
 
     def nodename(**more: Any) -> str:
@@ -169,14 +169,14 @@ def test_names_come_from_the_host_and_not_from_the_container(machine, tmp_path: 
     assert nodename() == "4f66ad9a0b2e"
 
 
-def test_process_1_may_be_hidden_from_an_exporter_on_the_host(machine, tmp_path: Path) -> None:
+def test_process_1_may_be_hidden_on_the_host(machine, tmp_path: Path) -> None:
     (tmp_path / "proc/1").rename(tmp_path / "proc/self")  # as the mount option hidepid does
     assert ("node_network_receive_bytes_total", "eth0") in values(run(machine(rootfs=Path("/")), "host_network"))
     # In a container its own network would be shown as if it were the host's.
     assert run(machine(), "host_network").absent
 
 
-def test_a_full_and_a_broken_file_system(machine) -> None:
+def test_full_and_broken_file_systems(machine) -> None:
     def statvfs(path: str) -> os.statvfs_result:
         if path.endswith("/customer files"):
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
@@ -198,7 +198,7 @@ def test_a_full_and_a_broken_file_system(machine) -> None:
     assert mounted == {"/", "/var/lib/docker", "/srv/customer files"}  # none of /dev, /proc, /sys, overlay, nsfs
 
 
-def test_a_sensor_that_is_silent_is_left_out_and_others_are_not(machine, tmp_path: Path, monkeypatch) -> None:
+def test_an_unreadable_sensor_is_omitted_alone(machine, tmp_path: Path, monkeypatch) -> None:
     real = os.pread
     silent = {
         (tmp_path / f"sys/class/{name}").stat().st_ino
@@ -218,7 +218,7 @@ def test_a_sensor_that_is_silent_is_left_out_and_others_are_not(machine, tmp_pat
     assert found["node_cooling_device_max_state", "0", "Processor"] == 3
 
 
-def test_chips_of_one_device_and_of_one_name_are_told_apart(machine, tmp_path: Path) -> None:
+def test_chips_with_the_same_device_or_name_are_distinguished(machine, tmp_path: Path) -> None:
     hwmon = tmp_path / "sys/class/hwmon"
     (hwmon / "hwmon3/name").write_text("asus\n")
     chips = {sample.labels[0] for sample in run(machine(), "host_hwmon").samples}
@@ -227,7 +227,7 @@ def test_chips_of_one_device_and_of_one_name_are_told_apart(machine, tmp_path: P
     }
 
 
-def test_the_clock_where_it_may_not_be_asked(machine) -> None:
+def test_reading_the_clock_may_be_forbidden(machine) -> None:
     def denied() -> Timex:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
@@ -239,7 +239,7 @@ def test_the_clock_where_it_may_not_be_asked(machine) -> None:
     assert (found["node_timex_offset_seconds",], found["node_timex_sync_status",]) == (0.5, 0)
 
 
-def test_the_kernels_clock_reads_plausibly() -> None:
+def test_the_kernel_clock_is_plausible() -> None:
     """A struct laid out wrongly would show elsewhere what stands here."""
     clock = adjtimex()
     assert 9_000 <= clock.tick <= 11_000

@@ -50,7 +50,7 @@ PLACE = st.floats(0, 1)
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(which=st.floats(0, 1, exclude_max=True), start=PLACE, end=PLACE, instead=INSTEAD)
-def test_a_garbled_file_fails_nothing_but_by_its_own_error(
+def test_a_garbled_file_causes_only_parser_errors(
     files, which: float, start: float, *, end: float, instead: bytes
 ) -> None:
     machine, path, content = files[int(which * len(files))]

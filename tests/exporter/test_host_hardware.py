@@ -39,7 +39,7 @@ def test_settings_of_an_interface_are_read_once_a_minute(machine, found, tmp_pat
 
 
 @pytest.mark.parametrize("change", ["number", "clock set back"])
-def test_settings_are_read_at_once_where_the_interface_is_another(machine, found, tmp_path, change) -> None:
+def test_settings_of_a_replaced_interface_are_read_at_once(machine, found, tmp_path, change) -> None:
     now = [1_000_000.0]
     world = machine(clock=lambda: now[0])
     found(world, "host_network_device")
@@ -51,7 +51,7 @@ def test_settings_are_read_at_once_where_the_interface_is_another(machine, found
     assert found(world, "host_network_device")["node_network_mtu_bytes", "eth0"] == 9000
 
 
-def test_what_has_no_value_is_asked_again_when_the_interface_comes_up(machine, found, tmp_path, monkeypatch) -> None:
+def test_attributes_without_a_value_are_read_again_when_the_interface_comes_up(machine, found, tmp_path, monkeypatch) -> None:
     world, real = machine(), os.pread
     eth0 = tmp_path / "sys/class/net/eth0"
     speed = (eth0 / "speed").stat().st_ino
@@ -77,14 +77,14 @@ def test_what_has_no_value_is_asked_again_when_the_interface_comes_up(machine, f
     assert found(world, "host_network_device")[key] == 125_000_000
 
 
-def test_an_interface_that_went_is_forgotten(machine, found, tmp_path) -> None:
+def test_a_removed_interface_is_forgotten(machine, found, tmp_path) -> None:
     world = machine()
     assert ("node_network_up", "docker0") in found(world, "host_network_device")
     shutil.rmtree(tmp_path / "sys/class/net/docker0")
     assert ("node_network_up", "docker0") not in found(world, "host_network_device")
 
 
-def test_what_a_disk_is_is_read_once_a_minute(machine, found, tmp_path) -> None:
+def test_attributes_of_a_disk_are_read_once_a_minute(machine, found, tmp_path) -> None:
     now = [1_000_000.0]
     world = machine(clock=lambda: now[0])
     udev = tmp_path / "root/run/udev/data/b254:16"
@@ -113,7 +113,7 @@ def test_a_bond_loses_a_link(machine, found, tmp_path) -> None:
     assert len(found(world, "host_bonding")) == 2
 
 
-def test_a_raid_that_lost_a_disk_and_takes_in_a_spare(machine, found, tmp_path) -> None:
+def test_a_raid_that_lost_a_disk_and_rebuilds_on_a_spare(machine, found, tmp_path) -> None:
     md0 = tmp_path / "sys/block/md0"
     world = machine()
 
@@ -136,13 +136,13 @@ def test_a_raid_that_lost_a_disk_and_takes_in_a_spare(machine, found, tmp_path) 
     assert (disks()[0], state()) == (0, ["inactive"])
 
 
-def test_a_machine_without_raid_has_no_data_of_it(machine, found, tmp_path) -> None:
+def test_a_machine_without_raid_has_no_raid_data(machine, found, tmp_path) -> None:
     for array in tmp_path.glob("sys/block/md*"):
         shutil.rmtree(array)
     assert found(machine(), "host_md") == {}
 
 
-def test_selinux_that_is_off_has_no_mode(machine, found, tmp_path) -> None:
+def test_disabled_selinux_has_no_mode(machine, found, tmp_path) -> None:
     world = machine()
     assert found(world, "host_selinux") == {("node_selinux_enabled",): 0}
     (tmp_path / "proc/filesystems").write_text("nodev\tselinuxfs\n\text4\n")
@@ -156,7 +156,7 @@ def test_selinux_that_is_off_has_no_mode(machine, found, tmp_path) -> None:
 ZONE = b"TZif" + b"\0" * 16 + struct.pack(">6l", 0, 0, 0, 0, 1, 4) + struct.pack(">lbb", 3600, 0, 0) + b"TST\0"
 
 
-def test_the_hosts_time_zone_is_found_behind_links(machine, tmp_path) -> None:
+def test_the_hosts_time_zone_is_found_through_symlinks(machine, tmp_path) -> None:
     zone = TimeZone(machine())
     assert zone.offset_at(0) == (0, "UTC")
     zones = tmp_path / "root/usr/share/zoneinfo"
@@ -172,12 +172,12 @@ def test_the_hosts_time_zone_is_found_behind_links(machine, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"TZif", ZONE[:-6], b"nonsense" * 20])
-def test_what_is_no_time_zone(data: bytes) -> None:
+def test_invalid_time_zone_files(data: bytes) -> None:
     with pytest.raises(ParseError):
         parse_tzfile(data)
 
 
-def test_a_process_that_ends_while_it_is_read_is_left_out(machine, found, tmp_path) -> None:
+def test_a_process_that_exits_during_the_reading_is_omitted(machine, found, tmp_path) -> None:
     for pid, content in (("700", "700 (sh) S " + "1 " * 49), ("701", "")):
         (tmp_path / f"proc/{pid}").mkdir()
         if content:

@@ -38,7 +38,7 @@ def test_defaults(default, shown, left_out) -> None:
         ({"include": "^sd", "exclude": r"\d$"}, ["sda"]),
     ],
 )
-def test_choices(block, shown) -> None:
+def test_include_and_exclude(block, shown) -> None:
     choice = NameFilter(block, DISKS)
     assert [name for name in ("sda", "sda1", "vda") if choice.is_shown(name)] == shown
 
@@ -51,7 +51,7 @@ def test_choices(block, shown) -> None:
         ({"interfaces": {"include": "^(eth|veth)"}}, {"eth0", "veth3f1c2aa"}),
     ],
 )
-def test_interfaces_of_all_their_collectors(machine, found, host, shown) -> None:
+def test_interfaces_in_all_network_collectors(machine, found, host, shown) -> None:
     world = machine(config={"host": host})
     of_hardware = {"bond0", "eth1", "eth2"}
     for name in ("host_network", "host_network_device"):

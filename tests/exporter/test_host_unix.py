@@ -27,7 +27,7 @@ def elsewhere(tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-def test_nothing_fails_and_the_basics_are_there(elsewhere) -> None:
+def test_nothing_fails_and_basic_metrics_exist(elsewhere) -> None:
     ours = {name: one for name, one in collector.load_collectors().items() if name.startswith(("host_", "deckwatch_"))}
     outcomes = Scraper(elsewhere, ours).scrape(seconds=30)
     assert {one.collector.name: one.error for one in outcomes if one.error} == {}
@@ -39,13 +39,13 @@ def test_nothing_fails_and_the_basics_are_there(elsewhere) -> None:
     } <= names
 
 
-def test_linux_does_without(found) -> None:
+def test_host_unix_is_not_used_on_linux(found) -> None:
     with World(docker_host="") as here:
         assert found(here, "host_unix") == {}
 
 
 @LINUX
-def test_figures_are_those_of_proc(elsewhere, found) -> None:
+def test_values_match_those_of_proc(elsewhere, found) -> None:
     with World(docker_host="") as here:
         before = {}
         for topic in ("cpu", "load", "stat", "disk", "network", "filesystem", "memory"):
@@ -75,7 +75,7 @@ def test_figures_are_those_of_proc(elsewhere, found) -> None:
 
 
 @pytest.mark.parametrize("system", ["Darwin", "FreeBSD"])
-def test_memory_has_the_systems_own_names(tmp_path, found, system: str) -> None:
+def test_memory_metrics_use_the_systems_own_names(tmp_path, found, system: str) -> None:
     name = os.uname_result((system, "host", "1", "1", "x"))
     with World(docker_host="", procfs=tmp_path / "proc", sysfs=tmp_path / "sys", uname=lambda: name) as world:
         told = {key[0] for key in found(world, "host_unix")}

@@ -27,12 +27,12 @@ SENTENCE = re.compile(r"[A-Z].{8,}\.")
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_collector_lacks_nothing(name: str, tmp_path: Path) -> None:
+def test_a_collector_is_complete(name: str, tmp_path: Path) -> None:
     missing = list(missing_parts(SHIPPED[name], tmp_path))
     assert not missing, "to complete the collector:\n" + "\n".join(missing)
 
 
-def test_everything_that_a_new_file_lacks_is_in_one_message(tmp_path: Path) -> None:
+def test_everything_missing_from_a_new_file_is_in_one_message(tmp_path: Path) -> None:
     def collect(_: World) -> Iterator[None]:
         yield from ()
 

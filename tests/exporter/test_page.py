@@ -98,7 +98,7 @@ class Elements(HTMLParser):
             self.text += data
 
 
-def test_everything_that_comes_from_outside_is_escaped():
+def test_external_text_is_escaped():
     hostile = lambda _: [UNAME(1, HOSTILE, HOSTILE, HOSTILE, HOSTILE)]  # noqa: E731
     scraper = scraped(
         one("host_uname", hostile, UNAME, about=HOSTILE),
@@ -137,14 +137,14 @@ def test_everything_that_comes_from_outside_is_escaped():
         assert tag != "a" or attributes["href"].startswith("/")
 
 
-def test_nothing_of_a_fault_but_its_class_is_shown():
+def test_only_the_class_of_an_error_is_shown():
     text = page.render_index(scraped(one("postgres_up", raises(ConnectionError("postgresql://me:hunter2@db/shop")))))
     assert "ConnectionError" in text
     assert "hunter2" not in text
     assert "@db" not in text
 
 
-def test_the_policy_allows_this_style_and_nothing_else():
+def test_the_content_security_policy_allows_only_this_style():
     text = page.render_index(scraped(containers("running")))
     [style] = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -155,7 +155,7 @@ def test_the_policy_allows_this_style_and_nothing_else():
     assert "url(" not in style
 
 
-def test_the_page_can_be_read_by_a_machine_for_people_who_do_not_see():
+def test_the_page_is_accessible_to_screen_readers():
     elements = Elements(page.render_index(scraped(containers("running"))))
     assert ("html", {"lang": "en"}) in elements.found
     assert all(attributes.get("scope") in ("col", "row") for tag, attributes in elements.found if tag == "th")
@@ -175,12 +175,12 @@ def test_containers_are_counted_by_state():
         (raises(OSError()), "not known", "The engine has not been read."),
     ],
 )
-def test_no_containers_has_a_reason(collect, figure, about):
+def test_a_reason_is_shown_when_there_are_no_containers(collect, figure, about):
     [card] = seen(one("container_state", collect, STATE)).cards
     assert (card.figure, card.about) == (figure, about)
 
 
-def test_containers_of_a_dead_engine_are_still_shown():
+def test_containers_of_an_unreachable_engine_are_still_shown():
     runs = iter([lambda: [STATE(1, "1", "web", "running")], raises(OSError())])
     scraper = scraped(one("container_state", lambda _: next(runs)(), STATE))
     scraper.scrape(seconds=5)
@@ -196,7 +196,7 @@ def test_database_servers_by_name():
     ]
 
 
-def test_what_is_down_is_in_the_verdict_and_says_why_and_since_when():
+def test_the_verdict_names_what_is_down_with_reason_and_time():
     class Sick:
         def health_reason(self, _world: World) -> HealthReason | None:
             return HealthReason("refused <b>", 300.0)
@@ -212,7 +212,7 @@ def test_what_is_down_is_in_the_verdict_and_says_why_and_since_when():
     assert "refused &lt;b&gt;, for 5 min" in page.render_index(scraper)
 
 
-def test_what_is_down_does_not_hide_which_collectors_do_not_answer():
+def test_services_that_are_down_do_not_hide_failed_collectors():
     assert seen(servers(shop=0), one("host_io", raises(OSError()))).verdict == (
         "bad",
         "1 of 1 database servers is down; 1 of 2 collectors does not answer: host_io",
@@ -231,12 +231,12 @@ def test_probes_by_service():
     assert [thing.status for thing in card.subjects] == ["well", "down", "not known"]
 
 
-def test_nothing_configured_is_said():
+def test_empty_configuration_is_mentioned():
     [card] = seen(servers()).cards
     assert (card.figure, card.about) == ("none", "Configure them in deckwatch.yaml, under watch: postgres.")
 
 
-def test_rows_say_how_each_collector_does():
+def test_rows_show_the_state_of_each_collector():
     many = [STATE(1, str(number), "c", "running") for number in range(5)]
     [group] = seen(
         one("host_absent", raises(NoData("no such file"))),
@@ -254,7 +254,7 @@ def test_rows_say_how_each_collector_does():
     assert group.rows[1].age == "0 s"
 
 
-def test_each_subject_is_a_group_and_what_needs_a_look_stands_first():
+def test_collectors_are_grouped_by_subject_with_problems_first():
     def collect(_world: World, name: str) -> Iterator[Sample]:
         if name == "crm":
             raise ConnectionError
@@ -273,7 +273,7 @@ def test_each_subject_is_a_group_and_what_needs_a_look_stands_first():
     ]
 
 
-def test_before_the_first_scrape_the_page_says_that_it_is_starting():
+def test_before_the_first_scrape_the_page_shows_starting():
     scraper = Scraper(World(), {"host_cpu": one("host_cpu", lambda _: [])})
     looked = view.build_view(scraper, 1000.0)
     assert looked.verdict == ("none", "Starting: 1 of 1 collectors have not answered yet")
@@ -312,7 +312,7 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_every_text_stands_out_from_its_ground_in_both_themes():
+def test_every_text_has_sufficient_contrast_in_both_themes():
     style = Path(page.__file__).with_name("page.css").read_text()
     themes = [
         dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)

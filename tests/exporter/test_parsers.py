@@ -114,7 +114,7 @@ def tried(function: Callable[..., Any], *arguments: Any) -> None:
         assert str(error) or from_engine
 
 
-def test_they_are_found():
+def test_parsers_are_discovered():
     assert {
         "sources.procfs.parse_cpus",
         "sources.cgroup_values.parse_io_stat",
@@ -126,7 +126,7 @@ def test_they_are_found():
 @pytest.mark.parametrize("name", PARSERS)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 @given(data=st.data())
-def test_truncated_and_garbled(name: str, data: st.DataObject):
+def test_truncated_and_garbled_input(name: str, data: st.DataObject):
     tried(PARSERS[name], *data.draw(inputs(PARSERS[name])))
 
 
@@ -136,14 +136,14 @@ def test_truncated_and_garbled(name: str, data: st.DataObject):
 @pytest.mark.parametrize(
     "name", [name for name, one in PARSERS.items() if "Mapping" not in str(inspect.signature(one))]
 )
-def test_small_and_huge(name: str, piece: bytes):
+def test_small_and_huge_input(name: str, piece: bytes):
     for whole in (b"", piece, piece * (HUGE // len(piece))):
         kinds = {"bytes": whole, "str": whole.decode(), "int": 100, "Iterable[bytes]": whole.splitlines()}
         takes = inspect.signature(PARSERS[name]).parameters.values()
         tried(PARSERS[name], *(kinds[str(one.annotation)] for one in takes))
 
 
-def test_a_neighbour_without_a_hardware_address_behind_a_tunnel():
+def test_arp_entries_of_a_tunnel_have_no_hardware_address():
     heading = b"IP address       HW type     Flags       HW address            Mask     Device\n"
     tunnel = b"10.8.8.3         0xfffe      0x2                               *        tun9\n"
     usual = b"192.0.2.1        0x1         0x2         02:fc:00:00:00:05     *        eth0\n"

@@ -47,7 +47,7 @@ def ours() -> Catalog:
 
 @pytest.mark.skipif(FOLDER is None, reason="DECKWATCH_PEERS does not name the folder of captured peer pages")
 @pytest.mark.parametrize("peer", PEERS)
-def test_every_difference_is_explained(peer: str, ours: Catalog) -> None:
+def test_every_difference_has_an_entry(peer: str, ours: Catalog) -> None:
     page = captured(peer)
     assert len(page) >= PEERS[peer]
     reported = [one for one in load_deviations() if one.peer == peer]
@@ -65,7 +65,7 @@ def test_every_difference_is_explained(peer: str, ours: Catalog) -> None:
 
 @pytest.mark.skipif(FOLDER is None, reason="DECKWATCH_PEERS does not name the folder of captured peer pages")
 @pytest.mark.parametrize("peer", PEERS)
-def test_every_explanation_is_of_a_difference(peer: str, ours: Catalog) -> None:
+def test_every_entry_matches_a_difference(peer: str, ours: Catalog) -> None:
     found = [one for name, theirs in captured(peer).items() for one in differences(name, theirs, ours.get(name))]
     for reported in load_deviations():
         if reported.peer != peer or reported.what in UNTESTED:

@@ -26,14 +26,14 @@ def take(ranking: Ranking, seconds: dict[int, float], now: float) -> set[int]:
     return {one.query for one in shown}
 
 
-def test_the_first_few_are_shown_and_the_others_are_one():
+def test_the_top_statements_are_shown_and_the_rest_are_summed():
     ranking = Ranking()
     seconds = {number: float(number) for number in range(1, 101)}
     assert take(ranking, seconds, 0.0) == set(range(81, 101))
     assert ranking.others[1] == sum(range(1, 81))
 
 
-def test_who_comes_near_drives_nobody_out():
+def test_a_slightly_larger_statement_replaces_none():
     ranking = Ranking()
     seconds = {number: 100.0 + number for number in range(21)}
     before = take(ranking, seconds, 0.0)
@@ -41,7 +41,7 @@ def test_who_comes_near_drives_nobody_out():
     assert take(ranking, seconds, 10 * MIN_STAY_SECONDS) == before
 
 
-def test_who_takes_clearly_more_comes_in_but_not_for_who_has_just_come():
+def test_a_clearly_larger_statement_replaces_an_older_member():
     ranking = Ranking()
     seconds = {number: 100.0 + number for number in range(21)}
     before = take(ranking, seconds, 0.0)
@@ -50,14 +50,14 @@ def test_who_takes_clearly_more_comes_in_but_not_for_who_has_just_come():
     assert take(ranking, seconds, MIN_STAY_SECONDS) == before - {1} | {0}
 
 
-def test_what_the_server_forgot_is_shown_no_more():
+def test_statements_evicted_by_the_server_are_removed():
     ranking = Ranking()
     take(ranking, {1: 5.0, 2: 6.0}, 0.0)
     assert take(ranking, {2: 7.0}, 1.0) == {2}
 
 
 @given(st.lists(st.dictionaries(st.integers(1, 60), st.floats(0, 1e6), max_size=60), min_size=2, max_size=12))
-def test_the_counter_of_the_others_never_falls(steps):
+def test_the_counter_of_the_rest_never_decreases(steps):
     ranking, before = Ranking(), 0.0
     seconds: dict[int, float] = {1: 0.0}
     for number, step in enumerate(steps):
@@ -82,5 +82,5 @@ def test_the_counter_of_the_others_never_falls(steps):
         ("", "…"),
     ],
 )
-def test_a_text_is_one_line_and_no_secret(query, shown):
+def test_query_text_is_one_line_without_literals(query, shown):
     assert redact_text(query) == shown

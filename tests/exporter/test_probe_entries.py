@@ -21,7 +21,7 @@ def read(folder, *entries):
     return project.load_project(folder, [FRAGMENT])
 
 
-def test_every_form_of_the_guide_is_understood(tmp_path):
+def test_every_form_in_the_guide_is_accepted(tmp_path):
     found = read(
         tmp_path,
         "{service: shop, http: 'https://shop.example/health'}",
@@ -39,7 +39,7 @@ def test_every_form_of_the_guide_is_understood(tmp_path):
     assert made["payments"].authority == tmp_path / "ca.pem"
 
 
-def test_an_address_of_ipv6_loses_its_brackets():
+def test_the_brackets_of_an_ipv6_address_are_removed():
     probe = Probe.from_entry({"service": "a", "tcp": "[fe80::1%eth0]:53"})
     assert (probe.host, probe.port) == ("fe80::1%eth0", 53)
 
@@ -57,12 +57,12 @@ def test_an_address_of_ipv6_loses_its_brackets():
         "{service: a, http: 'http://a/', expect: []}",
     ],
 )
-def test_what_the_schema_refuses(tmp_path, entry):
+def test_entries_rejected_by_the_schema(tmp_path, entry):
     with pytest.raises(InvalidInput, match=r"deckwatch.yaml:3:"):
         read(tmp_path, entry)
 
 
-def test_what_only_the_whole_list_shows(tmp_path):
+def test_problems_across_the_list(tmp_path):
     found = read(
         tmp_path,
         "{service: a}",
@@ -90,7 +90,7 @@ def test_what_only_the_whole_list_shows(tmp_path):
         ("http://bücher.example/%20", "xn--bcher-kva.example", 80, "/%20"),
     ],
 )
-def test_an_address_is_taken_apart(url, host, port, path):
+def test_a_url_is_split(url, host, port, path):
     target = _Target.parse_url(url)
     assert (target.host, target.port, target.path) == (host, port, path)
 
@@ -103,6 +103,6 @@ def test_credentials_do_not_follow_a_redirect_to_another_host():
 
 
 @pytest.mark.parametrize("url", ["ftp://a/", "http:///x", "nonsense", "http://a:port/"])
-def test_what_is_no_address_of_http(url):
+def test_invalid_http_addresses(url):
     with pytest.raises(ValueError, match=r"."):
         _Target.parse_url(url)

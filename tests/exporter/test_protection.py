@@ -66,7 +66,7 @@ def checks(monkeypatch):
     return found
 
 
-def test_only_the_right_password_opens(serve, web_config, client_of) -> None:
+def test_only_the_correct_password_is_accepted(serve, web_config, client_of) -> None:
     served = serve(web_config())
     for auth, status in ((AUTH, 200), (None, 401), (("prometheus", "wrong"), 401), (("root", "correct horse"), 401)):
         client = client_of(served, auth=auth)
@@ -80,7 +80,7 @@ def test_only_the_right_password_opens(serve, web_config, client_of) -> None:
         assert client.head("/metrics").status_code == status
 
 
-def test_a_right_password_is_checked_once_and_a_wrong_one_too(serve, web_config, client_of, checks) -> None:
+def test_correct_and_wrong_passwords_are_each_checked_once(serve, web_config, client_of, checks) -> None:
     served = serve(web_config())
     client = client_of(served)
     for _ in range(20):
@@ -92,7 +92,7 @@ def test_a_right_password_is_checked_once_and_a_wrong_one_too(serve, web_config,
     assert checks == [b"correct horse", b"wrong"]
 
 
-def test_what_is_remembered_of_a_password_does_not_tell_it(hash_of) -> None:
+def test_the_cache_does_not_reveal_a_password(hash_of) -> None:
     async def ask() -> PasswordChecker:
         found = PasswordChecker()
         users = {"prometheus": hash_of().encode()}
@@ -109,7 +109,7 @@ def test_what_is_remembered_of_a_password_does_not_tell_it(hash_of) -> None:
     assert not found._queues
 
 
-def test_what_bcrypt_leaves_aside_does_not_matter(serve, web_config, client_of, hash_of) -> None:
+def test_bytes_ignored_by_bcrypt_do_not_matter(serve, web_config, client_of, hash_of) -> None:
     long = "x" * 72
     served = serve(web_config(users=f"basic_auth_users:\n  a: {hash_of(long)}\n  b: {hash_of('äöü')}\n"))
     assert client_of(served, auth=("a", long)).get("/metrics").status_code == 200
@@ -128,7 +128,7 @@ def guess(client: httpx.Client, ended: threading.Event, found: list[int], name: 
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_guessing_neither_delays_the_scraper_nor_takes_the_cpu(serve, web_config, client_of, checks, is_known) -> None:
+def test_password_guessing_neither_delays_the_scraper_nor_uses_the_cpu(serve, web_config, client_of, checks, is_known) -> None:
     """Who has been let in before is served beside them; who has not yet, if it comes from elsewhere."""
     served = serve(web_config(cost=10))
     scraper = client_of(served, source="127.0.0.1" if is_known else "127.0.0.2")
@@ -160,7 +160,7 @@ def test_guessing_neither_delays_the_scraper_nor_takes_the_cpu(serve, web_config
     assert len(checks) <= seconds / 0.15 + 2
 
 
-def test_who_repeats_many_wrong_passwords_does_not_fill_the_memory(hash_of, monkeypatch) -> None:
+def test_many_wrong_passwords_do_not_fill_the_memory(hash_of, monkeypatch) -> None:
     monkeypatch.setattr(passwords, "PAUSE_FACTOR", 0)
     monkeypatch.setattr(passwords, "_MAX_REJECTED", 5)
 
@@ -174,7 +174,7 @@ def test_who_repeats_many_wrong_passwords_does_not_fill_the_memory(hash_of, monk
     assert len(asyncio.run(ask())._rejected) == 5
 
 
-def test_a_client_that_fills_the_rooms_loses_places_to_others(hash_of, monkeypatch) -> None:
+def test_a_client_that_fills_the_queues_loses_slots_to_others(hash_of, monkeypatch) -> None:
     monkeypatch.setattr(passwords, "MAX_PENDING", 6)
     users = {"prometheus": hash_of().encode()}
 
@@ -192,7 +192,7 @@ def test_a_client_that_fills_the_rooms_loses_places_to_others(hash_of, monkeypat
     assert others.count(False) >= 4
 
 
-def test_a_rate_counts_who_is_let_in(serve, web_config, client_of) -> None:
+def test_the_rate_limit_counts_authenticated_requests(serve, web_config, client_of) -> None:
     served = serve(web_config("rate_limit: {interval: 1h, burst: 3}\n"))
     client = client_of(served)
     for _ in range(5):
@@ -201,7 +201,7 @@ def test_a_rate_counts_who_is_let_in(serve, web_config, client_of) -> None:
     assert [client.get("/metrics").status_code for _ in range(5)] == [200, 200, 200, 429, 429]
 
 
-def test_a_bucket_fills_again() -> None:
+def test_a_bucket_refills() -> None:
     bucket, rate = TokenBucket(), RateLimit(2.0, 3)
     assert [bucket.take_token(rate, 0.0) for _ in range(4)] == [True, True, True, False]
     assert [bucket.take_token(rate, now) for now in (1.0, 2.0, 3.0, 4.0)] == [False, True, False, True]
@@ -209,7 +209,7 @@ def test_a_bucket_fills_again() -> None:
     assert bucket.take_token(RateLimit(2.0, 1), 1000.0)  # a new rate begins anew
 
 
-def test_headers_are_put_on_every_answer(serve, web_config, client_of) -> None:
+def test_headers_are_added_to_every_response(serve, web_config, client_of) -> None:
     text = "http_server_config: {headers: {X-Frame-Options: deny, Content-Security-Policy: \"default-src 'none'\"}}\n"
     client = client_of(serve(web_config(text)))
     for answer in (client.get("/"), client.get("/metrics"), client.get("/", auth=("a", "b"))):
@@ -278,7 +278,7 @@ def site(serve, web_config, client_of, authority, tmp_path):
     return Site(serve, web_config, client_of, authority, tmp_path)
 
 
-def test_a_new_certificate_is_shown_to_the_next_connection(site) -> None:
+def test_a_new_certificate_is_used_for_the_next_connection(site) -> None:
     site.begin(TLS)
     kept = site.client()
     assert kept.get("/metrics").status_code == 200
@@ -290,7 +290,7 @@ def test_a_new_certificate_is_shown_to_the_next_connection(site) -> None:
     assert site.shown() == "second"
 
 
-def test_a_broken_file_leaves_what_was_and_is_reported_once(site, caplog) -> None:
+def test_a_broken_file_keeps_the_previous_configuration_and_is_logged_once(site, caplog) -> None:
     caplog.set_level("INFO")
     site.begin(TLS)
     (site.folder / "server.key").write_bytes((site.authority.issue("other").key).read_bytes())
@@ -308,7 +308,7 @@ def test_a_broken_file_leaves_what_was_and_is_reported_once(site, caplog) -> Non
     assert caplog.records[-1].getMessage() == f"{site.folder}/web-config.yml was reloaded"
 
 
-def test_a_file_that_comes_later_is_noticed(site) -> None:
+def test_a_file_created_later_is_noticed(site) -> None:
     site.begin(TLS)
     site.write(TLS.replace("server.", "later."))
     assert site.shown() == "first"
@@ -317,7 +317,7 @@ def test_a_file_that_comes_later_is_noticed(site) -> None:
     assert site.shown() == "later"
 
 
-def test_a_changed_password_counts_at_once_also_on_kept_connections(site, hash_of, caplog) -> None:
+def test_a_changed_password_applies_at_once_also_on_open_connections(site, hash_of, caplog) -> None:
     site.begin(TLS)
     client = site.client()
     assert client.get("/metrics").status_code == 200
@@ -330,7 +330,7 @@ def test_a_changed_password_counts_at_once_also_on_kept_connections(site, hash_o
 
 
 @pytest.mark.parametrize("after", ["", "http_server_config: {}\n", "rate_limit: {interval: 1s, burst: 5}\n"])
-def test_protection_is_not_lost_with_a_block(site, caplog, after) -> None:
+def test_removing_a_block_does_not_remove_protection(site, caplog, after) -> None:
     site.begin(MUTUAL)
     (site.folder / "web-config.yml").write_text(after)
     shown = site.authority.issue("client", "DNS:prometheus", use="clientAuth")
@@ -340,12 +340,12 @@ def test_protection_is_not_lost_with_a_block(site, caplog, after) -> None:
     assert "requires a restart" in caplog.text
 
 
-def test_a_faulty_file_is_reported_at_the_start(site) -> None:
+def test_an_invalid_file_is_reported_at_startup(site) -> None:
     with pytest.raises(InvalidInput, match=r"server\.crt cannot be read"):
         ReloadingConfig(site.write(TLS))
 
 
-def test_only_known_client_certificates_open(site, stranger, caplog) -> None:
+def test_only_known_client_certificates_are_accepted(site, stranger, caplog) -> None:
     site.begin(MUTUAL + "  client_allowed_sans: [prometheus, 10.0.0.5]\n")
     known = site.authority.issue("known", "DNS:prometheus", use="clientAuth")
     assert site.client(shown=known).get("/metrics").status_code == 200
@@ -367,7 +367,7 @@ def test_only_known_client_certificates_open(site, stranger, caplog) -> None:
     assert caplog.text == ""  # reported a moment ago
 
 
-def test_who_shows_no_certificate_may_be_let_in(site, stranger) -> None:
+def test_a_client_certificate_may_be_optional(site, stranger) -> None:
     site.begin(MUTUAL.replace("RequireAndVerify", "Verify").replace("Cert\n", "CertIfGiven\n"))
     assert site.client().get("/metrics").status_code == 200
     unknown = stranger.issue("unknown", "DNS:prometheus", use="clientAuth")

@@ -64,7 +64,7 @@ class Gate:
         yield VALUE(run)
 
 
-def test_scrapers_at_the_same_moment_share_one_run(scraper_of):
+def test_concurrent_scrapes_share_one_run(scraper_of):
     gate = Gate()
     scraper = scraper_of(one("slow", gate))
     found: list[list[Outcome]] = []
@@ -80,7 +80,7 @@ def test_scrapers_at_the_same_moment_share_one_run(scraper_of):
     assert [values(outcome) for [outcome] in found] == [[1], [1]]
 
 
-def test_a_stuck_collector_is_reported_and_joined_and_the_others_are_served_in_time(scraper_of):
+def test_a_stuck_collector_is_reported_and_the_others_are_served_in_time(scraper_of):
     gate = Gate()
     scraper = scraper_of(one("stuck", gate), one("well", lambda _: [VALUE(7)]))
     for scrapes in (1, 2, 3):
@@ -97,7 +97,7 @@ def test_a_stuck_collector_is_reported_and_joined_and_the_others_are_served_in_t
     assert values(scraper.scrape(seconds=1)[0]) == [2]
 
 
-def test_who_joins_late_gets_a_fresh_reading(scraper_of, monkeypatch):
+def test_a_late_scrape_gets_a_fresh_reading(scraper_of, monkeypatch):
     monkeypatch.setattr(scraping, "SAME_MOMENT_SECONDS", 0.05)
     gate = Gate()
     scraper = scraper_of(one("slow", gate))
@@ -108,7 +108,7 @@ def test_who_joins_late_gets_a_fresh_reading(scraper_of, monkeypatch):
     assert gate.runs == 2
 
 
-def test_slow_collectors_run_side_by_side(scraper_of):
+def test_slow_collectors_run_in_parallel(scraper_of):
     def slow(_world: World) -> Iterator[Sample]:
         time.sleep(0.2)
         yield VALUE(1)
@@ -133,7 +133,7 @@ def flaky(steps: list) -> Callable[[World], Iterator[Sample]]:
     return collect
 
 
-def test_states_outlive_their_source_for_a_bounded_time_and_measured_values_do_not(scraper_of):
+def test_states_are_retained_for_a_bounded_time_and_measured_values_are_not(scraper_of):
     now = [1000.0]
     good = [STATE(1, "db"), VALUE(5)]
     gone = [[OSError()]] * 3
@@ -152,14 +152,14 @@ def test_states_outlive_their_source_for_a_bounded_time_and_measured_values_do_n
     assert (outcome.error, outcome.samples, outcome.at) == (None, [STATE(0, "db")], now[0])
 
 
-def test_what_was_read_before_a_fault_is_shown_and_wins_over_held_states(scraper_of):
+def test_samples_before_a_failure_are_shown_and_override_retained_states(scraper_of):
     steps = [[STATE(1, "a"), STATE(1, "b")], [STATE(0, "a"), VALUE(3), RuntimeError()]]
     scraper = scraper_of(one("states", flaky(steps), STATE, VALUE))
     scraper.scrape()
     assert scraper.scrape()[0].samples == [STATE(0, "a"), VALUE(3), STATE(1, "b")]
 
 
-def test_states_are_held_while_the_collector_hangs(scraper_of):
+def test_states_are_retained_while_the_collector_hangs(scraper_of):
     gate = Gate()
 
     def collect(world: World) -> Iterator[Sample]:
@@ -175,13 +175,13 @@ def test_states_are_held_while_the_collector_hangs(scraper_of):
     gate.open.set()
 
 
-def test_absent_is_not_broken(scraper_of):
+def test_an_absent_source_is_not_a_failure(scraper_of):
     scraper = scraper_of(one("none", flaky([[NoData("no such file")]])))
     [outcome] = scraper.scrape()
     assert (outcome.success, outcome.absent, outcome.samples) == (True, "no such file", ())
 
 
-def test_what_was_there_and_had_states_cannot_become_absent(scraper_of):
+def test_a_source_that_had_states_cannot_become_absent(scraper_of):
     steps = [[STATE(1, "web")], [NoData("no socket")]]
     scraper = scraper_of(one("engine", flaky(steps), STATE))
     scraper.scrape()
@@ -189,13 +189,13 @@ def test_what_was_there_and_had_states_cannot_become_absent(scraper_of):
     assert (outcome.error, outcome.absent, outcome.samples) == ("NoData", None, [STATE(1, "web")])
 
 
-def test_what_was_there_without_states_may_become_absent(scraper_of):
+def test_a_source_without_states_may_become_absent(scraper_of):
     scraper = scraper_of(one("files", flaky([[VALUE(1)], [NoData("no folder")]])))
     scraper.scrape()
     assert scraper.scrape()[0].absent == "no folder"
 
 
-def test_a_fault_and_its_end_are_said_once_and_without_its_text(scraper_of, caplog):
+def test_a_failure_and_its_end_are_logged_once_without_the_error_text(scraper_of, caplog):
     caplog.set_level(logging.DEBUG)
     fault = ValueError("postgresql://me:hunter2@db/shop")
     file = PermissionError(13, "Permission denied", "/proc/pressure/cpu")
@@ -212,7 +212,7 @@ def test_a_fault_and_its_end_are_said_once_and_without_its_text(scraper_of, capl
     assert scraper.records["pg", ""].errors == {"ValueError": 2, "PermissionError": 1}
 
 
-def test_a_source_that_is_down_says_so_itself(scraper_of, caplog):
+def test_an_unavailable_source_logs_for_itself(scraper_of, caplog):
     caplog.set_level(logging.DEBUG)
     down = SourceDown("refused")
     scraper = scraper_of(one("pg", flaky([[down], [VALUE(1)], [ValueError()], [VALUE(1)]])))
@@ -226,7 +226,7 @@ def test_a_source_that_is_down_says_so_itself(scraper_of, caplog):
     assert scraper.records["pg", ""].errors == {"SourceDown": 1, "ValueError": 1}
 
 
-def test_absence_is_said_once(scraper_of, caplog):
+def test_absence_is_logged_once(scraper_of, caplog):
     caplog.set_level(logging.DEBUG)
     scraper = scraper_of(one("none", flaky([[NoData("no engine")]] * 3)))
     for _ in range(3):
@@ -234,7 +234,7 @@ def test_absence_is_said_once(scraper_of, caplog):
     assert caplog.text.count("no engine") == 1
 
 
-def test_a_budget_is_kept_and_what_is_dropped_is_counted(scraper_of):
+def test_series_over_the_budget_are_counted(scraper_of):
     scraper = scraper_of(one("many", lambda _: (STATE(1, str(number)) for number in range(25)), STATE, budget=10))
     for dropped in (15, 30):
         [outcome] = scraper.scrape()
@@ -254,7 +254,7 @@ def test_a_budget_is_kept_and_what_is_dropped_is_counted(scraper_of):
         (STATE(1, 7), "AttributeError"),
     ],
 )
-def test_a_sample_that_cannot_be_written_is_its_collectors_fault(scraper_of, bad, error):
+def test_an_invalid_sample_fails_its_collector(scraper_of, bad, error):
     scraper = scraper_of(one("bad", flaky([[VALUE(1), bad]]), STATE, VALUE), one("well", lambda _: [VALUE(2)]))
     outcome, well = scraper.scrape()
     assert outcome.error == error
@@ -262,13 +262,13 @@ def test_a_sample_that_cannot_be_written_is_its_collectors_fault(scraper_of, bad
     assert values(well) == [2]
 
 
-def test_numbers_of_other_types_become_floats(scraper_of):
+def test_other_number_types_become_floats(scraper_of):
     scraper = scraper_of(one("numbers", lambda _: [VALUE(Decimal("1.5")), VALUE(value=True), VALUE(2**64)]))
     found = values(scraper.scrape()[0])
     assert [(type(value), value) for value in found] == [(float, 1.5), (float, 1.0), (int, 2**64)]
 
 
-def test_nothing_that_a_collector_raises_ends_the_thread(scraper_of):
+def test_no_exception_of_a_collector_ends_the_thread(scraper_of):
     scraper = scraper_of(one("exits", flaky([[SystemExit(3)], [KeyboardInterrupt()], [VALUE(1)]])))
     assert [scraper.scrape(seconds=2)[0].error for _ in range(3)] == ["SystemExit", "KeyboardInterrupt", None]
 
@@ -286,7 +286,7 @@ def test_each_subject_has_its_own_outcome(scraper_of):
     assert (b.subject, b.error, values(b)) == ("b", "ConnectionError", [])
 
 
-def test_server_chooses_among_servers_and_leaves_the_rest(scraper_of):
+def test_server_selects_servers_and_keeps_other_collectors(scraper_of):
     scraper = scraper_of(
         one("pg", by_name, subjects=lambda _: {"a": 1, "b": 2}),
         one("probe", by_name, subjects=lambda _: {"shop": 3}, subject_label="service"),
@@ -299,7 +299,7 @@ def test_server_chooses_among_servers_and_leaves_the_rest(scraper_of):
     ]
 
 
-def test_a_fault_in_finding_the_subjects_is_reported_and_forgotten_when_it_is_over(scraper_of):
+def test_a_failure_to_list_subjects_is_reported_until_it_ends(scraper_of):
     answers = iter([OSError("no file"), {}, {"a": 1}])
 
     def subjects(_world: World) -> dict[str, float]:
@@ -315,7 +315,7 @@ def test_a_fault_in_finding_the_subjects_is_reported_and_forgotten_when_it_is_ov
     assert list(scraper.records) == [("pg", "a")]
 
 
-def test_collectors_are_chosen_by_name_and_prefix(scraper_of):
+def test_collectors_are_selected_by_name_and_prefix(scraper_of):
     scraper = scraper_of(*(one(name, lambda _: []) for name in ("host_cpu", "host_disk", "hostage", "app_probe")))
 
     def chosen(**choice: object) -> list[str]:
@@ -326,7 +326,7 @@ def test_collectors_are_chosen_by_name_and_prefix(scraper_of):
     assert chosen(exclude=["host", "app_probe"]) == ["hostage"]
 
 
-def test_who_has_not_answered_is_known(scraper_of):
+def test_pending_collectors_are_listed(scraper_of):
     gate = Gate()
     scraper = scraper_of(
         one("stuck", gate),
@@ -342,7 +342,7 @@ def test_who_has_not_answered_is_known(scraper_of):
     assert scraper.unanswered() == []
 
 
-def test_the_process_ends_although_a_collector_is_stuck():
+def test_the_process_exits_although_a_collector_is_stuck():
     program = """
         import threading
         from deckwatch.exporter.collector import Collector

@@ -98,7 +98,7 @@ def names(response: httpx.Response) -> set[str]:
     }
 
 
-def test_a_page_has_everything_and_tells_what_broke(client):
+def test_a_page_has_all_collectors_and_their_failures(client):
     response = client.get("/metrics")
     assert names(response) == {"cpu", "disk", "web", 'na"me\n', "shop", "crm"}
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -119,7 +119,7 @@ def test_a_page_has_everything_and_tells_what_broke(client):
         ("collect[]=host_disk&unknown=1", {"disk"}),
     ],
 )
-def test_a_page_of_chosen_collectors(client, query, expected):
+def test_a_page_of_selected_collectors(client, query, expected):
     response = client.get(f"/metrics?{query}")
     assert names(response) == expected
     reported = set(re.findall(r'deckwatch_collector_success\{collector="(\w+)', response.text))
@@ -138,14 +138,14 @@ def test_a_page_of_chosen_collectors(client, query, expected):
         ("&".join(f"collect[]={number}" for number in range(300)), "Max number of fields exceeded"),
     ],
 )
-def test_a_query_that_means_nothing_is_reported_in_a_sentence(client, query, sentence):
+def test_an_invalid_query_is_rejected_with_a_message(client, query, sentence):
     response = client.get(f"/metrics?{query}")
     assert response.status_code == 400
     assert response.text.startswith(sentence)
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
 
 
-def test_gzip_only_where_it_is_accepted(client):
+def test_gzip_is_used_only_if_accepted(client):
     plain = client.get("/metrics?collect[]=host_cpu", headers={"accept-encoding": "identity"})
     assert "content-encoding" not in plain.headers
     packed = client.get("/metrics?collect[]=host_cpu", headers={"accept-encoding": "gzip"})
@@ -168,12 +168,12 @@ def test_gzip_only_where_it_is_accepted(client):
         ("gzip;q=nonsense", False),
     ],
 )
-def test_who_accepts_gzip(header, accepted):
+def test_accept_encoding(header, accepted):
     assert accepts_gzip(header) is accepted
 
 
 @pytest.mark.parametrize("pack", [compress, compress_with_zlib])
-def test_both_packers_write_gzip(pack):
+def test_both_compressors_write_gzip(pack):
     pieces = [b"node_load1 0.5\n" * 600, b"", b"node_load5 0.5\n" * 400]
     packed = pack(pieces)
     assert gzip.decompress(packed) == b"".join(pieces)
@@ -194,12 +194,12 @@ def test_both_packers_write_gzip(pack):
         ("9e9", 120),
     ],
 )
-def test_patience_is_the_scrapers_less_an_offset(said, seconds):
+def test_the_timeout_is_that_of_the_scraper_minus_an_offset(said, seconds):
     headers = {} if said is None else {"x-prometheus-scrape-timeout-seconds": said}
     assert scrape_seconds(headers) == pytest.approx(seconds)
 
 
-def test_a_hanging_collector_does_not_keep_the_page_from_being_served_in_time():
+def test_a_hanging_collector_does_not_delay_the_page():
     release = threading.Event()
 
     def hang(_world: World) -> Iterator[Sample]:
@@ -219,7 +219,7 @@ def test_a_hanging_collector_does_not_keep_the_page_from_being_served_in_time():
         assert (ready.status_code, ready.text) == (503, "waiting for the first answer of:\napp_hang\n")
 
 
-def test_the_loop_lives_while_a_scrape_hangs():
+def test_the_event_loop_is_responsive_while_a_scrape_hangs():
     release = threading.Event()
 
     def hang(_world: World) -> Iterator[Sample]:
@@ -239,7 +239,7 @@ def test_the_loop_lives_while_a_scrape_hangs():
         scrape.join(30)
 
 
-def test_readiness_waits_for_every_subject():
+def test_readiness_requires_a_result_for_every_subject():
     def absent(_world: World) -> Iterator[Sample]:
         raise NoData("no such thing")
 
@@ -264,21 +264,21 @@ def test_head_is_get_without_a_body(client, path):
     assert head.content == b""
 
 
-def test_other_methods_are_refused_and_their_bodies_are_not_waited_for(client):
+def test_other_methods_are_rejected_without_reading_the_body(client):
     response = client.post("/metrics", content=b"x" * 100_000)
     assert response.status_code == 405
     assert response.headers["allow"] == "GET, HEAD"
     assert response.headers["connection"] == "close"
 
 
-def test_an_unknown_address_leads_to_the_known_ones(client):
+def test_an_unknown_path_links_to_the_known_ones(client):
     response = client.get("/<script>")
     assert response.status_code == 404
     assert 'href="/metrics"' in response.text
     assert "<script" not in response.text
 
 
-def test_every_answer_forbids_guessing_and_keeping(client):
+def test_every_response_forbids_sniffing_and_caching(client):
     for path in ("/", "/metrics", "/healthz", "/nowhere"):
         headers = client.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
@@ -307,7 +307,7 @@ def is_cut(dialled: socket.socket) -> bool:
         return True
 
 
-def test_who_does_not_complete_a_header_is_cut(monkeypatch):
+def test_a_client_that_does_not_complete_a_header_is_disconnected(monkeypatch):
     monkeypatch.setattr(connection, "HEADER_SECONDS", 0.3)
     with running(one("host_cpu", gives("cpu"))) as client:
         begun = time.monotonic()
@@ -317,7 +317,7 @@ def test_who_does_not_complete_a_header_is_cut(monkeypatch):
         assert 0.2 < time.monotonic() - begun < 2
 
 
-def test_the_second_header_on_a_connection_has_the_same_limit(monkeypatch):
+def test_the_second_request_on_a_connection_has_the_same_header_limit(monkeypatch):
     monkeypatch.setattr(connection, "HEADER_SECONDS", 0.3)
     with (
         running(one("host_cpu", gives("cpu"))) as client,
@@ -331,7 +331,7 @@ def test_the_second_header_on_a_connection_has_the_same_limit(monkeypatch):
         assert is_cut(kept)
 
 
-def test_idle_connections_beyond_the_limit_make_room(monkeypatch):
+def test_idle_connections_over_the_limit_are_closed(monkeypatch):
     monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 8)
     with running(one("host_cpu", gives("cpu"))) as client, ExitStack() as stack:
         dawdlers = [stack.enter_context(dial(client, b"GET / HTTP/1.1\r\nX: ")) for _ in range(30)]
@@ -341,7 +341,7 @@ def test_idle_connections_beyond_the_limit_make_room(monkeypatch):
         assert is_cut(dawdlers[0])
 
 
-def test_a_new_connection_is_refused_while_all_are_busy(monkeypatch):
+def test_a_new_connection_is_rejected_while_all_are_busy(monkeypatch):
     monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 2)
     release = threading.Event()
 
@@ -361,7 +361,7 @@ def test_a_new_connection_is_refused_while_all_are_busy(monkeypatch):
         assert all(dialled.recv(4096).startswith(b"HTTP/1.1 200") for dialled in busy)
 
 
-def test_who_does_not_read_is_cut(monkeypatch):
+def test_a_client_that_does_not_read_is_disconnected(monkeypatch):
     monkeypatch.setattr(connection, "READ_SECONDS", 0.3)
     many = [str(number).rjust(200, "x") for number in range(40_000)]
     with running(one("host_many", gives(*many))) as client, socket.socket() as lazy:
@@ -386,13 +386,13 @@ def test_who_does_not_read_is_cut(monkeypatch):
         ("localhost:80", ("localhost", 80)),
     ],
 )
-def test_addresses_are_read(text, address):
+def test_addresses_are_parsed(text, address):
     assert listen.parse_address(text) == address
     assert str(listen.parse_address(text)) == text
 
 
 @pytest.mark.parametrize("text", ["", "9877", "localhost", "::1:9877", "[::1]", "host:http", "host:99999", "[host]:1"])
-def test_what_is_no_address_is_refused(text):
+def test_invalid_addresses_are_rejected(text):
     with pytest.raises(ValueError, match=r"expected HOST:PORT|in brackets"):
         listen.parse_address(text)
 

@@ -31,7 +31,7 @@ def told(tmp_path, text: str) -> list[str]:
     return []
 
 
-def test_everything_that_it_can_say(tmp_path) -> None:
+def test_every_option(tmp_path) -> None:
     (tmp_path / "web.yml").write_text(f"""\
 tls_server_config:
   {PAIR}
@@ -66,12 +66,12 @@ rate_limit: {{interval: 1m30s, burst: 20}}
 @pytest.mark.parametrize(
     "text", ["", "tls_server_config:\n", "basic_auth_users: {}\n", "rate_limit: {interval: 0, burst: 1}"]
 )
-def test_a_file_may_ask_for_nothing(tmp_path, text) -> None:
+def test_an_empty_file_is_valid(tmp_path, text) -> None:
     assert told(tmp_path, text) == []
     assert webconfig.load_config(tmp_path / "web.yml") == webconfig.WebConfig()
 
 
-def test_all_that_is_wrong_is_told_at_once(tmp_path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path) -> None:
     text = f"""\
 tls_server_config:
   {PAIR}
@@ -117,7 +117,7 @@ rate_limits: {{}}
         ("cert_file: a\n  key: 5", "3:8", "expected the key itself"),
     ],
 )
-def test_what_cannot_be_done_is_refused(tmp_path, block, place, sentence) -> None:
+def test_unsupported_options_are_rejected(tmp_path, block, place, sentence) -> None:
     found = told(tmp_path, f"tls_server_config:\n  {block}\n")
     assert any(one.startswith(f"{place}: ") and sentence in one for one in found), found
 
@@ -140,7 +140,7 @@ def test_what_cannot_be_done_is_refused(tmp_path, block, place, sentence) -> Non
         ("- list", "expected nothing or a mapping"),
     ],
 )
-def test_values_that_mean_nothing(tmp_path, text, sentence) -> None:
+def test_invalid_values(tmp_path, text, sentence) -> None:
     assert any(sentence in one for one in told(tmp_path, text)), told(tmp_path, text)
 
 
@@ -160,7 +160,7 @@ def test_values_that_mean_nothing(tmp_path, text, sentence) -> None:
         "basic_auth_users:\n  # a comment\n  prometheus: [hunter2]\n",
     ],
 )
-def test_no_secret_is_repeated(tmp_path, text) -> None:
+def test_messages_contain_no_secret(tmp_path, text) -> None:
     (tmp_path / "web.yml").write_text(text)
     with pytest.raises(InvalidInput) as caught:
         webconfig.load_config(tmp_path / "web.yml")
@@ -181,7 +181,7 @@ LINE = st.builds("{}{}: {}".format, st.sampled_from(("", "  ", "    ")), st.samp
 
 @settings(deadline=None, max_examples=25)
 @given(st.lists(LINE | ANY, max_size=8).map("\n".join))
-def test_whatever_a_file_holds_it_is_read_or_told(tmp_path_factory, text) -> None:
+def test_any_file_is_loaded_or_rejected(tmp_path_factory, text) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yml"
     path.write_text(text, encoding="utf-8", newline="")
     try:
@@ -190,7 +190,7 @@ def test_whatever_a_file_holds_it_is_read_or_told(tmp_path_factory, text) -> Non
         assert error.problems
 
 
-def test_a_file_that_is_not_there(tmp_path) -> None:
+def test_a_missing_file(tmp_path) -> None:
     with pytest.raises(InvalidInput, match="cannot be read: No such file"):
         webconfig.load_config(tmp_path / "web.yml")
 
@@ -202,7 +202,7 @@ def made(tmp_path, text: str) -> ssl.SSLContext:
     return tls.make_context(found)
 
 
-def test_a_context_has_what_was_asked_for(authority, tmp_path) -> None:
+def test_the_context_has_the_configured_options(authority, tmp_path) -> None:
     authority.issue("server")
     found = made(tmp_path, f"{PAIR}\n  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]\n  max_version: TLS12")
     assert found.maximum_version == ssl.TLSVersion.TLSv1_2
@@ -216,7 +216,7 @@ def test_a_context_has_what_was_asked_for(authority, tmp_path) -> None:
     assert len(found.get_ca_certs()) == 1
 
 
-def test_certificate_and_key_may_stand_in_the_file_itself(authority, tmp_path) -> None:
+def test_certificate_and_key_may_be_inline(authority, tmp_path) -> None:
     certificate, key = authority.issue("server")
 
     def block(path) -> str:
@@ -262,7 +262,7 @@ def damaged(authority, tmp_path, what: str) -> None:
         ("authority", ["4:19: no certificate in PEM found"]),
     ],
 )
-def test_certificates_that_cannot_be_used(authority, tmp_path, what, told) -> None:
+def test_unusable_certificates(authority, tmp_path, what, told) -> None:
     damaged(authority, tmp_path, what)
     with pytest.raises(InvalidInput) as caught:
         made(tmp_path, f"{PAIR}\n  {CA}: RequireAndVerifyClientCert")
@@ -282,13 +282,13 @@ def test_certificates_that_cannot_be_used(authority, tmp_path, what, told) -> No
         ("DNS", "anything", (), True),
     ],
 )
-def test_the_names_of_a_client(kind, held, names, allowed) -> None:
+def test_names_of_a_client_certificate(kind, held, names, allowed) -> None:
     assert tls.has_allowed_name({"subjectAltName": ((kind, held),)}, names) is allowed
     assert tls.has_allowed_name({}, names) is (not names)
     assert tls.has_allowed_name(None, names) is (not names)
 
 
-def test_the_guides_example_is_right_for_us_and_for_promtool(need, tmp_path) -> None:
+def test_the_guides_example_is_valid_for_deckwatch_and_promtool(need, tmp_path) -> None:
     guide = (Path(__file__).parents[2] / "docs" / "guide" / "protection.md").read_text()
     [text] = re.findall(r"```yaml\n# web-config\.yml\n(.*?)```", guide, re.DOTALL)
     shell = re.findall(r"```sh\n(.*?)```", guide, re.DOTALL)[0]

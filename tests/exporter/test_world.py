@@ -53,7 +53,7 @@ def test_a_source_is_opened_once_and_closed_newest_first():
     assert closed == ["second", "first"]
 
 
-def test_a_source_that_is_slow_to_open_holds_up_only_who_wants_it():
+def test_a_source_that_opens_slowly_delays_only_its_users():
     with World() as world:
         found: list[Slow] = []
         threads = [threading.Thread(target=lambda: found.append(world.source(Slow))) for _ in range(3)]
