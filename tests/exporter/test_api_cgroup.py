@@ -1,4 +1,4 @@
-"""What engines of all ages say of a container's figures, read by what reads the kernel's files."""
+"""Container statistics of old and new engines, read by the readers of the kernel's files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ETH0 = {
     "tx_errors": 5,
     "tx_dropped": 6,
 }
-# Of Docker 20.10 with version 1.
+# Docker 20.10 with cgroup version 1.
 ONE: dict[str, Any] = {
     "read": "2026-11-21T15:30:55.84044644Z",
     "pids_stats": {"current": 2},
@@ -65,7 +65,7 @@ ONE: dict[str, Any] = {
     },
     "networks": {"eth0": ETH0},
 }
-# As moby daemon/stats_unix.go fills it with version 2.
+# As moby daemon/stats_unix.go fills it in with cgroup version 2.
 TWO: dict[str, Any] = {
     "read": "2026-11-21T15:30:55.84044644Z",
     "pids_stats": {"current": 3, "limit": 18446744073709551615},
@@ -87,7 +87,7 @@ TWO: dict[str, Any] = {
     },
     "networks": {"eth0": ETH0},
 }
-PODMAN: dict[str, Any] = {  # 4.3 has no split of memory, with either version
+PODMAN: dict[str, Any] = {  # 4.3 has no breakdown of memory, with either cgroup version
     "cpu_stats": {
         "cpu_usage": {"total_usage": 147883634, "usage_in_kernelmode": 75995160, "usage_in_usermode": 71888474},
     },

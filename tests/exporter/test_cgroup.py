@@ -30,8 +30,8 @@ def test_proc_cgroup_of_version_2():
 
 def test_proc_cgroup_of_both_versions():
     data = b"9:name=systemd:/docker/x\n4:memory:/docker/x\n2:cpu,cpuacct:/docker/x\n0::/docker/x\n"
-    found = parse_proc_cgroup(data)
-    assert {found[key] for key in ("name=systemd", "memory", "cpu", "cpuacct", "")} == {"/docker/x"}
+    paths = parse_proc_cgroup(data)
+    assert {paths[key] for key in ("name=systemd", "memory", "cpu", "cpuacct", "")} == {"/docker/x"}
 
 
 def test_a_cgroup_name_may_contain_a_carriage_return():
@@ -76,7 +76,7 @@ def read(group: Cgroup, controller: str, *names: str) -> bytes | None:
 
 
 class Machine:
-    """A tree of control groups in a folder."""
+    """A control group tree in a folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -211,7 +211,7 @@ def test_descriptors_of_exited_containers_are_closed(unified):
     assert (descriptors(), room.remaining) == (before + 1, left - 1)
     groups.prune([], [ID])
     assert (descriptors(), room.remaining) == (before, left)
-    assert read(group, "", "memory.current") == b"1\n", "one that is being read meanwhile"
+    assert read(group, "", "memory.current") == b"1\n", "a cgroup that another thread is reading"
     assert descriptors() == before
 
 

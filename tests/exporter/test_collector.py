@@ -57,24 +57,29 @@ def test_the_longer_word_wins():
     assert list(choose_collectors(names, {"host": False, "host_b": True})) == ["host_b", "app_x"]
     assert list(choose_collectors(names, {"host": True, "host_a": False})) == ["host_b", "host_c", "app_x"]
     budgets = choose_collectors(names, {"host": True}, {"host": 7, "host_b": 9})
-    assert {name: one.budget for name, one in budgets.items()} == {"host_a": 7, "host_b": 9, "host_c": 7, "app_x": 1}
+    assert {name: declared.budget for name, declared in budgets.items()} == {
+        "host_a": 7,
+        "host_b": 9,
+        "host_c": 7,
+        "app_x": 1,
+    }
 
 
 def test_the_catalogue_contains_the_metrics_about_collectors():
-    found = {metric.name: metric for metric in collector.list_metrics(SHIPPED.values())}
-    assert found["node_load1"].source == "host_load"
-    assert {found[name].source for name in load_contract()["collector_metrics"]} == {collector.EVERY_COLLECTOR}
-    assert found["node_scrape_collector_success"].labels == ("collector", "server")
+    metrics = {metric.name: metric for metric in collector.list_metrics(SHIPPED.values())}
+    assert metrics["node_load1"].source == "host_load"
+    assert {metrics[name].source for name in load_contract()["collector_metrics"]} == {collector.EVERY_COLLECTOR}
+    assert metrics["node_scrape_collector_success"].labels == ("collector", "server")
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_collector_is_well_declared(name):
-    one = SHIPPED[name]
-    assert one.name == name
+    declared = SHIPPED[name]
+    assert declared.name == name
     assert re.fullmatch(r"(host|container|postgres|app|deckwatch)_[a-z0-9_]+", name)
-    assert re.fullmatch(r"[A-Z].{8,}\.", one.help), "the first line of its docstring is a sentence"
+    assert re.fullmatch(r"[A-Z].{8,}\.", declared.help), "the first line of its docstring is a sentence"
     prefixes = (load_contract()["own_prefix"], *load_contract()["peer_prefixes"])
-    for metric in one.metrics:
+    for metric in declared.metrics:
         assert metric.name.startswith(prefixes)
         assert metric.help
         assert not metric.state or metric.kind == "gauge"
@@ -82,7 +87,7 @@ def test_every_shipped_collector_is_well_declared(name):
 
 def test_no_metric_has_conflicting_declarations():
     seen: dict[str, tuple] = {}
-    for one in SHIPPED.values():
-        for metric in one.metrics:
+    for declared in SHIPPED.values():
+        for metric in declared.metrics:
             declaration = (metric.kind, metric.help, metric.unit)
             assert seen.setdefault(metric.name, declaration) == declaration, metric.name

@@ -1,4 +1,4 @@
-"""Open files of processes, and their limit."""
+"""Open files of processes, and the limit."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ def test_an_invalid_limits_file_is_a_parse_error(data):
 
 def test_open_files_are_counted():
     before = container_fds.count_open_files(Path("/proc"), [os.getpid()])
-    with socket.socket() as one, socket.socket() as another, Path("/dev/null").open() as file:
+    with socket.socket() as first, socket.socket() as second, Path("/dev/null").open() as file:
         after = container_fds.count_open_files(Path("/proc"), [os.getpid()])
-        assert one.fileno() != another.fileno() != file.fileno()
+        assert first.fileno() != second.fileno() != file.fileno()
     assert before is not None
     assert after is not None
     assert (after.files - before.files, after.sockets - before.sockets) == (3, 2)
@@ -55,5 +55,5 @@ def test_permission_denied_is_an_error(monkeypatch):
     def refuse(folder: str) -> list[str]:
         raise PermissionError(13, "Permission denied", folder)
 
-    monkeypatch.setattr(os, "listdir", refuse)  # root, as which tests may run, is refused nothing
+    monkeypatch.setattr(os, "listdir", refuse)  # tests may run as root, who may read everything
     assert container_fds.count_open_files(Path("/proc"), [1]) is None

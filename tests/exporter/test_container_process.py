@@ -59,7 +59,7 @@ def test_a_restarted_container_has_a_new_process(world):
 
 
 def test_an_exited_process_is_gone_although_its_folder_is_open():
-    """The kernel's own promise, on which this file rests."""
+    """The kernel guarantees what the module relies on."""
     child = subprocess.Popen(["sleep", "60"])
     folder = os.open(f"/proc/{child.pid}", os.O_RDONLY | os.O_DIRECTORY)
     try:

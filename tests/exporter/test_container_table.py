@@ -1,4 +1,4 @@
-"""The table of containers, fed with events and inspects as Docker 20.10 sends them."""
+"""The container table, fed with events and inspects as sent by Docker 20.10."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ BEGAN = 1_795_200_000
 
 
 def stamp(second: float) -> str:
-    """RFC 3339 text of a moment, in seconds since the table began to watch; negative ones lie before that."""
-    whole, part = divmod(round((second + 480) * 1000), 1000)
-    hours, rest = divmod(whole, 3600)
-    return f"2026-11-20T{18 + hours:02}:{32 + rest // 60:02}:{rest % 60:02}.{part:03}Z"
+    """Return a time as RFC 3339 text, from seconds since the table started; negative ones are before that."""
+    seconds, part = divmod(round((second + 480) * 1000), 1000)
+    hours, seconds_of_hour = divmod(seconds, 3600)
+    return f"2026-11-20T{18 + hours:02}:{32 + seconds_of_hour // 60:02}:{seconds_of_hour % 60:02}.{part:03}Z"
 
 
 def event(action: str, second: float = 0.0, id_: str = ID, **attributes: str) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def test_a_restarted_engine_reports_the_start_but_not_the_exit(table):
 
 def test_events_replayed_after_a_reconnect_are_older_than_the_inspect(table):
     table.apply_inspect(inspect(started=2))
-    table.apply_inspect(inspect(started=21, finished=20))  # with the connection that is new
+    table.apply_inspect(inspect(started=21, finished=20))  # after the reconnect
     for action, second in (("die", 10), ("start", 11), ("die", 20.01), ("start", 21.01)):
         table.apply_event(event(action, second), 0)
     table.apply_inspect(inspect(started=21, finished=20))
@@ -277,7 +277,7 @@ def test_a_few_healthy_containers_are_inspected_at_a_time_in_rotation(table):
             table.apply_inspect(healthy | {"Id": id_})
     assert [len(once) for once in asked] == [10, 10, 10]
     assert {id_ for once in asked for id_ in once} == set(ids)
-    assert [one.id for one in table.all_containers()] == ids, "in the order in which they were first seen"
+    assert [container.id for container in table.all_containers()] == ids, "in the order in which they were first seen"
     listed[24] |= {"Status": "Up 2 hours (unhealthy)"}
     assert table.apply_list(listed, 0)[0] == ids[24]
 
@@ -287,7 +287,7 @@ def test_containers_missing_from_the_list_are_removed(table):
     table.apply_event(event("oom", 3), 0)
     assert table.apply_list([], 100) == []
     assert table.all_containers() == ()
-    assert [one.oom_kills for one in table.removed_containers(100)] == [1]
+    assert [container.oom_kills for container in table.removed_containers(100)] == [1]
 
 
 def test_other_events_are_ignored(table):

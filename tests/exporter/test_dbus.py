@@ -1,4 +1,4 @@
-"""Messages of D-Bus, as the specification has them and as they must not be; a bus that is absent, deaf or rude."""
+"""D-Bus messages, valid and invalid; a bus that is absent, silent or faulty."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def padded(data: bytes, to: int) -> bytes:
 
 
 def answer(signature: bytes, body: bytes, *, kind: int = dbuswire.REPLY, serial: int = 7) -> bytes:
-    """A message as a bus writes it: fields REPLY_SERIAL and SIGNATURE."""
+    """Return a message as written by a bus, with the fields REPLY_SERIAL and SIGNATURE."""
     fields = b"\x05\x01u\0" + struct.pack("<I", serial)
     fields += b"\x08\x01g\0" + bytes([len(signature)]) + signature + b"\0"
     return padded(struct.pack("<cBBBIII", b"l", kind, 0, 1, len(body), 1, len(fields)) + fields, 8) + body
@@ -98,7 +98,7 @@ def test_any_message_is_parsed_or_rejected(data: bytes) -> None:
 
 @pytest.fixture
 def bus(tmp_path: Path) -> Iterator[tuple[Path, socket.socket]]:
-    """A socket where a bus should be."""
+    """A listening socket at the path of the system bus."""
     path = tmp_path / "run/dbus/system_bus_socket"
     path.parent.mkdir(parents=True)
     with socket.socket(socket.AF_UNIX) as listening:
@@ -108,9 +108,9 @@ def bus(tmp_path: Path) -> Iterator[tuple[Path, socket.socket]]:
 
 
 def test_a_silent_bus_times_out(bus) -> None:
-    begun = time.monotonic()
+    start = time.monotonic()
     with pytest.raises(TimeoutError):
-        Bus(str(bus[0]), begun + 0.2)
+        Bus(str(bus[0]), start + 0.2)
 
 
 @pytest.mark.parametrize(

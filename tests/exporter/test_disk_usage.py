@@ -1,4 +1,4 @@
-"""What engines of all ages say of the space on their disks."""
+"""Disk usage as reported by old and new engines."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ JSON = st.recursive(
     max_leaves=6,
 )
 KEYS = sorted(
-    {*LEGACY, *NOW, *(key for value in LEGACY.values() if isinstance(value, list) for one in value for key in one)}
+    {*LEGACY, *NOW, *(key for value in LEGACY.values() if isinstance(value, list) for entry in value for key in entry)}
 )
 
 

@@ -24,34 +24,34 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 @st.composite
 def sample_lists(draw):
-    """Samples of a few metrics, each series once."""
+    """Draw samples of a few metrics, each series once."""
     series = draw(st.sets(st.tuples(st.integers(0, len(METRICS) - 1), TEXTS, TEXTS), max_size=20))
     return [METRICS[index](draw(VALUES), name, image) for index, name, image in series]
 
 
 def parsed(text: str) -> dict:
-    found = {}
+    result = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            # To this parser every counter ends in _total, also where the text has none.
+            # This parser appends _total to every counter.
             name = sample.name.removesuffix("_total") if family.type == "counter" else sample.name
-            found[name, tuple(sorted(sample.labels.items()))] = (family.type, sample.value)
-    return found
+            result[name, tuple(sorted(sample.labels.items()))] = (family.type, sample.value)
+    return result
 
 
-def same(one: float, other: float) -> bool:
-    return one == other or (math.isnan(one) and math.isnan(other))
+def is_same_float(first: float, second: float) -> bool:
+    return first == second or (math.isnan(first) and math.isnan(second))
 
 
 @given(sample_lists())
 def test_the_prometheus_parser_reads_the_samples_back(given_samples):
-    found = parsed(exposition.render_text(validate_samples(given_samples)))
-    assert len(found) == len(given_samples)
+    series = parsed(exposition.render_text(validate_samples(given_samples)))
+    assert len(series) == len(given_samples)
     for metric, labels, value in given_samples:
         key = metric.name, tuple(sorted((k, v) for k, v in zip(LABELS, labels, strict=True) if v))
-        kind, read = found[key]
-        assert same(float(read), float(value))
-        # The parser writes untyped as unknown.
+        kind, read = series[key]
+        assert is_same_float(float(read), float(value))
+        # The parser returns untyped as unknown.
         assert kind == {"untyped": "unknown"}.get(metric.kind, metric.kind)
 
 
@@ -102,14 +102,14 @@ def test_the_parts_of_a_histogram_share_one_type():
 def outcome(**changes: object) -> Outcome:
     settings = {"peer": ("node", "loadavg"), "subjects": None, "subject_label": "server"}
     settings |= {key: changes.pop(key) for key in list(changes) if key in settings}
-    one = Collector("host_load", (), lambda _: (), "", default=True, budget=10, **settings)
+    declared = Collector("host_load", (), lambda _: (), "", default=True, budget=10, **settings)
     given = {"subject": "", "samples": [METRICS[0](1, "", "")], "seconds": 0.25, "at": 100.0, **changes}
-    return Outcome(one, **given)
+    return Outcome(declared, **given)
 
 
-def own(one: Outcome, record: Record | None = None) -> dict[str, float]:
-    records = {("host_load", one.subject): record or Record()}
-    lines = exposition.render_text(exposition.self_samples([one], records, 103.0)).splitlines()
+def own(outcome_of_run: Outcome, record: Record | None = None) -> dict[str, float]:
+    records = {("host_load", outcome_of_run.subject): record or Record()}
+    lines = exposition.render_text(exposition.self_samples([outcome_of_run], records, 103.0)).splitlines()
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line[0] != "#"}
 
 

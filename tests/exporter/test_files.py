@@ -1,4 +1,4 @@
-"""Kept descriptors: always the present content, never more than their number, and none left open."""
+"""Kept descriptors: current content, a bounded number, and none left open."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def kept():
 
 
 def descriptors() -> set[str]:
-    found = set()
+    paths = set()
     for descriptor in Path("/proc/self/fd").iterdir():
         try:
-            found.add(str(descriptor.readlink()))
+            paths.add(str(descriptor.readlink()))
         except FileNotFoundError:
-            continue  # the listing's own
-    return found
+            continue  # the descriptor of the listing itself
+    return paths
 
 
 def test_the_current_content_is_read(kept: KeptFiles, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_the_file_of_a_replaced_device_is_reopened(kept: KeptFiles, tmp_path: Pa
     file.rename(tmp_path / "old")
     file.write_bytes(b"2")
     assert kept.read(str(file)) == b"2"
-    gone.append(errno.EINVAL)  # the carrier of an interface that is down: no reason to open it again
+    gone.append(errno.EINVAL)  # the carrier of an interface that is down: the file need not be reopened
     with pytest.raises(OSError, match="gone"):
         kept.read(str(file))
 
@@ -87,7 +87,7 @@ def test_many_threads_share_few_descriptors(tmp_path: Path, monkeypatch) -> None
     paths = [tmp_path / str(number) for number in range(4)]
     for path in paths:
         path.write_bytes(path.name.encode() * 1000)
-    wrong: list[object] = []
+    failures: list[object] = []
     with World() as world:
         kept = world.source(KeptFiles)
 
@@ -95,13 +95,13 @@ def test_many_threads_share_few_descriptors(tmp_path: Path, monkeypatch) -> None
             try:
                 for path in paths * 50:
                     if kept.read(str(path)) != path.name.encode() * 1000:
-                        wrong.append(path)
+                        failures.append(path)
             except OSError as error:
-                wrong.append(error)
+                failures.append(error)
 
         threads = [threading.Thread(target=read) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    assert not wrong
+    assert not failures

@@ -1,4 +1,4 @@
-"""The host collectors: absent is no data, unreadable and malformed are failures, and what each must not get wrong."""
+"""The host collectors: an absent source is no data, an unreadable or malformed one a failure; special cases of each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from deckwatch.exporter.world import World
 if TYPE_CHECKING:
     from deckwatch.exporter.outcome import Outcome
 
-HOST = {name: one for name, one in collector.load_collectors().items() if name.startswith("host_")}
+HOST = {name: declared for name, declared in collector.load_collectors().items() if name.startswith("host_")}
 NEEDING = [name for name, declared in HOST.items() if declared.needs]
 STRUCTURED = [name for name in NEEDING if not HOST[name].free_text]
 
@@ -67,7 +67,7 @@ def test_malformed_is_a_failure(machine, tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", NEEDING)
 def test_unreadable_is_a_failure(machine, tmp_path: Path, name: str, monkeypatch) -> None:
-    # The tests may run as root, whom no mode keeps out.
+    # The tests may run as root, who may read files of any mode.
     world, real = machine(), os.open
     unreadable = tuple(map(str, needed(tmp_path, name)))
 
@@ -98,7 +98,7 @@ def test_cpu_seconds_decrease_only_for_a_new_cpu(machine, tmp_path: Path) -> Non
     assert before["0", "idle"] == 10
     step_back = seconds("cpu0 110 0 0 999 49 0 0 0 0 0", "cpu1 100 0 0 1000 50 0 0 0 0 0")
     assert (step_back["0", "user"], step_back["0", "idle"], step_back["0", "iowait"]) == (1.1, 10, 0.5)
-    # A CPU that was off begins anew, and one that is off is not shown.
+    # The counters of a CPU that was off start again, and a CPU that is off is not shown.
     came_back = seconds("cpu0 1 0 0 5 0 0 0 0 0 0")
     assert (came_back["0", "user"], came_back["0", "idle"]) == (0.01, 0.05)
     assert not [cpu for cpu, _ in came_back if cpu == "1"]
@@ -121,9 +121,9 @@ def test_irq_pressure_is_exposed_where_available(machine, tmp_path: Path) -> Non
 def test_unknown_meminfo_fields_are_exposed(machine, tmp_path: Path) -> None:
     with (tmp_path / "proc/meminfo").open("a") as file:
         file.write("Marvels(new):      3 kB\nMarvels_Total:     7\n")
-    found = values(run(machine(), "host_memory"))
-    assert found["node_memory_Marvels_new_bytes",] == 3072
-    assert found["node_memory_Marvels_Total",] == 7
+    memory = values(run(machine(), "host_memory"))
+    assert memory["node_memory_Marvels_new_bytes",] == 3072
+    assert memory["node_memory_Marvels_Total",] == 7
 
 
 @pytest.mark.parametrize("show", [True, False])
@@ -136,7 +136,7 @@ def test_veth_interfaces_are_shown_if_configured(machine, show: bool) -> None:
 
 
 def test_unreadable_attributes_of_an_interface_are_omitted(machine, tmp_path: Path, monkeypatch) -> None:
-    """`carrier` and `speed` of an interface that is down are there, but reading them gives EINVAL."""
+    """`carrier` and `speed` of an interface that is down exist, but reading them fails with EINVAL."""
     real = os.pread
     down = {(tmp_path / f"sys/class/net/eth0/{name}").stat().st_ino for name in ("carrier", "speed", "duplex")}
 
@@ -146,12 +146,12 @@ def test_unreadable_attributes_of_an_interface_are_omitted(machine, tmp_path: Pa
         return real(descriptor, size, offset)
 
     monkeypatch.setattr(os, "pread", pread)
-    found = values(run(machine(), "host_network_device"))
+    interfaces = values(run(machine(), "host_network_device"))
     assert not {
-        key for key in found if key[:2] in (("node_network_carrier", "eth0"), ("node_network_speed_bytes", "eth0"))
+        key for key in interfaces if key[:2] in (("node_network_carrier", "eth0"), ("node_network_speed_bytes", "eth0"))
     }
-    assert found["node_network_mtu_bytes", "eth0"] == 1400
-    assert found["node_network_carrier", "lo"] == 1
+    assert interfaces["node_network_mtu_bytes", "eth0"] == 1400
+    assert interfaces["node_network_carrier", "lo"] == 1
 
 
 def test_names_are_those_of_the_host_not_of_the_container(machine, tmp_path: Path) -> None:
@@ -170,9 +170,9 @@ def test_names_are_those_of_the_host_not_of_the_container(machine, tmp_path: Pat
 
 
 def test_process_1_may_be_hidden_on_the_host(machine, tmp_path: Path) -> None:
-    (tmp_path / "proc/1").rename(tmp_path / "proc/self")  # as the mount option hidepid does
+    (tmp_path / "proc/1").rename(tmp_path / "proc/self")  # like the mount option hidepid
     assert ("node_network_receive_bytes_total", "eth0") in values(run(machine(rootfs=Path("/")), "host_network"))
-    # In a container its own network would be shown as if it were the host's.
+    # In a container, the container's own network would be shown as the host's.
     assert run(machine(), "host_network").absent
 
 
@@ -182,19 +182,21 @@ def test_full_and_broken_file_systems(machine) -> None:
             raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
         return os.statvfs_result((1 << 20, 4096, 1000, 300, 200, 50, 5, 5, 0, 255))
 
-    found = values(run(machine(statvfs=statvfs), "host_filesystem"))
+    filesystems = values(run(machine(statvfs=statvfs), "host_filesystem"))
     root = ("/dev/vda", "/", "ext4", "")
-    # Blocks are counted in fragments (f_frsize), not in the size that suits reading (f_bsize).
-    assert [found[f"node_filesystem_{name}", *root] for name in ("size_bytes", "free_bytes", "avail_bytes")] == [
+    # Blocks are counted in fragments (f_frsize), not in the preferred I/O size (f_bsize).
+    assert [filesystems[f"node_filesystem_{name}", *root] for name in ("size_bytes", "free_bytes", "avail_bytes")] == [
         *(4096 * 1000, 4096 * 300, 4096 * 200),
     ]
-    assert (found["node_filesystem_files", *root], found["node_filesystem_files_free", *root]) == (50, 5)
+    assert (filesystems["node_filesystem_files", *root], filesystems["node_filesystem_files_free", *root]) == (50, 5)
     broken = ("/dev/vdb", "/srv/customer files", "ext4", "stale file handle")
-    assert found["node_filesystem_device_error", *broken] == 1
-    assert found["node_filesystem_readonly", *broken] == 1
-    assert ("node_filesystem_size_bytes", *broken) not in found
-    assert not [key for key in found if key[0] == "node_filesystem_mount_info" and key[-1] == "/srv/customer files"]
-    mounted = {key[2] for key in found if key[0] == "node_filesystem_device_error"}
+    assert filesystems["node_filesystem_device_error", *broken] == 1
+    assert filesystems["node_filesystem_readonly", *broken] == 1
+    assert ("node_filesystem_size_bytes", *broken) not in filesystems
+    assert not [
+        key for key in filesystems if key[0] == "node_filesystem_mount_info" and key[-1] == "/srv/customer files"
+    ]
+    mounted = {key[2] for key in filesystems if key[0] == "node_filesystem_device_error"}
     assert mounted == {"/", "/var/lib/docker", "/srv/customer files"}  # none of /dev, /proc, /sys, overlay, nsfs
 
 
@@ -211,11 +213,11 @@ def test_an_unreadable_sensor_is_omitted_alone(machine, tmp_path: Path, monkeypa
         return real(descriptor, size, offset)
 
     monkeypatch.setattr(os, "pread", pread)
-    found = values(run(machine(), "host_hwmon")) | values(run(machine(), "host_thermal"))
-    assert ("node_hwmon_fan_rpm", "nct6779", "fan2") not in found
-    assert found["node_hwmon_in_volts", "nct6779", "in0"] == 0.792
-    assert not [key for key in found if key[0] == "node_thermal_zone_temp"]
-    assert found["node_cooling_device_max_state", "0", "Processor"] == 3
+    sensors = values(run(machine(), "host_hwmon")) | values(run(machine(), "host_thermal"))
+    assert ("node_hwmon_fan_rpm", "nct6779", "fan2") not in sensors
+    assert sensors["node_hwmon_in_volts", "nct6779", "in0"] == 0.792
+    assert not [key for key in sensors if key[0] == "node_thermal_zone_temp"]
+    assert sensors["node_cooling_device_max_state", "0", "Processor"] == 3
 
 
 def test_chips_with_the_same_device_or_name_are_distinguished(machine, tmp_path: Path) -> None:
@@ -233,14 +235,14 @@ def test_reading_the_clock_may_be_forbidden(machine) -> None:
 
     assert run(machine(adjtimex=denied), "host_timex").absent
     clock = adjtimex()
-    found = values(run(machine(adjtimex=lambda: clock._replace(status=0x2001, offset=1_500_000_000)), "host_timex"))
-    assert found["node_timex_offset_seconds",] == 1.5
-    found = values(run(machine(adjtimex=lambda: clock._replace(status=1, offset=500_000, state=5)), "host_timex"))
-    assert (found["node_timex_offset_seconds",], found["node_timex_sync_status",]) == (0.5, 0)
+    timex = values(run(machine(adjtimex=lambda: clock._replace(status=0x2001, offset=1_500_000_000)), "host_timex"))
+    assert timex["node_timex_offset_seconds",] == 1.5
+    timex = values(run(machine(adjtimex=lambda: clock._replace(status=1, offset=500_000, state=5)), "host_timex"))
+    assert (timex["node_timex_offset_seconds",], timex["node_timex_sync_status",]) == (0.5, 0)
 
 
 def test_the_kernel_clock_is_plausible() -> None:
-    """A struct laid out wrongly would show elsewhere what stands here."""
+    """A wrong struct layout would return other fields here."""
     clock = adjtimex()
     assert 9_000 <= clock.tick <= 11_000
     assert -512 << 16 <= clock.freq <= 512 << 16

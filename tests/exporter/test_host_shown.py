@@ -1,4 +1,4 @@
-"""Which disks, mounts and interfaces have series: node_exporter's defaults, and what the project says instead."""
+"""Which disks, mounts and interfaces have series: node_exporter's defaults, and the project's settings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_defaults(default, shown, left_out) -> None:
     ("block", "shown"),
     [
         ({}, ["sda", "vda"]),
-        ({"exclude": "^v"}, ["sda", "sda1"]),  # in place of the default
+        ({"exclude": "^v"}, ["sda", "sda1"]),  # replaces the default
         ({"include": "^sd"}, ["sda", "sda1"]),
         ({"include": "^sd", "exclude": r"\d$"}, ["sda"]),
     ],
@@ -66,6 +66,6 @@ def test_disks_and_file_systems(machine, found) -> None:
     }
     world = machine(config={"host": host})
     assert {key[1] for key in found(world, "host_disk")} == {"vdb"}
-    told = {key[2] for key in found(world, "host_filesystem") if key[0] == "node_filesystem_readonly"}
-    assert "/" in told
-    assert not [point for point in told if point.startswith("/srv")]
+    mount_points = {key[2] for key in found(world, "host_filesystem") if key[0] == "node_filesystem_readonly"}
+    assert "/" in mount_points
+    assert not [point for point in mount_points if point.startswith("/srv")]

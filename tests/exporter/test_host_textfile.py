@@ -1,4 +1,4 @@
-"""The folder of *.prom files: no file spoils the page, and whatever is left out is told."""
+"""The folder of *.prom files: no file invalidates the page, and omissions are logged."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def page(world: World) -> list[str]:
-    """Return the page's lines without comments and without the files' times."""
+    """Return the page's lines without comments and file times."""
     (outcome,) = Scraper(world, COLLECTORS).scrape(seconds=30)
     lines = exposition.render_text(outcome.samples).splitlines()
     return [line for line in lines if not line.startswith(("#", "node_textfile_mtime_seconds"))]
@@ -66,14 +66,14 @@ def test_a_changed_file_is_reloaded_and_a_removed_one_forgotten(world: World, fo
 @pytest.mark.parametrize("content", [b"a 1 1700000000000\n", b"a 1", b"a{ 1\n", b"\xff 1\n", b"x" * 9_000_000, None])
 def test_a_broken_file_affects_only_itself(world: World, folder: Path, content: bytes | None, caplog) -> None:
     if content is None:
-        os.mkfifo(folder / "bad.prom")  # would wait for a writer
+        os.mkfifo(folder / "bad.prom")  # opening it would wait for a writer
     else:
         (folder / "bad.prom").write_bytes(content)
     (folder / "good.prom").write_text("good 1\n")
     with caplog.at_level(logging.WARNING, "deckwatch.textfile"):
         for _ in range(3):
             assert page(world) == ["node_textfile_scrape_error 1", "good 1.0"]
-    (record,) = caplog.records  # told once, not at every scrape
+    (record,) = caplog.records  # logged once, not at every scrape
     assert record.getMessage().startswith("/var/lib/deckwatch/textfile/bad.prom: ")
 
 

@@ -1,4 +1,4 @@
-"""A file server that is away costs its own figures and nobody else's."""
+"""An unreachable file server affects only its own mounts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FULL = os.statvfs_result((4096, 4096, 100, 50, 40, 10, 5, 5, 0, 255))
 
 
 class Server:
-    """A file server under every path that begins with /nfs; while it is away, calls wait."""
+    """A file server for every path that begins with /nfs; calls block while it is unreachable."""
 
     def __init__(self) -> None:
         self.there = threading.Event()
@@ -63,7 +63,7 @@ def test_stuck_mounts_cost_the_timeout_only_once(space: SpaceQueries, server: Se
     server.calls.clear()
     start = time.monotonic()
     assert space.query_space(points).keys() == set(points)
-    assert time.monotonic() - start < 0.3  # nobody waits for them again
+    assert time.monotonic() - start < 0.3  # nothing waits for them again
     assert sorted(server.calls) == ["/a", "/b"]
 
 

@@ -1,4 +1,4 @@
-"""From rows to samples: each PostgreSQL collector on literal rows, and each view's statement by server version."""
+"""Conversion of rows to samples by each PostgreSQL collector, and the statements of each view by server version."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ def test_the_catalogue_has_the_settings_metric_names():
 
 
 def test_every_postgres_metric_has_the_server_label():
-    for name, one in collector.load_collectors().items():
+    for name, declared in collector.load_collectors().items():
         if name.startswith("postgres_"):
-            assert one.subjects is not None
-            assert {metric.labels[0] for metric in one.metrics} == {"server"}, name
+            assert declared.subjects is not None
+            assert {metric.labels[0] for metric in declared.metrics} == {"server"}, name

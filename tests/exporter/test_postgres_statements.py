@@ -1,4 +1,4 @@
-"""The set of statements that is shown: stable, bounded, and with all others counted on as one."""
+"""The set of shown statements: stable, bounded, and with the sum of all others."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def figures(seconds: float) -> tuple[float, ...]:
 
 
 def take(ranking: Ranking, seconds: dict[int, float], now: float) -> set[int]:
-    """Hand in the figures of all, as the server tells those of the members, of the first few and of all together."""
+    """Update the ranking as from a server: values of members and top statements, and the total; return the shown ids."""
     first = sorted(seconds, key=lambda number: -seconds[number])[:MAX_STATEMENTS]
     known = {member.query for member in ranking.members} & seconds.keys()
     total = tuple(sum(column) for column in zip(*map(figures, seconds.values()), strict=True))
     shown = ranking.update_members({key(number): figures(seconds[number]) for number in {*first, *known}}, total, now)
-    return {one.query for one in shown}
+    return {statement.query for statement in shown}
 
 
 def test_the_top_statements_are_shown_and_the_rest_are_summed():
@@ -61,11 +61,11 @@ def test_the_counter_of_the_rest_never_decreases(steps):
     ranking, before = Ranking(), 0.0
     seconds: dict[int, float] = {1: 0.0}
     for number, step in enumerate(steps):
-        for one, more in step.items():
-            seconds[one] = seconds.get(one, 0.0) + more
-        if number % 4 == 3:  # the server throws out those that are used least
-            for one in sorted(seconds, key=seconds.get)[: len(seconds) // 4]:
-                del seconds[one]
+        for statement, more in step.items():
+            seconds[statement] = seconds.get(statement, 0.0) + more
+        if number % 4 == 3:  # the server evicts the least used ones
+            for statement in sorted(seconds, key=seconds.get)[: len(seconds) // 4]:
+                del seconds[statement]
         assert len(take(ranking, seconds, number * MIN_STAY_SECONDS)) <= MAX_STATEMENTS
         assert ranking.others[1] >= before - 1e-6
         before = ranking.others[1]

@@ -1,4 +1,4 @@
-"""`watch: probes:` from the file to what is asked for: schema, checks, and how an entry is understood."""
+"""`watch: probes:` in the project file: schema, checks, and the resulting probes."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def read(folder, *entries):
 
 
 def test_every_form_in_the_guide_is_accepted(tmp_path):
-    found = read(
+    loaded = read(
         tmp_path,
         "{service: shop, http: 'https://shop.example/health'}",
         "{service: shop, name: login, http: 'http://[::1]:8000/login', expect: [200, 3xx], timeout: 500ms}",
         "{service: payments, tcp: 'payments.internal:8443', kind: dependency, ca_file: ca.pem}",
     )
-    assert list(config.find_problems(found, [])) == []
-    made = configured_probes(World(config=config.watch_config(found, {})))
-    assert list(made) == ["shop", "shop/login", "payments"]
-    assert made["shop"] == Probe("shop", url="https://shop.example/health")
-    assert made["shop/login"].seconds == 0.5
-    assert made["shop/login"].expect == ("200", "3xx")
-    assert (made["payments"].host, made["payments"].port) == ("payments.internal", 8443)
-    assert made["payments"].kind == "dependency"
-    assert made["payments"].authority == tmp_path / "ca.pem"
+    assert list(config.find_problems(loaded, [])) == []
+    probes = configured_probes(World(config=config.watch_config(loaded, {})))
+    assert list(probes) == ["shop", "shop/login", "payments"]
+    assert probes["shop"] == Probe("shop", url="https://shop.example/health")
+    assert probes["shop/login"].seconds == 0.5
+    assert probes["shop/login"].expect == ("200", "3xx")
+    assert (probes["payments"].host, probes["payments"].port) == ("payments.internal", 8443)
+    assert probes["payments"].kind == "dependency"
+    assert probes["payments"].authority == tmp_path / "ca.pem"
 
 
 def test_the_brackets_of_an_ipv6_address_are_removed():
@@ -63,7 +63,7 @@ def test_entries_rejected_by_the_schema(tmp_path, entry):
 
 
 def test_problems_across_the_list(tmp_path):
-    found = read(
+    loaded = read(
         tmp_path,
         "{service: a}",
         "{service: b, http: 'http://b/', tcp: 'b:1'}",
@@ -72,8 +72,10 @@ def test_problems_across_the_list(tmp_path):
         "{service: c, name: x, tcp: 'c:3'}",
         "{service: c, name: x, tcp: 'c:4'}",
     )
-    said = [f"{one.place.line}:{one.place.column} {one.message}" for one in config.find_problems(found, [])]
-    assert said == [
+    messages = [
+        f"{problem.place.line}:{problem.place.column} {problem.message}" for problem in config.find_problems(loaded, [])
+    ]
+    assert messages == [
         "3:7 expected one of http, tcp; found none",
         "4:7 expected one of http, tcp; not http and tcp",
         "6:17 duplicate probe of 'c'",

@@ -1,4 +1,4 @@
-"""Parsers of /proc and of the host's files, on what kernels write; `test_parsers.py` tries them on anything at all."""
+"""Parsers of /proc and of the host's files, on kernel output; `test_parsers.py` tests them on arbitrary input."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_pressure() -> None:
 def test_net_dev() -> None:
     head = b"Inter-|   Receive\n face |bytes\n"
     row = b" ".join(b"%d" % number for number in range(16))
-    # Old kernels wrote no space between the colon and a large number.
+    # Old kernels write no space between the colon and a large number.
     assert procnet.parse_dev(head + b"  eth0:" + row + b"\n") == {"eth0": tuple(range(16))}
     with pytest.raises(ParseError, match="15 counters"):
         procnet.parse_dev(head + b"  eth0:" + row[:-3] + b"\n")
@@ -150,13 +150,13 @@ def mount(point: str, *, options: str = "rw", source: str = "ext4 /dev/sda", sup
 
 
 def test_mountinfo_unescapes_paths() -> None:
-    (found,) = mounts.parse_mountinfo(mount(r"/srv/a\040b\011c\134d", source=r"cifs //nas/My\040Share"))
-    assert found == mounts.Mount("//nas/My Share", "/srv/a b\tc\\d", "cifs", "254", "3", False)
+    (entry,) = mounts.parse_mountinfo(mount(r"/srv/a\040b\011c\134d", source=r"cifs //nas/My\040Share"))
+    assert entry == mounts.Mount("//nas/My Share", "/srv/a b\tc\\d", "cifs", "254", "3", False)
 
 
 def test_mountinfo_keeps_the_topmost_of_stacked_mounts() -> None:
-    found = mounts.parse_mountinfo(mount("/", source="rootfs rootfs") + mount("/") + mount("/srv"))
-    assert [(one.device, one.point) for one in found] == [("/dev/sda", "/"), ("/dev/sda", "/srv")]
+    entries = mounts.parse_mountinfo(mount("/", source="rootfs rootfs") + mount("/") + mount("/srv"))
+    assert [(entry.device, entry.point) for entry in entries] == [("/dev/sda", "/"), ("/dev/sda", "/srv")]
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ def test_mountinfo_keeps_the_topmost_of_stacked_mounts() -> None:
     ],
 )
 def test_mountinfo_readonly(options: str, super_options: str, readonly: bool) -> None:
-    (found,) = mounts.parse_mountinfo(mount("/", options=options, super_options=super_options))
-    assert found.readonly is readonly
+    (entry,) = mounts.parse_mountinfo(mount("/", options=options, super_options=super_options))
+    assert entry.readonly is readonly
 
 
 @pytest.mark.parametrize("data", [b"27 1 254:3 / / rw\n", b"27 1 254 / / rw - ext4 /dev/sda rw\n", b"1 - ext4 a b\n"])

@@ -1,4 +1,4 @@
-"""The strict reader of the text format."""
+"""The strict parser of the text format."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_any_text_is_parsed_or_rejected(text: str) -> None:
         samples = parse_samples(text)
     except FormatError:
         return
-    # What is taken can be shown: Prometheus' own library reads it, and finds each series once.
+    # Accepted text can be exposed: Prometheus' own library parses it, with each series once.
     shown = [s for family in text_string_to_metric_families(exposition.render_text(samples)) for s in family.samples]
     assert len({(s.name, tuple(sorted(s.labels.items()))) for s in shown}) == len(shown) == len(samples)
 
@@ -109,7 +109,7 @@ def test_rendered_text_is_parsed_back(values: dict[tuple[str, str], float], abou
     written = [metric(value, *labels) for labels, value in values.items()]
     text = exposition.render_text(written)
     if any("\ud800" <= character <= "\udfff" for character in text):
-        return  # a lone surrogate is nothing that a file could hold
+        return  # a lone surrogate cannot be in a file
     read = {series_key(sample): sample.value for sample in parse_samples(text)}
     assert read == {
         (name, frozenset((k, v) for k, v in labels if v)): s.value for s in written for name, labels in [series_key(s)]
