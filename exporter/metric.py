@@ -101,7 +101,7 @@ class Metric:
 
 
 def validate_samples(samples: Iterable[Sample | Lines]) -> Iterator[Sample | Lines]:
-    """Yield samples that can be rendered; raises for one that cannot, so that it does not spoil the page.
+    """Yield samples that can be rendered; raises for one that cannot, so that it does not invalidate the page.
 
     Values of types other than float and int (bool, Decimal) become floats. Raises ValueError for a wrong number of
     label values and for an integer too large for a float, TypeError for a value that is not a number.

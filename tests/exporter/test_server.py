@@ -129,11 +129,11 @@ def test_a_page_of_selected_collectors(client, query, expected):
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("collect[]=host_cpus", "no collector is called 'host_cpus'; did you mean host_cpu?"),
-        ("exclude[]=contaner", "no collector is called 'contaner'; did you mean container?"),
-        ("collect[]=", "no collector is called ''"),
+        ("collect[]=host_cpus", "unknown collector 'host_cpus'; did you mean host_cpu?"),
+        ("exclude[]=contaner", "unknown collector 'contaner'; did you mean container?"),
+        ("collect[]=", "unknown collector ''"),
         ("collect[]=host&exclude[]=host_cpu", "expected collectors to run or collectors to exclude, not both"),
-        ("server=shopdb", "no database server is called 'shopdb'; did you mean shop-db?"),
+        ("server=shopdb", "unknown database server 'shopdb'; did you mean shop-db?"),
         ("server=crm&server=shop-db", "expected one server, not several"),
         ("&".join(f"collect[]={number}" for number in range(300)), "Max number of fields exceeded"),
     ],
