@@ -17,7 +17,7 @@ run: $(VENV)/.run ## Watch this machine: generate the bundle, start the exporter
 	$(BIN)/deckwatch up $(ARGS)
 
 test: $(VENV)/.dev check ## Everything: format, lint, types, layers, freshness, tests; live ones where their servers are installed
-	$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 check: $(VENV)/.dev ## Format, lint, types, import layers, and that generated files are fresh
 	$(BIN)/ruff format --check --quiet

@@ -8,7 +8,7 @@ result.artifacts, result.problems, result.queries, result.runbooks
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from deckwatch.alerting import (
@@ -78,6 +78,16 @@ def register_recordings(documents: Iterable[Document], signals: Signals, catalog
     _add_to_catalog(read_topics.read_topics(documents, catalog, signals), catalog)
 
 
+@dataclass(frozen=True)
+class AlertModels:
+    """Alerts, routes and receivers, read and resolved but not yet checked; `problems` are those of reading."""
+
+    groups: list[Group]
+    context: Context
+    configuration: AlertmanagerConfig
+    problems: list[Problem]
+
+
 def build_alerts(
     documents: Sequence[Document],
     catalog: Catalog,
@@ -87,7 +97,24 @@ def build_alerts(
     *,
     renderer: Renderer,
 ) -> AlertBundle:
-    """Return the rules with their unit tests, Alertmanager's configuration and the runbooks.
+    """Read, check and render all alerts in one call; `deckwatch.provisioning.stack` calls the three steps."""
+    models = read_alerts(documents, catalog, signals, project, settings, renderer=renderer)
+    problems = [*models.problems, *check_alerts(models, project)]
+    if any(problem.severity == "error" for problem in problems):
+        return AlertBundle(problems=problems)
+    return replace(render_alerts(models, project, settings, renderer=renderer), problems=problems)
+
+
+def read_alerts(
+    documents: Sequence[Document],
+    catalog: Catalog,
+    signals: Signals,
+    project: Project,
+    settings: AlertSettings,
+    *,
+    renderer: Renderer,
+) -> AlertModels:
+    """Return the alerts of all topics with the project's changes, and its routes and receivers.
 
     `renderer` serves `render_rules.library_folder()` as `alerting`.
     """
@@ -98,20 +125,27 @@ def build_alerts(
     groups = topics.build_groups()
     owners = routes.known_owners(project.document)
     context = Context(groups, catalog, settings.panels, settings.collectors, owners, settings.shipped)
-    problems += checking.run_checks(context)
-    configuration = AlertmanagerConfig(project, context, settings.targets, renderer)
-    problems += [*configuration.problems, *_deploy_problems(project, catalog)]
-    if any(problem.severity == "error" for problem in problems):
-        return AlertBundle(problems=problems)
+    return AlertModels(groups, context, AlertmanagerConfig(project, context, settings.targets, renderer), problems)
+
+
+def check_alerts(models: AlertModels, project: Project) -> list[Problem]:
+    """Return the problems that the checks find in alerts, routes and receivers."""
+    problems = checking.run_checks(models.context)
+    return [*problems, *models.configuration.problems, *_deploy_problems(project, models.context.catalog)]
+
+
+def render_alerts(models: AlertModels, project: Project, settings: AlertSettings, *, renderer: Renderer) -> AlertBundle:
+    """Return the rules with their unit tests, Alertmanager's configuration and the runbooks; call it without errors."""
     published: str = project.data.get("runbooks", render_rules.Links.runbooks)
     links = render_rules.Links(settings.grafana, published, settings.panels, _deploy_options(project))
-    steps = render_rules.render_escalation(escalation.split_groups(configuration.steps), links, renderer)
+    steps = render_rules.render_escalation(escalation.split_groups(models.configuration.steps), links, renderer)
+    rules = render_rules.render_rules(models.groups, links, renderer)
     return AlertBundle(
-        [*render_rules.render_rules(groups, links, renderer), *steps, *configuration.build_artifacts()],
-        runbooks.build_runbooks(groups),
-        problems,
-        list(live_queries.build_queries(groups, context)),
-        groups,
+        [*rules, *steps, *models.configuration.build_artifacts()],
+        runbooks.build_runbooks(models.groups),
+        [],
+        list(live_queries.build_queries(models.groups, models.context)),
+        models.groups,
     )
 
 

@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 _SHIPPED = """
 from pathlib import Path
 from deckwatch.dashboards import panel_types
-with panel_types.renderer() as child:
+with panel_types.start_renderer() as child:
     from deckwatch import dashboards
     from deckwatch.dashboards.read import files
     from deckwatch.core import signal_file
     from deckwatch.core.project import Project
     from deckwatch.provisioning import metric_catalog
-    catalog, found = metric_catalog.load_catalog(Project(Path())), files.shipped()
+    catalog, found = metric_catalog.load_catalog(Project(Path())), files.load_shipped()
     signals, _ = signal_file.load([one.document for one in found], catalog)
-    assert len(dashboards.bundle(found, catalog, signals, None, child).artifacts) >= 5
+    assert len(dashboards.build_dashboards(found, catalog, signals, None, child).artifacts) >= 5
 """
 
 
@@ -62,13 +62,13 @@ def _time_many(engine: Engine) -> float:
     )
     catalog = metric_catalog.load_catalog(Project(Path()))
     taken = []
-    with panel_types.renderer(engine=engine) as child:
+    with panel_types.start_renderer(engine=engine) as child:
         for _ in range(5):
             begun = time.perf_counter()
             found = [
                 Source(yaml_file.parse_yaml(text.replace("#", str(i)), f"{i}.yaml"), f"d{i}", ()) for i in range(50)
             ]
-            made = dashboards.bundle(found, catalog, Signals(), Settings(engine=engine), child)
+            made = dashboards.build_dashboards(found, catalog, Signals(), Settings(engine=engine), child)
             taken.append(1000 * (time.perf_counter() - begun))
             if len(made.artifacts) != 50:
                 raise RuntimeError(made.problems)

@@ -192,7 +192,7 @@ def _write_rules(built: stack.Built, folder: Path) -> Path:
         one["record"]: one for found in groups.values() for group in found for one in group["rules"] if "record" in one
     }
     read: set[str] = set()
-    waiting = [one.concrete() for one in built.dashboards]
+    waiting = [one.to_promql() for one in built.dashboards]
     while waiting:
         names = {one.metric for one in promql.find_selectors(waiting.pop()) if one.metric in rules} - read
         read |= {name for name in names if name}
@@ -233,7 +233,7 @@ def _time_query(url: str, query: LiveQuery, when: tuple[int, int], points: float
     end, span = when
     wanted = span / points
     step = max(_EVERY, next((steps for below, steps in _ROUNDED.items() if wanted < below), 3600))
-    expr = query.concrete(f"{max(step + _EVERY, 4 * _EVERY)}s", f"{span}s")  # Grafana's $__rate_interval
+    expr = query.to_promql(f"{max(step + _EVERY, 4 * _EVERY)}s", f"{span}s")  # Grafana's $__rate_interval
     form: dict[str, Any] = {"query": expr}
     path = "/api/v1/query"
     if query.mode == "range":

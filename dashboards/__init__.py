@@ -1,6 +1,6 @@
 """Dashboards: short YAML in, Grafana's JSON out.
 
-`bundle` builds them all; `dashboards.sources` finds the files, `dashboards.panels` the panel types.
+`build_dashboards` builds them all; `read.files` finds the files, `panel_types` the panel types.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from deckwatch.dashboards.read.files import Source
 
 
-def bundle(
+def build_dashboards(
     sources: Sequence[Source],
     catalog: Catalog,
     signals: Signals,
     settings: Settings | None = None,
     child: Renderer | None = None,
 ) -> Bundle:
-    """Return all dashboards as files, with everything that is wrong with them; see `dashboards.build.bundle`."""
-    from deckwatch.dashboards import build  # noqa: PLC0415 - the schema validator must not be loaded by `serve`
+    """Return all dashboards as files, and everything that is wrong with them; see `dashboards.build`."""
+    from deckwatch.dashboards import build  # noqa: PLC0415 - `serve` must not load the schema validator
 
-    return build.bundle(sources, catalog, signals, settings, child)
+    return build.build_dashboards(sources, catalog, signals, settings, child)

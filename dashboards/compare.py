@@ -1,18 +1,19 @@
-"""How two dashboards of Grafana's differ, in words: `panel CPU: unit short → percent`."""
+"""Differences of two Grafana dashboards, as text: `panel CPU: unit short → percent`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deckwatch.dashboards.grafana_model import walk_panels
 from deckwatch.dashboards.importing.patch import MISSING, LeafPath, is_same_json, iterate_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-# What Grafana counts and names by itself.
-_ITS_OWN = frozenset(("id", "version", "iteration", "pluginVersion", "schemaVersion"))
-_LONG = 60
-_WORDS: dict[LeafPath, str] = {
+# Fields that Grafana sets itself.
+_MANAGED = frozenset(("id", "version", "iteration", "pluginVersion", "schemaVersion"))
+_MAX_LENGTH = 60
+_NAMES: dict[LeafPath, str] = {
     ("fieldConfig", "defaults", "thresholds", "steps"): "thresholds",
     ("fieldConfig", "defaults", "mappings"): "words for values",
     ("fieldConfig", "defaults", "noValue"): "what is written without data",
@@ -24,60 +25,56 @@ _WORDS: dict[LeafPath, str] = {
 }
 
 
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Return what one has to do to the first dashboard to get the second; nothing where they are the same.
+def list_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return the changes from the first dashboard to the second, one per line.
 
-    Panels are told by their numbers, which are made of their names, and where these differ by their titles.
+    Panels are matched by id, which is made from their name, and otherwise by title.
     """
-    found = list(_told("", _named(before), _named(after)))
-    found += _lists("variable", _by(before, "templating"), _by(after, "templating"))
-    found += _lists("events", _by(before, "annotations"), _by(after, "annotations"))
-    old, new = _panels(before), _panels(after)
-    pairs = _pairs(old, new)
-    found += [f"- {_called(panel)}" for i, panel in enumerate(old) if i not in pairs]
+    found = list(_compare_values("", _top_values(before), _top_values(after)))
+    found += _compare_lists("variable", _list_by_name(before, "templating"), _list_by_name(after, "templating"))
+    found += _compare_lists("events", _list_by_name(before, "annotations"), _list_by_name(after, "annotations"))
+    old, new = _list_items(before), _list_items(after)
+    pairs = _match_panels(old, new)
+    found += [f"- {_describe_panel(panel)}" for i, panel in enumerate(old) if i not in pairs]
     taken = set(pairs.values())
-    found += [f"+ {_called(panel)}" for i, panel in enumerate(new) if i not in taken]
+    found += [f"+ {_describe_panel(panel)}" for i, panel in enumerate(new) if i not in taken]
     for i, j in pairs.items():
-        found += _told(_called(new[j]), old[i], new[j])
+        found += _compare_values(_describe_panel(new[j]), old[i], new[j])
     return found
 
 
-def differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Return whether two dashboards differ in anything but what Grafana counts by itself."""
-    return bool(changes(before, after))
+def has_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Return whether two dashboards differ in anything but fields that Grafana sets itself."""
+    return bool(list_changes(before, after))
 
 
-def panels(model: Mapping[str, Any]) -> list[dict[str, Any]]:
+def list_panels(model: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return a dashboard's panels without its rows."""
-    return [one for one in _panels(model) if one.get("type") != "row"]
+    return [one for one in _list_items(model) if one.get("type") != "row"]
 
 
-def queries(model: Mapping[str, Any]) -> int:
-    """Return how many queries a dashboard's panels ask."""
-    return sum(len(one.get("targets") or []) for one in panels(model))
+def count_queries(model: Mapping[str, Any]) -> int:
+    """Return the number of queries in a dashboard's panels."""
+    return sum(len(one.get("targets") or []) for one in list_panels(model))
 
 
-def _named(model: Mapping[str, Any]) -> dict[str, Any]:
+def _top_values(model: Mapping[str, Any]) -> dict[str, Any]:
     return {key: one for key, one in model.items() if key not in ("panels", "templating", "annotations")}
 
 
-def _by(model: Mapping[str, Any], key: str) -> dict[str, Any]:
+def _list_by_name(model: Mapping[str, Any], key: str) -> dict[str, Any]:
     listed = (model.get(key) or {}).get("list") or []
     return {str(one.get("name")): one for one in listed if not one.get("builtIn")}
 
 
-def _panels(model: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = []
-    for panel in model.get("panels") or []:
-        inner = panel.get("panels") or []
-        found += [{key: one for key, one in panel.items() if key != "panels"}, *inner]
-    return found
+def _list_items(model: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{key: value for key, value in panel.items() if key != "panels"} for panel in walk_panels(model)]
 
 
-def _pairs(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> dict[int, int]:
-    """Return which panel before is which after, by their places in the lists."""
+def _match_panels(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> dict[int, int]:
+    """Return the index of the matching new panel for each old one."""
     found: dict[int, int] = {}
-    for name in (_number, _title):
+    for name in (_id_key, _title_key):
         where: dict[Any, int] = {}
         for j, panel in enumerate(new):
             if j not in found.values():
@@ -88,37 +85,37 @@ def _pairs(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -
     return dict(sorted(found.items()))
 
 
-def _number(panel: Mapping[str, Any]) -> Any:
+def _id_key(panel: Mapping[str, Any]) -> Any:
     return (panel.get("id"), panel.get("type") == "row")
 
 
-def _title(panel: Mapping[str, Any]) -> Any:
+def _title_key(panel: Mapping[str, Any]) -> Any:
     return (panel.get("title"), panel.get("type") == "row")
 
 
-def _called(panel: Mapping[str, Any]) -> str:
+def _describe_panel(panel: Mapping[str, Any]) -> str:
     kind = "row" if panel.get("type") == "row" else "panel"
     return f"{kind} {panel.get('title') or panel.get('type')}"
 
 
-def _lists(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+def _compare_lists(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"- {what} {name}" for name in before if name not in after)
     yield from (f"+ {what} {name}" for name in after if name not in before)
     for name, one in before.items():
         if name in after:
-            # What was chosen last, and what was offered then, is no part of what is decided.
-            yield from _told(f"{what} {name}", _lasting(one), _lasting(after[name]))
+            # The current selection and the options at that time are not part of the definition.
+            yield from _compare_values(f"{what} {name}", _without_selection(one), _without_selection(after[name]))
 
 
-def _lasting(variable: Mapping[str, Any]) -> dict[str, Any]:
+def _without_selection(variable: Mapping[str, Any]) -> dict[str, Any]:
     asked = variable.get("type") in ("query", "datasource")
     return {key: one for key, one in variable.items() if not asked or key not in ("current", "options")}
 
 
-def _told(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """Yield one line for each leaf that differs, the queries by their names."""
+def _compare_values(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+    """Yield one line for each leaf that differs; queries are matched by ref."""
     head = f"{what}: " if what else ""
-    old, new = dict(_leaves(before)), dict(_leaves(after))
+    old, new = dict(_walk_leaves(before)), dict(_walk_leaves(after))
     place = []
     for path in dict.fromkeys((*old, *new)):
         one, other = old.get(path, MISSING), new.get(path, MISSING)
@@ -127,14 +124,14 @@ def _told(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Ite
         if path[:1] == ("gridPos",):
             place.append(path)
         else:
-            yield f"{head}{_word(path)} {_shown(one)} → {_shown(other)}"
+            yield f"{head}{_describe_path(path)} {_format_value(one)} → {_format_value(other)}"
     if place:
-        yield f"{head}place {_place(before)} → {_place(after)}"
+        yield f"{head}place {_format_position(before)} → {_format_position(after)}"
 
 
-def _leaves(panel: Mapping[str, Any]) -> Iterator[tuple[LeafPath, Any]]:
+def _walk_leaves(panel: Mapping[str, Any]) -> Iterator[tuple[LeafPath, Any]]:
     for key, one in panel.items():
-        if key in _ITS_OWN or one is None:
+        if key in _MANAGED or one is None:
             continue
         if key == "targets":
             for target in one:
@@ -148,23 +145,23 @@ def _leaves(panel: Mapping[str, Any]) -> Iterator[tuple[LeafPath, Any]]:
             yield (key,), one
 
 
-def _word(path: LeafPath) -> str:
-    if path in _WORDS:
-        return _WORDS[path]
+def _describe_path(path: LeafPath) -> str:
+    if path in _NAMES:
+        return _NAMES[path]
     if path[0] == "targets" and len(path) > 2:
         return " ".join(("query", path[1], *(() if path[2:] in (("expr",), ("rawSql",)) else path[2:])))
     return ".".join(path[2:] if path[:2] == ("fieldConfig", "defaults") else path)
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if value is MISSING:
         return "nothing"
     if isinstance(value, list):
         return f"{len(value)} of them" if value and isinstance(value[0], dict) else str(value)
     text = " ".join(str(value).split()) if not isinstance(value, bool) else str(value).lower()
-    return (text if len(text) <= _LONG else f"{text[: _LONG - 1]}…") or '""'
+    return (text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 1]}…") or '""'
 
 
-def _place(panel: Mapping[str, Any]) -> str:
+def _format_position(panel: Mapping[str, Any]) -> str:
     grid = panel.get("gridPos") or {}
     return f"{grid.get('w')}x{grid.get('h')} at {grid.get('x')},{grid.get('y')}"

@@ -1,35 +1,39 @@
-"""The queries of dashboards as a live Prometheus is asked for them: `verify` runs each."""
+"""The queries of dashboards as `verify` sends them to a live Prometheus."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from deckwatch.core.expected_result import NO_EXPECTATION, ExpectedResult
-from deckwatch.dashboards.checks.too_many_series import MOST
-from deckwatch.dashboards.draw.render import title
+from deckwatch.core.json_types import as_list, as_object, as_text
+from deckwatch.dashboards.checks.too_many_series import MAX_SERIES
+from deckwatch.dashboards.grafana_model import list_variables, replace_variables, walk_targets
+from deckwatch.dashboards.model import panel_title
 from deckwatch.dashboards.resolve.variables import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from deckwatch.core.json_types import StrictMapping
     from deckwatch.core.problems import Place
-    from deckwatch.dashboards.build import Built
-    from deckwatch.dashboards.read.spec import Panel
+    from deckwatch.dashboards.model import Built
+    from deckwatch.dashboards.read.spec import PanelSpec
     from deckwatch.dashboards.resolve.queries import Query
 
 _LEGEND_LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
-_OPTIONAL = "container_label_"  # which containers have is up to those who start them
-_VARIABLE = re.compile(r"\$\{?(\w+)(?::\w+)?\}?|\[\[(\w+)\]\]")
+_OPTIONAL = "container_label_"  # which of these labels a container has depends on who starts it
+
+Mode = Literal["range", "instant"]
 
 
 @dataclass(frozen=True, slots=True)
 class LiveQuery:
     """One query of a dashboard.
 
-    `expr` holds Grafana's variables; `concrete` puts values in their place. `empty` is the reason for which it may
-    return nothing, '' where it may not. `needs` are metrics without which this is not watched here at all.
+    `expr` contains Grafana's variables, which `to_promql` replaces. `empty` is the reason why it may return nothing,
+    '' if it may not. Without the metrics in `needs` this is not monitored here at all.
     """
 
     uid: str
@@ -38,14 +42,14 @@ class LiveQuery:
     title: str
     ref: str
     expr: str
-    mode: Literal["range", "instant"]
+    mode: Mode
     place: Place
     empty: str = ""
     needs: tuple[str, ...] = ()
     inputs: tuple[tuple[str, str], ...] = ()
     wanted: ExpectedResult = NO_EXPECTATION
 
-    def concrete(
+    def to_promql(
         self,
         interval: str = "1m",
         span: str = "1h",
@@ -53,10 +57,10 @@ class LiveQuery:
         *,
         text: str | None = None,
     ) -> str:
-        """Return PromQL without variables: choices are "All" unless `values` says otherwise.
+        """Return PromQL without variables: their value is "All" unless `values` has another.
 
-        `interval` stands for Grafana's intervals (four scrapes at least), `span` for the time that is shown. `text`
-        is another expression of the same panel.
+        `interval` is the value of Grafana's intervals (at least four scrapes), `span` the displayed time. `text` is
+        another expression of the same panel.
         """
         known = {
             "__rate_interval": interval,
@@ -67,85 +71,71 @@ class LiveQuery:
             **dict(self.inputs),
             **(values or {}),
         }
-        return _VARIABLE.sub(lambda found: known.get(found[1] or found[2], ALL), self.expr if text is None else text)
+        return replace_variables(self.expr if text is None else text, lambda name: known.get(name, ALL))
 
 
-def queries(built: Built, model: Mapping[str, Any]) -> Iterator[LiveQuery]:
-    """Yield every query of a dashboard: its choices', its panels' and its annotation's, in that order.
+def list_queries(built: Built, model: StrictMapping) -> Iterator[LiveQuery]:
+    """Yield every query of a dashboard: those of variables, panels and annotations, in that order.
 
-    `model` is what was rendered of it, for whether a panel asks for a span of time or for now.
+    `model` is the rendered dashboard, which tells whether a panel runs a range or an instant query.
     """
     dashboard = built.dashboard
-    uid, name = dashboard.uid, dashboard.title
-    whole = (dashboard.said("needs"),) if dashboard.said("needs") else ()
-    for one in built.variables:
-        yield LiveQuery(uid, name, "variable", one.title, one.name, one.expr, "instant", one.place, needs=whole)
-    # What is written into a field or picked is part of a query: it holds its first value.
-    first = tuple((str(one["name"]), value) for one in _inputs(model) if (value := _current(one)))
-    modes = {target["refId"] + str(panel["id"]): target.get("range", True) for panel, target in _targets(model)}
-    numbers = built.numbers()
-    for panel in dashboard.panels():
-        found = built.queries[panel.path]
-        for query in found:
-            ranged = modes.get(query.ref + str(numbers[built.key(panel)]), True)
-            yield LiveQuery(
-                uid,
-                name,
-                "panel",
-                title(panel, found),
-                query.ref,
-                query.expr,
-                "range" if ranged else "instant",
-                query.place,
-                query.said.get("empty") or panel.said.get("empty", ""),
-                panel.needs,
-                first,
-                _wanted(panel, query),
-            )
+    uid, title = dashboard.uid, dashboard.title
+    needs = (dashboard.needs,) if dashboard.needs else ()
+    for variable in built.variables:
+        expr, place = variable.expr, variable.place
+        yield LiveQuery(uid, title, "variable", variable.title, variable.name, expr, "instant", place, needs=needs)
+    yield from _list_panel_queries(built, model)
     for event in built.events:
         if event.expr:
-            reason = event.said.get("empty", "nothing has changed")
-            yield LiveQuery(
-                uid,
-                name,
-                "annotation",
-                event.said["title"],
-                event.said["title"],
-                event.expr,
-                "range",
-                event.place,
-                reason,
-            )
+            name, reason = event.spec.title, event.spec.empty or "nothing has changed"
+            yield LiveQuery(uid, title, "annotation", name, name, event.expr, "range", event.place, reason)
     place = dashboard.document.place(("dashboard",))
     reason = "no alert fires"
-    yield LiveQuery(uid, name, "annotation", "Alerts", "Alerts", built.alerts, "range", place, reason)
+    yield LiveQuery(uid, title, "annotation", "Alerts", "Alerts", built.alerts, "range", place, reason)
 
 
-def _wanted(panel: Panel, query: Query) -> ExpectedResult:
-    """Return what the answer to a query must look like for its panel to show what it says."""
+def _list_panel_queries(built: Built, model: StrictMapping) -> Iterator[LiveQuery]:
+    # A text field or a choice from fixed values is part of a query with its first value.
+    inputs = tuple((as_text(variable["name"]), value) for variable, value in _list_inputs(model) if value)
+    modes = {(panel["id"], target["refId"]): target.get("range", True) for panel, target in walk_targets(model)}
+    ids = built.ids_by_name()
+    for panel in built.dashboard.panels():
+        queries = built.queries[panel.path]
+        number = ids[built.panel_name(panel)]
+        for query in queries:
+            yield LiveQuery(
+                built.dashboard.uid,
+                built.dashboard.title,
+                "panel",
+                panel_title(panel, queries),
+                query.ref,
+                query.expr,
+                "range" if modes.get((number, query.ref), True) else "instant",
+                query.place,
+                query.spec.empty or panel.empty,
+                panel.needs,
+                inputs,
+                _expect_result(panel, query),
+            )
+
+
+def _expect_result(panel: PanelSpec, query: Query) -> ExpectedResult:
+    """Return what the result of a query must contain for its panel."""
     kind = panel.type.queries
-    named = _LEGEND_LABEL.findall(query.legend)
-    lines = panel.said.get("by", []) if kind == "table" and "across" not in panel.said else []
+    legend_labels = _LEGEND_LABEL.findall(query.legend)
+    columns = panel.by or () if kind == "table" and "across" not in panel.options else ()
     return ExpectedResult(
-        "table" if lines else "heatmap" if kind == "heatmap" else "",
-        tuple(label for label in dict.fromkeys([*lines, *named]) if not label.startswith(_OPTIONAL)),
-        query.said.get("agrees_with") or panel.said.get("agrees_with", ""),
-        0 if "too_many_series" in panel.said.get("allow", {}) else MOST.get(kind, 0),
+        "table" if columns else "heatmap" if kind == "heatmap" else "",
+        tuple(label for label in dict.fromkeys([*columns, *legend_labels]) if not label.startswith(_OPTIONAL)),
+        query.spec.agrees_with or panel.agrees_with,
+        0 if "too_many_series" in panel.allow else MAX_SERIES.get(kind, 0),
     )
 
 
-def _inputs(model: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    return (one for one in model["templating"]["list"] if one["type"] in ("custom", "textbox"))
-
-
-def _current(variable: Mapping[str, Any]) -> str:
-    """Return what is chosen at first, as it stands in a query; '' where nothing is, as in other people's variables."""
-    value = variable.get("current", {}).get("value", "")
-    return "|".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _targets(model: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    for panel in model["panels"]:
-        for inner in (panel, *panel.get("panels", [])):
-            for target in inner.get("targets", []):
-                yield inner, target
+def _list_inputs(model: StrictMapping) -> Iterator[tuple[StrictMapping, str]]:
+    """Yield the text fields and choices from fixed values, each with its first value in a query; '' if none."""
+    for variable in list_variables(model):
+        if variable["type"] in ("custom", "textbox"):
+            value = as_object(variable.get("current")).get("value", "")
+            yield variable, "|".join(map(str, as_list(value))) if isinstance(value, list) else str(value)

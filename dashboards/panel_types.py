@@ -1,18 +1,20 @@
-"""The panel types: what each file of `library/panels` says of itself, its words, options and example."""
+"""The panel types: what each file of `library/panels` declares, such as its keywords, options and example."""
 
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from deckwatch.core import plugins
+from deckwatch.core.json_types import as_object, as_text
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.problems import DeckwatchError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from deckwatch.core.json_types import JsonValue, StrictMapping, StrictObject
     from deckwatch.core.jsonnet import Engine
 
 LIBRARY = Path(__file__).with_name("library")
@@ -20,74 +22,159 @@ _OWN = "own"
 
 
 @dataclass(frozen=True, slots=True)
-class PanelType:
-    """What a panel file declares.
+class NewField:
+    """A field of a panel's model that came with a version of Grafana.
 
-    `words` are the YAML words it answers to, each with a sentence; `content` is the JSON Schema of what stands behind
-    the word, `options` the schemas of its own keys. `queries` says how the queries behind the word are asked (range,
-    instant, table, heatmap, graph), and is empty where the content is something else. `height` is its usual height,
-    `width` the least width (of 24) that still reads well. `called` are names that people know from Grafana, each with
-    the word for it here, and `source` is the kind of data source that is asked where it is not Prometheus.
+    `path` has dots. Without the field an older version behaves as with the `default`.
+    """
+
+    path: str
+    version: str
+    default: JsonValue = None
+
+
+@dataclass(frozen=True, slots=True)
+class GrafanaPanel:
+    """What Grafana knows of a panel type: its `type` and `name` (plugin.json), and what works without a login.
+
+    `public` panels are shown in public dashboards, `portable` ones work in another Grafana. A `figure` gets more room
+    where figures are large; a panel with a `palette` gets colours for a known number of series. `since` are fields
+    newer than the oldest supported version.
+    """
+
+    type: str
+    name: str
+    public: bool
+    portable: bool = True
+    figure: bool = False
+    palette: bool = False
+    since: tuple[NewField, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PanelType:
+    """The declarations of a panel file.
+
+    `words` are its YAML keywords, each with a description; `content` is the JSON Schema of the keyword's value,
+    `options` those of its own keys. `queries` is the kind of query after the keyword (range, instant, table, heatmap,
+    graph), empty if the content is something else. `height` is the default height, `width` the least readable width
+    (of 24). `called` maps names that Grafana uses to our keywords; `source` is the kind of data source if it is not
+    Prometheus.
     """
 
     name: str
     words: Mapping[str, str]
-    content: Mapping[str, Any]
-    options: Mapping[str, Any]
+    content: StrictMapping
+    options: Mapping[str, StrictObject]
     queries: Literal["range", "instant", "table", "heatmap", "graph", ""]
     height: int
     width: int
-    example: Mapping[str, Any]
+    example: StrictMapping
     called: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
+    grafana: GrafanaPanel = GrafanaPanel("", "", public=True)
 
 
-def renderer(own: Path | None = None, *, engine: Engine = "rjsonnet") -> Renderer:
+# The lines that a panel file may lack, as they could be written in it.
+_LINES = {
+    "words": "words: { keyword: 'A sentence.' },",
+    "content": "content: { '$ref': '#/$defs/queries' },",
+    "queries": "queries: 'range',",
+    "height": "height: 8,",
+    "width": "width: 6,",
+    "options": "options: {},",
+    "example": "example: { keyword: 'up' },",
+    "grafana": "grafana: { type: 'timeseries', name: 'Time series', public: true },",
+}
+
+
+def start_renderer(own: Path | None = None, *, engine: Engine = "rjsonnet") -> Renderer:
     """Return the child process that renders dashboards; enter it early, so that it starts while YAML is read.
 
-    `own` is a user's folder of panel files, which extend the shipped ones or stand in for them.
+    `own` is a user's folder of panel files, which are added to the shipped ones or replace them.
     """
-    return Renderer(folders(own), engine=engine)
+    return Renderer(list_folders(own), engine=engine)
 
 
-def folders(own: Path | None = None) -> dict[str, Path]:
-    """Return what a renderer of dashboards must serve."""
+def list_folders(own: Path | None = None) -> dict[str, Path]:
+    """Return the folders from which a renderer of dashboards imports, by their names in `import`."""
     return {"dashboards": LIBRARY} | ({_OWN: own} if own is not None else {})
 
 
-def table(own: Path | None = None) -> str:
-    """Return Jsonnet for the table of panel files: Jsonnet cannot list a folder, so Python passes it."""
+def import_table(own: Path | None = None) -> str:
+    """Return Jsonnet for the table of panel files: Jsonnet cannot list a folder."""
+    entries = (f"'{name}': import '{path}'" for name, path in sorted(_list_files(own).items()))
+    return "{ " + ", ".join(entries) + " }"
+
+
+def _list_files(own: Path | None) -> dict[str, str]:
+    """Return the paths of panel files in `import`, by the names of their types."""
     files = {
         path.stem: f"dashboards/panels/{path.name}" for path in plugins.list_files(LIBRARY / "panels", ".libsonnet")
     }
     if own is not None:
         files |= {path.stem: f"{_OWN}/{path.name}" for path in plugins.list_files(own, ".libsonnet")}
-    entries = (f"'{name}': import '{path}'" for name, path in sorted(files.items()))
-    return "{ " + ", ".join(entries) + " }"
+    return files
 
 
-def load(child: Renderer, own: Path | None = None) -> dict[str, PanelType]:
+def load_types(child: Renderer, own: Path | None = None) -> dict[str, PanelType]:
     """Return the panel types by name, as the running renderer reads them.
 
-    Raises JsonnetError, and DeckwatchError for a file that is no panel type: both are of a user's own folder.
+    Raises JsonnetError, and DeckwatchError for a file that lacks declarations or has unknown ones.
     """
-    said = child.evaluate(table(own))
-    known = {one.name for one in fields(PanelType)} - {"name"}
-    wanted = known - {
-        one.name for one in fields(PanelType) if one.default is not MISSING or one.default_factory is not MISSING
-    }
+    files = _list_files(own)
     owners: dict[str, str] = {}
-    for name, declared in said.items():
-        if missing := sorted(wanted - set(declared)):
-            raise DeckwatchError(f"the panel file {name}.libsonnet lacks {', '.join(missing)}")
-        if unknown := sorted(set(declared) - known):
-            raise DeckwatchError(f"the panel file {name}.libsonnet says {', '.join(unknown)}, which nothing reads")
-        for word in declared["words"]:
-            if owners.setdefault(word, name) != name:
-                raise DeckwatchError(f"two panel files have the word {word}: {owners[word]} and {name}")
-    return {name: PanelType(name, **declared) for name, declared in said.items()}
+    types = {}
+    for name, declared in child.evaluate(import_table(own)).items():
+        _check_declarations(declared, files[name])
+        for keyword in declared["words"]:
+            if owners.setdefault(keyword, name) != name:
+                raise DeckwatchError(f"two panel files have the keyword {keyword}: {owners[keyword]} and {name}")
+        grafana = _read_grafana(as_object(declared.get("grafana")), name)
+        types[name] = PanelType(name, **declared | {"grafana": grafana})
+    return types
 
 
-def by_word(types: Mapping[str, PanelType]) -> dict[str, PanelType]:
-    """Return the panel types by the words that stand for them in YAML."""
-    return {word: one for one in types.values() for word in one.words}
+def _check_declarations(declared: StrictMapping, file: str) -> None:
+    """Raise DeckwatchError for a file that lacks declarations, with the lines to write, or has unknown ones."""
+    required, known = _list_fields(PanelType)
+    missing = sorted(required - set(declared))
+    if not file.startswith(f"{_OWN}/") and "grafana" not in declared:
+        missing.append("grafana")  # optional in a user's own file
+    lines = [_LINES[key] for key in missing]
+    grafana = as_object(declared.get("grafana"))
+    required, allowed = _list_fields(GrafanaPanel)
+    if grafana and (lacking := sorted(required - set(grafana))):
+        missing += [f"grafana.{key}" for key in lacking]
+        lines.append(_LINES["grafana"])
+    if missing:
+        raise DeckwatchError(f"the panel file {file} lacks {', '.join(missing)}; write: {' '.join(lines)}")
+    unknown = sorted(set(declared) - known) + [f"grafana.{key}" for key in sorted(set(grafana) - allowed)]
+    if unknown:
+        raise DeckwatchError(f"the panel file {file} has unknown declarations: {', '.join(unknown)}")
+
+
+def _list_fields(declared: type[PanelType | GrafanaPanel]) -> tuple[set[str], set[str]]:
+    """Return the required and all fields that a file declares."""
+    known = [item for item in fields(declared) if item.name != "name" or declared is GrafanaPanel]
+    required = {item.name for item in known if item.default is MISSING and item.default_factory is MISSING}
+    return required, {item.name for item in known}
+
+
+def _read_grafana(declared: StrictMapping, name: str) -> GrafanaPanel:
+    """Return the declaration about Grafana; a user's file without one has the type of its name."""
+    if not declared:
+        return GrafanaPanel(name, name, public=True)
+    since = tuple(
+        NewField(path, as_text(as_object(item).get("version")), as_object(item).get("default"))
+        for path, item in as_object(declared.get("since")).items()
+    )
+    flags = {key: bool(declared[key]) for key in ("portable", "figure", "palette") if key in declared}
+    return GrafanaPanel(
+        as_text(declared["type"]), as_text(declared["name"]), public=bool(declared["public"]), since=since, **flags
+    )
+
+
+def types_by_keyword(types: Mapping[str, PanelType]) -> dict[str, PanelType]:
+    """Return the panel types by their keywords in YAML."""
+    return {keyword: panel_type for panel_type in types.values() for keyword in panel_type.words}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from deckwatch.core import targets, units
 from deckwatch.dashboards.read.adjust import Changes
+from deckwatch.exporter import collector
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +43,7 @@ class BuildSettings:
     """Everything that a build takes from `build:` and its options.
 
     `limits` are the limits of signals and alerts by name, `thresholds` only those of signals; `public` are the values
-    of variables in public dashboards. Each has its position.
+    of variables in public dashboards. Each has its position. `collector_names` include prefixes of names.
     `disabled_alerts` are positions by alert name. `own_panels` is the project's folder of panel types, if it has one.
     """
 
@@ -50,6 +51,7 @@ class BuildSettings:
     form: Form
     grafana: str
     interval: str
+    interval_seconds: float
     refresh: str
     targets: Targets
     own_panels: Path | None
@@ -60,6 +62,8 @@ class BuildSettings:
     changes: Changes
     disabled_alerts: Mapping[str, Place]
     public: Mapping[str, tuple[Sequence[str], Place]]
+    collectors: Sequence[str]
+    collector_names: Sequence[str]
     problems: Sequence[Problem]
 
 
@@ -70,11 +74,13 @@ def read_settings(project: Project, options: Options) -> BuildSettings:
     interval: str = options.every or build.get("scrape_interval", INTERVAL)
     own_panels = project.folder / "panels"
     limits = _read_limits(project)
+    collectors = collector.load_collectors()
     return BuildSettings(
         engine=options.engine,
         form=options.form,
         grafana=options.grafana or build.get("grafana_url", GRAFANA),
         interval=interval,
+        interval_seconds=units.parse_duration(interval),
         refresh=max(interval, _MIN_REFRESH, key=units.parse_duration),
         targets=replace(read_versions, **options.installed),
         own_panels=own_panels if own_panels.is_dir() else None,
@@ -85,6 +91,8 @@ def read_settings(project: Project, options: Options) -> BuildSettings:
         changes=_read_changes(project),
         disabled_alerts=_read_disabled_alerts(project),
         public=_read_public_values(project),
+        collectors=list(collectors),
+        collector_names=collector.names_and_prefixes(collectors),
         problems=problems,
     )
 

@@ -64,11 +64,11 @@ def _describe_dashboard(change: Change, counts: Counts) -> Iterator[str]:
     yield f"\n### {title} ({change.kind})\n"
     if change.kind != "changed":
         model = after or before
-        _add_count(counts, "panel", change.kind, len(compare.panels(model)))
-        _add_count(counts, "query", change.kind, compare.queries(model))
-        yield f"{len(compare.panels(model))} panels with {compare.queries(model)} queries"
+        _add_count(counts, "panel", change.kind, len(compare.list_panels(model)))
+        _add_count(counts, "query", change.kind, compare.count_queries(model))
+        yield f"{len(compare.list_panels(model))} panels with {compare.count_queries(model)} queries"
         return
-    lines = compare.changes(before, after)
+    lines = compare.list_changes(before, after)
     changed_panels = set()
     for line in lines:
         kind = {"+": "added", "-": "removed"}.get(line[0])

@@ -48,7 +48,7 @@ def import_dashboards(
     catalog = metric_catalog.load_catalog(project)
     files: list[ImportedFile] = []
     sources: dict[str, str] = {}
-    with panel_types.renderer(own_panels if own_panels.is_dir() else None) as renderer:
+    with panel_types.start_renderer(own_panels if own_panels.is_dir() else None) as renderer:
         importer = Importer(catalog, renderer)
         for source, model in models.items():
             name = file_name(model)

@@ -51,20 +51,17 @@ class Documents:
     """The dashboard and signal files and alert topics of a bundle, shipped ones first.
 
     `own` are the names of the project's files, relative to its folder; `shipped` those that come with the program.
+    `all_documents` are all files, each of which may declare signals.
     """
 
     files: list[Source] = field(default_factory=list)
     topics: list[Document] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    parts: Parts = field(default_factory=parts.load)
+    parts: Parts = field(default_factory=parts.list_parts)
     part_documents: list[Document] = field(default_factory=list)
     shipped: set[str] = field(default_factory=set)
     own: set[str] = field(default_factory=set)
-
-    def list_all(self) -> list[Document]:
-        """Return every file; each may declare signals."""
-        others = [source.document for source in self.files] + self.part_documents
-        return others + [topic for topic in self.topics if topic not in others]
+    all_documents: list[Document] = field(default_factory=list)
 
 
 def load_documents(project: Project) -> Documents:
@@ -75,11 +72,13 @@ def load_documents(project: Project) -> Documents:
     documents.problems += [problem for module in _GENERATORS for problem in module.find_problems(project)]
     documents.topics += [document for topics in generated.values() for document in topics]
     sets = _with_generated(sets, generated)
-    documents.topics += read_topics.shipped_documents(_topics_of_sets(sets))
-    documents.files += dashboards.shipped(sets)
-    documents.shipped = {document.file for document in documents.list_all()}
+    excluded = {*dashboards.list_sets()}.difference(sets)
+    topics = read_topics.shipped_documents(_topics_of_sets(sets))
+    documents.topics += [topic for topic in topics if topic.data.get("dashboard") not in excluded]
+    documents.files += dashboards.load_shipped(sets)
+    documents.shipped = {document.file for document in _list_documents(documents)}
     for folder in folders:
-        files, problems = dashboards.folder(folder, project.folder)
+        files, problems = dashboards.load_folder(folder, project.folder)
         documents.files += files
         documents.topics += [source.document for source in files if not source.is_dashboard]
         documents.own |= {source.document.file for source in files}
@@ -88,12 +87,18 @@ def load_documents(project: Project) -> Documents:
         documents.problems += [problem for source in files for problem in _check_first_keys(source.document)]
     if (project.folder / FILE).is_file():
         _load_own_parts(documents, project)
+    documents.all_documents = _list_documents(documents)
     return documents
+
+
+def _list_documents(documents: Documents) -> list[Document]:
+    others = [source.document for source in documents.files] + documents.part_documents
+    return others + [topic for topic in documents.topics if topic not in others]
 
 
 def _load_own_parts(documents: Documents, project: Project) -> None:
     """Read all parts of a project, so that an unused part is checked too."""
-    documents.parts = parts.load(project.folder / PARTS, project.folder)
+    documents.parts = parts.list_parts(project.folder / PARTS, project.folder)
     for name, (path, file) in documents.parts.files.items():
         if path.is_relative_to(project.folder / PARTS):
             documents.own.add(file)
@@ -107,7 +112,7 @@ def _read_include(project: Project, problems: list[Problem]) -> tuple[list[str] 
         # Without a project file only the shipped set is built, whatever else the folder contains.
         own = FOLDERS if (project.folder / FILE).is_file() else ()
         return None, [project.folder / name for name in own]
-    known = dashboards.sets()
+    known = dashboards.list_sets()
     sets, folders = [], []
     for index, name in enumerate(project.data["build"]["include"]):
         path = ("build", "include", index)
@@ -127,7 +132,7 @@ def _read_include(project: Project, problems: list[Problem]) -> tuple[list[str] 
 
 def _with_generated(sets: list[str] | None, generated: Mapping[str, list[Document]]) -> list[str]:
     """Return the included sets, with those of generated topics only where the project has such topics."""
-    chosen = [name for name in dashboards.sets() if name not in generated] if sets is None else sets
+    chosen = [name for name in dashboards.list_sets() if name not in generated] if sets is None else sets
     return [*chosen, *(name for name, topics in generated.items() if topics and name not in chosen)]
 
 
@@ -137,7 +142,7 @@ def _topics_of_sets(sets: Iterable[str]) -> set[str]:
     A topic belongs to the set that its name begins with: `host_day` to `host`.
     """
     set_names = {path.stem: path.stem.partition("_")[0] for path in read_topics.SHIPPED_FOLDER.glob("*.yaml")}
-    excluded = {*dashboards.sets()}.difference(sets)
+    excluded = {*dashboards.list_sets()}.difference(sets)
     return {topic for topic, name in set_names.items() if name not in excluded}
 
 

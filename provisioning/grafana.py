@@ -114,7 +114,7 @@ class Grafana:
             return Comparison(generated, "new")
         theirs, meta = answer["dashboard"], answer.get("meta") or {}
         version = int(theirs.get("version") or meta.get("version") or 0)
-        lines = compare.changes(theirs, generated.model)
+        lines = compare.list_changes(theirs, generated.model)
         folder = str(meta.get("folderUid") or "")
         if folder != generated.folder and (meta.get("folderTitle") or "General") != generated.folder_title:
             lines.insert(0, f"folder {meta.get('folderTitle') or 'General'} → {generated.folder_title}")

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
-
-import orjson
 
 from deckwatch.alerting.render_rules import RULES_FOLDER
 from deckwatch.core import promql, promql_versions, yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.problems import Problem
-from deckwatch.dashboards.build import FILES
 from deckwatch.dashboards.draw import render
+from deckwatch.dashboards.grafana_model import MAX_UID, is_uid, make_slug, walk_targets
 from deckwatch.dashboards.live import LiveQuery
+from deckwatch.dashboards.output import FILES
 from deckwatch.provisioning.configuration import Folder
 from deckwatch.provisioning.mixin_model import (
     datasource_type,
     initial_values,
-    iter_targets,
     only_mappings,
     to_provisioned,
 )
@@ -32,7 +29,6 @@ if TYPE_CHECKING:
     from deckwatch.core.problems import Place
     from deckwatch.provisioning.mixins import Mixin
 
-_UID = re.compile(r"[a-zA-Z0-9_-]{1,40}\Z")  # the uids that Grafana accepts
 _MAX_NAMES = 5  # of unknown metrics, in one warning
 _ORDER = ("groups", "name", "interval", "record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations")
 
@@ -58,8 +54,8 @@ class MixinWriter:
         self.uids: dict[str, str] = {}  # the file that defines each
         self.titles: dict[tuple[str, str], str] = {}  # the file that defines each, by folder and title
         for artifact in drawn:
-            model, path = orjson.loads(artifact.text), PurePosixPath(artifact.path)
-            self.uids[model["uid"]] = self.titles[path.parent.name, model["title"]] = artifact.path
+            folder = PurePosixPath(artifact.path).parent.name
+            self.uids[artifact.uid] = self.titles[folder, artifact.title] = artifact.path
             self.paths.add(artifact.path)
         self.alerts = dict.fromkeys(alerts, "this bundle")
         self.topics = set(topics)
@@ -102,8 +98,8 @@ class MixinWriter:
         if not isinstance(title, str) or not title.strip():
             self._add_error(place, f"the dashboard {file} has no title", "Grafana rejects it")
             return
-        uid = model.get("uid") or _slugify(file.removesuffix(".json"))
-        if not isinstance(uid, str) or not _UID.match(uid):
+        uid = model.get("uid") or make_slug(file.removesuffix(".json"))[:MAX_UID]
+        if not isinstance(uid, str) or not is_uid(uid):
             self._add_error(place, f"{file} has the uid {uid!r}", "expected up to 40 letters, digits, - and _")
             return
         if uid in self.uids:
@@ -115,17 +111,17 @@ class MixinWriter:
             return
         self.uids[uid] = self.titles[mixin.name, title] = file
         provisioned = to_provisioned(model, uid)
-        stem = _slugify(file.removesuffix(".json"))
+        stem = make_slug(file.removesuffix(".json"))[:MAX_UID]
         names = (stem, uid, f"{stem}-{uid}")
         path = next(path for name in names if (path := f"{FILES}/{mixin.name}/{name}.json") not in self.paths)
         self.paths.add(path)
-        self.files.artifacts.append(Artifact(path, render.text(provisioned)))
+        self.files.artifacts.append(Artifact(path, render.format_model(provisioned)))
         self._add_queries(provisioned, file, place)
 
     def _add_queries(self, model: Mapping[str, Any], file: str, place: Place) -> None:
         unknown = self.unknown.setdefault(place, {})
         inputs = tuple(initial_values(model))
-        for panel, target in iter_targets(model):
+        for panel, target in walk_targets(model):
             expr = target.get("expr")
             if (
                 not isinstance(expr, str)
@@ -189,7 +185,3 @@ class MixinWriter:
                 hint = f"also in {self.alerts[rule_name]}; both notify the same receivers"
                 self._add_warning(place, f"duplicate alert name {rule_name} in {name}", hint)
         return not any(problem.severity == "error" for problem in self.files.problems[before:])
-
-
-def _slugify(text: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40]

@@ -30,13 +30,13 @@ NAMES = {
 
 def schema_files(own_panels: Path | None = None) -> list[Artifact]:
     """Return the schemas as files, with the keywords of the panel types in a user's folder `own_panels`."""
-    folders = panel_types.folders(own_panels) | {"alerting": alerting_render.library_folder()}
+    folders = panel_types.list_folders(own_panels) | {"alerting": alerting_render.library_folder()}
     with Renderer(folders) as renderer:
-        dashboard = schema.assemble(panel_types.load(renderer, own_panels))
+        dashboard = schema.assemble_schema(panel_types.load_types(renderer, own_panels))
         schemas = {
             "project": build_project_schema(renderer, dashboard),
             "dashboard": dashboard,
-            "part": parts.schema(dashboard),
+            "part": parts.assemble_schema(dashboard),
             "alerts": build_alerts_schema(),
         }
     return [Artifact(NAMES[kind], _to_json(content)) for kind, content in schemas.items()]
@@ -45,7 +45,7 @@ def schema_files(own_panels: Path | None = None) -> list[Artifact]:
 def build_project_schema(renderer: Renderer, dashboard: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schema of deckwatch.yaml, with the kinds of receivers and the keywords of dashboards."""
     result = project_schema(plugins.schema_fragments())
-    panel_properties, dashboard_properties = adjust.offered(dashboard)
+    panel_properties, dashboard_properties = adjust.describe_settable_keys(dashboard)
     result["$defs"]["changed"]["properties"] = panel_properties
     patterns = result["properties"]["build"]["properties"]["set"]["patternProperties"]
     patterns["^[^/.]+$"]["properties"] = dashboard_properties

@@ -145,13 +145,13 @@ def list_queries(built: Built, interval: float) -> list[Query]:
             query.dashboard,
             query.kind,
             f"{query.title} ({query.ref})" if query.kind == "panel" else query.title,
-            query.concrete(window, span),
+            query.to_promql(window, span),
             query.mode == "range",
             query.place,
             query.empty,
             query.needs,
             query.ref if query.kind == "variable" else "",
-            replace(query.wanted, agrees_with=query.concrete(window, span, text=query.wanted.agrees_with)),
+            replace(query.wanted, agrees_with=query.to_promql(window, span, text=query.wanted.agrees_with)),
         )
         for query in built.dashboards
     ]

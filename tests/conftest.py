@@ -107,7 +107,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 class Need:
-    """What a live test needs of the machine: absent, the test is skipped by name and told how to get it.
+    """Requirements of a live test: where one is missing, the test is skipped with a hint how to install it.
 
     With `DECKWATCH_LIVE=required` in the environment an absent thing is a failure: CI installs everything.
     """

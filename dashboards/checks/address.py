@@ -1,32 +1,32 @@
-"""Every dashboard has an address of its own, which Grafana takes: one duplicate freezes all that lie beside it."""
+"""Every dashboard has a unique uid that Grafana accepts: a duplicate blocks updates of the whole folder."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from deckwatch.core.problems import Problem
+from deckwatch.dashboards.grafana_model import is_generated_uid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.model import Built
 
-# Grafana takes 40 characters of letters, digits, - and _; later versions make names of Kubernetes of them.
-_ADDRESS = re.compile(r"[a-z][a-z0-9-]{0,39}\Z")
+
+ACROSS = True  # compares dashboards with each other
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
-    """Yield dashboards whose address another one has, and addresses that Grafana would refuse."""
+    """Yield dashboards with the address of another one, and addresses that Grafana would refuse."""
     del catalog
     seen: dict[str, str] = {}
-    for one in built:
-        document, uid = one.dashboard.document, one.dashboard.uid
+    for item in built:
+        document, uid = item.dashboard.document, item.dashboard.uid
         place = document.place(("dashboard",))
         if uid in seen:
-            yield Problem(place, f"the address {uid} is that of {seen[uid]} too", "rename a file", check="address")
+            yield Problem(place, f"{seen[uid]} has the address {uid} too", "rename a file", check="address")
         seen.setdefault(uid, document.file)
-        if not _ADDRESS.match(uid):
-            message = f"the files' names make the address {uid!r}, which Grafana does not take"
-            yield Problem(place, message, "it begins with a letter and has 40 characters at most", check="address")
+        if not is_generated_uid(uid):
+            message = f"the path of this file gives the address {uid!r}, which Grafana does not accept"
+            yield Problem(place, message, "it starts with a letter and has at most 40 characters", check="address")

@@ -1,4 +1,4 @@
-"""What a panel or a dashboard allows itself is a check that exists."""
+"""Every name under `allow:` is a check."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.model import Built
 
-_OF_EXPRESSIONS = ("promql_syntax", "promql_metric", "promql_label")
+_EXPRESSION_CHECKS = ("promql_syntax", "promql_metric", "promql_label")
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
-    """Yield names under `allow:` that are no check."""
+    """Yield names under `allow:` that are not checks."""
     del catalog
-    known = [*plugins.module_names(checks), *_OF_EXPRESSIONS]
-    for one in built:
-        document = one.dashboard.document
-        said = [(panel.path, panel.said.get("allow", {})) for panel in one.dashboard.panels()]
-        for path, allowed in [((), one.dashboard.said("allow", {})), *said]:
+    known = [*plugins.module_names(checks), *_EXPRESSION_CHECKS]
+    for item in built:
+        document = item.dashboard.document
+        panels = [(panel.path, panel.allow) for panel in item.dashboard.panels()]
+        for path, allowed in [((), item.dashboard.allow), *panels]:
             for name in allowed:
                 if name not in known:
                     place = document.place((*path, "allow", name), key=True)

@@ -1,7 +1,7 @@
-"""Colours of one panel can be told apart also without red or green: one man in twelve sees them as one.
+"""The colours of a panel are distinguishable for readers with red-green colour blindness, one man in twelve.
 
-Two colours are seen as nearer than any two of Okabe's and Ito's palette for everybody are (CIEDE2000 after protanopia
-and deuteranopia are simulated; sources in `dashboards/draw/colors.py`). A warning: `allow: {color_blind: REASON}`.
+Reported are two colours that are closer than any two of the palette of Okabe and Ito (CIEDE2000, with simulated
+protanopia and deuteranopia; sources in `dashboards/draw/colors.py`). A warning: `allow: {color_blind: REASON}`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
+from deckwatch.core.json_types import as_text
 from deckwatch.core.problems import Problem
 from deckwatch.dashboards.draw import colors
 
@@ -17,33 +18,33 @@ if TYPE_CHECKING:
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.problems import Place
-    from deckwatch.dashboards.build import Built
-    from deckwatch.dashboards.read.spec import Panel
+    from deckwatch.dashboards.model import Built
+    from deckwatch.dashboards.read.spec import PanelSpec
     from deckwatch.dashboards.resolve.queries import Query
 
-LEAST = 8.0  # of CIEDE2000; the nearest two of Okabe and Ito's palette have 11.6
+MIN_DISTANCE = 8.0  # of CIEDE2000; the nearest two of Okabe and Ito's palette have 11.6
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
-    """Yield colours that some people cannot tell from another one of the same panel."""
+    """Yield colours that look like another one of the same panel to some readers."""
     del catalog
-    for one in built:
-        for panel, queries in one.examined("color_blind"):
-            for (_, first), (place, second) in itertools.combinations(_chosen(panel, queries), 2):
-                distance, vision = colors.apart(first, second)
-                if first != second and distance < LEAST:
+    for item in built:
+        for panel, queries in item.panels_for_check("color_blind"):
+            for (_, first), (place, second) in itertools.combinations(_list_colors(panel, queries), 2):
+                distance, vision = colors.least_distance(first, second)
+                if first != second and distance < MIN_DISTANCE:
                     message = f"{second} looks like {first} with {vision} (they are {distance:.1f} apart)"
-                    hint = f"at least {LEAST:g}: blue and orange, or a dark and a light one"
+                    hint = f"at least {MIN_DISTANCE:g}: blue and orange, or a dark and a light one"
                     yield Problem(place, message, hint, check="color_blind", severity="warning")
 
 
-def _chosen(panel: Panel, queries: Sequence[Query]) -> list[tuple[Place, str]]:
-    """Return the colours that are said in a panel, each with its place."""
-    paths = [((*panel.path, "colors", name), color) for name, color in panel.said.get("colors", {}).items()]
+def _list_colors(panel: PanelSpec, queries: Sequence[Query]) -> list[tuple[Place, str]]:
+    """Return the colours written in a panel, each with its position."""
+    paths = [((*panel.path, "colors", name), color) for name, color in panel.colors.items()]
     paths += [
-        ((*panel.path, "series", name, "color"), looks["color"])
-        for name, looks in panel.said.get("series", {}).items()
+        ((*panel.path, "series", name, "color"), as_text(looks["color"]))
+        for name, looks in panel.series.items()
         if "color" in looks
     ]
-    paths += [((*query.path, "color"), query.said["color"]) for query in queries if "color" in query.said]
+    paths += [((*query.spec.options_path, "color"), query.spec.color) for query in queries if query.spec.color]
     return [(panel.document.place(path), color) for path, color in paths]

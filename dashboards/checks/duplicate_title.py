@@ -1,4 +1,4 @@
-"""No two dashboards of a folder have the same title: Grafana then takes neither."""
+"""No two dashboards of a folder have the same title: Grafana would reject both."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.model import Built
+
+ACROSS = True  # compares dashboards with each other
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
-    """Yield dashboards whose title another one in the same folder has."""
+    """Yield dashboards with the title of another one in the same folder."""
     del catalog
     seen: dict[tuple[str, str], str] = {}
-    for one in built:
-        folder = one.dashboard.said("folder", "Deckwatch")
-        key = (folder, one.dashboard.title)
+    for item in built:
+        folder = item.dashboard.folder
+        key = (folder, item.dashboard.title)
         if key in seen:
-            place = one.dashboard.document.place(("dashboard",))
-            message = f"the folder {folder} has a dashboard called {one.dashboard.title!r} already"
+            place = item.dashboard.document.place(("dashboard",))
+            message = f"the folder {folder} already has a dashboard {item.dashboard.title!r}"
             yield Problem(place, message, f"in {seen[key]}", check="duplicate_title")
-        seen.setdefault(key, one.dashboard.document.file)
+        seen.setdefault(key, item.dashboard.document.file)

@@ -1,7 +1,7 @@
-"""What Prometheus computes anew at each refresh is cheap; what is not is recorded once and read often.
+"""Expressions that Prometheus evaluates at every refresh are cheap; expensive ones are recorded.
 
-Told are selections by a pattern of names, which read every series there is, subqueries inside each other, subqueries
-of more than a thousand steps, and windows of hours over many series. A warning: `record:` at the signal, or
+Reported are selectors by a pattern of metric names, which read every series, nested subqueries, subqueries of more
+than a thousand steps, and windows of hours over many series. A warning: `record:` at the signal, or
 `allow: {expensive: REASON}`.
 """
 
@@ -18,51 +18,51 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.model import Built
     from deckwatch.dashboards.resolve.queries import Query
 
-MOST_STEPS = 1000
-MOST_HOURS = 20_000  # of samples times series, for each point: five million samples where they are 15 s apart
+MAX_STEPS = 1000
+MAX_SERIES_HOURS = 20_000  # of samples times series, for each point: five million samples where they are 15 s apart
 _SUBQUERY = re.compile(r"\[\s*([0-9a-z]+)\s*:\s*([0-9a-z]*)\s*\]")
 _DEFAULT_STEP = 60.0  # seconds; Prometheus' evaluation interval by default
-_RECORD = "add record: to the signal, and ask for it"
+_RECORD = "add record: to the signal, and query that"
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     """Yield expressions that should be recorded."""
-    for one in built:
-        for _, queries in one.examined("expensive"):
+    for item in built:
+        for _, queries in item.panels_for_check("expensive"):
             for query in queries:
-                for offset, message, hint in _faults(query, catalog) if query.sound else ():
+                for offset, message, hint in _find_faults(query, catalog) if query.is_valid else ():
                     place = query.place_of(offset) if query.signal is None or query.signal.expr else query.place
                     yield Problem(place, message, hint, check="expensive", severity="warning")
 
 
-def _faults(query: Query, catalog: Catalog) -> Iterator[tuple[int, str, str]]:
+def _find_faults(query: Query, catalog: Catalog) -> Iterator[tuple[int, str, str]]:
     source = query.source
     for selector in promql.find_selectors(source):
-        by_name = [one for one in selector.matchers if one.label == "__name__" and one.op != "="]
-        if selector.metric is None and (by_name or not any(one.op == "=" for one in selector.matchers)):
-            yield selector.offset, "this reads every series to find those with such a name", "name the metric"
-        hours = _seconds(selector.window) / 3600
+        by_name = [matcher for matcher in selector.matchers if matcher.label == "__name__" and matcher.op != "="]
+        if selector.metric is None and (by_name or not any(matcher.op == "=" for matcher in selector.matchers)):
+            yield selector.offset, "this selector reads every series to match their names", "name the metric"
+        hours = _parse_seconds(selector.window) / 3600
         if hours < 1 or selector.metric is None:
             continue
-        several = cardinality.estimate(source[selector.offset : selector.end], catalog)
-        if several is not None and hours * several[0] > MOST_HOURS:
-            message = f"about {several[0]:,} series of {selector.metric} over {selector.window} at each point"
+        estimate = cardinality.estimate_series(source[selector.offset : selector.end], catalog)
+        if estimate is not None and hours * estimate[0] > MAX_SERIES_HOURS:
+            message = f"about {estimate[0]:,} series of {selector.metric} over {selector.window} at each point"
             yield selector.offset, message, _RECORD
-    found = list(_SUBQUERY.finditer(source))
-    for one in found:
-        steps = _seconds(one[1]) / (_seconds(one[2]) or _DEFAULT_STEP)
-        if steps > MOST_STEPS:
-            yield one.start(), f"a subquery of {steps:,.0f} steps at each point", _RECORD
-    for one in found:
-        if any(_inside(source, one.start(), other.start()) for other in found if other is not one):
-            yield one.start(), "a subquery inside another one", _RECORD
+    subqueries = list(_SUBQUERY.finditer(source))
+    for subquery in subqueries:
+        steps = _parse_seconds(subquery[1]) / (_parse_seconds(subquery[2]) or _DEFAULT_STEP)
+        if steps > MAX_STEPS:
+            yield subquery.start(), f"a subquery of {steps:,.0f} steps at each point", _RECORD
+    for subquery in subqueries:
+        if any(_is_nested(source, subquery.start(), other.start()) for other in subqueries if other is not subquery):
+            yield subquery.start(), "nested subqueries", _RECORD
 
 
-def _inside(source: str, inner: int, outer: int) -> bool:
-    """Return whether a subquery's brackets stand in what another one is made over."""
+def _is_nested(source: str, inner: int, outer: int) -> bool:
+    """Return whether the brackets of a subquery are in the operand of another one."""
     if inner > outer:
         return False
     depth = 0
@@ -73,7 +73,7 @@ def _inside(source: str, inner: int, outer: int) -> bool:
     return False
 
 
-def _seconds(text: str | None) -> float:
+def _parse_seconds(text: str | None) -> float:
     try:
         return units.parse_duration(text or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Legends name labels that the result has: any other one is printed as nothing."""
+"""Legends name labels that the result has: any other is displayed as empty."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.model import Built
 
 _LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     """Yield labels in a legend that an expression's result cannot have."""
-    for one in built:
-        for panel, queries in one.examined("legend"):
+    for item in built:
+        for panel, queries in item.panels_for_check("legend"):
             for query in queries:
-                known = legends.result_labels(query.source, catalog)
+                known = legends.find_result_labels(query.source, catalog)
                 for label in _LABEL.findall(query.legend) if known is not None else ():
                     if known is not None and label not in known:
                         hint = did_you_mean(label, sorted(known))
-                        message = f"the legend names {label}, which this result does not have"
+                        message = f"the legend names {label}, which is no label of the result"
                         path = (*panel.path, "legend")
-                        place = panel.document.place(path) if "legend" in panel.said else query.place
+                        place = panel.document.place(path) if panel.legend is not None else query.place
                         yield Problem(place, message, hint, check="legend")

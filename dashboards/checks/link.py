@@ -1,4 +1,4 @@
-"""A link leads to a dashboard that exists. One that leads to a shipped set that is left out here is left out too."""
+"""Every link leads to an existing dashboard; links to a shipped set that is not included are left out."""
 
 from __future__ import annotations
 
@@ -12,32 +12,34 @@ if TYPE_CHECKING:
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.yaml_file import Path
-    from deckwatch.dashboards.build import Built
-    from deckwatch.dashboards.read.spec import Panel
+    from deckwatch.dashboards.model import Built
+    from deckwatch.dashboards.read.spec import PanelSpec
+
+
+ACROSS = True  # compares dashboards with each other
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
-    """Yield links to addresses that no dashboard has, shipped or of the user's own."""
+    """Yield links to addresses that no shipped or own dashboard has."""
     del catalog
-    known = [one.dashboard.uid for one in built] + files.addresses()
-    for one in built:
-        for panel, _ in one.examined("link"):
-            for path, target in _targets(panel):
+    known = [item.dashboard.uid for item in built] + files.list_uids()
+    for item in built:
+        for panel, _ in item.panels_for_check("link"):
+            for path, target in _list_targets(panel):
                 if target not in known:
                     place = panel.document.place(path)
                     yield Problem(place, f"no dashboard has the address {target}", did_you_mean(target, known), "link")
 
 
-def _targets(panel: Panel) -> Iterator[tuple[Path, str]]:
+def _list_targets(panel: PanelSpec) -> Iterator[tuple[Path, str]]:
     """Yield the addresses of all dashboards that clicks on a panel open, each with its path."""
-    said = panel.said
-    if "link" in said:
-        yield (*panel.path, "link"), said["link"]
-    for label, target in said.get("label_links", {}).items():
+    if panel.link:
+        yield (*panel.path, "link"), panel.link
+    for label, target in panel.label_links.items():
         yield (*panel.path, "label_links", label), target
-    for i, one in enumerate(said.get("links", [])):
-        if "dashboard" in one:
-            yield (*panel.path, "links", i, "dashboard"), one["dashboard"]
-    for asked in panel.asked():
-        if "link" in asked.said:
-            yield (*asked.path[:-1], "link"), asked.said["link"]
+    for i, link in enumerate(panel.links):
+        if link.dashboard:
+            yield (*panel.path, "links", i, "dashboard"), link.dashboard
+    for query in panel.queries:
+        if query.link:
+            yield (*query.options_path, "link"), query.link

@@ -1,4 +1,4 @@
-"""Rates follow the zoom: over a fixed window they are empty for slow scrapes, and skip points of a long span."""
+"""Rates follow the zoom: a fixed window is empty for slow scrapes, and skips points over a long time range."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.model import Built
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
-    """Yield rate() and irate() over another window than Grafana's own."""
+    """Yield rate() and irate() over another window than `$__rate_interval`."""
     del catalog
-    for one in built:
-        for _, queries in one.examined("rate_window"):
+    for item in built:
+        for _, queries in item.panels_for_check("rate_window"):
             for query in queries:
-                for selector in promql.find_selectors(query.source) if query.signal is None and query.sound else ():
+                for selector in promql.find_selectors(query.source) if query.signal is None and query.is_valid else ():
                     if selector.function in ("rate", "irate") and selector.window not in (None, RATE_INTERVAL):
                         message = f"{selector.function}() over a fixed window of {selector.window}"
                         place = query.place_of(selector.offset)

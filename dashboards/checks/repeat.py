@@ -1,34 +1,32 @@
-"""What is drawn once for each value is a choice of the dashboard: Grafana repeats by nothing else."""
+"""`for each:` names a variable of the dashboard: Grafana repeats by nothing else."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from deckwatch.core.json_types import as_text
 from deckwatch.core.problems import Problem, did_you_mean
+from deckwatch.dashboards.grafana_model import list_variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.model import Built
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
-    """Yield panels and rows that would be repeated by what cannot be chosen at the top."""
+    """Yield panels and rows that are repeated by a label without a variable."""
     del catalog
-    for one in built:
-        dashboard = one.dashboard
-        known = [variable.name for variable in one.variables] + _raw(dashboard.said("raw", {}))
-        said = [(row.repeat, row.path) for row in dashboard.rows]
-        said += [(panel.said.get("for each", ""), panel.path) for panel, _ in one.examined("repeat")]
-        for label, path in said:
+    for item in built:
+        dashboard = item.dashboard
+        known = [variable.name for variable in item.variables] + [
+            as_text(variable.get("name")) for variable in list_variables(dashboard.raw)
+        ]
+        repeats = [(row.repeat, row.path) for row in dashboard.rows]
+        repeats += [(panel.repeat, panel.path) for panel, _ in item.panels_for_check("repeat")]
+        for label, path in repeats:
             if label and label not in known:
                 place = dashboard.document.place((*path, "for each"))
                 hint = did_you_mean(label, known) or f"add it to choose: [{label}]"
-                yield Problem(place, f"{label} cannot be chosen at the top", hint, check="repeat")
-
-
-def _raw(said: Mapping[str, Any]) -> list[str]:
-    """Return the choices that a dashboard has beside its words."""
-    listed = said.get("templating", {}).get("list", [])
-    return [str(one["name"]) for one in listed if isinstance(one, dict) and "name" in one]
+                yield Problem(place, f"the dashboard has no variable {label}", hint, check="repeat")

@@ -1,4 +1,4 @@
-"""A window holds as many figures as its function needs: one that is shorter than two scrapes has no rate, ever.
+"""Every window holds as many samples as its function needs: a rate needs at least two scrapes.
 
 A warning, by the project's `scrape_interval`; `allow: {short_window: REASON}` for what is scraped more often.
 """
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.model import Built
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
-    """Yield expressions with such windows."""
-    for one in built:
-        for _, queries in one.examined("short_window"):
+    """Yield expressions with a window that is too short."""
+    for item in built:
+        for _, queries in item.panels_for_check("short_window"):
             for query in queries:
                 for offset, message, hint in (
-                    rate_windows.find_short_windows(query.source, catalog.interval) if query.sound else ()
+                    rate_windows.find_short_windows(query.source, catalog.interval) if query.is_valid else ()
                 ):
-                    # A signal that is no expression has the window of all rates, which follows the zoom.
+                    # A signal without an expression uses `$__rate_interval`.
                     if query.signal is None or query.signal.expr:
                         place = query.place_of(offset)
                         yield Problem(place, message, hint, check="short_window", severity="warning")

@@ -1,9 +1,10 @@
-"""The columns of a table have titles, each its own, and labels by which their lines meet."""
+"""The columns of a table have unique titles, and labels by which they are joined into lines."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deckwatch.core.json_types import as_object
 from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.core.signals import title_of
 
@@ -11,31 +12,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.model import Built
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
-    """Yield tables without `by`, columns without a title or with one that stands there twice, unknown `sort`."""
+    """Yield tables without `by`, columns without a title or with a duplicate one, and an unknown `sort`."""
     del catalog
-    for one in built:
-        for panel, queries in one.examined("table_columns"):
-            if not queries or panel.type.queries != "table" or len(queries) != len(panel.asked()):
+    for item in built:
+        for panel, queries in item.panels_for_check("table_columns"):
+            if not queries or panel.type.queries != "table" or len(queries) != len(panel.queries):
                 continue
-            if "by" not in panel.said:
-                hint = "add by: with the labels that make a line, such as by: [name]"
-                yield Problem(panel.place, "this table does not say what its lines are", hint, "table_columns")
-            names = panel.said.get("names", {})
-            seen = {str(names.get(label, title_of(label))) for label in panel.said.get("by", [])}
+            if panel.by is None:
+                hint = "add by: with the labels of a line, such as by: [name]"
+                yield Problem(panel.place, "this table has no labels for its lines", hint, "table_columns")
+            names = as_object(panel.options.get("names"))
+            seen = {str(names.get(label, title_of(label))) for label in panel.by or ()}
             for query in queries:
                 if not query.title:
                     hint = "write {show: …, title: …}"
                     yield Problem(query.place, "this column has no title", hint, check="table_columns")
                 elif query.title in seen:
-                    path = (*query.path, "title")
-                    place = panel.document.place(path) if "title" in query.said else query.place
-                    yield Problem(place, f"a column before is called {query.title} too", check="table_columns")
+                    path = (*query.spec.options_path, "title")
+                    place = panel.document.place(path) if query.spec.title is not None else query.place
+                    yield Problem(place, f"duplicate column {query.title}", check="table_columns")
                 seen.add(query.title)
-            if "sort" in panel.said and panel.said["sort"] not in seen:
+            column = panel.options.get("sort")
+            if isinstance(column, str) and column not in seen:
                 place = panel.document.place((*panel.path, "sort"))
-                message = f"no column is called {panel.said['sort']}"
-                yield Problem(place, message, did_you_mean(panel.said["sort"], sorted(seen)), "table_columns")
+                message = f"no column is called {column}"
+                yield Problem(place, message, did_you_mean(column, sorted(seen)), "table_columns")

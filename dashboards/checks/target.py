@@ -1,4 +1,4 @@
-"""Nothing is asked of Grafana that the version of `build: targets:` does not know."""
+"""Dashboards use only features of the Grafana version in `build: targets:`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.problems import Problem
-    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.model import Built
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
-    """Yield transformations, fields under `raw:` and kinds of variables that are newer than the target."""
-    for one in built:
-        yield from versions.problems(one, catalog.targets)
+    """Yield transformations, fields under `raw:` and types of variables that are newer than the target."""
+    for item in built:
+        yield from versions.find_problems(item, catalog.targets)

@@ -1,6 +1,6 @@
-"""A dashboard asks for what one screen and a half can show: each open panel is a query at every refresh.
+"""A dashboard has no more panels than fit on a screen and a half: each open one queries at every refresh.
 
-Panels of a collapsed row ask nothing until somebody opens it, and do not count. A warning:
+Panels of a collapsed row do not query until it is opened, and do not count. A warning:
 `allow: {too_many_panels: REASON}` beside `dashboard:`.
 """
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.model import Built
 
-MOST = 40
+MAX_PANELS = 40
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
-    """Yield dashboards with more open panels than that."""
+    """Yield dashboards with too many open panels."""
     del catalog
-    for one in built:
-        open_panels = [panel for row in one.dashboard.rows if not row.collapsed for panel in row.panels]
-        asking = [panel for panel in open_panels if panel.type.queries]
-        if len(asking) > MOST and "too_many_panels" not in one.dashboard.said("allow", {}):
-            place = one.dashboard.document.place(("rows",), key=True)
-            message = f"{len(asking)} panels ask at every refresh; more than {MOST} are slow to load and to read"
-            hint = "collapse rows, or make two dashboards that link to each other"
+    for item in built:
+        open_panels = [panel for row in item.dashboard.rows if not row.collapsed for panel in row.panels]
+        querying = [panel for panel in open_panels if panel.type.queries]
+        if len(querying) > MAX_PANELS and "too_many_panels" not in item.dashboard.allow:
+            place = item.dashboard.document.place(("rows",), key=True)
+            message = f"{len(querying)} panels query at every refresh; more than {MAX_PANELS} are slow to load and hard to read"
+            hint = "collapse rows, or split it into two dashboards that link to each other"
             yield Problem(place, message, hint, check="too_many_panels", severity="warning")

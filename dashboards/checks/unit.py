@@ -1,4 +1,4 @@
-"""Units are words of ours, or ids of Grafana's: an unknown one would be printed behind each number."""
+"""Units are ours or ids of Grafana: an unknown one would be displayed after each number."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.problems import Place
-    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.model import Built
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
-    """Yield units that Grafana does not know, where they are said: at a panel, a query or a signal."""
+    """Yield unknown units, where they are written: at a panel, a query or a signal."""
     del catalog
-    known = [*units.GRAFANA, *grafana_units.load()]
-    for one in built:
-        for panel, queries in one.examined("unit"):
+    known = [*units.GRAFANA, *grafana_units.load_ids()]
+    for item in built:
+        for panel, queries in item.panels_for_check("unit"):
             places: dict[Place, str] = {}
-            if "unit" in panel.said:
-                places[panel.document.place((*panel.path, "unit"))] = panel.said["unit"]
+            if panel.unit:
+                places[panel.document.place((*panel.path, "unit"))] = panel.unit
             for query in queries:
-                if "unit" in query.said:
-                    places[panel.document.place((*query.path, "unit"))] = query.said["unit"]
-                elif "unit" not in panel.said and query.signal is not None and query.unit:
+                if query.spec.unit:
+                    places[panel.document.place((*query.spec.options_path, "unit"))] = query.spec.unit
+                elif not panel.unit and query.signal is not None and query.unit:
                     places[query.signal.document.place((*query.signal.path, "unit"))] = query.unit
             for place, unit in places.items():
                 if unit not in known:

@@ -1,4 +1,4 @@
-"""A unit is that of the metric: seconds that are drawn as bytes, or a ratio as a percentage, are off by a factor."""
+"""Units match the metric: seconds displayed as bytes, or a ratio as a percentage, are wrong by a factor."""
 
 from __future__ import annotations
 
@@ -11,25 +11,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
-    from deckwatch.dashboards.build import Built
+    from deckwatch.dashboards.model import Built
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
-    """Yield units that are said at a panel, a query or a signal, and that are not those of what is asked for."""
-    for one in built:
-        for panel, queries in one.examined("unit_of_metric"):
+    """Yield units of a panel, a query or a signal that contradict the metric."""
+    for item in built:
+        for panel, queries in item.panels_for_check("unit_of_metric"):
             for query in queries:
-                if not query.sound or panel.type.queries == "heatmap":
+                if not query.is_valid or panel.type.queries == "heatmap":
                     continue
-                wanted = expression_unit.contradicting_unit(query.unit, query.source, catalog)
-                if not wanted:
+                expected = expression_unit.contradicting_unit(query.unit, query.source, catalog)
+                if not expected:
                     continue
-                if "unit" in query.said:
-                    place = panel.document.place((*query.path, "unit"))
-                elif "unit" in panel.said:
+                if query.spec.unit:
+                    place = panel.document.place((*query.spec.options_path, "unit"))
+                elif panel.unit:
                     place = panel.document.place((*panel.path, "unit"))
                 elif query.signal is not None:
                     place = query.signal.document.place((*query.signal.path, "unit"))
                 else:
                     continue
-                yield Problem(place, f"{query.unit} of what is {wanted}", f"write unit: {wanted}", "unit_of_metric")
+                yield Problem(
+                    place,
+                    f"the unit is {query.unit}, but the metric is in {expected}",
+                    f"write unit: {expected}",
+                    "unit_of_metric",
+                )

@@ -50,30 +50,31 @@ _XYZ: Matrix = (
 )
 
 
-def linear(color: str) -> Triple | None:
+def to_linear_rgb(color: str) -> Triple | None:
     """Return a colour's red, green and blue as shares of light; None for one that is not known."""
     found = _HEX.match(NAMED.get(color, color))
     if found is None:
         return None
     digits = found[1] if len(found[1]) == 6 else "".join(2 * one for one in found[1])
     red, green, blue = (int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
-    return _light(red), _light(green), _light(blue)
+    return _to_linear(red), _to_linear(green), _to_linear(blue)
 
 
-def apart(one: str, other: str) -> tuple[float, str]:
+def least_distance(one: str, other: str) -> tuple[float, str]:
     """Return how far two colours lie apart where they are seen as nearest, and by which vision that is.
 
     Infinitely far where one of them is not known.
     """
-    left, right = linear(one), linear(other)
+    left, right = to_linear_rgb(one), to_linear_rgb(other)
     if left is None or right is None:
         return math.inf, "normal vision"
     return min(
-        (distance(_lab(_seen(left, matrix)), _lab(_seen(right, matrix))), name) for name, matrix in VISIONS.items()
+        (ciede2000(_to_lab(_simulate_vision(left, matrix)), _to_lab(_simulate_vision(right, matrix))), name)
+        for name, matrix in VISIONS.items()
     )
 
 
-def distance(one: Triple, other: Triple) -> float:
+def ciede2000(one: Triple, other: Triple) -> float:
     """Return CIEDE2000 between two colours of CIELAB; 1 is about what can just be told apart side by side."""
     (l1, a1, b1), (l2, a2, b2) = one, other
     mean_c = (math.hypot(a1, b1) + math.hypot(a2, b2)) / 2
@@ -87,10 +88,10 @@ def distance(one: Triple, other: Triple) -> float:
     mean_h = h1 + h2 if not c1 * c2 else (h1 + turn / 2) % 360
     t = (
         1
-        - 0.17 * _cos(mean_h - 30)
-        + 0.24 * _cos(2 * mean_h)
-        + 0.32 * _cos(3 * mean_h + 6)
-        - 0.20 * _cos(4 * mean_h - 63)
+        - 0.17 * _cos_degrees(mean_h - 30)
+        + 0.24 * _cos_degrees(2 * mean_h)
+        + 0.32 * _cos_degrees(3 * mean_h + 6)
+        - 0.20 * _cos_degrees(4 * mean_h - 63)
     )
     s_l = 1 + 0.015 * (mean_l - 50) ** 2 / math.sqrt(20 + (mean_l - 50) ** 2)
     s_c, s_h = 1 + 0.045 * mean_c, 1 + 0.015 * mean_c * t
@@ -100,28 +101,28 @@ def distance(one: Triple, other: Triple) -> float:
     return math.sqrt(light**2 + chroma**2 + tone**2 + r * chroma * tone)
 
 
-def _seen(color: Triple, matrix: Matrix) -> Triple:
-    return _times(matrix, color)
+def _simulate_vision(color: Triple, matrix: Matrix) -> Triple:
+    return _multiply(matrix, color)
 
 
-def _times(matrix: Matrix, vector: Triple) -> Triple:
+def _multiply(matrix: Matrix, vector: Triple) -> Triple:
     first, second, third = (sum(a * b for a, b in zip(row, vector, strict=True)) for row in matrix)
     return first, second, third
 
 
-def _lab(color: Triple) -> Triple:
+def _to_lab(color: Triple) -> Triple:
     within = (min(max(color[0], 0.0), 1.0), min(max(color[1], 0.0), 1.0), min(max(color[2], 0.0), 1.0))
-    x, y, z = (_root(one) for one in _times(_XYZ, within))
+    x, y, z = (_lab_root(one) for one in _multiply(_XYZ, within))
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 
-def _light(value: float) -> float:
+def _to_linear(value: float) -> float:
     return value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
 
 
-def _root(value: float) -> float:
+def _lab_root(value: float) -> float:
     return math.cbrt(value) if value > (6 / 29) ** 3 else value / (3 * (6 / 29) ** 2) + 4 / 29
 
 
-def _cos(degrees: float) -> float:
+def _cos_degrees(degrees: float) -> float:
     return math.cos(math.radians(degrees))

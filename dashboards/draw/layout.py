@@ -32,7 +32,7 @@ class Box:
 
     width: int | None
     height: int
-    least: int
+    min_width: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +45,25 @@ class Spot:
     h: int
 
 
-def columns(width: int | str | None) -> int | None:
+def parse_width(width: int | str | None) -> int | None:
     """Return a width in columns: a word or a number, as YAML has it."""
     return WIDTHS[width] if isinstance(width, str) else width
 
 
-def row(boxes: Sequence[Box], top: int) -> tuple[list[Spot], int]:
+def place_row(boxes: Sequence[Box], top: int) -> tuple[list[Spot], int]:
     """Return where the panels of one row stand, from the step `top` on, and the first free step below them."""
     spots: list[Spot] = []
-    for line in _lines(boxes):
+    for line in _split_lines(boxes):
         height = max(box.height for box in line)
         x = 0
-        for width in _widths(line):
+        for width in _share_width(line):
             spots.append(Spot(x, top, width, height))
             x += width
         top += height
     return spots, top
 
 
-def column(boxes: Sequence[Box], top: int) -> tuple[list[Spot], int]:
+def place_column(boxes: Sequence[Box], top: int) -> tuple[list[Spot], int]:
     """Return the same for a phone: each panel has the whole width, one below the other."""
     spots = []
     for box in boxes:
@@ -72,12 +72,12 @@ def column(boxes: Sequence[Box], top: int) -> tuple[list[Spot], int]:
     return spots, top
 
 
-def _lines(boxes: Sequence[Box]) -> list[list[Box]]:
+def _split_lines(boxes: Sequence[Box]) -> list[list[Box]]:
     """Cut a row into lines that fit, and make lines without any width said equally long: 10 tiles are 5 and 5."""
     lines: list[list[Box]] = []
     used = COLUMNS + 1
     for box in boxes:
-        wanted = min(box.width or box.least, COLUMNS)
+        wanted = min(box.width or box.min_width, COLUMNS)
         if used + wanted > COLUMNS:
             lines.append([])
             used = 0
@@ -87,12 +87,12 @@ def _lines(boxes: Sequence[Box]) -> list[list[Box]]:
         each, more = divmod(len(boxes), len(lines))
         ends = [each * i + min(i, more) for i in range(len(lines) + 1)]
         even = [list(boxes[start:end]) for start, end in itertools.pairwise(ends)]
-        if all(sum(box.least for box in line) <= COLUMNS for line in even):
+        if all(sum(box.min_width for box in line) <= COLUMNS for line in even):
             return even
     return lines
 
 
-def _widths(line: Sequence[Box]) -> list[int]:
+def _share_width(line: Sequence[Box]) -> list[int]:
     """Return the widths of one line: those that are said, and for the others an even share of what is left."""
     free = COLUMNS - sum(box.width for box in line if box.width)
     open_boxes = [i for i, box in enumerate(line) if not box.width]

@@ -1,4 +1,4 @@
-"""What of Grafana's model came with which version: a user's word for it is an error, what is ours is left out.
+"""Fields of Grafana's model that came with a version: in a user's file they are errors, in our output left out.
 
 From Grafana's release notes (docs/sources/whatsnew) and from the schemas that Grafana generated of 10.4 to 11.4.
 """
@@ -6,148 +6,128 @@ From Grafana's release notes (docs/sources/whatsnew) and from the schemas that G
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
+
+from deckwatch.core.json_types import as_object, as_objects, as_text
+from deckwatch.dashboards.grafana_model import list_variables, walk_panels
+from deckwatch.dashboards.model import kind_of_type, panel_kind
+from deckwatch.dashboards.panel_types import NewField
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from deckwatch.core.json_types import JsonValue, StrictMapping, StrictObject
     from deckwatch.core.problems import Problem
     from deckwatch.core.targets import Targets
     from deckwatch.core.yaml_file import Path
-    from deckwatch.dashboards.build import Built
-    from deckwatch.dashboards.read.spec import Panel
+    from deckwatch.dashboards.model import Built
+    from deckwatch.dashboards.panel_types import PanelType
+    from deckwatch.dashboards.read.spec import PanelSpec
 
-# The number of the model's form. Grafana raises a lower one than its own, and does not know a higher one: these
-# are the first versions that were seen to write each.
+# The first version seen to write each schemaVersion. Grafana migrates a lower one and does not know a higher one.
 _SCHEMAS = (("13.0", 42), ("12.0", 41), ("11.5", 40), ("10.4", 39))
-
-
-class Since(NamedTuple):
-    """A field of a panel's model (or, of the type '', of any panel's), and the version it came with."""
-
-    type: str
-    field: str  # its path with dots
-    version: str
-    default: Any = None  # what Grafana takes where it is not said, so that an older one draws the same without it
-
-
-_NO_LEGEND = {"showLegend": False, "displayMode": "list", "placement": "bottom", "calcs": []}
-_FIELDS = (
-    Since("stat", "options.percentChangeColorMode", "11.1", "standard"),
-    Since("heatmap", "options.selectionMode", "11.1"),
-    Since("dashlist", "options.showFolderNames", "11.1", default=False),
-    Since("table", "fieldConfig.defaults.custom.cellOptions.wrapText", "11.1"),
-    Since("table", "fieldConfig.defaults.custom.cellOptions.alt", "11.2"),
-    Since("state-timeline", "options.perPage", "11.2"),
-    Since("logs", "options.displayedFields", "11.2"),
-    Since("bargauge", "options.legend", "11.3", _NO_LEGEND),
-    Since("", "timeCompare", "12.3"),
-)
+_FIELDS_OF_ALL = (NewField("timeCompare", "12.3"),)
 _TRANSFORMATIONS = {"transpose": "11.2"}
 _VARIABLES = {"switch": "12.3"}
 
 
 def schema_version(targets: Targets) -> int:
-    """Return the number of the model's form for a version of Grafana."""
+    """Return the schemaVersion of the model for a version of Grafana."""
     return next(number for version, number in _SCHEMAS if targets.supports("grafana", version))
 
 
-def fitted(model: dict[str, Any], targets: Targets) -> dict[str, Any]:
-    """Return a model without what Grafana would not know; what users ask for was told by `problems` before."""
+def strip_unsupported(model: StrictObject, targets: Targets, types: Mapping[str, PanelType]) -> StrictObject:
+    """Return a model without fields unknown to the target; those that a user wrote are errors (`find_problems`)."""
     model["schemaVersion"] = schema_version(targets)
-    for panel in (one for row in model["panels"] for one in (row, *row.get("panels", []))):
-        for one in _FIELDS:
-            if one.type in ("", panel["type"]) and not targets.supports("grafana", one.version):
-                _drop(panel, one.field.split("."))
+    for panel in walk_panels(model):
+        for new in _list_fields(panel["type"], types):
+            if not targets.supports("grafana", new.version):
+                _drop_field(panel, new.path)
     return model
 
 
-def needed(model: Mapping[str, Any], oldest: str) -> str:
-    """Return the oldest version that knows all of a model, from the oldest supported one on."""
-    found = [oldest]
-    for panel in (one for row in model["panels"] for one in (row, *row.get("panels", []))):
-        said = [one for one in _FIELDS if one.type in ("", panel["type"]) and _has(panel, one.field)]
-        found += [one.version for one in said if _at(panel, one.field) != one.default]
-        found += [_TRANSFORMATIONS.get(one["id"], oldest) for one in panel.get("transformations", [])]
-    found += [_VARIABLES.get(one["type"], oldest) for one in model["templating"]["list"]]
-    return max(found, key=lambda version: tuple(map(int, version.split("."))))
+def minimum_version(model: StrictMapping, oldest: str, types: Mapping[str, PanelType]) -> str:
+    """Return the oldest version that supports all of a model, at least the oldest supported one."""
+    versions = [oldest]
+    for panel in walk_panels(model):
+        present = [new for new in _list_fields(panel["type"], types) if _has_field(panel, new.path)]
+        versions += [new.version for new in present if _get_field(panel, new.path) != new.default]
+        transformations = as_objects(panel.get("transformations"))
+        versions += [_TRANSFORMATIONS.get(as_text(item["id"]), oldest) for item in transformations]
+    versions += [_VARIABLES.get(as_text(variable["type"]), oldest) for variable in list_variables(model)]
+    return max(versions, key=lambda version: tuple(map(int, version.split("."))))
 
 
-def problems(built: Built, targets: Targets) -> Iterator[Problem]:
-    """Yield what a file asks for that the target's Grafana lacks: in `raw:`, or by a word that stands for it."""
+def find_problems(built: Built, targets: Targets) -> Iterator[Problem]:
+    """Yield what a file uses that the target's Grafana lacks: in `raw:`, or by a keyword that needs it."""
     document = built.dashboard.document
-    for path, value in _leaves(built.dashboard.said("raw") or {}):
-        if re.fullmatch(r"templating\.list\.\d+\.type", _dotted(path)) and value in _VARIABLES:
+    for path, value in _walk_leaves(built.dashboard.raw):
+        is_type = re.fullmatch(r"templating\.list\.\d+\.type", ".".join(map(str, path)))
+        if is_type and isinstance(value, str) and value in _VARIABLES:
             place = document.place(("raw", *path))
             yield from targets.problems_if_older("grafana", _VARIABLES[value], f"a variable of type {value}", place)
     for panel in built.dashboard.panels():
-        yield from _raw(panel, targets)
-        for i, said in enumerate(panel.said.get("transform", [])):
-            (word,) = said
-            name = said["raw"]["id"] if word == "raw" else word
+        yield from _find_raw_problems(panel, targets, built.panel_types)
+        for i, step in enumerate(panel.transformations):
+            ((keyword, value),) = step.items()
+            name = as_text(as_object(value).get("id")) if keyword == "raw" else keyword
             if name in _TRANSFORMATIONS:
-                place = document.place((*panel.path, "transform", i, word), key=True)
-                what = f"the transformation {name}"
-                yield from targets.problems_if_older("grafana", _TRANSFORMATIONS[name], what, place)
+                place = panel.document.place((*panel.path, "transform", i, keyword), key=True)
+                feature = f"the transformation {name}"
+                yield from targets.problems_if_older("grafana", _TRANSFORMATIONS[name], feature, place)
 
 
-def kind(panel: Panel) -> str:
-    """Return the type of a panel as files are called that draw them, also where there is none of this type."""
-    return _slug(str(panel.content)) if panel.type.name == "other" else panel.type.name
-
-
-def _slug(type_: str) -> str:
-    return type_.replace("-", "").lower()  # as the files are called that draw them
-
-
-def _raw(panel: Panel, targets: Targets) -> Iterator[Problem]:
-    raw = panel.said.get("raw") or {}
-    type_ = raw["type"] if "type" in raw else kind(panel)
-    for one in _FIELDS:
-        if _slug(one.type) in ("", _slug(type_)) and _has(raw, one.field):
-            path: Path = (*panel.path, "raw", *one.field.split("."))
+def _find_raw_problems(panel: PanelSpec, targets: Targets, types: Mapping[str, PanelType]) -> Iterator[Problem]:
+    grafana_type = as_text(panel.raw.get("type")) or panel_kind(panel)
+    known = types.get(kind_of_type(grafana_type))
+    for new in _list_fields(grafana_type, types):
+        if _has_field(panel.raw, new.path):
+            path: Path = (*panel.path, "raw", *new.path.split("."))
             place = panel.document.place(path, key=True)
-            yield from targets.problems_if_older("grafana", one.version, f"{one.field} of {one.type or type_}", place)
-    for i, said in enumerate(raw.get("transformations") or []):
-        if said.get("id") in _TRANSFORMATIONS:
+            owner = known.grafana.type if known is not None and new not in _FIELDS_OF_ALL else grafana_type
+            yield from targets.problems_if_older("grafana", new.version, f"{new.path} of {owner}", place)
+    for i, step in enumerate(as_objects(panel.raw.get("transformations"))):
+        name = as_text(step.get("id"))
+        if name in _TRANSFORMATIONS:
             place = panel.document.place((*panel.path, "raw", "transformations", i, "id"))
-            what = f"the transformation {said['id']}"
-            yield from targets.problems_if_older("grafana", _TRANSFORMATIONS[said["id"]], what, place)
+            feature = f"the transformation {name}"
+            yield from targets.problems_if_older("grafana", _TRANSFORMATIONS[name], feature, place)
 
 
-def _has(data: Any, field: str) -> bool:
-    for key in field.split("."):
+def _list_fields(grafana_type: JsonValue, types: Mapping[str, PanelType]) -> tuple[NewField, ...]:
+    """Return the fields of a panel type of Grafana that are newer than the oldest supported version."""
+    known = types.get(kind_of_type(as_text(grafana_type)))
+    return (*(known.grafana.since if known is not None else ()), *_FIELDS_OF_ALL)
+
+
+def _has_field(data: JsonValue, path: str) -> bool:
+    for key in path.split("."):
         if not isinstance(data, dict) or key not in data:
             return False
         data = data[key]
     return True
 
 
-def _at(data: Any, field: str) -> Any:
-    for key in field.split("."):
-        data = data[key]
+def _get_field(data: JsonValue, path: str) -> JsonValue:
+    for key in path.split("."):
+        data = as_object(data).get(key)
     return data
 
 
-def _drop(data: Any, keys: list[str]) -> None:
-    *head, last = keys
+def _drop_field(data: StrictObject, path: str) -> None:
+    *head, last = path.split(".")
     for key in head:
-        data = data.get(key) if isinstance(data, dict) else None
-    if isinstance(data, dict):
-        data.pop(last, None)
+        data = as_object(data.get(key))
+    data.pop(last, None)
 
 
-def _leaves(data: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Yield everything in a value that is no mapping and no list, with its path."""
+def _walk_leaves(data: JsonValue, path: Path = ()) -> Iterator[tuple[Path, JsonValue]]:
+    """Yield every value that is neither a mapping nor a list, with its path."""
     if isinstance(data, dict):
         for key, value in data.items():
-            yield from _leaves(value, (*path, key))
+            yield from _walk_leaves(value, (*path, key))
     elif isinstance(data, list):
         for i, value in enumerate(data):
-            yield from _leaves(value, (*path, i))
+            yield from _walk_leaves(value, (*path, i))
     else:
         yield path, data
-
-
-def _dotted(path: Path) -> str:
-    return ".".join(map(str, path))

@@ -77,7 +77,7 @@ class Conversion:
             document = yaml_file.parse_yaml(yaml_write.dump_yaml(self._draft.to_yaml()), f"{self._draft.name}.yaml")
             signals, problems = signal_file.load_signals([document], self._tools.catalog)
             source = Source(document, self._draft.name, (signal_file.subject_of(document.file),))
-            bundle = dashboards.bundle([source], self._tools.catalog, signals, None, self._tools.child)
+            bundle = dashboards.build_dashboards([source], self._tools.catalog, signals, None, self._tools.child)
             errors = [problem for problem in (*problems, *bundle.problems) if problem.severity == "error"]
             if not errors:
                 model: JsonObject = orjson.loads(bundle.artifacts[0].text)

@@ -22,7 +22,7 @@ class Importer:
     """Imports dashboards; the effects of all words are learned once."""
 
     def __init__(self, catalog: Catalog, child: Renderer) -> None:
-        types = panel_types.load(child)
+        types = panel_types.load_types(child)
         names = frozenset((*plugins.module_names(checks), "promql_syntax", "promql_metric", "promql_label"))
         self._tools = Tools(catalog, child, types, learn_effects.learn_words(types, catalog, child), names)
 

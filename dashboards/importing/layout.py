@@ -19,7 +19,7 @@ def find_sizes(panels: Sequence[tuple[JsonMapping, PanelType]]) -> list[JsonObje
     """Return the `width` and `height` options of each panel of a row, without defaults."""
     grids = [_grid_size(panel, panel_type) for panel, panel_type in panels]
     boxes = [layout.Box(None, h, panel_type.width) for (_, h), (_, panel_type) in zip(grids, panels, strict=True)]
-    default_spots, _ = layout.row(boxes, 0)
+    default_spots, _ = layout.place_row(boxes, 0)
     is_default = [spot.w for spot in default_spots] == [w for w, _ in grids]
     sizes = []
     for (w, h), (_, panel_type) in zip(grids, panels, strict=True):

@@ -13,6 +13,7 @@ import orjson
 
 from deckwatch import dashboards
 from deckwatch.core import plugins, yaml_file, yaml_write
+from deckwatch.core.json_types import as_object
 from deckwatch.core.jsonnet import JsonnetError
 from deckwatch.core.signal_lookup import Signals
 from deckwatch.dashboards import checks
@@ -93,14 +94,14 @@ _IDENTITY_KEYS = frozenset(
 
 def learn_words(types: Mapping[str, PanelType], catalog: Catalog, child: Renderer) -> dict[str, list[LearnedWord]]:
     """Return all words whose JSON can be read backwards, by Grafana's panel type."""
-    assembled = schema.assemble(types)
+    assembled = schema.assemble_schema(types)
     words: dict[str, list[LearnedWord]] = {}
     for panel_type in types.values():
         if panel_type.queries == "graph" or panel_type.source == "jaeger" or panel_type.name == "other":
             continue
         for word in panel_type.words:
             try:
-                result = _learn_word(word, panel_type, assembled["$defs"], catalog, child)
+                result = _learn_word(word, panel_type, as_object(assembled["$defs"]), catalog, child)
             except JsonnetError:
                 continue  # it needs more than a query; such panels are kept as JSON
             if result is not None:
@@ -181,7 +182,7 @@ def _generate_panels(specs: Sequence[JsonMapping], catalog: Catalog, child: Rend
     ]
     data = {"dashboard": "Probe", "unscoped": "probe", "rows": [row]}
     document = yaml_file.parse_yaml(yaml_write.dump_yaml(data), "probe.yaml")
-    bundle = dashboards.bundle([Source(document, "probe", ())], catalog, Signals(), None, child)
+    bundle = dashboards.build_dashboards([Source(document, "probe", ())], catalog, Signals(), None, child)
     if not bundle.artifacts:
         return []
     panels: list[JsonObject] = orjson.loads(bundle.artifacts[0].text)["panels"]

@@ -1,181 +1,141 @@
-"""What `use:` stands for: the rows and panels of parts, put in its place before a dashboard is read."""
+"""Replaces each `use:` by the rows and panels of its part, before a dashboard is read."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from deckwatch.core.copy_with_places import copy_with_places
+from deckwatch.core.json_types import as_object
 from deckwatch.core.problems import did_you_mean
-from deckwatch.core.yaml_file import Document
 from deckwatch.dashboards.read import parts
-from deckwatch.dashboards.read.part_origin import Lent
+from deckwatch.dashboards.read.part_origin import PartOrigin
+from deckwatch.dashboards.read.walk import DocumentWriter, walk_row_panels, walk_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
+    from deckwatch.core.json_types import JsonValue, StrictObject
     from deckwatch.core.problems import Problem
     from deckwatch.core.yaml_file import Path
     from deckwatch.dashboards.read.files import Source
     from deckwatch.dashboards.read.parts import Part, Parts
+    from deckwatch.dashboards.read.walk import PanelNode, RowNode
 
-_WORDS = ("use", "with")
+_KEYWORDS = ("use", "with")
 
 
-def written(source: Source, known: Parts) -> tuple[Source, list[Problem]]:
-    """Return a dashboard with its parts in place of each `use:`, and what is wrong with these.
+def expand_parts(source: Source, known: Parts) -> tuple[Source, list[Problem]]:
+    """Return a dashboard with its parts expanded, and what is wrong with their uses.
 
-    A use that is faulty stays as it is, for the schema to accept and for the reader to pass over.
+    A faulty use stays as it is: the schema accepts it and the reader ignores it.
     """
-    rows = source.document.data.get("rows")
-    if not isinstance(rows, list) or not any(_uses(row) for row in rows):
+    if not any(_has_use(row) for row in walk_rows(source.document)):
         return source, []
-    writer = _Writer(source.document, known, shipped=source.shipped)
-    data = source.document.data
-    for key in data:
-        writer.made.keys[(key,)] = source.document.keys[(key,)]
-        if key != "rows":
-            writer.made.data[key] = copy_with_places(writer.made, (key,), source.document, (key,))
-    writer.made.values[()] = source.document.values[()]
-    writer.made.values[("rows",)] = source.document.values[("rows",)]
-    writer.made.data["rows"] = writer.rows(rows)
-    return replace(source, document=writer.made, lent=writer.lent), writer.problems
+    writer = _PartWriter(source, known)
+    document = writer.write()
+    return replace(source, document=document, origins=writer.origins), writer.problems
 
 
-def _uses(row: Any) -> bool:
-    if isinstance(row, dict):
-        return "use" in row or _uses(row.get("panels"))
-    return isinstance(row, list) and any(isinstance(panel, dict) and "use" in panel for panel in row)
+def _has_use(row: RowNode) -> bool:
+    return "use" in as_object(row.data) or any("use" in as_object(panel.data) for panel in walk_row_panels(row))
 
 
-@dataclass
-class _Writer:
-    """Copies rows into a new document. `lent` are the panels and rows that come from a part, by their path."""
+class _PartWriter(DocumentWriter):
+    """Writes rows with their parts expanded. `origins` are the panels and rows that come from a part, by their path."""
 
-    document: Document
-    parts: Parts
-    shipped: bool
-    lent: dict[Path, Lent] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    def __init__(self, source: Source, known: Parts) -> None:
+        super().__init__(source.document)
+        self.parts = known
+        self.shipped = source.shipped
+        self.origins: dict[Path, PartOrigin] = {}
+        self.problems: list[Problem] = []
 
-    def __post_init__(self) -> None:
-        self.made = Document(self.document.file, self.document.text, {})
-
-    def rows(self, rows: list[Any]) -> list[Any]:
-        """Return the rows with their parts; the place of each stays that in its file."""
-        made: list[Any] = []
-        for i, row in enumerate(rows):
-            path: Path = ("rows", i)
-            at: Path = ("rows", len(made))
-            if isinstance(row, dict) and "use" in row:
-                made.append(self._row(path, at))
-            elif isinstance(row, dict) and isinstance(row.get("panels"), list):
-                kept = self._kept(at, path, leave="panels")
-                self.made.keys[*at, "panels"] = self.document.keys[*path, "panels"]
-                kept["panels"] = self._panels(row["panels"], (*path, "panels"), (*at, "panels"))
-                made.append(kept)
-            elif isinstance(row, list):
-                made.append(self._panels(row, path, at))
-            else:
-                made.append(copy_with_places(self.made, at, self.document, path))
-        return made
-
-    def _row(self, path: Path, at: Path) -> Any:
-        part = self._part(path, parts.ROW)
+    def write_row(self, row: RowNode, at: Path) -> JsonValue:
+        """Return a row, which may be a use of a part."""
+        part = self._find_part(row.path, parts.ROW) if "use" in as_object(row.data) else None
         if part is None:
-            return copy_with_places(self.made, at, self.document, path)
-        said, row = self.document.value_at(path), part.row()
-        via = str(self.document.place((*path, "use"), key=True))
-        values = parts.Values(part, self.document, path)
-        made: dict[str, Any] = {}
-        self.made.values[at] = self.document.place(path)
+            return super().write_row(row, at)
+        use = row.path
+        via = str(self.source.place((*use, "use"), key=True))
+        values = parts.Values(part, self.source, use)
+        written: StrictObject = {}
+        self.result.values[at] = self.source.place(use)
         for key in parts.ROW:
-            if key in said:
-                self.made.keys[*at, key] = self.document.keys[*path, key]
-                made[key] = copy_with_places(self.made, (*at, key), self.document, (*path, key))
-            elif key in row:
-                self.made.keys[*at, key] = replace(part.document.keys[key,], via=via)
-                made[key] = copy_with_places(self.made, (*at, key), part.document, (key,), via=via, fill=values)
-        if "row" not in made:
-            return self._lend(part, path, at, list(_told(part)))
-        self.lent[at] = self._from(part, path)
-        self.made.values[*at, "panels"] = self.made.keys[*at, "panels"] = self.document.place((*path, "use"), key=True)
-        made["panels"] = self._lend(part, path, (*at, "panels"), [])
-        return made
+            if key in as_object(row.data):
+                written[key] = self.copy_key(at, self.source, use, key)
+            elif key in part.row():
+                self.result.keys[*at, key] = replace(part.document.keys[key,], via=via)
+                written[key] = copy_with_places(self.result, (*at, key), part.document, (key,), via=via, fill=values)
+        if "row" not in written:
+            return self._write_part_panels(part, use, at, 0, _row_keys_for_panels(part))
+        self.origins[at] = self._describe_origin(part, use)
+        place = self.source.place((*use, "use"), key=True)
+        self.result.values[*at, "panels"] = self.result.keys[*at, "panels"] = place
+        written["panels"] = self._write_part_panels(part, use, (*at, "panels"), 0, ())
+        return written
 
-    def _panels(self, panels: list[Any], path: Path, at: Path) -> list[Any]:
-        self.made.values[at] = self.document.values[path]
-        made: list[Any] = []
-        for i, panel in enumerate(panels):
-            here = (*path, i)
-            part = self._part(here, ()) if isinstance(panel, dict) and "use" in panel else None
-            if part is None:
-                made.append(copy_with_places(self.made, (*at, len(made)), self.document, here))
-            else:
-                made += self._lend(part, here, at, list(_told(part)), first=len(made))
-        return made
+    def write_panel(self, panel: PanelNode, at: Path, index: int) -> list[JsonValue]:
+        """Return the panels that replace one, which may be a use of a part."""
+        part = self._find_part(panel.path, ()) if "use" in as_object(panel.data) else None
+        if part is None:
+            return super().write_panel(panel, at, index)
+        return self._write_part_panels(part, panel.path, at, index, _row_keys_for_panels(part))
 
-    def _lend(self, part: Part, path: Path, at: Path, said: list[str], *, first: int = 0) -> list[Any]:
-        """Return a part's panels as the items of the list at `at`; `said` of its row is said of each."""
-        use = self.document.place((*path, "use"), key=True)
-        self.made.values.setdefault(at, use)
-        values = parts.Values(part, self.document, path)
-        made = []
+    def _write_part_panels(
+        self, part: Part, use: Path, at: Path, first: int, row_keys: Sequence[str]
+    ) -> list[JsonValue]:
+        """Return a part's panels as items of the list at `at`; `row_keys` of its row are copied into each."""
+        place = self.source.place((*use, "use"), key=True)
+        self.result.values.setdefault(at, place)
+        values = parts.Values(part, self.source, use)
+        panels: list[JsonValue] = []
         for i in range(len(part.document.data["panels"])):
             here = (*at, first + i)
-            panel = copy_with_places(self.made, here, part.document, ("panels", i), via=str(use), fill=values)
-            for key in said:
+            copied = copy_with_places(self.result, here, part.document, ("panels", i), via=str(place), fill=values)
+            panel = as_object(copied)
+            for key in row_keys:
                 if key not in panel:
-                    self.made.keys[*here, key] = replace(part.document.keys[key,], via=str(use))
+                    self.result.keys[*here, key] = replace(part.document.keys[key,], via=str(place))
                     panel[key] = copy_with_places(
-                        self.made, (*here, key), part.document, (key,), via=str(use), fill=values
+                        self.result, (*here, key), part.document, (key,), via=str(place), fill=values
                     )
             if "use" in panel:
-                self.problems.append(self.made.problem((*here, "use"), "a part uses no other part", key=True))
-            self.lent[here] = self._from(part, path)
-            made.append(panel)
-        return made
+                self.problems.append(self.result.problem((*here, "use"), "a part cannot use another part", key=True))
+            self.origins[here] = self._describe_origin(part, use)
+            panels.append(copied)
+        return panels
 
-    def _from(self, part: Part, path: Path) -> Lent:
-        given = self.document.value_at(path).get("with", {})
-        said = [part.name, *(f"{name}={value}" for name, value in sorted(given.items()))]
-        return Lent(part.subjects, "" if self.shipped else " ".join(said))
+    def _describe_origin(self, part: Part, use: Path) -> PartOrigin:
+        arguments = self.source.value_at(use).get("with", {})
+        names = [part.name, *(f"{name}={value}" for name, value in sorted(arguments.items()))]
+        return PartOrigin(part.subjects, "" if self.shipped else " ".join(names))
 
-    def _kept(self, at: Path, path: Path, *, leave: str) -> dict[str, Any]:
-        row = self.document.value_at(path)
-        self.made.values[at] = self.document.values[path]
-        kept = {}
-        for key in row:
-            if key != leave:
-                self.made.keys[*at, key] = self.document.keys[*path, key]
-                kept[key] = copy_with_places(self.made, (*at, key), self.document, (*path, key))
-        return kept
-
-    def _part(self, path: Path, more: tuple[str, ...]) -> Part | None:
-        """Return the part that a use names, and tell what is wrong with the use; None where it cannot be used."""
-        said = self.document.value_at(path)
-        name = said["use"]
-        if set(said) - {*_WORDS, *more} or not isinstance(name, str) or not isinstance(said.get("with", {}), dict):
-            return None  # the schema tells
+    def _find_part(self, path: Path, more: Sequence[str]) -> Part | None:
+        """Return the part that a use names, and report what is wrong with the use; None if it cannot be used."""
+        use = self.source.value_at(path)
+        name = use["use"]
+        if set(use) - {*_KEYWORDS, *more} or not isinstance(name, str) or not isinstance(use.get("with", {}), dict):
+            return None  # a problem for the schema
         if name not in self.parts.files:
-            hint = did_you_mean(name, self.parts.files) or _in_folder(name, self.parts)
-            self.problems.append(self.document.problem((*path, "use"), f"no part is called {name}", hint))
+            hint = did_you_mean(name, self.parts.files) or _suggest_folder(name, self.parts)
+            self.problems.append(self.source.problem((*path, "use"), f"no part is called {name}", hint))
             return None
         part = self.parts.find(name)
         if part is None:
-            return None  # its faults are told at their places
-        wrong = parts.problems_of(part, self.document, path)
-        self.problems += wrong
-        return None if wrong else part
+            return None  # its problems are reported at their positions
+        problems = parts.find_use_problems(part, self.source, path)
+        self.problems += problems
+        return None if problems else part
 
 
-def _told(part: Part) -> Iterator[str]:
-    """Yield what a part says of its row that must be said of each panel where there is no such row."""
-    yield from (key for key in ("height", "needs") if key in part.document.data)
+def _row_keys_for_panels(part: Part) -> list[str]:
+    """Return the keys of a part's row that each panel gets if there is no such row."""
+    return [key for key in ("height", "needs") if key in part.document.data]
 
 
-def _in_folder(name: str, known: Parts) -> str:
+def _suggest_folder(name: str, known: Parts) -> str:
     """Return the hint for a name without its folder, or with a wrong one."""
     last = name.rpartition("/")[2]
-    near = [one for one in known.files if one.rpartition("/")[2] == last]
-    return f"did you mean {near[0]}?" if near else "`deckwatch list parts` shows them"
+    near = [path for path in known.files if path.rpartition("/")[2] == last]
+    return f"did you mean {near[0]}?" if near else "`deckwatch list parts` lists them"

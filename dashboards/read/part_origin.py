@@ -1,4 +1,4 @@
-"""What panels bring along from the part that they come from."""
+"""The part from which panels and rows of a dashboard come."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Lent:
-    """What a panel or row of a part brings along: whose signals go by short names in it, and what tells its use apart.
+class PartOrigin:
+    """The subjects whose signals have short names in a part, and what distinguishes one use of it from another.
 
-    One part may be used several times on a dashboard; in shipped ones nothing is added to its panels' names.
+    A dashboard may use a part several times; in shipped dashboards `use` is empty and names stay as they are.
     """
 
     subjects: tuple[str, ...] = ()
     use: str = ""
 
 
-NOTHING = Lent()  # of what stands in the dashboard itself
+NO_PART = PartOrigin()  # the dashboard's own panels and rows

@@ -87,57 +87,57 @@ class Parts:
         except InvalidInput as error:
             self.problems += error.problems
             return None
-        wrong = [*_structure().find_problems(document)]
+        wrong = [*_load_schema().find_problems(document)]
         if not wrong:
-            wrong = [*_defaults(document), *_unknown(document)]
+            wrong = [*_check_defaults(document), *_find_unknown_parameters(document)]
         self.problems += wrong
         steps = [part.replace("-", "_").lower() for part in name.split("/")]
         return None if wrong else Part(name, document, tuple(dict.fromkeys(reversed(steps))))
 
 
-def schema(dashboard: Mapping[str, Any]) -> dict[str, Any]:
+def assemble_schema(dashboard: Mapping[str, Any]) -> dict[str, Any]:
     """Return the schema of a part's file, made of that of dashboards: `${name}` may stand for any value."""
     result: dict[str, Any] = yaml_file.read_yaml(SCHEMA).data
     definitions = copy.deepcopy(dict(dashboard["$defs"]))
     for name, one in definitions.items():
         if name.startswith("panel_"):
-            one["properties"] = {key: _or_parameter(said) for key, said in one["properties"].items()}
+            one["properties"] = {key: _allow_parameter(said) for key, said in one["properties"].items()}
     result["$defs"] |= definitions
     result["properties"]["panels"]["items"] = {"$ref": "#/$defs/panel"}
     result["properties"]["signals"] = dashboard["properties"]["signals"]
     return {"$schema": dashboard["$schema"], **result}
 
 
-def _or_parameter(said: Mapping[str, Any]) -> dict[str, Any]:
+def _allow_parameter(said: Mapping[str, Any]) -> dict[str, Any]:
     whole = {"type": "string", "pattern": f"^{_PARAMETER.pattern}$"}
     return {"description": said.get("description", ""), "if": whole, "else": said}
 
 
 @functools.cache
-def _structure() -> Schema:
+def _load_schema() -> Schema:
     return Schema(yaml_file.read_yaml(SCHEMA).data)
 
 
-def load(own: Path | None = None, base: Path | None = None) -> Parts:
+def list_parts(own: Path | None = None, base: Path | None = None) -> Parts:
     """Return the parts by listing their folders; messages call a project's own by their path from `base`."""
-    files = {_name(path, SHIPPED): (path, str(path)) for path in plugins.list_files(SHIPPED, ".yaml")}
+    files = {_part_name(path, SHIPPED): (path, str(path)) for path in plugins.list_files(SHIPPED, ".yaml")}
     if own is not None:
         for path in plugins.list_files(own, ".yaml") + plugins.list_files(own, ".yml"):
             called = str(path.relative_to(base)) if base is not None else str(path)
-            files[_name(path, own)] = (path, called)
+            files[_part_name(path, own)] = (path, called)
     return Parts(files)
 
 
-def _name(path: Path, root: Path) -> str:
+def _part_name(path: Path, root: Path) -> str:
     return path.relative_to(root).with_suffix("").as_posix()
 
 
-def problems_of(part: Part, document: Document, path: YamlPath) -> list[Problem]:
+def find_use_problems(part: Part, document: Document, path: YamlPath) -> list[Problem]:
     """Return what is wrong with the `with:` of a use at `path`: unknown and missing parameters, wrong types."""
     wanted = {
         "type": "object",
         "additionalProperties": False,
-        "properties": {name: _schema(said) for name, said in part.takes.items()},
+        "properties": {name: _parameter_schema(said) for name, said in part.takes.items()},
     }
     at = (*path, "with")
     given = document.value_at(path).get("with", {})
@@ -153,7 +153,7 @@ def problems_of(part: Part, document: Document, path: YamlPath) -> list[Problem]
     return problems
 
 
-def _schema(said: Mapping[str, Any]) -> dict[str, Any]:
+def _parameter_schema(said: Mapping[str, Any]) -> dict[str, Any]:
     known = {"enum": said["of"]} if "of" in said else {}
     return _TYPES[said["type"]] | known
 
@@ -181,39 +181,39 @@ class Values:
             return Substitution(document.value_at(at), document if document is not self._part.document else None, at)
         if not _PARAMETER.search(text):
             return None
-        written = _PARAMETER.sub(lambda found: self._text(found[1]), text)
-        return Substitution(written, back=lambda offset: self._back(text, offset))
+        written = _PARAMETER.sub(lambda found: self._format_value(found[1]), text)
+        return Substitution(written, back=lambda offset: self._map_offset(text, offset))
 
-    def _text(self, name: str) -> str:
+    def _format_value(self, name: str) -> str:
         document, at = self._found[name]
         value = document.value_at(at)
         if isinstance(value, list):
             return "|".join(map(str, value))
         return "" if value is None else {True: "true", False: "false"}.get(value, str(value))
 
-    def _back(self, text: str, offset: int) -> int:
+    def _map_offset(self, text: str, offset: int) -> int:
         """Return the offset in a text for one in what was written; inside a value it is the parameter's."""
         shift = 0
         for found in _PARAMETER.finditer(text):
             start = found.start() + shift
             if offset < start:
                 break
-            length = len(self._text(found[1]))
+            length = len(self._format_value(found[1]))
             if offset < start + length:
                 return found.start()
             shift += length - len(found[0])
         return offset - shift
 
 
-def _defaults(document: Document) -> Iterator[Problem]:
+def _check_defaults(document: Document) -> Iterator[Problem]:
     """Yield defaults that are not of the type that they say."""
     for name, said in (document.data.get("parameters") or {}).items():
         at = ("parameters", name, "default")
         if said.get("default") is not None:
-            yield from Schema(_schema(said)).find_problems(extract_subdocument(document, at))
+            yield from Schema(_parameter_schema(said)).find_problems(extract_subdocument(document, at))
 
 
-def _unknown(document: Document) -> Iterator[Problem]:
+def _find_unknown_parameters(document: Document) -> Iterator[Problem]:
     """Yield the parameters in a part's panels that it does not declare."""
     takes = document.data.get("parameters") or {}
     for path in document.values:

@@ -1,16 +1,19 @@
-"""The one published schema of dashboard files: the core words, the signals', and those of every panel file."""
+"""The published schema of dashboard files: core keywords, those of signals, and those of every panel file."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deckwatch.core import signal_file, yaml_file
+from deckwatch.core.json_types import as_object
+from deckwatch.dashboards.read.walk import walk_panels, walk_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
+    from deckwatch.core.json_types import JsonValue, StrictMapping, StrictObject
     from deckwatch.core.problems import Place, Problem
     from deckwatch.core.schema import Schema
     from deckwatch.core.yaml_file import Document
@@ -20,32 +23,26 @@ if TYPE_CHECKING:
 CORE = Path(__file__).parents[1] / "dashboard.schema.yaml"
 
 
-def assemble(types: Mapping[str, PanelType]) -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of a dashboard file.
+def assemble_schema(types: Mapping[str, PanelType]) -> StrictObject:
+    """Return the JSON Schema (draft 2020-12) of a dashboard file; `types` are the panel types by name.
 
-    Each panel word has a closed schema of its own and is chosen by if/then, so that a fault is told of the word that
-    the user meant, and an unknown key is told with the keys that this word understands.
+    Each panel keyword has a closed schema, chosen by if/then, so that an error names the keyword that the user meant,
+    and an unknown key is reported with the keys of that keyword.
     """
     core = yaml_file.read_yaml(CORE).data
     signals = yaml_file.read_yaml(signal_file.SCHEMA).data
     definitions = signals["$defs"] | core["$defs"]
     common = definitions.pop("panel_common")["properties"]
-    words = [(word, said, one) for one in types.values() for word, said in one.words.items()]
-    for word, said, one in words:
-        content = {"description": said, **one.content, "examples": [_shown(one)]}
-        properties = common | _with_examples(one) | {word: content}
-        definitions[f"panel_{word}"] = {"properties": properties, "additionalProperties": False}
-    # Of a panel without any known word, each key is looked at: the misspelt word is then told with the nearest one.
-    known = common | {word: {"description": said} for word, said, _ in words}
+    keywords = [(keyword, text, owner) for owner in types.values() for keyword, text in owner.words.items()]
+    for keyword, text, owner in keywords:
+        content = {"description": text, **owner.content, "examples": [_example_content(owner)]}
+        properties = common | _options_with_examples(owner) | {keyword: content}
+        definitions[f"panel_{keyword}"] = {"properties": properties, "additionalProperties": False}
+    # Every key of a panel without a known keyword is checked: a misspelt keyword is reported with the nearest one.
+    known = common | {keyword: {"description": text} for keyword, text, _ in keywords}
     known |= core["$defs"]["use_panel"]["properties"]
     definitions["panel_unknown"] = {"properties": known, "additionalProperties": False}
-    branches: list[dict[str, Any]] = [
-        {"if": {"required": [word]}, "then": {"$ref": f"#/$defs/panel_{word}"}} for word, _, _ in words
-    ]
-    branches.append({"if": {"required": ["use"]}, "then": {"$ref": "#/$defs/use_panel"}})
-    none = {"not": {"anyOf": [{"required": [word]} for word in ("use", *(word for word, _, _ in words))]}}
-    branches.append({"if": none, "then": {"$ref": "#/$defs/panel_unknown"}})
-    definitions["panel"] = {"type": "object", "allOf": branches}
+    definitions["panel"] = {"type": "object", "allOf": _list_branches([keyword for keyword, _, _ in keywords])}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Deckwatch dashboard",
@@ -57,49 +54,65 @@ def assemble(types: Mapping[str, PanelType]) -> dict[str, Any]:
     }
 
 
-def _shown(one: PanelType) -> Any:
-    """Return what stands behind a panel's word in its example."""
-    return next(one.example[word] for word in one.words if word in one.example)
+def _list_branches(keywords: Collection[str]) -> list[StrictObject]:
+    """Return the if/then that chooses the schema of a panel by its keyword."""
+    branches: list[StrictObject] = [
+        {"if": {"required": [keyword]}, "then": {"$ref": f"#/$defs/panel_{keyword}"}} for keyword in keywords
+    ]
+    branches.append({"if": {"required": ["use"]}, "then": {"$ref": "#/$defs/use_panel"}})
+    none = {"not": {"anyOf": [{"required": [keyword]} for keyword in ("use", *keywords)]}}
+    branches.append({"if": none, "then": {"$ref": "#/$defs/panel_unknown"}})
+    return branches
 
 
-def _with_examples(one: PanelType) -> dict[str, Any]:
-    """Return a panel's options, each with what the panel's example says of it."""
-    shown = {name: {"examples": [one.example[name]]} for name in one.options if name in one.example}
-    return {name: {**option, **shown.get(name, {})} for name, option in one.options.items()}
+def _example_content(owner: PanelType) -> JsonValue:
+    """Return the value of the keyword in a panel type's example."""
+    return next(owner.example[keyword] for keyword in owner.words if keyword in owner.example)
 
 
-def problems(schema: Schema, document: Document, words: Mapping[str, PanelType]) -> list[Problem]:
-    """Return what is wrong with a file's structure; of a panel with two words only that, once."""
-    doubles = dict(_doubles(document, words))
-    told = {document.place((*path, word), key=True) for path, found in doubles.items() for word in found}
-    bare = dict(_bare(document, words))
-    told |= {place for path in bare for place in _places_in(document, path)}
-    wrong = [problem for problem in schema.find_problems(document) if problem.place not in told]
-    for path, word in bare.items():
-        hint = f"a row is a list of panels, with a dash for each: - - {word}: …"
-        wrong.append(document.problem((*path, word), f"the panel {word} stands in no row", hint, key=True))
-    for path, found in doubles.items():
-        message = f"{' and '.join(found)} are two panels"
-        wrong.append(document.problem((*path, found[1]), message, "one word says what a panel is", key=True))
-    return [_from_grafana(problem, document, words) for problem in wrong]
+def _options_with_examples(owner: PanelType) -> StrictObject:
+    """Return a panel type's options, each with its value in the example."""
+    examples = {name: {"examples": [owner.example[name]]} for name in owner.options if name in owner.example}
+    return {name: {**option, **examples.get(name, {})} for name, option in owner.options.items()}
 
 
-# Keys of Grafana's own panels, which people bring along, with the word for each here.
-_GRAFANAS = {
-    "type": "the word of the panel says what it is, as in stat: SIGNAL",
-    "targets": "the queries stand behind the panel's word, as in lines: [SIGNAL, PROMQL]",
-    "expr": "the query stands behind the panel's word, as in lines: PROMQL",
-    "query": "the query stands behind the panel's word, as in lines: PROMQL",
-    "queries": "the queries stand behind the panel's word, as in lines: [SIGNAL, PROMQL]",
-    "datasource": "{sql: …} asks PostgreSQL, {logql: …} Loki, anything else Prometheus",
-    "gridPos": "say width: and height:; the place follows from the order",
+def find_problems(schema: Schema, document: Document, types: Mapping[str, PanelType]) -> list[Problem]:
+    """Return what is wrong with a file's structure; a panel with two keywords is reported only for these.
+
+    `types` are the panel types by keyword.
+    """
+    doubles = dict(_find_double_keywords(document, types))
+    reported = {
+        document.place((*path, keyword), key=True) for path, keywords in doubles.items() for keyword in keywords
+    }
+    bare = dict(_find_panels_without_row(document, types))
+    reported |= {place for path in bare for place in _list_places(document, path)}
+    problems = [problem for problem in schema.find_problems(document) if problem.place not in reported]
+    for path, keyword in bare.items():
+        hint = f"a row is a list of panels, with a dash for each: - - {keyword}: …"
+        problems.append(document.problem((*path, keyword), f"the panel {keyword} is in no row", hint, key=True))
+    for path, keywords in doubles.items():
+        message = f"{' and '.join(keywords)} are two panels"
+        problems.append(document.problem((*path, keywords[1]), message, "a panel has one keyword", key=True))
+    return [_explain_grafana_key(problem, document, types) for problem in problems]
+
+
+# Keys of Grafana's own panels, with the keyword for each here.
+_GRAFANA_KEYS = {
+    "type": "the keyword of the panel is its type, as in stat: SIGNAL",
+    "targets": "the queries follow the panel's keyword, as in lines: [SIGNAL, PROMQL]",
+    "expr": "the query follows the panel's keyword, as in lines: PROMQL",
+    "query": "the query follows the panel's keyword, as in lines: PROMQL",
+    "queries": "the queries follow the panel's keyword, as in lines: [SIGNAL, PROMQL]",
+    "datasource": "{sql: …} queries PostgreSQL, {logql: …} Loki, anything else Prometheus",
+    "gridPos": "write width: and height:; the position follows from the order",
     "legendFormat": "it is called legend here",
-    "fieldConfig": "say unit, min, max, thresholds and series; anything else goes under raw:",
+    "fieldConfig": "write unit, min, max, thresholds and series; anything else goes under raw:",
     "overrides": "it is called series here",
     "transformations": "it is called transform here",
-    "thresholds": "say high: and critical:, or low:",
+    "thresholds": "write high: and critical:, or low:",
     "mappings": "it is called values here",
-    "options": "anything of Grafana's that has no word here goes under raw:",
+    "options": "options of Grafana without a keyword here go under raw:",
     "repeat": "it is called for each here",
     "maxPerRow": "it is called per_row here",
     "timeFrom": "it is called range here",
@@ -110,84 +123,68 @@ _GRAFANAS = {
 }
 
 
-def _from_grafana(problem: Problem, document: Document, words: Mapping[str, PanelType]) -> Problem:
-    """Return the problem of an unknown key with the word that is meant, where the key is one of Grafana's."""
-    word = problem.message.removeprefix("unknown key ")
-    if word == problem.message:
+def _explain_grafana_key(problem: Problem, document: Document, types: Mapping[str, PanelType]) -> Problem:
+    """Return the problem of an unknown key with our keyword, if the key is one of Grafana's."""
+    key = problem.message.removeprefix("unknown key ")
+    if key == problem.message:
         return problem
     path = next((path for path, place in document.keys.items() if place == problem.place), ())
     if path[:1] != ("rows",) or len(path) not in (4, 6):
         return problem
-    called = {name: mine for one in words.values() for name, mine in one.called.items()}
-    if word == "type":
-        panel = _at(document.data, path[:-1])
-        meant = called.get(str(panel["type"]), str(panel["type"]) if str(panel["type"]) in words else "")
-        hint = f"write {meant}: in place of type: {panel['type']}" if meant else _GRAFANAS[word]
+    called = {name: ours for owner in types.values() for name, ours in owner.called.items()}
+    if key == "type":
+        grafana_type = str(as_object(document.value_at(path[:-1]))["type"])
+        keyword = called.get(grafana_type, grafana_type if grafana_type in types else "")
+        hint = f"write {keyword}: in place of type: {grafana_type}" if keyword else _GRAFANA_KEYS[key]
         return replace(problem, hint=hint)
-    if word in called:
-        return replace(problem, hint=f"{word} is called {called[word]} here")
-    return replace(problem, hint=_GRAFANAS[word]) if word in _GRAFANAS else problem
+    if key in called:
+        return replace(problem, hint=f"{key} is called {called[key]} here")
+    return replace(problem, hint=_GRAFANA_KEYS[key]) if key in _GRAFANA_KEYS else problem
 
 
-def _at(data: Any, path: YamlPath) -> Any:
-    for step in path:
-        data = data[step]
-    return data
+def _find_panels_without_row(document: Document, keywords: Collection[str]) -> Iterator[tuple[YamlPath, str]]:
+    """Yield panels in place of a row, each with its keyword."""
+    for row in walk_rows(document):
+        data = as_object(row.data)
+        if not {"row", "panels"} & set(data) and (keyword := next(filter(keywords.__contains__, data), "")):
+            yield row.path, keyword
 
 
-def _bare(document: Document, words: Collection[str]) -> Iterator[tuple[YamlPath, str]]:
-    """Yield panels that stand where a row should, each with its word."""
-    rows = document.data.get("rows") if isinstance(document.data, dict) else None
-    for i, row in enumerate(rows if isinstance(rows, list) else []):
-        if (
-            isinstance(row, dict)
-            and not {"row", "panels"} & set(row)
-            and (word := next(filter(words.__contains__, row), ""))
-        ):
-            yield ("rows", i), word
-
-
-def _places_in(document: Document, inside: YamlPath) -> Iterator[Place]:
+def _list_places(document: Document, parent: YamlPath) -> Iterator[Place]:
     for path, place in (*document.keys.items(), *document.values.items()):
-        if path[: len(inside)] == inside:
+        if path[: len(parent)] == parent:
             yield place
 
 
-def _doubles(document: Document, words: Collection[str]) -> Iterator[tuple[YamlPath, list[str]]]:
-    rows = document.data.get("rows") if isinstance(document.data, dict) else None
-    for i, row in enumerate(rows if isinstance(rows, list) else []):
-        inner = row.get("panels") if isinstance(row, dict) else row
-        path: YamlPath = ("rows", i, "panels") if isinstance(row, dict) else ("rows", i)
-        for j, panel in enumerate(inner if isinstance(inner, list) else []):
-            found = [key for key in panel if key in words] if isinstance(panel, dict) else []
-            if len(found) > 1:
-                yield (*path, j), found
+def _find_double_keywords(document: Document, keywords: Collection[str]) -> Iterator[tuple[YamlPath, list[str]]]:
+    for panel in walk_panels(document):
+        found = [key for key in as_object(panel.data) if key in keywords]
+        if len(found) > 1:
+            yield panel.path, found
 
 
-def unusable(document: Document, wrong: Collection[Problem]) -> set[YamlPath]:
-    """Return the panels, rows and top-level keys in which these problems stand; () where nothing can be used.
+def find_unusable(document: Document, problems: Collection[Problem]) -> set[YamlPath]:
+    """Return the panels, rows and top-level keys that have problems; () if the whole file is unusable.
 
-    The rest of the file is looked at all the same, so that one run tells all that is wrong.
+    The rest of the file is checked further, so that one run reports all problems.
     """
-    data = document.data
-    if (
-        not isinstance(data, dict)
-        or not isinstance(data.get("dashboard"), str)
-        or not isinstance(data.get("rows"), list)
-    ):
+    data = as_object(document.data)
+    if not isinstance(data.get("dashboard"), str) or not isinstance(data.get("rows"), list):
         return {()}
     paths: dict[Place, YamlPath] = {}
     for path, place in (*document.values.items(), *document.keys.items()):
         if len(path) >= len(paths.get(place, ())):
             paths[place] = path
-    return {_part(data, paths.get(problem.place, ())) for problem in wrong}
+    return {_containing_item(data, paths.get(problem.place, ())) for problem in problems}
 
 
-def _part(data: Mapping[str, Any], path: YamlPath) -> YamlPath:
-    """Return the panel, row or top-level key that a path lies in."""
+def _containing_item(data: StrictMapping, path: YamlPath) -> YamlPath:
+    """Return the path of the panel, row or top-level key that contains a path."""
     if path[:1] != ("rows",):
         return path[:1]
     if len(path) < 2:
         return ()
-    steps = 3 if isinstance(data["rows"][path[1]], list) else 4 if path[2:3] == ("panels",) else 2
+    rows, index = data["rows"], path[1]
+    is_list = isinstance(rows, list) and isinstance(index, int) and isinstance(rows[index], list)
+    steps = 3 if is_list else 4 if path[2:3] == ("panels",) else 2
     return path[:steps] if len(path) >= steps else path[:2]

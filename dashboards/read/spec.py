@@ -1,198 +1,199 @@
-"""A dashboard as its file says it: users' words, not Grafana's, with the place of each."""
+"""A dashboard as its file describes it: our keywords, not Grafana's, each with its position."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from deckwatch.core.problems import list_words
-from deckwatch.dashboards.read.part_origin import NOTHING
+from deckwatch.dashboards.read.part_origin import NO_PART
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
-    from deckwatch.core.problems import Place, Problem
+    from deckwatch.core.json_types import JsonValue, StrictMapping
+    from deckwatch.core.problems import Place
     from deckwatch.core.yaml_file import Document, Path
     from deckwatch.dashboards.panel_types import PanelType
-    from deckwatch.dashboards.read.files import Source
-    from deckwatch.dashboards.read.part_origin import Lent
+    from deckwatch.dashboards.read.options import Quantity
+    from deckwatch.dashboards.read.part_origin import PartOrigin
 
-# The languages of other data sources than Prometheus, with the kind that speaks each.
+# The keywords of queries in other languages than PromQL, with the kind of data source that each is for.
 LANGUAGES = {"sql": "postgres", "logql": "loki"}
+THRESHOLDS = ("low", "high", "critical")
+PER_ROW = 4  # panels side by side when one is repeated
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One query as it was written: the text, and what is said beside it. `path` leads to the text."""
+@dataclass(frozen=True, slots=True)
+class QuerySpec:
+    """One query as written: its text and the options beside it.
+
+    `path` leads to the text, `options_path` to the mapping with the options or, without one, to the text. `keyword`
+    is `show`, or the language of another data source. `drawing` are options that the Jsonnet library takes unchanged.
+    """
 
     text: str
     path: Path
-    said: Mapping[str, Any] = field(default_factory=dict)
+    options_path: Path
+    keyword: str = "show"
+    title: str | None = None
+    legend: str | None = None
+    unit: str = ""
+    by: tuple[str, ...] | None = None
+    where: StrictMapping = field(default_factory=dict)
+    quantities: Mapping[str, Quantity] = field(default_factory=dict)
+    bad: str = ""
+    values: StrictMapping = field(default_factory=dict)
+    link: str = ""
+    color: str = ""
+    empty: str = ""
+    agrees_with: str = ""
+    drawing: StrictMapping = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSpec:
+    """A further address that a click on a panel opens: of a dashboard, or any URL."""
+
+    title: str
+    dashboard: str
+    url: str
+    new_tab: bool
 
 
 @dataclass(frozen=True)
-class Panel:
-    """One panel: its word, what stands behind the word, and its keys (`said`).
+class PanelSpec:
+    """One panel: its keyword, the content after the keyword, and its options.
 
-    `lent` is what it brings along from a part.
+    `options` are the keys that only its type has; `library_options` are common ones that the Jsonnet library takes
+    unchanged. `origin` is the part that it comes from.
     """
 
-    word: str
+    keyword: str
     type: PanelType
-    said: Mapping[str, Any]
+    content: JsonValue
     document: Document
     path: Path
-    needs: tuple[str, ...]
-    lent: Lent = NOTHING
+    queries: tuple[QuerySpec, ...] = ()
+    foreign_queries: tuple[QuerySpec, ...] = ()
+    options: StrictMapping = field(default_factory=dict)
+    library_options: StrictMapping = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
+    origin: PartOrigin = NO_PART
+    id: str | None = None
+    title: str | None = None
+    description: str | None = None
+    width: int | str | None = None
+    height: int | None = None
+    unit: str = ""
+    quantities: Mapping[str, Quantity] = field(default_factory=dict)
+    bad: str = ""
+    values: StrictMapping = field(default_factory=dict)
+    legend: str | None = None
+    by: tuple[str, ...] | None = None
+    where: StrictMapping = field(default_factory=dict)
+    top: int | None = None
+    lowest: int | None = None
+    colors: Mapping[str, str] = field(default_factory=dict)
+    series: Mapping[str, StrictMapping] = field(default_factory=dict)
+    transformations: tuple[StrictMapping, ...] = ()
+    repeat: str = ""
+    per_row: int = PER_ROW
+    link: str = ""
+    label_links: Mapping[str, str] = field(default_factory=dict)
+    links: tuple[LinkSpec, ...] = ()
+    empty: str = ""
+    agrees_with: str = ""
+    unscoped: bool = False
+    allow: tuple[str, ...] = ()
+    raw: StrictMapping = field(default_factory=dict)
 
     @property
     def place(self) -> Place:
-        """Where the panel begins."""
-        return self.document.place((*self.path, self.word), key=True)
-
-    @property
-    def content(self) -> Any:
-        """What stands behind the word."""
-        return self.said[self.word]
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The keys that only this type of panel has."""
-        return {key: value for key, value in self.said.items() if key in self.type.options}
-
-    def asked(self) -> list[Asked]:
-        """Return its queries of Prometheus as they are written."""
-        return [] if self._foreign else self._written
-
-    def foreign(self) -> list[tuple[str, Mapping[str, Any]]]:
-        """Return its queries of other data sources: the word for the language of each, and what is said."""
-        return self._foreign
-
-    @cached_property
-    def _foreign(self) -> list[tuple[str, Mapping[str, Any]]]:
-        said = [one.said for one in self._written]
-        return [(word, one) for one in said for word in LANGUAGES if word in one]
+        """Position of its keyword."""
+        return self.document.place((*self.path, self.keyword), key=True)
 
     @property
     def source(self) -> str:
-        """The kind of data source that it asks, '' where it asks none."""
-        if foreign := self.foreign():
-            return LANGUAGES[foreign[0][0]]
+        """Kind of the data source that it queries; '' if none."""
+        if self.foreign_queries:
+            return LANGUAGES[self.foreign_queries[0].keyword]
         return self.type.source or ("prometheus" if self.type.queries else "")
-
-    @cached_property  # every check asks for it
-    def _written(self) -> list[Asked]:
-        if not self.type.queries:
-            return []
-        path = (*self.path, self.word)
-        if isinstance(self.content, list):
-            return [_asked(one, (*path, i)) for i, one in enumerate(self.content)]
-        found = [_asked(self.content, path)]
-        if self.type.queries == "graph" and "nodes" in self.said:
-            found.append(_asked(self.said["nodes"], (*self.path, "nodes")))
-        return found
 
 
 @dataclass(frozen=True)
 class Row:
-    """Panels that stand side by side; with a title it is one of Grafana's rows."""
+    """Panels side by side; with a title it is one of Grafana's rows."""
 
-    panels: tuple[Panel, ...]
+    panels: tuple[PanelSpec, ...]
     path: Path
     title: str = ""
     collapsed: bool = False
     height: int | None = None
     repeat: str = ""
-    lent: Lent = NOTHING
+    origin: PartOrigin = NO_PART
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceSpec:
+    """A label whose value is chosen at the top of the dashboard; `metric` offers the values if it is named."""
+
+    label: str
+    path: Path
+    title: str = ""
+    metric: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """A text field, or a choice from fixed values: then `options` are the values by their displayed text."""
+
+    name: str
+    title: str
+    default: str | None
+    options: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventSpec:
+    """Events drawn in the graphs: changes of an expression's value, or Grafana's annotations that have certain tags."""
+
+    title: str
+    path: Path
+    changes: str
+    tags: tuple[str, ...]
+    text: str | None
+    color: str
+    shown: bool
+    empty: str
 
 
 @dataclass(frozen=True)
 class Dashboard:
-    """One dashboard file. `uid` is its address in Grafana, `subjects` those whose signals go by short names here."""
+    """One dashboard file. `uid` is its address in Grafana; signals of `subjects` have short names in it."""
 
     uid: str
     subjects: tuple[str, ...]
     document: Document
     rows: tuple[Row, ...]
+    title: str = ""
+    folder: str = "Deckwatch"
+    about: str = ""
+    tags: tuple[str, ...] = ()
+    range: str = "1h"
+    refresh: str = ""
+    needs: str = ""
+    unscoped: bool = False
+    choices: tuple[ChoiceSpec, ...] = ()
+    inputs: tuple[InputSpec, ...] = ()
+    events: tuple[EventSpec, ...] = ()
+    marks: StrictMapping = field(default_factory=dict)
+    layout: str = ""
+    text_size: str = ""
+    allow: tuple[str, ...] = ()
+    raw: StrictMapping = field(default_factory=dict)
+    needed_metrics: tuple[tuple[Path, str], ...] = ()  # anywhere in the file, each with its path
 
-    @property
-    def title(self) -> str:
-        """The title."""
-        return str(self.document.data.get("dashboard", ""))
-
-    def said(self, key: str, default: Any = None) -> Any:
-        """Return what the file says under a top-level key."""
-        return self.document.data.get(key, default)
-
-    def panels(self) -> Iterator[Panel]:
+    def panels(self) -> Iterator[PanelSpec]:
         """Yield all panels, in order."""
         for row in self.rows:
             yield from row.panels
-
-
-def read(
-    source: Source, words: Mapping[str, PanelType], unusable: Collection[Path] = ()
-) -> tuple[Dashboard, list[Problem]]:
-    """Return the dashboard of a file whose structure the schema has checked, and what the schema cannot tell.
-
-    What stands at the paths in `unusable` (panels, rows, top-level keys) is passed over.
-    """
-    problems: list[Problem] = []
-    usable = {key: value for key, value in source.document.data.items() if (key,) not in unusable}
-    document = replace(source.document, data=usable)
-
-    def panels(data: list[Any], path: Path, needs: tuple[str, ...]) -> tuple[Panel, ...]:
-        found = []
-        for i, said in enumerate(data):
-            if (*path, i) in unusable or "use" in said:
-                continue
-            word = next((key for key in said if key in words), None)
-            if word is None:
-                message = "this panel has no word that says what it is"
-                problems.append(document.problem((*path, i), message, list_words(sorted(words))))
-            else:
-                problems.extend(_mixed(document, word, said, (*path, i)))
-                lent = source.lent.get((*path, i), NOTHING)
-                found.append(Panel(word, words[word], said, document, (*path, i), needs + _needs(said), lent))
-        return tuple(found)
-
-    rows = []
-    everywhere = _needs(document.data)
-    for i, data in enumerate(document.data["rows"]):
-        path: Path = ("rows", i)
-        if path in unusable or "use" in data:
-            continue
-        if isinstance(data, list):
-            rows.append(Row(panels(data, path, everywhere), path))
-        else:
-            inner = panels(data["panels"], (*path, "panels"), everywhere + _needs(data))
-            closed, each = data.get("collapsed", False), data.get("for each", "")
-            lent = source.lent.get(path, NOTHING)
-            rows.append(Row(inner, path, data["row"], closed, data.get("height"), each, lent))
-    return Dashboard(source.uid, source.subjects, document, tuple(rows)), problems
-
-
-def _mixed(document: Document, word: str, said: Mapping[str, Any], path: Path) -> Iterator[Problem]:
-    """Yield a problem for a panel that asks two data sources: Grafana gives it one."""
-    for i, each in enumerate(written := said[word] if isinstance(said[word], list) else []):
-        kind, first = _language(each), _language(written[0])
-        if kind != first:
-            message = f"{first} and {kind} ask two data sources"
-            yield document.problem((*path, word, i), message, "a panel asks one", check="source")
-            return
-
-
-def _language(data: Any) -> str:
-    return next((one for one in LANGUAGES if one in data), "show") if isinstance(data, dict) else "show"
-
-
-def _needs(data: Mapping[str, Any]) -> tuple[str, ...]:
-    return (data["needs"],) if "needs" in data else ()
-
-
-def _asked(data: Any, path: Path) -> Asked:
-    if isinstance(data, dict):
-        word = _language(data)
-        return Asked(data[word], (*path, word), data)
-    return Asked(data, path)

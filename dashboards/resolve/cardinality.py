@@ -38,28 +38,28 @@ _OTHER = 2
 _LIMITED = re.compile(r"\s*(?:sort(?:_desc)?\s*\(\s*)?(?:topk|bottomk|limitk)\s*\(\s*(\d+)")
 
 
-def estimate(expr: str, catalog: Catalog) -> tuple[int, list[str]] | None:
+def estimate_series(expr: str, catalog: Catalog) -> tuple[int, list[str]] | None:
     """Return about how many series an expression returns, and by which labels; None where nobody can know."""
-    known = legends.result_labels(expr, catalog)
+    known = legends.find_result_labels(expr, catalog)
     if known is None:
         return None
     carried = {label for one in promql.find_selectors(expr) if one.metric for label in catalog.labels(one.metric)}
     # What Prometheus may add to any series (a service) counts only where somebody groups by it.
     named = {token.text for token in promql.grouping_labels(expr)}
-    return by_labels(known & (carried | named | {"instance"}), expr)
+    return count_by_labels(known & (carried | named | {"instance"}), expr)
 
 
-def by_labels(labels: Iterable[str], expr: str) -> tuple[int, list[str]]:
+def count_by_labels(labels: Iterable[str], expr: str) -> tuple[int, list[str]]:
     """Return the same where the labels are known already by which the series of a result differ."""
-    fixed = _fixed(expr)
-    sizes = _sizes(sorted(set(labels) - _ONE - fixed.keys()))
+    fixed = _fixed_labels(expr)
+    sizes = _label_sizes(sorted(set(labels) - _ONE - fixed.keys()))
     count = math.prod(size for size, _ in sizes) * math.prod(fixed.values())
     if found := _LIMITED.match(expr):
         count = min(count, int(found[1]))
     return count, [label for _, label in sizes]
 
 
-def _sizes(labels: list[str]) -> list[tuple[int, str]]:
+def _label_sizes(labels: list[str]) -> list[tuple[int, str]]:
     left = list(labels)
     found = []
     for size, words in _THINGS:
@@ -71,7 +71,7 @@ def _sizes(labels: list[str]) -> list[tuple[int, str]]:
     return found + [(_OTHER, label) for label in left if not label.startswith("container_label_")]
 
 
-def _fixed(expr: str) -> dict[str, int]:
+def _fixed_labels(expr: str) -> dict[str, int]:
     """Return the labels that every selection of an expression holds to certain values, and to how many."""
     found: list[dict[str, int]] = []
     for selector in promql.find_selectors(expr):

@@ -1,68 +1,69 @@
-"""What is marked in the graphs beside alerts: deploys, restarts, what a figure's change or a note in Grafana tells."""
+"""Events drawn in the graphs beside alerts: deploys, restarts, changes of a value, Grafana's own annotations."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deckwatch.core import expressions, promql
 from deckwatch.dashboards.panel_types import PanelType
-from deckwatch.dashboards.read.spec import Panel
+from deckwatch.dashboards.read.spec import PanelSpec, QuerySpec
 from deckwatch.dashboards.resolve import legends
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from deckwatch.core.problems import Place
-    from deckwatch.dashboards.read.spec import Dashboard
+    from deckwatch.dashboards.read.spec import Dashboard, EventSpec
     from deckwatch.dashboards.resolve.queries import Resolver
 
-# An event asks for its figure as a panel does.
+# The expression of an event is resolved like that of a panel.
 _TYPE = PanelType("event", {}, {}, {}, "range", 1, 1, {})
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One kind of event. `expr` returns a series at the moment of each; '' for what is noted in Grafana itself."""
+    """One kind of event. `expr` returns a series at the moment of each; '' for Grafana's own annotations."""
 
-    said: Mapping[str, Any]
+    spec: EventSpec
     expr: str
     text: str
     place: Place
 
 
-def read(dashboard: Dashboard, resolver: Resolver) -> Iterator[Event]:
+def resolve_events(dashboard: Dashboard, resolver: Resolver) -> Iterator[Event]:
     """Yield the events of a dashboard; what is wrong with them is added to the resolver's problems."""
-    for i, said in enumerate(dashboard.said("events", [])):
-        path = ("events", i)
-        place = dashboard.document.place(path)
-        if "tags" in said:
-            yield Event(said, "", "", place)
+    for spec in dashboard.events:
+        place = dashboard.document.place(spec.path)
+        if spec.tags:
+            yield Event(spec, "", "", place)
             continue
-        text = said["changes"].strip()
-        shown: Sequence[str] | None
-        if resolver.catalog.series(text) is not None:
-            # Of a metric each change counts, also where panels would draw its rate.
-            asked, shown = resolver.scoped(text), legends.distinguishing(text, None, resolver.catalog)
+        labels: Sequence[str] | None
+        if resolver.catalog.series(spec.changes) is not None:
+            # Each change of a metric counts, also where a panel would draw its rate.
+            expr = resolver.add_scope(spec.changes)
+            labels = legends.distinguishing_labels(spec.changes, None, resolver.catalog)
         else:
-            found = resolver.panel(Panel("changes", _TYPE, said, dashboard.document, path, ()))
-            if not found:
+            path = (*spec.path, "changes")
+            query_spec = QuerySpec(spec.changes, path, path)
+            panel = PanelSpec("changes", _TYPE, spec.changes, dashboard.document, spec.path, (query_spec,))
+            queries = resolver.resolve_panel(panel)
+            if not queries:
                 continue
-            (query,) = found
+            (query,) = queries
             if query.signal is None:
                 resolver.problems += expressions.expression_problems(query.source, resolver.catalog, query.place_of)
-            asked, shown = f"({query.expr})", query.shown
-            if not query.sound:
+            expr, labels = f"({query.expr})", query.labels
+            if not query.is_valid:
                 continue
         # A new series is an event too: a new version is one of `app_build_info`.
-        before = _before(asked)
-        expr = f"({asked} unless {before}) or ({asked} != {before})"
-        labels = " ".join("{{" + label + "}}" for label in shown or ())
-        yield Event(said, expr, labels, place)
+        before = _shift_back(expr)
+        text = " ".join("{{" + label + "}}" for label in labels or ())
+        yield Event(spec, f"({expr} unless {before}) or ({expr} != {before})", text, place)
 
 
-def _before(expr: str) -> str:
-    """Return an expression for what was one step earlier: each selection in it is shifted, but for those that are."""
+def _shift_back(expr: str) -> str:
+    """Return the expression one step earlier: each selector gets an offset, unless it has one."""
     result, position = [], 0
     for selector in promql.find_selectors(expr):
         end = expr.index("]", selector.end) + 1 if selector.window else selector.end

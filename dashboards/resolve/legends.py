@@ -1,4 +1,4 @@
-"""How the series of a query are called in a legend: by the labels that tell them apart."""
+"""Legends: series are named by the labels in which they differ."""
 
 from __future__ import annotations
 
@@ -12,53 +12,53 @@ if TYPE_CHECKING:
 
     from deckwatch.core.catalog import Catalog
 
-# Labels that say where a series was read; they tell nothing apart unless somebody groups by them.
-_NOISE = frozenset(("job", "cluster", "environment", "service", "__name__"))
-_MOST = 3
-AUTO = "__auto"  # Grafana's word for "whatever differs"
+# Labels of the scrape, which distinguish nothing unless the expression groups by them.
+_SCRAPE_LABELS = frozenset(("job", "cluster", "environment", "service", "__name__"))
+_MAX_LABELS = 3
+AUTO = "__auto"  # Grafana's keyword for "the labels that differ"
 
 
-def result_labels(source: str, catalog: Catalog) -> frozenset[str] | None:
-    """Return the labels that the result of an expression can have; None where they are not all known."""
+def find_result_labels(source: str, catalog: Catalog) -> frozenset[str] | None:
+    """Return the labels that the result of an expression can have; None if they are not all known."""
     try:
         return expression_labels.result_labels(source, catalog)
     except promql.PromqlError:
         return None
 
 
-def distinguishing(source: str, by: Sequence[str] | None, catalog: Catalog) -> tuple[str, ...] | None:
-    """Return the labels by which the series of a result differ; None where that is not known.
+def distinguishing_labels(source: str, by: Sequence[str] | None, catalog: Catalog) -> tuple[str, ...] | None:
+    """Return the labels in which the series of a result differ; None if not known.
 
-    They stand as in the expression's own `by (…)`, with `instance` last: what tells most comes first.
+    They are ordered as in the expression's own `by (…)`, with `instance` last: the most specific comes first.
     """
     if by is None:
-        known = result_labels(source, catalog)
-        if known is None:
+        labels = find_result_labels(source, catalog)
+        if labels is None:
             return None
-        groupings = _groupings(source)
-        named = {label for grouping in groupings for label in grouping}
+        groupings = _find_groupings(source)
+        grouped = {label for grouping in groupings for label in grouping}
         selectors = promql.find_selectors(source)
         fixed = {matcher.label for selector in selectors for matcher in selector.matchers if matcher.op == "="}
-        by = sorted(known - (_NOISE - named) - fixed)
-        by = next((found for found in groupings if set(found) == set(by)), by)
+        by = sorted(labels - (_SCRAPE_LABELS - grouped) - fixed)
+        by = next((grouping for grouping in groupings if set(grouping) == set(by)), by)
     return tuple(sorted(by, key=lambda label: label == "instance"))
 
 
-def _groupings(source: str) -> list[list[str]]:
-    return [re.findall(r"\w+", found) for found in re.findall(r"\bby\s*\(([^)]*)\)", source)]
+def _find_groupings(source: str) -> list[list[str]]:
+    return [re.findall(r"\w+", labels) for labels in re.findall(r"\bby\s*\(([^)]*)\)", source)]
 
 
-def legend(said: str, shown: Sequence[str] | None, *, name: str, several: bool) -> str:
-    """Return how one series is called.
+def build_legend(template: str, labels: Sequence[str] | None, *, name: str, several: bool) -> str:
+    """Return the legend of a query's series.
 
-    `said` is the form that somebody chose, if any, and `name` what the query is called where there are several.
+    `template` is the one written by the user, if any; `name` is the query's, used if the panel has several queries.
     """
-    if said:
-        series = said
-    elif shown is not None and len(shown) <= _MOST:
-        series = " ".join("{{" + label + "}}" for label in shown)
+    if template:
+        series = template
+    elif labels is not None and len(labels) <= _MAX_LABELS:
+        series = " ".join("{{" + label + "}}" for label in labels)
     else:
         series = ""
     if several:
         return f"{name} {series}".strip() or AUTO
-    return series or (name if shown == () and name else AUTO)
+    return series or (name if labels == () and name else AUTO)

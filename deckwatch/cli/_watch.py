@@ -114,7 +114,7 @@ def _print_changes(changes: Sequence[Change]) -> None:
     for change in changes:
         if change.kind == "changed" and change.path.startswith("grafana/dashboards/"):
             model = json.loads(change.after)
-            lines += [f"{model['title']}: {line}" for line in compare.changes(json.loads(change.before), model)]
+            lines += [f"{model['title']}: {line}" for line in compare.list_changes(json.loads(change.before), model)]
         else:
             lines.append(f"{change.kind} {change.path}")
     for line in lines[:_MAX_LINES]:

@@ -73,8 +73,8 @@ def test_tree_holds_as_many_containers_as_asked_each_with_all_series(name):
 
 def test_cpu_time_of_a_process_is_its_own_clock():
     before = time.process_time()
-    told = cpu_seconds(os.getpid())
-    assert before <= told <= time.process_time()
+    measured = cpu_seconds(os.getpid())
+    assert before <= measured <= time.process_time()
 
 
 def test_options_tell_of_what_they_do_not_know(capsys):

@@ -18,7 +18,7 @@ from deckwatch.dashboards.read.files import Source
 @pytest.fixture(scope="session")
 def child():
     """One renderer for all tests; it keeps nothing between programs."""
-    with panel_types.renderer() as running:
+    with panel_types.start_renderer() as running:
         yield running
 
 
@@ -29,7 +29,9 @@ def build(catalog, child):
     def run(text: str, *, uid: str = "shop", subjects: tuple[str, ...] = ("shop",), **settings):
         document = yaml_file.parse_yaml(text, f"{uid}.yaml")
         signals, problems = signal_file.load_signals([document], catalog)
-        bundle = dashboards.bundle([Source(document, uid, subjects)], catalog, signals, Settings(**settings), child)
+        bundle = dashboards.build_dashboards(
+            [Source(document, uid, subjects)], catalog, signals, Settings(**settings), child
+        )
         model = json.loads(bundle.artifacts[0].text) if bundle.artifacts else {}
         inner = [p for panel in model.get("panels", []) for p in (panel, *panel.get("panels", []))]
         return SimpleNamespace(

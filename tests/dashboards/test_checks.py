@@ -5,7 +5,7 @@ import pytest
 from deckwatch import dashboards
 from deckwatch.core import yaml_file
 from deckwatch.core.signal_lookup import Signals
-from deckwatch.dashboards.read.files import Source, address
+from deckwatch.dashboards.read.files import Source, make_uid
 
 TEXT = "dashboard: {title}\nfolder: {folder}\nrows:\n  - - {{stat: up, description: Up.}}\n"
 
@@ -15,7 +15,7 @@ def problems(catalog, child, *said):
     for file, uid, title, folder in said:
         document = yaml_file.parse_yaml(TEXT.format(title=title, folder=folder), file)
         found.append(Source(document, uid, ()))
-    return dashboards.bundle(found, catalog, Signals(), None, child).problems
+    return dashboards.build_dashboards(found, catalog, Signals(), None, child).problems
 
 
 def test_two_dashboards_of_one_address_are_refused(catalog, child):
@@ -56,4 +56,4 @@ def test_a_panel_may_say_why_a_check_does_not_hold(build):
     ],
 )
 def test_addresses_come_from_folder_and_file(tmp_path, path, uid):
-    assert address((tmp_path / path).relative_to(tmp_path)) == uid
+    assert make_uid((tmp_path / path).relative_to(tmp_path)) == uid

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from deckwatch.dashboards.checks.color_blind import LEAST
+from deckwatch.dashboards.checks.color_blind import MIN_DISTANCE
 from deckwatch.dashboards.draw import colors
 
 OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000")
@@ -25,17 +25,17 @@ OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "
     ],
 )
 def test_the_distance_is_that_of_the_paper(one, other, expected):
-    assert colors.distance(one, other) == pytest.approx(expected, abs=1e-4)
-    assert colors.distance(other, one) == pytest.approx(expected, abs=1e-4)
+    assert colors.ciede2000(one, other) == pytest.approx(expected, abs=1e-4)
+    assert colors.ciede2000(other, one) == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_palette_for_everybody_is_told_apart():
-    assert min(colors.apart(*pair)[0] for pair in itertools.combinations(OKABE_ITO, 2)) > LEAST
+    assert min(colors.least_distance(*pair)[0] for pair in itertools.combinations(OKABE_ITO, 2)) > MIN_DISTANCE
 
 
 def test_red_and_green_are_not():
-    distance, vision = colors.apart("red", "green")
-    assert distance < LEAST
+    distance, vision = colors.least_distance("red", "green")
+    assert distance < MIN_DISTANCE
     assert vision == "deuteranopia"
 
 
@@ -45,5 +45,5 @@ def test_grey_is_seen_as_grey_by_everybody():
 
 
 def test_what_is_no_color_is_far_from_all():
-    assert colors.apart("fixed", "red")[0] == float("inf")
-    assert colors.linear("#fff") == colors.linear("#ffffff") == colors.linear("white")
+    assert colors.least_distance("fixed", "red")[0] == float("inf")
+    assert colors.to_linear_rgb("#fff") == colors.to_linear_rgb("#ffffff") == colors.to_linear_rgb("white")

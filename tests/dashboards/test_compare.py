@@ -1,8 +1,8 @@
-"""How two dashboards differ, said in words."""
+"""Differences between two dashboards, as sentences."""
 
 import copy
 
-from deckwatch.dashboards.compare import changes, differ
+from deckwatch.dashboards.compare import has_changes, list_changes
 
 MODEL = {
     "title": "Shop",
@@ -27,17 +27,17 @@ MODEL = {
 def changed(change):
     other = copy.deepcopy(MODEL)
     change(other)
-    return changes(MODEL, other)
+    return list_changes(MODEL, other)
 
 
-def test_the_same_is_silent_whatever_grafana_counts():
+def test_equal_dashboards_have_no_differences_whatever_ids_grafana_assigns():
     assert changed(lambda other: other.update(id=9, version=99)) == []
     assert changed(lambda other: other["templating"]["list"][0].update(current={"text": "b"})) == []
     assert changed(lambda other: other["panels"][0]["fieldConfig"]["defaults"].pop("noValue")) == []
-    assert not differ(MODEL, MODEL)
+    assert not has_changes(MODEL, MODEL)
 
 
-def test_each_difference_is_said_in_words():
+def test_each_difference_is_a_sentence():
     def change(other):
         panel = other["panels"][0]
         panel["fieldConfig"]["defaults"]["unit"] = "percent"
@@ -53,7 +53,7 @@ def test_each_difference_is_said_in_words():
     ]
 
 
-def test_panels_variables_and_events_that_come_and_go():
+def test_added_and_removed_panels_variables_and_events():
     def change(other):
         other["panels"][1]["panels"] = [{"id": 7, "type": "text", "title": "Others"}]
         other["templating"]["list"] = [{"name": "job", "type": "query"}]
@@ -70,7 +70,7 @@ def test_panels_variables_and_events_that_come_and_go():
     ]
 
 
-def test_a_panel_with_another_number_is_known_by_its_title():
+def test_a_panel_with_another_id_is_matched_by_title():
     assert changed(lambda other: other["panels"][0].update(id=77, description="More")) == [
         "panel CPU: description nothing → More"
     ]

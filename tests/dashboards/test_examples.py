@@ -9,7 +9,7 @@ import pytest
 from deckwatch.core import promql, signal_file, yaml_file
 from deckwatch.core.yaml_write import dump_yaml
 from deckwatch.dashboards import panel_types
-from deckwatch.dashboards.build import Settings, bundle
+from deckwatch.dashboards.build import Settings, build_dashboards
 from deckwatch.dashboards.read.files import Source
 
 PEERS = os.environ.get("DECKWATCH_PEERS")
@@ -19,7 +19,7 @@ WITHOUT_SCHEMA = {"alertlist", "alertGroups", "traces", "library-panel-ref", "ne
 
 @pytest.fixture(scope="module")
 def types(child):
-    return panel_types.load(child)
+    return panel_types.load_types(child)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,9 @@ def document(types):
 
 def made(document, catalog, child, engine="rjsonnet"):
     signals, problems = signal_file.load_signals([document], catalog)
-    found = bundle([Source(document, "everything", ("everything",))], catalog, signals, Settings(engine=engine), child)
+    found = build_dashboards(
+        [Source(document, "everything", ("everything",))], catalog, signals, Settings(engine=engine), child
+    )
     assert [str(one) for one in problems + found.problems] == []
     return found
 
@@ -64,7 +66,7 @@ def test_every_type_of_grafana_that_has_a_word_is_drawn(drawn):
 
 
 def test_both_engines_give_the_same_bytes(built, document, catalog):
-    with panel_types.renderer(engine="jsonnet") as other:
+    with panel_types.start_renderer(engine="jsonnet") as other:
         assert made(document, catalog, other, "jsonnet").artifacts == built.artifacts
 
 
@@ -107,7 +109,7 @@ def test_every_query_and_event_is_told_to_verify(built, drawn):
                 assert (panel["title"], target["refId"]) in asked
     assert [one.title for one in built.queries if one.kind == "annotation"] == ["Restarts", "Deploys", "Alerts"]
     for one in built.queries:
-        promql.check_syntax(one.concrete())
+        promql.check_syntax(one.to_promql())
 
 
 @pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder with Grafana's schemas")

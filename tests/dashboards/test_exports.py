@@ -13,9 +13,10 @@ from deckwatch.core import promql, signal_file, yaml_file
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.problems import Place
 from deckwatch.core.yaml_write import dump_yaml
-from deckwatch.dashboards import panel_types
-from deckwatch.dashboards.build import Settings, bundle
-from deckwatch.dashboards.draw import exports
+from deckwatch.dashboards import datasources, panel_types
+from deckwatch.dashboards.build import Settings, build_dashboards
+from deckwatch.dashboards.draw import exports, public_form
+from deckwatch.dashboards.model import kind_of_type
 from deckwatch.dashboards.read import files
 from deckwatch.dashboards.read.files import Source
 
@@ -56,7 +57,7 @@ rows:
 @pytest.fixture(scope="module")
 def everything(child):
     """One dashboard with the example of every panel type, and everything else that has a word."""
-    rows = [[dict(one.example)] for _, one in sorted(panel_types.load(child).items())]
+    rows = [[dict(one.example)] for _, one in sorted(panel_types.load_types(child).items())]
     text = Path(__file__).with_name("everything.yaml").read_text()
     data = yaml_file.parse_yaml(text, "everything.yaml").data
     return yaml_file.parse_yaml(dump_yaml(data | {"rows": rows + data["rows"]}), "everything.yaml")
@@ -70,7 +71,9 @@ def made(catalog, child):
         said = {name: (value, Place("deckwatch.yaml", 1, 1)) for name, value in public.items()}
         signals, _ = signal_file.load_signals([document], catalog)
         uid = Path(document.file).stem
-        return bundle([Source(document, uid, (uid,))], catalog, signals, Settings(form=form, public=said), child)
+        return build_dashboards(
+            [Source(document, uid, (uid,))], catalog, signals, Settings(form=form, public=said), child
+        )
 
     return run
 
@@ -123,8 +126,10 @@ def test_it_requires_the_panels_that_it_has_and_nothing_else(made):
 
 
 def test_every_panel_type_has_the_name_that_grafana_gives_it(child):
-    drawn = {name.replace("-", "").lower() for name in exports._PANELS}
-    assert set(panel_types.load(child)) - drawn == {"library", "other"}
+    types = panel_types.load_types(child)
+    assert {name for name, panel in types.items() if not panel.grafana.type} == {"other"}
+    named = {name for name, panel in types.items() if kind_of_type(panel.grafana.type) == name and panel.grafana.name}
+    assert set(types) - named == {"library", "other"}
 
 
 def test_the_public_form_has_no_variables_and_nothing_for_users_only(made):
@@ -164,7 +169,7 @@ def test_the_public_form_asks_the_data_sources_that_are_provisioned():
             f"function(interval, others) {program}(interval, others)", interval="15s", others=others
         )
     found = {one["uid"] for one in made["datasources"]}
-    assert {files.provisioned(kind) for kind in files.TYPES} <= found
+    assert {datasources.provisioned_uid(kind) for kind in datasources.TYPES} <= found
 
 
 def test_no_hole_is_left_where_panels_are_left_out(made):
@@ -182,7 +187,7 @@ def test_what_is_left_out_is_told_as_a_warning_at_its_place(made, form, told):
 def test_a_choice_that_no_dashboard_has_is_an_error_with_the_nearest(made):
     (problem,) = (one for one in made(SHOP, "public", instanse=["x"]).problems if one.severity == "error")
     assert str(problem) == (
-        "deckwatch.yaml:1:1: error: no dashboard lets choose instanse (did you mean instance?) [export]"
+        "deckwatch.yaml:1:1: error: no dashboard has a variable instanse (did you mean instance?) [export]"
     )
 
 
@@ -200,7 +205,7 @@ rows:
 def test_in_sql_a_choice_is_a_list_of_texts_and_must_be_said(made):
     (problem,) = made(SQL, "public").problems
     assert (problem.place.line, problem.severity) == (5, "error")
-    assert str(problem.one_sentence).startswith("this SQL holds $service, which has no value in a public dashboard")
+    assert str(problem.one_sentence).startswith("this SQL contains $service, which has no value in a public dashboard")
     drawn = {panel["title"]: panel for panel in inner(model(made(SQL, "public", service=["shop", "o'neill"])))}
     asked = drawn["B"]["targets"][0]["rawSql"]
     assert asked == "select count(*) from orders where shop in ('shop','o''neill') and $__timeFilter(at)"
@@ -210,7 +215,7 @@ def test_in_sql_a_choice_is_a_list_of_texts_and_must_be_said(made):
 @given(st.lists(st.text(st.characters(codec="ascii", exclude_characters='"\n'), min_size=1), min_size=1, max_size=3))
 def test_a_value_matches_itself_in_promql_and_nothing_else(said):
     """As Prometheus reads it: first the text in quotes, in which a backslash escapes, then the regular expression."""
-    pattern = exports._value(said).query
+    pattern = public_form._format_value(said).query
     try:
         unquoted = re.sub(r"\\\\", r"\\", pattern)
         regex = re.compile(unquoted)
@@ -224,9 +229,9 @@ def test_a_value_matches_itself_in_promql_and_nothing_else(said):
 @pytest.mark.parametrize("form", ["importable", "public"])
 def test_both_engines_give_the_same_bytes(made, everything, catalog, form):
     signals, _ = signal_file.load_signals([everything], catalog)
-    with panel_types.renderer(engine="jsonnet") as other:
+    with panel_types.start_renderer(engine="jsonnet") as other:
         settings = Settings(form=form, engine="jsonnet")
-        found = bundle([Source(everything, "everything", ("everything",))], catalog, signals, settings, other)
+        found = build_dashboards([Source(everything, "everything", ("everything",))], catalog, signals, settings, other)
     assert found.artifacts == made(everything, form).artifacts
 
 
@@ -242,10 +247,10 @@ def test_grafanas_own_schemas_accept_every_form(made, everything, grafanas_schem
 
 
 def test_all_that_is_shipped_has_each_form(catalog, child):
-    found = files.shipped()
+    found = files.load_shipped()
     signals, _ = signal_file.load_signals([one.document for one in found], catalog)
     for form in exports.FORMS:
-        made = bundle(found, catalog, signals, Settings(form=form), child)
+        made = build_dashboards(found, catalog, signals, Settings(form=form), child)
         assert {one.severity for one in made.problems} <= {"warning"}
         assert len(made.artifacts) >= 5
         for one in (json.loads(artifact.text) for artifact in made.artifacts):

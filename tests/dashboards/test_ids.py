@@ -4,36 +4,36 @@ from hypothesis import strategies as st
 
 from deckwatch.dashboards import panel_ids
 
-keys = st.lists(st.text(min_size=1, max_size=20), unique=True, max_size=panel_ids.MOST)
+keys = st.lists(st.text(min_size=1, max_size=20), unique=True, max_size=panel_ids.MAX_ID)
 
 
 @given(keys)
 def test_numbers_are_unique_and_fit_a_byte(names):
-    found = panel_ids.numbers(names)
+    found = panel_ids.assign_ids(names)
     assert len(set(found)) == len(names)
-    assert all(1 <= number <= panel_ids.MOST for number in found)
+    assert all(1 <= number <= panel_ids.MAX_ID for number in found)
 
 
 @given(keys, st.randoms())
 def test_moving_panels_changes_no_number(names, random):
-    before = dict(zip(names, panel_ids.numbers(names), strict=True))
+    before = dict(zip(names, panel_ids.assign_ids(names), strict=True))
     shuffled = names[:]
     random.shuffle(shuffled)
-    assert dict(zip(shuffled, panel_ids.numbers(shuffled), strict=True)) == before
+    assert dict(zip(shuffled, panel_ids.assign_ids(shuffled), strict=True)) == before
 
 
 def test_a_new_panel_seldom_changes_a_number():
     names = [f"lines Panel {i}" for i in range(30)]
-    before = dict(zip(names, panel_ids.numbers(names), strict=True))
+    before = dict(zip(names, panel_ids.assign_ids(names), strict=True))
     moved = 0
     for i in range(200):
         new = [*names[:15], f"stat New {i}", *names[15:]]
-        after = dict(zip(new, panel_ids.numbers(new), strict=True))
+        after = dict(zip(new, panel_ids.assign_ids(new), strict=True))
         moved += sum(after[name] != before[name] for name in names)
     assert moved / (200 * len(names)) < 0.01
 
 
-@pytest.mark.parametrize("names", [["a", "a"], [str(i) for i in range(panel_ids.MOST + 1)]])
+@pytest.mark.parametrize("names", [["a", "a"], [str(i) for i in range(panel_ids.MAX_ID + 1)]])
 def test_what_cannot_be_numbered_is_refused(names):
     with pytest.raises(ValueError, match=r"same name|at most"):
-        panel_ids.numbers(names)
+        panel_ids.assign_ids(names)

@@ -32,7 +32,7 @@ def panels_of(model):
     return [panel for panel in found if panel["type"] != "row"]
 
 
-def asked(panels):
+def panel_queries(panels):
     return [(panel.get("title") or "", panel["type"], compare_panels.query_texts(panel)) for panel in panels]
 
 
@@ -41,7 +41,7 @@ def test_peers_keep_every_panel(importer, path, capsys):
     data = json.loads(path.read_text())
     made = importer.import_dashboard(data, path.stem)
     wanted = upgrade.read_dashboard(data, path.stem)
-    assert asked(panels_of(made.model)) == asked(wanted.panels())
+    assert panel_queries(panels_of(made.model)) == panel_queries(wanted.panels())
     assert made.kept == made.panels == len(wanted.panels())
     with capsys.disabled():
         lines = len(made.text.splitlines())
@@ -52,11 +52,11 @@ def test_peers_keep_every_panel(importer, path, capsys):
 
 
 @pytest.mark.skipif(not PEERS, reason="DECKWATCH_PEERS does not name the folder with other people's dashboards")
-def test_peers_are_there():
+def test_foreign_dashboards_are_available():
     assert len(FILES) >= 3
 
 
-def test_what_was_generated_comes_back_as_the_same_json(importer, shipped):
+def test_a_generated_dashboard_is_restored_to_the_same_json(importer, shipped):
     models = [
         json.loads(file.text)
         for file in shipped.plan.list_files()
@@ -69,12 +69,12 @@ def test_what_was_generated_comes_back_as_the_same_json(importer, shipped):
         assert made.lost == {}
 
 
-def test_every_word_comes_back_as_the_same_json(importer, build):
+def test_every_word_is_restored_to_the_same_json(importer, build):
     built = build(EVERYTHING.read_text(), uid="everything", subjects=("everything",))
     assert built.problems == []
     made = importer.import_dashboard(built.model, "everything")
-    assert asked(panels_of(made.model)) == asked(panels_of(built.model))
-    # A row has no `raw:`; its number may differ where other panels are called otherwise.
+    assert panel_queries(panels_of(made.model)) == panel_queries(panels_of(built.model))
+    # A row has no `raw:`; its id may differ if other panels have other titles.
     for model in (made.model, built.model):
         for one in model["panels"]:
             one["id"] = 0 if one["type"] == "row" else one["id"]
@@ -103,7 +103,7 @@ def read(importer, model):
     return SimpleNamespace(made=made, data=data, panels={one["title"]: one for one in panels_of(made.model)})
 
 
-def test_a_data_source_of_theirs_becomes_ours_everywhere(importer):
+def test_a_foreign_data_source_is_replaced_everywhere(importer):
     source = {"type": "prometheus", "uid": "${DS_THEIRS}"}
     variable = {"name": "host", "type": "query", "datasource": source, "query": {"query": "label_values(up, instance)"}}
     model = dashboard(
@@ -119,7 +119,7 @@ def test_a_data_source_of_theirs_becomes_ours_everywhere(importer):
 
 
 @pytest.mark.parametrize("uid", ["-- Mixed --", "-- Dashboard --", "P1234"])
-def test_a_panel_of_another_data_source_is_kept_whole(importer, uid):
+def test_a_panel_of_another_data_source_is_kept_unchanged(importer, uid):
     source = {"type": "influxdb", "uid": uid}
     target = {"refId": "A", "datasource": source, "query": "SELECT 1", "panelId": 7}
     model = dashboard(panel("Flux", expr="", targets=[target], datasource=source))
@@ -130,7 +130,7 @@ def test_a_panel_of_another_data_source_is_kept_whole(importer, uid):
     assert found.made.lost["panel with queries of another data source, kept under raw"] == 1
 
 
-def test_a_second_prometheus_is_not_asked_for_the_first_ones_figures(importer):
+def test_panels_of_a_second_prometheus_keep_their_data_source(importer):
     one, other = ({"type": "prometheus", "uid": uid} for uid in ("first", "second"))
     model = dashboard(panel("A", datasource=one), panel("B", x=12, datasource=one), panel("C", y=8, datasource=other))
     found = read(importer, model)
@@ -138,7 +138,7 @@ def test_a_second_prometheus_is_not_asked_for_the_first_ones_figures(importer):
     assert found.panels["C"]["datasource"] == other
 
 
-def test_rows_open_closed_and_repeated(importer):
+def test_expanded_collapsed_and_repeated_rows(importer):
     variables = [{"name": "disk", "type": "custom", "query": "sda,sdb", "options": [], "current": {}}]
     model = dashboard(
         panel("Above"),
@@ -231,7 +231,7 @@ def test_old_types_become_their_successors_and_are_reported(importer):
     assert lost["table-old panel, now table"] == lost["seriesOverrides.zindex of a graph panel"] == 1
 
 
-def test_a_query_that_repeats_is_a_signal(importer):
+def test_a_shared_query_becomes_a_signal(importer):
     expr = "sum by (mode) (rate(node_cpu_seconds_total[$__rate_interval]))"
     found = read(importer, dashboard(panel("CPU time", expr=expr), panel("Again", "stat", x=12, expr=expr)))
     assert found.data["signals"] == {"cpu_time": {"title": "CPU time", "expr": expr}}
@@ -239,14 +239,14 @@ def test_a_query_that_repeats_is_a_signal(importer):
     assert [compare_panels.query_texts(one) for one in found.panels.values()] == [[expr], [expr]]
 
 
-def test_a_fixed_window_is_no_signal_since_it_would_be_drawn_with_another(importer):
+def test_a_query_with_a_fixed_window_is_not_a_signal_because_its_window_would_change(importer):
     expr = "rate(node_cpu_seconds_total[5m])"
     found = read(importer, dashboard(panel("A", expr=expr), panel("B", x=12, expr=expr)))
     assert "signals" not in found.data
     assert compare_panels.query_texts(found.panels["B"]) == [expr]
 
 
-def test_names_of_queries_are_followed_where_a_panel_speaks_of_them(importer):
+def test_references_to_renamed_queries_are_updated(importer):
     targets = [{"refId": "X", "expr": "node_load1"}, {"refId": "Y", "expr": "node_load5"}]
     override = {
         "matcher": {"id": "byFrameRefID", "options": "Y"},
@@ -258,7 +258,7 @@ def test_names_of_queries_are_followed_where_a_panel_speaks_of_them(importer):
     assert load["fieldConfig"]["overrides"][0]["matcher"]["options"] == "B"
 
 
-def test_two_panels_of_one_name_metrics_nobody_knows_and_broken_promql(importer):
+def test_panels_with_equal_titles_unknown_metrics_and_invalid_promql_are_kept(importer):
     model = dashboard(panel("Same"), panel("Same", x=12, expr="nobody_knows_this"), panel("Broken", y=8, expr="sum(("))
     found = read(importer, model)
     assert found.made.kept == 3
@@ -266,7 +266,7 @@ def test_two_panels_of_one_name_metrics_nobody_knows_and_broken_promql(importer)
 
 
 @pytest.mark.parametrize("data", [[], {}, "x", None, {"panels": 3}, {"spec": {"elements": {}}}, {"rows": None}])
-def test_what_is_no_dashboard_is_said_in_a_sentence(importer, data):
+def test_invalid_data_is_reported(importer, data):
     with pytest.raises(DeckwatchError, match="theirs"):
         importer.import_dashboard(data, "theirs")
 
@@ -288,7 +288,7 @@ JSON = st.recursive(
     st.sampled_from(["legend", "colorMode", "tooltip", "reduceOptions"]),
     st.tuples(JSON, JSON),
 )
-def test_whatever_is_said_of_fields_and_options_the_panel_is_kept(importer, kind, key, option, said):
+def test_a_panel_is_kept_with_any_fields_and_options(importer, kind, key, option, said):
     one, other = said
     model = dashboard(panel("P", kind, fieldConfig={"defaults": {key: one}, "overrides": []}, options={option: other}))
     before = copy.deepcopy(model)
@@ -298,14 +298,14 @@ def test_whatever_is_said_of_fields_and_options_the_panel_is_kept(importer, kind
 
 
 @given(JSON, JSON)
-def test_a_patch_makes_one_value_the_other(one, other):
+def test_a_patch_turns_one_value_into_another(one, other):
     one, other = {"a": one, "b": 1}, {"a": other, "c": [1]}
     merged = merge(one, patch.make_patch(one, other))
-    assert without_nothing(merged) == without_nothing(other)
+    assert without_nulls(merged) == without_nulls(other)
 
 
 def merge(value, change):
-    """RFC 7386, as it is written there."""
+    """Merge as in RFC 7386."""
     if not isinstance(change, dict):
         return change
     made = dict(value) if isinstance(value, dict) else {}
@@ -317,11 +317,9 @@ def merge(value, change):
     return made
 
 
-def without_nothing(value):
+def without_nulls(value):
     return (
-        {key: without_nothing(one) for key, one in value.items() if one is not None}
-        if isinstance(value, dict)
-        else value
+        {key: without_nulls(one) for key, one in value.items() if one is not None} if isinstance(value, dict) else value
     )
 
 

@@ -1,9 +1,14 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from deckwatch.dashboards.draw import layout
+from deckwatch.dashboards.draw import layout, screens
 from deckwatch.dashboards.draw.layout import COLUMNS, Box
-from deckwatch.dashboards.draw.screens import Look
+from deckwatch.dashboards.model import ScreenVariant
+from deckwatch.dashboards.panel_types import GrafanaPanel, PanelType
+
+STAT = PanelType(
+    "stat", {}, {}, {}, "instant", 4, 3, {}, grafana=GrafanaPanel("stat", "Stat", public=True, figure=True)
+)
 
 MAX_HEIGHT = 12
 
@@ -12,7 +17,7 @@ def box_of(number):
     """Return the box of a number: drawing one number instead of three makes an example three times as fast."""
     number, width = divmod(number, COLUMNS + 1)
     height, least = divmod(number, COLUMNS)
-    return Box(width=width or None, height=height + 1, least=least + 1)
+    return Box(width=width or None, height=height + 1, min_width=least + 1)
 
 
 boxes = st.lists(
@@ -30,7 +35,7 @@ def cells(spot):
 def test_nothing_overlaps_or_leaves_the_grid_and_order_is_kept(rows):
     top, taken, before = 0, set(), (-1, -1)
     for row in rows:
-        spots, below = layout.row(row, top)
+        spots, below = layout.place_row(row, top)
         assert len(spots) == len(row)
         for box, spot in zip(row, spots, strict=True):
             assert spot.x >= 0
@@ -48,15 +53,15 @@ def test_nothing_overlaps_or_leaves_the_grid_and_order_is_kept(rows):
 
 @given(boxes)
 def test_a_line_without_widths_is_full_and_has_no_holes(row):
-    row = [Box(None, box.height, box.least) for box in row]
-    spots, below = layout.row(row, 0)
+    row = [Box(None, box.height, box.min_width) for box in row]
+    spots, below = layout.place_row(row, 0)
     covered = set().union(*map(cells, spots))
     assert covered == {(x, y) for x in range(COLUMNS) for y in range(below)}
 
 
 @given(boxes)
 def test_a_line_with_an_open_width_is_full(row):
-    spots, _ = layout.row(row, 0)
+    spots, _ = layout.place_row(row, 0)
     for y in {spot.y for spot in spots}:
         line = [(box, spot) for box, spot in zip(row, spots, strict=True) if spot.y == y]
         if any(box.width is None for box, _ in line):
@@ -64,22 +69,22 @@ def test_a_line_with_an_open_width_is_full(row):
 
 
 def test_tiles_that_need_two_lines_share_them_evenly():
-    spots, _ = layout.row([Box(None, 4, 3)] * 10, 0)
+    spots, _ = layout.place_row([Box(None, 4, 3)] * 10, 0)
     assert [spot.w for spot in spots] == [5, 5, 5, 5, 4] * 2
 
 
 def test_widths_are_words_or_columns():
-    assert [layout.columns(width) for width in ("half", "third", 7, None)] == [12, 8, 7, None]
+    assert [layout.parse_width(width) for width in ("half", "third", 7, None)] == [12, 8, 7, None]
 
 
 @settings(max_examples=10_000, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(boxes, min_size=1, max_size=3), st.booleans(), st.booleans())
 def test_both_layouts_keep_every_promise_for_any_list(rows, phone, large):
     """No overlap, nothing outside of 24 columns, no hole in a full row, order kept."""
-    look = Look(phone=phone, large=large)
+    variant = ScreenVariant(phone=phone, large=large)
     top, taken, before = 0, 0, (-1, -1)
     for row in rows:
-        spots, below = look.row([look.box(box, "stat") for box in row], top)
+        spots, below = screens.place_panels(variant, [screens.enlarge_box(variant, box, STAT) for box in row], top)
         assert len(spots) == len(row)
         for box, spot in zip(row, spots, strict=True):
             assert spot.x >= 0

@@ -33,9 +33,9 @@ MOST_LETTERS, MOST_RULES = 40, 20
 
 @pytest.fixture(scope="module")
 def models(catalog, child):
-    found = files.shipped()
+    found = files.load_shipped()
     signals, _ = signal_file.load_signals([one.document for one in found], catalog)
-    made = dashboards.bundle(found, catalog, signals, None, child)
+    made = dashboards.build_dashboards(found, catalog, signals, None, child)
     return [json.loads(artifact.text) for artifact in made.artifacts]
 
 
@@ -106,7 +106,7 @@ def panel_title_description_rule(model):
 
 
 def panel_units_rule(model):
-    known = grafana_units.load() - NOT_LINTED
+    known = grafana_units.load_ids() - NOT_LINTED
     said = {
         unit
         for panel in panels(model)
@@ -242,7 +242,7 @@ def test_every_shipped_alert_holds_it(rule, groups) -> None:
 def test_exceptions_have_reasons() -> None:
     said = {
         (source.uid, panel.get("title"))
-        for source in files.shipped()
+        for source in files.load_shipped()
         if source.is_dashboard
         for row in source.document.data["rows"]
         for panel in (row if isinstance(row, list) else row.get("panels", []))

@@ -30,12 +30,12 @@ def test_choices_panels_and_the_annotation_are_listed(build):
 
 def test_concrete_queries_hold_no_variables(build):
     for one in build(TEXT).bundle.queries:
-        text = one.concrete(interval="1m")
+        text = one.to_promql(interval="1m")
         assert "$" not in text
         promql.check_syntax(text)
-    assert 'service=~".+"' in build(TEXT).bundle.queries[3].concrete()
-    assert 'service=~"shop"' in build(TEXT).bundle.queries[3].concrete(values={"service": "shop"})
-    assert "[40s]" in build(TEXT).bundle.queries[3].concrete(interval="40s")
+    assert 'service=~".+"' in build(TEXT).bundle.queries[3].to_promql()
+    assert 'service=~"shop"' in build(TEXT).bundle.queries[3].to_promql(values={"service": "shop"})
+    assert "[40s]" in build(TEXT).bundle.queries[3].to_promql(interval="40s")
 
 
 def test_what_is_picked_holds_its_first_value(build):
@@ -45,5 +45,5 @@ def test_what_is_picked_holds_its_first_value(build):
     )
     assert made.problems == []
     (query,) = [one for one in made.bundle.queries if one.kind == "panel"]
-    assert query.concrete().startswith("quantile(0.95, ")
-    promql.check_syntax(query.concrete())
+    assert query.to_promql().startswith("quantile(0.95, ")
+    promql.check_syntax(query.to_promql())

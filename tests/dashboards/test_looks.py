@@ -31,7 +31,7 @@ def made(catalog, child):
         documents = [yaml_file.parse_yaml(one, f"{name}.yaml") for name, one in (("shop", text), *others)]
         signals, _ = signal_file.load_signals(documents, catalog)
         found = [Source(one, one.file.removesuffix(".yaml"), ()) for one in documents]
-        return dashboards.bundle(found, catalog, signals, Settings(**said), child)
+        return dashboards.build_dashboards(found, catalog, signals, Settings(**said), child)
 
     return run
 
@@ -86,7 +86,7 @@ def test_a_dashboard_says_for_itself_what_it_is_laid_out_for(made):
 def test_the_address_of_the_phones_form_is_not_another_dashboards(made):
     (problem,) = made(SHOP, ("shop-phone", SHOP.replace("Shop", "Other")), layout="both").problems[:1]
     assert str(problem) == (
-        "shop-phone.yaml:1:12: error: the address shop-phone is that of the phone's form of shop "
+        "shop-phone.yaml:1:12: error: the phone variant of shop has the address shop-phone too "
         "(rename a file) [address]"
     )
 

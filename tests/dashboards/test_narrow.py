@@ -52,11 +52,11 @@ def test_quotes_in_a_value_stay_in_the_value(build):
     [
         (
             "lines: http_requests_total\n      where: {handlr: /}\n",
-            "5:15: error: nothing that is asked here has a label handlr (did you mean handler?) [where]",
+            "5:15: error: no metric of this query has the label handlr (did you mean handler?) [where]",
         ),
         (
             "lines: rate(http_requests_total{code=~'5..'}[$__rate_interval])\n      where: {code: '200'}\n",
-            "5:15: error: code is decided in the expression already",
+            "5:15: error: the expression already has a condition on code",
         ),
         (
             "lines: http_requests_total\n      where: handler\n",
@@ -64,7 +64,7 @@ def test_quotes_in_a_value_stay_in_the_value(build):
         ),
         (
             "lines: {sql: SELECT 1, where: {a: b}}\n      title: T\n      description: D.\n",
-            "4:30: error: where does not go",
+            "4:30: error: where is not allowed",
         ),
     ],
 )

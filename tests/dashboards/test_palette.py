@@ -6,8 +6,8 @@ import json
 import pytest
 
 from deckwatch.core import signal_file
-from deckwatch.dashboards.build import bundle
-from deckwatch.dashboards.checks.color_blind import LEAST
+from deckwatch.dashboards.build import build_dashboards
+from deckwatch.dashboards.checks.color_blind import MIN_DISTANCE
 from deckwatch.dashboards.draw import colors, palette
 from deckwatch.dashboards.read import files
 
@@ -22,9 +22,9 @@ def theme(child):
 
 @pytest.fixture(scope="module")
 def shipped(catalog, child):
-    found = files.shipped()
+    found = files.load_shipped()
     signals, _ = signal_file.load_signals([one.document for one in found], catalog)
-    models = [json.loads(one.text) for one in bundle(found, catalog, signals, None, child).artifacts]
+    models = [json.loads(one.text) for one in build_dashboards(found, catalog, signals, None, child).artifacts]
     return [panel for model in models for row in model["panels"] for panel in (row, *row.get("panels", []))]
 
 
@@ -32,7 +32,7 @@ def contrast(one, other):
     """As WCAG 2.1 reckons it; 3 is asked of figures and large text."""
 
     def light(color):
-        red, green, blue = colors.linear(color)
+        red, green, blue = colors.to_linear_rgb(color)
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
     low, high = sorted((light(one), light(other)))
@@ -41,17 +41,20 @@ def contrast(one, other):
 
 def test_states_are_told_apart_with_any_colour_vision(theme):
     for one, other in itertools.combinations(WORDS, 2):
-        assert colors.apart(theme[one], theme[other])[0] > LEAST, (one, other)
+        assert colors.least_distance(theme[one], theme[other])[0] > MIN_DISTANCE, (one, other)
 
 
 def test_grafanas_own_green_orange_and_red_are_not():
     """The reason for which they are not used."""
-    assert min(colors.apart(*pair)[0] for pair in itertools.combinations(("green", "orange", "red"), 2)) < LEAST
+    assert (
+        min(colors.least_distance(*pair)[0] for pair in itertools.combinations(("green", "orange", "red"), 2))
+        < MIN_DISTANCE
+    )
 
 
 def test_series_are_told_apart_with_any_colour_vision():
     for one, other in itertools.combinations(palette.SERIES, 2):
-        assert colors.apart(one, other)[0] > LEAST, (one, other)
+        assert colors.least_distance(one, other)[0] > MIN_DISTANCE, (one, other)
 
 
 def test_all_are_seen_on_dark_and_those_that_come_first_on_light_too(theme):

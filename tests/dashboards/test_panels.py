@@ -2,6 +2,7 @@ import jsonschema_rs
 import pytest
 
 from deckwatch.core import plugins
+from deckwatch.core.problems import DeckwatchError
 from deckwatch.dashboards import panel_types
 from deckwatch.dashboards.read import schema
 
@@ -10,8 +11,8 @@ NAMES = [path.stem for path in plugins.list_files(panel_types.LIBRARY / "panels"
 
 @pytest.fixture(scope="module")
 def types():
-    with panel_types.renderer() as child:
-        yield panel_types.load(child)
+    with panel_types.start_renderer() as child:
+        yield panel_types.load_types(child)
 
 
 def test_every_file_of_the_folder_is_a_panel_type(types):
@@ -36,7 +37,7 @@ def test_every_word_and_option_is_described(types, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_example_fits_the_schema_and_misspelt_keys_do_not(types, name):
-    validator = jsonschema_rs.Draft202012Validator(schema.assemble(types))
+    validator = jsonschema_rs.Draft202012Validator(schema.assemble_schema(types))
     example = dict(types[name].example)
     assert validator.is_valid({"dashboard": "Example", "rows": [[example]]})
     assert not validator.is_valid({"dashboard": "Example", "rows": [[{**example, "tilte": "x"}]]})
@@ -44,12 +45,14 @@ def test_the_example_fits_the_schema_and_misspelt_keys_do_not(types, name):
 
 def test_no_key_of_a_panel_is_the_word_of_another(types):
     keys = {key for one in types.values() for key in one.options}
-    keys |= set(schema.assemble(types)["$defs"]["panel_unknown"]["properties"]) - set(panel_types.by_word(types))
-    assert keys & set(panel_types.by_word(types)) == set()
+    keys |= set(schema.assemble_schema(types)["$defs"]["panel_unknown"]["properties"]) - set(
+        panel_types.types_by_keyword(types)
+    )
+    assert keys & set(panel_types.types_by_keyword(types)) == set()
 
 
 def test_names_that_grafana_has_lead_to_words_and_are_none(types):
-    words = panel_types.by_word(types)
+    words = panel_types.types_by_keyword(types)
     called = {name: word for one in types.values() for name, word in one.called.items()}
     assert set(called.values()) <= set(words)
     assert not set(called) & set(words)
@@ -57,7 +60,7 @@ def test_names_that_grafana_has_lead_to_words_and_are_none(types):
 
 
 def test_every_key_of_the_schema_is_described(types):
-    assembled = schema.assemble(types)
+    assembled = schema.assemble_schema(types)
 
     def undescribed(node, path):
         if isinstance(node, dict):
@@ -79,6 +82,19 @@ def test_a_users_folder_adds_a_panel_type(tmp_path):
         "{ words: { news: 'News from elsewhere.' }, content: { type: 'string' }, queries: '', height: 4, width: 4,"
         " options: {}, example: { news: 'x' }, panel(spec):: theme.panel(spec, 'news', {}) }"
     )
-    with panel_types.renderer(tmp_path) as child:
-        found = panel_types.load(child, tmp_path)
+    with panel_types.start_renderer(tmp_path) as child:
+        found = panel_types.load_types(child, tmp_path)
     assert set(NAMES) | {"news"} == set(found)
+
+
+def test_what_a_panel_file_lacks_is_reported_with_the_lines_to_write(tmp_path):
+    (tmp_path / "news.libsonnet").write_text(
+        "{ words: { news: 'News from elsewhere.' }, content: {}, queries: '', width: 4, options: {},"
+        " example: { news: 'x' }, grafana: { type: 'news' } }"
+    )
+    with panel_types.start_renderer(tmp_path) as child, pytest.raises(DeckwatchError) as caught:
+        panel_types.load_types(child, tmp_path)
+    assert str(caught.value) == (
+        "the panel file own/news.libsonnet lacks height, grafana.name, grafana.public; write: height: 8, "
+        "grafana: { type: 'timeseries', name: 'Time series', public: true },"
+    )

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from deckwatch.core import signal_file, yaml_file
-from deckwatch.dashboards.build import Settings, bundle
+from deckwatch.dashboards.build import Settings, build_dashboards
 from deckwatch.dashboards.read import files, parts
 from deckwatch.dashboards.read.files import Source
 
@@ -40,13 +40,13 @@ def make(catalog, child, tmp_path):
             path = tmp_path / "parts" / f"{name.replace('__', '/')}.yaml"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
-        known = parts.load(tmp_path / "parts", tmp_path)
+        known = parts.list_parts(tmp_path / "parts", tmp_path)
         lent = [part.document for name in own if (part := known.find(name.replace("__", "/")))]
         document = yaml_file.parse_yaml(text, "shop.yaml")
-        shipped_signals = [one.document for one in files.shipped() if not one.is_dashboard]
+        shipped_signals = [one.document for one in files.load_shipped() if not one.is_dashboard]
         signals, problems = signal_file.load_signals([*shipped_signals, document, *lent], catalog)
         source = Source(document, "shop", ("shop",), shipped)
-        found = bundle([source], catalog, signals, Settings(parts=known), child)
+        found = build_dashboards([source], catalog, signals, Settings(parts=known), child)
         problems = sorted({*problems, *found.problems}, key=lambda one: one.place)
         return [str(one) for one in problems] if problems else json.loads(found.artifacts[0].text)
 
@@ -166,7 +166,11 @@ def test_what_is_given_is_told_where_it_is_given(make):
         ("default: [a, b]", "default: a", "5:30: error: expected a list, not 'a'"),
         ("part: Waiting", "prat: Waiting", "1:1: error: unknown key prat (did you mean part?)"),
         ("parameters:", "takes:", "2:1: error: unknown key takes (takes was renamed to parameters)"),
-        ("  - lines: depth\n", "  - use: queue\n", "9:5: error: a part uses no other part (used at shop.yaml:3:6)"),
+        (
+            "  - lines: depth\n",
+            "  - use: queue\n",
+            "9:5: error: a part cannot use another part (used at shop.yaml:3:6)",
+        ),
         ("panels:\n", "pannels:\n", "8:1: error: unknown key pannels (did you mean panels?)"),
     ],
 )
@@ -183,7 +187,7 @@ def test_a_part_of_ones_own_stands_in_for_a_shipped_one(make):
 
 
 def test_every_shipped_part_is_used_and_narrows_what_it_says(make):
-    known = parts.load()
+    known = parts.list_parts()
     assert len(known.files) >= 10
     for name in known.files:
         part = known.find(name)

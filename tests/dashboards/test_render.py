@@ -6,7 +6,7 @@ import pytest
 
 from deckwatch.core import signal_file
 from deckwatch.dashboards import panel_types
-from deckwatch.dashboards.build import Settings, bundle
+from deckwatch.dashboards.build import Settings, build_dashboards
 from deckwatch.dashboards.read import files
 
 ROWS = """\
@@ -129,10 +129,11 @@ def test_a_link_takes_the_labels_along_that_can_be_chosen_there(build):
 
 
 def test_both_engines_give_the_same_bytes(catalog):
-    found = files.shipped()
+    found = files.load_shipped()
     signals, _ = signal_file.load_signals([one.document for one in found], catalog)
     first, second = (
-        bundle(found, catalog, signals, Settings(engine=engine)).artifacts for engine in ("rjsonnet", "jsonnet")
+        build_dashboards(found, catalog, signals, Settings(engine=engine)).artifacts
+        for engine in ("rjsonnet", "jsonnet")
     )
     assert first == second
     assert first

@@ -67,7 +67,7 @@ def changed(data, chance):
 @given(seed=st.integers(0, 2**32))
 def test_a_changed_file_is_told_of_or_drawn(catalog, child, seed):
     chance = random.Random(seed)
-    found = files.shipped()
+    found = files.load_shipped()
     index = chance.randrange(len(found))
     data = found[index].document.data
     for _ in range(chance.randint(1, 3)):
@@ -75,7 +75,7 @@ def test_a_changed_file_is_told_of_or_drawn(catalog, child, seed):
     document = yaml_file.parse_yaml(dump_yaml(data), "changed.yaml")
     found[index] = Source(document, found[index].uid, found[index].subjects)
     signals, problems = signal_file.load_signals([one.document for one in found], catalog)
-    made = dashboards.bundle(found, catalog, signals, None, child)
+    made = dashboards.build_dashboards(found, catalog, signals, None, child)
     assert problems or made.problems or made.artifacts
     assert all(problem.place.file for problem in problems + made.problems)
 
@@ -90,7 +90,7 @@ def test_a_changed_file_is_told_of_or_drawn(catalog, child, seed):
 )
 def test_a_panel_file_that_is_none_is_told_in_a_sentence(tmp_path, text, words):
     (tmp_path / "news.libsonnet").write_text(text)
-    with panel_types.renderer(tmp_path) as child, pytest.raises(DeckwatchError) as caught:
-        panel_types.load(child, tmp_path)
+    with panel_types.start_renderer(tmp_path) as child, pytest.raises(DeckwatchError) as caught:
+        panel_types.load_types(child, tmp_path)
     assert "news" in str(caught.value)
     assert words in str(caught.value)

@@ -22,9 +22,9 @@ NOT_LINTED = set(
 
 @pytest.fixture(scope="module")
 def bundle(catalog, child):
-    found = files.shipped()
+    found = files.load_shipped()
     signals, problems = signal_file.load_signals([one.document for one in found], catalog)
-    made = dashboards.bundle(found, catalog, signals, None, child)
+    made = dashboards.build_dashboards(found, catalog, signals, None, child)
     assert problems + made.problems == []
     return made
 
@@ -48,7 +48,7 @@ def test_five_dashboards_are_there(models):
 
 
 def test_panels_have_title_description_unit_and_datasource(models):
-    units = grafana_units.load() - NOT_LINTED
+    units = grafana_units.load_ids() - NOT_LINTED
     for model in models:
         for panel in drawn(model):
             where = (model["title"], panel["title"])

@@ -1,4 +1,4 @@
-"""A real Alertmanager with the generated configuration: what is delivered, what is kept silent, what is not told."""
+"""A real Alertmanager with the generated configuration: what is delivered, what is inhibited, what is not sent."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def test_an_alert_reaches_all_teams_of_its_route_with_texts_filled_in(alertmanag
     texts = alertmanager.texts
     alertmanager.fire(STOPPED)
     inbox.wait(lambda: STOPPED in inbox.alerts("/operations"))
-    (told,) = inbox.wait(lambda: inbox.bodies("/slack"))[:1]
-    assert told["channel"] == "#shop"
-    (shown,) = told["attachments"]
+    (messages,) = inbox.wait(lambda: inbox.bodies("/slack"))[:1]
+    assert messages["channel"] == "#shop"
+    (shown,) = messages["attachments"]
     assert shown["title"] == "CRITICAL: ContainerNotRunning on web-1, shop"
     assert shown["title_link"] == texts["dashboard_url"]
     assert texts["description"] in shown["text"]
@@ -79,7 +79,7 @@ def test_a_blind_collector_keeps_silent_what_it_feeds_on_the_same_machine_only(a
     assert alertmanager.state(STOPPED) == "suppressed"
 
 
-def test_what_was_told_is_not_called_over_while_its_collector_is_blind(alertmanager, inbox):
+def test_an_alert_does_not_resolve_while_its_collector_is_blind(alertmanager, inbox):
     alertmanager.fire(STOPPED)
     inbox.wait(lambda: STOPPED in inbox.alerts("/operations"))
     alertmanager.fire(BLIND)
@@ -101,7 +101,7 @@ def test_the_more_severe_alert_of_a_family_keeps_the_milder_one_silent(alertmana
     assert milder not in inbox.alerts("/operations")
 
 
-def test_nobody_is_told_of_what_is_only_shown(alertmanager, inbox):
+def test_an_alert_that_is_only_shown_is_not_sent(alertmanager, inbox):
     shown = {"alertname": "Watchdog", "severity": "info", "owner": "operations", "topic": "deckwatch"}
     alertmanager.fire(shown, BLIND)
     inbox.wait(lambda: BLIND in inbox.alerts("/operations"))
@@ -122,9 +122,9 @@ def test_an_alertmanager_that_starts_again_loses_nothing_and_repeats_at_most_onc
     alertmanager.fire(STOPPED, elsewhere)  # Prometheus tells all that fires again and again
     inbox.wait(lambda: elsewhere in inbox.alerts("/operations"))
     time.sleep(1.5)
-    told = [body for body in inbox.bodies("/operations") if STOPPED in [one["labels"] for one in body["alerts"]]]
-    assert len(told) <= 2
-    assert len({body["groupKey"] for body in told}) == 1
+    messages = [body for body in inbox.bodies("/operations") if STOPPED in [one["labels"] for one in body["alerts"]]]
+    assert len(messages) <= 2
+    assert len({body["groupKey"] for body in messages}) == 1
     alertmanager.end(STOPPED)
     inbox.wait(lambda: STOPPED in inbox.alerts("/operations", "resolved"))
 

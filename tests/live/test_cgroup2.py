@@ -1,7 +1,7 @@
 """The exporter on a kernel that has control groups of version 2 only, beside engines with either cgroup driver.
 
 It runs there in two ways: as a process of the machine, and in a container as the Compose file has it, in namespaces of
-its own. What it shows is held against what the kernel told just before and just after.
+its own. Its values are compared with the kernel's own just before and just after.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ ALONE = {**BARE, "network_mode": "none"}
 
 @dataclass
 class Page:
-    """What the exporter showed; `before` and `after` are what the kernel said around that."""
+    """What the exporter showed; `before` and `after` are the kernel's own values around that."""
 
     text: str
     before: str = ""
@@ -73,8 +73,8 @@ class Page:
         return {found["name"]: found["id"] for found, _ in self.series["container_memory_usage_bytes"]}
 
     def agrees(self, pattern: str, unit: float, metric: str, **labels: str) -> bool:
-        """Whether a counter is not less than the kernel said before, and not more than it said after."""
-        least, most = (float(re.search(pattern, said)[1]) * unit for said in (self.before, self.after))
+        """Whether a counter is between the kernel's values before and after."""
+        least, most = (float(re.search(pattern, reading)[1]) * unit for reading in (self.before, self.after))
         return least <= self.value(metric, **labels) <= most
 
 
@@ -208,7 +208,7 @@ def check_host(page: Page) -> None:
 
 
 def kills(client: docker.DockerClient, id_: str) -> int:
-    """Return how often the engine says that a container was killed for want of memory."""
+    """Return how many OOM kills of a container the engine reports."""
     filters = {"event": "oom", "container": id_}
     until = dt.datetime.fromisoformat(client.info()["SystemTime"]).timestamp()
     events = list(client.events(since=1, until=int(until) + 1, filters=filters, decode=True))
@@ -223,10 +223,10 @@ def test_as_a_process(busy, guest):
     check_host(page)
     # It watched when they were killed, and has it from the engine, which does not hear of each: its shim is woken
     # after the kill, when the group may be gone with its last process.
-    told = {name: kills(guest.engines["systemd"].client, busy.ids[name]) for name in ("killed", "greedy")}
-    for name, count in told.items():
+    counted = {name: kills(guest.engines["systemd"].client, busy.ids[name]) for name in ("killed", "greedy")}
+    for name, count in counted.items():
         assert page.value("deckwatch_container_oom_kills_total", name=name) == count
-    assert sum(told.values()) > 0
+    assert sum(counted.values()) > 0
 
 
 def test_in_a_container_with_namespaces_of_its_own(busy, private, guest):
@@ -243,8 +243,8 @@ def test_in_a_container_with_namespaces_of_its_own(busy, private, guest):
     check_host(page)
     # It is in such a container: that group is not below its own, and that card not in its network.
     pid = guest.engines["systemd"].client.api.inspect_container("web")["State"]["Pid"]
-    _, told = private.container.exec_run(["cat", f"/host/proc/{pid}/cgroup"])
-    assert told.decode() == f"0::/../docker-{busy.ids['web']}.scope\n"
+    _, counted = private.container.exec_run(["cat", f"/host/proc/{pid}/cgroup"])
+    assert counted.decode() == f"0::/../docker-{busy.ids['web']}.scope\n"
     assert "docker0" not in private.container.exec_run(["cat", "/proc/net/dev"])[1].decode()
 
 
@@ -268,10 +268,10 @@ def test_capture(busy, private, guest):
 
     roots = ("--procfs=/host/proc", "--sysfs=/host/sys", "--rootfs=/host/root", "--worlds=/dev/shm")
     inner = f"set -e; {capture(SEEN_INSIDE, *roots)}; cd /dev/shm; tar -c {SEEN_INSIDE}"
-    code, (tar, said) = private.container.exec_run(
+    code, (tar, reading) = private.container.exec_run(
         ["sh", "-c", inner], environment={"DOCKER_HOST": "unix:///engine.sock"}, demux=True
     )
-    assert code == 0, said
+    assert code == 0, reading
     private.container.remove(force=True)
     outer = f"export DOCKER_HOST=unix:///run/systemd.sock; {capture(AS_ITSELF, '--worlds=/run/worlds')}"
     packed = guest.sh(f"{outer}; cd /run/worlds; tar -cz {AS_ITSELF} | base64 -w0")

@@ -68,13 +68,13 @@ def guest_prometheus(bundle, guest, need, eventually):
     """Prometheus' client; it and Alertmanager run in the guest."""
     prometheus = need("prometheus", get="apt-get install prometheus")
     alertmanager = need("prometheus-alertmanager", "alertmanager", get="apt-get install prometheus-alertmanager")
-    told = [f"--config.file={bundle}/alertmanager/alertmanager.yml", "--storage.path=/run/alertmanager"]
+    options = [f"--config.file={bundle}/alertmanager/alertmanager.yml", "--storage.path=/run/alertmanager"]
     listening = [f"--web.listen-address=127.0.0.1:{PORTS['alertmanager']}", "--cluster.listen-address="]
-    guest.begin(shlex.join([alertmanager, *told, *listening]))
-    told = [f"--config.file={bundle}/prometheus/prometheus.yml", "--storage.tsdb.path=/run/prometheus"]
+    guest.begin(shlex.join([alertmanager, *options, *listening]))
+    options = [f"--config.file={bundle}/prometheus/prometheus.yml", "--storage.tsdb.path=/run/prometheus"]
     # What is older than this has no value any more; by default five minutes, which would have to be waited for.
     listening = [f"--web.listen-address=0.0.0.0:{PORTS['prometheus']}", "--query.lookback-delta=30s"]
-    guest.begin(shlex.join([prometheus, *told, *listening]))
+    guest.begin(shlex.join([prometheus, *options, *listening]))
     eventually(lambda: is_answering(f"{guest.url}/-/ready"), SECONDS)
     with Client(guest.url) as client:
         yield client
@@ -91,6 +91,6 @@ def test_an_alert_outlives_a_clock_that_jumps_ahead(guest, guest_prometheus, inb
     time.sleep(SETTLED_SECONDS)
     eventually(lambda: firing(guest_prometheus), SECONDS)
     bodies = inbox.bodies(PATH)
-    assert {one["status"] for one in bodies} == {"firing"}, "nobody was told that it is over"
+    assert {one["status"] for one in bodies} == {"firing"}, "no message says that it is over"
     assert len(bodies) <= 2, "one repeat at most"
     assert len({one["groupKey"] for one in bodies}) == 1

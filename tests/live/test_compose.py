@@ -58,14 +58,14 @@ def test_in_its_container_the_exporter_sees_the_host_and_has_no_rights(exporter,
 
     # The kernel says that it can do nothing that its user cannot.
     status = Path(f"/proc/{container.attrs['State']['Pid']}/status").read_text()
-    said = dict(line.split(":\t", 1) for line in status.splitlines())
-    assert said["Uid"].split() == ["9877"] * 4
-    assert {said[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0000000000000000"}
-    assert said["NoNewPrivs"] == "1"
+    fields = dict(line.split(":\t", 1) for line in status.splitlines())
+    assert fields["Uid"].split() == ["9877"] * 4
+    assert {fields[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0000000000000000"}
+    assert fields["NoNewPrivs"] == "1"
     assert container.exec_run(["touch", "/anything"])[0] != 0
     assert container.exec_run(["touch", "/host/root/tmp/anything"])[0] != 0
 
-    # Nothing failed for want of a right, and the engine was asked for nothing that the proxy refuses.
+    # No permission was missing, and the engine was asked for nothing that the proxy refuses.
     failed = [one.labels["collector"] for one in families["deckwatch_collector_success"].samples if one.value == 0]
     assert failed == []
     (allowed,) = (word.partition("=")[2] for word in compose.services["docker-proxy"]["command"] if "allowGET" in word)

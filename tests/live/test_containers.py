@@ -142,7 +142,7 @@ def test_a_renamed_container_has_one_name(engine, watch, eventually):
     assert watched.page().of("old") == set()
 
 
-def test_a_container_killed_for_want_of_memory(engine, watch, eventually):
+def test_an_oom_killed_container(engine, watch, eventually):
     watched = watch(engine.url)
     watched.page()
     engine.run("x=0123456789abcdef; while :; do x=$x$x; done", name=NAME, mem_limit="16m")

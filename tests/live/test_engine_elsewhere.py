@@ -61,11 +61,11 @@ def test_figures_are_those_of_the_control_groups(engine, relay, watch, blind, ev
 
     here, there = eventually(settled)
     same = {name for name, series in here.series.items() if series and name.startswith("container_")}
-    told = {name for name, series in there.series.items() if series and name.startswith("container_")}
-    assert same - told <= {"container_processes", "container_memory_swap"}, "what the API does not tell"
-    assert told - same == set()
+    listed = {name for name, series in there.series.items() if series and name.startswith("container_")}
+    assert same - listed <= {"container_processes", "container_memory_swap"}, "what the API does not report"
+    assert listed - same == set()
     compared = 0
-    for name in sorted(told & same):
+    for name in sorted(listed & same):
         for labels, value in here.series[name]:
             found = {key: text for key, text in labels.items() if key != "device"}
             [shown] = there.values(name, **found)
@@ -75,14 +75,14 @@ def test_figures_are_those_of_the_control_groups(engine, relay, watch, blind, ev
                 compared += 1
     assert compared > 25
     assert there.value("container_memory_rss", name=NAME) > 16_000_000
-    assert there.value("machine_cpu_cores") == here.value("machine_cpu_cores"), "told by the engine"
+    assert there.value("machine_cpu_cores") == here.value("machine_cpu_cores"), "reported by the engine"
     assert there.value("machine_memory_bytes") == here.value("machine_memory_bytes")
     [(version, _)] = there.series["cadvisor_version_info"]
     assert version["kernelVersion"] == os.uname().release
     assert there.value("container_cpu_usage_seconds_total", name=NAME) > 0.1
 
 
-def test_no_scrape_causes_a_call_and_the_age_is_told(engine, relay, watch, blind, eventually):
+def test_no_scrape_causes_a_call_and_the_age_is_reported(engine, relay, watch, blind, eventually):
     for number in range(12):
         engine.run(name=f"web-{number}")
     watched = watch(relay.url, config=often("1h"), **blind)
@@ -139,7 +139,7 @@ def test_a_container_that_ends_is_not_shown_any_more(engine, watch, blind, event
     assert watched.page().values("container_spec_memory_limit_bytes", name=NAME) == []
 
 
-def test_an_engine_that_stops_is_told_and_no_counter_is_held(engine, watch, blind, eventually):
+def test_a_stopped_engine_is_reported_and_no_counter_is_retained(engine, watch, blind, eventually):
     engine.run(name=NAME)
     watched = watch(engine.url, config=often(), **blind)
     eventually(lambda: watched.page().values("container_memory_rss", name=NAME))
@@ -184,8 +184,8 @@ def test_groups_that_ought_to_be_seen_are_missed_aloud(engine, watch, here, even
     caplog.set_level(logging.WARNING)
     watched = watch(engine.url, config=often(), **here)
     eventually(lambda: watched.page().values("container_memory_rss", name=NAME))
-    [told] = [record.getMessage() for record in caplog.records if "has a group" in record.getMessage()]
-    assert "read from the engine's API" in told
+    [listed] = [record.getMessage() for record in caplog.records if "has a group" in record.getMessage()]
+    assert "read from the engine's API" in listed
 
 
 @pytest.mark.usefixtures("at_once")

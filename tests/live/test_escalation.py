@@ -116,12 +116,12 @@ def chain(need, alerting_of, inbox, tmp_path):
         data["route"] |= {"group_wait": "100ms", "group_interval": "500ms"}
         config.write_text(yaml.safe_dump(data))
         scraped = {"job_name": "shop", "static_configs": [{"targets": [f"127.0.0.1:{page.server_address[1]}"]}]}
-        told = {"static_configs": [{"targets": [f"127.0.0.1:{ports[1]}"]}]}
+        alertmanager_target = {"static_configs": [{"targets": [f"127.0.0.1:{ports[1]}"]}]}
         settings = {
             "global": {"scrape_interval": "500ms", "scrape_timeout": "500ms", "evaluation_interval": "500ms"},
             "rule_files": [f"{bundle}/prometheus/rules/*.yaml"],
             "scrape_configs": [scraped],
-            "alerting": {"alertmanagers": [told]},
+            "alerting": {"alertmanagers": [alertmanager_target]},
         }
         (tmp_path / "prometheus.yml").write_text(yaml.safe_dump(settings))
         argvs = (
@@ -148,12 +148,12 @@ def chain(need, alerting_of, inbox, tmp_path):
         page.shutdown()
 
 
-def test_an_acknowledged_alert_is_not_escalated_and_its_end_is_told(chain, inbox):
+def test_an_acknowledged_alert_is_not_escalated_and_its_end_is_sent(chain, inbox):
     chain.queue = 20
     (first,) = inbox.wait(lambda: inbox.whole_alerts("/operations"))[:1]
     assert first["annotations"]["deploy"].startswith("2.1, since 20")
-    said = chain.run("ack", "ShopQueueLong", "service=shop", "--author", "Kim", "--comment", "I look at it")
-    assert "acknowledged for 4h: ShopQueueLong" in said
+    output = chain.run("ack", "ShopQueueLong", "service=shop", "--author", "Kim", "--comment", "I look at it")
+    assert "acknowledged for 4h: ShopQueueLong" in output
     assert chain.state().startswith("acknowledged: Kim, until ")
     assert max(map(len, chain.run("list").splitlines())) <= 80
     inbox.wait(chain.step_fires)
@@ -167,7 +167,7 @@ def test_an_acknowledged_alert_is_not_escalated_and_its_end_is_told(chain, inbox
     assert "no alert is firing" in chain.run("list")
 
 
-def test_what_nobody_acknowledges_is_escalated_and_who_was_told_is_told_the_end(chain, inbox):
+def test_an_unacknowledged_alert_escalates_and_every_recipient_gets_its_end(chain, inbox):
     chain.queue = 20
     inbox.wait(lambda: inbox.alerts("/operations"))
     (step,) = inbox.wait(lambda: inbox.whole_alerts("/management"))[:1]
@@ -180,7 +180,7 @@ def test_what_nobody_acknowledges_is_escalated_and_who_was_told_is_told_the_end(
     inbox.wait(lambda: inbox.alerts("/operations", "resolved") and inbox.alerts("/management", "resolved"))
 
 
-def test_a_figure_that_goes_up_and_down_is_told_once(chain, inbox):
+def test_a_flapping_value_is_sent_once(chain, inbox):
     chain.queue = 20
     inbox.wait(lambda: inbox.alerts("/operations"))
     for turn in range(8):
@@ -205,7 +205,7 @@ def test_a_silence_holds_for_the_alert_and_its_steps_until_it_is_ended(chain, in
     inbox.wait(lambda: inbox.alerts("/operations") and inbox.alerts("/management"))
 
 
-def test_a_test_message_goes_by_every_channel_and_a_dead_one_is_told(chain, inbox):
+def test_a_test_message_uses_every_channel_and_a_dead_one_is_reported(chain, inbox):
     assert chain.run("notify-test").splitlines() == ["operations: webhook sent", "management: webhook sent"]
     for path in ("/operations", "/management"):
         assert {one["alertname"] for one in inbox.alerts(path)} == {"NotificationTest"}
@@ -213,5 +213,5 @@ def test_a_test_message_goes_by_every_channel_and_a_dead_one_is_told(chain, inbo
     assert chain.run("notify-test", "--channel", "management") == "management: webhook sent\n"
     assert [path for path, _ in inbox.posts[before:] if path != "/management"] == []
     inbox.refuses = {"/operations", "/management"}
-    said = chain.run("notify-test", "--channel", "webhook", "--wait", "3", code=1)
-    assert "operations: webhook failed: Alertmanager's log says why" in said
+    output = chain.run("notify-test", "--channel", "webhook", "--wait", "3", code=1)
+    assert "operations: webhook failed: Alertmanager's log says why" in output

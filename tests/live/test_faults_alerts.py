@@ -1,4 +1,4 @@
-"""What is lost is told by the shipped alerts within two minutes, and ends no alert that fires already."""
+"""The shipped alerts report a lost source within two minutes, and no alert that already fires ends."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ FIRING = ("ContainerNotRunning", "ContainerOomKilled")
 SEEN = 'deckwatch_collector_success{job="cadvisor",instance="deck-1",collector="container_state"}'
 
 
-def test_a_stopped_engine_and_a_hung_mount_are_told_and_end_no_other_alert(engine, alarm, mounted, serving, eventually):
+def test_a_stopped_engine_and_a_hung_mount_alert_and_end_no_other_alert(engine, alarm, mounted, serving, eventually):
     elsewhere = serving("", through=mounted.inside())
     chain = alarm(engine.url, {"deck-2": elsewhere.address}, past=(SEEN,))
     engine.run("exit 3", name="shop", restart_policy={"Name": "no"}, labels={"deckwatch.expected": "running"})
     engine.run(name="sick", healthcheck=SICK)
     chain.wait_for_series('deckwatch_container_health_status{name="sick", status="unhealthy"} == 1')
-    with chain.looking_away():  # created, killed for want of memory and removed
+    with chain.looking_away():  # created, OOM-killed and removed
         engine.run(EAT_MEMORY, name="hog", mem_limit="16m", auto_remove=True)
         eventually(lambda: len(engine.client.containers.list(all=True, sparse=True)) == 2)
     chain.arrival(90, alertname="ContainerOomKilled", name="hog")

@@ -76,7 +76,7 @@ def test_an_engine_of_another_version_takes_its_place(renewable, serving, eventu
     if drop:
         renewable.listen()
     else:
-        assert renewable.refused, "it was told that it speaks no version that this engine knows"
+        assert renewable.refused, "the engine rejected the API version"
     eventually(lambda: exporter.page().failed == set())
     container.restart(timeout=0)
     eventually(lambda: exporter.page().values(restarts, name=NAME) == [1])

@@ -23,7 +23,7 @@ FILES = sorted(Path(__file__).parent.glob("test_faults_fire_*.py"))
 
 
 @pytest.fixture(scope="module")
-def told() -> Counter[str]:
+def faults() -> Counter[str]:
     """How often each alert stands in a table."""
     found: Counter[str] = Counter()
     for path in FILES:
@@ -32,12 +32,12 @@ def told() -> Counter[str]:
     return found
 
 
-def test_every_shipped_alert_has_a_fault_that_makes_it_fire(shipped_alerting, told):
+def test_every_shipped_alert_has_a_fault_that_makes_it_fire(shipped_alerting, faults):
     shipped = {alert.name: group.topic for group in shipped_alerting.groups for alert in group.alerts}
-    forgotten = [f"{name} (test_faults_fire_{topic}.py)" for name, topic in shipped.items() if name not in told]
+    forgotten = [f"{name} (test_faults_fire_{topic}.py)" for name, topic in shipped.items() if name not in faults]
     assert not forgotten, (
         f"{', '.join(forgotten)}: no live test makes it fire. Put it into FAULTS of the file of its topic with the "
         f"labels that it must have, and a fault into the test there; where none can be made, into CAPTURED with why."
     )
-    assert set(told) <= set(shipped), "an alert that is not shipped any more"
-    assert {name for name, often in told.items() if often > 1} == set(), "one fault is enough"
+    assert set(faults) <= set(shipped), "an alert that is not shipped any more"
+    assert {name for name, often in faults.items() if often > 1} == set(), "one fault is enough"

@@ -82,9 +82,9 @@ def test_applications_that_fail_are_slow_are_gone_or_run_out(shop, authority, al
         argv = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(tls), "--ssl-certfile", issued.certificate]
         return Program("login", [*argv, "--ssl-keyfile", issued.key], log, ready=lambda: True, folder=FOLDER)
 
-    said = PROJECT.format(shop=shop, port=port, tls=tls, desk=page, authority=authority.certificate)
+    project_text = PROJECT.format(shop=shop, port=port, tls=tls, desk=page, authority=authority.certificate)
     with desk, cart, login(SOON_DAYS), customers(shop, BROKEN), contextlib.ExitStack() as visitors:
-        chain = alarm("", project=said, hurried=True)
+        chain = alarm("", project=project_text, hurried=True)
         chain.wait_for_series("count(probe_success == 1) == 3")
         cart.stop()
         psutil.Process(desk.process.pid).rlimit(psutil.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))

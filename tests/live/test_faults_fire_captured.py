@@ -1,7 +1,7 @@
-"""Alerts whose faults cannot be made on a machine that runs tests: a captured page tells of them.
+"""Alerts whose faults cannot be made on a machine that runs tests: a captured page reports them.
 
-`CAPTURED` says of each why. The page is that of a captured machine, with what stands in `TOLD` in the place of its
-lines, or behind them. How to add one: `test_faults_fire.py`.
+`CAPTURED` gives the reason for each. The page is that of a captured machine; `REPLACED` has lines that replace its own
+or are added to them. How to add one: `test_faults_fire.py`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def grows(by: float, start: float = 0.0):
     return lambda reading: start + by * reading
 
 
-TOLD = {
+REPLACED = {
     "node_timex_offset_seconds": -0.06,
     "node_timex_sync_status": 0,
     "node_timex_maxerror_seconds": 16,
@@ -67,14 +67,14 @@ TOLD = {
 
 
 def faulty(text: str, reading: int) -> str:
-    for series, value in TOLD.items():
+    for series, value in REPLACED.items():
         line = f"{series} {value(reading) if callable(value) else value}\n"
         text, number = re.subn(f"^{re.escape(series)} .*\n", line, text, flags=re.MULTILINE)
         text += "" if number else line
     return text
 
 
-def test_what_cannot_be_made_here_is_told_by_a_captured_page(alarm):
+def test_faults_that_cannot_be_caused_here_come_from_a_captured_page(alarm):
     broken, readings = threading.Event(), itertools.count(1)
 
     class Page(BaseHTTPRequestHandler):

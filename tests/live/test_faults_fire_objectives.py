@@ -108,7 +108,7 @@ def test_what_is_promised_is_watched(alarm, shop, eventually) -> None:
     project = PROJECT.format(address=shop.removeprefix("http://"))
     watched = Watched(alarm(NO_ENGINE, project=project, hurried=True))
 
-    # Nobody comes: what is promised is known and exact, and nothing is said of how it is kept.
+    # Without requests the objective is known exactly, and there is no figure of how it is met.
     eventually(lambda: watched.of("objective:budget:ratio") == BUDGETS, SECONDS)
     eventually(lambda: watched.of("objective:good:ratio") == {"door-open": 1.0}, SECONDS)
     eventually(lambda: watched.of("objective:errors:ratio1h") == {"door-open": 0.0}, SECONDS)  # topics take turns
@@ -138,7 +138,7 @@ def test_what_is_promised_is_watched(alarm, shop, eventually) -> None:
     with visitors(shop, *["/"] * 9), visitors(shop, *["/"] * 9):
         watched.alarm.end(FAULTS, SECONDS)
 
-    # Nobody comes any more, for longer than any window here: nothing is said of how it is kept.
+    # Nobody comes any more, for longer than any window here: there is no figure of how it is met.
     eventually(lambda: watched.of("objective:good:ratio") == {"door-open": 1.0}, SECONDS)
     eventually(lambda: watched.of("objective:errors:ratio1h") == {"door-open": 0.0}, SECONDS)  # topics take turns
     assert watched.of("objective:budget:ratio") == BUDGETS

@@ -15,7 +15,7 @@ SCRAPERS = 50
 STAYING = 10  # threads that stay for what goes over a network, once made
 
 
-def test_a_hung_mount_is_told_and_costs_no_thread_for_each_scrape(mounted, serving, eventually):
+def test_a_hung_mount_is_reported_and_does_not_cost_a_thread_per_scrape(mounted, serving, eventually):
     point = str(mounted.point)
     exporter = serving("", through=mounted.inside())
     page = exporter.page()

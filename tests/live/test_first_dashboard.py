@@ -85,7 +85,7 @@ def test_what_the_page_learns_is_what_it_declares(folder, port) -> None:
     assert learnt.startswith("metrics:\n")
 
 
-def test_a_misspelt_name_is_told_as_the_page_shows_it(folder) -> None:
+def test_a_misspelt_name_is_reported_as_the_page_shows_it(folder) -> None:
     checked = run(folder, "check")
     assert (checked.returncode, checked.stderr.startswith("no errors in ")) == (0, True), checked.stderr
     file = folder / "dashboards" / "shop.yaml"

@@ -72,6 +72,6 @@ def test_what_grafana_serves_is_what_was_generated(stack, grafana):
 
 def test_provisioning_complains_of_nothing(stack):
     lines = stack.site.log(GRAFANA).read_text().splitlines()
-    told = [line for line in lines if "logger=provisioning" in line]
-    assert told
-    assert [line for line in told if "level=info" not in line and "level=debug" not in line] == []
+    messages = [line for line in lines if "logger=provisioning" in line]
+    assert messages
+    assert [line for line in messages if "level=info" not in line and "level=debug" not in line] == []

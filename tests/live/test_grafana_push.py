@@ -118,9 +118,9 @@ def test_new_same_changed_by_us(run, grafana, project):
     run("push")
     assert theirs(grafana)["dashboard"]["version"] == version  # nothing differs, nothing is saved
     (project / "dashboards" / "web-shop.yaml").write_text(SHOP.replace("unit: short", "unit: none"))
-    told = run("diff", code=1)
-    assert "web-shop: changed by us" in told
-    assert "panel Load: unit short → none" in told
+    output = run("diff", code=1)
+    assert "web-shop: changed by us" in output
+    assert "panel Load: unit short → none" in output
     assert "changed by us" in run("push", "--dry-run")
     assert theirs(grafana)["dashboard"]["version"] == version
     run("push")
@@ -131,11 +131,11 @@ def test_new_same_changed_by_us(run, grafana, project):
 def test_what_somebody_changed_is_left_alone(run, grafana):
     run("push")
     by_hand(grafana, wider)
-    told = run("diff", code=1)
-    assert "web-shop: changed by hand by admin" in told
-    assert "panel Load: title Load, mine → Load" in told
-    told = run("push", code=1)
-    assert "changed by hand: web-shop (by admin); nothing was saved (--force overwrites)" in told
+    output = run("diff", code=1)
+    assert "web-shop: changed by hand by admin" in output
+    assert "panel Load: title Load, mine → Load" in output
+    output = run("push", code=1)
+    assert "changed by hand: web-shop (by admin); nothing was saved (--force overwrites)" in output
     assert theirs(grafana)["dashboard"]["panels"][0]["title"] == "Load, mine"
     assert "saved web-shop" in run("push", "--force")
     assert theirs(grafana)["dashboard"]["panels"][0]["title"] == "Load"
@@ -178,9 +178,9 @@ def test_a_folder_that_is_named_must_be_there(run, grafana):
 def test_secrets_that_are_refused_are_not_shown(stack, tmp_path):
     wrong = tmp_path / "password"
     wrong.write_text("notknownhere\n")
-    with pytest.raises(DeckwatchError, match=r"rejects the token or password \(401\)") as told:
+    with pytest.raises(DeckwatchError, match=r"rejects the token or password \(401\)") as output:
         connect_grafana(stack.url(GRAFANA), user="admin", password_file=wrong)
-    assert "notknownhere" not in str(told.value)
+    assert "notknownhere" not in str(output.value)
     wrong.write_text("glsa_notknownhere")
     with pytest.raises(DeckwatchError, match=r"rejects the token or password \(401\)"):
         connect_grafana(stack.url(GRAFANA), token_file=wrong)
@@ -194,8 +194,8 @@ def test_secrets_that_are_refused_are_not_shown(stack, tmp_path):
 def test_a_dashboard_is_imported_by_its_uid(run, project, grafana):
     run("push")
     (project / "dashboards" / "web-shop.yaml").unlink()
-    told = run("import", "web-shop")
-    assert "web-shop.yaml" in told
+    output = run("import", "web-shop")
+    assert "web-shop.yaml" in output
     assert run("diff").strip() == "web-shop: same"
 
 

@@ -1,4 +1,4 @@
-"""How many messages: a machine on which everything fails is told once to whoever is told of it, and so is a reboot."""
+"""How many messages: a machine on which everything fails sends each team one message, and so does a reboot."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def firing(shipped, *topics):
     return found
 
 
-def told_of(inbox, path):
+def messages_about(inbox, path):
     """Return the messages on the machine, as the sets of alerts' names in each."""
     found = [[one["labels"] for one in body["alerts"]] for body in inbox.bodies(path)]
     return [{one["alertname"] for one in alerts} for alerts in found if alerts[0].get("instance") == "web-1"]
@@ -69,17 +69,17 @@ def test_a_machine_that_is_gone_is_one_message_whatever_else_fires(alertmanager,
     alertmanager.fire(*alerts)
     inbox.wait(lambda: inbox.bodies("/oncall"))
     time.sleep(3)  # some more times as long as a group waits
-    assert told_of(inbox, "/oncall") == [{"ExporterDown"}]
-    assert told_of(inbox, "/operations") == []
+    assert messages_about(inbox, "/oncall") == [{"ExporterDown"}]
+    assert messages_about(inbox, "/operations") == []
 
 
 def test_a_machine_on_which_everything_fails_is_one_message_to_each_team(alertmanager, inbox, shipped_alerting):
     alerts = firing(shipped_alerting, "host", "containers", "application")
     assert len(alerts) > 100
     alertmanager.fire(*alerts)
-    inbox.wait(lambda: told_of(inbox, "/oncall") and told_of(inbox, "/operations"))
+    inbox.wait(lambda: messages_about(inbox, "/oncall") and messages_about(inbox, "/operations"))
     time.sleep(3)
-    (critical,), (others,) = told_of(inbox, "/oncall"), told_of(inbox, "/operations")
+    (critical,), (others,) = messages_about(inbox, "/oncall"), messages_about(inbox, "/operations")
     assert {"ContainerNotRunning", "ContainerUnhealthy", "HostMemoryCritical"} <= critical
     assert {"HostCpuHigh", "HostOomKill", "ContainerRestartLoop"} <= others
     assert "HostMemoryHigh" not in others, "the worse alert of its family fires"

@@ -113,7 +113,7 @@ class Watched:
         self._eventually(lambda: {name: seen()[name] for name in wanted} == wanted, SECONDS)
 
     def graph(self) -> dict[str, list[dict[str, str]]]:
-        """Return what Grafana is told by each query of the graph: a line of labels for each circle and each arrow."""
+        """Return the answers to the graph's queries in Grafana: a line of labels for each node and each edge."""
         [panel] = [one for one in self.page["panels"] if one["type"] == "nodeGraph"]
         assert all(one["format"] == "table" and one["instant"] for one in panel["targets"])
         return {one["refId"]: [dict(line) for line in self.alarm.query(one["expr"])] for one in panel["targets"]}

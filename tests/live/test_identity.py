@@ -1,4 +1,4 @@
-"""Two exporters, two database servers and an application under one Prometheus: every series is told apart."""
+"""Two exporters, two database servers and an application under one Prometheus: every series is distinct."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def wait_until_scraped(client: Client) -> None:
         time.sleep(0.3)
 
 
-def test_every_series_is_told_apart_by_the_contracts_labels(prometheus):
+def test_every_series_is_distinguished_by_the_contracts_labels(prometheus):
     by_job: dict[str, set[str]] = {}
     for target in ask(prometheus, "up"):
         by_job.setdefault(target["job"], set()).add(target["instance"])

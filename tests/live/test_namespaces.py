@@ -52,12 +52,12 @@ FIXED = (
     *("node_time_zone_", "node_time_clocksource_"),
 )
 
-Told = dict[tuple[str, ...], float]
+Samples = dict[tuple[str, ...], float]
 
 
 @pytest.fixture(scope="module")
 def listening() -> Iterator[int]:
-    """Sockets of the host's network namespace, many enough to be told from others that come and go."""
+    """Sockets of the host's network namespace, enough of them to stand out from others that come and go."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(50)]
     yield len(sockets)
     for one in sockets:
@@ -65,8 +65,8 @@ def listening() -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def pages(need, listening: int) -> tuple[Told, Told]:
-    """What is told of the host outside and what inside."""
+def pages(need, listening: int) -> tuple[Samples, Samples]:
+    """The samples of the host, read outside and inside."""
     for program in ("unshare", "setpriv"):
         need(program, get="apt-get install util-linux")
     need.luck(os.geteuid() == 0, "only root can make namespaces with mounts")
@@ -82,7 +82,7 @@ def pages(need, listening: int) -> tuple[Told, Told]:
         return read(command), read(inside)
 
 
-def read(command: list[str]) -> Told:
+def read(command: list[str]) -> Samples:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return {
@@ -116,5 +116,5 @@ def test_sockets_and_processes_are_the_hosts(pages, listening: int) -> None:
 
 def test_the_host_has_its_own_name(pages) -> None:
     (name,) = [key for key in pages[1] if key[0] == "node_uname_info"]
-    told = Path("/etc/hostname").read_text().strip() if Path("/etc/hostname").exists() else "a-container"
-    assert told in name
+    hostname = Path("/etc/hostname").read_text().strip() if Path("/etc/hostname").exists() else "a-container"
+    assert hostname in name

@@ -176,17 +176,19 @@ def test_every_query_has_data_or_a_reason_to_have_none(prometheus, capsys) -> No
         print(f"\n{table(rows)}")
     assert len(rows) > 300
     wrong = [
-        f"{query}: {'data' if series else 'nothing'}, {' '.join(one.why for one in told) or 'and no reason why'}"
-        for query, series, told in rows
-        if not any(one.may for one in told) and bool(series) is any(not one.offered() for one in told)
+        f"{query}: {'data' if series else 'nothing'}, {' '.join(one.why for one in grounds) or 'and no reason why'}"
+        for query, series, grounds in rows
+        if not any(one.may for one in grounds) and bool(series) is any(not one.offered() for one in grounds)
     ]
     assert "\n".join(wrong) == ""
-    assert [one.query for one in known if not any(one in told for _, _, told in rows)] == [], "reasons for no query"
+    assert [one.query for one in known if not any(one in grounds for _, _, grounds in rows)] == [], (
+        "reasons for no query"
+    )
 
 
 def table(rows: list[tuple[Query, int, list[Reason]]]) -> str:
     """Return what is empty with its reason, and for each dashboard how much has data."""
-    empty = [f"{query}\n    {' '.join(one.why for one in told)}" for query, series, told in rows if not series]
+    empty = [f"{query}\n    {' '.join(one.why for one in grounds)}" for query, series, grounds in rows if not series]
     counts = [
         f"{name}: {sum(1 for query, series, _ in rows if query.dashboard == name and series)} of "
         f"{sum(1 for query, _, _ in rows if query.dashboard == name)} queries have data"

@@ -81,7 +81,7 @@ def test_an_end_by_itself(podman, watch, eventually):
     eventually(lambda: watched.page().value("deckwatch_container_exit_code", name=NAME) == 3)
 
 
-def test_a_container_killed_for_want_of_memory(podman, watch, eventually):
+def test_an_oom_killed_container(podman, watch, eventually):
     watched = watch(podman.url)
     watched.page()
     podman.run("x=0123456789abcdef; while :; do x=$x$x; done", name=NAME, mem_limit="16m")

@@ -27,7 +27,7 @@ def watch(watch_postgres):
     return lambda **dsns: watch_postgres(**{name: {"dsn": dsn} for name, dsn in dsns.items()})
 
 
-def test_two_servers_are_told_apart(postgres_server, watch):
+def test_two_servers_are_distinguished(postgres_server, watch):
     first, second = postgres_server(), postgres_server()
     second.sql("CREATE DATABASE only_here")
     watched = watch(first=first.dsn, second=second.dsn)
@@ -95,7 +95,7 @@ def test_sessions_that_are_idle_are_counted_by_how_long(postgres_server, watch, 
     assert f"pg_process_idle_seconds_count{{{series}}}" not in watched.page()
 
 
-def test_our_own_limits_are_not_told_as_the_servers_settings(postgres_server, watch):
+def test_our_own_limits_are_not_reported_as_server_settings(postgres_server, watch):
     server = postgres_server()
     page = watch(a=server.dsn).page()
     for name in ("statement_timeout_seconds", "lock_timeout_seconds", "transaction_read_only"):
@@ -226,15 +226,15 @@ def test_a_role_without_rights_sees_less_and_breaks_nothing(postgres_server, wat
         ("postgresql://deckwatch:hunter2@no-such-host.invalid/postgres", "unknown host"),
     ],
 )
-def test_what_is_wrong_is_said_once_and_without_secrets(postgres_server, watch, caplog, dsn, reason):
+def test_an_error_is_logged_once_and_without_secrets(postgres_server, watch, caplog, dsn, reason):
     server = postgres_server()
     watched = watch(a=dsn.format(port=server.port, password=server.password))
     with caplog.at_level(logging.DEBUG, logger="deckwatch"):
         page = watched.page()
         watched.page()
     assert page['pg_up{server="a"}'] == 0
-    said = [record.getMessage() for record in caplog.records if record.name == "deckwatch.postgres"]
-    assert said == [f"PostgreSQL server a cannot be read: {reason}"]
+    messages = [record.getMessage() for record in caplog.records if record.name == "deckwatch.postgres"]
+    assert messages == [f"PostgreSQL server a cannot be read: {reason}"]
     for secret in ("hunter2", server.password, "127.0.0.1"):
         assert secret not in caplog.text
 

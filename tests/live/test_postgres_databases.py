@@ -1,4 +1,4 @@
-"""What is told of the connected database only, from all databases of a server, without being in anybody's way."""
+"""Views that show only the connected database are read in all databases of a server, without blocking anybody."""
 
 from __future__ import annotations
 
@@ -84,7 +84,9 @@ def test_who_is_visited_is_left_again_and_can_be_dropped_or_copied(postgres_serv
     assert temporary == 0
 
 
-def test_a_database_that_lets_nobody_in_is_told_and_spoils_nothing(postgres_server, watch_postgres, eventually, caplog):
+def test_a_database_that_refuses_connections_is_reported_and_affects_no_other(
+    postgres_server, watch_postgres, eventually, caplog
+):
     server = postgres_server()
     server.sql("CREATE DATABASE crm")
     server.sql(TABLE, "crm")

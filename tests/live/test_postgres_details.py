@@ -145,7 +145,7 @@ def test_the_first_statements_and_the_others_as_one(postgres_server, watch_postg
 
 
 @pytest.mark.parametrize("settings", [{}, {"shared_preload_libraries": "pg_stat_statements"}])
-def test_without_the_extension_it_is_said_what_to_do(postgres_server, watch_postgres, settings):
+def test_a_missing_extension_is_reported_with_the_remedy(postgres_server, watch_postgres, settings):
     watched = watch_postgres(a={"dsn": postgres_server(**settings).dsn})
     watched.page()
     assert not watched.errors("a")
@@ -158,17 +158,17 @@ def absent(watched, name):
     return reason
 
 
-def test_a_right_that_is_missing_is_said_with_the_grant(postgres_server, watch_postgres):
+def test_a_missing_permission_is_reported_with_the_grant(postgres_server, watch_postgres):
     server = postgres_server(shared_preload_libraries="pg_stat_statements")
     server.sql('CREATE SCHEMA "Its Own"; CREATE EXTENSION pg_stat_statements SCHEMA "Its Own"')
     watched = watch_postgres(a={"dsn": server.dsn})
     watched.page()
-    said = "the role may not read this; GRANT {} to it"
-    assert absent(watched, "postgres_statements") == said.format('USAGE ON SCHEMA "Its Own"')
+    missing_right = "the role may not read this; GRANT {} to it"
+    assert absent(watched, "postgres_statements") == missing_right.format('USAGE ON SCHEMA "Its Own"')
     server.sql('GRANT USAGE ON SCHEMA "Its Own" TO deckwatch; REVOKE pg_monitor FROM deckwatch')
     watched.page()
     assert not absent(watched, "postgres_statements")
-    assert absent(watched, "postgres_wal") == said.format("pg_monitor")
+    assert absent(watched, "postgres_wal") == missing_right.format("pg_monitor")
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_right_that_is_missing_is_said_with_the_grant(postgres_server, watch_p
         ("CREATE TABLE t (i int); GRANT INSERT ON t TO deckwatch", "may write to 1 tables"),
     ],
 )
-def test_a_role_that_may_too_much_is_told(postgres_server, watch_postgres, caplog, statement, right):
+def test_a_role_with_too_many_permissions_is_reported(postgres_server, watch_postgres, caplog, statement, right):
     server = postgres_server()
     server.sql(statement)
     page = watch_postgres(a={"dsn": server.dsn}).page()
@@ -213,13 +213,13 @@ def test_figures_are_those_of_the_views(postgres_server, watch_postgres, eventua
             cursor = session.execute(f"SELECT * FROM {view} {where}")
             columns = [one.name for one in cursor.description]
             for row in cursor:
-                told = dict(zip(columns, row, strict=True))
-                for column, value in told.items():
+                settings_row = dict(zip(columns, row, strict=True))
+                for column, value in settings_row.items():
                     if isinstance(value, (int, float)) and (
                         shown := [
                             number
                             for key, number in series(page, f"{view}_{column}").items()
-                            if not label or f'{label}="{told[label]}"' in key
+                            if not label or f'{label}="{settings_row[label]}"' in key
                         ]
                     ):
                         assert shown == [pytest.approx(float(value), rel=0.05)], (view, column)

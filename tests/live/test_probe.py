@@ -86,7 +86,7 @@ def test_tls_with_an_authority_of_ones_own(nginx, probe):
         ("https://127.0.0.1:{port}/", "TLS: wrong version number"),  # and here it is not
     ],
 )
-def test_a_service_that_fails_is_an_answer_and_the_reason_is_said_once(nginx, probe, caplog, url, reason):
+def test_a_failing_service_is_a_result_and_its_reason_is_logged_once(nginx, probe, caplog, url, reason):
     url = url.format(url=nginx.url, tls_url=nginx.tls_url, port=nginx.port, tls_port=nginx.tls_port)
     with caplog.at_level(logging.INFO, logger="deckwatch.probe"):
         found = probe(http=url)
@@ -109,7 +109,7 @@ def test_a_redirect_that_is_expected_is_not_followed(nginx, probe):
 
 
 @pytest.mark.parametrize(("expect", "success"), [(500, 1), ("5xx", 1), ([200, "5xx"], 1), (200, 0)])
-def test_what_counts_as_success_can_be_said(nginx, probe, expect, success):
+def test_success_can_be_defined(nginx, probe, expect, success):
     assert probe(http=f"{nginx.url}/error", expect=expect)["probe_success"] == success
 
 
@@ -150,7 +150,7 @@ def test_tcp(nginx, probe):
     assert probe(tcp="127.0.0.1:1")["probe_success"] == 0
 
 
-def test_a_service_that_returns_is_said_to(nginx, probe, caplog):
+def test_the_return_of_a_service_is_logged(nginx, probe, caplog):
     with caplog.at_level(logging.INFO, logger="deckwatch.probe"):
         probe(http=f"{nginx.url}/error")
         probe(http=f"{nginx.url}/ok")

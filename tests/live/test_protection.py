@@ -1,4 +1,4 @@
-"""A protected exporter and a real Prometheus, told of it by the project: beside strangers, and through a rotation."""
+"""A protected exporter and a real Prometheus that the project configures: with other clients, and during a rotation."""
 
 from __future__ import annotations
 

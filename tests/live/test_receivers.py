@@ -60,8 +60,8 @@ def inlined(config: Path, url: str, files: Path) -> None:
 def sent(need, alerting_of, inbox, tmp_path):
     """Fire the alert at one team of each kind and end it; return what came by path."""
     program = need("alertmanager", "prometheus-alertmanager", get="apt-get install prometheus-alertmanager")
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
-    version = re.search(r"version (\d+\.\d+)", said.stdout + said.stderr)[1]
+    process = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    version = re.search(r"version (\d+\.\d+)", process.stdout + process.stderr)[1]
     need.that(parse_version(version) >= (0, 25), f"Alertmanager 0.25, here is {version}")
     files = tmp_path / "secrets"
     files.mkdir()
@@ -167,7 +167,7 @@ def test_each_service_gets_what_it_documents_and_no_name_breaks_out(sent):
     assert text["Message"].startswith("CRITICAL: ContainerNotRunning on web-1, shop")
     assert text["Message"].isascii()
 
-    (told,) = sent["webhook"]["alerts"]
-    assert (sent["webhook"]["version"], told["labels"]) == ("4", FIRING)
+    (delivered,) = sent["webhook"]["alerts"]
+    assert (sent["webhook"]["version"], delivered["labels"]) == ("4", FIRING)
     for lines in (slack["text"], embed["description"], chat["text"], text["Message"]):
         assert not [line for line in lines.splitlines() if line.startswith("Over:")]

@@ -268,7 +268,7 @@ def test_nearly_every_sabotage_is_found(server, project, sample) -> None:
             continue
         now = verifying.list_queries(made, server.interval)
         pages = {one.page for one in now if key(one) not in known and one.kind == "variable"}
-        # Whether a choice must have values is told by the panels of its page.
+        # Whether a variable must have values depends on the panels of its page.
         changed = [one for one in now if key(one) not in known or one.page in pages]
         if any(not answer.is_good for answer in verifying.verify_queries(server, changed, made.catalog)):
             by["verify"] += 1

@@ -90,4 +90,4 @@ def test_the_readme_declares_what_the_page_shows(shop):
         for family in families
         if not family.name.endswith("_created")
     }
-    assert shown == {name: (said["kind"], said.get("labels", [])) for name, said in declared.items()}
+    assert shown == {name: (spec["kind"], spec.get("labels", [])) for name, spec in declared.items()}

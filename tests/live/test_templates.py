@@ -53,9 +53,9 @@ def counting(folder):
     whole, declared = folder
     registry = CollectorRegistry()
     series = []
-    for name, said in declared.items():
-        labels = said.get("labels", [])
-        made = KINDS[said["kind"]](name, said.get("help") or name, labels, registry=registry)
+    for name, declaration in declared.items():
+        labels = declaration.get("labels", [])
+        made = KINDS[declaration["kind"]](name, declaration.get("help") or name, labels, registry=registry)
         words = itertools.product(*(WORDS.get(label, ("one",)) for label in labels))
         series += [(name, made.labels(*one) if labels else made) for one in words]
     server, thread = start_http_server(0, "127.0.0.1", registry)

@@ -33,18 +33,18 @@ class Up:
 
     process: subprocess.Popen[str]
     state: Path
-    said: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     @property
     def urls(self) -> dict[str, str]:
-        return dict(re.findall(r"^ (\w+) +(http://\S+)", "".join(self.said), re.MULTILINE))
+        return dict(re.findall(r"^ (\w+) +(http://\S+)", "".join(self.lines), re.MULTILINE))
 
     def listen(self) -> None:
-        """Take what it prints until it has said everything."""
+        """Read its output until the last line of the start."""
         assert self.process.stdout is not None
         while "Ctrl-C" not in (line := self.process.stdout.readline()):
             assert line or self.process.poll() is None, self.rest()
-            self.said.append(line)
+            self.lines.append(line)
 
     def rest(self) -> str:
         return self.process.communicate(timeout=SECONDS)[1]
@@ -130,7 +130,7 @@ def test_everything_that_is_installed_runs_where_it_says(up, taken) -> None:
     ports = {int(url.rpartition(":")[2]) for url in up.urls.values()}
     assert not ports & taken
     for name, port in (("exporter", 9877), ("prometheus", 9090)):
-        (line,) = [line for line in up.said if line.startswith(f" {name} ")]
+        (line,) = [line for line in up.lines if line.startswith(f" {name} ")]
         assert line.endswith(f"; the default port {port} is in use\n")
 
 
@@ -247,10 +247,10 @@ def alone(tmp_path):
     running.process.communicate(timeout=SECONDS)
 
 
-def test_what_is_not_installed_is_said_with_the_way_to_get_it(alone) -> None:
+def test_a_missing_program_is_reported_with_how_to_install_it(alone) -> None:
     alone.listen()
     assert "exporter" in alone.urls
-    missing = [line for line in alone.said if "not installed" in line]
+    missing = [line for line in alone.lines if "not installed" in line]
     assert any(line.split()[0] == "prometheus" for line in missing)
     for line in missing:
         assert "docker compose up" in line
@@ -262,7 +262,7 @@ def test_addresses_and_paths_stay_whole_on_a_narrow_screen(tmp_path) -> None:
     running = start(state, PATH="/nowhere", COLUMNS="40")
     try:
         running.listen()
-        said = "".join(running.said)
+        lines = "".join(running.lines)
     finally:
         end(running)
     for whole in (
@@ -271,8 +271,8 @@ def test_addresses_and_paths_stay_whole_on_a_narrow_screen(tmp_path) -> None:
         "https://prometheus.io/download",
         "https://grafana.com/grafana/download?edition=oss",
     ):
-        assert whole in said
-    assert max(len(line) for line in said.splitlines() if "/" not in line) <= 40
+        assert whole in lines
+    assert max(len(line) for line in lines.splitlines() if "/" not in line) <= 40
 
 
 def test_killed_it_takes_its_programs_with_it(alone, eventually) -> None:
@@ -288,9 +288,9 @@ def test_where_nothing_is_left_it_ends_too(alone) -> None:
     alone.listen()
     for pid in alone.children().values():
         os.kill(pid, signal.SIGKILL)
-    said = alone.rest()
+    lines = alone.rest()
     assert alone.process.returncode == 1
-    assert said.endswith("all programs have exited\n")
+    assert lines.endswith("all programs have exited\n")
 
 
 def test_where_one_is_not_ready_all_are_ended_and_its_log_is_shown(need, tmp_path, eventually) -> None:
@@ -300,8 +300,8 @@ def test_where_one_is_not_ready_all_are_ended_and_its_log_is_shown(need, tmp_pat
     (state / "prometheus").mkdir()
     (state / "prometheus" / "wal").write_text("not a folder")
     running = start(state)
-    said = running.rest()
+    lines = running.rest()
     assert running.process.returncode == 1
-    assert "prometheus exited with code" in said
-    assert "wal" in said
+    assert "prometheus exited with code" in lines
+    assert "wal" in lines
     assert running.children() == {}

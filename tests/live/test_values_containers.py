@@ -23,12 +23,14 @@ def exporter(engine, exporting):
 
 
 @pytest.fixture
-def stats(engine, need, said):
+def stats(engine, need, run_program):
     """What `docker stats` says of a container: shares in percent, sizes in bytes."""
     docker = need("docker", get="apt-get install docker.io")
 
     def read(name: str) -> dict[str, float]:
-        [line] = said(docker, "-H", engine.url, "stats", "--no-stream", "--format", "{{json .}}", name).splitlines()
+        [line] = run_program(
+            docker, "-H", engine.url, "stats", "--no-stream", "--format", "{{json .}}", name
+        ).splitlines()
         row = json.loads(line)
         used, limit = map(size, row["MemUsage"].split(" / "))
         received, sent = map(size, row["NetIO"].split(" / "))

@@ -41,9 +41,9 @@ def host(exporting):
     return exporting("--docker-host", "unix:///nonexistent")
 
 
-def test_memory_is_what_free_says(host, said, between, agrees):
+def test_memory_is_what_free_says(host, run_program, between, agrees):
     def free() -> dict[str, int]:
-        head, memory, swap = (line.split() for line in said("free", "--bytes").splitlines())
+        head, memory, swap = (line.split() for line in run_program("free", "--bytes").splitlines())
         found = dict(zip(head, map(int, memory[1:]), strict=True))
         return found | {"swap total": int(swap[1]), "swap free": int(swap[3])}
 
@@ -59,7 +59,7 @@ def test_memory_is_what_free_says(host, said, between, agrees):
     agrees(reading)  # other programs take and give back memory between the readings
 
 
-def test_memory_that_is_taken_is_counted(host, said, agrees):
+def test_memory_that_is_taken_is_counted(host, run_program, agrees):
     """A file of 200 MB that lies in memory alone."""
     size = 200 * MEGA
     file = Path("/dev/shm") / f"deckwatch-{os.getpid()}"
@@ -67,7 +67,7 @@ def test_memory_that_is_taken_is_counted(host, said, agrees):
     def reading() -> dict[str, object]:
         before = host.page("host_memory").value("node_memory_Shmem_bytes")
         try:
-            said("dd", "if=/dev/zero", f"of={file}", "bs=1M", f"count={size // MEGA}")
+            run_program("dd", "if=/dev/zero", f"of={file}", "bs=1M", f"count={size // MEGA}")
             during = host.page("host_memory").value("node_memory_Shmem_bytes")
         finally:
             file.unlink(missing_ok=True)
@@ -76,14 +76,14 @@ def test_memory_that_is_taken_is_counted(host, said, agrees):
     agrees(reading)  # other programs share memory too
 
 
-def test_file_systems_are_as_df_says(host, said, between, agrees, tmp_path):
+def test_file_systems_are_as_df_says(host, run_program, between, agrees, tmp_path):
     """A file system of 64 MB that holds a file of 20 MB, and whatever else is mounted."""
     point = tmp_path / "known"
     point.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "known", str(point)], check=False)
 
     def df() -> dict[str, dict[str, int]]:
-        lines = said("df", "-B1", f"--output={','.join(DF)},target").splitlines()[1:]
+        lines = run_program("df", "-B1", f"--output={','.join(DF)},target").splitlines()[1:]
         rows = {line.split(maxsplit=4)[4]: line.split()[:4] for line in lines}
         return {target: dict(zip(DF, map(int, row), strict=True)) for target, row in rows.items() if "-" not in row}
 
@@ -115,11 +115,11 @@ def test_file_systems_are_as_df_says(host, said, between, agrees, tmp_path):
             subprocess.run(["umount", str(point)], check=True)
 
 
-def test_load_and_uptime_are_what_uptime_and_the_kernel_say(host, said, between, agrees):
+def test_load_and_uptime_are_what_uptime_and_the_kernel_say(host, run_program, between, agrees):
     names = ("node_load1", "node_load5", "node_load15")
 
     def uptime() -> list[float]:
-        found = re.search(r"load average: ([\d.]+), ([\d.]+), ([\d.]+)", said("uptime"))
+        found = re.search(r"load average: ([\d.]+), ([\d.]+), ([\d.]+)", run_program("uptime"))
         assert found
         return [float(one) for one in found.groups()]
 
@@ -134,7 +134,7 @@ def test_load_and_uptime_are_what_uptime_and_the_kernel_say(host, said, between,
     agrees(reading)  # the kernel counts anew every 5 seconds
 
     page = host.page("host_stat", "host_time")
-    booted = datetime.strptime(said("uptime", "--since").strip(), "%Y-%m-%d %H:%M:%S").astimezone()
+    booted = datetime.strptime(run_program("uptime", "--since").strip(), "%Y-%m-%d %H:%M:%S").astimezone()
     assert page.value("node_boot_time_seconds") == pytest.approx(booted.timestamp(), abs=2)
     up = float(Path("/proc/uptime").read_text().split()[0])
     assert page.value("node_time_seconds") - page.value("node_boot_time_seconds") == pytest.approx(up, abs=2, rel=0.001)
@@ -170,7 +170,7 @@ def test_work_in_user_mode_is_counted_as_such(host):
     assert sum(after) - sum(before) > spent * 0.95
 
 
-def test_what_dd_writes_is_what_the_disk_wrote(host, tmp_path, said, agrees):
+def test_what_dd_writes_is_what_the_disk_wrote(host, tmp_path, run_program, agrees):
     number = tmp_path.stat().st_dev
     link = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}")
     if not link.exists():
@@ -187,7 +187,7 @@ def test_what_dd_writes_is_what_the_disk_wrote(host, tmp_path, said, agrees):
 
     def reading() -> dict[str, object]:
         before = written()
-        said("dd", "if=/dev/zero", f"of={file}", "bs=1M", f"count={size // MEGA}", "oflag=direct", "conv=fsync")
+        run_program("dd", "if=/dev/zero", f"of={file}", "bs=1M", f"count={size // MEGA}", "oflag=direct", "conv=fsync")
         grown = written()[0] - before[0]
         assert written()[1] > before[1]
         return {} if grown == pytest.approx(size, rel=0.05) else {device: grown}

@@ -45,8 +45,8 @@ def stack(need, tmp_path_factory):
         exporter_arguments=none,
     ) as running:
         # Windows of rates fill within seconds here; after that nothing has to be waited for.
-        code, _, said = verify(running, folder, "--wait", "90")
-        assert code == 0, said
+        code, _, error_output = verify(running, folder, "--wait", "90")
+        assert code == 0, error_output
         yield running
 
 
@@ -60,13 +60,13 @@ def verify(stack: LocalStack, project: Path, *options: str) -> tuple[int, dict[s
 
 
 def test_what_is_watched_has_data_and_the_rest_is_not_called_broken(stack, tmp_path) -> None:
-    code, verdicts, said = verify(stack, tmp_path)
-    assert code == 0, said
+    code, verdicts, error_output = verify(stack, tmp_path)
+    assert code == 0, error_output
     assert verdicts["Host"] == "good"
     assert verdicts["Rules: host"] == "good"
     assert verdicts["Database"] == "not watched"
     assert verdicts["Application"] == "not watched"
-    assert said == ""
+    assert error_output == ""
 
 
 def own(folder: Path, panel: str) -> Path:
@@ -80,13 +80,13 @@ def own(folder: Path, panel: str) -> Path:
 NOTHING = "{lines: 'node_load1{instance=\"nobody\"}', title: Nobody, description: None.%s}"
 
 
-def test_a_query_without_data_is_told_at_its_place(stack, tmp_path) -> None:
-    code, verdicts, said = verify(stack, own(tmp_path, NOTHING % ""))
+def test_a_query_without_data_is_reported_at_its_position(stack, tmp_path) -> None:
+    code, verdicts, error_output = verify(stack, own(tmp_path, NOTHING % ""))
     assert code == 1
     assert verdicts["Mine"] == "faulty"
     assert verdicts["Host"] == "good"
-    assert "dashboards/mine.yaml:7:15: Mine, panel 'Nobody (A)': no data\n" in said
-    assert said.endswith("queries failed\n")
+    assert "dashboards/mine.yaml:7:15: Mine, panel 'Nobody (A)': no data\n" in error_output
+    assert error_output.endswith("queries failed\n")
 
 
 def test_one_that_is_rightly_empty_is_not(stack, tmp_path) -> None:
@@ -95,12 +95,12 @@ def test_one_that_is_rightly_empty_is_not(stack, tmp_path) -> None:
     assert verdicts["Mine"] == "good"
 
 
-def test_what_prometheus_refuses_is_told_in_its_words(stack, tmp_path) -> None:
+def test_what_prometheus_rejects_is_reported_verbatim(stack, tmp_path) -> None:
     panel = "{lines: 'up * on () up', title: Twice, description: None.}"
-    code, verdicts, said = verify(stack, own(tmp_path, panel))
+    code, verdicts, error_output = verify(stack, own(tmp_path, panel))
     assert code == 1
     assert verdicts["Mine"] == "faulty"
-    assert re.search(r"mine\.yaml:7:15: Mine, panel 'Twice \(A\)': .*many-to-many", said)
+    assert re.search(r"mine\.yaml:7:15: Mine, panel 'Twice \(A\)': .*many-to-many", error_output)
 
 
 def test_a_database_that_is_configured_and_silent_is_a_fault(stack, tmp_path, need) -> None:
@@ -114,19 +114,19 @@ def test_a_database_that_is_configured_and_silent_is_a_fault(stack, tmp_path, ne
         hosts=[Host("deck-1", stack.site.listen_address(EXPORTER))],
         postgres={"gone": Host("deck-1", stack.site.listen_address(EXPORTER))},
     ) as other:
-        code, verdicts, said = verify(other, tmp_path, "--wait", "10")
+        code, verdicts, error_output = verify(other, tmp_path, "--wait", "10")
         assert code == 1
-        assert verdicts.get("Database") == "faulty", said
+        assert verdicts.get("Database") == "faulty", error_output
 
 
-def test_a_server_that_is_not_there_is_said(stack, tmp_path) -> None:
+def test_an_unreachable_server_is_reported(stack, tmp_path) -> None:
     argv = [DECKWATCH, "--project", tmp_path, "verify", "--prometheus", f"http://127.0.0.1:{free_port()}"]
     ran = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert ran.returncode == 1
     assert "does not answer: connection refused" in ran.stderr
 
 
-def test_another_server_is_told_from_a_prometheus(stack, tmp_path) -> None:
+def test_another_server_is_not_taken_for_prometheus(stack, tmp_path) -> None:
     url = stack.url(EXPORTER)
     for argv, wanted in (
         (["verify", "--prometheus", url], "answers, but is not Prometheus: /api/v1/status/config does not exist"),

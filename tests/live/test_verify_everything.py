@@ -152,10 +152,10 @@ def test_the_figures_of_the_database_dashboard_are_those_that_psql_tells(deck, d
         for title, sql in FIGURES.items():
 
             def agrees(title: str = title, sql: str = sql) -> bool:
-                [[told]] = database.sql(sql)
+                [[reply]] = database.sql(sql)
                 value = shown(title)
                 return value is not None and value == pytest.approx(
-                    float(told), rel=0.05, abs=SCRAPE_SECONDS if title in AGES else 0
+                    float(reply), rel=0.05, abs=SCRAPE_SECONDS if title in AGES else 0
                 )
 
             eventually(agrees, 60)

@@ -100,7 +100,7 @@ def test_an_update_of_a_changed_dashboard_keeps_the_change_and_the_ids(tmp_path)
     }.items()
     assert before["stat Busy"]["gridPos"]["w"] == after["stat Busy"]["gridPos"]["w"] == 8
     (message,) = problems(tmp_path, text, dashboards__mine=new.replace("title: Load", "title: Load now"))
-    assert "has no panel and no row Load (did you mean Load now?)" in message
+    assert "has no panel or row Load (did you mean Load now?)" in message
 
 
 def test_alerts_link_to_retitled_panels_and_to_the_dashboards_of_disabled_ones(tmp_path, shipped) -> None:
@@ -138,17 +138,17 @@ FAULTS = [  # `>` marks the position
     ("set: {>overveiw: {range: 6h}}", "no dashboard is called overveiw (did you mean overview?) [names]"),
     (
         "set: {>overview/Bussiest processor: {width: half}}",
-        "the dashboard overview has no panel and no row Bussiest processor (did you mean Busiest processor?) [names]",
+        "the dashboard overview has no panel or row Bussiest processor (did you mean Busiest processor?) [names]",
     ),
     (
         "set: {>overview/Hosts: {width: half}}",
-        "Hosts is several on the dashboard overview (one of overview/row Hosts, overview/table Hosts) [names]",
+        "Hosts is ambiguous on the dashboard overview (one of overview/row Hosts, overview/table Hosts) [names]",
     ),
     ("set: {overview/Down: {>widht: half}}", "unknown key widht (did you mean width?) [input]"),
     ("set: {overview/Down: {width: >hlaf}}", "unknown value 'hlaf' (did you mean half?) [input]"),
     (
         "set: {overview/Down: {stat: >host.lod}}",
-        "no signal and no metric is called host.lod (did you mean host.load?) [unknown_name]",
+        "no signal or metric is called host.lod (did you mean host.load?) [unknown_name]",
     ),
     ("set: {overview/Down: {stat: sum(>node_lod1)}}", "no metric is called node_lod1"),
     ("set: {overview/row Hosts: {>panels: []}}", "panels is not allowed here [input]"),
@@ -158,7 +158,7 @@ FAULTS = [  # `>` marks the position
     ("set: {overview/Down: >{}}", "must not be empty [input]"),
     (
         "disable: [>overview/Doun]",
-        "the dashboard overview has no panel and no row Doun (did you mean Down?) [names]",
+        "the dashboard overview has no panel or row Doun (did you mean Down?) [names]",
     ),
     ("disable: [>overvew/Down]", "no dashboard is called overvew (did you mean overview?) [names]"),
     ("disable: [>overview]", "overview is a whole dashboard"),
@@ -184,7 +184,7 @@ def test_a_fault_in_a_part_is_reported_in_its_file_with_its_use(tmp_path) -> Non
     use = "dashboard: Mine\nrows:\n  - - use: load\n"
     (message,) = problems(tmp_path, "build: {}\n", parts__load=part, dashboards__mine=use)
     assert message == (
-        "parts/load.yaml:3:11: error: no signal and no metric is called host.lod "
+        "parts/load.yaml:3:11: error: no signal or metric is called host.lod "
         "(did you mean host.load?; used at dashboards/mine.yaml:3:7) [unknown_name]"
     )
 

@@ -24,7 +24,7 @@ def published() -> dict[str, dict[str, Any]]:
 
 def test_shipped_files_are_valid_by_the_published_schemas(published) -> None:
     dashboard = jsonschema_rs.Draft202012Validator(published["dashboard"])
-    files = [source for source in dashboard_files.shipped() if source.is_dashboard]
+    files = [source for source in dashboard_files.load_shipped() if source.is_dashboard]
     assert len(files) >= 5
     for source in files:
         dashboard.validate(source.document.data)

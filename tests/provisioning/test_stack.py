@@ -140,7 +140,8 @@ def test_the_scrape_interval_is_set_everywhere(tmp_path: Path) -> None:
 def test_the_projects_data_sources_are_provisioned(tmp_path: Path) -> None:
     text = (
         'build: {data_sources: {loki: {url: "http://loki:3100"}, jaeger: {url: "http://jaeger:16686"}, '
-        'postgres: {address: "db:5432", database: shop, user: gra$fana, password_file: /run/secrets/shop, tls: require}}}'
+        'postgres: {address: "db:5432", database: shop, user: gra$fana, '
+        "password_file: /run/secrets/shop, tls: require}}}"
     )
     built = stack.build(project(tmp_path, deckwatch=text))
     sources = yaml.safe_load(built.plan.file_text("grafana/provisioning/datasources/deckwatch.yaml"))["datasources"]
@@ -221,7 +222,7 @@ def test_all_problems_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
         "deckwatch.yaml:4:9: error: no threshold is called host.cpu.hihg (did you mean host.cpu.high?)",
         "deckwatch.yaml:5:34: error: duplicate host a",
         "deckwatch.yaml:6:28: error: unknown collector 'host_cpuu' (did you mean host_cpu?)",
-        "dashboards/mine.yaml:3:14: error: no signal and no metric is called node_laod1 (did you mean node_load1?)",
+        "dashboards/mine.yaml:3:14: error: no signal or metric is called node_laod1 (did you mean node_load1?)",
         "signals/mine.yaml:2:27: error: unknown key untis (did you mean unit?)",
         "signals/other.yaml:1:1: error: unknown key signls (did you mean signals?)",
         "alerts/mine.yaml:2:9: error: severity is missing",

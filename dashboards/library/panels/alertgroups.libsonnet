@@ -10,6 +10,7 @@ local filter(labels) = '{' + std.join(', ', [
 {
   words: { alert_groups: "Alerts as Alertmanager groups them, selected by labels: {severity: critical}; {} shows all." },
   called: { alertgroups: 'alert_groups', alertGroups: 'alert_groups' },
+  grafana: { type: 'alertGroups', name: 'Alert groups', public: false },
   content: {
     description: 'Labels that an alert must have, each with one value or several.',
     type: 'object',

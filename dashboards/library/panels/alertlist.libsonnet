@@ -13,6 +13,7 @@ local filter(labels) = std.join(', ', [always] + [
 {
   words: { alerts: 'Firing alerts, selected by labels: {severity: [critical, error]}; {} shows all but Watchdog.' },
   called: { alertlist: 'alerts', alert_list: 'alerts' },
+  grafana: { type: 'alertlist', name: 'Alert list', public: false },
   content: {
     description: 'Labels that an alert must have, each with one value or several.',
     type: 'object',

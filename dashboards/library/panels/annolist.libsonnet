@@ -4,6 +4,7 @@ local theme = import '../theme.libsonnet';
 {
   words: { annotations: "Annotations stored in Grafana, selected by tags: [deploy]; [] lists all." },
   called: { annolist: 'annotations', annotationslist: 'annotations' },
+  grafana: { type: 'annolist', name: 'Annotations list', public: false },
   content: { description: 'Tags that an annotation must have, all of them.', type: 'array', items: { type: 'string', minLength: 1 } },
   queries: '',
   height: 8,

@@ -31,6 +31,7 @@ local shaped(spec, across) =
 {
   words: { columns: 'The current values, one column per value of the first label in `by`; several queries are grouped side by side.' },
   called: { barchart: 'columns', barChart: 'columns', bar_chart: 'columns', column: 'columns' },
+  grafana: { type: 'barchart', name: 'Bar chart', public: true, palette: true },
   content: { '$ref': '#/$defs/queries' },
   queries: 'table',
   height: 8,

@@ -4,6 +4,15 @@ local theme = import '../theme.libsonnet';
 {
   words: { bargauge: 'The current values, one bar per series; with `top`, a ranking.' },
   called: { bar_gauge: 'bargauge', barGauge: 'bargauge', ranking: 'bargauge' },
+  grafana: {
+    type: 'bargauge', name: 'Bar gauge', public: true,
+    since: {
+      'options.legend': {
+        version: '11.3',
+        default: { showLegend: false, displayMode: 'list', placement: 'bottom', calcs: [] },
+      },
+    },
+  },
   content: { '$ref': '#/$defs/queries' },
   queries: 'instant',
   height: 8,

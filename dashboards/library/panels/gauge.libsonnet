@@ -4,6 +4,7 @@ local theme = import '../theme.libsonnet';
 {
   words: { gauge: 'The current value in its range, as a dial; set min and max, or use a ratio.' },
   called: { dial: 'gauge', radial: 'gauge' },
+  grafana: { type: 'gauge', name: 'Gauge', public: true, figure: true },
   content: { '$ref': '#/$defs/queries' },
   queries: 'instant',
   height: 6,

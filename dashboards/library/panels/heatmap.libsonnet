@@ -4,6 +4,10 @@ local theme = import '../theme.libsonnet';
 {
   words: { heatmap: 'The distribution of observations over time, of a signal or metric that is a histogram.' },
   called: { 'heatmap-new': 'heatmap', density: 'heatmap' },
+  grafana: {
+    type: 'heatmap', name: 'Heatmap', public: true,
+    since: { 'options.selectionMode': { version: '11.1' } },
+  },
   content: { '$ref': '#/$defs/query' },
   queries: 'heatmap',
   height: 9,

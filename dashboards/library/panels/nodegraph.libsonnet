@@ -16,6 +16,7 @@ local circles(query, options) =
 {
   words: { dependencies: 'A graph of dependencies: one series per edge, with the labels that name its two ends.' },
   called: { nodegraph: 'dependencies', nodeGraph: 'dependencies', node_graph: 'dependencies', servicemap: 'dependencies', topology: 'dependencies' },
+  grafana: { type: 'nodeGraph', name: 'Node Graph', public: true },
   content: { '$ref': '#/$defs/query' },
   queries: 'graph',
   height: 12,

@@ -4,6 +4,7 @@ local theme = import '../theme.libsonnet';
 {
   words: { panel: "A panel of a Grafana type without a word, such as geomap; `raw` contains its configuration." },
   called: { plugin: 'panel', custom: 'panel' },
+  grafana: { type: '', name: '', public: true },
   content: { description: "The id of the type in Grafana.", type: 'string', minLength: 1 },
   queries: '',
   height: 8,

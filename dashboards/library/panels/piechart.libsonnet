@@ -4,6 +4,7 @@ local theme = import '../theme.libsonnet';
 {
   words: { pie: 'The current shares of a whole, up to about six.' },
   called: { piechart: 'pie', donut: 'pie' },
+  grafana: { type: 'piechart', name: 'Pie chart', public: true },
   content: { '$ref': '#/$defs/queries' },
   queries: 'instant',
   height: 8,

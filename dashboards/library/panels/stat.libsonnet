@@ -4,6 +4,10 @@ local theme = import '../theme.libsonnet';
 {
   words: { stat: 'The current value, as a large number.' },
   called: { singlestat: 'stat', number: 'stat', value: 'stat' },
+  grafana: {
+    type: 'stat', name: 'Stat', public: true, figure: true,
+    since: { 'options.percentChangeColorMode': { version: '11.1', default: 'standard' } },
+  },
   content: { '$ref': '#/$defs/queries' },
   queries: 'instant',
   height: 4,

@@ -4,6 +4,10 @@ local theme = import '../theme.libsonnet';
 {
   words: { states: 'States over time, one band per series; `values` maps numbers to texts.' },
   called: { 'state-timeline': 'states', statetimeline: 'states', state_timeline: 'states', timeline: 'states' },
+  grafana: {
+    type: 'state-timeline', name: 'State timeline', public: true,
+    since: { 'options.perPage': { version: '11.2' } },
+  },
   content: { '$ref': '#/$defs/queries' },
   queries: 'range',
   height: 8,

@@ -4,6 +4,7 @@ local theme = import '../theme.libsonnet';
 {
   words: { history: 'States over time, one square per interval; `values` maps numbers to texts.' },
   called: { 'status-history': 'history', statusHistory: 'history', statushistory: 'history', status_history: 'history', discrete: 'history' },
+  grafana: { type: 'status-history', name: 'Status history', public: true },
   content: { '$ref': '#/$defs/queries' },
   queries: 'range',
   height: 8,

@@ -38,6 +38,13 @@ local override(query, valueOf) = {
 {
   words: { table: 'One row per value of the labels in `by`, one column per query.' },
   called: { list: 'table', grid: 'table' },
+  grafana: {
+    type: 'table', name: 'Table', public: true,
+    since: {
+      'fieldConfig.defaults.custom.cellOptions.wrapText': { version: '11.1' },
+      'fieldConfig.defaults.custom.cellOptions.alt': { version: '11.2' },
+    },
+  },
   content: { '$ref': '#/$defs/queries' },
   queries: 'table',
   height: 8,

@@ -4,6 +4,7 @@ local theme = import '../theme.libsonnet';
 {
   words: { text: 'Text in Markdown: the purpose of a dashboard, instructions.' },
   called: { markdown: 'text', note: 'text' },
+  grafana: { type: 'text', name: 'Text', public: true },
   content: { type: 'string' },
   queries: '',
   height: 3,

@@ -35,6 +35,7 @@ local goalLooks = {
     steps: 'Values over time that hold until the next one, as steps.',
   },
   called: { graph: 'lines', timeseries: 'lines', chart: 'lines', line: 'lines', scatter: 'points' },
+  grafana: { type: 'timeseries', name: 'Time series', public: true, palette: true },
   content: { '$ref': '#/$defs/queries' },
   queries: 'range',
   height: 8,

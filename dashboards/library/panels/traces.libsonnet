@@ -18,6 +18,7 @@ local search(conditions) = {
     traces: 'A list of traces: {service: shop, slower_than: 500ms}; a click opens one.',
   },
   called: { jaeger: 'traces', tempo: 'traces', traceview: 'trace' },
+  grafana: { type: 'traces', name: 'Traces', public: false },
   content: {
     description: 'The id of a trace, or conditions for the traces to list.',
     type: ['string', 'object'],

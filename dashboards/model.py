@@ -1,0 +1,143 @@
+"""A dashboard with its queries resolved, as checks examine it and as it is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from deckwatch.core.json_types import as_text
+from deckwatch.dashboards import panel_ids
+from deckwatch.dashboards.grafana_model import MAX_UID
+from deckwatch.dashboards.read.adjust import Adjusted, NamedItem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from deckwatch.core.yaml_file import Path as YamlPath
+    from deckwatch.dashboards.panel_types import PanelType
+    from deckwatch.dashboards.read.part_origin import PartOrigin
+    from deckwatch.dashboards.read.spec import Dashboard, PanelSpec, Row
+    from deckwatch.dashboards.resolve.events import Event
+    from deckwatch.dashboards.resolve.queries import Query
+    from deckwatch.dashboards.resolve.variables import Variable
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenVariant:
+    """The screen for which a dashboard is laid out. A `second` variant beside the wide one has its own uid."""
+
+    phone: bool = False
+    large: bool = False
+    second: bool = False
+
+    def format_uid(self, uid: str) -> str:
+        """Return the uid of this variant."""
+        return f"{uid[: MAX_UID - len('-phone')]}-phone" if self.second else uid
+
+    def format_title(self, title: str) -> str:
+        """Return the title of this variant."""
+        return f"{title} (phone)" if self.second else title
+
+
+@dataclass(frozen=True)
+class Built:
+    """A dashboard with its queries resolved, by the path of their panel.
+
+    `adjusted` keeps names that the project's changes would alter. `refresh` is the default interval. `panel_types`
+    are all types by name.
+    """
+
+    dashboard: Dashboard
+    queries: Mapping[YamlPath, Sequence[Query]]
+    variables: Sequence[Variable] = ()
+    events: Sequence[Event] = ()
+    alerts: str = ""
+    refresh: str = ""
+    adjusted: Adjusted = field(default_factory=Adjusted)
+    variants: Sequence[ScreenVariant] = (ScreenVariant(),)
+    panel_types: Mapping[str, PanelType] = field(default_factory=dict)
+
+    def panel_name(self, panel: PanelSpec) -> str:
+        """Return the name from which a panel's id is made: its `id`, or its keyword and title.
+
+        A panel that the project changes keeps the name that it had.
+        """
+        if panel.path in self.adjusted.names:
+            return self.adjusted.names[panel.path]
+        if panel.id is not None:
+            return panel.id
+        label = panel_title(panel, self.queries[panel.path]) or panel.content
+        return _qualify_name(f"{panel.keyword} {label}", panel.origin)
+
+    def row_name(self, row: Row) -> str:
+        """Return the name from which the id of a row with a title is made."""
+        return self.adjusted.names.get(row.path) or _qualify_name(f"row {row.title}", row.origin)
+
+    def names(self) -> Iterator[tuple[str, YamlPath]]:
+        """Yield the names of all rows and panels, in order, each with the path for messages about it."""
+        for row in self.dashboard.rows:
+            if row.title:
+                yield self.row_name(row), (*row.path, "row")
+            for panel in row.panels:
+                yield self.panel_name(panel), panel.path
+
+    def named_items(self) -> Iterator[NamedItem]:
+        """Yield all rows with a title and all panels, for the changes that a project makes by name."""
+        for row in self.dashboard.rows:
+            if row.title:
+                yield NamedItem(self.row_name(row), row.title, row.path, is_row=True)
+            for panel in row.panels:
+                yield NamedItem(self.panel_name(panel), panel_title(panel, self.queries[panel.path]), panel.path)
+
+    def panels_for_check(self, check: str) -> Iterator[tuple[PanelSpec, Sequence[Query]]]:
+        """Yield the panels with their queries, without those that disable this check by `allow:`."""
+        for panel in self.dashboard.panels():
+            if check not in panel.allow:
+                yield panel, self.queries[panel.path]
+
+    def ids_by_name(self) -> dict[str, int]:
+        """Return the ids of rows and panels; disabled ones keep theirs."""
+        names = [*(name for name, _ in self.names()), *self.adjusted.hidden]
+        return dict(zip(names, panel_ids.assign_ids(names), strict=True))
+
+    def ids_by_title(self) -> dict[str, int]:
+        """Return the ids of panels by their titles; the first of several with the same title.
+
+        Titles that the project changed are included, and those of disabled panels, with the id 0.
+        """
+        ids = self.ids_by_name()
+        result: dict[str, int] = {}
+        for panel in self.dashboard.panels():
+            result.setdefault(panel_title(panel, self.queries[panel.path]), ids[self.panel_name(panel)])
+        return {title: ids.get(name, 0) for title, name in self.adjusted.titles.items()} | result
+
+
+def panel_title(panel: PanelSpec, queries: Sequence[Query]) -> str:
+    """Return a panel's title: its own, or that of its only query."""
+    if panel.title is not None:
+        return panel.title
+    return queries[0].title if len(queries) == 1 else ""
+
+
+def panel_description(panel: PanelSpec, queries: Sequence[Query]) -> str:
+    """Return a panel's description: its own, or those of its signals, as a list if there are several."""
+    if panel.description is not None:
+        return panel.description
+    descriptions = {query.signal.title if query.signal else "": query.about for query in queries}
+    if len(descriptions) == 1:
+        return next(iter(descriptions.values()))
+    return "\n".join(f"- **{name}**: {about}" for name, about in descriptions.items() if about)
+
+
+def panel_kind(panel: PanelSpec) -> str:
+    """Return the name of the panel file for a panel's type in Grafana, even if there is no such file."""
+    return kind_of_type(as_text(panel.content)) if panel.type.name == "other" else panel.type.name
+
+
+def kind_of_type(grafana_type: str) -> str:
+    """Return the name of the panel file for a panel type of Grafana: `statetimeline` for `state-timeline`."""
+    return grafana_type.replace("-", "").lower()
+
+
+def _qualify_name(name: str, origin: PartOrigin) -> str:
+    return f"{name} of {origin.use}" if origin.use else name
