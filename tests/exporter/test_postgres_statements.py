@@ -18,7 +18,7 @@ def figures(seconds: float) -> tuple[float, ...]:
 
 
 def take(ranking: Ranking, seconds: dict[int, float], now: float) -> set[int]:
-    """Update the ranking as from a server: values of members and top statements, and the total; return the shown ids."""
+    """Update the ranking as from a server: values of members and top statements, and total; return the shown ids."""
     first = sorted(seconds, key=lambda number: -seconds[number])[:MAX_STATEMENTS]
     known = {member.query for member in ranking.members} & seconds.keys()
     total = tuple(sum(column) for column in zip(*map(figures, seconds.values()), strict=True))
