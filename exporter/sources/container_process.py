@@ -62,7 +62,7 @@ class ContainerProcesses(Source):
         self.prune(())
 
     def _open_folder(self, container: Container) -> int | None:
-        """Return the folder; one that is not in `_open` is the caller's to close."""
+        """Return the folder; the caller closes it if it is not in `_open`."""
         pid, folder = self._open.get(container.id, (0, -1))
         if pid == container.pid:
             return folder
