@@ -1,9 +1,9 @@
-"""`make bench`: every measurement in this folder, each beside what a user would run instead, in one run.
+"""`make bench`: run all measurements in this folder, each against the programs that users would run instead.
 
-One file is one measurement: it has a docstring, whose first line is its title, and `sheets()`, which yields `Sheet`s.
-`python -m bench NAME …` runs some of them, `--quick` gives a first answer within two minutes, and what is not
-installed is said by name. Ratios are printed beside what is to be reached, and nothing fails by them: machines differ
-and are noisy; what counts is the ratio of two figures of one run.
+A file is a measurement: the first line of its docstring is the title, and `sheets()` yields `Sheet`s.
+`python -m bench NAME …` runs a selection, `--quick` takes about two minutes, and missing programs are listed. Each
+ratio is printed with its target, but missing a target is not a failure: machines differ and are noisy, and only the
+ratio of two figures from one run is meaningful.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> None:
     for name in options.names:
         module = importlib.import_module(f"{bench.__name__}.{name}")
         for sheet in module.sheets(options):
-            console.print(sheet.table())
+            console.print(sheet.to_table())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What servers cost that run side by side: at rest, scraped every 15 seconds, and scraped in a row."""
+"""Cost of servers that run side by side: at rest, scraped every 15 seconds, and scraped back to back."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from deckwatch.provisioning.program import Program
 
 INTERVAL_SECONDS = 15.0
-_THAW_SECONDS = 1.0  # for what a server does after it was frozen
-_BUSY = 0.01  # of a core, at rest
+_THAW_SECONDS = 1.0  # for a server to catch up after it was stopped
+_BUSY = 0.01  # of a core; a server above this is busy at rest
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one server: the share of a core at rest in percent, CPU in ms a minute, scrapes in a row, MiB."""
+    """Cost of a server: CPU at rest in percent of a core, CPU in ms per minute, scrapes back to back, MiB."""
 
     title: str
     rest_percent: float
@@ -42,15 +42,15 @@ class Cost:
         return self.scrapes.page
 
     def ms_per_minute_and_1000(self, shared: int) -> float | None:
-        """CPU in ms a minute for each 1,000 of so many series."""
+        """CPU in ms per minute and 1,000 shared series."""
         return 1000 * self.ms_per_minute / shared if shared else None
 
 
 def measure_costs(servers: Iterable[Server], folder: Path, options: Options) -> dict[str, Cost]:
-    """Run all servers at the same time and return what each costs, by title.
+    """Run all servers at the same time and return their costs by title.
 
-    They run side by side all the time, so that all meet the same machine; but who is busy at rest is frozen while the
-    others are scraped in a row, and then has its turn.
+    They run side by side, so that all share the same conditions; but a server that is busy at rest is stopped (SIGSTOP)
+    while the others are scraped back to back, and is scraped afterwards.
     """
     servers = list(servers)
     with contextlib.ExitStack() as stack:
@@ -79,7 +79,7 @@ def measure_costs(servers: Iterable[Server], folder: Path, options: Options) -> 
 
 
 def cost_sheet(title: str, costs: Mapping[str, Cost], note: str = "") -> Sheet:
-    """Return the figures of all, ours first; ours share with any peer, each peer with the first of ours."""
+    """Return the sheet of all costs. Our series count as shared with any peer, a peer's with the first of ours."""
     every = list(costs.values())
     ours, peers = _select(every, ours=True), _select(every, ours=False)
     shared = [one.page.count_shared(other.page for other in peers) for one in ours]
@@ -110,7 +110,7 @@ def _select(every: list[Cost], *, ours: bool) -> list[Cost]:
 
 
 def _cpu_during(pids: dict[Server, int], per: float, work: Callable[[], None]) -> dict[Server, float]:
-    """Return how much CPU time each spent while `work` ran, in seconds by `per`."""
+    """Return the CPU seconds that each server used while `work` ran, divided by `per`."""
     before = {one: cpu_seconds(pid) for one, pid in pids.items()}
     work()
     return {one: (cpu_seconds(pid) - before[one]) / per for one, pid in pids.items()}

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a measurement's own."""
+"""A PostgreSQL server for a measurement."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def running_server(fixture: Any, scale: str) -> Iterator[Any]:
-    """Run a server by the tests' fixture; its database `shop` holds what pgbench makes of that scale."""
+    """Run a server with the fixture of the tests; its database `shop` has the tables of pgbench at this scale."""
     programs = fixture.installed()
     folder = fixture.make_data(programs)
     server = fixture.PostgresServer(folder, programs)

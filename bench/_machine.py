@@ -1,8 +1,8 @@
-"""A machine of its own to measure on: processes, network, mounts and control groups apart from what runs here.
+"""Namespaces for a measurement: processes, network, mounts and control groups apart from those of the host.
 
-So the engine's bridge and the containers' interfaces are the host's own for every exporter, as they are for users
-(`/proc/1/net`, netlink and /sys agree), nobody else's processes and groups are counted, and whatever is left running
-ends with the measurement.
+Every exporter therefore sees the bridge and the interfaces of containers as the host's own, as users' exporters do
+(`/proc/1/net`, netlink and /sys agree); other processes and groups are not counted; and processes that are left running
+end with the measurement.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from deckwatch.provisioning.program import find_program
 
 ENTERED = "DECKWATCH_BENCH_ENTERED"
 _ROOT = Path("/sys/fs/cgroup")
-_FALLBACK_SECONDS = 5.0  # in which the kernel ends what ran
+_FALLBACK_SECONDS = 5.0  # for the kernel to end the processes
 
 # The shell that starts the machine goes into its groups first: the groups' namespace begins where it is.
 _GROUPS = 'for group in $1; do echo $$ > "$group/cgroup.procs"; done; shift; exec "$@"'
@@ -65,9 +65,9 @@ class _Tree:
 
 
 def enter_namespaces(*, first: bool) -> None:
-    """Run this program once more on a machine of its own, and end as it ends; returns on it, or where it cannot be.
+    """Run this program again in namespaces and exit with its code; return inside them, or where they are not possible.
 
-    `first` gives it the CPUs before everything else that wants them.
+    `first` gives it the highest CPU weight.
     """
     unshare = find_program("unshare")
     if os.environ.get(ENTERED) or os.geteuid() != 0 or unshare is None:
@@ -78,7 +78,7 @@ def enter_namespaces(*, first: bool) -> None:
             _make_group(tree, first=first)
         sys.exit(_run_inside(unshare, trees))
     except OSError as error:
-        print_progress(f"no machine of our own: {error}")
+        print_progress(f"measuring without namespaces: {error}")
     finally:
         for tree in trees:
             _remove_group(tree.own_group)
@@ -96,7 +96,7 @@ def _run_inside(unshare: str, trees: list[_Tree]) -> int:
         tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder,
         subprocess.Popen(outer, env={**os.environ, ENTERED: "1", "TMPDIR": folder}) as process,
     ):
-        Path(folder).chmod(0o711)  # a database server runs as a user of its own
+        Path(folder).chmod(0o711)  # a database server runs as another user
         try:
             return process.wait()
         except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""What a server costs: its CPU time and memory, and what a scrape as Prometheus does it takes."""
+"""Cost of a server process: CPU time, memory, and scrapes as Prometheus does them."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ _HEADERS = {
 }
 _FAILED = re.compile(rb"^deckwatch_collector_success\{.*\} 0$", re.MULTILINE)
 _SCHED = 2  # CPUCLOCK_SCHED, include/linux/posix-timers.h
-_UNCOUNTED = 5  # scrapes before those that count
-_ENOUGH = 20  # scrapes, where they take long
+_UNCOUNTED = 5  # scrapes before the measurement
+_ENOUGH = 20  # scrapes, where they are slow
 _LONG_SECONDS = 30.0
 PAUSE_SECONDS = 0.05  # between two scrapes
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU time a process has used so far, with its ended threads, to the nanosecond.
+    """Return the CPU time that a process has used, ended threads included, to the nanosecond.
 
-    By its CPU-time clock (clock_getcpuclockid(3), whose number is made so); /proc/PID/stat counts in steps of 10 ms.
+    Read from its CPU-time clock, whose id clock_getcpuclockid(3) builds like this; /proc/PID/stat counts in 10 ms.
     """
     return time.clock_gettime_ns((~pid << 3) | _SCHED) / 1e9
 
 
 def resident_mib(pid: int) -> float:
-    """Return a process' resident memory (VmRSS)."""
+    """Return the resident memory of a process (VmRSS)."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
@@ -52,13 +52,13 @@ def resident_mib(pid: int) -> float:
 
 
 def count_descriptors(pid: int) -> int:
-    """Return how many files and sockets a process has open."""
+    """Return the number of open descriptors of a process."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 @dataclass(frozen=True)
 class Scrapes:
-    """What a run of scrapes cost: wall times in ms, CPU in ms a scrape, and the last page."""
+    """Cost of a series of scrapes: wall times in ms, CPU in ms per scrape, and the last page."""
 
     wall: list[float]
     cpu: float
@@ -78,7 +78,7 @@ class Scrapes:
 
 
 class Client:
-    """A connection that is kept, as Prometheus keeps its own; what the server closes meanwhile is opened again."""
+    """A persistent connection, as Prometheus has; it is reopened if the server closes it."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -86,7 +86,7 @@ class Client:
         self._path = parts.path + (f"?{parts.query}" if parts.query else "")
 
     def get_page(self) -> bytes:
-        """Return the page; it is asked for with gzip."""
+        """Return the page, requested with gzip."""
         try:
             return self._request_page()
         except (http.client.RemoteDisconnected, ConnectionError):
@@ -106,11 +106,11 @@ class Client:
 
 
 class _Packed(bytes):
-    """A page as it came: unpacking is no part of the time a scrape takes."""
+    """A compressed page: decompression is not part of the measured time."""
 
 
 class Target(NamedTuple):
-    """Whom to scrape: its page, its process, and the part of a core that it takes at rest."""
+    """A target: URL, process id, and the share of a core that it uses at rest."""
 
     url: str
     pid: int
@@ -118,10 +118,9 @@ class Target(NamedTuple):
 
 
 def scrape_targets(targets: Mapping[T, Target], *, times: int) -> dict[T, Scrapes]:
-    """Scrape all in turn, with pauses, so that what else runs on the machine disturbs all alike.
+    """Scrape all in turn, with pauses, so that other load on the machine affects all alike.
 
-    A few scrapes before do not count, and slow ones are not done as often. What the server takes at rest is taken off,
-    so that only the scrapes are left.
+    A few scrapes before do not count, and slow targets are scraped less often. CPU used at rest is subtracted.
     """
     with contextlib.ExitStack() as stack:
         clients = {name: stack.enter_context(contextlib.closing(Client(one.url))) for name, one in targets.items()}

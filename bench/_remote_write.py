@@ -1,7 +1,7 @@
-"""A day that a Prometheus has seen: pages of now, told backwards in time by its remote write.
+"""Write a day of history into a Prometheus: current pages, extended into the past, by remote write.
 
-The protocol: https://prometheus.io/docs/specs/prw/remote_write_spec/. Blocks from OpenMetrics would take the same
-figures as text, some twenty gigabytes of it; here series whose value is alike share the bytes of their samples.
+Protocol: https://prometheus.io/docs/specs/prw/remote_write_spec/. Creating blocks from OpenMetrics would need about
+twenty gigabytes of text; here series with the same value share the bytes of their samples.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _TYPE = re.compile(r"# TYPE (\S+) (\w+)")
 _ESCAPED = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 _DAY = 86_400
-_SLICE = 1800  # seconds told at once; older than an hour before the newest, Prometheus takes nothing
-_AT_ONCE = 4000  # series in a request
+_SLICE = 1800  # seconds per request: Prometheus rejects samples more than an hour older than the newest
+_AT_ONCE = 4000  # series per request
 _HEADERS = {
     "Content-Type": "application/x-protobuf",
     "Content-Encoding": "snappy",
@@ -33,7 +33,7 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class PastSeries:
-    """One series: its labels as the protocol has them, whether it only grows, and its value now."""
+    """A series: its encoded labels, whether it is a counter, and its current value."""
 
     labels: bytes
     is_counter: bool
@@ -41,7 +41,7 @@ class PastSeries:
 
 
 def parse_page(page: str, more: Mapping[str, str]) -> Iterator[PastSeries]:
-    """Yield the series of a page in the text format, with these labels more."""
+    """Yield the series of a page in the text format, with additional labels."""
     kinds: dict[str, str] = {}
     for line in page.splitlines():
         if found := _TYPE.match(line):
@@ -62,7 +62,7 @@ def parse_page(page: str, more: Mapping[str, str]) -> Iterator[PastSeries]:
 
 
 def write_past(url: str, series: Iterable[PastSeries], end: int, seconds: int, step: int) -> int:
-    """Tell a Prometheus these series from `end - seconds` to `end`; return how many samples that were."""
+    """Write these series from `end - seconds` to `end`; return the number of samples."""
     series = list(series)
     count = 0
     for begin in range(end - seconds, end, _SLICE):
@@ -90,17 +90,17 @@ def _sample_values(grows: bool, value: float, times: tuple[int, ...], end: int) 
 
 
 def _value_at(grows: bool, value: float, at: int, end: int) -> float:
-    """Return the value at a second: a counter has come half of its way, a figure wavers, 0 and 1 are what they are."""
+    """Return the value at a time: a counter grows from half of its value, a gauge varies, 0 and 1 are constant."""
     if math.isnan(value) or math.isinf(value):
         return value
     if grows:
-        # It never falls: what is added is less than a step.
+        # It never decreases: the variation is smaller than the growth in a step.
         return value * (1 - 0.5 * (end - at + 5 * math.sin(at)) / _DAY)
     return value if value in (0, 1) or value > 1e9 else value * (0.9 + 0.1 * math.sin(at / 4000))
 
 
 def _round_value(value: float) -> float:
-    """Return a value of three digits, such that many series share one; times and identities stay what they are."""
+    """Return a value rounded to three digits, so that many series share one; timestamps and ids are kept."""
     return value if value > 1e9 or math.isnan(value) or math.isinf(value) else float(f"{value:.3g}")
 
 
@@ -113,7 +113,7 @@ def _encode_label(name: str, value: str) -> bytes:
 
 
 def _encode_field(number: int, data: bytes) -> bytes:
-    """Return a field of bytes, as protocol buffers have it."""
+    """Return a length-delimited field of protocol buffers."""
     return bytes((number << 3 | 2,)) + _encode_varint(len(data)) + data
 
 
@@ -127,5 +127,5 @@ def _encode_varint(value: int) -> bytes:
 
 
 def _snappy_literal(data: bytes) -> bytes:
-    """Return data as snappy without compressing it: its length, and one literal."""
+    """Return data in the snappy format without compression: its length and one literal."""
     return _encode_varint(len(data)) + bytes((63 << 2,)) + struct.pack("<I", len(data) - 1) + data

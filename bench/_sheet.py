@@ -1,4 +1,4 @@
-"""What a measurement gives to be printed: sheets, and rows of one figure beside another's."""
+"""Results of measurements: sheets, and rows that compare a figure with a reference."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table: a title, the columns' names, and rows of as many texts; figures stand to the right."""
+    """A table: title, names of columns, and rows of text; numbers are right-aligned."""
 
     title: str
     columns: Sequence[str]
@@ -33,7 +33,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: ours, and the same of what stands beside (None where there is nothing to compare with)."""
+    """A figure of ours and the same of a reference, None without one."""
 
     figure: str
     ours: float | None
@@ -48,7 +48,7 @@ class Row:
 
 @dataclass
 class Target:
-    """A ratio of ours to what stands beside it, and what it may be at most."""
+    """A ratio of our figure to the reference, and its maximum."""
 
     row: Row
     max_ratio: float
@@ -62,7 +62,7 @@ class Target:
 
 @dataclass
 class Targets:
-    """The sheet of ratios beside what they may be."""
+    """A sheet of ratios with their maxima."""
 
     title: str
     targets: list[Target] = field(default_factory=list)
@@ -71,12 +71,12 @@ class Targets:
         self.targets.append(Target(row, most))
 
     def to_sheet(self) -> Sheet:
-        columns = ("target", "deckwatch", "beside", "ratio", "at most", "reached", "of what")
-        return Sheet(self.title, columns, [one.row_texts() for one in self.targets])
+        columns = ("target", "deckwatch", "reference", "ratio", "at most", "reached", "of what")
+        return Sheet(self.title, columns, [target.row_texts() for target in self.targets])
 
 
 def comparison_sheet(doc: str | None, rows: Iterable[Row]) -> Sheet:
-    """Return the sheet of a measurement that knows one thing beside each figure; its title is its docstring's first."""
+    """Return the sheet of a measurement with one reference per figure; the first line of `doc` is its title."""
     texts = [
         [
             row.figure,

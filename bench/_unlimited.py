@@ -1,6 +1,6 @@
-"""`python -m bench._unlimited serve …`: `deckwatch serve` without the collectors' budgets of series.
+"""`python -m bench._unlimited serve …`: `deckwatch serve` without the series limits of collectors.
 
-They stand for a thousand containers or so. What is left out by them costs little and would make thousands look cheap.
+The limits allow for about a thousand containers. Dropped series cost little and would make more containers look cheap.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from deckwatch.exporter import collector
 
 
 def lift_series_limits() -> None:
-    """Lift the budgets of all collectors that are loaded from now on."""
+    """Remove the series limits of all collectors loaded from now on."""
     load = collector.load_collectors
     collector.load_collectors = lambda: {name: replace(one, budget=sys.maxsize) for name, one in load().items()}
 

@@ -1,7 +1,7 @@
 """Dashboards: from YAML to Grafana's JSON.
 
-The shipped ones in a process of their own, from the start of the interpreter; then 50 dashboards of 20 panels, read,
-checked, laid out and rendered, beside the same with the reference engine. Medians.
+The shipped dashboards in a new process; then 50 dashboards of 20 panels, read, checked, laid out and rendered, against
+the reference Jsonnet engine. Medians.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ with panel_types.start_renderer() as child:
     from deckwatch.core import signal_file
     from deckwatch.core.project import Project
     from deckwatch.provisioning import metric_catalog
-    catalog, found = metric_catalog.load_catalog(Project(Path())), files.load_shipped()
-    signals, _ = signal_file.load([one.document for one in found], catalog)
-    assert len(dashboards.build_dashboards(found, catalog, signals, None, child).artifacts) >= 5
+    catalog, sources = metric_catalog.load_catalog(Project(Path())), files.load_shipped()
+    signals, _ = signal_file.load_signals([source.document for source in sources], catalog)
+    assert len(dashboards.build_dashboards(sources, catalog, signals, None, child).artifacts) >= 5
 """
 
 

@@ -1,8 +1,7 @@
 """Generating: 100 dashboards of 30 panels with rules, and how short the YAML is.
 
-Whole processes, from the start of the interpreter; medians of wall time, and the processor's time of all processes
-beside it, which a busy machine does not lengthen. "One change" is from the moment a file is saved until the new bundle
-is in its place, `generate --watch` running.
+Whole processes, from the start of the interpreter; medians of wall time and of the CPU time of all processes, which a
+busy machine affects less. "One change" is the time from saving a file until `generate --watch` has replaced the bundle.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ def sheets(options: Options) -> Iterator[Sheet]:
         rows = list(_time_runs(_make_project(Path(folder)), 2 if options.quick else 5))
     columns = ("figure", "wall", "processor", "at most", "reached")
     yield Sheet((__doc__ or "").partition("\n")[0], columns, rows)
-    yield Sheet("How much is not written", ("figure", "found", "at least", "reached"), list(_brevity_rows()))
+    yield Sheet("Brevity of the YAML", ("figure", "measured", "at least", "reached"), list(_brevity_rows()))
 
 
 def _make_project(folder: Path) -> Path:
@@ -84,7 +83,7 @@ def _result_row(figure: str, taken: list[tuple[float, float]], most: float) -> l
 
 
 def _time_generate(folder: Path, *words: str) -> tuple[float, float]:
-    """Return the wall and the processor's time of one run, in ms."""
+    """Return the wall time and the CPU time of one run, in ms."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.perf_counter()
     subprocess.run([_DECKWATCH, "--project", str(folder), "generate", *words], check=True, capture_output=True)
@@ -95,7 +94,7 @@ def _time_generate(folder: Path, *words: str) -> tuple[float, float]:
 
 
 def _time_watched_changes(folder: Path, times: int) -> Iterator[tuple[float, float]]:
-    """Yield how long a change of one dashboard takes until its JSON is there, and the processor's time for it."""
+    """Yield the wall time from a change of a dashboard to its new JSON, and the CPU time, in ms."""
     made = folder / "out" / "grafana" / "dashboards" / "deckwatch" / "d050.json"
     file = folder / "dashboards" / "d050.yaml"
     text = file.read_text()
@@ -120,18 +119,18 @@ def _cpu_seconds(pid: int) -> float:
 
 
 def _brevity_rows() -> Iterator[list[str]]:
-    """Yield how long the shipped dashboards' JSON is beside their YAML, and how many panels name a unit."""
+    """Yield the ratio of JSON to YAML of the shipped dashboards, and the share of panels without an explicit unit."""
     with tempfile.TemporaryDirectory() as folder:
         plan = stack.build(Project(Path(folder))).plan
     files = [file for file in plan.list_files() if file.path.startswith("grafana/dashboards/")]
     after = sum(len(file.text.splitlines()) for file in files)
     specs = sorted(SPECS.rglob("*.yaml"))
     before = sum(1 for path in specs for line in path.read_text().splitlines() if line.strip())
-    yield ["lines of JSON for a line of YAML", f"{after / before:.1f}", "40", "yes" if after >= 40 * before else "no"]
+    yield ["lines of JSON per line of YAML", f"{after / before:.1f}", "40", "yes" if after >= 40 * before else "no"]
     drawn = [panel for file in files for panel in _flatten_panels(json.loads(file.text)) if panel.get("targets")]
     named = sum(_names_unit(yaml.safe_load(path.read_text())) for path in specs)
     share = 1 - named / len(drawn)
-    yield ["panels whose unit nobody wrote", f"{share:.0%} of {len(drawn)}", "80%", "yes" if share >= 0.8 else "no"]
+    yield ["panels with an inferred unit", f"{share:.0%} of {len(drawn)}", "80%", "yes" if share >= 0.8 else "no"]
 
 
 def _flatten_panels(model: dict[str, object]) -> Iterator[dict[str, object]]:
@@ -140,7 +139,7 @@ def _flatten_panels(model: dict[str, object]) -> Iterator[dict[str, object]]:
 
 
 def _names_unit(data: object) -> int:
-    """Return how many panels of a file say a unit."""
+    """Return how many panels of a file specify a unit."""
     if isinstance(data, dict):
         inner = (value for key, value in data.items() if key != "signals")
         return int("unit" in data) + sum(map(_names_unit, inner))

@@ -1,8 +1,8 @@
-"""From a crossing to the message: how long until somebody is told, beside what the configuration promises.
+"""Notification: time from crossing a threshold to the message, against the bound of the configuration.
 
-Prometheus and Alertmanager, as `deckwatch generate` configures them, read several small applications, each of which
-crosses the limit of one alert at a moment of its own; a sink notes when the message about it is there. What is promised
-is the scrape interval, the alert's `for`, one more evaluation and `group_wait`.
+Prometheus and Alertmanager, as `deckwatch generate` configures them, scrape several small applications, each of which
+crosses the threshold of an alert at a random time; a webhook records the arrival of its message. The bound is the
+scrape interval, the `for` of the alert, one more evaluation and `group_wait`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _PATIENCE = 180
 
 
 class _Application:
-    """A page with one figure; `crossed` is when that went over the limit, by the monotonic clock."""
+    """A page with one gauge; `crossed` is the monotonic time at which it crossed the threshold."""
 
     def __init__(self) -> None:
         self.crossed = 0.0
@@ -83,7 +83,7 @@ class _Application:
 
 
 class _Sink:
-    """Where messages arrive: when the first about each instance did, by the monotonic clock."""
+    """A webhook; `arrived` are the monotonic times of the first message about each instance."""
 
     def __init__(self) -> None:
         self.arrived: dict[str, float] = {}
@@ -92,8 +92,8 @@ class _Sink:
         class Hook(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 now = time.monotonic()
-                said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                for alert in said["alerts"]:
+                message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                for alert in message["alerts"]:
                     if alert["labels"]["alertname"] == _ALERT and alert["status"] == "firing":
                         sink.arrived.setdefault(alert["labels"]["instance"], now)
                 self.send_response(200)
@@ -122,11 +122,11 @@ def sheets(options: Options) -> Iterator[Sheet]:
             for name, took in (("median", statistics.median(taken)), ("longest", max(taken)))
         ),
     ]
-    yield Sheet(f"{len(taken)} crossings until the message is there", ("figure", "seconds", "as promised"), rows)
+    yield Sheet(f"{len(taken)} alerts, from crossing to message", ("figure", "seconds", "within the bound"), rows)
 
 
 def _measure_delays(folder: Path, sink: _Sink, applications: list[_Application]) -> tuple[float, list[float]]:
-    """Return how long Alertmanager waits for more of a group, and how long each message took, in seconds."""
+    """Return Alertmanager's `group_wait` and the delay of each message, in seconds."""
     scraped = "".join(f"  - {{service: bench, url: 'http://{one.address}/metrics'}}\n" for one in applications)
     text = (
         f"teams:\n  bench: {{webhook: {{url: 'http://127.0.0.1:{sink.server.server_port}/'}}}}\n"
@@ -149,7 +149,7 @@ def _measure_delays(folder: Path, sink: _Sink, applications: list[_Application])
         while len(seen.get("result", ())) < len(applications):  # type: ignore[arg-type]
             time.sleep(0.5)
             seen = client.get("/api/v1/query", query="bench_load")["data"]
-        print_progress(f"{len(applications)} applications cross the limit …")
+        print_progress(f"{len(applications)} applications cross the threshold …")
         for one in applications:
             time.sleep(random.uniform(0, 2 * _EVERY / 3))  # at any moment between two scrapes
             one.crossed = time.monotonic()

@@ -1,9 +1,9 @@
-"""Panels of the shipped dashboards over a day of 200 containers, as Grafana asks for them: the slowest.
+"""Panels: query times of the shipped dashboards over a day of 200 containers, slowest first.
 
-A machine of plain files with so many containers and a database of our own are read once; a real Prometheus is told
-their pages for a day, one every 15 s, then what the shipped rules record (promtool), and asked every query of every
-panel and choice over that day, one after the other, with as many points as Grafana asks for on a wide screen; the
-fastest of three times counts, and a panel is the sum of its queries.
+A simulated machine with these containers and a database are scraped once. Their pages are written to a real Prometheus
+for a day, one every 15 s, and the shipped recording rules are evaluated by promtool. Then every query of every panel
+and variable is sent, one after the other, with the resolution of Grafana on a wide screen; the fastest of three times
+counts, and the queries of a panel are summed.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ WORLD = "debian12-kernel6.1-docker"
 _EVERY = 15  # seconds between scrapes
 _DAY = 86_400
 _QUICK = 6 * 3600
-_PIXELS = 1800 / 24  # of one of the 24 columns of a screen that is 1,920 wide
-# What Grafana rounds a step to, by what it is below: rangeutil.roundInterval; it asks for a point a pixel, or fewer.
+_PIXELS = 1800 / 24  # per column (of 24), on a screen of 1,920 pixels
+# Grafana's step by upper bound of the calculated one (rangeutil.roundInterval); at most one point per pixel.
 _ROUNDED = {
     12.5: 10,
     17.5: 15,
@@ -62,7 +62,7 @@ _SHOWN = 12
 _TIMES = 3
 _CODES = {"200": 90_000, "404": 900, "500": 90}
 _BOUNDS = ("0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf")
-_GAP = 2 * 3600  # promtool computes in steps of a block
+_GAP = 2 * 3600  # promtool evaluates block by block
 
 
 def sheets(options: Options) -> Iterator[Sheet]:
@@ -79,17 +79,17 @@ def sheets(options: Options) -> Iterator[Sheet]:
             print_progress(f"reading {count} containers …")
             series = list(_past_series(count, folder))
             rules = _write_rules(built, folder / "rules")
-            print_progress(f"telling {len(series):,} series of {span // 3600} h …")
+            print_progress(f"writing {len(series):,} series of {span // 3600} h …")
             with _start_prometheus(prometheus, folder / "data") as url:
                 begun = time.perf_counter()
                 samples = _remote_write.write_past(url, series, *when, _EVERY)
                 print_progress(f"{samples:,} samples in {time.perf_counter() - begun:.0f} s; recording …")
                 data = _snapshot_blocks(url, folder / "data")
-            for _ in range(2):  # the second time what is recorded of recordings
+            for _ in range(2):  # the second time for recordings of recordings
                 with _start_prometheus(prometheus, data) as url:
                     _backfill_rules(promtool, url, rules, data, when)
             with _start_prometheus(prometheus, data) as url:
-                print_progress("asking …")
+                print_progress("querying …")
                 yield _panel_sheet(url, built, when, count, len(series))
 
 
@@ -103,7 +103,7 @@ def _past_series(count: int, folder: Path) -> Iterator[_remote_write.PastSeries]
             for job in ("node", "cadvisor", "postgres", "deckwatch"):
                 words = [f"{key}[]={word}" for key in ("collect", "exclude") for word in jobs[job].get(key, ())]
                 address = f"{server.url}?{'&'.join(words)}"
-                urllib.request.urlopen(address, timeout=60).close()  # the first tells of no rates
+                urllib.request.urlopen(address, timeout=60).close()  # rates need a second scrape
                 with urllib.request.urlopen(address, timeout=60) as page:
                     yield from _remote_write.parse_page(page.read().decode(), {"job": job, "instance": "bench"})
                 yield from _remote_write.parse_page("up 1\n", {"job": job, "instance": "bench"})
@@ -111,7 +111,7 @@ def _past_series(count: int, folder: Path) -> Iterator[_remote_write.PastSeries]
 
 
 def _application_page() -> str:
-    """Return the page of an application with twenty handlers, as `deckwatch.instrument` writes it."""
+    """Return the metrics page of an application with twenty handlers, as `deckwatch.instrument` writes it."""
     page = ["# TYPE http_requests_total counter"]
     handlers = [f'handler="/shop/{number}",method="GET"' for number in range(20)]
     page += [
@@ -131,7 +131,7 @@ def _application_page() -> str:
 
 @contextmanager
 def _database_dsn() -> Iterator[str]:
-    """Run a database server of our own; yield its connection string, '' where none is installed."""
+    """Run a database server and yield its connection string, '' if PostgreSQL is not installed."""
     fixture = _containers.load_fixture("postgres")
     if not (fixture.installed() / "initdb").exists():
         print_progress("without databases: PostgreSQL is not installed")
@@ -162,13 +162,15 @@ def _start_prometheus(program: str, data: Path) -> Iterator[str]:
 
 
 def _snapshot_blocks(url: str, data: Path) -> Path:
-    """Return a folder with all that was told in blocks: beside newer blocks, what is only in the log is not read."""
-    with urllib.request.urlopen(urllib.request.Request(f"{url}/api/v1/admin/tsdb/snapshot", b""), timeout=300) as said:
-        return data / "snapshots" / str(json.load(said)["data"]["name"])
+    """Return a snapshot of all samples as blocks: next to newer blocks, samples only in the WAL are not read."""
+    with urllib.request.urlopen(
+        urllib.request.Request(f"{url}/api/v1/admin/tsdb/snapshot", b""), timeout=300
+    ) as response:
+        return data / "snapshots" / str(json.load(response)["data"]["name"])
 
 
 def _backfill_rules(promtool: str, url: str, rules: Path, data: Path, when: tuple[int, int]) -> None:
-    """Compute what rules record, as blocks beside the others."""
+    """Evaluate recording rules for the past, into blocks next to the others."""
     end, span = when
     command = [promtool, "tsdb", "create-blocks-from", "rules", "--quiet", f"--url={url}", f"--start={end - span}"]
     files = [str(path) for path in sorted(rules.iterdir())]
@@ -180,7 +182,7 @@ def _backfill_rules(promtool: str, url: str, rules: Path, data: Path, when: tupl
 
 
 def _write_rules(built: stack.Built, folder: Path) -> Path:
-    """Write the rules that record what panels read, as they are shipped; return their folder."""
+    """Write the shipped recording rules that panels read; return their folder."""
     folder.mkdir()
     files = [Path(one.path) for one in built.plan.list_files()]
     groups = {
@@ -201,7 +203,7 @@ def _write_rules(built: stack.Built, folder: Path) -> Path:
         for group in found:
             group["rules"] = [one for one in group["rules"] if one.get("record") in read]
         (folder / name).write_text(yaml.safe_dump({"groups": [group for group in found if group["rules"]]}))
-    print_progress(f"of {len(rules)} recordings {len(read)} are drawn")
+    print_progress(f"of {len(rules)} recordings {len(read)} are used by panels")
     return folder
 
 
@@ -222,14 +224,15 @@ def _panel_sheet(url: str, built: stack.Built, when: tuple[int, int], count: int
     slow = sum(ms > _MOST_MS for ms, *_ in totals)
     note = (
         f"{len(totals)} panels and choices of {len(queries)} queries, {len(queries) - len(empty)} with data; "
-        f"{slow} over {_MOST_MS} ms; median {format_value(statistics.median(ms for ms, *_ in totals))} ms; {series:,} series"
+        f"{slow} over {_MOST_MS} ms; median {format_value(statistics.median(ms for ms, *_ in totals))} ms; "
+        f"{series:,} series"
     )
     title = f"Panels: {count} containers, {when[1] // 3600} h at {_EVERY} s"
     return Sheet(title, ("panel", "kind", "queries", "ms"), rows[: max(_SHOWN, slow)], note)
 
 
 def _time_query(url: str, query: LiveQuery, when: tuple[int, int], points: float) -> tuple[float, Any]:
-    """Return how many ms a query took, the fastest of some times, and whether it has data."""
+    """Return the fastest time of a query, in ms, and whether it has data."""
     end, span = when
     wanted = span / points
     step = max(_EVERY, next((steps for below, steps in _ROUNDED.items() if wanted < below), 3600))
@@ -246,14 +249,14 @@ def _time_query(url: str, query: LiveQuery, when: tuple[int, int], points: float
     for _ in range(_TIMES):
         begun = time.perf_counter()
         request = urllib.request.Request(url + path, urllib.parse.urlencode(form).encode())
-        with urllib.request.urlopen(request, timeout=120) as answer:
-            data = answer.read()
+        with urllib.request.urlopen(request, timeout=120) as response:
+            data = response.read()
         taken.append(1000 * (time.perf_counter() - begun))
     return min(taken), b'"result":[]' not in data
 
 
 def _max_points(built: stack.Built) -> dict[tuple[str, str], float]:
-    """Return for how many points Grafana asks for each panel, by its dashboard's uid and its title."""
+    """Return the number of points that Grafana requests for each panel, by uid of the dashboard and title."""
     found: dict[tuple[str, str], float] = {}
     for artifact in built.plan.list_files():
         if artifact.path.startswith("grafana/dashboards/") and artifact.path.endswith(".json"):

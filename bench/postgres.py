@@ -1,7 +1,7 @@
-"""Databases, beside postgres_exporter, as it comes and tuned.
+"""Databases, against postgres_exporter, tuned and with default options.
 
-A server of our own with pgbench's tables; where "working" stands, pgbench runs. Ours is `collect[]=postgres`. Then the
-same server with more databases, and with ten thousand tables in the one that both are connected to.
+A server with the tables of pgbench, idle and with pgbench running ("working"); ours is `collect[]=postgres`. Then the
+same server with more databases, and with ten thousand tables in the database that both are connected to.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bench._options import Options
 
 _SCALE = "5"  # of pgbench: 500,000 rows
-_RATE = "50"  # transactions a second, where it works
+_RATE = "50"  # transactions per second
 _TURNS = 3
 _DATABASES = (20, 100)
 _TABLES = 10_000
@@ -64,7 +64,7 @@ def _cost_sheet(server: Any, what: str, options: Options) -> Sheet:
 
 
 def _measure_throughput(server: Any, options: Options) -> Sheet:
-    """Transactions a second that fifty clients get, in turn with and without a scrape every five seconds."""
+    """Return the transactions per second of fifty clients, in turn with and without a scrape every five seconds."""
     print_progress("pgbench of 50 clients, with and without scrapes")
     ours = replace(_peers.deckwatch_server(None), environment=(("DECKWATCH_POSTGRES_DSN", server.dsn),))
     seconds = 10 if options.quick else 30
@@ -75,8 +75,8 @@ def _measure_throughput(server: Any, options: Options) -> Sheet:
             scraping = threading.Thread(target=_scrape_until, args=(f"http://{ours.address}/metrics", ending))
             if scraped:
                 scraping.start()
-            said = server.pgbench("-c", "50", "-j", "2", "-T", str(seconds), "-n")
-            found[scraped].append(float(re.search(r"tps = ([0-9.]+)", said)[1]))  # type: ignore[index]
+            output = server.pgbench("-c", "50", "-j", "2", "-T", str(seconds), "-n")
+            found[scraped].append(float(re.search(r"tps = ([0-9.]+)", output)[1]))  # type: ignore[index]
             ending.set()
             if scraped:
                 scraping.join()
@@ -84,8 +84,10 @@ def _measure_throughput(server: Any, options: Options) -> Sheet:
         [what, *(f"{one:,.0f}" for one in found[scraped])] for what, scraped in (("without", False), ("with", True))
     ]
     ratio = statistics.median(found[True]) / statistics.median(found[False])
-    columns = ["transactions a second", *(f"turn {turn + 1}" for turn in range(_TURNS))]
-    return Sheet("Databases: what scrapes take from fifty clients", columns, rows, f"with / without: {ratio:.3f}")
+    columns = ["transactions per second", *(f"turn {turn + 1}" for turn in range(_TURNS))]
+    return Sheet(
+        "Databases: throughput of fifty clients with and without scrapes", columns, rows, f"with / without: {ratio:.3f}"
+    )
 
 
 def _scrape_until(url: str, ending: threading.Event) -> None:
@@ -94,7 +96,7 @@ def _scrape_until(url: str, ending: threading.Event) -> None:
 
 
 def _make_databases(server: Any, number: int) -> None:
-    """Make databases with pgbench's tables until there are so many."""
+    """Create databases with the tables of pgbench until there are `number`."""
     [[have]] = server.sql("SELECT count(*) FROM pg_database WHERE datname LIKE 'bench%'")
     for index in range(have, number - 2):  # beside postgres and shop
         server.sql(f"CREATE DATABASE bench{index} TEMPLATE shop")

@@ -1,6 +1,6 @@
-"""Protection: what TLS with client certificates and a password costs, and what guessing does.
+"""Protection: cost of TLS with client certificates and a password, and of password guessing.
 
-Ours beside node_exporter, each with the same web configuration; bcrypt's cost is 10. A page is one of the host alone.
+Ours against node_exporter, both with the same web configuration and bcrypt cost 10, and a page with host metrics only.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 GUESSERS = 4
 PASSWORD = base64.urlsafe_b64encode(os.urandom(18)).decode()
-_PATH = "/metrics?collect[]=host"  # node_exporter's words for it are others, and all that it has is of the host
+_PATH = "/metrics?collect[]=host"  # node_exporter has other names, and only host metrics
 _CONFIG = """\
 tls_server_config:
   {{cert_file: server.crt, key_file: server.key, client_ca_file: ca.crt, client_auth_type: RequireAndVerifyClientCert}}
@@ -52,10 +52,10 @@ def sheets(options: Options) -> Iterator[Sheet]:
         found = [_measure_server(one, folder, options) for one in here]
     ours, peer = found[0], (found[1] if len(found) > 1 else [None] * len(found[0]))
     names = (
-        ("CPU a scrape, plain", "ms", ""),
-        ("CPU a scrape, protected", "ms", "on a kept connection"),
-        ("CPU a scrape, protected, connected anew", "ms", "with its TLS handshake"),
-        ("CPU while passwords are guessed", "% of a core", f"{GUESSERS} at once, each as fast as it is answered"),
+        ("CPU per scrape, plain", "ms", ""),
+        ("CPU per scrape, protected", "ms", "on a persistent connection"),
+        ("CPU per scrape, protected, new connection", "ms", "with the TLS handshake"),
+        ("CPU while passwords are guessed", "% of a core", f"{GUESSERS} clients, each as fast as it gets responses"),
         ("wall p50 of a scrape meanwhile", "ms", "from the same address"),
         ("wall p99 of a scrape meanwhile", "ms", "the same"),
     )
@@ -64,7 +64,7 @@ def sheets(options: Options) -> Iterator[Sheet]:
 
 
 def _write_credentials(folder: Path) -> None:
-    """Make an authority, two certificates and the web configuration."""
+    """Create a certificate authority, two certificates and the web configuration."""
     new = [
         "openssl",
         "req",
@@ -90,7 +90,7 @@ def _write_credentials(folder: Path) -> None:
 
 
 class _Scraper:
-    """A client with a password, over TLS where there are certificates."""
+    """A client with a password, over TLS if `folder` has certificates."""
 
     def __init__(self, server: Server, folder: Path | None) -> None:
         self._host = server.address
@@ -151,7 +151,7 @@ def _measure_server(server: Server, folder: Path, options: Options) -> list[floa
 def _cpu_ms(pid: int, scraper: _Scraper, options: Options, *, anew: bool = False) -> float:
     for _ in range(5):
         if scraper.request_page() != 200:
-            raise RuntimeError("not let in")
+            raise RuntimeError("the request was rejected")
     before = cpu_seconds(pid)
     for _ in range(options.scrapes):
         if anew:

@@ -1,8 +1,8 @@
-"""Host and containers, beside node_exporter and cAdvisor, each as it comes and tuned.
+"""Host and containers, against node_exporter and cAdvisor, each tuned and with default options.
 
-All on this machine in one run, over an engine of our own; a fourth of the containers works where "working" stands.
-"All on" shows every family of containers, also those that no known dashboard uses. CPU a minute is with one gzip scrape
-per 15 seconds; a scrape's CPU is without what the server takes at rest.
+All on this machine in one run, with a Docker engine of the measurement; under "working", a fourth of the containers is
+busy. "All on" exports every metric of containers, also those that no known dashboard uses. CPU per minute is with one
+gzip scrape per 15 seconds; CPU per scrape excludes CPU at rest.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ def _measure_situation(situation: str, docker_host: str | None, folder: Path, op
     costs = _cost.measure_costs([*ours, *peers], folder, options)
     floor = _floor.measure_floor([f"--docker-host={docker_host or ''}"])
     yield _cost.cost_sheet(f"Host and containers: {situation}", costs, floor.summary)
-    yield ratio_targets(f"The same, beside what is to be reached: {situation}", costs, floor).to_sheet()
+    yield ratio_targets(f"The same against the targets: {situation}", costs, floor).to_sheet()
 
 
 def ratio_targets(title: str, costs: dict[str, Cost], floor: Floor) -> Targets:
-    """Return our ratios to the tuned pair, to the pair as it comes and to the floor."""
+    """Return our ratios to the tuned pair, to the pair with default options and to the floor."""
     ours, found = costs["deckwatch"], Targets(title)
-    for names, most, what in ((TUNED, 1 / 8, "the tuned pair"), (PLAIN, 1 / 50, "the pair as it comes")):
+    for names, most, what in ((TUNED, 1 / 8, "the tuned pair"), (PLAIN, 1 / 50, "the pair with default options")):
         pair = [costs[one] for one in names if one in costs]
         complete = len(pair) == len(names)
         minute = sum(one.ms_per_minute for one in pair) if complete else None
@@ -82,7 +82,7 @@ def ratio_targets(title: str, costs: dict[str, Cost], floor: Floor) -> Targets:
     )
     found.add_target(1.0, Row("resident", ours.resident_mib, 60.0, "MiB", "the limit itself"))
     found.add_target(
-        5.0, Row("CPU a scrape", ours.scrapes.cpu, floor.paused, what="the floor, with pauses as scrapes have")
+        5.0, Row("CPU a scrape", ours.scrapes.cpu, floor.paused, what="the floor, with pauses as between scrapes")
     )
     found.add_target(5.0, Row("CPU a scrape", ours.scrapes.cpu, floor.kept, what="the floor, in a loop"))
     return found

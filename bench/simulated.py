@@ -1,7 +1,7 @@
-"""Ours alone with up to 5,000 containers, in trees of plain files: whether the cost of a series stays the same.
+"""Ours alone with up to 5,000 containers, in trees of plain files: cost per series as the number grows.
 
-A captured machine's container is copied as often as asked (`bench/_tree.py`), and `deckwatch serve` watches that, with
-the descriptors that systemd and Docker allow it and without budgets. Plain files cost less to read than the kernel's.
+A container of a captured machine is copied (`bench/_simulated_machine.py`) and read by `deckwatch serve`, with as many
+descriptors as systemd and Docker allow and without series limits. Plain files cost less to read than the kernel's.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MOST = 20_000  # containers read in all scrapes of one kind together
 
 @dataclass(frozen=True)
 class _Measurement:
-    """What was measured with so many containers: the page, that of the containers, MiB, open files, and the floor."""
+    """Results for `count` containers: the page, the page of containers only, MiB, open descriptors, and the floor."""
 
     count: int
     whole: Scrapes
@@ -47,7 +47,7 @@ def sheets(options: Options) -> Iterator[Sheet]:
     for world in WORLDS[:1] if options.quick else WORLDS:
         found = [_measure_count(world, count, options) for count in sorted(options.sizes or CONTAINERS)]
         yield _figures_sheet(f"Ours alone, in trees of plain files like {world}", found)
-        yield _ratio_targets(f"The same, beside what is to be reached: {world}", found).to_sheet()
+        yield _ratio_targets(f"The same against the targets: {world}", found).to_sheet()
 
 
 def _measure_count(world: str, count: int, options: Options) -> _Measurement:
@@ -105,7 +105,7 @@ def _cpu_per_1000(scrapes: Scrapes) -> float:
 
 
 def _allow_descriptors() -> None:
-    """Allow as many descriptors as systemd and Docker do, where we may."""
+    """Allow as many descriptors as systemd and Docker do, if permitted."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, max(hard, _DESCRIPTORS)))

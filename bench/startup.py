@@ -1,6 +1,6 @@
-"""Commands: how long a person waits.
+"""Commands: time until they finish.
 
-Whole processes from a cold start of the interpreter, file cache warm; median of 15.
+Whole processes, with a warm file cache; median of 15.
 """
 
 from __future__ import annotations

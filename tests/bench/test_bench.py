@@ -1,4 +1,4 @@
-"""What the measurements stand on: which series pages share, the simulated machines, the files under a scrape."""
+"""The basis of the measurements: series that pages share, simulated machines, files read by a scrape."""
 
 from __future__ import annotations
 
