@@ -1,4 +1,4 @@
-"""Inhibition rules: as declared, by severity within a family, and by the collectors whose metrics alerts read.
+"""Inhibition rules: as declared, by a topic's scrape job, by severity within a family, and by the collectors read.
 
 Alertmanager treats a label that is missing on both sides as equal, and lets an alert inhibit itself. So every rule
 names the alerts on both sides, compares only labels that both sides have, and no alerts inhibit each other.
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from deckwatch.core.yaml_file import Document, Path
 
 BLIND_ALERT = "CollectorBlind"
+_EXPORTER_ALERT = "ExporterDown"
+_TARGET_ALERT = "TargetDown"
 _RULE_LABELS = frozenset(("alertname", "severity", "owner", "topic"))
 _TARGET_LABELS = ("job", "instance")  # on every scraped series
 _SUBJECT_LABELS = ("server", "service")  # a collector of several servers or services can be blind for one of them
@@ -62,6 +64,7 @@ def build_inhibitions(
         for i, data in enumerate((document.data or {}).get("inhibitions", ())):
             path = ("inhibitions", i)
             rules += _declared_inhibitions(document, path, data, context, problems, strict=document is own)
+    rules += _job_inhibitions(context)
     rules += _family_inhibitions(context)
     causes = {source for rule in rules if BLIND_ALERT in rule.targets for source in rule.sources}
     rules += _blindness_inhibitions(context, causes)
@@ -128,6 +131,37 @@ def possible_labels(alert: Alert, context: Context) -> frozenset[str]:
     except promql.PromqlError:
         labels = None  # reported by the check `expression`
     return own | (frozenset(alert.each) if labels is None else labels)
+
+
+def _job_inhibitions(context: Context) -> Iterator[Inhibition]:
+    """Yield the rules by which a missing exporter, or a missing page of one job, inhibits the topics of that job.
+
+    The last values of a missing page are outdated. Alerts without the label `instance` belong to no host.
+    """
+    alerts = list(context.iter_alerts())
+    names = {alert.name for alert in alerts}
+    targets = [alert for alert in alerts if alert.job and "instance" in possible_labels(alert, context)]
+    sources: list[tuple[str, list[Alert], tuple[str, ...]]] = [(_EXPORTER_ALERT, targets, ())]
+    for job in dict.fromkeys(alert.job for alert in targets):
+        chosen = [alert for alert in targets if alert.job == job]
+        sources.append((_TARGET_ALERT, chosen, (format_matcher("job", [job]),)))
+    for source, chosen, matchers in sources:
+        if source in names and chosen:
+            yield Inhibition(
+                (source,),
+                tuple(alert.name for alert in chosen),
+                ("instance",),
+                (format_matcher("alertname", [source]), *matchers),
+                (_topic_matcher(chosen, alerts),),
+            )
+
+
+def _topic_matcher(chosen: Sequence[Alert], alerts: Sequence[Alert]) -> str:
+    """Return a matcher by topics where these are all of their alerts, else by names."""
+    topics = list(dict.fromkeys(alert.topic for alert in chosen))
+    if len(chosen) == sum(alert.topic in topics for alert in alerts):
+        return format_matcher("topic", topics)
+    return format_matcher("alertname", [alert.name for alert in chosen])
 
 
 def _family_inhibitions(context: Context) -> Iterator[Inhibition]:

@@ -89,6 +89,7 @@ class Alert:
     needs: tuple[str, ...] = ()
     empty: str = ""
     reference: Reference | None = None
+    job: str = ""  # whose page the alerts of its topic read
     adjusted: bool = False  # the project has set its limit
 
     @property

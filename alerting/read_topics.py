@@ -212,6 +212,7 @@ class _TopicFile:
             needs=self._needed_metrics(data),
             empty=data.get("empty", ""),
             reference=reference,
+            job=topic.get("job", ""),
         )
 
     def _watched_expression(self, reference: Reference, path: Path, data: AlertData) -> str:

@@ -1,12 +1,13 @@
-"""Which alerts keep others silent, and that no rule falls into what Alertmanager does with missing labels."""
+"""Inhibitions: which alerts mute which, and that no rule is affected by Alertmanager's treatment of missing labels."""
 
 import re
 
 import pytest
 import yaml
 
-from deckwatch.alerting import inhibitions, routes
+from deckwatch.alerting import inhibitions, read_topics, routes
 from deckwatch.core import yaml_file
+from deckwatch.core.contract import load_contract
 from deckwatch.core.project import FILE
 from deckwatch.core.yaml_file import Document
 
@@ -15,23 +16,23 @@ NOTHING = Document(FILE, "", {})
 
 @pytest.fixture(scope="module")
 def rules(shipped_alerting):
-    found, problems = inhibitions.build_inhibitions(
+    rules, problems = inhibitions.build_inhibitions(
         [routes.shipped_document(), NOTHING], NOTHING, shipped_alerting.context
     )
     assert problems == []
-    return found
+    return rules
 
 
 def muting(rules, source, target):
     return [rule for rule in rules if source in rule.sources and target in rule.targets]
 
 
-def test_no_alert_stands_on_both_sides(rules):
+def test_no_alert_is_on_both_sides_of_a_rule(rules):
     for rule in rules:
         assert not set(rule.sources) & set(rule.targets)
 
 
-def test_both_sides_carry_every_label_in_which_they_must_agree(rules, shipped_alerting):
+def test_both_sides_have_every_label_of_equal(rules, shipped_alerting):
     alerts = {alert.name: alert for alert in shipped_alerting.context.iter_alerts()}
     for rule in rules:
         assert rule.equal, rule
@@ -43,9 +44,9 @@ def test_every_shipped_entry_is_used(shipped_alerting):
     document = routes.shipped_document()
     for i in range(len(document.data["inhibitions"])):
         alone = Document(document.file, document.text, {"inhibitions": [document.data["inhibitions"][i]]})
-        found, _ = inhibitions.build_inhibitions([alone], NOTHING, shipped_alerting.context)
+        rules, _ = inhibitions.build_inhibitions([alone], NOTHING, shipped_alerting.context)
         without, _ = inhibitions.build_inhibitions([], NOTHING, shipped_alerting.context)
-        assert any(rule not in without for rule in found), document.data["inhibitions"][i]
+        assert any(rule not in without for rule in rules), document.data["inhibitions"][i]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,7 @@ def test_every_shipped_entry_is_used(shipped_alerting):
         ("ContainerNotRunning", "ApplicationDown", ("service",)),
     ],
 )
-def test_what_explains_mutes_what_follows(rules, source, target, equal):
+def test_causes_mute_their_consequences(rules, source, target, equal):
     assert [rule.equal for rule in muting(rules, source, target)] == [equal]
 
 
@@ -81,12 +82,12 @@ def test_what_explains_mutes_what_follows(rules, source, target, equal):
         ("ApplicationDown", "ContainerNotRunning"),
     ],
 )
-def test_what_follows_does_not_mute_what_explains(rules, source, target):
+def test_consequences_do_not_mute_their_causes(rules, source, target):
     assert muting(rules, source, target) == []
 
 
-def test_a_blind_collector_mutes_only_what_it_feeds(rules):
-    (rule,) = [one for one in rules if 'collector="container_state"' in one.source_matchers]
+def test_a_failed_collector_mutes_only_alerts_on_its_metrics(rules):
+    (rule,) = [rule for rule in rules if 'collector="container_state"' in rule.source_matchers]
     assert set(rule.targets) == {
         "ContainerNotRunning",
         "ContainerRestartLoop",
@@ -95,9 +96,53 @@ def test_a_blind_collector_mutes_only_what_it_feeds(rules):
     }
 
 
-def test_a_label_that_may_be_missing_must_be_there(rules):
+def test_a_rule_requires_a_label_that_may_be_missing(rules):
     (rule,) = muting(rules, "ContainerNotRunning", "ApplicationDown")
     assert 'service!=""' in rule.source_matchers
+
+
+def test_a_missing_exporter_or_page_mutes_every_alert_of_a_host_that_reads_it(rules, shipped_alerting):
+    jobs = {"host": "node", "container": "cadvisor"}  # by the first word of a collector's name
+    context = shipped_alerting.context
+    unmuted = []
+    for alert in context.iter_alerts():
+        sources = {context.catalog.series(name).source for name in inhibitions.find_metrics(alert.watched, context)}
+        groups = {source.partition("_")[0] for source in sources}
+        if not groups or not groups <= set(jobs) or "instance" not in alert.each:
+            continue
+        if not all(muting(rules, source, alert.name) for source in ("ExporterDown", "TargetDown")):
+            unmuted.append(f"{alert.name}: add `job: {jobs[groups.pop()]}` to {alert.document.file}")
+    assert unmuted == []
+
+
+def test_a_topic_of_a_project_with_a_job_is_muted_by_the_exporter_of_its_host(alerting_of):
+    text = """\
+job: node
+owner: shop
+alerts:
+  FilesFew:
+    expr: node_filesystem_files_free
+    below: 50
+    for: 1m
+    severity: warning
+    each: [instance, mountpoint]
+    summary: There are few files left.
+    means: Few.
+    do: [Look.]
+    proof:
+      - {give: [{value: 1, for: 5m}], fires: 1m}
+      - {give: [{value: 99, for: 5m}], silent: true}
+"""
+    texts = alerting_of({"files.yaml": text}, shipped=True).texts()
+    rules = yaml.safe_load(texts["alertmanager/alertmanager.yml"])["inhibit_rules"]
+    (rule,) = [rule for rule in rules if rule["source_matchers"] == ['alertname="TargetDown"', 'job="node"']]
+    assert rule["target_matchers"] == ['topic=~"hardware|host|host_totals|files"']
+    assert rule["equal"] == ["instance"]
+
+
+def test_a_topic_can_have_each_job_of_the_exporter():
+    schema = yaml_file.read_yaml(read_topics.SCHEMA_FILE).data
+    assert set(schema["properties"]["job"]["enum"]) == set(load_contract()["jobs"])
 
 
 @pytest.mark.parametrize(
@@ -134,7 +179,7 @@ def test_an_entry_of_the_project_is_added(shipped_alerting):
     }
 
 
-def test_stages_of_one_fault_are_silenced_on_the_same_thing_only(alerting_of):
+def test_alerts_of_a_family_mute_each_other_only_with_the_same_labels(alerting_of):
     alert = """\
   {name}:
     expr: node_filesystem_files_free
@@ -149,16 +194,16 @@ def test_stages_of_one_fault_are_silenced_on_the_same_thing_only(alerting_of):
       - {{give: [{{value: 1, for: 5m}}], fires: 1m}}
       - {{give: [{{value: 99, for: 5m}}], silent: true}}
 """
-    made = alert.format(name="FilesFew", limit=50, severity="warning") + alert.format(
+    alerts = alert.format(name="FilesFew", limit=50, severity="warning") + alert.format(
         name="FilesGone", limit=5, severity="critical"
     )
-    context = alerting_of({"files.yaml": f"owner: shop\nalerts:\n{made}"}).context
+    context = alerting_of({"files.yaml": f"owner: shop\nalerts:\n{alerts}"}).context
     (rule,), problems = inhibitions.build_inhibitions([], NOTHING, context)
     assert problems == []
     assert {"instance", "device", "mountpoint"} <= set(rule.equal)
 
 
-def test_what_tells_this_prometheus_from_others_must_agree_too(alerting_of):
+def test_labels_of_this_prometheus_are_compared_too(alerting_of):
     project = "build: {labels: {cluster: east}}\n"
     texts = alerting_of(project=project, shipped=True).texts()
     config = yaml.safe_load(texts["alertmanager/alertmanager.yml"])
@@ -166,7 +211,7 @@ def test_what_tells_this_prometheus_from_others_must_agree_too(alerting_of):
     assert all(rule["equal"][-1] == "cluster" for rule in config["inhibit_rules"])
 
 
-def test_faulty_expressions_and_recordings_in_a_circle_are_reported_and_break_nothing(alerting_of):
+def test_faulty_expressions_and_recordings_in_a_cycle_are_reported(alerting_of):
     texts = {
         "a.yaml": "recordings:\n  a:x:y: {expr: 'b:x:y + a:x:y', about: A.}\n  a:x:z: {expr: 'sum(', about: A.}\n",
         "b.yaml": "recordings:\n  b:x:y: {expr: 'a:x:y', about: B.}\n",
@@ -178,25 +223,25 @@ def test_faulty_expressions_and_recordings_in_a_circle_are_reported_and_break_no
     assert "a.yaml:3:21: error: '(' is not closed" in lines
 
 
-def test_no_rule_holds_between_alerts_that_share_nothing(shipped_alerting):
-    """Alertmanager takes a label that both sides lack for equal: one that may be missing needs a source that has it."""
+def test_no_rule_compares_only_labels_that_both_sides_lack(shipped_alerting):
+    """Alertmanager treats a label that both sides lack as equal."""
     config = yaml.safe_load(shipped_alerting.texts()["alertmanager/alertmanager.yml"])
     alerts = {alert.name: alert for alert in shipped_alerting.context.iter_alerts()}
     for rule in config["inhibit_rules"]:
-        there = {one.partition("!=")[0] for one in rule["source_matchers"] if one.endswith('!=""')}
-        sides = [chosen(rule[side], alerts) for side in ("source_matchers", "target_matchers")]
+        present = {text.partition("!=")[0] for text in rule["source_matchers"] if text.endswith('!=""')}
+        sides = [select_alerts(rule[side], alerts) for side in ("source_matchers", "target_matchers")]
         assert all(sides), rule
-        always = {"instance"} | there
+        always = {"instance"} | present
         always |= set.intersection(*(set(alert.each) for side in sides for alert in side))
         assert always & set(rule["equal"]), rule
 
 
-def chosen(matchers, alerts):
+def select_alerts(matchers, alerts):
     """Return the alerts that the matchers by static labels select."""
-    found = list(alerts.values())
-    for one in matchers:
-        label, operator, text = re.fullmatch(r'(\w+)(=~|=|!=)"(.*)"', one).groups()
+    selected = list(alerts.values())
+    for matcher in matchers:
+        label, operator, text = re.fullmatch(r'(\w+)(=~|=|!=)"(.*)"', matcher).groups()
         if label in ("alertname", "topic", "severity", "owner") and operator != "!=":
             key = {"alertname": "name"}.get(label, label)
-            found = [alert for alert in found if getattr(alert, key) in text.split("|")]
-    return found
+            selected = [alert for alert in selected if getattr(alert, key) in text.split("|")]
+    return selected
