@@ -79,8 +79,15 @@ class DashboardModels:
     problems: list[Problem]
     has_unreadable: bool
 
-    def panel_ids(self) -> dict[str, dict[str, int]]:
-        """Return the ids of panels by dashboard and title."""
+    def panel_ids(self) -> dict[str, dict[str, int]] | None:
+        """Return the ids of panels by dashboard and title; None where errors leave them unknown.
+
+        Two panels with the same name are such an error, which the check `duplicate_panel` reports.
+        """
+        if any(problem.severity == "error" for problem in self.problems):
+            return None
+        if any(item.has_duplicate_names() for item in self.built):
+            return None
         return {item.dashboard.uid: item.ids_by_title() for item in self.built}
 
 

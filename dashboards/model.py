@@ -96,9 +96,17 @@ class Built:
                 yield panel, self.queries[panel.path]
 
     def ids_by_name(self) -> dict[str, int]:
-        """Return the ids of rows and panels; disabled ones keep theirs."""
-        names = [*(name for name, _ in self.names()), *self.adjusted.hidden]
+        """Return the ids of rows and panels; disabled ones keep theirs. Raises ValueError for duplicate names."""
+        names = self._all_names()
         return dict(zip(names, panel_ids.assign_ids(names), strict=True))
+
+    def has_duplicate_names(self) -> bool:
+        """Return whether two rows or panels have the same name, so that ids cannot be assigned."""
+        names = self._all_names()
+        return len(set(names)) < len(names)
+
+    def _all_names(self) -> list[str]:
+        return [*(name for name, _ in self.names()), *self.adjusted.hidden]
 
     def ids_by_title(self) -> dict[str, int]:
         """Return the ids of panels by their titles; the first of several with the same title.

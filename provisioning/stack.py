@@ -155,7 +155,7 @@ def _resolve_models(
         disable=settings.disabled_alerts,
         shipped=documents.shipped,
         collectors=settings.collectors,
-        panels=None if _has_errors(resolved.problems) else resolved.panel_ids(),
+        panels=resolved.panel_ids(),
     )
     alerts = alert_build.read_alerts(documents.topics, catalog, signals, project, alert_settings, renderer=renderer)
     return Models(resolved, dashboard_settings, alerts, alert_settings)
