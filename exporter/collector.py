@@ -116,10 +116,10 @@ def load_collectors() -> dict[str, Collector]:
     """
     package = importlib.import_module("deckwatch.exporter.collectors")
     declared = {name: getattr(module, "collect", None) for name, module in plugins.import_modules(package)}
-    missing = [f"exporter/collectors/{name}.py" for name, one in declared.items() if not isinstance(one, Collector)]
+    missing = [f"exporter/collectors/{name}.py" for name, value in declared.items() if not isinstance(value, Collector)]
     if missing:
         raise TypeError(f"no collector in {', '.join(missing)}: write @collector(METRIC, …) above def collect(world)")
-    return {name: one for name, one in declared.items() if isinstance(one, Collector)}
+    return {name: value for name, value in declared.items() if isinstance(value, Collector)}
 
 
 def choose_collectors(

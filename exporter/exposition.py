@@ -56,7 +56,7 @@ def render_chunks(samples: Iterable[Sample | Lines]) -> Iterator[bytes]:
     for family, lines, rendered in families.values():
         help_text = family.help.replace("\\", "\\\\").replace("\n", "\\n")
         heading = f"# HELP {family.name} {help_text}\n# TYPE {family.name} {family.kind}\n"
-        # Encoded per family: one character outside ASCII makes encoding the whole string four times as slow.
+        # Encoded per family: a single character outside ASCII makes encoding a string four times as slow.
         yield b"".join(["".join([heading, *lines]).encode("utf-8", "replace"), *rendered])
 
 

@@ -73,8 +73,8 @@ def bind_sockets(address: Address) -> list[socket.socket]:
                 port = opened[0].getsockname()[1] if opened else address.port
                 opened.append(_without_delay(socket.create_server((where[0], port, *where[2:]), family=family)))
     except OSError as error:
-        for one in opened:
-            one.close()
+        for listener in opened:
+            listener.close()
         # Only the system's message: `create_server` adds the address to it.
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise DeckwatchError(
@@ -122,8 +122,8 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close connections without a request; uvicorn does not know those in a TLS handshake."""
-        for one in sockets or []:
-            asyncio.get_running_loop().remove_reader(one)
+        for listener in sockets or []:
+            asyncio.get_running_loop().remove_reader(listener)
         for _ in range(_ACCEPT_TURNS):  # otherwise asyncio would leave the socket accepted last open
             await asyncio.sleep(0)
         for guest in self._pool.all_slots():

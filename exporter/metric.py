@@ -101,10 +101,10 @@ class Metric:
 
 
 def validate_samples(samples: Iterable[Sample | Lines]) -> Iterator[Sample | Lines]:
-    """Yield samples that can be rendered; raises for one that cannot, so that it does not spoil the page.
+    """Yield samples that can be rendered; raises for one that cannot, so that it does not invalidate the page.
 
     Values of types other than float and int (bool, Decimal) become floats. Raises ValueError for a wrong number of
-    label values, TypeError for a value that is not a number.
+    label values and for an integer too large for a float, TypeError for a value that is not a number.
     """
     for sample in samples:
         if isinstance(sample, Lines):
@@ -117,7 +117,14 @@ def validate_samples(samples: Iterable[Sample | Lines]) -> Iterator[Sample | Lin
         if kind is float or (kind is int and -_MAX_INT < value < _MAX_INT):
             yield sample
         else:
-            yield Sample(metric, labels, float(value))
+            yield Sample(metric, labels, _to_float(metric, value))
+
+
+def _to_float(metric: Metric, value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{metric.name}: the value is too large for a float") from None
 
 
 def count_series(samples: Iterable[Sample | Lines]) -> int:

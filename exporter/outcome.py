@@ -1,4 +1,4 @@
-"""How a run of a collector ended, and what is remembered of a collector between runs."""
+"""The outcome of a collector's run, and the state of a collector kept between runs."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Failure:
 
     @classmethod
     def from_exception(cls, error: BaseException) -> Failure:
-        """Return the failure that an exception stands for, with its traceback if the log level is DEBUG."""
+        """Return the failure for an exception, with its traceback if the log level is DEBUG."""
         absent = (str(error) or "it is not there") if isinstance(error, NoData) else None
         frames = "".join(traceback.format_tb(error.__traceback__)) if log.isEnabledFor(logging.DEBUG) else ""
         message = absent or _system_message(error)

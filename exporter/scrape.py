@@ -150,7 +150,7 @@ class Scraper:
 
     def _wait_for(self, runs: list[_Run], deadline: float) -> None:
         """Wait until all runs have ended, at most until the deadline; adds a thread to a pool that is stalled."""
-        for run in reversed(runs):  # the last to start is the last to end: one wake-up for all
+        for run in reversed(runs):  # the last to start usually ends last: one wake-up for all
             while not run.done.is_set():
                 left = deadline - time.monotonic()
                 if left <= 0:
@@ -196,7 +196,7 @@ class Scraper:
             if has_states:
                 record.states = [sample for sample in samples if sample.metric.state]
             return Outcome(collector, subject, samples, seconds, read_at)
-        # A subject with known states that can no longer be found is not absent but unreadable, and must not vanish.
+        # A subject with known states that can no longer be found is unreadable, not absent, and must not vanish.
         if failure.absent is not None and not (has_states and record.good_at is not None):
             return Outcome(collector, subject, (), seconds, read_at, absent=failure.absent)
         retained: list[Sample | Lines] = []

@@ -147,22 +147,20 @@ class App:
             raise ValueError("expected collectors to run or collectors to exclude, not both")
         for word in (*only, *exclude):
             if word not in self.words:
-                raise ValueError(_with_hint(f"no collector is called {word!r}", did_you_mean(word, self.words)))
+                raise ValueError(_with_hint(f"unknown collector {word!r}", did_you_mean(word, self.words)))
         if len(servers) > 1:
             raise ValueError("expected one server, not several")
         if servers and servers[0] not in (known := self._server_names()):
-            raise ValueError(
-                _with_hint(f"no database server is called {servers[0]!r}", did_you_mean(servers[0], known))
-            )
+            raise ValueError(_with_hint(f"unknown database server {servers[0]!r}", did_you_mean(servers[0], known)))
         return CollectorSelection(tuple(only), tuple(exclude), servers[0] if servers else None)
 
     def _server_names(self) -> list[str]:
         """Return the names of the configured database servers."""
         names: dict[str, None] = {}
-        for one in self.scraper.collectors.values():
-            if one.subjects is not None and one.subject_label == "server":
+        for declared in self.scraper.collectors.values():
+            if declared.subjects is not None and declared.subject_label == "server":
                 with contextlib.suppress(Exception):  # reported by the scrape, as this collector's outcome
-                    names |= dict.fromkeys(self.scraper.subject_names(one))
+                    names |= dict.fromkeys(self.scraper.subject_names(declared))
         return list(names)
 
 

@@ -210,7 +210,7 @@ def _overall_verdict(
 
 def _describe_down(card: Card) -> str:
     """Return how many of a card's subjects are down, as text; empty if none is."""
-    count = sum(thing.tone == "bad" for thing in card.subjects)
+    count = sum(subject.tone == "bad" for subject in card.subjects)
     verb = "is" if count == 1 else "are"
     return f"{count} of {len(card.subjects)} {card.title.lower()} {verb} down" if count else ""
 
@@ -240,20 +240,24 @@ def _subject_card(
     scraper: Scraper, records: Mapping[Key, Record], title: str, *, label: str, key: str, metric: str, good: str
 ) -> Card | None:
     """Return the card of the subjects under a key of `watch:`; `good` is their status where `metric` is 1."""
-    collectors = {name: one for name, one in scraper.collectors.items() if one.subjects and one.subject_label == label}
+    collectors = {
+        name: collector
+        for name, collector in scraper.collectors.items()
+        if collector.subjects and collector.subject_label == label
+    }
     if not collectors:
         return None
     names = dict.fromkeys(subject for name, subject in records if name in collectors and subject)
     if not names:
         return Card(title, "none", f"Configure them in deckwatch.yaml, under watch: {key}.")
     values = {subject: value for subject, _, value in _metric_values(records, metric)}
-    things = tuple(_subject_status(name, values.get(name), good) for name in names)
-    things = tuple(
-        replace(thing, reason=_down_reason(scraper, collectors, thing.name)) if thing.tone == "bad" else thing
-        for thing in things
+    subjects = tuple(_subject_status(name, values.get(name), good) for name in names)
+    subjects = tuple(
+        replace(subject, reason=_down_reason(scraper, collectors, subject.name)) if subject.tone == "bad" else subject
+        for subject in subjects
     )
-    count = sum(thing.tone == "good" for thing in things)
-    return Card(title, f"{count} of {len(things)} {good}", subjects=things)
+    count = sum(subject.tone == "good" for subject in subjects)
+    return Card(title, f"{count} of {len(subjects)} {good}", subjects=subjects)
 
 
 def _subject_status(name: str, value: float | None, good: str) -> Subject:
@@ -264,10 +268,10 @@ def _subject_status(name: str, value: float | None, good: str) -> Subject:
 
 def _down_reason(scraper: Scraper, collectors: Mapping[str, Collector], name: str) -> str:
     """Return why a subject is down and for how long, as far as known."""
-    for one in collectors.values():
-        thing = one.subjects(scraper.world).get(name) if one.subjects else None
-        if isinstance(thing, HasHealthReason) and (trouble := thing.health_reason(scraper.world)):
-            return f"{trouble.reason}, for {format_age(trouble.seconds)}"
+    for collector in collectors.values():
+        subject = collector.subjects(scraper.world).get(name) if collector.subjects else None
+        if isinstance(subject, HasHealthReason) and (health := subject.health_reason(scraper.world)):
+            return f"{health.reason}, for {format_age(health.seconds)}"
     return ""
 
 

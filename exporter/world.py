@@ -49,7 +49,7 @@ class Source:
         """Open the source on this World."""
 
     def close(self) -> None:
-        """Release what is held."""
+        """Release all resources."""
 
 
 S = TypeVar("S", bound=Source)

@@ -72,7 +72,7 @@ _HELP = {
     "Unaccepted": "Memory that a confidential virtual machine has not accepted yet.",
     "Balloon": "Memory returned to the host by a balloon driver.",
     "GPUActive": "Memory used by graphics cards.",
-    "GPUReclaim": "ReclaimableSizes memory of graphics cards.",
+    "GPUReclaim": "Reclaimable memory of graphics cards.",
     "HugePages_Total": "Huge pages in the pool.",
     "HugePages_Free": "Unallocated huge pages in the pool.",
     "HugePages_Rsvd": "Huge pages reserved and not yet allocated.",

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 
 
 def _declare_gauge(name: str, help_text: str) -> Metric:
-    return Metric(f"node_zram_{name}", "gauge", help_text, ("device",))
+    return Metric(f"deckwatch_zram_{name}", "gauge", help_text, ("device",))
 
 
 def _declare_counter(name: str, help_text: str) -> Metric:
-    return Metric(f"node_zram_{name}_total", "counter", help_text, ("device",))
+    return Metric(f"deckwatch_zram_{name}_total", "counter", help_text, ("device",))
 
 
-# In the order of the columns; older kernels write fewer (the last two of mm_stat are recent).
+# In the order of the columns. Linux 4.1 introduced mm_stat with seven columns (same_pages was then zero_pages),
+# 4.18 added huge_pages, 5.12 huge_pages_since.
 MM_STAT = (
     _declare_gauge("original_data_bytes", "Uncompressed size of the data stored."),
     _declare_gauge("compressed_data_bytes", "Compressed size of the data stored."),
@@ -63,8 +64,9 @@ def collect(world: World) -> Iterator[Sample]:
 
 def _device_samples(world: World, device: str) -> Iterator[Sample]:
     for metrics, file in ((MM_STAT, "mm_stat"), (IO_STAT, "io_stat")):
-        for metric, value in zip(metrics, _read_numbers(world, device, file), strict=False):
-            yield metric(value, device)
+        with contextlib.suppress(NoData):  # Linux before 4.1
+            for metric, value in zip(metrics, _read_numbers(world, device, file), strict=False):
+                yield metric(value, device)
     requests = _read_numbers(world, device, "stat")
     for metric, column in ((READS, 0), (WRITES, 4)):  # Documentation/block/stat.rst
         yield metric(requests[column], device)

@@ -71,10 +71,10 @@ def setting_samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:
 
 def _base_unit(unit: str | None) -> tuple[str, float]:
     """Return the base unit of PostgreSQL's unit (`8kB`, `min`) and how many of it make one."""
-    found = _UNIT.fullmatch(unit or "")
-    if found is None:
+    match = _UNIT.fullmatch(unit or "")
+    if match is None:
         return "", 1
-    count, word = int(found[1] or 1), found[2]
+    count, word = int(match[1] or 1), match[2]
     if word in _SECONDS:
         return "seconds", count * _SECONDS[word]
     if word in _BYTES:

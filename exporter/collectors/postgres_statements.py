@@ -34,6 +34,6 @@ METRICS = (
 @collector(*METRICS, subjects=configured_servers, peer="pg:stat_statements")
 def collect(world: World, server: Server) -> Iterator[Sample]:
     """The statements that took the most time, a set that changes slowly; all others are the one called other."""
-    for one in world.source(Statements).read_figures(server):
-        for metric, value in zip(METRICS, one.figures, strict=True):
-            yield metric(value, server.name, one.user, one.datname, one.queryid)
+    for statement in world.source(Statements).read_figures(server):
+        for metric, value in zip(METRICS, statement.figures, strict=True):
+            yield metric(value, server.name, statement.user, statement.datname, statement.queryid)

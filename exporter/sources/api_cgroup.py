@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.sources.cgroup_files import Files, Raw
 
-_COLUMNS = 16  # of net/dev, the second half of what is sent
+_COLUMNS = 16  # of net/dev; the second half is for sent traffic
 _MICRO, _NANO = 1_000, 1_000_000_000  # nanoseconds
 _UNLIMITED = 1 << 62  # the kernel's own highest number of threads is far below, and Go's highest number is "no limit"
 
@@ -34,7 +34,7 @@ def parse_stats(data: Mapping[str, Any], user_hz: int) -> Stats | None:
     """
     usage = (data.get("cpu_stats") or {}).get("cpu_usage") or {}
     if not usage.get("total_usage"):
-        return None  # an engine fills what it does not know with zeroes
+        return None  # an engine reports unknown values as zero
     memory = data.get("memory_stats") or {}
     version = 1 if "total_inactive_file" in (memory.get("stats") or {}) else 2
     files = dict(_cgroup_v1_files(data, user_hz) if version == 1 else _cgroup_v2_files(data))
@@ -88,11 +88,11 @@ def _cgroup_v2_files(data: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...],
 
 def _quota_values(cpu: Mapping[str, Any], name: str, unit: int) -> dict[str, int]:
     """Return the throttling counters; the time under the name and in the unit of its file."""
-    found = cpu.get("throttling_data") or {}
+    throttling = cpu.get("throttling_data") or {}
     return {
-        "nr_periods": found.get("periods") or 0,
-        "nr_throttled": found.get("throttled_periods") or 0,
-        name: (found.get("throttled_time") or 0) // unit,
+        "nr_periods": throttling.get("periods") or 0,
+        "nr_throttled": throttling.get("throttled_periods") or 0,
+        name: (throttling.get("throttled_time") or 0) // unit,
     }
 
 

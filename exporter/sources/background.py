@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("deckwatch.background")
 
-_FIRST_PAUSE_SECONDS = 5.0  # after a fault; doubled after each further one, up to the usual time between readings
-_MISSED_READINGS = 3  # after so many the last one is too old to be shown
+_FIRST_PAUSE_SECONDS = 5.0  # after a failure; doubled after each further one, up to the usual interval
+_MISSED_READINGS = 3  # after this many, the last reading is too old to be exposed
 _JOIN_SECONDS = 0.5
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ class Background(Generic[T]):
         self._first_seconds = first_seconds
         self._newest: _Completed[T] | None = None
         self._absent: str | None = None  # why there is nothing to read
-        self._failures = 0  # one after the other
+        self._failures = 0  # consecutive
         self._first_attempt_done = threading.Event()
         self._closing = threading.Event()
         self._lock = threading.Lock()

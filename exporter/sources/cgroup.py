@@ -45,11 +45,11 @@ class Cgroups(Source):
 
     def find_group(self, container: Container) -> Cgroup | None:
         """Return the group of a running container; None if it is not found, for instance after its end."""
-        found = self._groups.get(container.id)
-        if found is None and container.pid:
+        group = self._groups.get(container.id)
+        if group is None and container.pid:
             with self._lock:
-                found = self._groups.get(container.id) or self._locate_group(container)
-        return found
+                group = self._groups.get(container.id) or self._locate_group(container)
+        return group
 
     def group_path(self, container: Container, driver: str) -> str:
         """Return the path of a container's group, the label `id`; once returned, it stays for the container's life.
@@ -106,8 +106,8 @@ class Cgroups(Source):
         self.any_found = True
         before, id_, after = path.partition(container.id)
         self._shape = (before, after) if id_ and not container.cgroup_parent else self._shape
-        found = self._groups[container.id] = Cgroup(path, folders, self._budget)
-        return found
+        group = self._groups[container.id] = Cgroup(path, folders, self._budget)
+        return group
 
     def _path_under(self, mount: str, proc_path: str, id_: str, elsewhere: str) -> str | None:
         """Return the group's path under a mount: from /proc, from another hierarchy, or in the last shape."""

@@ -81,12 +81,12 @@ class Cgroup:
         return read_raw
 
     def _read_or_none(self, file: File) -> bytes | None:
-        one = self._kept.get(file)
-        if one is not None:
+        kept_file = self._kept.get(file)
+        if kept_file is not None:
             try:
-                return one.read()
+                return kept_file.read()
             except OSError:
-                self._close_file(file)  # a container that was started again has a group anew under the same path
+                self._close_file(file)  # a restarted container has a new group at the same path
         try:
             return self._read_file(file)
         except VANISHED:
@@ -103,9 +103,9 @@ class Cgroup:
             self._close_file(file)
 
     def _close_file(self, file: File) -> None:
-        one = self._kept.pop(file, None)
-        if one is not None:
-            one.close()
+        kept_file = self._kept.pop(file, None)
+        if kept_file is not None:
+            kept_file.close()
             self._budget.release_slot(1)
 
     def _read_file(self, file: File) -> bytes | None:
@@ -126,13 +126,13 @@ class Cgroup:
         if self._closed or not self._budget.take_slot():
             return read_once(path)
         try:
-            one = KeptFile(path)
+            kept_file = KeptFile(path)
         except BaseException:
             self._budget.release_slot(1)
             raise
-        spare = self._kept.setdefault(file, one)
-        if spare is not one:  # another thread was faster
-            one.close()
+        spare = self._kept.setdefault(file, kept_file)
+        if spare is not kept_file:  # another thread was faster
+            kept_file.close()
             self._budget.release_slot(1)
         try:
             return spare.read()

@@ -59,10 +59,10 @@ def memory_usage(raw: Raw) -> Memory | None:
     kills = parse_pairs(events or b"").get(b"oom_kill", 0)
     if stat is None:
         return Memory(int(usage), None, None, None, kills)
-    found, used = split_pairs(stat), int(usage)
+    fields, used = split_pairs(stat), int(usage)
     two = version == 2
     names = (b"inactive_file", b"anon", b"file") if two else (b"total_inactive_file", b"total_rss", b"total_cache")
-    inactive, rss, cache = (int(required_value(found, name)) for name in names)
+    inactive, rss, cache = (int(required_value(fields, name)) for name in names)
     return Memory(
         usage=used,
         working_set=max(0, used - inactive),
@@ -73,28 +73,28 @@ def memory_usage(raw: Raw) -> Memory | None:
 
 
 def memory_detail(raw: Raw) -> MemoryDetail | None:
-    """Return the rest of what memory.stat and its neighbours say, from MEMORY_DETAIL."""
+    """Return the detailed values of memory.stat and related files, from MEMORY_DETAIL."""
     version, stat, peak, *more = raw
     if stat is None:
         return None
-    found = parse_pairs(stat)
+    fields = parse_pairs(stat)
     if version == 2:
         events, swap = more
         return MemoryDetail(
             swap=None if swap is None else int(swap),
-            mapped_file=required_value(found, b"file_mapped"),
+            mapped_file=required_value(fields, b"file_mapped"),
             peak=None if peak is None else int(peak),
             limit_hits=parse_pairs(events or b"").get(b"max"),
-            page_faults=required_value(found, b"pgfault"),
-            major_faults=required_value(found, b"pgmajfault"),
+            page_faults=required_value(fields, b"pgfault"),
+            major_faults=required_value(fields, b"pgmajfault"),
         )
     return MemoryDetail(
-        swap=found.get(b"total_swap"),
-        mapped_file=required_value(found, b"total_mapped_file"),
+        swap=fields.get(b"total_swap"),
+        mapped_file=required_value(fields, b"total_mapped_file"),
         peak=int(peak or 0),
         limit_hits=int(more[0] or 0),
-        page_faults=required_value(found, b"total_pgfault"),
-        major_faults=required_value(found, b"total_pgmajfault"),
+        page_faults=required_value(fields, b"total_pgfault"),
+        major_faults=required_value(fields, b"total_pgmajfault"),
     )
 
 
@@ -122,10 +122,14 @@ def memory_reclaim(raw: Raw) -> dict[bytes, int]:
     if stat is None:
         return {}
     lines = split_pairs(stat)
-    found = {name: int(lines[key]) for name, one in _RECLAIM.items() if (key := name if version == 2 else one) in lines}
+    fields = {
+        name: int(lines[key])
+        for name, v1_name in _RECLAIM.items()
+        if (key := name if version == 2 else v1_name) in lines
+    }
     if more is None:
-        return found
+        return fields
     if version == 1:
-        return {**found, b"kernel": int(more)}
+        return {**fields, b"kernel": int(more)}
     events = parse_pairs(more)
-    return {**found, **{name: events[name] for name in (b"high", b"max") if name in events}}
+    return {**fields, **{name: events[name] for name in (b"high", b"max") if name in events}}

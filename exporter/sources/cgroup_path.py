@@ -71,14 +71,14 @@ def find_mounts(root: str) -> dict[str, str]:
         names = os.listdir(root)  # noqa: PTH208
     except _VANISHED:
         return {}
-    found = {"": f"{root}/unified"} if "unified" in names else {}
+    folders = {"": f"{root}/unified"} if "unified" in names else {}
     for controller in _V1_CONTROLLERS:
         # One folder may serve several (`cpu,cpuacct`), with or without links in the names of each.
         for name in sorted(names, key=len):
             if controller in name.split(","):
-                found[controller] = f"{root}/{name}"
+                folders[controller] = f"{root}/{name}"
                 break
-    return found
+    return folders
 
 
 def search_tree(mount: str, id_: str) -> str | None:

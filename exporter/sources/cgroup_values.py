@@ -36,7 +36,7 @@ PRESSURE: Files = dict.fromkeys((1, 2), tuple(("", f"{name}.pressure") for name 
 
 
 class Cpu(NamedTuple):
-    """Seconds of CPU time used so far, and what the quota did: periods, throttled periods and seconds, bursts."""
+    """Seconds of CPU time used, and the effect of the quota: periods, throttled periods and seconds, bursts."""
 
     total: float
     user: float
@@ -77,26 +77,26 @@ def cpu_times(raw: Raw, user_hz: int) -> Cpu | None:
 
 def parse_cpu_stat(data: bytes) -> Cpu:
     """Return version 2's cpu.stat; the quota's lines are absent where the CPU controller is off."""
-    found = parse_pairs(data)
+    fields = parse_pairs(data)
     return Cpu(
-        total=required_value(found, b"usage_usec") * _MICRO,
-        user=required_value(found, b"user_usec") * _MICRO,
-        system=required_value(found, b"system_usec") * _MICRO,
-        periods=found.get(b"nr_periods", 0),
-        throttled_periods=found.get(b"nr_throttled", 0),
-        throttled=found.get(b"throttled_usec", 0) * _MICRO,
-        burst_periods=found.get(b"nr_bursts", 0),
-        burst=found.get(b"burst_usec", 0) * _MICRO,
+        total=required_value(fields, b"usage_usec") * _MICRO,
+        user=required_value(fields, b"user_usec") * _MICRO,
+        system=required_value(fields, b"system_usec") * _MICRO,
+        periods=fields.get(b"nr_periods", 0),
+        throttled_periods=fields.get(b"nr_throttled", 0),
+        throttled=fields.get(b"throttled_usec", 0) * _MICRO,
+        burst_periods=fields.get(b"nr_bursts", 0),
+        burst=fields.get(b"burst_usec", 0) * _MICRO,
     )
 
 
 def parse_cpuacct(usage: bytes, split: bytes, quota: bytes, user_hz: int) -> Cpu:
     """Return version 1's cpuacct.usage (ns), cpuacct.stat (ticks) and cpu.stat (ns)."""
-    found, limits = parse_pairs(split), parse_pairs(quota)
+    fields, limits = parse_pairs(split), parse_pairs(quota)
     return Cpu(
         total=int(usage) * _NANO,
-        user=required_value(found, b"user") / user_hz,
-        system=required_value(found, b"system") / user_hz,
+        user=required_value(fields, b"user") / user_hz,
+        system=required_value(fields, b"system") / user_hz,
         periods=limits.get(b"nr_periods", 0),
         throttled_periods=limits.get(b"nr_throttled", 0),
         throttled=limits.get(b"throttled_time", 0) * _NANO,
@@ -127,8 +127,8 @@ def parse_io_stat(data: bytes) -> dict[str, Io]:
         if not words or b":" not in words[0]:
             raise ParseError(f"io.stat: {decode_text(line)!r}")
         # A line may name the device only, and newer kernels add keys and figures of latency.
-        found = dict(word.split(b"=", 1) for word in words[1:] if b"=" in word)
-        read, written, *operations = (found.get(key) for key in (b"rbytes", b"wbytes", b"rios", b"wios"))
+        fields = dict(word.split(b"=", 1) for word in words[1:] if b"=" in word)
+        read, written, *operations = (fields.get(key) for key in (b"rbytes", b"wbytes", b"rios", b"wios"))
         reads, writes = (None if number is None else int(number) for number in operations)
         device = Io(int(read or 0), int(written or 0), reads, writes)
         if any(device):

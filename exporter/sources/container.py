@@ -85,7 +85,7 @@ class Container:
 
 
 def parse_inspect(data: Mapping[str, Any]) -> Container:
-    """Return the container of an inspect; raises one of UNREADABLE where it is none."""
+    """Return the container of an inspect; raises one of UNREADABLE if it is malformed."""
     state, config, host = data["State"], data["Config"], data["HostConfig"]
     health = state.get("Health") or {}
     status = health.get("Status") or ""

@@ -32,14 +32,14 @@ _REMOVALS = ("destroy", "remove")
 
 LINGER_SECONDS = 300.0  # how long the event counters of a removed container go on being shown
 _MAX_LINGERING = 200
-_SAME_END_SECONDS = 5.0  # by which the event of an end may come after FinishedAt
+_SAME_END_SECONDS = 5.0  # maximum delay of the event of an exit after FinishedAt
 _HEALTHY = "(healthy)"  # in the Status of a list's entry
 _HEALTHY_AT_ONCE = 10
 
 
 @dataclass
 class _Counts:
-    """What has happened to one container, by the engine's clock."""
+    """The history of a container, in times of the engine's clock."""
 
     ended: float | None = None  # the end that no start has followed yet
     answered: float = 0.0  # the end before the latest restart
@@ -53,7 +53,7 @@ class _Counts:
     flag_is_old: bool = False  # this run's flag was set before we began to watch
 
     def record_start(self, at: float) -> None:
-        """Record a start: it is a restart if it is the first one after an end."""
+        """Record a start: it is a restart if it is the first start after an exit."""
         if self.ended is not None and self.ended <= at:
             self.restarts += 1
             self.answered, self.ended = self.ended, None
@@ -66,22 +66,22 @@ class _Counts:
         if not (self.counted and at - self.answered < _SAME_END_SECONDS):
             self.ended = at
 
-    def record_inspect(self, found: Container, *, old: bool) -> None:
+    def record_inspect(self, container: Container, *, old: bool) -> None:
         """Take an inspect; `old` says that the container was there before we began to watch."""
         if old:
-            self.policy_base, self.flag_is_old = found.restart_count, found.oom_killed
-        elif found.restart_count < self.policy_seen:
-            self.policy_base = -self.restarts  # the engine began to count anew
-        self.policy_seen = found.restart_count
-        if self.ended is None and found.finished > self.answered:
-            self.ended = found.finished
-        by_policy = found.restart_count - self.policy_base
+            self.policy_base, self.flag_is_old = container.restart_count, container.oom_killed
+        elif container.restart_count < self.policy_seen:
+            self.policy_base = -self.restarts  # the engine has reset its count
+        self.policy_seen = container.restart_count
+        if self.ended is None and container.finished > self.answered:
+            self.ended = container.finished
+        by_policy = container.restart_count - self.policy_base
         if by_policy > self.restarts:
             # The engine raises RestartCount as soon as it has decided, before the start and its event.
             self.restarts, self.counted = by_policy, self.ended is not None
             self.answered, self.ended = self.ended or self.answered, None
-        self.flag_is_old = self.flag_is_old and found.oom_killed
-        self.oom_flag = self.oom_flag or (found.oom_killed and not self.flag_is_old)
+        self.flag_is_old = self.flag_is_old and container.oom_killed
+        self.oom_flag = self.oom_flag or (container.oom_killed and not self.flag_is_old)
 
     @property
     def oom_kills(self) -> int:
@@ -108,7 +108,7 @@ class ContainerTable:
             self._watched_since = engine_time
 
     def apply_event(self, event: Mapping[str, Any], now: float) -> str | None:
-        """Take an event of a container and return the id of the container to inspect, if one should be.
+        """Apply an event, and return the id of the container to inspect, if any.
 
         `now` is our own clock. Other kinds of events are ignored.
         """
@@ -141,21 +141,21 @@ class ContainerTable:
 
     def apply_inspect(self, data: Mapping[str, Any]) -> Container:
         """Take an inspect and return the container; raises as `container.parse` does."""
-        found = parse_inspect(data)
-        known = self._containers.get(found.id)
-        counts = self._counts.setdefault(found.id, _Counts())
-        old = known is None and self._watched_since is not None and found.created < self._watched_since
-        counts.record_inspect(found, old=old)
-        if found.pid and known is not None:
-            found = replace(found, exit_code=known.exit_code)  # a running container's is always 0
-        self._containers[found.id] = found
-        self._inspected.pop(found.id, None)
-        self._inspected[found.id] = None
-        self._event_only.pop(found.id, None)
-        return found
+        container = parse_inspect(data)
+        known = self._containers.get(container.id)
+        counts = self._counts.setdefault(container.id, _Counts())
+        old = known is None and self._watched_since is not None and container.created < self._watched_since
+        counts.record_inspect(container, old=old)
+        if container.pid and known is not None:
+            container = replace(container, exit_code=known.exit_code)  # a running container's is always 0
+        self._containers[container.id] = container
+        self._inspected.pop(container.id, None)
+        self._inspected[container.id] = None
+        self._event_only.pop(container.id, None)
+        return container
 
     def apply_list(self, entries: Iterable[Mapping[str, Any]], now: float) -> list[str]:
-        """Take the engine's full list, remove what is not in it, and return the ids that should be inspected.
+        """Apply the engine's full list, remove containers not in it, and return the ids to inspect.
 
         Those are the unknown and the changed, and such with a healthcheck, whose failing streak moves without an event:
         all that are not healthy, and of the healthy those that were inspected the longest time ago. An inspect costs
@@ -188,8 +188,8 @@ class ContainerTable:
                 del self._departed[next(iter(self._departed))]
 
     def all_containers(self) -> tuple[Container, ...]:
-        """Return all containers with their counters; one that has not changed is the same object as before."""
-        return tuple(found for id_ in self._containers if (found := self._current_state(id_)) is not None)
+        """Return all containers with their counters; an unchanged container is the same object as before."""
+        return tuple(container for id_ in self._containers if (container := self._current_state(id_)) is not None)
 
     def removed_containers(self, now: float) -> tuple[Container, ...]:
         """Return the removed containers whose counters are still shown."""

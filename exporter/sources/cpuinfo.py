@@ -16,18 +16,18 @@ class Topology(NamedTuple):
 
 
 def parse_cpuinfo(data: bytes) -> Topology:
-    """Return the CPUs of /proc/cpuinfo; where it names no cores (ARM), each CPU is one, in one socket."""
+    """Return the CPUs of /proc/cpuinfo; if it lists no cores (ARM), each CPU counts as a core of a single socket."""
     cpus = 0
     cores: set[tuple[bytes, bytes]] = set()
     for block in data.split(b"\n\n"):
-        found = {
+        fields = {
             name.strip(): value.strip() for name, _, value in (line.partition(b":") for line in block.splitlines())
         }
-        if b"processor" not in found:
+        if b"processor" not in fields:
             continue
         cpus += 1
-        if b"core id" in found:
-            cores.add((found.get(b"physical id", b"0"), found[b"core id"]))
+        if b"core id" in fields:
+            cores.add((fields.get(b"physical id", b"0"), fields[b"core id"]))
     if not cpus:
         raise ParseError("/proc/cpuinfo: no processor")
     return Topology(cpus, len(cores) or cpus, len({socket for socket, _ in cores}) or 1)

@@ -21,7 +21,7 @@ _ALIGNED = {"y": 1, "g": 1, "v": 1, "n": 2, "q": 2, "x": 8, "t": 8, "d": 8, "(":
 
 
 class Call(NamedTuple):
-    """One question: whom, which of its objects, and what; all arguments are texts."""
+    """A method call: destination, object, interface and method; all arguments are strings."""
 
     destination: str
     path: str
@@ -68,14 +68,14 @@ def message_length(data: bytes) -> int | None:
     if len(data) < 16:
         return None
     body, fields = struct.unpack_from(_byte_order(data) + "I4xI", data, 4)
-    whole: int = 16 + fields + -fields % 8 + body
-    if whole > _MAX_MESSAGE_BYTES:
-        raise ParseError(f"D-Bus: a message of {whole} bytes")
-    return whole
+    length: int = 16 + fields + -fields % 8 + body
+    if length > _MAX_MESSAGE_BYTES:
+        raise ParseError(f"D-Bus: a message of {length} bytes")
+    return length
 
 
 def unmarshal_message(data: bytes) -> Message:
-    """Parse one whole message; raises ParseError for anything malformed."""
+    """Parse a complete message; raises ParseError if it is malformed."""
     try:
         reader = _Reader(data, _byte_order(data))
         reader.at = 12
@@ -105,16 +105,16 @@ class _Reader:
 
     def read_values(self, signature: str, depth: int = 0) -> tuple[Any, ...]:
         """Return the values of several types in a row."""
-        found = []
+        values = []
         start = 0
         while start < len(signature):
             end = _type_end(signature, start)
-            found.append(self.read_value(signature[start:end], depth))
+            values.append(self.read_value(signature[start:end], depth))
             start = end
-        return tuple(found)
+        return tuple(values)
 
     def read_value(self, signature: str, depth: int) -> Any:
-        """Return a value of one whole type."""
+        """Return a value of a complete type."""
         if depth > _MAX_DEPTH:
             raise ParseError("D-Bus: types too deep")
         kind = signature[0]
@@ -136,10 +136,10 @@ class _Reader:
         self.align_to(_ALIGNED.get(items[0], 4))
         end = self.at + size
         self._read_slice(self.at, end)
-        found = []
+        values = []
         while self.at < end:
-            found.append(self.read_value(items, depth + 1))
-        return found
+            values.append(self.read_value(items, depth + 1))
+        return values
 
     def _read_number(self, code: str) -> Any:
         (number,) = struct.unpack_from(self.order + code, self.data, self.at)

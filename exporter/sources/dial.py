@@ -36,14 +36,14 @@ class Phases(dict[str, float]):
     """Seconds spent by phase; several visits to a phase are added up."""
 
     def add_since(self, phase: str, begun: float) -> float:
-        """Add the time since `begun` (of `perf_counter`) to a phase and return the time now."""
+        """Add the time since `begun` (of `perf_counter`) to a phase, and return the current time."""
         now = time.perf_counter()
         self[phase] = self.get(phase, 0.0) + now - begun
         return now
 
 
 class Dialer(Source):
-    """Opens sockets; a Source of the World, which keeps what is dear: look-ups under way and trusted certificates."""
+    """Opens sockets; a Source of the World that keeps what is expensive: pending look-ups and trusted certificates."""
 
     def __init__(self, _world: World) -> None:
         self._lookups: dict[tuple[str, int], _Lookup] = {}
@@ -60,16 +60,16 @@ class Dialer(Source):
         fault: OSError = socket.gaierror(socket.EAI_NONAME, "the name has no address")
         try:
             for index, (family, kind, protocol, _, address) in enumerate(addresses):
-                made = socket.socket(family, kind, protocol)
+                connection = socket.socket(family, kind, protocol)
                 # An address that swallows packets may cost its share of the time and not all of it.
-                made.settimeout(deadline.seconds_left() / (len(addresses) - index))
+                connection.settimeout(deadline.seconds_left() / (len(addresses) - index))
                 try:
-                    made.connect(address)
+                    connection.connect(address)
                 except OSError as error:
-                    made.close()
+                    connection.close()
                     fault = error
                 else:
-                    return made
+                    return connection
         finally:
             phases.add_since("connect", begun)
         raise fault
@@ -87,7 +87,7 @@ class Dialer(Source):
             phases.add_since("tls", begun)
 
     def _resolve_host(self, host: str, port: int, deadline: Deadline) -> list[Address]:
-        """Look a name up. The system's look-up knows no deadline: a stuck one is left behind and joined next time."""
+        """Resolve a name. The system's resolver has no time limit: the next call joins a stuck look-up."""
         try:
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         except socket.gaierror:

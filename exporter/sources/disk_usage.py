@@ -21,7 +21,7 @@ class Layer(NamedTuple):
 
 
 class Image(NamedTuple):
-    """When an image was made, as a Unix time, and its bytes."""
+    """The build time of an image, as a Unix time, and its size in bytes."""
 
     created: float
     size: int
@@ -54,12 +54,12 @@ def parse_volumes(data: Mapping[str, Any]) -> dict[str, Volume]:
 
     Left out are volumes whose size the engine does not know: those of other drivers than `local`.
     """
-    found = {}
+    volumes = {}
     for entry in _list_items(data, "VolumeUsage", "Volumes"):
         used = entry.get("UsageData") or {}
         if int(used.get("Size", -1)) >= 0:
-            found[str(entry["Name"])] = Volume(int(used["Size"]), max(0, int(used.get("RefCount") or 0)))
-    return found
+            volumes[str(entry["Name"])] = Volume(int(used["Size"]), max(0, int(used.get("RefCount") or 0)))
+    return volumes
 
 
 def parse_reclaimable(data: Mapping[str, Any]) -> dict[str, int]:

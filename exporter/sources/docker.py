@@ -1,4 +1,4 @@
-"""The Docker engine: which containers there are and what happened to them, known without a call during a scrape.
+"""The Docker engine: its containers and their events, available without a call during a scrape.
 
 One stream of `/events`, an inspect for every change, the full list once a minute, and a ping every few seconds: the
 stream has no time limit, so a stopped engine is silence, and one that was killed ends the stream without an error.

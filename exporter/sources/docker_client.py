@@ -1,4 +1,4 @@
-"""Connecting to a Docker engine, or what speaks its API (Podman)."""
+"""Connections to a Docker engine, or to another that implements its API (Podman)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def refusal_as_no_data() -> Iterator[None]:
 
 
 def ping_engine(client: docker.APIClient, address: str) -> None:
-    """Ask the engine whether it answers; raises OSError, HTTPException, EngineUnreachable or what docker-py raises.
+    """Ping the engine; raises OSError, HTTPException, EngineUnreachable or an exception of docker-py.
 
     Where that needs neither TLS nor a proxy it is done without docker-py, which takes seven times as much CPU for it:
     at rest the pings are most of what the exporter does.
@@ -75,7 +75,7 @@ def ping_engine(client: docker.APIClient, address: str) -> None:
         client.ping()
         return
     with contextlib.closing(connection):
-        # With the version that was agreed on: an engine that took this one's place may not know it.
+        # With the negotiated version: an engine that has replaced this one may not support it.
         connection.request("GET", f"/v{client.api_version}/_ping")
         answer = connection.getresponse()
         answer.read()
@@ -101,7 +101,7 @@ def _plain_connection(client: docker.APIClient, address: str) -> http.client.HTT
 
 
 def read_info(client: docker.APIClient) -> dict[str, Any]:
-    """Return `GET /info`. For it Podman asks the system's package manager, which may take seconds."""
+    """Return `GET /info`. Podman queries the system's package manager for it, which may take seconds."""
     usual = client.timeout
     client.timeout = _INFO_SECONDS
     try:
@@ -111,7 +111,7 @@ def read_info(client: docker.APIClient) -> dict[str, Any]:
 
 
 def close_idle_connections(client: docker.APIClient) -> None:
-    """Close the idle connections: docker-py keeps one for each path that it ever asked for, up to 25 of them.
+    """Close the idle connections: docker-py keeps one per requested path, up to 25 of them.
 
     A session can be used again after `close`, and the stream of events has its connection to itself.
     """

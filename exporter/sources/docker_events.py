@@ -22,7 +22,7 @@ Event = dict[str, Any]
 
 
 class EventStream(threading.Thread):
-    """Reads what happens to containers, from a moment of the engine's clock on."""
+    """Reads the events of containers, from a time of the engine's clock."""
 
     def __init__(self, client: docker.APIClient, since_nanoseconds: int) -> None:
         super().__init__(name="docker-events", daemon=True)

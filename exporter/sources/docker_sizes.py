@@ -1,7 +1,7 @@
-"""Sizes on the engine's disk, which it counts by walking through folders: asked for in the background, now and then.
+"""Sizes on the engine's disk, which it computes by walking folders: requested in the background, rarely.
 
 Calls: GET /containers/json?size=1 /images/json /system/df. A proxy before the engine must let them through; one that
-answers 403 leaves only what needs them out.
+answers 403 disables only the metrics that need them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class _RequestLock(Source):
-    """Whose turn it is to ask: an engine refuses to count while it counts already."""
+    """Serialises requests: an engine rejects a second one while it is counting."""
 
     def __init__(self, _world: World) -> None:
         self.lock = threading.Lock()
@@ -99,18 +99,18 @@ class ContainerSizes(_Sizes[Layers]):
         return Layers(disk_usage.parse_containers(client.containers(all=True, size=True)), self._engine_disk())
 
     def _engine_disk(self) -> Disk | None:
-        """Return the disk of the engine's folder; a dead one holds up this thread only."""
+        """Return the disk of the engine's folder; an unreachable one blocks only this thread."""
         known = self._world.source(Engine).latest_snapshot()
         if known is None or not known.root.startswith("/"):
             return None
         try:
-            found = self._world.statvfs(rootfs.host_path(self._world, known.root))
+            statvfs = self._world.statvfs(rootfs.host_path(self._world, known.root))
             listed = mounts.parse_mountinfo(procfs.read_init(self._world, "mountinfo"))
         except (OSError, NoData):
             return None
-        above = [one for one in listed if f"{known.root}/".startswith(f"{one.point.rstrip('/')}/")]
-        device = max(above, key=lambda one: len(one.point)).device if above else ""
-        return Disk(device, found.f_blocks * found.f_frsize, found.f_files, found.f_ffree)
+        above = [mount for mount in listed if f"{known.root}/".startswith(f"{mount.point.rstrip('/')}/")]
+        device = max(above, key=lambda mount: len(mount.point)).device if above else ""
+        return Disk(device, statvfs.f_blocks * statvfs.f_frsize, statvfs.f_files, statvfs.f_ffree)
 
 
 class ImageSizes(_Sizes[dict[str, Image]]):

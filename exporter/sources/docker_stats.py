@@ -1,4 +1,4 @@
-"""Figures of containers whose control groups cannot be seen: an engine elsewhere is asked for them, in the background.
+"""Statistics of containers whose cgroups are not visible: requested from a remote engine, in the background.
 
 Docker Engine API: `GET /containers/{id}/stats?stream=false&one-shot=true`, since version 1.41. Engines before 25 let
 each call wait for the next beat of a clock that strikes once a second (moby#46448), so several calls are under way at
@@ -64,7 +64,7 @@ class ContainerStats(Source):
         ids = [container.id for container in known.containers if container.pid]
         with refusal_as_no_data(), open_client(engine.engine_address(), _ANSWER_SECONDS) as client:
             if engine.engine_address().startswith("unix://"):
-                client.headers["Connection"] = "close"  # docker-py would keep one for each container, and not use it
+                client.headers["Connection"] = "close"  # docker-py would keep an unused connection per container
             return _StatsRound(client, ids, self._background, self._world.user_hz).read_all()
 
 
@@ -86,7 +86,7 @@ class _StatsRound:
     def read_all(self) -> dict[str, Stats]:
         """Return the statistics; raises the newest error if there are none."""
         threads = [
-            # Daemons, so that one that is stuck in a call does not keep the program from its end.
+            # Daemons, so that a thread stuck in a call does not prevent the exit of the process.
             threading.Thread(target=self._run_worker, name=f"docker-stats-{number}", daemon=True)
             for number in range(self._workers)
         ]

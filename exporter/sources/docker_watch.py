@@ -1,4 +1,4 @@
-"""The threads behind the Docker engine: one reads its events, the other asks, keeps the table and publishes it."""
+"""The threads of the Docker engine: one reads events, the other makes requests, keeps the table and publishes it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _BACK_OFF_SECONDS = (0.25, 5.0)  # first and longest pause before the next try
 
 
 class EngineWatch:
-    """Keeps a table of one engine's containers until it is closed."""
+    """Keeps a table of an engine's containers until it is closed."""
 
     def __init__(self, address: str, clock: Callable[[], float]) -> None:
         self._address = address
@@ -58,7 +58,7 @@ class EngineWatch:
         return self._snapshot
 
     def close(self) -> None:
-        """End both threads; one that is stuck in a call ends when the call does."""
+        """End both threads; a thread stuck in a call ends with the call."""
         self._closing.set()
         if self._events is not None:
             self._events.signal_end()  # wakes the other thread
@@ -122,9 +122,7 @@ class EngineWatch:
         self._recent_events[known_by] = None
         if len(self._recent_events) > _REMEMBERED:
             del self._recent_events[next(iter(self._recent_events))]
-        self._resume_at = (
-            at or self._resume_at
-        )  # not the latest: a clock that is set back must not silence what follows
+        self._resume_at = at or self._resume_at  # not the latest: a clock set back must not hide later events
         return self._table.apply_event(event, self._clock())
 
     def _list_containers(self, client: docker.APIClient, *, everything: bool) -> None:
@@ -134,7 +132,7 @@ class EngineWatch:
             self._inspect_container(client, id_)
 
     def _inspect_container(self, client: docker.APIClient, id_: str) -> None:
-        """Ask for one container; one that cannot be described now must not blind us for all the others.
+        """Inspect a container; one that cannot be inspected must not prevent the others from being watched.
 
         It stays as it was last known, and the next full list says whether to ask again.
         """

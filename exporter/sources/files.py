@@ -20,7 +20,7 @@ from deckwatch.exporter.world import Source
 if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
-_CHUNK = 16_384  # most files come in one read; sysfs never gives more than a page
+_CHUNK = 16_384  # most files fit into one read; sysfs never returns more than a page
 # Of a page (fs/seq_file.c) the kernel leaves out only a line that no longer fits. Where half a page is free there was
 # none: no file that is kept open has a line that long.
 _SAFE_SHORT_READ = 2048
@@ -28,7 +28,7 @@ _GONE = frozenset({errno.ENODEV, errno.ESRCH, errno.EBADF})  # a device, group o
 
 
 class KeptFiles(Source):
-    """Descriptors by path, the oldest are given up first and opened again when asked for.
+    """Descriptors by path; the oldest are closed first and reopened when needed.
 
     There are at most `most` of them, and at most a quarter of the descriptor limit.
     """
@@ -85,7 +85,7 @@ class KeptFiles(Source):
 
 
 class KeptFile:
-    """One open file of the kernel. The lock keeps two readers from tearing what it wrote for one of them."""
+    """An open kernel file. The lock keeps two readers from getting parts of each other's content."""
 
     __slots__ = ("_descriptor", "_lock")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
 MAX_REDIRECTS = 10
-MAX_BODY_BYTES = 1 << 20  # what follows is neither read nor waited for
+MAX_BODY_BYTES = 1 << 20  # the rest is not read
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 _PORTS = {"http": 80, "https": 443}
@@ -47,7 +47,7 @@ class HttpResult:
 def send_get(
     dialler: Dialer, url: str, *, seconds: float, follow: bool = True, authority: Path | None = None
 ) -> HttpResult:
-    """GET an address and follow its redirects; never raises for what the other side or the network does."""
+    """GET a URL and follow its redirects; never raises for errors of the server or the network."""
     answer = HttpResult()
     deadline = Deadline(seconds)
     try:
@@ -176,7 +176,7 @@ class _DeadlineSocket:
         return io.BufferedReader(_SocketReader(self))
 
     def receive_into(self, buffer: memoryview) -> int:
-        """Read what is there."""
+        """Read the available data."""
         self._wire.settimeout(self._deadline.seconds_left())
         size = self._wire.recv_into(buffer)
         self.first_byte_at = self.first_byte_at or time.perf_counter()

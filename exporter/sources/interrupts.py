@@ -8,7 +8,7 @@ from deckwatch.exporter.sources.procfs import ParseError, decode_text
 
 
 class Interrupt(NamedTuple):
-    """One source of interrupts: its number or name, its chip or what it is for, its devices, and its count by CPU."""
+    """A source of interrupts: its number or name, its chip or purpose, its devices, and its count per CPU."""
 
     name: str
     info: str
@@ -22,7 +22,7 @@ def parse_interrupts(data: bytes) -> list[Interrupt]:
     cpus = [decode_text(word.removeprefix(b"CPU")) for word in heading.split()]
     if not cpus or not heading.split()[0].startswith(b"CPU"):
         raise ParseError("/proc/interrupts: its heading is missing")
-    found = []
+    interrupts = []
     for line in lines:
         name, colon, rest = line.partition(b":")
         words = rest.split(None, len(cpus))
@@ -35,5 +35,5 @@ def parse_interrupts(data: bytes) -> list[Interrupt]:
         label = decode_text(name.strip())
         if label.isdecimal():
             info, _, devices = info.partition(" ")
-        found.append(Interrupt(label, info, devices, dict(zip(cpus, map(int, counts), strict=True))))
-    return found
+        interrupts.append(Interrupt(label, info, devices, dict(zip(cpus, map(int, counts), strict=True))))
+    return interrupts

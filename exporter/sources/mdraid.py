@@ -19,7 +19,7 @@ _ACTIONS = {"recover": "recovering", "reshape": "recovering", "resync": "resync"
 
 
 class Array(NamedTuple):
-    """One array: disks by what they do, and its size and how much of it is in order in blocks of 1024 bytes.
+    """An array: disks by state, and its size and the part in sync, in blocks of 1024 bytes.
 
     `disks` is how many it has when nothing is missing. A disk that is being filled is neither active nor spare.
     """
@@ -35,7 +35,7 @@ class Array(NamedTuple):
 
 
 def read_array(world: World, name: str) -> Array:
-    """Return the array `/sys/block/<name>`; raises NoData where it is none, ValueError for what is malformed."""
+    """Return the array `/sys/block/<name>`; raises NoData if it is not an array, ValueError for malformed files."""
     folder = f"block/{name}/md"
     stopped = _read_word(world, f"{folder}/array_state") in _STOPPED
     # Empty where none is known yet, `4 (3)` while the array grows from 3.

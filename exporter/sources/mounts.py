@@ -35,7 +35,7 @@ class Mount(NamedTuple):
 
 
 def parse_mountinfo(data: bytes) -> list[Mount]:
-    """Parse mountinfo (proc_pid_mountinfo(5)); of several mounts on one path only the last, which is visible.
+    """Parse mountinfo (proc_pid_mountinfo(5)); of several mounts on a path only the last one, which is visible.
 
     A file system is read-only if its mount is, if the file system itself is, or if it gave up writing after an error.
     A path may hold any byte but the four that the kernel escapes; invalid UTF-8 is kept as by os.fsdecode.
@@ -62,7 +62,7 @@ def parse_mountinfo(data: bytes) -> list[Mount]:
 
 def _unescape(name: str) -> str:
     """Return a path as it is: the kernel writes space, tab, newline and backslash as a backslash and octal digits."""
-    return re.sub(r"\\([0-3][0-7]{2})", lambda found: chr(int(found[1], 8)), name) if "\\" in name else name
+    return re.sub(r"\\([0-3][0-7]{2})", lambda match: chr(int(match[1], 8)), name) if "\\" in name else name
 
 
 class SpaceQueries(Source):

@@ -1,4 +1,4 @@
-"""PostgreSQL servers: one kept connection to each, shared by its collectors, made anew in the background.
+"""PostgreSQL servers: a persistent connection to each, shared by its collectors, reopened in the background.
 
 Promises to the server: at most `MOST_CONNECTIONS` at any time, no transaction left open, no statement above its
 limits (`postgres_link`). Promises to a page: a server that is down costs it at most a short wait, once.
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("deckwatch.postgres")
 
-MAX_CONNECTIONS = 3  # one in use; two more only while server processes hang that once were ours
-_PATIENCE_SECONDS = 2.0  # how long a page waits for a connection that is being made
+MAX_CONNECTIONS = 3  # one in use, and up to two whose server processes hang
+_PATIENCE_SECONDS = 2.0  # maximum time that a page waits for a pending connection
 _TURN_SECONDS = 4.0  # how long a collector waits for the others of its server
 _FIRST_PAUSE_SECONDS = 1.0
 _MAX_PAUSE_SECONDS = 15.0
-_RIGHTS_SECONDS = 30.0  # how long what the role may is not asked again
+_RIGHTS_SECONDS = 30.0  # interval between checks of the role's privileges
 _SLOW_QUERY = "1s"  # default of the configuration
 
 Row = tuple[Any, ...]
@@ -77,7 +77,7 @@ def configured_servers(world: World) -> Mapping[str, Server]:
 
 
 class Server:
-    """One server. `dsn` is asked at every connect, so that a secret's file may change."""
+    """A server. `dsn` is called at every connect, so that the file of a secret may change."""
 
     def __init__(self, name: str, dsn: Callable[[], str], slow_seconds: float = 1.0) -> None:
         self.name = name
@@ -198,7 +198,7 @@ class Server:
         return HealthReason("no connection string" if named else reason, time.monotonic() - self._down_since)
 
     def close(self) -> None:
-        """Close the connection, and one that is being made as soon as it is there."""
+        """Close the connection, and a pending one as soon as it is established."""
         if self._attempt is not None:
             self._attempt.abandon()
         if self._link is not None:
@@ -235,7 +235,7 @@ class _ConnectAttempt:
             self.done.set()
 
     def abandon(self) -> None:
-        """Close what the attempt brought or will bring."""
+        """Close the connection that the attempt has opened or will open."""
         with self._lock:
             self._abandoned = True
             if self.link is not None:

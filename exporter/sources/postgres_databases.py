@@ -1,4 +1,4 @@
-"""The databases of a server beside the one that its kept connection is in: visited in turn, in the background.
+"""The databases of a server other than that of its persistent connection: visited in turn, in the background.
 
 Some views cover only the connected database. A connection that stays in each would cost the server a process, and
 would keep `DROP DATABASE` and `CREATE DATABASE ... TEMPLATE` from working; a new one for each scrape would cost more
@@ -44,7 +44,7 @@ _NAMES = """
 
 
 class Round(NamedTuple):
-    """What one round through the databases brought."""
+    """The result of one round through the databases."""
 
     samples: dict[View, list[Sample]]
     visited: int
@@ -84,7 +84,7 @@ def read_all_databases(world: World, server: Server, view: View) -> Reading[Iter
 
 
 class DatabaseVisits:
-    """The visits of one server's databases, every so many seconds from the first time that somebody asks."""
+    """Periodic visits to the databases of a server, from the first request on."""
 
     def __init__(self, world: World, server: Server, choice: NameFilter, seconds: float) -> None:
         self._world = world
@@ -120,21 +120,21 @@ class DatabaseVisits:
             time.sleep(_GATHERING_SECONDS)
             self._gathered = True
         wanted = list(self._wanted)
-        found = Round({view: [] for view in wanted}, 0, 0)
+        result = Round({view: [] for view in wanted}, 0, 0)
         names = [row[0] for row in self._server.run_query(lambda _: _NAMES).rows if self._choice.is_shown(row[0])]
         for name in names:
             if self._round.is_closing:
                 break
             try:
                 for view, samples in self._visit_database(name, wanted):
-                    found.samples[view] += samples
-            except Exception as fault:  # noqa: BLE001 - one database must not keep the others from being seen
-                found = found._replace(failed=found.failed + 1)
+                    result.samples[view] += samples
+            except Exception as fault:  # noqa: BLE001 - a database must not prevent visits to the others
+                result = result._replace(failed=result.failed + 1)
                 self._log_change(name, fault.reason if isinstance(fault, ServerDown) else type(fault).__name__)
             else:
-                found = found._replace(visited=found.visited + 1)
+                result = result._replace(visited=result.visited + 1)
                 self._log_change(name, "")
-        return found
+        return result
 
     def _visit_database(self, name: str, wanted: list[View]) -> Iterator[tuple[View, list[Sample]]]:
         """Yield the samples of each view of a database; a view without data is left out."""

@@ -21,7 +21,7 @@ _COMMAND_SECONDS = 10
 
 
 class ServerDown(SourceDown):
-    """No connection can be had, or the server does not answer on it. `reason` is one of a few words."""
+    """No connection is possible, or the server does not answer on it. `reason` is one of a few words."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

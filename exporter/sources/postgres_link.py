@@ -47,7 +47,7 @@ _SESSIONS = """
     FROM pg_stat_get_activity(NULL) WHERE backend_start IS NOT NULL
 """
 
-# What the role may that a reader of statistics needs not; empty for one that has pg_monitor and nothing else.
+# Privileges that reading statistics does not need; empty for a role with pg_monitor only.
 RIGHTS = """
     SELECT 'is a superuser' FROM pg_roles WHERE rolname = current_user AND rolsuper
     UNION ALL
@@ -110,7 +110,7 @@ class _Connection(psycopg.Connection[Row]):
 
 
 def _wait_until(gen: PQGen[RV], deadline: float) -> Generator[Any, Any, RV]:
-    """Pass on what psycopg's generator wants to wait for, and look at the clock at every turn."""
+    """Forward the waits of psycopg's generator, and check the deadline at each step."""
     try:
         wanted = next(gen)
         while True:

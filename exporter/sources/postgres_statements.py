@@ -1,4 +1,4 @@
-"""Which statements a server spends its time on: a stable set of a few, and all others as one.
+"""The statements on which a server spends most time: a small, stable set, and the sum of all others.
 
 `pg_stat_statements` remembers thousands. To show those that are the first now would make new series all the time, and
 so a set is kept: a member is replaced only by one with clearly more time, and not soon after it entered. The
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 MAX_STATEMENTS = 20
-MIN_STAY_SECONDS = 600.0  # at least, for who has come into the set
-REPLACE_FACTOR = 1.3  # as many times the total time has who drives another out of it
+MIN_STAY_SECONDS = 600.0  # minimum time of a statement in the set
+REPLACE_FACTOR = 1.3  # ratio of total times above which a statement replaces another
 TEXT_LENGTH = 200
-_RENAMED = 170000  # the version in which the times of blocks got other names
-_TEXTS_SECONDS = 600.0  # between two readings of texts, for each of which the server reads its whole file of them
+_RENAMED = 170000  # the version that renamed the block times
+_TEXTS_SECONDS = 600.0  # interval between readings of texts, for which the server reads its complete file of texts
 
-# Literals are no part of these texts; in all others there may be passwords, so that of them the beginning is shown.
+# Texts of these contain no literals; all others may contain passwords, so that only their beginning is shown.
 _WITHOUT_LITERALS = re.compile(r"(select|insert|update|delete|merge|with|values)\b", re.IGNORECASE)
 _BEGINNING = re.compile(r"\W*(\w+(?: \w+)?)")
 
@@ -39,7 +39,7 @@ _INSTALLED = f"SELECT {schema_of('pg_stat_statements')}, current_setting('pg_sta
 
 
 class Key(NamedTuple):
-    """The identity of a statement: object ids of role and database, and the number that the server gives a text."""
+    """The identity of a statement: object ids of role and database, and the server's hash of its text."""
 
     user: int
     database: int
@@ -47,7 +47,7 @@ class Key(NamedTuple):
 
 
 class Statement(NamedTuple):
-    """A statement's role, database and number as they are shown, and its figures: calls, seconds, rows and so on."""
+    """A statement's role, database and hash as exposed, and its figures: calls, seconds, rows and so on."""
 
     user: str
     datname: str
@@ -55,58 +55,64 @@ class Statement(NamedTuple):
     figures: tuple[float, ...]
 
 
-OTHERS = ("other", "other", "other")  # a choice of all databases on a dashboard leaves out an empty one
+OTHERS = ("other", "other", "other")  # an empty label would be missing if a dashboard selects all databases
 
 
 @dataclass
 class Ranking:
-    """The set, apart from all I/O. Figures are calls, seconds, rows, seconds of reading and seconds of writing."""
+    """The set, without I/O. Figures are calls, seconds, rows, seconds of reading and seconds of writing."""
 
-    members: dict[Key, float] = field(default_factory=dict)  # since when, by the monotonic clock
+    members: dict[Key, float] = field(default_factory=dict)  # the time of entry, by the monotonic clock
     _before: dict[Key, tuple[float, ...]] = field(default_factory=dict)
     _total: tuple[float, ...] = ()
     others: tuple[float, ...] = ()
 
-    def update_members(self, found: Mapping[Key, tuple[float, ...]], total: tuple[float, ...], now: float) -> list[Key]:
-        """Take the figures of all members and of the first few, and of all together; return who is shown."""
+    def update_members(
+        self, figures: Mapping[Key, tuple[float, ...]], total: tuple[float, ...], now: float
+    ) -> list[Key]:
+        """Update with the figures of all members and top statements, and the total; return the statements to expose."""
         if not self._total:
-            shown = sorted(found, key=lambda key: -found[key][1])[:MAX_STATEMENTS]
+            shown = sorted(figures, key=lambda key: -figures[key][1])[:MAX_STATEMENTS]
             self.members = dict.fromkeys(shown, now)
             self.others = tuple(
-                max(0.0, whole - sum(found[key][place] for key in shown)) for place, whole in enumerate(total)
+                max(0.0, total_value - sum(figures[key][index] for key in shown))
+                for index, total_value in enumerate(total)
             )
         else:
-            self._add_to_others(found, total)
-            self._choose_members(found, now)
-        self._before = {key: found[key] for key in self.members}
+            self._add_to_others(figures, total)
+            self._choose_members(figures, now)
+        self._before = {key: figures[key] for key in self.members}
         self._total = total
         return list(self.members)
 
-    def _add_to_others(self, found: Mapping[Key, tuple[float, ...]], total: tuple[float, ...]) -> None:
+    def _add_to_others(self, figures: Mapping[Key, tuple[float, ...]], total: tuple[float, ...]) -> None:
         """Add the increase since the last call that belongs to no member to the others."""
-        known = [key for key in self.members if key in found]
+        known = [key for key in self.members if key in figures]
         self.others = tuple(
             so_far
             + max(
                 0.0,
-                total[place] - self._total[place] - sum(found[key][place] - self._before[key][place] for key in known),
+                total[index]
+                - self._total[index]
+                - sum(figures[key][index] - self._before[key][index] for key in known),
             )
-            for place, so_far in enumerate(self.others)
+            for index, so_far in enumerate(self.others)
         )
 
-    def _choose_members(self, found: Mapping[Key, tuple[float, ...]], now: float) -> None:
-        self.members = {key: since for key, since in self.members.items() if key in found}  # the server forgot the rest
-        for key in sorted(found.keys() - self.members.keys(), key=lambda key: -found[key][1]):
+    def _choose_members(self, figures: Mapping[Key, tuple[float, ...]], now: float) -> None:
+        # The server has evicted the others.
+        self.members = {key: since for key, since in self.members.items() if key in figures}
+        for key in sorted(figures.keys() - self.members.keys(), key=lambda key: -figures[key][1]):
             if len(self.members) >= MAX_STATEMENTS:
-                last = min(self.members, key=lambda member: found[member][1])
-                if now - self.members[last] < MIN_STAY_SECONDS or found[key][1] < REPLACE_FACTOR * found[last][1]:
+                last = min(self.members, key=lambda member: figures[member][1])
+                if now - self.members[last] < MIN_STAY_SECONDS or figures[key][1] < REPLACE_FACTOR * figures[last][1]:
                     break
                 del self.members[last]
             self.members[key] = now
 
 
 def statements_sql(schema: str, version: int, members: Iterable[Key]) -> str:
-    """Return the SQL for the members, the first few and the total: rows of three ids, two names and five figures."""
+    """Return the SQL for members, top statements and total: rows of three ids, two names and five figures."""
     prefix = "shared_" if version >= _RENAMED else ""
     read, write = f"{prefix}blk_read_time", f"{prefix}blk_write_time"
     known = ", ".join(f"({user}, {database}, {query})" for user, database, query in members) or "(0, 0, 0)"
@@ -123,7 +129,7 @@ def statements_sql(schema: str, version: int, members: Iterable[Key]) -> str:
         WHERE (userid, dbid, queryid) IN (VALUES {known})
         UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, coalesce(sum(calls), 0), coalesce(sum(seconds), 0),
             coalesce(sum(rows), 0), coalesce(sum(reading), 0), coalesce(sum(writing), 0) FROM one
-    """  # noqa: S608 - numbers of the server's, a quoted name, and constants of ours
+    """  # noqa: S608 - numbers from the server, a quoted name, and constants
 
 
 class Statements(Source):
@@ -133,17 +139,17 @@ class Statements(Source):
         self._by_server = {name: _ServerStatements(world, server) for name, server in configured_servers(world).items()}
 
     def read_figures(self, server: Server) -> list[Statement]:
-        """Return the set with its figures now, and last all others as one; raises as Server.query does."""
+        """Return the set with current figures, followed by the sum of all others; raises like Server.run_query."""
         return self._by_server[server.name].read_figures()
 
     def latest_texts(self, server: Server) -> Reading[dict[str, str]]:
-        """Return the texts of the set by number, as they were read last; raises as Background.latest does."""
+        """Return the texts of the set by hash, as last read; raises like Background.latest_reading."""
         return self._by_server[server.name].texts.latest_reading()
 
     def close(self) -> None:
         """End the threads."""
-        for one in self._by_server.values():
-            one.texts.close()
+        for statements in self._by_server.values():
+            statements.texts.close()
 
 
 class _ServerStatements:
@@ -159,14 +165,14 @@ class _ServerStatements:
         with self._lock:
             members = list(self._ranking.members)
             rows = self._server.run_query(lambda version: statements_sql(schema, version, members)).rows
-            found = {Key(*row[:3]): row for row in rows if row[0] is not None}
+            row_of = {Key(*row[:3]): row for row in rows if row[0] is not None}
             [total] = [_row_figures(row) for row in rows if row[0] is None]
             shown = self._ranking.update_members(
-                {key: _row_figures(row) for key, row in found.items()}, total, time.monotonic()
+                {key: _row_figures(row) for key, row in row_of.items()}, total, time.monotonic()
             )
             statements = [
                 Statement(str(row[3] or ""), str(row[4] or ""), str(key.query), _row_figures(row))
-                for key, row in ((key, found[key]) for key in shown)
+                for key, row in ((key, row_of[key]) for key in shown)
             ]
             return [*statements, Statement(*OTHERS, self._ranking.others)]
 
@@ -183,7 +189,7 @@ class _ServerStatements:
             self.read_figures()
         schema = self._extension_schema()
         wanted = ", ".join(sorted({str(key.query) for key in self._ranking.members})) or "0"
-        # More than is shown is read, so that white space can be left out of it.
+        # Longer than the exposed text, since white space and comments will be removed.
         sql = f"""
             SELECT queryid, left(min(query), {4 * TEXT_LENGTH}) FROM {schema}.pg_stat_statements(true)
             WHERE queryid IN ({wanted}) GROUP BY 1

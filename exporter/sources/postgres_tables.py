@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-MAX_TABLES = 500  # of one database: ten thousand would be 300,000 series, which nobody looks at
+MAX_TABLES = 500  # of a database: ten thousand would be 300,000 series
 
 # Tables, materialized views and partitioned tables of users, by the size that the server last noted: no lock is taken
 # and no file is looked at for that. A function of a table takes a lock on it, for which the page would have to wait.

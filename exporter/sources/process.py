@@ -51,9 +51,9 @@ def parse_limits(data: bytes) -> Limits:
     """Return the soft limits of open files and of address space from a limits file."""
     soft: dict[bytes, float] = {}
     for name in (b"Max open files", b"Max address space"):
-        _, found, rest = data.partition(name)
+        _, separator, rest = data.partition(name)
         words = rest.split(None, 1)
-        if not found or not words:
+        if not separator or not words:
             raise ParseError(f"/proc/<pid>/limits: no {name.decode()}")
         soft[name] = float("inf") if words[0] == b"unlimited" else float(words[0])
     return Limits(*soft.values())

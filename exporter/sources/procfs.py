@@ -1,4 +1,4 @@
-"""The host's /proc and /sys: reading their files, and parsers for those of the whole machine.
+"""The host's /proc and /sys: readers of their files, and parsers for those of the whole machine.
 
 A parser takes what the kernel wrote and returns numbers in the kernel's own units, which its docstring says. It raises
 ParseError, or ValueError where a number is none, and nothing else. proc(5) and the kernel's own
@@ -117,14 +117,14 @@ def parse_cpus(data: bytes) -> dict[str, tuple[int, ...]]:
 
 def parse_stat(data: bytes) -> dict[bytes, int]:
     """Return the first number of each line of /proc/stat that is not of a CPU: ctxt, btime, intr (the sum), …."""
-    found = {}
+    result = {}
     for line in data.split(b"\n"):
         if line and not line.startswith(b"cpu"):
             name, *values = line.split(b" ", 2)
             if not values:
                 raise ParseError(f"/proc/stat: no value for {decode_text(name)}")
-            found[name] = int(values[0])
-    return found
+            result[name] = int(values[0])
+    return result
 
 
 class Amount(NamedTuple):
@@ -136,16 +136,16 @@ class Amount(NamedTuple):
 
 def parse_meminfo(data: bytes) -> dict[bytes, Amount]:
     """Return /proc/meminfo by the kernel's names: MemTotal, Active(anon), HugePages_Total, …."""
-    found = {}
+    result = {}
     for line in data.split(b"\n"):
         name, _, rest = line.partition(b":")
         words = rest.split()
         if words:
             in_bytes = words[1:] == [b"kB"]
-            found[name] = Amount(int(words[0]) * 1024 if in_bytes else int(words[0]), in_bytes)
+            result[name] = Amount(int(words[0]) * 1024 if in_bytes else int(words[0]), in_bytes)
         elif line:
             raise ParseError(f"/proc/meminfo: {decode_text(line)!r}")
-    return found
+    return result
 
 
 def parse_pairs(data: bytes) -> dict[bytes, int]:
@@ -154,7 +154,7 @@ def parse_pairs(data: bytes) -> dict[bytes, int]:
 
 
 def split_pairs(data: bytes) -> dict[bytes, bytes]:
-    """Return a file of lines `name number` unread: for long ones of which a few numbers are asked."""
+    """Return a file of lines `name number` with unparsed numbers, for long files of which few are needed."""
     words = data.split()
     if len(words) % 2:
         raise ParseError("a name without a number")
@@ -201,8 +201,8 @@ def parse_pressure(data: bytes) -> dict[str, int]:
     for line in data.split(b"\n"):
         share, _, rest = line.partition(b" ")
         if share:
-            _, found, total = rest.partition(b"total=")
-            if not found:
+            _, separator, total = rest.partition(b"total=")
+            if not separator:
                 raise ParseError(f"/proc/pressure: no total for {decode_text(share)}")
             totals[decode_text(share)] = int(total)
     return totals
@@ -210,16 +210,16 @@ def parse_pressure(data: bytes) -> dict[str, int]:
 
 def parse_schedstat(data: bytes) -> dict[str, tuple[int, int, int]]:
     """Return from /proc/schedstat for each CPU the nanoseconds tasks ran, those they waited, and how often they ran."""
-    found = {}
+    result = {}
     for line in data.splitlines():
         words = line.split()
         if words and words[0].startswith(b"cpu"):
             if len(words) < 10:
                 raise ParseError(f"/proc/schedstat: {len(words)} columns")
-            found[decode_text(words[0][3:])] = (int(words[7]), int(words[8]), int(words[9]))
-    if not found:
+            result[decode_text(words[0][3:])] = (int(words[7]), int(words[8]), int(words[9]))
+    if not result:
         raise ParseError("/proc/schedstat: no CPUs")
-    return found
+    return result
 
 
 def parse_numbers(data: bytes, at_least: int = 1) -> list[int]:

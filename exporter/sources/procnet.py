@@ -31,11 +31,11 @@ def parse_dev(data: bytes) -> dict[str, tuple[int, ...]]:
 
 
 def split_headed(data: bytes) -> dict[bytes, dict[bytes, bytes]]:
-    """Return net/snmp or net/netstat: protocol → field → number, unread, since few of their hundreds are asked for.
+    """Return net/snmp or net/netstat: protocol → field → unparsed number, since few of hundreds are needed.
 
     They are pairs of lines, with names and with values.
     """
-    found: dict[bytes, dict[bytes, bytes]] = {}
+    result: dict[bytes, dict[bytes, bytes]] = {}
     lines = data.splitlines()
     if len(lines) % 2:
         raise ParseError("net/snmp or net/netstat: a line of names without values")
@@ -43,32 +43,32 @@ def split_headed(data: bytes) -> dict[bytes, dict[bytes, bytes]]:
         keys, figures = names.split(), values.split()
         if not keys or keys[:1] != figures[:1] or len(keys) != len(figures):
             raise ParseError(f"net/snmp or net/netstat: names and values of {decode_text(names[:20])} differ")
-        found[keys[0].removesuffix(b":")] = dict(zip(keys[1:], figures[1:], strict=True))
-    return found
+        result[keys[0].removesuffix(b":")] = dict(zip(keys[1:], figures[1:], strict=True))
+    return result
 
 
 def parse_sockstat(data: bytes) -> dict[bytes, dict[bytes, int]]:
     """Return net/sockstat or net/sockstat6: protocol → key → number; `mem` is in pages, `memory` in bytes."""
-    found = {}
+    result = {}
     for line in data.splitlines():
         protocol, colon, rest = line.partition(b":")
         words = rest.split()
         if not colon or len(words) % 2:
             raise ParseError(f"net/sockstat: {decode_text(line)!r}")
-        found[protocol] = dict(zip(words[::2], map(int, words[1::2]), strict=True))
-    return found
+        result[protocol] = dict(zip(words[::2], map(int, words[1::2]), strict=True))
+    return result
 
 
 def parse_softnet(data: bytes) -> dict[str, list[int]]:
-    """Return from net/softnet_stat for each CPU its columns; hexadecimal, one line for each CPU online."""
-    found = {}
+    """Return the columns of net/softnet_stat by CPU; hexadecimal, one line per CPU online."""
+    result = {}
     for number, line in enumerate(data.splitlines()):
         columns = [int(word, 16) for word in line.split()]
         if len(columns) < 3:
             raise ParseError(f"net/softnet_stat: {len(columns)} columns")
         # Since Linux 5.10 the 13th column says which CPU; before, the lines of offline CPUs were simply missing.
-        found[str(columns[12] if len(columns) > 12 else number)] = columns
-    return found
+        result[str(columns[12] if len(columns) > 12 else number)] = columns
+    return result
 
 
 def parse_arp(data: bytes) -> dict[str, int]:
@@ -76,14 +76,14 @@ def parse_arp(data: bytes) -> dict[str, int]:
 
     The column of the hardware address is empty where an interface has none, such as a tunnel's (net/ipv4/arp.c).
     """
-    found: dict[str, int] = {}
+    result: dict[str, int] = {}
     for line in data.splitlines()[1:]:
         words = line.split()
         if len(words) not in (5, 6) or words[-2] != b"*":
             raise ParseError(f"net/arp: {decode_text(line)!r}")
         device = decode_text(words[-1])
-        found[device] = found.get(device, 0) + 1
-    return found
+        result[device] = result.get(device, 0) + 1
+    return result
 
 
 def parse_udp(data: bytes) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Files of the host outside /proc and /sys, below `--path.rootfs`: its name, its release, what udev knows."""
+"""Files of the host outside /proc and /sys, below `--path.rootfs`: host name, release, udev database."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def read_host_file(world: World, name: str) -> bytes:
 
 def parse_os_release(data: bytes) -> dict[str, str]:
     """Return the assignments of an os-release file (os-release(5)); lines of any other form are skipped."""
-    found = {}
+    values = {}
     for line in data.decode("utf-8", "replace").splitlines():
         name, equals, value = line.strip().partition("=")
         if equals and not name.startswith("#"):
             if value[:1] in ("'", '"') and value[-1:] == value[:1] and len(value) > 1:
                 value = value[1:-1]
-            found[name] = re.sub(r"\\(.)", r"\1", value)
-    return found
+            values[name] = re.sub(r"\\(.)", r"\1", value)
+    return values
 
 
 def parse_udev(data: bytes) -> dict[str, str]:
     """Return the properties (`E:NAME=value`) of one device in udev's database, /run/udev/data."""
-    found = {}
+    values = {}
     for line in data.decode("utf-8", "replace").splitlines():
         name, equals, value = line.removeprefix("E:").partition("=")
         if equals and line.startswith("E:"):
-            found[name] = value
-    return found
+            values[name] = value
+    return values

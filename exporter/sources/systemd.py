@@ -45,7 +45,7 @@ class Property(NamedTuple):
 
 
 class Systemd(Source):
-    """A kept connection to the host's systemd; after any fault it is closed, and opened anew when next asked."""
+    """A persistent connection to the host's systemd, closed after any error and reopened for the next call."""
 
     def __init__(self, world: World) -> None:
         self._path = rootfs.host_path(world, _SOCKET)
@@ -60,12 +60,17 @@ class Systemd(Source):
             raise ParseError("systemd's list of units reads otherwise") from None
 
     def manager_properties(self, *names: str) -> list[Any]:
-        """Return properties of the manager itself; None for one that this systemd has not."""
+        """Return properties of the manager; None for a property that this systemd does not have."""
         return self._get_properties([(*_MANAGER, name) for name in names])
 
     def unit_properties(self, properties: Sequence[Property]) -> list[Any]:
-        """Return properties of units; None for one that this systemd has not, and for a unit that has gone."""
-        return self._get_properties([(one.unit.path, f"{_NAME}.{one.interface}", one.name) for one in properties])
+        """Return properties of units; None for an unknown property, and for a removed unit."""
+        return self._get_properties(
+            [
+                (unit_property.unit.path, f"{_NAME}.{unit_property.interface}", unit_property.name)
+                for unit_property in properties
+            ]
+        )
 
     def _get_properties(self, asked: Sequence[tuple[str, str, str]]) -> list[Any]:
         get = ("org.freedesktop.DBus.Properties", "Get")
@@ -81,7 +86,7 @@ class Systemd(Source):
             self.close()
             if kept is None:
                 raise
-            return self._open_bus(deadline).call_methods(calls, deadline)  # the bus was started anew meanwhile
+            return self._open_bus(deadline).call_methods(calls, deadline)  # the bus was restarted meanwhile
         except (OSError, ParseError):
             self.close()
             raise

@@ -20,7 +20,7 @@ _MAX_BYTES = 8 << 20
 
 
 class TextFile(NamedTuple):
-    """One file: its path on the host, when it was changed (seconds since 1970), and its samples or what is wrong."""
+    """A file: its path on the host, modification time (seconds since 1970), and its samples or the error."""
 
     path: str
     changed: float
@@ -29,7 +29,7 @@ class TextFile(NamedTuple):
 
 
 class TextFiles(Source):
-    """The files as they are now; one that has not changed is not read again."""
+    """The current files; an unchanged file is not read again."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -40,8 +40,8 @@ class TextFiles(Source):
         if not glob.has_magic(pattern):
             return [pattern]
         root = rootfs.host_path(self._world, "").rstrip("/")
-        found = sorted(glob.glob(rootfs.host_path(self._world, pattern)))  # noqa: PTH207 - a text, as what comes in
-        return [path.removeprefix(root) for path in found] or [pattern]
+        paths = sorted(glob.glob(rootfs.host_path(self._world, pattern)))  # noqa: PTH207 - a text, as what comes in
+        return [path.removeprefix(root) for path in paths] or [pattern]
 
     def read_folders(self, folders: Iterable[str]) -> Iterator[TextFile | OSError]:
         """Yield the files of folders of the host, by name; an error for each folder that cannot be listed."""

@@ -1,4 +1,4 @@
-"""Reads Prometheus' text format 0.0.4 as other programs write it: strictly, so that what is taken can be shown.
+"""A strict parser of Prometheus' text format 0.0.4 as written by other programs: accepted text can be exposed.
 
 The format: https://prometheus.io/docs/instrumenting/exposition_formats/
 """
@@ -21,7 +21,7 @@ _ESCAPED = {"\\\\": "\\", "\\n": "\n", '\\"': '"'}
 
 
 class FormatError(ValueError):
-    """A text is not in the format, or uses what cannot be passed on; the message begins with the line's number."""
+    """A text is not in the format, or uses unsupported features; the message begins with the line number."""
 
 
 def parse_samples(text: str, default_help: str = "") -> list[Sample]:
@@ -77,17 +77,17 @@ class _Page:
         if name in (self._helps if word == "HELP" else self._kinds):
             raise ValueError(f"a second {word} of {name}")
         if word == "HELP":
-            self._helps[name] = re.sub(r"\\[\\n]", lambda found: _ESCAPED[found[0]], rest)
+            self._helps[name] = re.sub(r"\\[\\n]", lambda match: _ESCAPED[match[0]], rest)
         elif rest in _KINDS:
             self._kinds[name] = _KINDS[rest]
         else:
             raise ValueError(f"unknown type of {name}; expected one of {', '.join(_KINDS)}")
 
     def _add_sample(self, line: str) -> None:
-        found = _SERIES.fullmatch(line)
-        if not found:
+        match = _SERIES.fullmatch(line)
+        if not match:
             raise ValueError("expected a metric's name, its labels and a value")
-        name, inside, value, rest = found.groups()
+        name, inside, value, rest = match.groups()
         if rest.strip():
             raise ValueError(f"{name} has a time stamp or more after its value")
         labels = _parse_labels(inside or "")
@@ -118,21 +118,21 @@ class _Page:
 
 
 def _parse_labels(text: str) -> dict[str, str]:
-    """Return the labels between the braces; an empty one is left out, since Prometheus treats it as absent."""
+    """Return the labels between the braces; an empty label is omitted, since Prometheus treats it as absent."""
     labels: dict[str, str] = {}
     seen = set()
     at = 0
     while text[at:].strip():
-        found = _LABEL.match(text, at)
-        if not found:
+        match = _LABEL.match(text, at)
+        if not match:
             raise ValueError('expected labels of the form name="value", with \\\\, \\n and \\" for \\, newline and "')
-        name, value = found.groups()
+        name, value = match.groups()
         if name in seen or name.startswith("__"):
             raise ValueError(f"the label {name} {'appears twice' if name in seen else 'is reserved'}")
         seen.add(name)
         if value:
-            labels[name] = re.sub(r'\\[\\n"]', lambda found: _ESCAPED[found[0]], value)
-        at = found.end()
+            labels[name] = re.sub(r'\\[\\n"]', lambda match: _ESCAPED[match[0]], value)
+        at = match.end()
     return labels
 
 

@@ -17,7 +17,7 @@ from deckwatch.exporter.world import Source
 if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
-_MAX_LINKS = 10  # one after the other, before they must be a circle
+_MAX_LINKS = 10  # in a chain; a longer one is treated as a loop
 
 
 def parse_tzfile(data: bytes) -> tzinfo:
@@ -29,7 +29,7 @@ def parse_tzfile(data: bytes) -> tzinfo:
 
 
 class TimeZone(Source):
-    """The rules of the host's time zone, read anew where the file is another one."""
+    """The rules of the host's time zone, reloaded when the file changes."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -40,10 +40,10 @@ class TimeZone(Source):
         """Return how many seconds the zone is ahead of UTC at this time, and its name then; UTC if none is set."""
         path = _resolve_links(self._world, "etc/localtime")
         try:
-            found = os.stat(path)  # noqa: PTH116 - at every scrape
+            status = os.stat(path)  # noqa: PTH116 - at every scrape
         except (FileNotFoundError, NotADirectoryError):
             return 0.0, "UTC"
-        file = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
+        file = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
         if file != self._file:
             self._rules, self._file = parse_tzfile(read_once(path)), file
         then = datetime.fromtimestamp(now, self._rules)
@@ -51,7 +51,7 @@ class TimeZone(Source):
 
 
 def _resolve_links(world: World, name: str) -> str:
-    """Return where a file of the host is that may be a link: an absolute one is meant from the host's root."""
+    """Resolve a path on the host that may be a link: absolute targets are relative to the host's root."""
     path = rootfs.host_path(world, name)
     for _ in range(_MAX_LINKS):
         try:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -21,17 +22,17 @@ APPLICATION = {
 }
 
 
+def build(target: str, source: Path, folder: Path) -> Path:
+    """Build the wheel or the sdist of a source tree into a folder; return its path."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", folder]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    (path,) = folder.glob("deckwatch-*")
+    return path
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    (path,) = folder.glob("deckwatch-*.whl")
-    return path
+    return build("wheel", ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture
@@ -66,6 +67,14 @@ def test_the_wheel_adds_only_deckwatch_to_site_packages(wheel: Path) -> None:
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"deckwatch"}
     assert "deckwatch/exporter/collector.py" in names
     assert not [name for name in names if name.startswith("deckwatch/provisioning/out/")]
+
+
+def test_a_wheel_built_from_the_sdist_has_the_same_files(wheel: Path, tmp_path: Path) -> None:
+    with tarfile.open(build("sdist", ROOT, tmp_path / "sdist")) as archive:
+        archive.extractall(tmp_path, filter="data")
+    rebuilt = build("wheel", tmp_path / "deckwatch-0.1.0", tmp_path / "rebuilt")
+    with zipfile.ZipFile(wheel) as first, zipfile.ZipFile(rebuilt) as second:
+        assert set(first.namelist()) == set(second.namelist())
 
 
 def test_deckwatch_and_the_application_both_work(site: Path, tmp_path: Path) -> None:

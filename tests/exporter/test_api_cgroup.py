@@ -1,4 +1,4 @@
-"""What engines of all ages say of a container's figures, read by what reads the kernel's files."""
+"""Container statistics of old and new engines, read by the readers of the kernel's files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ETH0 = {
     "tx_errors": 5,
     "tx_dropped": 6,
 }
-# Of Docker 20.10 with version 1.
+# Docker 20.10 with cgroup version 1.
 ONE: dict[str, Any] = {
     "read": "2026-11-21T15:30:55.84044644Z",
     "pids_stats": {"current": 2},
@@ -65,7 +65,7 @@ ONE: dict[str, Any] = {
     },
     "networks": {"eth0": ETH0},
 }
-# As moby daemon/stats_unix.go fills it with version 2.
+# As moby daemon/stats_unix.go fills it in with cgroup version 2.
 TWO: dict[str, Any] = {
     "read": "2026-11-21T15:30:55.84044644Z",
     "pids_stats": {"current": 3, "limit": 18446744073709551615},
@@ -87,7 +87,7 @@ TWO: dict[str, Any] = {
     },
     "networks": {"eth0": ETH0},
 }
-PODMAN: dict[str, Any] = {  # 4.3 has no split of memory, with either version
+PODMAN: dict[str, Any] = {  # 4.3 has no breakdown of memory, with either cgroup version
     "cpu_stats": {
         "cpu_usage": {"total_usage": 147883634, "usage_in_kernelmode": 75995160, "usage_in_usermode": 71888474},
     },
@@ -135,19 +135,19 @@ def test_version_2():
     assert cgroup_values.thread_counts(group(limited).make_reader(cgroup_values.THREADS)()) == (3, 50)
 
 
-def test_what_is_not_reported_is_not_there():
+def test_missing_fields_have_no_value():
     for data in (ONE, TWO, PODMAN):
         reported = group(data)
         assert cgroup_values.count_processes(reported.make_reader(cgroup_values.PROCESSES)()) is None
         assert set(cgroup_values.pressure_totals(reported.make_reader(cgroup_values.PRESSURE)())) == {None}
 
 
-def test_podman_tells_how_much_memory_and_not_what_for():
+def test_podman_reports_memory_usage_without_a_breakdown():
     reported = group(PODMAN)
     assert reported.make_reader(cgroup_memory.MEMORY)()[1:3] == (b"16703488", None)
 
 
-def test_traffic_is_written_as_the_kernel_does():
+def test_traffic_has_the_format_of_proc_net_dev():
     for data in (ONE, TWO, PODMAN):
         [counters] = procnet.parse_dev(group(data).net_dev).values()
         assert counters == (290, 3, 1, 2, 0, 0, 0, 0, 70, 4, 5, 6, 0, 0, 0, 0)
@@ -156,7 +156,7 @@ def test_traffic_is_written_as_the_kernel_does():
 
 
 @pytest.mark.parametrize("data", [NOT_RUNNING, {}, {"id": "a", "name": "/a", "os_type": "linux"}])
-def test_a_container_that_does_not_run(data):
+def test_a_stopped_container_has_no_statistics(data):
     assert parse_stats(data, 100) is None
 
 
@@ -169,7 +169,7 @@ def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     st.sampled_from([(name, place) for name in ("ONE", "TWO", "PODMAN") for place in places(globals()[name])]),
     st.none() | st.text(max_size=4) | st.integers() | st.floats() | st.lists(st.integers(), max_size=2) | st.just({}),
 )
-def test_an_answer_of_another_shape_is_reported_as_such(where, value):
+def test_a_response_of_an_unexpected_shape_is_an_error(where, value):
     name, place = where
     data = copy.deepcopy(globals()[name])
     inner = data

@@ -1,4 +1,4 @@
-"""What is read in the background: once at a time, again and again, given up when it is old or failed."""
+"""Background readings: one at a time, repeated, and dropped when they are old or have failed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SIZE = Metric("deckwatch_test_size_bytes", "gauge", "A size.")
 
 
 class Slow:
-    """Something that is read: `answers` come one after the other, the last again and again."""
+    """A source that returns `answers` in order and then repeats the last one."""
 
     def __init__(self, *answers: object) -> None:
         self.answers = list(answers)
@@ -45,17 +45,17 @@ class Slow:
 
 @pytest.fixture
 def start():
-    """Make a Background of a Slow, and close it at the end."""
+    """Create a Background of a Slow, and close it at the end."""
     opened: list[Background[object]] = []
 
     def make(slow: Slow, seconds: float = 0.01, first_seconds: float = 10.0, world: World | None = None):
-        one = Background(world or World(), "the size", slow.read, seconds=seconds, first_seconds=first_seconds)
-        opened.append(one)
-        return one
+        reader = Background(world or World(), "the size", slow.read, seconds=seconds, first_seconds=first_seconds)
+        opened.append(reader)
+        return reader
 
     yield make
-    for one in opened:
-        one.close()
+    for reader in opened:
+        reader.close()
 
 
 @pytest.fixture(autouse=True)
@@ -64,94 +64,94 @@ def impatient(monkeypatch):
     monkeypatch.setattr(background, "_MISSED_READINGS", 10_000)  # of a hundredth of a second: the machine may be busy
 
 
-def test_nothing_is_read_before_somebody_asks(start):
+def test_nothing_is_read_before_the_first_request(start):
     slow = Slow(1)
-    one = start(slow)
+    reader = start(slow)
     assert slow.calls == 0
-    assert one.latest_reading().value == 1
+    assert reader.latest_reading().value == 1
 
 
-def test_it_is_read_again_without_being_asked(start, eventually):
+def test_the_value_is_refreshed_without_requests(start, eventually):
     slow = Slow(1, 2, 3)
-    one = start(slow)
-    assert one.latest_reading().value == 1
+    reader = start(slow)
+    assert reader.latest_reading().value == 1
     eventually(lambda: slow.calls >= 5)
-    assert one.latest_reading().value == 3
+    assert reader.latest_reading().value == 3
 
 
-def test_many_who_ask_cause_one_reading(start):
+def test_concurrent_requests_share_one_reading(start):
     slow = Slow(1)
     slow.gate.clear()
-    one = start(slow, seconds=100.0, first_seconds=0.0)
+    reader = start(slow, seconds=100.0, first_seconds=0.0)
     for _ in range(50):
         with pytest.raises(NotReadYet):
-            one.latest_reading()
+            reader.latest_reading()
     slow.gate.set()
-    one._first_attempt_done.wait(10)
-    assert one.latest_reading().value == 1
+    reader._first_attempt_done.wait(10)
+    assert reader.latest_reading().value == 1
     assert (slow.calls, slow.most_inside) == (1, 1)
 
 
-def test_a_fault_is_reported_once_and_a_recovery_too(start, eventually, caplog):
+def test_a_failure_and_the_recovery_are_logged_once(start, eventually, caplog):
     caplog.set_level(logging.INFO)
     slow = Slow(1, OSError("no"), OSError("no"), OSError("no"), 2)
-    one = start(slow)
-    assert one.latest_reading().value == 1
+    reader = start(slow)
+    assert reader.latest_reading().value == 1
     eventually(lambda: slow.calls >= 6)
-    assert one.latest_reading().value == 2
+    assert reader.latest_reading().value == 2
     reported = [record.getMessage() for record in caplog.records]
     assert reported == ["the size cannot be read: OSError", "the size can be read again"]
 
 
 @pytest.fixture
 def pauses(monkeypatch):
-    """Set how long each reading takes, and see how long the thread would rest after each."""
+    """Set how long each reading takes, and record how long the thread would pause after each."""
     seen: list[float] = []
 
-    def of(one: Background[object], seconds: float) -> list[float]:
+    def of(reader: Background[object], seconds: float) -> list[float]:
         now = itertools.count(0.0, seconds)
         monkeypatch.setattr(background, "time", SimpleNamespace(monotonic=lambda: next(now)))
-        wait = one._closing.wait
-        monkeypatch.setattr(one._closing, "wait", lambda pause: seen.append(pause) or wait(0.001))
+        wait = reader._closing.wait
+        monkeypatch.setattr(reader._closing, "wait", lambda pause: seen.append(pause) or wait(0.001))
         return seen
 
     return of
 
 
-def test_after_a_fault_the_last_reading_is_not_shown_and_it_is_tried_less_often(start, eventually, pauses):
+def test_after_a_failure_the_old_value_is_dropped_and_retries_slow_down(start, eventually, pauses):
     slow = Slow(1, ValueError("no"))
-    one = start(slow, seconds=0.05)
-    seen = pauses(one, 0.0)
-    assert one.latest_reading().value == 1
+    reader = start(slow, seconds=0.05)
+    seen = pauses(reader, 0.0)
+    assert reader.latest_reading().value == 1
     eventually(lambda: len(seen) >= 6)
     with pytest.raises(ReadingFailed):
-        one.latest_reading()
+        reader.latest_reading()
     assert seen[:6] == [0.05, 0.01, 0.02, 0.04, 0.05, 0.05]
 
 
-def test_it_rests_as_long_as_it_worked(start, eventually, pauses):
-    one = start(Slow(1), seconds=1.0, first_seconds=0.0)
-    seen = pauses(one, 7.0)
+def test_it_pauses_as_long_as_the_reading_took(start, eventually, pauses):
+    reader = start(Slow(1), seconds=1.0, first_seconds=0.0)
+    seen = pauses(reader, 7.0)
     with contextlib.suppress(NotReadYet):
-        one.latest_reading()
+        reader.latest_reading()
     eventually(lambda: seen)
     assert seen[0] >= 7.0
 
 
-def test_a_reading_that_is_stuck_is_given_up_and_not_read_beside(start, eventually, monkeypatch):
+def test_a_stuck_reading_counts_as_failed_and_no_second_one_starts(start, eventually, monkeypatch):
     slow = Slow(1)
-    one = start(slow)
-    assert one.latest_reading().value == 1
+    reader = start(slow)
+    assert reader.latest_reading().value == 1
     slow.gate.clear()
     monkeypatch.setattr(background, "_MISSED_READINGS", 3)
-    eventually(lambda: slow.inside and _raises(ReadingFailed, one.latest_reading))
+    eventually(lambda: slow.inside and _raises(ReadingFailed, reader.latest_reading))
     calls = slow.calls
     for _ in range(20):
         with pytest.raises(ReadingFailed, match="stuck"):
-            one.latest_reading()
+            reader.latest_reading()
     assert (slow.calls, slow.most_inside) == (calls, 1)
     slow.gate.set()
-    eventually(lambda: not _raises(ReadingFailed, one.latest_reading))
+    eventually(lambda: not _raises(ReadingFailed, reader.latest_reading))
 
 
 def _raises(kind: type[Exception], call) -> bool:
@@ -162,45 +162,45 @@ def _raises(kind: type[Exception], call) -> bool:
     return False
 
 
-def test_what_is_not_there_is_no_fault(start, eventually):
-    one = start(Slow(NoData("the proxy answers 403"), 1))
+def test_an_absent_source_is_no_failure(start, eventually):
+    reader = start(Slow(NoData("the proxy answers 403"), 1))
     with pytest.raises(NoData, match="403"):
-        one.latest_reading()
-    eventually(lambda: not _raises(NoData, one.latest_reading))
+        reader.latest_reading()
+    eventually(lambda: not _raises(NoData, reader.latest_reading))
 
 
 def test_the_thread_ends_at_close(start):
     slow = Slow(1)
-    one = start(slow, seconds=1000.0)
-    one.latest_reading()
-    one.close()
-    assert one._thread is not None
-    assert not one._thread.is_alive()
+    reader = start(slow, seconds=1000.0)
+    reader.latest_reading()
+    reader.close()
+    assert reader._thread is not None
+    assert not reader._thread.is_alive()
     calls = slow.calls
-    assert one.latest_reading().value == 1, "what was read is still there"
+    assert reader.latest_reading().value == 1, "what was read is still there"
     assert slow.calls == calls
 
 
-def test_closed_before_it_began(start):
+def test_close_before_the_first_reading(start):
     slow = Slow(1)
-    one = start(slow, first_seconds=0.0)
-    one.close()
+    reader = start(slow, first_seconds=0.0)
+    reader.close()
     with pytest.raises(NotReadYet):
-        one.latest_reading()
+        reader.latest_reading()
     assert slow.calls == 0
 
 
-def test_a_collector_is_as_old_as_the_oldest_thing_that_it_shows(start):
+def test_the_age_of_a_collector_is_that_of_its_oldest_reading(start):
     now = [1000.0]
     world = World(clock=lambda: now[0])
-    old, young = (start(Slow(one), seconds=1000.0, world=world) for one in (1, 2))
+    old, young = (start(Slow(declared), seconds=1000.0, world=world) for declared in (1, 2))
 
     def collect(_world: World):
         readings = old.latest_reading(), young.latest_reading()
         return Reading([SIZE(sum(reading.value for reading in readings))], min(reading.at for reading in readings))
 
-    one = Collector("host_size", (SIZE,), collect, "Sizes.", True, None, None, "server", 10)
-    scraper = Scraper(world, {"host_size": one})
+    declared = Collector("host_size", (SIZE,), collect, "Sizes.", True, None, None, "server", 10)
+    scraper = Scraper(world, {"host_size": declared})
     old.latest_reading()
     now[0] = 1060.0
     young.latest_reading()
@@ -213,4 +213,4 @@ def test_a_collector_is_as_old_as_the_oldest_thing_that_it_shows(start):
 
     scraper.collectors["host_size"] = Collector("host_size", (SIZE,), fresh, "", True, None, None, "server", 10)
     [outcome] = scraper.scrape()
-    assert outcome.at == 1100.0, "the next one on the thread is not"
+    assert outcome.at == 1100.0, "the next collector on the thread is not affected"

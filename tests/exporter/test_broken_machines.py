@@ -1,6 +1,6 @@
-"""A captured machine with one of its files truncated, garbled or huge: that costs its collectors, and no other one.
+"""A captured machine with one file truncated, garbled or huge: only the collectors of that file may fail.
 
-Every file is tried that there is; `test_parsers.py` tries the parsers by themselves.
+Every file may be chosen; `test_parsers.py` tests the parsers themselves.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-COLLECTORS = {name: one for name, one in collector.load_collectors().items() if name.startswith("host_")}
+COLLECTORS = {name: declared for name, declared in collector.load_collectors().items() if name.startswith("host_")}
 OWN_ERRORS = {"ParseError", "ValueError", "FormatError", "UnicodeDecodeError"}
 HUGE = 1 << 18
-KNOWN: dict[Path, tuple[list[Path], dict[str, str]]] = {}  # its files, and the faults of the whole machine
+BASELINES: dict[Path, tuple[list[Path], dict[str, str]]] = {}  # files, and errors of the intact machine
 DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",
     "cut": lambda data: data[: len(data) * 2 // 3],
@@ -37,32 +37,42 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def shown(world: World) -> tuple[str, dict[str, str]]:
-    """Return the page of one scrape, and the faults of collectors by their names."""
+def scrape_page(world: World) -> tuple[str, dict[str, str]]:
+    """Return the page of one scrape, and the errors by collector."""
     scraper = Scraper(world, COLLECTORS)
     with world:
         page = b"".join(App(scraper, COLLECTORS).scrape_page(CollectorSelection(), 60)).decode()
     scraper.close()
     outcomes = [record.outcome for record in scraper.records.values()]
-    return page, {one.collector.name: one.error for one in outcomes if one is not None and one.error}
+    return page, {
+        outcome.collector.name: outcome.error for outcome in outcomes if outcome is not None and outcome.error
+    }
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_a_broken_file_costs_its_collectors_only(machine, tmp_path, data: st.DataObject):
-    if not (before := KNOWN.get(tmp_path)):
-        found = [path for part in ("proc", "sys", "root") for path in (tmp_path / part).rglob("*")]
-        files = sorted(path for path in found if path.is_file() and not path.is_symlink())
-        before = KNOWN[tmp_path] = files, shown(machine())[1]
+def test_a_broken_file_affects_only_its_own_collectors(machine, tmp_path, data: st.DataObject):
+    if not (before := BASELINES.get(tmp_path)):
+        paths = [path for part in ("proc", "sys", "root") for path in (tmp_path / part).rglob("*")]
+        files = sorted(path for path in paths if path.is_file() and not path.is_symlink())
+        before = BASELINES[tmp_path] = files, scrape_page(machine())[1]
     files, faults_before = before
     file, damage = data.draw(st.sampled_from(files)), data.draw(st.sampled_from(sorted(DAMAGES)))
-    whole = file.read_bytes()
-    file.write_bytes(DAMAGES[damage](whole))
+    content = file.read_bytes()
+    file.write_bytes(DAMAGES[damage](content))
     try:
-        page, faults = shown(machine())
+        page, faults = scrape_page(machine())
     finally:
-        file.write_bytes(whole)
+        file.write_bytes(content)
     new = faults.items() - faults_before.items()
     assert {error for _, error in new} <= OWN_ERRORS
-    assert len(new) <= 6, "so many collectors read no file together"
+    assert len(new) <= 6, "no file is read by that many collectors"
     assert len(list(text_string_to_metric_families(page))) > 50
+
+
+def test_a_number_too_large_for_a_float_fails_only_its_collector(machine, tmp_path):
+    _, errors_before = scrape_page(machine())
+    (tmp_path / "sys/class/net/eth0/dev_id").write_text(f"0x{'f' * 300}\n")
+    page, errors = scrape_page(machine())
+    assert errors.items() - errors_before.items() == {("host_network_device", "ValueError")}
+    assert 'deckwatch_collector_success{collector="host_network_device"} 0' in page

@@ -30,16 +30,16 @@ def test_proc_cgroup_of_version_2():
 
 def test_proc_cgroup_of_both_versions():
     data = b"9:name=systemd:/docker/x\n4:memory:/docker/x\n2:cpu,cpuacct:/docker/x\n0::/docker/x\n"
-    found = parse_proc_cgroup(data)
-    assert {found[key] for key in ("name=systemd", "memory", "cpu", "cpuacct", "")} == {"/docker/x"}
+    paths = parse_proc_cgroup(data)
+    assert {paths[key] for key in ("name=systemd", "memory", "cpu", "cpuacct", "")} == {"/docker/x"}
 
 
-def test_a_groups_name_may_hold_a_carriage_return():
+def test_a_cgroup_name_may_contain_a_carriage_return():
     assert parse_proc_cgroup(b"0::/docker/a/in\rside\n") == {"": "/docker/a/in\rside"}
 
 
 @given(st.binary(max_size=80) | st.text(max_size=80).map(str.encode))
-def test_proc_cgroup_raises_nothing_but_parse_error(data):
+def test_proc_cgroup_raises_only_parse_error(data):
     with contextlib.suppress(ParseError):
         assert all(path.startswith("/") for path in parse_proc_cgroup(data).values())
 
@@ -56,11 +56,11 @@ def test_proc_cgroup_raises_nothing_but_parse_error(data):
         ("/", None),
     ],
 )
-def test_a_path_ends_at_the_container(reported, path):
+def test_the_path_is_cut_at_the_container(reported, path):
     assert trim_to_container(reported, ID) == path
 
 
-def test_whose_process_it_is():
+def test_a_process_is_matched_to_its_container():
     assert belongs_to_container({"": f"/docker/{ID}"}, ID)
     assert belongs_to_container({"": "/"}, ID), "the exporter's own container, seen from inside"
     assert not belongs_to_container({"": "/user.slice"}, ID)
@@ -76,7 +76,7 @@ def read(group: Cgroup, controller: str, *names: str) -> bytes | None:
 
 
 class Machine:
-    """A tree of control groups in a folder."""
+    """A control group tree in a folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -115,7 +115,7 @@ def test_version_2(unified):
     assert read(group, "memory", "memory.stat") is None
 
 
-def test_version_1_with_joined_controllers_and_the_tree_of_version_2_beside(machine):
+def test_version_1_with_joined_controllers_beside_a_version_2_tree(machine):
     machine.file("proc/96/cgroup", f"4:memory:/docker/{ID}\n2:cpu,cpuacct:/docker/{ID}\n0::/docker/{ID}\n")
     machine.file(f"sys/fs/cgroup/memory/docker/{ID}/memory.usage_in_bytes", "1\n")
     machine.file(f"sys/fs/cgroup/cpu,cpuacct/docker/{ID}/cpuacct.usage", "2\n")
@@ -129,13 +129,13 @@ def test_version_1_with_joined_controllers_and_the_tree_of_version_2_beside(mach
 
 
 @pytest.mark.parametrize("reported", [f"/../docker-{ID}.scope", f"/../../../elsewhere/docker-{ID}.scope"])
-def test_a_reader_in_a_namespace_of_its_own_finds_the_group_by_the_id(unified, reported):
+def test_a_reader_in_its_own_namespace_finds_the_cgroup_by_id(unified, reported):
     unified.file("proc/96/cgroup", f"0::{reported}\n")
     unified.file(f"sys/fs/cgroup/system.slice/docker-{ID}.scope/memory.current", "4096\n")
     assert unified.group(Container(ID, pid=96)).path == f"/system.slice/docker-{ID}.scope"
 
 
-def test_the_readers_own_container_is_found_in_the_shape_of_another(unified):
+def test_the_readers_own_container_is_found_by_the_path_pattern_of_another(unified):
     unified.file("proc/96/cgroup", f"0::/../docker-{OTHER}.scope\n")
     unified.file("proc/97/cgroup", "0::/\n")
     for id_ in (ID, OTHER):
@@ -150,18 +150,18 @@ def test_the_readers_own_container_is_found_when_it_is_the_only_one(unified):
     assert unified.group(Container(ID, pid=97)).path == f"/system.slice/docker-{ID}.scope"
 
 
-def test_a_process_id_that_another_process_has_now(unified):
+def test_a_reused_process_id_is_not_matched(unified):
     unified.file("proc/96/cgroup", f"0::/system.slice/docker-{OTHER}.scope\n")
     unified.file(f"sys/fs/cgroup/system.slice/docker-{ID}.scope/memory.current", "1\n")
     assert unified.group(Container(ID, pid=96)) is None
 
 
-def test_a_container_that_has_ended_has_no_group(unified):
+def test_an_exited_container_has_no_cgroup(unified):
     assert unified.group(Container(ID, pid=96)) is None
     assert unified.group(Container(ID, pid=0)) is None
 
 
-def test_the_tree_is_searched_once_for_a_process_without_a_group(unified, monkeypatch):
+def test_the_tree_is_searched_once_for_a_process_without_a_cgroup(unified, monkeypatch):
     unified.file("proc/96/cgroup", "0::/\n")
     searched = []
     monkeypatch.setattr(cgroup_path, "search_tree", lambda *arguments: searched.append(arguments))
@@ -170,13 +170,13 @@ def test_the_tree_is_searched_once_for_a_process_without_a_group(unified, monkey
     assert len(searched) == 1
 
 
-def test_no_control_groups_at_all(machine):
+def test_a_machine_without_control_groups(machine):
     groups = machine.world.source(Cgroups)
     assert not groups.are_mounted
     assert groups.find_group(Container(ID, pid=1)) is None
 
 
-def test_the_path_of_a_stopped_container_is_as_the_engine_would_make_it(unified):
+def test_the_path_of_a_stopped_container_follows_the_engines_pattern(unified):
     groups = unified.world.source(Cgroups)
     assert groups.group_path(Container("a"), "cgroupfs") == "/docker/a"
     assert groups.group_path(Container("b"), "systemd") == "/system.slice/docker-b.scope"
@@ -187,7 +187,7 @@ def test_the_path_of_a_stopped_container_is_as_the_engine_would_make_it(unified)
     assert groups.group_path(Container("g", cgroup_parent="pods"), "podman-cgroupfs") == "/pods/libpod-g"
 
 
-def test_the_path_stays_for_the_containers_life(unified):
+def test_the_path_is_kept_while_the_container_runs(unified):
     groups = unified.world.source(Cgroups)
     before = groups.group_path(Container(ID), "cgroupfs")
     unified.file("proc/96/cgroup", f"0::/nested/docker/{ID}\n")
@@ -200,7 +200,7 @@ def test_the_path_stays_for_the_containers_life(unified):
     assert groups.group_path(running, "cgroupfs") == f"/nested/docker/{ID}"
 
 
-def test_descriptors_of_ended_containers_are_given_up(unified):
+def test_descriptors_of_exited_containers_are_closed(unified):
     unified.file("proc/96/cgroup", f"0::/docker/{ID}\n")
     unified.file(f"sys/fs/cgroup/docker/{ID}/memory.current", "1\n")
     groups, room = unified.world.source(Cgroups), unified.world.source(DescriptorBudget)
@@ -211,11 +211,11 @@ def test_descriptors_of_ended_containers_are_given_up(unified):
     assert (descriptors(), room.remaining) == (before + 1, left - 1)
     groups.prune([], [ID])
     assert (descriptors(), room.remaining) == (before, left)
-    assert read(group, "", "memory.current") == b"1\n", "one that is being read meanwhile"
+    assert read(group, "", "memory.current") == b"1\n", "a cgroup that another thread is reading"
     assert descriptors() == before
 
 
-def test_beyond_the_descriptor_limit_files_are_opened_for_each_reading(unified):
+def test_beyond_the_descriptor_limit_files_are_opened_per_reading(unified):
     unified.world.source(DescriptorBudget).remaining = 1
     unified.file("proc/96/cgroup", f"0::/docker/{ID}\n")
     for name in "abc":
@@ -226,7 +226,7 @@ def test_beyond_the_descriptor_limit_files_are_opened_for_each_reading(unified):
     assert descriptors() == before + 1
 
 
-def test_a_group_that_was_made_anew_under_its_path_is_read_again(unified, monkeypatch):
+def test_a_cgroup_recreated_at_the_same_path_is_reopened(unified, monkeypatch):
     unified.file("proc/96/cgroup", f"0::/docker/{ID}\n")
     unified.file(f"sys/fs/cgroup/docker/{ID}/memory.current", "1\n")
     group = unified.group(Container(ID, pid=96))
@@ -241,7 +241,7 @@ def test_a_group_that_was_made_anew_under_its_path_is_read_again(unified, monkey
     assert read(group, "", "memory.current") == b"1\n"
 
 
-def test_the_name_that_an_older_kernel_gives_a_file(unified):
+def test_the_file_name_of_an_older_kernel(unified):
     unified.file("proc/96/cgroup", f"0::/docker/{ID}\n")
     unified.file(f"sys/fs/cgroup/docker/{ID}/old", "1\n")
     group = unified.group(Container(ID, pid=96))
@@ -250,7 +250,7 @@ def test_the_name_that_an_older_kernel_gives_a_file(unified):
 
 
 @pytest.mark.parametrize("number", [errno.ENODEV, errno.EOPNOTSUPP])
-def test_a_group_that_goes_between_opening_and_reading(unified, monkeypatch, number):
+def test_a_cgroup_removed_between_open_and_read(unified, monkeypatch, number):
     unified.file("proc/96/cgroup", f"0::/docker/{ID}\n")
     unified.file(f"sys/fs/cgroup/docker/{ID}/cgroup.procs", "96\n")
     group = unified.group(Container(ID, pid=96))

@@ -1,4 +1,4 @@
-"""Parsers of control groups' files, on what kernels 6.1 (version 2) and 6.18 (version 1) wrote."""
+"""Parsers of cgroup files, on content written by kernels 6.1 (version 2) and 6.18 (version 1)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ COUNTS = BYTES.replace(b"655360", b"10").replace(b"1310720", b"20").replace(b"19
 
 
 class Group:
-    """Files by controller and name, in place of a control group."""
+    """Files by controller and name, instead of a cgroup."""
 
     def __init__(self, version: int, files: dict[tuple[str, str], bytes]) -> None:
         self.version = version
@@ -74,20 +74,20 @@ TOPICS: dict[str, tuple[Files, Callable[..., object]]] = {
 
 
 def read(topic: str, version: int, files: dict[tuple[str, str], bytes], *more: object) -> object:
-    """Return the values of a topic, from a group with these files."""
+    """Return the values of a topic, from a cgroup with these files."""
     topic_files, parse = TOPICS[topic]
     result = parse(Group(version, files).raw(topic_files), *more)
     return list(result) if topic == "pressure" else result
 
 
 def test_cpu_of_version_2():
-    found = read("cpu", 2, {("", "cpu.stat"): CPU_STAT}, 100)
-    assert found == pytest.approx(Cpu(2.402611, 2.095984, 0.306626, 48, 47, 3.799458, 0, 0.0))
+    cpu = read("cpu", 2, {("", "cpu.stat"): CPU_STAT}, 100)
+    assert cpu == pytest.approx(Cpu(2.402611, 2.095984, 0.306626, 48, 47, 3.799458, 0, 0.0))
 
 
-def test_cpu_without_its_controller_has_no_quota():
-    found = values.parse_cpu_stat(CPU_STAT.partition(b"nr_periods")[0])
-    assert (found.total, found.periods, found.throttled) == (pytest.approx(2.402611), 0, 0)
+def test_cpu_without_the_controller_has_no_quota():
+    cpu = values.parse_cpu_stat(CPU_STAT.partition(b"nr_periods")[0])
+    assert (cpu.total, cpu.periods, cpu.throttled) == (pytest.approx(2.402611), 0, 0)
 
 
 def test_cpu_of_version_1():
@@ -96,8 +96,8 @@ def test_cpu_of_version_1():
         ("cpuacct", "cpuacct.stat"): b"user 3\nsystem 1\n",
         ("cpu", "cpu.stat"): b"nr_periods 9\nnr_throttled 2\nthrottled_time 1500000000\nnr_bursts 0\nburst_time 0\n",
     }
-    found = read("cpu", 1, files, 100)
-    assert found == pytest.approx(Cpu(0.042047683, 0.03, 0.01, 9, 2, 1.5, 0, 0.0))
+    cpu = read("cpu", 1, files, 100)
+    assert cpu == pytest.approx(Cpu(0.042047683, 0.03, 0.01, 9, 2, 1.5, 0, 0.0))
     del files["cpu", "cpu.stat"]
     assert read("cpu", 1, files, 100).periods == 0
 
@@ -116,7 +116,7 @@ def test_memory_of_version_2():
     assert read("memory_detail", 2, files).peak is None
 
 
-def test_memory_of_version_1_counts_the_groups_below():
+def test_memory_of_version_1_includes_descendants():
     files = {
         ("memory", "memory.usage_in_bytes"): b"1000\n",
         ("memory", "memory.stat"): b"rss 1\ncache 1\ninactive_file 1\ntotal_rss 100\ntotal_cache 800\n"
@@ -129,7 +129,7 @@ def test_memory_of_version_1_counts_the_groups_below():
     assert read("memory_detail", 1, files) == MemoryDetail(None, 7, 2000, 35, 5, 2)
 
 
-def test_what_the_kernel_does_to_free_memory():
+def test_memory_reclaim_counters():
     files = {
         ("", "memory.stat"): b"active_file 1\ninactive_file 2\nkernel 3\nfile_dirty 4\npgscan 5\npgscan_kswapd 50\n",
         ("", "memory.events"): b"low 0\nhigh 6\nmax 7\noom 1\noom_kill 1\n",
@@ -153,9 +153,9 @@ def test_what_the_kernel_does_to_free_memory():
     assert read("memory_reclaim", 1, {}) == {}
 
 
-def test_io_of_version_2_leaves_out_devices_that_were_never_used():
-    found = read("io", 2, {("", "io.stat"): IO_STAT})
-    assert found == {"8:0": Io(90112, 4096, 5, 1), "259:1": Io(1, 2, 3, 4)}
+def test_io_of_version_2_omits_unused_devices():
+    devices = read("io", 2, {("", "io.stat"): IO_STAT})
+    assert devices == {"8:0": Io(90112, 4096, 5, 1), "259:1": Io(1, 2, 3, 4)}
     assert read("io", 2, {("", "io.stat"): b""}) == {}
 
 
@@ -188,7 +188,7 @@ def test_pressure():
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_a_group_that_is_gone_has_no_values(version):
+def test_a_removed_cgroup_has_no_values(version):
     assert read("cpu", version, {}, 100) is None
     assert read("memory", version, {}) is None
     assert read("memory_detail", version, {}) is None
@@ -205,7 +205,7 @@ FILES = st.binary(max_size=60) | st.lists(st.lists(WORDS, max_size=4).map(b" ".j
 
 
 @given(FILES, FILES)
-def test_parsers_raise_nothing_but_value_errors(one, other):
+def test_parsers_raise_only_value_errors(one, other):
     for parse in (
         values.parse_cpu_stat,
         values.parse_io_stat,

@@ -23,11 +23,11 @@ SHIPPED = collector.load_collectors()
         ("host_cpu", "cpu", False),
     ],
 )
-def test_a_word_is_a_name_or_a_prefix_of_whole_words(name, word, match):
+def test_a_word_matches_a_name_or_a_prefix_ending_at_an_underscore(name, word, match):
     assert matches_name(name, word) is match
 
 
-def test_words_are_all_that_matches():
+def test_every_matching_word_is_listed():
     assert names_and_prefixes(["host_cpu", "host_network_device", "up"]) == [
         "host",
         "host_cpu",
@@ -37,7 +37,7 @@ def test_words_are_all_that_matches():
     ]
 
 
-def test_the_longer_switch_wins():
+def test_the_longer_word_wins():
     names = {
         name: Collector(
             name,
@@ -57,32 +57,37 @@ def test_the_longer_switch_wins():
     assert list(choose_collectors(names, {"host": False, "host_b": True})) == ["host_b", "app_x"]
     assert list(choose_collectors(names, {"host": True, "host_a": False})) == ["host_b", "host_c", "app_x"]
     budgets = choose_collectors(names, {"host": True}, {"host": 7, "host_b": 9})
-    assert {name: one.budget for name, one in budgets.items()} == {"host_a": 7, "host_b": 9, "host_c": 7, "app_x": 1}
+    assert {name: declared.budget for name, declared in budgets.items()} == {
+        "host_a": 7,
+        "host_b": 9,
+        "host_c": 7,
+        "app_x": 1,
+    }
 
 
-def test_the_catalogue_holds_what_is_told_of_every_collector():
-    found = {metric.name: metric for metric in collector.list_metrics(SHIPPED.values())}
-    assert found["node_load1"].source == "host_load"
-    assert {found[name].source for name in load_contract()["collector_metrics"]} == {collector.EVERY_COLLECTOR}
-    assert found["node_scrape_collector_success"].labels == ("collector", "server")
+def test_the_catalogue_contains_the_metrics_about_collectors():
+    metrics = {metric.name: metric for metric in collector.list_metrics(SHIPPED.values())}
+    assert metrics["node_load1"].source == "host_load"
+    assert {metrics[name].source for name in load_contract()["collector_metrics"]} == {collector.EVERY_COLLECTOR}
+    assert metrics["node_scrape_collector_success"].labels == ("collector", "server")
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_every_shipped_collector_declares_itself(name):
-    one = SHIPPED[name]
-    assert one.name == name
+def test_every_shipped_collector_is_well_declared(name):
+    declared = SHIPPED[name]
+    assert declared.name == name
     assert re.fullmatch(r"(host|container|postgres|app|deckwatch)_[a-z0-9_]+", name)
-    assert re.fullmatch(r"[A-Z].{8,}\.", one.help), "the first line of its docstring is a sentence"
+    assert re.fullmatch(r"[A-Z].{8,}\.", declared.help), "the first line of its docstring is a sentence"
     prefixes = (load_contract()["own_prefix"], *load_contract()["peer_prefixes"])
-    for metric in one.metrics:
+    for metric in declared.metrics:
         assert metric.name.startswith(prefixes)
         assert metric.help
         assert not metric.state or metric.kind == "gauge"
 
 
-def test_no_metric_has_two_declarations_that_differ():
+def test_no_metric_has_conflicting_declarations():
     seen: dict[str, tuple] = {}
-    for one in SHIPPED.values():
-        for metric in one.metrics:
+    for declared in SHIPPED.values():
+        for metric in declared.metrics:
             declaration = (metric.kind, metric.help, metric.unit)
             assert seen.setdefault(metric.name, declaration) == declaration, metric.name

@@ -11,7 +11,7 @@ from deckwatch.exporter.sources.container import Limits, parse_inspect, unix_tim
 
 
 def inspect(**changes: Any) -> dict[str, Any]:
-    """The parts of an inspect that are read, as Docker 20.10 writes them."""
+    """Return an inspect with the fields that are read, as written by Docker 20.10."""
     state = {
         "Status": "running",
         "Pid": 28598,
@@ -33,22 +33,22 @@ def inspect(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_running_container():
-    found = parse_inspect(inspect())
-    assert (found.id, found.name, found.image) == ("49140422", "shop-web-1", "shop:1")
-    assert (found.state, found.pid, found.health, found.failing_streak) == ("running", 28598, "", 0)
-    assert found.started == pytest.approx(1795200697.831695, abs=1e-6)
-    assert found.finished == 0
-    assert found.limits == Limits()
-    assert found.has_own_network
-    assert not found.expected_running
+    container = parse_inspect(inspect())
+    assert (container.id, container.name, container.image) == ("49140422", "shop-web-1", "shop:1")
+    assert (container.state, container.pid, container.health, container.failing_streak) == ("running", 28598, "", 0)
+    assert container.started == pytest.approx(1795200697.831695, abs=1e-6)
+    assert container.finished == 0
+    assert container.limits == Limits()
+    assert container.has_own_network
+    assert not container.expected_running
 
 
 def test_fields_that_engines_leave_out_or_set_to_null():
     data = inspect(host={"RestartPolicy": None, "Memory": None}, state={"Health": None, "Pid": None})
     data["Config"]["Labels"] = None
     del data["RestartCount"]
-    found = parse_inspect(data)
-    assert (found.labels, found.restart_count, found.pid, found.restart_policy) == ({}, 0, 0, "")
+    container = parse_inspect(data)
+    assert (container.labels, container.restart_count, container.pid, container.restart_policy) == ({}, 0, 0, "")
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_fields_that_engines_leave_out_or_set_to_null():
         ("always", {"deckwatch.expected": "perhaps"}, True),
     ],
 )
-def test_what_ought_to_run(policy, labels, expected):
-    found = parse_inspect(inspect(host={"RestartPolicy": {"Name": policy}}, labels=labels))
-    assert found.expected_running is expected
+def test_expected_to_run(policy, labels, expected):
+    container = parse_inspect(inspect(host={"RestartPolicy": {"Name": policy}}, labels=labels))
+    assert container.expected_running is expected
 
 
 @pytest.mark.parametrize(
@@ -92,14 +92,14 @@ def test_states_of_podman(reported, state):
 
 
 @pytest.mark.parametrize("mode", ["host", "container:49140422"])
-def test_a_network_that_is_not_its_own(mode):
+def test_a_shared_network(mode):
     assert not parse_inspect(inspect(host={"NetworkMode": mode})).has_own_network
 
 
 def test_health():
-    found = parse_inspect(inspect(state={"Health": {"Status": "unhealthy", "FailingStreak": 4}}))
-    assert (found.health, found.failing_streak) == ("unhealthy", 4)
-    # Podman and some images write a health of `none` or an empty one where there is no healthcheck.
+    container = parse_inspect(inspect(state={"Health": {"Status": "unhealthy", "FailingStreak": 4}}))
+    assert (container.health, container.failing_streak) == ("unhealthy", 4)
+    # Without a healthcheck, Podman and some images write a health of `none` or an empty one.
     assert parse_inspect(inspect(state={"Health": {"Status": "none"}})).health == ""
     assert parse_inspect(inspect(state={"Health": {"Status": ""}})).health == ""
 
@@ -119,6 +119,6 @@ def test_times(text, time):
 
 
 @given(st.text(max_size=40) | st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", fullmatch=True))
-def test_what_is_no_time_is_a_value_error(text):
+def test_an_invalid_time_is_a_value_error(text):
     with contextlib.suppress(ValueError):
         assert isinstance(unix_time(text), float)

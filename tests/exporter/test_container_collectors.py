@@ -1,4 +1,4 @@
-"""The container collectors over captured machines and an engine from a file; their names beside cAdvisor's."""
+"""The container collectors on captured machines and on an engine from a file."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from deckwatch.exporter.scrape import Scraper
 from deckwatch.exporter.sources.docker import Engine
 from deckwatch.exporter.world import NoData, World
 
-CONTAINER = {name: one for name, one in collector.load_collectors().items() if name.startswith("container_")}
+CONTAINER = {name: declared for name, declared in collector.load_collectors().items() if name.startswith("container_")}
 WORLD = "debian12-kernel6.1-cgroup2"
 CGROUP1 = "vm-kernel6.18-cgroup1"
 
 
 def values(world: World, name: str, metric: str, scraper: Scraper | None = None) -> dict[str, float]:
-    """Return a metric's values by the container's name, or by its last label where it has one more."""
+    """Return a metric's values by container name, followed by its last label if it has another."""
     [outcome] = (scraper or Scraper(world, {name: CONTAINER[name]})).scrape()
     assert outcome.success, outcome.error
-    found = {}
+    result = {}
     for family in text_string_to_metric_families(exposition.render_text(outcome.samples)):
         for sample in family.samples:
             if sample.name == metric:
                 labels = [sample.labels["name"], *(v for k, v in sample.labels.items() if k not in _container.LABELS)]
-                found["/".join(labels)] = sample.value
-    return found
+                result["/".join(labels)] = sample.value
+    return result
 
 
 @pytest.mark.parametrize(
@@ -70,44 +70,44 @@ def test_captured_machines(captured, world, collector, metric, expected):
     assert values(captured(world), collector, metric) == expected
 
 
-def test_only_a_network_of_its_own_is_shown(captured):
-    found = values(captured(CGROUP1), "container_network", "container_network_receive_bytes_total")
-    assert list(found) == ["shop-web-1/eth0"], "shop-side-1 shares it"
+def test_only_a_containers_own_network_is_shown(captured):
+    received = values(captured(CGROUP1), "container_network", "container_network_receive_bytes_total")
+    assert list(received) == ["shop-web-1/eth0"], "shop-side-1 shares it"
 
 
-def test_labels_that_are_allowed_are_on_every_series_of_their_container(tmp_path):
+def test_allowed_labels_are_on_every_series_of_their_container(tmp_path):
     data = json.loads((Path(__file__).parents[1] / "worlds" / CGROUP1 / "engine.json").read_text())
-    for one in data["containers"]:
-        one["Config"]["Labels"] |= {"com.example/team": 'a "b"\nc', "com.example.tier": "<b>1</b>", "other": "no"}
+    for container in data["containers"]:
+        container["Config"]["Labels"] |= {"com.example/team": 'a "b"\nc', "com.example.tier": "<b>1</b>", "other": "no"}
     (tmp_path / "engine.json").write_text(json.dumps(data))
     config = {"containers": {"labels": ["com.example*"]}}
     with World(docker_host=f"file://{tmp_path}/engine.json", config=config) as world:
         [outcome] = Scraper(world, {"container_state": CONTAINER["container_state"]}).scrape()
-    found = [
+    label_sets = [
         sample.labels
         for family in text_string_to_metric_families(exposition.render_text(outcome.samples))
         for sample in family.samples
         if sample.name != "container_scrape_error"
     ]
-    assert len(found) > 20
-    assert {labels["container_label_com_example_team"] for labels in found} == {'a "b"\nc'}
-    assert {labels["container_label_com_example_tier"] for labels in found} == {"<b>1</b>"}
-    assert not [labels for labels in found if "container_label_other" in labels]
+    assert len(label_sets) > 20
+    assert {labels["container_label_com_example_team"] for labels in label_sets} == {'a "b"\nc'}
+    assert {labels["container_label_com_example_tier"] for labels in label_sets} == {"<b>1</b>"}
+    assert not [labels for labels in label_sets if "container_label_other" in labels]
 
 
-def test_a_budget_that_is_too_small_leaves_series_out_and_counts_them(captured):
+def test_series_over_the_budget_are_dropped_and_counted(captured):
     state = CONTAINER["container_state"]
-    whole, cut = (
+    unlimited, limited = (
         Scraper(captured(CGROUP1), {"container_state": replace(state, budget=budget)}) for budget in (1000, 10)
     )
-    [outcome], [less] = whole.scrape(), cut.scrape()
+    [outcome], [less] = unlimited.scrape(), limited.scrape()
     assert count_series(less.samples) == 10
     assert exposition.render_text(less.samples).splitlines()[-1] in exposition.render_text(outcome.samples).splitlines()
-    assert cut.records["container_state", ""].dropped == count_series(outcome.samples) - 10
-    assert whole.records["container_state", ""].dropped == 0
+    assert limited.records["container_state", ""].dropped == count_series(outcome.samples) - 10
+    assert unlimited.records["container_state", ""].dropped == 0
 
 
-def test_lines_are_written_anew_when_what_they_say_has_changed(tmp_path):
+def test_lines_are_rendered_again_when_their_values_change(tmp_path):
     id_ = "4f" * 32
     group = tmp_path / f"sys/fs/cgroup/docker/{id_}"
     group.mkdir(parents=True)
@@ -116,11 +116,11 @@ def test_lines_are_written_anew_when_what_they_say_has_changed(tmp_path):
     (tmp_path / "proc/7/cgroup").write_text(f"0::/docker/{id_}\n")
     (group / "cgroup.procs").write_text("7\n")
     data = json.loads((Path(__file__).parents[1] / "worlds" / WORLD / "engine.json").read_text())
-    one = {**data["containers"][0], "Id": id_, "State": {**data["containers"][0]["State"], "Pid": 7}}
-    (tmp_path / "engine.json").write_text(json.dumps({**data, "info": {}, "containers": [one], "events": []}))
+    container = {**data["containers"][0], "Id": id_, "State": {**data["containers"][0]["State"], "Pid": 7}}
+    (tmp_path / "engine.json").write_text(json.dumps({**data, "info": {}, "containers": [container], "events": []}))
     host = f"file://{tmp_path}/engine.json"
     with World(procfs=tmp_path / "proc", sysfs=tmp_path / "sys", docker_host=host) as world:
-        name = one["Name"].removeprefix("/")
+        name = container["Name"].removeprefix("/")
         scraper = Scraper(world, {"container_pids": CONTAINER["container_pids"]})
         for written, shown in (("7\n", {name: 1}), ("7\n", {name: 1}), ("7\n8\n", {name: 2}), ("", {})):
             (group / "cgroup.procs").write_text(written)
@@ -129,30 +129,34 @@ def test_lines_are_written_anew_when_what_they_say_has_changed(tmp_path):
         assert values(world, "container_pids", "container_processes", scraper) == {name: 1}
 
 
-def test_states_are_marked_so_that_they_are_held_and_counters_are_not():
+def test_states_are_marked_to_be_retained_and_counters_are_not():
     state = CONTAINER["container_state"].metrics
     held = {metric.name for metric in state if metric.state}
     assert held >= {"deckwatch_container_state", "deckwatch_container_exit_code", "container_start_time_seconds"}
     assert not [metric.name for metric in state if metric.state and metric.kind == "counter"]
     assert not [
-        metric for name, one in CONTAINER.items() if name != "container_state" for metric in one.metrics if metric.state
+        metric
+        for name, declared in CONTAINER.items()
+        if name != "container_state"
+        for metric in declared.metrics
+        if metric.state
     ]
 
 
 def test_every_series_of_a_container_has_the_same_first_labels():
     of_others = {"container_machine", "container_images", "container_volumes", "container_reclaimable"}
-    for name, one in CONTAINER.items():
-        for metric in one.metrics:
+    for name, declared in CONTAINER.items():
+        for metric in declared.metrics:
             if name not in of_others and metric.name != "container_scrape_error":
                 assert metric.labels[: len(_container.LABELS)] == _container.LABELS
 
 
-def test_without_an_engine_there_is_nothing_to_watch():
+def test_without_an_engine_there_is_no_data():
     with World(docker_host="") as world:
-        for name, one in CONTAINER.items():
+        for name, declared in CONTAINER.items():
             if name != "container_machine":
                 with pytest.raises(NoData, match="no Docker engine"):
-                    list(one.collect(world))
+                    list(declared.collect(world))
 
 
 @pytest.fixture
@@ -161,7 +165,7 @@ def no_variable(monkeypatch):
     return monkeypatch
 
 
-def test_where_the_engine_is_looked_for(no_variable, tmp_path):
+def test_the_engines_address(no_variable, tmp_path):
     no_variable.setattr("deckwatch.exporter.sources.docker.SOCKET", tmp_path / "docker.sock")
     with World() as world:
         engine = world.source(Engine)
@@ -175,7 +179,7 @@ def test_where_the_engine_is_looked_for(no_variable, tmp_path):
 
 
 def machine(tmp_path: Path, kernel: str = "") -> World:
-    """A machine whose engine says that one container runs, and of which nothing else is to be seen."""
+    """Return a machine whose engine reports one running container, without any other files."""
     source = Path(__file__).parents[1] / "worlds" / WORLD / "engine.json"
     data = json.loads(source.read_text())
     (tmp_path / "engine.json").write_text(
@@ -184,7 +188,7 @@ def machine(tmp_path: Path, kernel: str = "") -> World:
     return World(procfs=tmp_path / "proc", sysfs=tmp_path / "sys", docker_host=f"file://{tmp_path}/engine.json")
 
 
-def test_containers_of_which_no_group_can_be_seen_are_a_fault(tmp_path):
+def test_running_containers_without_visible_cgroups_are_a_failure(tmp_path):
     groups = tmp_path / "sys/fs/cgroup"
     groups.mkdir(parents=True)
     (groups / "cgroup.controllers").write_text("memory\n")
@@ -192,12 +196,12 @@ def test_containers_of_which_no_group_can_be_seen_are_a_fault(tmp_path):
         _container.running_containers(world)
 
 
-def test_a_system_without_control_groups_has_no_figures_of_containers(tmp_path):
+def test_a_system_without_control_groups_has_no_container_values(tmp_path):
     with machine(tmp_path) as world, pytest.raises(NoData, match="no control groups"):
         _container.running_containers(world)
 
 
-def test_an_engine_elsewhere_has_its_groups_elsewhere(tmp_path):
+def test_cgroups_of_a_remote_engine_are_not_expected_here(tmp_path):
     groups = tmp_path / "sys/fs/cgroup"
     groups.mkdir(parents=True)
     (groups / "cgroup.controllers").write_text("memory\n")

@@ -1,4 +1,4 @@
-"""Open files of processes, and their limit."""
+"""Open files of processes, and the limit."""
 
 from __future__ import annotations
 
@@ -30,30 +30,30 @@ def test_the_soft_limit():
 
 
 @given(st.binary() | st.just(LIMITS).flatmap(lambda text: st.integers(0, len(text)).map(lambda end: text[:end])))
-def test_what_is_no_such_file_is_reported(data):
+def test_an_invalid_limits_file_is_a_parse_error(data):
     with contextlib.suppress(ParseError, ValueError):
         parse_open_files(data)
 
 
-def test_what_processes_have_open():
+def test_open_files_are_counted():
     before = container_fds.count_open_files(Path("/proc"), [os.getpid()])
-    with socket.socket() as one, socket.socket() as another, Path("/dev/null").open() as file:
+    with socket.socket() as first, socket.socket() as second, Path("/dev/null").open() as file:
         after = container_fds.count_open_files(Path("/proc"), [os.getpid()])
-        assert one.fileno() != another.fileno() != file.fileno()
+        assert first.fileno() != second.fileno() != file.fileno()
     assert before is not None
     assert after is not None
     assert (after.files - before.files, after.sockets - before.sockets) == (3, 2)
 
 
-def test_a_process_that_has_ended_has_nothing_open(tmp_path):
+def test_an_exited_process_has_no_open_files(tmp_path):
     assert container_fds.count_open_files(tmp_path, [4]) is None
     (tmp_path / "5/fd").mkdir(parents=True)
     assert container_fds.count_open_files(tmp_path, [4, 5]) == (0, 0)
 
 
-def test_what_is_not_for_us_to_see(monkeypatch):
+def test_permission_denied_is_an_error(monkeypatch):
     def refuse(folder: str) -> list[str]:
         raise PermissionError(13, "Permission denied", folder)
 
-    monkeypatch.setattr(os, "listdir", refuse)  # root, as which tests may run, is refused nothing
+    monkeypatch.setattr(os, "listdir", refuse)  # tests may run as root, who may read everything
     assert container_fds.count_open_files(Path("/proc"), [1]) is None

@@ -32,7 +32,7 @@ def process(world: World, pid: int, cgroup: str, **files: str) -> None:
         (folder / name).write_text(text)
 
 
-def test_a_file_of_a_containers_process(world):
+def test_a_file_of_a_container_process(world):
     process(world, 96, f"/docker/{ID}", status="x" * 40_000)
     processes = world.source(ContainerProcesses)
     for _ in range(2):
@@ -40,13 +40,13 @@ def test_a_file_of_a_containers_process(world):
     assert processes.read_file(Container(ID, pid=96), "absent") is None
 
 
-def test_a_number_that_another_process_has(world):
+def test_a_pid_reused_by_another_process(world):
     process(world, 96, "/system.slice/ssh.service", status="secret")
     assert world.source(ContainerProcesses).read_file(Container(ID, pid=96), "status") is None
     assert world.source(ContainerProcesses).read_file(Container(ID, pid=97), "status") is None
 
 
-def test_a_restarted_container_has_another_process(world):
+def test_a_restarted_container_has_a_new_process(world):
     process(world, 96, f"/docker/{ID}", status="old")
     process(world, 98, f"/docker/{ID}", status="new")
     processes = world.source(ContainerProcesses)
@@ -58,8 +58,8 @@ def test_a_restarted_container_has_another_process(world):
     assert descriptors() == before
 
 
-def test_an_ended_process_is_gone_although_its_folder_is_open():
-    """The kernel's own promise, on which this file rests."""
+def test_an_exited_process_is_gone_although_its_folder_is_open():
+    """The kernel guarantees what the module relies on."""
     child = subprocess.Popen(["sleep", "60"])
     folder = os.open(f"/proc/{child.pid}", os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -72,7 +72,7 @@ def test_an_ended_process_is_gone_although_its_folder_is_open():
         os.close(folder)
 
 
-def test_beyond_their_share_of_descriptors_folders_are_opened_for_each_reading(world, monkeypatch):
+def test_beyond_the_descriptor_limit_folders_are_opened_per_reading(world, monkeypatch):
     monkeypatch.setattr(container_process, "descriptor_limit", lambda: 16)
     processes, before = world.source(ContainerProcesses), descriptors()
     for pid in range(100, 105):

@@ -1,4 +1,4 @@
-"""The table of containers, fed with events and inspects as Docker 20.10 sends them."""
+"""The container table, fed with events and inspects as sent by Docker 20.10."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ BEGAN = 1_795_200_000
 
 
 def stamp(second: float) -> str:
-    """RFC 3339 text of a moment, in seconds since the table began to watch; negative ones lie before that."""
-    whole, part = divmod(round((second + 480) * 1000), 1000)
-    hours, rest = divmod(whole, 3600)
-    return f"2026-11-20T{18 + hours:02}:{32 + rest // 60:02}:{rest % 60:02}.{part:03}Z"
+    """Return a time as RFC 3339 text, from seconds since the table started; negative ones are before that."""
+    seconds, part = divmod(round((second + 480) * 1000), 1000)
+    hours, seconds_of_hour = divmod(seconds, 3600)
+    return f"2026-11-20T{18 + hours:02}:{32 + seconds_of_hour // 60:02}:{seconds_of_hour % 60:02}.{part:03}Z"
 
 
 def event(action: str, second: float = 0.0, id_: str = ID, **attributes: str) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def counts(table: ContainerTable) -> tuple[int, int]:
     return container.restarts, container.oom_kills
 
 
-def test_the_stamps_of_this_test_are_on_the_tables_clock(table):
+def test_timestamps_of_this_test_match_the_tables_clock(table):
     assert table.apply_inspect(inspect(created=1.5)).created == BEGAN + 1.5
 
 
@@ -84,7 +84,7 @@ def test_a_new_container_has_counters_at_zero(table):
     assert counts(table) == (0, 0)
 
 
-def test_the_first_start_is_no_restart_although_the_inspect_knew_of_it_before(table):
+def test_the_first_start_is_no_restart_even_if_the_inspect_came_first(table):
     table.apply_event(event("create", 1), 0)
     table.apply_inspect(inspect("exited", started=2, finished=3))
     table.apply_event(event("start", 2.01), 0)
@@ -92,7 +92,7 @@ def test_the_first_start_is_no_restart_although_the_inspect_knew_of_it_before(ta
     assert counts(table) == (0, 0)
 
 
-def test_each_start_after_an_end_is_a_restart(table):
+def test_each_start_after_an_exit_is_a_restart(table):
     table.apply_inspect(inspect(started=2))
     for run in range(3):
         table.apply_event(event("die", 10 + run, exitCode="1"), 0)
@@ -101,7 +101,7 @@ def test_each_start_after_an_end_is_a_restart(table):
     assert counts(table) == (3, 0)
 
 
-def test_a_start_by_hand_counts_though_the_engines_count_begins_anew(table):
+def test_a_manual_start_counts_although_it_resets_the_engines_count(table):
     table.apply_inspect(inspect(started=2, restarts=0))
     table.apply_event(event("die", 10), 0)
     table.apply_event(event("start", 11), 0)
@@ -115,7 +115,7 @@ def test_a_start_by_hand_counts_though_the_engines_count_begins_anew(table):
     assert counts(table) == (3, 0)
 
 
-def test_restarts_from_before_we_watched_are_not_ours(table):
+def test_restarts_before_the_exporter_started_do_not_count(table):
     table.apply_inspect(inspect(created=-100, started=-5, finished=-6, restarts=7, oom=True))
     assert counts(table) == (0, 0)
     table.apply_event(event("die", 10), 0)
@@ -124,42 +124,42 @@ def test_restarts_from_before_we_watched_are_not_ours(table):
     assert counts(table) == (1, 0)
 
 
-def test_a_container_that_had_ended_before_we_watched_and_is_started(table):
+def test_starting_a_container_that_exited_before_the_exporter_started(table):
     table.apply_inspect(inspect("exited", created=-100, started=-50, finished=-20))
     table.apply_event(event("start", 5), 0)
     assert counts(table) == (1, 0)
 
 
-def test_the_engines_own_count_fills_in_for_lost_events(table):
+def test_the_engines_own_count_replaces_lost_events(table):
     table.apply_inspect(inspect(started=2))
     table.apply_inspect(inspect(started=50, finished=49, restarts=4))
     assert counts(table) == (4, 0)
 
 
-def test_an_engine_that_came_back_tells_the_start_but_not_the_end(table):
+def test_a_restarted_engine_reports_the_start_but_not_the_exit(table):
     table.apply_inspect(inspect(started=2))
     table.apply_inspect(inspect(started=50, finished=40))
     table.apply_event(event("start", 50.01), 0)
     assert counts(table) == (1, 0)
 
 
-def test_events_that_are_reported_again_after_a_loss_come_behind_what_they_led_to(table):
+def test_events_replayed_after_a_reconnect_are_older_than_the_inspect(table):
     table.apply_inspect(inspect(started=2))
-    table.apply_inspect(inspect(started=21, finished=20))  # with the connection that is new
+    table.apply_inspect(inspect(started=21, finished=20))  # after the reconnect
     for action, second in (("die", 10), ("start", 11), ("die", 20.01), ("start", 21.01)):
         table.apply_event(event(action, second), 0)
     table.apply_inspect(inspect(started=21, finished=20))
     assert counts(table) == (2, 0)
 
 
-def test_a_clock_that_is_set_back_hides_no_restart(table):
+def test_a_clock_set_back_hides_no_restart(table):
     table.apply_inspect(inspect(started=2))
     for action, second in (("die", 100), ("start", 101), ("die", 60), ("start", 61)):
         table.apply_event(event(action, second), 0)
     assert counts(table) == (2, 0)
 
 
-def test_oom_kills_are_counted_over_runs(table):
+def test_oom_kills_are_counted_across_runs(table):
     table.apply_inspect(inspect(started=2))
     table.apply_event(event("oom", 3), 0)
     table.apply_event(event("oom", 4), 0)
@@ -180,7 +180,7 @@ def test_an_oom_kill_whose_event_was_lost_counts_once(table):
     assert counts(table) == (1, 1)
 
 
-def test_the_exit_code_of_the_last_end_stays_while_it_runs_again(table):
+def test_the_last_exit_code_is_kept_after_a_restart(table):
     table.apply_inspect(inspect(started=2))
     table.apply_event(event("die", 5, exitCode="3"), 0)
     table.apply_event(event("start", 6), 0)
@@ -190,14 +190,14 @@ def test_the_exit_code_of_the_last_end_stays_while_it_runs_again(table):
     assert table.all_containers()[0].exit_code == 0
 
 
-def test_podman_has_another_word_for_a_removal(table):
+def test_podman_names_the_removal_event_differently(table):
     table.apply_inspect(inspect())
     assert table.all_containers()
     assert table.apply_event(event("remove", 2), 100) is None
     assert table.all_containers() == ()
 
 
-def test_a_container_that_came_and_went_between_two_scrapes_leaves_its_counters(table):
+def test_a_container_that_lived_between_two_scrapes_leaves_its_counters(table):
     for action, second in (("create", 1), ("start", 2), ("oom", 3), ("die", 3.1)):
         table.apply_event(event(action, second, exitCode="137", **{"com.docker.compose.service": "job"}), 100)
     assert table.apply_event(event("destroy", 3.2), 100) is None
@@ -213,13 +213,13 @@ def test_a_container_that_came_and_went_between_two_scrapes_leaves_its_counters(
     assert table.removed_containers(101 + LINGER_SECONDS) == ()
 
 
-def test_a_removed_container_to_which_nothing_happened_leaves_nothing(table):
+def test_a_removed_container_with_zero_counters_leaves_nothing(table):
     table.apply_inspect(inspect(started=2))
     table.apply_event(event("destroy", 3), 100)
     assert (table.all_containers(), table.removed_containers(100)) == ((), ())
 
 
-def test_lingering_containers_are_bounded(table):
+def test_the_number_of_retained_containers_is_bounded(table):
     for number in range(500):
         id_ = f"{number:08}"
         for action in ("create", "start", "oom", "die", "destroy"):
@@ -229,7 +229,7 @@ def test_lingering_containers_are_bounded(table):
     assert departed[-1].id == "00000499"
 
 
-def test_the_list_names_the_unknown_the_changed_and_those_that_are_not_healthy(table):
+def test_new_changed_and_unhealthy_containers_of_the_list_are_inspected(table):
     table.apply_inspect(inspect(started=2))
     same = {"Id": ID, "Names": ["/web"], "State": "running"}
     assert table.apply_list([same], 0) == []
@@ -243,7 +243,7 @@ def test_the_list_names_the_unknown_the_changed_and_those_that_are_not_healthy(t
 @pytest.mark.parametrize(
     "order", ["die inspect start", "inspect die start", "die start inspect", "inspect die inspect start"]
 )
-def test_restarts_by_policy_count_once_whenever_they_are_inspected(table, order):
+def test_restarts_by_policy_count_once_whatever_the_order_of_inspects(table, order):
     table.apply_inspect(inspect(started=2))
     for number in (1, 2, 3):
         end = 10.0 * number
@@ -264,7 +264,7 @@ def test_restarts_by_policy_count_once_whenever_they_are_inspected(table, order)
     assert counts(table)[0] == 4, "by hand, which sets RestartCount back to 0"
 
 
-def test_of_healthy_containers_a_few_are_inspected_at_a_time_and_each_in_its_turn(table):
+def test_a_few_healthy_containers_are_inspected_at_a_time_in_rotation(table):
     ids = [f"{number:08}" for number in range(25)]
     listed = [{"Id": id_, "Names": ["/web"], "State": "running", "Status": "Up 2 hours (healthy)"} for id_ in ids]
     healthy = inspect(started=2, health={"Status": "healthy", "FailingStreak": 0})
@@ -277,20 +277,20 @@ def test_of_healthy_containers_a_few_are_inspected_at_a_time_and_each_in_its_tur
             table.apply_inspect(healthy | {"Id": id_})
     assert [len(once) for once in asked] == [10, 10, 10]
     assert {id_ for once in asked for id_ in once} == set(ids)
-    assert [one.id for one in table.all_containers()] == ids, "in the order in which they were first seen"
+    assert [container.id for container in table.all_containers()] == ids, "in the order in which they were first seen"
     listed[24] |= {"Status": "Up 2 hours (unhealthy)"}
     assert table.apply_list(listed, 0)[0] == ids[24]
 
 
-def test_what_the_list_lacks_is_gone(table):
+def test_containers_missing_from_the_list_are_removed(table):
     table.apply_inspect(inspect(started=2))
     table.apply_event(event("oom", 3), 0)
     assert table.apply_list([], 100) == []
     assert table.all_containers() == ()
-    assert [one.oom_kills for one in table.removed_containers(100)] == [1]
+    assert [container.oom_kills for container in table.removed_containers(100)] == [1]
 
 
-def test_events_that_are_no_concern(table):
+def test_other_events_are_ignored(table):
     assert table.apply_event(event("exec_start: true", 1), 0) is None
     assert table.apply_event({**event("connect"), "Type": "network"}, 0) is None
     assert table.apply_event({}, 0) is None
@@ -308,7 +308,7 @@ ACTIONS = st.sampled_from(["create", "start", "die", "oom", "destroy", "rename",
 
 
 @given(st.lists(ACTIONS, max_size=40))
-def test_counters_never_fall_while_a_container_is_there(actions):
+def test_counters_never_decrease_while_a_container_exists(actions):
     table = ContainerTable()
     table.start_watching(BEGAN)
     last = (0, 0)

@@ -1,4 +1,4 @@
-"""Messages of D-Bus, as the specification has them and as they must not be; a bus that is absent, deaf or rude."""
+"""D-Bus messages, valid and invalid; a bus that is absent, silent or faulty."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def padded(data: bytes, to: int) -> bytes:
 
 
 def answer(signature: bytes, body: bytes, *, kind: int = dbuswire.REPLY, serial: int = 7) -> bytes:
-    """A message as a bus writes it: fields REPLY_SERIAL and SIGNATURE."""
+    """Return a message as written by a bus, with the fields REPLY_SERIAL and SIGNATURE."""
     fields = b"\x05\x01u\0" + struct.pack("<I", serial)
     fields += b"\x08\x01g\0" + bytes([len(signature)]) + signature + b"\0"
     return padded(struct.pack("<cBBBIII", b"l", kind, 0, 1, len(body), 1, len(fields)) + fields, 8) + body
@@ -69,7 +69,7 @@ def test_values(signature: bytes, body: bytes, values: tuple[object, ...] | None
         assert dbuswire.unmarshal_message(answer(signature, body)).values == values
 
 
-def test_a_question_reads_as_it_was_meant() -> None:
+def test_a_call_is_encoded_as_specified() -> None:
     call = Call("org.example", "/a/b", "org.example.I", "Get", ("one", "zwei"))
     data = dbuswire.marshal_call(call, 9)
     assert dbuswire.message_length(data) == len(data)
@@ -88,7 +88,7 @@ WHOLE = answer(b"a(ssssssouso)", struct.pack("<II", 0, 0)) + answer(b"v", b"\x01
         st.builds(answer, st.text("a(){}ybnqiuxtdsogv", max_size=60).map(str.encode), st.binary(max_size=80)),
     )
 )
-def test_anything_at_all_is_read_or_refused(data: bytes) -> None:
+def test_any_message_is_parsed_or_rejected(data: bytes) -> None:
     for read in (dbuswire.message_length, dbuswire.unmarshal_message):
         try:
             read(data)
@@ -98,7 +98,7 @@ def test_anything_at_all_is_read_or_refused(data: bytes) -> None:
 
 @pytest.fixture
 def bus(tmp_path: Path) -> Iterator[tuple[Path, socket.socket]]:
-    """A socket where a bus should be."""
+    """A listening socket at the path of the system bus."""
     path = tmp_path / "run/dbus/system_bus_socket"
     path.parent.mkdir(parents=True)
     with socket.socket(socket.AF_UNIX) as listening:
@@ -107,10 +107,10 @@ def bus(tmp_path: Path) -> Iterator[tuple[Path, socket.socket]]:
         yield path, listening
 
 
-def test_a_bus_that_does_not_answer_is_left_in_time(bus) -> None:
-    begun = time.monotonic()
+def test_a_silent_bus_times_out(bus) -> None:
+    start = time.monotonic()
     with pytest.raises(TimeoutError):
-        Bus(str(bus[0]), begun + 0.2)
+        Bus(str(bus[0]), start + 0.2)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_bus_that_does_not_answer_is_left_in_time(bus) -> None:
         (b"DATA\r\nOK 1\r\n" + struct.pack("<cBBBIII", b"l", 2, 0, 1, 1 << 31, 1, 0), ParseError),
     ],
 )
-def test_what_is_no_bus(bus, says: bytes, error: type[Exception]) -> None:
+def test_a_socket_that_is_not_a_bus(bus, says: bytes, error: type[Exception]) -> None:
     path, listening = bus
 
     def serve() -> None:

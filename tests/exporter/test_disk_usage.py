@@ -1,4 +1,4 @@
-"""What engines of all ages say of the space on their disks."""
+"""Disk usage as reported by old and new engines."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_volumes(data):
     assert disk_usage.parse_volumes(data) == {"data": Volume(4096, 1), "old": Volume(0, 0)}
 
 
-def test_what_can_be_freed():
+def test_reclaimable_space():
     assert disk_usage.parse_reclaimable(LEGACY) == {"images": 400, "containers": 30, "build_cache": 11}
     assert disk_usage.parse_reclaimable(NOW) == {"images": 400, "containers": 30, "build_cache": 0}
     assert disk_usage.parse_reclaimable({}) == {"images": 0, "containers": 0, "build_cache": 0}
@@ -69,12 +69,12 @@ JSON = st.recursive(
     max_leaves=6,
 )
 KEYS = sorted(
-    {*LEGACY, *NOW, *(key for value in LEGACY.values() if isinstance(value, list) for one in value for key in one)}
+    {*LEGACY, *NOW, *(key for value in LEGACY.values() if isinstance(value, list) for entry in value for key in entry)}
 )
 
 
 @given(st.recursive(JSON, lambda inner: st.dictionaries(st.sampled_from(KEYS), inner | st.lists(inner, max_size=3))))
-def test_an_answer_of_another_shape_is_reported_as_such(data):
+def test_a_response_of_an_unexpected_shape_is_an_error(data):
     for parse in (disk_usage.parse_volumes, disk_usage.parse_reclaimable):
         with contextlib.suppress(*UNREADABLE):
             parse(data)

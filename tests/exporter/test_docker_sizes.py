@@ -1,4 +1,4 @@
-"""Counting on the engine's disk: one at a time, since an engine that counts refuses to count."""
+"""Requests for sizes: one at a time, since an engine rejects a second one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deckwatch.exporter.sources import docker_client, docker_sizes
 from deckwatch.exporter.world import World
 
 
-def test_only_one_is_counted_at_a_time(monkeypatch):
+def test_only_one_size_request_runs_at_a_time(monkeypatch):
     monkeypatch.setattr(docker_client, "open_client", lambda *_: contextlib.nullcontext())
     inside, most = set(), []
     both = threading.Event()
@@ -17,7 +17,7 @@ def test_only_one_is_counted_at_a_time(monkeypatch):
     def ask(self: object, _client: object) -> dict[str, int]:
         inside.add(self)
         most.append(len(inside))
-        both.wait(0.2)  # long enough for the other to come in, if it may
+        both.wait(0.2)  # long enough for the other thread to enter, if allowed
         inside.remove(self)
         return {}
 
@@ -26,7 +26,7 @@ def test_only_one_is_counted_at_a_time(monkeypatch):
         monkeypatch.setattr(kind, "request_sizes", ask)
     with World(docker_host="unix:///nowhere.sock") as world:
         sizes = [world.source(kind) for kind in kinds]
-        threads = [threading.Thread(target=one._read_sizes) for one in sizes]
+        threads = [threading.Thread(target=reader._read_sizes) for reader in sizes]
         for thread in threads:
             thread.start()
         for thread in threads:

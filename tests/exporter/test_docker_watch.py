@@ -1,4 +1,4 @@
-"""What the threads behind the engine do with single answers; `tests/live/test_containers.py` has the whole."""
+"""The engine's threads, on single responses; `tests/live/test_containers.py` tests them with an engine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from deckwatch.exporter.sources.docker_watch import EngineWatch
 
 
 class Client:
-    """An engine behind TLS that gives one answer about a container, and another to a ping."""
+    """An engine behind TLS with one response to an inspect and another to a ping."""
 
     base_url = "https://engine:2376"
     api_version = "1.47"
@@ -40,7 +40,7 @@ class Client:
 
 @pytest.fixture
 def watch():
-    """A Watch whose threads were not started."""
+    """A Watch whose threads are not started."""
     watch = object.__new__(EngineWatch)
     watch._address = "tcp://engine:2376"
     watch._table = ContainerTable()
@@ -49,7 +49,7 @@ def watch():
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (docker.errors.NotFound("no such container"), ""),
         (docker.errors.APIError("layer is broken"), "cannot be had"),
@@ -58,15 +58,15 @@ def watch():
         ({"Id": "a", "State": None, "Config": {}, "HostConfig": {}}, "cannot be had"),
     ],
 )
-def test_one_container_that_is_not_described_is_no_loss(watch, caplog, answer, said):
+def test_a_failed_inspect_of_one_container_is_no_outage(watch, caplog, answer, message):
     caplog.set_level(logging.INFO)
     watch._inspect_container(Client(answer), "a" * 64)
     assert watch._table.all_containers() == ()
-    assert said in caplog.text
-    assert bool(caplog.text) == bool(said)
+    assert message in caplog.text
+    assert bool(caplog.text) == bool(message)
 
 
-def test_an_engine_that_answers_nothing_at_all_is_lost(watch):
+def test_an_engine_without_any_response_is_unreachable(watch):
     with pytest.raises(requests.exceptions.ReadTimeout):
         watch._inspect_container(Client(requests.exceptions.ReadTimeout(), requests.exceptions.ReadTimeout()), "a" * 64)
 
@@ -75,7 +75,7 @@ def event(action: str, nanoseconds: int) -> dict[str, object]:
     return {"Type": "container", "Action": action, "Actor": {"ID": "a"}, "timeNano": nanoseconds}
 
 
-def test_an_event_that_comes_twice_is_taken_once_and_a_clock_set_back_silences_nothing(watch):
+def test_a_duplicate_event_is_ignored_and_a_clock_set_back_drops_none(watch):
     assert watch._apply_event(event("start", 2_000_000_000)) == "a"
     assert watch._apply_event(event("start", 2_000_000_000)) is None
     assert watch._apply_event(event("die", 2_000_000_000)) == "a"
@@ -83,26 +83,26 @@ def test_an_event_that_comes_twice_is_taken_once_and_a_clock_set_back_silences_n
     assert watch._resume_at == 1_000_000_000
 
 
-def test_what_came_before_the_end_of_the_stream_is_given_before_it():
+def test_events_before_the_end_of_the_stream_are_delivered_first():
     events = EventStream(None, 0)
-    for one in ("start", "die"):
-        events._queue.put(event(one, 1))
+    for action in ("start", "die"):
+        events._queue.put(event(action, 1))
     events.signal_end()
-    assert [one["Action"] for one in events.take_batch(0)] == ["start", "die"]
+    assert [action["Action"] for action in events.take_batch(0)] == ["start", "die"]
     with pytest.raises(EngineUnreachable):
         events.take_batch(0)
 
 
-def test_a_stream_in_which_nothing_happens():
+def test_an_idle_stream():
     assert EventStream(None, 0).take_batch(0.01) == []
 
 
-def test_the_moment_from_which_events_are_asked_for():
+def test_the_start_time_of_the_event_stream():
     assert EventStream(None, 1_795_200_697_000_000_042)._since == "1795200697.000000042"
 
 
-@pytest.mark.parametrize(("status", "said"), [(b"200 OK", ""), (b"500 Internal Server Error", "status 500")])
-def test_a_ping_over_the_local_socket(tmp_path, status, said):
+@pytest.mark.parametrize(("status", "message"), [(b"200 OK", ""), (b"500 Internal Server Error", "status 500")])
+def test_a_ping_over_the_local_socket(tmp_path, status, message):
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "engine.sock"))
         listening.listen()
@@ -116,7 +116,7 @@ def test_a_ping_over_the_local_socket(tmp_path, status, said):
         asked: list[bytes] = []
         thread = threading.Thread(target=answer)
         thread.start()
-        reported = pytest.raises(EngineUnreachable, match=said) if said else contextlib.nullcontext()
+        reported = pytest.raises(EngineUnreachable, match=message) if message else contextlib.nullcontext()
         with reported:
             docker_client.ping_engine(Client(None), f"unix://{tmp_path}/engine.sock")
         thread.join()

@@ -24,34 +24,34 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 @st.composite
 def sample_lists(draw):
-    """Samples of a few metrics, each series once."""
+    """Draw samples of a few metrics, each series once."""
     series = draw(st.sets(st.tuples(st.integers(0, len(METRICS) - 1), TEXTS, TEXTS), max_size=20))
     return [METRICS[index](draw(VALUES), name, image) for index, name, image in series]
 
 
 def parsed(text: str) -> dict:
-    found = {}
+    result = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            # To this parser every counter ends in _total, also where the text has none.
+            # This parser appends _total to every counter.
             name = sample.name.removesuffix("_total") if family.type == "counter" else sample.name
-            found[name, tuple(sorted(sample.labels.items()))] = (family.type, sample.value)
-    return found
+            result[name, tuple(sorted(sample.labels.items()))] = (family.type, sample.value)
+    return result
 
 
-def same(one: float, other: float) -> bool:
-    return one == other or (math.isnan(one) and math.isnan(other))
+def is_same_float(first: float, second: float) -> bool:
+    return first == second or (math.isnan(first) and math.isnan(second))
 
 
 @given(sample_lists())
-def test_prometheus_own_parser_reads_the_samples_back(given_samples):
-    found = parsed(exposition.render_text(validate_samples(given_samples)))
-    assert len(found) == len(given_samples)
+def test_the_prometheus_parser_reads_the_samples_back(given_samples):
+    series = parsed(exposition.render_text(validate_samples(given_samples)))
+    assert len(series) == len(given_samples)
     for metric, labels, value in given_samples:
         key = metric.name, tuple(sorted((k, v) for k, v in zip(LABELS, labels, strict=True) if v))
-        kind, read = found[key]
-        assert same(float(read), float(value))
-        # The parser writes untyped as unknown.
+        kind, read = series[key]
+        assert is_same_float(float(read), float(value))
+        # The parser returns untyped as unknown.
         assert kind == {"untyped": "unknown"}.get(metric.kind, metric.kind)
 
 
@@ -73,13 +73,13 @@ def test_the_page_of_a_few_samples():
     )
 
 
-def test_what_is_no_unicode_is_replaced():
+def test_invalid_unicode_is_replaced():
     text = exposition.render_text([METRICS[0](1, b"caf\xe9".decode("utf-8", "surrogateescape"), "")])
     assert text.splitlines()[-1] == 'node_load1{name="caf?"} 1'
     text.encode("utf-8")
 
 
-def test_two_metrics_of_one_name_are_one_family():
+def test_two_metrics_with_the_same_name_are_one_family():
     other = Metric("node_load1", "counter", "Of a textfile.", ("job",))
     lines = exposition.render_text([METRICS[0](1, "a", ""), METRICS[1](2, "b", ""), other(3, "c")]).splitlines()
     assert [line for line in lines if "node_load1" in line] == [
@@ -91,7 +91,7 @@ def test_two_metrics_of_one_name_are_one_family():
     assert lines.index('node_load1{job="c"} 3') == 3
 
 
-def test_the_parts_of_a_histogram_stand_under_one_type():
+def test_the_parts_of_a_histogram_share_one_type():
     seconds = Metric("deckwatch_wait_seconds", "histogram", "How long.", ())
     bucket, count = seconds.with_suffix("_bucket", ("le",)), seconds.with_suffix("_count")
     text = exposition.render_text([bucket(1, "0.1"), bucket(2, "+Inf"), count(2)])
@@ -102,18 +102,18 @@ def test_the_parts_of_a_histogram_stand_under_one_type():
 def outcome(**changes: object) -> Outcome:
     settings = {"peer": ("node", "loadavg"), "subjects": None, "subject_label": "server"}
     settings |= {key: changes.pop(key) for key in list(changes) if key in settings}
-    one = Collector("host_load", (), lambda _: (), "", default=True, budget=10, **settings)
+    declared = Collector("host_load", (), lambda _: (), "", default=True, budget=10, **settings)
     given = {"subject": "", "samples": [METRICS[0](1, "", "")], "seconds": 0.25, "at": 100.0, **changes}
-    return Outcome(one, **given)
+    return Outcome(declared, **given)
 
 
-def own(one: Outcome, record: Record | None = None) -> dict[str, float]:
-    records = {("host_load", one.subject): record or Record()}
-    lines = exposition.render_text(exposition.self_samples([one], records, 103.0)).splitlines()
+def own(outcome_of_run: Outcome, record: Record | None = None) -> dict[str, float]:
+    records = {("host_load", outcome_of_run.subject): record or Record()}
+    lines = exposition.render_text(exposition.self_samples([outcome_of_run], records, 103.0)).splitlines()
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line[0] != "#"}
 
 
-def test_what_is_told_of_a_collector():
+def test_metrics_about_a_collector():
     assert own(outcome(), Record(timeouts=2, dropped=7)) == {
         'deckwatch_collector_success{collector="host_load"}': 1,
         'deckwatch_collector_duration_seconds{collector="host_load"}': 0.25,
@@ -126,22 +126,22 @@ def test_what_is_told_of_a_collector():
     }
 
 
-def test_a_fault_is_told_also_under_the_peers_name():
+def test_a_failure_is_also_exposed_under_the_peers_name():
     metrics = own(outcome(error="OSError", peer=("pg", "locks"), subject="shop-db"))
     assert metrics['deckwatch_collector_success{collector="host_load",server="shop-db"}'] == 0
     assert metrics['pg_scrape_collector_success{collector="locks",server="shop-db"}'] == 0
 
 
-def test_a_probe_is_told_by_its_service_and_a_peer_without_such_metrics_by_none():
+def test_a_probe_has_its_service_label_and_no_peer_metrics():
     metrics = own(outcome(subject="shop", subject_label="service", peer=("blackbox", "http")))
     assert {name.partition("{")[2] for name in metrics} == {'collector="host_load",service="shop"}'}
 
 
-def test_what_was_never_read_has_no_age_and_a_clock_that_was_set_back_gives_none_below_0():
+def test_an_age_is_absent_before_the_first_reading_and_never_negative():
     assert not any("age" in name for name in own(outcome(at=None, error="Timeout")))
     assert own(outcome(at=200.0))['deckwatch_collector_age_seconds{collector="host_load"}'] == 0
 
 
 @pytest.mark.parametrize("reason", ["no such file", ""])
-def test_a_collector_with_nothing_to_watch_is_left_out(reason):
+def test_a_collector_without_a_source_is_omitted(reason):
     assert own(outcome(absent=reason, samples=())) == {}

@@ -18,7 +18,7 @@ from deckwatch.exporter.world import World
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
         (socket.gaierror(socket.EAI_NONAME, "hunter2"), "name not known"),
         (TimeoutError(), "no answer in time"),
@@ -30,18 +30,18 @@ from deckwatch.exporter.world import World
         (RuntimeError("hunter2"), "RuntimeError"),
     ],
 )
-def test_a_fault_in_plain_words(fault, said):
-    assert safe_message(fault) == said
+def test_error_messages(fault, message):
+    assert safe_message(fault) == message
 
 
-def test_what_lies_below_a_librarys_fault_is_reported():
+def test_the_cause_of_a_library_error_is_reported():
     wrapped = requests.exceptions.ConnectionError("hunter2")
     wrapped.__context__ = ConnectionRefusedError(errno.ECONNREFUSED, "x")
     assert safe_message(wrapped) == "connection refused"
 
 
-def test_an_engine_that_is_not_there_is_named_without_its_password(tmp_path, caplog):
-    for address, said in [
+def test_an_unreachable_engine_is_named_without_its_password(tmp_path, caplog):
+    for address, shown_address in [
         (f"unix://{tmp_path}/no.sock", f"unix://{tmp_path}/no.sock cannot be reached: no such file or directory"),
         ("tcp://127.0.0.1:1", "tcp://127.0.0.1:1 cannot be reached: connection refused"),
         ("tcp://me:hunter2@127.0.0.1:1", "tcp://127.0.0.1:1 cannot be reached: the address is invalid"),
@@ -53,7 +53,7 @@ def test_an_engine_that_is_not_there_is_named_without_its_password(tmp_path, cap
                 assert not watch.latest_snapshot(5.0).reachable
             finally:
                 watch.close()
-        assert [record.getMessage() for record in caplog.records] == [f"the Docker engine at {said}"]
+        assert [record.getMessage() for record in caplog.records] == [f"the Docker engine at {shown_address}"]
         assert "hunter2" not in caplog.text
 
 
@@ -72,7 +72,7 @@ def test_an_engine_that_is_not_there_is_named_without_its_password(tmp_path, cap
         ),
     ],
 )
-def test_a_server_without_a_connection_string_says_what_lacks(entry, reported, tmp_path, monkeypatch, caplog):
+def test_a_missing_connection_string_is_described(entry, reported, tmp_path, monkeypatch, caplog):
     (tmp_path / "empty").write_text("\n")
     monkeypatch.setenv("DECKWATCH_EMPTY", "")
     entry = {key: value.format(tmp=tmp_path) for key, value in entry.items()}
@@ -85,13 +85,13 @@ def test_a_server_without_a_connection_string_says_what_lacks(entry, reported, t
         assert [record.getMessage() for record in caplog.records] == [f"PostgreSQL server a cannot be read: {reported}"]
         trouble = server.health_reason(world)
     assert trouble is not None
-    # The page names neither files nor variables.
+    # The page names no files or variables.
     assert trouble.reason in ("connection string is empty", "no connection string")
     assert (trouble.reason == reported) == ("dsn_file" not in reported and "environment" not in reported)
     assert 0 <= trouble.seconds < 60
 
 
-def test_a_probe_says_why_without_the_words_of_others():
+def test_a_probe_error_contains_no_foreign_text():
     with World() as world:
         probe = Probe("shop")
         assert probe.health_reason(world) is None

@@ -1,4 +1,4 @@
-"""Kept descriptors: always the present content, never more than their number, and none left open."""
+"""Kept descriptors: current content, a bounded number, and none left open."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def kept():
 
 
 def descriptors() -> set[str]:
-    found = set()
+    paths = set()
     for descriptor in Path("/proc/self/fd").iterdir():
         try:
-            found.add(str(descriptor.readlink()))
+            paths.add(str(descriptor.readlink()))
         except FileNotFoundError:
-            continue  # the listing's own
-    return found
+            continue  # the descriptor of the listing itself
+    return paths
 
 
-def test_reads_what_is_there_now(kept: KeptFiles, tmp_path: Path) -> None:
+def test_the_current_content_is_read(kept: KeptFiles, tmp_path: Path) -> None:
     file = tmp_path / "value"
     for content in (b"1\n", b"2", b"", b"x" * 100_000):
         file.write_bytes(content)
@@ -38,18 +38,18 @@ def test_reads_what_is_there_now(kept: KeptFiles, tmp_path: Path) -> None:
         assert read_once(str(file)) == content
 
 
-def test_reads_whole_tables_of_the_kernel(kept: KeptFiles) -> None:
+def test_large_kernel_tables_are_read_completely(kept: KeptFiles) -> None:
     for path in ("/proc/crypto", "/proc/filesystems", "/proc/version", "/proc/sys/kernel/ostype"):
         assert kept.read(path) == read_once(path) == Path(path).read_bytes()
 
 
-def test_absent_files_are_said(kept: KeptFiles, tmp_path: Path) -> None:
+def test_an_absent_file_raises(kept: KeptFiles, tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(FileNotFoundError):
             kept.read(str(tmp_path / "no"))
 
 
-def test_a_device_that_went_away_is_opened_again(kept: KeptFiles, tmp_path: Path, monkeypatch) -> None:
+def test_the_file_of_a_replaced_device_is_reopened(kept: KeptFiles, tmp_path: Path, monkeypatch) -> None:
     file = tmp_path / "carrier"
     file.write_bytes(b"1")
     kept.read(str(file))
@@ -64,12 +64,12 @@ def test_a_device_that_went_away_is_opened_again(kept: KeptFiles, tmp_path: Path
     file.rename(tmp_path / "old")
     file.write_bytes(b"2")
     assert kept.read(str(file)) == b"2"
-    gone.append(errno.EINVAL)  # the carrier of an interface that is down: no reason to open it again
+    gone.append(errno.EINVAL)  # the carrier of an interface that is down: the file need not be reopened
     with pytest.raises(OSError, match="gone"):
         kept.read(str(file))
 
 
-def test_gives_up_the_oldest_and_closes_all(tmp_path: Path, monkeypatch) -> None:
+def test_the_oldest_descriptor_is_closed_first_and_all_at_close(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(KeptFiles, "max_open", 3)
     paths = [tmp_path / str(number) for number in range(6)]
     with World() as world:
@@ -81,13 +81,13 @@ def test_gives_up_the_oldest_and_closes_all(tmp_path: Path, monkeypatch) -> None
     assert not descriptors() & set(map(str, paths))
 
 
-def test_many_threads_read_one_file_and_few_descriptors(tmp_path: Path, monkeypatch) -> None:
+def test_many_threads_share_few_descriptors(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(KeptFiles, "max_open", 2)
     monkeypatch.setattr(files, "_CHUNK", 64)
     paths = [tmp_path / str(number) for number in range(4)]
     for path in paths:
         path.write_bytes(path.name.encode() * 1000)
-    wrong: list[object] = []
+    failures: list[object] = []
     with World() as world:
         kept = world.source(KeptFiles)
 
@@ -95,13 +95,13 @@ def test_many_threads_read_one_file_and_few_descriptors(tmp_path: Path, monkeypa
             try:
                 for path in paths * 50:
                     if kept.read(str(path)) != path.name.encode() * 1000:
-                        wrong.append(path)
+                        failures.append(path)
             except OSError as error:
-                wrong.append(error)
+                failures.append(error)
 
         threads = [threading.Thread(target=read) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    assert not wrong
+    assert not failures

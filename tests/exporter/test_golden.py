@@ -1,4 +1,4 @@
-"""Every collector over every captured machine: the page is as in tests/golden, and its own tools find it right."""
+"""Every collector on every captured machine: the page matches tests/golden, and Prometheus' tools accept it."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ PARTS = ("_bucket", "_sum", "_count")
 
 
 def collectors() -> dict[str, Collector]:
-    """All but those that show this process."""
-    return {name: one for name, one in collector.load_collectors().items() if not name.startswith("deckwatch_")}
+    """Return all collectors except those of the exporter's own process."""
+    return {
+        name: declared for name, declared in collector.load_collectors().items() if not name.startswith("deckwatch_")
+    }
 
 
 def page(world: World) -> str:
@@ -39,7 +41,7 @@ def page(world: World) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_page_is_as_before(name: str, captured: Callable[[str], World]) -> None:
+def test_page_matches_the_golden_file(name: str, captured: Callable[[str], World]) -> None:
     text = page(captured(name))
     golden = GOLDEN / f"{name}.prom"
     if os.environ.get("DECKWATCH_GOLDEN") == "refresh":
@@ -48,11 +50,11 @@ def test_page_is_as_before(name: str, captured: Callable[[str], World]) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_page_holds_each_family_and_each_series_once(name: str) -> None:
+def test_each_family_and_series_is_on_the_page_once(name: str) -> None:
     text = (GOLDEN / f"{name}.prom").read_text()
     families = list(text_string_to_metric_families(text))
     assert len(families) > 100
-    # Not the parser's names, from which it takes `_total`: node_kernel_hung_tasks has two.
+    # Not the parser's names, since it removes `_total`: node_kernel_hung_tasks exists with and without.
     names = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")]
     assert len(set(names)) == len(names)
     series = [(sample.name, tuple(sorted(sample.labels.items()))) for family in families for sample in family.samples]
@@ -65,18 +67,18 @@ def test_every_sample_is_declared(name: str, captured: Callable[[str], World]) -
     for outcome in Scraper(captured(name), collectors()).scrape(seconds=60):
         declared = set(outcome.collector.metrics)
         stray = {sample.metric.name for sample in outcome.samples if sample.metric.family not in declared}
-        # Files hold what their writers like, but never under a name of ours.
+        # Textfiles may contain any metrics, but none with a name of ours.
         assert outcome.collector.name == "host_textfile" or not stray
 
 
-def test_promtool_complains_only_of_the_peers_names(need) -> None:
+def test_promtool_complains_only_about_names_of_peers(need) -> None:
     promtool = need("promtool", get="apt-get install prometheus")
     complaints: set[str] = set()
     shown: set[str] = set()
     for name in NAMES:
         text = (GOLDEN / f"{name}.prom").read_text()
         done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, text=True, check=False)
-        assert done.returncode in (0, 3), done.stderr  # 3: the format is right, the names are not all liked
+        assert done.returncode in (0, 3), done.stderr  # 3: valid format, with complaints about names
         complaints |= set(done.stdout.splitlines() + done.stderr.splitlines())
         shown |= {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
     known = {line for line in KNOWN.read_text().splitlines() if line.split()[0] in shown}

@@ -1,4 +1,4 @@
-"""Files of the kernel that are cut or garbled: a collector gives what it can, or fails by a parser's own error."""
+"""Truncated or garbled kernel files: a collector returns what it can, or fails with a parser error."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from deckwatch.exporter.world import World
 
 WORLDS = Path(__file__).parents[1] / "worlds"
 NAMES = ("kernel4.4-no-psi", "vm-kernel6.18-cgroup1")
-HOST = {name: one for name, one in collector.load_collectors().items() if name.startswith("host_")}
-del HOST["host_textfile"]  # it has a test of its own
-# The last is of a number that no float can hold.
+HOST = {name: declared for name, declared in collector.load_collectors().items() if name.startswith("host_")}
+del HOST["host_textfile"]  # test_host_textfile.py tests it
+# The last one is that of a number too large for a float.
 ERRORS = (None, "ParseError", "ValueError", "UnicodeDecodeError", "OverflowError")
 FOLDERS = (
     "proc/*",
@@ -32,14 +32,14 @@ FOLDERS = (
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> list[tuple[Path, Path, bytes]]:
-    """Copies of captured machines: of each file its machine, its path and its content."""
-    found = []
+    """Copies of captured machines: the machine, path and content of each file."""
+    result = []
     for name in NAMES:
         copy = tmp_path_factory.mktemp("world") / name
         shutil.copytree(WORLDS / name, copy, symlinks=True, ignore=shutil.ignore_patterns("cgroup"))
         paths = {path for pattern in FOLDERS for path in copy.glob(pattern) if path.is_file() and not path.is_symlink()}
-        found += [(copy, path, path.read_bytes()) for path in sorted(paths)]
-    return found
+        result += [(copy, path, path.read_bytes()) for path in sorted(paths)]
+    return result
 
 
 INSTEAD = st.one_of(
@@ -50,7 +50,7 @@ PLACE = st.floats(0, 1)
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(which=st.floats(0, 1, exclude_max=True), start=PLACE, end=PLACE, instead=INSTEAD)
-def test_a_garbled_file_fails_nothing_but_by_its_own_error(
+def test_a_garbled_file_causes_only_parser_errors(
     files, which: float, start: float, *, end: float, instead: bytes
 ) -> None:
     machine, path, content = files[int(which * len(files))]
@@ -59,7 +59,7 @@ def test_a_garbled_file_fails_nothing_but_by_its_own_error(
         roots = {"procfs": machine / "proc", "sysfs": machine / "sys", "rootfs": machine / "root"}
         with World(docker_host="", clock=lambda: 1_800_000_000.0, **roots) as world:
             outcomes = Scraper(world, HOST).scrape(seconds=60)
-        assert {one.collector.name: one.error for one in outcomes if one.error not in ERRORS} == {}
-        exposition.render_text(sample for one in outcomes for sample in one.samples)
+        assert {outcome.collector.name: outcome.error for outcome in outcomes if outcome.error not in ERRORS} == {}
+        exposition.render_text(sample for outcome in outcomes for sample in outcome.samples)
     finally:
         path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""Which disks, mounts and interfaces have series: node_exporter's defaults, and what the project says instead."""
+"""Which disks, mounts and interfaces have series: node_exporter's defaults, and the project's settings."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def test_defaults(default, shown, left_out) -> None:
     ("block", "shown"),
     [
         ({}, ["sda", "vda"]),
-        ({"exclude": "^v"}, ["sda", "sda1"]),  # in place of the default
+        ({"exclude": "^v"}, ["sda", "sda1"]),  # replaces the default
         ({"include": "^sd"}, ["sda", "sda1"]),
         ({"include": "^sd", "exclude": r"\d$"}, ["sda"]),
     ],
 )
-def test_choices(block, shown) -> None:
+def test_include_and_exclude(block, shown) -> None:
     choice = NameFilter(block, DISKS)
     assert [name for name in ("sda", "sda1", "vda") if choice.is_shown(name)] == shown
 
@@ -51,7 +51,7 @@ def test_choices(block, shown) -> None:
         ({"interfaces": {"include": "^(eth|veth)"}}, {"eth0", "veth3f1c2aa"}),
     ],
 )
-def test_interfaces_of_all_their_collectors(machine, found, host, shown) -> None:
+def test_interfaces_in_all_network_collectors(machine, found, host, shown) -> None:
     world = machine(config={"host": host})
     of_hardware = {"bond0", "eth1", "eth2"}
     for name in ("host_network", "host_network_device"):
@@ -66,6 +66,6 @@ def test_disks_and_file_systems(machine, found) -> None:
     }
     world = machine(config={"host": host})
     assert {key[1] for key in found(world, "host_disk")} == {"vdb"}
-    told = {key[2] for key in found(world, "host_filesystem") if key[0] == "node_filesystem_readonly"}
-    assert "/" in told
-    assert not [point for point in told if point.startswith("/srv")]
+    mount_points = {key[2] for key in found(world, "host_filesystem") if key[0] == "node_filesystem_readonly"}
+    assert "/" in mount_points
+    assert not [point for point in mount_points if point.startswith("/srv")]

@@ -1,4 +1,4 @@
-"""The folder of *.prom files: no file spoils the page, and whatever is left out is told."""
+"""The folder of *.prom files: no file invalidates the page, and omissions are logged."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def page(world: World) -> list[str]:
-    """Return the page's lines without comments and without the files' times."""
+    """Return the page's lines without comments and file times."""
     (outcome,) = Scraper(world, COLLECTORS).scrape(seconds=30)
     lines = exposition.render_text(outcome.samples).splitlines()
     return [line for line in lines if not line.startswith(("#", "node_textfile_mtime_seconds"))]
 
 
-def test_files_are_shown_and_their_times(world: World, folder: Path) -> None:
+def test_files_and_their_times_are_exposed(world: World, folder: Path) -> None:
     (folder / "b.prom").write_text("b 2\n")
     (folder / "a.prom").write_text("# TYPE a counter\na 1\n")
     (folder / "c.prom.tmp").write_text("c 1\n")
@@ -53,7 +53,7 @@ def test_files_are_shown_and_their_times(world: World, folder: Path) -> None:
     assert "c 1" not in text
 
 
-def test_a_changed_file_is_read_again_and_a_removed_one_is_forgotten(world: World, folder: Path) -> None:
+def test_a_changed_file_is_reloaded_and_a_removed_one_forgotten(world: World, folder: Path) -> None:
     file = folder / "a.prom"
     for number in range(3):
         file.with_suffix(".new").write_text(f"a {number}\n")
@@ -64,16 +64,16 @@ def test_a_changed_file_is_read_again_and_a_removed_one_is_forgotten(world: Worl
 
 
 @pytest.mark.parametrize("content", [b"a 1 1700000000000\n", b"a 1", b"a{ 1\n", b"\xff 1\n", b"x" * 9_000_000, None])
-def test_a_broken_file_costs_only_itself(world: World, folder: Path, content: bytes | None, caplog) -> None:
+def test_a_broken_file_affects_only_itself(world: World, folder: Path, content: bytes | None, caplog) -> None:
     if content is None:
-        os.mkfifo(folder / "bad.prom")  # would wait for a writer
+        os.mkfifo(folder / "bad.prom")  # opening it would wait for a writer
     else:
         (folder / "bad.prom").write_bytes(content)
     (folder / "good.prom").write_text("good 1\n")
     with caplog.at_level(logging.WARNING, "deckwatch.textfile"):
         for _ in range(3):
             assert page(world) == ["node_textfile_scrape_error 1", "good 1.0"]
-    (record,) = caplog.records  # told once, not at every scrape
+    (record,) = caplog.records  # logged once, not at every scrape
     assert record.getMessage().startswith("/var/lib/deckwatch/textfile/bad.prom: ")
 
 
@@ -91,7 +91,7 @@ def test_a_broken_file_costs_only_itself(world: World, folder: Path, content: by
         ('# TYPE a gauge\na{x="1"} 9\na 9\n', ['a{x="1"} 9.0'], "another file has the same series of a"),
     ],
 )
-def test_collisions_are_left_out(
+def test_colliding_metrics_are_omitted(
     world: World, folder: Path, content: str, shown: list[str], *, complaint: str, caplog
 ) -> None:
     (folder / "1.prom").write_text("# TYPE a gauge\na 1\n# TYPE h histogram\nh_sum 1\nh_count 1\n")
@@ -110,7 +110,7 @@ def test_two_files_may_share_a_family(world: World, folder: Path) -> None:
     )
 
 
-def test_the_usual_folder_may_be_absent_but_not_one_that_was_asked_for(world: World) -> None:
+def test_the_default_folder_may_be_absent_but_not_a_configured_one(world: World) -> None:
     (outcome,) = Scraper(world, COLLECTORS).scrape(seconds=30)
     assert [(sample.metric.name, sample.value) for sample in outcome.samples] == [("node_textfile_scrape_error", 0)]
     world.config = {"host": {"textfile": "/srv/metrics"}}
@@ -119,14 +119,14 @@ def test_the_usual_folder_may_be_absent_but_not_one_that_was_asked_for(world: Wo
     assert [(sample.metric.name, sample.value) for sample in outcome.samples] == [("node_textfile_scrape_error", 1)]
 
 
-def test_a_folder_of_ones_own(world: World, tmp_path: Path) -> None:
+def test_a_configured_folder(world: World, tmp_path: Path) -> None:
     (tmp_path / "srv").mkdir()
     (tmp_path / "srv/x.prom").write_text("x 1\n")
     world.config = {"host": {"textfile": "/srv/"}}
     assert page(world) == ["node_textfile_scrape_error 0", "x 1.0"]
 
 
-def test_several_folders_one_of_which_is_not_there(world: World, tmp_path: Path) -> None:
+def test_several_folders_with_one_absent(world: World, tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"srv/{name}/metrics").mkdir(parents=True)
         (tmp_path / f"srv/{name}/metrics/x.prom").write_text(f"{name} 1\n")

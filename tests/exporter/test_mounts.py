@@ -1,4 +1,4 @@
-"""A file server that is away costs its own figures and nobody else's."""
+"""An unreachable file server affects only its own mounts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FULL = os.statvfs_result((4096, 4096, 100, 50, 40, 10, 5, 5, 0, 255))
 
 
 class Server:
-    """A file server under every path that begins with /nfs; while it is away, calls wait."""
+    """A file server for every path that begins with /nfs; calls block while it is unreachable."""
 
     def __init__(self) -> None:
         self.there = threading.Event()
@@ -45,13 +45,13 @@ def space(server: Server):
         yield space
 
 
-def test_says_how_full_or_why_not(space: SpaceQueries) -> None:
+def test_usage_or_the_reason_for_its_absence(space: SpaceQueries) -> None:
     answers = space.query_space(["/", "/denied"])
     assert answers["/"] == FULL
     assert isinstance(answers["/denied"], PermissionError)
 
 
-def test_stuck_mounts_cost_the_patience_once_for_all(space: SpaceQueries, server: Server) -> None:
+def test_stuck_mounts_cost_the_timeout_only_once(space: SpaceQueries, server: Server) -> None:
     points = ["/nfs/1", "/a", "/nfs/2", "/nfs/3", "/b"]
     start = time.monotonic()
     answers = space.query_space(points)
@@ -63,11 +63,11 @@ def test_stuck_mounts_cost_the_patience_once_for_all(space: SpaceQueries, server
     server.calls.clear()
     start = time.monotonic()
     assert space.query_space(points).keys() == set(points)
-    assert time.monotonic() - start < 0.3  # nobody waits for them again
+    assert time.monotonic() - start < 0.3  # nothing waits for them again
     assert sorted(server.calls) == ["/a", "/b"]
 
 
-def test_a_mount_that_came_back_is_asked_again(space: SpaceQueries, server: Server) -> None:
+def test_a_recovered_mount_is_queried_again(space: SpaceQueries, server: Server) -> None:
     assert isinstance(space.query_space(["/nfs/1"])["/nfs/1"], TimeoutError)
     server.there.set()
     deadline = time.monotonic() + 10
@@ -75,7 +75,7 @@ def test_a_mount_that_came_back_is_asked_again(space: SpaceQueries, server: Serv
         assert time.monotonic() < deadline
 
 
-def test_paths_lie_below_the_hosts_root(server: Server, tmp_path) -> None:
+def test_paths_are_below_the_hosts_root(server: Server, tmp_path) -> None:
     with World(statvfs=server.statvfs, rootfs=tmp_path) as world:
         world.source(SpaceQueries).query_space(["/", "/srv"])
     assert sorted(server.calls) == [f"{tmp_path}/", f"{tmp_path}/srv"]

@@ -27,12 +27,12 @@ SENTENCE = re.compile(r"[A-Z].{8,}\.")
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_a_collector_lacks_nothing(name: str, tmp_path: Path) -> None:
+def test_a_collector_is_complete(name: str, tmp_path: Path) -> None:
     missing = list(missing_parts(SHIPPED[name], tmp_path))
     assert not missing, "to complete the collector:\n" + "\n".join(missing)
 
 
-def test_everything_that_a_new_file_lacks_is_in_one_message(tmp_path: Path) -> None:
+def test_everything_missing_from_a_new_file_is_in_one_message(tmp_path: Path) -> None:
     def collect(_: World) -> Iterator[None]:
         yield from ()
 
@@ -73,7 +73,7 @@ def missing_parts(declared: Collector, empty: Path) -> Iterator[str]:
 
 
 def missing_files(declared: Collector, place: str, empty: Path) -> Iterator[str]:
-    """Yield what the declaration of a host collector's files, or the captured machines, lack."""
+    """Yield what is missing in the declaration of a host collector's files, or in the captured machines."""
     if declared.needs is None or (not declared.needs and absent_without_files(declared, empty)):
         yield (
             f'{place}: add to @collector(…): needs="sys/class/name", the path below proc, sys or root without which '

@@ -27,7 +27,9 @@ UP = Metric("pg_up", "gauge", "", ("server",), state=True)
 SUCCESS = Metric("probe_success", "gauge", "", ("service",), state=True)
 
 
-def one(name: str, collect: Callable, *metrics: Metric, about: str = "A test.", **options: object) -> Collector:
+def make_collector(
+    name: str, collect: Callable, *metrics: Metric, about: str = "A test.", **options: object
+) -> Collector:
     settings = {"default": True, "peer": None, "subjects": None, "subject_label": "server", "budget": 3, **options}
     return Collector(name, metrics, collect, about, **settings)
 
@@ -41,23 +43,23 @@ def raises(fault: Exception) -> Callable[..., Iterator[Sample]]:
 
 
 def containers(*states: str) -> Collector:
-    found = [STATE(1, str(number), "c", state) for number, state in enumerate(states)]
-    found += [STATE(0, str(number), "c", "dead") for number, _ in enumerate(states)]
-    return one("container_state", lambda _: found, STATE, budget=100)
+    samples = [STATE(1, str(number), "c", state) for number, state in enumerate(states)]
+    samples += [STATE(0, str(number), "c", "dead") for number, _ in enumerate(states)]
+    return make_collector("container_state", lambda _: samples, STATE, budget=100)
 
 
 def servers(**up: float) -> Collector:
     def collect(_world: World, name: str) -> Iterator[Sample]:
         yield UP(up[name], name)
 
-    return one("postgres_up", collect, UP, subjects=lambda _: {name: name for name in up})
+    return make_collector("postgres_up", collect, UP, subjects=lambda _: {name: name for name in up})
 
 
 def probes(**success: float) -> Collector:
     def collect(_world: World, name: str) -> Iterator[Sample]:
         yield SUCCESS(success[name], name)
 
-    return one(
+    return make_collector(
         "app_probe", collect, SUCCESS, subjects=lambda _: {name: name for name in success}, subject_label="service"
     )
 
@@ -69,23 +71,23 @@ def scraped(*collectors: Collector, clock: Callable[[], float] = lambda: 1000.0)
     return scraper
 
 
-def seen(*collectors: Collector) -> view.View:
+def view_of(*collectors: Collector) -> view.View:
     return view.build_view(scraped(*collectors), 1000.0)
 
 
 class Elements(HTMLParser):
-    """Collects a page's elements, and its text outside the style."""
+    """Collect a page's elements, and its text without the style."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.text = ""
         self.open: list[str] = []
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
+        self.tags.append((tag, dict(attrs)))
         if tag not in ("meta", "path"):
             self.open.append(tag)
 
@@ -98,19 +100,19 @@ class Elements(HTMLParser):
             self.text += data
 
 
-def test_everything_that_comes_from_outside_is_escaped():
+def test_external_text_is_escaped():
     hostile = lambda _: [UNAME(1, HOSTILE, HOSTILE, HOSTILE, HOSTILE)]  # noqa: E731
     scraper = scraped(
-        one("host_uname", hostile, UNAME, about=HOSTILE),
-        one("host_absent", raises(NoData(HOSTILE))),
-        one("host_broken", raises(type("<b>Bold</b>", (Exception,), {})())),
+        make_collector("host_uname", hostile, UNAME, about=HOSTILE),
+        make_collector("host_absent", raises(NoData(HOSTILE))),
+        make_collector("host_broken", raises(type("<b>Bold</b>", (Exception,), {})())),
         servers(**{HOSTILE: 1.0}),
-        one("app_probe", raises(ValueError()), subjects=lambda _: {HOSTILE: 1}, subject_label="service"),
+        make_collector("app_probe", raises(ValueError()), subjects=lambda _: {HOSTILE: 1}, subject_label="service"),
     )
     text = page.render_index(scraper).encode("utf-8", "replace").decode()
     elements = Elements(text)
     assert elements.open == []
-    assert {tag for tag, _ in elements.found} <= {
+    assert {tag for tag, _ in elements.tags} <= {
         *(
             "html",
             "head",
@@ -132,19 +134,21 @@ def test_everything_that_comes_from_outside_is_escaped():
         *("summary", "footer"),
     }
     assert elements.text.count("\"><script>alert(1)</script>&'") >= 6
-    for tag, attributes in elements.found:
+    for tag, attributes in elements.tags:
         assert not [name for name in attributes if name.startswith("on")]
         assert tag != "a" or attributes["href"].startswith("/")
 
 
-def test_nothing_of_a_fault_but_its_class_is_shown():
-    text = page.render_index(scraped(one("postgres_up", raises(ConnectionError("postgresql://me:hunter2@db/shop")))))
+def test_only_the_class_of_an_error_is_shown():
+    text = page.render_index(
+        scraped(make_collector("postgres_up", raises(ConnectionError("postgresql://me:hunter2@db/shop"))))
+    )
     assert "ConnectionError" in text
     assert "hunter2" not in text
     assert "@db" not in text
 
 
-def test_the_policy_allows_this_style_and_nothing_else():
+def test_the_content_security_policy_allows_only_this_style():
     text = page.render_index(scraped(containers("running")))
     [style] = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -155,15 +159,15 @@ def test_the_policy_allows_this_style_and_nothing_else():
     assert "url(" not in style
 
 
-def test_the_page_can_be_read_by_a_machine_for_people_who_do_not_see():
+def test_the_page_is_accessible_to_screen_readers():
     elements = Elements(page.render_index(scraped(containers("running"))))
-    assert ("html", {"lang": "en"}) in elements.found
-    assert all(attributes.get("scope") in ("col", "row") for tag, attributes in elements.found if tag == "th")
-    assert [tag for tag, _ in elements.found].count("h1") == 1
+    assert ("html", {"lang": "en"}) in elements.tags
+    assert all(attributes.get("scope") in ("col", "row") for tag, attributes in elements.tags if tag == "th")
+    assert [tag for tag, _ in elements.tags].count("h1") == 1
 
 
 def test_containers_are_counted_by_state():
-    [card] = seen(containers("running", "exited", "running", "paused", "exited")).cards
+    [card] = view_of(containers("running", "exited", "running", "paused", "exited")).cards
     assert (card.title, card.figure, card.about) == ("Containers", "2 of 5 running", "2 exited, 1 paused")
 
 
@@ -175,28 +179,28 @@ def test_containers_are_counted_by_state():
         (raises(OSError()), "not known", "The engine has not been read."),
     ],
 )
-def test_no_containers_has_a_reason(collect, figure, about):
-    [card] = seen(one("container_state", collect, STATE)).cards
+def test_a_reason_is_shown_when_there_are_no_containers(collect, figure, about):
+    [card] = view_of(make_collector("container_state", collect, STATE)).cards
     assert (card.figure, card.about) == (figure, about)
 
 
-def test_containers_of_a_dead_engine_are_still_shown():
+def test_containers_of_an_unreachable_engine_are_still_shown():
     runs = iter([lambda: [STATE(1, "1", "web", "running")], raises(OSError())])
-    scraper = scraped(one("container_state", lambda _: next(runs)(), STATE))
+    scraper = scraped(make_collector("container_state", lambda _: next(runs)(), STATE))
     scraper.scrape(seconds=5)
     assert view.build_view(scraper, 1000.0).cards[0].figure == "1 of 1 running"
 
 
 def test_database_servers_by_name():
-    [card] = seen(servers(shop=1, crm=0)).cards
+    [card] = view_of(servers(shop=1, crm=0)).cards
     assert card.figure == "1 of 2 up"
-    assert [(thing.name, thing.status, thing.tone) for thing in card.subjects] == [
+    assert [(subject.name, subject.status, subject.tone) for subject in card.subjects] == [
         ("shop", "up", "good"),
         ("crm", "down", "bad"),
     ]
 
 
-def test_what_is_down_is_in_the_verdict_and_says_why_and_since_when():
+def test_the_verdict_names_what_is_down_with_reason_and_time():
     class Sick:
         def health_reason(self, _world: World) -> HealthReason | None:
             return HealthReason("refused <b>", 300.0)
@@ -204,16 +208,16 @@ def test_what_is_down_is_in_the_verdict_and_says_why_and_since_when():
     def up(_world: World, _sick: Sick) -> Iterator[Sample]:
         yield UP(0, "shop")
 
-    scraper = scraped(one("postgres_up", up, UP, subjects=lambda _: {"shop": Sick()}), probes(a=1, b=0, c=0))
+    scraper = scraped(make_collector("postgres_up", up, UP, subjects=lambda _: {"shop": Sick()}), probes(a=1, b=0, c=0))
     looked = view.build_view(scraper, 1000.0)
     assert looked.verdict == ("bad", "1 of 1 database servers is down; 2 of 3 probes are down")
     assert looked.cards[0].subjects == (view.Subject("shop", "down", "bad", "refused <b>, for 5 min"),)
-    assert [thing.reason for thing in looked.cards[1].subjects] == ["", "", ""]
+    assert [subject.reason for subject in looked.cards[1].subjects] == ["", "", ""]
     assert "refused &lt;b&gt;, for 5 min" in page.render_index(scraper)
 
 
-def test_what_is_down_does_not_hide_which_collectors_do_not_answer():
-    assert seen(servers(shop=0), one("host_io", raises(OSError()))).verdict == (
+def test_services_that_are_down_do_not_hide_failed_collectors():
+    assert view_of(servers(shop=0), make_collector("host_io", raises(OSError()))).verdict == (
         "bad",
         "1 of 1 database servers is down; 1 of 2 collectors does not answer: host_io",
     )
@@ -226,22 +230,24 @@ def test_probes_by_service():
         yield SUCCESS(name == "shop", name)
 
     names = {"shop": "shop", "mail": "mail", "pay": "pay"}
-    [card] = seen(one("app_probe", probe, SUCCESS, subjects=lambda _: names, subject_label="service")).cards
+    [card] = view_of(
+        make_collector("app_probe", probe, SUCCESS, subjects=lambda _: names, subject_label="service")
+    ).cards
     assert card.figure == "1 of 3 well"
-    assert [thing.status for thing in card.subjects] == ["well", "down", "not known"]
+    assert [subject.status for subject in card.subjects] == ["well", "down", "not known"]
 
 
-def test_nothing_configured_is_said():
-    [card] = seen(servers()).cards
+def test_empty_configuration_is_mentioned():
+    [card] = view_of(servers()).cards
     assert (card.figure, card.about) == ("none", "Configure them in deckwatch.yaml, under watch: postgres.")
 
 
-def test_rows_say_how_each_collector_does():
+def test_rows_show_the_state_of_each_collector():
     many = [STATE(1, str(number), "c", "running") for number in range(5)]
-    [group] = seen(
-        one("host_absent", raises(NoData("no such file"))),
-        one("host_many", lambda _: many, STATE),
-        one("host_broken", raises(PermissionError("x"))),
+    [group] = view_of(
+        make_collector("host_absent", raises(NoData("no such file"))),
+        make_collector("host_many", lambda _: many, STATE),
+        make_collector("host_broken", raises(PermissionError("x"))),
     ).groups
     assert (group.prefix, group.title) == ("host", "Host")
     assert [(row.name, row.state, row.status, row.series) for row in group.rows] == [
@@ -254,16 +260,16 @@ def test_rows_say_how_each_collector_does():
     assert group.rows[1].age == "0 s"
 
 
-def test_each_subject_is_a_group_and_what_needs_a_look_stands_first():
+def test_collectors_are_grouped_by_subject_with_problems_first():
     def collect(_world: World, name: str) -> Iterator[Sample]:
         if name == "crm":
             raise ConnectionError
         yield UP(1, name)
 
-    groups = seen(
-        one("postgres_up", collect, UP, subjects=lambda _: {"shop": "shop", "crm": "crm"}),
-        one("host_cpu", lambda _: []),
-        one("container_state", raises(NoData("no engine here")), STATE),
+    groups = view_of(
+        make_collector("postgres_up", collect, UP, subjects=lambda _: {"shop": "shop", "crm": "crm"}),
+        make_collector("host_cpu", lambda _: []),
+        make_collector("container_state", raises(NoData("no engine here")), STATE),
     ).groups
     assert [(group.title, group.server, group.verdict) for group in groups] == [
         ("PostgreSQL: crm", "crm", ("bad", "1 of 1 failed")),
@@ -273,18 +279,18 @@ def test_each_subject_is_a_group_and_what_needs_a_look_stands_first():
     ]
 
 
-def test_before_the_first_scrape_the_page_says_that_it_is_starting():
-    scraper = Scraper(World(), {"host_cpu": one("host_cpu", lambda _: [])})
+def test_before_the_first_scrape_the_page_shows_starting():
+    scraper = Scraper(World(), {"host_cpu": make_collector("host_cpu", lambda _: [])})
     looked = view.build_view(scraper, 1000.0)
     assert looked.verdict == ("none", "Starting: 1 of 1 collectors have not answered yet")
     assert looked.host == os.uname().nodename
 
 
 def test_the_verdict():
-    well, broken = one("host_cpu", lambda _: [UP(1, "x")], UP), one("host_io", raises(OSError()))
-    tone, said = seen(well).verdict
-    assert (tone, said.partition(" in ")[0]) == ("good", "The one collector answers: 1 series")
-    assert seen(well, broken).verdict == ("bad", "1 of 2 collectors does not answer: host_io")
+    well, broken = make_collector("host_cpu", lambda _: [UP(1, "x")], UP), make_collector("host_io", raises(OSError()))
+    tone, sentence = view_of(well).verdict
+    assert (tone, sentence.partition(" in ")[0]) == ("good", "The one collector answers: 1 series")
+    assert view_of(well, broken).verdict == ("bad", "1 of 2 collectors does not answer: host_io")
     assert view.build_view(scraped(well), 1000 + 600).verdict == (
         "late",
         "Nobody has read the metrics for 10 min: is Prometheus running?",
@@ -292,17 +298,17 @@ def test_the_verdict():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0.0000123, "12 µs"), (0.0123, "12.3 ms"), (0.5, "0.50 s"), (75.2, "75 s")]
+    ("seconds", "text"), [(0.0000123, "12 µs"), (0.0123, "12.3 ms"), (0.5, "0.50 s"), (75.2, "75 s")]
 )
-def test_durations(seconds, said):
-    assert view.format_duration(seconds) == said
+def test_durations(seconds, text):
+    assert view.format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(-3, "0 s"), (7.4, "7 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (200_000, "2 d")]
+    ("seconds", "text"), [(-3, "0 s"), (7.4, "7 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (200_000, "2 d")]
 )
-def test_ages(seconds, said):
-    assert view.format_age(seconds) == said
+def test_ages(seconds, text):
+    assert view.format_age(seconds) == text
 
 
 def luminance(colour: str) -> float:
@@ -312,7 +318,7 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_every_text_stands_out_from_its_ground_in_both_themes():
+def test_every_text_has_sufficient_contrast_in_both_themes():
     style = Path(page.__file__).with_name("page.css").read_text()
     themes = [
         dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)

@@ -1,7 +1,7 @@
-"""Every parser that there is, on truncated, garbled and huge input: it reads it or refuses it, by its own errors.
+"""Every parser, on truncated, garbled and huge input: it returns a result or raises its own errors.
 
-They are found, not listed: a function below `exporter` called `parse` or `parse_…`, and whatever else of
-`exporter.sources` takes bytes first. One that comes to be with a kind of input that is not known here fails this test.
+Parsers are discovered: functions in `exporter` named `parse` or `parse_…`, and functions in `exporter.sources` whose
+first parameter is bytes. A parser with an unknown type of input fails this test.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 WORLDS = Path(__file__).parents[1] / "worlds"
-# Real files, cut and spliced anywhere: nearer to what a parser may meet than random bytes.
+# Real files, cut and spliced at any position: closer to real input than random bytes.
 REAL = [path.read_bytes() for path in sorted(WORLDS.glob("*/**/*")) if path.is_file() and path.suffix != ".json"]
-INSPECTS = [one for path in WORLDS.glob("*/engine.json") for one in json.loads(path.read_text())["containers"]]
+INSPECTS = [data for path in WORLDS.glob("*/engine.json") for data in json.loads(path.read_text())["containers"]]
 HUGE = 1 << 20
 
 BYTES = st.binary() | st.builds(
@@ -50,23 +50,23 @@ VALUES = (
 
 
 def parsers() -> Iterator[tuple[str, Callable[..., Any]]]:
-    for found in pkgutil.walk_packages(exporter.__path__, "deckwatch.exporter."):
-        module = importlib.import_module(found.name)
+    for module_info in pkgutil.walk_packages(exporter.__path__, "deckwatch.exporter."):
+        module = importlib.import_module(module_info.name)
         for name, function in inspect.getmembers(module, inspect.isfunction):
-            if function.__module__ != found.name or name.startswith("_"):
+            if function.__module__ != module_info.name or name.startswith("_"):
                 continue
             takes = [str(parameter.annotation) for parameter in inspect.signature(function).parameters.values()]
-            is_source = found.name.startswith("deckwatch.exporter.sources.")
+            is_source = module_info.name.startswith("deckwatch.exporter.sources.")
             takes_bytes = is_source and takes[:1] in (["bytes"], ["Iterable[bytes]"])
             if name == "parse" or name.startswith("parse_") or takes_bytes:
-                yield f"{found.name.removeprefix('deckwatch.exporter.')}.{name}", function
+                yield f"{module_info.name.removeprefix('deckwatch.exporter.')}.{name}", function
 
 
 PARSERS = dict(parsers())
 
 
 def structures(words: list[str]) -> st.SearchStrategy[Any]:
-    """Answers of an engine, of a shape that this module might ask for: its own words as keys."""
+    """Return responses of an engine with arbitrary shapes, whose keys are the words of the parser's module."""
     keys = st.sampled_from(words)
     return st.recursive(
         VALUES,
@@ -77,17 +77,17 @@ def structures(words: list[str]) -> st.SearchStrategy[Any]:
 
 @st.composite
 def damaged(draw: st.DrawFn) -> Any:
-    """A real inspect, of which some parts are missing or something else."""
-    whole = json.loads(json.dumps(draw(st.sampled_from(INSPECTS))))
+    """Draw a real inspect with some parts removed or replaced."""
+    container = json.loads(json.dumps(draw(st.sampled_from(INSPECTS))))
     for _ in range(draw(st.integers(0, 4))):
-        part = whole
+        part = container
         while isinstance(part, dict) and part:
             key = draw(st.sampled_from(sorted(part)))
             if draw(st.booleans()) or not isinstance(part[key], dict):
                 part[key] = draw(VALUES | st.lists(VALUES, max_size=2) | st.dictionaries(st.text(max_size=3), VALUES))
                 break
             part = part[key]
-    return whole
+    return container
 
 
 def inputs(function: Callable[..., Any]) -> st.SearchStrategy[tuple[Any, ...]]:
@@ -101,11 +101,13 @@ def inputs(function: Callable[..., Any]) -> st.SearchStrategy[tuple[Any, ...]]:
         "Mapping[str, Any]": structure,
         "Iterable[Mapping[str, Any]]": st.lists(structure, max_size=3),
     }
-    return st.tuples(*(known[str(one.annotation)] for one in inspect.signature(function).parameters.values()))
+    return st.tuples(
+        *(known[str(parameter.annotation)] for parameter in inspect.signature(function).parameters.values())
+    )
 
 
-def tried(function: Callable[..., Any], *arguments: Any) -> None:
-    """Call a parser; its errors are ValueErrors with a sentence, and for answers of an engine those of UNREADABLE."""
+def check_errors(function: Callable[..., Any], *arguments: Any) -> None:
+    """Call a parser; it may raise ValueError with a message, or one of UNREADABLE for responses of an engine."""
     from_engine = "Mapping" in str(next(iter(inspect.signature(function).parameters.values())).annotation)
     allowed = UNREADABLE if from_engine else (ValueError,)
     try:
@@ -114,7 +116,8 @@ def tried(function: Callable[..., Any], *arguments: Any) -> None:
         assert str(error) or from_engine
 
 
-def test_they_are_found():
+def test_parsers_are_discovered():
+    assert len(PARSERS) >= 45, "a parser was renamed, made private or moved so that the discovery misses it"
     assert {
         "sources.procfs.parse_cpus",
         "sources.cgroup_values.parse_io_stat",
@@ -126,24 +129,24 @@ def test_they_are_found():
 @pytest.mark.parametrize("name", PARSERS)
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], deadline=None)
 @given(data=st.data())
-def test_truncated_and_garbled(name: str, data: st.DataObject):
-    tried(PARSERS[name], *data.draw(inputs(PARSERS[name])))
+def test_truncated_and_garbled_input(name: str, data: st.DataObject):
+    check_errors(PARSERS[name], *data.draw(inputs(PARSERS[name])))
 
 
 @pytest.mark.parametrize(
     "piece", [b"\0", b" ", b"\n", b"9", b"-", b"cpu0 1 2 3\n", b"cpu\n", b"intr\n", b"a b c d\n", b"a:\n"]
 )
 @pytest.mark.parametrize(
-    "name", [name for name, one in PARSERS.items() if "Mapping" not in str(inspect.signature(one))]
+    "name", [name for name, parameter in PARSERS.items() if "Mapping" not in str(inspect.signature(parameter))]
 )
-def test_small_and_huge(name: str, piece: bytes):
-    for whole in (b"", piece, piece * (HUGE // len(piece))):
-        kinds = {"bytes": whole, "str": whole.decode(), "int": 100, "Iterable[bytes]": whole.splitlines()}
+def test_small_and_huge_input(name: str, piece: bytes):
+    for text in (b"", piece, piece * (HUGE // len(piece))):
+        kinds = {"bytes": text, "str": text.decode(), "int": 100, "Iterable[bytes]": text.splitlines()}
         takes = inspect.signature(PARSERS[name]).parameters.values()
-        tried(PARSERS[name], *(kinds[str(one.annotation)] for one in takes))
+        check_errors(PARSERS[name], *(kinds[str(parameter.annotation)] for parameter in takes))
 
 
-def test_a_neighbour_without_a_hardware_address_behind_a_tunnel():
+def test_arp_entries_of_a_tunnel_have_no_hardware_address():
     heading = b"IP address       HW type     Flags       HW address            Mask     Device\n"
     tunnel = b"10.8.8.3         0xfffe      0x2                               *        tun9\n"
     usual = b"192.0.2.1        0x1         0x2         02:fc:00:00:00:05     *        eth0\n"

@@ -1,4 +1,4 @@
-"""Our metrics beside captured pages of the exporters we stand in for: what differs is explained in deviations.yaml."""
+"""Our metrics compared with captured pages of the exporters we replace: deviations.yaml explains the differences."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import MetricInfo
 
 FOLDER = os.environ.get("DECKWATCH_PEERS")
-# Whose pages are compared whole, with what is at least known to be on them.
+# Pages that are compared completely, with the minimum number of families on each.
 PEERS = {"node_exporter": 250, "cadvisor": 100, "postgres_exporter": 300}
 UNTESTED = ("value",)
 UNIT = re.compile(r"\b(?:in |number of )(bytes|seconds|milliseconds)\b", re.IGNORECASE)
@@ -47,17 +47,19 @@ def ours() -> Catalog:
 
 @pytest.mark.skipif(FOLDER is None, reason="DECKWATCH_PEERS does not name the folder of captured peer pages")
 @pytest.mark.parametrize("peer", PEERS)
-def test_every_difference_is_explained(peer: str, ours: Catalog) -> None:
+def test_every_difference_has_an_entry(peer: str, ours: Catalog) -> None:
     page = captured(peer)
     assert len(page) >= PEERS[peer]
-    reported = [one for one in load_deviations() if one.peer == peer]
+    entries = [entry for entry in load_deviations() if entry.peer == peer]
     unexplained = [
-        found
+        difference
         for name, theirs in page.items()
-        for found in differences(name, theirs, ours.get(name))
+        for difference in differences(name, theirs, ours.get(name))
         if not any(
-            one.what == found.what and found.labels <= set(one.labels) and one.covers_metric(found.metric)
-            for one in reported
+            entry.what == difference.what
+            and difference.labels <= set(entry.labels)
+            and entry.covers_metric(difference.metric)
+            for entry in entries
         )
     ]
     assert unexplained == []
@@ -65,29 +67,37 @@ def test_every_difference_is_explained(peer: str, ours: Catalog) -> None:
 
 @pytest.mark.skipif(FOLDER is None, reason="DECKWATCH_PEERS does not name the folder of captured peer pages")
 @pytest.mark.parametrize("peer", PEERS)
-def test_every_explanation_is_of_a_difference(peer: str, ours: Catalog) -> None:
-    found = [one for name, theirs in captured(peer).items() for one in differences(name, theirs, ours.get(name))]
-    for reported in load_deviations():
-        if reported.peer != peer or reported.what in UNTESTED:
+def test_every_entry_matches_a_difference(peer: str, ours: Catalog) -> None:
+    differing = [
+        difference
+        for name, theirs in captured(peer).items()
+        for difference in differences(name, theirs, ours.get(name))
+    ]
+    for entry in load_deviations():
+        if entry.peer != peer or entry.what in UNTESTED:
             continue
-        if reported.what == "absent":  # what this machine had not is not on the page either, but may be reported
-            assert not [metric.name for metric in ours if reported.covers_metric(metric.name)], reported
+        if entry.what == "absent":  # the captured machine may lack the metric too
+            assert not [metric.name for metric in ours if entry.covers_metric(metric.name)], entry
         else:
-            fitting = [one for one in found if one.what == reported.what and reported.covers_metric(one.metric)]
-            assert fitting, reported
-            assert set(reported.labels) == set().union(*(one.labels for one in fitting)), reported
+            matches = [
+                difference
+                for difference in differing
+                if difference.what == entry.what and entry.covers_metric(difference.metric)
+            ]
+            assert matches, entry
+            assert set(entry.labels) == set().union(*(difference.labels for difference in matches)), entry
 
 
 def test_entries_are_well_formed() -> None:
-    for one in load_deviations():
-        assert one.peer in {"node_exporter", "cadvisor", "postgres_exporter"}, one
-        assert one.what in get_args(DeviationKind), one
-        assert bool(one.labels) is one.what.endswith("labels"), one
-        assert one.why.endswith("."), one
+    for entry in load_deviations():
+        assert entry.peer in {"node_exporter", "cadvisor", "postgres_exporter"}, entry
+        assert entry.what in get_args(DeviationKind), entry
+        assert bool(entry.labels) is entry.what.endswith("labels"), entry
+        assert entry.why.endswith("."), entry
 
 
 def differences(name: str, theirs: Theirs, our: MetricInfo | None) -> Iterator[Difference]:
-    """Yield how our metric of this name differs from theirs."""
+    """Yield the differences between our metric of this name and theirs."""
     if our is None:
         yield Difference(name, "absent")
         return
@@ -102,13 +112,13 @@ def differences(name: str, theirs: Theirs, our: MetricInfo | None) -> Iterator[D
 
 
 def captured(peer: str) -> dict[str, Theirs]:
-    """Return for each family of a peer's newest page its type, and the names of all labels, also of empty ones."""
+    """Return the type and label names, including those of empty labels, of each family on a peer's newest page."""
     text = max(Path(FOLDER or "").glob(f"{peer}-*.prom")).read_text()
     kinds = {line.split(" ")[2]: line.split(" ")[3] for line in text.splitlines() if line.startswith("# TYPE ")}
     labels: defaultdict[str, set[str]] = defaultdict(set)
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
-            # The parser adds `_total` to counters that lack it, and takes a histogram's parts for series of their own.
+            # The parser appends `_total` to counters without it, and treats parts of a histogram as separate series.
             for name in (sample.name, sample.name.removesuffix("_total"), family.name):
                 labels[name] |= set(sample.labels) - {"le", "quantile"}
     helps = dict(re.findall(r"^# HELP (\S+) (.*)$", text, re.MULTILINE))
@@ -116,6 +126,6 @@ def captured(peer: str) -> dict[str, Theirs]:
 
 
 def unit_of(name: str, about: str) -> str:
-    """Return the unit that a name says at its end, or else its HELP; '' where neither does."""
-    said = UNIT.search(about)
-    return Metric(name, "untyped", "").unit or (said[1] if said else "")
+    """Return the unit at the end of a name, or else in its HELP text; '' without either."""
+    match = UNIT.search(about)
+    return Metric(name, "untyped", "").unit or (match[1] if match else "")

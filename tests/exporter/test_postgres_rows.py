@@ -1,4 +1,4 @@
-"""From rows to samples: each PostgreSQL collector on literal rows, and each view's statement by server version."""
+"""Conversion of rows to samples by each PostgreSQL collector, and the statements of each view by server version."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ TIME = Metric("pg_time_seconds_total", "counter", "Time.", ("server", "datname")
 VIEW = View("some_view", (Column(ROWS, "rows"), Column(TIME, "time / 1000", since=14)), labels=("datname",))
 
 
-def test_a_column_is_asked_for_only_where_the_server_has_it():
+def test_a_column_is_queried_only_where_the_server_has_it():
     assert VIEW.build_query(130000) == "SELECT datname, rows FROM some_view"
     assert VIEW.build_query(150018) == "SELECT datname, rows, time / 1000 FROM some_view"
 
 
-def test_a_null_drops_its_own_field_only():
+def test_a_null_omits_only_its_own_field():
     rows = [("shop", 3, None), ("postgres", None, 1.5)]
     assert lines(VIEW.make_samples("a", 150000, rows)) == {
         'pg_rows{server="a",datname="shop"} 3',
@@ -45,22 +45,22 @@ def test_a_null_drops_its_own_field_only():
 
 
 @pytest.mark.parametrize(("value", "written"), [(True, "1"), (2**60 + 1, str(2**60 + 1)), (Decimal("2.5"), "2.5")])
-def test_every_type_of_number_becomes_one_the_page_can_hold(value, written):
+def test_every_number_type_is_converted(value, written):
     assert lines(VIEW.make_samples("a", 130000, [("shop", value)])) == {
         f'pg_rows{{server="a",datname="shop"}} {written}'
     }
 
 
-def test_a_label_without_a_value_is_left_out():
+def test_a_label_without_a_value_is_omitted():
     assert lines(VIEW.make_samples("a", 130000, [(None, 1)])) == {'pg_rows{server="a"} 1'}
 
 
-def test_database_asks_for_active_time_from_14_on():
+def test_database_queries_active_time_from_version_14():
     assert "active_time" not in postgres_database.VIEW.build_query(130023)
     assert "active_time / 1000" in postgres_database.VIEW.build_query(140000)
 
 
-def test_bgwriter_keeps_its_names_where_17_has_moved_the_figures():
+def test_bgwriter_keeps_its_metric_names_on_version_17():
     old, new = postgres_bgwriter.VIEW.columns_for(160000), postgres_bgwriter.VIEW.columns_for(170000)
     assert {column.metric.name for column in old} == {column.metric.name for column in new}
     assert "pg_stat_checkpointer" not in postgres_bgwriter.VIEW.build_query(160000)
@@ -74,7 +74,7 @@ def test_replication_of_a_primary_has_no_age():
     }
 
 
-def test_locks_fill_every_mode_of_every_database():
+def test_locks_include_every_mode_of_every_database():
     page = lines(postgres_locks.lock_samples("a", [("shop", "rowexclusivelock", 2), ("empty", None, 0)]))
     assert len(page) == 2 * len(postgres_locks.MODES)
     assert 'pg_locks_count{server="a",datname="shop",mode="rowexclusivelock"} 2' in page
@@ -84,7 +84,7 @@ def test_locks_fill_every_mode_of_every_database():
 ACTIVE = ("shop", "active", "ann", "web", "client backend", "Lock", "relation")
 
 
-def test_activity_counts_groups_and_fills_states():
+def test_activity_counts_groups_and_adds_missing_states():
     page = lines(postgres_activity.session_samples("a", [(*ACTIVE, 2, 7.5, 1.5, 7.5, 1)]))
     labels = (
         'server="a",datname="shop",state="active",usename="ann",application_name="web",'
@@ -105,7 +105,7 @@ def test_activity_of_a_database_without_sessions_is_zero():
     assert {line.rpartition(" ")[2] for line in page} == {"0", "0.0"}
 
 
-def test_activity_of_many_applications_stays_within_its_groups_and_loses_no_session():
+def test_activity_of_many_applications_is_grouped_without_losing_sessions():
     rows = [
         ("shop", "idle", "ann", f"job {number}", "client backend", None, None, 1, None, None, None, 0)
         for number in range(1000)
@@ -130,7 +130,7 @@ def test_idle_sessions_are_a_histogram_by_state_and_application():
     assert len(page) == len(postgres_process_idle.BOUNDS) + 3
 
 
-def test_idle_sessions_of_many_applications_stay_within_their_groups_and_none_is_lost():
+def test_idle_sessions_of_many_applications_are_grouped_without_losing_any():
     rows = [("idle", f"job {number}", 2, 10.0, *[1] * 9) for number in range(1000)]
     page = lines(postgres_process_idle.idle_samples("a", rows))
     counts = [line for line in page if line.startswith("pg_process_idle_seconds_count")]
@@ -138,7 +138,7 @@ def test_idle_sessions_of_many_applications_stay_within_their_groups_and_none_is
     assert sum(float(line.rpartition(" ")[2]) for line in counts) == 2000
 
 
-def test_the_summary_of_buffers_is_asked_for_from_16_on():
+def test_the_buffer_summary_is_queried_from_version_16():
     with pytest.raises(NoData, match="PostgreSQL 16 and newer have it, this one is 15"):
         postgres_buffercache_summary.VIEW.build_query(150018)
     assert "usagecount_avg FROM pg_buffercache_summary()" in postgres_buffercache_summary.VIEW.build_query(160000)
@@ -159,22 +159,22 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("row", SETTINGS, ids=lambda row: row[0])
-def test_settings_come_in_base_units(row):
+def test_settings_are_converted_to_base_units(row):
     name, value = SETTINGS[row]
     assert lines(postgres_settings.setting_samples("a", [row])) == {f'pg_settings_{name}{{server="a"}} {value}'}
 
 
-def test_a_setting_that_is_not_of_its_type_is_left_out():
+def test_a_setting_of_the_wrong_type_is_omitted():
     assert not lines(postgres_settings.setting_samples("a", [("sync_commit_cancel_wait", "integer", None, "auto")]))
 
 
-def test_the_catalogue_knows_a_setting_by_the_name_on_the_page():
+def test_the_catalogue_has_the_settings_metric_names():
     [sample] = postgres_settings.setting_samples("a", [("shared_buffers", "integer", "8kB", "1")])
     assert sample.metric in postgres_settings.KNOWN
 
 
-def test_every_postgres_metric_carries_the_server():
-    for name, one in collector.load_collectors().items():
+def test_every_postgres_metric_has_the_server_label():
+    for name, declared in collector.load_collectors().items():
         if name.startswith("postgres_"):
-            assert one.subjects is not None
-            assert {metric.labels[0] for metric in one.metrics} == {"server"}, name
+            assert declared.subjects is not None
+            assert {metric.labels[0] for metric in declared.metrics} == {"server"}, name

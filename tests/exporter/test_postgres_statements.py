@@ -1,4 +1,4 @@
-"""The set of statements that is shown: stable, bounded, and with all others counted on as one."""
+"""The set of shown statements: stable, bounded, and with the sum of all others."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ def figures(seconds: float) -> tuple[float, ...]:
 
 
 def take(ranking: Ranking, seconds: dict[int, float], now: float) -> set[int]:
-    """Hand in the figures of all, as the server tells those of the members, of the first few and of all together."""
+    """Update the ranking as from a server: values of members and top statements, and total; return the shown ids."""
     first = sorted(seconds, key=lambda number: -seconds[number])[:MAX_STATEMENTS]
     known = {member.query for member in ranking.members} & seconds.keys()
     total = tuple(sum(column) for column in zip(*map(figures, seconds.values()), strict=True))
     shown = ranking.update_members({key(number): figures(seconds[number]) for number in {*first, *known}}, total, now)
-    return {one.query for one in shown}
+    return {statement.query for statement in shown}
 
 
-def test_the_first_few_are_shown_and_the_others_are_one():
+def test_the_top_statements_are_shown_and_the_rest_are_summed():
     ranking = Ranking()
     seconds = {number: float(number) for number in range(1, 101)}
     assert take(ranking, seconds, 0.0) == set(range(81, 101))
     assert ranking.others[1] == sum(range(1, 81))
 
 
-def test_who_comes_near_drives_nobody_out():
+def test_a_slightly_larger_statement_replaces_none():
     ranking = Ranking()
     seconds = {number: 100.0 + number for number in range(21)}
     before = take(ranking, seconds, 0.0)
@@ -41,7 +41,7 @@ def test_who_comes_near_drives_nobody_out():
     assert take(ranking, seconds, 10 * MIN_STAY_SECONDS) == before
 
 
-def test_who_takes_clearly_more_comes_in_but_not_for_who_has_just_come():
+def test_a_clearly_larger_statement_replaces_an_older_member():
     ranking = Ranking()
     seconds = {number: 100.0 + number for number in range(21)}
     before = take(ranking, seconds, 0.0)
@@ -50,22 +50,22 @@ def test_who_takes_clearly_more_comes_in_but_not_for_who_has_just_come():
     assert take(ranking, seconds, MIN_STAY_SECONDS) == before - {1} | {0}
 
 
-def test_what_the_server_forgot_is_shown_no_more():
+def test_statements_evicted_by_the_server_are_removed():
     ranking = Ranking()
     take(ranking, {1: 5.0, 2: 6.0}, 0.0)
     assert take(ranking, {2: 7.0}, 1.0) == {2}
 
 
 @given(st.lists(st.dictionaries(st.integers(1, 60), st.floats(0, 1e6), max_size=60), min_size=2, max_size=12))
-def test_the_counter_of_the_others_never_falls(steps):
+def test_the_counter_of_the_rest_never_decreases(steps):
     ranking, before = Ranking(), 0.0
     seconds: dict[int, float] = {1: 0.0}
     for number, step in enumerate(steps):
-        for one, more in step.items():
-            seconds[one] = seconds.get(one, 0.0) + more
-        if number % 4 == 3:  # the server throws out those that are used least
-            for one in sorted(seconds, key=seconds.get)[: len(seconds) // 4]:
-                del seconds[one]
+        for statement, more in step.items():
+            seconds[statement] = seconds.get(statement, 0.0) + more
+        if number % 4 == 3:  # the server evicts the least used ones
+            for statement in sorted(seconds, key=seconds.get)[: len(seconds) // 4]:
+                del seconds[statement]
         assert len(take(ranking, seconds, number * MIN_STAY_SECONDS)) <= MAX_STATEMENTS
         assert ranking.others[1] >= before - 1e-6
         before = ranking.others[1]
@@ -82,5 +82,5 @@ def test_the_counter_of_the_others_never_falls(steps):
         ("", "…"),
     ],
 )
-def test_a_text_is_one_line_and_no_secret(query, shown):
+def test_query_text_is_one_line_without_literals(query, shown):
     assert redact_text(query) == shown

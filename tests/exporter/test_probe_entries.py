@@ -1,4 +1,4 @@
-"""`watch: probes:` from the file to what is asked for: schema, checks, and how an entry is understood."""
+"""`watch: probes:` in the project file: schema, checks, and the resulting probes."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ def read(folder, *entries):
     return project.load_project(folder, [FRAGMENT])
 
 
-def test_every_form_of_the_guide_is_understood(tmp_path):
-    found = read(
+def test_every_form_in_the_guide_is_accepted(tmp_path):
+    loaded = read(
         tmp_path,
         "{service: shop, http: 'https://shop.example/health'}",
         "{service: shop, name: login, http: 'http://[::1]:8000/login', expect: [200, 3xx], timeout: 500ms}",
         "{service: payments, tcp: 'payments.internal:8443', kind: dependency, ca_file: ca.pem}",
     )
-    assert list(config.find_problems(found, [])) == []
-    made = configured_probes(World(config=config.watch_config(found, {})))
-    assert list(made) == ["shop", "shop/login", "payments"]
-    assert made["shop"] == Probe("shop", url="https://shop.example/health")
-    assert made["shop/login"].seconds == 0.5
-    assert made["shop/login"].expect == ("200", "3xx")
-    assert (made["payments"].host, made["payments"].port) == ("payments.internal", 8443)
-    assert made["payments"].kind == "dependency"
-    assert made["payments"].authority == tmp_path / "ca.pem"
+    assert list(config.find_problems(loaded, [])) == []
+    probes = configured_probes(World(config=config.watch_config(loaded, {})))
+    assert list(probes) == ["shop", "shop/login", "payments"]
+    assert probes["shop"] == Probe("shop", url="https://shop.example/health")
+    assert probes["shop/login"].seconds == 0.5
+    assert probes["shop/login"].expect == ("200", "3xx")
+    assert (probes["payments"].host, probes["payments"].port) == ("payments.internal", 8443)
+    assert probes["payments"].kind == "dependency"
+    assert probes["payments"].authority == tmp_path / "ca.pem"
 
 
-def test_an_address_of_ipv6_loses_its_brackets():
+def test_the_brackets_of_an_ipv6_address_are_removed():
     probe = Probe.from_entry({"service": "a", "tcp": "[fe80::1%eth0]:53"})
     assert (probe.host, probe.port) == ("fe80::1%eth0", 53)
 
@@ -57,13 +57,13 @@ def test_an_address_of_ipv6_loses_its_brackets():
         "{service: a, http: 'http://a/', expect: []}",
     ],
 )
-def test_what_the_schema_refuses(tmp_path, entry):
+def test_entries_rejected_by_the_schema(tmp_path, entry):
     with pytest.raises(InvalidInput, match=r"deckwatch.yaml:3:"):
         read(tmp_path, entry)
 
 
-def test_what_only_the_whole_list_shows(tmp_path):
-    found = read(
+def test_problems_across_the_list(tmp_path):
+    loaded = read(
         tmp_path,
         "{service: a}",
         "{service: b, http: 'http://b/', tcp: 'b:1'}",
@@ -72,8 +72,10 @@ def test_what_only_the_whole_list_shows(tmp_path):
         "{service: c, name: x, tcp: 'c:3'}",
         "{service: c, name: x, tcp: 'c:4'}",
     )
-    said = [f"{one.place.line}:{one.place.column} {one.message}" for one in config.find_problems(found, [])]
-    assert said == [
+    messages = [
+        f"{problem.place.line}:{problem.place.column} {problem.message}" for problem in config.find_problems(loaded, [])
+    ]
+    assert messages == [
         "3:7 expected one of http, tcp; found none",
         "4:7 expected one of http, tcp; not http and tcp",
         "6:17 duplicate probe of 'c'",
@@ -90,7 +92,7 @@ def test_what_only_the_whole_list_shows(tmp_path):
         ("http://bücher.example/%20", "xn--bcher-kva.example", 80, "/%20"),
     ],
 )
-def test_an_address_is_taken_apart(url, host, port, path):
+def test_a_url_is_split(url, host, port, path):
     target = _Target.parse_url(url)
     assert (target.host, target.port, target.path) == (host, port, path)
 
@@ -103,6 +105,6 @@ def test_credentials_do_not_follow_a_redirect_to_another_host():
 
 
 @pytest.mark.parametrize("url", ["ftp://a/", "http:///x", "nonsense", "http://a:port/"])
-def test_what_is_no_address_of_http(url):
+def test_invalid_http_addresses(url):
     with pytest.raises(ValueError, match=r"."):
         _Target.parse_url(url)

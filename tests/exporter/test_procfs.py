@@ -1,4 +1,4 @@
-"""Parsers of /proc and of the host's files, on what kernels write; `test_parsers.py` tries them on anything at all."""
+"""Parsers of /proc and of the host's files, on kernel output; `test_parsers.py` tests them on arbitrary input."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def test_cpus_malformed(data: bytes) -> None:
         procfs.parse_cpus(data)
 
 
-def test_stat_takes_the_sum_of_interrupts_only() -> None:
+def test_stat_reads_only_the_sum_of_interrupts() -> None:
     data = b"cpu  1 2 3 4\ncpu0 1 2 3 4\nintr 2831114 0 13 0\nctxt 7\nbtime 1795199583\n"
     assert procfs.parse_stat(data) == {b"intr": 2831114, b"ctxt": 7, b"btime": 1795199583}
 
 
-def test_meminfo_in_bytes_and_in_pieces() -> None:
+def test_meminfo_in_bytes_and_counts() -> None:
     data = b"MemTotal:         983496 kB\nActive(anon):       1708 kB\nHugePages_Total:       4\n"
     assert procfs.parse_meminfo(data) == {
         b"MemTotal": Amount(983496 * 1024, True),
@@ -39,7 +39,7 @@ def test_meminfo_malformed(data: bytes) -> None:
         procfs.parse_meminfo(data)
 
 
-def test_diskstats_of_all_ages() -> None:
+def test_diskstats_of_all_kernel_versions() -> None:
     old = b"   8       0 sda 1 2 3 4 5 6 7 8 9 10 11\n"
     new = b" 254       0 vda 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17\n"
     assert procfs.parse_diskstats(old + new) == [
@@ -60,7 +60,7 @@ def test_pressure() -> None:
 def test_net_dev() -> None:
     head = b"Inter-|   Receive\n face |bytes\n"
     row = b" ".join(b"%d" % number for number in range(16))
-    # Old kernels wrote no space between the colon and a large number.
+    # Old kernels write no space between the colon and a large number.
     assert procnet.parse_dev(head + b"  eth0:" + row + b"\n") == {"eth0": tuple(range(16))}
     with pytest.raises(ParseError, match="15 counters"):
         procnet.parse_dev(head + b"  eth0:" + row[:-3] + b"\n")
@@ -85,14 +85,14 @@ def test_sockstat() -> None:
     assert procnet.parse_sockstat(data) == {b"sockets": {b"used": 15}, b"FRAG": {b"inuse": 0, b"memory": 4096}}
 
 
-def test_softnet_names_cpus_where_the_kernel_does() -> None:
+def test_softnet_uses_the_kernels_cpu_numbers() -> None:
     old = b"0000000a 00000001 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000 00000000\n"
     assert procnet.parse_softnet(old * 2) == {"0": [10, 1, *[0] * 9], "1": [10, 1, *[0] * 9]}
     new = old.rstrip() + b" 00000002 00000003\n"
     assert list(procnet.parse_softnet(new)) == ["3"]
 
 
-def test_udp_adds_up_queues() -> None:
+def test_udp_queues_are_summed() -> None:
     data = b"  sl  local_address\n 1: 0:0 0:0 07 00000100:00000010 00:0\n 2: 0:0 0:0 07 00000001:00000000 00:0\n"
     assert procnet.parse_udp(data) == (0x101, 0x10)
 
@@ -100,7 +100,7 @@ def test_udp_adds_up_queues() -> None:
 TCP = b"  sl  local_address rem_address   st tx_queue rx_queue\n"
 
 
-def test_tcp_sockets_are_counted_by_state_and_their_queues_added_up() -> None:
+def test_tcp_sockets_are_counted_by_state_and_their_queues_summed() -> None:
     row = b"%4d: 0100007F:%04X 0100007F:D431 %02X %08X:%08X 00:00000000 00000000 0 0 16345 1\n"
     rows = [row % (1, 22, 10, 0, 0), row % (20000, 22, 1, 36, 0), row % (3, 23, 1, 36, 2048), row % (4, 24, 1, 0, 1)]
     counted = procnet.count_tcp([TCP, *rows])
@@ -113,7 +113,7 @@ def test_tcp_malformed(line: bytes) -> None:
         procnet.count_tcp([TCP, line])
 
 
-def test_interrupts_are_of_the_cpus_that_the_heading_names() -> None:
+def test_interrupts_use_the_cpus_of_the_header() -> None:
     data = (
         b"           CPU0       CPU2\n"
         b"  0:         21          9   IO-APIC   2-edge      timer\n"
@@ -132,12 +132,12 @@ def test_interrupts_malformed(data: bytes) -> None:
         interrupts.parse_interrupts(data)
 
 
-def test_the_state_of_a_process_whose_name_looks_like_one() -> None:
+def test_the_state_of_a_process_whose_name_looks_like_a_state() -> None:
     fields = b" ".join(b"%d" % number for number in range(4, 53))
     assert process.parse_condition(b"812 (a) D (b) S " + fields) == ("S", 20)
 
 
-def test_conntrack_adds_up_counters_but_not_entries() -> None:
+def test_conntrack_counters_are_summed_but_not_entries() -> None:
     data = b"entries  found drop\n00000010  00000001 0000000a\n00000010  00000002 00000000\n"
     entries, counts = procnet.parse_conntrack(data)
     assert (entries, counts["found"], counts["drop"]) == (16, 3, 10)
@@ -150,13 +150,13 @@ def mount(point: str, *, options: str = "rw", source: str = "ext4 /dev/sda", sup
 
 
 def test_mountinfo_unescapes_paths() -> None:
-    (found,) = mounts.parse_mountinfo(mount(r"/srv/a\040b\011c\134d", source=r"cifs //nas/My\040Share"))
-    assert found == mounts.Mount("//nas/My Share", "/srv/a b\tc\\d", "cifs", "254", "3", False)
+    (entry,) = mounts.parse_mountinfo(mount(r"/srv/a\040b\011c\134d", source=r"cifs //nas/My\040Share"))
+    assert entry == mounts.Mount("//nas/My Share", "/srv/a b\tc\\d", "cifs", "254", "3", False)
 
 
-def test_mountinfo_of_mounts_upon_each_other_keeps_the_visible() -> None:
-    found = mounts.parse_mountinfo(mount("/", source="rootfs rootfs") + mount("/") + mount("/srv"))
-    assert [(one.device, one.point) for one in found] == [("/dev/sda", "/"), ("/dev/sda", "/srv")]
+def test_mountinfo_keeps_the_topmost_of_stacked_mounts() -> None:
+    entries = mounts.parse_mountinfo(mount("/", source="rootfs rootfs") + mount("/") + mount("/srv"))
+    assert [(entry.device, entry.point) for entry in entries] == [("/dev/sda", "/"), ("/dev/sda", "/srv")]
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ def test_mountinfo_of_mounts_upon_each_other_keeps_the_visible() -> None:
     ],
 )
 def test_mountinfo_readonly(options: str, super_options: str, readonly: bool) -> None:
-    (found,) = mounts.parse_mountinfo(mount("/", options=options, super_options=super_options))
-    assert found.readonly is readonly
+    (entry,) = mounts.parse_mountinfo(mount("/", options=options, super_options=super_options))
+    assert entry.readonly is readonly
 
 
 @pytest.mark.parametrize("data", [b"27 1 254:3 / / rw\n", b"27 1 254 / / rw - ext4 /dev/sda rw\n", b"1 - ext4 a b\n"])

@@ -1,4 +1,4 @@
-"""Who is let in: passwords, client certificates, a rate; and files that change while it runs."""
+"""Access control: passwords, client certificates, rate limit; and files that change at run time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MUTUAL = TLS + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file
 
 @pytest.fixture
 def client_of(authority):
-    """Make a client of a served page; it is closed when the test ends."""
+    """Create clients of a served page; they are closed when the test ends."""
     with ExitStack() as stack:
 
         def make(served, *, tls=False, shown=None, auth=AUTH, source="127.0.0.1") -> httpx.Client:
@@ -54,19 +54,19 @@ def client_of(authority):
 
 @pytest.fixture
 def checks(monkeypatch):
-    """Every password that bcrypt is asked about."""
-    found: list[bytes] = []
+    """Every password that is passed to bcrypt."""
+    passwords_checked: list[bytes] = []
     check = passwords._check_hash
 
     def spy(waiting) -> bool:
-        found.append(waiting.password)
+        passwords_checked.append(waiting.password)
         return check(waiting)
 
     monkeypatch.setattr(passwords, "_check_hash", spy)
-    return found
+    return passwords_checked
 
 
-def test_only_the_right_password_opens(serve, web_config, client_of) -> None:
+def test_only_the_correct_password_is_accepted(serve, web_config, client_of) -> None:
     served = serve(web_config())
     for auth, status in ((AUTH, 200), (None, 401), (("prometheus", "wrong"), 401), (("root", "correct horse"), 401)):
         client = client_of(served, auth=auth)
@@ -76,11 +76,11 @@ def test_only_the_right_password_opens(serve, web_config, client_of) -> None:
             assert ("www-authenticate" in answer.headers) is (status == 401)
             assert ("app_test" in answer.text) is (status == 200 and path != "/readyz")
         assert client.get("/nowhere").status_code == (404 if status == 200 else 401)
-        assert client.get("/healthz").text == "ok\n"  # a health check needs no secret
+        assert client.get("/healthz").text == "ok\n"  # a health check needs no password
         assert client.head("/metrics").status_code == status
 
 
-def test_a_right_password_is_checked_once_and_a_wrong_one_too(serve, web_config, client_of, checks) -> None:
+def test_correct_and_wrong_passwords_are_each_checked_once(serve, web_config, client_of, checks) -> None:
     served = serve(web_config())
     client = client_of(served)
     for _ in range(20):
@@ -92,44 +92,48 @@ def test_a_right_password_is_checked_once_and_a_wrong_one_too(serve, web_config,
     assert checks == [b"correct horse", b"wrong"]
 
 
-def test_what_is_remembered_of_a_password_does_not_tell_it(hash_of) -> None:
+def test_the_cache_does_not_reveal_a_password(hash_of) -> None:
     async def ask() -> PasswordChecker:
-        found = PasswordChecker()
+        checker = PasswordChecker()
         users = {"prometheus": hash_of().encode()}
-        assert await found.verify_password(users, "prometheus", b"correct horse", "")
-        assert not await found.verify_password(users, "prometheus", b"wrong horse", "")
-        assert not await found.verify_password(users, "nobody", b"correct horse", "")
-        return found
+        assert await checker.verify_password(users, "prometheus", b"correct horse", "")
+        assert not await checker.verify_password(users, "prometheus", b"wrong horse", "")
+        assert not await checker.verify_password(users, "nobody", b"correct horse", "")
+        return checker
 
-    found = asyncio.run(ask())
-    kept = repr({name: value for name, value in vars(found).items() if name != "_worker"})
+    checker = asyncio.run(ask())
+    kept = repr({name: value for name, value in vars(checker).items() if name != "_worker"})
     assert "horse" not in kept
-    assert len(found._verified) == 1
-    assert not found._pending
-    assert not found._queues
+    assert len(checker._verified) == 1
+    assert not checker._pending
+    assert not checker._queues
 
 
-def test_what_bcrypt_leaves_aside_does_not_matter(serve, web_config, client_of, hash_of) -> None:
+def test_bytes_ignored_by_bcrypt_do_not_matter(serve, web_config, client_of, hash_of) -> None:
     long = "x" * 72
     served = serve(web_config(users=f"basic_auth_users:\n  a: {hash_of(long)}\n  b: {hash_of('äöü')}\n"))
     assert client_of(served, auth=("a", long)).get("/metrics").status_code == 200
-    assert client_of(served, auth=("a", long + "more")).get("/metrics").status_code == 200  # as everywhere with bcrypt
+    assert (
+        client_of(served, auth=("a", long + "more")).get("/metrics").status_code == 200
+    )  # bcrypt ignores everything after 72 bytes
     assert client_of(served, auth=("a", long[1:])).get("/metrics").status_code == 401
     assert client_of(served, auth=("b", "äöü")).get("/metrics").status_code == 200
     assert client_of(served, auth=("b", "a\0b")).get("/metrics").status_code == 401
 
 
-def guess(client: httpx.Client, ended: threading.Event, found: list[int], name: str) -> None:
+def guess(client: httpx.Client, ended: threading.Event, statuses: list[int], name: str) -> None:
     number = 0
     while not ended.is_set():
         number += 1
-        with suppress(httpx.TimeoutException):  # it may have to wait long, as it should
-            found.append(client.get("/metrics", auth=("prometheus", f"{name}-{number}")).status_code)
+        with suppress(httpx.TimeoutException):  # guessers may have to wait, on purpose
+            statuses.append(client.get("/metrics", auth=("prometheus", f"{name}-{number}")).status_code)
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_guessing_neither_delays_the_scraper_nor_takes_the_cpu(serve, web_config, client_of, checks, is_known) -> None:
-    """Who has been let in before is served beside them; who has not yet, if it comes from elsewhere."""
+def test_password_guessing_neither_delays_the_scraper_nor_uses_the_cpu(
+    serve, web_config, client_of, checks, is_known
+) -> None:
+    """A client that was authenticated before is served meanwhile, and a new one if it has another address."""
     served = serve(web_config(cost=10))
     scraper = client_of(served, source="127.0.0.1" if is_known else "127.0.0.2")
     if is_known:
@@ -137,14 +141,15 @@ def test_guessing_neither_delays_the_scraper_nor_takes_the_cpu(serve, web_config
     ended, answers = threading.Event(), []
     guessers = [client_of(served) for _ in range(8)]
     threads = [
-        threading.Thread(target=guess, args=(one, ended, answers, str(number))) for number, one in enumerate(guessers)
+        threading.Thread(target=guess, args=(guesser, ended, answers, str(number)))
+        for number, guesser in enumerate(guessers)
     ]
     checks.clear()
-    begun = time.monotonic()
+    start = time.monotonic()
     for thread in threads:
         thread.start()
     try:
-        while 401 not in answers:  # the guessers are at work
+        while 401 not in answers:  # until the guessers are active
             time.sleep(0.01)
         for _ in range(5):
             assert scraper.get("/metrics", timeout=30).status_code == 200
@@ -153,46 +158,49 @@ def test_guessing_neither_delays_the_scraper_nor_takes_the_cpu(serve, web_config
         ended.set()
         for thread in threads:
             thread.join()
-    seconds = time.monotonic() - begun
+    seconds = time.monotonic() - start
     assert set(answers) == {401, 429}
     assert (b"correct horse" in checks) is not is_known
-    # One takes 50 ms and more, and the pause after it four times as long: the machine's noise only makes them fewer.
+    # A check takes 50 ms or more, and the pause after it four times as long; a busy machine only reduces their number.
     assert len(checks) <= seconds / 0.15 + 2
 
 
-def test_who_repeats_many_wrong_passwords_does_not_fill_the_memory(hash_of, monkeypatch) -> None:
+def test_many_wrong_passwords_do_not_fill_the_memory(hash_of, monkeypatch) -> None:
     monkeypatch.setattr(passwords, "PAUSE_FACTOR", 0)
     monkeypatch.setattr(passwords, "_MAX_REJECTED", 5)
 
     async def ask() -> PasswordChecker:
-        found = PasswordChecker()
+        checker = PasswordChecker()
         users = {"prometheus": hash_of().encode()}
         for number in range(20):
-            assert not await found.verify_password(users, "prometheus", str(number).encode(), "")
-        return found
+            assert not await checker.verify_password(users, "prometheus", str(number).encode(), "")
+        return checker
 
     assert len(asyncio.run(ask())._rejected) == 5
 
 
-def test_a_client_that_fills_the_rooms_loses_places_to_others(hash_of, monkeypatch) -> None:
+def test_a_client_that_fills_the_queues_loses_slots_to_others(hash_of, monkeypatch) -> None:
     monkeypatch.setattr(passwords, "MAX_PENDING", 6)
     users = {"prometheus": hash_of().encode()}
 
     async def ask() -> list:
-        found = PasswordChecker()
-        many = [found.verify_password(users, "prometheus", f"{one}".encode(), f"10.0.0.{one % 2}") for one in range(12)]
-        waiting = [asyncio.ensure_future(one) for one in many]
+        checker = PasswordChecker()
+        many = [
+            checker.verify_password(users, "prometheus", f"{number}".encode(), f"10.0.0.{number % 2}")
+            for number in range(12)
+        ]
+        waiting = [asyncio.ensure_future(attempt) for attempt in many]
         await asyncio.sleep(0)
-        right = asyncio.ensure_future(found.verify_password(users, "prometheus", b"correct horse", "10.0.0.9"))
+        right = asyncio.ensure_future(checker.verify_password(users, "prometheus", b"correct horse", "10.0.0.9"))
         return await asyncio.gather(*waiting, right, return_exceptions=True)
 
     *others, right = asyncio.run(ask())
     assert right is True
-    assert sum(isinstance(one, passwords.TooManyAttempts) for one in others) >= 6
+    assert sum(isinstance(result, passwords.TooManyAttempts) for result in others) >= 6
     assert others.count(False) >= 4
 
 
-def test_a_rate_counts_who_is_let_in(serve, web_config, client_of) -> None:
+def test_the_rate_limit_counts_authenticated_requests(serve, web_config, client_of) -> None:
     served = serve(web_config("rate_limit: {interval: 1h, burst: 3}\n"))
     client = client_of(served)
     for _ in range(5):
@@ -201,27 +209,27 @@ def test_a_rate_counts_who_is_let_in(serve, web_config, client_of) -> None:
     assert [client.get("/metrics").status_code for _ in range(5)] == [200, 200, 200, 429, 429]
 
 
-def test_a_bucket_fills_again() -> None:
+def test_a_bucket_refills() -> None:
     bucket, rate = TokenBucket(), RateLimit(2.0, 3)
     assert [bucket.take_token(rate, 0.0) for _ in range(4)] == [True, True, True, False]
     assert [bucket.take_token(rate, now) for now in (1.0, 2.0, 3.0, 4.0)] == [False, True, False, True]
     assert [bucket.take_token(rate, 1000.0) for _ in range(4)] == [True, True, True, False]
-    assert bucket.take_token(RateLimit(2.0, 1), 1000.0)  # a new rate begins anew
+    assert bucket.take_token(RateLimit(2.0, 1), 1000.0)  # a new limit starts with a full bucket
 
 
-def test_headers_are_put_on_every_answer(serve, web_config, client_of) -> None:
+def test_headers_are_added_to_every_response(serve, web_config, client_of) -> None:
     text = "http_server_config: {headers: {X-Frame-Options: deny, Content-Security-Policy: \"default-src 'none'\"}}\n"
     client = client_of(serve(web_config(text)))
     for answer in (client.get("/"), client.get("/metrics"), client.get("/", auth=("a", "b"))):
         assert answer.headers["x-frame-options"] == "deny"
         assert answer.headers.get_list("content-security-policy") == [
             "default-src 'none'"
-        ]  # in the place of the page's
+        ]  # replaces the page's own header
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize(
-    ("header", "found"),
+    ("header", "credentials"),
     [
         (b"Basic " + base64.b64encode(b"a:b:c"), ("a", b"b:c")),
         (b"basic   " + base64.b64encode(b":") + b" ", ("", b"")),
@@ -232,15 +240,15 @@ def test_headers_are_put_on_every_answer(serve, web_config, client_of) -> None:
         (b"Bearer YTpi", None),
     ],
 )
-def test_credentials_are_read(header, found) -> None:
-    assert read_basic_auth([(b"host", b"x"), (b"authorization", header)]) == found
+def test_credentials_are_read(header, credentials) -> None:
+    assert read_basic_auth([(b"host", b"x"), (b"authorization", header)]) == credentials
     assert read_basic_auth([(b"authorization", header)] * 2) is None
     assert read_basic_auth([]) is None
 
 
 @dataclass
 class Site:
-    """A served page whose certificate and web configuration can be changed."""
+    """A served page with replaceable certificate and web configuration."""
 
     serve: Callable
     write: Callable
@@ -254,7 +262,7 @@ class Site:
         self.served = self.serve(self.write(text))
 
     def put(self, issued) -> None:
-        """Put a certificate where the server looks for its own."""
+        """Copy a certificate to the path of the server's own."""
         for file, name in zip(issued, ("server.crt", "server.key"), strict=True):
             shutil.copy(file, self.folder / f"{name}.new")
             (self.folder / f"{name}.new").replace(self.folder / name)
@@ -263,7 +271,7 @@ class Site:
         return self.client_of(self.served, tls=True, **options)
 
     def shown(self) -> str:
-        """Return the name in the certificate that a new connection is shown."""
+        """Return the name in the certificate presented to a new connection."""
         context = ssl.create_default_context(cafile=str(self.authority.certificate))
         with (
             socket.create_connection(self.served.address, timeout=60) as plain,
@@ -278,7 +286,7 @@ def site(serve, web_config, client_of, authority, tmp_path):
     return Site(serve, web_config, client_of, authority, tmp_path)
 
 
-def test_a_new_certificate_is_shown_to_the_next_connection(site) -> None:
+def test_a_new_certificate_is_used_for_the_next_connection(site) -> None:
     site.begin(TLS)
     kept = site.client()
     assert kept.get("/metrics").status_code == 200
@@ -290,15 +298,15 @@ def test_a_new_certificate_is_shown_to_the_next_connection(site) -> None:
     assert site.shown() == "second"
 
 
-def test_a_broken_file_leaves_what_was_and_is_reported_once(site, caplog) -> None:
+def test_a_broken_file_keeps_the_previous_configuration_and_is_logged_once(site, caplog) -> None:
     caplog.set_level("INFO")
     site.begin(TLS)
     (site.folder / "server.key").write_bytes((site.authority.issue("other").key).read_bytes())
     for _ in range(3):
         assert site.shown() == "first"
         assert site.client().get("/metrics").status_code == 200
-    [said] = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
-    assert f"{site.folder}/web-config.yml:3:13: error: the key does not belong to the certificate" in said
+    [message] = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert f"{site.folder}/web-config.yml:3:13: error: the key does not belong to the certificate" in message
     site.write(TLS.replace("cert_file", "cert_fil"))
     assert site.shown() == "first"
     assert "did you mean cert_file?" in caplog.text
@@ -308,7 +316,7 @@ def test_a_broken_file_leaves_what_was_and_is_reported_once(site, caplog) -> Non
     assert caplog.records[-1].getMessage() == f"{site.folder}/web-config.yml was reloaded"
 
 
-def test_a_file_that_comes_later_is_noticed(site) -> None:
+def test_a_file_created_later_is_noticed(site) -> None:
     site.begin(TLS)
     site.write(TLS.replace("server.", "later."))
     assert site.shown() == "first"
@@ -317,7 +325,7 @@ def test_a_file_that_comes_later_is_noticed(site) -> None:
     assert site.shown() == "later"
 
 
-def test_a_changed_password_counts_at_once_also_on_kept_connections(site, hash_of, caplog) -> None:
+def test_a_changed_password_applies_at_once_also_on_open_connections(site, hash_of, caplog) -> None:
     site.begin(TLS)
     client = site.client()
     assert client.get("/metrics").status_code == 200
@@ -330,7 +338,7 @@ def test_a_changed_password_counts_at_once_also_on_kept_connections(site, hash_o
 
 
 @pytest.mark.parametrize("after", ["", "http_server_config: {}\n", "rate_limit: {interval: 1s, burst: 5}\n"])
-def test_protection_is_not_lost_with_a_block(site, caplog, after) -> None:
+def test_removing_a_block_does_not_remove_protection(site, caplog, after) -> None:
     site.begin(MUTUAL)
     (site.folder / "web-config.yml").write_text(after)
     shown = site.authority.issue("client", "DNS:prometheus", use="clientAuth")
@@ -340,16 +348,18 @@ def test_protection_is_not_lost_with_a_block(site, caplog, after) -> None:
     assert "requires a restart" in caplog.text
 
 
-def test_a_faulty_file_is_reported_at_the_start(site) -> None:
+def test_an_invalid_file_is_reported_at_startup(site) -> None:
     with pytest.raises(InvalidInput, match=r"server\.crt cannot be read"):
         ReloadingConfig(site.write(TLS))
 
 
-def test_only_known_client_certificates_open(site, stranger, caplog) -> None:
+def test_only_known_client_certificates_are_accepted(site, stranger, caplog) -> None:
     site.begin(MUTUAL + "  client_allowed_sans: [prometheus, 10.0.0.5]\n")
     known = site.authority.issue("known", "DNS:prometheus", use="clientAuth")
     assert site.client(shown=known).get("/metrics").status_code == 200
-    assert site.client(shown=known, auth=None).get("/metrics").status_code == 401  # both are asked for
+    assert (
+        site.client(shown=known, auth=None).get("/metrics").status_code == 401
+    )  # certificate and password are required
     by_address = site.authority.issue("address", "IP:10.0.0.5", use="clientAuth")
     assert site.client(shown=by_address).get("/healthz").status_code == 200
     for shown, why in (
@@ -364,10 +374,10 @@ def test_only_known_client_certificates_open(site, stranger, caplog) -> None:
     caplog.clear()
     with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
         site.client().get("/healthz")
-    assert caplog.text == ""  # reported a moment ago
+    assert caplog.text == ""  # logged shortly before
 
 
-def test_who_shows_no_certificate_may_be_let_in(site, stranger) -> None:
+def test_a_client_certificate_may_be_optional(site, stranger) -> None:
     site.begin(MUTUAL.replace("RequireAndVerify", "Verify").replace("Cert\n", "CertIfGiven\n"))
     assert site.client().get("/metrics").status_code == 200
     unknown = stranger.issue("unknown", "DNS:prometheus", use="clientAuth")

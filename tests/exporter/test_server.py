@@ -1,4 +1,4 @@
-"""The application over a real uvicorn on a free port, with collectors of the tests' own."""
+"""The application on a real uvicorn on a free port, with test collectors."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 VALUE = Metric("deckwatch_test_value", "gauge", "A measured value.", ("name",))
 
 
-def one(name: str, collect: Callable, **options: object) -> Collector:
+def make_collector(name: str, collect: Callable, **options: object) -> Collector:
     settings = {"default": True, "peer": None, "subjects": None, "subject_label": "server", "budget": 50_000, **options}
     return Collector(name, (VALUE,), collect, "A test.", **settings)
 
 
-def gives(*names: str) -> Callable[[World], Iterator[Sample]]:
+def name_collector(*names: str) -> Callable[[World], Iterator[Sample]]:
     return lambda _world: (VALUE(1, name) for name in names)
 
 
@@ -50,7 +50,7 @@ def of_server(_world: World, name: str) -> Iterator[Sample]:
 
 @contextmanager
 def running(*collectors: Collector, shipped: tuple[str, ...] = ()) -> Iterator[httpx.Client]:
-    """Serve these collectors and give a client of the server."""
+    """Serve these collectors and yield a client of the server."""
     names = {each.name: each for each in collectors}
     scraper = Scraper(World(), names)
     sockets = listen.bind_sockets(listen.parse_address("127.0.0.1:0"))
@@ -77,18 +77,18 @@ def running(*collectors: Collector, shipped: tuple[str, ...] = ()) -> Iterator[h
 @pytest.fixture(scope="module")
 def client() -> Iterator[httpx.Client]:
     with running(
-        one("host_cpu", gives("cpu")),
-        one("host_disk", gives("disk")),
-        one("host_pressure", unreadable),
-        one("container_state", gives("web", 'na"me\n')),
-        one("postgres_up", of_server, subjects=lambda _: {"shop-db": "shop", "crm": "crm"}),
+        make_collector("host_cpu", name_collector("cpu")),
+        make_collector("host_disk", name_collector("disk")),
+        make_collector("host_pressure", unreadable),
+        make_collector("container_state", name_collector("web", 'na"me\n')),
+        make_collector("postgres_up", of_server, subjects=lambda _: {"shop-db": "shop", "crm": "crm"}),
         shipped=("host_systemd",),
     ) as client:
         yield client
 
 
 def names(response: httpx.Response) -> set[str]:
-    """Return the labels `name` of the tests' own metric."""
+    """Return the values of the label `name` of the test metric."""
     assert response.status_code == 200
     return {
         sample.labels["name"]
@@ -98,7 +98,7 @@ def names(response: httpx.Response) -> set[str]:
     }
 
 
-def test_a_page_has_everything_and_tells_what_broke(client):
+def test_a_page_has_all_collectors_and_their_failures(client):
     response = client.get("/metrics")
     assert names(response) == {"cpu", "disk", "web", 'na"me\n', "shop", "crm"}
     assert response.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
@@ -119,33 +119,33 @@ def test_a_page_has_everything_and_tells_what_broke(client):
         ("collect[]=host_disk&unknown=1", {"disk"}),
     ],
 )
-def test_a_page_of_chosen_collectors(client, query, expected):
+def test_a_page_of_selected_collectors(client, query, expected):
     response = client.get(f"/metrics?{query}")
     assert names(response) == expected
     reported = set(re.findall(r'deckwatch_collector_success\{collector="(\w+)', response.text))
-    assert len(reported) <= len(expected) + 1  # of none but those on the page (and host_pressure, which fails)
+    assert len(reported) <= len(expected) + 1  # only collectors on the page, and host_pressure, which fails
 
 
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("collect[]=host_cpus", "no collector is called 'host_cpus'; did you mean host_cpu?"),
-        ("exclude[]=contaner", "no collector is called 'contaner'; did you mean container?"),
-        ("collect[]=", "no collector is called ''"),
+        ("collect[]=host_cpus", "unknown collector 'host_cpus'; did you mean host_cpu?"),
+        ("exclude[]=contaner", "unknown collector 'contaner'; did you mean container?"),
+        ("collect[]=", "unknown collector ''"),
         ("collect[]=host&exclude[]=host_cpu", "expected collectors to run or collectors to exclude, not both"),
-        ("server=shopdb", "no database server is called 'shopdb'; did you mean shop-db?"),
+        ("server=shopdb", "unknown database server 'shopdb'; did you mean shop-db?"),
         ("server=crm&server=shop-db", "expected one server, not several"),
         ("&".join(f"collect[]={number}" for number in range(300)), "Max number of fields exceeded"),
     ],
 )
-def test_a_query_that_means_nothing_is_reported_in_a_sentence(client, query, sentence):
+def test_an_invalid_query_is_rejected_with_a_message(client, query, sentence):
     response = client.get(f"/metrics?{query}")
     assert response.status_code == 400
     assert response.text.startswith(sentence)
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
 
 
-def test_gzip_only_where_it_is_accepted(client):
+def test_gzip_is_used_only_if_accepted(client):
     plain = client.get("/metrics?collect[]=host_cpu", headers={"accept-encoding": "identity"})
     assert "content-encoding" not in plain.headers
     packed = client.get("/metrics?collect[]=host_cpu", headers={"accept-encoding": "gzip"})
@@ -168,12 +168,12 @@ def test_gzip_only_where_it_is_accepted(client):
         ("gzip;q=nonsense", False),
     ],
 )
-def test_who_accepts_gzip(header, accepted):
+def test_accept_encoding(header, accepted):
     assert accepts_gzip(header) is accepted
 
 
 @pytest.mark.parametrize("pack", [compress, compress_with_zlib])
-def test_both_packers_write_gzip(pack):
+def test_both_compressors_write_gzip(pack):
     pieces = [b"node_load1 0.5\n" * 600, b"", b"node_load5 0.5\n" * 400]
     packed = pack(pieces)
     assert gzip.decompress(packed) == b"".join(pieces)
@@ -181,7 +181,7 @@ def test_both_packers_write_gzip(pack):
 
 
 @pytest.mark.parametrize(
-    ("said", "seconds"),
+    ("header", "seconds"),
     [
         (None, 9.5),
         ("10", 9.5),
@@ -194,12 +194,12 @@ def test_both_packers_write_gzip(pack):
         ("9e9", 120),
     ],
 )
-def test_patience_is_the_scrapers_less_an_offset(said, seconds):
-    headers = {} if said is None else {"x-prometheus-scrape-timeout-seconds": said}
+def test_the_timeout_is_that_of_the_scraper_minus_an_offset(header, seconds):
+    headers = {} if header is None else {"x-prometheus-scrape-timeout-seconds": header}
     assert scrape_seconds(headers) == pytest.approx(seconds)
 
 
-def test_a_hanging_collector_does_not_keep_the_page_from_being_served_in_time():
+def test_a_hanging_collector_does_not_delay_the_page():
     release = threading.Event()
 
     def hang(_world: World) -> Iterator[Sample]:
@@ -207,11 +207,13 @@ def test_a_hanging_collector_does_not_keep_the_page_from_being_served_in_time():
         yield VALUE(1, "late")
 
     with ExitStack() as stack:
-        client = stack.enter_context(running(one("app_hang", hang), one("host_cpu", gives("cpu"))))
+        client = stack.enter_context(
+            running(make_collector("app_hang", hang), make_collector("host_cpu", name_collector("cpu")))
+        )
         stack.callback(release.set)
-        begun = time.monotonic()
+        start = time.monotonic()
         response = client.get("/metrics", headers={"x-prometheus-scrape-timeout-seconds": "1"})
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - start < 1.0
         assert names(response) == {"cpu"}
         assert 'deckwatch_collector_success{collector="app_hang"} 0' in response.text
         assert 'deckwatch_collector_timeouts_total{collector="app_hang"} 1' in response.text
@@ -219,7 +221,7 @@ def test_a_hanging_collector_does_not_keep_the_page_from_being_served_in_time():
         assert (ready.status_code, ready.text) == (503, "waiting for the first answer of:\napp_hang\n")
 
 
-def test_the_loop_lives_while_a_scrape_hangs():
+def test_the_event_loop_is_responsive_while_a_scrape_hangs():
     release = threading.Event()
 
     def hang(_world: World) -> Iterator[Sample]:
@@ -227,26 +229,26 @@ def test_the_loop_lives_while_a_scrape_hangs():
         yield from ()
 
     with ExitStack() as stack:
-        client = stack.enter_context(running(one("app_hang", hang)))
+        client = stack.enter_context(running(make_collector("app_hang", hang)))
         stack.callback(release.set)
         scrape = threading.Thread(target=lambda: client.get("/metrics"))
         scrape.start()
         time.sleep(0.1)
-        begun = time.monotonic()
+        start = time.monotonic()
         assert client.get("/healthz").text == "ok\n"
-        assert time.monotonic() - begun < 10, "a third of what the scrape hangs"
+        assert time.monotonic() - start < 10, "a third of what the scrape hangs"
         release.set()
         scrape.join(30)
 
 
-def test_readiness_waits_for_every_subject():
+def test_readiness_requires_a_result_for_every_subject():
     def absent(_world: World) -> Iterator[Sample]:
         raise NoData("no such thing")
 
     with running(
-        one("host_cpu", absent),
-        one("host_pressure", unreadable),
-        one("postgres_up", of_server, subjects=lambda _: {"shop-db": "shop"}),
+        make_collector("host_cpu", absent),
+        make_collector("host_pressure", unreadable),
+        make_collector("postgres_up", of_server, subjects=lambda _: {"shop-db": "shop"}),
     ) as client:
         response = client.get("/readyz")
         assert response.status_code == 503
@@ -264,21 +266,21 @@ def test_head_is_get_without_a_body(client, path):
     assert head.content == b""
 
 
-def test_other_methods_are_refused_and_their_bodies_are_not_waited_for(client):
+def test_other_methods_are_rejected_without_reading_the_body(client):
     response = client.post("/metrics", content=b"x" * 100_000)
     assert response.status_code == 405
     assert response.headers["allow"] == "GET, HEAD"
     assert response.headers["connection"] == "close"
 
 
-def test_an_unknown_address_leads_to_the_known_ones(client):
+def test_an_unknown_path_links_to_the_known_ones(client):
     response = client.get("/<script>")
     assert response.status_code == 404
     assert 'href="/metrics"' in response.text
     assert "<script" not in response.text
 
 
-def test_every_answer_forbids_guessing_and_keeping(client):
+def test_every_response_forbids_sniffing_and_caching(client):
     for path in ("/", "/metrics", "/healthz", "/nowhere"):
         headers = client.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
@@ -288,9 +290,9 @@ def test_every_answer_forbids_guessing_and_keeping(client):
 
 
 def dial(client: httpx.Client, sent: bytes = b"") -> socket.socket:
-    found = socket.create_connection((client.base_url.host, client.base_url.port), timeout=5)
-    found.sendall(sent)
-    return found
+    dialled = socket.create_connection((client.base_url.host, client.base_url.port), timeout=5)
+    dialled.sendall(sent)
+    return dialled
 
 
 def answered(dialled: socket.socket) -> bool:
@@ -307,41 +309,41 @@ def is_cut(dialled: socket.socket) -> bool:
         return True
 
 
-def test_who_does_not_complete_a_header_is_cut(monkeypatch):
+def test_a_client_that_does_not_complete_a_header_is_disconnected(monkeypatch):
     monkeypatch.setattr(connection, "HEADER_SECONDS", 0.3)
-    with running(one("host_cpu", gives("cpu"))) as client:
-        begun = time.monotonic()
+    with running(make_collector("host_cpu", name_collector("cpu"))) as client:
+        start = time.monotonic()
         with dial(client) as silent, dial(client, b"GET / HTTP/1.1\r\nHost: x\r\n") as slow:
             assert is_cut(silent)
             assert is_cut(slow)
-        assert 0.2 < time.monotonic() - begun < 2
+        assert 0.2 < time.monotonic() - start < 2
 
 
-def test_the_second_header_on_a_connection_has_the_same_limit(monkeypatch):
+def test_the_second_request_on_a_connection_has_the_same_header_limit(monkeypatch):
     monkeypatch.setattr(connection, "HEADER_SECONDS", 0.3)
     with (
-        running(one("host_cpu", gives("cpu"))) as client,
+        running(make_collector("host_cpu", name_collector("cpu"))) as client,
         dial(client, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") as kept,
     ):
         assert answered(kept)
-        time.sleep(0.5)  # idle between two requests is no fault
+        time.sleep(0.5)  # a pause between two requests is allowed
         kept.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
         assert answered(kept)
         kept.sendall(b"G")
         assert is_cut(kept)
 
 
-def test_idle_connections_beyond_the_limit_make_room(monkeypatch):
+def test_idle_connections_over_the_limit_are_closed(monkeypatch):
     monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 8)
-    with running(one("host_cpu", gives("cpu"))) as client, ExitStack() as stack:
+    with running(make_collector("host_cpu", name_collector("cpu"))) as client, ExitStack() as stack:
         dawdlers = [stack.enter_context(dial(client, b"GET / HTTP/1.1\r\nX: ")) for _ in range(30)]
-        begun = time.monotonic()
+        start = time.monotonic()
         assert names(client.get("/metrics")) == {"cpu"}
-        assert time.monotonic() - begun < 1
+        assert time.monotonic() - start < 1
         assert is_cut(dawdlers[0])
 
 
-def test_a_new_connection_is_refused_while_all_are_busy(monkeypatch):
+def test_a_new_connection_is_rejected_while_all_are_busy(monkeypatch):
     monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 2)
     release = threading.Event()
 
@@ -350,7 +352,7 @@ def test_a_new_connection_is_refused_while_all_are_busy(monkeypatch):
         yield VALUE(1, "x")
 
     with ExitStack() as stack:
-        client = stack.enter_context(running(one("app_hang", hang)))
+        client = stack.enter_context(running(make_collector("app_hang", hang)))
         stack.callback(release.set)
         request = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
         busy = [stack.enter_context(dial(client, request)) for _ in range(2)]
@@ -361,10 +363,10 @@ def test_a_new_connection_is_refused_while_all_are_busy(monkeypatch):
         assert all(dialled.recv(4096).startswith(b"HTTP/1.1 200") for dialled in busy)
 
 
-def test_who_does_not_read_is_cut(monkeypatch):
+def test_a_client_that_does_not_read_is_disconnected(monkeypatch):
     monkeypatch.setattr(connection, "READ_SECONDS", 0.3)
     many = [str(number).rjust(200, "x") for number in range(40_000)]
-    with running(one("host_many", gives(*many))) as client, socket.socket() as lazy:
+    with running(make_collector("host_many", name_collector(*many))) as client, socket.socket() as lazy:
         lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         lazy.settimeout(10)
         lazy.connect((client.base_url.host, client.base_url.port))
@@ -374,7 +376,7 @@ def test_who_does_not_read_is_cut(monkeypatch):
         expected = int(re.search(rb"content-length: (\d+)", received)[1])
         while chunk := lazy.recv(1 << 20):
             received += chunk
-        assert len(received) < expected  # what the kernel had taken already, and then the end
+        assert len(received) < expected  # only what the kernel had buffered
 
 
 @pytest.mark.parametrize(
@@ -386,13 +388,13 @@ def test_who_does_not_read_is_cut(monkeypatch):
         ("localhost:80", ("localhost", 80)),
     ],
 )
-def test_addresses_are_read(text, address):
+def test_addresses_are_parsed(text, address):
     assert listen.parse_address(text) == address
     assert str(listen.parse_address(text)) == text
 
 
 @pytest.mark.parametrize("text", ["", "9877", "localhost", "::1:9877", "[::1]", "host:http", "host:99999", "[host]:1"])
-def test_what_is_no_address_is_refused(text):
+def test_invalid_addresses_are_rejected(text):
     with pytest.raises(ValueError, match=r"expected HOST:PORT|in brackets"):
         listen.parse_address(text)
 
@@ -401,11 +403,14 @@ def test_what_is_no_address_is_refused(text):
 def test_addresses_are_bound(text):
     sockets = listen.bind_sockets(listen.parse_address(text))
     try:
-        assert len({found.getsockname()[1] for found in sockets}) == 1
-        for found in sockets:
-            host = "::1" if found.family == socket.AF_INET6 else "127.0.0.1"
-            with socket.create_connection((host, found.getsockname()[1]), timeout=5), found.accept()[0] as accepted:
+        assert len({listener.getsockname()[1] for listener in sockets}) == 1
+        for listener in sockets:
+            host = "::1" if listener.family == socket.AF_INET6 else "127.0.0.1"
+            with (
+                socket.create_connection((host, listener.getsockname()[1]), timeout=5),
+                listener.accept()[0] as accepted,
+            ):
                 assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     finally:
-        for found in sockets:
-            found.close()
+        for listener in sockets:
+            listener.close()

@@ -1,4 +1,4 @@
-"""The strict reader of the text format."""
+"""The strict parser of the text format."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_escapes() -> None:
     assert (sample.metric.kind, sample.metric.help) == ("gauge", 'a\\b\nc"')
 
 
-def test_histograms_and_summaries_keep_their_parts_together() -> None:
+def test_parts_of_histograms_and_summaries_stay_together() -> None:
     text = (
         '# TYPE h histogram\nh_bucket{le="+Inf"} 2\nh_sum 3\nh_count 2\n'
         '# TYPE s summary\ns{quantile="0.5"} 1\ns_sum 3\ns_count 2\n'
@@ -75,12 +75,12 @@ def test_histograms_and_summaries_keep_their_parts_together() -> None:
         ("# TYPE x histogram\nx 1\n", "x_bucket"),
     ],
 )
-def test_faults_are_reported_by_line(text: str, message: str) -> None:
+def test_errors_name_the_line(text: str, message: str) -> None:
     with pytest.raises(FormatError, match=message):
         parse_samples(text)
 
 
-def test_no_value_stands_in_a_message() -> None:
+def test_messages_contain_no_values() -> None:
     with pytest.raises(FormatError) as caught:
         parse_samples('x{token="hunter2"} hunter2\n')
     assert "hunter2" not in str(caught.value)
@@ -90,12 +90,12 @@ LINE = st.text('x{}="\\,_ #TYPEHLgauge1.5e+InfN\n\t', max_size=60)
 
 
 @given(st.one_of(st.text(max_size=80), LINE))
-def test_anything_is_read_or_refused(text: str) -> None:
+def test_any_text_is_parsed_or_rejected(text: str) -> None:
     try:
         samples = parse_samples(text)
     except FormatError:
         return
-    # What is taken can be shown: Prometheus' own library reads it, and finds each series once.
+    # Accepted text can be exposed: Prometheus' own library parses it, with each series once.
     shown = [s for family in text_string_to_metric_families(exposition.render_text(samples)) for s in family.samples]
     assert len({(s.name, tuple(sorted(s.labels.items()))) for s in shown}) == len(shown) == len(samples)
 
@@ -104,12 +104,12 @@ def test_anything_is_read_or_refused(text: str) -> None:
     st.dictionaries(st.tuples(st.text(min_size=1), st.text()), st.floats(allow_nan=False), max_size=4),
     st.text().map(lambda text: " ".join(text.split())),
 )
-def test_what_we_write_we_read(values: dict[tuple[str, str], float], about: str) -> None:
+def test_rendered_text_is_parsed_back(values: dict[tuple[str, str], float], about: str) -> None:
     metric = Metric("x", "gauge", about, ("a", "b"))
     written = [metric(value, *labels) for labels, value in values.items()]
     text = exposition.render_text(written)
     if any("\ud800" <= character <= "\udfff" for character in text):
-        return  # a lone surrogate is nothing that a file could hold
+        return  # a lone surrogate cannot be in a file
     read = {series_key(sample): sample.value for sample in parse_samples(text)}
     assert read == {
         (name, frozenset((k, v) for k, v in labels if v)): s.value for s in written for name, labels in [series_key(s)]

@@ -1,4 +1,4 @@
-"""What a web configuration says, and what is told of one that is wrong."""
+"""Loading of a web configuration, and the problems reported for an invalid one."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ PAIR = "cert_file: server.crt\n  key_file: server.key"
 CA = "client_ca_file: authority.crt\n  client_auth_type"
 
 
-def told(tmp_path, text: str) -> list[str]:
-    """Return what is told of a file, as place and sentence, or nothing."""
+def list_problems(tmp_path, text: str) -> list[str]:
+    """Return the problems of a file with their positions, or an empty list."""
     (tmp_path / "web.yml").write_text(text)
     try:
         webconfig.load_config(tmp_path / "web.yml")
     except InvalidInput as error:
-        return [f"{one.place.line}:{one.place.column}: {one.one_sentence}" for one in error.problems]
+        return [f"{problem.place.line}:{problem.place.column}: {problem.one_sentence}" for problem in error.problems]
     return []
 
 
-def test_everything_that_it_can_say(tmp_path) -> None:
+def test_every_option(tmp_path) -> None:
     (tmp_path / "web.yml").write_text(f"""\
 tls_server_config:
   {PAIR}
@@ -52,26 +52,26 @@ basic_auth_users:
   prometheus: {HASH}
 rate_limit: {{interval: 1m30s, burst: 20}}
 """)
-    found = webconfig.load_config(tmp_path / "web.yml")
-    assert found.tls is not None
-    assert found.tls.files == [tmp_path / "server.crt", tmp_path / "server.key", tmp_path / "authority.crt"]
-    assert found.tls.client_sans == ("prometheus", "10.0.0.5")
-    assert not found.tls.prefer_server_order
-    assert found.users == {"prometheus": HASH.encode()}
-    assert HASH not in repr(found)
-    assert found.rate == RateLimit(90, 20)
-    assert found.headers == (("strict-transport-security", "max-age=3600"), ("x-frame-options", "deny"))
+    loaded = webconfig.load_config(tmp_path / "web.yml")
+    assert loaded.tls is not None
+    assert loaded.tls.files == [tmp_path / "server.crt", tmp_path / "server.key", tmp_path / "authority.crt"]
+    assert loaded.tls.client_sans == ("prometheus", "10.0.0.5")
+    assert not loaded.tls.prefer_server_order
+    assert loaded.users == {"prometheus": HASH.encode()}
+    assert HASH not in repr(loaded)
+    assert loaded.rate == RateLimit(90, 20)
+    assert loaded.headers == (("strict-transport-security", "max-age=3600"), ("x-frame-options", "deny"))
 
 
 @pytest.mark.parametrize(
     "text", ["", "tls_server_config:\n", "basic_auth_users: {}\n", "rate_limit: {interval: 0, burst: 1}"]
 )
-def test_a_file_may_ask_for_nothing(tmp_path, text) -> None:
-    assert told(tmp_path, text) == []
+def test_an_empty_file_is_valid(tmp_path, text) -> None:
+    assert list_problems(tmp_path, text) == []
     assert webconfig.load_config(tmp_path / "web.yml") == webconfig.WebConfig()
 
 
-def test_all_that_is_wrong_is_told_at_once(tmp_path) -> None:
+def test_all_problems_are_reported_at_once(tmp_path) -> None:
     text = f"""\
 tls_server_config:
   {PAIR}
@@ -84,7 +84,7 @@ basic_auth_users:
   prometheus: hunter2
 rate_limits: {{}}
 """
-    assert told(tmp_path, text) == [
+    assert list_problems(tmp_path, text) == [
         "4:3: unknown key client_auth (did you mean client_auth_type?)",
         "5:16: unknown value 'TLS1.2' (did you mean TLS12?)",
         "6:19: unknown value 'TLS_RSA_WITH_AES_128_CBC_SHA' (did you mean TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA?)",
@@ -117,9 +117,9 @@ rate_limits: {{}}
         ("cert_file: a\n  key: 5", "3:8", "expected the key itself"),
     ],
 )
-def test_what_cannot_be_done_is_refused(tmp_path, block, place, sentence) -> None:
-    found = told(tmp_path, f"tls_server_config:\n  {block}\n")
-    assert any(one.startswith(f"{place}: ") and sentence in one for one in found), found
+def test_unsupported_options_are_rejected(tmp_path, block, place, sentence) -> None:
+    problems = list_problems(tmp_path, f"tls_server_config:\n  {block}\n")
+    assert any(problem.startswith(f"{place}: ") and sentence in problem for problem in problems), problems
 
 
 @pytest.mark.parametrize(
@@ -140,14 +140,14 @@ def test_what_cannot_be_done_is_refused(tmp_path, block, place, sentence) -> Non
         ("- list", "expected nothing or a mapping"),
     ],
 )
-def test_values_that_mean_nothing(tmp_path, text, sentence) -> None:
-    assert any(sentence in one for one in told(tmp_path, text)), told(tmp_path, text)
+def test_invalid_values(tmp_path, text, sentence) -> None:
+    assert any(sentence in problem for problem in list_problems(tmp_path, text)), list_problems(tmp_path, text)
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "basic_auth_users: {prometheus: hunter2}, x",  # no YAML
+        "basic_auth_users: {prometheus: hunter2}, x",  # not YAML
         "basic_auth_users:\n  prometheus: hunter2\n  prometheus: hunter2\n",
         "basic_auth_users: hunter2\n",
         "basic_auth_users:\nprometheus: hunter2\n",  # not indented: an unknown key
@@ -160,11 +160,11 @@ def test_values_that_mean_nothing(tmp_path, text, sentence) -> None:
         "basic_auth_users:\n  # a comment\n  prometheus: [hunter2]\n",
     ],
 )
-def test_no_secret_is_repeated(tmp_path, text) -> None:
+def test_messages_contain_no_secret(tmp_path, text) -> None:
     (tmp_path / "web.yml").write_text(text)
     with pytest.raises(InvalidInput) as caught:
         webconfig.load_config(tmp_path / "web.yml")
-    printed = str(caught.value) + "".join(caret_line(one, text) for one in caught.value.problems)
+    printed = str(caught.value) + "".join(caret_line(problem, text) for problem in caught.value.problems)
     assert "hunter2" not in printed
     assert re.search(r"web\.yml:\d+:\d+: error", printed)
 
@@ -181,7 +181,7 @@ LINE = st.builds("{}{}: {}".format, st.sampled_from(("", "  ", "    ")), st.samp
 
 @settings(deadline=None, max_examples=25)
 @given(st.lists(LINE | ANY, max_size=8).map("\n".join))
-def test_whatever_a_file_holds_it_is_read_or_told(tmp_path_factory, text) -> None:
+def test_any_file_is_loaded_or_rejected(tmp_path_factory, text) -> None:
     path = tmp_path_factory.getbasetemp() / "any.yml"
     path.write_text(text, encoding="utf-8", newline="")
     try:
@@ -190,55 +190,62 @@ def test_whatever_a_file_holds_it_is_read_or_told(tmp_path_factory, text) -> Non
         assert error.problems
 
 
-def test_a_file_that_is_not_there(tmp_path) -> None:
+def test_a_missing_file(tmp_path) -> None:
     with pytest.raises(InvalidInput, match="cannot be read: No such file"):
         webconfig.load_config(tmp_path / "web.yml")
 
 
-def made(tmp_path, text: str) -> ssl.SSLContext:
+def make_context(tmp_path, text: str) -> ssl.SSLContext:
     (tmp_path / "web.yml").write_text(f"tls_server_config:\n  {text}\n")
-    found = webconfig.load_config(tmp_path / "web.yml").tls
-    assert found is not None
-    return tls.make_context(found)
+    config = webconfig.load_config(tmp_path / "web.yml").tls
+    assert config is not None
+    return tls.make_context(config)
 
 
-def test_a_context_has_what_was_asked_for(authority, tmp_path) -> None:
+def test_the_context_has_the_configured_options(authority, tmp_path) -> None:
     authority.issue("server")
-    found = made(tmp_path, f"{PAIR}\n  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]\n  max_version: TLS12")
-    assert found.maximum_version == ssl.TLSVersion.TLSv1_2
-    assert [one["name"] for one in found.get_ciphers() if one["protocol"] == "TLSv1.2"] == [
+    context = make_context(
+        tmp_path, f"{PAIR}\n  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]\n  max_version: TLS12"
+    )
+    assert context.maximum_version == ssl.TLSVersion.TLSv1_2
+    assert [cipher["name"] for cipher in context.get_ciphers() if cipher["protocol"] == "TLSv1.2"] == [
         "ECDHE-ECDSA-AES256-GCM-SHA384"
     ]
-    assert found.verify_mode == ssl.CERT_NONE
-    found = made(tmp_path, f"{PAIR}\n  {CA}: VerifyClientCertIfGiven\n  cipher_suites: [TLS_AES_128_GCM_SHA256]")
-    assert found.verify_mode == ssl.CERT_OPTIONAL
-    assert found.minimum_version == ssl.TLSVersion.TLSv1_3  # none of TLS 1.2's suites was named
-    assert len(found.get_ca_certs()) == 1
+    assert context.verify_mode == ssl.CERT_NONE
+    context = make_context(
+        tmp_path, f"{PAIR}\n  {CA}: VerifyClientCertIfGiven\n  cipher_suites: [TLS_AES_128_GCM_SHA256]"
+    )
+    assert context.verify_mode == ssl.CERT_OPTIONAL
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_3  # no cipher suite of TLS 1.2 was named
+    assert len(context.get_ca_certs()) == 1
 
 
-def test_certificate_and_key_may_stand_in_the_file_itself(authority, tmp_path) -> None:
+def test_certificate_and_key_may_be_inline(authority, tmp_path) -> None:
     certificate, key = authority.issue("server")
 
     def block(path) -> str:
         return "".join(f"\n    {line}" for line in path.read_text().splitlines())
 
     text = f"cert: |{block(certificate)}\n  key: |{block(key)}\n  client_ca: |{block(authority.certificate)}"
-    assert made(tmp_path, f"{text}\n  client_auth_type: RequireAndVerifyClientCert").verify_mode == ssl.CERT_REQUIRED
+    assert (
+        make_context(tmp_path, f"{text}\n  client_auth_type: RequireAndVerifyClientCert").verify_mode
+        == ssl.CERT_REQUIRED
+    )
 
 
-def damaged(authority, tmp_path, what: str) -> None:
+def damage_certificate(authority, tmp_path, damage: str) -> None:
     certificate, key = authority.issue("server")
-    if what == "mismatch":
+    if damage == "mismatch":
         shutil.copy(authority.issue("other").key, key)
-    elif what == "locked":
+    elif damage == "locked":
         argv = [authority.openssl, "pkcs8", "-topk8", "-in", key, "-out", tmp_path / "locked", "-passout", "pass:x"]
         subprocess.run(argv, check=True)
         shutil.move(tmp_path / "locked", key)
-    elif what == "empty":
+    elif damage == "empty":
         certificate.write_text("")
-    elif what == "no key":
+    elif damage == "no key":
         key.write_text("no key")
-    elif what == "away":
+    elif damage == "away":
         certificate.unlink()
         key.unlink()
     else:
@@ -246,7 +253,7 @@ def damaged(authority, tmp_path, what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "told"),
+    ("damage", "expected"),
     [
         ("mismatch", ["3:13: the key does not belong to the certificate"]),
         ("locked", ["3:13: the key has a passphrase (store it without one)"]),
@@ -262,12 +269,14 @@ def damaged(authority, tmp_path, what: str) -> None:
         ("authority", ["4:19: no certificate in PEM found"]),
     ],
 )
-def test_certificates_that_cannot_be_used(authority, tmp_path, what, told) -> None:
-    damaged(authority, tmp_path, what)
+def test_unusable_certificates(authority, tmp_path, damage, expected) -> None:
+    damage_certificate(authority, tmp_path, damage)
     with pytest.raises(InvalidInput) as caught:
-        made(tmp_path, f"{PAIR}\n  {CA}: RequireAndVerifyClientCert")
-    found = [f"{one.place.line}:{one.place.column}: {one.one_sentence}" for one in caught.value.problems]
-    assert [one.replace(str(tmp_path), "…") for one in found] == told
+        make_context(tmp_path, f"{PAIR}\n  {CA}: RequireAndVerifyClientCert")
+    problems = [
+        f"{problem.place.line}:{problem.place.column}: {problem.one_sentence}" for problem in caught.value.problems
+    ]
+    assert [problem.replace(str(tmp_path), "…") for problem in problems] == expected
 
 
 @pytest.mark.parametrize(
@@ -282,23 +291,25 @@ def test_certificates_that_cannot_be_used(authority, tmp_path, what, told) -> No
         ("DNS", "anything", (), True),
     ],
 )
-def test_the_names_of_a_client(kind, held, names, allowed) -> None:
+def test_names_of_a_client_certificate(kind, held, names, allowed) -> None:
     assert tls.has_allowed_name({"subjectAltName": ((kind, held),)}, names) is allowed
     assert tls.has_allowed_name({}, names) is (not names)
     assert tls.has_allowed_name(None, names) is (not names)
 
 
-def test_the_guides_example_is_right_for_us_and_for_promtool(need, tmp_path) -> None:
+def test_the_guides_example_is_valid_for_deckwatch_and_promtool(need, tmp_path) -> None:
     guide = (Path(__file__).parents[2] / "docs" / "guide" / "protection.md").read_text()
     [text] = re.findall(r"```yaml\n# web-config\.yml\n(.*?)```", guide, re.DOTALL)
     shell = re.findall(r"```sh\n(.*?)```", guide, re.DOTALL)[0]
-    subprocess.run(["/bin/sh", "-euc", shell], cwd=tmp_path, capture_output=True, check=True)  # its own certificates
+    subprocess.run(
+        ["/bin/sh", "-euc", shell], cwd=tmp_path, capture_output=True, check=True
+    )  # creates its own certificates
     path = tmp_path / "web-config.yml"
     path.write_text(text)
-    found = webconfig.load_config(path)
-    assert list(found.users) == ["prometheus"]
-    assert found.tls is not None
-    assert tls.make_context(found.tls).verify_mode == ssl.CERT_REQUIRED
+    loaded = webconfig.load_config(path)
+    assert list(loaded.users) == ["prometheus"]
+    assert loaded.tls is not None
+    assert tls.make_context(loaded.tls).verify_mode == ssl.CERT_REQUIRED
     promtool = need("promtool", get="apt-get install prometheus")
     ran = subprocess.run([promtool, "check", "web-config", path], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -19,7 +19,7 @@ def threads_of(name: str) -> int:
     return sum(thread.name.startswith(f"{name}-") for thread in threading.enumerate())
 
 
-def test_quick_work_is_done_by_one_thread():
+def test_short_tasks_use_one_thread():
     ours = WorkerPool("quick")
     for _ in range(50):
         ours.submit(lambda: None)
@@ -30,7 +30,7 @@ def test_quick_work_is_done_by_one_thread():
     wait_until(lambda: threads_of("quick") == 0)
 
 
-def test_a_stuck_thread_is_relieved_and_there_is_an_end_to_that(monkeypatch):
+def test_a_stuck_thread_is_replaced_up_to_a_limit(monkeypatch):
     monkeypatch.setattr(worker_pool, "_MAX_THREADS", 3)
     ours, release = WorkerPool("stuck"), threading.Event()
     for _ in range(5):
@@ -45,7 +45,7 @@ def test_a_stuck_thread_is_relieved_and_there_is_an_end_to_that(monkeypatch):
     wait_until(lambda: threads_of("stuck") == 0)
 
 
-def test_an_idle_thread_keeps_nothing_of_its_last_work():
+def test_an_idle_thread_holds_no_reference_to_its_last_task():
     class Task:
         def __call__(self) -> None:
             pass

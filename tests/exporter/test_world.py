@@ -28,12 +28,12 @@ class Second:
 
 
 class Slow:
-    made = 0
-    begun = threading.Event()
+    count = 0
+    opening = threading.Event()
 
     def __init__(self, _world: World) -> None:
-        type(self).made += 1
-        self.begun.set()
+        type(self).count += 1
+        self.opening.set()
         time.sleep(0.3)
 
     def close(self) -> None:
@@ -53,17 +53,17 @@ def test_a_source_is_opened_once_and_closed_newest_first():
     assert closed == ["second", "first"]
 
 
-def test_a_source_that_is_slow_to_open_holds_up_only_who_wants_it():
+def test_a_source_that_opens_slowly_delays_only_its_users():
     with World() as world:
-        found: list[Slow] = []
-        threads = [threading.Thread(target=lambda: found.append(world.source(Slow))) for _ in range(3)]
+        sources: list[Slow] = []
+        threads = [threading.Thread(target=lambda: sources.append(world.source(Slow))) for _ in range(3)]
         for thread in threads:
             thread.start()
-        Slow.begun.wait(5)
-        begun = time.monotonic()
+        Slow.opening.wait(5)
+        start = time.monotonic()
         world.source(First)
-        assert time.monotonic() - begun < 0.2
+        assert time.monotonic() - start < 0.2
         for thread in threads:
             thread.join()
-        assert Slow.made == 1
-        assert len({id(source) for source in found}) == 1
+        assert Slow.count == 1
+        assert len({id(source) for source in sources}) == 1
