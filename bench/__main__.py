@@ -1,9 +1,9 @@
-"""`make bench`: run all measurements in this folder, each against the programs that users would run instead.
+"""`make bench`: run every measurement in this folder, each with its reference or peer, in one run.
 
-A file is a measurement: the first line of its docstring is the title, and `sheets()` yields `Sheet`s.
-`python -m bench NAME …` runs a selection, `--quick` takes about two minutes, and missing programs are listed. Each
-ratio is printed with its target, but missing a target is not a failure: machines differ and are noisy, and only the
-ratio of two figures from one run is meaningful.
+One file is one measurement: the first line of its docstring is its title, and `sheets()` yields its `Sheet`s.
+`python -m bench NAME …` runs some of them; `--quick` gives a first result within two minutes. Programs that are not
+installed are listed. Ratios are printed with their targets, but a missed target is no failure: machines differ
+and are noisy, so only the ratio of two figures of the same run counts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Options: everything is measured by default, a sample in about two minutes with `--quick`."""
+"""Options of a run: which measurements, and how thorough; `--quick` gives a result within a minute or two."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOADS = ("idle", "working")
 
 @dataclass(frozen=True)
 class Options:
-    """The selected measurements; for those with containers, their numbers and load, and the durations."""
+    """The selected measurements, the numbers of containers and their loads, and how long to measure."""
 
     names: tuple[str, ...]
     sizes: tuple[int, ...] = ()
@@ -24,17 +24,17 @@ class Options:
     first: bool = False
 
     def container_counts(self, *usual: int) -> tuple[int, ...]:
-        """Return the numbers of containers: those selected, else the usual ones, or only the second with `--quick`."""
+        """Return the numbers of containers to measure: those given, else the second usual one or all."""
         return self.sizes or (usual[1:2] if self.quick else usual)
 
     @property
     def settle_seconds(self) -> float:
-        """Seconds between start and first measurement, for work that a server does only once."""
+        """Seconds between start and first measurement, since initialization is not a cost of a scrape."""
         return 5.0 if self.quick else 20.0
 
     @property
     def rest_seconds(self) -> float:
-        """Seconds without scrapes; tuned cAdvisor does its housekeeping every 15."""
+        """Seconds without scrapes: tuned cAdvisor works every 15."""
         return 15.0 if self.quick else 30.0
 
     @property
@@ -44,21 +44,23 @@ class Options:
 
     @property
     def scrapes(self) -> int:
-        """Number of scrapes back to back."""
+        """Number of continuous scrapes."""
         return 30 if self.quick else 100
 
 
 def parse_options(argv: Sequence[str], names: Sequence[str]) -> Options:
-    """Return the options of a command line; exits if they are invalid."""
+    """Parse the command line; exit with an error if it is invalid."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"measurements, of {', '.join(names)} (default: all)")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"measurements to run, of {', '.join(names)}; by default all"
+    )
     parser.add_argument("--sizes", default="", metavar="N,…", help="numbers of containers instead of the default")
-    parser.add_argument("--load", choices=LOADS, help="only with idle, or only with working containers")
-    parser.add_argument("--quick", action="store_true", help="one number of containers, idle, short durations")
+    parser.add_argument("--load", choices=LOADS, help="only idle or only working containers")
+    parser.add_argument("--quick", action="store_true", help="one size, idle containers, shorter measurements")
     parser.add_argument("--first", action="store_true", help="highest CPU weight, for a busy machine")
     given = parser.parse_args(argv)
     if unknown := set(given.names) - set(names):
-        parser.error(f"no measurement {', '.join(sorted(unknown))}; there are {', '.join(names)}")
+        parser.error(f"unknown measurement {', '.join(sorted(unknown))}; expected {', '.join(names)}")
     try:
         sizes = tuple(int(word) for word in given.sizes.split(",") if word)
     except ValueError:

@@ -1,6 +1,6 @@
-"""`python -m bench._unlimited serve …`: `deckwatch serve` without the series limits of collectors.
+"""`python -m bench._unlimited serve …`: run `deckwatch serve` without the collectors' series budgets.
 
-The limits allow for about a thousand containers. Dropped series cost little and would make more containers look cheap.
+The budgets suffice for about a thousand containers. Dropped series cost little, so thousands would look cheap.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from deckwatch.exporter import collector
 
 
 def lift_series_limits() -> None:
-    """Remove the series limits of all collectors loaded from now on."""
+    """Lift the series budgets of all collectors loaded afterwards."""
     load = collector.load_collectors
-    collector.load_collectors = lambda: {name: replace(one, budget=sys.maxsize) for name, one in load().items()}
+    collector.load_collectors = lambda: {name: replace(item, budget=sys.maxsize) for name, item in load().items()}
 
 
 if __name__ == "__main__":

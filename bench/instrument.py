@@ -1,4 +1,4 @@
-"""Middleware: additional cost of a request when it is measured.
+"""Middleware: the overhead per request of an instrumented application.
 
 A Starlette application with one route, called 20,000 times in one process without a server; best of five.
 """
@@ -82,6 +82,6 @@ def _time_wsgi(app: Any) -> float:
 
 
 def _time_call(work: Any) -> float:
-    begun = time.perf_counter()
+    start = time.perf_counter()
     work()
-    return time.perf_counter() - begun
+    return time.perf_counter() - start
