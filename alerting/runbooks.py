@@ -18,7 +18,7 @@ _HEADER = "<!-- Written by `deckwatch generate` from {}; do not edit. -->\n"
 
 def build_runbooks(groups: Sequence[Group]) -> list[Artifact]:
     """Return one page for each alert, and README.md with all of them, by topic."""
-    recordings = {one.name: one for group in groups for one in group.recordings}
+    recordings = {recording.name: recording for group in groups for recording in group.recordings}
     pages = [
         Artifact(f"{alert.name}.md", "\n".join(_page_lines(alert, group, recordings)) + "\n")
         for group in groups
@@ -35,7 +35,9 @@ def _index_lines(groups: Sequence[Group]) -> Iterator[str]:
             yield f"## {group.title}\n"
             yield "| alert | severity | what is wrong |"
             yield "|---|---|---|"
-            yield from (f"| [{one.name}]({one.name}.md) | {one.severity} | {one.summary} |" for one in group.alerts)
+            yield from (
+                f"| [{alert.name}]({alert.name}.md) | {alert.severity} | {alert.summary} |" for alert in group.alerts
+            )
             yield ""
 
 
@@ -73,14 +75,14 @@ def _firing_condition(alert: Alert) -> str:
 def _recordings_read(expr: str, recordings: Mapping[str, Recording]) -> Iterator[Recording]:
     """Yield the recordings that an expression reads, and those that they read."""
     seen: set[str] = set()
-    waiting = [expr]
-    while waiting:
-        for selector in promql.find_selectors(waiting.pop()):
-            found = recordings.get(selector.metric or "")
-            if found is not None and found.name not in seen:
-                seen.add(found.name)
-                yield found
-                waiting.append(found.expr)
+    pending = [expr]
+    while pending:
+        for selector in promql.find_selectors(pending.pop()):
+            recording = recordings.get(selector.metric or "")
+            if recording is not None and recording.name not in seen:
+                seen.add(recording.name)
+                yield recording
+                pending.append(recording.expr)
 
 
 def _code_block(language: str, text: str) -> Iterator[str]:
