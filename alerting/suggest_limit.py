@@ -51,7 +51,7 @@ class Suggestion:
 
 
 def suggest_limit(alert: Alert, history: Sequence[Sequence[Point]], step: float) -> Suggestion | None:
-    """Return what the series of an alert say, points `step` seconds apart; None where that is nothing.
+    """Return a limit for an alert, from the history of its series, points `step` seconds apart; None without data.
 
     An alert whose condition has no limit of its own, or that waits for one certain value, has no suggestion.
     """

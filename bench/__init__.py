@@ -1,1 +1,1 @@
-"""The measurements, beside what users would run instead."""
+"""Benchmarks against the programs that users would run instead."""

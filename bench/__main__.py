@@ -1,9 +1,9 @@
-"""`make bench`: every measurement in this folder, each beside what a user would run instead, in one run.
+"""`make bench`: run every measurement in this folder, each with its reference or peer, in one run.
 
-One file is one measurement: it has a docstring, whose first line is its title, and `sheets()`, which yields `Sheet`s.
-`python -m bench NAME …` runs some of them, `--quick` gives a first answer within two minutes, and what is not
-installed is said by name. Ratios are printed beside what is to be reached, and nothing fails by them: machines differ
-and are noisy; what counts is the ratio of two figures of one run.
+One file is one measurement: the first line of its docstring is its title, and `sheets()` yields its `Sheet`s.
+`python -m bench NAME …` runs some of them; `--quick` gives a first result within two minutes. Programs that are not
+installed are listed. Ratios are printed with their targets, but a missed target is no failure: machines differ
+and are noisy, so only the ratio of two figures of the same run counts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> None:
     for name in options.names:
         module = importlib.import_module(f"{bench.__name__}.{name}")
         for sheet in module.sheets(options):
-            console.print(sheet.table())
+            console.print(sheet.to_table())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Containers to be watched: an engine of our own, like that of the live tests, with any number of them."""
+"""Containers to monitor: a separate engine, as in the live tests, with any number of containers."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
-WORKING = 4  # of so many containers one works, where some do
-_ONE_PERCENT = 10_000_000  # of a CPU: the least that the engine limits to
-_ANSWER_SECONDS = 300.0  # in which the engine starts a container on a busy machine
+WORKING = 4  # one of so many containers works under load
+_ONE_PERCENT = 10_000_000  # of a CPU, in nanoseconds per second: the engine's smallest limit
+_ANSWER_SECONDS = 300.0  # timeout for starting a container on a busy machine
 _REST = "while :; do sleep 3600; done"
 _WORK = """
 rm -f /tmp/rest
@@ -36,7 +36,7 @@ done
 
 
 class Containers:
-    """An engine of our own, and its containers; the number of them only grows."""
+    """A separate engine and its containers, whose number only grows."""
 
     def __init__(self, engine: Any) -> None:
         self._engine = engine
@@ -48,26 +48,26 @@ class Containers:
         return str(self._engine.url)
 
     def start_containers(self, count: int) -> None:
-        """Start containers until there are so many, with the labels that Compose gives."""
-        begun = time.monotonic()
+        """Start containers, with the labels that Compose sets, until `count` run."""
+        started = time.monotonic()
         new = range(len(self._running), count)
         with ThreadPoolExecutor(4) as pool:
             self._running += pool.map(self._start_container, new)
         if new:
-            print_progress(f"{len(new)} containers started in {time.monotonic() - begun:.0f} s")
+            print_progress(f"{len(new)} containers started in {time.monotonic() - started:.0f} s")
 
     @contextmanager
     def under_load(self) -> Iterator[None]:
-        """Let every fourth use CPU, write files and talk over its network, each up to 1 % of a CPU."""
-        chosen = self._running[::WORKING]
-        for container in chosen:
+        """Let every fourth container use CPU, disk and network, each up to 1 % of a CPU."""
+        working = self._running[::WORKING]
+        for container in working:
             container.exec_run(["sh", "-c", _WORK], detach=True)
         yield
-        for container in chosen:
+        for container in working:
             container.exec_run(["touch", "/tmp/rest"])
 
     def kill_all(self) -> None:
-        """Kill all, and leave them: to remove hundreds takes a minute."""
+        """Kill all containers without removing them, which would take a minute for hundreds."""
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda container: container.kill(), self._running))
 
@@ -90,13 +90,13 @@ class Containers:
 
 @contextmanager
 def start_engine(folder: Path) -> Iterator[Containers | None]:
-    """Run an engine like that of the live tests; None where that cannot be had.
+    """Run an engine as in the live tests; yield None if that is impossible here.
 
-    What is mounted for it ends with the machine.
+    Its mounts disappear with the mount namespace.
     """
     dockerd, busybox = find_program("dockerd"), find_program("busybox")
     if not (dockerd and busybox and os.environ.get(ENTERED)):
-        print_progress("no containers: that takes root, dockerd, busybox and unshare")
+        print_progress("no containers: they require root, dockerd, busybox and unshare")
         yield None
         return
     engine = load_fixture("engine").Engine(
@@ -104,14 +104,14 @@ def start_engine(folder: Path) -> Iterator[Containers | None]:
     )
     engine.start()
     engine.make_image()
-    found = Containers(engine)
-    yield found
-    found.kill_all()
+    containers = Containers(engine)
+    yield containers
+    containers.kill_all()
     engine.program.stop()
 
 
 def load_fixture(name: str) -> ModuleType:
-    """Load a file of tests/fixtures, which is no package."""
+    """Import a file of tests/fixtures, which is not a package."""
     path = Path(__file__).parents[1] / "tests" / "fixtures" / f"{name}.py"
     spec = importlib.util.spec_from_file_location(f"bench_{name}", path)
     if spec is None or spec.loader is None:

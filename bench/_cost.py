@@ -1,4 +1,4 @@
-"""What servers cost that run side by side: at rest, scraped every 15 seconds, and scraped in a row."""
+"""Cost of servers that run side by side: at rest, scraped every 15 seconds, and scraped continuously."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from deckwatch.provisioning.program import Program
 
 INTERVAL_SECONDS = 15.0
-_THAW_SECONDS = 1.0  # for what a server does after it was frozen
+_THAW_SECONDS = 1.0  # for the work that a server catches up on after SIGCONT
 _BUSY = 0.01  # of a core, at rest
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one server: the share of a core at rest in percent, CPU in ms a minute, scrapes in a row, MiB."""
+    """One server's cost: percent of a core at rest, CPU in ms per minute, continuous scrapes, memory in MiB."""
 
     title: str
     rest_percent: float
@@ -42,86 +42,86 @@ class Cost:
         return self.scrapes.page
 
     def ms_per_minute_and_1000(self, shared: int) -> float | None:
-        """CPU in ms a minute for each 1,000 of so many series."""
+        """Return the CPU in ms per minute per 1,000 shared series; None if none are shared."""
         return 1000 * self.ms_per_minute / shared if shared else None
 
 
 def measure_costs(servers: Iterable[Server], folder: Path, options: Options) -> dict[str, Cost]:
-    """Run all servers at the same time and return what each costs, by title.
+    """Run all servers at the same time and return their costs, by title.
 
-    They run side by side all the time, so that all meet the same machine; but who is busy at rest is frozen while the
-    others are scraped in a row, and then has its turn.
+    They run side by side throughout, so that conditions are the same for all; a server that is busy at rest is frozen
+    while the others are scraped continuously, and is then scraped alone.
     """
     servers = list(servers)
     with contextlib.ExitStack() as stack:
-        pids = {one: _process_id(stack.enter_context(one.run_in(folder))) for one in servers}
-        clients = {one: stack.enter_context(contextlib.closing(Client(one.url))) for one in servers}
+        pids = {server: _process_id(stack.enter_context(server.run_in(folder))) for server in servers}
+        clients = {server: stack.enter_context(contextlib.closing(Client(server.url))) for server in servers}
         for client in clients.values():
             client.get_page()
-        print_progress(f"{', '.join(one.title for one in servers)} run; at rest …")
+        print_progress(f"{', '.join(server.title for server in servers)} running; measuring at rest …")
         time.sleep(options.settle_seconds)
         shares = _cpu_during(pids, options.rest_seconds, lambda: time.sleep(options.rest_seconds))
-        print_progress("a scrape every 15 s …")
+        print_progress("scraping every 15 s …")
         seconds = options.rounds * INTERVAL_SECONDS
         minutes = _cpu_during(pids, seconds / 60 / 1000, lambda: _scrape_rounds(list(clients.values()), options.rounds))
-        targets = {one: Target(one.url, pid, shares[one]) for one, pid in pids.items()}
-        busy = [one for one in servers if shares[one] > _BUSY]
+        targets = {server: Target(server.url, pid, shares[server]) for server, pid in pids.items()}
+        busy = [server for server in servers if shares[server] > _BUSY]
         runs: dict[Server, Scrapes] = {}
-        for turn in ([one for one in servers if one not in busy], *([one] for one in busy)):
-            print_progress(f"{options.scrapes} scrapes of {'; '.join(one.title for one in turn)} …")
-            with _frozen_processes(pids[one] for one in busy if one not in turn):
+        for turn in ([server for server in servers if server not in busy], *([server] for server in busy)):
+            print_progress(f"{options.scrapes} scrapes of {'; '.join(server.title for server in turn)} …")
+            with _frozen_processes(pids[server] for server in busy if server not in turn):
                 time.sleep(_THAW_SECONDS)
-                runs |= scrape_targets({one: targets[one] for one in turn}, times=options.scrapes)
+                runs |= scrape_targets({server: targets[server] for server in turn}, times=options.scrapes)
         return {
-            one.title: Cost(one.title, 100 * shares[one], minutes[one], runs[one], resident_mib(pid))
-            for one, pid in pids.items()
+            server.title: Cost(server.title, 100 * shares[server], minutes[server], runs[server], resident_mib(pid))
+            for server, pid in pids.items()
         }
 
 
 def cost_sheet(title: str, costs: Mapping[str, Cost], note: str = "") -> Sheet:
-    """Return the figures of all, ours first; ours share with any peer, each peer with the first of ours."""
-    every = list(costs.values())
-    ours, peers = _select(every, ours=True), _select(every, ours=False)
-    shared = [one.page.count_shared(other.page for other in peers) for one in ours]
-    shared += [one.page.count_shared([ours[0].page]) for one in peers]
+    """Return the figures of all servers. Ours share series with any peer, each peer with the first of ours."""
+    columns = list(costs.values())
+    ours, peers = _select(columns, ours=True), _select(columns, ours=False)
+    shared = [cost.page.count_shared(peer.page for peer in peers) for cost in ours]
+    shared += [peer.page.count_shared([ours[0].page]) for peer in peers]
     rows = [
-        ("CPU a scrape, ms", *(format_value(one.scrapes.cpu) for one in every)),
-        ("wall p50, ms", *(format_value(one.scrapes.p50) for one in every)),
-        ("wall p99, ms", *(format_value(one.scrapes.p99) for one in every)),
-        ("CPU at rest, % of a core", *(format_value(one.rest_percent) for one in every)),
-        ("CPU a minute, ms", *(format_value(one.ms_per_minute) for one in every)),
-        ("resident, MiB", *(format_value(one.resident_mib) for one in every)),
-        ("series", *(format_value(one.page.count) for one in every)),
-        ("series shared with us (ours: with any)", *map(format_value, shared)),
+        ("CPU per scrape, ms", *(format_value(cost.scrapes.cpu) for cost in columns)),
+        ("wall p50, ms", *(format_value(cost.scrapes.p50) for cost in columns)),
+        ("wall p99, ms", *(format_value(cost.scrapes.p99) for cost in columns)),
+        ("CPU at rest, % of a core", *(format_value(cost.rest_percent) for cost in columns)),
+        ("CPU per minute, ms", *(format_value(cost.ms_per_minute) for cost in columns)),
+        ("resident, MiB", *(format_value(cost.resident_mib) for cost in columns)),
+        ("series", *(format_value(cost.page.count) for cost in columns)),
+        ("series shared with deckwatch (deckwatch: with any peer)", *map(format_value, shared)),
         (
-            "CPU a minute per 1,000 shared, ms",
-            *(format_value(one.ms_per_minute_and_1000(n)) for one, n in zip(every, shared, strict=True)),
+            "CPU per minute per 1,000 shared series, ms",
+            *(format_value(cost.ms_per_minute_and_1000(n)) for cost, n in zip(columns, shared, strict=True)),
         ),
         (
-            "CPU a scrape per 1,000 series, ms",
-            *(format_value(1000 * one.scrapes.cpu / one.page.count) for one in every),
+            "CPU per scrape per 1,000 series, ms",
+            *(format_value(1000 * cost.scrapes.cpu / cost.page.count) for cost in columns),
         ),
     ]
-    return Sheet(title, ("figure", *(one.title for one in every)), rows, note)
+    return Sheet(title, ("figure", *(cost.title for cost in columns)), rows, note)
 
 
-def _select(every: list[Cost], *, ours: bool) -> list[Cost]:
-    return [one for one in every if one.title.startswith("deckwatch") == ours]
+def _select(costs: list[Cost], *, ours: bool) -> list[Cost]:
+    return [cost for cost in costs if cost.title.startswith("deckwatch") == ours]
 
 
 def _cpu_during(pids: dict[Server, int], per: float, work: Callable[[], None]) -> dict[Server, float]:
-    """Return how much CPU time each spent while `work` ran, in seconds by `per`."""
-    before = {one: cpu_seconds(pid) for one, pid in pids.items()}
+    """Return the CPU seconds that each process used while `work` ran, divided by `per`."""
+    before = {server: cpu_seconds(pid) for server, pid in pids.items()}
     work()
-    return {one: (cpu_seconds(pid) - before[one]) / per for one, pid in pids.items()}
+    return {server: (cpu_seconds(pid) - before[server]) / per for server, pid in pids.items()}
 
 
 def _scrape_rounds(clients: list[Client], rounds: int) -> None:
-    begun = time.monotonic()
+    started = time.monotonic()
     for number in range(1, rounds + 1):
         for client in clients:
             client.get_page()
-        time.sleep(max(0.0, begun + number * INTERVAL_SECONDS - time.monotonic()))
+        time.sleep(max(0.0, started + number * INTERVAL_SECONDS - time.monotonic()))
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a measurement's own."""
+"""A separate PostgreSQL server for a measurement."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def running_server(fixture: Any, scale: str) -> Iterator[Any]:
-    """Run a server by the tests' fixture; its database `shop` holds what pgbench makes of that scale."""
+    """Run a server of the tests' fixture, with pgbench's tables of this scale in the database `shop`."""
     programs = fixture.installed()
     folder = fixture.make_data(programs)
     server = fixture.PostgresServer(folder, programs)

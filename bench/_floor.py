@@ -1,9 +1,9 @@
-"""The floor under a scrape: what the kernel takes for handing out the files that it reads, and nothing else.
+"""The floor of a scrape: the CPU time that the kernel needs to return the contents of the files read, and nothing else.
 
-Which files those are is taken from the exporter itself: in a process of its own its reads are noted while it scrapes
-for the third time. They are then read in turn, by `pread` through descriptors that are kept, and by open, read and
-close. CPU time of one pass in ms, the median of many: one after the other, and with the pauses that scrapes have here,
-in which a busy machine fills the processor's caches with other things.
+The exporter's reads are recorded in a separate process, during its third scrape. The same files are then read
+repeatedly, by `pread` on descriptors kept open, and by open, read and close. The result is the median CPU time of one
+pass in ms, without pauses and with the pauses between measured scrapes, during which other programs on a busy machine
+evict the processor's caches.
 
 `python -m bench._floor OPTIONS OF SERVE …` prints the figures as JSON.
 """
@@ -34,7 +34,7 @@ _READS = ("read", "pread", "readv", "preadv")
 
 @dataclass(frozen=True)
 class Floor:
-    """How many files are read, and the CPU time of a pass in ms: `paused` is through kept descriptors too."""
+    """Number of files, and the CPU time of a pass in ms: `kept` and `paused` read descriptors that are kept open."""
 
     files: int
     kept: float
@@ -44,13 +44,13 @@ class Floor:
     @property
     def summary(self) -> str:
         return (
-            f"the floor: {self.files} files, {self.kept:.2f} ms CPU by pread through kept descriptors "
+            f"floor: {self.files} files, {self.kept:.2f} ms CPU by pread on open descriptors "
             f"({self.paused:.2f} with pauses), {self.opened:.2f} ms by open, read and close"
         )
 
 
 def measure_floor(argv: Sequence[str]) -> Floor:
-    """Return the floor of the exporter with these options of `serve`."""
+    """Measure the floor of the exporter with these options of `serve`."""
     command = [sys.executable, "-m", __name__, *argv]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parents[1])
     return Floor(**json.loads(done.stdout))
@@ -64,11 +64,11 @@ def _main(argv: Sequence[str]) -> None:
 
 
 def bytes_per_file(argv: Sequence[str]) -> dict[str, int]:
-    """Return how many bytes a scrape reads of each file. The exporter's modules must not have been imported before."""
-    noted: dict[str, int] = {}
+    """Return the bytes that a scrape reads of each file. Must run before the exporter's modules are imported."""
+    sizes: dict[str, int] = {}
     reads = {name: getattr(os, name) for name in _READS}
     for name, read in reads.items():
-        setattr(os, name, _recording_read(read, noted, at_offset=name.startswith("p")))
+        setattr(os, name, _recording_read(read, sizes, at_offset=name.startswith("p")))
     from bench import _unlimited
     from deckwatch.cli import _exporter
     from deckwatch.cli.serve import command
@@ -80,24 +80,24 @@ def bytes_per_file(argv: Sequence[str]) -> dict[str, int]:
     )
     try:
         for _ in range(_SCRAPES):
-            noted.clear()
+            sizes.clear()
             app.scraper.scrape(seconds=60)
-        found = dict(noted)
+        last = dict(sizes)
     finally:
         _exporter.close_app(app)
         for name, read in reads.items():
             setattr(os, name, read)
     roots = tuple(f"{Path(given[key]).resolve()}/" for key in ("path_procfs", "path_sysfs"))
-    return {path: size for path, size in found.items() if path.startswith(roots) and os.access(path, os.R_OK)}
+    return {path: size for path, size in last.items() if path.startswith(roots) and os.access(path, os.R_OK)}
 
 
-def _recording_read(read: Callable[..., Any], noted: dict[str, int], *, at_offset: bool) -> Callable[..., Any]:
+def _recording_read(read: Callable[..., Any], sizes: dict[str, int], *, at_offset: bool) -> Callable[..., Any]:
     def wrapped(descriptor: int, *rest: Any) -> Any:
-        found = read(descriptor, *rest)
+        result = read(descriptor, *rest)
         path = str(Path(f"/proc/self/fd/{descriptor}").readlink())
-        size, before = found if isinstance(found, int) else len(found), noted.get(path, 0)
-        noted[path] = max(before, rest[1] + size) if at_offset else before + size
-        return found
+        size, before = result if isinstance(result, int) else len(result), sizes.get(path, 0)
+        sizes[path] = max(before, rest[1] + size) if at_offset else before + size
+        return result
 
     return wrapped
 
@@ -105,10 +105,10 @@ def _recording_read(read: Callable[..., Any], noted: dict[str, int], *, at_offse
 def _measure_passes(sizes: dict[str, int]) -> Floor:
     buffer = [bytearray(_CHUNK)]
     files = list(sizes.items())
-    room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
-    parts = [files[at : at + room] for at in range(0, len(files), room)]  # as many as may be open at a time
-    found = [_kept_descriptor_passes(part, buffer, _SECONDS / len(parts)) for part in parts]
-    kept, paused = (sum(each) for each in zip(*found, strict=True))
+    capacity = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
+    parts = [files[at : at + capacity] for at in range(0, len(files), capacity)]  # as many as may be open at once
+    times = [_kept_descriptor_passes(part, buffer, _SECONDS / len(parts)) for part in parts]
+    kept, paused = (sum(column) for column in zip(*times, strict=True))
     return Floor(len(files), kept, paused, _median_ms(lambda: _open_and_read(files, buffer), _SECONDS))
 
 
@@ -117,8 +117,8 @@ def _kept_descriptor_passes(
 ) -> tuple[float, float]:
     kept = [(os.open(path, os.O_RDONLY), size) for path, size in files]
     try:
-        found = [_median_ms(lambda: _read_kept(kept, buffer), seconds, pause) for pause in (0.0, PAUSE_SECONDS)]
-        return found[0], found[1]
+        times = [_median_ms(lambda: _read_kept(kept, buffer), seconds, pause) for pause in (0.0, PAUSE_SECONDS)]
+        return times[0], times[1]
     finally:
         for descriptor, _ in kept:
             os.close(descriptor)
@@ -147,9 +147,9 @@ def _median_ms(work: Callable[[], None], seconds: float, pause: float = 0.0) -> 
     end = time.monotonic() + seconds
     while time.monotonic() < end or len(taken) < 3:
         time.sleep(pause)
-        begun = time.thread_time()
+        start = time.thread_time()
         work()
-        taken.append((time.thread_time() - begun) * 1000)
+        taken.append((time.thread_time() - start) * 1000)
     return statistics.median(taken)
 
 

@@ -1,7 +1,7 @@
-"""A machine of its own to measure on: processes, network, mounts and control groups apart from what runs here.
+"""Separate namespaces to measure in: processes, network, mounts and control groups apart from those of this machine.
 
-So the engine's bridge and the containers' interfaces are the host's own for every exporter, as they are for users
-(`/proc/1/net`, netlink and /sys agree), nobody else's processes and groups are counted, and whatever is left running
+Every exporter then sees the engine's bridge and the containers' interfaces as the host's own, as for users
+(`/proc/1/net`, netlink and /sys agree), no other processes and groups are counted, and whatever is left running
 ends with the measurement.
 """
 
@@ -21,12 +21,12 @@ from deckwatch.provisioning.program import find_program
 
 ENTERED = "DECKWATCH_BENCH_ENTERED"
 _ROOT = Path("/sys/fs/cgroup")
-_FALLBACK_SECONDS = 5.0  # in which the kernel ends what ran
+_REMOVE_SECONDS = 5.0  # for the kernel to end the processes of a group
 
-# The shell that starts the machine goes into its groups first: the groups' namespace begins where it is.
+# The shell joins the groups before it unshares: the root of the cgroup namespace is where it is then.
 _GROUPS = 'for group in $1; do echo $$ > "$group/cgroup.procs"; done; shift; exec "$@"'
-# A sysfs shows the network that it was mounted in, so it is mounted anew, and with it the groups. Version 2 gives
-# controllers only below a group without processes. The shell stays: as process 1 it reaps what containers leave behind.
+# A sysfs shows the network namespace that it was mounted in, so it and the groups are remounted. Version 2 delegates
+# controllers only below a group without processes. The shell stays: as process 1 it reaps the containers' orphans.
 _ENTER = """
 set -e
 mount --make-rprivate /
@@ -41,14 +41,14 @@ mount -t tmpfs tmpfs /dev/shm
 ip link set lo up 2>/dev/null || busybox ip link set lo up
 "$@"
 """
-_APART = ("--net", "--pid", "--mount", "--cgroup", "--fork", "--mount-proc", "--kill-child")
-_MOST_WEIGHT = (("cpu.shares", "262144"), ("cpu.weight", "10000"))
+_NAMESPACES = ("--net", "--pid", "--mount", "--cgroup", "--fork", "--mount-proc", "--kill-child")
+_MAX_WEIGHT = (("cpu.shares", "262144"), ("cpu.weight", "10000"))
 _NO_CONTROLLERS = ("rw", "ro", "xattr", "clone_children")
 
 
 @dataclass(frozen=True)
 class _Tree:
-    """A mounted tree of control groups: its folder, type and controllers, and the group in it that is ours."""
+    """A mounted hierarchy of control groups: its folder, type and controllers, and our group in it."""
 
     point: str
     kind: str
@@ -65,9 +65,9 @@ class _Tree:
 
 
 def enter_namespaces(*, first: bool) -> None:
-    """Run this program once more on a machine of its own, and end as it ends; returns on it, or where it cannot be.
+    """Rerun this program in separate namespaces and exit with its status; return inside them, or if impossible.
 
-    `first` gives it the CPUs before everything else that wants them.
+    `first` gives it the highest CPU weight.
     """
     unshare = find_program("unshare")
     if os.environ.get(ENTERED) or os.geteuid() != 0 or unshare is None:
@@ -78,25 +78,25 @@ def enter_namespaces(*, first: bool) -> None:
             _make_group(tree, first=first)
         sys.exit(_run_inside(unshare, trees))
     except OSError as error:
-        print_progress(f"no machine of our own: {error}")
+        print_progress(f"no separate namespaces: {error}")
     finally:
         for tree in trees:
             _remove_group(tree.own_group)
 
 
 def _run_inside(unshare: str, trees: list[_Tree]) -> int:
-    # In version 2 the folder of the tree is /sys/fs/cgroup itself; else that is a place for many.
-    alone = any(tree.point == str(_ROOT) for tree in trees)
-    mounts = [*([] if alone else [f"mount -t tmpfs tmpfs {_ROOT}"]), *(tree.mount for tree in trees)]
+    # In version 2 the hierarchy is mounted at /sys/fs/cgroup itself; otherwise that folder holds several.
+    unified = any(tree.point == str(_ROOT) for tree in trees)
+    mounts = [*([] if unified else [f"mount -t tmpfs tmpfs {_ROOT}"]), *(tree.mount for tree in trees)]
     inner = ["sh", "-c", _ENTER.format(mounts="\n".join(mounts)), "sh", sys.executable, "-m", "bench", *sys.argv[1:]]
     groups = " ".join(str(tree.own_group) for tree in trees)
-    outer = ["sh", "-c", _GROUPS, "sh", groups, unshare, *_APART, *inner]
+    outer = ["sh", "-c", _GROUPS, "sh", groups, unshare, *_NAMESPACES, *inner]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     with (
         tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder,
         subprocess.Popen(outer, env={**os.environ, ENTERED: "1", "TMPDIR": folder}) as process,
     ):
-        Path(folder).chmod(0o711)  # a database server runs as a user of its own
+        Path(folder).chmod(0o711)  # a database server runs as another user
         try:
             return process.wait()
         except KeyboardInterrupt:
@@ -106,39 +106,39 @@ def _run_inside(unshare: str, trees: list[_Tree]) -> int:
 
 
 def _cgroup_trees() -> list[_Tree]:
-    """Return the trees of this machine (proc_pid_mountinfo(5))."""
-    found = []
+    """Return the control group hierarchies of this machine (proc_pid_mountinfo(5))."""
+    trees = []
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         before, _, after = line.partition(" - ")
         kind, _, options = after.split(" ", 2)
         if kind == "cgroup2":
-            found.append(_Tree(before.split(" ")[4], kind, ""))
+            trees.append(_Tree(before.split(" ")[4], kind, ""))
         elif kind == "cgroup":
             words = [word for word in options.split(",") if word not in _NO_CONTROLLERS and "agent=" not in word]
             named = ["none"] if any(word.startswith("name=") for word in words) else []
-            found.append(_Tree(before.split(" ")[4], kind, ",".join([*named, *words])))
-    return [tree for tree in found if Path(tree.point).is_relative_to(_ROOT)]
+            trees.append(_Tree(before.split(" ")[4], kind, ",".join([*named, *words])))
+    return [tree for tree in trees if Path(tree.point).is_relative_to(_ROOT)]
 
 
 def _make_group(tree: _Tree, *, first: bool) -> None:
     tree.own_group.mkdir()
-    for name, weight in _MOST_WEIGHT if first else ():
+    for name, weight in _MAX_WEIGHT if first else ():
         if (tree.own_group / name).exists():
             (tree.own_group / name).write_text(weight)
-    for name in ("cpuset.cpus", "cpuset.mems"):  # version 1 lets no process in before they are set
+    for name in ("cpuset.cpus", "cpuset.mems"):  # version 1 accepts no process before they are set
         if tree.kind == "cgroup" and (tree.own_group / name).exists():
             (tree.own_group / name).write_text((tree.own_group.parent / name).read_text())
 
 
 def _remove_group(group: Path) -> None:
-    """Remove a group and those below; it is busy until its last process is gone."""
-    end = time.monotonic() + _FALLBACK_SECONDS
+    """Remove a group and its children; it is busy until its last process has ended."""
+    end = time.monotonic() + _REMOVE_SECONDS
     while group.is_dir():
         for folder in [*sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True), group]:
             try:
                 folder.rmdir()
             except OSError as error:
                 if time.monotonic() > end:
-                    print_progress(f"left behind: {folder}: {error}")
+                    print_progress(f"cannot remove {folder}: {error}")
                     return
                 time.sleep(0.05)

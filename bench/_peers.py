@@ -1,10 +1,10 @@
-"""What users would run instead, as it comes and as somebody with experience would run it.
+"""The programs that users would run instead, with default settings and as an experienced user would tune them.
 
 A peer is taken from PATH or from an environment variable that names its program:
 
     DECKWATCH_BENCH_CADVISOR, DECKWATCH_BENCH_NODE_EXPORTER, DECKWATCH_BENCH_POSTGRES_EXPORTER
 
-What is not there is left out, and said.
+A missing peer is left out and reported.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from deckwatch.provisioning.program import Program, find_program, free_port
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# cAdvisor's own list of what is off by default, and what issues about its CPU time advise on top: no figures for each
-# CPU, no walk through every container's files, no load average, which is 0 without a further switch. Traffic, disks
-# and pressure stay, since dashboards show them.
+# The metrics that cAdvisor disables by default, and those that issues about its CPU time advise to disable too: no
+# metrics per CPU, no walk over every container's files, no load average, which is 0 without a further flag. Network,
+# disk I/O and pressure stay enabled, since dashboards show them.
 _CADVISOR_OFF = (
     "advtcp,cpu_topology,cpuset,hugetlb,memory_numa,process,referenced_memory,resctrl,sched,tcp,udp,percpu,disk,cpuLoad"
 )
@@ -36,14 +36,14 @@ _CADVISOR_TUNED = (
     f"--disable_metrics={_CADVISOR_OFF}",
 )
 _NODE_TUNED = ("--collector.netclass.ignored-devices=^veth.*", "--collector.netdev.device-exclude=^veth.*")
-# It sizes every table for its owner at each scrape, which locks; we show no tables.
+# It computes the size of every table at each scrape, which takes locks; deckwatch exports no table metrics.
 _POSTGRES_TUNED = ("--no-collector.stat_user_tables", "--no-collector.statio_user_tables")
-_START_SECONDS = 180.0  # cAdvisor reads all about every container first
+_START_SECONDS = 180.0  # cAdvisor first reads everything about each container
 
 
 @dataclass(frozen=True)
 class Server:
-    """A program that answers /metrics: its title in the sheets, how to start it, and where its page is."""
+    """A program that serves /metrics: its title in the sheets, its command line and its addresses."""
 
     title: str
     argv: tuple[str, ...]
@@ -58,7 +58,7 @@ class Server:
 
     @contextmanager
     def run_in(self, folder: Path) -> Iterator[Program]:
-        """Run the program, with `folder` as its current one, until the block ends."""
+        """Run the program, with `folder` as its working directory, until the block ends."""
         log = folder / f"{self.title.replace(', ', '-')}.log"
         ready, environment = f"http://{self.address}{self.ready}", dict(self.environment)
         program = Program(
@@ -73,15 +73,15 @@ class Server:
 def deckwatch_server(
     docker_host: str | None, *more: str, project: Path | None = None, title: str = "deckwatch"
 ) -> Server:
-    """Return ourselves, watching this engine or none, as this project file's folder has it."""
+    """Return deckwatch, monitoring this engine or none, with this project folder if any."""
     program, address = str(Path(sys.executable).with_name("deckwatch")), _free_address()
-    chosen = ("--project", str(project)) if project else ()
-    argv = (program, *chosen, "serve", "--log-level=warning", f"--listen={address}")
+    project_option = ("--project", str(project)) if project else ()
+    argv = (program, *project_option, "serve", "--log-level=warning", f"--listen={address}")
     return Server(title, (*argv, f"--docker-host={docker_host or ''}", *more), address, ready="/readyz")
 
 
 def cadvisor_servers(docker_host: str) -> Iterator[Server]:
-    """Yield cAdvisor, tuned and as it comes, watching this engine."""
+    """Yield cAdvisor, tuned and with default settings, monitoring this engine."""
     if path := _find_program("cadvisor"):
         for title, more in (("cadvisor, tuned", _CADVISOR_TUNED), ("cadvisor", ())):
             address = _free_address()
@@ -91,7 +91,7 @@ def cadvisor_servers(docker_host: str) -> Iterator[Server]:
 
 
 def node_exporter_servers() -> Iterator[Server]:
-    """Yield node_exporter, tuned and as it comes."""
+    """Yield node_exporter, tuned and with default settings."""
     if path := _find_program("node_exporter", "prometheus-node-exporter"):
         for title, more in (("node_exporter, tuned", _NODE_TUNED), ("node_exporter", ())):
             address = _free_address()
@@ -100,7 +100,7 @@ def node_exporter_servers() -> Iterator[Server]:
 
 
 def postgres_exporter_servers(dsn: str) -> Iterator[Server]:
-    """Yield postgres_exporter, tuned and as it comes, reading the server of this connection string."""
+    """Yield postgres_exporter, tuned and with default settings, monitoring the server of this connection string."""
     if path := _find_program("postgres_exporter", "prometheus-postgres-exporter"):
         for title, more in (("postgres_exporter, tuned", _POSTGRES_TUNED), ("postgres_exporter", ())):
             address = _free_address()
@@ -109,10 +109,10 @@ def postgres_exporter_servers(dsn: str) -> Iterator[Server]:
 
 
 def installed_versions(names: Sequence[str] = ("cadvisor", "node_exporter", "postgres_exporter")) -> str:
-    """Return what of these is here, with its version, and what is not."""
+    """Return the versions of the installed programs and the names of the missing ones."""
     others = {"node_exporter": ("prometheus-node-exporter",), "postgres_exporter": ("prometheus-postgres-exporter",)}
-    found = {name: _find_program(name, *others.get(name, ())) for name in names}
-    return ", ".join(_program_version(path) if path else f"no {name}" for name, path in found.items())
+    paths = {name: _find_program(name, *others.get(name, ())) for name in names}
+    return ", ".join(_program_version(path) if path else f"no {name}" for name, path in paths.items())
 
 
 def _program_version(path: str) -> str:
@@ -125,12 +125,12 @@ def _find_program(*names: str) -> str | None:
     variable = f"DECKWATCH_BENCH_{names[0].upper()}"
     if given := os.environ.get(variable):
         if not os.access(given, os.X_OK):
-            sys.exit(f"{variable}: {given} is no program")
+            sys.exit(f"{variable}: {given} is not executable")
         return given
-    found = find_program(*names)
-    if found is None:
-        print_progress(f"{names[0]} is neither on PATH nor named by {variable}")
-    return found
+    path = find_program(*names)
+    if path is None:
+        print_progress(f"{names[0]} is neither on PATH nor given by {variable}")
+    return path
 
 
 def _free_address() -> str:

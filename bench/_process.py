@@ -1,4 +1,4 @@
-"""What a server costs: its CPU time and memory, and what a scrape as Prometheus does it takes."""
+"""Cost of a server: its CPU time and memory, and its scrapes, done as Prometheus does them."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ _HEADERS = {
 }
 _FAILED = re.compile(rb"^deckwatch_collector_success\{.*\} 0$", re.MULTILINE)
 _SCHED = 2  # CPUCLOCK_SCHED, include/linux/posix-timers.h
-_UNCOUNTED = 5  # scrapes before those that count
-_ENOUGH = 20  # scrapes, where they take long
+_WARMUP = 5  # scrapes before the measured ones
+_MIN_SCRAPES = 20  # where scrapes are slow
 _LONG_SECONDS = 30.0
 PAUSE_SECONDS = 0.05  # between two scrapes
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU time a process has used so far, with its ended threads, to the nanosecond.
+    """Return the CPU time that a process has used, including its ended threads, to the nanosecond.
 
-    By its CPU-time clock (clock_getcpuclockid(3), whose number is made so); /proc/PID/stat counts in steps of 10 ms.
+    Reads its CPU-time clock (the id is that of clock_getcpuclockid(3)); /proc/PID/stat has a resolution of 10 ms.
     """
     return time.clock_gettime_ns((~pid << 3) | _SCHED) / 1e9
 
 
 def resident_mib(pid: int) -> float:
-    """Return a process' resident memory (VmRSS)."""
+    """Return the resident memory of a process (VmRSS) in MiB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
@@ -52,13 +52,13 @@ def resident_mib(pid: int) -> float:
 
 
 def count_descriptors(pid: int) -> int:
-    """Return how many files and sockets a process has open."""
+    """Return the number of open files and sockets of a process."""
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
 
 
 @dataclass(frozen=True)
 class Scrapes:
-    """What a run of scrapes cost: wall times in ms, CPU in ms a scrape, and the last page."""
+    """Cost of a run of scrapes: wall times in ms, CPU in ms per scrape, and the last page."""
 
     wall: list[float]
     cpu: float
@@ -78,7 +78,7 @@ class Scrapes:
 
 
 class Client:
-    """A connection that is kept, as Prometheus keeps its own; what the server closes meanwhile is opened again."""
+    """A persistent connection, like that of Prometheus; reconnects if the server has closed it."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -86,7 +86,7 @@ class Client:
         self._path = parts.path + (f"?{parts.query}" if parts.query else "")
 
     def get_page(self) -> bytes:
-        """Return the page; it is asked for with gzip."""
+        """Request the page with gzip and return it."""
         try:
             return self._request_page()
         except (http.client.RemoteDisconnected, ConnectionError):
@@ -106,11 +106,11 @@ class Client:
 
 
 class _Packed(bytes):
-    """A page as it came: unpacking is no part of the time a scrape takes."""
+    """A page as received: decompression is not part of the scrape's time."""
 
 
 class Target(NamedTuple):
-    """Whom to scrape: its page, its process, and the part of a core that it takes at rest."""
+    """A scrape target: its page, its process, and the share of a core that it uses at rest."""
 
     url: str
     pid: int
@@ -118,30 +118,35 @@ class Target(NamedTuple):
 
 
 def scrape_targets(targets: Mapping[T, Target], *, times: int) -> dict[T, Scrapes]:
-    """Scrape all in turn, with pauses, so that what else runs on the machine disturbs all alike.
+    """Scrape all targets in turn, with pauses, so that other load on the machine affects all alike.
 
-    A few scrapes before do not count, and slow ones are not done as often. What the server takes at rest is taken off,
+    The first few scrapes do not count, and slow ones are repeated less often. CPU used at rest is subtracted,
     so that only the scrapes are left.
     """
     with contextlib.ExitStack() as stack:
-        clients = {name: stack.enter_context(contextlib.closing(Client(one.url))) for name, one in targets.items()}
+        clients = {
+            name: stack.enter_context(contextlib.closing(Client(target.url))) for name, target in targets.items()
+        }
         for client in clients.values():
-            for _ in range(_UNCOUNTED):
+            for _ in range(_WARMUP):
                 client.get_page()
         walls: dict[T, list[float]] = {name: [] for name in targets}
         pages: dict[T, bytes] = {}
-        begun, done = time.perf_counter(), 0
-        before = {name: cpu_seconds(one.pid) for name, one in targets.items()}
+        started, done = time.perf_counter(), 0
+        before = {name: cpu_seconds(target.pid) for name, target in targets.items()}
         longest = _LONG_SECONDS * len(targets)
-        while done < times and (done < _ENOUGH or time.perf_counter() - begun < longest):
+        while done < times and (done < _MIN_SCRAPES or time.perf_counter() - started < longest):
             for name, client in clients.items():
                 time.sleep(PAUSE_SECONDS)
                 start = time.perf_counter()
                 pages[name] = client.get_page()
                 walls[name].append((time.perf_counter() - start) * 1000)
             done += 1
-        took = time.perf_counter() - begun
-        used = {name: cpu_seconds(one.pid) - before[name] - one.rest_share * took for name, one in targets.items()}
+        duration = time.perf_counter() - started
+        used = {
+            name: cpu_seconds(target.pid) - before[name] - target.rest_share * duration
+            for name, target in targets.items()
+        }
     return {name: Scrapes(walls[name], max(0.0, used[name]) * 1000 / done, _page_text(pages[name])) for name in targets}
 
 

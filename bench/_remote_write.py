@@ -1,7 +1,7 @@
-"""A day that a Prometheus has seen: pages of now, told backwards in time by its remote write.
+"""Backfill a day of history into Prometheus by remote write, derived from pages scraped now.
 
-The protocol: https://prometheus.io/docs/specs/prw/remote_write_spec/. Blocks from OpenMetrics would take the same
-figures as text, some twenty gigabytes of it; here series whose value is alike share the bytes of their samples.
+The protocol: https://prometheus.io/docs/specs/prw/remote_write_spec/. OpenMetrics backfill would need the same
+samples as about twenty gigabytes of text; here series with equal values share the encoding of their samples.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _TYPE = re.compile(r"# TYPE (\S+) (\w+)")
 _ESCAPED = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 _DAY = 86_400
-_SLICE = 1800  # seconds told at once; older than an hour before the newest, Prometheus takes nothing
-_AT_ONCE = 4000  # series in a request
+_SLICE = 1800  # seconds per pass; Prometheus rejects samples more than an hour older than the newest
+_MAX_SERIES = 4000  # per request
 _HEADERS = {
     "Content-Type": "application/x-protobuf",
     "Content-Encoding": "snappy",
@@ -33,7 +33,7 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class PastSeries:
-    """One series: its labels as the protocol has them, whether it only grows, and its value now."""
+    """One series: its labels in the protocol's encoding, whether it is a counter, and its current value."""
 
     labels: bytes
     is_counter: bool
@@ -41,36 +41,36 @@ class PastSeries:
 
 
 def parse_page(page: str, more: Mapping[str, str]) -> Iterator[PastSeries]:
-    """Yield the series of a page in the text format, with these labels more."""
+    """Yield the series of a page in the text format, with additional labels."""
     kinds: dict[str, str] = {}
     for line in page.splitlines():
-        if found := _TYPE.match(line):
-            kinds[found[1]] = found[2]
-        elif line and not line.startswith("#") and (found := _LINE.match(line)):
-            name, value = found[1], float(found[3])
-            labels = {key: _unescape(text) for key, text in _LABEL.findall(found[2] or "")} | {
+        if match := _TYPE.match(line):
+            kinds[match[1]] = match[2]
+        elif line and not line.startswith("#") and (match := _LINE.match(line)):
+            name, value = match[1], float(match[3])
+            labels = {key: _unescape(text) for key, text in _LABEL.findall(match[2] or "")} | {
                 "__name__": name,
                 **more,
             }
             family = re.sub(r"_(bucket|sum|count)$", "", name)
             grows = kinds.get(name) == "counter" or kinds.get(family) in ("histogram", "summary")
             yield PastSeries(
-                b"".join(_encode_field(1, _encode_label(*one)) for one in sorted(labels.items())),
+                b"".join(_encode_field(1, _encode_label(*label)) for label in sorted(labels.items())),
                 grows,
                 _round_value(value),
             )
 
 
 def write_past(url: str, series: Iterable[PastSeries], end: int, seconds: int, step: int) -> int:
-    """Tell a Prometheus these series from `end - seconds` to `end`; return how many samples that were."""
+    """Write the series from `end - seconds` to `end`, every `step` seconds; return the number of samples."""
     series = list(series)
     count = 0
     for begin in range(end - seconds, end, _SLICE):
         times = tuple(range(begin, min(begin + _SLICE, end), step))
-        for first in range(0, len(series), _AT_ONCE):
-            part = series[first : first + _AT_ONCE]
+        for first in range(0, len(series), _MAX_SERIES):
+            part = series[first : first + _MAX_SERIES]
             body = b"".join(
-                _encode_field(1, one.labels + _sample_values(one.is_counter, one.value, times, end)) for one in part
+                _encode_field(1, item.labels + _sample_values(item.is_counter, item.value, times, end)) for item in part
             )
             request = urllib.request.Request(f"{url}/api/v1/write", _snappy_literal(body), _HEADERS)
             urllib.request.urlopen(request, timeout=300).close()
@@ -90,22 +90,22 @@ def _sample_values(grows: bool, value: float, times: tuple[int, ...], end: int) 
 
 
 def _value_at(grows: bool, value: float, at: int, end: int) -> float:
-    """Return the value at a second: a counter has come half of its way, a figure wavers, 0 and 1 are what they are."""
+    """Return the value at a time: a counter has grown by half in a day, a gauge varies, 0 and 1 stay constant."""
     if math.isnan(value) or math.isinf(value):
         return value
     if grows:
-        # It never falls: what is added is less than a step.
+        # Never decreases: the sine changes by less than the growth per second.
         return value * (1 - 0.5 * (end - at + 5 * math.sin(at)) / _DAY)
     return value if value in (0, 1) or value > 1e9 else value * (0.9 + 0.1 * math.sin(at / 4000))
 
 
 def _round_value(value: float) -> float:
-    """Return a value of three digits, such that many series share one; times and identities stay what they are."""
+    """Round to three digits, so that many series share a value; timestamps and ids stay exact."""
     return value if value > 1e9 or math.isnan(value) or math.isinf(value) else float(f"{value:.3g}")
 
 
 def _unescape(text: str) -> str:
-    return re.sub(r'\\[\\"n]', lambda found: _ESCAPED[found[0]], text)
+    return re.sub(r'\\[\\"n]', lambda match: _ESCAPED[match[0]], text)
 
 
 def _encode_label(name: str, value: str) -> bytes:
@@ -113,7 +113,7 @@ def _encode_label(name: str, value: str) -> bytes:
 
 
 def _encode_field(number: int, data: bytes) -> bytes:
-    """Return a field of bytes, as protocol buffers have it."""
+    """Encode a length-delimited field of protocol buffers."""
     return bytes((number << 3 | 2,)) + _encode_varint(len(data)) + data
 
 
@@ -127,5 +127,5 @@ def _encode_varint(value: int) -> bytes:
 
 
 def _snappy_literal(data: bytes) -> bytes:
-    """Return data as snappy without compressing it: its length, and one literal."""
+    """Encode data as uncompressed snappy: its length and one literal."""
     return _encode_varint(len(data)) + bytes((63 << 2,)) + struct.pack("<I", len(data) - 1) + data

@@ -1,4 +1,4 @@
-"""Pages in the text format, as sets of series; and which series two pages share."""
+"""Pages in the text format as sets of series, and the number of series that pages share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Key = tuple[bytes, ...]
 
 @dataclass(frozen=True)
 class Series:
-    """A page's series by what they are known by, and how many there are."""
+    """The number of a page's series, and the keys by which they are compared."""
 
     count: int
     keys: list[Key]
@@ -30,9 +30,9 @@ class Series:
     def count_shared(self, others: Iterable[Series]) -> int:
         """Return how many of these series the others have too.
 
-        Of a container's series the metric, the container's id and its name count, since labels as `cpu` and `device`
-        differ by choice; of all others every label but the one by which we tell database servers apart. What each
-        process tells of itself is never shared.
+        Series of containers are compared by metric, container id and name, since labels such as `cpu` and `device`
+        differ by design; all others by every label except `server`, which only deckwatch has. Metrics of the exporting
+        process itself are never shared.
         """
         known = {key for other in others for key in other.keys}
         return sum(1 for key in self.keys if key in known)

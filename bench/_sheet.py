@@ -1,4 +1,4 @@
-"""What a measurement gives to be printed: sheets, and rows of one figure beside another's."""
+"""Printed results of a measurement: sheets, and rows that compare a figure with its reference."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table: a title, the columns' names, and rows of as many texts; figures stand to the right."""
+    """A table with a title, column names and rows of cells; figures are right-aligned."""
 
     title: str
     columns: Sequence[str]
@@ -23,8 +23,8 @@ class Sheet:
     def to_table(self) -> Table:
         table = Table(title=self.title, title_justify="left", title_style="bold")
         for number, column in enumerate(self.columns):
-            words = number == 0 or column == "of what"
-            table.add_column(column, justify="left" if words else "right", overflow="fold")
+            is_text = number == 0 or column == "comparison"
+            table.add_column(column, justify="left" if is_text else "right", overflow="fold")
         for row in self.rows:
             table.add_row(*row)
         table.caption, table.caption_justify = self.note or None, "left"
@@ -33,7 +33,7 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Row:
-    """One figure: ours, and the same of what stands beside (None where there is nothing to compare with)."""
+    """One figure of deckwatch and of its reference; None where there is none."""
 
     figure: str
     ours: float | None
@@ -48,35 +48,35 @@ class Row:
 
 @dataclass
 class Target:
-    """A ratio of ours to what stands beside it, and what it may be at most."""
+    """A ratio of deckwatch to a reference, and its maximum."""
 
     row: Row
     max_ratio: float
 
     def row_texts(self) -> list[str]:
         row, ratio = self.row, self.row.ratio
-        reached = "-" if ratio is None else "yes" if ratio <= self.max_ratio else "no"
+        met = "-" if ratio is None else "yes" if ratio <= self.max_ratio else "no"
         figures = [format_value(row.ours, row.unit), format_value(row.reference, row.unit)]
-        return [row.figure, *figures, _format_ratio(ratio), _format_ratio(self.max_ratio), reached, row.what]
+        return [row.figure, *figures, _format_ratio(ratio), _format_ratio(self.max_ratio), met, row.what]
 
 
 @dataclass
 class Targets:
-    """The sheet of ratios beside what they may be."""
+    """The sheet of ratios and their targets."""
 
     title: str
     targets: list[Target] = field(default_factory=list)
 
-    def add_target(self, most: float, row: Row) -> None:
-        self.targets.append(Target(row, most))
+    def add_target(self, max_ratio: float, row: Row) -> None:
+        self.targets.append(Target(row, max_ratio))
 
     def to_sheet(self) -> Sheet:
-        columns = ("target", "deckwatch", "beside", "ratio", "at most", "reached", "of what")
-        return Sheet(self.title, columns, [one.row_texts() for one in self.targets])
+        columns = ("figure", "deckwatch", "reference", "ratio", "target", "met", "comparison")
+        return Sheet(self.title, columns, [target.row_texts() for target in self.targets])
 
 
 def comparison_sheet(doc: str | None, rows: Iterable[Row]) -> Sheet:
-    """Return the sheet of a measurement that knows one thing beside each figure; its title is its docstring's first."""
+    """Return the sheet of a measurement with one reference per figure; its title is the first line of the docstring."""
     texts = [
         [
             row.figure,
@@ -87,15 +87,15 @@ def comparison_sheet(doc: str | None, rows: Iterable[Row]) -> Sheet:
         ]
         for row in rows
     ]
-    return Sheet((doc or "").partition("\n")[0], ("figure", "deckwatch", "beside", "ratio", "of what"), texts)
+    return Sheet((doc or "").partition("\n")[0], ("figure", "deckwatch", "reference", "ratio", "comparison"), texts)
 
 
 def format_value(value: float | None, unit: str = "") -> str:
-    """Return a figure with its unit, with as many decimals as say something."""
+    """Format a figure with its unit and its significant decimals."""
     if value is None:
         return "-"
-    whole = value == int(value) and not unit
-    decimals = 0 if whole or abs(value) >= 100 else 1 if abs(value) >= 10 else 2
+    is_count = value == int(value) and not unit
+    decimals = 0 if is_count or abs(value) >= 100 else 1 if abs(value) >= 10 else 2
     return f"{value:,.{decimals}f} {unit}".rstrip()
 
 

@@ -1,7 +1,7 @@
-"""Machines with any number of containers, as plain files: a captured machine whose container is copied many times.
+"""Machines with any number of containers as plain files: a captured machine with copies of one container.
 
-Every copy has an id, a process number and a name of its own; what its files say is the captured container's. In memory
-where the machine has such a place, so that no disk is measured.
+Every copy has its own id, pid and name; the contents of its files are those of the captured container. The files are
+in /dev/shm where it exists, so that no disk is measured.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _FIRST_PID = 1_000_000
 
 @dataclass(frozen=True)
 class SimulatedMachine:
-    """Where the machine is."""
+    """The folder of a simulated machine."""
 
     folder: Path
 
     @property
     def options(self) -> list[str]:
-        """The options of `serve` that let it watch this machine and its captured engine."""
+        """The options of `serve` for this machine and its captured engine."""
         roots = [f"--path.{name}fs={self.folder / folder}" for name, folder in (("proc", "proc"), ("sys", "sys"))]
         return [*roots, f"--path.rootfs={self.folder / 'root'}", f"--docker-host=file://{self.folder / 'engine.json'}"]
 
 
 @contextmanager
 def simulated_machine(world: str, count: int) -> Iterator[SimulatedMachine]:
-    """Make a machine like this captured one with so many containers; it is gone at the block's end."""
+    """Create a copy of a captured machine with `count` containers; remove it when the block ends."""
     folder = Path(tempfile.mkdtemp(prefix="bench-tree-", dir=_MEMORY if _MEMORY.is_dir() else None))
     try:
         _copy_world(folder, WORLDS / world, count)
@@ -49,13 +49,13 @@ def simulated_machine(world: str, count: int) -> Iterator[SimulatedMachine]:
 
 def _copy_world(folder: Path, world: Path, count: int) -> None:
     engine = json.loads((world / "engine.json").read_text())
-    running = [one for one in engine["containers"] if one["State"]["Pid"]]
-    # One with limits and a network of its own has the most series.
+    running = [container for container in engine["containers"] if container["State"]["Pid"]]
+    # A container with limits and its own network has the most series.
     model = max(
-        running, key=lambda one: (not one["HostConfig"]["NetworkMode"].startswith("container:"), _memory_limit(one))
+        running, key=lambda item: (not item["HostConfig"]["NetworkMode"].startswith("container:"), _memory_limit(item))
     )
-    pids = {str(one["State"]["Pid"]) for one in running}
-    ids = [one["Id"] for one in running]
+    pids = {str(container["State"]["Pid"]) for container in running}
+    ids = [container["Id"] for container in running]
 
     def of_containers(parent: str, names: list[str]) -> set[str]:
         inside = {name for name in names if any(id_ in name for id_ in ids)}
@@ -64,10 +64,10 @@ def _copy_world(folder: Path, world: Path, count: int) -> None:
     for name in ("proc", "sys", "root"):
         shutil.copytree(world / name, folder / name, symlinks=True, ignore=of_containers)
     if not (folder / "proc" / "self").exists():
-        (folder / "proc" / "self").symlink_to("/proc/self")  # our own process is the real one
+        (folder / "proc" / "self").symlink_to("/proc/self")  # the exporter's own process is real
     files = {path.relative_to(world): path.read_bytes() for path in _container_files(world, model)}
-    made = [_copy_container(folder, files, model, number) for number in range(count)]
-    (folder / "engine.json").write_text(json.dumps({**engine, "containers": made, "events": []}))
+    containers = [_copy_container(folder, files, model, number) for number in range(count)]
+    (folder / "engine.json").write_text(json.dumps({**engine, "containers": containers, "events": []}))
 
 
 def _memory_limit(container: dict[str, Any]) -> int:
@@ -80,7 +80,7 @@ def _container_files(world: Path, model: dict[str, Any]) -> Iterator[Path]:
 
 
 def _copy_container(folder: Path, files: dict[Path, bytes], model: dict[str, Any], number: int) -> dict[str, Any]:
-    """Write the files of one copy and return what the engine says of it."""
+    """Write the files of one copy and return its description by the engine."""
     known, own = model["Id"], hashlib.sha256(f"{number}".encode()).hexdigest()
     old, pid = f"proc/{model['State']['Pid']}/", _FIRST_PID + number
     for path, data in files.items():

@@ -1,6 +1,6 @@
-"""`python -m bench._unlimited serve …`: `deckwatch serve` without the collectors' budgets of series.
+"""`python -m bench._unlimited serve …`: run `deckwatch serve` without the collectors' series budgets.
 
-They stand for a thousand containers or so. What is left out by them costs little and would make thousands look cheap.
+The budgets suffice for about a thousand containers. Dropped series cost little, so thousands would look cheap.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from deckwatch.exporter import collector
 
 
 def lift_series_limits() -> None:
-    """Lift the budgets of all collectors that are loaded from now on."""
+    """Lift the series budgets of all collectors loaded afterwards."""
     load = collector.load_collectors
-    collector.load_collectors = lambda: {name: replace(one, budget=sys.maxsize) for name, one in load().items()}
+    collector.load_collectors = lambda: {name: replace(item, budget=sys.maxsize) for name, item in load().items()}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Dashboards: from YAML to Grafana's JSON.
 
-The shipped ones in a process of their own, from the start of the interpreter; then 50 dashboards of 20 panels, read,
-checked, laid out and rendered, beside the same with the reference engine. Medians.
+The shipped dashboards in a separate process, including the interpreter's start; then 50 dashboards of 20 panels, read,
+checked, laid out and rendered, compared with the reference engine. Medians.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ with panel_types.start_renderer() as child:
     from deckwatch.core import signal_file
     from deckwatch.core.project import Project
     from deckwatch.provisioning import metric_catalog
-    catalog, found = metric_catalog.load_catalog(Project(Path())), files.load_shipped()
-    signals, _ = signal_file.load([one.document for one in found], catalog)
-    assert len(dashboards.build_dashboards(found, catalog, signals, None, child).artifacts) >= 5
+    catalog, sources = metric_catalog.load_catalog(Project(Path())), files.load_shipped()
+    signals, _ = signal_file.load_signals([source.document for source in sources], catalog)
+    assert len(dashboards.build_dashboards(sources, catalog, signals, None, child).artifacts) >= 5
 """
 
 
@@ -64,12 +64,12 @@ def _time_many(engine: Engine) -> float:
     taken = []
     with panel_types.start_renderer(engine=engine) as child:
         for _ in range(5):
-            begun = time.perf_counter()
-            found = [
+            start = time.perf_counter()
+            sources = [
                 Source(yaml_file.parse_yaml(text.replace("#", str(i)), f"{i}.yaml"), f"d{i}", ()) for i in range(50)
             ]
-            made = dashboards.build_dashboards(found, catalog, Signals(), Settings(engine=engine), child)
-            taken.append(1000 * (time.perf_counter() - begun))
-            if len(made.artifacts) != 50:
-                raise RuntimeError(made.problems)
+            bundle = dashboards.build_dashboards(sources, catalog, Signals(), Settings(engine=engine), child)
+            taken.append(1000 * (time.perf_counter() - start))
+            if len(bundle.artifacts) != 50:
+                raise RuntimeError(bundle.problems)
     return statistics.median(taken)

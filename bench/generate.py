@@ -1,8 +1,8 @@
-"""Generating: 100 dashboards of 30 panels with rules, and how short the YAML is.
+"""Generation: 100 dashboards of 30 panels with rules, and the brevity of the YAML.
 
-Whole processes, from the start of the interpreter; medians of wall time, and the processor's time of all processes
-beside it, which a busy machine does not lengthen. "One change" is from the moment a file is saved until the new bundle
-is in its place, `generate --watch` running.
+Whole processes, including the interpreter's start; medians of wall time, and of the CPU time of all processes,
+which a busy machine does not increase. "One change" lasts from saving a file until the new bundle is in place, with
+`generate --watch` running.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ _DECKWATCH = str(Path(sys.executable).with_name("deckwatch"))
 def sheets(options: Options) -> Iterator[Sheet]:
     with tempfile.TemporaryDirectory() as folder:
         rows = list(_time_runs(_make_project(Path(folder)), 2 if options.quick else 5))
-    columns = ("figure", "wall", "processor", "at most", "reached")
+    columns = ("figure", "wall", "CPU", "target", "met")
     yield Sheet((__doc__ or "").partition("\n")[0], columns, rows)
-    yield Sheet("How much is not written", ("figure", "found", "at least", "reached"), list(_brevity_rows()))
+    yield Sheet("Brevity of the YAML", ("figure", "value", "minimum", "met"), list(_brevity_rows()))
 
 
 def _make_project(folder: Path) -> Path:
@@ -54,7 +54,7 @@ def _make_project(folder: Path) -> Path:
         (folder / name).mkdir()
     (folder / "deckwatch.yaml").write_text("build: {include: [host, dashboards/, alerts/]}\n")
     for i in range(100):
-        lines = [f"dashboard: Number {i}", "about: Is it well?", "rows:"]
+        lines = [f"dashboard: Number {i}", "about: Is it healthy?", "rows:"]
         for row in range(10):
             lines += [f"  - row: Row {row}", "    panels:"]
             for number in range(3 * row, 3 * row + 3):
@@ -68,35 +68,35 @@ def _time_runs(folder: Path, times: int) -> Iterator[list[str]]:
     cold = [_time_generate(folder, f"--out={folder}/out-{n}") for n in range(times)]
     yield _result_row("100 dashboards of 30 panels, cold", cold, 1000)
     _time_generate(folder)
-    yield _result_row("the same again, nothing changed", [_time_generate(folder) for _ in range(3 * times)], 300)
+    yield _result_row("repeated without changes", [_time_generate(folder) for _ in range(3 * times)], 300)
     yield _result_row("one change, generate --watch", list(_time_watched_changes(folder, 2 * times)), 300)
 
 
-def _result_row(figure: str, taken: list[tuple[float, float]], most: float) -> list[str]:
-    wall, processor = (statistics.median(column) for column in zip(*taken, strict=True))
+def _result_row(figure: str, times: list[tuple[float, float]], target: float) -> list[str]:
+    wall, cpu = (statistics.median(column) for column in zip(*times, strict=True))
     return [
         figure,
         format_value(wall, "ms"),
-        format_value(processor, "ms"),
-        format_value(most, "ms"),
-        "yes" if wall <= most else "no",
+        format_value(cpu, "ms"),
+        format_value(target, "ms"),
+        "yes" if wall <= target else "no",
     ]
 
 
 def _time_generate(folder: Path, *words: str) -> tuple[float, float]:
-    """Return the wall and the processor's time of one run, in ms."""
+    """Return the wall time and the CPU time of one run, in ms."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    begun = time.perf_counter()
+    start = time.perf_counter()
     subprocess.run([_DECKWATCH, "--project", str(folder), "generate", *words], check=True, capture_output=True)
-    wall = time.perf_counter() - begun
+    wall = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return 1000 * wall, 1000 * used
 
 
 def _time_watched_changes(folder: Path, times: int) -> Iterator[tuple[float, float]]:
-    """Yield how long a change of one dashboard takes until its JSON is there, and the processor's time for it."""
-    made = folder / "out" / "grafana" / "dashboards" / "deckwatch" / "d050.json"
+    """Yield the wall time from a change of a dashboard until its JSON is written, and the CPU time, in ms."""
+    output = folder / "out" / "grafana" / "dashboards" / "deckwatch" / "d050.json"
     file = folder / "dashboards" / "d050.yaml"
     text = file.read_text()
     argv = [_DECKWATCH, "--project", str(folder), "generate", "--watch"]
@@ -104,11 +104,11 @@ def _time_watched_changes(folder: Path, times: int) -> Iterator[tuple[float, flo
         lines = iter(child.stderr.readline, "")  # type: ignore[union-attr]
         next(line for line in lines if line.rstrip().endswith("ms)"))
         for n in range(times):
-            used, begun = _cpu_seconds(child.pid), time.perf_counter()
+            used, start = _cpu_seconds(child.pid), time.perf_counter()
             file.write_text(text.replace("What it means.", f"What it means, {n}.", 1))
-            while f"What it means, {n}." not in made.read_text():
+            while f"What it means, {n}." not in output.read_text():
                 time.sleep(0.002)
-            wall = time.perf_counter() - begun
+            wall = time.perf_counter() - start
             next(line for line in lines if line.rstrip().endswith("ms)"))
             yield 1000 * wall, 1000 * (_cpu_seconds(child.pid) - used)
         child.terminate()
@@ -120,18 +120,18 @@ def _cpu_seconds(pid: int) -> float:
 
 
 def _brevity_rows() -> Iterator[list[str]]:
-    """Yield how long the shipped dashboards' JSON is beside their YAML, and how many panels name a unit."""
+    """Yield the lines of JSON per line of YAML, and the share of panels with inferred units."""
     with tempfile.TemporaryDirectory() as folder:
         plan = stack.build(Project(Path(folder))).plan
     files = [file for file in plan.list_files() if file.path.startswith("grafana/dashboards/")]
     after = sum(len(file.text.splitlines()) for file in files)
     specs = sorted(SPECS.rglob("*.yaml"))
     before = sum(1 for path in specs for line in path.read_text().splitlines() if line.strip())
-    yield ["lines of JSON for a line of YAML", f"{after / before:.1f}", "40", "yes" if after >= 40 * before else "no"]
+    yield ["lines of JSON per line of YAML", f"{after / before:.1f}", "40", "yes" if after >= 40 * before else "no"]
     drawn = [panel for file in files for panel in _flatten_panels(json.loads(file.text)) if panel.get("targets")]
     named = sum(_names_unit(yaml.safe_load(path.read_text())) for path in specs)
     share = 1 - named / len(drawn)
-    yield ["panels whose unit nobody wrote", f"{share:.0%} of {len(drawn)}", "80%", "yes" if share >= 0.8 else "no"]
+    yield ["panels with an inferred unit", f"{share:.0%} of {len(drawn)}", "80%", "yes" if share >= 0.8 else "no"]
 
 
 def _flatten_panels(model: dict[str, object]) -> Iterator[dict[str, object]]:
@@ -140,7 +140,7 @@ def _flatten_panels(model: dict[str, object]) -> Iterator[dict[str, object]]:
 
 
 def _names_unit(data: object) -> int:
-    """Return how many panels of a file say a unit."""
+    """Return the number of panels of a file that state a unit."""
     if isinstance(data, dict):
         inner = (value for key, value in data.items() if key != "signals")
         return int("unit" in data) + sum(map(_names_unit, inner))

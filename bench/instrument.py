@@ -1,6 +1,6 @@
-"""Middleware: what a request costs an application more when it is measured.
+"""Middleware: the overhead per request of an instrumented application.
 
-A Starlette application with one route, called 20,000 times in one process without a server between; best of five.
+A Starlette application with one route, called 20,000 times in one process without a server; best of five.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _rows() -> Iterator[Row]:
     measured.add_middleware(AsgiMiddleware, registry=CollectorRegistry())
     yield Row("ASGI request", _time_asgi(measured), _time_asgi(bare), "µs", "Starlette without the middleware")
     app = WsgiMiddleware(_wsgi_app, registry=CollectorRegistry())
-    yield Row("WSGI request", _time_wsgi(app), _time_wsgi(_wsgi_app), "µs", "a function that answers one line")
+    yield Row("WSGI request", _time_wsgi(app), _time_wsgi(_wsgi_app), "µs", "a function that returns one line")
 
 
 def _starlette_app() -> Starlette:
@@ -82,6 +82,6 @@ def _time_wsgi(app: Any) -> float:
 
 
 def _time_call(work: Any) -> float:
-    begun = time.perf_counter()
+    start = time.perf_counter()
     work()
-    return time.perf_counter() - begun
+    return time.perf_counter() - start

@@ -1,8 +1,8 @@
-"""From a crossing to the message: how long until somebody is told, beside what the configuration promises.
+"""Notification delay: the time from crossing a threshold to the message, compared with the configured maximum.
 
-Prometheus and Alertmanager, as `deckwatch generate` configures them, read several small applications, each of which
-crosses the limit of one alert at a moment of its own; a sink notes when the message about it is there. What is promised
-is the scrape interval, the alert's `for`, one more evaluation and `group_wait`.
+Prometheus and Alertmanager, configured by `deckwatch generate`, monitor several small applications, each of which
+crosses the limit of one alert at a different time; a sink records when its message arrives. The configured maximum
+is the sum of the scrape interval, the alert's `for`, one evaluation interval and `group_wait`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from bench._options import Options
 
-_EVERY = 5
+_EVERY = 5  # seconds between scrapes
 _FOR = 30
 _ALERT = "BenchCrossed"
 _ALERTS = f"""
@@ -55,11 +55,11 @@ alerts:
       - {{give: [{{value: 1, for: 10m}}], fires: {_FOR}s}}
       - {{give: [{{value: 0.4, for: 10m}}], silent: true}}
 """
-_PATIENCE = 180
+_TIMEOUT_SECONDS = 180
 
 
 class _Application:
-    """A page with one figure; `crossed` is when that went over the limit, by the monotonic clock."""
+    """A page with one metric; `crossed` is when it exceeded the limit, by the monotonic clock."""
 
     def __init__(self) -> None:
         self.crossed = 0.0
@@ -83,7 +83,7 @@ class _Application:
 
 
 class _Sink:
-    """Where messages arrive: when the first about each instance did, by the monotonic clock."""
+    """A webhook; `arrived` is when the first message about each instance arrived, by the monotonic clock."""
 
     def __init__(self) -> None:
         self.arrived: dict[str, float] = {}
@@ -92,8 +92,8 @@ class _Sink:
         class Hook(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 now = time.monotonic()
-                said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                for alert in said["alerts"]:
+                message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                for alert in message["alerts"]:
                     if alert["labels"]["alertname"] == _ALERT and alert["status"] == "firing":
                         sink.arrived.setdefault(alert["labels"]["instance"], now)
                 self.send_response(200)
@@ -107,27 +107,29 @@ class _Sink:
 
 def sheets(options: Options) -> Iterator[Sheet]:
     if find_program("prometheus") is None or find_program("prometheus-alertmanager", "alertmanager") is None:
-        print_progress("no messages: Prometheus and Alertmanager are not both installed")
+        print_progress("notify skipped: requires Prometheus and Alertmanager")
         return
     applications = [_Application() for _ in range(5 if options.quick else 20)]
     sink = _Sink()
-    servers = [sink.server, *(one.server for one in applications)]
+    servers = [sink.server, *(application.server for application in applications)]
     with tempfile.TemporaryDirectory(prefix="bench-notify-") as name, _serving(*servers):
-        wait, taken = _measure_delays(Path(name), sink, applications)
+        wait, delays = _measure_delays(Path(name), sink, applications)
     bound = _EVERY + _FOR + _EVERY + wait
     rows = [
         ["scrape interval, for, evaluation, group_wait", f"{_EVERY} + {_FOR} + {_EVERY} + {wait:g} s", ""],
         *(
-            [name, format_value(took, "s"), "yes" if took <= bound else "no"]
-            for name, took in (("median", statistics.median(taken)), ("longest", max(taken)))
+            [name, format_value(delay, "s"), "yes" if delay <= bound else "no"]
+            for name, delay in (("median", statistics.median(delays)), ("longest", max(delays)))
         ),
     ]
-    yield Sheet(f"{len(taken)} crossings until the message is there", ("figure", "seconds", "as promised"), rows)
+    yield Sheet(f"Notification delay of {len(delays)} alerts", ("figure", "seconds", "met"), rows)
 
 
 def _measure_delays(folder: Path, sink: _Sink, applications: list[_Application]) -> tuple[float, list[float]]:
-    """Return how long Alertmanager waits for more of a group, and how long each message took, in seconds."""
-    scraped = "".join(f"  - {{service: bench, url: 'http://{one.address}/metrics'}}\n" for one in applications)
+    """Return Alertmanager's `group_wait` and the delay of each message, in seconds."""
+    scraped = "".join(
+        f"  - {{service: bench, url: 'http://{application.address}/metrics'}}\n" for application in applications
+    )
     text = (
         f"teams:\n  bench: {{webhook: {{url: 'http://127.0.0.1:{sink.server.server_port}/'}}}}\n"
         f"metrics:\n  bench_load: {{kind: gauge}}\nbuild: {{include: [alerts/]}}\nscrape:\n{scraped}"
@@ -145,30 +147,30 @@ def _measure_delays(folder: Path, sink: _Sink, applications: list[_Application])
     )
     with stack:
         client = Client(stack.url(PROMETHEUS))
-        seen: Mapping[str, object] = {}
-        while len(seen.get("result", ())) < len(applications):  # type: ignore[arg-type]
+        result: Mapping[str, object] = {}
+        while len(result.get("result", ())) < len(applications):  # type: ignore[arg-type]
             time.sleep(0.5)
-            seen = client.get("/api/v1/query", query="bench_load")["data"]
+            result = client.get("/api/v1/query", query="bench_load")["data"]
         print_progress(f"{len(applications)} applications cross the limit …")
-        for one in applications:
-            time.sleep(random.uniform(0, 2 * _EVERY / 3))  # at any moment between two scrapes
-            one.crossed = time.monotonic()
-        deadline = time.monotonic() + _PATIENCE
+        for application in applications:
+            time.sleep(random.uniform(0, 2 * _EVERY / 3))  # at a random time between two scrapes
+            application.crossed = time.monotonic()
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
         while len(sink.arrived) < len(applications) and time.monotonic() < deadline:
             time.sleep(0.2)
         settings = Client(stack.url(ALERTMANAGER)).get("/api/v2/status")["config"]["original"]
     wait = yaml.safe_load(settings)["route"]["group_wait"]
-    return units.parse_duration(wait), [sink.arrived[one.address] - one.crossed for one in applications]
+    return units.parse_duration(wait), [sink.arrived[item.address] - item.crossed for item in applications]
 
 
 @contextmanager
 def _serving(*servers: ThreadingHTTPServer) -> Iterator[None]:
-    threads = [threading.Thread(target=one.serve_forever, daemon=True) for one in servers]
+    threads = [threading.Thread(target=server.serve_forever, daemon=True) for server in servers]
     for thread in threads:
         thread.start()
     try:
         yield
     finally:
-        for one in servers:
-            one.shutdown()
-            one.server_close()
+        for server in servers:
+            server.shutdown()
+            server.server_close()

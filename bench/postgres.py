@@ -1,7 +1,7 @@
-"""Databases, beside postgres_exporter, as it comes and tuned.
+"""Databases, compared with postgres_exporter, with default settings and tuned.
 
-A server of our own with pgbench's tables; where "working" stands, pgbench runs. Ours is `collect[]=postgres`. Then the
-same server with more databases, and with ten thousand tables in the one that both are connected to.
+A separate server with pgbench's tables; in "working" sheets pgbench runs. Deckwatch serves `collect[]=postgres`. Then
+the same server with more databases, and with ten thousand tables in the database that both are connected to.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bench._options import Options
 
 _SCALE = "5"  # of pgbench: 500,000 rows
-_RATE = "50"  # transactions a second, where it works
+_RATE = "50"  # transactions per second under load
 _TURNS = 3
 _DATABASES = (20, 100)
 _TABLES = 10_000
@@ -37,7 +37,7 @@ def sheets(options: Options) -> Iterator[Sheet]:
     print_progress(_peers.installed_versions(("postgres_exporter",)))
     fixture = _containers.load_fixture("postgres")
     if not (fixture.installed() / "initdb").exists():
-        print_progress("no databases: PostgreSQL is not installed")
+        print_progress("postgres skipped: requires PostgreSQL")
         return
     with _database.running_server(fixture, _SCALE) as server:
         yield _measure_throughput(server, options)
@@ -64,39 +64,39 @@ def _cost_sheet(server: Any, what: str, options: Options) -> Sheet:
 
 
 def _measure_throughput(server: Any, options: Options) -> Sheet:
-    """Transactions a second that fifty clients get, in turn with and without a scrape every five seconds."""
-    print_progress("pgbench of 50 clients, with and without scrapes")
+    """Measure the transactions per second of fifty clients, alternately with and without scrapes every five seconds."""
+    print_progress("pgbench with 50 clients, with and without scrapes")
     ours = replace(_peers.deckwatch_server(None), environment=(("DECKWATCH_POSTGRES_DSN", server.dsn),))
     seconds = 10 if options.quick else 30
-    found: dict[bool, list[float]] = {False: [], True: []}
+    rates: dict[bool, list[float]] = {False: [], True: []}
     with tempfile.TemporaryDirectory() as name, ours.run_in(Path(name)):
         for scraped in [False, True] * _TURNS:
-            ending = threading.Event()
-            scraping = threading.Thread(target=_scrape_until, args=(f"http://{ours.address}/metrics", ending))
+            stop = threading.Event()
+            scraping = threading.Thread(target=_scrape_until, args=(f"http://{ours.address}/metrics", stop))
             if scraped:
                 scraping.start()
-            said = server.pgbench("-c", "50", "-j", "2", "-T", str(seconds), "-n")
-            found[scraped].append(float(re.search(r"tps = ([0-9.]+)", said)[1]))  # type: ignore[index]
-            ending.set()
+            output = server.pgbench("-c", "50", "-j", "2", "-T", str(seconds), "-n")
+            rates[scraped].append(float(re.search(r"tps = ([0-9.]+)", output)[1]))  # type: ignore[index]
+            stop.set()
             if scraped:
                 scraping.join()
     rows = [
-        [what, *(f"{one:,.0f}" for one in found[scraped])] for what, scraped in (("without", False), ("with", True))
+        [what, *(f"{rate:,.0f}" for rate in rates[scraped])] for what, scraped in (("without", False), ("with", True))
     ]
-    ratio = statistics.median(found[True]) / statistics.median(found[False])
-    columns = ["transactions a second", *(f"turn {turn + 1}" for turn in range(_TURNS))]
-    return Sheet("Databases: what scrapes take from fifty clients", columns, rows, f"with / without: {ratio:.3f}")
+    ratio = statistics.median(rates[True]) / statistics.median(rates[False])
+    columns = ["transactions per second", *(f"run {turn + 1}" for turn in range(_TURNS))]
+    return Sheet("Databases: effect of scrapes on fifty clients", columns, rows, f"with / without: {ratio:.3f}")
 
 
-def _scrape_until(url: str, ending: threading.Event) -> None:
-    while not ending.wait(5):
+def _scrape_until(url: str, stop: threading.Event) -> None:
+    while not stop.wait(5):
         urllib.request.urlopen(url, timeout=10).read()
 
 
 def _make_databases(server: Any, number: int) -> None:
-    """Make databases with pgbench's tables until there are so many."""
-    [[have]] = server.sql("SELECT count(*) FROM pg_database WHERE datname LIKE 'bench%'")
-    for index in range(have, number - 2):  # beside postgres and shop
+    """Create databases with pgbench's tables until the server has `number`."""
+    [[count]] = server.sql("SELECT count(*) FROM pg_database WHERE datname LIKE 'bench%'")
+    for index in range(count, number - 2):  # in addition to postgres and shop
         server.sql(f"CREATE DATABASE bench{index} TEMPLATE shop")
 
 

@@ -1,6 +1,6 @@
-"""Protection: what TLS with client certificates and a password costs, and what guessing does.
+"""Protection: the cost of TLS with client certificates and a password, and of password guessing.
 
-Ours beside node_exporter, each with the same web configuration; bcrypt's cost is 10. A page is one of the host alone.
+Compared with node_exporter, each with the same web configuration; bcrypt's cost is 10. Pages contain only the host.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 GUESSERS = 4
 PASSWORD = base64.urlsafe_b64encode(os.urandom(18)).decode()
-_PATH = "/metrics?collect[]=host"  # node_exporter's words for it are others, and all that it has is of the host
+_PATH = "/metrics?collect[]=host"  # of deckwatch; all metrics of node_exporter are of the host
 _CONFIG = """\
 tls_server_config:
   {{cert_file: server.crt, key_file: server.key, client_ca_file: ca.crt, client_auth_type: RequireAndVerifyClientCert}}
@@ -48,23 +48,23 @@ def sheets(options: Options) -> Iterator[Sheet]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write_credentials(folder)
-        here = [_peers.deckwatch_server(None), *list(_peers.node_exporter_servers())[:1]]
-        found = [_measure_server(one, folder, options) for one in here]
-    ours, peer = found[0], (found[1] if len(found) > 1 else [None] * len(found[0]))
+        servers = [_peers.deckwatch_server(None), *list(_peers.node_exporter_servers())[:1]]
+        figures = [_measure_server(server, folder, options) for server in servers]
+    ours, peer = figures[0], (figures[1] if len(figures) > 1 else [None] * len(figures[0]))
     names = (
-        ("CPU a scrape, plain", "ms", ""),
-        ("CPU a scrape, protected", "ms", "on a kept connection"),
-        ("CPU a scrape, protected, connected anew", "ms", "with its TLS handshake"),
-        ("CPU while passwords are guessed", "% of a core", f"{GUESSERS} at once, each as fast as it is answered"),
-        ("wall p50 of a scrape meanwhile", "ms", "from the same address"),
-        ("wall p99 of a scrape meanwhile", "ms", "the same"),
+        ("CPU per scrape, plain", "ms", ""),
+        ("CPU per scrape, protected", "ms", "on a persistent connection"),
+        ("CPU per scrape, protected, new connection", "ms", "including the TLS handshake"),
+        ("CPU while passwords are guessed", "% of a core", f"{GUESSERS} concurrent clients without pauses"),
+        ("wall p50 of a scrape during guessing", "ms", "from the same address"),
+        ("wall p99 of a scrape during guessing", "ms", "from the same address"),
     )
     rows = zip(names, ours, peer, strict=True)
     yield comparison_sheet(__doc__, (Row(name, mine, theirs, unit, what) for (name, unit, what), mine, theirs in rows))
 
 
 def _write_credentials(folder: Path) -> None:
-    """Make an authority, two certificates and the web configuration."""
+    """Create a certificate authority, two certificates and the web configuration."""
     new = [
         "openssl",
         "req",
@@ -90,7 +90,7 @@ def _write_credentials(folder: Path) -> None:
 
 
 class _Scraper:
-    """A client with a password, over TLS where there are certificates."""
+    """A client with a password, over TLS if there are certificates."""
 
     def __init__(self, server: Server, folder: Path | None) -> None:
         self._host = server.address
@@ -135,26 +135,26 @@ def _running_server(server: Server, folder: Path, *more: str) -> Iterator[int]:
 
 
 def _measure_server(server: Server, folder: Path, options: Options) -> list[float]:
-    """Return the figures of one server, in the order of the sheet."""
+    """Measure one server; return its figures in the order of the sheet."""
     print_progress(f"{server.title}, plain and protected …")
-    found = []
+    figures = []
     with _running_server(server, folder) as pid, closing(_Scraper(server, None)) as scraper:
-        found.append(_cpu_ms(pid, scraper, options))
+        figures.append(_cpu_ms(pid, scraper, options))
     protected = f"--web.config.file={folder / 'web-config.yml'}"
     with _running_server(server, folder, protected) as pid, closing(_Scraper(server, folder)) as scraper:
-        found.append(_cpu_ms(pid, scraper, options))
-        found.append(_cpu_ms(pid, scraper, options, anew=True))
-        found += _measure_while_guessing(server, folder, pid, scraper, options)
-    return found
+        figures.append(_cpu_ms(pid, scraper, options))
+        figures.append(_cpu_ms(pid, scraper, options, reconnect=True))
+        figures += _measure_while_guessing(server, folder, pid, scraper, options)
+    return figures
 
 
-def _cpu_ms(pid: int, scraper: _Scraper, options: Options, *, anew: bool = False) -> float:
+def _cpu_ms(pid: int, scraper: _Scraper, options: Options, *, reconnect: bool = False) -> float:
     for _ in range(5):
         if scraper.request_page() != 200:
-            raise RuntimeError("not let in")
+            raise RuntimeError("access denied")
     before = cpu_seconds(pid)
     for _ in range(options.scrapes):
-        if anew:
+        if reconnect:
             scraper.close()
             scraper.connect()
         scraper.request_page()
@@ -162,12 +162,12 @@ def _cpu_ms(pid: int, scraper: _Scraper, options: Options, *, anew: bool = False
 
 
 def _measure_while_guessing(server: Server, folder: Path, pid: int, scraper: _Scraper, options: Options) -> list[float]:
-    """Return the CPU in percent while passwords are guessed, and the wall times of a scrape in ms, p50 and p99."""
-    ended = threading.Event()
+    """Return the CPU in percent while passwords are guessed, and the p50 and p99 wall times of a scrape in ms."""
+    stop = threading.Event()
 
     def guess() -> None:
         with closing(_Scraper(server, folder)) as client:
-            while not ended.is_set():
+            while not stop.is_set():
                 client.request_page(os.urandom(8).hex())
 
     with ExitStack() as stack:
@@ -175,14 +175,14 @@ def _measure_while_guessing(server: Server, folder: Path, pid: int, scraper: _Sc
         for thread in threads:
             thread.start()
             stack.callback(thread.join)
-        stack.callback(ended.set)
+        stack.callback(stop.set)
         time.sleep(1)
         walls = []
-        begun, before = time.perf_counter(), cpu_seconds(pid)
+        started, before = time.perf_counter(), cpu_seconds(pid)
         for _ in range(options.scrapes):
             time.sleep(0.1)
             start = time.perf_counter()
             scraper.request_page()
             walls.append((time.perf_counter() - start) * 1000)
-        share = (cpu_seconds(pid) - before) / (time.perf_counter() - begun) * 100
+        share = (cpu_seconds(pid) - before) / (time.perf_counter() - started) * 100
     return [share, statistics.median(walls), sorted(walls)[int(len(walls) * 0.99)]]

@@ -1,8 +1,8 @@
-"""Host and containers, beside node_exporter and cAdvisor, each as it comes and tuned.
+"""Host and containers, compared with node_exporter and cAdvisor, each with default settings and tuned.
 
-All on this machine in one run, over an engine of our own; a fourth of the containers works where "working" stands.
-"All on" shows every family of containers, also those that no known dashboard uses. CPU a minute is with one gzip scrape
-per 15 seconds; a scrape's CPU is without what the server takes at rest.
+All run on this machine at once, with a separate engine; in "working" sheets a fourth of the containers is under load.
+"All on" enables every metric family of containers, even those that no known dashboard uses. CPU per minute is with one
+gzip scrape per 15 seconds; CPU per scrape excludes the server's CPU at rest.
 """
 
 from __future__ import annotations
@@ -59,30 +59,32 @@ def _measure_situation(situation: str, docker_host: str | None, folder: Path, op
     costs = _cost.measure_costs([*ours, *peers], folder, options)
     floor = _floor.measure_floor([f"--docker-host={docker_host or ''}"])
     yield _cost.cost_sheet(f"Host and containers: {situation}", costs, floor.summary)
-    yield ratio_targets(f"The same, beside what is to be reached: {situation}", costs, floor).to_sheet()
+    yield ratio_targets(f"Targets: {situation}", costs, floor).to_sheet()
 
 
 def ratio_targets(title: str, costs: dict[str, Cost], floor: Floor) -> Targets:
-    """Return our ratios to the tuned pair, to the pair as it comes and to the floor."""
-    ours, found = costs["deckwatch"], Targets(title)
-    for names, most, what in ((TUNED, 1 / 8, "the tuned pair"), (PLAIN, 1 / 50, "the pair as it comes")):
-        pair = [costs[one] for one in names if one in costs]
-        complete = len(pair) == len(names)
-        minute = sum(one.ms_per_minute for one in pair) if complete else None
-        found.add_target(most, Row("CPU a minute", ours.ms_per_minute, minute, what=what))
+    """Return the targets: ratios to the tuned peers, to the peers with default settings and to the floor."""
+    ours, targets = costs["deckwatch"], Targets(title)
+    for names, limit, what in ((TUNED, 1 / 8, "tuned peers"), (PLAIN, 1 / 50, "peers with default settings")):
+        peers = [costs[name] for name in names if name in costs]
+        complete = len(peers) == len(names)
+        minute = sum(peer.ms_per_minute for peer in peers) if complete else None
+        targets.add_target(limit, Row("CPU per minute", ours.ms_per_minute, minute, what=what))
         if names is TUNED:
-            for one, who in ((ours, ""), (costs[ALL], "; ours with all on")):
-                mine = one.ms_per_minute_and_1000(one.page.count_shared(other.page for other in pair))
-                shared = sum(other.page.count_shared([one.page]) for other in pair) if complete else 0
-                theirs = 1000 * minute / shared if minute and shared else None
-                found.add_target(1 / 5, Row("CPU a minute per 1,000 shared series", mine, theirs, what=what + who))
-    beside = costs.get("cadvisor, tuned")
-    found.add_target(
-        1 / 3, Row("wall p99", ours.scrapes.p99, beside.scrapes.p99 if beside else None, what="tuned cAdvisor")
+            for cost, suffix in ((ours, ""), (costs[ALL], "; deckwatch with all on")):
+                own = cost.ms_per_minute_and_1000(cost.page.count_shared(peer.page for peer in peers))
+                shared = sum(peer.page.count_shared([cost.page]) for peer in peers) if complete else 0
+                reference = 1000 * minute / shared if minute and shared else None
+                targets.add_target(
+                    1 / 5, Row("CPU per minute per 1,000 shared series", own, reference, what=what + suffix)
+                )
+    cadvisor = costs.get("cadvisor, tuned")
+    targets.add_target(
+        1 / 3, Row("wall p99", ours.scrapes.p99, cadvisor.scrapes.p99 if cadvisor else None, what="tuned cAdvisor")
     )
-    found.add_target(1.0, Row("resident", ours.resident_mib, 60.0, "MiB", "the limit itself"))
-    found.add_target(
-        5.0, Row("CPU a scrape", ours.scrapes.cpu, floor.paused, what="the floor, with pauses as scrapes have")
+    targets.add_target(1.0, Row("resident", ours.resident_mib, 60.0, "MiB", "the target value"))
+    targets.add_target(
+        5.0, Row("CPU per scrape", ours.scrapes.cpu, floor.paused, what="floor, with pauses between passes")
     )
-    found.add_target(5.0, Row("CPU a scrape", ours.scrapes.cpu, floor.kept, what="the floor, in a loop"))
-    return found
+    targets.add_target(5.0, Row("CPU per scrape", ours.scrapes.cpu, floor.kept, what="floor, without pauses"))
+    return targets

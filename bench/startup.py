@@ -1,6 +1,6 @@
-"""Commands: how long a person waits.
+"""Startup time of commands.
 
-Whole processes from a cold start of the interpreter, file cache warm; median of 15.
+Whole processes, including the interpreter's start, with a warm file cache; median of 15.
 """
 
 from __future__ import annotations
@@ -31,10 +31,19 @@ def _rows() -> Iterator[Row]:
     yield Row(
         "deckwatch --help", statistics.median(run_ms([deckwatch, "--help"])), bare, what="python -c 'import click'"
     )
-    yield Row("deckwatch --version", statistics.median(run_ms([deckwatch, "--version"])), bare, what="the same")
+    yield Row(
+        "deckwatch --version",
+        statistics.median(run_ms([deckwatch, "--version"])),
+        bare,
+        what="python -c 'import click'",
+    )
     with tempfile.TemporaryDirectory() as folder:
-        # A folder that does not exist yet each time: all files are rendered and written.
-        made = [once_ms([deckwatch, "generate", "--out", f"{folder}/{n}"], Path(folder)) for n in range(8)]
-        yield Row("deckwatch generate, cold", statistics.median(made), what="the shipped bundle, into a new folder")
-        again = run_ms([deckwatch, "generate", "--out", f"{folder}/0"])
-        yield Row("deckwatch generate, nothing to do", statistics.median(again), what="the same, into a fresh one")
+        # A new folder each time, so that all files are rendered and written.
+        times = [once_ms([deckwatch, "generate", "--out", f"{folder}/{n}"], Path(folder)) for n in range(8)]
+        yield Row("deckwatch generate, cold", statistics.median(times), what="the shipped bundle, into a new folder")
+        repeated = run_ms([deckwatch, "generate", "--out", f"{folder}/0"])
+        yield Row(
+            "deckwatch generate, nothing to do",
+            statistics.median(repeated),
+            what="the shipped bundle, into an up-to-date folder",
+        )

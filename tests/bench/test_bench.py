@@ -1,4 +1,4 @@
-"""What the measurements stand on: which series pages share, the simulated machines, the files under a scrape."""
+"""Foundations of the measurements: shared series of pages, simulated machines, the files that a scrape reads."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ deckwatch_build_info{version="1"} 1
 pg_up 1
 """
 
-NOTED = "import json, sys; from bench import _floor; print(json.dumps(_floor.bytes_per_file(sys.argv[1:])))"
+FILE_SIZES = "import json, sys; from bench import _floor; print(json.dumps(_floor.bytes_per_file(sys.argv[1:])))"
 
 
 def test_series_are_shared_by_container_or_by_every_label():
@@ -48,38 +48,38 @@ def test_series_are_shared_by_container_or_by_every_label():
 
 
 @pytest.mark.parametrize("name", [path.parent.name for path in WORLDS.glob("*/engine.json")])
-def test_tree_holds_as_many_containers_as_asked_each_with_all_series(name):
-    with simulated_machine(name, 3) as made:
-        options = dict(option.removeprefix("--path.").split("=", 1) for option in made.options)
+def test_a_simulated_machine_has_the_requested_containers_with_all_series(name):
+    with simulated_machine(name, 3) as machine:
+        options = dict(option.removeprefix("--path.").split("=", 1) for option in machine.options)
         roots = {root: Path(options[root]) for root in ("procfs", "sysfs", "rootfs")}
-        chosen = {
-            name: one
-            for name, one in collector.load_collectors().items()
-            if one.default and name.startswith("container_")
+        collectors = {
+            name: item
+            for name, item in collector.load_collectors().items()
+            if item.default and name.startswith("container_")
         }
         with World(**roots, docker_host=options["--docker-host"]) as world:
-            outcomes = Scraper(world, chosen).scrape(seconds=60)
+            outcomes = Scraper(world, collectors).scrape(seconds=60)
         assert not [outcome.collector.name for outcome in outcomes if outcome.error]
-        found = subprocess.run(
-            [sys.executable, "-c", NOTED, *made.options], check=True, capture_output=True, text=True
+        output = subprocess.run(
+            [sys.executable, "-c", FILE_SIZES, *machine.options], check=True, capture_output=True, text=True
         ).stdout
-        files = json.loads(found)
-        assert all(Path(file).is_relative_to(made.folder) for file in files)
+        files = json.loads(output)
+        assert all(Path(file).is_relative_to(machine.folder) for file in files)
         assert sum(file.endswith("/memory.stat") for file in files) == 3
         assert sum(file.endswith("/net/dev") and "/1/" not in file for file in files) == 3
         assert files[str(roots["procfs"] / "meminfo")] == (roots["procfs"] / "meminfo").stat().st_size
-    assert not made.folder.exists()
+    assert not machine.folder.exists()
 
 
-def test_cpu_time_of_a_process_is_its_own_clock():
+def test_cpu_seconds_agree_with_the_clock_of_the_process():
     before = time.process_time()
     measured = cpu_seconds(os.getpid())
     assert before <= measured <= time.process_time()
 
 
-def test_options_tell_of_what_they_do_not_know(capsys):
+def test_unknown_measurements_are_reported(capsys):
     with pytest.raises(SystemExit):
         _options.parse_options(["skrape"], ["scrape", "startup"])
-    assert "no measurement skrape; there are scrape, startup" in capsys.readouterr().err
+    assert "unknown measurement skrape; expected scrape, startup" in capsys.readouterr().err
     assert _options.parse_options(["--sizes=5,7", "scrape"], ["scrape"]).container_counts(1, 2) == (5, 7)
     assert _options.parse_options(["--quick"], ["scrape"]).container_counts(0, 30, 200) == (30,)
