@@ -1,4 +1,4 @@
-# `make run` watches this machine; `make test` runs everything. All tools live in .venv, from the lock files.
+# `make run` monitors this machine; `make test` runs everything. All tools live in .venv, from the lock files.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,13 +13,13 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/.run ## Watch this machine: generate the bundle, start the exporter and what is installed of the stack
+run: $(VENV)/.run ## Monitor this machine: generate the configuration, start the exporter and the installed servers
 	$(BIN)/deckwatch up $(ARGS)
 
-test: $(VENV)/.dev check ## Everything: format, lint, types, layers, freshness, tests; live ones where their servers are installed
+test: $(VENV)/.dev check ## All checks and tests; live tests where their servers are installed
 	$(BIN)/python -m pytest -n auto $(ARGS)
 
-check: $(VENV)/.dev ## Format, lint, types, import layers, and that generated files are fresh
+check: $(VENV)/.dev ## Format, lint, types, import contracts, freshness of generated files
 	$(BIN)/ruff format --check --quiet
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
@@ -27,16 +27,16 @@ check: $(VENV)/.dev ## Format, lint, types, import layers, and that generated fi
 	$(BIN)/deckwatch generate --check --out provisioning/out
 	$(BIN)/deckwatch docs --check
 
-golden: $(VENV)/.dev ## Write the golden files anew
+golden: $(VENV)/.dev ## Regenerate the golden files
 	DECKWATCH_GOLDEN=refresh $(BIN)/python -m pytest -q tests -k golden
 
-generate: $(VENV)/.run ## Write provisioning/out anew
+generate: $(VENV)/.run ## Regenerate provisioning/out
 	$(BIN)/deckwatch generate --out provisioning/out
 
-docs: $(VENV)/.run ## Write docs/reference anew
+docs: $(VENV)/.run ## Regenerate docs/reference
 	$(BIN)/deckwatch docs
 
-bench: $(VENV)/.dev ## Measure, beside what is installed of the peers
+bench: $(VENV)/.dev ## Measure against the installed peers
 	$(BIN)/python -m bench $(ARGS)
 
 lock: $(VENV)/.dev ## Pin the newest versions: hashes, no addresses
@@ -46,7 +46,7 @@ lock: $(VENV)/.dev ## Pin the newest versions: hashes, no addresses
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 	  --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
-clean: ## Remove .venv and what was left by tools
+clean: ## Remove .venv and the caches of tools
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .deckwatch
 
 $(VENV)/bin/python:

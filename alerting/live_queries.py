@@ -21,11 +21,11 @@ _OPTIONAL_PREFIX = "container_label_"  # users choose which containers have thes
 
 @dataclass(frozen=True, slots=True)
 class LiveQuery:
-    """One instant query.
+    """An instant query.
 
-    `kind` is `recording`, `side` for each side of an alert's comparisons, or `alert` for the whole condition, which
-    must only parse. `empty` is the reason why the result may be empty, '' where it may not. `needs` are metrics without
-    which the rule does not apply here, and `labels` those that some series of the result must have.
+    `kind` is `recording`, `side` for one side of a comparison in an alert, or `alert` for its whole expression, which
+    only has to parse. `empty` is the reason why the result may be empty, '' if it must not be. The rule applies only
+    where the metrics of `needs` exist; some series of the result must have all `labels`.
     """
 
     topic: str
@@ -59,6 +59,7 @@ def _interval_reason(group: Group) -> str:
 
 
 def _side_queries(alert: Alert, context: Context) -> Iterator[LiveQuery]:
+    """Yield a query for each side of each comparison that reads a metric, without repeats."""
     seen: set[str] = set()
     for part in condition.split_condition(render_rules.alert_expression(alert)):
         for expr in (part.left, part.right):
@@ -66,6 +67,7 @@ def _side_queries(alert: Alert, context: Context) -> Iterator[LiveQuery]:
                 continue
             seen.add(expr)
             empty = alert.empty or _empty_reason(expr, part.joined, context)
+            # The sides may have different labels; those of the alert come from the first.
             required = (label for label in alert.each if not label.startswith(_OPTIONAL_PREFIX))
             labels = tuple(required) if len(seen) == 1 else ()
             yield LiveQuery(alert.topic, "side", alert.name, expr, alert.place, empty, alert.needs, labels)

@@ -1,4 +1,4 @@
-"""A runbook for each alert, from the topic files: what it means, what to do, its expression."""
+"""Render a runbook for each alert: what it means, what to do, its expression."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEADER = "<!-- Written by `deckwatch generate` from {}; do not edit. -->\n"
 
 
 def build_runbooks(groups: Sequence[Group]) -> list[Artifact]:
-    """Return one page for each alert, and README.md with all of them, by topic."""
+    """Return a page for each alert, and README.md with an index by topic."""
     recordings = {recording.name: recording for group in groups for recording in group.recordings}
     pages = [
         Artifact(f"{alert.name}.md", "\n".join(_page_lines(alert, group, recordings)) + "\n")
@@ -33,7 +33,7 @@ def _index_lines(groups: Sequence[Group]) -> Iterator[str]:
     for group in groups:
         if group.alerts:
             yield f"## {group.title}\n"
-            yield "| alert | severity | what is wrong |"
+            yield "| alert | severity | problem |"
             yield "|---|---|---|"
             yield from (
                 f"| [{alert.name}]({alert.name}.md) | {alert.severity} | {alert.summary} |" for alert in group.alerts
@@ -52,28 +52,28 @@ def _page_lines(alert: Alert, group: Group, recordings: Mapping[str, Recording])
     yield f"| topic | [{group.title}](README.md) |"
     yield f"| fires at | {_escape_cell(_firing_condition(alert))} |"
     if alert.each:
-        yield f"| one for each | {', '.join(alert.each)} |"
+        yield f"| one per | {', '.join(alert.each)} |"
     if alert.dashboard:
         yield f"| dashboard | `{alert.dashboard}`{f', panel {alert.panel}' if alert.panel else ''} |"
     yield "\n## What to do\n"
     yield from (f"{i}. {' '.join(step.split())}" for i, step in enumerate(alert.do, 1))
-    yield "\n## What is asked\n"
+    yield "\n## Expression\n"
     yield from _code_block("promql", render_rules.alert_expression(alert))
     for recording in _recordings_read(alert.watched, recordings):
         yield f"\n`{recording.name}`: {recording.about}\n"
         yield from _code_block("promql", recording.expr)
-    yield "\n## To silence it for two hours\n"
+    yield "\n## Silence it for two hours\n"
     matchers = " ".join([f"alertname={alert.name}", *(f'{label}="…"' for label in alert.each)])
     yield from _code_block("sh", f"amtool silence add --duration=2h --comment='why' {matchers}")
 
 
 def _firing_condition(alert: Alert) -> str:
-    held = f" for {formatting.format_duration(alert.hold)}" if alert.hold else ""
-    return formatting.format_threshold(alert) or f"the condition below{held}"
+    hold = f" for {formatting.format_duration(alert.hold)}" if alert.hold else ""
+    return formatting.format_threshold(alert) or f"the expression below{hold}"
 
 
 def _recordings_read(expr: str, recordings: Mapping[str, Recording]) -> Iterator[Recording]:
-    """Yield the recordings that an expression reads, and those that they read."""
+    """Yield the recordings that an expression reads, directly or through other recordings."""
     seen: set[str] = set()
     pending = [expr]
     while pending:

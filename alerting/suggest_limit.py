@@ -51,7 +51,7 @@ class Suggestion:
 
 
 def suggest_limit(alert: Alert, history: Sequence[Sequence[Point]], step: float) -> Suggestion | None:
-    """Return the suggestion for an alert from its series, with points `step` seconds apart; None without data.
+    """Return a limit for an alert, from the history of its series, points `step` seconds apart; None without data.
 
     An alert without `above` or `below` has no suggestion.
     """

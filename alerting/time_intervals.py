@@ -1,6 +1,6 @@
 """Alertmanager's time intervals, from the hours of teams and the project's quiet times.
 
-`hours:` of a team become active_time_intervals by the team's name, a name under `quiet:` a mute_time_interval.
+`hours:` of a team become an active time interval with the team's name, entries of `quiet:` mute time intervals.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 def quiet_name(quiet: str) -> str:
-    """Return the name of a quiet time's interval, which cannot be a team's name."""
+    """Return the name of the interval for a quiet time; the prefix keeps it apart from names of teams."""
     return f"quiet:{quiet}"
 
 
@@ -39,29 +39,31 @@ def to_intervals(time: TimeData) -> list[dict[str, object]]:
     """Return a time as Alertmanager's intervals; one that spans midnight is split in two."""
     zone = {"location": time["zone"]} if "zone" in time else {}
     days = _weekday_range(time["days"]["from"], time["days"]["to"]) if "days" in time else []
-    start, end = time.get("from", ""), time.get("to", "")
-    parts = [(days, start, end)]
-    if start > (end or "24:00"):
-        following = [_DAYS[(_DAYS.index(day) + 1) % 7] for day in days]
-        parts = [(days, start, "24:00")]
-        parts += [(following, "00:00", end)] if end > "00:00" else []
     dates: list[dict[str, object]] = [
         {"months": [str(int(date[:2]))], "days_of_month": [str(int(date[3:]))]} for date in time.get("dates", ())
     ]
     return [
         {
             **({"weekdays": weekdays} if weekdays else {}),
-            **({"times": [{"start_time": begins, "end_time": ends}]} if begins else {}),
+            **({"times": [{"start_time": start, "end_time": end}]} if start else {}),
             **zone,
             **date,
         }
-        for weekdays, begins, ends in parts
+        for weekdays, start, end in _split_at_midnight(days, time.get("from", ""), time.get("to", ""))
         for date in dates or [{}]
     ]
 
 
+def _split_at_midnight(days: list[str], start: str, end: str) -> list[tuple[list[str], str, str]]:
+    """Return (days, start, end) as one interval, or as two if it spans midnight: Alertmanager's end within a day."""
+    if start <= (end or "24:00"):
+        return [(days, start, end)]
+    following = [_DAYS[(_DAYS.index(day) + 1) % 7] for day in days]
+    return [(days, start, "24:00"), *([(following, "00:00", end)] if end > "00:00" else [])]
+
+
 def find_problems(project: Document) -> Iterator[Problem]:
-    """Yield problems of hours and quiet times that the schema cannot see, and unknown names of quiet times."""
+    """Yield problems of hours and quiet times that the schema cannot express, and unknown names of quiet times."""
     data = project.data or {}
     quiet: Mapping[str, TimeData] = data.get("quiet", {})
     for name, team in data.get("teams", {}).items():
@@ -96,6 +98,6 @@ def _zone_problems(project: Document, path: Path, time: TimeData) -> Iterator[Pr
 
 
 def _weekday_range(first: str, last: str) -> list[str]:
-    """Return the days from `first` to `last`; they may span a Sunday, on which Alertmanager's week begins."""
+    """Return the days from `first` to `last`; the range may include the end of the week."""
     start, end = _DAYS.index(first), _DAYS.index(last)
     return [_DAYS[(start + i) % 7] for i in range((end - start) % 7 + 1)]

@@ -1,4 +1,4 @@
-"""Starts a server program, waits until it is ready, and stops it: for `deckwatch up` and the live tests."""
+"""Start a server program, wait until it is ready, and stop it, for `deckwatch up` and the live tests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class NotReady(DeckwatchError):
 
 @dataclass
 class Program:
-    """One child process. `ready` is a URL that answers with a status below 400, or a function that returns a bool.
+    """A child process. `ready` is a URL to poll until its status is below 400, or a function to call until it is true.
 
     The process runs in its own session, so that Ctrl-C reaches only us, and we stop the process ourselves.
     `end_with_parent` also stops it when we are killed. It is bound to the thread that calls `start`, which must live as
@@ -84,7 +84,7 @@ class Program:
             return
         if self.process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.process.pid, signal.SIGCONT)
+                os.kill(self.process.pid, signal.SIGCONT)  # a stopped process does not handle other signals
                 os.kill(self.process.pid, self.stop_signal)
             try:
                 self.process.wait(seconds)
@@ -108,7 +108,7 @@ class Program:
 
 
 def is_answering(url: str) -> bool:
-    """Return whether a URL answers GET with a status below 400, without any proxy of the environment."""
+    """Return whether GET of a URL returns a status below 400; proxy settings of the environment are ignored."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(url, timeout=2) as response:

@@ -1,6 +1,6 @@
-"""The programs of the stack as `deckwatch up` starts them: command lines, settings, and how to install them.
+"""The programs that `deckwatch up` starts: command lines, settings, and how to install them.
 
-All listen on loopback, read the bundle, and keep their data in their own folder below the state folder.
+Each listens on loopback, reads the bundle, and keeps its data in a folder below the state folder.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 EXPORTER, PROMETHEUS, ALERTMANAGER, GRAFANA = "exporter", "prometheus", "alertmanager", "grafana"
 ADDRESS = "127.0.0.1"
+HOME = "grafana/dashboards/deckwatch/overview.json"  # in the bundle
 PORTS = {EXPORTER: int(load_contract()["port"]), PROMETHEUS: 9090, ALERTMANAGER: 9093, GRAFANA: 3000}
 HOW_TO_GET = {
     PROMETHEUS: "apt-get install prometheus, or https://prometheus.io/download",
@@ -34,7 +35,7 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Site:
-    """The location of a stack: its state folder, its ports by program, and the options of its exporter."""
+    """Where a stack runs: state folder, project, ports by program, and options of the exporter."""
 
     state: Path
     project: Path
@@ -44,7 +45,7 @@ class Site:
 
     @property
     def bundle(self) -> Path:
-        """The folder that holds the generated files."""
+        """Folder of the generated files."""
         return self.state / "bundle"
 
     def listen_address(self, name: str) -> str:
@@ -67,12 +68,12 @@ class Site:
 
 
 def installed_path(name: str) -> str | None:
-    """Return the path of a program of the stack, None if it is not installed; the exporter is this program."""
+    """Return the path of a program, None if it is not installed; for the exporter, that of this Python."""
     return sys.executable if name == EXPORTER else find_program(*_NAMES[name])
 
 
 def build_program(name: str, site: Site) -> Program | None:
-    """Return a program that is ready to start; None if it is not installed."""
+    """Return a program, not started; None if it is not installed."""
     path = installed_path(name)
     return _BUILDERS[name](path, site) if path else None
 
@@ -174,7 +175,6 @@ def _grafana_homepath(binary: Path) -> Path:
     return parent if (parent / "conf" / "defaults.ini").is_file() else Path("/usr/share/grafana")
 
 
-HOME = "grafana/dashboards/deckwatch/overview.json"
 _BUILDERS: dict[str, Callable[[str, Site], Program]] = {
     EXPORTER: _exporter_program,
     PROMETHEUS: _prometheus_program,

@@ -1,7 +1,7 @@
 """The effect of each word and key of a panel on Grafana's JSON, learned by generating panels with and without it.
 
-An import reads JSON backwards by these effects. This module has no facts about panel types, so that a new panel file,
-also one of a user's, can be imported as soon as it exists.
+An import uses these effects to turn JSON into options. This module has no facts about panel types, so that panels of a
+new type, a user's own included, can be imported as soon as its file exists.
 """
 
 from __future__ import annotations
@@ -56,7 +56,10 @@ _SKIPPED_KEYS = frozenset(
 
 @dataclass
 class Effect:
-    """The leaves that a key with a value changes, MISSING for a removed one. With `is_free`, any value fits."""
+    """The leaves that a key with a value sets, MISSING for one that it removes.
+
+    With `is_free`, the key takes any value of this type.
+    """
 
     key: str
     value: Any
@@ -65,7 +68,7 @@ class Effect:
     words: Mapping[str, str] = field(default_factory=dict)  # of a list of words: each by its value in the JSON
 
     def value_path(self) -> LeafPath:
-        """Return the path of the key's value itself, among those that it changes."""
+        """Return the path at which the value itself is found, else the first changed path."""
         same = (path for path, value in self.leaves.items() if is_same_json(value, self.value))
         return next(same, next(iter(self.leaves)))
 
@@ -93,7 +96,7 @@ _IDENTITY_KEYS = frozenset(
 
 
 def learn_words(types: Mapping[str, PanelType], catalog: Catalog, child: Renderer) -> dict[str, list[LearnedWord]]:
-    """Return all words whose JSON can be read backwards, by Grafana's panel type."""
+    """Return the words that can be recognised in JSON, by Grafana's panel type."""
     assembled = schema.assemble_schema(types)
     words: dict[str, list[LearnedWord]] = {}
     for panel_type in types.values():
@@ -112,6 +115,11 @@ def learn_words(types: Mapping[str, PanelType], catalog: Catalog, child: Rendere
 def _learn_word(
     word: str, panel_type: PanelType, defs: JsonMapping, catalog: Catalog, child: Renderer
 ) -> tuple[str, LearnedWord] | None:
+    """Return Grafana's type of the word's panels, and the word; None if its panels are not valid.
+
+    One dashboard is generated with a panel without options, one for each sample value of each key, and one for each
+    combination of thresholds; the effects are the differences from the first.
+    """
     content = _QUERY if panel_type.queries else _sample_content(panel_type.content)
     properties = defs[f"panel_{word}"]["properties"]
     schemas = {key: _resolve_schema(properties[key], defs) for key in properties if key not in {*_SKIPPED_KEYS, word}}
@@ -121,10 +129,10 @@ def _learn_word(
     panels = _generate_panels(specs, catalog, child)
     if not panels:
         return None
-    base, tried, with_thresholds = panels[0], panels[1 : len(samples) + 1], panels[len(samples) + 1 :]
+    base, with_samples, with_thresholds = panels[0], panels[1 : len(samples) + 1], panels[len(samples) + 1 :]
     effects = [
         Effect(key, value, _changed_leaves(panel_body(base), panel_body(panel)), is_free)
-        for (key, value, is_free), panel in zip(samples, tried, strict=True)
+        for (key, value, is_free), panel in zip(samples, with_samples, strict=True)
     ]
     thresholds_by_colors: dict[tuple[str, ...], JsonMapping] = {}
     for thresholds, panel in zip(_THRESHOLDS, with_thresholds, strict=False):
@@ -156,7 +164,7 @@ def _resolve_schema(schema_: JsonMapping, defs: JsonMapping) -> JsonMapping:
 
 
 def _sample_values(schema_: JsonMapping) -> Iterator[tuple[Json, bool]]:
-    """Yield sample values for a key of this schema, and whether each stands for any other value."""
+    """Yield sample values for a key of this schema, and whether each represents all others."""
     if "enum" in schema_:
         yield from ((value, False) for value in schema_["enum"])
     elif schema_.get("name") == "duration":
@@ -174,7 +182,7 @@ def _sample_values(schema_: JsonMapping) -> Iterator[tuple[Json, bool]]:
 
 
 def _generate_panels(specs: Sequence[JsonMapping], catalog: Catalog, child: Renderer) -> list[JsonObject]:
-    """Return the panels that are generated for these options; empty if they are not valid."""
+    """Return the panels generated for these options; empty if one is not valid."""
     allow = dict.fromkeys(plugins.module_names(checks), "probe")
     row = [
         {"title": "Probe", "description": "Probe.", "id": str(i), "allow": allow, **spec}

@@ -1,4 +1,4 @@
-"""A dashboard as its file describes it: our keywords, not Grafana's, each with its position."""
+"""A dashboard as its file describes it, in our keywords rather than Grafana's, with positions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from deckwatch.dashboards.read.options import Quantity
     from deckwatch.dashboards.read.part_origin import PartOrigin
 
-# The keywords of queries in other languages than PromQL, with the kind of data source that each is for.
+# Keywords of queries in other languages than PromQL, by the kind of data source.
 LANGUAGES = {"sql": "postgres", "logql": "loki"}
 THRESHOLDS = ("low", "high", "critical")
 PER_ROW = 4  # panels side by side when one is repeated
@@ -25,10 +25,10 @@ PER_ROW = 4  # panels side by side when one is repeated
 
 @dataclass(frozen=True, slots=True)
 class QuerySpec:
-    """One query as written: its text and the options beside it.
+    """A query as written: its text and options.
 
     `path` leads to the text, `options_path` to the mapping with the options or, without one, to the text. `keyword`
-    is `show`, or the language of another data source. `drawing` are options that the Jsonnet library takes unchanged.
+    is `show`, or the language of another data source. `drawing` are options passed to the Jsonnet library unchanged.
     """
 
     text: str
@@ -52,7 +52,7 @@ class QuerySpec:
 
 @dataclass(frozen=True, slots=True)
 class LinkSpec:
-    """A further address that a click on a panel opens: of a dashboard, or any URL."""
+    """An additional link of a panel, to a dashboard or a URL."""
 
     title: str
     dashboard: str
@@ -62,10 +62,10 @@ class LinkSpec:
 
 @dataclass(frozen=True)
 class PanelSpec:
-    """One panel: its keyword, the content after the keyword, and its options.
+    """A panel: its keyword, the value of the keyword, and its options.
 
-    `options` are the keys that only its type has; `library_options` are common ones that the Jsonnet library takes
-    unchanged. `origin` is the part that it comes from.
+    `options` are specific to its type; `library_options` are common ones passed to the Jsonnet library unchanged.
+    `origin` is the part that it comes from.
     """
 
     keyword: str
@@ -122,7 +122,7 @@ class PanelSpec:
 
 @dataclass(frozen=True)
 class Row:
-    """Panels side by side; with a title it is one of Grafana's rows."""
+    """Panels side by side; with a title, a Grafana row."""
 
     panels: tuple[PanelSpec, ...]
     path: Path
@@ -135,7 +135,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceSpec:
-    """A label whose value is chosen at the top of the dashboard; `metric` offers the values if it is named."""
+    """A variable for a label, chosen at the top of the dashboard; its values come from `metric` if given."""
 
     label: str
     path: Path
@@ -145,7 +145,7 @@ class ChoiceSpec:
 
 @dataclass(frozen=True, slots=True)
 class InputSpec:
-    """A text field, or a choice from fixed values: then `options` are the values by their displayed text."""
+    """A text field or, with `options` (values by displayed text), a choice from fixed values."""
 
     name: str
     title: str
@@ -155,7 +155,7 @@ class InputSpec:
 
 @dataclass(frozen=True, slots=True)
 class EventSpec:
-    """Events drawn in the graphs: changes of an expression's value, or Grafana's annotations that have certain tags."""
+    """Events drawn in graphs: changes of the value of an expression, or Grafana annotations with certain tags."""
 
     title: str
     path: Path
@@ -169,7 +169,7 @@ class EventSpec:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """One dashboard file. `uid` is its address in Grafana; signals of `subjects` have short names in it."""
+    """A dashboard file. `uid` is its id in Grafana's URLs; signals of `subjects` have short names in it."""
 
     uid: str
     subjects: tuple[str, ...]

@@ -33,7 +33,7 @@ _APPLICATIONS = ("project", "deckwatch.instrument")
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One variable of Grafana. `selector` selects the series whose values of the label are offered."""
+    """A Grafana variable. It offers the values that a label has in the series of `selector`."""
 
     name: str
     title: str
@@ -52,7 +52,7 @@ class Variable:
 
 
 class Scope:
-    """The labels that can be chosen on a dashboard, as conditions on its queries."""
+    """The variables of a dashboard, as conditions on its queries."""
 
     def __init__(self, dashboard: Dashboard, catalog: Catalog) -> None:
         self.dashboard = dashboard
@@ -96,33 +96,38 @@ class Scope:
         return label in ALWAYS or (label == "service" and info.source in _APPLICATIONS)
 
     def build_variables(self, sources: Sequence[str], problems: list[Problem]) -> list[Variable]:
-        """Return the variables; `sources` are the PromQL of all panels, in order.
-
-        The values come from the metric of `from:`, the one that the dashboard needs, or the one it queries most.
-        """
+        """Return the variables; `sources` are the PromQL of all panels, in order."""
         used = Counter(metric for source in sources for metric in _find_metrics(source))
-        needed = [self.dashboard.needs] if self.dashboard.needs else []
+        by_use = [metric for metric, _ in used.most_common()]
         variables: list[Variable] = []
         for name, choice in self.choices.items():
-            document = self.dashboard.document
-            if choice.metric is not None:
-                metric, path = choice.metric, (*choice.path, "from")
-                wrong = list(expressions.check_expression(document, path, 0, metric, self.catalog))
-                problems += wrong or self._find_missing_label(name, metric, path)
-            else:
-                candidates = (*needed, *dict(used.most_common()))
-                default = "up" if name in ALWAYS else ""
-                metric = next((metric for metric in candidates if self._has_label(metric, name)), default)
-            place = document.place(choice.path)
-            if not metric:
-                known = {label for metric in used for label in self.catalog.labels(metric)}
-                known |= {label for label in target_labels() if any(self._has_label(metric, label) for metric in used)}
-                hint = did_you_mean(name, sorted(known))
-                problems.append(Problem(place, f"no metric of this dashboard has the label {name}", hint, "choose"))
-                continue
-            selector = self._chain_selector(metric, {variable.name for variable in variables})
-            variables.append(Variable(name, choice.title or title_of(name), selector, place))
+            metric = self._choose_metric(choice, by_use, problems)
+            if metric:
+                selector = self._chain_selector(metric, {variable.name for variable in variables})
+                place = self.dashboard.document.place(choice.path)
+                variables.append(Variable(name, choice.title or title_of(name), selector, place))
         return variables
+
+    def _choose_metric(self, choice: ChoiceSpec, by_use: Sequence[str], problems: list[Problem]) -> str:
+        """Return the metric whose series offer the values, '' if no metric has the label.
+
+        It is the metric of `from:`, the one that the dashboard needs, or the one that it queries most.
+        """
+        document, label = self.dashboard.document, choice.label
+        if choice.metric is not None:
+            path = (*choice.path, "from")
+            errors = expressions.check_expression(document, path, 0, choice.metric, self.catalog)
+            problems += errors or self._find_missing_label(label, choice.metric, path)
+            return choice.metric
+        candidates = (self.dashboard.needs, *by_use) if self.dashboard.needs else by_use
+        metric = next((metric for metric in candidates if self._has_label(metric, label)), None)
+        if metric is not None or label in ALWAYS:
+            return metric or "up"
+        known = {known_label for metric in by_use for known_label in self.catalog.labels(metric)}
+        known |= {target for target in target_labels() if any(self._has_label(metric, target) for metric in by_use)}
+        message = f"no metric of this dashboard has the label {label}"
+        problems.append(Problem(document.place(choice.path), message, did_you_mean(label, sorted(known)), "choose"))
+        return ""
 
     def _find_missing_label(self, name: str, metric: str, path: Path) -> list[Problem]:
         """Return a problem if the metric of `from:` does not have the label."""

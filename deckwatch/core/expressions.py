@@ -1,6 +1,6 @@
-"""Check a PromQL expression of a user's file against the catalogue: syntax, version, metrics, labels.
+"""Check a PromQL expression of a user's file: syntax, Prometheus version, and names of metrics and labels.
 
-Used for dashboards, rules and signals, so that a misspelled name is reported in the same words everywhere.
+Dashboards, rules and signals share it, so that all report a misspelled name alike.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ if TYPE_CHECKING:
     from deckwatch.core.promql import Selector
     from deckwatch.core.yaml_file import Document, Path
 
-_ANYWHERE = frozenset(("__name__",))
+_ALWAYS_KNOWN = frozenset(("__name__",))
 
 
 def check_expression(document: Document, path: Path, base: int, text: str, catalog: Catalog) -> list[Problem]:
-    """Return the problems of an expression.
+    """Return the problems of an expression that starts `base` characters into the string at `path` of a document.
 
-    It is part of the string at `path` of the document, `base` characters after its start. Grafana's variables are
-    allowed. A metric that the catalogue lacks is an error, with the nearest known name.
+    Grafana's variables are allowed.
     """
     return list(expression_problems(text, catalog, lambda offset: document.place_in_text(path, base + offset)))
 
@@ -58,7 +57,7 @@ def _selector_problems(selector: Selector, catalog: Catalog, place: Callable[[in
         return
     known = expression_labels.series_labels(selector.metric, catalog)
     for matcher in selector.matchers if known is not None else ():
-        if known is not None and matcher.label not in known | _ANYWHERE:
+        if known is not None and matcher.label not in known | _ALWAYS_KNOWN:
             yield Problem(
                 place(matcher.offset),
                 f"{selector.metric} has no label {matcher.label}",
@@ -77,7 +76,7 @@ def hint_for_metric(name: str, catalog: Catalog) -> str:
 def _grouping_problems(
     text: str, selectors: list[Selector], catalog: Catalog, place: Callable[[int], Place]
 ) -> Iterator[Problem]:
-    """Yield labels in `by (…)`, `on (…)` and similar lists that no selector of the expression can carry."""
+    """Yield problems of labels in `by (…)`, `on (…)` and similar lists that no selector of the expression can have."""
     known: set[str] = set()
     for selector in selectors:
         labels = expression_labels.series_labels(selector.metric, catalog) if selector.metric else None

@@ -28,7 +28,7 @@ _MAX_BRACKETS, _MAX_OPERATORS = 100, 500
 
 
 class PromqlError(ValueError):
-    """A fault in an expression, with the offset of its first character."""
+    """A syntax error, with the offset of its first character."""
 
     def __init__(self, message: str, offset: int = 0) -> None:
         super().__init__(message)
@@ -56,9 +56,7 @@ def _tokenize_cached(text: str) -> tuple[Token, ...]:
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:
-            message = "this string is not closed" if text[position] in "\"'`" else f"unexpected {text[position]!r}"
-            message += ": a matcher is =, !=, =~ or !~" if text[position] == "~" else ""
-            raise PromqlError(message, position)
+            raise PromqlError(_explain_character(text[position]), position)
         token = Token(match.lastgroup or "", match.group(), match.start())
         if token.text.startswith(":") and opened and opened[-1].text == "[":
             token = Token("op", ":", position)  # the colon of a subquery; elsewhere a rule name may start with one
@@ -79,3 +77,9 @@ def _tokenize_cached(text: str) -> tuple[Token, ...]:
     if sum(token.kind != "name" and token.text in "+-*/%^" for token in result) > _MAX_OPERATORS:
         raise PromqlError(f"more than {_MAX_OPERATORS} operators in one expression")
     return tuple(result)
+
+
+def _explain_character(character: str) -> str:
+    if character in "\"'`":
+        return "this string is not closed"
+    return f"unexpected {character!r}" + (": a matcher is =, !=, =~ or !~" if character == "~" else "")

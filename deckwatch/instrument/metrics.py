@@ -1,4 +1,4 @@
-"""Declarations of the middleware's metrics, read by the catalogue; a test compares them with the endpoint."""
+"""Declarations of the middleware's metrics, from which the meters are created and which the catalogue reads."""
 
 from __future__ import annotations
 
@@ -19,38 +19,40 @@ METRICS = (
     MetricDeclaration(
         "http_requests_total",
         "counter",
-        "Requests answered; a WebSocket counts once, with code 101 or the code of its refusal.",
+        "HTTP requests; a WebSocket counts once, with code 101 or the code of its rejection.",
         ("method", "handler", "code", "protocol"),
     ),
     MetricDeclaration(
         "http_request_duration_seconds",
         "histogram",
-        "Time from a request's arrival to the end of its answer.",
+        "Time from the arrival of a request to the end of its response.",
         ("method", "handler"),
         "seconds",
     ),
     MetricDeclaration(
         "http_request_duration_highr_seconds",
         "histogram",
-        "The same for all requests together, in finer steps for high percentiles.",
+        "Duration of requests of all handlers together, in finer buckets for high percentiles.",
         (),
         "seconds",
     ),
-    MetricDeclaration("http_requests_in_progress", "gauge", "Requests that are being answered.", ("method",)),
-    MetricDeclaration("http_request_size_bytes", "summary", "Size of requests' bodies.", ("handler",), "bytes"),
-    MetricDeclaration("http_response_size_bytes", "summary", "Size of answers' bodies.", ("handler",), "bytes"),
+    MetricDeclaration("http_requests_in_progress", "gauge", "Requests in progress.", ("method",)),
+    MetricDeclaration("http_request_size_bytes", "summary", "Size of request bodies.", ("handler",), "bytes"),
+    MetricDeclaration("http_response_size_bytes", "summary", "Size of response bodies.", ("handler",), "bytes"),
     MetricDeclaration(
         "http_exceptions_total",
         "counter",
-        "Exceptions that the application did not handle, by class.",
+        "Unhandled exceptions, by class.",
         ("type", "handler"),
     ),
-    MetricDeclaration("websocket_connections_active", "gauge", "WebSockets that are open."),
-    MetricDeclaration("websocket_connections_total", "counter", "WebSockets that were accepted."),
+    MetricDeclaration("websocket_connections_active", "gauge", "Open WebSockets."),
+    MetricDeclaration("websocket_connections_total", "counter", "Accepted WebSockets."),
+    MetricDeclaration("websocket_messages_total", "counter", "WebSocket messages, received or sent.", ("direction",)),
     MetricDeclaration(
-        "websocket_messages_total", "counter", "Messages on WebSockets, received and sent.", ("direction",)
-    ),
-    MetricDeclaration(
-        "websocket_connection_duration_seconds", "histogram", "How long WebSockets were open.", (), "seconds"
+        "websocket_connection_duration_seconds",
+        "histogram",
+        "Time from the acceptance of a WebSocket to its end.",
+        (),
+        "seconds",
     ),
 )

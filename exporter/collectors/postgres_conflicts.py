@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-_REASONS = {
+_CAUSES = {  # by column name, without confl_
     "tablespace": "dropped tablespaces",
     "lock": "lock timeouts",
     "snapshot": "old snapshots",
@@ -31,12 +31,12 @@ VIEW = View(
             Metric(
                 f"pg_stat_database_conflicts_confl_{reason}",
                 "counter",
-                f"Queries cancelled by recovery because of {words}.",
+                f"Queries cancelled by recovery because of {cause}.",
                 ("server", "datid", "datname"),
             ),
             f"confl_{reason}",
         )
-        for reason, words in _REASONS.items()
+        for reason, cause in _CAUSES.items()
     ),
     labels=("datid", "datname"),
 )

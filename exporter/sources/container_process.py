@@ -1,8 +1,8 @@
-"""Files of containers' first processes, and never those of another process that was given the same number.
+"""Read files of a container's first process, safe against reuse of its PID.
 
-The folder `/proc/<pid>` is kept open: it refers to the process, so that everything in it vanishes at its end, even if
-the number is reused. Files in it are opened for each reading, since a kept `net/dev` would keep the
-network namespace alive and return old numbers.
+The folder `/proc/<pid>` is kept open: it refers to the process, not to the number, so reading from it fails once the
+process has exited. Files in it are opened for each reading, since a kept `net/dev` would keep the network namespace
+alive and return old numbers.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from deckwatch.exporter.sources.container import Container
     from deckwatch.exporter.world import World
 
-_ENDED = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
+# A process that exits after its container was listed: opening fails with ENOENT, reading an open file with ESRCH.
+_EXITED = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
 
 
 class ContainerProcesses(Source):
-    """Folders of processes by container id, open as long as the container runs.
+    """Open folders of processes by container id, kept while the container runs.
 
-    An eighth of the descriptor limit are kept open; the folders of more containers are opened for each reading.
+    At most an eighth of the descriptor limit is kept open; the other folders are opened for each reading.
     """
 
     def __init__(self, world: World) -> None:
@@ -38,8 +39,8 @@ class ContainerProcesses(Source):
         self._lock = threading.Lock()
 
     def read_file(self, container: Container, name: str) -> bytes | None:
-        """Return `/proc/<pid>/name` of a container's first process; None if that has ended or is not to be seen."""
-        with self._lock, contextlib.suppress(*_ENDED):
+        """Return `/proc/<pid>/name` of a container's first process; None if it has exited or is not visible."""
+        with self._lock, contextlib.suppress(*_EXITED):
             folder = self._open_folder(container)
             if folder is None:
                 return None
@@ -51,7 +52,7 @@ class ContainerProcesses(Source):
         return None
 
     def prune(self, running: Iterable[str]) -> None:
-        """Close the folders of containers that do not run any more."""
+        """Close the folders of containers that no longer run."""
         running = set(running)
         with self._lock:
             for id_ in [id_ for id_ in self._open if id_ not in running]:
@@ -62,7 +63,7 @@ class ContainerProcesses(Source):
         self.prune(())
 
     def _open_folder(self, container: Container) -> int | None:
-        """Return the folder; the caller closes it if it is not in `_open`."""
+        """Return a descriptor, which the caller closes if it is not in `_open`; None if the PID was reused."""
         pid, folder = self._open.get(container.id, (0, -1))
         if pid == container.pid:
             return folder

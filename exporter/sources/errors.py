@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MESSAGES: tuple[tuple[type[BaseException], str], ...] = (  # the first that fits
+_MESSAGES: tuple[tuple[type[BaseException], str], ...] = (  # the first match wins
     (socket.gaierror, "name not known"),
     (TimeoutError, "no answer in time"),
     (ConnectionRefusedError, "connection refused"),
@@ -24,26 +24,28 @@ _MESSAGES: tuple[tuple[type[BaseException], str], ...] = (  # the first that fit
 )
 
 
-def safe_message(fault: BaseException) -> str:
-    """Return the reason for an error, looking below the exceptions in which libraries wrap it; at worst, its class."""
-    return next(filter(None, map(_message_for, _cause_chain(fault))), type(fault).__name__)
+def safe_message(error: BaseException) -> str:
+    """Return the message of the first known exception in the cause chain of an error, else the name of its class."""
+    return next(filter(None, map(_message_for, _cause_chain(error))), type(error).__name__)
 
 
-def _cause_chain(fault: BaseException | None) -> Iterator[BaseException]:
-    while fault is not None:
-        yield fault
-        fault = fault.__cause__ or fault.__context__
+def _cause_chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and those that it was raised from: libraries wrap the system's errors in their own."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
-def _message_for(fault: BaseException) -> str:
-    # An error that OpenSSL did not raise has neither of the two attributes.
-    if isinstance(fault, ssl.SSLCertVerificationError):
-        return f"certificate: {getattr(fault, 'verify_message', 'not trusted')}"
-    if isinstance(fault, ssl.SSLError):
-        return f"TLS: {(getattr(fault, 'reason', None) or 'failed').replace('_', ' ').lower()}"
-    for kind, words in _MESSAGES:
-        if isinstance(fault, kind):
-            return words
-    if isinstance(fault, OSError) and isinstance(fault.errno, int):
-        return os.strerror(fault.errno).lower()
+def _message_for(error: BaseException) -> str:
+    """Return the message for a known exception, '' for another."""
+    # Only an error that OpenSSL raised has `verify_message` and `reason`.
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate: {getattr(error, 'verify_message', 'not trusted')}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {(getattr(error, 'reason', None) or 'failed').replace('_', ' ').lower()}"
+    for kind, message in _MESSAGES:
+        if isinstance(error, kind):
+            return message
+    if isinstance(error, OSError) and isinstance(error.errno, int):
+        return os.strerror(error.errno).lower()
     return ""
