@@ -102,7 +102,7 @@ def _load_own_parts(documents: Documents, project: Project) -> None:
     for name, (path, file) in documents.parts.files.items():
         if path.is_relative_to(project.folder / PARTS):
             documents.own.add(file)
-            if (part := documents.parts.find(name)) is not None:
+            if (part := documents.parts.find_part(name)) is not None:
                 documents.part_documents.append(part.document)
 
 

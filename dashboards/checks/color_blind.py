@@ -31,7 +31,7 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     for item in built:
         for panel, queries in item.panels_for_check("color_blind"):
             for (_, first), (place, second) in itertools.combinations(_list_colors(panel, queries), 2):
-                distance, vision = colors.least_distance(first, second)
+                distance, vision = colors.find_min_distance(first, second)
                 if first != second and distance < MIN_DISTANCE:
                     message = f"{second} looks like {first} with {vision} (they are {distance:.1f} apart)"
                     hint = f"at least {MIN_DISTANCE:g}: blue and orange, or a dark and a light one"

@@ -1,9 +1,9 @@
-"""Colours as people with and without colour vision see them, and how far two of them lie apart.
+"""Distances between two colours, as seen with normal vision and with colour blindness.
 
 The simulation is that of Machado, Oliveira and Fernandes, "A Physiologically-based Model for Simulation of Color Vision
 Deficiency", IEEE TVCG 15(6), 2009, at full severity; the distance CIEDE2000 as in Sharma, Wu and Dalal, "The CIEDE2000
-Color-Difference Formula: Implementation Notes", Color Research and Application 30(1), 2005. Of Grafana's names the
-values are those of its dark theme (packages/grafana-data/src/themes/createVisualizationColors.ts).
+Color-Difference Formula: Implementation Notes", Color Research and Application 30(1), 2005. Grafana's
+colour names have the values of its dark theme (packages/grafana-data/src/themes/createVisualizationColors.ts).
 """
 
 from __future__ import annotations
@@ -51,21 +51,21 @@ _XYZ: Matrix = (
 
 
 def to_linear_rgb(color: str) -> Triple | None:
-    """Return a colour's red, green and blue as shares of light; None for one that is not known."""
-    found = _HEX.match(NAMED.get(color, color))
-    if found is None:
+    """Return a colour's linear red, green and blue, from 0 to 1; None for an unknown colour."""
+    match = _HEX.match(NAMED.get(color, color))
+    if match is None:
         return None
-    digits = found[1] if len(found[1]) == 6 else "".join(2 * one for one in found[1])
+    digits = match[1] if len(match[1]) == 6 else "".join(2 * digit for digit in match[1])
     red, green, blue = (int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4))
     return _to_linear(red), _to_linear(green), _to_linear(blue)
 
 
-def least_distance(one: str, other: str) -> tuple[float, str]:
-    """Return how far two colours lie apart where they are seen as nearest, and by which vision that is.
+def find_min_distance(first: str, second: str) -> tuple[float, str]:
+    """Return the smallest distance between two colours over all kinds of vision, and the kind.
 
-    Infinitely far where one of them is not known.
+    The distance is infinite if one of them is unknown.
     """
-    left, right = to_linear_rgb(one), to_linear_rgb(other)
+    left, right = to_linear_rgb(first), to_linear_rgb(second)
     if left is None or right is None:
         return math.inf, "normal vision"
     return min(
@@ -74,9 +74,9 @@ def least_distance(one: str, other: str) -> tuple[float, str]:
     )
 
 
-def ciede2000(one: Triple, other: Triple) -> float:
-    """Return CIEDE2000 between two colours of CIELAB; 1 is about what can just be told apart side by side."""
-    (l1, a1, b1), (l2, a2, b2) = one, other
+def ciede2000(first: Triple, second: Triple) -> float:
+    """Return the CIEDE2000 distance of two CIELAB colours; about 1 is just noticeable side by side."""
+    (l1, a1, b1), (l2, a2, b2) = first, second
     mean_c = (math.hypot(a1, b1) + math.hypot(a2, b2)) / 2
     g = 0.5 * (1 - math.sqrt(mean_c**7 / (mean_c**7 + 25**7)))
     a1, a2 = a1 * (1 + g), a2 * (1 + g)
@@ -111,8 +111,8 @@ def _multiply(matrix: Matrix, vector: Triple) -> Triple:
 
 
 def _to_lab(color: Triple) -> Triple:
-    within = (min(max(color[0], 0.0), 1.0), min(max(color[1], 0.0), 1.0), min(max(color[2], 0.0), 1.0))
-    x, y, z = (_lab_root(one) for one in _multiply(_XYZ, within))
+    clipped = (min(max(color[0], 0.0), 1.0), min(max(color[1], 0.0), 1.0), min(max(color[2], 0.0), 1.0))
+    x, y, z = (_lab_root(value) for value in _multiply(_XYZ, clipped))
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 

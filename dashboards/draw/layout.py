@@ -1,7 +1,7 @@
-"""Where panels stand: rows of panels become positions on Grafana's grid of 24 columns.
+"""Layout: converts rows of panels to positions on Grafana's grid of 24 columns.
 
-Guarantees, held by property tests: no panel overlaps another, none leaves the grid, order is kept, and a line whose
-panels name no width is full to the last column.
+Property tests guarantee that panels neither overlap nor leave the grid, that their order is kept, and that a line of
+panels without widths fills all columns.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WIDTHS = {
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """What a panel wants: a width in columns or None, its height, and the least width that reads well."""
+    """The requested size of a panel: its width in columns or None, its height, and the minimum readable width."""
 
     width: int | None
     height: int
@@ -37,7 +37,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """Where a panel stands, in columns and steps from the top left."""
+    """The position of a panel, in columns and steps from the top left."""
 
     x: int
     y: int
@@ -46,12 +46,12 @@ class Spot:
 
 
 def parse_width(width: int | str | None) -> int | None:
-    """Return a width in columns: a word or a number, as YAML has it."""
+    """Return a width in columns from a word or number in YAML."""
     return WIDTHS[width] if isinstance(width, str) else width
 
 
 def place_row(boxes: Sequence[Box], top: int) -> tuple[list[Spot], int]:
-    """Return where the panels of one row stand, from the step `top` on, and the first free step below them."""
+    """Return the positions of the panels of one row, starting at the step `top`, and the first free step below."""
     spots: list[Spot] = []
     for line in _split_lines(boxes):
         height = max(box.height for box in line)
@@ -64,7 +64,7 @@ def place_row(boxes: Sequence[Box], top: int) -> tuple[list[Spot], int]:
 
 
 def place_column(boxes: Sequence[Box], top: int) -> tuple[list[Spot], int]:
-    """Return the same for a phone: each panel has the whole width, one below the other."""
+    """Return the same for a phone: panels with the full width, stacked."""
     spots = []
     for box in boxes:
         spots.append(Spot(0, top, COLUMNS, box.height))
@@ -73,16 +73,16 @@ def place_column(boxes: Sequence[Box], top: int) -> tuple[list[Spot], int]:
 
 
 def _split_lines(boxes: Sequence[Box]) -> list[list[Box]]:
-    """Cut a row into lines that fit, and make lines without any width said equally long: 10 tiles are 5 and 5."""
+    """Split a row into lines that fit; rows without any given width are split evenly: 10 tiles are 5 and 5."""
     lines: list[list[Box]] = []
     used = COLUMNS + 1
     for box in boxes:
-        wanted = min(box.width or box.min_width, COLUMNS)
-        if used + wanted > COLUMNS:
+        width = min(box.width or box.min_width, COLUMNS)
+        if used + width > COLUMNS:
             lines.append([])
             used = 0
         lines[-1].append(box)
-        used += wanted
+        used += width
     if len(lines) > 1 and all(box.width is None for box in boxes):
         each, more = divmod(len(boxes), len(lines))
         ends = [each * i + min(i, more) for i in range(len(lines) + 1)]
@@ -93,11 +93,11 @@ def _split_lines(boxes: Sequence[Box]) -> list[list[Box]]:
 
 
 def _share_width(line: Sequence[Box]) -> list[int]:
-    """Return the widths of one line: those that are said, and for the others an even share of what is left."""
+    """Return the widths of one line: the given ones; the others share the remaining columns evenly."""
     free = COLUMNS - sum(box.width for box in line if box.width)
     open_boxes = [i for i, box in enumerate(line) if not box.width]
     widths = [min(box.width or 0, COLUMNS) for box in line]
     for position, i in enumerate(open_boxes):
-        # The remainder goes to the first ones: five tiles are 5, 5, 5, 5, 4.
+        # The first ones get the remainder: five tiles are 5, 5, 5, 5, 4.
         widths[i] = free // len(open_boxes) + (position < free % len(open_boxes))
     return widths

@@ -64,7 +64,7 @@ class _PartWriter(DocumentWriter):
         for key in parts.ROW:
             if key in as_object(row.data):
                 written[key] = self.copy_key(at, self.source, use, key)
-            elif key in part.row():
+            elif key in part.row_options():
                 self.result.keys[*at, key] = replace(part.document.keys[key,], via=via)
                 written[key] = copy_with_places(self.result, (*at, key), part.document, (key,), via=via, fill=values)
         if "row" not in written:
@@ -121,7 +121,7 @@ class _PartWriter(DocumentWriter):
             hint = did_you_mean(name, self.parts.files) or _suggest_folder(name, self.parts)
             self.problems.append(self.source.problem((*path, "use"), f"no part is called {name}", hint))
             return None
-        part = self.parts.find(name)
+        part = self.parts.find_part(name)
         if part is None:
             return None  # its problems are reported at their positions
         problems = parts.find_use_problems(part, self.source, path)

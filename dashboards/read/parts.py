@@ -1,7 +1,7 @@
-"""Parts: panels and rows that dashboards take over by `use:`, one file each, with parameters.
+"""Parts: panels and rows that dashboards include with `use:`, one file each, with parameters.
 
-A text that is `${name}` and nothing else becomes the parameter's value, with its type; in a longer text it is written
-in. Grafana's own variables stay what they are: `$name`, and `${__name}`.
+A text that is only `${name}` is replaced by the parameter's value, with its type; within a longer text, the value is
+inserted as text. Grafana's own variables, `$name` and `${__name}`, are kept.
 """
 
 from __future__ import annotations
@@ -43,20 +43,20 @@ _TYPES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part. `subjects` are those whose signals may go by their short names in it."""
+    """A part. Signals of its `subjects` have short names in it."""
 
     name: str
     document: Document
     subjects: tuple[str, ...]
 
     @property
-    def takes(self) -> Mapping[str, Mapping[str, Any]]:
-        """Its parameters by name."""
-        takes: Mapping[str, Mapping[str, Any]] = self.document.data.get("parameters") or {}
-        return takes
+    def parameters(self) -> Mapping[str, Mapping[str, Any]]:
+        """The declarations of its parameters, by name."""
+        declared: Mapping[str, Mapping[str, Any]] = self.document.data.get("parameters") or {}
+        return declared
 
-    def row(self) -> dict[str, Any]:
-        """Return what it says of the row that it makes, '' where it is only panels."""
+    def row_options(self) -> dict[str, Any]:
+        """Return the options of its row; empty for a part that has only panels."""
         return {key: self.document.data[key] for key in ROW if key in self.document.data}
 
 
@@ -67,50 +67,50 @@ ROW = ("row", "height", "collapsed", "needs")
 class Parts:
     """The shipped parts and a project's own, which replace shipped ones of the same name. Files are read when used.
 
-    Names of `files` are those that `use:` has, `postgres/connections`; `called` is how messages call a file.
+    `files` has the path of each part and its path in messages, by the name in `use:`, such as `postgres/connections`.
     """
 
     files: dict[str, tuple[Path, str]]
     problems: list[Problem] = field(default_factory=list)
     _read: dict[str, Part | None] = field(default_factory=dict)
 
-    def find(self, name: str) -> Part | None:
-        """Return a part; None for an unknown one, and for a faulty one, whose faults are added to `problems`."""
+    def find_part(self, name: str) -> Part | None:
+        """Return a part; None for an unknown or invalid one, whose problems are added to `problems`."""
         if name not in self._read:
             self._read[name] = self._load(name) if name in self.files else None
         return self._read[name]
 
     def _load(self, name: str) -> Part | None:
-        path, called = self.files[name]
+        path, displayed_path = self.files[name]
         try:
-            document = yaml_file.read_yaml(path, called)
+            document = yaml_file.read_yaml(path, displayed_path)
         except InvalidInput as error:
             self.problems += error.problems
             return None
-        wrong = [*_load_schema().find_problems(document)]
-        if not wrong:
-            wrong = [*_check_defaults(document), *_find_unknown_parameters(document)]
-        self.problems += wrong
+        problems = [*_load_schema().find_problems(document)]
+        if not problems:
+            problems = [*_check_defaults(document), *_find_unknown_parameters(document)]
+        self.problems += problems
         steps = [part.replace("-", "_").lower() for part in name.split("/")]
-        return None if wrong else Part(name, document, tuple(dict.fromkeys(reversed(steps))))
+        return None if problems else Part(name, document, tuple(dict.fromkeys(reversed(steps))))
 
 
 def assemble_schema(dashboard: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema of a part's file, made of that of dashboards: `${name}` may stand for any value."""
+    """Return the schema of part files, made from that of dashboards: `${name}` is allowed for any value."""
     result: dict[str, Any] = yaml_file.read_yaml(SCHEMA).data
     definitions = copy.deepcopy(dict(dashboard["$defs"]))
-    for name, one in definitions.items():
+    for name, definition in definitions.items():
         if name.startswith("panel_"):
-            one["properties"] = {key: _allow_parameter(said) for key, said in one["properties"].items()}
+            definition["properties"] = {key: _allow_parameter(value) for key, value in definition["properties"].items()}
     result["$defs"] |= definitions
     result["properties"]["panels"]["items"] = {"$ref": "#/$defs/panel"}
     result["properties"]["signals"] = dashboard["properties"]["signals"]
     return {"$schema": dashboard["$schema"], **result}
 
 
-def _allow_parameter(said: Mapping[str, Any]) -> dict[str, Any]:
-    whole = {"type": "string", "pattern": f"^{_PARAMETER.pattern}$"}
-    return {"description": said.get("description", ""), "if": whole, "else": said}
+def _allow_parameter(schema: Mapping[str, Any]) -> dict[str, Any]:
+    parameter = {"type": "string", "pattern": f"^{_PARAMETER.pattern}$"}
+    return {"description": schema.get("description", ""), "if": parameter, "else": schema}
 
 
 @functools.cache
@@ -119,12 +119,12 @@ def _load_schema() -> Schema:
 
 
 def list_parts(own: Path | None = None, base: Path | None = None) -> Parts:
-    """Return the parts by listing their folders; messages call a project's own by their path from `base`."""
+    """Return the parts in the folders; messages show the paths of a project's own relative to `base`."""
     files = {_part_name(path, SHIPPED): (path, str(path)) for path in plugins.list_files(SHIPPED, ".yaml")}
     if own is not None:
         for path in plugins.list_files(own, ".yaml") + plugins.list_files(own, ".yml"):
-            called = str(path.relative_to(base)) if base is not None else str(path)
-            files[_part_name(path, own)] = (path, called)
+            displayed_path = str(path.relative_to(base)) if base is not None else str(path)
+            files[_part_name(path, own)] = (path, displayed_path)
     return Parts(files)
 
 
@@ -133,95 +133,97 @@ def _part_name(path: Path, root: Path) -> str:
 
 
 def find_use_problems(part: Part, document: Document, path: YamlPath) -> list[Problem]:
-    """Return what is wrong with the `with:` of a use at `path`: unknown and missing parameters, wrong types."""
-    wanted = {
+    """Return the problems of `with:` of the use at `path`: unknown and missing parameters, wrong types."""
+    schema = {
         "type": "object",
         "additionalProperties": False,
-        "properties": {name: _parameter_schema(said) for name, said in part.takes.items()},
+        "properties": {name: _parameter_schema(declared) for name, declared in part.parameters.items()},
     }
     at = (*path, "with")
     given = document.value_at(path).get("with", {})
     problems = (
-        Schema(wanted).find_problems(extract_subdocument(document, at)) if "with" in document.value_at(path) else []
+        Schema(schema).find_problems(extract_subdocument(document, at)) if "with" in document.value_at(path) else []
     )
-    if isinstance(given, dict) and not any(one.message.startswith("unknown key") for one in problems):
-        missing = [name for name, said in part.takes.items() if "default" not in said and name not in given]
+    if isinstance(given, dict) and not any(problem.message.startswith("unknown key") for problem in problems):
+        missing = [
+            name for name, declared in part.parameters.items() if "default" not in declared and name not in given
+        ]
         place = document.place(at if given else (*path, "use"), key=True)
         for name in missing:
             message = f"{part.name} needs {name}"
-            problems.append(Problem(place, message, part.takes[name]["description"].rstrip(".")))
+            problems.append(Problem(place, message, part.parameters[name]["description"].rstrip(".")))
     return problems
 
 
-def _parameter_schema(said: Mapping[str, Any]) -> dict[str, Any]:
-    known = {"enum": said["of"]} if "of" in said else {}
-    return _TYPES[said["type"]] | known
+def _parameter_schema(declared: Mapping[str, Any]) -> dict[str, Any]:
+    choices = {"enum": declared["of"]} if "of" in declared else {}
+    return _TYPES[declared["type"]] | choices
 
 
 class Values:
-    """The values of a use's parameters, written into a part's texts; a `graft.Fill`."""
+    """Substitutes the values of a use's parameters in a part's texts; a `copy_with_places.Fill`."""
 
     def __init__(self, part: Part, document: Document, path: YamlPath) -> None:
         self._part = part
         given = document.value_at(path).get("with", {})
-        self._found: dict[str, tuple[Document, YamlPath]] = {}
-        for name in part.takes:
+        self._sources: dict[str, tuple[Document, YamlPath]] = {}
+        for name in part.parameters:
             if name in given:
-                self._found[name] = (document, (*path, "with", name))
+                self._sources[name] = (document, (*path, "with", name))
             else:
-                self._found[name] = (part.document, ("parameters", name, "default"))
+                self._sources[name] = (part.document, ("parameters", name, "default"))
 
     def __call__(self, path: YamlPath, text: str) -> Substitution | None:
-        """Return what stands for a text of the part; None where it names no parameter."""
+        """Return the replacement for a text of the part; None for a text without parameters."""
         del path
-        whole = _PARAMETER.fullmatch(text)
-        if whole:
-            document, at = self._found[whole[1]]
-            # A default is the part's own; what is given is told where it is given.
+        match = _PARAMETER.fullmatch(text)
+        if match:
+            document, at = self._sources[match[1]]
+            # Problems of a default are reported in the part, those of a given value where it is given.
             return Substitution(document.value_at(at), document if document is not self._part.document else None, at)
         if not _PARAMETER.search(text):
             return None
-        written = _PARAMETER.sub(lambda found: self._format_value(found[1]), text)
-        return Substitution(written, back=lambda offset: self._map_offset(text, offset))
+        result = _PARAMETER.sub(lambda match: self._format_value(match[1]), text)
+        return Substitution(result, back=lambda offset: self._map_offset(text, offset))
 
     def _format_value(self, name: str) -> str:
-        document, at = self._found[name]
+        document, at = self._sources[name]
         value = document.value_at(at)
         if isinstance(value, list):
             return "|".join(map(str, value))
         return "" if value is None else {True: "true", False: "false"}.get(value, str(value))
 
     def _map_offset(self, text: str, offset: int) -> int:
-        """Return the offset in a text for one in what was written; inside a value it is the parameter's."""
+        """Return the offset in the text for one in the result; within a value, that of the parameter."""
         shift = 0
-        for found in _PARAMETER.finditer(text):
-            start = found.start() + shift
+        for match in _PARAMETER.finditer(text):
+            start = match.start() + shift
             if offset < start:
                 break
-            length = len(self._format_value(found[1]))
+            length = len(self._format_value(match[1]))
             if offset < start + length:
-                return found.start()
-            shift += length - len(found[0])
+                return match.start()
+            shift += length - len(match[0])
         return offset - shift
 
 
 def _check_defaults(document: Document) -> Iterator[Problem]:
-    """Yield defaults that are not of the type that they say."""
-    for name, said in (document.data.get("parameters") or {}).items():
+    """Yield the problems of defaults that do not have the declared type."""
+    for name, declared in (document.data.get("parameters") or {}).items():
         at = ("parameters", name, "default")
-        if said.get("default") is not None:
-            yield from Schema(_parameter_schema(said)).find_problems(extract_subdocument(document, at))
+        if declared.get("default") is not None:
+            yield from Schema(_parameter_schema(declared)).find_problems(extract_subdocument(document, at))
 
 
 def _find_unknown_parameters(document: Document) -> Iterator[Problem]:
-    """Yield the parameters in a part's panels that it does not declare."""
-    takes = document.data.get("parameters") or {}
+    """Yield a problem for each undeclared parameter in a part's panels."""
+    declared = document.data.get("parameters") or {}
     for path in document.values:
         value = document.value_at(path)
         if path[0:1] not in (("panels",), ("row",)) or not isinstance(value, str):
             continue
-        for found in _PARAMETER.finditer(value):
-            if found[1] not in takes:
-                hint = did_you_mean(found[1], takes) or "what it takes is declared under parameters:"
-                place = document.place_in_text(path, found.start())
-                yield Problem(place, f"the part takes no {found[1]}", hint)
+        for match in _PARAMETER.finditer(value):
+            if match[1] not in declared:
+                hint = did_you_mean(match[1], declared) or "declare it under parameters:"
+                place = document.place_in_text(path, match.start())
+                yield Problem(place, f"the part has no parameter {match[1]}", hint)

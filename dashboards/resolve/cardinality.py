@@ -1,7 +1,7 @@
-"""How many series a query probably returns, from the labels of its result: before there is a Prometheus to ask.
+"""Estimates how many series a query returns from the labels of its result, without a Prometheus.
 
-`verify` counts the real ones. Here a machine of sixteen processors, thirty containers and ten databases is meant, and
-five machines of it; what two labels of one thing say (a container's id and its name) counts once.
+`verify` counts the real ones. The estimate assumes five machines, each with 16 processors, 30 containers and ten
+databases. Several labels of one object, such as a container's id and name, count once.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from deckwatch.core.catalog import Catalog
 
-_ONE = frozenset(("job", "cluster", "environment", "__name__", "server"))
-# The labels of one thing, and how many there are of it.
-_THINGS: tuple[tuple[int, tuple[str, ...]], ...] = (
+_SINGLE_VALUED = frozenset(("job", "cluster", "environment", "__name__", "server"))
+# The number of objects of a kind, and the labels that identify one.
+_OBJECT_LABELS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (5, ("instance", "host", "node")),
     (30, ("id", "name", "image", "container", "project", "pod")),
     (10, ("service", "kind", "probe")),
@@ -34,52 +34,56 @@ _THINGS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (100, ("path", "url", "uri")),
     (15, ("le",)),
 )
-_OTHER = 2
+_DEFAULT_SIZE = 2
 _LIMITED = re.compile(r"\s*(?:sort(?:_desc)?\s*\(\s*)?(?:topk|bottomk|limitk)\s*\(\s*(\d+)")
 
 
 def estimate_series(expr: str, catalog: Catalog) -> tuple[int, list[str]] | None:
-    """Return about how many series an expression returns, and by which labels; None where nobody can know."""
+    """Return the estimated number of series of an expression and the labels that differ; None if unknown."""
     known = legends.find_result_labels(expr, catalog)
     if known is None:
         return None
-    carried = {label for one in promql.find_selectors(expr) if one.metric for label in catalog.labels(one.metric)}
-    # What Prometheus may add to any series (a service) counts only where somebody groups by it.
-    named = {token.text for token in promql.grouping_labels(expr)}
-    return count_by_labels(known & (carried | named | {"instance"}), expr)
+    metrics = {selector.metric for selector in promql.find_selectors(expr) if selector.metric}
+    metric_labels = {label for metric in metrics for label in catalog.labels(metric)}
+    # Labels that Prometheus may add to any series, such as service, count only if the expression groups by them.
+    grouped = {token.text for token in promql.grouping_labels(expr)}
+    return count_by_labels(known & (metric_labels | grouped | {"instance"}), expr)
 
 
 def count_by_labels(labels: Iterable[str], expr: str) -> tuple[int, list[str]]:
-    """Return the same where the labels are known already by which the series of a result differ."""
+    """Return the same for known labels of the result."""
     fixed = _fixed_labels(expr)
-    sizes = _label_sizes(sorted(set(labels) - _ONE - fixed.keys()))
+    sizes = _label_sizes(sorted(set(labels) - _SINGLE_VALUED - fixed.keys()))
     count = math.prod(size for size, _ in sizes) * math.prod(fixed.values())
-    if found := _LIMITED.match(expr):
-        count = min(count, int(found[1]))
+    if match := _LIMITED.match(expr):
+        count = min(count, int(match[1]))
     return count, [label for _, label in sizes]
 
 
 def _label_sizes(labels: list[str]) -> list[tuple[int, str]]:
-    left = list(labels)
-    found = []
-    for size, words in _THINGS:
-        mine = [label for label in left if label in words]
-        if mine:
-            found.append((size, mine[0]))
-        left = [label for label in left if label not in words]
-    # A label of a container of somebody's own says nothing that its name does not say.
-    return found + [(_OTHER, label) for label in left if not label.startswith("container_label_")]
+    """Return the labels that count, one for each kind of object, with the number of their values."""
+    remaining = list(labels)
+    sizes = []
+    for size, words in _OBJECT_LABELS:
+        matches = [label for label in remaining if label in words]
+        if matches:
+            sizes.append((size, matches[0]))
+        remaining = [label for label in remaining if label not in words]
+    # Custom labels of a container follow from its name.
+    return sizes + [(_DEFAULT_SIZE, label) for label in remaining if not label.startswith("container_label_")]
 
 
 def _fixed_labels(expr: str) -> dict[str, int]:
-    """Return the labels that every selection of an expression holds to certain values, and to how many."""
-    found: list[dict[str, int]] = []
+    """Return the labels that every selector of an expression limits to fixed values, and how many values."""
+    limits: list[dict[str, int]] = []
     for selector in promql.find_selectors(expr):
-        mine = {}
-        for one in selector.matchers:
-            if one.op == "=":
-                mine[one.label] = 1
-            elif one.op == "=~" and not re.search(r"[.*+?\[$]", one.value):
-                mine[one.label] = one.value.count("|") + 1
-        found.append(mine)
-    return {label: n for label, n in found[0].items() if all(label in one for one in found)} if found else {}
+        counts = {}
+        for matcher in selector.matchers:
+            if matcher.op == "=":
+                counts[matcher.label] = 1
+            elif matcher.op == "=~" and not re.search(r"[.*+?\[$]", matcher.value):
+                counts[matcher.label] = matcher.value.count("|") + 1
+        limits.append(counts)
+    if not limits:
+        return {}
+    return {label: count for label, count in limits[0].items() if all(label in counts for counts in limits)}

@@ -71,8 +71,8 @@ class GrafanasSchemas:
 
     def faults(self, model):
         """Return what the schemas do not accept, as sentences."""
-        found = [f"{error.instance_path}: {error.message}" for error in self.whole.iter_errors(model)]
-        for panel in (one for row in model["panels"] for one in (row, *row.get("panels", []))):
+        result = [f"{error.instance_path}: {error.message}" for error in self.whole.iter_errors(model)]
+        for panel in (panel for row in model["panels"] for panel in (row, *row.get("panels", []))):
             if panel["type"] == "row" or not self.known(panel):
                 continue
             # Cells are told apart by their type, whose value these schemas leave open: one of them fits several.
@@ -82,9 +82,9 @@ class GrafanasSchemas:
                 ("FieldConfig", panel.get("fieldConfig", {}).get("defaults", {}).get("custom")),
             ):
                 if part in schemas["definitions"] and value is not None:
-                    one = jsonschema_rs.Draft7Validator({**schemas, "$ref": f"#/definitions/{part}"})
-                    found += [f"{panel['title']}: {e.instance_path}: {e.message}" for e in one.iter_errors(value)]
-        return found
+                    values = jsonschema_rs.Draft7Validator({**schemas, "$ref": f"#/definitions/{part}"})
+                    result += [f"{panel['title']}: {e.instance_path}: {e.message}" for e in values.iter_errors(value)]
+        return result
 
 
 @pytest.fixture(scope="session")

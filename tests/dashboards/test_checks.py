@@ -11,11 +11,11 @@ TEXT = "dashboard: {title}\nfolder: {folder}\nrows:\n  - - {{stat: up, descripti
 
 
 def problems(catalog, child, *said):
-    found = []
+    result = []
     for file, uid, title, folder in said:
         document = yaml_file.parse_yaml(TEXT.format(title=title, folder=folder), file)
-        found.append(Source(document, uid, ()))
-    return dashboards.build_dashboards(found, catalog, Signals(), None, child).problems
+        result.append(Source(document, uid, ()))
+    return dashboards.build_dashboards(result, catalog, Signals(), None, child).problems
 
 
 def test_two_dashboards_of_one_address_are_refused(catalog, child):
@@ -31,10 +31,10 @@ def test_addresses_that_grafana_refuses(catalog, child, uid):
 
 
 def test_one_title_twice_in_a_folder_is_refused_and_in_two_folders_not(catalog, child):
-    said = [("a.yaml", "a", "Shop", "X"), ("b.yaml", "b", "Shop", "X")]
-    (problem,) = problems(catalog, child, *said)
+    result = [("a.yaml", "a", "Shop", "X"), ("b.yaml", "b", "Shop", "X")]
+    (problem,) = problems(catalog, child, *result)
     assert (problem.check, problem.hint) == ("duplicate_title", "in a.yaml")
-    assert problems(catalog, child, said[0], ("b.yaml", "b", "Shop", "Y")) == []
+    assert problems(catalog, child, result[0], ("b.yaml", "b", "Shop", "Y")) == []
 
 
 def test_a_panel_may_say_why_a_check_does_not_hold(build):
@@ -43,7 +43,7 @@ def test_a_panel_may_say_why_a_check_does_not_hold(build):
         "      allow: {counter_rate: Its height is what we look for.}\n"
     )
     assert build(text).problems == []
-    assert [one.check for one in build(text.rpartition("      allow")[0]).problems] == ["counter_rate"]
+    assert [problem.check for problem in build(text.rpartition("      allow")[0]).problems] == ["counter_rate"]
 
 
 @pytest.mark.parametrize(

@@ -30,11 +30,11 @@ def test_the_distance_is_that_of_the_paper(one, other, expected):
 
 
 def test_the_palette_for_everybody_is_told_apart():
-    assert min(colors.least_distance(*pair)[0] for pair in itertools.combinations(OKABE_ITO, 2)) > MIN_DISTANCE
+    assert min(colors.find_min_distance(*pair)[0] for pair in itertools.combinations(OKABE_ITO, 2)) > MIN_DISTANCE
 
 
 def test_red_and_green_are_not():
-    distance, vision = colors.least_distance("red", "green")
+    distance, vision = colors.find_min_distance("red", "green")
     assert distance < MIN_DISTANCE
     assert vision == "deuteranopia"
 
@@ -45,5 +45,5 @@ def test_grey_is_seen_as_grey_by_everybody():
 
 
 def test_what_is_no_color_is_far_from_all():
-    assert colors.least_distance("fixed", "red")[0] == float("inf")
+    assert colors.find_min_distance("fixed", "red")[0] == float("inf")
     assert colors.to_linear_rgb("#fff") == colors.to_linear_rgb("#ffffff") == colors.to_linear_rgb("white")

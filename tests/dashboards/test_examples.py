@@ -33,11 +33,11 @@ def document(types):
 
 def made(document, catalog, child, engine="rjsonnet"):
     signals, problems = signal_file.load_signals([document], catalog)
-    found = build_dashboards(
+    result = build_dashboards(
         [Source(document, "everything", ("everything",))], catalog, signals, Settings(engine=engine), child
     )
-    assert [str(one) for one in problems + found.problems] == []
-    return found
+    assert [str(problem) for problem in problems + result.problems] == []
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def model(built):
 
 @pytest.fixture(scope="module")
 def drawn(model):
-    inner = [one for panel in model["panels"] for one in (panel, *panel.get("panels", []))]
+    inner = [item for panel in model["panels"] for item in (panel, *panel.get("panels", []))]
     return [panel for panel in inner if panel["type"] != "row"]
 
 
@@ -78,7 +78,7 @@ def test_every_query_of_prometheus_is_promql_and_holds_to_the_choices(drawn):
             if target["datasource"]["type"] == "prometheus":
                 promql.check_syntax(target["expr"])
                 for selector in promql.find_selectors(target["expr"]):
-                    has = {(one.label, one.op, one.value) for one in selector.matchers}
+                    has = {(matcher.label, matcher.op, matcher.value) for matcher in selector.matchers}
                     assert {("job", "=~", "$job"), ("instance", "=~", "$instance")} <= has, (
                         panel["title"],
                         target["expr"],
@@ -87,7 +87,9 @@ def test_every_query_of_prometheus_is_promql_and_holds_to_the_choices(drawn):
 
 def test_each_kind_of_data_source_has_a_choice_and_panels_ask_by_it(model, drawn):
     chosen = {
-        one["name"]: (one["label"], one["query"]) for one in model["templating"]["list"] if one["type"] == "datasource"
+        variable["name"]: (variable["label"], variable["query"])
+        for variable in model["templating"]["list"]
+        if variable["type"] == "datasource"
     }
     assert chosen == {
         "prometheus_datasource": ("Prometheus data source", "prometheus"),
@@ -98,20 +100,22 @@ def test_each_kind_of_data_source_has_a_choice_and_panels_ask_by_it(model, drawn
     for panel in drawn:
         if "targets" in panel:
             assert panel["datasource"]["uid"].strip("${}") in chosen
-            assert {json.dumps(one["datasource"]) for one in panel["targets"]} == {json.dumps(panel["datasource"])}
-    asked = {one["datasource"]["uid"] for one in model["templating"]["list"] if one["type"] == "query"}
-    assert asked == {"${prometheus_datasource}"}
+            assert {json.dumps(target["datasource"]) for target in panel["targets"]} == {
+                json.dumps(panel["datasource"])
+            }
+    result = {variable["datasource"]["uid"] for variable in model["templating"]["list"] if variable["type"] == "query"}
+    assert result == {"${prometheus_datasource}"}
 
 
 def test_every_query_and_event_is_told_to_verify(built, drawn):
-    asked = {(one.title, one.ref) for one in built.queries if one.kind == "panel"}
+    queries = {(query.title, query.ref) for query in built.queries if query.kind == "panel"}
     for panel in drawn:
         for target in panel.get("targets", []):
             if target["datasource"]["type"] == "prometheus" and target["refId"] != "Target":
-                assert (panel["title"], target["refId"]) in asked
-    assert [one.title for one in built.queries if one.kind == "annotation"] == ["Restarts", "Deploys", "Alerts"]
-    for one in built.queries:
-        promql.check_syntax(one.to_promql())
+                assert (panel["title"], target["refId"]) in queries
+    assert [query.title for query in built.queries if query.kind == "annotation"] == ["Restarts", "Deploys", "Alerts"]
+    for query in built.queries:
+        promql.check_syntax(query.to_promql())
 
 
 @pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder with Grafana's schemas")

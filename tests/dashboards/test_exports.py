@@ -68,11 +68,11 @@ def made(catalog, child):
     def run(document, form, **public):
         if isinstance(document, str):
             document = yaml_file.parse_yaml(document, "shop.yaml")
-        said = {name: (value, Place("deckwatch.yaml", 1, 1)) for name, value in public.items()}
+        result = {name: (value, Place("deckwatch.yaml", 1, 1)) for name, value in public.items()}
         signals, _ = signal_file.load_signals([document], catalog)
         uid = Path(document.file).stem
         return build_dashboards(
-            [Source(document, uid, (uid,))], catalog, signals, Settings(form=form, public=said), child
+            [Source(document, uid, (uid,))], catalog, signals, Settings(form=form, public=result), child
         )
 
     return run
@@ -90,37 +90,37 @@ def texts(value):
     if isinstance(value, str):
         return [value]
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
-    return [text for one in items for text in texts(one)]
+    return [text for item in items for text in texts(item)]
 
 
 def variables(value):
     """Return what is left of Grafana's variables, but for those that its backend or a click fills in."""
-    found = {name for text in texts(value) for name in re.findall(r"\$\{?[A-Za-z_]\w*|\[\[\w+\]\]", text)}
-    return {one for one in found if not BUILTIN.match(one)}
+    result = {name for text in texts(value) for name in re.findall(r"\$\{?[A-Za-z_]\w*|\[\[\w+\]\]", text)}
+    return {item for item in result if not BUILTIN.match(item)}
 
 
 def test_the_importable_form_asks_for_every_data_source_and_names_none(made):
-    one = model(made(SHOP, "importable"))
-    assert [(said["name"], said["pluginId"]) for said in one["__inputs"]] == [
+    result = model(made(SHOP, "importable"))
+    assert [(said["name"], said["pluginId"]) for said in result["__inputs"]] == [
         ("DS_PROMETHEUS", "prometheus"),
         ("DS_LOKI", "loki"),
     ]
-    assert one["id"] is None
-    asked = {source["uid"] for panel in inner(one) for source in [panel.get("datasource")] if source}
-    asked |= {target["datasource"]["uid"] for panel in inner(one) for target in panel.get("targets", [])}
-    assert asked == {"${DS_PROMETHEUS}", "${DS_LOKI}"}
-    assert "datasource" not in {said["type"] for said in one["templating"]["list"]}
-    assert "datasource}" not in json.dumps(one)
+    assert result["id"] is None
+    values = {source["uid"] for panel in inner(result) for source in [panel.get("datasource")] if source}
+    values |= {target["datasource"]["uid"] for panel in inner(result) for target in panel.get("targets", [])}
+    assert values == {"${DS_PROMETHEUS}", "${DS_LOKI}"}
+    assert "datasource" not in {said["type"] for said in result["templating"]["list"]}
+    assert "datasource}" not in json.dumps(result)
 
 
 def test_it_requires_the_panels_that_it_has_and_nothing_else(made):
-    one = model(made(SHOP, "importable"))
-    required = {(said["type"], said["id"]) for said in one["__requires"]}
-    used = {panel["type"] for panel in inner(one)} - {"row"}
+    result = model(made(SHOP, "importable"))
+    required = {(said["type"], said["id"]) for said in result["__requires"]}
+    used = {panel["type"] for panel in inner(result)} - {"row"}
     sources_ = {("datasource", "prometheus"), ("datasource", "loki")}
     assert required == {("grafana", "grafana")} | {("panel", type_) for type_ in used} | sources_
-    assert [said["id"] for said in one["__requires"]] == sorted(said["id"] for said in one["__requires"])
-    assert all(said["version"] == "10.4.0" for said in one["__requires"] if said["id"] == "grafana")
+    assert [said["id"] for said in result["__requires"]] == sorted(said["id"] for said in result["__requires"])
+    assert all(said["version"] == "10.4.0" for said in result["__requires"] if said["id"] == "grafana")
     newer = SHOP.replace("      for each: instance\n", "      raw: {timeCompare: 1d}\n")
     assert {s["version"] for s in model(made(newer, "importable"))["__requires"] if s["id"] == "grafana"} == {"12.3.0"}
 
@@ -133,17 +133,17 @@ def test_every_panel_type_has_the_name_that_grafana_gives_it(child):
 
 
 def test_the_public_form_has_no_variables_and_nothing_for_users_only(made):
-    one = model(made(SHOP, "public", instance=["web-1.internal", "db-1"], share=["0.95"]))
-    assert (one["uid"], one["title"], one["templating"], one["links"]) == (
+    result = model(made(SHOP, "public", instance=["web-1.internal", "db-1"], share=["0.95"]))
+    assert (result["uid"], result["title"], result["templating"], result["links"]) == (
         "shop-public",
         "Shop (public)",
         {"list": []},
         [],
     )
-    assert variables(one) == set()
-    assert [panel["title"] for panel in inner(one)] == ["Reachable", "Share of 0.95", "Lines"]
-    assert [said["name"] for said in one["annotations"]["list"]] == ["Releases"]
-    stat, lines, logs = inner(one)
+    assert variables(result) == set()
+    assert [panel["title"] for panel in inner(result)] == ["Reachable", "Share of 0.95", "Lines"]
+    assert [said["name"] for said in result["annotations"]["list"]] == ["Releases"]
+    stat, lines, logs = inner(result)
     assert stat["targets"][0]["expr"] == 'up{job=~".+", instance=~"(web-1\\\\.internal|db-1)"}'
     assert "repeat" not in stat
     assert stat["fieldConfig"]["defaults"]["links"] == [
@@ -151,8 +151,8 @@ def test_the_public_form_has_no_variables_and_nothing_for_users_only(made):
     ]
     assert lines["targets"][0]["expr"].startswith("quantile(0.95, ")
     assert logs["targets"][0]["expr"] == '{service=~".+"} |= "abc"'
-    assert one["description"] == "Does the shop of All sell?"
-    for panel in inner(one):
+    assert result["description"] == "Does the shop of All sell?"
+    for panel in inner(result):
         for target in panel["targets"]:
             assert target["datasource"]["uid"] == f"deckwatch-{target['datasource']['type']}"
             if target["datasource"]["type"] == "prometheus":
@@ -165,27 +165,31 @@ def test_the_public_form_asks_the_data_sources_that_are_provisioned():
     library = Path(__file__).parents[2] / "provisioning" / "library"
     with Renderer({"provisioning": library}) as renderer:
         program = "(import 'provisioning/grafana.libsonnet').datasources"
-        made = renderer.evaluate(
+        values = renderer.evaluate(
             f"function(interval, others) {program}(interval, others)", interval="15s", others=others
         )
-    found = {one["uid"] for one in made["datasources"]}
-    assert {datasources.provisioned_uid(kind) for kind in datasources.TYPES} <= found
+    result = {source["uid"] for source in values["datasources"]}
+    assert {datasources.provisioned_uid(kind) for kind in datasources.TYPES} <= result
 
 
 def test_no_hole_is_left_where_panels_are_left_out(made):
-    one = model(made(SHOP, "public"))
-    assert [(panel["gridPos"]["x"], panel["gridPos"]["w"]) for panel in one["panels"]] == [(0, 12), (12, 12), (0, 24)]
+    result = model(made(SHOP, "public"))
+    assert [(panel["gridPos"]["x"], panel["gridPos"]["w"]) for panel in result["panels"]] == [
+        (0, 12),
+        (12, 12),
+        (0, 24),
+    ]
 
 
 @pytest.mark.parametrize(("form", "told"), [("provisioned", []), ("importable", [23]), ("public", [14, 22, 23])])
 def test_what_is_left_out_is_told_as_a_warning_at_its_place(made, form, told):
-    found = [one for one in made(SHOP, form).problems if one.check == "export"]
-    assert [one.place.line for one in found] == told
-    assert {one.severity for one in found} <= {"warning"}
+    problems = [problem for problem in made(SHOP, form).problems if problem.check == "export"]
+    assert [item.place.line for item in problems] == told
+    assert {item.severity for item in problems} <= {"warning"}
 
 
 def test_a_choice_that_no_dashboard_has_is_an_error_with_the_nearest(made):
-    (problem,) = (one for one in made(SHOP, "public", instanse=["x"]).problems if one.severity == "error")
+    (problem,) = (problem for problem in made(SHOP, "public", instanse=["x"]).problems if problem.severity == "error")
     assert str(problem) == (
         "deckwatch.yaml:1:1: error: no dashboard has a variable instanse (did you mean instance?) [export]"
     )
@@ -207,8 +211,8 @@ def test_in_sql_a_choice_is_a_list_of_texts_and_must_be_said(made):
     assert (problem.place.line, problem.severity) == (5, "error")
     assert str(problem.one_sentence).startswith("this SQL contains $service, which has no value in a public dashboard")
     drawn = {panel["title"]: panel for panel in inner(model(made(SQL, "public", service=["shop", "o'neill"])))}
-    asked = drawn["B"]["targets"][0]["rawSql"]
-    assert asked == "select count(*) from orders where shop in ('shop','o''neill') and $__timeFilter(at)"
+    result = drawn["B"]["targets"][0]["rawSql"]
+    assert result == "select count(*) from orders where shop in ('shop','o''neill') and $__timeFilter(at)"
     assert made(SQL, "provisioned").problems == []
 
 
@@ -221,9 +225,9 @@ def test_a_value_matches_itself_in_promql_and_nothing_else(said):
         regex = re.compile(unquoted)
     except re.error as error:  # pragma: no cover
         pytest.fail(f"{pattern}: {error}")
-    for one in said:
-        assert regex.fullmatch(one)
-        assert not regex.fullmatch(one + "x") or one + "x" in said
+    for item in said:
+        assert regex.fullmatch(item)
+        assert not regex.fullmatch(item + "x") or item + "x" in said
 
 
 @pytest.mark.parametrize("form", ["importable", "public"])
@@ -231,32 +235,34 @@ def test_both_engines_give_the_same_bytes(made, everything, catalog, form):
     signals, _ = signal_file.load_signals([everything], catalog)
     with panel_types.start_renderer(engine="jsonnet") as other:
         settings = Settings(form=form, engine="jsonnet")
-        found = build_dashboards([Source(everything, "everything", ("everything",))], catalog, signals, settings, other)
-    assert found.artifacts == made(everything, form).artifacts
+        result = build_dashboards(
+            [Source(everything, "everything", ("everything",))], catalog, signals, settings, other
+        )
+    assert result.artifacts == made(everything, form).artifacts
 
 
 @pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder with Grafana's schemas")
 @pytest.mark.parametrize("form", ["provisioned", "importable", "public"])
 def test_grafanas_own_schemas_accept_every_form(made, everything, grafanas_schemas, form):
-    one = model(made(everything, form))
+    result = model(made(everything, form))
     for key in ("__inputs", "__requires", "__elements"):
-        one.pop(key, None)  # the schema is of what Grafana keeps; these are gone after the import
-    if one.get("id", 1) is None:
-        del one["id"]
-    assert grafanas_schemas.faults(one) == []
+        result.pop(key, None)  # the schema is of what Grafana keeps; these are gone after the import
+    if result.get("id", 1) is None:
+        del result["id"]
+    assert grafanas_schemas.faults(result) == []
 
 
 def test_all_that_is_shipped_has_each_form(catalog, child):
-    found = files.load_shipped()
-    signals, _ = signal_file.load_signals([one.document for one in found], catalog)
+    sources = files.load_shipped()
+    signals, _ = signal_file.load_signals([item.document for item in sources], catalog)
     for form in exports.FORMS:
-        made = build_dashboards(found, catalog, signals, Settings(form=form), child)
-        assert {one.severity for one in made.problems} <= {"warning"}
-        assert len(made.artifacts) >= 5
-        for one in (json.loads(artifact.text) for artifact in made.artifacts):
-            asked = {source["uid"] for panel in inner(one) for source in [panel.get("datasource")] if source}
+        result = build_dashboards(sources, catalog, signals, Settings(form=form), child)
+        assert {problem.severity for problem in result.problems} <= {"warning"}
+        assert len(result.artifacts) >= 5
+        for item in (json.loads(artifact.text) for artifact in result.artifacts):
+            values = {source["uid"] for panel in inner(item) for source in [panel.get("datasource")] if source}
             assert (
-                asked
+                values
                 == {
                     "provisioned": {"${datasource}"},
                     "importable": {"${DS_PROMETHEUS}"},
@@ -264,7 +270,7 @@ def test_all_that_is_shipped_has_each_form(catalog, child):
                 }[form]
             )
             if form == "public":
-                assert variables(one) == set()
+                assert variables(item) == set()
 
 
 @pytest.mark.parametrize("form", ["importable", "public"])

@@ -17,11 +17,11 @@ raw: {templating: {list: [{name: disk, type: custom, query: 'a,b'}]}}
 
 
 def test_without_scope_queries_stay_as_they_are(build):
-    made = build(TEXT.partition("raw: {templating")[0].replace("    for each: disk\n", ""))
-    assert made.problems == []
-    assert made.panels["Load"]["targets"][0]["expr"] == 'node_load1{instance="$nodename"}'
-    assert [one["name"] for one in made.model["templating"]["list"]] == ["datasource", "nodename"]
-    assert made.model["templating"]["list"][1]["query"] == "label_values(node_uname_info, nodename)"
+    result = build(TEXT.partition("raw: {templating")[0].replace("    for each: disk\n", ""))
+    assert result.problems == []
+    assert result.panels["Load"]["targets"][0]["expr"] == 'node_load1{instance="$nodename"}'
+    assert [variable["name"] for variable in result.model["templating"]["list"]] == ["datasource", "nodename"]
+    assert result.model["templating"]["list"][1]["query"] == "label_values(node_uname_info, nodename)"
 
 
 def test_a_query_is_asked_as_it_says(build):
@@ -30,8 +30,8 @@ def test_a_query_is_asked_as_it_says(build):
 
 
 def test_any_type_is_a_panel_and_a_variable_under_raw_can_be_repeated_by(build):
-    made = build(TEXT)
-    assert made.problems == []
-    assert made.panels["Plan"]["type"] == "canvas"
-    assert made.panels["Plan"]["options"] == {"inlineEditing": False}
-    assert made.panels["Each"]["repeat"] == "disk"
+    result = build(TEXT)
+    assert result.problems == []
+    assert result.panels["Plan"]["type"] == "canvas"
+    assert result.panels["Plan"]["options"] == {"inlineEditing": False}
+    assert result.panels["Each"]["repeat"] == "disk"

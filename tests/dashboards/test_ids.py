@@ -9,9 +9,9 @@ keys = st.lists(st.text(min_size=1, max_size=20), unique=True, max_size=panel_id
 
 @given(keys)
 def test_numbers_are_unique_and_fit_a_byte(names):
-    found = panel_ids.assign_ids(names)
-    assert len(set(found)) == len(names)
-    assert all(1 <= number <= panel_ids.MAX_ID for number in found)
+    result = panel_ids.assign_ids(names)
+    assert len(set(result)) == len(names)
+    assert all(1 <= number <= panel_ids.MAX_ID for number in result)
 
 
 @given(keys, st.randoms())

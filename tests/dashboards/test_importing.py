@@ -28,8 +28,8 @@ def importer(catalog, child):
 
 
 def panels_of(model):
-    found = [inner for panel in model["panels"] for inner in (panel, *panel.get("panels", []))]
-    return [panel for panel in found if panel["type"] != "row"]
+    panels = [inner for panel in model["panels"] for inner in (panel, *panel.get("panels", []))]
+    return [panel for panel in panels if panel["type"] != "row"]
 
 
 def panel_queries(panels):
@@ -39,15 +39,15 @@ def panel_queries(panels):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_peers_keep_every_panel(importer, path, capsys):
     data = json.loads(path.read_text())
-    made = importer.import_dashboard(data, path.stem)
+    result = importer.import_dashboard(data, path.stem)
     wanted = upgrade.read_dashboard(data, path.stem)
-    assert panel_queries(panels_of(made.model)) == panel_queries(wanted.panels())
-    assert made.kept == made.panels == len(wanted.panels())
+    assert panel_queries(panels_of(result.model)) == panel_queries(wanted.panels())
+    assert result.kept == result.panels == len(wanted.panels())
     with capsys.disabled():
-        lines = len(made.text.splitlines())
+        lines = len(result.text.splitlines())
         before = len(json.dumps(data, indent=2).splitlines())
         print(
-            f"\n{path.stem:32} {made.kept:4} of {made.panels:4} panels, {before:6} lines of JSON in {lines:5} of YAML"
+            f"\n{path.stem:32} {result.kept:4} of {result.panels:4} panels, {before:6} lines of JSON, {lines:5} of YAML"
         )
 
 
@@ -64,21 +64,21 @@ def test_a_generated_dashboard_is_restored_to_the_same_json(importer, shipped):
     ]
     assert len(models) >= 5
     for model in models:
-        made = importer.import_dashboard(model, model["uid"])
-        assert made.model == model
-        assert made.lost == {}
+        result = importer.import_dashboard(model, model["uid"])
+        assert result.model == model
+        assert result.lost == {}
 
 
 def test_every_word_is_restored_to_the_same_json(importer, build):
     built = build(EVERYTHING.read_text(), uid="everything", subjects=("everything",))
     assert built.problems == []
-    made = importer.import_dashboard(built.model, "everything")
-    assert panel_queries(panels_of(made.model)) == panel_queries(panels_of(built.model))
+    result = importer.import_dashboard(built.model, "everything")
+    assert panel_queries(panels_of(result.model)) == panel_queries(panels_of(built.model))
     # A row has no `raw:`; its id may differ if other panels have other titles.
-    for model in (made.model, built.model):
-        for one in model["panels"]:
-            one["id"] = 0 if one["type"] == "row" else one["id"]
-    assert made.model == built.model
+    for model in (result.model, built.model):
+        for panel in model["panels"]:
+            panel["id"] = 0 if panel["type"] == "row" else panel["id"]
+    assert result.model == built.model
 
 
 def panel(title, kind="timeseries", *, x=0, y=0, w=12, h=8, expr="node_load1", **more):
@@ -98,9 +98,9 @@ def dashboard(*panels, variables=(), **more):
 
 
 def read(importer, model):
-    made = importer.import_dashboard(model, "theirs")
-    data = yaml.safe_load(made.text)
-    return SimpleNamespace(made=made, data=data, panels={one["title"]: one for one in panels_of(made.model)})
+    result = importer.import_dashboard(model, "theirs")
+    data = yaml.safe_load(result.text)
+    return SimpleNamespace(made=result, data=data, panels={panel["title"]: panel for panel in panels_of(result.model)})
 
 
 def test_a_foreign_data_source_is_replaced_everywhere(importer):
@@ -110,11 +110,11 @@ def test_a_foreign_data_source_is_replaced_everywhere(importer):
         panel("Load", datasource=source, expr='node_load1{instance="$host"}'),
         variables=[{"name": "DS_THEIRS", "type": "datasource", "query": "prometheus"}, variable],
     )
-    found = read(importer, model)
-    assert found.panels["Load"]["targets"][0]["expr"] == 'node_load1{instance="$host"}'
-    assert found.panels["Load"]["targets"][0]["datasource"]["uid"] == "${datasource}"
-    listed = found.made.model["templating"]["list"]
-    assert [one["name"] for one in listed] == ["datasource", "host"]
+    result = read(importer, model)
+    assert result.panels["Load"]["targets"][0]["expr"] == 'node_load1{instance="$host"}'
+    assert result.panels["Load"]["targets"][0]["datasource"]["uid"] == "${datasource}"
+    listed = result.made.model["templating"]["list"]
+    assert [variable["name"] for variable in listed] == ["datasource", "host"]
     assert listed[1]["datasource"]["uid"] == "${datasource}"
 
 
@@ -123,19 +123,19 @@ def test_a_panel_of_another_data_source_is_kept_unchanged(importer, uid):
     source = {"type": "influxdb", "uid": uid}
     target = {"refId": "A", "datasource": source, "query": "SELECT 1", "panelId": 7}
     model = dashboard(panel("Flux", expr="", targets=[target], datasource=source))
-    found = read(importer, model)
-    assert found.panels["Flux"]["targets"] == [target]
-    assert found.panels["Flux"]["datasource"] == source
-    assert "panel" in found.data["rows"][0][0]
-    assert found.made.lost["panel with queries of another data source, kept under raw"] == 1
+    result = read(importer, model)
+    assert result.panels["Flux"]["targets"] == [target]
+    assert result.panels["Flux"]["datasource"] == source
+    assert "panel" in result.data["rows"][0][0]
+    assert result.made.lost["panel with queries of another data source, kept under raw"] == 1
 
 
 def test_panels_of_a_second_prometheus_keep_their_data_source(importer):
     one, other = ({"type": "prometheus", "uid": uid} for uid in ("first", "second"))
     model = dashboard(panel("A", datasource=one), panel("B", x=12, datasource=one), panel("C", y=8, datasource=other))
-    found = read(importer, model)
-    assert found.panels["A"]["datasource"]["uid"] == "${datasource}"
-    assert found.panels["C"]["datasource"] == other
+    result = read(importer, model)
+    assert result.panels["A"]["datasource"]["uid"] == "${datasource}"
+    assert result.panels["C"]["datasource"] == other
 
 
 def test_expanded_collapsed_and_repeated_rows(importer):
@@ -147,12 +147,16 @@ def test_expanded_collapsed_and_repeated_rows(importer):
         {"type": "row", "title": "Closed", "collapsed": True, "gridPos": {"y": 17}, "panels": [panel("Hidden", y=18)]},
         variables=variables,
     )
-    found = read(importer, model)
-    assert [row.get("row") if isinstance(row, dict) else None for row in found.data["rows"]] == [None, "Open", "Closed"]
-    rows = {one["title"]: one for one in found.made.model["panels"] if one["type"] == "row"}
+    result = read(importer, model)
+    assert [row.get("row") if isinstance(row, dict) else None for row in result.data["rows"]] == [
+        None,
+        "Open",
+        "Closed",
+    ]
+    rows = {panel["title"]: panel for panel in result.made.model["panels"] if panel["type"] == "row"}
     assert rows["Open"]["repeat"] == "disk"
-    assert [one["title"] for one in rows["Closed"]["panels"]] == ["Hidden"]
-    assert (found.panels["Inside"]["repeat"], found.panels["Inside"]["maxPerRow"]) == ("disk", 3)
+    assert [panel["title"] for panel in rows["Closed"]["panels"]] == ["Hidden"]
+    assert (result.panels["Inside"]["repeat"], result.panels["Inside"]["maxPerRow"]) == ("disk", 3)
 
 
 def test_library_panels_and_plugins_are_kept(importer):
@@ -160,11 +164,11 @@ def test_library_panels_and_plugins_are_kept(importer):
         panel("Shared", "stat", expr="", libraryPanel={"uid": "abc", "name": "Shared"}),
         panel("Map", "geomap", x=12, options={"view": {"zoom": 3}}),
     )
-    found = read(importer, model)
-    assert found.panels["Shared"]["libraryPanel"] == {"uid": "abc", "name": "Shared"}
-    assert found.panels["Map"]["type"] == "geomap"
-    assert found.panels["Map"]["options"] == {"view": {"zoom": 3}}
-    assert compare_panels.query_texts(found.panels["Map"]) == ["node_load1"]
+    result = read(importer, model)
+    assert result.panels["Shared"]["libraryPanel"] == {"uid": "abc", "name": "Shared"}
+    assert result.panels["Map"]["type"] == "geomap"
+    assert result.panels["Map"]["options"] == {"view": {"zoom": 3}}
+    assert compare_panels.query_texts(result.panels["Map"]) == ["node_load1"]
 
 
 def test_old_types_become_their_successors_and_are_reported(importer):
@@ -211,39 +215,39 @@ def test_old_types_become_their_successors_and_are_reported(importer):
             }
         ],
     }
-    found = read(importer, model)
-    assert {name: one["type"] for name, one in found.panels.items()} == {"G": "timeseries", "S": "stat", "T": "table"}
-    assert [one["gridPos"]["w"] for one in found.panels.values()] == [12, 6, 6]
-    graph, number, table = found.panels.values()
+    result = read(importer, model)
+    assert {name: one["type"] for name, one in result.panels.items()} == {"G": "timeseries", "S": "stat", "T": "table"}
+    assert [panel["gridPos"]["w"] for panel in result.panels.values()] == [12, 6, 6]
+    graph, number, table = result.panels.values()
     assert graph["fieldConfig"]["defaults"]["unit"] == "Bps"
     assert graph["fieldConfig"]["defaults"]["custom"]["stacking"]["mode"] == "normal"
     assert graph["fieldConfig"]["defaults"]["custom"]["fillOpacity"] == 30
     assert {"id": "custom.transform", "value": "negative-Y"} in graph["fieldConfig"]["overrides"][0]["properties"]
-    steps = [(one["color"], one["value"]) for one in number["fieldConfig"]["defaults"]["thresholds"]["steps"]]
+    steps = [(step["color"], step["value"]) for step in number["fieldConfig"]["defaults"]["thresholds"]["steps"]]
     assert [value for _, value in steps] == [None, 70, 90]
-    said = found.data["rows"][0]["panels"][1]
-    assert (said["high"], said["critical"]) == (70, 90)
+    panels = result.data["rows"][0]["panels"][1]
+    assert (panels["high"], panels["critical"]) == (70, 90)
     assert number["options"]["colorMode"] == "background"
     assert number["fieldConfig"]["defaults"]["mappings"][0]["options"]["0"]["text"] == "down"
     assert {"id": "displayName", "value": "Size"} in table["fieldConfig"]["overrides"][0]["properties"]
-    lost = found.made.lost
+    lost = result.made.lost
     assert lost["graph panel, now timeseries"] == lost["singlestat panel, now stat"] == 1
     assert lost["table-old panel, now table"] == lost["seriesOverrides.zindex of a graph panel"] == 1
 
 
 def test_a_shared_query_becomes_a_signal(importer):
     expr = "sum by (mode) (rate(node_cpu_seconds_total[$__rate_interval]))"
-    found = read(importer, dashboard(panel("CPU time", expr=expr), panel("Again", "stat", x=12, expr=expr)))
-    assert found.data["signals"] == {"cpu_time": {"title": "CPU time", "expr": expr}}
-    assert found.data["rows"][0][0]["lines"] == "cpu_time"
-    assert [compare_panels.query_texts(one) for one in found.panels.values()] == [[expr], [expr]]
+    result = read(importer, dashboard(panel("CPU time", expr=expr), panel("Again", "stat", x=12, expr=expr)))
+    assert result.data["signals"] == {"cpu_time": {"title": "CPU time", "expr": expr}}
+    assert result.data["rows"][0][0]["lines"] == "cpu_time"
+    assert [compare_panels.query_texts(panel) for panel in result.panels.values()] == [[expr], [expr]]
 
 
 def test_a_query_with_a_fixed_window_is_not_a_signal_because_its_window_would_change(importer):
     expr = "rate(node_cpu_seconds_total[5m])"
-    found = read(importer, dashboard(panel("A", expr=expr), panel("B", x=12, expr=expr)))
-    assert "signals" not in found.data
-    assert compare_panels.query_texts(found.panels["B"]) == [expr]
+    result = read(importer, dashboard(panel("A", expr=expr), panel("B", x=12, expr=expr)))
+    assert "signals" not in result.data
+    assert compare_panels.query_texts(result.panels["B"]) == [expr]
 
 
 def test_references_to_renamed_queries_are_updated(importer):
@@ -254,15 +258,15 @@ def test_references_to_renamed_queries_are_updated(importer):
     }
     model = dashboard(panel("Load", targets=targets, fieldConfig={"defaults": {}, "overrides": [override]}))
     load = read(importer, model).panels["Load"]
-    assert [one["refId"] for one in load["targets"]] == ["A", "B"]
+    assert [target["refId"] for target in load["targets"]] == ["A", "B"]
     assert load["fieldConfig"]["overrides"][0]["matcher"]["options"] == "B"
 
 
 def test_panels_with_equal_titles_unknown_metrics_and_invalid_promql_are_kept(importer):
     model = dashboard(panel("Same"), panel("Same", x=12, expr="nobody_knows_this"), panel("Broken", y=8, expr="sum(("))
-    found = read(importer, model)
-    assert found.made.kept == 3
-    assert [one["title"] for one in panels_of(found.made.model)] == ["Same", "Same", "Broken"]
+    result = read(importer, model)
+    assert result.made.kept == 3
+    assert [panel["title"] for panel in panels_of(result.made.model)] == ["Same", "Same", "Broken"]
 
 
 @pytest.mark.parametrize("data", [[], {}, "x", None, {"panels": 3}, {"spec": {"elements": {}}}, {"rows": None}])
@@ -292,9 +296,9 @@ def test_a_panel_is_kept_with_any_fields_and_options(importer, kind, key, option
     one, other = said
     model = dashboard(panel("P", kind, fieldConfig={"defaults": {key: one}, "overrides": []}, options={option: other}))
     before = copy.deepcopy(model)
-    made = importer.import_dashboard(model, "theirs")
+    result = importer.import_dashboard(model, "theirs")
     assert model == before
-    assert (made.kept, made.panels) == (1, 1)
+    assert (result.kept, result.panels) == (1, 1)
 
 
 @given(JSON, JSON)
@@ -308,13 +312,13 @@ def merge(value, change):
     """Merge as in RFC 7386."""
     if not isinstance(change, dict):
         return change
-    made = dict(value) if isinstance(value, dict) else {}
+    result = dict(value) if isinstance(value, dict) else {}
     for key, inner in change.items():
         if inner is None:
-            made.pop(key, None)
+            result.pop(key, None)
         else:
-            made[key] = merge(made.get(key), inner)
-    return made
+            result[key] = merge(result.get(key), inner)
+    return result
 
 
 def without_nulls(value):

@@ -33,18 +33,18 @@ MOST_LETTERS, MOST_RULES = 40, 20
 
 @pytest.fixture(scope="module")
 def models(catalog, child):
-    found = files.load_shipped()
-    signals, _ = signal_file.load_signals([one.document for one in found], catalog)
-    made = dashboards.build_dashboards(found, catalog, signals, None, child)
-    return [json.loads(artifact.text) for artifact in made.artifacts]
+    sources = files.load_shipped()
+    signals, _ = signal_file.load_signals([item.document for item in sources], catalog)
+    result = dashboards.build_dashboards(sources, catalog, signals, None, child)
+    return [json.loads(artifact.text) for artifact in result.artifacts]
 
 
 @pytest.fixture(scope="module")
 def groups():
     rule_files = sorted((OUT / "prometheus" / "rules").glob("*.yaml"))
-    found = [group for file in rule_files for group in yaml.safe_load(file.read_text())["groups"]]
-    assert len(found) >= 6
-    return found
+    result = [group for file in rule_files for group in yaml.safe_load(file.read_text())["groups"]]
+    assert len(result) >= 6
+    return result
 
 
 def panels(model):
@@ -53,7 +53,7 @@ def panels(model):
 
 
 def variables(model, kind="query"):
-    return [one for one in model["templating"]["list"] if one["type"] == kind]
+    return [variable for variable in model["templating"]["list"] if variable["type"] == kind]
 
 
 def targets(model):
@@ -61,15 +61,15 @@ def targets(model):
 
 
 def template_datasource_rule(model):
-    found = variables(model, "datasource")
-    (one,) = found
+    result = variables(model, "datasource")
+    (one,) = result
     return (one["name"], one["label"], one["query"]) == ("datasource", "Data source", "prometheus")
 
 
 def _template(model, name):
     if model["uid"] in OF_NO_TARGET:
         return True
-    (one,) = [one for one in variables(model) if one["name"] == name]
+    (one,) = [variable for variable in variables(model) if variable["name"] == name]
     wanted = {"label": name.capitalize(), "multi": True, "allValue": ".+", "type": "query"}
     return {key: one[key] for key in wanted} == wanted and one["datasource"]["uid"] == "${datasource}"
 
@@ -83,10 +83,10 @@ def template_instance_rule(model):
 
 
 def template_label_promql_rule(model):
-    found = [re.fullmatch(r"label_values\((.+), ?(\w+)\)", _query(one)) for one in variables(model)]
-    for one in found:
-        promql.check_syntax(one[1])
-    return all(found)
+    matches = [re.fullmatch(r"label_values\((.+), ?(\w+)\)", _query(variable)) for variable in variables(model)]
+    for item in matches:
+        promql.check_syntax(item[1])
+    return all(matches)
 
 
 def _query(variable):
@@ -94,7 +94,7 @@ def _query(variable):
 
 
 def template_on_time_change_reload_rule(model):
-    return all(one["refresh"] == 2 for one in variables(model))
+    return all(variable["refresh"] == 2 for variable in variables(model))
 
 
 def panel_datasource_rule(model):
@@ -107,7 +107,7 @@ def panel_title_description_rule(model):
 
 def panel_units_rule(model):
     known = grafana_units.load_ids() - NOT_LINTED
-    said = {
+    result = {
         unit
         for panel in panels(model)
         if "targets" in panel and panel["type"] != "nodeGraph"  # its circles and arrows are no figures
@@ -116,7 +116,7 @@ def panel_units_rule(model):
             *(p["value"] for o in panel["fieldConfig"]["overrides"] for p in o["properties"] if p["id"] == "unit"),
         )
     }
-    return said <= known
+    return result <= known
 
 
 def panel_no_targets_rule(model):
@@ -132,16 +132,16 @@ def target_promql_rule(model):
 
 def target_rate_interval_rule(model):
     return all(
-        one.window == "$__rate_interval"
+        selector.window == "$__rate_interval"
         for _, target in targets(model)
-        for one in promql.find_selectors(target["expr"])
-        if one.function in ("rate", "irate")
+        for selector in promql.find_selectors(target["expr"])
+        if selector.function in ("rate", "irate")
     )
 
 
 def _held(model, label):
     return all(
-        (label, "=~", f"${label}") in {(one.label, one.op, one.value) for one in selector.matchers}
+        (label, "=~", f"${label}") in {(matcher.label, matcher.op, matcher.value) for matcher in selector.matchers}
         for panel, target in targets(model)
         if (model["uid"], panel["title"]) not in UNSCOPED and model["uid"] not in OF_NO_TARGET
         for selector in promql.find_selectors(target["expr"])
@@ -158,10 +158,10 @@ def target_instance_rule(model):
 
 def target_counter_agg_rule(model):
     return all(
-        one.function in ("rate", "irate", "increase", "count", "resets", "changes", "absent")
+        selector.function in ("rate", "irate", "increase", "count", "resets", "changes", "absent")
         for _, target in targets(model)
-        for one in promql.find_selectors(target["expr"])
-        if (one.metric or "").endswith("_total")
+        for selector in promql.find_selectors(target["expr"])
+        if (selector.metric or "").endswith("_total")
     )
 
 
@@ -181,11 +181,11 @@ def alerts(group):
 
 
 def alert_name_camelcase(group):
-    return all(re.fullmatch(r"([A-Z]+[a-z0-9]+)+", one["alert"]) for one in alerts(group))
+    return all(re.fullmatch(r"([A-Z]+[a-z0-9]+)+", alert["alert"]) for alert in alerts(group))
 
 
 def alert_name_length(group):
-    return all(len(one["alert"]) <= MOST_LETTERS for one in alerts(group))
+    return all(len(alert["alert"]) <= MOST_LETTERS for alert in alerts(group))
 
 
 def group_name_length(group):
@@ -197,18 +197,18 @@ def group_size(group):
 
 
 def alert_severity(group):
-    return {one["labels"]["severity"] for one in alerts(group)} <= {"info", "warning", "error", "critical"}
+    return {alert["labels"]["severity"] for alert in alerts(group)} <= {"info", "warning", "error", "critical"}
 
 
 def alert_description(group):
     fixed = {"Watchdog"}  # fires always, on nothing of which a value or a label could be told
-    told = {one["alert"]: one["annotations"]["description"] for one in alerts(group)}
-    return all(text and ("{{" in text or name in fixed) for name, text in told.items())
+    result = {alert["alert"]: alert["annotations"]["description"] for alert in alerts(group)}
+    return all(text and ("{{" in text or name in fixed) for name, text in result.items())
 
 
 def alert_summary(group):
-    said = [one["annotations"]["summary"] for one in alerts(group)]
-    return all(text[0].isupper() and text.endswith(".") and "{{" not in text for text in said)
+    result = [alert["annotations"]["summary"] for alert in alerts(group)]
+    return all(text[0].isupper() and text.endswith(".") and "{{" not in text for text in result)
 
 
 def dashboard_title_and_uid(model):
@@ -225,7 +225,7 @@ def test_what_holds_a_rule_is_there() -> None:
     known = set(plugins.module_names(checks)) | {"choose", "size", "summary"}
     for text in (*RULES["dashboard-linter"].values(), *RULES["mixtool"].values()):
         named = re.findall(r"Checks? `(\w+)`(?: and `(\w+)`)?", text)
-        assert {one for pair in named for one in pair if one} <= known, text
+        assert {item for pair in named for item in pair if item} <= known, text
 
 
 @pytest.mark.parametrize("rule", [*RULES["dashboard-linter"], "dashboard-title-and-uid"])
@@ -234,13 +234,13 @@ def test_every_shipped_dashboard_holds_it(rule, models) -> None:
     assert [model["uid"] for model in models if not globals()[rule.replace("-", "_")](model)] == []
 
 
-@pytest.mark.parametrize("rule", [one for one in RULES["mixtool"] if one != "dashboard-title-and-uid"])
+@pytest.mark.parametrize("rule", [rule for rule in RULES["mixtool"] if rule != "dashboard-title-and-uid"])
 def test_every_shipped_alert_holds_it(rule, groups) -> None:
     assert [group["name"] for group in groups if not globals()[rule.replace("-", "_")](group)] == []
 
 
 def test_exceptions_have_reasons() -> None:
-    said = {
+    sources = {
         (source.uid, panel.get("title"))
         for source in files.load_shipped()
         if source.is_dashboard
@@ -248,4 +248,4 @@ def test_exceptions_have_reasons() -> None:
         for panel in (row if isinstance(row, list) else row.get("panels", []))
         if "unscoped" in panel
     }
-    assert said == UNSCOPED
+    assert sources == UNSCOPED

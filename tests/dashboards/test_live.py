@@ -13,8 +13,8 @@ rows:
 
 
 def test_choices_panels_and_the_annotation_are_listed(build):
-    found = build(TEXT).bundle.queries
-    assert [(one.kind, one.title, one.mode) for one in found] == [
+    result = build(TEXT).bundle.queries
+    assert [(item.kind, item.title, item.mode) for item in result] == [
         ("variable", "Job", "instant"),
         ("variable", "Instance", "instant"),
         ("variable", "Service", "instant"),
@@ -22,15 +22,15 @@ def test_choices_panels_and_the_annotation_are_listed(build):
         ("panel", "Http requests in progress", "instant"),
         ("annotation", "Alerts", "range"),
     ]
-    assert [one.empty for one in found] == ["", "", "", "Nobody asks at night.", "", "no alert fires"]
-    assert found[3].needs == ("http_requests_total",)
-    assert found[4].needs == ("http_requests_total", "up")
-    assert found[4].place.line == 6
+    assert [item.empty for item in result] == ["", "", "", "Nobody asks at night.", "", "no alert fires"]
+    assert result[3].needs == ("http_requests_total",)
+    assert result[4].needs == ("http_requests_total", "up")
+    assert result[4].place.line == 6
 
 
 def test_concrete_queries_hold_no_variables(build):
-    for one in build(TEXT).bundle.queries:
-        text = one.to_promql(interval="1m")
+    for query in build(TEXT).bundle.queries:
+        text = query.to_promql(interval="1m")
         assert "$" not in text
         promql.check_syntax(text)
     assert 'service=~".+"' in build(TEXT).bundle.queries[3].to_promql()
@@ -39,11 +39,11 @@ def test_concrete_queries_hold_no_variables(build):
 
 
 def test_what_is_picked_holds_its_first_value(build):
-    made = build(
+    result = build(
         "dashboard: Shop\nchoose: [{pick: share, of: {half: 0.5, most: 0.95}, default: most}]\n"
         "rows:\n  - - {stat: 'quantile($share, node_load1)', title: T, description: D}\n"
     )
-    assert made.problems == []
-    (query,) = [one for one in made.bundle.queries if one.kind == "panel"]
+    assert result.problems == []
+    (query,) = [query for query in result.bundle.queries if query.kind == "panel"]
     assert query.to_promql().startswith("quantile(0.95, ")
     promql.check_syntax(query.to_promql())

@@ -30,15 +30,15 @@ def made(catalog, child):
     def run(text, *others, **said):
         documents = [yaml_file.parse_yaml(one, f"{name}.yaml") for name, one in (("shop", text), *others)]
         signals, _ = signal_file.load_signals(documents, catalog)
-        found = [Source(one, one.file.removesuffix(".yaml"), ()) for one in documents]
-        return dashboards.build_dashboards(found, catalog, signals, Settings(**said), child)
+        result = [Source(document, document.file.removesuffix(".yaml"), ()) for document in documents]
+        return dashboards.build_dashboards(result, catalog, signals, Settings(**said), child)
 
     return run
 
 
 def models(bundle):
     assert bundle.problems == []
-    return {one.path.rpartition("/")[2]: json.loads(one.text) for one in bundle.artifacts}
+    return {artifact.path.rpartition("/")[2]: json.loads(artifact.text) for artifact in bundle.artifacts}
 
 
 def drawn(model):
@@ -51,17 +51,17 @@ def test_on_a_phone_each_panel_has_the_whole_width_below_the_one_before(made):
     assert places == [(0, 24)] * 7
     tops = [panel["gridPos"]["y"] for panel in model["panels"]]
     assert tops == sorted(set(tops))
-    found = drawn(model)
-    assert list(found) == ["A", "B", "C", "D", "E", "F"]
-    assert found["A"]["repeatDirection"] == "v"
-    assert found["C"]["options"]["legend"]["placement"] == found["D"]["options"]["legend"]["placement"] == "bottom"
+    result = drawn(model)
+    assert list(result) == ["A", "B", "C", "D", "E", "F"]
+    assert result["A"]["repeatDirection"] == "v"
+    assert result["C"]["options"]["legend"]["placement"] == result["D"]["options"]["legend"]["placement"] == "bottom"
 
 
 def test_large_figures_are_larger_than_grafana_would_write_them(made):
     normal = drawn(models(made(SHOP))["shop.json"])
     large = drawn(models(made(SHOP, figures="large"))["shop.json"])
-    said = drawn(models(made(SHOP.replace("about:", "text_size: large\nabout:")))["shop.json"])
-    assert large == said
+    result = drawn(models(made(SHOP.replace("about:", "text_size: large\nabout:")))["shop.json"])
+    assert large == result
     assert "text" not in normal["A"]["options"]
     assert large["A"]["options"]["text"]["valueSize"] > 50  # Grafana's own most
     assert large["A"]["gridPos"]["h"] > normal["A"]["gridPos"]["h"]
@@ -71,12 +71,15 @@ def test_large_figures_are_larger_than_grafana_would_write_them(made):
 
 def test_both_are_two_dashboards_with_the_same_panels(made):
     bundle = made(SHOP, layout="both")
-    found = models(bundle)
-    assert [(one["uid"], one["title"]) for one in found.values()] == [("shop", "Shop"), ("shop-phone", "Shop (phone)")]
-    wide, phone = found.values()
+    result = models(bundle)
+    assert [(value["uid"], value["title"]) for value in result.values()] == [
+        ("shop", "Shop"),
+        ("shop-phone", "Shop (phone)"),
+    ]
+    wide, phone = result.values()
     assert wide == models(made(SHOP))["shop.json"]
     assert [(p["id"], p["title"]) for p in wide["panels"]] == [(p["id"], p["title"]) for p in phone["panels"]]
-    assert {one.uid for one in bundle.queries} == {"shop"}  # the same queries need no second proof
+    assert {query.uid for query in bundle.queries} == {"shop"}  # the same queries need no second proof
 
 
 def test_a_dashboard_says_for_itself_what_it_is_laid_out_for(made):

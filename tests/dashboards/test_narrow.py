@@ -11,13 +11,13 @@ def asked(made):
 
 
 def test_every_selection_that_can_have_the_label_gets_the_condition(build):
-    made = build(
+    result = build(
         ROWS
         + "lines: sum(rate(http_requests_total[$__rate_interval])) / on () group_left () count(ALERTS) + node_load1\n"
         "      title: T\n      description: D.\n      unit: short\n      where: {handler: /pay, service: [a, b]}\n"
     )
-    assert made.problems == []
-    (expr,) = asked(made)
+    assert result.problems == []
+    (expr,) = asked(result)
     assert 'handler="/pay", service=~"a|b"' in expr
     assert 'node_load1{job=~"$job", instance=~"$instance", service=~"a|b"}' in expr
 
@@ -29,13 +29,13 @@ def test_a_condition_stands_in_for_what_is_chosen_at_the_top(build):
 
 
 def test_a_query_has_its_own_condition(build):
-    made = build(
+    result = build(
         ROWS + "lines:\n      - {show: http_requests_total, title: Good, where: {code: '200'}}\n"
         "      - {show: http_requests_total, title: All}\n      title: T\n      description: D.\n"
         "      where: {handler: /}\n"
     )
-    assert [one for one in made.problems if one.severity == "error"] == []
-    one, two = asked(made)
+    assert [problem for problem in result.problems if problem.severity == "error"] == []
+    one, two = asked(result)
     assert 'code="200"' in one
     assert 'code="200"' not in two
     assert 'handler="/"' in one
@@ -69,5 +69,5 @@ def test_quotes_in_a_value_stay_in_the_value(build):
     ],
 )
 def test_a_condition_that_holds_for_nothing_is_told(build, panel, wanted):
-    said = [str(one) for one in build(ROWS + panel).problems]
-    assert any(one.startswith(f"shop.yaml:{wanted}") for one in said), said
+    problems = [str(problem) for problem in build(ROWS + panel).problems]
+    assert any(item.startswith(f"shop.yaml:{wanted}") for item in problems), problems

@@ -22,9 +22,11 @@ def theme(child):
 
 @pytest.fixture(scope="module")
 def shipped(catalog, child):
-    found = files.load_shipped()
-    signals, _ = signal_file.load_signals([one.document for one in found], catalog)
-    models = [json.loads(one.text) for one in build_dashboards(found, catalog, signals, None, child).artifacts]
+    sources = files.load_shipped()
+    signals, _ = signal_file.load_signals([item.document for item in sources], catalog)
+    models = [
+        json.loads(artifact.text) for artifact in build_dashboards(sources, catalog, signals, None, child).artifacts
+    ]
     return [panel for model in models for row in model["panels"] for panel in (row, *row.get("panels", []))]
 
 
@@ -41,20 +43,20 @@ def contrast(one, other):
 
 def test_states_are_told_apart_with_any_colour_vision(theme):
     for one, other in itertools.combinations(WORDS, 2):
-        assert colors.least_distance(theme[one], theme[other])[0] > MIN_DISTANCE, (one, other)
+        assert colors.find_min_distance(theme[one], theme[other])[0] > MIN_DISTANCE, (one, other)
 
 
 def test_grafanas_own_green_orange_and_red_are_not():
     """The reason for which they are not used."""
     assert (
-        min(colors.least_distance(*pair)[0] for pair in itertools.combinations(("green", "orange", "red"), 2))
+        min(colors.find_min_distance(*pair)[0] for pair in itertools.combinations(("green", "orange", "red"), 2))
         < MIN_DISTANCE
     )
 
 
 def test_series_are_told_apart_with_any_colour_vision():
     for one, other in itertools.combinations(palette.SERIES, 2):
-        assert colors.least_distance(one, other)[0] > MIN_DISTANCE, (one, other)
+        assert colors.find_min_distance(one, other)[0] > MIN_DISTANCE, (one, other)
 
 
 def test_all_are_seen_on_dark_and_those_that_come_first_on_light_too(theme):
@@ -70,8 +72,8 @@ def test_several_queries_of_one_series_each_have_the_palettes_colours(build):
         "      title: T\n      description: D\n"
     )
     drawn = build(text).panels["T"]["fieldConfig"]["overrides"]
-    said = {one["matcher"]["options"]: one["properties"][0]["value"]["fixedColor"] for one in drawn}
-    assert said == {"A": palette.BLUE, "B": palette.VERMILLION}
+    result = {override["matcher"]["options"]: override["properties"][0]["value"]["fixedColor"] for override in drawn}
+    assert result == {"A": palette.BLUE, "B": palette.VERMILLION}
 
 
 @pytest.mark.parametrize(
@@ -83,9 +85,9 @@ def test_several_queries_of_one_series_each_have_the_palettes_colours(build):
     ],
 )
 def test_otherwise_the_choice_is_grafanas_or_the_users(build, panel):
-    made = build(f"dashboard: Shop\nrows:\n  - - {panel}\n      title: T\n      description: D\n").panels["T"]
-    assert made["fieldConfig"]["defaults"]["color"] == {"mode": "palette-classic"}
-    assert palette.BLUE not in json.dumps(made)
+    result = build(f"dashboard: Shop\nrows:\n  - - {panel}\n      title: T\n      description: D\n").panels["T"]
+    assert result["fieldConfig"]["defaults"]["color"] == {"mode": "palette-classic"}
+    assert palette.BLUE not in json.dumps(result)
 
 
 def test_no_colour_is_alone(shipped):
@@ -100,4 +102,4 @@ def test_no_colour_is_alone(shipped):
             assert options["legend"]["showLegend"], panel["title"]
         for mapping in panel.get("fieldConfig", {}).get("defaults", {}).get("mappings", []):
             results = [mapping["options"]["result"]] if "result" in mapping["options"] else mapping["options"].values()
-            assert all(one["text"] for one in results), panel["title"]
+            assert all(item["text"] for item in results), panel["title"]

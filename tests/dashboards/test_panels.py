@@ -20,19 +20,19 @@ def test_every_file_of_the_folder_is_a_panel_type(types):
 
 
 def test_each_word_belongs_to_one_panel_type(types):
-    words = [word for one in types.values() for word in one.words]
+    words = [word for panel_type in types.values() for word in panel_type.words]
     assert len(words) == len(set(words))
     assert {"lines", "area", "bars", "stat", "gauge", "bargauge", "table", "text", "alerts"} <= set(words)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_word_and_option_is_described(types, name):
-    one = types[name]
-    said = [*one.words.values(), *(option["description"] for option in one.options.values())]
-    assert all(text.endswith((".", ";")) or "," in text or ":" in text for text in said)
-    assert all(len(text) > 10 for text in said)
-    assert 1 <= one.width <= 24
-    assert one.height >= 1
+    result = types[name]
+    values = [*result.words.values(), *(option["description"] for option in result.options.values())]
+    assert all(text.endswith((".", ";")) or "," in text or ":" in text for text in values)
+    assert all(len(text) > 10 for text in values)
+    assert 1 <= result.width <= 24
+    assert result.height >= 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -44,7 +44,7 @@ def test_the_example_fits_the_schema_and_misspelt_keys_do_not(types, name):
 
 
 def test_no_key_of_a_panel_is_the_word_of_another(types):
-    keys = {key for one in types.values() for key in one.options}
+    keys = {key for panel_type in types.values() for key in panel_type.options}
     keys |= set(schema.assemble_schema(types)["$defs"]["panel_unknown"]["properties"]) - set(
         panel_types.types_by_keyword(types)
     )
@@ -53,7 +53,7 @@ def test_no_key_of_a_panel_is_the_word_of_another(types):
 
 def test_names_that_grafana_has_lead_to_words_and_are_none(types):
     words = panel_types.types_by_keyword(types)
-    called = {name: word for one in types.values() for name, word in one.called.items()}
+    called = {name: word for panel_type in types.values() for name, word in panel_type.called.items()}
     assert set(called.values()) <= set(words)
     assert not set(called) & set(words)
     assert {"graph", "timeseries", "barchart", "status-history", "piechart", "nodeGraph"} <= set(called)
@@ -83,8 +83,8 @@ def test_a_users_folder_adds_a_panel_type(tmp_path):
         " options: {}, example: { news: 'x' }, panel(spec):: theme.panel(spec, 'news', {}) }"
     )
     with panel_types.start_renderer(tmp_path) as child:
-        found = panel_types.load_types(child, tmp_path)
-    assert set(NAMES) | {"news"} == set(found)
+        result = panel_types.load_types(child, tmp_path)
+    assert set(NAMES) | {"news"} == set(result)
 
 
 def test_what_a_panel_file_lacks_is_reported_with_the_lines_to_write(tmp_path):

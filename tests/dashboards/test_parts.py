@@ -41,14 +41,14 @@ def make(catalog, child, tmp_path):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
         known = parts.list_parts(tmp_path / "parts", tmp_path)
-        lent = [part.document for name in own if (part := known.find(name.replace("__", "/")))]
+        lent = [part.document for name in own if (part := known.find_part(name.replace("__", "/")))]
         document = yaml_file.parse_yaml(text, "shop.yaml")
-        shipped_signals = [one.document for one in files.load_shipped() if not one.is_dashboard]
+        shipped_signals = [source.document for source in files.load_shipped() if not source.is_dashboard]
         signals, problems = signal_file.load_signals([*shipped_signals, document, *lent], catalog)
         source = Source(document, "shop", ("shop",), shipped)
-        found = build_dashboards([source], catalog, signals, Settings(parts=known), child)
-        problems = sorted({*problems, *found.problems}, key=lambda one: one.place)
-        return [str(one) for one in problems] if problems else json.loads(found.artifacts[0].text)
+        result = build_dashboards([source], catalog, signals, Settings(parts=known), child)
+        problems = sorted({*problems, *result.problems}, key=lambda one: one.place)
+        return [str(problem) for problem in problems] if problems else json.loads(result.artifacts[0].text)
 
     return run
 
@@ -67,7 +67,7 @@ def test_a_part_is_a_row_where_a_row_stands_and_its_panels_among_panels(make):
         ),
         queue=PART,
     )
-    assert [(one["type"], one["title"], one["gridPos"]["y"]) for one in model["panels"]] == [
+    assert [(panel["type"], panel["title"], panel["gridPos"]["y"]) for panel in model["panels"]] == [
         ("row", "Waiting in mail", 0),
         ("timeseries", "Depth", 1),
         ("timeseries", "Work on mail", 1),
@@ -80,8 +80,8 @@ def test_a_part_is_a_row_where_a_row_stands_and_its_panels_among_panels(make):
     assert 'name="print"' in other["targets"][0]["expr"]
     assert 'name="mail", image=~"a|b"' in work["targets"][0]["expr"]
     assert work["description"] == "Processor time of $job."
-    assert [one["value"] for one in depth["fieldConfig"]["defaults"]["thresholds"]["steps"]] == [None, 7]
-    assert [one["value"] for one in other["fieldConfig"]["defaults"]["thresholds"]["steps"]] == [None]
+    assert [step["value"] for step in depth["fieldConfig"]["defaults"]["thresholds"]["steps"]] == [None, 7]
+    assert [step["value"] for step in other["fieldConfig"]["defaults"]["thresholds"]["steps"]] == [None]
 
 
 def test_a_row_can_be_called_otherwise_and_closed_where_it_is_used(make):
@@ -89,13 +89,13 @@ def test_a_row_can_be_called_otherwise_and_closed_where_it_is_used(make):
         "panels"
     ]
     assert (row["title"], row["collapsed"]) == ("Mail", True)
-    assert {one["gridPos"]["h"] for one in row["panels"]} == {9}
+    assert {panel["gridPos"]["h"] for panel in row["panels"]} == {9}
 
 
 def test_numbers_hold_when_another_use_comes_before(make):
     def numbers(*lines):
         model = make(rows(*lines), queue=PART)
-        return {(one["title"], json.dumps(one.get("targets"))): one["id"] for one in model["panels"]}
+        return {(panel["title"], json.dumps(panel.get("targets"))): panel["id"] for panel in model["panels"]}
 
     alone = numbers("- {use: queue, with: {queue: mail}}")
     both = numbers("- {use: queue, with: {queue: print}}", "- {use: queue, with: {queue: mail}}")
@@ -123,24 +123,24 @@ FAULTS = {
 
 @pytest.mark.parametrize("line", FAULTS)
 def test_a_fault_of_a_use_is_told_at_its_place(make, line):
-    said = make(rows(line, "- - stat: node_load1"), queue=PART)
-    assert len(said) == 1, said
-    assert said[0].startswith(f"shop.yaml:{FAULTS[line]}"), said
+    result = make(rows(line, "- - stat: node_load1"), queue=PART)
+    assert len(result) == 1, result
+    assert result[0].startswith(f"shop.yaml:{FAULTS[line]}"), result
 
 
 def test_a_parts_own_fault_is_told_in_the_part_with_each_use(make):
     broken = PART.replace("rate(container_cpu", "rat(container_cpu").replace("lines: depth", "lines: dept")
-    said = make(rows("- {use: queue, with: {queue: mail}}", "- - {use: queue, with: {queue: print}}"), queue=broken)
+    result = make(rows("- {use: queue, with: {queue: mail}}", "- - {use: queue, with: {queue: print}}"), queue=broken)
     offset = PART.splitlines()[11].index("rate(") + 1
     for use in ("shop.yaml:3:6", "shop.yaml:4:8"):
         assert any(
-            re.fullmatch(rf"parts/queue\.yaml:9:12: error: no signal .* dept \(.*; used at {use}\) .*", one)
-            for one in said
-        ), said
+            re.fullmatch(rf"parts/queue\.yaml:9:12: error: no signal .* dept \(.*; used at {use}\) .*", item)
+            for item in result
+        ), result
         assert any(
-            one.startswith(f"parts/queue.yaml:12:{offset}: ") and one.endswith(f"used at {use}) [promql_syntax]")
-            for one in said
-        ), said
+            item.startswith(f"parts/queue.yaml:12:{offset}: ") and item.endswith(f"used at {use}) [promql_syntax]")
+            for item in result
+        ), result
 
 
 def test_a_place_behind_a_parameter_is_that_in_the_parts_text(make):
@@ -161,7 +161,7 @@ def test_what_is_given_is_told_where_it_is_given(make):
 @pytest.mark.parametrize(
     ("old", "new", "wanted"),
     [
-        ("high: ${most}", "high: ${mots}", "11:11: error: the part takes no mots (did you mean most?)"),
+        ("high: ${most}", "high: ${mots}", "11:11: error: the part has no parameter mots (did you mean most?)"),
         ("type: number", "type: nubmer", "4:16: error: unknown value 'nubmer' (did you mean number?)"),
         ("default: [a, b]", "default: a", "5:30: error: expected a list, not 'a'"),
         ("part: Waiting", "prat: Waiting", "1:1: error: unknown key prat (did you mean part?)"),
@@ -176,32 +176,32 @@ def test_what_is_given_is_told_where_it_is_given(make):
 )
 def test_a_part_that_is_none_is_told_once(make, old, new, wanted):
     use = "- {use: queue, with: {queue: mail}}"
-    said = make(rows(use, use.replace("mail", "print")), queue=PART.replace(old, new))
-    assert any(one.startswith(f"parts/queue.yaml:{wanted}") for one in said), said
+    result = make(rows(use, use.replace("mail", "print")), queue=PART.replace(old, new))
+    assert any(item.startswith(f"parts/queue.yaml:{wanted}") for item in result), result
 
 
 def test_a_part_of_ones_own_stands_in_for_a_shipped_one(make):
     own = "part: Mine.\npanels:\n  - stat: node_load1\n"
     model = make(rows("- - use: postgres/connections"), postgres__connections=own)
-    assert [one["title"] for one in model["panels"]] == ["Node load1"]
+    assert [panel["title"] for panel in model["panels"]] == ["Node load1"]
 
 
 def test_every_shipped_part_is_used_and_narrows_what_it_says(make):
     known = parts.list_parts()
     assert len(known.files) >= 10
     for name in known.files:
-        part = known.find(name)
+        part = known.find_part(name)
         assert part is not None, known.problems
         assert "signals" not in part.document.data, "they would be read only where it is used"
-        given = ", ".join(f"{key}: the-{key}" for key in part.takes)
+        given = ", ".join(f"{key}: the-{key}" for key in part.parameters)
         model = make(rows(f"- {{use: {name}, with: {{{given}}}, row: Row}}"))
         assert isinstance(model, dict), (name, model)
-        asked = [
+        panels = [
             target["expr"]
             for panel in model["panels"]
-            for one in (panel, *panel.get("panels", []))
-            for target in one.get("targets", [])
+            for item in (panel, *panel.get("panels", []))
+            for target in item.get("targets", [])
         ]
-        for key in part.takes:
-            assert any(f'="the-{key}"' in expr for expr in asked), (name, key)
-        assert all("the-" in expr for expr in asked), (name, asked)
+        for key in part.parameters:
+            assert any(f'="the-{key}"' in expr for expr in panels), (name, key)
+        assert all("the-" in expr for expr in panels), (name, panels)

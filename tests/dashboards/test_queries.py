@@ -13,9 +13,9 @@ SCOPE = 'job=~"$job", instance=~"$instance"'
 
 
 def one(build, panel, *, choose=""):
-    made = build(f"{SIGNALS}dashboard: Shop\n{choose}rows:\n  - - {panel}\n")
-    assert made.problems == []
-    (found,) = made.panels.values()
+    result = build(f"{SIGNALS}dashboard: Shop\n{choose}rows:\n  - - {panel}\n")
+    assert result.problems == []
+    (found,) = result.panels.values()
     return found
 
 
@@ -74,13 +74,13 @@ def test_several_signals_are_called_by_their_titles_and_described_each(build):
 
 
 def test_chosen_labels_hold_for_the_metrics_that_have_them(build):
-    made = build(
+    result = build(
         f"{SIGNALS}dashboard: Shop\nchoose: [handler]\nrows:\n  - - lines: requests\n    - lines: busy\n"
         "      description: Busy.\n"
     )
-    assert made.problems == []
-    assert f'{{{SCOPE}, handler=~"$handler"}}' in made.panels["Requests"]["targets"][0]["expr"]
-    assert "$handler" not in made.panels["CPU"]["targets"][0]["expr"]
+    assert result.problems == []
+    assert f'{{{SCOPE}, handler=~"$handler"}}' in result.panels["Requests"]["targets"][0]["expr"]
+    assert "$handler" not in result.panels["CPU"]["targets"][0]["expr"]
 
 
 def test_a_condition_that_excludes_does_not_keep_the_choice_away(build):
@@ -106,8 +106,8 @@ def test_unscoped_panels_ask_as_written(build):
     ],
 )
 def test_labels_and_ranking_can_be_said_at_the_panel(build, panel, expected):
-    found = one(build, panel)
-    assert expressions(found)[0].startswith(expected)
+    result = one(build, panel)
+    assert expressions(result)[0].startswith(expected)
 
 
 def test_the_columns_of_a_table_meet_by_their_labels(build):

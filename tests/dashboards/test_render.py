@@ -27,18 +27,18 @@ rows:
 
 
 def test_rows_are_laid_out_and_collapsed_ones_hold_their_panels(build):
-    made = build(ROWS.replace("title:", "description: Up., title:"))
-    assert made.problems == []
-    assert [(p["title"], tuple(p["gridPos"].values())) for p in made.model["panels"]] == [
+    result = build(ROWS.replace("title:", "description: Up., title:"))
+    assert result.problems == []
+    assert [(p["title"], tuple(p["gridPos"].values())) for p in result.model["panels"]] == [
         ("A", (4, 12, 0, 0)),
         ("B", (4, 12, 12, 0)),
         ("Closed", (1, 24, 0, 4)),
         ("Open", (1, 24, 0, 5)),
         ("D", (8, 24, 0, 6)),
     ]
-    closed = made.model["panels"][2]
+    closed = result.model["panels"][2]
     assert [panel["title"] for panel in closed["panels"]] == ["C"]
-    assert made.model["panels"][3]["panels"] == []
+    assert result.model["panels"][3]["panels"] == []
 
 
 def test_the_dashboard_says_what_grafana_asks_for(build):
@@ -49,9 +49,9 @@ def test_the_dashboard_says_what_grafana_asks_for(build):
     assert model["time"] == {"from": "now-6h", "to": "now"}
     assert model["refresh"] == "30s"
     assert "id" not in model
-    names = [(one["name"], one["type"]) for one in model["templating"]["list"]]
+    names = [(variable["name"], variable["type"]) for variable in model["templating"]["list"]]
     assert names == [("datasource", "datasource"), ("job", "query"), ("instance", "query")]
-    assert all(one["allValue"] == ".+" and one["multi"] for one in model["templating"]["list"][1:])
+    assert all(variable["allValue"] == ".+" and variable["multi"] for variable in model["templating"]["list"][1:])
     assert model["templating"]["list"][2]["query"] == 'label_values(up{job=~"$job"}, instance)'
 
 
@@ -72,15 +72,15 @@ def test_a_panel_keeps_its_number_when_others_come_and_go(build):
 
 
 def test_raw_is_merged_last(build):
-    made = build(
+    result = build(
         "dashboard: Shop\nraw: {weekStart: monday}\nrows:\n"
         "  - - {lines: up, description: Up., raw: {options: {tooltip: {mode: single}}, transparent: true}}\n"
     )
-    panel = made.panels["Up"]
+    panel = result.panels["Up"]
     assert panel["options"]["tooltip"]["mode"] == "single"
     assert panel["options"]["tooltip"]["sort"] == "desc"
     assert panel["transparent"] is True
-    assert made.model["weekStart"] == "monday"
+    assert result.model["weekStart"] == "monday"
 
 
 @pytest.mark.parametrize(
@@ -96,17 +96,17 @@ def test_raw_is_merged_last(build):
     ],
 )
 def test_colours_follow_the_direction_in_which_it_gets_worse(build, keys, steps):
-    made = build(f"dashboard: Shop\nrows:\n  - - {{stat: up, unit: ratio, description: Up., {keys}}}\n")
-    found = made.panels["Up"]["fieldConfig"]["defaults"]["thresholds"]["steps"]
-    assert [(step["color"], step["value"]) for step in found] == steps
+    result = build(f"dashboard: Shop\nrows:\n  - - {{stat: up, unit: ratio, description: Up., {keys}}}\n")
+    panels = result.panels["Up"]["fieldConfig"]["defaults"]["thresholds"]["steps"]
+    assert [(step["color"], step["value"]) for step in panels] == steps
 
 
 def test_words_for_values_carry_their_colours(build):
-    made = build(
+    result = build(
         "dashboard: Shop\nrows:\n"
         "  - - {states: up, description: Up., bad: down, critical: 1, values: {0: down, 1: up}}\n"
     )
-    (mapping,) = made.panels["Up"]["fieldConfig"]["defaults"]["mappings"]
+    (mapping,) = result.panels["Up"]["fieldConfig"]["defaults"]["mappings"]
     assert mapping["options"] == {
         "0": {"text": "down", "index": 0, "color": "#D55E00"},
         "1": {"text": "up", "index": 1, "color": "#009E73"},
@@ -118,21 +118,21 @@ def test_a_link_takes_the_labels_along_that_can_be_chosen_there(build):
         "dashboard: Shop\nrows:\n  - - {table: up, title: T, description: D, by: [instance, job], link: shop,"
         " names: {instance: Host}}\n    - {stat: node_load1, link: shop}\n"
     )
-    made = build(text)
-    (link,) = made.panels["T"]["fieldConfig"]["overrides"][-1]["properties"][0]["value"]
+    result = build(text)
+    (link,) = result.panels["T"]["fieldConfig"]["overrides"][-1]["properties"][0]["value"]
     assert link["url"] == (
         '/d/shop?${__url_time_range}&var-instance=${__data.fields["Host"]:percentencode}'
         '&var-job=${__data.fields["Job"]:percentencode}'
     )
-    (link,) = made.panels["Node load1"]["fieldConfig"]["defaults"]["links"]
+    (link,) = result.panels["Node load1"]["fieldConfig"]["defaults"]["links"]
     assert link["url"].endswith("&var-instance=${__field.labels.instance:percentencode}")
 
 
 def test_both_engines_give_the_same_bytes(catalog):
-    found = files.load_shipped()
-    signals, _ = signal_file.load_signals([one.document for one in found], catalog)
+    sources = files.load_shipped()
+    signals, _ = signal_file.load_signals([item.document for item in sources], catalog)
     first, second = (
-        build_dashboards(found, catalog, signals, Settings(engine=engine)).artifacts
+        build_dashboards(sources, catalog, signals, Settings(engine=engine)).artifacts
         for engine in ("rjsonnet", "jsonnet")
     )
     assert first == second

@@ -67,17 +67,17 @@ def changed(data, chance):
 @given(seed=st.integers(0, 2**32))
 def test_a_changed_file_is_told_of_or_drawn(catalog, child, seed):
     chance = random.Random(seed)
-    found = files.load_shipped()
-    index = chance.randrange(len(found))
-    data = found[index].document.data
+    sources = files.load_shipped()
+    index = chance.randrange(len(sources))
+    data = sources[index].document.data
     for _ in range(chance.randint(1, 3)):
         data = changed(data, chance) if isinstance(data, (dict, list)) and data else data
     document = yaml_file.parse_yaml(dump_yaml(data), "changed.yaml")
-    found[index] = Source(document, found[index].uid, found[index].subjects)
-    signals, problems = signal_file.load_signals([one.document for one in found], catalog)
-    made = dashboards.build_dashboards(found, catalog, signals, None, child)
-    assert problems or made.problems or made.artifacts
-    assert all(problem.place.file for problem in problems + made.problems)
+    sources[index] = Source(document, sources[index].uid, sources[index].subjects)
+    signals, problems = signal_file.load_signals([item.document for item in sources], catalog)
+    result = dashboards.build_dashboards(sources, catalog, signals, None, child)
+    assert problems or result.problems or result.artifacts
+    assert all(problem.place.file for problem in problems + result.problems)
 
 
 @pytest.mark.parametrize("content", ["[]", "[[]]", "{}", "[{}]", "~"])

@@ -22,11 +22,11 @@ NOT_LINTED = set(
 
 @pytest.fixture(scope="module")
 def bundle(catalog, child):
-    found = files.load_shipped()
-    signals, problems = signal_file.load_signals([one.document for one in found], catalog)
-    made = dashboards.build_dashboards(found, catalog, signals, None, child)
-    assert problems + made.problems == []
-    return made
+    sources = files.load_shipped()
+    signals, problems = signal_file.load_signals([item.document for item in sources], catalog)
+    result = dashboards.build_dashboards(sources, catalog, signals, None, child)
+    assert problems + result.problems == []
+    return result
 
 
 @pytest.fixture(scope="module")
@@ -61,18 +61,18 @@ def test_panels_have_title_description_unit_and_datasource(models):
             if panel["type"] == "nodeGraph":
                 continue  # its circles and arrows are no figures
             config = panel["fieldConfig"]
-            said = [config["defaults"]["unit"]]
-            said += [p["value"] for o in config["overrides"] for p in o["properties"] if p["id"] == "unit"]
-            assert set(said) <= units, where
+            result = [config["defaults"]["unit"]]
+            result += [p["value"] for o in config["overrides"] for p in o["properties"] if p["id"] == "unit"]
+            assert set(result) <= units, where
 
 
 def test_every_selection_holds_to_the_choices_or_says_why_not(models):
     unscoped = []
-    for model in (one for one in models if one["uid"] not in OF_NO_TARGET):
+    for model in (model for model in models if model["uid"] not in OF_NO_TARGET):
         for panel in drawn(model):
             for target in panel.get("targets", []):
                 for selector in promql.find_selectors(target["expr"]):
-                    has = {(one.label, one.op, one.value) for one in selector.matchers}
+                    has = {(matcher.label, matcher.op, matcher.value) for matcher in selector.matchers}
                     if not {("job", "=~", "$job"), ("instance", "=~", "$instance")} <= has:
                         unscoped.append((model["uid"], panel["title"]))
     assert set(unscoped) == {("overview", "Critical"), ("overview", "Firing")}
@@ -82,12 +82,16 @@ def test_the_dead_mans_switch_is_no_alert_that_fires(models):
     lists = [panel["options"] for model in models for panel in drawn(model) if panel["type"] == "alertlist"]
     assert lists
     assert all('alertname!="Watchdog"' in options["alertInstanceLabelFilter"] for options in lists)
-    said = [target["expr"] for model in models for panel in drawn(model) for target in panel.get("targets", [])]
-    said += [one["expr"] for model in models for one in model["annotations"]["list"] if "expr" in one]
-    counted = [selector for expr in said for selector in promql.find_selectors(expr) if selector.metric == "ALERTS"]
+    expressions = [target["expr"] for model in models for panel in drawn(model) for target in panel.get("targets", [])]
+    expressions += [
+        annotation["expr"] for model in models for annotation in model["annotations"]["list"] if "expr" in annotation
+    ]
+    counted = [
+        selector for expr in expressions for selector in promql.find_selectors(expr) if selector.metric == "ALERTS"
+    ]
     assert len(counted) > len(models)
     for selector in counted:
-        has = {(one.label, one.op, one.value) for one in selector.matchers}
+        has = {(matcher.label, matcher.op, matcher.value) for matcher in selector.matchers}
         assert has & {("alertname", "!=", "Watchdog"), ("severity", "=", "critical")}
 
 

@@ -6,15 +6,17 @@ PANELS = "rows:\n  - - {lines: http_requests_total}\n    - {lines: node_load1}\n
 
 
 def choices(build, head):
-    made = build(f"dashboard: Shop\n{head}{PANELS}")
-    assert made.problems == []
-    return {one["name"]: (one["label"], one["query"]) for one in made.model["templating"]["list"][1:]}
+    result = build(f"dashboard: Shop\n{head}{PANELS}")
+    assert result.problems == []
+    return {
+        variable["name"]: (variable["label"], variable["query"]) for variable in result.model["templating"]["list"][1:]
+    }
 
 
 def test_values_come_from_what_is_asked_for_most(build):
-    found = choices(build, "choose: [handler]\n")
-    assert found["job"] == ("Job", "label_values(http_requests_total, job)")
-    assert found["handler"] == (
+    result = choices(build, "choose: [handler]\n")
+    assert result["job"] == ("Job", "label_values(http_requests_total, job)")
+    assert result["handler"] == (
         "Handler",
         'label_values(http_requests_total{job=~"$job", instance=~"$instance"}, handler)',
     )
@@ -26,15 +28,15 @@ def test_or_from_what_the_dashboard_needs(build):
 
 @pytest.mark.parametrize("selector", ["up", '{__name__=~"http_requests_total|probe_success"}'])
 def test_or_from_what_is_said(build, selector):
-    found = choices(build, f"choose: [{{label: service, title: Shop, from: '{selector}'}}]\n")
-    assert found["service"][0] == "Shop"
-    assert 'job=~"$job", instance=~"$instance"' in found["service"][1]
+    result = choices(build, f"choose: [{{label: service, title: Shop, from: '{selector}'}}]\n")
+    assert result["service"][0] == "Shop"
+    assert 'job=~"$job", instance=~"$instance"' in result["service"][1]
 
 
 def test_job_and_instance_can_be_read_elsewhere_and_stay_first(build):
-    found = choices(build, "choose: [code, {label: instance, from: up}]\n")
-    assert list(found) == ["job", "instance", "code"]
-    assert found["instance"] == ("Instance", 'label_values(up{job=~"$job"}, instance)')
+    result = choices(build, "choose: [code, {label: instance, from: up}]\n")
+    assert list(result) == ["job", "instance", "code"]
+    assert result["instance"] == ("Instance", 'label_values(up{job=~"$job"}, instance)')
 
 
 @pytest.mark.parametrize(
@@ -55,15 +57,15 @@ def test_alerts_are_those_of_what_is_chosen(build, head, labels):
 
 
 def test_the_label_service_is_chosen_by_where_pages_of_applications_have_it(build):
-    made = build(f"dashboard: Shop\nchoose: [service]\n{PANELS}")
-    assert 'service=~"$service"' in made.panels["Http requests total"]["targets"][0]["expr"]
-    assert "$service" not in made.panels["Node load1"]["targets"][0]["expr"]
+    result = build(f"dashboard: Shop\nchoose: [service]\n{PANELS}")
+    assert 'service=~"$service"' in result.panels["Http requests total"]["targets"][0]["expr"]
+    assert "$service" not in result.panels["Node load1"]["targets"][0]["expr"]
 
 
 def test_a_label_that_an_expression_decides_about_is_not_chosen_in_it(build):
-    made = build(
+    result = build(
         "signals:\n  all: {metric: http_requests_total, by: []}\n"
         "  bad: {metric: http_requests_total, where: {code: '5..'}, share_of: all}\n"
         f"dashboard: Shop\nchoose: [code]\n{PANELS}    - {{lines: bad}}\n"
     )
-    assert "$code" not in made.panels["Bad"]["targets"][0]["expr"]
+    assert "$code" not in result.panels["Bad"]["targets"][0]["expr"]

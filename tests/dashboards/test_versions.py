@@ -62,15 +62,15 @@ def made(child, text, grafana):
     ],
 )
 def test_what_is_asked_for_is_told_at_its_place(child, grafana, told):
-    found = made(child, PANELS, grafana)
-    wanted = [f"{one}, the target is {grafana}" for one in told]
-    said = [
-        (one.place.line, one.place.column, f"{one.place.line}:{one.place.column} {one.message}")
-        for one in found.problems
+    result = made(child, PANELS, grafana)
+    wanted = [f"{item}, the target is {grafana}" for item in told]
+    problems = [
+        (problem.place.line, problem.place.column, f"{problem.place.line}:{problem.place.column} {problem.message}")
+        for problem in result.problems
     ]
-    assert [text for _, _, text in sorted(said)] == wanted
-    assert {one.check for one in found.problems} <= {"target"}
-    assert bool(found.artifacts) is (not told)
+    assert [text for _, _, text in sorted(problems)] == wanted
+    assert {problem.check for problem in result.problems} <= {"target"}
+    assert bool(result.artifacts) is (not told)
 
 
 def test_what_is_ours_is_left_out_and_the_model_has_the_versions_number(child):
@@ -91,10 +91,10 @@ def test_the_shipped_dashboards_are_for_the_oldest_version_too(child):
     """Nothing that is shipped needs more than the oldest Grafana and the oldest Prometheus."""
     oldest = Targets(**{name: program.oldest for name, program in PROGRAMS.items()})
     catalog = metric_catalog.load_catalog(Project(Path()), oldest)
-    found = files.load_shipped()
-    signals, problems = signal_file.load_signals([one.document for one in found], catalog)
-    bundle = dashboards.build_dashboards(found, catalog, signals, None, child)
-    assert [str(one) for one in problems + bundle.problems if one.check == "target"] == []
+    sources = files.load_shipped()
+    signals, problems = signal_file.load_signals([item.document for item in sources], catalog)
+    bundle = dashboards.build_dashboards(sources, catalog, signals, None, child)
+    assert [str(problem) for problem in problems + bundle.problems if problem.check == "target"] == []
 
 
 def test_every_version_of_a_field_is_between_the_oldest_and_the_newest(child):
