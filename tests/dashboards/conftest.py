@@ -17,7 +17,7 @@ from deckwatch.dashboards.read.files import Source
 
 @pytest.fixture(scope="session")
 def child():
-    """One renderer for all tests; it keeps nothing between programs."""
+    """One renderer for all tests; it keeps no state between programs."""
     with panel_types.start_renderer() as running:
         yield running
 
@@ -54,8 +54,8 @@ class GrafanasSchemas:
     def __init__(self, folder):
         self.folder = folder
         whole = json.loads((folder / "dashboard.jsonschema.json").read_text())
-        # These are open in Grafana's own model (dashboard_kind.cue); the schemas made of it ask for an object, and of a
-        # field's links for all that a dashboard's have.
+        # These are open in Grafana's own model (dashboard_kind.cue); the generated schemas require an object, and for
+        # the links of a field everything that those of a dashboard have.
         whole["definitions"]["MatcherConfig"]["properties"]["options"] = {}
         whole["definitions"]["DynamicConfigValue"]["properties"]["value"] = {}
         whole["definitions"]["FieldConfig"]["properties"]["links"] = {}
@@ -66,16 +66,16 @@ class GrafanasSchemas:
         return self.folder / f"{PUBLISHED.get(name, name)}.jsonschema.json"
 
     def known(self, panel):
-        """Return whether there is a schema of a panel's type."""
+        """Return whether a panel's type has a schema."""
         return self._file(panel).exists()
 
     def faults(self, model):
-        """Return what the schemas do not accept, as sentences."""
+        """Return the schema errors as sentences."""
         result = [f"{error.instance_path}: {error.message}" for error in self.whole.iter_errors(model)]
         for panel in (panel for row in model["panels"] for panel in (row, *row.get("panels", []))):
             if panel["type"] == "row" or not self.known(panel):
                 continue
-            # Cells are told apart by their type, whose value these schemas leave open: one of them fits several.
+            # The schemas of cells differ by type, whose value they leave open: several match the same cell.
             schemas = json.loads(self._file(panel).read_text().replace('"oneOf"', '"anyOf"'))
             for part, value in (
                 ("Options", panel["options"]),

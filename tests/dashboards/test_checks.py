@@ -10,34 +10,34 @@ from deckwatch.dashboards.read.files import Source, make_uid
 TEXT = "dashboard: {title}\nfolder: {folder}\nrows:\n  - - {{stat: up, description: Up.}}\n"
 
 
-def problems(catalog, child, *said):
+def find_problems(catalog, child, *entries):
     result = []
-    for file, uid, title, folder in said:
+    for file, uid, title, folder in entries:
         document = yaml_file.parse_yaml(TEXT.format(title=title, folder=folder), file)
         result.append(Source(document, uid, ()))
     return dashboards.build_dashboards(result, catalog, Signals(), None, child).problems
 
 
-def test_two_dashboards_of_one_address_are_refused(catalog, child):
-    (problem,) = problems(catalog, child, ("a.yaml", "shop", "A", "X"), ("b.yaml", "shop", "B", "X"))
+def test_dashboards_with_the_same_uid_are_rejected(catalog, child):
+    (problem,) = find_problems(catalog, child, ("a.yaml", "shop", "A", "X"), ("b.yaml", "shop", "B", "X"))
     assert (problem.check, problem.place.file, problem.place.line) == ("address", "b.yaml", 1)
     assert "a.yaml" in problem.message
 
 
 @pytest.mark.parametrize("uid", ["9lives", "x" * 41, "mit-ü", ""])
-def test_addresses_that_grafana_refuses(catalog, child, uid):
-    (problem,) = problems(catalog, child, ("a.yaml", uid, "A", "X"))
+def test_uids_that_grafana_rejects_are_reported(catalog, child, uid):
+    (problem,) = find_problems(catalog, child, ("a.yaml", uid, "A", "X"))
     assert problem.check == "address"
 
 
-def test_one_title_twice_in_a_folder_is_refused_and_in_two_folders_not(catalog, child):
+def test_equal_titles_are_rejected_only_within_a_folder(catalog, child):
     result = [("a.yaml", "a", "Shop", "X"), ("b.yaml", "b", "Shop", "X")]
-    (problem,) = problems(catalog, child, *result)
+    (problem,) = find_problems(catalog, child, *result)
     assert (problem.check, problem.hint) == ("duplicate_title", "in a.yaml")
-    assert problems(catalog, child, result[0], ("b.yaml", "b", "Shop", "Y")) == []
+    assert find_problems(catalog, child, result[0], ("b.yaml", "b", "Shop", "Y")) == []
 
 
-def test_a_panel_may_say_why_a_check_does_not_hold(build):
+def test_a_panel_can_allow_an_exception_to_a_check(build):
     text = (
         "dashboard: Shop\nrows:\n  - - lines: node_context_switches_total + 0\n      title: T\n      description: D\n"
         "      allow: {counter_rate: Its height is what we look for.}\n"
@@ -55,5 +55,5 @@ def test_a_panel_may_say_why_a_check_does_not_hold(build):
         ("My Team/Sales Figures.yml", "my-team-sales-figures"),
     ],
 )
-def test_addresses_come_from_folder_and_file(tmp_path, path, uid):
+def test_uids_come_from_folder_and_file(tmp_path, path, uid):
     assert make_uid((tmp_path / path).relative_to(tmp_path)) == uid

@@ -1,4 +1,4 @@
-"""Distances of colours are those of the paper, and what is seen alike is what people say they see alike."""
+"""Distances of colours match the paper."""
 
 import itertools
 
@@ -12,7 +12,7 @@ OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "
 
 # Pairs of table 1 of Sharma, Wu and Dalal (2005), among them those at which implementations differ.
 @pytest.mark.parametrize(
-    ("one", "other", "expected"),
+    ("first", "second", "expected"),
     [
         ((50, 2.6772, -79.7751), (50, 0, -82.7485), 2.0425),
         ((50, 0, 0), (50, -1, 2), 2.3669),
@@ -24,26 +24,26 @@ OKABE_ITO = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "
         ((50, 0, 0), (50, 0, 0), 0),
     ],
 )
-def test_the_distance_is_that_of_the_paper(one, other, expected):
-    assert colors.ciede2000(one, other) == pytest.approx(expected, abs=1e-4)
-    assert colors.ciede2000(other, one) == pytest.approx(expected, abs=1e-4)
+def test_the_distance_matches_the_paper(first, second, expected):
+    assert colors.ciede2000(first, second) == pytest.approx(expected, abs=1e-4)
+    assert colors.ciede2000(second, first) == pytest.approx(expected, abs=1e-4)
 
 
-def test_the_palette_for_everybody_is_told_apart():
+def test_colours_of_okabe_and_ito_are_distinguishable():
     assert min(colors.find_min_distance(*pair)[0] for pair in itertools.combinations(OKABE_ITO, 2)) > MIN_DISTANCE
 
 
-def test_red_and_green_are_not():
+def test_red_and_green_are_not_distinguishable():
     distance, vision = colors.find_min_distance("red", "green")
     assert distance < MIN_DISTANCE
     assert vision == "deuteranopia"
 
 
-def test_grey_is_seen_as_grey_by_everybody():
+def test_grey_is_grey_in_every_vision():
     for matrix in colors.VISIONS.values():
         assert [sum(row) for row in matrix] == pytest.approx([1, 1, 1], abs=1e-5)
 
 
-def test_what_is_no_color_is_far_from_all():
+def test_an_unknown_colour_is_infinitely_far_away():
     assert colors.find_min_distance("fixed", "red")[0] == float("inf")
     assert colors.to_linear_rgb("#fff") == colors.to_linear_rgb("#ffffff") == colors.to_linear_rgb("white")

@@ -25,13 +25,13 @@ def types(child):
 @pytest.fixture(scope="module")
 def document(types):
     """One dashboard with the example of every panel type, and everything else that has a word."""
-    rows = [[dict(one.example)] for _, one in sorted(types.items())]
+    rows = [[dict(panel_type.example)] for _, panel_type in sorted(types.items())]
     everything = Path(__file__).with_name("everything.yaml").read_text()
     data = yaml_file.parse_yaml(everything, "everything.yaml").data
     return yaml_file.parse_yaml(dump_yaml(data | {"rows": rows + data["rows"]}), "everything.yaml")
 
 
-def made(document, catalog, child, engine="rjsonnet"):
+def build_everything(document, catalog, child, engine="rjsonnet"):
     signals, problems = signal_file.load_signals([document], catalog)
     result = build_dashboards(
         [Source(document, "everything", ("everything",))], catalog, signals, Settings(engine=engine), child
@@ -42,7 +42,7 @@ def made(document, catalog, child, engine="rjsonnet"):
 
 @pytest.fixture(scope="module")
 def built(document, catalog, child):
-    return made(document, catalog, child)
+    return build_everything(document, catalog, child)
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +69,10 @@ def test_every_declared_panel_type_is_drawn(drawn, types):
 
 def test_both_engines_give_the_same_bytes(built, document, catalog):
     with panel_types.start_renderer(engine="jsonnet") as other:
-        assert made(document, catalog, other, "jsonnet").artifacts == built.artifacts
+        assert build_everything(document, catalog, other, "jsonnet").artifacts == built.artifacts
 
 
-def test_every_query_of_prometheus_is_promql_and_holds_to_the_choices(drawn):
+def test_every_prometheus_query_is_valid_and_uses_the_variables(drawn):
     for panel in drawn:
         for target in panel.get("targets", []):
             if target["datasource"]["type"] == "prometheus":
@@ -85,7 +85,7 @@ def test_every_query_of_prometheus_is_promql_and_holds_to_the_choices(drawn):
                     )
 
 
-def test_each_kind_of_data_source_has_a_choice_and_panels_ask_by_it(model, drawn):
+def test_each_kind_of_data_source_has_a_variable_that_panels_use(model, drawn):
     chosen = {
         variable["name"]: (variable["label"], variable["query"])
         for variable in model["templating"]["list"]
@@ -107,7 +107,7 @@ def test_each_kind_of_data_source_has_a_choice_and_panels_ask_by_it(model, drawn
     assert result == {"${prometheus_datasource}"}
 
 
-def test_every_query_and_event_is_told_to_verify(built, drawn):
+def test_every_query_and_event_is_listed_for_verify(built, drawn):
     queries = {(query.title, query.ref) for query in built.queries if query.kind == "panel"}
     for panel in drawn:
         for target in panel.get("targets", []):
@@ -119,7 +119,7 @@ def test_every_query_and_event_is_told_to_verify(built, drawn):
 
 
 @pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder with Grafana's schemas")
-def test_grafanas_own_schemas_accept_all_of_it(model, drawn, grafanas_schemas):
+def test_grafanas_schemas_accept_everything(model, drawn, grafanas_schemas):
     assert grafanas_schemas.faults(model) == []
     for panel in drawn:
         assert grafanas_schemas.known(panel) or panel["type"] in WITHOUT_SCHEMA, panel["type"]

@@ -1,4 +1,4 @@
-"""Three forms of one source: provisioned, to import elsewhere, and for everybody."""
+"""The three forms of a dashboard: provisioned, importable and public."""
 
 import json
 import os
@@ -57,14 +57,14 @@ rows:
 @pytest.fixture(scope="module")
 def everything(child):
     """One dashboard with the example of every panel type, and everything else that has a word."""
-    rows = [[dict(one.example)] for _, one in sorted(panel_types.load_types(child).items())]
+    rows = [[dict(panel_type.example)] for _, panel_type in sorted(panel_types.load_types(child).items())]
     text = Path(__file__).with_name("everything.yaml").read_text()
     data = yaml_file.parse_yaml(text, "everything.yaml").data
     return yaml_file.parse_yaml(dump_yaml(data | {"rows": rows + data["rows"]}), "everything.yaml")
 
 
 @pytest.fixture
-def made(catalog, child):
+def build_form(catalog, child):
     def run(document, form, **public):
         if isinstance(document, str):
             document = yaml_file.parse_yaml(document, "shop.yaml")
@@ -78,12 +78,12 @@ def made(catalog, child):
     return run
 
 
-def model(found):
-    return json.loads(found.artifacts[0].text)
+def model(bundle):
+    return json.loads(bundle.artifacts[0].text)
 
 
-def inner(one):
-    return [panel for row in one["panels"] for panel in (row, *row.get("panels", []))]
+def inner(model):
+    return [panel for row in model["panels"] for panel in (row, *row.get("panels", []))]
 
 
 def texts(value):
@@ -99,9 +99,9 @@ def variables(value):
     return {item for item in result if not BUILTIN.match(item)}
 
 
-def test_the_importable_form_asks_for_every_data_source_and_names_none(made):
-    result = model(made(SHOP, "importable"))
-    assert [(said["name"], said["pluginId"]) for said in result["__inputs"]] == [
+def test_the_importable_form_asks_for_every_data_source(build_form):
+    result = model(build_form(SHOP, "importable"))
+    assert [(entry["name"], entry["pluginId"]) for entry in result["__inputs"]] == [
         ("DS_PROMETHEUS", "prometheus"),
         ("DS_LOKI", "loki"),
     ]
@@ -109,20 +109,22 @@ def test_the_importable_form_asks_for_every_data_source_and_names_none(made):
     values = {source["uid"] for panel in inner(result) for source in [panel.get("datasource")] if source}
     values |= {target["datasource"]["uid"] for panel in inner(result) for target in panel.get("targets", [])}
     assert values == {"${DS_PROMETHEUS}", "${DS_LOKI}"}
-    assert "datasource" not in {said["type"] for said in result["templating"]["list"]}
+    assert "datasource" not in {entry["type"] for entry in result["templating"]["list"]}
     assert "datasource}" not in json.dumps(result)
 
 
-def test_it_requires_the_panels_that_it_has_and_nothing_else(made):
-    result = model(made(SHOP, "importable"))
-    required = {(said["type"], said["id"]) for said in result["__requires"]}
+def test_the_importable_form_requires_exactly_its_panels_and_data_sources(build_form):
+    result = model(build_form(SHOP, "importable"))
+    required = {(entry["type"], entry["id"]) for entry in result["__requires"]}
     used = {panel["type"] for panel in inner(result)} - {"row"}
     sources_ = {("datasource", "prometheus"), ("datasource", "loki")}
     assert required == {("grafana", "grafana")} | {("panel", type_) for type_ in used} | sources_
-    assert [said["id"] for said in result["__requires"]] == sorted(said["id"] for said in result["__requires"])
-    assert all(said["version"] == "10.4.0" for said in result["__requires"] if said["id"] == "grafana")
+    assert [entry["id"] for entry in result["__requires"]] == sorted(entry["id"] for entry in result["__requires"])
+    assert all(entry["version"] == "10.4.0" for entry in result["__requires"] if entry["id"] == "grafana")
     newer = SHOP.replace("      for each: instance\n", "      raw: {timeCompare: 1d}\n")
-    assert {s["version"] for s in model(made(newer, "importable"))["__requires"] if s["id"] == "grafana"} == {"12.3.0"}
+    assert {s["version"] for s in model(build_form(newer, "importable"))["__requires"] if s["id"] == "grafana"} == {
+        "12.3.0"
+    }
 
 
 def test_every_panel_type_has_the_name_that_grafana_gives_it(child):
@@ -132,8 +134,8 @@ def test_every_panel_type_has_the_name_that_grafana_gives_it(child):
     assert set(types) - named == {"library", "other"}
 
 
-def test_the_public_form_has_no_variables_and_nothing_for_users_only(made):
-    result = model(made(SHOP, "public", instance=["web-1.internal", "db-1"], share=["0.95"]))
+def test_the_public_form_has_no_variables_and_nothing_that_needs_a_login(build_form):
+    result = model(build_form(SHOP, "public", instance=["web-1.internal", "db-1"], share=["0.95"]))
     assert (result["uid"], result["title"], result["templating"], result["links"]) == (
         "shop-public",
         "Shop (public)",
@@ -142,7 +144,7 @@ def test_the_public_form_has_no_variables_and_nothing_for_users_only(made):
     )
     assert variables(result) == set()
     assert [panel["title"] for panel in inner(result)] == ["Reachable", "Share of 0.95", "Lines"]
-    assert [said["name"] for said in result["annotations"]["list"]] == ["Releases"]
+    assert [entry["name"] for entry in result["annotations"]["list"]] == ["Releases"]
     stat, lines, logs = inner(result)
     assert stat["targets"][0]["expr"] == 'up{job=~".+", instance=~"(web-1\\\\.internal|db-1)"}'
     assert "repeat" not in stat
@@ -159,7 +161,7 @@ def test_the_public_form_has_no_variables_and_nothing_for_users_only(made):
                 promql.check_syntax(target["expr"])
 
 
-def test_the_public_form_asks_the_data_sources_that_are_provisioned():
+def test_the_public_form_queries_the_provisioned_data_sources():
     others = {"loki": {"url": "http://l"}, "jaeger": {"url": "http://j"}}
     others["postgres"] = {"address": "a:1", "database": "d", "user": "u", "tls": "disable"}
     library = Path(__file__).parents[2] / "provisioning" / "library"
@@ -172,8 +174,8 @@ def test_the_public_form_asks_the_data_sources_that_are_provisioned():
     assert {datasources.provisioned_uid(kind) for kind in datasources.TYPES} <= result
 
 
-def test_no_hole_is_left_where_panels_are_left_out(made):
-    result = model(made(SHOP, "public"))
+def test_omitted_panels_leave_no_gap(build_form):
+    result = model(build_form(SHOP, "public"))
     assert [(panel["gridPos"]["x"], panel["gridPos"]["w"]) for panel in result["panels"]] == [
         (0, 12),
         (12, 12),
@@ -181,15 +183,17 @@ def test_no_hole_is_left_where_panels_are_left_out(made):
     ]
 
 
-@pytest.mark.parametrize(("form", "told"), [("provisioned", []), ("importable", [23]), ("public", [14, 22, 23])])
-def test_what_is_left_out_is_told_as_a_warning_at_its_place(made, form, told):
-    problems = [problem for problem in made(SHOP, form).problems if problem.check == "export"]
-    assert [item.place.line for item in problems] == told
+@pytest.mark.parametrize(("form", "lines_"), [("provisioned", []), ("importable", [23]), ("public", [14, 22, 23])])
+def test_omitted_panels_are_warnings_at_their_position(build_form, form, lines_):
+    problems = [problem for problem in build_form(SHOP, form).problems if problem.check == "export"]
+    assert [item.place.line for item in problems] == lines_
     assert {item.severity for item in problems} <= {"warning"}
 
 
-def test_a_choice_that_no_dashboard_has_is_an_error_with_the_nearest(made):
-    (problem,) = (problem for problem in made(SHOP, "public", instanse=["x"]).problems if problem.severity == "error")
+def test_a_value_for_an_unknown_variable_is_an_error_with_the_nearest_name(build_form):
+    (problem,) = (
+        problem for problem in build_form(SHOP, "public", instanse=["x"]).problems if problem.severity == "error"
+    )
     assert str(problem) == (
         "deckwatch.yaml:1:1: error: no dashboard has a variable instanse (did you mean instance?) [export]"
     )
@@ -206,45 +210,45 @@ rows:
 """
 
 
-def test_in_sql_a_choice_is_a_list_of_texts_and_must_be_said(made):
-    (problem,) = made(SQL, "public").problems
+def test_a_variable_in_sql_is_a_list_of_texts_and_needs_a_value(build_form):
+    (problem,) = build_form(SQL, "public").problems
     assert (problem.place.line, problem.severity) == (5, "error")
     assert str(problem.one_sentence).startswith("this SQL contains $service, which has no value in a public dashboard")
-    drawn = {panel["title"]: panel for panel in inner(model(made(SQL, "public", service=["shop", "o'neill"])))}
+    drawn = {panel["title"]: panel for panel in inner(model(build_form(SQL, "public", service=["shop", "o'neill"])))}
     result = drawn["B"]["targets"][0]["rawSql"]
     assert result == "select count(*) from orders where shop in ('shop','o''neill') and $__timeFilter(at)"
-    assert made(SQL, "provisioned").problems == []
+    assert build_form(SQL, "provisioned").problems == []
 
 
 @given(st.lists(st.text(st.characters(codec="ascii", exclude_characters='"\n'), min_size=1), min_size=1, max_size=3))
-def test_a_value_matches_itself_in_promql_and_nothing_else(said):
+def test_a_value_matches_itself_in_promql_and_nothing_else(values):
     """As Prometheus reads it: first the text in quotes, in which a backslash escapes, then the regular expression."""
-    pattern = public_form._format_value(said).query
+    pattern = public_form._format_value(values).query
     try:
         unquoted = re.sub(r"\\\\", r"\\", pattern)
         regex = re.compile(unquoted)
     except re.error as error:  # pragma: no cover
         pytest.fail(f"{pattern}: {error}")
-    for item in said:
-        assert regex.fullmatch(item)
-        assert not regex.fullmatch(item + "x") or item + "x" in said
+    for value in values:
+        assert regex.fullmatch(value)
+        assert not regex.fullmatch(value + "x") or value + "x" in values
 
 
 @pytest.mark.parametrize("form", ["importable", "public"])
-def test_both_engines_give_the_same_bytes(made, everything, catalog, form):
+def test_both_engines_give_the_same_bytes(build_form, everything, catalog, form):
     signals, _ = signal_file.load_signals([everything], catalog)
     with panel_types.start_renderer(engine="jsonnet") as other:
         settings = Settings(form=form, engine="jsonnet")
         result = build_dashboards(
             [Source(everything, "everything", ("everything",))], catalog, signals, settings, other
         )
-    assert result.artifacts == made(everything, form).artifacts
+    assert result.artifacts == build_form(everything, form).artifacts
 
 
 @pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder with Grafana's schemas")
 @pytest.mark.parametrize("form", ["provisioned", "importable", "public"])
-def test_grafanas_own_schemas_accept_every_form(made, everything, grafanas_schemas, form):
-    result = model(made(everything, form))
+def test_grafanas_schemas_accept_every_form(build_form, everything, grafanas_schemas, form):
+    result = model(build_form(everything, form))
     for key in ("__inputs", "__requires", "__elements"):
         result.pop(key, None)  # the schema is of what Grafana keeps; these are gone after the import
     if result.get("id", 1) is None:
@@ -252,7 +256,7 @@ def test_grafanas_own_schemas_accept_every_form(made, everything, grafanas_schem
     assert grafanas_schemas.faults(result) == []
 
 
-def test_all_that_is_shipped_has_each_form(catalog, child):
+def test_every_shipped_dashboard_has_each_form(catalog, child):
     sources = files.load_shipped()
     signals, _ = signal_file.load_signals([item.document for item in sources], catalog)
     for form in exports.FORMS:
@@ -274,9 +278,9 @@ def test_all_that_is_shipped_has_each_form(catalog, child):
 
 
 @pytest.mark.parametrize("form", ["importable", "public"])
-def test_golden(made, form):
+def test_golden(build_form, form):
     """Each form, whole; `DECKWATCH_GOLDEN=refresh` writes them anew."""
-    text = made(SHOP, form, **({"instance": ["web-1"]} if form == "public" else {})).artifacts[0].text
+    text = build_form(SHOP, form, **({"instance": ["web-1"]} if form == "public" else {})).artifacts[0].text
     path = GOLDEN / f"shop.{form}.json"
     if os.environ.get("DECKWATCH_GOLDEN") == "refresh":
         path.parent.mkdir(exist_ok=True)

@@ -16,7 +16,7 @@ raw: {templating: {list: [{name: disk, type: custom, query: 'a,b'}]}}
 """
 
 
-def test_without_scope_queries_stay_as_they_are(build):
+def test_without_scope_queries_are_unchanged(build):
     result = build(TEXT.partition("raw: {templating")[0].replace("    for each: disk\n", ""))
     assert result.problems == []
     assert result.panels["Load"]["targets"][0]["expr"] == 'node_load1{instance="$nodename"}'
@@ -24,7 +24,7 @@ def test_without_scope_queries_stay_as_they_are(build):
     assert result.model["templating"]["list"][1]["query"] == "label_values(node_uname_info, nodename)"
 
 
-def test_a_query_is_asked_as_it_says(build):
+def test_query_type_sets_the_kind_of_query(build):
     (target,) = build(TEXT).panels["Load"]["targets"]
     assert (target["range"], target["instant"], target["format"]) == (True, False, "time_series")
 

@@ -69,7 +69,7 @@ def test_a_generated_dashboard_is_restored_to_the_same_json(importer, shipped):
         assert result.lost == {}
 
 
-def test_every_word_is_restored_to_the_same_json(importer, build):
+def test_every_keyword_is_restored_to_the_same_json(importer, build):
     built = build(EVERYTHING.read_text(), uid="everything", subjects=("everything",))
     assert built.problems == []
     result = importer.import_dashboard(built.model, "everything")
@@ -100,7 +100,9 @@ def dashboard(*panels, variables=(), **more):
 def read(importer, model):
     result = importer.import_dashboard(model, "theirs")
     data = yaml.safe_load(result.text)
-    return SimpleNamespace(made=result, data=data, panels={panel["title"]: panel for panel in panels_of(result.model)})
+    return SimpleNamespace(
+        imported=result, data=data, panels={panel["title"]: panel for panel in panels_of(result.model)}
+    )
 
 
 def test_a_foreign_data_source_is_replaced_everywhere(importer):
@@ -113,7 +115,7 @@ def test_a_foreign_data_source_is_replaced_everywhere(importer):
     result = read(importer, model)
     assert result.panels["Load"]["targets"][0]["expr"] == 'node_load1{instance="$host"}'
     assert result.panels["Load"]["targets"][0]["datasource"]["uid"] == "${datasource}"
-    listed = result.made.model["templating"]["list"]
+    listed = result.imported.model["templating"]["list"]
     assert [variable["name"] for variable in listed] == ["datasource", "host"]
     assert listed[1]["datasource"]["uid"] == "${datasource}"
 
@@ -127,15 +129,17 @@ def test_a_panel_of_another_data_source_is_kept_unchanged(importer, uid):
     assert result.panels["Flux"]["targets"] == [target]
     assert result.panels["Flux"]["datasource"] == source
     assert "panel" in result.data["rows"][0][0]
-    assert result.made.lost["panel with queries of another data source, kept under raw"] == 1
+    assert result.imported.lost["panel with queries of another data source, kept under raw"] == 1
 
 
 def test_panels_of_a_second_prometheus_keep_their_data_source(importer):
-    one, other = ({"type": "prometheus", "uid": uid} for uid in ("first", "second"))
-    model = dashboard(panel("A", datasource=one), panel("B", x=12, datasource=one), panel("C", y=8, datasource=other))
+    first, second = ({"type": "prometheus", "uid": uid} for uid in ("first", "second"))
+    model = dashboard(
+        panel("A", datasource=first), panel("B", x=12, datasource=first), panel("C", y=8, datasource=second)
+    )
     result = read(importer, model)
     assert result.panels["A"]["datasource"]["uid"] == "${datasource}"
-    assert result.panels["C"]["datasource"] == other
+    assert result.panels["C"]["datasource"] == second
 
 
 def test_expanded_collapsed_and_repeated_rows(importer):
@@ -153,7 +157,7 @@ def test_expanded_collapsed_and_repeated_rows(importer):
         "Open",
         "Closed",
     ]
-    rows = {panel["title"]: panel for panel in result.made.model["panels"] if panel["type"] == "row"}
+    rows = {panel["title"]: panel for panel in result.imported.model["panels"] if panel["type"] == "row"}
     assert rows["Open"]["repeat"] == "disk"
     assert [panel["title"] for panel in rows["Closed"]["panels"]] == ["Hidden"]
     assert (result.panels["Inside"]["repeat"], result.panels["Inside"]["maxPerRow"]) == ("disk", 3)
@@ -216,7 +220,11 @@ def test_old_types_become_their_successors_and_are_reported(importer):
         ],
     }
     result = read(importer, model)
-    assert {name: one["type"] for name, one in result.panels.items()} == {"G": "timeseries", "S": "stat", "T": "table"}
+    assert {name: panel["type"] for name, panel in result.panels.items()} == {
+        "G": "timeseries",
+        "S": "stat",
+        "T": "table",
+    }
     assert [panel["gridPos"]["w"] for panel in result.panels.values()] == [12, 6, 6]
     graph, number, table = result.panels.values()
     assert graph["fieldConfig"]["defaults"]["unit"] == "Bps"
@@ -230,7 +238,7 @@ def test_old_types_become_their_successors_and_are_reported(importer):
     assert number["options"]["colorMode"] == "background"
     assert number["fieldConfig"]["defaults"]["mappings"][0]["options"]["0"]["text"] == "down"
     assert {"id": "displayName", "value": "Size"} in table["fieldConfig"]["overrides"][0]["properties"]
-    lost = result.made.lost
+    lost = result.imported.lost
     assert lost["graph panel, now timeseries"] == lost["singlestat panel, now stat"] == 1
     assert lost["table-old panel, now table"] == lost["seriesOverrides.zindex of a graph panel"] == 1
 
@@ -265,8 +273,8 @@ def test_references_to_renamed_queries_are_updated(importer):
 def test_panels_with_equal_titles_unknown_metrics_and_invalid_promql_are_kept(importer):
     model = dashboard(panel("Same"), panel("Same", x=12, expr="nobody_knows_this"), panel("Broken", y=8, expr="sum(("))
     result = read(importer, model)
-    assert result.made.kept == 3
-    assert [panel["title"] for panel in panels_of(result.made.model)] == ["Same", "Same", "Broken"]
+    assert result.imported.kept == 3
+    assert [panel["title"] for panel in panels_of(result.imported.model)] == ["Same", "Same", "Broken"]
 
 
 @pytest.mark.parametrize("data", [[], {}, "x", None, {"panels": 3}, {"spec": {"elements": {}}}, {"rows": None}])
@@ -292,9 +300,11 @@ JSON = st.recursive(
     st.sampled_from(["legend", "colorMode", "tooltip", "reduceOptions"]),
     st.tuples(JSON, JSON),
 )
-def test_a_panel_is_kept_with_any_fields_and_options(importer, kind, key, option, said):
-    one, other = said
-    model = dashboard(panel("P", kind, fieldConfig={"defaults": {key: one}, "overrides": []}, options={option: other}))
+def test_a_panel_is_kept_with_any_fields_and_options(importer, kind, key, option, values):
+    first, second = values
+    model = dashboard(
+        panel("P", kind, fieldConfig={"defaults": {key: first}, "overrides": []}, options={option: second})
+    )
     before = copy.deepcopy(model)
     result = importer.import_dashboard(model, "theirs")
     assert model == before
@@ -302,10 +312,10 @@ def test_a_panel_is_kept_with_any_fields_and_options(importer, kind, key, option
 
 
 @given(JSON, JSON)
-def test_a_patch_turns_one_value_into_another(one, other):
-    one, other = {"a": one, "b": 1}, {"a": other, "c": [1]}
-    merged = merge(one, patch.make_patch(one, other))
-    assert without_nulls(merged) == without_nulls(other)
+def test_a_patch_turns_one_value_into_another(first, second):
+    first, second = {"a": first, "b": 1}, {"a": second, "c": [1]}
+    merged = merge(first, patch.make_patch(first, second))
+    assert without_nulls(merged) == without_nulls(second)
 
 
 def merge(value, change):
@@ -323,7 +333,9 @@ def merge(value, change):
 
 def without_nulls(value):
     return (
-        {key: without_nulls(one) for key, one in value.items() if one is not None} if isinstance(value, dict) else value
+        {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
+        if isinstance(value, dict)
+        else value
     )
 
 

@@ -14,7 +14,7 @@ MAX_HEIGHT = 12
 
 
 def box_of(number):
-    """Return the box of a number: drawing one number instead of three makes an example three times as fast."""
+    """Return the box for a number: drawing a single number makes examples three times as fast."""
     number, width = divmod(number, COLUMNS + 1)
     height, least = divmod(number, COLUMNS)
     return Box(width=width or None, height=height + 1, min_width=least + 1)
@@ -79,8 +79,8 @@ def test_widths_are_words_or_columns():
 
 @settings(max_examples=10_000, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(boxes, min_size=1, max_size=3), st.booleans(), st.booleans())
-def test_both_layouts_keep_every_promise_for_any_list(rows, phone, large):
-    """No overlap, nothing outside of 24 columns, no hole in a full row, order kept."""
+def test_both_layouts_hold_their_guarantees_for_any_rows(rows, phone, large):
+    """Panels do not overlap or leave the 24 columns, full rows have no gaps, and the order is kept."""
     variant = ScreenVariant(phone=phone, large=large)
     top, taken, before = 0, 0, (-1, -1)
     for row in rows:

@@ -1,6 +1,6 @@
-"""Each documented rule of dashboard-linter and mixtool, asked of every shipped dashboard and alert.
+"""Each documented rule of dashboard-linter and mixtool, for every shipped dashboard and alert.
 
-Written from their documentation, on what was generated and not on YAML. An exception is a panel whose YAML says why.
+Written from their documentation and applied to the generated files. Panels with a reason in YAML are exempt.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ NOT_LINTED = set(
     "candela acres hectares currencyTRY currencyMYR currencyXPF currencyBGN currencyPYG mwatth mohm rotkhz rotmhz "
     "rotghz eps recps rowsps reqpm epm recpm rowspm sishort mps mpm currencyUYU currencyILS".split()
 )
-# Panels whose selections do not hold to the choices: dashboard and title, each with the reason that its YAML gives.
+# Dashboard and title of panels whose selectors ignore the variables; each has a reason in YAML.
 UNSCOPED = {("overview", "Critical"), ("overview", "Firing")}
-# Dashboards of what rules record of whole components and promises, whichever target told of them.
-OF_NO_TARGET = {"health", "objectives"}
-MOST_LETTERS, MOST_RULES = 40, 20
+# Dashboards of recordings of components and objectives, which belong to no single target.
+WITHOUT_TARGET = {"health", "objectives"}
+MAX_LETTERS, MAX_RULES = 40, 20
 
 
 @pytest.fixture(scope="module")
@@ -62,16 +62,16 @@ def targets(model):
 
 def template_datasource_rule(model):
     result = variables(model, "datasource")
-    (one,) = result
-    return (one["name"], one["label"], one["query"]) == ("datasource", "Data source", "prometheus")
+    (variable,) = result
+    return (variable["name"], variable["label"], variable["query"]) == ("datasource", "Data source", "prometheus")
 
 
 def _template(model, name):
-    if model["uid"] in OF_NO_TARGET:
+    if model["uid"] in WITHOUT_TARGET:
         return True
-    (one,) = [variable for variable in variables(model) if variable["name"] == name]
+    (variable,) = [variable for variable in variables(model) if variable["name"] == name]
     wanted = {"label": name.capitalize(), "multi": True, "allValue": ".+", "type": "query"}
-    return {key: one[key] for key in wanted} == wanted and one["datasource"]["uid"] == "${datasource}"
+    return {key: variable[key] for key in wanted} == wanted and variable["datasource"]["uid"] == "${datasource}"
 
 
 def template_job_rule(model):
@@ -110,7 +110,7 @@ def panel_units_rule(model):
     result = {
         unit
         for panel in panels(model)
-        if "targets" in panel and panel["type"] != "nodeGraph"  # its circles and arrows are no figures
+        if "targets" in panel and panel["type"] != "nodeGraph"  # its nodes and edges have no unit
         for unit in (
             panel["fieldConfig"]["defaults"]["unit"],
             *(p["value"] for o in panel["fieldConfig"]["overrides"] for p in o["properties"] if p["id"] == "unit"),
@@ -139,21 +139,21 @@ def target_rate_interval_rule(model):
     )
 
 
-def _held(model, label):
+def _uses_variable(model, label):
     return all(
         (label, "=~", f"${label}") in {(matcher.label, matcher.op, matcher.value) for matcher in selector.matchers}
         for panel, target in targets(model)
-        if (model["uid"], panel["title"]) not in UNSCOPED and model["uid"] not in OF_NO_TARGET
+        if (model["uid"], panel["title"]) not in UNSCOPED and model["uid"] not in WITHOUT_TARGET
         for selector in promql.find_selectors(target["expr"])
     )
 
 
 def target_job_rule(model):
-    return _held(model, "job")
+    return _uses_variable(model, "job")
 
 
 def target_instance_rule(model):
-    return _held(model, "instance")
+    return _uses_variable(model, "instance")
 
 
 def target_counter_agg_rule(model):
@@ -185,15 +185,15 @@ def alert_name_camelcase(group):
 
 
 def alert_name_length(group):
-    return all(len(alert["alert"]) <= MOST_LETTERS for alert in alerts(group))
+    return all(len(alert["alert"]) <= MAX_LETTERS for alert in alerts(group))
 
 
 def group_name_length(group):
-    return len(group["name"]) <= MOST_LETTERS
+    return len(group["name"]) <= MAX_LETTERS
 
 
 def group_size(group):
-    return len(group["rules"]) <= MOST_RULES
+    return len(group["rules"]) <= MAX_RULES
 
 
 def alert_severity(group):
@@ -201,7 +201,7 @@ def alert_severity(group):
 
 
 def alert_description(group):
-    fixed = {"Watchdog"}  # fires always, on nothing of which a value or a label could be told
+    fixed = {"Watchdog"}  # always fires and has neither a value nor labels
     result = {alert["alert"]: alert["annotations"]["description"] for alert in alerts(group)}
     return all(text and ("{{" in text or name in fixed) for name, text in result.items())
 
@@ -215,13 +215,13 @@ def dashboard_title_and_uid(model):
     return bool(model["title"] and model["uid"])
 
 
-def test_every_documented_rule_is_here() -> None:
+def test_every_documented_rule_has_a_function() -> None:
     assert len(RULES["dashboard-linter"]) == 17
     for rule in (*RULES["dashboard-linter"], *RULES["mixtool"]):
         assert callable(globals()[rule.replace("-", "_")])
 
 
-def test_what_holds_a_rule_is_there() -> None:
+def test_the_checks_named_for_rules_exist() -> None:
     known = set(plugins.module_names(checks)) | {"choose", "size", "summary"}
     for text in (*RULES["dashboard-linter"].values(), *RULES["mixtool"].values()):
         named = re.findall(r"Checks? `(\w+)`(?: and `(\w+)`)?", text)
@@ -229,13 +229,13 @@ def test_what_holds_a_rule_is_there() -> None:
 
 
 @pytest.mark.parametrize("rule", [*RULES["dashboard-linter"], "dashboard-title-and-uid"])
-def test_every_shipped_dashboard_holds_it(rule, models) -> None:
+def test_every_shipped_dashboard_follows_the_rule(rule, models) -> None:
     assert len(models) >= 5
     assert [model["uid"] for model in models if not globals()[rule.replace("-", "_")](model)] == []
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES["mixtool"] if rule != "dashboard-title-and-uid"])
-def test_every_shipped_alert_holds_it(rule, groups) -> None:
+def test_every_shipped_alert_follows_the_rule(rule, groups) -> None:
     assert [group["name"] for group in groups if not globals()[rule.replace("-", "_")](group)] == []
 
 

@@ -1,4 +1,4 @@
-"""What `verify` is told of each dashboard."""
+"""The queries of each dashboard that `verify` runs."""
 
 from deckwatch.core import promql
 
@@ -12,7 +12,7 @@ rows:
 """
 
 
-def test_choices_panels_and_the_annotation_are_listed(build):
+def test_variables_panels_and_the_annotation_are_listed(build):
     result = build(TEXT).bundle.queries
     assert [(item.kind, item.title, item.mode) for item in result] == [
         ("variable", "Job", "instant"),
@@ -28,7 +28,7 @@ def test_choices_panels_and_the_annotation_are_listed(build):
     assert result[4].place.line == 6
 
 
-def test_concrete_queries_hold_no_variables(build):
+def test_concrete_queries_contain_no_variables(build):
     for query in build(TEXT).bundle.queries:
         text = query.to_promql(interval="1m")
         assert "$" not in text
@@ -38,7 +38,7 @@ def test_concrete_queries_hold_no_variables(build):
     assert "[40s]" in build(TEXT).bundle.queries[3].to_promql(interval="40s")
 
 
-def test_what_is_picked_holds_its_first_value(build):
+def test_a_picked_variable_has_its_default_value(build):
     result = build(
         "dashboard: Shop\nchoose: [{pick: share, of: {half: 0.5, most: 0.95}, default: most}]\n"
         "rows:\n  - - {stat: 'quantile($share, node_load1)', title: T, description: D}\n"

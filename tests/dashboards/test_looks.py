@@ -1,4 +1,4 @@
-"""The screen that a dashboard is laid out for, and how large its figures are."""
+"""Layouts for screens and phones, and text sizes."""
 
 import json
 import os
@@ -26,12 +26,12 @@ rows:
 
 
 @pytest.fixture
-def made(catalog, child):
-    def run(text, *others, **said):
-        documents = [yaml_file.parse_yaml(one, f"{name}.yaml") for name, one in (("shop", text), *others)]
+def build_shop(catalog, child):
+    def run(text, *others, **settings):
+        documents = [yaml_file.parse_yaml(content, f"{name}.yaml") for name, content in (("shop", text), *others)]
         signals, _ = signal_file.load_signals(documents, catalog)
         result = [Source(document, document.file.removesuffix(".yaml"), ()) for document in documents]
-        return dashboards.build_dashboards(result, catalog, signals, Settings(**said), child)
+        return dashboards.build_dashboards(result, catalog, signals, Settings(**settings), child)
 
     return run
 
@@ -45,8 +45,8 @@ def drawn(model):
     return {panel["title"]: panel for panel in model["panels"] if panel["type"] != "row"}
 
 
-def test_on_a_phone_each_panel_has_the_whole_width_below_the_one_before(made):
-    (model,) = models(made(SHOP.replace("about:", "layout: phone\nabout:"))).values()
+def test_on_a_phone_panels_have_the_full_width_and_are_stacked(build_shop):
+    (model,) = models(build_shop(SHOP.replace("about:", "layout: phone\nabout:"))).values()
     places = [(panel["gridPos"]["x"], panel["gridPos"]["w"]) for panel in model["panels"]]
     assert places == [(0, 24)] * 7
     tops = [panel["gridPos"]["y"] for panel in model["panels"]]
@@ -57,37 +57,37 @@ def test_on_a_phone_each_panel_has_the_whole_width_below_the_one_before(made):
     assert result["C"]["options"]["legend"]["placement"] == result["D"]["options"]["legend"]["placement"] == "bottom"
 
 
-def test_large_figures_are_larger_than_grafana_would_write_them(made):
-    normal = drawn(models(made(SHOP))["shop.json"])
-    large = drawn(models(made(SHOP, figures="large"))["shop.json"])
-    result = drawn(models(made(SHOP.replace("about:", "text_size: large\nabout:")))["shop.json"])
+def test_large_text_is_larger_than_grafanas_automatic_size(build_shop):
+    normal = drawn(models(build_shop(SHOP))["shop.json"])
+    large = drawn(models(build_shop(SHOP, figures="large"))["shop.json"])
+    result = drawn(models(build_shop(SHOP.replace("about:", "text_size: large\nabout:")))["shop.json"])
     assert large == result
     assert "text" not in normal["A"]["options"]
-    assert large["A"]["options"]["text"]["valueSize"] > 50  # Grafana's own most
+    assert large["A"]["options"]["text"]["valueSize"] > 50  # Grafana's maximum
     assert large["A"]["gridPos"]["h"] > normal["A"]["gridPos"]["h"]
     assert {title for title, panel in large.items() if "text" in panel["options"]} == {"A", "B", "F"}
     assert (normal["E"]["options"]["cellHeight"], large["E"]["options"]["cellHeight"]) == ("sm", "lg")
 
 
-def test_both_are_two_dashboards_with_the_same_panels(made):
-    bundle = made(SHOP, layout="both")
+def test_layout_both_generates_two_dashboards_with_the_same_panels(build_shop):
+    bundle = build_shop(SHOP, layout="both")
     result = models(bundle)
     assert [(value["uid"], value["title"]) for value in result.values()] == [
         ("shop", "Shop"),
         ("shop-phone", "Shop (phone)"),
     ]
     wide, phone = result.values()
-    assert wide == models(made(SHOP))["shop.json"]
+    assert wide == models(build_shop(SHOP))["shop.json"]
     assert [(p["id"], p["title"]) for p in wide["panels"]] == [(p["id"], p["title"]) for p in phone["panels"]]
-    assert {query.uid for query in bundle.queries} == {"shop"}  # the same queries need no second proof
+    assert {query.uid for query in bundle.queries} == {"shop"}  # the same queries need not be verified twice
 
 
-def test_a_dashboard_says_for_itself_what_it_is_laid_out_for(made):
-    assert list(models(made(SHOP.replace("about:", "layout: wide\nabout:"), layout="both"))) == ["shop.json"]
+def test_a_dashboard_can_set_its_own_layout(build_shop):
+    assert list(models(build_shop(SHOP.replace("about:", "layout: wide\nabout:"), layout="both"))) == ["shop.json"]
 
 
-def test_the_address_of_the_phones_form_is_not_another_dashboards(made):
-    (problem,) = made(SHOP, ("shop-phone", SHOP.replace("Shop", "Other")), layout="both").problems[:1]
+def test_the_uid_of_a_phone_variant_must_be_free(build_shop):
+    (problem,) = build_shop(SHOP, ("shop-phone", SHOP.replace("Shop", "Other")), layout="both").problems[:1]
     assert str(problem) == (
         "shop-phone.yaml:1:12: error: the phone variant of shop has the address shop-phone too "
         "(rename a file) [address]"
@@ -96,6 +96,6 @@ def test_the_address_of_the_phones_form_is_not_another_dashboards(made):
 
 @pytest.mark.skipif("DECKWATCH_PEERS" not in os.environ, reason="DECKWATCH_PEERS does not name Grafana's schemas")
 @pytest.mark.parametrize("layout", ["wide", "phone"])
-def test_grafanas_own_schemas_accept_large_figures_and_phones(made, grafanas_schemas, layout):
-    for model in models(made(SHOP, layout=layout, figures="large")).values():
+def test_grafanas_schemas_accept_large_text_and_phones(build_shop, grafanas_schemas, layout):
+    for model in models(build_shop(SHOP, layout=layout, figures="large")).values():
         assert grafanas_schemas.faults(model) == []

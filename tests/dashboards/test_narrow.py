@@ -1,29 +1,29 @@
-"""`where:` of panels and queries: what it adds, where it adds nothing, and what is told."""
+"""`where:` of panels and queries: the conditions that it adds, and its problems."""
 
 import pytest
 
 ROWS = "dashboard: Shop\nchoose: [{label: code, from: http_requests_total}]\nrows:\n  - - "
 
 
-def asked(made):
-    (panel,) = made.panels.values()
+def expressions(result):
+    (panel,) = result.panels.values()
     return [target["expr"] for target in panel["targets"]]
 
 
-def test_every_selection_that_can_have_the_label_gets_the_condition(build):
+def test_every_selector_that_can_have_the_label_gets_the_condition(build):
     result = build(
         ROWS
         + "lines: sum(rate(http_requests_total[$__rate_interval])) / on () group_left () count(ALERTS) + node_load1\n"
         "      title: T\n      description: D.\n      unit: short\n      where: {handler: /pay, service: [a, b]}\n"
     )
     assert result.problems == []
-    (expr,) = asked(result)
+    (expr,) = expressions(result)
     assert 'handler="/pay", service=~"a|b"' in expr
     assert 'node_load1{job=~"$job", instance=~"$instance", service=~"a|b"}' in expr
 
 
-def test_a_condition_stands_in_for_what_is_chosen_at_the_top(build):
-    (expr,) = asked(build(ROWS + "lines: http_requests_total\n      where: {code: 2..}\n"))
+def test_a_condition_replaces_the_variable(build):
+    (expr,) = expressions(build(ROWS + "lines: http_requests_total\n      where: {code: 2..}\n"))
     assert 'code=~"2.."' in expr
     assert "$code" not in expr
 
@@ -35,15 +35,15 @@ def test_a_query_has_its_own_condition(build):
         "      where: {handler: /}\n"
     )
     assert [problem for problem in result.problems if problem.severity == "error"] == []
-    one, two = asked(result)
-    assert 'code="200"' in one
-    assert 'code="200"' not in two
-    assert 'handler="/"' in one
-    assert 'handler="/"' in two
+    first, second = expressions(result)
+    assert 'code="200"' in first
+    assert 'code="200"' not in second
+    assert 'handler="/"' in first
+    assert 'handler="/"' in second
 
 
 def test_quotes_in_a_value_stay_in_the_value(build):
-    (expr,) = asked(build(ROWS + "lines: http_requests_total\n      where: {handler: '/a\"b\\c'}\n"))
+    (expr,) = expressions(build(ROWS + "lines: http_requests_total\n      where: {handler: '/a\"b\\c'}\n"))
     assert r'handler="/a\"b\\c"' in expr or r'handler=~"/a\"b\\c"' in expr
 
 
@@ -68,6 +68,6 @@ def test_quotes_in_a_value_stay_in_the_value(build):
         ),
     ],
 )
-def test_a_condition_that_holds_for_nothing_is_told(build, panel, wanted):
+def test_a_condition_without_effect_is_reported(build, panel, wanted):
     problems = [str(problem) for problem in build(ROWS + panel).problems]
     assert any(item.startswith(f"shop.yaml:{wanted}") for item in problems), problems

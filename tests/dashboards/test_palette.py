@@ -1,4 +1,4 @@
-"""The colours that are ours: told apart with any colour vision, seen on dark and on light, and never alone."""
+"""The palette: distinguishable with any colour vision, visible on dark and light, never the only information."""
 
 import itertools
 import json
@@ -11,7 +11,7 @@ from deckwatch.dashboards.checks.color_blind import MIN_DISTANCE
 from deckwatch.dashboards.draw import colors, palette
 from deckwatch.dashboards.read import files
 
-DARK, LIGHT = "#181b1f", "#ffffff"  # what panels stand on in Grafana's two themes
+DARK, LIGHT = "#181b1f", "#ffffff"  # panel backgrounds of Grafana's two themes
 WORDS = ("good", "attention", "bad", "neutral")
 
 
@@ -30,39 +30,39 @@ def shipped(catalog, child):
     return [panel for model in models for row in model["panels"] for panel in (row, *row.get("panels", []))]
 
 
-def contrast(one, other):
-    """As WCAG 2.1 reckons it; 3 is asked of figures and large text."""
+def contrast(first, second):
+    """Return the contrast as defined by WCAG 2.1, which requires 3 for graphics and large text."""
 
-    def light(color):
+    def luminance(color):
         red, green, blue = colors.to_linear_rgb(color)
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
-    low, high = sorted((light(one), light(other)))
+    low, high = sorted((luminance(first), luminance(second)))
     return (high + 0.05) / (low + 0.05)
 
 
-def test_states_are_told_apart_with_any_colour_vision(theme):
-    for one, other in itertools.combinations(WORDS, 2):
-        assert colors.find_min_distance(theme[one], theme[other])[0] > MIN_DISTANCE, (one, other)
+def test_state_colours_are_distinguishable_with_any_colour_vision(theme):
+    for first, second in itertools.combinations(WORDS, 2):
+        assert colors.find_min_distance(theme[first], theme[second])[0] > MIN_DISTANCE, (first, second)
 
 
-def test_grafanas_own_green_orange_and_red_are_not():
-    """The reason for which they are not used."""
+def test_grafanas_green_orange_and_red_are_not_distinguishable():
+    """This is why they are not used."""
     assert (
         min(colors.find_min_distance(*pair)[0] for pair in itertools.combinations(("green", "orange", "red"), 2))
         < MIN_DISTANCE
     )
 
 
-def test_series_are_told_apart_with_any_colour_vision():
-    for one, other in itertools.combinations(palette.SERIES, 2):
-        assert colors.find_min_distance(one, other)[0] > MIN_DISTANCE, (one, other)
+def test_series_colours_are_distinguishable_with_any_colour_vision():
+    for first, second in itertools.combinations(palette.SERIES, 2):
+        assert colors.find_min_distance(first, second)[0] > MIN_DISTANCE, (first, second)
 
 
-def test_all_are_seen_on_dark_and_those_that_come_first_on_light_too(theme):
+def test_colours_have_contrast_on_dark_and_the_first_ones_on_light(theme):
     assert all(contrast(color, DARK) >= 3 for color in (*palette.SERIES, *(theme[word] for word in WORDS)))
     assert all(contrast(color, LIGHT) >= 3 for color in (*palette.SERIES[:4], theme["good"], theme["bad"]))
-    # The palette has no orange that is darker and still no vermillion; it is no fainter on light than Grafana's own.
+    # A darker orange would be vermillion; on light, this one has at least the contrast of Grafana's orange.
     assert contrast(theme["attention"], LIGHT) >= contrast("orange", LIGHT)
 
 
@@ -84,14 +84,14 @@ def test_several_queries_of_one_series_each_have_the_palettes_colours(build):
         "lines: sum(up)",
     ],
 )
-def test_otherwise_the_choice_is_grafanas_or_the_users(build, panel):
+def test_otherwise_colours_are_grafanas_or_the_users(build, panel):
     result = build(f"dashboard: Shop\nrows:\n  - - {panel}\n      title: T\n      description: D\n").panels["T"]
     assert result["fieldConfig"]["defaults"]["color"] == {"mode": "palette-classic"}
     assert palette.BLUE not in json.dumps(result)
 
 
-def test_no_colour_is_alone(shipped):
-    """Where a colour tells a state its value or its word is written, and where it tells a series, so is its name."""
+def test_no_meaning_is_conveyed_by_colour_alone(shipped):
+    """Next to a colour, the value or text of a state, or the name of a series, is always shown."""
     for panel in shipped:
         options = panel.get("options", {})
         if panel["type"] == "stat":

@@ -19,14 +19,14 @@ def test_every_file_of_the_folder_is_a_panel_type(types):
     assert sorted(types) == sorted(NAMES)
 
 
-def test_each_word_belongs_to_one_panel_type(types):
+def test_each_keyword_belongs_to_one_panel_type(types):
     words = [word for panel_type in types.values() for word in panel_type.words]
     assert len(words) == len(set(words))
     assert {"lines", "area", "bars", "stat", "gauge", "bargauge", "table", "text", "alerts"} <= set(words)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_word_and_option_is_described(types, name):
+def test_every_keyword_and_option_is_described(types, name):
     result = types[name]
     values = [*result.words.values(), *(option["description"] for option in result.options.values())]
     assert all(text.endswith((".", ";")) or "," in text or ":" in text for text in values)
@@ -43,7 +43,7 @@ def test_the_example_fits_the_schema_and_misspelt_keys_do_not(types, name):
     assert not validator.is_valid({"dashboard": "Example", "rows": [[{**example, "tilte": "x"}]]})
 
 
-def test_no_key_of_a_panel_is_the_word_of_another(types):
+def test_no_key_of_a_panel_is_the_keyword_of_another(types):
     keys = {key for panel_type in types.values() for key in panel_type.options}
     keys |= set(schema.assemble_schema(types)["$defs"]["panel_unknown"]["properties"]) - set(
         panel_types.types_by_keyword(types)
@@ -51,7 +51,7 @@ def test_no_key_of_a_panel_is_the_word_of_another(types):
     assert keys & set(panel_types.types_by_keyword(types)) == set()
 
 
-def test_names_that_grafana_has_lead_to_words_and_are_none(types):
+def test_names_of_grafana_lead_to_keywords_and_are_not_keywords(types):
     words = panel_types.types_by_keyword(types)
     called = {name: word for panel_type in types.values() for name, word in panel_type.called.items()}
     assert set(called.values()) <= set(words)
@@ -87,7 +87,7 @@ def test_a_users_folder_adds_a_panel_type(tmp_path):
     assert set(NAMES) | {"news"} == set(result)
 
 
-def test_what_a_panel_file_lacks_is_reported_with_the_lines_to_write(tmp_path):
+def test_an_incomplete_panel_file_is_reported_with_the_lines_to_add(tmp_path):
     (tmp_path / "news.libsonnet").write_text(
         "// News.\n{\n  words: { news: 'News from elsewhere.' },\n  content: {}, queries: '', width: 4, options: {},"
         " example: { news: 'x' }, grafana: { type: 'news' } }"

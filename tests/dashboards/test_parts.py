@@ -1,4 +1,4 @@
-"""Parts: panels that several dashboards use, with parameters; what is wrong is told where it was written."""
+"""Parts: panels that several dashboards use, with parameters; problems are reported where they were written."""
 
 import json
 import re
@@ -33,7 +33,7 @@ signals:
 
 @pytest.fixture
 def make(catalog, child, tmp_path):
-    """Build a dashboard beside the parts that are given by name; return its model, or the problems as text."""
+    """Build a dashboard with the given parts; return its model, or the problems as text."""
 
     def run(text, *, shipped=False, **own):
         for name, content in own.items():
@@ -47,7 +47,7 @@ def make(catalog, child, tmp_path):
         signals, problems = signal_file.load_signals([*shipped_signals, document, *lent], catalog)
         source = Source(document, "shop", ("shop",), shipped)
         result = build_dashboards([source], catalog, signals, Settings(parts=known), child)
-        problems = sorted({*problems, *result.problems}, key=lambda one: one.place)
+        problems = sorted({*problems, *result.problems}, key=lambda problem: problem.place)
         return [str(problem) for problem in problems] if problems else json.loads(result.artifacts[0].text)
 
     return run
@@ -57,7 +57,7 @@ def rows(*lines):
     return "dashboard: Shop\nrows:\n" + "".join(f"  {line}\n" for line in lines)
 
 
-def test_a_part_is_a_row_where_a_row_stands_and_its_panels_among_panels(make):
+def test_a_part_is_a_row_among_rows_and_panels_among_panels(make):
     model = make(
         rows(
             "- {use: queue, with: {queue: mail, most: 7}}",
@@ -84,7 +84,7 @@ def test_a_part_is_a_row_where_a_row_stands_and_its_panels_among_panels(make):
     assert [step["value"] for step in other["fieldConfig"]["defaults"]["thresholds"]["steps"]] == [None]
 
 
-def test_a_row_can_be_called_otherwise_and_closed_where_it_is_used(make):
+def test_a_use_can_set_the_title_and_state_of_its_row(make):
     (row,) = make(rows("- {use: queue, with: {queue: mail}, row: Mail, collapsed: true, height: 9}"), queue=PART)[
         "panels"
     ]
@@ -92,7 +92,7 @@ def test_a_row_can_be_called_otherwise_and_closed_where_it_is_used(make):
     assert {panel["gridPos"]["h"] for panel in row["panels"]} == {9}
 
 
-def test_numbers_hold_when_another_use_comes_before(make):
+def test_ids_stay_when_another_use_is_added_before(make):
     def numbers(*lines):
         model = make(rows(*lines), queue=PART)
         return {(panel["title"], json.dumps(panel.get("targets"))): panel["id"] for panel in model["panels"]}
@@ -122,13 +122,13 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("line", FAULTS)
-def test_a_fault_of_a_use_is_told_at_its_place(make, line):
+def test_a_problem_of_a_use_is_reported_at_its_position(make, line):
     result = make(rows(line, "- - stat: node_load1"), queue=PART)
     assert len(result) == 1, result
     assert result[0].startswith(f"shop.yaml:{FAULTS[line]}"), result
 
 
-def test_a_parts_own_fault_is_told_in_the_part_with_each_use(make):
+def test_a_problem_of_a_part_is_reported_in_the_part_with_each_use(make):
     broken = PART.replace("rate(container_cpu", "rat(container_cpu").replace("lines: depth", "lines: dept")
     result = make(rows("- {use: queue, with: {queue: mail}}", "- - {use: queue, with: {queue: print}}"), queue=broken)
     offset = PART.splitlines()[11].index("rate(") + 1
@@ -143,19 +143,19 @@ def test_a_parts_own_fault_is_told_in_the_part_with_each_use(make):
         ), result
 
 
-def test_a_place_behind_a_parameter_is_that_in_the_parts_text(make):
+def test_a_position_after_a_parameter_is_that_in_the_parts_text(make):
     broken = PART.replace("image=~", "imge=~")
-    (said,) = make(rows("- {use: queue, with: {queue: a-long-name-of-a-queue}}"), queue=broken)
+    (problem,) = make(rows("- {use: queue, with: {queue: a-long-name-of-a-queue}}"), queue=broken)
     column = broken.splitlines()[11].index("imge") + 1
-    assert said.startswith(f"parts/queue.yaml:12:{column}: error: ")
+    assert problem.startswith(f"parts/queue.yaml:12:{column}: error: ")
 
 
-def test_what_is_given_is_told_where_it_is_given(make):
+def test_an_invalid_value_is_reported_where_it_is_given(make):
     part = PART.replace("most: {type: number,", "most: {type: quantity,").replace(
         "by: [name]", "by: [name], unit: ratio"
     )
-    (said,) = make(rows("- {use: queue, with: {queue: a, most: 3s}}"), queue=part)
-    assert said.startswith("shop.yaml:3:41: error: "), said
+    (problem,) = make(rows("- {use: queue, with: {queue: a, most: 3s}}"), queue=part)
+    assert problem.startswith("shop.yaml:3:41: error: "), problem
 
 
 @pytest.mark.parametrize(
@@ -174,19 +174,19 @@ def test_what_is_given_is_told_where_it_is_given(make):
         ("panels:\n", "pannels:\n", "8:1: error: unknown key pannels (did you mean panels?)"),
     ],
 )
-def test_a_part_that_is_none_is_told_once(make, old, new, wanted):
+def test_an_invalid_part_is_reported_once(make, old, new, wanted):
     use = "- {use: queue, with: {queue: mail}}"
     result = make(rows(use, use.replace("mail", "print")), queue=PART.replace(old, new))
     assert any(item.startswith(f"parts/queue.yaml:{wanted}") for item in result), result
 
 
-def test_a_part_of_ones_own_stands_in_for_a_shipped_one(make):
+def test_a_projects_part_replaces_a_shipped_one(make):
     own = "part: Mine.\npanels:\n  - stat: node_load1\n"
     model = make(rows("- - use: postgres/connections"), postgres__connections=own)
     assert [panel["title"] for panel in model["panels"]] == ["Node load1"]
 
 
-def test_every_shipped_part_is_used_and_narrows_what_it_says(make):
+def test_every_shipped_part_can_be_used_and_filters_by_its_parameters(make):
     known = parts.list_parts()
     assert len(known.files) >= 10
     for name in known.files:

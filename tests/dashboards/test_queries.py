@@ -1,4 +1,4 @@
-"""What a panel asks for becomes the query, legend, title, unit and description that Grafana gets."""
+"""Queries, legends, titles, units and descriptions of panels."""
 
 import pytest
 
@@ -12,11 +12,11 @@ signals:
 SCOPE = 'job=~"$job", instance=~"$instance"'
 
 
-def one(build, panel, *, choose=""):
+def build_panel(build, panel, *, choose=""):
     result = build(f"{SIGNALS}dashboard: Shop\n{choose}rows:\n  - - {panel}\n")
     assert result.problems == []
-    (found,) = result.panels.values()
-    return found
+    (panel,) = result.panels.values()
+    return panel
 
 
 def expressions(panel):
@@ -24,7 +24,7 @@ def expressions(panel):
 
 
 def test_a_signal_gives_query_title_unit_legend_and_thresholds(build):
-    panel = one(build, "lines: errors")
+    panel = build_panel(build, "lines: errors")
     requests = f"sum by (service) (rate(http_requests_total{{{SCOPE}}}[$__rate_interval]))"
     errors = f'sum by (service) (rate(http_requests_total{{{SCOPE}, code="5.."}}[$__rate_interval]))'
     errors = errors.replace('code="5.."', 'code=~"5.."')
@@ -40,31 +40,31 @@ def test_a_signal_gives_query_title_unit_legend_and_thresholds(build):
     ]
 
 
-def test_a_bare_metric_is_drawn_by_its_kind(build):
-    panel = one(build, "lines: node_network_receive_bytes_total")
+def test_a_bare_metric_is_queried_by_its_kind(build):
+    panel = build_panel(build, "lines: node_network_receive_bytes_total")
     assert expressions(panel) == [f"rate(node_network_receive_bytes_total{{{SCOPE}}}[$__rate_interval])"]
     assert panel["fieldConfig"]["defaults"]["unit"] == "binBps"
     assert panel["targets"][0]["legendFormat"] == "{{device}} {{instance}}"
     assert panel["description"]
 
 
-def test_plain_promql_is_welcome(build):
-    panel = one(
+def test_plain_promql_is_accepted(build):
+    panel = build_panel(
         build, "{lines: 'sum by (mode) (rate(node_cpu_seconds_total[$__rate_interval]))', title: T, description: D}"
     )
     assert expressions(panel) == [f"sum by (mode) (rate(node_cpu_seconds_total{{{SCOPE}}}[$__rate_interval]))"]
     assert panel["targets"][0]["legendFormat"] == "{{mode}}"
 
 
-def test_figures_of_one_signal_are_called_by_their_figures(build):
-    panel = one(build, "{lines: [latency.p50, latency.p99], title: Response time}")
+def test_aspects_of_one_signal_are_named_by_aspect(build):
+    panel = build_panel(build, "{lines: [latency.p50, latency.p99], title: Response time}")
     assert [target["legendFormat"] for target in panel["targets"]] == ["p50 {{service}}", "p99 {{service}}"]
     assert panel["description"] == "How long it takes."
     assert panel["fieldConfig"]["overrides"] == []
 
 
-def test_several_signals_are_called_by_their_titles_and_described_each(build):
-    panel = one(build, "{lines: [busy, {show: requests, title: Asked, unit: none}], title: Both}")
+def test_several_signals_have_their_titles_as_legend(build):
+    panel = build_panel(build, "{lines: [busy, {show: requests, title: Asked, unit: none}], title: Both}")
     assert [target["legendFormat"] for target in panel["targets"]] == ["CPU {{instance}}", "Asked {{service}}"]
     assert [target["refId"] for target in panel["targets"]] == ["A", "B"]
     assert panel["fieldConfig"]["defaults"]["unit"] == "percentunit"
@@ -73,7 +73,7 @@ def test_several_signals_are_called_by_their_titles_and_described_each(build):
     assert override["properties"] == [{"id": "unit", "value": "none"}]
 
 
-def test_chosen_labels_hold_for_the_metrics_that_have_them(build):
+def test_variables_apply_to_metrics_with_the_label(build):
     result = build(
         f"{SIGNALS}dashboard: Shop\nchoose: [handler]\nrows:\n  - - lines: requests\n    - lines: busy\n"
         "      description: Busy.\n"
@@ -83,15 +83,17 @@ def test_chosen_labels_hold_for_the_metrics_that_have_them(build):
     assert "$handler" not in result.panels["CPU"]["targets"][0]["expr"]
 
 
-def test_a_condition_that_excludes_does_not_keep_the_choice_away(build):
-    panel = one(
+def test_a_negative_condition_does_not_replace_the_variable(build):
+    panel = build_panel(
         build, "{lines: 'node_network_up{device!=\"lo\"}', title: T, description: D}", choose="choose: [device]\n"
     )
     assert expressions(panel) == [f'node_network_up{{{SCOPE}, device=~"$device", device!="lo"}}']
 
 
-def test_unscoped_panels_ask_as_written(build):
-    panel = one(build, "{stat: 'count(ALERTS)', title: T, description: D, unscoped: Alerts may lack both labels.}")
+def test_unscoped_queries_are_unchanged(build):
+    panel = build_panel(
+        build, "{stat: 'count(ALERTS)', title: T, description: D, unscoped: Alerts may lack both labels.}"
+    )
     assert expressions(panel) == ["count(ALERTS)"]
 
 
@@ -105,13 +107,13 @@ def test_unscoped_panels_ask_as_written(build):
         ("{stat: requests, lowest: 1}", "sort(bottomk(1, sum by (service)"),
     ],
 )
-def test_labels_and_ranking_can_be_said_at_the_panel(build, panel, expected):
-    result = one(build, panel)
+def test_a_panel_can_set_labels_and_ranking(build, panel, expected):
+    result = build_panel(build, panel)
     assert expressions(result)[0].startswith(expected)
 
 
-def test_the_columns_of_a_table_meet_by_their_labels(build):
-    panel = one(build, "{table: [requests, busy], title: T, by: [instance], sort: CPU, description: D}")
+def test_the_columns_of_a_table_are_merged_by_labels(build):
+    panel = build_panel(build, "{table: [requests, busy], title: T, by: [instance], sort: CPU, description: D}")
     first, second = expressions(panel)
     assert first.startswith("sum by (instance) (")
     assert second.startswith("1 - avg by (instance) (")
@@ -123,8 +125,8 @@ def test_the_columns_of_a_table_meet_by_their_labels(build):
     assert panel["options"]["sortBy"] == [{"displayName": "CPU", "desc": True}]
 
 
-def test_promql_with_other_labels_is_brought_to_those_of_the_table(build):
-    panel = one(build, "{table: node_filesystem_avail_bytes, title: T, by: [instance], description: D}")
+def test_promql_is_aggregated_by_the_labels_of_the_table(build):
+    panel = build_panel(build, "{table: node_filesystem_avail_bytes, title: T, by: [instance], description: D}")
     assert expressions(panel)[0].startswith("sum by (instance) (node_filesystem_avail_bytes")
-    panel = one(build, "{table: {show: 'node_load1 * 2', title: L}, title: T, by: [instance], description: D}")
+    panel = build_panel(build, "{table: {show: 'node_load1 * 2', title: L}, title: T, by: [instance], description: D}")
     assert expressions(panel) == [f"max by (instance) (node_load1{{{SCOPE}}} * 2)"]

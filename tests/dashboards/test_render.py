@@ -1,4 +1,4 @@
-"""The model that Grafana gets: placed, numbered, and the same bytes whichever engine makes it."""
+"""The dashboard model: positions, ids, and identical bytes from both Jsonnet engines."""
 
 import json
 
@@ -26,7 +26,7 @@ rows:
 """
 
 
-def test_rows_are_laid_out_and_collapsed_ones_hold_their_panels(build):
+def test_rows_are_laid_out_and_collapsed_rows_contain_their_panels(build):
     result = build(ROWS.replace("title:", "description: Up., title:"))
     assert result.problems == []
     assert [(p["title"], tuple(p["gridPos"].values())) for p in result.model["panels"]] == [
@@ -41,7 +41,7 @@ def test_rows_are_laid_out_and_collapsed_ones_hold_their_panels(build):
     assert result.model["panels"][3]["panels"] == []
 
 
-def test_the_dashboard_says_what_grafana_asks_for(build):
+def test_the_dashboard_has_the_fields_that_grafana_requires(build):
     model = build(ROWS.replace("title:", "description: Up., title:")).model
     assert model["uid"] == "shop"
     assert model["editable"] is False
@@ -55,7 +55,7 @@ def test_the_dashboard_says_what_grafana_asks_for(build):
     assert model["templating"]["list"][2]["query"] == 'label_values(up{job=~"$job"}, instance)'
 
 
-def test_a_panel_keeps_its_number_when_others_come_and_go(build):
+def test_a_panel_keeps_its_id_when_others_are_added(build):
     def numbers(text):
         return {title: panel["id"] for title, panel in build(text).panels.items()}
 
@@ -95,13 +95,13 @@ def test_raw_is_merged_last(build):
         ("bad: up", [("text", None)]),
     ],
 )
-def test_colours_follow_the_direction_in_which_it_gets_worse(build, keys, steps):
+def test_colours_follow_the_direction_in_which_values_get_worse(build, keys, steps):
     result = build(f"dashboard: Shop\nrows:\n  - - {{stat: up, unit: ratio, description: Up., {keys}}}\n")
     panels = result.panels["Up"]["fieldConfig"]["defaults"]["thresholds"]["steps"]
     assert [(step["color"], step["value"]) for step in panels] == steps
 
 
-def test_words_for_values_carry_their_colours(build):
+def test_texts_for_values_have_threshold_colours(build):
     result = build(
         "dashboard: Shop\nrows:\n"
         "  - - {states: up, description: Up., bad: down, critical: 1, values: {0: down, 1: up}}\n"
@@ -113,7 +113,7 @@ def test_words_for_values_carry_their_colours(build):
     }
 
 
-def test_a_link_takes_the_labels_along_that_can_be_chosen_there(build):
+def test_a_link_passes_the_labels_that_are_variables_of_its_target(build):
     text = (
         "dashboard: Shop\nrows:\n  - - {table: up, title: T, description: D, by: [instance, job], link: shop,"
         " names: {instance: Host}}\n    - {stat: node_load1, link: shop}\n"
@@ -145,7 +145,7 @@ def test_the_bytes_are_sorted_and_end_with_a_newline(build):
     assert artifact.text == json.dumps(json.loads(artifact.text), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def test_the_library_works_without_our_python(child):
+def test_the_library_works_without_python(child):
     program = """
       local dashboard = import 'dashboards/dashboard.libsonnet';
       local panels = { stat: import 'dashboards/panels/stat.libsonnet' };

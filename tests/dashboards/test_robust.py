@@ -1,4 +1,4 @@
-"""Whatever stands in a file, it is told as a problem: nothing a user writes ends in a traceback."""
+"""Any invalid content of a file is reported as a problem and never causes a traceback."""
 
 import copy
 import random
@@ -45,7 +45,7 @@ def paths(data, path=()):
 
 
 def changed(data, chance):
-    """Replace, remove or add one thing somewhere."""
+    """Replace, remove or add a value at a random path."""
     data = copy.deepcopy(data)
     *steps, last = chance.choice([path for path in paths(data) if path])
     parent = data
@@ -65,7 +65,7 @@ def changed(data, chance):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32))
-def test_a_changed_file_is_told_of_or_drawn(catalog, child, seed):
+def test_a_changed_file_has_problems_or_dashboards(catalog, child, seed):
     chance = random.Random(seed)
     sources = files.load_shipped()
     index = chance.randrange(len(sources))
@@ -95,7 +95,7 @@ def test_invalid_queries_are_reported(build, content):
         ("{ words: ", "syntax"),
     ],
 )
-def test_a_panel_file_that_is_none_is_told_in_a_sentence(tmp_path, text, words):
+def test_an_invalid_panel_file_is_reported(tmp_path, text, words):
     (tmp_path / "news.libsonnet").write_text(text)
     with panel_types.start_renderer(tmp_path) as child, pytest.raises(DeckwatchError) as caught:
         panel_types.load_types(child, tmp_path)

@@ -1,4 +1,4 @@
-"""The shipped dashboards hold the rules of Grafana's dashboard-linter, and of its own schemas, without exceptions."""
+"""The shipped dashboards follow the rules of Grafana's dashboard-linter and its schemas, without exceptions."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from deckwatch.dashboards import grafana_units
 from deckwatch.dashboards.read import files
 
 PEERS = os.environ.get("DECKWATCH_PEERS")
-OF_NO_TARGET = {"health", "objectives"}  # of what rules record of whole components, whichever target told of it
+WITHOUT_TARGET = {"health", "objectives"}  # recordings of whole components, which belong to no single target
 # Ids that Grafana 10.4 has and dashboard-linter does not know.
 NOT_LINTED = set(
     "candela acres hectares currencyTRY currencyMYR currencyXPF currencyBGN currencyPYG mwatth mohm rotkhz rotmhz "
@@ -42,7 +42,7 @@ def drawn(model):
     return [panel for panel in all_panels(model) if panel["type"] != "row"]
 
 
-def test_five_dashboards_are_there(models):
+def test_the_five_dashboards_are_shipped(models):
     expected = {"overview", "host", "containers", "postgres-database", "application"}
     assert {model["uid"] for model in models} >= expected
 
@@ -59,16 +59,16 @@ def test_panels_have_title_description_unit_and_datasource(models):
             assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}, where
             assert panel["targets"], where
             if panel["type"] == "nodeGraph":
-                continue  # its circles and arrows are no figures
+                continue  # its nodes and edges have no unit
             config = panel["fieldConfig"]
             result = [config["defaults"]["unit"]]
             result += [p["value"] for o in config["overrides"] for p in o["properties"] if p["id"] == "unit"]
             assert set(result) <= units, where
 
 
-def test_every_selection_holds_to_the_choices_or_says_why_not(models):
+def test_every_selector_uses_the_variables_or_has_a_reason_not_to(models):
     unscoped = []
-    for model in (model for model in models if model["uid"] not in OF_NO_TARGET):
+    for model in (model for model in models if model["uid"] not in WITHOUT_TARGET):
         for panel in drawn(model):
             for target in panel.get("targets", []):
                 for selector in promql.find_selectors(target["expr"]):
@@ -78,7 +78,7 @@ def test_every_selection_holds_to_the_choices_or_says_why_not(models):
     assert set(unscoped) == {("overview", "Critical"), ("overview", "Firing")}
 
 
-def test_the_dead_mans_switch_is_no_alert_that_fires(models):
+def test_the_dead_mans_switch_is_not_shown_as_a_firing_alert(models):
     lists = [panel["options"] for model in models for panel in drawn(model) if panel["type"] == "alertlist"]
     assert lists
     assert all('alertname!="Watchdog"' in options["alertInstanceLabelFilter"] for options in lists)
@@ -95,14 +95,14 @@ def test_the_dead_mans_switch_is_no_alert_that_fires(models):
         assert has & {("alertname", "!=", "Watchdog"), ("severity", "=", "critical")}
 
 
-def test_figures_at_the_top_have_titles_that_fit_a_small_screen(models):
+def test_titles_of_the_top_panels_fit_a_small_screen(models):
     (overview,) = [model for model in models if model["uid"] == "overview"]
     titles = [panel["title"] for panel in drawn(overview) if panel["type"] == "stat"]
     assert len(titles) >= 8
     assert [title for title in titles if len(title) > len("Unreachable")] == []
 
 
-def test_rates_follow_the_zoom(models):
+def test_rates_use_the_rate_interval(models):
     for model in models:
         for panel in drawn(model):
             for target in panel.get("targets", []):
@@ -112,7 +112,7 @@ def test_rates_follow_the_zoom(models):
                         assert selector.window == "$__rate_interval", target["expr"]
 
 
-def test_variables_reload_with_the_time(models):
+def test_variables_are_refreshed_with_the_time_range(models):
     for model in models:
         for variable in model["templating"]["list"]:
             if variable["type"] == "query":
@@ -120,7 +120,7 @@ def test_variables_reload_with_the_time(models):
                 assert re.fullmatch(r"label_values\(.+, \w+\)", variable["query"])
 
 
-def test_numbers_fit_and_nothing_overlaps(models):
+def test_ids_fit_a_byte_and_panels_do_not_overlap(models):
     for model in models:
         numbers = [panel["id"] for panel in all_panels(model)]
         assert len(numbers) == len(set(numbers))
@@ -144,7 +144,7 @@ def test_a_panel_takes_four_lines_or_fewer(models):
     assert lines / panels <= 4, f"{lines} lines for {panels} panels"
 
 
-def test_colours_are_said_of_series_that_exist(models):
+def test_colours_are_set_for_series_that_exist(models):
     for model in models:
         for panel in drawn(model):
             if panel["type"] == "table":
@@ -157,5 +157,5 @@ def test_colours_are_said_of_series_that_exist(models):
 
 
 @pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder with Grafana's schemas")
-def test_grafanas_own_schemas_accept_them(models, grafanas_schemas):
+def test_grafanas_schemas_accept_the_dashboards(models, grafanas_schemas):
     assert [fault for model in models for fault in grafanas_schemas.faults(model)] == []

@@ -14,24 +14,24 @@ def test_the_shipped_sets_are_the_folders():
     assert {source.uid for source in files.load_shipped(["host"]) if source.is_dashboard} == {"overview", "host"}
 
 
-def test_a_users_folder_is_read_and_bad_files_are_told(tmp_path):
+def test_a_projects_folder_is_read_and_invalid_files_are_reported(tmp_path):
     (tmp_path / "dashboards/shop").mkdir(parents=True)
     (tmp_path / "dashboards/shop/sales.yaml").write_text(DASHBOARD)
     (tmp_path / "dashboards/broken.yaml").write_text("dashboard: [")
     (tmp_path / "dashboards/_draft.yaml").write_text("dashboard: [")
-    found, problems = files.load_folder(tmp_path / "dashboards", tmp_path)
-    assert [(item.uid, item.document.file, item.subjects) for item in found] == [
+    sources, problems = files.load_folder(tmp_path / "dashboards", tmp_path)
+    assert [(item.uid, item.document.file, item.subjects) for item in sources] == [
         ("shop-sales", "dashboards/shop/sales.yaml", ("sales", "shop"))
     ]
     assert [problem.place.file for problem in problems] == ["dashboards/broken.yaml"]
 
 
-def test_a_users_dashboard_replaces_the_shipped_one_of_its_address(tmp_path, catalog, child):
+def test_a_projects_dashboard_replaces_the_shipped_one_with_its_uid(tmp_path, catalog, child):
     (tmp_path / "host.yaml").write_text(DASHBOARD)
     own, _ = files.load_folder(tmp_path, tmp_path)
     everything = [*files.load_shipped(["host"]), *own]
     signals, _ = signal_file.load_signals([source.document for source in everything], catalog)
-    # The overview links to dashboards that are not there now; only what replaces what is looked at here.
+    # The overview links to dashboards that are missing here.
     chosen = [source for source in everything if source.uid != "overview"]
     result = dashboards.build_dashboards(chosen, catalog, signals, None, child)
     assert [json.loads(artifact.text)["title"] for artifact in result.artifacts] == ["My host"]
@@ -40,7 +40,7 @@ def test_a_users_dashboard_replaces_the_shipped_one_of_its_address(tmp_path, cat
     assert warning.message == "replaces the shipped dashboard Host"
 
 
-def test_a_set_that_is_left_out_leaves_no_link_behind(catalog, child):
+def test_an_excluded_set_leaves_no_links(catalog, child):
     sources = files.load_shipped(["containers"])
     signals, _ = signal_file.load_signals([item.document for item in sources], catalog)
     result = dashboards.build_dashboards(sources, catalog, signals, None, child)

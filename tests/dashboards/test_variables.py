@@ -1,4 +1,4 @@
-"""The choices at the top: where their values come from, and which queries they hold for."""
+"""The variables at the top: the source of their values, and the queries that they apply to."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def choices(build, head):
     }
 
 
-def test_values_come_from_what_is_asked_for_most(build):
+def test_values_come_from_the_most_queried_metric(build):
     result = choices(build, "choose: [handler]\n")
     assert result["job"] == ("Job", "label_values(http_requests_total, job)")
     assert result["handler"] == (
@@ -22,18 +22,18 @@ def test_values_come_from_what_is_asked_for_most(build):
     )
 
 
-def test_or_from_what_the_dashboard_needs(build):
+def test_values_come_from_the_needed_metric(build):
     assert choices(build, "needs: node_load5\n")["job"] == ("Job", "label_values(node_load5, job)")
 
 
 @pytest.mark.parametrize("selector", ["up", '{__name__=~"http_requests_total|probe_success"}'])
-def test_or_from_what_is_said(build, selector):
+def test_values_come_from_the_given_selector(build, selector):
     result = choices(build, f"choose: [{{label: service, title: Shop, from: '{selector}'}}]\n")
     assert result["service"][0] == "Shop"
     assert 'job=~"$job", instance=~"$instance"' in result["service"][1]
 
 
-def test_job_and_instance_can_be_read_elsewhere_and_stay_first(build):
+def test_job_and_instance_can_come_from_another_metric_and_stay_first(build):
     result = choices(build, "choose: [code, {label: instance, from: up}]\n")
     assert list(result) == ["job", "instance", "code"]
     assert result["instance"] == ("Instance", 'label_values(up{job=~"$job"}, instance)')
@@ -50,19 +50,19 @@ def test_job_and_instance_can_be_read_elsewhere_and_stay_first(build):
         ),
     ],
 )
-def test_alerts_are_those_of_what_is_chosen(build, head, labels):
+def test_alerts_are_filtered_by_the_variables(build, head, labels):
     (annotation,) = build(f"dashboard: Shop\n{head}{PANELS}").model["annotations"]["list"]
     firing = f'ALERTS{{alertstate="firing", alertname!="Watchdog", escalation="", {labels}}}'
     assert annotation["expr"] == f"{firing} unless {firing} offset $__interval"
 
 
-def test_the_label_service_is_chosen_by_where_pages_of_applications_have_it(build):
+def test_the_variable_service_applies_to_application_metrics(build):
     result = build(f"dashboard: Shop\nchoose: [service]\n{PANELS}")
     assert 'service=~"$service"' in result.panels["Http requests total"]["targets"][0]["expr"]
     assert "$service" not in result.panels["Node load1"]["targets"][0]["expr"]
 
 
-def test_a_label_that_an_expression_decides_about_is_not_chosen_in_it(build):
+def test_a_label_with_a_condition_is_not_filtered_by_its_variable(build):
     result = build(
         "signals:\n  all: {metric: http_requests_total, by: []}\n"
         "  bad: {metric: http_requests_total, where: {code: '5..'}, share_of: all}\n"

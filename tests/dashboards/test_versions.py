@@ -1,4 +1,4 @@
-"""What a version of Grafana does not know is told where somebody asks for it, and left out where it is ours."""
+"""Fields that a version of Grafana does not support: an error in a user's file, omitted from generated ones."""
 
 import json
 from pathlib import Path
@@ -34,7 +34,7 @@ rows:
 """
 
 
-def made(child, text, grafana):
+def build_dashboard(child, text, grafana):
     catalog = metric_catalog.load_catalog(Project(Path()), Targets(grafana=grafana))
     document = yaml_file.parse_yaml(text, "shop.yaml")
     signals, _ = signal_file.load_signals([document], catalog)
@@ -42,7 +42,7 @@ def made(child, text, grafana):
 
 
 @pytest.mark.parametrize(
-    ("grafana", "told"),
+    ("grafana", "messages"),
     [
         ("13.0", []),
         (
@@ -61,24 +61,24 @@ def made(child, text, grafana):
         ),
     ],
 )
-def test_what_is_asked_for_is_told_at_its_place(child, grafana, told):
-    result = made(child, PANELS, grafana)
-    wanted = [f"{item}, the target is {grafana}" for item in told]
+def test_an_unsupported_option_is_reported_at_its_position(child, grafana, messages):
+    result = build_dashboard(child, PANELS, grafana)
+    wanted = [f"{item}, the target is {grafana}" for item in messages]
     problems = [
         (problem.place.line, problem.place.column, f"{problem.place.line}:{problem.place.column} {problem.message}")
         for problem in result.problems
     ]
     assert [text for _, _, text in sorted(problems)] == wanted
     assert {problem.check for problem in result.problems} <= {"target"}
-    assert bool(result.artifacts) is (not told)
+    assert bool(result.artifacts) is (not messages)
 
 
-def test_what_is_ours_is_left_out_and_the_model_has_the_versions_number(child):
+def test_generated_fields_are_omitted_and_the_schema_version_matches(child):
     text = PANELS.replace("      raw: {options: {percentChangeColorMode: inverted}, timeCompare: 1d}\n", "")
     text = text.replace("      transform: [{transpose: true}, {raw: {id: transpose, options: {}}}]\n", "")
     text = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("raw:"))
     for grafana, number, ours in (("10.4", 39, False), ("11.5", 40, True), ("12.0", 41, True), ("13.0", 42, True)):
-        model = json.loads(made(child, text, grafana).artifacts[0].text)
+        model = json.loads(build_dashboard(child, text, grafana).artifacts[0].text)
         _, stat, bars = model["panels"]
         assert model["schemaVersion"] == number
         assert ("percentChangeColorMode" in stat["options"], "legend" in bars["options"]) == (ours, ours)
@@ -87,8 +87,8 @@ def test_what_is_ours_is_left_out_and_the_model_has_the_versions_number(child):
         )  # without them an older one draws the same
 
 
-def test_the_shipped_dashboards_are_for_the_oldest_version_too(child):
-    """Nothing that is shipped needs more than the oldest Grafana and the oldest Prometheus."""
+def test_the_shipped_dashboards_support_the_oldest_versions(child):
+    """The shipped set needs only the oldest supported Grafana and Prometheus."""
     oldest = Targets(**{name: program.oldest for name, program in PROGRAMS.items()})
     catalog = metric_catalog.load_catalog(Project(Path()), oldest)
     sources = files.load_shipped()
