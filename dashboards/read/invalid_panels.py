@@ -90,8 +90,10 @@ def _clean_queries(content: JsonValue, invalid: Sequence[Path]) -> JsonValue:
     ]
     for path in invalid:
         *head, key = path or ("",)
-        query = queries[int(head[0]) if several and head else 0]
-        if len(path) != 1 + several or key in ("show", *LANGUAGES) or not isinstance(query, dict):
+        if len(path) != 1 + several or key in ("show", *LANGUAGES):
+            return None
+        query = queries[int(head[0]) if several else 0]
+        if not isinstance(query, dict):
             return None
         query.pop(str(key), None)
     return queries if several else queries[0]
