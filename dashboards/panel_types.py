@@ -126,7 +126,7 @@ def load_types(child: Renderer, own: Path | None = None) -> dict[str, PanelType]
     owners: dict[str, str] = {}
     types = {}
     for name, declared in child.evaluate(import_table(own)).items():
-        _check_declarations(declared, files[name])
+        _check_declarations(declared, files[name], list_folders(own))
         for keyword in declared["words"]:
             if owners.setdefault(keyword, name) != name:
                 raise DeckwatchError(f"two panel files have the keyword {keyword}: {owners[keyword]} and {name}")
@@ -135,8 +135,8 @@ def load_types(child: Renderer, own: Path | None = None) -> dict[str, PanelType]
     return types
 
 
-def _check_declarations(declared: StrictMapping, file: str) -> None:
-    """Raise DeckwatchError for a file that lacks declarations, with the lines to write, or has unknown ones."""
+def _check_declarations(declared: StrictMapping, file: str, folders: Mapping[str, Path]) -> None:
+    """Raise DeckwatchError for a file that lacks declarations, with the lines to add, or has unknown ones."""
     required, known = _list_fields(PanelType)
     missing = sorted(required - set(declared))
     if not file.startswith(f"{_OWN}/") and "grafana" not in declared:
@@ -148,10 +148,19 @@ def _check_declarations(declared: StrictMapping, file: str) -> None:
         missing += [f"grafana.{key}" for key in lacking]
         lines.append(_LINES["grafana"])
     if missing:
-        raise DeckwatchError(f"the panel file {file} lacks {', '.join(missing)}; write: {' '.join(lines)}")
+        position = f"{file}:{_find_insertion_line(file, folders)}"
+        text = "".join(f"\n  {line}" for line in lines)
+        raise DeckwatchError(f"{position}: the panel file lacks {', '.join(missing)}; add below this line:{text}")
     unknown = sorted(set(declared) - known) + [f"grafana.{key}" for key in sorted(set(grafana) - allowed)]
     if unknown:
         raise DeckwatchError(f"the panel file {file} has unknown declarations: {', '.join(unknown)}")
+
+
+def _find_insertion_line(file: str, folders: Mapping[str, Path]) -> int:
+    """Return the number of the line with the keywords of a panel file, or of its last line."""
+    folder, _, path = file.partition("/")
+    lines = folders[folder].joinpath(path).read_text(encoding="utf-8").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if "words:" in line), len(lines))
 
 
 def _list_fields(declared: type[PanelType | GrafanaPanel]) -> tuple[set[str], set[str]]:

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from deckwatch.core.signals import is_name
+from deckwatch.dashboards.grafana_model import parse_variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +21,6 @@ KINDS = {
     "postgres": "postgres",
     "grafana-postgresql-datasource": "postgres",
 }
-_VARIABLE = re.compile(r"\$\{?(\w+)\}?\Z|\[\[(\w+)\]\]\Z")
 _UNSUPPORTED = ("-- Mixed --", "-- Dashboard --", "-- Grafana --", "__expr__", "mixed", "grafana", "datasource")
 
 
@@ -64,8 +64,8 @@ class Datasources:
             return "", name
         if name in _UNSUPPORTED or type_ in _UNSUPPORTED:
             return "", name
-        if match := _VARIABLE.match(name):
-            name = match[1] or match[2]
+        if variable := parse_variable(name):
+            name = variable
             type_ = type_ or str(self._variables.get(name) or "")
         type_ = type_ or ("postgres" if "rawSql" in target else "prometheus" if "expr" in target else "")
         return KINDS.get(type_, ""), name

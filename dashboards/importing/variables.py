@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from deckwatch.dashboards.draw.render import TAG
+from deckwatch.dashboards.grafana_model import replace_variables
 from deckwatch.dashboards.importing.patch import is_same_json
 
 if TYPE_CHECKING:
@@ -128,12 +129,13 @@ def rename_sources(value: Json, source_kinds: Mapping[str, str]) -> Json:
     names = {name: _source_variable(kind, kinds) for name, kind in source_kinds.items() if kind}
     if not names:
         return value
-    alternatives = "|".join(map(re.escape, names))
-    pattern = re.compile(rf"\$\{{({alternatives})\}}|\$({alternatives})\b")
+
+    def new_reference(name: str) -> str | None:
+        return "${" + names[name] + "}" if name in names else None
 
     def rename_in(value: Json) -> Json:
         if isinstance(value, str):
-            return pattern.sub(lambda match: "${" + names[match[1] or match[2]] + "}", value)
+            return replace_variables(value, new_reference)
         if isinstance(value, list):
             return [rename_in(item) for item in value]
         return {key: rename_in(item) for key, item in value.items()} if isinstance(value, dict) else value

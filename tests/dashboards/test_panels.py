@@ -89,12 +89,13 @@ def test_a_users_folder_adds_a_panel_type(tmp_path):
 
 def test_what_a_panel_file_lacks_is_reported_with_the_lines_to_write(tmp_path):
     (tmp_path / "news.libsonnet").write_text(
-        "{ words: { news: 'News from elsewhere.' }, content: {}, queries: '', width: 4, options: {},"
+        "// News.\n{\n  words: { news: 'News from elsewhere.' },\n  content: {}, queries: '', width: 4, options: {},"
         " example: { news: 'x' }, grafana: { type: 'news' } }"
     )
     with panel_types.start_renderer(tmp_path) as child, pytest.raises(DeckwatchError) as caught:
         panel_types.load_types(child, tmp_path)
     assert str(caught.value) == (
-        "the panel file own/news.libsonnet lacks height, grafana.name, grafana.public; write: height: 8, "
-        "grafana: { type: 'timeseries', name: 'Time series', public: true },"
+        "own/news.libsonnet:3: the panel file lacks height, grafana.name, grafana.public; add below this line:\n"
+        "  height: 8,\n"
+        "  grafana: { type: 'timeseries', name: 'Time series', public: true },"
     )
