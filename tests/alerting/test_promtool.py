@@ -28,11 +28,11 @@ def test_shipped_rules_are_taken_by_promtool(program, shipped_alerting, tmp_path
 
 @pytest.mark.slow
 def test_shipped_proofs_hold(program, shipped_alerting):
-    told = []
-    outcomes = promtool.run(shipped_alerting.groups, shipped_alerting.bundle.artifacts, told.append)
+    reported = []
+    outcomes = promtool.run(shipped_alerting.groups, shipped_alerting.bundle.artifacts, reported.append)
     assert [str(problem) for outcome in outcomes for problem in outcome.problems] == []
     groups = [group for group in shipped_alerting.groups if group.alerts]  # the others only record
-    assert {one.topic for one in told} == {group.topic for group in groups}
+    assert {one.topic for one in reported} == {group.topic for group in groups}
     for outcome, group in zip(outcomes, groups, strict=True):
         assert outcome.topic == group.topic
         assert outcome.tests > 2 * len(group.alerts)
@@ -99,9 +99,9 @@ def test_descriptions_are_filled_in_with_every_label(program, shipped_alerting, 
         path.write_text(
             dump_yaml({"rule_files": [f"{group.topic}.yaml"], "evaluation_interval": "15s", "tests": tests})
         )
-        said = subprocess.run([program, "test", "rules", str(path)], capture_output=True, text=True, check=False)
-        texts = re.findall(r'description="((?:[^"\\]|\\.)*)"', said.stdout + said.stderr)
-        assert len(texts) == len(group.alerts), said.stdout + said.stderr
+        result = subprocess.run([program, "test", "rules", str(path)], capture_output=True, text=True, check=False)
+        texts = re.findall(r'description="((?:[^"\\]|\\.)*)"', result.stdout + result.stderr)
+        assert len(texts) == len(group.alerts), result.stdout + result.stderr
         for text in texts:
             assert "error expanding" not in text
             assert "<no value>" not in text

@@ -38,7 +38,7 @@ def recorded(alert, shipped):
 def fired(promtool, shipped_alerting, tmp_path):
     """Run the rules over a day, and return what fired: alerts' names, with how many evaluations long."""
     folder = shipped_alerting.write(tmp_path) / render_rules.RULES_FOLDER
-    # Averages over hours and days are most of the time that this takes, and nobody is told of what is read of them.
+    # Averages over hours and days are most of the time that this takes, and no alert reads them.
     alerts = [one for group in shipped_alerting.groups for one in group.alerts if one.severity != "info"]
     used = {one.topic for one in alerts} | {topic for one in alerts for topic in recorded(one, shipped_alerting)}
 
@@ -60,9 +60,9 @@ def fired(promtool, shipped_alerting, tmp_path):
             yaml.safe_dump({"rule_files": files, "evaluation_interval": f"{day.step}s", "tests": [test]}, width=1e9)
         )
         done = subprocess.run([promtool, "test", "rules", str(path)], capture_output=True, text=True, check=False)
-        said = done.stdout + done.stderr
-        (got,) = re.findall(r"got:(.*)", said) or [None]
-        assert got is not None, said
+        output = done.stdout + done.stderr
+        (got,) = re.findall(r"got:(.*)", output) or [None]
+        assert got is not None, output
         return set(re.findall(r'alertname=\\?"(\w+)', got))
 
     return run
