@@ -1,4 +1,4 @@
-# Stages: `deckwatch` is the program, `shop` the example that it watches.
+# Stages: `deckwatch` is the program, `shop` the example application that it monitors.
 FROM python:3.13.9-slim-trixie AS build
 WORKDIR /src
 RUN python -m venv /opt/deckwatch

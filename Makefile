@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CODE := deckwatch exporter dashboards alerting provisioning
-# Some containers set it; without compiled modules every process that a test starts takes twice as long.
+# Some containers set this variable; without compiled modules every process that a test starts takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
@@ -39,7 +39,7 @@ docs: $(VENV)/.run ## Regenerate docs/reference
 bench: $(VENV)/.dev ## Measure against the installed peers
 	$(BIN)/python -m bench $(ARGS)
 
-lock: $(VENV)/.dev ## Pin the newest versions: hashes, no addresses
+lock: $(VENV)/.dev ## Pin the newest versions by hash
 	$(PIP) install uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
 	  --group build pyproject.toml -o requirements.lock
@@ -51,7 +51,7 @@ clean: ## Remove .venv and the caches of tools
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "deckwatch needs Python 3.11 or newer; name one by: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	  { echo "deckwatch needs Python 3.11 or newer; use: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
 	  { rm -rf $(VENV); echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
 

@@ -16,7 +16,7 @@ _PIECES = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 _SIZES = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 _COMPARED = {">": "more than ", "<": "less than ", "==": ""}
 
-# The template function that makes a value of a unit readable, and what stands behind it.
+# The template function that formats a value of a unit, and the suffix.
 HUMANIZED = {
     "ratio": ("humanizePercentage", ""),
     "seconds": ("humanizeDuration", ""),
@@ -67,13 +67,13 @@ def _format_size(value: float) -> str:
     return format_number(value) + "B"
 
 
-def format_limit(one: Limit, unit: str) -> str:
+def format_limit(limit: Limit, unit: str) -> str:
     """Return a limit in words: `more than 80%`."""
-    return _COMPARED[one.operator] + format_quantity(one.value, unit)
+    return _COMPARED[limit.operator] + format_quantity(limit.value, unit)
 
 
 def format_threshold(alert: Alert) -> str:
-    """Return from where on an alert fires, `more than 80% for 5m`; '' where its condition compares by itself."""
+    """Return an alert's threshold, such as `more than 80% for 5m`; '' where its expression contains the comparison."""
     if alert.limit is None:
         return ""
     text = format_limit(alert.limit, alert.unit)
@@ -81,8 +81,8 @@ def format_threshold(alert: Alert) -> str:
 
 
 def add_labels(expr: str, labels: Mapping[str, str]) -> str:
-    """Return PromQL for an expression's series with these labels as well, whatever their values contain."""
+    """Return PromQL that adds labels to an expression's series; values are escaped."""
     for label, text in labels.items():
-        value = json.dumps(text.replace("$", "$$"), ensure_ascii=False)  # $1 would be a part of what matched
+        value = json.dumps(text.replace("$", "$$"), ensure_ascii=False)  # $1 would refer to a capture group
         expr = f'label_replace({expr}, "{label}", {value}, "", "")'
     return expr

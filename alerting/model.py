@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Severity = Literal["info", "warning", "error", "critical"]
 Operator = Literal[">", "<", "=="]
 
-SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error", "critical")  # the worse the later
+SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error", "critical")  # in ascending order
 MAX_RULES = 20  # of one group; Prometheus evaluates a group one rule after another
 
 
@@ -63,8 +63,8 @@ class Proof:
 class Alert:
     """An alert. `watched` is the expression as written (a recording's name where its signal is recorded).
 
-    Without a `limit` the expression compares by itself. `hold` and `keep` are in seconds. `each` are the labels that
-    tell one such alert from another.
+    Without a `limit` the expression contains the comparison. `hold` and `keep` are in seconds. `each` are the labels
+    that distinguish alerts of this rule.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Alert:
     empty: str = ""
     reference: Reference | None = None
     job: str = ""  # whose page the alerts of its topic read
-    adjusted: bool = False  # the project has set its limit
+    adjusted: bool = False  # the project overrides its limit
 
     @property
     def path(self) -> Path:
@@ -103,7 +103,7 @@ class Alert:
         return self.document.place(self.path, key=True)
 
     def place_of(self, *keys: str) -> Place:
-        """Return where one of its values stands; the alert's own place for a key that is not written."""
+        """Return the place of one of its values; the alert's own place if the key is absent."""
         return self.document.place((*self.path, *keys))
 
     def place_in_expr(self, offset: int) -> Place:
@@ -115,7 +115,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class Recording:
-    """A series that Prometheus computes and keeps: declared in a topic, or because an alert's signal asks for it."""
+    """A recording rule, declared in a topic or by the signal of an alert."""
 
     name: str
     topic: str
@@ -130,11 +130,11 @@ class Recording:
 
     @property
     def place(self) -> Place:
-        """Where the recording, or the signal that asks for it, is declared."""
+        """The place where the recording, or the signal that requires it, is declared."""
         return self.document.place(self.path, key=True)
 
     def place_in_expr(self, offset: int) -> Place:
-        """Return the place of a character of the expression as far as it is known."""
+        """Return the place of a character of the expression, or of its signal."""
         if self.reference is not None:
             return self.reference.signal.place_in_expr(0)
         return self.document.place_in_text((*self.path, "expr"), offset)
@@ -142,9 +142,10 @@ class Recording:
 
 @dataclass(frozen=True)
 class Group:
-    """One topic: its recordings, and the alerts that stand on them.
+    """One topic: its recordings and alerts.
 
-    `interval` is how often its recordings are computed, '' where as often as pages are read; then it has no alerts.
+    `interval` is how often its recordings are evaluated, '' for once per scrape interval; a group
+    with an interval has no alerts.
     """
 
     topic: str
@@ -156,5 +157,5 @@ class Group:
 
     @property
     def source_files(self) -> str:
-        """The files that the topic was made of."""
+        """The files of the topic, separated by commas."""
         return ", ".join(document.file for document in self.documents)

@@ -1,4 +1,4 @@
-"""Runs promtool's unit tests of generated rules, and reports failures at the proof's position in the YAML.
+"""Run promtool's unit tests of generated rules, and report failures at the proof's position in the YAML.
 
 promtool evaluates every rule of a test's rule files at every step. Each alert is therefore tested with a rule file that
 holds nothing but its own rule and the recording rules that it reads, which takes a quarter of the time.

@@ -1,4 +1,4 @@
-"""Groups become files: the rules of each topic, and promtool's tests of them."""
+"""Render groups to files: the rules of each topic, and promtool's tests of them."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _KEY_ORDER = (
 
 @dataclass(frozen=True)
 class Links:
-    """Where people go from an alert. `panels` are the ids of panels by dashboard and title.
+    """Links from an alert. `panels` are the ids of panels by dashboard and title.
 
-    `deploys` says how a deploy is seen: its metric, the label of its version, and by which label it belongs to an
-    alert; empty where nobody says so.
+    `deploys` describes how deployments are detected: the metric, the label with the version, and the label shared
+    with an alert; empty if not configured.
     """
 
     grafana: str = "http://127.0.0.1:3000"
@@ -41,19 +41,19 @@ class Links:
 
 
 def library_folder() -> Path:
-    """Return the folder of Jsonnet that the renderer must serve as `alerting`."""
+    """Return the Jsonnet folder that the renderer must provide as `alerting`."""
     return plugins.package_folder(plugins.import_package("alerting"), "library")
 
 
 def render_rules(groups: Sequence[Group], links: Links, renderer: Renderer) -> list[Artifact]:
     """Return the rule files and their test files, in the order of the topics."""
     interval = formatting.format_duration(INTERVAL)
-    recordings = {one.name: one for group in groups for one in group.recordings}
+    recordings = {recording.name: recording for group in groups for recording in group.recordings}
     topics = [_topic_input(group, links, recordings) for group in groups]
     rendered = renderer.evaluate(
         "local lib = import 'alerting/rules.libsonnet';"
         "function(topics, links, interval) ["
-        " [lib.rules(one, links), lib.tests(one, interval)] for one in topics]",
+        " [lib.rules(topic, links), lib.tests(topic, interval)] for topic in topics]",
         topics=topics,
         links=_links_input(links),
         interval=interval,
@@ -70,21 +70,21 @@ def render_rules(groups: Sequence[Group], links: Links, renderer: Renderer) -> l
 def render_escalation(
     groups: Iterable[tuple[str, Sequence[EscalationRule]]], links: Links, renderer: Renderer
 ) -> list[Artifact]:
-    """Return the rule file of the steps of escalation, which is none where there are no steps."""
+    """Return the rule file of the escalation steps; an empty list if there are none."""
     topics = [
         {
             "topic": name,
             "interval": "",
             "recordings": [],
-            "alerts": [one.as_data(_alert_input(one.alert, links)) for one in found],
+            "alerts": [rule.as_data(_alert_input(rule.alert, links)) for rule in rules],
         }
-        for name, found in groups
+        for name, rules in groups
     ]
     if not topics:
         return []
     rendered = renderer.evaluate(
         "local lib = import 'alerting/rules.libsonnet';"
-        "function(topics, links) { groups: [group for one in topics for group in lib.rules(one, links).groups] }",
+        "function(topics, links) { groups: [group for topic in topics for group in lib.rules(topic, links).groups] }",
         topics=topics,
         links=_links_input(links),
     )
@@ -110,13 +110,13 @@ def _dump_rules(value: Any, header: str) -> str:
 
 
 def _topic_input(group: Group, links: Links, recordings: Mapping[str, Recording]) -> dict[str, Any]:
-    """Return a topic as the library wants it; what proofs give themselves is not computed by its tests."""
+    """Return the Jsonnet library's input for a topic; its tests do not compute recordings that proofs provide."""
     computed = (name for alert in group.alerts for name in unit_tests.computed_recordings(alert, recordings))
     needed = {recordings[name].topic for name in computed} | {group.topic}
     return {
         "topic": group.topic,
         "interval": group.interval,
-        "recordings": [{"record": one.name, "expr": one.expr.strip()} for one in group.recordings],
+        "recordings": [{"record": recording.name, "expr": recording.expr.strip()} for recording in group.recordings],
         "alerts": [_alert_input(alert, links) for alert in group.alerts],
         "files": [f"../{topic}.yaml" for topic in sorted(needed)],
         "tests": [test for alert in group.alerts for test in unit_tests.build_tests(alert, recordings)],
@@ -145,12 +145,12 @@ def _alert_input(alert: Alert, links: Links) -> dict[str, Any]:
 
 
 def first_metric(alert: Alert) -> str:
-    """Return the first metric that an alert reads, '' where it reads none."""
-    return next((one.metric for one in promql.find_selectors(alert.watched) if one.metric), "")
+    """Return the first metric that an alert reads; '' if it reads none."""
+    return next((selector.metric for selector in promql.find_selectors(alert.watched) if selector.metric), "")
 
 
 def _dashboard_link(alert: Alert, links: Links) -> dict[str, Any] | None:
     if not alert.dashboard:
         return None
     panel = (links.panels or {}).get(alert.dashboard, {}).get(alert.panel)
-    return {"uid": alert.dashboard} | ({"panel": panel} if panel else {})  # 0 is a panel that is left out
+    return {"uid": alert.dashboard} | ({"panel": panel} if panel else {})  # 0: the panel is not in the bundle

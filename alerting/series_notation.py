@@ -32,26 +32,31 @@ class Series:
 
 
 def parse_series(text: str) -> Series:
-    """Return the series of a name such as `up{job="node"}`. Raises ValueError, also for a pattern of names."""
+    """Parse the full name of a series, such as `up{job="node"}`. Raises ValueError, also for other selectors."""
     try:
-        found = promql.find_selectors(text)
+        selectors = promql.find_selectors(text)
     except promql.PromqlError as error:
         raise ValueError(str(error)) from None
-    if len(found) != 1 or found[0].offset or found[0].end != len(text.rstrip()) or found[0].metric is None:
+    if (
+        len(selectors) != 1
+        or selectors[0].offset
+        or selectors[0].end != len(text.rstrip())
+        or selectors[0].metric is None
+    ):
         raise ValueError(f"{text!r} is not the name of one series")
-    if wrong := [matcher.label for matcher in found[0].matchers if matcher.op != "="]:
-        raise ValueError(f"a series has one value for {wrong[0]}, not a pattern")
-    return Series(found[0].metric, {matcher.label: matcher.value for matcher in found[0].matchers})
+    if patterns := [matcher.label for matcher in selectors[0].matchers if matcher.op != "="]:
+        raise ValueError(f"a series has one value for {patterns[0]}, not a pattern")
+    return Series(selectors[0].metric, {matcher.label: matcher.value for matcher in selectors[0].matchers})
 
 
 def format_steps(steps: Sequence[SeriesStep]) -> str:
-    """Return steps as promtool has them: `a+bxn` is a and n more samples, each b higher; `_` is no sample."""
+    """Return steps in promtool's notation: `a+bxn` is a and n more samples, each b higher; `_` is no sample."""
     pieces: list[str] = []
     last: float | None = None
     for step in steps:
         samples = count_samples(step)
         if step.value is None and step.rate is None:
-            # Prometheus marks the end of a series that a page no longer shows.
+            # Prometheus writes a staleness marker when a series disappears from a page.
             pieces += ["stale"] * (last is not None) + [f"_x{samples - (last is not None)}"]
             last = None
             continue
@@ -65,12 +70,12 @@ def format_steps(steps: Sequence[SeriesStep]) -> str:
 
 
 def count_samples(step: SeriesStep) -> int:
-    """Return how many samples a step has; at least one."""
+    """Return the number of samples of a step, at least one."""
     return max(1, round(step.seconds / INTERVAL))
 
 
 def extend_steps(steps: Sequence[SeriesStep], seconds: float) -> list[SeriesStep]:
-    """Return steps of which the last one goes on, such that all of them take so long."""
+    """Return the steps with the last one extended, so that together they last `seconds`."""
     missing = seconds - sum(step.seconds for step in steps)
     if missing <= 0:
         return list(steps)

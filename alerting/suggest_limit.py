@@ -1,7 +1,7 @@
-"""Thresholds from history: how often a limit would have fired, and where it would have been silent.
+"""Suggest limits from history: how often an alert would have fired, and the limit that would have kept it silent.
 
-A limit is compared with what a series held for all of the alert's `for`: one point beyond it fires nothing. So of each
-series the sustained level counts, the least of the points in each span of that length (the greatest, for `below`).
+A single point beyond the limit does not fire: the condition must hold for the alert's `for`. So the sustained level of
+each series counts, the minimum of the points in each span of that length (the maximum, for `below`).
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
     from deckwatch.alerting.model import Alert
 
-MARGIN = 0.1  # so far from the worst that was sustained is a limit that would have been silent
+MARGIN = 0.1  # relative distance of a suggested limit from the worst sustained level
 KEYWORDS = {">": "above", "<": "below"}
-_DIGITS = 2  # of a limit that people read
+_DIGITS = 2  # significant digits of a suggested limit
 
 Point = tuple[float, float]  # seconds, value
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """What history says of an alert's limit.
+    """A suggestion for an alert's limit, from history.
 
-    `usual` is the median of all points, `worst` the farthest level that lasted `for`. `fired` is how often the alert
-    would have fired, `beyond` for how many seconds. `limit` is one with which it would not have.
+    `usual` is the median of all points, `worst` the most extreme level sustained for `for`. `fired` is how often the
+    alert would have fired, `beyond` for how many seconds. `limit` would have kept it silent.
     """
 
     alert: Alert
@@ -53,7 +53,7 @@ class Suggestion:
 def suggest_limit(alert: Alert, history: Sequence[Sequence[Point]], step: float) -> Suggestion | None:
     """Return a limit for an alert, from the history of its series, points `step` seconds apart; None without data.
 
-    An alert whose condition has no limit of its own, or that waits for one certain value, has no suggestion.
+    An alert without `above` or `below` has no suggestion.
     """
     limit = alert.limit
     if limit is None or limit.operator not in KEYWORDS:
@@ -84,7 +84,7 @@ def suggest_limit(alert: Alert, history: Sequence[Sequence[Point]], step: float)
 
 
 def _split_at_gaps(series: Iterable[Point], step: float) -> Iterator[list[Point]]:
-    """Yield the parts of a series without gaps; what is no number is a gap."""
+    """Yield the contiguous runs of a series; NaN and infinity are gaps."""
     run: list[Point] = []
     for at, value in series:
         if run and (at - run[-1][0] > 1.5 * step or not math.isfinite(value)):
@@ -97,7 +97,7 @@ def _split_at_gaps(series: Iterable[Point], step: float) -> Iterator[list[Point]
 
 
 def _sliding_minimum(values: Sequence[float], span: int) -> Iterator[float]:
-    """Yield the least of each `span` values in a row."""
+    """Yield the minimum of each `span` consecutive values."""
     waiting: deque[int] = deque()
     for i, value in enumerate(values):
         while waiting and values[waiting[-1]] >= value:
@@ -110,7 +110,7 @@ def _sliding_minimum(values: Sequence[float], span: int) -> Iterator[float]:
 
 
 def _silent_limit(worst: float, sign: float, unit: str) -> float:
-    """Return a limit of few digits that is a little beyond the worst; a share stays below 1."""
+    """Return a rounded limit slightly beyond the worst level; a ratio stays between 0 and 1."""
     room = abs(worst) * MARGIN
     if unit == "ratio" and 0 <= worst <= 1:
         room = min(room, (1 - worst if sign > 0 else worst) / 2)
@@ -118,11 +118,11 @@ def _silent_limit(worst: float, sign: float, unit: str) -> float:
 
 
 def round_beyond(value: float, sign: float) -> float:
-    """Return a number of two digits that is not on the other side of `value`: up for 1, down for -1."""
+    """Round to two significant digits, away from `value`: up if `sign` is 1, down if -1."""
     if value == 0:
         return 0.0
     size = math.floor(math.log10(abs(value))) - _DIGITS + 1
-    # In whole numbers, so that 0.15 is not 0.15000000000000002.
+    # Integer arithmetic, so that 0.15 does not become 0.15000000000000002.
     digits = value / 10.0**size
-    whole = math.ceil(digits - 1e-9) if sign > 0 else math.floor(digits + 1e-9)
-    return float(whole * 10**size if size >= 0 else whole / 10**-size)
+    rounded = math.ceil(digits - 1e-9) if sign > 0 else math.floor(digits + 1e-9)
+    return float(rounded * 10**size if size >= 0 else rounded / 10**-size)

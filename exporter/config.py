@@ -80,7 +80,7 @@ def find_problems(project: Project, words: Collection[str]) -> Iterator[Problem]
             if len(given) != 1:
                 actual = f"not {' and '.join(given)}" if given else "found none"
                 yield problem(path, f"expected one of {', '.join(choices)}; {actual}")
-            # Names are labels: two entries of one name would yield the same series.
+            # Names are labels: two entries with the same name would yield the same series.
             service, name = entry.get("service", ""), entry.get("name", "")
             if (service, name) in seen and name:
                 yield problem((*path, "name"), f"duplicate name {name!r}")

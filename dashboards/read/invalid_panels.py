@@ -89,9 +89,11 @@ def _clean_queries(content: JsonValue, invalid: Sequence[Path]) -> JsonValue:
         for query in (content if isinstance(content, list) else [content])
     ]
     for path in invalid:
-        *head, key = path or ("",)
-        query = queries[int(head[0]) if several and head else 0]
-        if len(path) != 1 + several or key in ("show", *LANGUAGES) or not isinstance(query, dict):
+        if len(path) != 1 + several:
+            return None
+        *index, key = path
+        query = queries[int(index[0]) if index else 0]
+        if key in ("show", *LANGUAGES) or not isinstance(query, dict):
             return None
         query.pop(str(key), None)
     return queries if several else queries[0]

@@ -54,7 +54,7 @@ def _to_samples(running: RunningContainer, raw: Raw) -> Iterator[ContainerSample
         yield PEAK(memory.peak)
     if memory.limit_hits is not None:
         yield FAILCNT(memory.limit_hits)
-    # The kernel has counted both scopes as one since version 1's optional hierarchies were removed.
+    # The kernel counts both scopes together since the optional hierarchies of version 1 were removed.
     for scope in ("container", "hierarchy"):
         yield FAILURES(memory.page_faults, "pgfault", scope)
         yield FAILURES(memory.major_faults, "pgmajfault", scope)

@@ -1,4 +1,4 @@
-"""node_exporter's build information, by which dashboards list machines, from the running program."""
+"""node_exporter's build information, which dashboards use to list machines, from the running program."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def _declare_counter(name: str, help_text: str, unit: str = "") -> Metric:
 
 
 def _declare_moved(metric: Metric, before: str, since: str) -> tuple[Column, Column]:
-    """Return the column up to PostgreSQL 16, and what holds its figure since 17."""
+    """Return the column up to PostgreSQL 16, and its replacement since 17."""
     return Column(metric, before, before=17), Column(metric, f"(SELECT {since})", since=17)
 
 

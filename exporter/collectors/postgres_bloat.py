@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _LABELS = ("server", "datname", "schemaname", "relname")
 _PAGE_HEADER, _ROW_HEADER, _POINTER, _ALIGNED = 24, 23, 4, 8
 
-# What the rows would take if they stood side by side, by the mean widths that ANALYZE found. Only of tables all of
+# The size of the rows without gaps, from the mean widths found by ANALYZE. Only of tables all of
 # whose columns this role may read: of the others there are no widths.
 _ROW = f"""(
     SELECT {_POINTER}

@@ -26,7 +26,7 @@ def _declare_column(name: str, help_text: str, sql: str = "", since: int = 16) -
 
 
 def _declare_bytes(name: str, blocks: str, help_text: str) -> tuple[Column, Column]:
-    """Return bytes as PostgreSQL 18 counts them, and what they are before: blocks, all of one size."""
+    """Return the bytes counted by PostgreSQL 18, and for older versions the blocks, which have a fixed size."""
     metric = _declare_column(name, help_text).metric
     return Column(metric, f"{blocks} * op_bytes", since=16, before=18), Column(metric, name, since=18)
 

@@ -31,7 +31,7 @@ def _declare_lag(name: str, help_text: str) -> Column:
 
 
 VIEW = View(
-    # One replica can hold several connections under one name: the one that is furthest behind counts.
+    # A replica can have several connections with the same name: the one furthest behind counts.
     """(
         SELECT
             application_name, client_addr::text AS client_addr, state, slot_name,

@@ -33,7 +33,7 @@ METRICS = (
 
 @collector(*METRICS, subjects=configured_servers, peer="pg:stat_statements")
 def collect(world: World, server: Server) -> Iterator[Sample]:
-    """The statements that took the most time, a set that changes slowly; all others are the one called other."""
+    """The statements that took the most time, in a set that changes slowly; all others are summed as `other`."""
     for statement in world.source(Statements).read_figures(server):
         for metric, value in zip(METRICS, statement.figures, strict=True):
             yield metric(value, server.name, statement.user, statement.datname, statement.queryid)

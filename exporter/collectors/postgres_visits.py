@@ -1,4 +1,4 @@
-"""Databases of a server read in the last round, from the connections made to each.
+"""Visits to the databases of a server, from the temporary connections of the last round.
 
 Views that cover only the connected database are read this way: `exporter/sources/postgres_databases.py`.
 """
@@ -24,6 +24,6 @@ FAILED = Metric(
 
 @collector(VISITED, FAILED, subjects=configured_servers)
 def collect(world: World, server: Server) -> Reading[list[Sample]]:
-    """How many databases beside the connected one were visited, and how many could not be."""
+    """Databases besides the connected one that were visited, and that could not be."""
     (visits, at) = world.source(Databases).for_server(server).latest_round()
     return Reading([VISITED(visits.visited, server.name), FAILED(visits.failed, server.name)], at)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import Kind
     from deckwatch.exporter.world import World
 
-_LOW_BITS = 2**52  # as the peer cuts positions, which no float can hold whole
+_LOW_BITS = 2**52  # like the peer, since a float cannot represent a full position
 
 
 def _declare_column(name: str, kind: Kind, help_text: str, sql: str = "", unit: str = "") -> Column:

@@ -1,15 +1,15 @@
 """The table of containers: a state machine fed with the engine's events and inspects, apart from all I/O.
 
-Two things are counted here because the engine forgets them:
+Two counters are kept here because the engine does not keep them:
 
 Restarts. `RestartCount` counts restarts by policy only, and every `docker start` and `docker restart` sets it back to
 0 (`containerStart` calls `ResetRestartManager(true)`, moby daemon/start.go). So a restart is a `start` event after an
-end that no earlier restart answered; `RestartCount` fills in where events were lost.
+exit that no earlier start followed; `RestartCount` replaces lost events.
 
 OOM kills. `State.OOMKilled` is a flag that the next start clears, and an `oom` event comes with each time that it is
 set (moby daemon/monitor.go). So events are counted, and a run with the flag but no event counts once.
 
-Both begin at 0 when the table begins to watch, as a counter must: what happened before is not an event of ours.
+Both start at 0 with the table: earlier events are not counted.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A D-Bus client for method calls: enough to read properties, in milliseconds and without a child process.
 
-`busctl` and `systemctl` are not in a container, and cost a process for each scrape: `systemctl show '*'` takes 29 ms
-where the same 27 units cost us 1.4 ms.
+`busctl` and `systemctl` are missing in a container, and cost a process per scrape: `systemctl show '*'` takes 29 ms for
+27 units, this client 1.4 ms.
 """
 
 from __future__ import annotations

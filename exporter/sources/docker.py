@@ -1,12 +1,12 @@
 """The Docker engine: its containers and their events, available without a call during a scrape.
 
 One stream of `/events`, an inspect for every change, the full list once a minute, and a ping every few seconds: the
-stream has no time limit, so a stopped engine is silence, and one that was killed ends the stream without an error.
-After a loss everything is inspected again and the stream continues where it broke off (`since`).
+stream has no time limit, so a stopped engine is silent, and a killed one ends the stream without an error.
+After a reconnect, everything is inspected again and the stream continues from the last event (`since`).
 
-Calls: GET /version /info /_ping /events /containers/json /containers/{id}/json, which is all that a proxy before the
-engine's socket must let through; the first without a version in its path, the others behind /v1.NN. What else is asked
-for in the background, where that is wanted: docker_stats.py, docker_sizes.py.
+Calls: GET /version /info /_ping /events /containers/json /containers/{id}/json, which are all that a proxy before the
+engine's socket must allow; the first without a version in its path, the others below /v1.NN. Optional requests in the
+background: docker_stats.py, docker_sizes.py.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Sizes on the engine's disk, which it computes by walking folders: requested in the background, rarely.
 
-Calls: GET /containers/json?size=1 /images/json /system/df. A proxy before the engine must let them through; one that
+Calls: GET /containers/json?size=1 /images/json /system/df. A proxy before the engine must allow them; one that
 answers 403 disables only the metrics that need them.
 """
 

@@ -1,8 +1,7 @@
 """Statistics of containers whose cgroups are not visible: requested from a remote engine, in the background.
 
 Docker Engine API: `GET /containers/{id}/stats?stream=false&one-shot=true`, since version 1.41. Engines before 25 let
-each call wait for the next beat of a clock that strikes once a second (moby#46448), so several calls are under way at
-once.
+each call wait for the next tick of a clock of one second (moby#46448), so several calls are made concurrently.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """PostgreSQL servers: a persistent connection to each, shared by its collectors, reopened in the background.
 
-Promises to the server: at most `MOST_CONNECTIONS` at any time, no transaction left open, no statement above its
-limits (`postgres_link`). Promises to a page: a server that is down costs it at most a short wait, once.
+Guarantees for the server: at most `MAX_CONNECTIONS` at any time, no transaction left open, no statement over its limits
+(`postgres_link`). For the page: a server that is down delays it at most once, and shortly.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The databases of a server other than that of its persistent connection: visited in turn, in the background.
 
-Some views cover only the connected database. A connection that stays in each would cost the server a process, and
-would keep `DROP DATABASE` and `CREATE DATABASE ... TEMPLATE` from working; a new one for each scrape would cost more
-than the scrape. So one connection after the other is opened now and then, reads what all collectors want of its
-database, and is closed before `DROP DATABASE` gives up waiting for it. What it brought is shown with its age.
+Some views cover only the connected database. A persistent connection to each would cost the server a process, and
+block `DROP DATABASE` and `CREATE DATABASE ... TEMPLATE`; a new one per scrape would cost more than the scrape. So the
+databases are visited in turn, at intervals: a connection reads the rows for all collectors, and is closed before
+`DROP DATABASE` gives up waiting for it. The rows are exposed with their age.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The statements on which a server spends most time: a small, stable set, and the sum of all others.
 
-`pg_stat_statements` remembers thousands. To show those that are the first now would make new series all the time, and
-so a set is kept: a member is replaced only by one with clearly more time, and not soon after it entered. The
-others are summed in one counter, which never falls.
+`pg_stat_statements` holds thousands. Exposing the current top statements would create new series all the time, so a set
+is kept: a member is replaced only by a statement with clearly more time, and not soon after it entered. The others are
+summed in a counter, which never decreases.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ LABELS = '{service="shop"}'
 def found(need, shipped_alerting, tmp_path_factory):
     """Return what shipped recordings give of series at one moment: {name: value}."""
     program = need("promtool", get="apt-get install prometheus")
-    known = {one.name: one.expr for group in shipped_alerting.groups for one in group.recordings}
+    known = {recording.name: recording.expr for group in shipped_alerting.groups for recording in group.recordings}
 
     def values(names, series, at, step="1m"):
         folder = tmp_path_factory.mktemp("aggregates")

@@ -43,8 +43,8 @@ def ours(shipped_alerting, tmp_path_factory) -> dict[str, set[str]]:
     for one in (folder, *folders):
         groups += stack.build(_project.load_project(one)).topics
     return {
-        "Recordings": {one.name for group in groups for one in group.recordings},
-        "Alerts": {one.name for group in groups for one in group.alerts},
+        "Recordings": {recording.name for group in groups for recording in group.recordings},
+        "Alerts": {alert.name for group in groups for alert in group.alerts},
     }
 
 

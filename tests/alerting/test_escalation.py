@@ -53,9 +53,9 @@ def rules(built):
 
 
 def test_only_what_comes_to_the_route_is_escalated(rules, built):
-    critical = {one.name for one in built.context.iter_alerts() if one.severity == "critical"}
-    postgres = {one.name for one in built.context.iter_alerts() if one.topic == "postgres"}
-    assert {one["alert"] for one in rules} == critical - postgres
+    critical = {alert.name for alert in built.context.iter_alerts() if alert.severity == "critical"}
+    postgres = {alert.name for alert in built.context.iter_alerts() if alert.topic == "postgres"}
+    assert {rule["alert"] for rule in rules} == critical - postgres
     assert len(rules) == 3 * len(critical - postgres)
 
 
@@ -75,7 +75,7 @@ routes:
 def test_a_step_is_taken_after_its_time_and_ends_with_the_alert(need, built, rules, tmp_path):
     promtool = need("promtool", get="apt-get install prometheus")
     (annotations,) = [
-        one["annotations"] for one in rules if one["alert"] == "ContainerNotRunning" and one["for"] == "15m"
+        rule["annotations"] for rule in rules if rule["alert"] == "ContainerNotRunning" and rule["for"] == "15m"
     ]
     assert annotations["summary"] == "Nobody has acknowledged for 15m: A container that should run is stopped."
     assert "$value" not in annotations["description"]

@@ -44,7 +44,7 @@ def test_the_interval_stands_with_the_group_and_other_groups_have_none(alerting_
 
 def test_what_is_computed_now_and_then_may_have_no_data_yet(alerting_of):
     built = alerting_of({"hourly.yaml": HOURLY, "load.yaml": NOW})
-    reasons = {one.name: one.empty for one in built.bundle.queries if one.kind == "recording"}
+    reasons = {query.name: query.empty for query in built.bundle.queries if query.kind == "recording"}
     assert reasons == {"instance:load:avg1h": "it is computed every 1m", "instance:load:now": ""}
 
 

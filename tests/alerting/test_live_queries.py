@@ -9,16 +9,16 @@ def queries(shipped_alerting):
 
 
 def of(queries, name):
-    return [(one.kind, one.expr) for one in queries if one.name == name]
+    return [(query.kind, query.expr) for query in queries if query.name == name]
 
 
 def test_every_rule_is_asked(queries, shipped_alerting):
     for group in shipped_alerting.groups:
-        assert {one.name for one in group.recordings} == {
-            one.name for one in queries if one.topic == group.topic and one.kind == "recording"
+        assert {recording.name for recording in group.recordings} == {
+            query.name for query in queries if query.topic == group.topic and query.kind == "recording"
         }
-        assert {one.name for one in group.alerts} == {
-            one.name for one in queries if one.topic == group.topic and one.kind == "alert"
+        assert {alert.name for alert in group.alerts} == {
+            query.name for query in queries if query.topic == group.topic and query.kind == "alert"
         }
 
 
@@ -29,18 +29,22 @@ def test_both_sides_of_a_comparison_are_asked_and_numbers_are_not(queries):
         ("side", "instance_filesystem:space_utilization:ratio"),
         (
             "alert",
-            next(one.expr for one in queries if one.name == "HostFilesystemFillPredicted" and one.kind == "alert"),
+            next(
+                query.expr for query in queries if query.name == "HostFilesystemFillPredicted" and query.kind == "alert"
+            ),
         ),
     ]
 
 
 def test_a_condition_that_does_not_hold_is_rightly_empty_and_its_sides_are_not(queries):
-    kinds = {one.kind: one.empty for one in queries if one.name == "ContainerNotRunning"}
+    kinds = {query.kind: query.empty for query in queries if query.name == "ContainerNotRunning"}
     assert kinds == {"side": "", "alert": "it does not fire"}
 
 
 def test_what_is_taken_away_or_looked_back_at_need_not_be_there(queries):
-    reasons = {one.expr: one.empty for one in queries if one.name == "ContainerOomKilled" and one.kind == "side"}
+    reasons = {
+        query.expr: query.empty for query in queries if query.name == "ContainerOomKilled" and query.kind == "side"
+    }
     assert reasons["increase(deckwatch_container_oom_kills_total[10m])"] == ""
     assert reasons["deckwatch_container_oom_kills_total offset 10m"] == "excluded series need not exist"
     (looks_back,) = [text for text in reasons if text.startswith("deckwatch_collector_success")]
@@ -48,14 +52,14 @@ def test_what_is_taken_away_or_looked_back_at_need_not_be_there(queries):
 
 
 def test_what_a_topic_needs_stands_with_each_query(queries):
-    needs = {one.name: one.needs for one in queries if one.topic == "postgres"}
+    needs = {query.name: query.needs for query in queries if query.topic == "postgres"}
     assert {lines[0] for lines in needs.values()} == {"pg_up"}
     assert needs["PostgresDown"] == ("pg_up",)
     assert needs["PostgresStatementsSlow"] == ("pg_up", "pg_stat_statements_calls_total")
 
 
 def test_an_alert_is_as_empty_as_the_recording_that_it_reads(queries):
-    sides = [one for one in queries if one.name == "ContainerCpuHigh" and one.kind == "side"]
+    sides = [query for query in queries if query.name == "ContainerCpuHigh" and query.kind == "side"]
     assert [one.empty for one in sides] == ["No container has a limit of processor time."]
 
 

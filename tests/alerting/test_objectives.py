@@ -123,11 +123,11 @@ def test_each_alert_compares_a_long_and_a_short_window_with_one_pace(shipped_ale
     """Proofs give the longest windows themselves; that these look back as far as they are called is seen here."""
     (group,) = [one for one in shipped_alerting.groups if one.topic == objectives.TOPIC]
     windows = {}
-    for one in group.recordings:
-        window = one.name.removeprefix("objective:errors:ratio")
-        (seconds,) = {units.parse_duration(selector.window or "") for selector in promql.find_selectors(one.expr)}
-        windows[one.name] = units.parse_duration(window)
-        assert seconds == (60 if window == "5m" else units.parse_duration(window)), one.name
+    for recording in group.recordings:
+        window = recording.name.removeprefix("objective:errors:ratio")
+        (seconds,) = {units.parse_duration(selector.window or "") for selector in promql.find_selectors(recording.expr)}
+        windows[recording.name] = units.parse_duration(window)
+        assert seconds == (60 if window == "5m" else units.parse_duration(window)), recording.name
     paces = {}
     for alert in (one for one in group.alerts if one.family):
         long, short = condition.split_condition(alert.watched)

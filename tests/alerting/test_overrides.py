@@ -9,7 +9,7 @@ PLACE = Place("deckwatch.yaml", 7, 3)
 
 
 def alert(built, name):
-    return next(one for group in built.bundle.groups for one in group.alerts if one.name == name)
+    return next(alert for group in built.bundle.groups for alert in group.alerts if alert.name == name)
 
 
 def test_a_disabled_alert_is_gone_with_its_tests_and_runbook(alerting_of):
@@ -27,7 +27,7 @@ def test_a_limit_is_set_by_the_alerts_name_and_proved_anew(alerting_of, need):
         "host.cpu.high": ("90%", PLACE),
     }
     built = alerting_of(shipped=True, set=own)
-    adjusted = [one.name for group in built.bundle.groups for one in group.alerts if one.adjusted]
+    adjusted = [alert.name for group in built.bundle.groups for alert in group.alerts if alert.adjusted]
     assert adjusted == ["ExporterDown", "HostCpuHigh", "HostNetworkErrors"]
     assert alert(built, "HostNetworkErrors").limit.value == 0.03
     assert alert(built, "HostCpuHigh").limit.value == 0.9

@@ -1,4 +1,4 @@
-"""A quiet day is quiet: the rules as they are generated, over a day of what a machine does when all is well."""
+"""No false alerts: the generated rules over a day of normal load on a machine."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from deckwatch.core import promql
 GET = "apt-get install prometheus"
 HOUR = 3600
 PAGES = 'ALERTS{alertstate="firing", severity=~"error|critical"}'
-TOLD = 'ALERTS{alertstate="firing", severity!="info"}'
+NOTIFIED = 'ALERTS{alertstate="firing", severity!="info"}'
 
 
 @pytest.fixture(scope="module")
@@ -23,11 +23,11 @@ def promtool(need):
 
 
 def recorded(alert, shipped):
-    """Yield the topics that record what an alert reads."""
-    topics = {one.name: (group.topic, one.expr) for group in shipped.groups for one in group.recordings}
+    """Yield the topics whose recordings an alert reads."""
+    topics = {rule.name: (group.topic, rule.expr) for group in shipped.groups for rule in group.recordings}
     waiting, seen = [alert.watched], set()
     while waiting:
-        names = {one.metric for one in promql.find_selectors(waiting.pop()) if one.metric in topics} - seen
+        names = {item.metric for item in promql.find_selectors(waiting.pop()) if item.metric in topics} - seen
         seen |= names
         for name in names:
             yield topics[name][0]
@@ -36,13 +36,21 @@ def recorded(alert, shipped):
 
 @pytest.fixture
 def fired(promtool, shipped_alerting, tmp_path):
-    """Run the rules over a day, and return what fired: alerts' names, with how many evaluations long."""
+    """Return a function that runs the rules over a day and returns the names of the alerts that fired."""
     folder = shipped_alerting.write(tmp_path) / render_rules.RULES_FOLDER
+<<<<<<< HEAD
     # Averages over hours and days are most of the time that this takes, and no alert reads them.
     alerts = [one for group in shipped_alerting.groups for one in group.alerts if one.severity != "info"]
     used = {one.topic for one in alerts} | {topic for one in alerts for topic in recorded(one, shipped_alerting)}
+=======
+    # Averages over hours and days take most of the time, and only alerts of severity info read them.
+    alerts = [alert for group in shipped_alerting.groups for alert in group.alerts if alert.severity != "info"]
+    used = {alert.topic for alert in alerts} | {
+        topic for alert in alerts for topic in recorded(alert, shipped_alerting)
+    }
+>>>>>>> main
 
-    def run(day, selector=TOLD):
+    def run(day, selector=NOTIFIED):
         test = {
             "interval": f"{day.step}s",
             "input_series": [{"series": text, "values": values} for text, values in day.series().items()],
@@ -50,7 +58,9 @@ def fired(promtool, shipped_alerting, tmp_path):
                 {
                     "expr": f"count by (alertname) (count_over_time({selector}[{day.length}s]))",
                     "eval_time": f"{day.length}s",
-                    "exp_samples": [{"labels": '{alertname="expected"}', "value": 1}],  # so that it says what it got
+                    "exp_samples": [
+                        {"labels": '{alertname="expected"}', "value": 1}
+                    ],  # fails, so that promtool prints the actual value
                 }
             ],
         }
@@ -68,27 +78,27 @@ def fired(promtool, shipped_alerting, tmp_path):
     return run
 
 
-def test_the_day_has_a_series_for_whatever_an_alert_reads(quiet_day, shipped_alerting):
+def test_the_day_has_a_series_for_every_metric_that_alerts_read(quiet_day, shipped_alerting):
     context = shipped_alerting.context
     read = set().union(*(inhibitions.find_metrics(alert.watched, context) for alert in context.iter_alerts()))
     shown = {selector.metric for text in quiet_day(end=60).series() for selector in promql.find_selectors(text)}
-    # What Prometheus writes itself, and recordings that only a project makes.
+    # Except the series of Prometheus itself, and recordings that only projects have.
     assert {name for name in read - shown if name != "ALERTS" and ":" not in name} == set()
 
 
 @pytest.mark.slow
-def test_a_quiet_day_tells_of_the_reboot_and_of_nothing_else(fired, quiet_day):
+def test_a_normal_day_notifies_only_of_the_reboot(fired, quiet_day):
     assert fired(quiet_day()) == {"HostRebooted"}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("here", [False, True], ids=["prometheus-elsewhere", "prometheus-here"])
-def test_a_reboot_is_told_as_that_alone_when_looked_at_closely(fired, quiet_day, here):
+def test_a_reboot_notifies_only_of_itself_at_full_resolution(fired, quiet_day, here):
     assert fired(quiet_day(begin=4 * HOUR, end=6 * HOUR, step=15, here=here)) == {"HostRebooted"}
 
 
 @pytest.mark.slow
-def test_a_deploy_is_not_told_when_looked_at_closely(fired, quiet_day):
+def test_a_deployment_does_not_notify_at_full_resolution(fired, quiet_day):
     assert fired(quiet_day(begin=11 * HOUR, end=13 * HOUR, step=15)) == set()
 
 
@@ -102,7 +112,7 @@ def test_a_deploy_is_not_told_when_looked_at_closely(fired, quiet_day):
         ('probe_success{.*service="shop"', 0.0, "ApplicationDown"),
     ],
 )
-def test_the_same_hours_with_a_fault_page(fired, quiet_day, series, value, alert):
-    """One thing is wrong from noon on: so the silence above is none of the test's own."""
+def test_a_fault_in_the_same_hours_notifies(fired, quiet_day, series, value, alert):
+    """With one fault from noon on, the test would see an alert."""
     day = quiet_day(begin=23 * HOUR // 2, end=25 * HOUR // 2, fault=(re.compile(series), 12 * HOUR, value))
     assert alert in fired(day, PAGES)

@@ -16,7 +16,7 @@ VALUES = st.lists(st.floats(0, 1e6) | st.just(math.nan), min_size=1, max_size=60
 
 @pytest.fixture(scope="module")
 def alert(shipped_alerting):
-    (found,) = [one for one in shipped_alerting.context.iter_alerts() if one.name == "HostCpuHigh"]
+    (found,) = [alert for alert in shipped_alerting.context.iter_alerts() if alert.name == "HostCpuHigh"]
     return replace(found, unit="", hold=300.0, limit=Limit(">", 10.0))
 
 

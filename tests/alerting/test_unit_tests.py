@@ -93,6 +93,6 @@ def test_recovery_waits_for_what_recordings_look_back(alerting_of):
     built = alerting_of({"load.yaml": text})
     assert built.problem_lines() == []
     (group,) = built.groups
-    recordings = {one.name: one for one in group.recordings}
+    recordings = {recording.name: recording for recording in group.recordings}
     test = next(iter(unit_tests.build_tests(group.alerts[0], recordings)))
     assert test["at"][-1]["time"] == "1h16m"

@@ -80,6 +80,13 @@ def test_a_changed_file_is_told_of_or_drawn(catalog, child, seed):
     assert all(problem.place.file for problem in problems + made.problems)
 
 
+@pytest.mark.parametrize("content", ["[]", "[[]]", "{}", "[{}]", "~"])
+def test_invalid_queries_are_reported(build, content):
+    result = build(f"dashboard: Shop\nrows:\n  - - {{lines: {content}, title: T, description: D, widht: 3}}\n")
+    assert any(problem.message.startswith("unknown key widht") for problem in result.problems)
+    assert len(result.problems) > 1
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
