@@ -27,21 +27,12 @@ def test_promtool_accepts_shipped_rules(program, shipped_alerting, tmp_path):
 
 
 @pytest.mark.slow
-<<<<<<< HEAD
-def test_shipped_proofs_hold(program, shipped_alerting):
-    reported = []
-    outcomes = promtool.run(shipped_alerting.groups, shipped_alerting.bundle.artifacts, reported.append)
-    assert [str(problem) for outcome in outcomes for problem in outcome.problems] == []
-    groups = [group for group in shipped_alerting.groups if group.alerts]  # the others only record
-    assert {one.topic for one in reported} == {group.topic for group in groups}
-=======
 def test_shipped_proofs_pass(program, shipped_alerting):
     reported = []
     outcomes = promtool.run(shipped_alerting.groups, shipped_alerting.bundle.artifacts, reported.append)
     assert [str(problem) for outcome in outcomes for problem in outcome.problems] == []
     groups = [group for group in shipped_alerting.groups if group.alerts]  # the others have only recordings
     assert {outcome.topic for outcome in reported} == {group.topic for group in groups}
->>>>>>> main
     for outcome, group in zip(outcomes, groups, strict=True):
         assert outcome.topic == group.topic
         assert outcome.tests > 2 * len(group.alerts)
@@ -108,15 +99,9 @@ def test_descriptions_are_filled_in_with_every_label(program, shipped_alerting, 
         path.write_text(
             dump_yaml({"rule_files": [f"{group.topic}.yaml"], "evaluation_interval": "15s", "tests": tests})
         )
-<<<<<<< HEAD
-        result = subprocess.run([program, "test", "rules", str(path)], capture_output=True, text=True, check=False)
-        texts = re.findall(r'description="((?:[^"\\]|\\.)*)"', result.stdout + result.stderr)
-        assert len(texts) == len(group.alerts), result.stdout + result.stderr
-=======
         process = subprocess.run([program, "test", "rules", str(path)], capture_output=True, text=True, check=False)
         texts = re.findall(r'description="((?:[^"\\]|\\.)*)"', process.stdout + process.stderr)
         assert len(texts) == len(group.alerts), process.stdout + process.stderr
->>>>>>> main
         for text in texts:
             assert "error expanding" not in text
             assert "<no value>" not in text

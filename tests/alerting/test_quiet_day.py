@@ -38,17 +38,11 @@ def recorded(alert, shipped):
 def fired(promtool, shipped_alerting, tmp_path):
     """Return a function that runs the rules over a day and returns the names of the alerts that fired."""
     folder = shipped_alerting.write(tmp_path) / render_rules.RULES_FOLDER
-<<<<<<< HEAD
-    # Averages over hours and days are most of the time that this takes, and no alert reads them.
-    alerts = [one for group in shipped_alerting.groups for one in group.alerts if one.severity != "info"]
-    used = {one.topic for one in alerts} | {topic for one in alerts for topic in recorded(one, shipped_alerting)}
-=======
     # Averages over hours and days take most of the time, and only alerts of severity info read them.
     alerts = [alert for group in shipped_alerting.groups for alert in group.alerts if alert.severity != "info"]
     used = {alert.topic for alert in alerts} | {
         topic for alert in alerts for topic in recorded(alert, shipped_alerting)
     }
->>>>>>> main
 
     def run(day, selector=NOTIFIED):
         test = {
