@@ -75,7 +75,7 @@ def least_distance(one: str, other: str) -> tuple[float, str]:
 
 
 def ciede2000(one: Triple, other: Triple) -> float:
-    """Return CIEDE2000 between two colours of CIELAB; 1 is about what can just be told apart side by side."""
+    """Return CIEDE2000 between two colours of CIELAB; about 1 is the smallest difference visible side by side."""
     (l1, a1, b1), (l2, a2, b2) = one, other
     mean_c = (math.hypot(a1, b1) + math.hypot(a2, b2)) / 2
     g = 0.5 * (1 - math.sqrt(mean_c**7 / (mean_c**7 + 25**7)))

@@ -73,7 +73,7 @@ def place_column(boxes: Sequence[Box], top: int) -> tuple[list[Spot], int]:
 
 
 def _split_lines(boxes: Sequence[Box]) -> list[list[Box]]:
-    """Cut a row into lines that fit, and make lines without any width said equally long: 10 tiles are 5 and 5."""
+    """Cut a row into lines that fit; lines without explicit widths have equally many panels: 10 tiles are 5 and 5."""
     lines: list[list[Box]] = []
     used = COLUMNS + 1
     for box in boxes:
@@ -93,7 +93,7 @@ def _split_lines(boxes: Sequence[Box]) -> list[list[Box]]:
 
 
 def _share_width(line: Sequence[Box]) -> list[int]:
-    """Return the widths of one line: those that are said, and for the others an even share of what is left."""
+    """Return the widths of a line: explicit widths, and an even share of the rest for the others."""
     free = COLUMNS - sum(box.width for box in line if box.width)
     open_boxes = [i for i, box in enumerate(line) if not box.width]
     widths = [min(box.width or 0, COLUMNS) for box in line]

@@ -56,7 +56,7 @@ class Part:
         return takes
 
     def row(self) -> dict[str, Any]:
-        """Return what it says of the row that it makes, '' where it is only panels."""
+        """Return the options of its row, empty if the part has only panels."""
         return {key: self.document.data[key] for key in ROW if key in self.document.data}
 
 
@@ -96,21 +96,22 @@ class Parts:
 
 
 def assemble_schema(dashboard: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema of a part's file, made of that of dashboards: `${name}` may stand for any value."""
+    """Return the schema of a part's file, derived from that of dashboards: any value may be `${name}`."""
     result: dict[str, Any] = yaml_file.read_yaml(SCHEMA).data
     definitions = copy.deepcopy(dict(dashboard["$defs"]))
     for name, one in definitions.items():
         if name.startswith("panel_"):
-            one["properties"] = {key: _allow_parameter(said) for key, said in one["properties"].items()}
+            one["properties"] = {key: _allow_parameter(value) for key, value in one["properties"].items()}
     result["$defs"] |= definitions
     result["properties"]["panels"]["items"] = {"$ref": "#/$defs/panel"}
     result["properties"]["signals"] = dashboard["properties"]["signals"]
     return {"$schema": dashboard["$schema"], **result}
 
 
-def _allow_parameter(said: Mapping[str, Any]) -> dict[str, Any]:
+def _allow_parameter(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema of a value that may be `${name}` instead."""
     whole = {"type": "string", "pattern": f"^{_PARAMETER.pattern}$"}
-    return {"description": said.get("description", ""), "if": whole, "else": said}
+    return {"description": schema.get("description", ""), "if": whole, "else": schema}
 
 
 @functools.cache
@@ -119,7 +120,7 @@ def _load_schema() -> Schema:
 
 
 def list_parts(own: Path | None = None, base: Path | None = None) -> Parts:
-    """Return the parts by listing their folders; messages call a project's own by their path from `base`."""
+    """Return the parts in our and the project's folder; messages name the project's by their path from `base`."""
     files = {_part_name(path, SHIPPED): (path, str(path)) for path in plugins.list_files(SHIPPED, ".yaml")}
     if own is not None:
         for path in plugins.list_files(own, ".yaml") + plugins.list_files(own, ".yml"):
@@ -133,11 +134,11 @@ def _part_name(path: Path, root: Path) -> str:
 
 
 def find_use_problems(part: Part, document: Document, path: YamlPath) -> list[Problem]:
-    """Return what is wrong with the `with:` of a use at `path`: unknown and missing parameters, wrong types."""
+    """Return problems of the `with:` of a use at `path`: unknown and missing parameters, wrong types."""
     wanted = {
         "type": "object",
         "additionalProperties": False,
-        "properties": {name: _parameter_schema(said) for name, said in part.takes.items()},
+        "properties": {name: _parameter_schema(declared) for name, declared in part.takes.items()},
     }
     at = (*path, "with")
     given = document.value_at(path).get("with", {})
@@ -145,7 +146,7 @@ def find_use_problems(part: Part, document: Document, path: YamlPath) -> list[Pr
         Schema(wanted).find_problems(extract_subdocument(document, at)) if "with" in document.value_at(path) else []
     )
     if isinstance(given, dict) and not any(one.message.startswith("unknown key") for one in problems):
-        missing = [name for name, said in part.takes.items() if "default" not in said and name not in given]
+        missing = [name for name, declared in part.takes.items() if "default" not in declared and name not in given]
         place = document.place(at if given else (*path, "use"), key=True)
         for name in missing:
             message = f"{part.name} needs {name}"
@@ -153,13 +154,13 @@ def find_use_problems(part: Part, document: Document, path: YamlPath) -> list[Pr
     return problems
 
 
-def _parameter_schema(said: Mapping[str, Any]) -> dict[str, Any]:
-    known = {"enum": said["of"]} if "of" in said else {}
-    return _TYPES[said["type"]] | known
+def _parameter_schema(declared: Mapping[str, Any]) -> dict[str, Any]:
+    known = {"enum": declared["of"]} if "of" in declared else {}
+    return _TYPES[declared["type"]] | known
 
 
 class Values:
-    """The values of a use's parameters, written into a part's texts; a `graft.Fill`."""
+    """Substitutes the parameters of a use in the texts of a part, for `copy_with_places`."""
 
     def __init__(self, part: Part, document: Document, path: YamlPath) -> None:
         self._part = part
@@ -172,12 +173,12 @@ class Values:
                 self._found[name] = (part.document, ("parameters", name, "default"))
 
     def __call__(self, path: YamlPath, text: str) -> Substitution | None:
-        """Return what stands for a text of the part; None where it names no parameter."""
+        """Return the substitution for a text of the part, None if it names no parameter."""
         del path
         whole = _PARAMETER.fullmatch(text)
         if whole:
             document, at = self._found[whole[1]]
-            # A default is the part's own; what is given is told where it is given.
+            # A default has its position in the part, an argument that of the use.
             return Substitution(document.value_at(at), document if document is not self._part.document else None, at)
         if not _PARAMETER.search(text):
             return None
@@ -192,7 +193,7 @@ class Values:
         return "" if value is None else {True: "true", False: "false"}.get(value, str(value))
 
     def _map_offset(self, text: str, offset: int) -> int:
-        """Return the offset in a text for one in what was written; inside a value it is the parameter's."""
+        """Map an offset in the substituted text to the original; inside a value, it is that of the parameter."""
         shift = 0
         for found in _PARAMETER.finditer(text):
             start = found.start() + shift
@@ -206,11 +207,11 @@ class Values:
 
 
 def _check_defaults(document: Document) -> Iterator[Problem]:
-    """Yield defaults that are not of the type that they say."""
-    for name, said in (document.data.get("parameters") or {}).items():
+    """Yield problems of defaults whose type is not the declared one."""
+    for name, declared in (document.data.get("parameters") or {}).items():
         at = ("parameters", name, "default")
-        if said.get("default") is not None:
-            yield from Schema(_parameter_schema(said)).find_problems(extract_subdocument(document, at))
+        if declared.get("default") is not None:
+            yield from Schema(_parameter_schema(declared)).find_problems(extract_subdocument(document, at))
 
 
 def _find_unknown_parameters(document: Document) -> Iterator[Problem]:

@@ -75,7 +75,7 @@ class GrafanasSchemas:
         for panel in (one for row in model["panels"] for one in (row, *row.get("panels", []))):
             if panel["type"] == "row" or not self.known(panel):
                 continue
-            # Cells are told apart by their type, whose value these schemas leave open: one of them fits several.
+            # Cells differ by type, whose value these schemas leave open, so that a cell can match several of them.
             schemas = json.loads(self._file(panel).read_text().replace('"oneOf"', '"anyOf"'))
             for part, value in (
                 ("Options", panel["options"]),

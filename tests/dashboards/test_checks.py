@@ -10,9 +10,9 @@ from deckwatch.dashboards.read.files import Source, make_uid
 TEXT = "dashboard: {title}\nfolder: {folder}\nrows:\n  - - {{stat: up, description: Up.}}\n"
 
 
-def problems(catalog, child, *said):
+def problems(catalog, child, *files):
     found = []
-    for file, uid, title, folder in said:
+    for file, uid, title, folder in files:
         document = yaml_file.parse_yaml(TEXT.format(title=title, folder=folder), file)
         found.append(Source(document, uid, ()))
     return dashboards.build_dashboards(found, catalog, Signals(), None, child).problems
@@ -31,10 +31,10 @@ def test_addresses_that_grafana_refuses(catalog, child, uid):
 
 
 def test_one_title_twice_in_a_folder_is_refused_and_in_two_folders_not(catalog, child):
-    said = [("a.yaml", "a", "Shop", "X"), ("b.yaml", "b", "Shop", "X")]
-    (problem,) = problems(catalog, child, *said)
+    files = [("a.yaml", "a", "Shop", "X"), ("b.yaml", "b", "Shop", "X")]
+    (problem,) = problems(catalog, child, *files)
     assert (problem.check, problem.hint) == ("duplicate_title", "in a.yaml")
-    assert problems(catalog, child, said[0], ("b.yaml", "b", "Shop", "Y")) == []
+    assert problems(catalog, child, files[0], ("b.yaml", "b", "Shop", "Y")) == []
 
 
 def test_a_panel_may_say_why_a_check_does_not_hold(build):

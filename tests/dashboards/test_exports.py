@@ -68,11 +68,11 @@ def made(catalog, child):
     def run(document, form, **public):
         if isinstance(document, str):
             document = yaml_file.parse_yaml(document, "shop.yaml")
-        said = {name: (value, Place("deckwatch.yaml", 1, 1)) for name, value in public.items()}
+        values = {name: (value, Place("deckwatch.yaml", 1, 1)) for name, value in public.items()}
         signals, _ = signal_file.load_signals([document], catalog)
         uid = Path(document.file).stem
         return build_dashboards(
-            [Source(document, uid, (uid,))], catalog, signals, Settings(form=form, public=said), child
+            [Source(document, uid, (uid,))], catalog, signals, Settings(form=form, public=values), child
         )
 
     return run
@@ -101,7 +101,7 @@ def variables(value):
 
 def test_the_importable_form_asks_for_every_data_source_and_names_none(made):
     one = model(made(SHOP, "importable"))
-    assert [(said["name"], said["pluginId"]) for said in one["__inputs"]] == [
+    assert [(source["name"], source["pluginId"]) for source in one["__inputs"]] == [
         ("DS_PROMETHEUS", "prometheus"),
         ("DS_LOKI", "loki"),
     ]
@@ -109,18 +109,18 @@ def test_the_importable_form_asks_for_every_data_source_and_names_none(made):
     asked = {source["uid"] for panel in inner(one) for source in [panel.get("datasource")] if source}
     asked |= {target["datasource"]["uid"] for panel in inner(one) for target in panel.get("targets", [])}
     assert asked == {"${DS_PROMETHEUS}", "${DS_LOKI}"}
-    assert "datasource" not in {said["type"] for said in one["templating"]["list"]}
+    assert "datasource" not in {variable["type"] for variable in one["templating"]["list"]}
     assert "datasource}" not in json.dumps(one)
 
 
 def test_it_requires_the_panels_that_it_has_and_nothing_else(made):
     one = model(made(SHOP, "importable"))
-    required = {(said["type"], said["id"]) for said in one["__requires"]}
+    required = {(plugin["type"], plugin["id"]) for plugin in one["__requires"]}
     used = {panel["type"] for panel in inner(one)} - {"row"}
     sources_ = {("datasource", "prometheus"), ("datasource", "loki")}
     assert required == {("grafana", "grafana")} | {("panel", type_) for type_ in used} | sources_
-    assert [said["id"] for said in one["__requires"]] == sorted(said["id"] for said in one["__requires"])
-    assert all(said["version"] == "10.4.0" for said in one["__requires"] if said["id"] == "grafana")
+    assert [plugin["id"] for plugin in one["__requires"]] == sorted(plugin["id"] for plugin in one["__requires"])
+    assert all(plugin["version"] == "10.4.0" for plugin in one["__requires"] if plugin["id"] == "grafana")
     newer = SHOP.replace("      for each: instance\n", "      raw: {timeCompare: 1d}\n")
     assert {s["version"] for s in model(made(newer, "importable"))["__requires"] if s["id"] == "grafana"} == {"12.3.0"}
 
@@ -142,7 +142,7 @@ def test_the_public_form_has_no_variables_and_nothing_for_users_only(made):
     )
     assert variables(one) == set()
     assert [panel["title"] for panel in inner(one)] == ["Reachable", "Share of 0.95", "Lines"]
-    assert [said["name"] for said in one["annotations"]["list"]] == ["Releases"]
+    assert [annotation["name"] for annotation in one["annotations"]["list"]] == ["Releases"]
     stat, lines, logs = inner(one)
     assert stat["targets"][0]["expr"] == 'up{job=~".+", instance=~"(web-1\\\\.internal|db-1)"}'
     assert "repeat" not in stat
@@ -177,10 +177,10 @@ def test_no_hole_is_left_where_panels_are_left_out(made):
     assert [(panel["gridPos"]["x"], panel["gridPos"]["w"]) for panel in one["panels"]] == [(0, 12), (12, 12), (0, 24)]
 
 
-@pytest.mark.parametrize(("form", "told"), [("provisioned", []), ("importable", [23]), ("public", [14, 22, 23])])
-def test_what_is_left_out_is_told_as_a_warning_at_its_place(made, form, told):
+@pytest.mark.parametrize(("form", "lines"), [("provisioned", []), ("importable", [23]), ("public", [14, 22, 23])])
+def test_omitted_content_is_a_warning_at_its_position(made, form, lines):
     found = [one for one in made(SHOP, form).problems if one.check == "export"]
-    assert [one.place.line for one in found] == told
+    assert [one.place.line for one in found] == lines
     assert {one.severity for one in found} <= {"warning"}
 
 
@@ -202,7 +202,7 @@ rows:
 """
 
 
-def test_in_sql_a_choice_is_a_list_of_texts_and_must_be_said(made):
+def test_in_sql_a_choice_is_a_list_of_texts_and_must_be_given(made):
     (problem,) = made(SQL, "public").problems
     assert (problem.place.line, problem.severity) == (5, "error")
     assert str(problem.one_sentence).startswith("this SQL contains $service, which has no value in a public dashboard")
@@ -213,17 +213,17 @@ def test_in_sql_a_choice_is_a_list_of_texts_and_must_be_said(made):
 
 
 @given(st.lists(st.text(st.characters(codec="ascii", exclude_characters='"\n'), min_size=1), min_size=1, max_size=3))
-def test_a_value_matches_itself_in_promql_and_nothing_else(said):
+def test_a_value_matches_itself_in_promql_and_nothing_else(values):
     """As Prometheus reads it: first the text in quotes, in which a backslash escapes, then the regular expression."""
-    pattern = public_form._format_value(said).query
+    pattern = public_form._format_value(values).query
     try:
         unquoted = re.sub(r"\\\\", r"\\", pattern)
         regex = re.compile(unquoted)
     except re.error as error:  # pragma: no cover
         pytest.fail(f"{pattern}: {error}")
-    for one in said:
+    for one in values:
         assert regex.fullmatch(one)
-        assert not regex.fullmatch(one + "x") or one + "x" in said
+        assert not regex.fullmatch(one + "x") or one + "x" in values
 
 
 @pytest.mark.parametrize("form", ["importable", "public"])

@@ -221,8 +221,8 @@ def test_old_types_become_their_successors_and_are_reported(importer):
     assert {"id": "custom.transform", "value": "negative-Y"} in graph["fieldConfig"]["overrides"][0]["properties"]
     steps = [(one["color"], one["value"]) for one in number["fieldConfig"]["defaults"]["thresholds"]["steps"]]
     assert [value for _, value in steps] == [None, 70, 90]
-    said = found.data["rows"][0]["panels"][1]
-    assert (said["high"], said["critical"]) == (70, 90)
+    panel = found.data["rows"][0]["panels"][1]
+    assert (panel["high"], panel["critical"]) == (70, 90)
     assert number["options"]["colorMode"] == "background"
     assert number["fieldConfig"]["defaults"]["mappings"][0]["options"]["0"]["text"] == "down"
     assert {"id": "displayName", "value": "Size"} in table["fieldConfig"]["overrides"][0]["properties"]
@@ -288,8 +288,8 @@ JSON = st.recursive(
     st.sampled_from(["legend", "colorMode", "tooltip", "reduceOptions"]),
     st.tuples(JSON, JSON),
 )
-def test_a_panel_is_kept_with_any_fields_and_options(importer, kind, key, option, said):
-    one, other = said
+def test_a_panel_is_kept_with_any_fields_and_options(importer, kind, key, option, values):
+    one, other = values
     model = dashboard(panel("P", kind, fieldConfig={"defaults": {key: one}, "overrides": []}, options={option: other}))
     before = copy.deepcopy(model)
     made = importer.import_dashboard(model, "theirs")

@@ -26,7 +26,7 @@ NOT_LINTED = set(
 )
 # Panels whose selections do not hold to the choices: dashboard and title, each with the reason that its YAML gives.
 UNSCOPED = {("overview", "Critical"), ("overview", "Firing")}
-# Dashboards of what rules record of whole components and promises, whichever target told of them.
+# Dashboards of recording rules for whole components and objectives, without a target.
 OF_NO_TARGET = {"health", "objectives"}
 MOST_LETTERS, MOST_RULES = 40, 20
 
@@ -107,7 +107,7 @@ def panel_title_description_rule(model):
 
 def panel_units_rule(model):
     known = grafana_units.load_ids() - NOT_LINTED
-    said = {
+    used = {
         unit
         for panel in panels(model)
         if "targets" in panel and panel["type"] != "nodeGraph"  # its circles and arrows are no figures
@@ -116,7 +116,7 @@ def panel_units_rule(model):
             *(p["value"] for o in panel["fieldConfig"]["overrides"] for p in o["properties"] if p["id"] == "unit"),
         )
     }
-    return said <= known
+    return used <= known
 
 
 def panel_no_targets_rule(model):
@@ -201,14 +201,14 @@ def alert_severity(group):
 
 
 def alert_description(group):
-    fixed = {"Watchdog"}  # fires always, on nothing of which a value or a label could be told
-    told = {one["alert"]: one["annotations"]["description"] for one in alerts(group)}
-    return all(text and ("{{" in text or name in fixed) for name, text in told.items())
+    fixed = {"Watchdog"}  # always fires, and has no value or label to report
+    descriptions = {one["alert"]: one["annotations"]["description"] for one in alerts(group)}
+    return all(text and ("{{" in text or name in fixed) for name, text in descriptions.items())
 
 
 def alert_summary(group):
-    said = [one["annotations"]["summary"] for one in alerts(group)]
-    return all(text[0].isupper() and text.endswith(".") and "{{" not in text for text in said)
+    summaries = [one["annotations"]["summary"] for one in alerts(group)]
+    return all(text[0].isupper() and text.endswith(".") and "{{" not in text for text in summaries)
 
 
 def dashboard_title_and_uid(model):
@@ -240,7 +240,7 @@ def test_every_shipped_alert_holds_it(rule, groups) -> None:
 
 
 def test_exceptions_have_reasons() -> None:
-    said = {
+    used = {
         (source.uid, panel.get("title"))
         for source in files.load_shipped()
         if source.is_dashboard
@@ -248,4 +248,4 @@ def test_exceptions_have_reasons() -> None:
         for panel in (row if isinstance(row, list) else row.get("panels", []))
         if "unscoped" in panel
     }
-    assert said == UNSCOPED
+    assert used == UNSCOPED

@@ -1,4 +1,4 @@
-"""What `verify` is told of each dashboard."""
+"""The queries that `verify` gets for each dashboard."""
 
 from deckwatch.core import promql
 

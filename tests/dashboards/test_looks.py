@@ -27,11 +27,11 @@ rows:
 
 @pytest.fixture
 def made(catalog, child):
-    def run(text, *others, **said):
+    def run(text, *others, **settings):
         documents = [yaml_file.parse_yaml(one, f"{name}.yaml") for name, one in (("shop", text), *others)]
         signals, _ = signal_file.load_signals(documents, catalog)
         found = [Source(one, one.file.removesuffix(".yaml"), ()) for one in documents]
-        return dashboards.build_dashboards(found, catalog, signals, Settings(**said), child)
+        return dashboards.build_dashboards(found, catalog, signals, Settings(**settings), child)
 
     return run
 
@@ -60,8 +60,8 @@ def test_on_a_phone_each_panel_has_the_whole_width_below_the_one_before(made):
 def test_large_figures_are_larger_than_grafana_would_write_them(made):
     normal = drawn(models(made(SHOP))["shop.json"])
     large = drawn(models(made(SHOP, figures="large"))["shop.json"])
-    said = drawn(models(made(SHOP.replace("about:", "text_size: large\nabout:")))["shop.json"])
-    assert large == said
+    by_keyword = drawn(models(made(SHOP.replace("about:", "text_size: large\nabout:")))["shop.json"])
+    assert large == by_keyword
     assert "text" not in normal["A"]["options"]
     assert large["A"]["options"]["text"]["valueSize"] > 50  # Grafana's own most
     assert large["A"]["gridPos"]["h"] > normal["A"]["gridPos"]["h"]

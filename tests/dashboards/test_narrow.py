@@ -1,4 +1,4 @@
-"""`where:` of panels and queries: what it adds, where it adds nothing, and what is told."""
+"""`where:` of panels and queries: the matchers that it adds, where it adds none, and its problems."""
 
 import pytest
 
@@ -69,5 +69,5 @@ def test_quotes_in_a_value_stay_in_the_value(build):
     ],
 )
 def test_a_condition_that_holds_for_nothing_is_told(build, panel, wanted):
-    said = [str(one) for one in build(ROWS + panel).problems]
-    assert any(one.startswith(f"shop.yaml:{wanted}") for one in said), said
+    messages = [str(one) for one in build(ROWS + panel).problems]
+    assert any(one.startswith(f"shop.yaml:{wanted}") for one in messages), messages

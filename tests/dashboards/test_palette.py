@@ -1,4 +1,4 @@
-"""The colours that are ours: told apart with any colour vision, seen on dark and on light, and never alone."""
+"""Our colours: distinguishable with any colour vision, visible on dark and light, and never the only signal."""
 
 import itertools
 import json
@@ -70,8 +70,8 @@ def test_several_queries_of_one_series_each_have_the_palettes_colours(build):
         "      title: T\n      description: D\n"
     )
     drawn = build(text).panels["T"]["fieldConfig"]["overrides"]
-    said = {one["matcher"]["options"]: one["properties"][0]["value"]["fixedColor"] for one in drawn}
-    assert said == {"A": palette.BLUE, "B": palette.VERMILLION}
+    color_names = {one["matcher"]["options"]: one["properties"][0]["value"]["fixedColor"] for one in drawn}
+    assert color_names == {"A": palette.BLUE, "B": palette.VERMILLION}
 
 
 @pytest.mark.parametrize(

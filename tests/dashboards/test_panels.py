@@ -28,9 +28,9 @@ def test_each_word_belongs_to_one_panel_type(types):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_word_and_option_is_described(types, name):
     one = types[name]
-    said = [*one.words.values(), *(option["description"] for option in one.options.values())]
-    assert all(text.endswith((".", ";")) or "," in text or ":" in text for text in said)
-    assert all(len(text) > 10 for text in said)
+    texts = [*one.words.values(), *(option["description"] for option in one.options.values())]
+    assert all(text.endswith((".", ";")) or "," in text or ":" in text for text in texts)
+    assert all(len(text) > 10 for text in texts)
     assert 1 <= one.width <= 24
     assert one.height >= 1
 

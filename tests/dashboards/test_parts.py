@@ -1,4 +1,4 @@
-"""Parts: panels that several dashboards use, with parameters; what is wrong is told where it was written."""
+"""Parts: panels that several dashboards use, with parameters; problems have the position where they were written."""
 
 import json
 import re
@@ -123,39 +123,39 @@ FAULTS = {
 
 @pytest.mark.parametrize("line", FAULTS)
 def test_a_fault_of_a_use_is_told_at_its_place(make, line):
-    said = make(rows(line, "- - stat: node_load1"), queue=PART)
-    assert len(said) == 1, said
-    assert said[0].startswith(f"shop.yaml:{FAULTS[line]}"), said
+    messages = make(rows(line, "- - stat: node_load1"), queue=PART)
+    assert len(messages) == 1, messages
+    assert messages[0].startswith(f"shop.yaml:{FAULTS[line]}"), messages
 
 
 def test_a_parts_own_fault_is_told_in_the_part_with_each_use(make):
     broken = PART.replace("rate(container_cpu", "rat(container_cpu").replace("lines: depth", "lines: dept")
-    said = make(rows("- {use: queue, with: {queue: mail}}", "- - {use: queue, with: {queue: print}}"), queue=broken)
+    messages = make(rows("- {use: queue, with: {queue: mail}}", "- - {use: queue, with: {queue: print}}"), queue=broken)
     offset = PART.splitlines()[11].index("rate(") + 1
     for use in ("shop.yaml:3:6", "shop.yaml:4:8"):
         assert any(
             re.fullmatch(rf"parts/queue\.yaml:9:12: error: no signal .* dept \(.*; used at {use}\) .*", one)
-            for one in said
-        ), said
+            for one in messages
+        ), messages
         assert any(
             one.startswith(f"parts/queue.yaml:12:{offset}: ") and one.endswith(f"used at {use}) [promql_syntax]")
-            for one in said
-        ), said
+            for one in messages
+        ), messages
 
 
 def test_a_place_behind_a_parameter_is_that_in_the_parts_text(make):
     broken = PART.replace("image=~", "imge=~")
-    (said,) = make(rows("- {use: queue, with: {queue: a-long-name-of-a-queue}}"), queue=broken)
+    (message,) = make(rows("- {use: queue, with: {queue: a-long-name-of-a-queue}}"), queue=broken)
     column = broken.splitlines()[11].index("imge") + 1
-    assert said.startswith(f"parts/queue.yaml:12:{column}: error: ")
+    assert message.startswith(f"parts/queue.yaml:12:{column}: error: ")
 
 
 def test_what_is_given_is_told_where_it_is_given(make):
     part = PART.replace("most: {type: number,", "most: {type: quantity,").replace(
         "by: [name]", "by: [name], unit: ratio"
     )
-    (said,) = make(rows("- {use: queue, with: {queue: a, most: 3s}}"), queue=part)
-    assert said.startswith("shop.yaml:3:41: error: "), said
+    (message,) = make(rows("- {use: queue, with: {queue: a, most: 3s}}"), queue=part)
+    assert message.startswith("shop.yaml:3:41: error: "), message
 
 
 @pytest.mark.parametrize(
@@ -176,8 +176,8 @@ def test_what_is_given_is_told_where_it_is_given(make):
 )
 def test_a_part_that_is_none_is_told_once(make, old, new, wanted):
     use = "- {use: queue, with: {queue: mail}}"
-    said = make(rows(use, use.replace("mail", "print")), queue=PART.replace(old, new))
-    assert any(one.startswith(f"parts/queue.yaml:{wanted}") for one in said), said
+    messages = make(rows(use, use.replace("mail", "print")), queue=PART.replace(old, new))
+    assert any(one.startswith(f"parts/queue.yaml:{wanted}") for one in messages), messages
 
 
 def test_a_part_of_ones_own_stands_in_for_a_shipped_one(make):

@@ -1,4 +1,4 @@
-"""Whatever stands in a file, it is told as a problem: nothing a user writes ends in a traceback."""
+"""Any content of a file is reported as a problem: nothing that a user writes ends in a traceback."""
 
 import copy
 import random

@@ -12,7 +12,7 @@ from deckwatch.dashboards import grafana_units
 from deckwatch.dashboards.read import files
 
 PEERS = os.environ.get("DECKWATCH_PEERS")
-OF_NO_TARGET = {"health", "objectives"}  # of what rules record of whole components, whichever target told of it
+OF_NO_TARGET = {"health", "objectives"}  # of recording rules for whole components, without a target
 # Ids that Grafana 10.4 has and dashboard-linter does not know.
 NOT_LINTED = set(
     "candela acres hectares currencyTRY currencyMYR currencyXPF currencyBGN currencyPYG mwatth mohm rotkhz rotmhz "
@@ -61,9 +61,9 @@ def test_panels_have_title_description_unit_and_datasource(models):
             if panel["type"] == "nodeGraph":
                 continue  # its circles and arrows are no figures
             config = panel["fieldConfig"]
-            said = [config["defaults"]["unit"]]
-            said += [p["value"] for o in config["overrides"] for p in o["properties"] if p["id"] == "unit"]
-            assert set(said) <= units, where
+            used = [config["defaults"]["unit"]]
+            used += [p["value"] for o in config["overrides"] for p in o["properties"] if p["id"] == "unit"]
+            assert set(used) <= units, where
 
 
 def test_every_selection_holds_to_the_choices_or_says_why_not(models):
@@ -82,9 +82,11 @@ def test_the_dead_mans_switch_is_no_alert_that_fires(models):
     lists = [panel["options"] for model in models for panel in drawn(model) if panel["type"] == "alertlist"]
     assert lists
     assert all('alertname!="Watchdog"' in options["alertInstanceLabelFilter"] for options in lists)
-    said = [target["expr"] for model in models for panel in drawn(model) for target in panel.get("targets", [])]
-    said += [one["expr"] for model in models for one in model["annotations"]["list"] if "expr" in one]
-    counted = [selector for expr in said for selector in promql.find_selectors(expr) if selector.metric == "ALERTS"]
+    expressions = [target["expr"] for model in models for panel in drawn(model) for target in panel.get("targets", [])]
+    expressions += [one["expr"] for model in models for one in model["annotations"]["list"] if "expr" in one]
+    counted = [
+        selector for expr in expressions for selector in promql.find_selectors(expr) if selector.metric == "ALERTS"
+    ]
     assert len(counted) > len(models)
     for selector in counted:
         has = {(one.label, one.op, one.value) for one in selector.matchers}

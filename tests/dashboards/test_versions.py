@@ -1,4 +1,4 @@
-"""What a version of Grafana does not know is told where somebody asks for it, and left out where it is ours."""
+"""Features that a Grafana version lacks are reported where a user requests them, and omitted where we do."""
 
 import json
 from pathlib import Path
@@ -42,7 +42,7 @@ def made(child, text, grafana):
 
 
 @pytest.mark.parametrize(
-    ("grafana", "told"),
+    ("grafana", "texts"),
     [
         ("13.0", []),
         (
@@ -61,16 +61,16 @@ def made(child, text, grafana):
         ),
     ],
 )
-def test_what_is_asked_for_is_told_at_its_place(child, grafana, told):
+def test_requested_features_are_reported_at_their_position(child, grafana, texts):
     found = made(child, PANELS, grafana)
-    wanted = [f"{one}, the target is {grafana}" for one in told]
-    said = [
+    wanted = [f"{one}, the target is {grafana}" for one in texts]
+    messages = [
         (one.place.line, one.place.column, f"{one.place.line}:{one.place.column} {one.message}")
         for one in found.problems
     ]
-    assert [text for _, _, text in sorted(said)] == wanted
+    assert [text for _, _, text in sorted(messages)] == wanted
     assert {one.check for one in found.problems} <= {"target"}
-    assert bool(found.artifacts) is (not told)
+    assert bool(found.artifacts) is (not texts)
 
 
 def test_what_is_ours_is_left_out_and_the_model_has_the_versions_number(child):
