@@ -121,7 +121,7 @@ def _list_panel_queries(built: Built, model: StrictMapping) -> Iterator[LiveQuer
 
 
 def _expect_result(panel: PanelSpec, query: Query) -> ExpectedResult:
-    """Return what the result of a query must contain for its panel."""
+    """Return the conditions on the result of a query, from its panel."""
     kind = panel.type.queries
     legend_labels = _LEGEND_LABEL.findall(query.legend)
     columns = panel.by or () if kind == "table" and "across" not in panel.options else ()

@@ -77,7 +77,7 @@ def _options_with_examples(owner: PanelType) -> StrictObject:
 
 
 def find_problems(schema: Schema, document: Document, types: Mapping[str, PanelType]) -> list[Problem]:
-    """Return what is wrong with a file's structure; a panel with two keywords is reported only for these.
+    """Return the problems of a file's structure; a panel with two keywords is reported only for these.
 
     `types` are the panel types by keyword.
     """

@@ -124,7 +124,7 @@ class _RowReader:
 
 
 def _read_choices(options: Options) -> tuple[tuple[ChoiceSpec, ...], tuple[InputSpec, ...]]:
-    """Return what is chosen at the top: labels, and text fields or fixed values."""
+    """Return the variables at the top: labels, and inputs (text fields or fixed values)."""
     choices, inputs = [], []
     value = options.get_value("choose")
     for i, item in enumerate(value if isinstance(value, list) else []):

@@ -156,7 +156,10 @@ def test_a_fault_is_found_at_its_place(alerting_of, check, pairs, place, words):
 
 
 def test_every_check_is_tried_here():
-    assert {check for check, *_ in CASES} == set(plugins.module_names(checks))
+    names, tried = set(plugins.module_names(checks)), {check for check, *_ in CASES}
+    missing = [f'  ("{name}", [(OLD, NEW)], "LINE:COLUMN", TEXT),' for name in sorted(names - tried)]
+    assert not missing, "\n".join(["tests/alerting/test_checks.py: add to CASES what each check reports:", *missing])
+    assert tried == names
 
 
 TEAMS = "teams: {shop: {slack: {channel: '#shop', url_file: /run/secrets/slack}}}\n"

@@ -19,7 +19,7 @@ TEMPLATE = re.compile(r"\{\{.*\$(labels|value).*\}\}")
 FAULT_FILES = sorted((Path(__file__).parents[1] / "live").glob("test_faults_fire_*.py"))
 REQUIRED = {
     "title": "title: Hardware",
-    "prefix": "prefix: Hardware",
+    "prefix": "",  # the beginning of its alerts' names, suggested from the file's name
     "owner": "owner: operations",
     "dashboard": "dashboard: host",
 }
@@ -28,12 +28,16 @@ REQUIRED = {
 def missing_lines(document, faults):
     """Return the lines that a shipped topic and its live fault test still need, in one message; '' if none."""
     alerts = document.data.get("alerts", {})
-    missing = [line for key, line in REQUIRED.items() if alerts and key not in document.data]
+    required = REQUIRED | {"prefix": f"prefix: {Path(document.file).stem.title().replace('_', '')}"}
+    missing = [line for key, line in required.items() if alerts and key not in document.data]
     lines = [f"{document.file} is incomplete; add:", *(f"  {line}" for line in missing)] if missing else []
     untested = [name for name in alerts if name not in faults]
     if untested:
         lines.append("tests/live/test_faults_fire_captured.py, unless a real fault is possible, lacks in CAPTURED:")
         lines += [f'  "{name}": "why no test can cause it",' for name in untested]
+        lines.append(
+            "  and in REPLACED the lines of the page on which it fires; tests/live/test_faults_fire.py explains how"
+        )
     return "\n".join(lines)
 
 
@@ -52,11 +56,12 @@ def test_one_message_lists_everything_that_a_topic_lacks():
     document = yaml_file.parse_yaml("title: Disks\nalerts: {DiskWorn: {}, DiskHot: {}}\n", "alerting/rules/disks.yaml")
     assert missing_lines(document, {"DiskHot"}).splitlines() == [
         "alerting/rules/disks.yaml is incomplete; add:",
-        "  prefix: Hardware",
+        "  prefix: Disks",
         "  owner: operations",
         "  dashboard: host",
         "tests/live/test_faults_fire_captured.py, unless a real fault is possible, lacks in CAPTURED:",
         '  "DiskWorn": "why no test can cause it",',
+        "  and in REPLACED the lines of the page on which it fires; tests/live/test_faults_fire.py explains how",
     ]
 
 
