@@ -27,6 +27,9 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
         querying = [panel for panel in open_panels if panel.type.queries]
         if len(querying) > MAX_PANELS and "too_many_panels" not in item.dashboard.allow:
             place = item.dashboard.document.place(("rows",), key=True)
-            message = f"{len(querying)} panels query at every refresh; more than {MAX_PANELS} load slowly and are hard to read"
+            message = (
+                f"{len(querying)} panels query at every refresh; "
+                f"more than {MAX_PANELS} are slow to load and hard to read"
+            )
             hint = "collapse rows, or split it into two dashboards that link to each other"
             yield Problem(place, message, hint, check="too_many_panels", severity="warning")

@@ -2,8 +2,7 @@
 
 Importable: Grafana asks for each data source at import, by `__inputs`, and reports by `__requires` what is missing
 (DashboardExporter.ts, pkg/services/dashboardimport). Public: viewers cannot choose values, so every variable is
-replaced by one, and panels that need a login are left out (Grafana's manual:
-share-dashboards-panels/shared-dashboards).
+replaced by one, and panels that need a login are omitted (Grafana's manual: share-dashboards-panels/shared-dashboards).
 """
 
 from __future__ import annotations
