@@ -8,8 +8,8 @@ are distributed over processes is in `tests/fixtures/parallel.py`.
 
 from __future__ import annotations
 
-import importlib.util
 import functools
+import importlib.util
 import itertools
 import os
 import socket
