@@ -71,6 +71,8 @@ def start(state: Path, *options: str, **environment: str) -> Up:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A gate that a shell started in the background ignores SIGINT, and its children would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no thread of ours forks
     )
     return Up(process, state)
 
