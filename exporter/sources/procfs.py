@@ -7,6 +7,7 @@ Documentation/filesystems/proc.rst describe the files.
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -48,6 +49,10 @@ def read_sys(world: World, name: str, *, keep: bool = True) -> bytes:
         return (world.source(KeptFiles).read(path) if keep else read_once(path)).rstrip(b"\n")
     except _ABSENT:
         raise NoData(f"this kernel has no /sys/{name}") from None
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise ParseError(f"/sys: {name[:60]!r}… is not a file name") from None  # part of it is from a malformed file
 
 
 def list_sys(world: World, name: str) -> list[str]:
