@@ -25,7 +25,7 @@ from deckwatch.alerting.alertmanager_config import AlertmanagerConfig
 from deckwatch.alerting.checking import Context
 from deckwatch.core import expression_labels, promql
 from deckwatch.core.catalog import MetricInfo
-from deckwatch.core.problems import Problem, did_you_mean
+from deckwatch.core.problems import Problem, did_you_mean, has_errors
 from deckwatch.core.targets import Targets
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def build_alerts(
     """Read, check and render all alerts in one call; `deckwatch.provisioning.stack` calls the three steps."""
     models = read_alerts(documents, catalog, signals, project, settings, renderer=renderer)
     problems = [*models.problems, *check_alerts(models, project)]
-    if any(problem.severity == "error" for problem in problems):
+    if has_errors(problems):
         return AlertBundle(problems=problems)
     return replace(render_alerts(models, project, settings, renderer=renderer), problems=problems)
 

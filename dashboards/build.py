@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from deckwatch.core import build_cache, plugins, signal_file
-from deckwatch.core.problems import Problem
+from deckwatch.core.problems import Problem, has_errors
 from deckwatch.dashboards import checks, panel_types, partial_check
 from deckwatch.dashboards.draw import exports, screens
 from deckwatch.dashboards.model import Built
@@ -84,7 +84,7 @@ class DashboardModels:
 
         Two panels with the same name are such an error, which the check `duplicate_panel` reports.
         """
-        if any(problem.severity == "error" for problem in self.problems):
+        if has_errors(self.problems):
             return None
         if any(item.has_duplicate_names() for item in self.built):
             return None
@@ -109,7 +109,7 @@ def build_dashboards(
             return build_dashboards(sources, catalog, signals, settings, started)
     models = resolve_dashboards(sources, catalog, signals, settings, child)
     problems = [*models.problems, *check_dashboards(models, catalog, settings)]
-    if any(problem.severity == "error" for problem in problems):
+    if has_errors(problems):
         return Bundle(problems=problems)
     bundle = render_dashboards(models, catalog, settings, child)
     return replace(bundle, problems=[*problems, *bundle.problems])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from deckwatch.alerting.render_rules import RULES_FOLDER
 from deckwatch.core import promql, promql_versions, yaml_write
 from deckwatch.core.artifact import Artifact
-from deckwatch.core.problems import Problem
+from deckwatch.core.problems import Problem, has_errors
 from deckwatch.dashboards.draw import render
 from deckwatch.dashboards.grafana_model import MAX_UID, is_uid, make_slug, walk_targets
 from deckwatch.dashboards.live import LiveQuery
@@ -184,4 +184,4 @@ class MixinWriter:
             if "alert" in rule and self.alerts.setdefault(rule_name, mixin.folder) != mixin.folder:
                 hint = f"also in {self.alerts[rule_name]}; both notify the same receivers"
                 self._add_warning(place, f"duplicate alert name {rule_name} in {name}", hint)
-        return not any(problem.severity == "error" for problem in self.files.problems[before:])
+        return not has_errors(self.files.problems[before:])

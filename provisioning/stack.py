@@ -16,7 +16,7 @@ from deckwatch.alerting import render_rules as alerting_render
 from deckwatch.core import signal_file
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.jsonnet import Renderer
-from deckwatch.core.problems import InvalidInput
+from deckwatch.core.problems import InvalidInput, has_errors
 from deckwatch.dashboards import build as dashboard_build
 from deckwatch.dashboards import output, panel_types
 from deckwatch.exporter import config
@@ -98,7 +98,7 @@ def build(project: Project, options: Options | None = None) -> Built:
         vocabulary = _load_vocabulary(project, settings, documents)
         models = _resolve_models(project, settings, documents, vocabulary, renderer)
         problems = [*vocabulary.problems, *documents.problems, *_run_checks(project, settings, vocabulary, models)]
-        files = _render_files(project, vocabulary, models, renderer, valid=not _has_errors(problems))
+        files = _render_files(project, vocabulary, models, renderer, valid=not has_errors(problems))
         warnings = _raise_errors(with_project_paths([*problems, *files.problems], documents.own, project.folder))
         plan = _plan_files(project, settings, files, renderer)
     queries = [*files.dashboards.queries, *(files.mixins.queries if settings.form == "provisioned" else ())]
@@ -195,13 +195,9 @@ def _render_files(
     return Files(drawn, alerts, writer.files)
 
 
-def _has_errors(problems: Sequence[Problem]) -> bool:
-    return any(problem.severity == "error" for problem in problems)
-
-
 def _raise_errors(problems: Sequence[Problem]) -> list[Problem]:
     """Return the warnings, each once and in order of position; raises InvalidInput if there is any error."""
-    if _has_errors(problems):
+    if has_errors(problems):
         raise InvalidInput(problems)
     return sorted(set(problems), key=lambda problem: problem.place)
 

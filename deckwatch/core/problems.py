@@ -97,6 +97,11 @@ _LONG = 8  # words of this length share half their letters by chance
 _SHORT = 3  # shorter words begin or end many others
 
 
+def has_errors(problems: Iterable[Problem]) -> bool:
+    """Return whether one of the problems is an error, not a warning."""
+    return any(problem.severity == "error" for problem in problems)
+
+
 def nearest_word(word: str, words: Iterable[str]) -> str | None:
     """Return the known word most similar to a misspelt one, or None if none is similar.
 
