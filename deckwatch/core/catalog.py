@@ -40,12 +40,17 @@ class Catalog:
     def __init__(self, metrics: Iterable[MetricInfo] = (), targets: Targets | None = None) -> None:
         self.targets = targets or Targets()
         self.interval = DEFAULT_SCRAPE_SECONDS
+        self.labels_by_expression: dict[str, frozenset[str] | None] = {}  # a cache of `expression_labels`
+        self.units_by_expression: dict[str, str | None] = {}  # a cache of `expression_unit`
+        self._labels: dict[str, frozenset[str]] = {}  # a cache of `labels`
         self._metrics: dict[str, MetricInfo] = {}
         self._series: dict[str, MetricInfo] = {}
         self.add(metrics)
 
     def add(self, metrics: Iterable[MetricInfo]) -> None:
         """Add metrics; an existing one is not replaced."""
+        for cache in (self.labels_by_expression, self.units_by_expression, self._labels):
+            cache.clear()
         for metric in metrics:
             if metric.name in self._metrics:
                 continue
@@ -78,6 +83,11 @@ class Catalog:
 
     def labels(self, name: str) -> frozenset[str]:
         """Return the declared labels of a series of this name; empty for an unknown name."""
+        if name not in self._labels:
+            self._labels[name] = self._find_labels(name)
+        return self._labels[name]
+
+    def _find_labels(self, name: str) -> frozenset[str]:
         metric = self._series.get(name)
         if metric is None:
             return frozenset()

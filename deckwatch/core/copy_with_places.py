@@ -6,7 +6,6 @@ copy.data = {"rows": [copy_with_places(copy, ("rows", 0), part, ("panels", 2), v
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core.yaml_file import Document
@@ -78,4 +77,4 @@ def extract_subdocument(document: Document, path: Path) -> Document:
 
 
 def _place_via(place: Place, via: str) -> Place:
-    return replace(place, via=via) if via else place
+    return place._replace(via=via) if via else place

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import promql
+from deckwatch.core import promql, promql_parser_text
 from deckwatch.core.contract import load_contract
 
 if TYPE_CHECKING:
@@ -27,10 +27,14 @@ _SET_OPERATORS = frozenset(("and", "or", "unless"))
 
 
 @functools.cache
-def target_labels() -> Labels:
-    """Return the labels that Prometheus sets on a target, and its external labels."""
+def target_labels(metric: str = "") -> Labels:
+    """Return the labels that Prometheus sets on the targets of a metric, by default on all; and its external labels."""
     agreed = load_contract()
-    own = {name for name, label in agreed["labels"].items() if label["set_by"] == "prometheus"}
+    own = {
+        name
+        for name, label in agreed["labels"].items()
+        if label["set_by"] == "prometheus" and metric.startswith(tuple(label.get("only_on", ("",))))
+    }
     # `service` is also the label of a `scrape:` entry, so any metric of an application may carry it.
     return frozenset(own | {"service"} | set(agreed["external_labels"]))
 
@@ -42,7 +46,7 @@ def series_labels(name: str, catalog: Catalog) -> Labels | None:
         return None
     if info.source == RECORDING:
         return catalog.labels(name)  # what its expression keeps, without target labels
-    return catalog.labels(name) | target_labels()
+    return catalog.labels(name) | target_labels(name)
 
 
 def metric_labels(name: str, catalog: Catalog) -> Labels | None:
@@ -50,20 +54,21 @@ def metric_labels(name: str, catalog: Catalog) -> Labels | None:
     info = catalog.get(name) or catalog.series(name)
     if info is None or info.open_labels:
         return None
-    return frozenset(info.labels) | target_labels()
+    return frozenset(info.labels) | target_labels(name)
 
 
 def result_labels(text: str, catalog: Catalog) -> Labels | None:
     """Return the labels that the result can carry; None if not all are known. Raises PromqlError."""
-    return _node_labels(_parse_tree(text), catalog)
+    known = catalog.labels_by_expression
+    if text not in known:
+        known[text] = _node_labels(_parse_tree(text), catalog)
+    return known[text]
 
 
-@functools.lru_cache(maxsize=4096)  # many checks read the same expression
+@functools.lru_cache(maxsize=4096)
 def _parse_tree(text: str) -> Any:
-    import promql_parser  # noqa: PLC0415 - 5 ms that `serve` does not need
-
     try:
-        return promql_parser.parse(promql.without_variables(text))
+        return promql_parser_text.parse_tree(promql.without_variables(text))
     except ValueError as error:
         raise promql.PromqlError(str(error)) from None
 

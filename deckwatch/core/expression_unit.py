@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deckwatch.core import promql, units
+from deckwatch.core import promql, promql_parser_text, units
 
 if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
@@ -62,13 +62,14 @@ def infer_unit(text: str, catalog: Catalog) -> str | None:
 
     Raises PromqlError.
     """
-    import promql_parser  # noqa: PLC0415 - 5 ms that `serve` does not need
-
-    try:
-        tree = promql_parser.parse(promql.without_variables(text))
-    except ValueError as error:
-        raise promql.PromqlError(str(error)) from None
-    return _infer_node(tree, catalog)
+    known = catalog.units_by_expression
+    if text not in known:
+        try:
+            tree = promql_parser_text.parse_tree(promql.without_variables(text))
+        except ValueError as error:
+            raise promql.PromqlError(str(error)) from None
+        known[text] = _infer_node(tree, catalog)
+    return known[text]
 
 
 def contradicting_unit(unit: str, text: str, catalog: Catalog) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core import expression_labels, promql, promql_versions
+from deckwatch.core.own_command import format_command
 from deckwatch.core.problems import Problem, did_you_mean, nearest_word
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ def _selector_problems(selector: Selector, catalog: Catalog, place: Callable[[in
 def hint_for_metric(name: str, catalog: Catalog) -> str:
     """Return the nearest metric, and the two ways to declare one."""
     near = nearest_word(name, catalog.names())
-    declare = "declare it under `metrics:` in deckwatch.yaml, or print the lines with `deckwatch metrics --learn URL`"
+    learn = format_command("metrics", "--learn", "URL")
+    declare = f"declare it under `metrics:` in deckwatch.yaml, or print the lines with `{learn}`"
     return f"did you mean {near}? If it exists, {declare}" if near else declare
 
 
@@ -83,7 +85,7 @@ def _grouping_problems(
         if labels is None:
             return
         known |= labels
-    known |= set(_generated_label_sources(text))
+    known |= set(generated_label_sources(text))
     for token in promql.grouping_labels(text):
         if token.text not in known:
             yield Problem(
@@ -94,7 +96,7 @@ def _grouping_problems(
             )
 
 
-def _generated_label_sources(text: str) -> Iterator[str]:
+def generated_label_sources(text: str) -> Iterator[str]:
     """Yield the strings of an expression: label_replace, label_join and count_values turn them into labels."""
     for token in promql.tokenize(text):
         if token.kind == "string":

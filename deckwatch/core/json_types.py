@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, cast
 
 # Parsed values. What a container holds is unknown until it is checked.
 JsonObject: TypeAlias = dict[str, Any]
@@ -34,3 +34,15 @@ def as_objects(value: object) -> list[StrictObject]:
 def as_text(value: object, default: str = "") -> str:
     """Return the value itself if it is text, otherwise the default."""
     return value if isinstance(value, str) else default
+
+
+def walk_leaves(data: object, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], JsonValue]]:
+    """Yield every value that is neither a mapping nor a list, with its path."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from walk_leaves(value, (*path, key))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from walk_leaves(value, (*path, index))
+    else:
+        yield path, cast("JsonValue", data)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import orjson
 
+from deckwatch.core import code_cache
 from deckwatch.core.problems import DeckwatchError
 
 if TYPE_CHECKING:
@@ -41,15 +42,26 @@ class Renderer:
     `folders` maps the first part of an import path to a folder: with {"dashboards": D},
     `import 'dashboards/theme.libsonnet'` reads D/theme.libsonnet.
 
+    The child starts at once, so that it loads while the caller reads YAML; `on_demand`, at the first program.
+
     `--watch` sets `cache` to a mapping that holds all results by request, and clears it when a Jsonnet file changes.
     """
 
     cache: ClassVar[dict[Any, bytes] | None] = None
 
-    def __init__(self, folders: Mapping[str, Path], *, engine: Engine = "rjsonnet", seconds: float = _SECONDS) -> None:
+    def __init__(
+        self,
+        folders: Mapping[str, Path],
+        *,
+        engine: Engine = "rjsonnet",
+        seconds: float = _SECONDS,
+        on_demand: bool = False,
+    ) -> None:
         self.folders = {name: str(path.resolve()) for name, path in folders.items()}
         self.engine = engine
         self.seconds = seconds
+        self.on_demand = on_demand
+        self._is_open = False
         self._folders = dict(folders)
         self._child: subprocess.Popen[bytes] | None = None
         self._second: Renderer | None = None
@@ -57,7 +69,12 @@ class Renderer:
     def __enter__(self) -> Self:
         for path in self.folders.values():
             sys.audit("deckwatch.jsonnet", path)  # the child reads these files; report it to audit hooks here
-        # Start now rather than at the first program, so that the child loads while the caller reads YAML.
+        self._is_open = True
+        if not self.on_demand:
+            self._spawn_child()
+        return self
+
+    def _spawn_child(self) -> subprocess.Popen[bytes]:
         environment = {"PYTHONHASHSEED": "0", "PATH": os.environ.get("PATH", "")}
         self._child = subprocess.Popen(
             [sys.executable, "-I", str(_CHILD)],
@@ -68,9 +85,10 @@ class Renderer:
             env=environment,
         )
         self._send_message({"engine": self.engine, "folders": self.folders, "memory": _MEMORY_BYTES})
-        return self
+        return self._child
 
     def __exit__(self, *_: object) -> None:
+        self._is_open = False
         if self._second is not None:
             self._second.__exit__()
             self._second = None
@@ -92,6 +110,13 @@ class Renderer:
             self._call_child(snippet, arguments)
             self.cache[key] = orjson.dumps(self._read_answer())
         return orjson.loads(self.cache[key])
+
+    def evaluate_shipped(self, name: str, snippet: str) -> Any:
+        """Return the value of a program that reads only shipped files, from the cache of our code if possible.
+
+        `name` is a word for it. Raises JsonnetError.
+        """
+        return code_cache.get_or_build(f"{name}-{self.engine}", lambda: self.evaluate(snippet))
 
     def evaluate_each(self, snippet: str, values: Sequence[Any]) -> list[Any]:
         """Evaluate a program, a function of `values` that returns a list of the same length.
@@ -131,7 +156,8 @@ class Renderer:
             if self.engine == "rjsonnet" and "no such field" in message:
                 hint = "\nrjsonnet lacks a few standard functions: try --engine jsonnet"
             raise JsonnetError(message.strip() + hint)
-        return orjson.loads(memoryview(answer)[1:])
+        value = orjson.loads(memoryview(answer)[1:])
+        return orjson.loads(value) if answer[:1] == b"T" else value
 
     def _send_message(self, message: dict[str, Any]) -> None:
         child = self._start_child()
@@ -163,9 +189,11 @@ class Renderer:
         return data
 
     def _start_child(self) -> subprocess.Popen[bytes]:
-        if self._child is None:
+        if self._child is not None:
+            return self._child
+        if not self._is_open:
             raise JsonnetError("the renderer is not running")
-        return self._child
+        return self._spawn_child()
 
     def _child_died_error(self) -> JsonnetError:
         self.__exit__()

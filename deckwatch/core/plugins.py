@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 # The packages at the top of the repository; `deckwatch/` links to them, and a wheel contains them there.
 PACKAGES = ("exporter", "dashboards", "alerting", "provisioning")
+_EXTENSIONS_WITH_KEYS = ("collectors", "probes")  # folders of extensions that declare keys of `deckwatch.yaml`
 
 
 def import_package(name: str) -> ModuleType:
@@ -22,9 +23,13 @@ def import_package(name: str) -> ModuleType:
 
 
 def schema_fragments() -> list[Path]:
-    """Return the paths of the packages' fragments of the schema of `deckwatch.yaml`."""
-    paths = (package_folder(import_package(name), "project.schema.yaml") for name in PACKAGES)
-    return [path for path in paths if path.is_file()]
+    """Return the paths of the fragments of the schema of `deckwatch.yaml`: the packages', then those of extensions."""
+    folders = [package_folder(import_package(name)) for name in PACKAGES]
+    paths = [folder / "project.schema.yaml" for folder in folders]
+    extensions = sorted(
+        path for folder in folders for kind in _EXTENSIONS_WITH_KEYS for path in folder.glob(f"{kind}/*.schema.yaml")
+    )
+    return [*(path for path in paths if path.is_file()), *extensions]
 
 
 def module_names(package: ModuleType) -> list[str]:

@@ -12,23 +12,25 @@ Any other exception is a bug (exit code 3, with its traceback).
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from deckwatch.core.masking import mask_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 Severity = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
+class Place(NamedTuple):
     """A position in a text file; line and column count from 1, 0 means the whole file.
 
-    If another file includes the text, `via` is the position of that include.
+    If another file includes the text, `via` is the position of that include. A tuple, because each key and value of
+    each file has one.
     """
 
     file: str
@@ -102,11 +104,26 @@ def has_errors(problems: Iterable[Problem]) -> bool:
     return any(problem.severity == "error" for problem in problems)
 
 
+_suggests_words: ContextVar[bool] = ContextVar("suggests_words", default=True)
+
+
+@contextlib.contextmanager
+def without_suggestions() -> Iterator[None]:
+    """Make `nearest_word` return None meanwhile: a search takes 20 ms, wasted on problems that nobody reads."""
+    token = _suggests_words.set(False)
+    try:
+        yield
+    finally:
+        _suggests_words.reset(token)
+
+
 def nearest_word(word: str, words: Iterable[str]) -> str | None:
     """Return the known word most similar to a misspelt one, or None if none is similar.
 
     If none is spelled similarly, a single word that starts or ends with it, or the reverse: `expr` for `expression`.
     """
+    if not _suggests_words.get():
+        return None
     known = {candidate.lower(): candidate for candidate in words}
     lowered = word.lower()
     # `stats` means `stat` rather than `states`
@@ -131,17 +148,34 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
     return list_words(words) if 0 < len(words) <= 12 else ""
 
 
+def add_hint(message: str, hint: str) -> str:
+    """Return a message with a hint in brackets; the hint may be empty."""
+    return f"{message} ({hint})" if hint else message
+
+
 def list_words(words: Sequence[str]) -> str:
     """Return a short list of valid words."""
     return "one of " + ", ".join(words) if len(words) > 1 else f"only {words[0]}"
 
 
-def caret_line(problem: Problem, text: str) -> str:
-    """Return the source line of a problem, passwords masked, with a caret under its column; '' if there is none."""
+_MAX_SHOWN = 400  # characters of a source line
+
+
+def caret_line(problem: Problem, text: str, shown_lines: Sequence[str] = ()) -> str:
+    """Return the source line of a problem with a caret under its column; '' if there is none. A long line is cut.
+
+    `shown_lines` are the lines of the text as they may be shown; by default passwords of a known form are masked.
+    """
     lines = text.splitlines()
     if problem.hidden or not 1 <= problem.place.line <= len(lines):
         return ""
     line = lines[problem.place.line - 1]
     number = f"{problem.place.line:>5} | "
-    pad = "".join("\t" if character == "\t" else " " for character in line[: problem.place.column - 1])
-    return f"{number}{mask_secrets(line)}\n{' ' * (len(number) - 2)}| {pad}^"
+    shown = shown_lines[problem.place.line - 1] if shown_lines else mask_secrets(line)
+    before, cut = line[: problem.place.column - 1], 0
+    if len(shown) > _MAX_SHOWN:
+        cut = max(0, len(before) - _MAX_SHOWN // 2)
+        rest = shown[cut : cut + _MAX_SHOWN]
+        shown = f"{'…' if cut else ''}{rest}{'…' if cut + _MAX_SHOWN < len(shown) else ''}"
+    pad = " " * bool(cut) + "".join("\t" if character == "\t" else " " for character in before[cut:])
+    return f"{number}{shown}\n{' ' * (len(number) - 2)}| {pad}^"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import yaml_file
@@ -12,11 +14,12 @@ from deckwatch.core.yaml_file import Document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from pathlib import Path
 
+    from deckwatch.core.schema import Schema
     from deckwatch.core.yaml_file import Path as YamlPath
 
 FILE = "deckwatch.yaml"
+ADDRESSES = Path(__file__).with_name("address.schema.yaml")
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,12 @@ class Project:
     folder: Path
     document: Document = field(default_factory=lambda: Document(FILE, "", {}))
     problems: tuple[Problem, ...] = ()  # of a file read with `keep_invalid`
+    has_file: bool = False  # also where the file is empty
 
     @property
     def is_shipped(self) -> bool:
         """Whether there is no file, which means the shipped set."""
-        return not self.document.text and not self.document.values
+        return not self.has_file and not self.document.text and not self.document.values
 
     @property
     def data(self) -> dict[str, Any]:
@@ -52,6 +56,7 @@ def load_project(folder: Path, fragments: Iterable[Path], *, lean: bool = False,
     original = yaml_file.read_yaml(path)
     if original.data is None:
         original.data = {}
+        return Project(folder, original, has_file=True)  # nothing to validate, so the extra `config` is not needed
     document, faults = (
         call_in_child(lambda: _without_invalid_parts(original, fragments))
         if lean
@@ -59,14 +64,12 @@ def load_project(folder: Path, fragments: Iterable[Path], *, lean: bool = False,
     )
     if faults and (not keep_invalid or any(_hides_others(where) for where in faults)):
         raise InvalidInput(faults.values())
-    return Project(folder, document, tuple(faults.values()))
+    return Project(folder, document, tuple(faults.values()), has_file=True)
 
 
 def _without_invalid_parts(document: Document, fragments: Iterable[Path]) -> tuple[Document, dict[YamlPath, Problem]]:
     """Return the document without its invalid parts, and their problems by path."""
-    from deckwatch.core.schema import Schema  # noqa: PLC0415 - needed only if there is a file
-
-    schema = Schema(project_schema(fragments))
+    schema = _compile_schema(tuple(fragments))
     problems = left = schema.problems_by_path(document)
     stand_ins: set[YamlPath] = set()
     while left and () not in left:
@@ -103,14 +106,27 @@ def _metric_info(entry: Any) -> dict[str, Any]:
     return {"kind": nearest_word(kind, ("counter", "gauge", "histogram", "summary")) or "untyped", "open": True}
 
 
-# Stand-ins for invalid teams and metrics, whose names other parts and files use.
-_STAND_INS: dict[Any, Callable[[Any], dict[str, Any]]] = {"teams": lambda _: {}, "metrics": _metric_info}
+# Stand-ins for invalid teams, metrics and dialects, whose names other parts and files use.
+_STAND_INS: dict[Any, Callable[[Any], dict[str, Any]]] = {
+    "teams": lambda _: {},
+    "metrics": _metric_info,
+    "dialects": lambda _: {"metrics": {}},
+}
+
+
+@functools.cache
+def _compile_schema(fragments: tuple[Path, ...]) -> Schema:
+    """Return the compiled schema; a command reads the file for the defaults of its options and then as a whole."""
+    from deckwatch.core.schema import Schema  # noqa: PLC0415 - needed only if there is a file
+
+    return Schema(project_schema(fragments))
 
 
 def project_schema(fragments: Iterable[Path]) -> dict[str, Any]:
-    """Return the schema of `deckwatch.yaml`, merged from the packages' `project.schema.yaml` files.
+    """Return the schema of `deckwatch.yaml`, merged from the packages' fragments and those of extensions.
 
-    Each fragment is a mapping with `properties` (top-level keys) and optional `$defs`.
+    Each fragment is a mapping with `properties` (top-level keys) and optional `$defs`. To a key or a definition
+    that an earlier fragment has declared it adds the keys below it.
     """
     schema: dict[str, Any] = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -118,10 +134,19 @@ def project_schema(fragments: Iterable[Path]) -> dict[str, Any]:
         "type": "object",
         "additionalProperties": False,
         "properties": {},
-        "$defs": {},
+        "$defs": yaml_file.read_yaml(ADDRESSES).data["$defs"],
     }
     for path in fragments:
         part = yaml_file.read_yaml(path).data
-        schema["properties"] |= part.get("properties", {})
-        schema["$defs"] |= part.get("$defs", {})
+        schema["properties"] = _merge_properties(schema["properties"], part.get("properties", {}))
+        schema["$defs"] = _merge_properties(schema["$defs"], part.get("$defs", {}))
     return schema
+
+
+def _merge_properties(known: dict[str, Any], added: dict[str, Any]) -> dict[str, Any]:
+    """Return the properties of both; where both have a key, the properties below it are merged."""
+    merged = known | added
+    for key in known.keys() & added.keys():
+        below = _merge_properties(known[key].get("properties", {}), added[key].get("properties", {}))
+        merged[key] = {**known[key], "properties": below}
+    return merged

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from deckwatch.core import promql_errors
+from deckwatch.core import promql_errors, promql_parser_text
 from deckwatch.core.promql_tokens import CLOSING_BRACKETS, KEYWORDS, LABEL_LIST_KEYWORDS, PromqlError, Token, tokenize
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ __all__ = [
     "with_window",
     "without_variables",
 ]
+
+
+_MATCH_OPERATOR = re.compile(r"[=!]")
+_HOLT_WINTERS = re.compile(r"\bholt_winters(?=\s*\()")
 
 
 class Matcher(NamedTuple):
@@ -78,6 +82,8 @@ def _iter_selectors(tokens: list[Token], text: str) -> Iterator[Selector]:
         elif token.text == ")":
             if stack:
                 stack.pop()
+        elif promql_parser_text.is_range_modifier(tokens, i):
+            pass
         elif token.text == "{" or _is_metric(token, following, tokens[i - 1].text if i else ""):
             function = next((name for name in reversed(stack) if name), None)
             selector, i = _parse_selector(tokens, i, text, function)
@@ -122,8 +128,12 @@ def _parse_selector(tokens: list[Token], i: int, text: str, function: str | None
         brace = tokens[i].offset
         i += 1
         while tokens[i].text != "}":
+            if tokens[i - 1].text not in ("{", ",") and tokens[i].text != ",":
+                raise PromqlError("a comma is missing between two matchers", tokens[i].offset)
             if tokens[i].kind in ("name", "string") and tokens[i + 1].text in ("=", "!=", "=~", "!~"):
                 label, op, value = tokens[i : i + 3]
+                if value.kind not in ("string", "variable"):
+                    raise PromqlError(f"expected a quoted value after {op.text}", value.offset)
                 matchers.append(Matcher(_unquote_text(label.text), op.text, _unquote_text(value.text), label.offset))
                 i += 3
             elif tokens[i].kind == "string" and metric is None:  # {"name with dots"}, Prometheus 3
@@ -174,6 +184,7 @@ def _unquote_text(text: str) -> str:
     return text
 
 
+@functools.lru_cache(maxsize=4096)  # many checks read the same expression
 def without_variables(text: str) -> str:
     """Return the expression with Grafana's variables replaced by literals that parse.
 
@@ -184,13 +195,14 @@ def without_variables(text: str) -> str:
     position = 0
     inside: list[str] = []  # each open bracket: `[`, `(`, `{`, or the keyword before a list of labels
     before = ""
-    for token in tokenize(text):
+    tokens = tokenize(text)
+    for i, token in enumerate(tokens):
         if token.text in CLOSING_BRACKETS and token.kind == "op":
             inside.append(before.lower() if before.lower() in LABEL_LIST_KEYWORDS else token.text)
         elif token.kind == "op" and token.text in ")]}":
             inside.pop()
         elif token.kind == "variable":
-            duration = before.lower() == "offset" or inside[-1:] == ["["]
+            duration = promql_parser_text.is_offset_duration(tokens, i) or inside[-1:] == ["["]
             listed = bool(inside) and inside[-1] in LABEL_LIST_KEYWORDS
             result.append(text[position : token.offset] + ("5m" if duration else "label" if listed else "1"))
             position = token.offset + len(token.text)
@@ -202,14 +214,15 @@ def without_variables(text: str) -> str:
 @functools.lru_cache(maxsize=4096)
 def check_syntax(text: str) -> None:
     """Raise PromqlError if an expression is not valid PromQL; Grafana's variables are allowed."""
-    import promql_parser  # noqa: PLC0415 - 5 ms that `serve` does not need
-
     if not tokenize(text):
         raise PromqlError("the expression is empty")
     # Prometheus 3 renamed it and the parser knows only the new name; promql_versions checks which one the target has.
-    plain = re.sub(r"\bholt_winters(?=\s*\()", "double_exponential_smoothing", without_variables(text))
+    plain = _HOLT_WINTERS.sub("double_exponential_smoothing", without_variables(text))
     try:
-        promql_parser.parse(plain)
+        find_selectors(text)  # its errors have positions
+        promql_parser_text.parse_tree(plain)
+    except PromqlError:
+        raise
     except ValueError as error:
         raise PromqlError(*promql_errors.explain_error(str(error), text, tokenize(text))) from None
 
@@ -223,7 +236,7 @@ def with_matchers(text: str, matchers_for: Callable[[Selector], Sequence[str]]) 
     position = 0
     for selector in find_selectors(text):
         present = {matcher.label for matcher in selector.matchers if matcher.op in ("=", "=~")}
-        extra = [text for text in matchers_for(selector) if re.split(r"[=!]", text, maxsplit=1)[0] not in present]
+        extra = [text for text in matchers_for(selector) if _MATCH_OPERATOR.split(text, maxsplit=1)[0] not in present]
         if not extra:
             continue
         at = selector.end if selector.brace is None else selector.brace + 1

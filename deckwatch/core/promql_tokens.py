@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _TOKEN = re.compile(
     r"""
@@ -12,9 +15,10 @@ _TOKEN = re.compile(
   | (?P<string>"(?:\\.|[^"\\])*" | '(?:\\.|[^'\\])*' | `[^`]*`)
   | (?P<variable>\$\{[^}]*\} | \$\w+ | \[\[\w+(?::\w+)?\]\])
   | (?P<duration>(?:\d+(?:ms|[smhdwy]))+(?![\w.]))
-  | (?P<number>0[xX][0-9a-fA-F]+ | (?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)
+  | (?P<number>0[xX][0-9a-fA-F]+(?:_[0-9a-fA-F]+)*
+           | (?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:[eE][-+]?\d+)?)
   | (?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)
-  | (?P<op>=~|!~|!=|==|>=|<=|[-+*/%^<>=(){}\[\],:@])
+  | (?P<op></|>/|=~|!~|!=|==|>=|<=|[-+*/%^<>=(){}\[\],:@])
     """,
     re.VERBOSE,
 )
@@ -24,7 +28,10 @@ KEYWORDS = LABEL_LIST_KEYWORDS | frozenset(
 )
 CLOSING_BRACKETS = {"(": ")", "[": "]", "{": "}"}
 # The native parser crashes the process on a stack overflow; no real expression comes near these limits.
-_MAX_BRACKETS, _MAX_OPERATORS = 100, 500
+_MAX_BRACKETS, _MAX_OPERATORS = 100, 1000
+_REPLACEMENT = "\ufffd"  # Prometheus rejects it even in strings
+_OPERATORS = frozenset(("+", "-", "*", "/", "%", "^", "==", "!=", ">", "<", ">=", "<=", "</", ">/"))
+_WORD_OPERATORS = frozenset(("and", "or", "unless", "atan2"))
 
 
 class PromqlError(ValueError):
@@ -45,14 +52,25 @@ class Token(NamedTuple):
 
 def tokenize(text: str) -> list[Token]:
     """Split an expression into tokens; raises PromqlError for an unexpected character or an unclosed bracket."""
-    return list(_tokenize_cached(text))
+    result = _tokenize_cached(text)
+    if isinstance(result, PromqlError):
+        raise PromqlError(str(result), result.offset)
+    return list(result)
 
 
-@functools.lru_cache(maxsize=4096)  # many checks read the same expression
-def _tokenize_cached(text: str) -> tuple[Token, ...]:
-    result: list[Token] = []
+@functools.lru_cache(maxsize=4096)  # many checks read the same expression, valid or not
+def _tokenize_cached(text: str) -> tuple[Token, ...] | PromqlError:
+    try:
+        return tuple(_iterate_tokens(text))
+    except PromqlError as error:
+        return PromqlError(str(error), error.offset)
+
+
+def _iterate_tokens(text: str) -> Iterator[Token]:
+    if _REPLACEMENT in text:
+        raise PromqlError(_explain_character(_REPLACEMENT), text.index(_REPLACEMENT))
     opened: list[Token] = []
-    position = 0
+    operators = position = 0
     while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None:
@@ -63,7 +81,10 @@ def _tokenize_cached(text: str) -> tuple[Token, ...]:
         position += len(token.text)
         if token.kind in ("space", "comment"):
             continue
-        result.append(token)
+        yield token
+        operators += _is_operator(token)
+        if operators > _MAX_OPERATORS:
+            raise PromqlError(f"more than {_MAX_OPERATORS} operators in one expression")
         if token.kind == "op" and token.text in CLOSING_BRACKETS:
             opened.append(token)
             if len(opened) > _MAX_BRACKETS:
@@ -74,12 +95,15 @@ def _tokenize_cached(text: str) -> tuple[Token, ...]:
             opened.pop()
     if opened:
         raise PromqlError(f"{opened[-1].text!r} is not closed", opened[-1].offset)
-    if sum(token.kind != "name" and token.text in "+-*/%^" for token in result) > _MAX_OPERATORS:
-        raise PromqlError(f"more than {_MAX_OPERATORS} operators in one expression")
-    return tuple(result)
+
+
+def _is_operator(token: Token) -> bool:
+    return token.text in _OPERATORS if token.kind == "op" else token.text.lower() in _WORD_OPERATORS
 
 
 def _explain_character(character: str) -> str:
+    if character == _REPLACEMENT:
+        return "a character that is not valid UTF-8"
     if character in "\"'`":
         return "this string is not closed"
     return f"unexpected {character!r}" + (": a matcher is =, !=, =~ or !~" if character == "~" else "")

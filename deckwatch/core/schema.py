@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
+from deckwatch.core.harmless_values import HarmlessValues
+from deckwatch.core.masking import mask_address, mask_file_name, mask_if_address
 from deckwatch.core.problems import Problem, did_you_mean, nearest_word
 
 if TYPE_CHECKING:
@@ -26,22 +28,26 @@ _TYPES = {
     "null": "nothing",
 }
 
-# Keywords of all files of users, by their former name. A former name is unknown, and its hint names the new one.
+# Keywords of all files of users, by their former name. A former name is unknown, and its hint names the new one. A new
+# name with a dot is a path from the top of the file.
 RENAMED_KEYS = {
     "abreast": "per_row",
     "ask": "query_type",
     "below": "negative_y",
     "every": "min_interval",
     "figures": "text_size",
-    "grafana": "grafana_url",
+    "grafana": "addresses.grafana",
+    "grafana_url": "addresses.grafana",
     "most": "limit",
     "most_points": "max_points",
     "nothing": "no_data_text",
+    "runbooks": "addresses.runbooks",
     "sources": "data_sources",
     "tab": "new_tab",
     "take": "calculate",
     "takes": "parameters",
     "turn": "transpose",
+    "wait": "timeout",
     "written": "show",
 }
 
@@ -52,6 +58,7 @@ class Schema:
     def __init__(self, schema: dict[str, Any]) -> None:
         self.schema = schema
         self._validator = jsonschema_rs.Draft202012Validator(schema)
+        self._harmless = HarmlessValues(schema)
 
     def find_problems(self, document: Document) -> list[Problem]:
         """Return all problems of a document's structure, ordered by line."""
@@ -91,47 +98,68 @@ class Schema:
         return any(nearest_word(word, free) is not None for word in here)
 
     def _explain_error(self, document: Document, error: Any) -> list[tuple[Path, Problem]]:
-        path: Path = tuple(error.instance_path)
+        path = _instance_path(document.data, error)
         kind = error.kind.name
         if kind in ("additionalProperties", "unevaluatedProperties"):
             known = self._allowed_keys(error)
             return [
                 (
                     (*path, word),
-                    document.problem((*path, word), f"unknown key {word}", _suggest_key(word, known), key=True),
+                    document.problem((*path, word), f"unknown key {word}", self._suggest_key(word, known), key=True),
                 )
                 for word in error.kind.unexpected
             ]
         if kind == "propertyNames":
             inner = error.kind.as_dict()["error"]
             named = (*path, inner.instance)
-            sentence = self._error_sentence(inner, inner.kind.name, list(error.schema_path))
+            sentence = self._error_sentence(inner, list(error.schema_path), _show_value(inner.instance))
             return [(named, document.problem(named, *sentence, key=True))]
+        shown = self._show_harmless(document, path, error.instance)
         if kind == "type" and error.instance is None and _is_comment(document.text, place := document.place(path)):
             hint = "quote text that contains #"
-            return [(path, Problem(place, self._error_sentence(error, kind, list(error.schema_path))[0], hint))]
+            return [(path, Problem(place, self._error_sentence(error, list(error.schema_path), shown)[0], hint))]
+        if not shown or isinstance(error.instance, dict | list):
+            error = self._masked_error(document, error)
         if kind == "falseSchema":
             word = str(path[-1]) if path else ""
             return [(path, document.problem(path, f"{word} is not allowed here", key=True))]
-        return [(path, document.problem(path, *self._error_sentence(error, kind, list(error.schema_path))))]
+        return [(path, document.problem(path, *self._error_sentence(error, list(error.schema_path), shown)))]
 
-    def _error_sentence(self, error: Any, kind: str, schema_path: list[Any]) -> tuple[str, str]:
-        value = error.instance
+    def _masked_error(self, document: Document, error: Any) -> Any:
+        """Return the same error, whose own message does not repeat the value."""
+        masked = jsonschema_rs.Draft202012Validator(self.schema, mask="this value").iter_errors(document.data)
+        here = (list(error.instance_path), list(error.schema_path))
+        return next(other for other in masked if (list(other.instance_path), list(other.schema_path)) == here)
+
+    def _show_harmless(self, document: Document, path: Path, value: Any) -> str:
+        """Return a value for a message; '' if it may be a secret."""
+        visibility = self._harmless.classify_path(document.data, path)
+        if visibility == "masked":
+            return "" if isinstance(value, str | int | float) else _show_value(value)
+        masks = {"shown": mask_if_address, "address": mask_address, "file": mask_file_name}
+        return _show_value(masks[visibility](value) if isinstance(value, str) else value)
+
+    def _error_sentence(self, error: Any, schema_path: list[Any], shown: str) -> tuple[str, str]:
+        """Return message and hint; `shown` is the value for the message, '' if it may be a secret."""
+        value, kind = error.instance, error.kind.name
         if kind == "type":
             types = error.kind.as_dict().get("types") or error.kind.as_dict().get("type") or []
             names = [types] if isinstance(types, str) else list(types)
             expected = " or ".join(_TYPES.get(name, name) for name in names)
             if "object" not in names:  # the title of a mapping is for editors and does not fit into the sentence
                 expected = self._schema_at(schema_path[:-1]).get("title", expected)
-            return f"expected {expected}, not {_show_value(value)}", ""
+            return f"expected {expected}, not {shown or _describe_type(value)}", ""
         if kind == "enum":
             options = [str(option) for option in error.kind.options]
-            return f"unknown value {_show_value(value)}", did_you_mean(str(value), options)
+            return f"unknown value {shown}".rstrip(), did_you_mean(str(value), options)
         if kind == "required":
             return f"{error.kind.as_dict().get('property')} is missing", ""
         if kind == "pattern":
             schema = self._schema_at(schema_path[:-1])
-            return f"{_show_value(value)} is not {schema.get('title', 'of the form ' + str(schema.get('pattern')))}", ""
+            return (
+                f"{shown or 'this value'} is not {schema.get('title', 'of the form ' + str(schema.get('pattern')))}",
+                "",
+            )
         if kind in ("minItems", "minLength", "minProperties") and not value:
             return "must not be empty", ""
         return error.message, ""
@@ -144,6 +172,16 @@ class Schema:
             known += list(branch.get("then", {}).get("properties", {}))
             known += list(branch.get("properties", {}))
         return [word for word in dict.fromkeys(known) if word]
+
+    def _suggest_key(self, word: str, known: list[str]) -> str:
+        """Return the hint for an unknown key: its new name if it was renamed, otherwise the nearest known key."""
+        renamed = RENAMED_KEYS.get(word, "")
+        first, _, last = renamed.partition(".")
+        if renamed in known:
+            return f"{word} was renamed to {renamed}"
+        if last and first in self.schema.get("properties", {}):
+            return f"{word} moved to the top of the file, as `{first}: {{{last}: ...}}`"
+        return did_you_mean(word, known)
 
     def _schema_at(self, path: list[Any]) -> dict[str, Any]:
         schema: Any = self.schema
@@ -165,15 +203,25 @@ class Schema:
         return schema
 
 
-def _suggest_key(word: str, known: list[str]) -> str:
-    """Return the hint for an unknown key: its new name if it was renamed, otherwise the nearest known key."""
-    renamed = RENAMED_KEYS.get(word)
-    return f"{word} was renamed to {renamed}" if renamed in known else did_you_mean(word, known)
+def _instance_path(data: Any, error: Any) -> Path:
+    """Return the path of an invalid value; jsonschema_rs makes a number of a key that looks like one, `01` too."""
+    path: list[str | int] = []
+    for step in error.instance_path:
+        if isinstance(data, dict) and step not in data:
+            step = next(key for key in data if key.removeprefix("+").isdecimal() and int(key) == step)  # noqa: PLW2901
+        path.append(step)
+        data = data[step]
+    return tuple(path)
 
 
 def _is_comment(text: str, place: Place) -> bool:
     """Return whether the text at a position starts with # and no space: probably a value rather than a comment."""
     return re.match(r"\s*#\S", text.split("\n")[place.line - 1][place.column - 1 :]) is not None
+
+
+def _describe_type(value: Any) -> str:
+    """Return a value's type, where the value is not shown."""
+    return "a string" if isinstance(value, str) else "a number"
 
 
 def _show_value(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ def load_signals(
     problems: list[Problem] = []
     declared: dict[str, tuple[Document, dict[str, Any]]] = {}
     faulty: set[str] = set()
-    schema = Schema(_signals_schema())
+    schema = _load_schema()
     for document in documents:
         if not isinstance(document.data, dict) or "signals" not in document.data:
             continue
@@ -124,9 +125,10 @@ def subject_of(file: str) -> str:
     return FilePath(file).stem.replace("-", "_").lower()
 
 
-def _signals_schema() -> dict[str, Any]:
+@functools.cache
+def _load_schema() -> Schema:
     part = yaml_file.read_yaml(SCHEMA).data
-    return {"type": "object", "required": ["signals"], **part}
+    return Schema({"type": "object", "required": ["signals"], **part})
 
 
 def _read_signal(

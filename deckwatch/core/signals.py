@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from deckwatch.core import promql, units
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from deckwatch.core.catalog import Catalog, Kind
     from deckwatch.core.problems import Place
@@ -28,6 +28,7 @@ ASPECTS: dict[str, tuple[str, ...]] = {"histogram": (*QUANTILES, "avg", "rate", 
 THRESHOLDS = ("low", "high", "critical")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*\Z")
+_MATCHER = re.compile(r"(=~|!=|!~|=)")
 _REGEX = re.compile(r"[.*+?|()\[\]{}^$\\]")
 
 
@@ -113,9 +114,25 @@ class Signal:
 
     def _share_expression(self, whole: Reference, labels: tuple[str, ...], window: str) -> str:
         part = self._plain_expression(window, labels)
-        other = whole.build_expression(window=window, by=None if whole.signal.expr else labels)
-        # A part without any series yet is 0 of the whole, not unknown.
-        return f"({part} or 0 * {_with_parentheses(other)}) / ({other} > 0)"
+        by = None if whole.signal.expr else labels
+        other = whole.build_expression(window=window, by=by)
+        # A part without any series yet is 0 of the whole; unless the whole lacks the labels that distinguish the part.
+        labelled = replace(whole.signal, matchers=(*whole.signal.matchers, *self._label_presence(whole.signal)))
+        zero = replace(whole, signal=labelled).build_expression(window=window, by=by)
+        return f"({part} or 0 * {_with_parentheses(zero)}) / ({other} > 0)"
+
+    def _label_presence(self, whole: Signal) -> Iterator[str]:
+        """Yield the matchers of series of `whole` that have the labels by which this signal selects some of them."""
+        if whole.metric != self.metric:
+            return
+        for matcher in self.matchers:
+            label, op, value = _MATCHER.split(matcher, maxsplit=1)
+            if (
+                op in ("=", "=~")
+                and value != '""'
+                and not any(other.startswith(f"{label}=") for other in whole.matchers)
+            ):
+                yield f'{label}!=""'
 
     def _plain_expression(self, window: str, labels: tuple[str, ...] | None) -> str:
         if self.kind == "counter":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,6 +18,8 @@ def call_in_child(work: Callable[[], T]) -> T:
     Without fork, or while other threads run, `work` runs in this process; also after a failure, so that the exception
     is raised here with its traceback.
     """
+    import pickle  # noqa: PLC0415 - most commands have no child
+
     if not hasattr(os, "fork") or threading.active_count() > 1:
         return work()
     read_end, write_end = os.pipe()

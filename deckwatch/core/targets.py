@@ -31,8 +31,8 @@ class Program(NamedTuple):
 
 PROGRAMS: dict[ProgramName, Program] = {
     "grafana": Program("Grafana", "10.4", "13.0"),
-    "prometheus": Program("Prometheus", "2.42", "3.14"),
-    "alertmanager": Program("Alertmanager", "0.25", "0.34"),
+    "prometheus": Program("Prometheus", "2.42", "3.16"),
+    "alertmanager": Program("Alertmanager", "0.25", "0.35"),
 }
 _HINT = "build: targets:"
 
@@ -70,7 +70,10 @@ class Targets:
 
 
 def read_targets(document: Document) -> tuple[Targets, list[Problem]]:
-    """Return the target versions of a project, and a problem for each unsupported one."""
+    """Return the target versions of a project, and a problem for each unsupported one.
+
+    A version newer than the newest known one is treated as that one, with a warning.
+    """
     versions: dict[str, Any] = ((document.data or {}).get("build") or {}).get("targets") or {}
     accepted: dict[str, str] = {}
     problems: list[Problem] = []
@@ -80,9 +83,16 @@ def read_targets(document: Document) -> tuple[Targets, list[Problem]]:
         if parse_version(program.oldest) <= parse_version(versions[name]) <= parse_version(program.newest):
             accepted[name] = versions[name]
             continue
+        place = document.place(("build", "targets", name))
+        if parse_version(versions[name]) > parse_version(program.newest):
+            accepted[name] = program.newest
+            message = f"{program.title} {versions[name]} is newer than the newest known version"
+            hint = f"treated as {program.newest}"
+            problems.append(Problem(place, message, hint, check="target", severity="warning"))
+            continue
         message = f"{program.title} {versions[name]} is not supported"
         hint = f"supported: {program.oldest} to {program.newest}"
-        problems.append(document.problem(("build", "targets", name), message, hint, check="target"))
+        problems.append(Problem(place, message, hint, check="target"))
     return Targets(**accepted), problems
 
 

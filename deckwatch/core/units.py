@@ -1,7 +1,8 @@
 """Unit names, and parsing of quantities such as `80%`, `500ms` or `2GiB` in a given unit.
 
 A metric's unit (`seconds`, `bytes`, `ratio` …) comes from the catalogue. `GRAFANA` maps unit names to Grafana's unit
-ids (packages/grafana-data/src/valueFormats/categories.ts); panels accept such an id too.
+ids (packages/grafana-data/src/valueFormats/categories.ts); panels accept such an id too. `count:/s` is a custom unit: a
+number with K or Mil, followed by the text.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ GRAFANA = {
     "requests/s": "reqps",
     "operations/s": "ops",
     "io/s": "iops",
-    "reads/s": "rps",
-    "writes/s": "wps",
+    "reads/s": "count:reads/s",
+    "writes/s": "count:writes/s",
     "packets/s": "pps",
-    "per second": "cps",
-    "per minute": "cpm",
+    "per second": "count:/s",
+    "per minute": "count:/min",
     "celsius": "celsius",
     "hertz": "hertz",
     "volts": "volt",
@@ -52,6 +53,8 @@ GRAFANA = {
 _RATES = {"": "per second", "none": "per second", "bytes": "bytes/s", "bits": "bits/s", "seconds": "ratio"}
 
 _BASE = {unit: word for word, unit in GRAFANA.items()}
+# Grafana's own units of these, which it writes as c/s, rd/s, wr/s and c/m.
+_BASE |= {"cps": "per second", "rps": "reads/s", "wps": "writes/s", "cpm": "per minute"}
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _SCALES = {"milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9, "minutes": 1 / 60, "hours": 1 / 3600}
 _BYTES: dict[str, int] = {"B": 1} | {p + "B": 1000**i for i, p in enumerate("kMGTP", 1)}

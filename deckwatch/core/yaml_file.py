@@ -23,15 +23,36 @@ Path = tuple[str | int, ...]
 T = TypeVar("T")
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_NULL = frozenset(("", "~", "null", "Null", "NULL"))
-_TRUE = frozenset(("true", "True", "TRUE"))
-_FALSE = frozenset(("false", "False", "FALSE"))
+
+
+class _Composer(_LOADER):  # type: ignore[misc]  # PyYAML's C loader if available, else the Python one
+    """Composes nodes without tags: the scalars are read by `parse_scalar`."""
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
+        """Return no tag, for which PyYAML compares each scalar with patterns."""
+        del kind, value, implicit
+        return ""
+
+    def descend_resolver(self, current_node: Any, current_index: Any) -> None:
+        """Do nothing: there are no tags by path."""
+
+    def ascend_resolver(self) -> None:
+        """Do nothing."""
+
+
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_NUMBER_STARTS = frozenset("-+.0123456789")
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _OCTAL = re.compile(r"0o[0-7]+\Z")
 _HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _SPECIAL = {".inf": float("inf"), "+.inf": float("inf"), "-.inf": float("-inf"), ".nan": float("nan")}
 _ALIAS = re.compile(r"(?:^|[\s\[{,:-])\*\w", re.MULTILINE)
+_MAX_DIGITS = 300
 _MAX_NODES = 200_000  # nested aliases may grow without bound ("billion laughs")
 
 
@@ -44,9 +65,11 @@ class Document:
     data: Any = None
     keys: dict[Path, Place] = field(default_factory=dict)
     values: dict[Path, Place] = field(default_factory=dict)
-    _scalars: dict[Path, tuple[str | None, int]] = field(default_factory=dict)
+    # The quotes or | of each scalar, None for a plain one, and the column of its parent.
+    scalar_styles: dict[Path, tuple[str | None, int]] = field(default_factory=dict)
     # For text included from another document: maps an offset to a position there.
     text_origins: dict[Path, Callable[[int], Place]] = field(default_factory=dict)
+    _lines: list[str] = field(default_factory=list)  # of `text`, split when the first position in it is needed
 
     def place(self, path: Path = (), *, key: bool = False) -> Place:
         """Return the position of the value (or key) at `path`; of its nearest parent if the path is unknown."""
@@ -67,10 +90,12 @@ class Document:
         if path in self.text_origins:
             return self.text_origins[path](offset)
         start = self.place(path)
-        if path not in self._scalars:
+        if path not in self.scalar_styles:
             return start
-        style, parent_column = self._scalars[path]
-        lines = self.text.split("\n")
+        style, parent_column = self.scalar_styles[path]
+        if not self._lines:
+            self._lines = self.text.split("\n")
+        lines = self._lines
         if style is None or style in "'\"":
             column = start.column + (style is not None)
             rest = lines[start.line - 1][column - 1 :]
@@ -103,7 +128,7 @@ class Document:
         del self.value_at(tuple(head))[last]
         self.keys = _drop_path(self.keys, path)
         self.values = _drop_path(self.values, path)
-        self._scalars = _drop_path(self._scalars, path)
+        self.scalar_styles = _drop_path(self.scalar_styles, path)
         self.text_origins = _drop_path(self.text_origins, path)
 
     def problem(self, path: Path, message: str, hint: str = "", *, check: str = "input", key: bool = False) -> Problem:
@@ -124,17 +149,31 @@ def _drop_path(places: dict[Path, T], gone: Path) -> dict[Path, T]:
     return result
 
 
+_find_cached: Callable[[str, str], Document | None] = lambda _text, _file: None  # noqa: E731 - replaced by use_cache
+
+
+def use_cache(find_document: Callable[[str, str], Document | None]) -> None:
+    """Ask a function for the document of each text and file before it is parsed."""
+    global _find_cached  # noqa: PLW0603 - one per process
+    _find_cached = find_document
+
+
 def parse_yaml(text: str, file: str) -> Document:
-    """Parse one YAML document.
+    """Return the document of a text, from the cache if there is one; raises InvalidInput like `parse_text`."""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    return _find_cached(text, file) or parse_text(text, file)
+
+
+def parse_text(text: str, file: str) -> Document:
+    """Parse one YAML document with the line breaks of Unix.
 
     Raises InvalidInput with the first syntax error, or with all duplicate and non-string keys.
     """
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     document = Document(file, text)
     if (problem := yaml_syntax.find_unreadable(text, file)) is not None:
         raise InvalidInput([problem])
     try:
-        root = yaml.compose(text, Loader=_LOADER)
+        root = yaml.compose(text, Loader=_Composer)
     except (yaml.YAMLError, ValueError) as error:
         raise InvalidInput([yaml_syntax.syntax_problem(error, text, file, _LOADER)]) from None
     problems: list[Problem] = []
@@ -178,17 +217,17 @@ class _Builder:
 
     def build_value(self, node: yaml.Node, path: Path, column: int) -> Any:
         self.nodes += 1
-        place = self._place_of(node)
-        if id(node) in self.open:
-            raise InvalidInput([Problem(place, "aliases make this file grow without bound", check="yaml")])
         if self.nodes > _MAX_NODES:
             raise InvalidInput([self._too_many_nodes(path)])
+        place = self._place_of(node)
         self.document.values[path] = place
         if isinstance(node, yaml.ScalarNode):
             style = node.style or None  # a plain scalar is '' in libyaml, None in the Python parser
-            self.document._scalars[path] = (style, column)  # noqa: SLF001 - the builder fills the document
+            self.document.scalar_styles[path] = (style, column)
             tagged = self.document.text.startswith("!", node.start_mark.index)
             return node.value if style or tagged else parse_scalar(node.value)
+        if id(node) in self.open:
+            raise InvalidInput([Problem(place, "aliases make this file grow without bound", check="yaml")])
         self.open.append(id(node))
         value = (
             self._build_mapping(node, path) if isinstance(node, yaml.MappingNode) else self._build_sequence(node, path)
@@ -231,17 +270,16 @@ class _Builder:
         return [self.build_value(child, (*path, i), node.start_mark.column) for i, child in enumerate(node.value)]
 
     def _place_of(self, node: yaml.Node) -> Place:
-        return Place(self.document.file, node.start_mark.line + 1, node.start_mark.column + 1)
+        mark = node.start_mark
+        return Place(self.document.file, mark.line + 1, mark.column + 1)
 
 
 def parse_scalar(text: str) -> Any:
     """Return the value of a plain scalar by the core schema of YAML 1.2."""
-    if text in _NULL:
-        return None
-    if text in _TRUE:
-        return True
-    if text in _FALSE:
-        return False
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] not in _NUMBER_STARTS or len(text) > _MAX_DIGITS:
+        return text  # no key takes a number of so many digits, and Python refuses to convert it
     if _INT.match(text):
         return int(text)
     if _OCTAL.match(text):

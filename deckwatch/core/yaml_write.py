@@ -1,7 +1,7 @@
 """Write YAML for Prometheus, Alertmanager and Grafana: stable bytes, readable PromQL, no folded lines.
 
-Strings that YAML 1.1 readers would misread (`on`, `0755`, `22:30`) are quoted; expressions and multi-line strings are
-literal blocks, in which quotes and backslashes need no escaping.
+Strings that readers of YAML 1.1 (`on`, `0755`, `22:30`) or 1.2 (`1e3`, `0o17`) would misread are quoted; expressions
+and multi-line strings are literal blocks, in which quotes and backslashes need no escaping.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from deckwatch.core.yaml_file import parse_scalar
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LITERAL_KEYS = frozenset(("expr",))  # written as a literal block even on one line
+_NUMBER_STARTS = frozenset("+-.0123456789")
 _WIDTH = 1 << 30  # never fold: refolding would change every line below in a diff
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
@@ -32,8 +35,14 @@ class _Dumper(_DUMPER):  # type: ignore[misc]  # PyYAML's C dumper if available,
         """Return the node of a string as a literal block."""
         return self.represent_scalar("tag:yaml.org,2002:str", str(data), style="|")
 
+    def represent_string(self, data: str) -> Any:
+        """Return the node of a string, quoted if YAML 1.2 reads it as a number; PyYAML quotes by 1.1 only."""
+        is_number = data[:1] in _NUMBER_STARTS and not isinstance(parse_scalar(data), str)
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style="'" if is_number else None)
+
 
 _Dumper.add_representer(_Literal, _Dumper.represent_literal)
+_Dumper.add_representer(str, _Dumper.represent_string)
 
 
 def dump_yaml(data: Any, *, header: str = "", order: Iterable[str] = ()) -> str:
@@ -63,6 +72,9 @@ def _prepare_value(value: Any, key: str, ranks: dict[str, int]) -> Any:
         return [_prepare_value(item, "", ranks) for item in value]
     if isinstance(value, str) and value.strip() and ("\n" in value or key in LITERAL_KEYS):
         return _Literal(value)
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
-        return int(value)  # Jsonnet has only floating-point numbers
-    return value
+    return to_yaml_number(value) if isinstance(value, float) else value
+
+
+def to_yaml_number(value: float) -> float:
+    """Return a whole number as an integer: Jsonnet has only floating-point numbers."""
+    return int(value) if value.is_integer() and abs(value) < 1 << 53 else value

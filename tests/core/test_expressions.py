@@ -16,6 +16,7 @@ CATALOG = Catalog(
     ]
 )
 TARGET = {"job", "instance", "service", "cluster", "environment"}
+UP = TARGET | {"host"}  # the host whose exporter reads the target
 
 
 def find_problems(text, document="expr: {}\n"):
@@ -87,13 +88,13 @@ def test_all_faults_of_an_expression_are_reported():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("up", TARGET),
-        ("up == 0", TARGET),
+        ("up", UP),
+        ("up == 0", UP),
         ("sum by (code) (rate(http_requests_total[5m])) > 1", {"code"}),
         ("sum by (mode, code) (rate(http_requests_total[5m]))", {"code"}),
         ("sum without (cpu, job) (node_cpu_seconds_total)", (TARGET | {"mode"}) - {"job"}),
         ("sum(up)", set()),
-        ("topk(3, up)", TARGET),
+        ("topk(3, up)", UP),
         ('count_values("version", sum by (job) (up))', {"version"}),
         ("histogram_quantile(0.9, sum by (le, method) (rate(http_request_duration_seconds_bucket[5m])))", {"method"}),
         ("http_requests_total / on (instance) group_left (job) up", TARGET | {"code", "method"}),
@@ -102,8 +103,8 @@ def test_all_faults_of_an_expression_are_reported():
         ("http_requests_total - ignoring (code) http_requests_total", TARGET | {"method"}),
         ("http_requests_total == 1 and on (instance) up", TARGET | {"code", "method"}),
         ("sum by (job) (up) or sum by (instance) (up)", {"job", "instance"}),
-        ("time() - up", TARGET),
-        ("1 - (up)", TARGET),
+        ("time() - up", UP),
+        ("1 - (up)", UP),
         ("vector(1)", set()),
         ('absent(up{job="node", instance=~".+"})', {"job"}),
         ('label_replace(sum(up), "zone", "a", "", "")', {"zone"}),

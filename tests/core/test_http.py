@@ -50,7 +50,7 @@ def test_a_port_without_a_listener():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     assert error_message(f"http://127.0.0.1:{port}") == f"http://127.0.0.1:{port} does not answer: connection refused"
-    assert error_message(f"http://me:hunter2@127.0.0.1:{port}").startswith("http://me:*******@127.0.0.1:")
+    assert error_message(f"http://me:hunter2@127.0.0.1:{port}").startswith("http://" + "*" * 11 + "127.0.0.1:")
 
 
 def test_an_unknown_host():
@@ -103,3 +103,31 @@ def test_an_error_has_the_reason_from_the_server(status, content_type, body, exp
         thread.join()
     assert str(caught.value) == f"{url} {expected}"
     assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"]
+)
+def test_a_server_that_sends_a_byte_now_and_then_does_not_hold_up_a_command(beginning):
+    ended = threading.Event()
+
+    def trickle(listener: socket.socket) -> None:
+        peer, _ = listener.accept()
+        with peer:
+            peer.recv(4096)
+            peer.sendall(beginning)
+            while not ended.wait(0.05):
+                peer.sendall(b" ")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=trickle, args=(listener,))
+        server.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        with Client(url, seconds=0.25) as client, pytest.raises(Unreachable) as caught:
+            client.get("/api")
+        others = [thread for thread in threading.enumerate() if thread.name == "query"]
+        ended.set()
+        server.join()
+        for thread in others:
+            thread.join()
+    assert str(caught.value) == f"{url} does not answer: it took longer than 1 s"

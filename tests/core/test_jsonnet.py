@@ -29,6 +29,20 @@ def test_programs_are_functions_of_their_arguments(renderer) -> None:
     assert renderer.evaluate("[1 < 2]") == [True], "one child evaluates several programs"
 
 
+def test_arguments_and_results_are_exact(renderer) -> None:
+    values = [
+        *(0.1, 1 / 3, -1e-300, 1e300),
+        *(-1.0238095238095237, -0.9939759036144579, -114954645.36057371, 1 / 49),  # digits that quick parsers round
+        2**53,
+        -0.0,
+        True,
+        None,
+        "\u00fc\n\"\\\u2028 '%s",
+        {"b": [], "a": {}, "$": [[]]},
+    ]
+    assert renderer.evaluate("function(x, y) [x, y] // a comment", x=values, y="1 + 1") == [values, "1 + 1"]
+
+
 @pytest.mark.parametrize(
     "program", ["import '/etc/passwd'", "importstr 'lib/../secret'", "importstr 'lib/link'", "importstr '../secret'"]
 )

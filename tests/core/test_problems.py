@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deckwatch.core.problems import InvalidInput, Place, Problem, caret_line, did_you_mean, nearest_word
+from deckwatch.core.problems import InvalidInput, Place, Problem, add_hint, caret_line, did_you_mean, nearest_word
 
 
 def test_the_caret_is_under_the_column() -> None:
@@ -13,11 +13,24 @@ def test_the_caret_is_under_the_column() -> None:
     assert caret_line(Problem(Place("x.yaml"), "x"), "a") == ""
 
 
+@pytest.mark.parametrize("column", [1, 150, 5_000, 9_999])
+def test_a_long_line_is_cut_around_the_column(column: int) -> None:
+    text = "".join(chr(0x4E00 + i) for i in range(10_000))
+    shown, carets = caret_line(Problem(Place("x.xml", 1, column), "x"), text).splitlines()
+    assert len(shown) < 420
+    assert shown[carets.index("^")] == text[column - 1]
+
+
 def test_the_nearest_word_is_suggested() -> None:
     assert nearest_word("node_laod1", ["node_load1", "node_load15"]) == "node_load1"
     assert nearest_word("zzz", ["node_load1"]) is None
     assert did_you_mean("zzz", ["a", "b"]) == "one of a, b"
     assert did_you_mean("Stat", ["stat"]) == "did you mean stat?"
+
+
+def test_a_message_without_a_hint_has_no_brackets() -> None:
+    assert add_hint("no alert is called x", did_you_mean("x", [])) == "no alert is called x"
+    assert add_hint("no alert is called x", did_you_mean("x", ["y"])) == "no alert is called x (only y)"
 
 
 def test_problems_are_sorted_and_deduplicated() -> None:

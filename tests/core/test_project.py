@@ -87,3 +87,10 @@ def test_unknowable_names_are_an_error(tmp_path, text):
     (tmp_path / "deckwatch.yaml").write_text(text)
     with pytest.raises(InvalidInput):
         project.load_project(tmp_path, FRAGMENTS, keep_invalid=True)
+
+
+def test_an_empty_file_is_a_project(tmp_path) -> None:
+    """`touch deckwatch.yaml` is enough for the folders beside it to be read."""
+    assert project.load_project(tmp_path, FRAGMENTS).is_shipped
+    (tmp_path / project.FILE).touch()
+    assert not project.load_project(tmp_path, FRAGMENTS).is_shipped

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from deckwatch.core.schema import Schema
 from deckwatch.core.yaml_file import parse_yaml
 
@@ -62,3 +64,11 @@ def test_an_empty_list_has_a_plain_message() -> None:
     schema = Schema({"properties": {"rows": {"type": "array", "minItems": 1}}})
     (problem,) = schema.find_problems(parse_yaml("rows: []\n", "x.yaml"))
     assert str(problem) == "x.yaml:1:7: error: must not be empty [input]"
+
+
+@pytest.mark.parametrize("key", ["1", "01", "+1", "-1", "1.5", "99999999999999999999"])
+def test_a_key_that_looks_like_a_number_has_a_position(key: str) -> None:
+    """jsonschema_rs 0.60.3 names the key `01` by the number 1 in the path of an error."""
+    schema = Schema({"additionalProperties": {"type": "object", "additionalProperties": {"type": "string"}}})
+    [problem] = schema.find_problems(parse_yaml(f'a:\n  "{key}": 3\n', "x.yaml"))
+    assert str(problem) == f"x.yaml:2:{len(key) + 7}: error: expected a string, not 3 [input]"

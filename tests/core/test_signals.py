@@ -68,7 +68,7 @@ def load_signals(text=TEXT, **settings):
             "errors",
             (
                 '(sum by (service) (rate(http_requests_total{code=~"5.."}[$__rate_interval]))'
-                " or 0 * sum by (service) (rate(http_requests_total[$__rate_interval])))"
+                ' or 0 * sum by (service) (rate(http_requests_total{code!=""}[$__rate_interval])))'
                 " / (sum by (service) (rate(http_requests_total[$__rate_interval])) > 0)"
             ),
             "ratio",

@@ -37,10 +37,8 @@ def test_a_version_within_the_range_is_supported(version):
     ("setting", "message"),
     [
         ('grafana: "9.5"', "2:22: error: Grafana 9.5 is not supported (supported: 10.4 to 13.0) [target]"),
-        ('grafana: "13.1"', "2:22: error: Grafana 13.1 is not supported (supported: 10.4 to 13.0) [target]"),
-        ('prometheus: "2.41"', "2:25: error: Prometheus 2.41 is not supported (supported: 2.42 to 3.14) [target]"),
-        ('prometheus: "3.100"', "2:25: error: Prometheus 3.100 is not supported (supported: 2.42 to 3.14) [target]"),
-        ('alertmanager: "0.24"', "2:27: error: Alertmanager 0.24 is not supported (supported: 0.25 to 0.34) [target]"),
+        ('prometheus: "2.41"', "2:25: error: Prometheus 2.41 is not supported (supported: 2.42 to 3.16) [target]"),
+        ('alertmanager: "0.24"', "2:27: error: Alertmanager 0.24 is not supported (supported: 0.25 to 0.35) [target]"),
     ],
 )
 def test_an_unsupported_version_is_reported_with_the_range(setting, message):
@@ -49,11 +47,35 @@ def test_an_unsupported_version_is_reported_with_the_range(setting, message):
     assert versions == Targets()
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        (
+            'grafana: "13.1"',
+            "2:22: warning: Grafana 13.1 is newer than the newest known version (treated as 13.0) [target]",
+        ),
+        (
+            'prometheus: "3.100"',
+            "2:25: warning: Prometheus 3.100 is newer than the newest known version (treated as 3.16) [target]",
+        ),
+    ],
+)
+def test_a_newer_version_is_treated_as_the_newest(setting, message):
+    versions, problems = read_targets(f"build:\n  targets: {{{setting}}}\n")
+    assert [str(problem) for problem in problems] == [f"deckwatch.yaml:{message}"]
+    assert versions == Targets()
+
+
+@pytest.mark.parametrize("setting", ['prometheus: "3.16"', 'alertmanager: "0.35.1"'])
+def test_the_current_versions_are_known(setting):
+    assert read_targets(f"build: {{targets: {{{setting}}}}}")[1] == []
+
+
 def test_a_version_that_yaml_reads_as_a_number_must_be_quoted():
     # 3.10 would be 3.1
     document = yaml_file.parse_yaml("build: {targets: {prometheus: 3.10}}", "deckwatch.yaml")
     (problem,) = Schema(project_schema(plugins.schema_fragments())).find_problems(document)
-    assert str(problem).startswith('deckwatch.yaml:1:31: error: expected a version in quotes such as "3.14", not 3.1')
+    assert str(problem).startswith('deckwatch.yaml:1:31: error: expected a version in quotes such as "3.16", not 3.1')
 
 
 def test_a_missing_feature_is_reported_with_both_versions():
@@ -87,6 +109,27 @@ def test_a_missing_feature_is_reported_with_both_versions():
         ),
         ('{"up"}', "2.55", "1:1: error: a name in quotes needs Prometheus 3.0, the target is 2.55"),
         ("up @ start()", "2.42", None),
+        ("up > 1_000", "2.53", "1:5: error: 1_000 needs Prometheus 2.54, the target is 2.53"),
+        (
+            "max_over_time(up[300])",
+            "2.53",
+            "1:16: error: a duration without unit needs Prometheus 2.54, the target is 2.53",
+        ),
+        ("max_over_time(up[5m*2])", "3.3", "1:16: error: a computed duration needs Prometheus 3.4, the target is 3.3"),
+        ("rate(up[5m] anchored)", "3.6", "1:12: error: anchored needs Prometheus 3.7, the target is 3.6"),
+        ("integral(up[5m])", "3.15", "1:0: error: integral() needs Prometheus 3.16, the target is 3.15"),
+        ("up offset 300", "2.53", "1:3: error: a duration without unit needs Prometheus 2.54, the target is 2.53"),
+        ("up offset -(5m * 2)", "3.3", "1:3: error: a computed duration needs Prometheus 3.4, the target is 3.3"),
+        ("up @ 5m", "2.53", "1:5: error: a duration as a number needs Prometheus 2.54, the target is 2.53"),
+        (
+            "predict_linear(up[5m], 1h)",
+            "2.53",
+            "1:23: error: a duration as a number needs Prometheus 2.54, the target is 2.53",
+        ),
+        ("max_over_time(up[min(5m, 1m)])", "3.12", None),
+        ("up offset -5m + predict_linear(up[5m:1m] offset 5m, 60)", "2.42", None),
+        ("up </ 2", "3.10", "1:3: error: the operator </ needs Prometheus 3.11, the target is 3.10"),
+        ("max_over_time(up[5m*2])", "3.14", None),
         ("vector(step())", "3.11", "1:7: error: step() needs Prometheus 3.12, the target is 3.11"),
         ("mad_over_time(up[1h])", "2.49", None),
         ("holt_winters(up[5m], 1, 1)", "2.55", None),
@@ -108,6 +151,10 @@ def test_promql_functions_by_version(expr, target, message):
         ("first_over_time(up[1h])", "3.14", ""),
         ("up + fill(0) up", "3.10", "promql-binop-fill-modifiers"),
         ("histogram_avg(up)", "2.51", ""),
+        ("rate(up[5m] smoothed)", "3.14", "promql-extended-range-selectors"),
+        ("rate(up[5m*2])", "3.13", "promql-duration-expr"),
+        ("rate(up[5m*2])", "3.14", ""),
+        ("start_timestamp(up)", "3.14", "promql-experimental-functions,use-start-timestamps"),
         ("mad_over_time(up[1h])", "2.48", ""),  # reported as an error
     ],
 )

@@ -134,3 +134,8 @@ def test_tabs_and_unquoted_strings_have_plain_messages() -> None:
     assert "(quote text that contains # or :)" in error_message("a: {channel: #shop}\nb: 1\n")
     assert "(quote text that contains # or :)" in error_message("about: Shop: all\n")
     assert "quote text" not in error_message("a: [1 # one\nb: 2]\n]")
+
+
+def test_a_number_of_thousands_of_digits_is_text():
+    digits = "9" * 5000
+    assert parse_yaml(f"a: {digits}\nb: 0x{digits}\n", "x.yaml").data == {"a": digits, "b": f"0x{digits}"}

@@ -3,7 +3,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deckwatch.core import yaml_write
+from deckwatch.core import yaml_file, yaml_write
 
 JSON = st.recursive(
     st.none()
@@ -33,6 +33,13 @@ def test_a_header_is_a_comment():
 @pytest.mark.parametrize("word", ["on", "yes", "null", "0755", "22:30", "1e3", "0.80", "~", "=", "<<", "- a", "a: b"])
 def test_strings_that_yaml_1_1_would_misread_are_quoted(word):
     assert yaml.safe_load(yaml_write.dump_yaml({"k": word, "l": [word]})) == {"k": word, "l": [word]}
+
+
+@given(st.from_regex(r"[-+]?[0-9]{0,2}(\.[0-9]?)?([eE][-+]?[0-9]{1,2})?|0[xob][0-9a-fA-F]{1,2}", fullmatch=True))
+def test_strings_that_look_like_numbers_stay_strings_in_both_versions(word):
+    text = yaml_write.dump_yaml({"k": word, "l": [word]})
+    assert yaml.safe_load(text) == {"k": word, "l": [word]}
+    assert yaml_file.parse_yaml(text, "written.yaml").data == {"k": word, "l": [word]}
 
 
 def test_long_lines_are_not_folded_and_there_are_no_aliases():
