@@ -10,9 +10,11 @@ def collect(world: World) -> Iterator[Sample]:
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib
+import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -38,7 +40,7 @@ EVERY_COLLECTOR = "every collector"  # the source of the metrics about the colle
 V = TypeVar("V")
 
 Samples = Iterable[Sample | Lines]
-Collect = Callable[..., Samples | Reading[Samples]]
+Collect = Callable[..., Samples | Reading[Samples] | Coroutine[Any, Any, Samples]]
 Subjects = Callable[[World], Mapping[str, Any]]
 
 
@@ -49,7 +51,9 @@ class Collector:
     `peer` names the collector of the exporter it replaces: "node:cpu" also yields
     `node_scrape_collector_success{collector="cpu"}`. `subjects` makes it run once per subject (a database server, a
     probe), in parallel and each with its own outcome: `collect(world, subject)`; the subject's name is the label
-    `subject_label` of the metrics about the collector. `budget` is the maximum number of series.
+    `subject_label` of the metrics about the collector. If `collect` is a coroutine function, it runs on the World's
+    EventLoop beside all others, without a thread of its own, and must not block. `budget` is the maximum number of
+    series.
 
     `needs` is the path, below proc, sys or root, without which a host collector has nothing to watch; empty where it
     reads no file. `files` are patterns of the other files that it reads, so that a machine can be captured for tests.
@@ -68,6 +72,16 @@ class Collector:
     needs: str | None = None
     files: tuple[str, ...] = ()
     free_text: bool = False
+
+    @functools.cached_property
+    def has_states(self) -> bool:
+        """Whether some of its metrics hold a state, which is kept while its source cannot be read."""
+        return any(metric.state for metric in self.metrics)
+
+    @functools.cached_property
+    def is_coroutine(self) -> bool:
+        """Whether it runs on the World's EventLoop."""
+        return inspect.iscoroutinefunction(self.collect)
 
     @property
     def reads_from(self) -> str:

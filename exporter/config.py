@@ -6,35 +6,49 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
+from deckwatch.core import extras
 from deckwatch.core.problems import DeckwatchError, did_you_mean
+from deckwatch.exporter import placement, probe_entries, watch_extensions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
 
     from deckwatch.core.problems import Problem
     from deckwatch.core.project import Project
 
 POSTGRES_DSN = "DECKWATCH_POSTGRES_DSN"
 
-# The lists of `watch:`, and the keys of which each entry has exactly one.
-_ONE_OF = {"postgres": ("dsn_file", "dsn_env", "dsn_command", "dsn"), "probes": ("http", "tcp")}
+# The lists of `watch:`, and the keys of which each entry has exactly one; those of probes are files.
+_ONE_OF = {"postgres": ("dsn_file", "dsn_env", "dsn_command", "dsn"), "probes": ()}
 _FILTERS = ("interfaces", "disks", "mount_points", "filesystem_types", "units")  # of the host, by regular expressions
-_FILES = ("dsn_file", "ca_file")
+_FILE_SUFFIX = "_file"  # of keys that name a file
 
 # A password in a connection string, as libpq accepts it: before the host of a URL, or as a parameter.
 _PASSWORD = re.compile(r"^postgres(?:ql)?://[^:/@]*:[^/@]+@|(?:^|[\s?&])(?:ssl)?password\s*=\s*(?!'')[^\s&]")
 
 
-def watch_config(project: Project, environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
+def watch_config(
+    project: Project, environment: Mapping[str, str] = os.environ, *, own_host: str = ""
+) -> dict[str, Any]:
     """Return the validated `watch:` block, with paths relative to the project made absolute.
 
     The server in `DECKWATCH_POSTGRES_DSN` is appended to those of the file. Secrets are not read here but at every use.
-    Raises DeckwatchError if the variable is not a connection string.
+    `own_host` is the name of this machine in `hosts:`, if known: entries of other hosts get the key `elsewhere`.
+    Raises DeckwatchError if the variable is not a connection string, or if a server is configured without psycopg.
     """
     block = project.data.get("watch") or {}
     config = dict(block)
-    servers = [_with_absolute_paths(entry, project) for entry in block.get("postgres") or []]
-    config["probes"] = [_with_absolute_paths(entry, project) for entry in block.get("probes") or []]
+    servers = _entries_here("postgres", "read", project, own_host)
+    if servers or environment.get(POSTGRES_DSN):
+        extras.require_module("psycopg", "a PostgreSQL server is configured")
+    watch_extensions.require_packages(block)
+    config["probes"] = _entries_here("probes", "probed", project, own_host)
+    for key in watch_extensions.list_keys():
+        if isinstance(block.get(key), list):
+            config[key] = _entries_here(key, "read", project, own_host)
+        elif key in block and not watch_extensions.is_of_every_host(key) and _is_elsewhere(project, own_host):
+            config[key] = {}  # what is no list has no `from`: the first host shows it
     if environment.get(POSTGRES_DSN):
         used = {entry["name"] for entry in servers}
         servers.append({"name": _server_name(environment[POSTGRES_DSN], used), "dsn_env": POSTGRES_DSN})
@@ -77,7 +91,10 @@ def find_problems(project: Project, words: Collection[str]) -> Iterator[Problem]
                 message = "the dsn contains a password: put it into a file and name that in dsn_file"
                 yield problem((*path, "dsn"), message)
             given = [choice for choice in choices if choice in entry]
-            if len(given) != 1:
+            if key == "probes":
+                for keys, message in probe_entries.find_entry_problems(entry):
+                    yield problem((*path, *keys), message)
+            elif len(given) != 1:
                 actual = f"not {' and '.join(given)}" if given else "found none"
                 yield problem(path, f"expected one of {', '.join(choices)}; {actual}")
             # Names are labels: two entries with the same name would yield the same series.
@@ -88,6 +105,7 @@ def find_problems(project: Project, words: Collection[str]) -> Iterator[Problem]
                 hint = "give this probe a name, or both"
                 yield problem((*path, "service"), f"duplicate probe of {service!r}", hint)
             seen.add((service, name))
+    yield from watch_extensions.find_settings_problems(project)
 
 
 def _regular_expressions(block: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -96,13 +114,38 @@ def _regular_expressions(block: Mapping[str, Any]) -> Iterator[tuple[tuple[str |
         for word, pattern in ((block.get("host") or {}).get(key) or {}).items():
             yield ("host", key, word), pattern
     for index, entry in enumerate(block.get("postgres") or []):
-        for word, pattern in (entry.get("databases") or {}).items():
-            yield ("postgres", index, "databases", word), pattern
+        for key in ("databases", "statement_users"):
+            for word, pattern in (entry.get(key) or {}).items():
+                yield ("postgres", index, key, word), pattern
 
 
-def _with_absolute_paths(entry: Mapping[str, Any], project: Project) -> dict[str, Any]:
-    folder = project.folder.absolute()
-    return {key: str(folder / value) if key in _FILES else value for key, value in entry.items()}
+def _entries_here(key: str, verb: str, project: Project, own_host: str) -> list[dict[str, Any]]:
+    """Return the entries of a list of `watch:`; those of other hosts with the key `elsewhere`, which names them."""
+    hosts = [host["name"] for host in project.data.get("hosts") or ()]
+    entries = []
+    for entry in (project.data.get("watch") or {}).get(key) or []:
+        elsewhere = placement.explain_elsewhere(verb, entry, hosts, own_host)
+        paths_absolute = _with_absolute_paths(entry, project.folder.absolute())
+        entries.append(paths_absolute | ({"elsewhere": elsewhere} if elsewhere else {}))
+    return entries
+
+
+def _is_elsewhere(project: Project, own_host: str) -> bool:
+    hosts = [host["name"] for host in project.data.get("hosts") or ()]
+    return bool(placement.explain_elsewhere("shown", {}, hosts, own_host))
+
+
+def _with_absolute_paths(entry: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return an entry with absolute paths, also in its options that are mappings; labels are no options."""
+    absolute: dict[str, Any] = {}
+    for key, value in entry.items():
+        if isinstance(value, str) and key.endswith(_FILE_SUFFIX):
+            absolute[key] = str(folder / value)
+        elif isinstance(value, dict) and not key.endswith("labels"):
+            absolute[key] = _with_absolute_paths(value, folder)
+        else:
+            absolute[key] = value
+    return absolute
 
 
 def _server_name(dsn: str, used: Collection[str]) -> str:

@@ -18,7 +18,8 @@ HEADER_SECONDS = (
     10.0  # for a request's header, from the start of the connection (before TLS) or the header's first byte
 )
 MAX_HEADER_BYTES = 16 * 1024
-READ_SECONDS = 30.0  # for a client to resume reading a page that is being sent
+READ_SECONDS = 30.0  # for a client to read its pages, from the first moment that it has to be waited for
+MAX_PIPELINED = 16  # requests in a row that a client sends before it has the response to the one before
 _HEADER_END = b"\r\n\r\n"
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -35,6 +36,9 @@ class Connection(H11Protocol):
         self._pool = pool
         self._slot = slot  # with TLS it exists since before the handshake
         self._read_timeout: asyncio.TimerHandle | None = None
+        self._is_paused = False  # as long as the client does not read
+        self._pipelined = 0
+        self._has_ended = False  # whether the client will send nothing more
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Reserve a slot for the connection, and start the time limit of its first header."""
@@ -52,29 +56,63 @@ class Connection(H11Protocol):
         if self.is_idle and self._is_too_large(data):
             self.transport.write(_TOO_LARGE)
             self.transport.close()
+            self._start_read_timeout()
             return
         super().data_received(data)
         if not self.is_idle:
-            self._slot.mark_busy()
+            if self._slot.state != "unread":
+                self._slot.mark_busy()
         elif self._slot.state != "incomplete":
             self._slot.mark_incomplete(HEADER_SECONDS)
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn closes the connection at once
+        """Keep the connection until everything that the client has asked for is answered.
+
+        A client may close its side after the request, as `nc -N` and the checks of some load balancers do.
+        """
+        self._has_ended = True
+        return not self.is_idle
+
     def on_response_complete(self) -> None:
         """Mark the connection idle until the next request."""
+        self._pipelined = self._pipelined + 1 if self.conn.trailing_data[0] else 0
+        if self._pipelined >= MAX_PIPELINED:
+            self.transport.close()
         super().on_response_complete()
+        if self._has_ended and self.is_idle:
+            self.transport.close()
+        if self.transport.is_closing():
+            self._start_read_timeout()  # closed only when everything is sent
+        elif self.is_idle and not self._is_paused:
+            self._cancel_read_timeout()
         if self._slot is not None and self.is_idle:
-            self._slot.mark_idle()
+            if self._is_paused:
+                self._slot.mark_unread()
+            else:
+                self._slot.mark_idle()
 
     def pause_writing(self) -> None:
         """Start a time limit when the client stops reading."""
         super().pause_writing()
-        if self._read_timeout is None and self._slot is not None:
-            self._read_timeout = self.loop.call_later(READ_SECONDS, self._slot.transport.abort)
+        self._is_paused = True
+        self._start_read_timeout()
+        if self._slot is not None:
+            self._slot.mark_unread()
 
     def resume_writing(self) -> None:
-        """Cancel that limit when the client reads again."""
+        """Cancel that limit once the client has read everything that it asked for.
+
+        A client that reads a little, and asks again before the end, does not get more time.
+        """
         super().resume_writing()
-        self._cancel_read_timeout()
+        self._is_paused = False
+        if self._slot is None or self.transport.is_closing():
+            return
+        if self.is_idle:
+            self._cancel_read_timeout()
+            self._slot.mark_idle()
+        else:
+            self._slot.mark_busy()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the slot."""
@@ -94,6 +132,10 @@ class Connection(H11Protocol):
         if len(received) + len(data) <= MAX_HEADER_BYTES:
             return False
         return _HEADER_END not in (received + data[:MAX_HEADER_BYTES])[:MAX_HEADER_BYTES]
+
+    def _start_read_timeout(self) -> None:
+        if self._read_timeout is None and self._slot is not None:
+            self._read_timeout = self.loop.call_later(READ_SECONDS, self._slot.transport.abort)
 
     def _cancel_read_timeout(self) -> None:
         if self._read_timeout is not None:

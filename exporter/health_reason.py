@@ -1,4 +1,4 @@
-"""Why a watched server or service is down, as far as its source knows."""
+"""Why a watched server or service is down, shows less than it has, or is not read here, as far as is known."""
 
 from __future__ import annotations
 
@@ -21,3 +21,20 @@ class HasHealthReason(Protocol):
 
     def health_reason(self, world: World) -> HealthReason | None:
         """Return why the subject is down; None if it is up or the reason is unknown."""
+
+
+@runtime_checkable
+class HasLimitation(Protocol):
+    """A collector's subject that can be up and yet hide a part of its state."""
+
+    def limitation(self, world: World) -> str:
+        """Return the hidden part in a few words; empty if none."""
+
+
+@runtime_checkable
+class MayBeElsewhere(Protocol):
+    """A collector's subject that another host of the project may read instead of this one."""
+
+    @property
+    def elsewhere(self) -> str:
+        """Which hosts read it, in a few words; empty if this one does."""

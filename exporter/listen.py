@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import logging
 import os
 import signal
 import socket
@@ -19,8 +21,8 @@ import uvicorn
 
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.exporter.connection import Connection
+from deckwatch.exporter.log_throttle import LogThrottle
 from deckwatch.exporter.protection.connection_limits import ConnectionPool
-from deckwatch.exporter.protection.log_throttle import LogThrottle
 from deckwatch.exporter.tls_connection import TlsConnection
 
 if TYPE_CHECKING:
@@ -29,8 +31,13 @@ if TYPE_CHECKING:
     from deckwatch.exporter.protection.connection_limits import ConnectionSlot
     from deckwatch.exporter.protection.reloading_config import ReloadingConfig
 
+log = logging.getLogger("deckwatch.listen")
+
 KEEP_ALIVE_SECONDS = 75  # a scraper with an interval of a minute keeps its connection
 _SHUTDOWN_SECONDS = 1
+_BACKLOG = 128  # connections that wait in the kernel
+_ACCEPTED_AT_ONCE = 8  # per turn of the loop; the limits count a connection some turns later
+_NO_RESOURCES = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 _ACCEPT_TURNS = 3  # of the loop, until an accepted socket has become a connection that can be closed
 
 
@@ -100,6 +107,7 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._pool = pool
         self._stopping = asyncio.Event()
+        self._throttle = LogThrottle()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -114,6 +122,21 @@ class Server(uvicorn.Server):
         """Stop serving."""
         self.should_exit = True
         self._stopping.set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to accept connections; asyncio has one number for the kernel's backlog and for accepting at once."""
+        asyncio.get_running_loop().set_exception_handler(self._report_error)
+        await super().startup(sockets)
+        for listening in sockets or []:
+            listening.listen(_BACKLOG)
+
+    def _report_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log an error of the loop; without free descriptors asyncio reports every attempt to accept a connection."""
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in _NO_RESOURCES:
+            loop.default_exception_handler(context)
+        elif (more := self._throttle(str(error.errno))) is not None:
+            log.warning("connections cannot be accepted: %s%s", os.strerror(error.errno).lower(), more)
 
     async def main_loop(self) -> None:
         """Wait until stopped; uvicorn would poll ten times a second."""
@@ -140,7 +163,7 @@ def make_server(app: Any, protection: ReloadingConfig | None = None) -> Server:
 
         app = AuthMiddleware(app, protection)
     config = uvicorn.Config(
-        app,
+        _accept_absolute_form(app),
         http=_protocol_factory(pool, protection),
         loop="asyncio",
         ws="none",
@@ -150,10 +173,23 @@ def make_server(app: Any, protection: ReloadingConfig | None = None) -> Server:
         server_header=False,
         date_header=False,
         proxy_headers=False,
+        backlog=_ACCEPTED_AT_ONCE,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     return Server(config, pool)
+
+
+def _accept_absolute_form(app: Any) -> Any:
+    """Return the application for requests whose target is a whole address, as well (RFC 9112, section 3.2.2)."""
+
+    async def call_app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        scheme, separator, rest = scope["path"].partition("://")
+        if separator and scheme.lower() in ("http", "https"):
+            scope = {**scope, "path": f"/{rest.partition('/')[2]}"}
+        await app(scope, receive, send)
+
+    return call_app
 
 
 def _protocol_factory(pool: ConnectionPool, protection: ReloadingConfig | None) -> Any:

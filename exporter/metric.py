@@ -45,10 +45,24 @@ class Metric:
 
     `state` marks a gauge that holds a state (a container exited, a database is down): it keeps its last known value
     for a bounded time while its source cannot be read. Counters and measured values never do.
+    `is_about_reading` marks a metric that says whether the source could be read, such as container_scrape_error: a
+    failed collector with nothing else has not read a part.
     `with_suffix` is for the series of a histogram or summary, whose names differ from the family's.
     """
 
-    __slots__ = ("_prefixes", "family", "help", "kind", "labels", "name", "open_labels", "state", "unit")
+    __slots__ = (
+        "_heading",
+        "_prefixes",
+        "family",
+        "help",
+        "is_about_reading",
+        "kind",
+        "labels",
+        "name",
+        "open_labels",
+        "state",
+        "unit",
+    )
 
     def __init__(
         self,
@@ -60,6 +74,7 @@ class Metric:
         unit: str = "",
         state: bool = False,
         open_labels: bool = False,
+        is_about_reading: bool = False,
     ) -> None:
         self.name = name
         self.kind = kind
@@ -68,8 +83,10 @@ class Metric:
         self.unit = unit or _unit_from_name(name)
         self.state = state
         self.open_labels = open_labels
+        self.is_about_reading = is_about_reading
         self.family = self
         self._prefixes: dict[tuple[str, ...], str] = {}
+        self._heading = ""
 
     def __call__(self, value: float, *labels: str) -> Sample:
         """Return a sample; give as many label values as there are label names."""
@@ -96,28 +113,24 @@ class Metric:
             prefix = self._prefixes[labels] = f"{self.name}{{{pairs}}} " if pairs else f"{self.name} "
         return prefix
 
+    @property
+    def heading(self) -> str:
+        """The lines HELP and TYPE that begin the metric's family on the page."""
+        if not self._heading:
+            help_text = self.help.replace("\\", "\\\\").replace("\n", "\\n")
+            self._heading = f"# HELP {self.name} {help_text}\n# TYPE {self.name} {self.kind}\n"
+        return self._heading
+
     def __repr__(self) -> str:
         return f"Metric({self.name})"
 
 
 def validate_samples(samples: Iterable[Sample | Lines]) -> Iterator[Sample | Lines]:
-    """Yield samples that can be rendered; raises for one that cannot, so that it does not invalidate the page.
-
-    Values of types other than float and int (bool, Decimal) become floats. Raises ValueError for a wrong number of
-    label values and for an integer too large for a float, TypeError for a value that is not a number.
-    """
+    """Yield samples as `take_within_budget` takes them, without a limit."""
     for sample in samples:
-        if isinstance(sample, Lines):
-            yield sample
-            continue
-        metric, labels, value = sample
-        if labels not in metric._prefixes:  # noqa: SLF001 - as in exposition: this loop dominates the cost of a scrape
-            metric.line_prefix(labels)
-        kind: object = type(value)
-        if kind is float or (kind is int and -_MAX_INT < value < _MAX_INT):
-            yield sample
-        else:
-            yield Sample(metric, labels, _to_float(metric, value))
+        taken: list[Sample | Lines] = []
+        take_within_budget([sample], sample.series_count if isinstance(sample, Lines) else 1, taken)
+        yield from taken
 
 
 def _to_float(metric: Metric, value: float) -> float:
@@ -129,31 +142,41 @@ def _to_float(metric: Metric, value: float) -> float:
 
 def count_series(samples: Iterable[Sample | Lines]) -> int:
     """Return the number of series."""
-    return sum(sample.series_count if isinstance(sample, Lines) else 1 for sample in samples)
+    return sum([sample.series_count if sample.__class__ is Lines else 1 for sample in samples])  # once for each sample
 
 
 def take_within_budget(samples: Iterable[Sample | Lines], budget: int, taken: list[Sample | Lines]) -> int:
     """Append samples to `taken` up to a number of series; return the number of series left out.
 
-    When iterating raises, the samples before the fault are in `taken`.
+    What is taken can be rendered: values of types other than float and int (bool, Decimal) become floats. Raises
+    ValueError for a wrong number of label values and for an integer too large for a float, TypeError for a value that
+    is not a number, and what iterating raises; the samples before the fault are in `taken`.
     """
     left, dropped = budget, 0
-    for sample in samples:
-        if not isinstance(sample, Lines):
-            if left > 0:
-                left -= 1
+    for sample in samples:  # one loop for everything: it dominates the cost of a scrape
+        if isinstance(sample, Lines):
+            series = sample.series_count
+            if series <= left:
+                left -= series
                 taken.append(sample)
-            else:
-                dropped += 1
-        elif sample.series_count <= left:
-            left -= sample.series_count
-            taken.append(sample)
-        else:
-            dropped += sample.series_count - left
+                continue
+            dropped += series - left
             if left:
                 first = sample.to_text().splitlines(keepends=True)[:left]
                 taken.append(Lines(sample.metric, ["".join(first).encode()], left, sample.values[:left]))
             left = 0
+            continue
+        metric, labels, value = sample
+        if labels not in metric._prefixes:  # noqa: SLF001 - as in exposition
+            metric.line_prefix(labels)
+        kind: object = type(value)
+        if not (kind is float or (kind is int and -_MAX_INT < value < _MAX_INT)):
+            sample = Sample(metric, labels, _to_float(metric, value))  # noqa: PLW2901
+        if left > 0:
+            left -= 1
+            taken.append(sample)
+        else:
+            dropped += 1
     return dropped
 
 

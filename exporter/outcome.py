@@ -6,9 +6,11 @@ import logging
 import traceback
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from deckwatch.exporter.world import NoData, SourceDown
+from deckwatch.exporter.metric import count_series
+from deckwatch.exporter.sources.errors import drop_tracebacks
+from deckwatch.exporter.world import NoData, NotSupported, SourceDown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,13 +21,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("deckwatch.scrape")
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The end of one run.
 
     `error` is the class of a failure, never its text, which could contain a secret. `absent` is the collector's reason
-    for having nothing to watch. `at` is the wall time of the last complete reading, in seconds since the epoch; None
-    where there was none. `retained` is the part of `samples` that comes from that reading, not from this run.
+    for having nothing to watch. `at` is the time of the last complete reading, by `World.age_clock`; None where there
+    was none. `retained` is the part of `samples` that comes from that reading, not from this run.
     """
 
     collector: Collector
@@ -42,6 +43,14 @@ class Outcome:
         """Whether the collector could read its subject, or there is nothing to read."""
         return self.error is None
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether the collector failed after it had read a part of its subject, which is shown."""
+        if self.error is None:
+            return False
+        read = count_series(sample for sample in self.samples if not sample.metric.is_about_reading)
+        return read > count_series(self.retained)
+
 
 @dataclass
 class Record:
@@ -49,19 +58,29 @@ class Record:
 
     outcome: Outcome | None = None  # the newest
     answered: bool = False  # whether any run has ended
-    good_at: float | None = None  # wall time of the last complete reading
+    good_at: float | None = None  # the last complete reading, by World.age_clock
     quiet: bool = False  # whether the newest failure is that of a source, which logs it itself
     states: list[Sample | Lines] = field(default_factory=list)  # from the last complete reading
-    timeouts: int = 0
+    timeouts: Counter[float] = field(default_factory=Counter)  # by the deadline of the scrape: see round_deadline
     dropped: int = 0
     errors: Counter[str] = field(default_factory=Counter)
+
+
+def round_deadline(seconds: float) -> float:
+    """Return the deadline under which a timeout is counted, in steps of half a second.
+
+    Every scraper chooses its own deadline. A page counts only the timeouts of scrapes with its own, so that one client
+    with an impatient deadline raises no alert of another; and the steps bound the number of counters.
+    """
+    return round(seconds * 2) / 2
 
 
 @dataclass(frozen=True)
 class Failure:
     """What is kept of an exception: neither the object, whose frames hold the data read, nor its text (see Outcome).
 
-    `absent` is the reason of a NoData; `from_source` marks the failure of a source that many collectors share.
+    `absent` is the reason of a NoData, and `final` marks that of a source that answers. `from_source` marks the failure
+    of a source that many collectors share.
     """
 
     name: str
@@ -69,14 +88,26 @@ class Failure:
     frames: str = ""
     absent: str | None = None
     from_source: bool = False
+    final: bool = False
 
     @classmethod
     def from_exception(cls, error: BaseException) -> Failure:
-        """Return the failure for an exception, with its traceback if the log level is DEBUG."""
+        """Return the failure for an exception, with its traceback if the log level is DEBUG.
+
+        Drops the tracebacks of the exception.
+        """
         absent = (str(error) or "it is not there") if isinstance(error, NoData) else None
         frames = "".join(traceback.format_tb(error.__traceback__)) if log.isEnabledFor(logging.DEBUG) else ""
         message = absent or _system_message(error)
-        return cls(type(error).__name__, message, frames, absent, isinstance(error, SourceDown))
+        drop_tracebacks(error)
+        return cls(
+            type(error).__name__,
+            message,
+            frames,
+            absent,
+            isinstance(error, SourceDown),
+            isinstance(error, NotSupported),
+        )
 
 
 TIMEOUT = Failure("Timeout", "it did not answer in time")

@@ -1,4 +1,4 @@
-"""The status page, `/`: what is watched, and the state of each collector.
+"""The status page, `/collectors`: what is watched, and the state of each collector.
 
 Plain HTML without scripts. All external text is escaped, and only the class of a failure is shown, since its text
 could contain a connection string.
@@ -19,12 +19,13 @@ from deckwatch.exporter import view
 
 if TYPE_CHECKING:
     from deckwatch.exporter.scrape import Scraper
-    from deckwatch.exporter.view import Card, Group, Row
+    from deckwatch.exporter.view import Group, Row
+    from deckwatch.exporter.view_cards import Card
 
 HTML = "text/html; charset=utf-8"
 
-_STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
 _POLICY = f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'"
 HEADERS = (
@@ -38,7 +39,7 @@ _LOGO = (
     '<path d="M6 16.5v-4h4v4m0-4V8.5h4v4m0 4v-4h4v4m-8 0h4"/><path d="M12 5.5v-2"/></svg>'
 )
 
-_LINKS = (("/metrics", "Metrics"), ("/readyz", "Ready?"), ("/healthz", "Alive?"))
+_LINKS = (("/collectors", "Collectors"), ("/metrics", "Metrics"), ("/readyz", "Readiness"), ("/healthz", "Liveness"))
 _NAV = (
     f'<nav>{_LOGO}<span><a href="/">Deckwatch</a> {escape(__version__)}</span>'
     + "".join(f'<a href="{address}">{text}</a>' for address, text in _LINKS)
@@ -46,13 +47,12 @@ _NAV = (
 )
 
 
-def render_index(scraper: Scraper) -> str:
-    """Return the status page as HTML."""
-    now = scraper.world.clock()
-    status = view.build_view(scraper, now)
+def render_index(scraper: Scraper, scraped_at: float | None = None) -> str:
+    """Return the status page as HTML; `scraped_at` is the time of the last scrape, where others read as well."""
+    status = view.build_view(scraper, scraper.world.age_clock(), scraped_at)
     tone, verdict = status.verdict
-    when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(now))
-    return _render_document(
+    when = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(scraper.world.clock()))
+    return render_document(
         f"{status.host} · Deckwatch",
         f"<header><h1>{escape(status.host)}</h1>{_muted_text(status.about)}"
         f'<p class="verdict {tone}" role="status">{escape(verdict)}</p></header>\n'
@@ -65,16 +65,18 @@ def render_index(scraper: Scraper) -> str:
 
 def render_not_found() -> str:
     """Return the page for an address that does not exist."""
-    return _render_document("Not found · Deckwatch", "<header><h1>Page not found</h1></header>")
+    return render_document("Not found · Deckwatch", "<header><h1>Page not found</h1></header>")
 
 
-def _render_document(title: str, body: str) -> str:
+def render_document(title: str, body: str, *, style: str = "", head: str = "", script: str = "") -> str:
+    """Return a page with the common style and links; `body` and `head` are HTML, `style` and `script` what they add."""
+    scripts = f"<script>{script}</script>\n" if script else ""
     return (
         '<!doctype html>\n<html lang="en">\n<head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n"
+        f"<title>{escape(title)}</title>{head}<style>{STYLE}{style}</style></head>\n"
         f"<body>\n{_NAV}\n"
-        f"{body}\n</body>\n</html>\n"
+        f"{body}\n{scripts}</body>\n</html>\n"
     )
 
 

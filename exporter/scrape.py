@@ -11,18 +11,25 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
 
 from deckwatch.exporter.collector import Collector, NoData, matches_name
-from deckwatch.exporter.metric import Lines, take_within_budget, validate_samples
-from deckwatch.exporter.outcome import TIMEOUT, Failure, Outcome, Record
+from deckwatch.exporter.log_throttle import LogThrottle
+from deckwatch.exporter.metric import Lines, take_within_budget
+from deckwatch.exporter.outcome import TIMEOUT, Failure, Outcome, Record, round_deadline
+from deckwatch.exporter.run import Plan, Run, await_collector, call_collector
+from deckwatch.exporter.short_scrapes import ShortScrapes
+from deckwatch.exporter.sources.event_loop import EventLoop
 from deckwatch.exporter.worker_pool import WorkerPool
-from deckwatch.exporter.world import Reading
+from deckwatch.exporter.world import NotSupported, Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from deckwatch.exporter.collector import Subjects
     from deckwatch.exporter.metric import Metric, Sample
+    from deckwatch.exporter.run import Result
     from deckwatch.exporter.world import World
 
 log = logging.getLogger("deckwatch.scrape")
@@ -32,27 +39,9 @@ SAME_MOMENT_SECONDS = 1.0  # a run that started longer than this before a scrape
 _NETWORK_THREADS = 8  # kept for collectors that wait for a network
 _STALLED_SECONDS = 0.02  # a pool in which no task ends for this long gets one more thread
 
+_NOT_CONFIGURED = Failure.from_exception(NoData("none is configured"))
 Key = tuple[str, str]  # collector, subject
 _LogLine = tuple[int, str]  # level and message
-
-
-class _Plan(NamedTuple):
-    """A collector to run, and the name and value of its subject; an exception as value is raised by the run."""
-
-    collector: Collector
-    subject: str
-    value: Any
-
-
-class _Run:
-    """One execution of a plan."""
-
-    def __init__(self, plan: _Plan) -> None:
-        self.plan = plan
-        self.key = (plan.collector.name, plan.subject)
-        self.started = time.monotonic()
-        self.done = threading.Event()
-        self.outcome: Outcome | None = None
 
 
 class Scraper:
@@ -61,9 +50,10 @@ class Scraper:
     def __init__(self, world: World, collectors: Mapping[str, Collector]) -> None:
         self.world = world
         self.collectors = dict(collectors)
-        self.records: dict[Key, Record] = {}
-        self._runs: dict[Key, _Run] = {}  # under way
+        self.records: dict[Key, Record] = defaultdict(Record)
+        self._runs: dict[Key, Run] = {}  # under way
         self._lock = threading.Lock()
+        self._throttle = LogThrottle(lines_per_minute=None)  # its kinds are the collectors, whatever clients do
         # Readers of files need one thread, and another one only while it is stuck. Collectors that use a network wait
         # most of their time, so several of them may run at once.
         self._file_pool = WorkerPool("read")
@@ -75,39 +65,41 @@ class Scraper:
         seconds: float = 9.5,
         only: Iterable[str] = (),
         exclude: Iterable[str] = (),
-        server: str | None = None,
+        subjects: Mapping[str, str] | None = None,
+        is_short: bool = False,
     ) -> list[Outcome]:
         """Return the outcome of every chosen collector, within `seconds`; never raises.
 
-        `only` and `exclude` are names or prefixes of collectors. `server` restricts the collectors that run once per
-        server to this one.
+        `only` and `exclude` are names or prefixes of collectors. `subjects` restricts the collectors that run once per
+        subject to one of them, by the label of these subjects: {"server": "shop-db"}. `is_short` omits collectors that
+        have not ended in time: a deadline that is shorter than a page takes is no failure of theirs.
         """
         started = time.monotonic()
         only, exclude = tuple(only), tuple(exclude)
+        listings: dict[Subjects, Mapping[str, Any] | Failure] = {}
         plans = [
             plan
             for collector in self.collectors.values()
             if (not only or any(matches_name(collector.name, prefix) for prefix in only))
             and not any(matches_name(collector.name, prefix) for prefix in exclude)
-            for plan in self._plan_runs(collector, server)
+            for plan in self._plan_runs(collector, (subjects or {}).get(collector.subject_label), listings)
         ]
-        runs = [self._start_run(plan) for plan in plans]
+        runs = [self._start_run(plan) if plan.failure is None else self._end_run(plan, plan.failure) for plan in plans]
         self._wait_for(runs, started + seconds)
         # A run that was joined long after its start has read old counters, which would distort rates.
         for index, run in enumerate(runs):
-            if run.done.is_set() and run.started < started - SAME_MOMENT_SECONDS:
+            if run.done and run.started < started - SAME_MOMENT_SECONDS:
                 runs[index] = self._start_run(run.plan)
         self._wait_for(runs, started + seconds)
-        return [self._result(run) for run in runs]
+        if is_short and not all(run.done for run in runs):
+            self.world.source(ShortScrapes).record_scrape()
+            runs = [run for run in runs if run.done]
+        return [self._result(run, seconds) for run in runs]
 
     def close(self) -> None:
         """End the threads that are not stuck."""
         self._file_pool.close()
         self._network_pool.close()
-
-    def subject_names(self, collector: Collector) -> list[str]:
-        """Return the names of a collector's subjects; raises what its `subjects` raises."""
-        return [] if collector.subjects is None else list(collector.subjects(self.world))
 
     def unanswered(self) -> list[Key]:
         """Return the collectors and subjects of which no run has ended yet, neither with samples nor with a failure."""
@@ -116,106 +108,140 @@ class Scraper:
             waiting = [key for key, record in self.records.items() if not record.answered]
         return sorted([*waiting, *((name, "") for name in self.collectors if name not in tried)])
 
-    def _plan_runs(self, collector: Collector, server: str | None) -> Iterator[_Plan]:
-        """Yield a plan per subject; a failure to list the subjects becomes a run that fails."""
+    def _plan_runs(
+        self, collector: Collector, chosen: str | None, listings: dict[Subjects, Mapping[str, Any] | Failure]
+    ) -> Iterator[Plan]:
+        """Yield a plan per subject, or of the chosen one; one that fails if the subjects cannot be listed.
+
+        `listings` has the subjects that this scrape has listed: many collectors have the same. A subject that another
+        host reads runs here only if it is chosen.
+        """
         if collector.subjects is None:
-            yield _Plan(collector, "", None)
+            yield Plan(collector)
             return
-        try:
-            subjects = collector.subjects(self.world)
-        except Exception as error:  # noqa: BLE001 - reported as this collector's outcome, like any failure of its run
-            yield _Plan(collector, "", error)
+        subjects = listings.get(collector.subjects)
+        if subjects is None:
+            subjects = listings[collector.subjects] = _list_subjects(collector.subjects, self.world)
+        if isinstance(subjects, Failure):
+            yield Plan(collector, failure=subjects)
             return
         if not subjects:
-            yield _Plan(collector, "", NoData("none is configured"))
+            yield Plan(collector, failure=_NOT_CONFIGURED)
             return
-        with self._lock:
-            if (collector.name, "") not in self._runs:
-                self.records.pop((collector.name, ""), None)  # from a time when they could not be listed
+        if (collector.name, "") in self.records:  # from a time when they could not be listed
+            with self._lock:
+                self.records.pop((collector.name, ""), None)
         for name, value in subjects.items():
-            if server is None or collector.subject_label != "server" or name == server:
-                yield _Plan(collector, name, value)
+            # As MayBeElsewhere, whose isinstance takes as long as the rest of a run's planning.
+            elsewhere = getattr(value, "elsewhere", "")
+            if chosen is None and elsewhere:
+                yield Plan(collector, name, failure=Failure.from_exception(NotSupported(elsewhere)))
+            elif chosen in (None, name):
+                yield Plan(collector, name, value)
 
-    def _start_run(self, plan: _Plan) -> _Run:
+    def _end_run(self, plan: Plan, failure: Failure) -> Run:
+        """Return a run that has ended with this failure: no thread is woken for it."""
+        with self._lock:
+            before = self.records[plan.collector.name, plan.subject].outcome
+            if before is not None and before.absent is not None and before.absent == failure.absent:
+                return Run(plan, before)
+            outcome = self._classify(plan, [], 0.0, self.world.age_clock(), failure)
+            line = self._record(outcome, failure)
+        _log(line)
+        return Run(plan, outcome)
+
+    def _start_run(self, plan: Plan) -> Run:
         """Return the run of this collector and subject that is under way, or a new one."""
-        new = _Run(plan)
+        new = Run(plan)
         with self._lock:
             run = self._runs.setdefault(new.key, new)
             if run is not new:
                 return run
-            self.records.setdefault(run.key, Record())  # created here, so that everything else finds it
-        pool = self._file_pool if plan.collector.subjects is None else self._network_pool
-        pool.submit(lambda: self._execute(run))
+            _ = self.records[run.key]  # it shows that this run is under way
+        if plan.collector.is_coroutine:
+            self.world.source(EventLoop).start_task(self._execute_coroutine(run))
+        elif plan.collector.subjects is None:
+            self._file_pool.submit(lambda: self._execute(run))
+        else:
+            self._network_pool.submit(lambda: self._execute(run))
         return run
 
-    def _wait_for(self, runs: list[_Run], deadline: float) -> None:
+    def _wait_for(self, runs: list[Run], deadline: float) -> None:
         """Wait until all runs have ended, at most until the deadline; adds a thread to a pool that is stalled."""
         for run in reversed(runs):  # the last to start usually ends last: one wake-up for all
-            while not run.done.is_set():
+            while not run.done:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     return
-                if not run.done.wait(min(left, _STALLED_SECONDS)):
+                if not run.wait(min(left, _STALLED_SECONDS)):
                     self._file_pool.grow_if_stalled()
                     self._network_pool.grow_if_stalled()
 
-    def _execute(self, run: _Run) -> None:
+    def _execute(self, run: Run) -> None:
         """Run the collector; no exception leaves this method."""
         run.started = time.monotonic()
-        read_at = self.world.clock()
+        self._take_samples(run, self.world.age_clock(), lambda: call_collector(run.plan, self.world))
+
+    async def _execute_coroutine(self, run: Run) -> None:
+        """Run the collector on the event loop; no exception leaves this coroutine."""
+        run.started = time.monotonic()
+        read_at = self.world.age_clock()
+        self._take_samples(run, read_at, await await_collector(run.plan, self.world))
+
+    def _take_samples(self, run: Run, read_at: float, collect: Callable[[], Result]) -> None:
+        """Set the outcome of a run by what `collect` returns, yields or raises."""
         samples: list[Sample | Lines] = []
         dropped = 0
         failure: Failure | None = None
         try:
-            result = _call_collector(run.plan, self.world)
+            result = collect()
             if isinstance(result, Reading):
                 read_at, result = min(read_at, result.at), result.value
-            dropped = take_within_budget(validate_samples(result), run.plan.collector.budget, samples)
+            dropped = take_within_budget(result, run.plan.collector.budget, samples)
         except BaseException as error:  # noqa: BLE001 - a SystemExit or a Rust panic must not end this thread either
             failure = Failure.from_exception(error)
         seconds = time.monotonic() - run.started
         with self._lock:
             self.records[run.key].dropped += dropped
-            outcome = run.outcome = self._classify(run, samples, seconds, read_at, failure)
+            outcome = run.outcome = self._classify(run.plan, samples, seconds, read_at, failure)
             line = self._record(outcome, failure)
             del self._runs[run.key]
         _log(line)
         if failure and outcome.error:
             log.debug("collector %s, %s:\n%s", run.plan.collector.name, failure.name, failure.frames)
-        run.done.set()
+        run.mark_done()
 
     def _classify(
-        self, run: _Run, samples: list[Sample | Lines], seconds: float, read_at: float, failure: Failure | None
+        self, plan: Plan, samples: list[Sample | Lines], seconds: float, read_at: float, failure: Failure | None
     ) -> Outcome:
         """Return the outcome of a run: complete, absent, or failed with the last known states. Needs the lock."""
-        collector, subject, _ = run.plan
-        record = self.records[run.key]
-        has_states = any(metric.state for metric in collector.metrics)
+        collector, subject = plan.collector, plan.subject
+        record = self.records[collector.name, subject]
+        has_states = collector.has_states
         if failure is None:
             record.good_at = read_at
             if has_states:
                 record.states = [sample for sample in samples if sample.metric.state]
             return Outcome(collector, subject, samples, seconds, read_at)
         # A subject with known states that can no longer be found is unreadable, not absent, and must not vanish.
-        if failure.absent is not None and not (has_states and record.good_at is not None):
+        if failure.absent is not None and (failure.final or not has_states or record.good_at is None):
             return Outcome(collector, subject, (), seconds, read_at, absent=failure.absent)
         retained: list[Sample | Lines] = []
-        if record.good_at is not None and self.world.clock() - record.good_at <= KEEP_STATE_SECONDS:
+        if record.good_at is not None and self.world.age_clock() - record.good_at <= KEEP_STATE_SECONDS:
             fresh = {_series_of(sample) for sample in samples}
             retained = [sample for sample in record.states if _series_of(sample) not in fresh]
         samples = [*samples, *retained]
         return Outcome(collector, subject, samples, seconds, record.good_at, failure.name, retained=retained)
 
-    def _result(self, run: _Run) -> Outcome:
-        """Return a run's outcome; a run that has not ended counts as a timeout."""
-        line = None
+    def _result(self, run: Run, seconds: float) -> Outcome:
+        """Return a run's outcome; a run that has not ended counts as a timeout of scrapes of this many seconds."""
         with self._lock:
             outcome = run.outcome
-            if outcome is None:
-                record = self.records.setdefault(run.key, Record())  # another scrape may have dropped it
-                record.timeouts += 1
-                outcome = self._classify(run, [], time.monotonic() - run.started, 0.0, TIMEOUT)
-                line = self._record(outcome, TIMEOUT)
+            if outcome is not None:
+                return outcome
+            self.records[run.key].timeouts[round_deadline(seconds)] += 1
+            outcome = self._classify(run.plan, [], time.monotonic() - run.started, 0.0, TIMEOUT)
+            line = self._record(outcome, TIMEOUT)
         _log(line)
         return outcome
 
@@ -233,8 +259,12 @@ class Scraper:
         if outcome.error and failure:
             record.errors[outcome.error] += 1
             if before is None or before.error != outcome.error:
+                # A client chooses the deadline, and could alternate between a short and a long one.
+                more = self._throttle(name) if failure is TIMEOUT else ""
+                record.quiet = record.quiet or more is None
                 level = logging.DEBUG if record.quiet else logging.WARNING
-                return level, f"collector {name} failed: {failure.message}"
+                return level, f"collector {name} failed: {failure.message}{more or ''}"
+            record.quiet = record.quiet or was_quiet
         elif before is not None and before.error:
             return logging.DEBUG if was_quiet else logging.INFO, f"collector {name} works again"
         elif outcome.absent is not None and (before is None or before.absent != outcome.absent):
@@ -242,11 +272,11 @@ class Scraper:
         return None
 
 
-def _call_collector(plan: _Plan, world: World) -> Iterable[Sample | Lines] | Reading[Iterable[Sample | Lines]]:
-    if isinstance(plan.value, Exception):
-        raise plan.value
-    collector = plan.collector
-    return collector.collect(world) if collector.subjects is None else collector.collect(world, plan.value)
+def _list_subjects(list_subjects: Subjects, world: World) -> Mapping[str, Any] | Failure:
+    try:
+        return list_subjects(world)
+    except Exception as error:  # noqa: BLE001 - reported as the outcome of their collectors, like a failure of a run
+        return Failure.from_exception(error)
 
 
 def _log(line: _LogLine | None) -> None:

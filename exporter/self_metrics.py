@@ -6,9 +6,18 @@ from deckwatch.exporter.metric import Metric
 
 _LABELS = ("collector", "server", "service")
 SUCCESS = Metric("deckwatch_collector_success", "gauge", "1 if the collector succeeded, 0 on a fault.", _LABELS)
+PARTIAL = Metric(
+    "deckwatch_collector_partial",
+    "gauge",
+    "Of a collector that failed: 1 if it shows series that it read before, 0 if all it shows is older.",
+    _LABELS,
+)
 DURATION = Metric("deckwatch_collector_duration_seconds", "gauge", "Duration of the collector's last run.", _LABELS)
 TIMEOUTS = Metric(
-    "deckwatch_collector_timeouts_total", "counter", "Scrapes whose deadline the collector missed.", _LABELS
+    "deckwatch_collector_timeouts_total",
+    "counter",
+    "Scrapes with the same timeout as this one whose deadline the collector missed.",
+    _LABELS,
 )
 AGE = Metric("deckwatch_collector_age_seconds", "gauge", "Age of the collector's last complete reading.", _LABELS)
 SERIES = Metric("deckwatch_collector_series", "gauge", "Number of series that the collector shows.", _LABELS)
@@ -18,7 +27,7 @@ DROPPED = Metric(
     "Series left out because the collector exceeded its budget.",
     _LABELS,
 )
-COLLECTOR_METRICS = (SUCCESS, DURATION, TIMEOUTS, AGE, SERIES, DROPPED)
+COLLECTOR_METRICS = (SUCCESS, PARTIAL, DURATION, TIMEOUTS, AGE, SERIES, DROPPED)
 
 # Some of the replaced exporters have metrics about their collectors, under their own names; others (cAdvisor) do not.
 PEER_METRICS = {
@@ -38,4 +47,10 @@ PEER_METRICS = {
     )
     for namespace in ("node", "pg")
 }
-ALL = (*COLLECTOR_METRICS, *(metric for pair in PEER_METRICS.values() for metric in pair))
+PG_DURATION = Metric(
+    "pg_exporter_last_scrape_duration_seconds",
+    "gauge",
+    "Duration of all of a server's collectors together, which share its connection.",
+    ("server",),
+)
+ALL = (*COLLECTOR_METRICS, PG_DURATION, *(metric for pair in PEER_METRICS.values() for metric in pair))

@@ -10,19 +10,24 @@ import contextlib
 import email.utils
 import functools
 import logging
-import math
-import threading
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs
 
 from deckwatch.core.problems import did_you_mean
 from deckwatch.exporter import collector, exposition, page
-from deckwatch.exporter.gzip import compress
+from deckwatch.exporter.answer_threads import AnswerThreads
+from deckwatch.exporter.gzip import PageCompressor
+from deckwatch.exporter.live.lazy_page import LivePage
+from deckwatch.exporter.scrape_headers import accepts_gzip, scrape_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from deckwatch.exporter.collector import Subjects
+    from deckwatch.exporter.live.project_rules import Overrides
+    from deckwatch.exporter.metric import Lines, Sample
     from deckwatch.exporter.scrape import Key, Scraper
 
     Scope = dict[str, Any]
@@ -32,10 +37,13 @@ if TYPE_CHECKING:
 log = logging.getLogger("deckwatch.server")
 
 TEXT = "text/plain; charset=utf-8"
-DEFAULT_TIMEOUT_SECONDS = 10.0  # Prometheus' own default
-OFFSET_SECONDS = 0.5  # of the scraper's timeout, reserved for writing and sending the page
-_MAX_SCRAPE_SECONDS = 120.0
+_SHORT_SCRAPE_SECONDS = 0.5  # a page with all collectors may take longer than this
 _MAX_FIELDS = 200  # of a query
+
+# The parameters that choose one subject: the label of these subjects, and what they are called in messages.
+SUBJECT_PARAMETERS = {"server": ("server", "database server"), "probe": ("service", "probe")}
+
+_ANSWER_THREADS = AnswerThreads("answer")
 
 T = TypeVar("T")
 
@@ -48,26 +56,39 @@ class Response:
     body: bytes
     content_type: str = TEXT
     headers: tuple[tuple[str, str], ...] = ()
+    cache_control: str = "no-store"
+
+
+Endpoint = Callable[[bytes], Awaitable[Response]]
 
 
 class CollectorSelection(NamedTuple):
-    """Collectors to run or to exclude, by name or prefix, and the one database server to read."""
+    """Collectors to run or to exclude, by name or prefix, and the one subject to read, by the label of its kind."""
 
     only: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
-    server: str | None = None
+    subjects: Mapping[str, str] | None = None
 
 
 @dataclass
 class App:
-    """The ASGI application of one Scraper. `shipped` names all collectors, including disabled ones."""
+    """The ASGI application of one Scraper. `shipped` names all collectors, including disabled ones.
+
+    `endpoints` answer further paths: each takes a query string and must not block. `overrides` are the project's
+    changes of the live page's thresholds.
+    """
 
     scraper: Scraper
     shipped: Iterable[str]
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    overrides: Overrides | None = None
     words: list[str] = field(init=False)
+    live: LivePage = field(init=False)
 
     def __post_init__(self) -> None:
+        self._compressor = PageCompressor()
         self.words = collector.names_and_prefixes(self.shipped)
+        self.live = LivePage(self.scraper, self.overrides)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, without reading its body."""
@@ -89,13 +110,15 @@ class App:
                 return await run_in_thread(lambda: self.metrics_response(query, headers))
             case "/probe":
                 return await run_in_thread(lambda: self.probe_response(query, headers))
-            case "/":
-                text = await run_in_thread(lambda: page.render_index(self.scraper))
-                return Response(200, text.encode("utf-8", "replace"), page.HTML, page.HEADERS)
+            case "/" | "/collectors":
+                body, policy = await run_in_thread(lambda: self.live.render_page(path, query))
+                return Response(200, body, page.HTML, policy)
             case "/healthz":
                 return Response(200, b"ok\n")
             case "/readyz":
                 return readiness_response(self.scraper.unanswered())
+            case _ if path in self.endpoints:
+                return await self.endpoints[path](query)
             case _:
                 return Response(404, page.render_not_found().encode(), page.HTML, page.HEADERS)
 
@@ -103,65 +126,101 @@ class App:
         """Return the metrics page: status 200 whatever failed in collectors, 400 for an invalid request."""
         try:
             fields = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
-            chosen = self.select_collectors(
-                fields.get("collect[]", []), fields.get("exclude[]", []), fields.get("server", [])
-            )
+            chosen = self.select_collectors(fields.get("collect[]", []), fields.get("exclude[]", []), fields)
         except ValueError as error:
             return Response(400, f"{error}\n".encode("utf-8", "replace"))
         return self._page_response(chosen, headers)
 
     def probe_response(self, query: bytes, headers: dict[str, str]) -> Response:
-        """Return the metrics of the database server that `target` names, by its configured name, not an address.
+        """Return the metrics of the database server or the probe that `target` names, or of the probe of this address.
 
-        With an address, a client could make the exporter send its passwords to any server.
+        Only what is configured is read: with any address, a client could make the exporter send passwords anywhere.
         """
         try:
             fields = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
-            chosen = self.select_collectors(["postgres"], [], fields.get("target") or [""])
+            chosen = self._select_target(fields.get("target") or [""])
         except ValueError as error:
             return Response(400, f"{error}\n".encode("utf-8", "replace"))
         return self._page_response(chosen, headers)
 
     def _page_response(self, chosen: CollectorSelection, headers: dict[str, str]) -> Response:
-        pieces = self.scrape_page(chosen, scrape_seconds(headers))
+        samples = self._scrape_samples(chosen, scrape_seconds(headers))
         extra = [("vary", "accept-encoding")]
         if accepts_gzip(headers.get("accept-encoding", "")):
-            body = compress(pieces)
+            request = chosen.only, chosen.exclude, *sorted((chosen.subjects or {}).items())
+            body = self._compressor.compress_page(request, exposition.render_families(samples))
             extra.append(("content-encoding", "gzip"))
         else:
-            body = b"".join(pieces)
+            body = b"".join(exposition.render_chunks(samples))
         return Response(200, body, exposition.CONTENT_TYPE, tuple(extra))
 
     def scrape_page(self, chosen: CollectorSelection, seconds: float) -> Iterator[bytes]:
         """Scrape these collectors within `seconds` and return the pieces of the page."""
-        outcomes = self.scraper.scrape(seconds=seconds, only=chosen.only, exclude=chosen.exclude, server=chosen.server)
-        own = exposition.self_samples(outcomes, self.scraper.records, self.scraper.world.clock())
-        samples = [sample for outcome in outcomes for sample in outcome.samples]
-        return exposition.render_chunks([*samples, *own])
+        return exposition.render_chunks(self._scrape_samples(chosen, seconds))
+
+    def _scrape_samples(self, chosen: CollectorSelection, seconds: float) -> list[Sample | Lines]:
+        outcomes = self.scraper.scrape(
+            seconds=seconds,
+            only=chosen.only,
+            exclude=chosen.exclude,
+            subjects=chosen.subjects,
+            is_short=seconds < _SHORT_SCRAPE_SECONDS,
+        )
+        now = self.live.scraped_at = self.scraper.world.age_clock()
+        own = exposition.self_samples(outcomes, self.scraper.records, now, seconds)
+        samples: list[Sample | Lines] = []
+        for outcome in outcomes:
+            samples += outcome.samples
+        samples += own
+        return samples
 
     def select_collectors(
-        self, only: Sequence[str], exclude: Sequence[str], servers: Sequence[str]
+        self, only: Sequence[str], exclude: Sequence[str], parameters: Mapping[str, Sequence[str]]
     ) -> CollectorSelection:
-        """Return the collectors to scrape; raises ValueError with a message for unknown names."""
+        """Return the collectors to scrape; raises ValueError with a message for unknown names.
+
+        `parameters` may name one subject of each kind, by the keys of SUBJECT_PARAMETERS; others are ignored.
+        """
         if only and exclude:
             raise ValueError("expected collectors to run or collectors to exclude, not both")
         for word in (*only, *exclude):
             if word not in self.words:
                 raise ValueError(_with_hint(f"unknown collector {word!r}", did_you_mean(word, self.words)))
-        if len(servers) > 1:
-            raise ValueError("expected one server, not several")
-        if servers and servers[0] not in (known := self._server_names()):
-            raise ValueError(_with_hint(f"unknown database server {servers[0]!r}", did_you_mean(servers[0], known)))
-        return CollectorSelection(tuple(only), tuple(exclude), servers[0] if servers else None)
+        subjects = {}
+        for parameter, (label, noun) in SUBJECT_PARAMETERS.items():
+            names = parameters.get(parameter, ())
+            if len(names) > 1:
+                raise ValueError(f"expected one {parameter}, not several")
+            for name in names:
+                if name not in (known := self._subjects(label)):
+                    raise ValueError(_with_hint(f"unknown {noun} {name!r}", did_you_mean(name, known)))
+                subjects[label] = name
+        return CollectorSelection(tuple(only), tuple(exclude), subjects)
 
-    def _server_names(self) -> list[str]:
-        """Return the names of the configured database servers."""
-        names: dict[str, None] = {}
-        for declared in self.scraper.collectors.values():
-            if declared.subjects is not None and declared.subject_label == "server":
-                with contextlib.suppress(Exception):  # reported by the scrape, as this collector's outcome
-                    names |= dict.fromkeys(self.scraper.subject_names(declared))
-        return list(names)
+    def _select_target(self, targets: Sequence[str]) -> CollectorSelection:
+        """Return the selection of the one subject with this name or address; raises ValueError if none has it."""
+        if len(targets) > 1:
+            raise ValueError("expected one target, not several")
+        names: list[str] = []
+        for label, _ in SUBJECT_PARAMETERS.values():
+            for name, subject in self._subjects(label).items():
+                if targets[0] in (name, getattr(subject, "address", name)):
+                    return CollectorSelection(tuple(self._readers(label)), subjects={label: name})
+                names.append(name)
+        raise ValueError(_with_hint(f"unknown target {targets[0]!r}", did_you_mean(targets[0], names)))
+
+    def _readers(self, label: str) -> dict[str, Subjects]:
+        """Return the functions that list subjects, by the names of the collectors that run once for each of them."""
+        collectors = self.scraper.collectors.values()
+        return {each.name: each.subjects for each in collectors if each.subjects and each.subject_label == label}
+
+    def _subjects(self, label: str) -> dict[str, Any]:
+        """Return the configured subjects with this label by their names."""
+        found: dict[str, Any] = {}
+        for list_subjects in self._readers(label).values():
+            with contextlib.suppress(Exception):  # reported by the scrape, as this collector's outcome
+                found |= list_subjects(self.scraper.world)
+        return found
 
 
 async def send_response(scope: Scope, send: Send, response: Response) -> None:
@@ -169,7 +228,7 @@ async def send_response(scope: Scope, send: Send, response: Response) -> None:
     headers = [
         ("date", email.utils.formatdate(usegmt=True)),  # uvicorn would wake once a second to keep one ready
         ("content-type", response.content_type),
-        ("cache-control", "no-store"),
+        ("cache-control", response.cache_control),
         ("x-content-type-options", "nosniff"),
         *response.headers,
     ]
@@ -190,32 +249,8 @@ def readiness_response(waiting: list[Key]) -> Response:
     return Response(503, f"waiting for the first answer of:\n{names}".encode("utf-8", "replace"))
 
 
-def scrape_seconds(headers: dict[str, str]) -> float:
-    """Return the seconds that a scrape may take: the scraper's timeout less an offset."""
-    try:
-        timeout = float(headers.get("x-prometheus-scrape-timeout-seconds", DEFAULT_TIMEOUT_SECONDS))
-    except ValueError:
-        timeout = DEFAULT_TIMEOUT_SECONDS
-    if not math.isfinite(timeout) or timeout <= 0:
-        timeout = DEFAULT_TIMEOUT_SECONDS
-    return min(max(timeout - OFFSET_SECONDS, timeout / 2), _MAX_SCRAPE_SECONDS)
-
-
-def accepts_gzip(header: str) -> bool:
-    """Return whether an Accept-Encoding header allows gzip (RFC 9110, section 12.5.3)."""
-    weights: dict[str, float] = {}
-    for part in header.lower().split(","):
-        coding, _, parameter = part.partition(";")
-        try:
-            weight = float(parameter.strip().removeprefix("q=")) if parameter.strip() else 1.0
-        except ValueError:
-            weight = 0.0
-        weights[coding.strip()] = weight
-    return weights.get("gzip", weights.get("*", 0.0)) > 0
-
-
 async def run_in_thread(work: Callable[[], T]) -> T:
-    """Run `work` on a daemon thread, since a hanging thread of an executor would keep the process from exiting."""
+    """Run `work` on a thread of its own."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -231,7 +266,7 @@ async def run_in_thread(work: Callable[[], T]) -> T:
         with contextlib.suppress(RuntimeError):  # the loop has ended, so nobody awaits the result
             loop.call_soon_threadsafe(lambda: None if future.done() else settle())
 
-    threading.Thread(target=run, name="answer", daemon=True).start()
+    _ANSWER_THREADS.run_task(run)
     return await future
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deckwatch.exporter.connection import Connection
+    from deckwatch.exporter.log_throttle import LogThrottle
     from deckwatch.exporter.protection.connection_limits import ConnectionPool
-    from deckwatch.exporter.protection.log_throttle import LogThrottle
     from deckwatch.exporter.protection.reloading_config import ReloadingConfig
 
 log = logging.getLogger("deckwatch.listen")
@@ -105,7 +105,8 @@ class TlsConnection(asyncio.Protocol):
             except ssl.SSLError:  # closed, with or without a close_notify
                 data = b""
             if not data:
-                self.close()
+                if not self._http.eof_received():
+                    self.close()
                 break
             self._http.data_received(data)
         self._flush_outgoing()
@@ -126,6 +127,10 @@ class TlsConnection(asyncio.Protocol):
                 self._tls.unwrap()
             self._flush_outgoing()
         self.tcp.close()
+
+    def eof_received(self) -> bool:
+        """Keep the connection until everything that the client has asked for is answered."""
+        return self._http is not None and self._http.eof_received()
 
     def pause_reading(self) -> None:
         """Stop reading."""

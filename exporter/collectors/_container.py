@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, NamedTuple
 
 from deckwatch.exporter.collector import NoData
+from deckwatch.exporter.collectors._container_controllers import lines_or_reason
 from deckwatch.exporter.collectors._container_lines import ContainerMetric, write_reading
 from deckwatch.exporter.collectors._container_stats_source import StatsSource
 from deckwatch.exporter.metric import escape_label
@@ -21,7 +22,7 @@ from deckwatch.exporter.sources.background import NotReadYet
 from deckwatch.exporter.sources.cgroup import Cgroups
 from deckwatch.exporter.sources.container import label_name
 from deckwatch.exporter.sources.container_process import ContainerProcesses
-from deckwatch.exporter.sources.docker import SOCKET, Engine
+from deckwatch.exporter.sources.docker import Engine
 from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable, Snapshot
 from deckwatch.exporter.sources.docker_stats import ContainerStats
 from deckwatch.exporter.world import Reading, Source
@@ -80,17 +81,21 @@ def write_cgroup_lines(
     files: Files,
     to_samples: Callable[[RunningContainer, Raw], Iterable[ContainerSample]],
 ) -> Reading[Iterator[Lines]]:
-    """Return each metric's lines over the running containers, from these files of their control groups."""
-    return write_reading(
-        world, metrics, running_containers(world), lambda running: running.cgroup.make_reader(files), to_samples
-    )
+    """Return each metric's lines over the running containers, from these files of their control groups.
+
+    The lines end with ControllerOff if there are none because no container's group has the files' controller.
+    """
+    running = running_containers(world)
+    reading = write_reading(world, metrics, running, lambda row: row.cgroup.make_reader(files), to_samples)
+    return Reading(lines_or_reason(world, reading.value, running.value, files), reading.at)
 
 
 def engine_snapshot(world: World) -> Snapshot:
     """Return the engine's current state; raises NoData where there is no engine."""
-    snapshot = world.source(Engine).latest_snapshot()
+    engine = world.source(Engine)
+    snapshot = engine.latest_snapshot()
     if snapshot is None:
-        raise NoData(f"no Docker engine: {SOCKET} does not exist and no address is configured")
+        raise NoData(f"no Docker engine: {engine.absence_reason()}")
     return snapshot
 
 
@@ -128,7 +133,7 @@ def running_containers(world: World) -> Reading[list[RunningContainer]]:
     source = world.source(StatsSource)
     if not source.uses_api:
         try:
-            return Reading(_from_cgroups(world, engine), world.clock())
+            return Reading(_from_cgroups(world, engine), world.age_clock())
         except (CgroupsNotVisible, CgroupsElsewhere) as reason:
             if not source.possible:
                 raise
@@ -170,12 +175,15 @@ def _from_cgroups(world: World, engine: Snapshot) -> list[RunningContainer]:
 
 
 def _settled_runs(world: World, engine: Snapshot) -> set[tuple[str, int]]:
-    """Return container id and pid of each run that has lasted a while; empty where the engine does not answer."""
-    latest = world.clock() - _SETTLED_SECONDS
+    """Return container id and pid of each run that has lasted a while; empty where the engine does not answer.
+
+    A start in the future is one before the clock was set back.
+    """
+    now = world.clock()
     return {
         (container.id, container.pid)
         for container in engine.containers
-        if engine.reachable and container.pid and container.started < latest
+        if engine.reachable and container.pid and abs(now - container.started) > _SETTLED_SECONDS
     }
 
 

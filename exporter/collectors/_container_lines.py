@@ -71,6 +71,7 @@ class _Table:
     def __init__(self) -> None:
         self.containers: Sequence[LabelledContainer] = ()
         self.rows: list[_Row] = []
+        self.columns: list[tuple[bytes, ...]] = []  # the rows' texts by metric
         self.lines: list[Lines] = []
 
 
@@ -89,7 +90,7 @@ def write_lines(
     make_reader: Callable[[T], Callable[[], Any]],
     to_samples: Callable[[T, Any], Iterable[ContainerSample]],
 ) -> Iterator[Lines]:
-    """Yield each metric's lines over all containers.
+    """Yield each metric's lines over all containers: the same object as at the last scrape if they are unchanged.
 
     `make_reader` returns, for one container, a function that reads its raw values; they only have to be comparable.
     `to_samples` turns raw values into samples with finite values. A fault of one container is raised at the end, after
@@ -105,7 +106,7 @@ def write_lines(
     for row in table.rows:
         try:
             raw = row.read()
-            if raw != row.raw:
+            if raw is not row.raw and raw != row.raw:
                 changed = True
                 samples = list(to_samples(cast("T", row.labelled), raw))
                 row.values = [sample for sample in samples if sample.metric.state] if has_states else []
@@ -116,14 +117,22 @@ def write_lines(
             row.raw, row.texts, row.values = _NOT_READ, (), []
             fault = fault or caught
     if changed:
-        columns = zip(*(row.texts for row in table.rows if row.texts), strict=True)
-        table.lines = [
-            make_lines(metric, texts, _state_values(table, metric) if metric.state else ())
-            for metric, texts in zip(metrics, columns, strict=False)
-        ]
+        _refresh_lines(table, metrics)
     yield from table.lines
     if fault is not None:
         raise fault
+
+
+def _refresh_lines(table: _Table, metrics: Sequence[Metric]) -> None:
+    """Make the lines of each metric of which any row's text has changed; a working container changes few of them."""
+    columns = list(zip(*(row.texts for row in table.rows if row.texts), strict=True))
+    lines = []
+    for index, (metric, column) in enumerate(zip(metrics, columns, strict=False)):
+        if index < len(table.columns) and column == table.columns[index]:
+            lines.append(table.lines[index])
+        else:
+            lines.append(make_lines(metric, column, _state_values(table, metric) if metric.state else ()))
+    table.columns, table.lines = columns, lines
 
 
 def write_reading(
@@ -142,9 +151,10 @@ def no_reader(_: LabelledContainer) -> Callable[[], None]:
     return lambda: None
 
 
-def make_lines(metric: Metric, texts: Sequence[bytes], values: Sequence[tuple[tuple[str, ...], float]] = ()) -> Lines:
+def make_lines(metric: Metric, texts: Iterable[bytes], values: Sequence[tuple[tuple[str, ...], float]] = ()) -> Lines:
     """Return lines with their number."""
-    return Lines(metric, texts, sum([text.count(b"\n") for text in texts]), values)
+    text = b"".join(texts)
+    return Lines(metric, [text], text.count(b"\n"), values)
 
 
 def _state_values(table: _Table, metric: Metric) -> list[tuple[tuple[str, ...], float]]:

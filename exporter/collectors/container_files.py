@@ -43,13 +43,14 @@ def collect(world: World) -> Reading[Iterator[Lines]]:
 
     def make_reader(running: RunningContainer) -> Callable[[], tuple[OpenFiles | None, bytes | None]]:
         members = running.cgroup.make_reader(cgroup_values.PROCESSES)
+        read_limits = processes.make_reader(running.container, "limits")
 
         def read_raw() -> tuple[OpenFiles | None, bytes | None]:
             pids = cgroup_values.list_pids(members())
             # In a process namespace of our own, these pids would belong to other processes.
             same_namespace = running.container.pid in pids
             open_files = container_fds.count_open_files(world.procfs, pids) if same_namespace else None
-            return open_files, processes.read_file(running.container, "limits")
+            return open_files, read_limits()
 
         return read_raw
 

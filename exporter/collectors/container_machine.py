@@ -42,8 +42,8 @@ def collect(world: World) -> Iterator[Sample]:
         yield from _describe_remote_machine(engine)
         return
     last = world.source(_LastDescription)
-    now = world.clock()
-    if not last.samples or not 0 <= now - last.at < _REFRESH_SECONDS:
+    now = world.age_clock()
+    if not last.samples or now - last.at >= _REFRESH_SECONDS:
         last.at, last.samples = now, list(_describe_machine(world))
     yield from last.samples
     yield VERSION(1, world.uname().release, last.system, engine.version if engine else "", "", "")
@@ -65,8 +65,8 @@ def _describe_machine(world: World) -> Iterator[Sample]:
     yield CORES(cpus.cores, *identity)
     yield SOCKETS(cpus.sockets, *identity)
     memory = procfs.parse_meminfo(procfs.read_proc(world, "meminfo"))
-    yield MEMORY(memory[b"MemTotal"].value, *identity)
-    yield SWAP(memory[b"SwapTotal"].value, *identity)
+    yield MEMORY(procfs.required_value(memory, b"MemTotal").value, *identity)
+    yield SWAP(procfs.required_value(memory, b"SwapTotal").value, *identity)
 
 
 def _describe_remote_machine(engine: Snapshot) -> Iterator[Sample]:

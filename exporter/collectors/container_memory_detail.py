@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors import container_spec
 from deckwatch.exporter.collectors._container import (
     MAX_CONTAINERS,
     RunningContainer,
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 SWAP = container_metric("container_memory_swap", "gauge", "Swap usage in bytes.", unit="bytes")
 SWAP_LIMIT = container_metric(
-    "container_spec_memory_swap_limit_bytes", "gauge", "Limit of memory and swap together; absent without a limit."
+    "container_spec_memory_swap_limit_bytes", "gauge", "Limit of memory and swap together; 0 means no limit."
 )
 MAPPED = container_metric("container_memory_mapped_file", "gauge", "Memory-mapped files in bytes.", unit="bytes")
 PEAK = container_metric(
@@ -32,12 +33,12 @@ PEAK = container_metric(
 FAILCNT = container_metric("container_memory_failcnt", "counter", "Times that the memory limit was hit.")
 FAILURES = container_metric("container_memory_failures_total", "counter", "Page faults.", "failure_type", "scope")
 
-METRICS = (SWAP, SWAP_LIMIT, MAPPED, PEAK, FAILCNT, FAILURES)
+METRICS = (SWAP, SWAP_LIMIT, container_spec.RESERVATION, MAPPED, PEAK, FAILCNT, FAILURES)
 
 
-@collector(*METRICS, default=False, budget=9 * MAX_CONTAINERS)
+@collector(*METRICS, default=False, budget=10 * MAX_CONTAINERS)
 def collect(world: World) -> Reading[Iterator[Lines]]:
-    """Swap, peak usage, mapped files and page faults of each container."""
+    """Swap, peak usage, mapped files and page faults of each container, and that it has no memory reservation."""
     return write_cgroup_lines(world, METRICS, cgroup_memory.MEMORY_DETAIL, _to_samples)
 
 
@@ -47,8 +48,9 @@ def _to_samples(running: RunningContainer, raw: Raw) -> Iterator[ContainerSample
         return
     if memory.swap is not None:
         yield SWAP(memory.swap)
-    if running.container.limits.memory_swap > 0:
-        yield SWAP_LIMIT(running.container.limits.memory_swap)
+    yield SWAP_LIMIT(max(0, running.container.limits.memory_swap))
+    if not running.container.limits.memory_reservation:  # else container_spec shows it
+        yield container_spec.RESERVATION(0)
     yield MAPPED(memory.mapped_file)
     if memory.peak is not None:
         yield PEAK(memory.peak)

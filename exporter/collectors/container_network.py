@@ -62,14 +62,17 @@ def collect(world: World) -> Reading[Iterator[Lines]]:
         if isinstance(running.cgroup, ApiCgroup):
             net_dev = running.cgroup.net_dev
             return lambda: net_dev
-        return lambda: processes.read_file(running.container, "net/dev")
+        return processes.make_reader(running.container, "net/dev")
 
     return write_reading(world, METRICS, running_containers(world), make_reader, _to_samples)
 
 
 def _to_samples(_: RunningContainer, data: bytes | None) -> Iterator[ContainerSample]:
-    for interface, counters in procnet.parse_dev(data).items() if data is not None else ():
-        if interface in _IN_EVERY_NAMESPACE or interface.startswith(_NESTED):
-            continue
+    for interface, counters in procnet.parse_dev(data, is_own_interface).items() if data is not None else ():
         for column, metric in COLUMNS.items():
             yield metric(counters[column], interface)
+
+
+def is_own_interface(name: str) -> bool:
+    """Return whether an interface is neither one of nested containers nor in every network namespace."""
+    return name not in _IN_EVERY_NAMESPACE and not name.startswith(_NESTED)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors import _sensor
+from deckwatch.exporter.collectors import _readings
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from deckwatch.exporter.sources.readings import Readings
     from deckwatch.exporter.world import World
 
-
+_FOLDER = "devices/system/cpu/cpufreq"
 METRICS = {
     "scaling_cur_freq": Metric(
         "node_cpu_scaling_frequency_hertz", "gauge", "Current clock frequency of the CPU.", ("cpu",)
@@ -30,17 +31,22 @@ METRICS = {
 
 @collector(
     *METRICS.values(),
+    _readings.FAILED,
     peer="node:cpufreq",
     needs="sys/devices/system/cpu/cpufreq",
     files=("sys/devices/system/cpu/cpufreq/*/*",),
 )
 def collect(world: World) -> Iterator[Sample]:
     """Clock frequency of each CPU, and its limits."""
-    folder = "devices/system/cpu/cpufreq"
-    for policy in procfs.list_sys(world, folder):  # CPUs that share a clock share a policy
-        cpus = procfs.decode_text(_sensor.read_attribute(world, f"{folder}/{policy}/affected_cpus") or b"").split()
+    policies = procfs.list_sys(world, _FOLDER)
+    yield from _readings.read_independently(world, "host_cpufreq", lambda readings: _policy_samples(policies, readings))
+
+
+def _policy_samples(policies: list[str], readings: Readings) -> Iterator[Sample]:
+    for policy in policies:  # CPUs that share a clock share a policy
+        cpus = readings.read_text(f"{_FOLDER}/{policy}/affected_cpus").split()
         for file, metric in METRICS.items():
-            kilohertz = _sensor.read_number(world, f"{folder}/{policy}/{file}") if cpus else None
+            kilohertz = readings.read_number(f"{_FOLDER}/{policy}/{file}") if cpus else None
             if kilohertz is not None:
                 for cpu in cpus:
                     yield metric(kilohertz * 1000, cpu)

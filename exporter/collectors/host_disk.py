@@ -96,8 +96,8 @@ class DiskInfoCache(Source):
 
     def get(self, disks: list[procfs.Disk]) -> list[Sample]:
         """Return one information sample per disk."""
-        now = self._world.clock()
-        if not 0 <= now - self._at < _REFRESH_SECONDS:
+        now = self._world.age_clock()
+        if now - self._at >= _REFRESH_SECONDS:
             self._at, self._known = now, {}
         samples = {}
         for disk in disks:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from deckwatch.exporter.collector import NoData, collector
-from deckwatch.exporter.collectors import _sensor
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors import _readings
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from deckwatch.exporter.sources.readings import Readings
     from deckwatch.exporter.world import World
 
 
@@ -59,24 +59,31 @@ _FILE = re.compile(r"(temp|fan|in|curr|power)(\d+)_(\w+)")
     *(metric for metric, _ in METRICS.values()),
     CHIP,
     LABEL,
+    _readings.FAILED,
     peer="node:hwmon",
     needs="sys/class/hwmon",
     files=("sys/class/hwmon/*/*",),
 )
 def collect(world: World) -> Iterator[Sample]:
     """Temperatures, fan speeds, voltages and power, from hardware sensors."""
-    names = {folder: _chip_name(world, folder) for folder in procfs.list_sys(world, "class/hwmon")}
+    folders = procfs.list_sys(world, "class/hwmon")
+    yield from _readings.read_independently(
+        world, "host_hwmon", lambda readings: _chip_samples(world, folders, readings)
+    )
+
+
+def _chip_samples(world: World, folders: list[str], readings: Readings) -> Iterator[Sample]:
+    names = {folder: _clean_name(readings.read_text(f"class/hwmon/{folder}/name")) for folder in folders}
     for folder, chip in _chip_labels(world, names).items():
         if names[folder]:
             yield CHIP(1, chip, names[folder])
         paths: dict[str, str] = {}
         for path in (f"class/hwmon/{folder}", f"class/hwmon/{folder}/device"):  # older drivers have their files here
-            with contextlib.suppress(NoData):
-                paths |= {file: f"{path}/{file}" for file in procfs.list_sys(world, path)}
-        yield from _sensor_samples(world, paths, chip)
+            paths |= {file: f"{path}/{file}" for file in readings.list_names(path)}
+        yield from _sensor_samples(readings, paths, chip)
 
 
-def _sensor_samples(world: World, paths: dict[str, str], chip: str) -> Iterator[Sample]:
+def _sensor_samples(readings: Readings, paths: dict[str, str], chip: str) -> Iterator[Sample]:
     for file, path in paths.items():
         match = _FILE.fullmatch(file)
         if not match:
@@ -84,16 +91,12 @@ def _sensor_samples(world: World, paths: dict[str, str], chip: str) -> Iterator[
         kind, number, attribute = match.groups()
         sensor = kind + number
         if attribute == "label":
-            yield LABEL(1, chip, sensor, procfs.decode_text(_sensor.read_attribute(world, path) or b""))
+            yield LABEL(1, chip, sensor, readings.read_text(path))
         elif (kind, attribute) in METRICS:
             metric, unit = METRICS[kind, attribute]
-            value = _sensor.read_number(world, path)
+            value = readings.read_number(path)
             if value is not None:
                 yield metric(value / unit, chip, sensor)
-
-
-def _chip_name(world: World, folder: str) -> str:
-    return _clean_name(procfs.decode_text(_sensor.read_attribute(world, f"class/hwmon/{folder}/name") or b""))
 
 
 def _chip_labels(world: World, names: dict[str, str]) -> dict[str, str]:

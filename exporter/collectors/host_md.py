@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import NoData, collector
+from deckwatch.exporter.collectors import _readings
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import mdraid, procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from deckwatch.exporter.sources.readings import Readings
     from deckwatch.exporter.world import World
 
 
@@ -35,6 +37,7 @@ SYNCED = _declare_gauge("blocks_synced", "Blocks of 1024 bytes in sync; all of t
     DEGRADED,
     BLOCKS,
     SYNCED,
+    _readings.FAILED,
     peer="node:mdadm",
     needs="sys/block/md*",
     files=("sys/block/md*/size", "sys/block/md*/md/*", "sys/block/md*/md/dev-*/state", "sys/block/md*/md/dev-*/slot"),
@@ -44,17 +47,26 @@ def collect(world: World) -> Iterator[Sample]:
     arrays = [name for name in procfs.list_sys(world, "block") if name.startswith("md")]
     if not arrays:
         raise NoData("no software RAID")
+    yield from _readings.read_independently(world, "host_md", lambda readings: _array_samples(arrays, readings))
+
+
+def _array_samples(arrays: list[str], readings: Readings) -> Iterator[Sample]:
     for name in arrays:
-        try:
-            array = mdraid.read_array(world, name)
-        except NoData:
-            continue  # it has just been stopped
-        for state in mdraid.STATES:
-            yield STATE(int(state == array.state), name, state)
+        array = mdraid.read_array(readings, name)
+        if array is None:
+            continue
+        if array.state is not None:
+            for state in mdraid.STATES:
+                yield STATE(int(state == array.state), name, state)
         for state, count in (("active", array.active), ("failed", array.failed), ("spare", array.spare)):
-            yield DISKS(count, name, state)
-        yield REQUIRED(array.disks, name)
-        yield RAID_DISKS(array.disks, name)
-        yield DEGRADED(array.degraded, name)
-        yield BLOCKS(array.blocks, name)
-        yield SYNCED(array.synced, name)
+            if count is not None:
+                yield DISKS(count, name, state)
+        for metric, value in (
+            (REQUIRED, array.disks),
+            (RAID_DISKS, array.disks),
+            (DEGRADED, array.degraded),
+            (BLOCKS, array.blocks),
+            (SYNCED, array.synced),
+        ):
+            if value is not None:
+                yield metric(value, name)

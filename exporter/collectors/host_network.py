@@ -44,7 +44,6 @@ METRICS = (
 def collect(world: World) -> Iterator[Sample]:
     """Bytes, packets, errors and drops of each interface."""
     shown = world.source(_host_filters.HostFilters).interfaces
-    for device, counters in procnet.parse_dev(procfs.read_init(world, "net/dev")).items():
-        if shown.is_shown(device):
-            for metric, count in zip(METRICS, counters, strict=True):
-                yield metric(count, device)
+    for device, counters in procnet.parse_dev(procfs.read_init(world, "net/dev"), shown.is_shown).items():
+        for metric, count in zip(METRICS, counters, strict=True):
+            yield metric(count, device)

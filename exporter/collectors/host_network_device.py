@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import errno
+import itertools
+import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from deckwatch.exporter.collector import NoData, collector
-from deckwatch.exporter.collectors import _host_filters
+from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors import _host_filters, _readings
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs
 from deckwatch.exporter.world import Source
@@ -15,7 +16,10 @@ from deckwatch.exporter.world import Source
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from deckwatch.exporter.sources.readings import Readings
     from deckwatch.exporter.world import World
+
+T = TypeVar("T")
 
 _REFRESH_SECONDS = 60.0  # only an administrator changes these settings, and they are half of this collector's cost
 
@@ -101,7 +105,19 @@ _MBIT = 125_000  # bytes
 
 
 @collector(
-    *(UP, INFO, INDEX, FLAGS, SPEED, CARRIER_UPS, CARRIER_DOWNS, CHANGES, *NOW.values(), *_SETTINGS_METRICS),
+    *(
+        UP,
+        INFO,
+        INDEX,
+        FLAGS,
+        SPEED,
+        CARRIER_UPS,
+        CARRIER_DOWNS,
+        CHANGES,
+        *NOW.values(),
+        *_SETTINGS_METRICS,
+        _readings.FAILED,
+    ),
     peer="node:netclass",
     needs="sys/class/net",
     files=(
@@ -112,80 +128,90 @@ _MBIT = 125_000  # bytes
 )
 def collect(world: World) -> Iterator[Sample]:
     """State, carrier, MTU and speed of each interface; settings are read once a minute."""
-    settings, shown = world.source(SettingsCache), world.source(_host_filters.HostFilters).interfaces
-    for device in settings.keep_only(procfs.list_sys(world, "class/net")):
-        if shown.is_shown(device):
-            try:
-                yield from _device_samples(world, device, settings)
-            except NoData:
-                continue  # a file among the folders (bonding_masters), or an interface just removed
-
-
-def _device_samples(world: World, device: str, cache: SettingsCache) -> Iterator[Sample]:
-    state = procfs.read_sys(world, f"class/net/{device}/operstate")
-    yield UP(int(state == b"up"), device)
-    index = _read_attribute(world, device, "ifindex") or b""
-    if index:
-        yield INDEX(int(index), device)
-    flags, admin = _read_attribute(world, device, "flags"), "unknown"
-    if flags is not None:
-        number = int(flags, 16)
-        yield FLAGS(number, device)
-        admin = "up" if number & _IFF_UP else "down"
-    settings = cache.get(device, index)
-    now = {name: settings.read_attribute(name, state + (flags or b"")) for name in ("speed", "duplex", *NOW)}
-    duplex = procfs.decode_text(now["duplex"] or b"")
-    yield INFO(
-        1, device, settings.address, settings.broadcast, duplex, procfs.decode_text(state), admin, settings.alias
+    shown = world.source(_host_filters.HostFilters).interfaces
+    devices = world.source(SettingsCache).keep_only(procfs.list_sys(world, "class/net"))
+    return _readings.read_independently(
+        world,
+        "host_network_device",
+        lambda readings: itertools.chain.from_iterable(
+            _device_samples(world, readings, device) for device in devices if shown.is_shown(device)
+        ),
     )
+
+
+def _device_samples(world: World, readings: Readings, device: str) -> Iterator[Sample]:
+    folder = f"class/net/{device}"
+    state = readings.read_attribute(f"{folder}/operstate")
+    if state is not None:
+        yield UP(int(state == b"up"), device)
+    elif not readings.has_failed(f"{folder}/operstate"):
+        return  # a file among the folders (bonding_masters), or an interface just removed
+    index = readings.read_number(f"{folder}/ifindex")
+    if index is not None:
+        yield INDEX(index, device)
+    flags, admin = readings.read_value(f"{folder}/flags", _parse_hexadecimal), "unknown"
+    if flags is not None:
+        yield FLAGS(flags, device)
+        admin = "up" if flags & _IFF_UP else "down"
+    settings = world.source(SettingsCache).get(readings, device, index)
+    settings.forget_silence(state, flags)
+    duplex = settings.read_value(readings, "duplex", procfs.decode_text) or ""
+    operstate = "" if state is None else procfs.decode_text(state)
+    yield INFO(1, device, settings.address, settings.broadcast, duplex, operstate, admin, settings.alias)
     for name, metric in NOW.items():
-        value = now[name]
+        value = settings.read_value(readings, name, int)
         if value is not None:
-            yield metric(int(value), device)
-    if (speed := now["speed"]) is not None:
-        yield SPEED(int(speed) * _MBIT, device)
-    yield from _carrier_samples(world, device)
+            yield metric(value, device)
+    speed = settings.read_value(readings, "speed", int)
+    if speed is not None:
+        yield SPEED(speed * _MBIT, device)
+    yield from _carrier_samples(readings, device)
     yield from settings.samples
 
 
-def _carrier_samples(world: World, device: str) -> Iterator[Sample]:
+def _carrier_samples(readings: Readings, device: str) -> Iterator[Sample]:
     """Yield how often the carrier came up and went down; before Linux 4.16 there is only the sum."""
-    ups, downs = (
-        _read_attribute(world, device, "carrier_up_count"),
-        _read_attribute(world, device, "carrier_down_count"),
-    )
+    folder = f"class/net/{device}"
+    ups = readings.read_number(f"{folder}/carrier_up_count")
+    downs = readings.read_number(f"{folder}/carrier_down_count")
+    if ups is not None:
+        yield CARRIER_UPS(ups, device)
+    if downs is not None:
+        yield CARRIER_DOWNS(downs, device)
     if ups is not None and downs is not None:
-        yield CARRIER_UPS(int(ups), device)
-        yield CARRIER_DOWNS(int(downs), device)
-        yield CHANGES(int(ups) + int(downs), device)  # the kernel's carrier_changes
-    elif (changes := _read_attribute(world, device, "carrier_changes")) is not None:
-        yield CHANGES(int(changes), device)
+        yield CHANGES(ups + downs, device)  # the kernel's carrier_changes
+    elif (changes := readings.read_number(f"{folder}/carrier_changes")) is not None:
+        yield CHANGES(changes, device)
 
 
 @dataclass
 class _DeviceSettings:
-    world: World
     device: str
-    number: bytes
+    number: int | None
     at: float
     address: str
     broadcast: str
     alias: str
     samples: list[Sample]
-    silent: dict[str, bytes] = field(
-        default_factory=dict
-    )  # attributes without a value, with the state and flags at that time
+    # Attributes without a value in this state and with these flags. Loopback never has a speed, other interfaces have
+    # none while down; each attempt would open the file again.
+    silent: set[str] = field(default_factory=set)
+    condition: tuple[bytes | None, int | None] = (None, None)
 
-    def read_attribute(self, name: str, state: bytes) -> bytes | None:
-        """Return an attribute; one without a value is read again only after the interface's state has changed.
+    def forget_silence(self, state: bytes | None, flags: int | None) -> None:
+        """Read attributes without a value again if the interface's state has changed."""
+        if self.condition != (state, flags):
+            self.condition = state, flags
+            self.silent.clear()
 
-        Loopback never has a speed, other interfaces have none while down; each attempt would open the file again.
-        """
-        if self.silent.get(name) == state:
+    def read_value(self, readings: Readings, name: str, parse: Callable[[bytes], T]) -> T | None:
+        """Return an attribute's parsed content; None where it has no value, or reading or parsing it fails."""
+        if name in self.silent:
             return None
-        value = _read_attribute(self.world, self.device, name)
-        if value is None:
-            self.silent[name] = state
+        path = f"class/net/{self.device}/{name}"
+        value = readings.read_value(path, parse)
+        if value is None and not readings.has_failed(path):
+            self.silent.add(name)
         return value
 
 
@@ -193,7 +219,7 @@ class SettingsCache(Source):
     """Settings that only an administrator changes, read once a minute and when the interface was replaced."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        self._age_clock = world.age_clock
         self._known: dict[str, _DeviceSettings] = {}
 
     def keep_only(self, names: list[str]) -> list[str]:
@@ -202,35 +228,26 @@ class SettingsCache(Source):
             self._known = {name: known for name, known in self._known.items() if name in names}
         return names
 
-    def get(self, device: str, index: bytes) -> _DeviceSettings:
+    def get(self, readings: Readings, device: str, index: int | None) -> _DeviceSettings:
         """Return the settings of an interface; its index distinguishes it from an earlier one of the same name."""
-        now = self._world.clock()
+        now = self._age_clock()
         known = self._known.get(device)
-        if known is None or known.number != index or not 0 <= now - known.at < _REFRESH_SECONDS:
-            known = self._known[device] = self._read_settings(device, index, now)
+        if known is None or known.number != index or now - known.at >= _REFRESH_SECONDS:
+            known = self._known[device] = _read_settings(readings, device, index, now)
         return known
 
-    def _read_settings(self, device: str, index: bytes, now: float) -> _DeviceSettings:
-        values = {name: _read_attribute(self._world, device, name, keep=False) for name in SETTINGS}
-        samples = [
-            metric(parse(data), device)
-            for name, (metric, parse) in SETTINGS.items()
-            if (data := values[name]) is not None
-        ]
-        address, broadcast, alias = (
-            procfs.decode_text(_read_attribute(self._world, device, name, keep=False) or b"")
-            for name in ("address", "broadcast", "ifalias")
-        )
-        return _DeviceSettings(self._world, device, index, now, address, broadcast, alias, samples)
 
-
-def _read_attribute(world: World, device: str, name: str, *, keep: bool = True) -> bytes | None:
-    """Return an attribute; None where this kind of interface has none, or the interface is down."""
-    try:
-        return procfs.read_sys(world, f"class/net/{device}/{name}", keep=keep)
-    except NoData:
-        return None
-    except OSError as error:
-        if error.errno in (errno.EINVAL, errno.EOPNOTSUPP):
-            return None
-        raise
+def _read_settings(readings: Readings, device: str, index: int | None, now: float) -> _DeviceSettings:
+    folder = f"class/net/{device}"
+    values = {
+        metric: readings.read_value(f"{folder}/{name}", parse, keep=False) for name, (metric, parse) in SETTINGS.items()
+    }
+    samples = [metric(value, device) for metric, value in values.items() if value is not None]
+    address, broadcast, alias = (
+        procfs.decode_text(readings.read_attribute(f"{folder}/{name}", keep=False) or b"")
+        for name in ("address", "broadcast", "ifalias")
+    )
+    # What failed is tried again at the next scrape, so that its count does not depend on the minute.
+    if any(readings.has_failed(f"{folder}/{name}") for name in (*SETTINGS, "address", "broadcast", "ifalias")):
+        now = -math.inf
+    return _DeviceSettings(device, index, now, address, broadcast, alias, samples)

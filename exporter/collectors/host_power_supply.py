@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors import _sensor
+from deckwatch.exporter.collectors import _readings
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from deckwatch.exporter.sources.readings import Readings
     from deckwatch.exporter.world import World
 
 _MICRO, _TENTH = 1_000_000, 10  # the kernel writes microvolts, -amperes, -watt hours …, and tenths of a degree
@@ -91,21 +92,26 @@ METRICS = {
 @collector(
     INFO,
     *(metric for metric, _ in METRICS.values()),
+    _readings.FAILED,
     peer="node:powersupplyclass",
     needs="sys/class/power_supply",
     files=("sys/class/power_supply/*/*",),
 )
 def collect(world: World) -> Iterator[Sample]:
     """Batteries and mains: charge, voltage, current, temperature, and whether they are connected."""
-    for supply in procfs.list_sys(world, "class/power_supply"):
+    supplies = procfs.list_sys(world, "class/power_supply")
+    yield from _readings.read_independently(
+        world, "host_power_supply", lambda readings: _supply_samples(supplies, readings)
+    )
+
+
+def _supply_samples(supplies: list[str], readings: Readings) -> Iterator[Sample]:
+    for supply in supplies:
         folder = f"class/power_supply/{supply}"
-        for file in procfs.list_sys(world, folder):
+        for file in readings.list_names(folder):
             if file in METRICS:
-                value = _sensor.read_number(world, f"{folder}/{file}")
+                value = readings.read_number(f"{folder}/{file}")
                 if value is not None:
                     metric, unit = METRICS[file]
                     yield metric(value / unit, supply)
-        words = (
-            procfs.decode_text(_sensor.read_attribute(world, f"{folder}/{word}") or b"").strip() for word in _WORDS
-        )
-        yield INFO(1, supply, *words)
+        yield INFO(1, supply, *(readings.read_text(f"{folder}/{word}").strip() for word in _WORDS))

@@ -109,8 +109,8 @@ class ServiceTypeCache(Source):
 
     def service_types(self, units: list[Unit]) -> dict[str, str]:
         """Return the type of each service by its name."""
-        now = self._world.clock()
-        if not 0 <= now - self._at < _REFRESH_SECONDS:
+        now = self._world.age_clock()
+        if now - self._at >= _REFRESH_SECONDS:
             self._at, self._types = now, {}
         services = [unit for unit in units if _unit_suffix(unit) == "service"]
         unknown = [unit for unit in services if unit.name not in self._types]

@@ -21,11 +21,6 @@ STATES = Metric(
     "TCP sockets by state; and the bytes in all their queues, as the states rx_queued_bytes and tx_queued_bytes.",
     ("state",),
 )
-# In the kernel's order, from 1 (include/net/tcp_states.h).
-_NAMES = (
-    *("established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close", "close_wait"),
-    *("last_ack", "listen", "closing"),
-)
 
 
 @collector(STATES, default=False, peer="node:tcpstat", needs="proc/1/net/tcp", files=("proc/1/net/tcp6",))
@@ -35,7 +30,7 @@ def collect(world: World) -> Iterator[Sample]:
     counts = [procfs.read_init_or_self(world, "net/tcp", _count_sockets)]
     with contextlib.suppress(NoData):  # a machine without IPv6
         counts.append(procfs.read_init_or_self(world, "net/tcp6", _count_sockets))
-    for state, name in enumerate(_NAMES, 1):
+    for state, name in enumerate(procnet.TCP_STATES, 1):
         yield STATES(sum(sockets.states[state] for sockets in counts), name)
     yield STATES(sum(sockets.received for sockets in counts), "rx_queued_bytes")
     yield STATES(sum(sockets.sent for sockets in counts), "tx_queued_bytes")

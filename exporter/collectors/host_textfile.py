@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from deckwatch.core.catalog import Catalog
+from deckwatch.core.contract import load_contract
 from deckwatch.exporter.collector import collector, list_metrics, load_collectors
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import textformat
@@ -15,11 +16,17 @@ from deckwatch.exporter.world import Source
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from deckwatch.exporter.collector import Collector
     from deckwatch.exporter.world import World
 
 log = logging.getLogger("deckwatch.textfile")
 
-ERROR = Metric("node_textfile_scrape_error", "gauge", "1 if a file, or part of one, could not be shown, else 0.")
+ERROR = Metric(
+    "node_textfile_scrape_error",
+    "gauge",
+    "1 if a file, or part of one, could not be shown, else 0.",
+    is_about_reading=True,
+)
 CHANGED = Metric(
     "node_textfile_mtime_seconds",
     "gauge",
@@ -27,6 +34,7 @@ CHANGED = Metric(
     ("file",),
 )
 
+_MAX_OMISSIONS = 5  # reported for one file
 _FOLDER = "/var/lib/deckwatch/textfile"
 # Prefixes of metrics about the collectors; every metric that a collector declares is reserved as well.
 _OWN_PREFIXES = ("deckwatch_", "node_scrape_collector_", "pg_scrape_collector_")
@@ -60,7 +68,8 @@ def collect(world: World) -> Iterator[Sample]:
 class TextfileMerger(Source):
     """Merges files so that none conflicts with another file or with a collector."""
 
-    def __init__(self, _world: World) -> None:
+    def __init__(self, world: World) -> None:
+        self._world = world
         self._logged: list[str] = []
         self._ours: Catalog | None = None
 
@@ -71,8 +80,10 @@ class TextfileMerger(Source):
         taken: dict[str, Metric] = {}  # the family that owns a series name
         seen: set[tuple[str, frozenset[tuple[str, str]]]] = set()
         for file in files:
-            if file.error:
-                complaints[f"{file.path}: {file.error}"] = None
+            for fault in (*filter(None, [file.error]), *file.omissions[:_MAX_OMISSIONS]):
+                complaints[f"{file.path}: {fault}"] = None
+            if len(file.omissions) > _MAX_OMISSIONS:
+                complaints[f"{file.path}: {len(file.omissions) - _MAX_OMISSIONS} more lines are omitted"] = None
             faults: dict[Metric, str] = {}
             for sample in file.samples:
                 family = sample.metric.family
@@ -106,7 +117,15 @@ class TextfileMerger(Source):
             taken.setdefault(name, family)
         return ""
 
+    def _reserves_names(self, declared: Collector) -> bool:
+        """Return whether its names are ours: those of applications only where the collector has something to watch."""
+        shared = tuple(load_contract()["application_prefixes"])
+        is_shared = any(metric.name.startswith(shared) for metric in declared.metrics)
+        return not is_shared or (declared.subjects is not None and bool(declared.subjects(self._world)))
+
     def _is_own_name(self, name: str) -> bool:
         if self._ours is None:
-            self._ours = Catalog(list_metrics(load_collectors().values()))
+            self._ours = Catalog(
+                list_metrics(each for each in load_collectors().values() if self._reserves_names(each))
+            )
         return name.startswith(_OWN_PREFIXES) or self._ours.series(name) is not None

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.collectors import _sensor
+from deckwatch.exporter.collectors import _readings
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from deckwatch.exporter.sources.readings import Readings
     from deckwatch.exporter.world import World
 
 TEMPERATURE = Metric(
@@ -26,19 +27,30 @@ MAX_STATE = Metric(
 
 
 @collector(
-    TEMPERATURE, STATE, MAX_STATE, peer="node:thermal_zone", needs="sys/class/thermal", files=("sys/class/thermal/*/*",)
+    TEMPERATURE,
+    STATE,
+    MAX_STATE,
+    _readings.FAILED,
+    peer="node:thermal_zone",
+    needs="sys/class/thermal",
+    files=("sys/class/thermal/*/*",),
 )
 def collect(world: World) -> Iterator[Sample]:
     """Temperatures of thermal zones and states of cooling devices."""
-    for name in procfs.list_sys(world, "class/thermal"):
+    names = procfs.list_sys(world, "class/thermal")
+    yield from _readings.read_independently(world, "host_thermal", lambda readings: _device_samples(names, readings))
+
+
+def _device_samples(names: list[str], readings: Readings) -> Iterator[Sample]:
+    for name in names:
         folder = f"class/thermal/{name}"
-        kind = procfs.decode_text(_sensor.read_attribute(world, f"{folder}/type") or b"")
+        kind = readings.read_text(f"{folder}/type")
         if name.startswith("thermal_zone"):
-            temperature = _sensor.read_number(world, f"{folder}/temp")
+            temperature = readings.read_number(f"{folder}/temp")
             if temperature is not None:
                 yield TEMPERATURE(temperature / 1000, name.removeprefix("thermal_zone"), kind)
         elif name.startswith("cooling_device"):
             for metric, file in ((STATE, "cur_state"), (MAX_STATE, "max_state")):
-                state = _sensor.read_number(world, f"{folder}/{file}")
+                state = readings.read_number(f"{folder}/{file}")
                 if state is not None:
                     yield metric(state, name.removeprefix("cooling_device"), kind)

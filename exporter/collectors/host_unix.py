@@ -124,8 +124,8 @@ def collect(world: World) -> Iterator[Sample]:
                 yield metric(getattr(traffic, field), device)
     yield from host_filesystem.mount_samples(
         world,
-        (
+        [
             Mount(part.device, part.mountpoint, part.fstype, "", "", "ro" in part.opts.split(","))
             for part in psutil.disk_partitions(all=True)
-        ),
+        ],
     )

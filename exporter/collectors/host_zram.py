@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import NoData, collector
+from deckwatch.exporter.collectors import _readings
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.sources import procfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from deckwatch.exporter.sources.readings import Readings
     from deckwatch.exporter.world import World
 
 
@@ -48,29 +51,43 @@ WRITES = _declare_counter("writes_completed", "Writes completed.")
 
 
 @collector(
-    *(*MM_STAT, *IO_STAT, READS, WRITES),
+    *(*MM_STAT, *IO_STAT, READS, WRITES, _readings.FAILED),
     needs="sys/block/zram*",
-    files=("sys/block/zram*/mm_stat", "sys/block/zram*/io_stat", "sys/block/zram*/stat"),
+    files=("sys/block/zram*/mm_stat", "sys/block/zram*/io_stat", "sys/block/zram*/stat", "sys/block/zram*/disksize"),
 )
 def collect(world: World) -> Iterator[Sample]:
     """Stored and compressed data, memory, and failed requests of each compressed RAM disk."""
-    devices = [name for name in procfs.list_sys(world, "block") if name.startswith("zram")]
+    devices = [name for name in procfs.list_sys(world, "block") if name.startswith("zram") and _is_in_use(world, name)]
     if not devices:
-        raise NoData("no zram device")
-    for device in devices:
-        with contextlib.suppress(NoData):  # the device was just removed
-            yield from _device_samples(world, device)
+        raise NoData("no zram device in use")
+    return _readings.read_independently(
+        world, "host_zram", lambda readings: itertools.chain(*(_device_samples(readings, name) for name in devices))
+    )
 
 
-def _device_samples(world: World, device: str) -> Iterator[Sample]:
-    for metrics, file in ((MM_STAT, "mm_stat"), (IO_STAT, "io_stat")):
-        with contextlib.suppress(NoData):  # Linux before 4.1
-            for metric, value in zip(metrics, _read_numbers(world, device, file), strict=False):
-                yield metric(value, device)
-    requests = _read_numbers(world, device, "stat")
-    for metric, column in ((READS, 0), (WRITES, 4)):  # Documentation/block/stat.rst
+def _is_in_use(world: World, device: str) -> bool:
+    """Return whether the device has a size; the module creates one without, which stores nothing."""
+    with contextlib.suppress(NoData, OSError):
+        return procfs.read_sys(world, f"block/{device}/disksize") != b"0"
+    return True
+
+
+def _device_samples(readings: Readings, device: str) -> Iterator[Sample]:
+    for metrics, file in ((MM_STAT, "mm_stat"), (IO_STAT, "io_stat")):  # absent in Linux before 4.1
+        for metric, value in zip(metrics, _read_numbers(readings, device, file), strict=False):
+            yield metric(value, device)
+    requests = _read_numbers(readings, device, "stat")
+    for metric, column in ((READS, 0), (WRITES, 4)) if requests else ():  # Documentation/block/stat.rst
         yield metric(requests[column], device)
 
 
-def _read_numbers(world: World, device: str, file: str) -> list[int]:
-    return procfs.parse_numbers(procfs.read_sys(world, f"block/{device}/{file}"), _MIN_COLUMNS[file])
+def _read_numbers(readings: Readings, device: str, file: str) -> list[int]:
+    """Return the numbers of a file; none where it is absent or cannot be read."""
+    least = _MIN_COLUMNS[file]
+    return readings.read_value(f"block/{device}/{file}", lambda data: _parse_numbers(data, least)) or []
+
+
+def _parse_numbers(data: bytes, least: int) -> list[int]:
+    numbers = procfs.parse_numbers(data, least)
+    float(max(numbers))  # raises OverflowError: the page could not show it
+    return numbers

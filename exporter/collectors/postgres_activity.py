@@ -66,16 +66,18 @@ STATES = (
 MAX_GROUPS = 200
 _FOLDED = ("other", "other", "", "", "")
 
+# Not our sessions in other databases: reading statistics of many tables can take longer than a slow query.
+_CLIENT = """backend_type = 'client backend'
+            AND (application_name <> 'deckwatch' OR usename IS DISTINCT FROM current_user)"""
+
 SQL = """
     SELECT
         pg_database.datname, state, usename, application_name, backend_type, wait_event_type, wait_event,
         count(pid),
         max(extract(epoch FROM clock_timestamp() - xact_start))::float8,
-        max(extract(epoch FROM clock_timestamp() - query_start))
-            FILTER (WHERE state = 'active' AND backend_type = 'client backend')::float8,
-        max(extract(epoch FROM clock_timestamp() - xact_start))
-            FILTER (WHERE backend_type = 'client backend')::float8,
-        count(*) FILTER (WHERE state = 'active' AND backend_type = 'client backend'
+        max(extract(epoch FROM clock_timestamp() - query_start)) FILTER (WHERE state = 'active' AND {client})::float8,
+        max(extract(epoch FROM clock_timestamp() - xact_start)) FILTER (WHERE {client})::float8,
+        count(*) FILTER (WHERE state = 'active' AND {client}
             AND extract(epoch FROM clock_timestamp() - query_start) > {slow})
     FROM pg_database LEFT JOIN pg_stat_activity ON datid = oid AND pid <> pg_backend_pid()
     GROUP BY 1, 2, 3, 4, 5, 6, 7
@@ -86,8 +88,8 @@ SQL = """
 @collector(COUNT, LONGEST, QUERY, TRANSACTION, SLOW, subjects=configured_servers, peer="pg:stat_activity")
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """Sessions by database, state and wait event; the longest query and transaction of each database."""
-    sql = SQL.format(slow=server.slow_seconds)
-    return session_samples(server.name, server.run_query(lambda _: sql).rows)
+    sql = SQL.format(slow=server.slow_seconds, client=_CLIENT)
+    return session_samples(server.name, server.run_query(lambda _: sql, needs_monitor=True).rows)
 
 
 def session_samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:

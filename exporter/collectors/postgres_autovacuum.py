@@ -37,6 +37,7 @@ VIEW = View(
         ),
     ),
     labels=("relname",),
+    needs_monitor=True,
 )
 
 

@@ -29,6 +29,9 @@ def _declare_moved(metric: Metric, before: str, since: str) -> tuple[Column, Col
     return Column(metric, before, before=17), Column(metric, f"(SELECT {since})", since=17)
 
 
+_BACKEND = _declare_counter("buffers_backend", "Buffers written by backends.")
+# Without temporary relations, whose buffers are not shared, and since 18 the write-ahead log.
+_BY_CLIENTS = "pg_stat_io WHERE backend_type = 'client backend' AND object = 'relation'"
 VIEW = View(
     "pg_stat_bgwriter",
     (
@@ -61,15 +64,18 @@ VIEW = View(
             "buffers_checkpoint",
             "buffers_written FROM pg_stat_checkpointer",
         ),
-        *_declare_moved(
-            _declare_counter("buffers_backend", "Buffers written by backends."),
-            "buffers_backend",
-            "sum(writes)::int8 FROM pg_stat_io WHERE backend_type = 'client backend'",
+        Column(_BACKEND, "buffers_backend", before=17),
+        # An operation writes one block up to 17, and several since 18.
+        Column(_BACKEND, f"(SELECT sum(writes)::int8 FROM {_BY_CLIENTS})", since=17, before=18),  # noqa: S608 - constants of ours
+        Column(
+            _BACKEND,
+            f"(SELECT (sum(write_bytes) / current_setting('block_size')::int8)::int8 FROM {_BY_CLIENTS})",  # noqa: S608 - as above
+            since=18,
         ),
         *_declare_moved(
             _declare_counter("buffers_backend_fsync", "fsync calls made by backends."),
             "buffers_backend_fsync",
-            "sum(fsyncs)::int8 FROM pg_stat_io WHERE backend_type = 'client backend'",
+            f"sum(fsyncs)::int8 FROM {_BY_CLIENTS}",
         ),
         Column(_declare_counter("buffers_clean", "Buffers written by the background writer."), "buffers_clean"),
         Column(
@@ -78,8 +84,8 @@ VIEW = View(
         ),
         Column(_declare_counter("buffers_alloc", "Buffers allocated."), "buffers_alloc"),
         Column(
-            _declare_counter("stats_reset", "Last reset of these counters, as a Unix time.", "timestamp"),
-            "extract(epoch FROM stats_reset)::float8",
+            _declare_counter("stats_reset", "Last reset of these counters as a Unix time, 0 if never.", "timestamp"),
+            "coalesce(extract(epoch FROM stats_reset), 0)::float8",
         ),
     ),
 )

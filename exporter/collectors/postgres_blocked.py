@@ -58,6 +58,7 @@ VIEW = View(
         ),
     ),
     labels=("datname",),
+    needs_monitor=True,
 )
 
 

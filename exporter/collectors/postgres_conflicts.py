@@ -23,7 +23,9 @@ _CAUSES = {  # by column name, without confl_
     "snapshot": "old snapshots",
     "bufferpin": "pinned buffers",
     "deadlock": "deadlocks",
+    "active_logicalslot": "logical replication slots in use",
 }
+_SINCE = {"active_logicalslot": 16}  # major version
 VIEW = View(
     "pg_stat_database_conflicts WHERE datname IS NOT NULL",
     tuple(
@@ -35,6 +37,7 @@ VIEW = View(
                 ("server", "datid", "datname"),
             ),
             f"confl_{reason}",
+            since=_SINCE.get(reason, 0),
         )
         for reason, cause in _CAUSES.items()
     ),

@@ -43,6 +43,7 @@ VIEW = View(
             f"max({_SETTING.format('max_connections')} - ({_RESERVED}))",
         ),
     ),
+    needs_monitor=True,
 )
 
 

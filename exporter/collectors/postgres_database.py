@@ -53,8 +53,10 @@ VIEW = View(
             "blk_write_time",
         ),
         Column(
-            _declare_metric("stats_reset", "Last reset of these counters, as a Unix time.", unit="timestamp"),
-            "extract(epoch FROM stats_reset)::float8",
+            _declare_metric(
+                "stats_reset", "Last reset of these counters as a Unix time, 0 if never.", unit="timestamp"
+            ),
+            "coalesce(extract(epoch FROM stats_reset), 0)::float8",
         ),
         Column(
             _declare_metric("active_time_seconds_total", "Seconds spent executing statements."),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.metric import Lines, Metric, Sample
 from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_databases import read_all_databases
 from deckwatch.exporter.sources.postgres_tables import with_view
@@ -48,6 +48,6 @@ VIEW = View(
 
 
 @collector(*VIEW.metrics, subjects=configured_servers, peer="pg:statio_user_indexes", default=False)
-def collect(world: World, server: Server) -> Reading[Iterable[Sample]]:
+def collect(world: World, server: Server) -> Reading[Iterable[Sample | Lines]]:
     """Blocks of each index that were read, and found in the buffer cache."""
     return read_all_databases(world, server, VIEW)

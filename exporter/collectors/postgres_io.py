@@ -31,13 +31,15 @@ def _declare_bytes(name: str, blocks: str, help_text: str) -> tuple[Column, Colu
     return Column(metric, f"{blocks} * op_bytes", since=16, before=18), Column(metric, name, since=18)
 
 
+# Kinds of I/O that happened; of the write-ahead log (since 18) a process can do nothing but synchronise.
+_HAPPENED = " + ".join(f"coalesce({kind}, 0)" for kind in ("reads", "writes", "extends", "hits", "fsyncs"))
 VIEW = View(
-    "pg_stat_io WHERE coalesce(reads, 0) + coalesce(writes, 0) + coalesce(extends, 0) + coalesce(hits, 0) > 0",
+    f"pg_stat_io WHERE {_HAPPENED} > 0",
     (
-        _declare_column("reads", "Read operations."),
+        _declare_column("reads", "Read operations: of one block up to PostgreSQL 17, of several since 18."),
         *_declare_bytes("read_bytes", "reads", "Bytes read."),
         _declare_column("read_seconds", "Seconds spent reading, with track_io_timing.", _SECONDS.format("read_time")),
-        _declare_column("writes", "Write operations."),
+        _declare_column("writes", "Write operations: of one block up to PostgreSQL 17, of several since 18."),
         *_declare_bytes("write_bytes", "writes", "Bytes written."),
         _declare_column("write_seconds", "Seconds spent writing, with track_io_timing.", _SECONDS.format("write_time")),
         _declare_column("extends", "Relation extend operations."),

@@ -42,7 +42,7 @@ SQL = f"""
 @collector(IDLE, subjects=configured_servers, peer="pg:process_idle", default=False)
 def collect(_world: World, server: Server) -> Iterator[Sample]:
     """How long the idle sessions have been idle, by state and application."""
-    return idle_samples(server.name, server.run_query(lambda _: SQL).rows)
+    return idle_samples(server.name, server.run_query(lambda _: SQL, needs_monitor=True).rows)
 
 
 def idle_samples(server: str, rows: Iterable[Row]) -> Iterator[Sample]:

@@ -49,6 +49,7 @@ BLOCKS = View(
         Column(DEAD, "max(num_dead_item_ids)", since=17),
     ),
     labels=_NAMES,
+    needs_monitor=True,
 )
 PHASE = View(
     f"{_SOURCE} CROSS JOIN (VALUES {_PHASES}) AS phases (name) GROUP BY 1, 2, 3",
@@ -59,6 +60,7 @@ PHASE = View(
         ),
     ),
     labels=(*_NAMES, "name"),
+    needs_monitor=True,
 )
 
 

@@ -53,6 +53,7 @@ VIEW = View(
         _declare_lag("replay", "Replay lag of the replica."),
     ),
     labels=("application_name", "client_addr", "state", "slot_name"),
+    needs_monitor=True,
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.metric import Lines, Metric, Sample
 from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_databases import read_all_databases
 from deckwatch.exporter.sources.postgres_tables import with_view
@@ -23,11 +23,12 @@ _LABELS = ("server", "datname", "schemaname", "relname")
 
 
 def _declare_column(name: str, help_text: str, sql: str) -> Column:
-    return Column(Metric(f"pg_statio_user_tables_{name}", "counter", help_text, _LABELS), sql)
+    # NULL in a table without indexes or a TOAST table, of which nothing can be read.
+    return Column(Metric(f"pg_statio_user_tables_{name}", "counter", help_text, _LABELS), f"coalesce({sql}, 0)")
 
 
 VIEW = View(
-    with_view("pg_statio_user_tables"),
+    with_view("pg_statio_user_tables", groups_before=15),
     (
         _declare_column("heap_blocks_read", "Blocks of the table read from disk.", "heap_blks_read"),
         _declare_column("heap_blocks_hit", "Blocks of the table found in the buffer cache.", "heap_blks_hit"),
@@ -43,6 +44,6 @@ VIEW = View(
 
 
 @collector(*VIEW.metrics, subjects=configured_servers, peer="pg:statio_user_tables")
-def collect(world: World, server: Server) -> Reading[Iterable[Sample]]:
+def collect(world: World, server: Server) -> Reading[Iterable[Sample | Lines]]:
     """Blocks of the largest tables that were read, and found in the buffer cache."""
     return read_all_databases(world, server, VIEW)

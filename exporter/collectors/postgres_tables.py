@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.metric import Lines, Metric, Sample
 from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_databases import read_all_databases
 from deckwatch.exporter.sources.postgres_tables import with_view
-from deckwatch.exporter.sources.postgres_view import Column, View
+from deckwatch.exporter.sources.postgres_view import NEVER, Column, View
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,12 +33,13 @@ def _declare_time(name: str, help_text: str) -> Column:
 
 
 VIEW = View(
-    with_view("pg_stat_user_tables"),
+    with_view("pg_stat_user_tables", groups_before=NEVER),
     (
         _declare_column("seq_scan", "counter", "Sequential scans."),
         _declare_column("seq_tup_read", "counter", "Rows read by sequential scans."),
-        _declare_column("idx_scan", "counter", "Index scans."),
-        _declare_column("idx_tup_fetch", "counter", "Rows fetched by index scans."),
+        # NULL in a table without indexes.
+        _declare_column("idx_scan", "counter", "Index scans.", "coalesce(idx_scan, 0)"),
+        _declare_column("idx_tup_fetch", "counter", "Rows fetched by index scans.", "coalesce(idx_tup_fetch, 0)"),
         _declare_column("n_tup_ins", "counter", "Rows inserted."),
         _declare_column("n_tup_upd", "counter", "Rows updated."),
         _declare_column("n_tup_del", "counter", "Rows deleted."),
@@ -60,6 +61,6 @@ VIEW = View(
 
 
 @collector(*VIEW.metrics, subjects=configured_servers, peer="pg:stat_user_tables")
-def collect(world: World, server: Server) -> Reading[Iterable[Sample]]:
+def collect(world: World, server: Server) -> Reading[Iterable[Sample | Lines]]:
     """Rows and scans of the largest tables, and when they were last vacuumed."""
     return read_all_databases(world, server, VIEW)

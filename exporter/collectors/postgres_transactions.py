@@ -35,6 +35,7 @@ VIEW = View(
             "coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::float8",
         ),
     ),
+    needs_monitor=True,
 )
 
 

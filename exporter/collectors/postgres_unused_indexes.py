@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.exporter.collector import collector
-from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.metric import Lines, Metric, Sample
 from deckwatch.exporter.sources.postgres import Server, configured_servers
 from deckwatch.exporter.sources.postgres_databases import read_all_databases
 from deckwatch.exporter.sources.postgres_view import Column, View
@@ -45,6 +45,6 @@ VIEW = View(
 
 
 @collector(*VIEW.metrics, subjects=configured_servers)
-def collect(world: World, server: Server) -> Reading[Iterable[Sample]]:
+def collect(world: World, server: Server) -> Reading[Iterable[Sample | Lines]]:
     """The largest indexes that no query has used."""
     return read_all_databases(world, server, VIEW)

@@ -1,4 +1,4 @@
-"""Visits to the databases of a server, from the temporary connections of the last round.
+"""Visits to the databases of a server, from the temporary connections to them.
 
 Views that cover only the connected database are read this way: `exporter/sources/postgres_databases.py`.
 """
@@ -16,10 +16,8 @@ from deckwatch.exporter.world import Reading
 if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
-VISITED = Metric("deckwatch_postgres_databases_visited", "gauge", "Databases read in the last round.", ("server",))
-FAILED = Metric(
-    "deckwatch_postgres_databases_failed", "gauge", "Databases that could not be read in the last round.", ("server",)
-)
+VISITED = Metric("deckwatch_postgres_databases_visited", "gauge", "Databases whose last visit succeeded.", ("server",))
+FAILED = Metric("deckwatch_postgres_databases_failed", "gauge", "Databases whose last visit failed.", ("server",))
 
 
 @collector(VISITED, FAILED, subjects=configured_servers)

@@ -18,9 +18,20 @@ if TYPE_CHECKING:
     from deckwatch.exporter.world import World
 
 
-def _declare_column(name: str, help_text: str, sql: str = "", before: int = 0) -> Column:
-    metric = Metric(f"deckwatch_postgres_wal_{name}_total", "counter", help_text, ("server",))
-    return Column(metric, sql or name, since=14, before=before) if before else Column(metric, sql or name, since=14)
+def _declare_metric(name: str, help_text: str) -> Metric:
+    return Metric(f"deckwatch_postgres_wal_{name}_total", "counter", help_text, ("server",))
+
+
+def _declare_column(name: str, help_text: str, sql: str) -> Column:
+    return Column(_declare_metric(name, help_text), sql, since=14)
+
+
+def _declare_moved(name: str, help_text: str, before: str, since: str) -> tuple[Column, Column]:
+    """Return the column up to PostgreSQL 17, and its replacement since 18, from the rows of the WAL in pg_stat_io."""
+    metric = _declare_metric(name, help_text)
+    # The context `init` is the creation of segments, which pg_stat_wal never counted.
+    total = f"(SELECT sum({since}) FROM pg_stat_io WHERE object = 'wal' AND context = 'normal')"  # noqa: S608 - constants of ours
+    return Column(metric, before, since=14, before=18), Column(metric, total, since=18)
 
 
 VIEW = View(
@@ -30,14 +41,19 @@ VIEW = View(
         _declare_column("full_page_images", "Full page images generated.", "wal_fpi"),
         _declare_column("bytes", "WAL generated, in bytes.", "wal_bytes"),
         _declare_column("buffers_full", "WAL writes because the WAL buffers were full.", "wal_buffers_full"),
-        # Since 18 they are rows of pg_stat_io.
-        _declare_column("writes", "WAL writes to disk.", "wal_write", before=18),
-        _declare_column("syncs", "WAL syncs to disk.", "wal_sync", before=18),
-        _declare_column(
-            "write_seconds", "Seconds spent writing, with track_wal_io_timing.", "wal_write_time / 1000", before=18
+        *_declare_moved("writes", "WAL writes to disk.", "wal_write", "writes"),
+        *_declare_moved("syncs", "WAL syncs to disk.", "wal_sync", "fsyncs"),
+        *_declare_moved(
+            "write_seconds",
+            "Seconds spent writing, with track_wal_io_timing.",
+            "wal_write_time / 1000",
+            "write_time / 1000",
         ),
-        _declare_column(
-            "sync_seconds", "Seconds spent synchronising, with track_wal_io_timing.", "wal_sync_time / 1000", before=18
+        *_declare_moved(
+            "sync_seconds",
+            "Seconds spent synchronising, with track_wal_io_timing.",
+            "wal_sync_time / 1000",
+            "fsync_time / 1000",
         ),
     ),
 )

@@ -47,6 +47,7 @@ VIEW = View(
         _declare_time("latest_end_time", "Time of the last report upstream, as a Unix time."),
     ),
     labels=("sender_host", "slot_name", "status"),
+    needs_monitor=True,
 )
 
 

@@ -13,8 +13,8 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from deckwatch.exporter.log_throttle import LogThrottle
 from deckwatch.exporter.protection.connection_limits import client_key
-from deckwatch.exporter.protection.log_throttle import LogThrottle
 from deckwatch.exporter.protection.passwords import PasswordChecker, TooManyAttempts
 from deckwatch.exporter.server import Response, send_response
 

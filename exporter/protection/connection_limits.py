@@ -1,8 +1,9 @@
 """Limits on the number of connections, in total and per client, and the choice of the one to close for a new one.
 
 No client can displace others: at the limit, the client with the most connections loses one of its own, first one that
-has not completed a request's header (or TLS handshake), then the one idle for longest. So a scraper's kept connection
-outlives any number of slow ones.
+has not completed a request's header (or TLS handshake), then the one idle for longest, then one that does not read its
+page, and of a client with many connections even one whose page is being made. So a scraper's kept connection outlives
+any number of slow ones, and a scraper without a connection gets one.
 """
 
 from __future__ import annotations
@@ -12,19 +13,21 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from deckwatch.exporter.protection.log_throttle import LogThrottle
+from deckwatch.exporter.log_throttle import LogThrottle
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 log = logging.getLogger("deckwatch.listen")
 
 MAX_CONNECTIONS = 128
 MAX_PER_CLIENT = 64
+_GREEDY_CONNECTIONS = 8  # a client with more than these can lose one whose page is being made
 _IPV6_PREFIX_BITS = 64  # bits of the network that one client is assigned (RFC 6177)
 
-State = Literal["incomplete", "idle", "busy"]
+State = Literal["incomplete", "idle", "unread", "busy"]
+_STATES_BY_VALUE: tuple[State, ...] = ("incomplete", "idle", "unread", "busy")  # the first loses least
 
 
 def client_key(address: str) -> str:
@@ -65,6 +68,10 @@ class ConnectionSlot:
         """Mark the connection as answering a request."""
         self._set_state("busy")
 
+    def mark_unread(self) -> None:
+        """Mark the connection as waiting for the client to read its page."""
+        self._set_state("unread")
+
     def mark_idle(self) -> None:
         """Mark the connection as waiting for the next request."""
         self._set_state("idle")
@@ -92,9 +99,9 @@ class ConnectionPool:
         """Add a connection, closing another if necessary; return False if it has to be refused."""
         slots = self._by_client.get(slot.client, set())
         if len(slots) >= MAX_PER_CLIENT:
-            has_room = self._make_room(slots)
+            has_room = self._make_room(other for other in slots if other.state != "busy")
         else:
-            has_room = self._count < MAX_CONNECTIONS or self._make_room(self.all_slots())
+            has_room = self._count < MAX_CONNECTIONS or self._make_room(self._displaceable_slots(slot.client))
         if not has_room:
             if (more := self._throttle(slot.client)) is not None:
                 log.warning("a connection of %s was refused: all others are busy%s", slot.client, more)
@@ -122,11 +129,24 @@ class ConnectionPool:
         self.remove_slot(slot)
         slot.transport.abort()
 
+    def _displaceable_slots(self, client: str) -> Iterator[ConnectionSlot]:
+        """Yield the connections that a new one of this client may replace: its own, and of clients that have more."""
+        own = len(self._by_client.get(client, ()))
+        for other, slots in self._by_client.items():
+            for slot in slots:
+                if slot.state == "busy":
+                    if len(slots) > max(own + 1, _GREEDY_CONNECTIONS):
+                        yield slot
+                elif len(slots) > own or other == client:
+                    yield slot
+
     def _make_room(self, slots: Iterable[ConnectionSlot]) -> bool:
-        waiting = [slot for slot in slots if slot.state != "busy"]
-        if not waiting:
-            return False
-        self.abort_slot(
-            min(waiting, key=lambda slot: (-len(self._by_client[slot.client]), slot.state != "incomplete", slot.since))
-        )
-        return True
+        """Close the connection that loses least; return whether there was one."""
+
+        def rank_slot(slot: ConnectionSlot) -> tuple[int, int, float]:
+            return -len(self._by_client[slot.client]), _STATES_BY_VALUE.index(slot.state), slot.since
+
+        slot = min(slots, key=rank_slot, default=None)
+        if slot is not None:
+            self.abort_slot(slot)
+        return slot is not None

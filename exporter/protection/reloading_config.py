@@ -53,6 +53,12 @@ class ReloadingConfig:
         """Whether connections use TLS."""
         return self.current.context is not None
 
+    @property
+    def is_restricted(self) -> bool:
+        """Whether only clients with a password or a verified certificate may read."""
+        config = self.current.config
+        return bool(config.users) or (config.tls is not None and config.tls.client_auth == webconfig.REQUIRED)
+
     async def reload_if_changed(self) -> Protection:
         """Return the protection in force, after reloading changed files."""
         if self._reload_task is None and _file_versions(self._files) != self._versions:

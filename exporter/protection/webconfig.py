@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deckwatch.core import units, yaml_file
+from deckwatch.core.own_command import format_command
 from deckwatch.core.problems import InvalidInput, Place, Problem
 from deckwatch.core.subprocess_call import call_in_child
 
@@ -165,7 +166,7 @@ def _secret_problems(document: Document) -> Iterator[Problem]:
         match = _HASH.fullmatch(value) if isinstance(value, str) else None
         if match is None:
             message = f"the value of {name} is not a bcrypt hash such as $2y$10$…"
-            yield document.problem(path, message, "`deckwatch password` makes one", key=True)
+            yield document.problem(path, message, f"`{format_command('password', project=Path())}` makes one", key=True)
         elif int(match[1]) > MAX_COST:
             message = f"the hash of {name} has the cost {match[1]}: a check would take longer than a scrape timeout"
             yield document.problem(path, message, "10 to 12 is usual", key=True)

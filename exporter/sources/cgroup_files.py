@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from deckwatch.exporter.sources.files import KeptFile, descriptor_limit, read_on
 from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from deckwatch.exporter.world import World
 
@@ -24,9 +25,14 @@ VANISHED = (FileNotFoundError, NotADirectoryError, ProcessLookupError)
 # EOPNOTSUPP: a pressure file with psi=0, or cgroup.procs of a threaded group.
 _UNAVAILABLE = frozenset({errno.ENODEV, errno.EBADF, errno.EOPNOTSUPP})
 
-# Version 1 builds this list at opening, and returns the same list while it is read every second
-# (kernel/cgroup/cgroup-v1.c).
-_SNAPSHOT_AT_OPEN = "cgroup.procs"
+OPTIONAL_CONTROLLERS = ("memory", "io", "pids")  # without the CPU controller, version 2 still has cpu.stat
+
+# Version 1 builds these lists at opening, and returns the same list while it is read every second
+# (kernel/cgroup/cgroup-v1.c). Opening takes ten times as long as reading an open file.
+_SNAPSHOTS_AT_OPEN = frozenset(("cgroup.procs", "tasks"))
+# What changes with them: a process that forks or ends uses CPU time, and one that is moved between groups is counted.
+_CHANGE_SIGNS: tuple[File, ...] = (("cpuacct", "cpuacct.usage"), ("pids", "pids.current"))
+_NEVER_USED = b"0"  # the usage of a group whose processes are in another group of that controller
 
 
 class DescriptorBudget(Source):
@@ -68,17 +74,63 @@ class Cgroup:
     def make_reader(self, files: Files) -> Callable[[], Raw]:
         """Return a function that reads the version and the current content of these files.
 
-        The content is None for each file that the group or its kernel does not have.
+        The content is None for each file that the group or its kernel does not have. The function returns the same
+        tuple again while nothing has changed.
         """
-        mine, version, kept = files[self.version], self.version, self._kept
+        mine = files[self.version]
+        if self.version == 1 and mine[0][1] in _SNAPSHOTS_AT_OPEN:
+            return self._make_list_reader(mine[0])
+        return self._make_kept_reader(mine)
+
+    def _make_kept_reader(self, mine: tuple[File, ...]) -> Callable[[], Raw]:
+        last: Raw = (self.version,)
+        contents: list[bytes | None] = []
+        opened: list[KeptFile] = []
 
         def read_raw() -> Raw:
+            nonlocal last, contents, opened
+            before = contents
             try:
-                return (version, *[kept[file].read() for file in mine])
-            except (KeyError, OSError):
-                return (version, *[self._read_or_none(file) for file in mine])
+                contents = [kept_file.read() for kept_file in opened] or self._read_each(mine)
+            except OSError:
+                opened, contents = [], self._read_each(mine)
+            if not opened:
+                there = [kept_file for file in mine if (kept_file := self._kept.get(file)) is not None]
+                opened = there if len(there) == len(mine) else []
+            if contents != before:
+                if None in contents and not self._has_folders(mine):
+                    contents = [None] * len(mine)  # ended between two files: a missing counter is not 0
+                last = (self.version, *contents)
+            return last
 
         return read_raw
+
+    def _make_list_reader(self, file: File) -> Callable[[], Raw]:
+        """Return a reader of a list that is built at opening: it is opened only where the group's tasks may differ."""
+        read_signs = self._make_kept_reader(_CHANGE_SIGNS)
+        last: Raw = (1, None)
+        signs: Raw | None = None
+
+        def read_raw() -> Raw:
+            nonlocal last, signs
+            current = read_signs()  # before the list: what happens in between shows at the next reading
+            if current is signs and last[1] is not None:
+                return last
+            signs, earlier, last = None, last, (1, None)  # unless reading raises
+            data = self._read_or_none(file)
+            last = earlier if data == earlier[1] else (1, data)
+            is_sign = None not in current and current[1].strip() != _NEVER_USED
+            signs = current if is_sign else None
+            return last
+
+        return read_raw
+
+    def _has_folders(self, files: Iterable[File]) -> bool:
+        folders = (self._folders.get(controller) for controller, *_ in files)
+        return all(folder is None or os.path.isdir(folder) for folder in folders)  # noqa: PTH112 - texts throughout
+
+    def _read_each(self, files: Iterable[File]) -> list[bytes | None]:
+        return [self._read_or_none(file) for file in files]
 
     def _read_or_none(self, file: File) -> bytes | None:
         kept_file = self._kept.get(file)
@@ -95,6 +147,22 @@ class Cgroup:
             if error.errno not in _UNAVAILABLE:
                 raise
             return None
+
+    def missing_controller(self, files: Files) -> str:
+        """Return the controller of the first of these files if the group lacks it; '' if not, or if the group is gone.
+
+        Version 2 names it in the file's name, and gives every group cgroup.procs.
+        """
+        controller, name, *_ = files[self.version][0]
+        if self.version == 1:
+            return "" if controller in self._folders else controller
+        folder = self._folders[""]
+        if os.path.exists(f"{folder}/{name}") or not os.path.exists(f"{folder}/cgroup.procs"):  # noqa: PTH110
+            return ""
+        controller = name.partition(".")[0]
+        return (
+            controller if controller in OPTIONAL_CONTROLLERS else ""
+        )  # cpu.pressure is missing where the kernel has no PSI
 
     def close(self) -> None:
         """Close the descriptors."""
@@ -113,7 +181,7 @@ class Cgroup:
         folder = self._folders.get(controller)
         if folder is None:
             return None
-        if self.version == 1 and names[0] == _SNAPSHOT_AT_OPEN:
+        if self.version == 1 and names[0] in _SNAPSHOTS_AT_OPEN:
             return read_once(f"{folder}/{names[0]}")
         for older in names[1:]:
             try:

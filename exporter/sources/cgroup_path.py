@@ -35,9 +35,19 @@ def trim_to_container(path: str, id_: str) -> str | None:
     """
     parts = [part for part in path.split("/") if part not in ("", "..")]
     for index, part in enumerate(parts):
-        if id_ in part:
+        if _is_of_container(part, id_):
             return "/" + "/".join(parts[: index + 1])
     return None
+
+
+def _is_of_container(name: str, id_: str) -> bool:
+    """Return whether a group's name is that of a container's own group, not of something that serves the container.
+
+    Podman's and CRI-O's monitor, `libpod-conmon-<id>.scope`, systemd's units for its mounts and for its healthcheck,
+    and the group from which a container is restored have the id in their names too.
+    """
+    before, found, after = name.partition(id_)
+    return bool(found) and not before.endswith("conmon-") and not after.endswith((".mount", ".service", ".timer"))
 
 
 def expected_path(id_: str, parent: str, driver: str) -> str:
@@ -60,7 +70,7 @@ def belongs_to_container(paths: Mapping[str, str], id_: str) -> bool:
 
     One that is only in the roots may be: the exporter's own container sees itself so.
     """
-    return any(id_ in path for path in paths.values()) or all(path == "/" for path in paths.values())
+    return any(trim_to_container(path, id_) for path in paths.values()) or all(path == "/" for path in paths.values())
 
 
 def find_mounts(root: str) -> dict[str, str]:
@@ -82,7 +92,7 @@ def find_mounts(root: str) -> dict[str, str]:
 
 
 def search_tree(mount: str, id_: str) -> str | None:
-    """Return the path of the folder whose name holds the id, level by level."""
+    """Return the path of the container's group, level by level."""
     level, looked = [""], 0
     while level and looked < _MAX_FOLDERS:
         below = []
@@ -94,7 +104,7 @@ def search_tree(mount: str, id_: str) -> str | None:
             except _VANISHED:
                 continue
             for name in names:
-                if id_ in name:
+                if _is_of_container(name, id_):
                     return f"{path}/{name}"
                 below.append(f"{path}/{name}")
         level = below

@@ -6,6 +6,7 @@ the group is gone or its kernel has no such controller, and raises ParseError, o
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from deckwatch.exporter.sources.procfs import ParseError, decode_text, parse_pairs, parse_pressure, required_value
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from deckwatch.exporter.sources.cgroup_files import Files, Raw
 
 _NANO, _MICRO = 1e-9, 1e-6
+_DEVICE_NUMBER = re.compile(rb"\d+:\d+")
+_UNKNOWN_DEVICE = b"(unknown)"  # bdi_dev_name, mm/backing-dev.c
 
 CPU: Files = {
     1: (("cpuacct", "cpuacct.usage"), ("cpuacct", "cpuacct.stat"), ("cpu", "cpu.stat")),
@@ -30,6 +33,7 @@ IO: Files = {
     2: (("", "io.stat"),),
 }
 PROCESSES: Files = {1: (("pids", "cgroup.procs"),), 2: (("", "cgroup.procs"),)}
+TASKS: Files = {1: (("pids", "tasks"),), 2: (("", "cgroup.threads"),)}
 THREADS: Files = {1: (("pids", "pids.current"), ("pids", "pids.max")), 2: (("", "pids.current"), ("", "pids.max"))}
 # Of a group of version 1 too, where the hierarchy of version 2 is mounted beside it.
 PRESSURE: Files = dict.fromkeys((1, 2), tuple(("", f"{name}.pressure") for name in ("cpu", "memory", "io")))
@@ -120,19 +124,31 @@ def disk_io(raw: Raw) -> dict[str, Io] | None:
 
 
 def parse_io_stat(data: bytes) -> dict[str, Io]:
-    """Return version 2's io.stat."""
+    """Return version 2's io.stat.
+
+    A device without figures gets no end of its line (block/blk-cgroup.c, Linux 5.14 to 6.5), so that one line may name
+    several: the figures belong to the last. A disk that was removed is `(unknown)`. Newer kernels add keys and figures
+    of latency and cost.
+    """
     devices = {}
     for line in data.splitlines():
-        words = line.split()
-        if not words or b":" not in words[0]:
-            raise ParseError(f"io.stat: {decode_text(line)!r}")
-        # A line may name the device only, and newer kernels add keys and figures of latency.
-        fields = dict(word.split(b"=", 1) for word in words[1:] if b"=" in word)
+        number: str | None = None
+        fields: dict[bytes, bytes] = {}
+        for word in line.split():
+            key, equals, value = word.partition(b"=")
+            if equals:
+                fields[key] = value
+            elif word == _UNKNOWN_DEVICE or _DEVICE_NUMBER.fullmatch(word):
+                number, fields = decode_text(word), {}
+            else:
+                raise ParseError(f"io.stat: {decode_text(line)!r}")
+        if number is None:
+            raise ParseError(f"io.stat: no device in {decode_text(line)!r}")
         read, written, *operations = (fields.get(key) for key in (b"rbytes", b"wbytes", b"rios", b"wios"))
-        reads, writes = (None if number is None else int(number) for number in operations)
+        reads, writes = (None if count is None else int(count) for count in operations)
         device = Io(int(read or 0), int(written or 0), reads, writes)
-        if any(device):
-            devices[decode_text(words[0])] = device
+        if any(device) and number != decode_text(_UNKNOWN_DEVICE):
+            devices[number] = device
     return devices
 
 
@@ -152,6 +168,8 @@ def _values_by_device(data: bytes) -> dict[str, dict[bytes, int]]:
     devices: dict[str, dict[bytes, int]] = {}
     for line in data.splitlines():
         words = line.split()
+        if words[:1] == [_UNKNOWN_DEVICE]:
+            continue  # of a disk that was removed
         if len(words) == 3:
             devices.setdefault(decode_text(words[0]), {})[words[1]] = int(words[2])
         elif len(words) != 2 or words[0] != b"Total":
@@ -170,7 +188,7 @@ def count_processes(raw: Raw) -> int | None:
 
 
 def list_pids(raw: Raw) -> list[int]:
-    """Return the processes of the group, from PROCESSES, by the numbers of the reader's own namespace."""
+    """Return the processes or threads of the group, from PROCESSES or TASKS, by their ids in the reader's namespace."""
     _, data = raw
     return [int(word) for word in (data or b"").split()]
 

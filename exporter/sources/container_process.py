@@ -7,7 +7,6 @@ alive and return old numbers.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from deckwatch.exporter.sources.files import descriptor_limit, read_once
 from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from deckwatch.exporter.sources.container import Container
     from deckwatch.exporter.world import World
@@ -38,18 +37,34 @@ class ContainerProcesses(Source):
         self._open: dict[str, tuple[int, int]] = {}  # container id → pid, descriptor
         self._lock = threading.Lock()
 
-    def read_file(self, container: Container, name: str) -> bytes | None:
-        """Return `/proc/<pid>/name` of a container's first process; None if it has exited or is not visible."""
-        with self._lock, contextlib.suppress(*_EXITED):
+    def make_reader(self, container: Container, name: str) -> Callable[[], bytes | None]:
+        """Return a function that reads `/proc/<pid>/name` of a container's first process.
+
+        It returns None if the process has exited or is not visible, and the same object again while the content is
+        unchanged.
+        """
+        last: bytes | None = None
+
+        def read_content() -> bytes | None:
+            nonlocal last
+            try:
+                last = self._read_file(container, name, last or b"")
+            except _EXITED:
+                last = None
+            return last
+
+        return read_content
+
+    def _read_file(self, container: Container, name: str, last: bytes) -> bytes | None:
+        with self._lock:
             folder = self._open_folder(container)
             if folder is None:
                 return None
             try:
-                return read_once(name, folder)
+                return read_once(name, folder, last)
             finally:
                 if container.id not in self._open:
                     os.close(folder)
-        return None
 
     def prune(self, running: Iterable[str]) -> None:
         """Close the folders of containers that no longer run."""

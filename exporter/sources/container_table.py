@@ -31,7 +31,7 @@ PODMAN_EVENTS = ("died", "remove")
 _REMOVALS = ("destroy", "remove")
 
 LINGER_SECONDS = 300.0  # how long the event counters of a removed container go on being shown
-_MAX_LINGERING = 200
+MAX_LINGERING = 200
 _SAME_END_SECONDS = 5.0  # maximum delay of the event of an exit after FinishedAt
 _HEALTHY = "(healthy)"  # in the Status of a list's entry
 _HEALTHY_AT_ONCE = 10
@@ -98,7 +98,7 @@ class ContainerTable:
         self._containers: dict[str, Container] = {}
         self._counts: dict[str, _Counts] = {}
         self._event_only: dict[str, Container] = {}  # known from events only: gone before they could be inspected
-        self._departed: dict[str, tuple[float, Container]] = {}  # id → when it was seen to be gone (our clock)
+        self._departed: dict[str, tuple[float, Container]] = {}  # id → when it was seen to be gone (World.age_clock)
         self._inspected: dict[str, None] = {}  # ids, in the order of their last inspects
         self._watched_since: float | None = None
 
@@ -110,7 +110,7 @@ class ContainerTable:
     def apply_event(self, event: Mapping[str, Any], now: float) -> str | None:
         """Apply an event, and return the id of the container to inspect, if any.
 
-        `now` is our own clock. Other kinds of events are ignored.
+        `now` is a time of World.age_clock. Other kinds of events are ignored.
         """
         action, _, _ = str(event.get("Action", "")).partition(":")
         id_ = str((event.get("Actor") or {}).get("ID", ""))
@@ -184,7 +184,7 @@ class ContainerTable:
             kept.pop(id_, None)
         if last is not None and (last.restarts or last.oom_kills):
             self._departed[id_] = (now, last)
-            while len(self._departed) > _MAX_LINGERING:
+            while len(self._departed) > MAX_LINGERING:
                 del self._departed[next(iter(self._departed))]
 
     def all_containers(self) -> tuple[Container, ...]:

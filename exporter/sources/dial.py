@@ -1,35 +1,30 @@
-"""Connections to TCP services within one deadline, with the duration of each phase."""
+"""Connections to TCP services, with the duration of each phase; coroutines, which the caller bounds in time."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
 import ssl
-import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from deckwatch.exporter.sources.errors import NoAddress
+from deckwatch.exporter.worker_pool import WorkerPool
 from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from deckwatch.exporter.world import World
 
 Address = tuple[Any, ...]  # family, type, protocol, canonical name, address: as socket.getaddrinfo gives it
 
-
-class Deadline:
-    """A point in time that several steps have to keep together."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def seconds_left(self) -> float:
-        """Return the seconds that are left; raises TimeoutError where none are."""
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        return left
+_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+_STALLED_SECONDS = 0.02  # look-ups of which none ends for this long get one more thread
+_MAX_CONNECTIONS = 500
+_DESCRIPTORS_SHARE = 4  # at most one in so many of the descriptors that this process may open is a probe's
 
 
 class Phases(dict[str, float]):
@@ -42,93 +37,191 @@ class Phases(dict[str, float]):
         return now
 
 
+class Endpoint(NamedTuple):
+    """A service to connect to; `secure` is whether over TLS, with the protocols in `alpn` on offer.
+
+    `authority` is a file with certificates to trust, `client` the files of one's own certificate and its key.
+    `ip_protocol` is 4 or 6, or 0 for any.
+    """
+
+    host: str
+    port: int
+    secure: bool = False
+    authority: Path | None = None
+    client: tuple[Path, Path] | None = None
+    ip_protocol: int = 0
+    alpn: tuple[str, ...] = ()
+
+
+class Stream(NamedTuple):
+    """An open connection; `tls_version` is empty without TLS.
+
+    `certificate_ends` is the earliest end of the certificates that the server sent, as a Unix time.
+    """
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    ip_protocol: int
+    tls_version: str = ""
+    certificate_ends: float | None = None
+
+
 class Dialer(Source):
-    """Opens sockets; a Source of the World that keeps what is expensive: pending look-ups and trusted certificates."""
+    """Opens connections; a Source of the World that keeps what is expensive: pending look-ups and TLS settings.
+
+    Its coroutines run on the World's EventLoop only. `slots` bounds how many probes run at a time.
+    """
 
     def __init__(self, _world: World) -> None:
-        self._lookups: dict[tuple[str, int], _Lookup] = {}
-        self._contexts: dict[tuple[str, int], ssl.SSLContext] = {}
-        self._lock = threading.Lock()
+        self.slots = asyncio.Semaphore(_count_slots())
+        self._pool = WorkerPool("lookup")
+        self._lookups: dict[tuple[str, int], asyncio.Future[list[Address] | OSError]] = {}
+        self._contexts: dict[tuple[Any, ...], tuple[list[int], ssl.SSLContext]] = {}
 
-    def open_socket(self, host: str, port: int, deadline: Deadline, phases: Phases) -> socket.socket:
-        """Return a connected socket, to the first of the host's addresses that answers; raises OSError."""
+    def close(self) -> None:
+        """End the threads that are not stuck."""
+        self._pool.close()
+
+    @contextlib.asynccontextmanager
+    async def open_stream(self, to: Endpoint, seconds: float, phases: Phases) -> AsyncIterator[Stream]:
+        """Open a connection to the first of the host's addresses that answers, under TLS where it is secure.
+
+        The certificate is checked against the system's or the given authorities. `seconds` is what the caller's time
+        limit leaves, of which an address that swallows packets costs only its share. Raises OSError.
+        """
+        context = self._tls_context(to) if to.secure else None
+        connection = await self._open_socket(to, seconds, phases)
         begun = time.perf_counter()
         try:
-            addresses = self._resolve_host(host, port, deadline)
+            reader, writer = await asyncio.open_connection(
+                sock=connection,
+                ssl=context,
+                server_hostname=to.host if to.secure else None,
+                ssl_handshake_timeout=seconds + 1 if to.secure else None,
+            )
+        except BaseException:
+            connection.close()
+            raise
+        finally:
+            if to.secure:
+                phases.add_since("tls", begun)
+        try:
+            protocol = 6 if connection.family == socket.AF_INET6 else 4
+            tls: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
+            version = "" if tls is None else (tls.version() or "").replace("TLSv", "TLS ")
+            ends = min(_certificate_expiries(tls), default=None) if tls is not None else None
+            yield Stream(reader, writer, protocol, version, ends)
+        finally:
+            writer.transport.abort()
+
+    async def _open_socket(self, to: Endpoint, seconds: float, phases: Phases) -> socket.socket:
+        begun = time.perf_counter()
+        ends = begun + seconds
+        try:
+            addresses = await self._resolve_host(to.host, to.port)
         finally:
             begun = phases.add_since("resolve", begun)
-        fault: OSError = socket.gaierror(socket.EAI_NONAME, "the name has no address")
+        family = _FAMILIES.get(to.ip_protocol)
+        addresses = [address for address in addresses if family in (None, address[0])]
+        fault: OSError = NoAddress()
         try:
             for index, (family, kind, protocol, _, address) in enumerate(addresses):
                 connection = socket.socket(family, kind, protocol)
-                # An address that swallows packets may cost its share of the time and not all of it.
-                connection.settimeout(deadline.seconds_left() / (len(addresses) - index))
+                connection.setblocking(False)
+                share = (ends - time.perf_counter()) / (len(addresses) - index)
                 try:
-                    connection.connect(address)
+                    async with asyncio.timeout(share):
+                        await asyncio.get_running_loop().sock_connect(connection, address)
                 except OSError as error:
                     connection.close()
                     fault = error
+                except BaseException:
+                    connection.close()
+                    raise
                 else:
                     return connection
         finally:
             phases.add_since("connect", begun)
-        raise fault
-
-    def wrap_tls(
-        self, plain: socket.socket, host: str, authority: Path | None, deadline: Deadline, phases: Phases
-    ) -> ssl.SSLSocket:
-        """Return the socket under TLS, the certificate checked against the system's or the given authorities."""
-        context = self._tls_context(authority)
-        begun = time.perf_counter()
-        plain.settimeout(deadline.seconds_left())
         try:
-            return context.wrap_socket(plain, server_hostname=host)
+            raise fault
         finally:
-            phases.add_since("tls", begun)
+            del fault  # or this frame and the error would be a reference cycle
 
-    def _resolve_host(self, host: str, port: int, deadline: Deadline) -> list[Address]:
+    async def _resolve_host(self, host: str, port: int) -> list[Address]:
         """Resolve a name. The system's resolver has no time limit: the next call joins a stuck look-up."""
         try:
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
         except socket.gaierror:
             pass  # a name, not an address
-        key = (host, port)
-        with self._lock:
-            lookup = self._lookups.get(key)
-            if lookup is None or lookup.done.is_set():
-                lookup = self._lookups[key] = _Lookup(host, port)
-        if not lookup.done.wait(deadline.seconds_left()):
-            raise TimeoutError
-        with self._lock:
-            self._lookups.pop(key, None)
-        if lookup.fault is not None:
-            raise lookup.fault
-        return lookup.addresses
+        lookup = self._lookups.get((host, port))
+        if lookup is None:
+            loop = asyncio.get_running_loop()
+            lookup = loop.create_future()
+            if not self._lookups:
+                loop.call_later(_STALLED_SECONDS, self._watch_lookups)
+            self._lookups[host, port] = lookup
+            self._pool.submit(lambda: self._look_up(loop, host, port))
+        found = await asyncio.shield(lookup)
+        if isinstance(found, OSError):
+            raise type(found)(*found.args)  # several probes may join the look-up
+        return found
 
-    def _tls_context(self, authority: Path | None) -> ssl.SSLContext:
-        """Return the TLS settings; reading the system's certificates takes as long as ten probes."""
-        key = (str(authority or ""), authority.stat().st_mtime_ns if authority else 0)
-        with self._lock:
-            if key not in self._contexts:
-                context = ssl.create_default_context(cafile=authority)
-                context.set_alpn_protocols(["http/1.1"])
-                self._contexts[key] = context
-            return self._contexts[key]
-
-
-class _Lookup:
-    def __init__(self, host: str, port: int) -> None:
-        self.done = threading.Event()
-        self.addresses: list[Address] = []
-        self.fault: OSError | None = None
-        self._name = (host, port)
-        threading.Thread(target=self._look_up, name="lookup", daemon=True).start()
-
-    def _look_up(self) -> None:
+    def _look_up(self, loop: asyncio.AbstractEventLoop, host: str, port: int) -> None:
+        found: list[Address] | OSError
         try:
-            self.addresses = socket.getaddrinfo(*self._name, type=socket.SOCK_STREAM)
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as fault:
-            self.fault = fault
+            found = fault.with_traceback(None)
         except UnicodeError:
-            self.fault = socket.gaierror(socket.EAI_NONAME, "not a valid host name")
-        self.done.set()
+            found = socket.gaierror(socket.EAI_NONAME, "not a valid host name")
+        with contextlib.suppress(RuntimeError):  # the loop has ended, so nobody awaits the result
+            loop.call_soon_threadsafe(self._end_lookup, (host, port), found)
+
+    def _end_lookup(self, key: tuple[str, int], found: list[Address] | OSError) -> None:
+        lookup = self._lookups.pop(key)
+        if not lookup.done():
+            lookup.set_result(found)
+
+    def _watch_lookups(self) -> None:
+        if self._lookups:
+            self._pool.grow_if_stalled()
+            asyncio.get_running_loop().call_later(_STALLED_SECONDS, self._watch_lookups)
+
+    def _tls_context(self, to: Endpoint) -> ssl.SSLContext:
+        """Return the TLS settings; reading the system's certificates takes as long as ten probes."""
+        files = [to.authority] if to.authority else []
+        times = [file.stat().st_mtime_ns for file in (*files, *(to.client or ()))]
+        key = (to.authority, to.client, to.alpn)
+        known = self._contexts.get(key)
+        if known is not None and known[0] == times:
+            return known[1]
+        context = ssl.create_default_context(cafile=to.authority)
+        if to.alpn:
+            context.set_alpn_protocols(list(to.alpn))
+        if to.client:
+            context.load_cert_chain(*to.client, password="")
+        self._contexts[key] = times, context
+        return context
+
+
+def _certificate_expiries(secured: ssl.SSLObject) -> Iterator[float]:
+    """Yield when each certificate that the server sent ends, as a Unix time: its own and those that have issued it.
+
+    Python parses certificates of the chain only below its public interface (get_unverified_chain, which since 3.13
+    returns them as bytes); without that, there is only the server's own.
+    """
+    read_chain = getattr(getattr(secured, "_sslobj", None), "get_unverified_chain", lambda: None)
+    certificates = [certificate.get_info() for certificate in read_chain() or ()]
+    for certificate in certificates or [secured.getpeercert() or {}]:
+        ends = certificate.get("notAfter")
+        if isinstance(ends, str):
+            yield ssl.cert_time_to_seconds(ends)
+
+
+def _count_slots() -> int:
+    try:
+        import resource  # noqa: PLC0415 - not on every system
+    except ImportError:
+        return _MAX_CONNECTIONS
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _MAX_CONNECTIONS if limit < 0 else max(1, min(_MAX_CONNECTIONS, limit // _DESCRIPTORS_SHARE))

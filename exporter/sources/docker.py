@@ -11,12 +11,16 @@ background: docker_stats.py, docker_sizes.py.
 
 from __future__ import annotations
 
+import functools
+import importlib.util
 import json
+import logging
 import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deckwatch.core import extras
 from deckwatch.exporter.sources.container import unix_time
 from deckwatch.exporter.sources.container_table import ContainerTable
 from deckwatch.exporter.sources.docker_snapshot import Snapshot, info_fields
@@ -25,6 +29,8 @@ from deckwatch.exporter.world import Source
 if TYPE_CHECKING:
     from deckwatch.exporter.sources.docker_watch import EngineWatch
     from deckwatch.exporter.world import World
+
+log = logging.getLogger("deckwatch.docker")
 
 SOCKET = Path("/var/run/docker.sock")
 _FIRST_LIST_SECONDS = 5.0  # how long a scrape waits for the first list, once
@@ -57,7 +63,7 @@ class Engine(Source):
             if not address:
                 return None
             if address.startswith("file://"):
-                self._captured = load_captured(Path(address.removeprefix("file://")), self._world.clock())
+                self._captured = load_captured(Path(address.removeprefix("file://")), self._world.age_clock())
                 return self._captured
             watch = self._start_watch(address)
         return watch.latest_snapshot(_FIRST_LIST_SECONDS)
@@ -68,7 +74,22 @@ class Engine(Source):
             return self._world.docker_host
         if host := os.environ.get("DOCKER_HOST"):
             return host
-        return f"unix://{SOCKET}" if SOCKET.exists() else ""
+        return f"unix://{SOCKET}" if SOCKET.exists() and not self._missing_package else ""
+
+    def absence_reason(self) -> str:
+        """Return why there is no engine to watch, where `latest_snapshot` returns None."""
+        if self.engine_address() or not SOCKET.exists():
+            return f"{SOCKET} does not exist and no address is configured"
+        return self._missing_package
+
+    @functools.cached_property
+    def _missing_package(self) -> str:
+        """What to install to watch the engine at the usual socket; empty if nothing."""
+        if importlib.util.find_spec("docker") is not None:
+            return ""
+        reason = extras.describe_missing_module("docker") or ""
+        log.warning("the Docker engine at %s is not watched: %s", SOCKET, reason)
+        return reason
 
     def close(self) -> None:
         """End the threads and the connections."""
@@ -82,12 +103,12 @@ class Engine(Source):
 
         with self._lock:
             if self._watch is None:
-                self._watch = EngineWatch(address, self._world.clock)
+                self._watch = EngineWatch(address, self._world.age_clock)
             return self._watch
 
 
 def load_captured(path: Path, now: float) -> Snapshot:
-    """Return the snapshot of a captured engine; raises OSError, ValueError or KeyError."""
+    """Return the snapshot of a captured engine at `now` of World.age_clock; raises OSError, ValueError or KeyError."""
     data = json.loads(path.read_text())
     table = ContainerTable()
     table.start_watching(unix_time(data.get("info", {}).get("SystemTime", "")))
@@ -97,7 +118,6 @@ def load_captured(path: Path, now: float) -> Snapshot:
         table.apply_event(event, now)
     return Snapshot(
         reachable=True,
-        since=now,
         containers=table.all_containers(),
         departed=table.removed_containers(now),
         **info_fields({"ServerVersion": data.get("version", {}).get("Version"), **data.get("info", {})}),

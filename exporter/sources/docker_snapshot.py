@@ -19,7 +19,7 @@ class EngineUnreachable(SourceDown):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The known state of an engine. `since` is when it became reachable or unreachable, as a Unix time.
+    """The known state of an engine.
 
     `departed` are removed containers whose event counters are still exported. `version` is empty until the first
     answer; `driver` is the cgroup driver (see cgroup_path.expected_path). About the engine's machine: `kernel` (the
@@ -27,7 +27,6 @@ class Snapshot:
     """
 
     reachable: bool
-    since: float
     containers: tuple[Container, ...] = ()
     departed: tuple[Container, ...] = ()
     version: str = ""

@@ -17,6 +17,8 @@ from deckwatch.exporter.sources.container_table import ContainerTable
 from deckwatch.exporter.sources.docker_client import (
     ANSWER_SECONDS,
     close_idle_connections,
+    inspect_container,
+    list_containers,
     open_client,
     ping_engine,
     read_info,
@@ -39,16 +41,16 @@ _BACK_OFF_SECONDS = (0.25, 5.0)  # first and longest pause before the next try
 class EngineWatch:
     """Keeps a table of an engine's containers until it is closed."""
 
-    def __init__(self, address: str, clock: Callable[[], float]) -> None:
+    def __init__(self, address: str, age_clock: Callable[[], float]) -> None:
         self._address = address
-        self._clock = clock
+        self._age_clock = age_clock
         self._table = ContainerTable()
         self._resume_at = 0  # where in the engine's time the stream is to go on after a loss, in nanoseconds
         self._recent_events: dict[tuple[int, str, str], None] = {}  # the newest events, since some of them come twice
         self._events: EventStream | None = None
         self._closing = threading.Event()
         self._published = threading.Event()
-        self._snapshot = Snapshot(reachable=False, since=clock())
+        self._snapshot = Snapshot(reachable=False)
         self._thread = threading.Thread(target=self._watch_until_closed, name="docker-watch", daemon=True)
         self._thread.start()
 
@@ -108,11 +110,13 @@ class EngineWatch:
             if time.monotonic() >= next_ping:
                 ping_engine(client, self._address)
                 next_ping = time.monotonic() + _PING_SECONDS
-            if time.monotonic() >= next_list:
+            is_listing = time.monotonic() >= next_list
+            if is_listing:
                 self._list_containers(client, everything=False)
                 next_list = time.monotonic() + _LIST_SECONDS
-            close_idle_connections(client)
-            self._publish_snapshot(info)
+            if batch or is_listing or self._snapshot.departed:  # those leave the snapshot after some time
+                close_idle_connections(client)
+                self._publish_snapshot(info)
 
     def _apply_event(self, event: Event) -> str | None:
         at = int(event.get("timeNano") or 0)
@@ -123,11 +127,11 @@ class EngineWatch:
         if len(self._recent_events) > _REMEMBERED:
             del self._recent_events[next(iter(self._recent_events))]
         self._resume_at = at or self._resume_at  # not the latest: a clock set back must not hide later events
-        return self._table.apply_event(event, self._clock())
+        return self._table.apply_event(event, self._age_clock())
 
     def _list_containers(self, client: docker.APIClient, *, everything: bool) -> None:
-        entries = client.containers(all=True)
-        wanted = self._table.apply_list(entries, self._clock())
+        entries = list_containers(client, self._address)
+        wanted = self._table.apply_list(entries, self._age_clock())
         for id_ in [entry["Id"] for entry in entries] if everything else wanted:
             self._inspect_container(client, id_)
 
@@ -137,10 +141,10 @@ class EngineWatch:
         It stays as it was last known, and the next full list says whether to ask again.
         """
         try:
-            self._table.apply_inspect(client.inspect_container(id_))
+            self._table.apply_inspect(inspect_container(client, self._address, id_))
         except docker.errors.NotFound:
             return  # its `destroy` comes, or the next list lacks it
-        except requests.exceptions.ReadTimeout:
+        except (requests.exceptions.ReadTimeout, TimeoutError):
             # A container that is stuck on its way up or down, in a mount for instance, is locked in the engine.
             ping_engine(client, self._address)
             log.warning("the Docker engine does not describe container %s in time", id_[:12])
@@ -149,12 +153,10 @@ class EngineWatch:
 
     def _publish_snapshot(self, info: Mapping[str, Any]) -> None:
         before = self._snapshot
-        now = self._clock()
         self._snapshot = Snapshot(
             reachable=True,
-            since=before.since if before.reachable else now,
             containers=self._table.all_containers(),
-            departed=self._table.removed_containers(now),
+            departed=self._table.removed_containers(self._age_clock()),
             **info_fields(info),
         )
         self._published.set()
@@ -168,8 +170,7 @@ class EngineWatch:
             reason = str(fault) if isinstance(fault, EngineUnreachable) else safe_message(fault)
             log.warning("the Docker engine at %s cannot be reached: %s", _without_credentials(self._address), reason)
         log.debug("the Docker engine: %s", fault)
-        since = self._clock() if before.reachable else before.since
-        self._snapshot = replace(before, reachable=False, since=since, departed=())
+        self._snapshot = replace(before, reachable=False, departed=())
         self._published.set()
 
 

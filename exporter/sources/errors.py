@@ -14,8 +14,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
+class NoAddress(OSError):
+    """A name has no address of the IP version that is asked for."""
+
+
 _MESSAGES: tuple[tuple[type[BaseException], str], ...] = (  # the first match wins
     (socket.gaierror, "name not known"),
+    (NoAddress, "the name has no address of this IP version"),
     (TimeoutError, "no answer in time"),
     (ConnectionRefusedError, "connection refused"),
     (http.client.RemoteDisconnected, "connection closed without an answer"),
@@ -27,6 +33,18 @@ _MESSAGES: tuple[tuple[type[BaseException], str], ...] = (  # the first match wi
 def safe_message(error: BaseException) -> str:
     """Return the message of the first known exception in the cause chain of an error, else the name of its class."""
     return next(filter(None, map(_message_for, _cause_chain(error))), type(error).__name__)
+
+
+def drop_tracebacks(error: BaseException | None) -> None:
+    """Remove the traceback of an exception, and of those that it was raised from or while handling.
+
+    A frame that holds the exception, also in an object, is a reference cycle with its traceback: the data read would
+    stay until the garbage collector runs. An exception that is kept should have no traceback either.
+    """
+    if error is not None and error.__traceback__ is not None:
+        error.__traceback__ = None
+        drop_tracebacks(error.__cause__)
+        drop_tracebacks(error.__context__)
 
 
 def _cause_chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -1,36 +1,36 @@
-"""One GET over HTTP/1.1, timed phase by phase, within one deadline and with bounds on what is read."""
+"""One request over HTTP/1.1, timed phase by phase, within one deadline and with bounds on what is read."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
-import contextlib
+import dataclasses
 import http.client
-import io
-import ssl
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from deckwatch import __version__
-from deckwatch.exporter.sources.dial import Deadline, Dialer, Phases
+from deckwatch.exporter.sources.dial import Dialer, Endpoint, Phases
 from deckwatch.exporter.sources.errors import safe_message
+from deckwatch.exporter.sources.http_exchange import HttpExchange
 
 if TYPE_CHECKING:
-    import socket
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
 
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
 MAX_REDIRECTS = 10
 MAX_BODY_BYTES = 1 << 20  # the rest is not read
 
 _REDIRECTS = (301, 302, 303, 307, 308)
+_TO_GET = (301, 302, 303)
 _PORTS = {"http": 80, "https": 443}
 
 
 @dataclass
 class HttpResult:
-    """The result of a GET. Without a response `status` is 0 and `error` is the reason."""
+    """The result of a request. Without a response `status` is 0 and `error` is the reason."""
 
     status: int = 0
     version: float = 0.0
@@ -39,27 +39,60 @@ class HttpResult:
     body_length: int = 0
     ip_protocol: int = 0
     tls_version: str = ""  # of the last connection; empty without TLS
-    certificate_ends: float | None = None
+    certificate_ends: float | None = None  # the earliest end of all certificates of all connections
     phases: Phases = field(default_factory=Phases)
     error: str = ""
+    keep_bytes: int = 0  # of the body of the last response
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()  # of the last response, by names in lower case
+
+    def header_values(self, name: str) -> list[str]:
+        """Return the values of a header of the last response."""
+        return [value for key, value in self.headers if key == name.lower()]
 
 
-def send_get(
-    dialler: Dialer, url: str, *, seconds: float, follow: bool = True, authority: Path | None = None
-) -> HttpResult:
-    """GET a URL and follow its redirects; never raises for errors of the server or the network."""
-    answer = HttpResult()
-    deadline = Deadline(seconds)
+@dataclass(frozen=True)
+class FetchOptions:
+    """What a request does beyond a GET that looks at the answer.
+
+    `headers` and `body` are sent to the host of the URL, not to others that it redirects to. `keep_bytes` of the body
+    are kept, and no more are read. `may_visit` decides about a redirect by the host's name; one that it refuses is an
+    error. `connection` has arguments of an Endpoint.
+    """
+
+    headers: tuple[tuple[str, str], ...] = ()
+    keep_bytes: int = 0
+    may_visit: Callable[[str], bool] | None = None
+    method: str = "GET"
+    body: bytes = b""
+    follow: bool = True
+    max_redirects: int = MAX_REDIRECTS
+    connection: Mapping[str, Any] = field(default_factory=dict)
+
+
+async def fetch_url(dialler: Dialer, url: str, *, seconds: float, options: FetchOptions) -> HttpResult:
+    """Request a URL and follow its redirects; never raises for errors of the server or the network.
+
+    A coroutine of the World's EventLoop.
+    """
+    answer = HttpResult(keep_bytes=options.keep_bytes)
+    ends = time.monotonic() + seconds
     try:
-        target = _Target.parse_url(url)
-        while location := _send_request(dialler, target, deadline, authority, answer):
-            if not follow:
-                break
-            if answer.redirects >= MAX_REDIRECTS:
-                answer.error = f"more than {MAX_REDIRECTS} redirects"
-                break
-            answer.redirects += 1
-            target = target.follow_redirect(location)
+        target = dataclasses.replace(
+            _Target.parse_url(url), headers=options.headers, method=options.method, body=options.body
+        )
+        async with asyncio.timeout(seconds):
+            while location := await _send_request(dialler, target, ends - time.monotonic(), options, answer):
+                if not options.follow:
+                    break
+                if answer.redirects >= options.max_redirects:
+                    answer.error = f"more than {options.max_redirects} redirects"
+                    break
+                answer.redirects += 1
+                target = target.follow_redirect(location, answer.status)
+                if options.may_visit is not None and not options.may_visit(target.host):
+                    answer.error = "redirected to a host that the project does not name"
+                    break
     except (OSError, http.client.HTTPException) as fault:
         answer.error = safe_message(fault)
     except ValueError:
@@ -67,55 +100,49 @@ def send_get(
     return answer
 
 
-def _send_request(
-    dialler: Dialer, target: _Target, deadline: Deadline, authority: Path | None, answer: HttpResult
+def host_of(url: str) -> str:
+    """Return the host of a URL as redirects name it; raises ValueError where it is none of HTTP's."""
+    return _Target.parse_url(url).host
+
+
+async def _send_request(
+    dialler: Dialer, target: _Target, seconds: float, options: FetchOptions, answer: HttpResult
 ) -> str | None:
     """Send one request and read its answer; returns where it redirects to."""
     answer.status, answer.tls_version = 0, ""
-    with contextlib.ExitStack() as stack:
-        wire = stack.enter_context(dialler.open_socket(target.host, target.port, deadline, answer.phases))
-        answer.ip_protocol = 6 if ":" in wire.getpeername()[0] else 4
-        if target.secure:
-            secured = dialler.wrap_tls(wire, target.host, authority, deadline, answer.phases)
-            wire = stack.enter_context(secured)
-            answer.tls_version = (secured.version() or "").replace("TLSv", "TLS ")
-            answer.certificate_ends = _certificate_expiry(secured)
-        return _read_response(_DeadlineSocket(wire, deadline), target, answer)
+    endpoint = Endpoint(target.host, target.port, target.secure, alpn=("http/1.1",), **options.connection)
+    async with dialler.open_stream(endpoint, seconds, answer.phases) as stream:
+        answer.ip_protocol, answer.tls_version = stream.ip_protocol, stream.tls_version
+        ends = [end for end in (stream.certificate_ends, answer.certificate_ends) if end is not None]
+        answer.certificate_ends = min(ends, default=None)
+        exchange = HttpExchange(stream)
+        begun = time.perf_counter()
+        try:
+            return await _read_response(exchange, target, answer)
+        finally:
+            first = exchange.first_byte_at or time.perf_counter()
+            answer.phases["processing"] = answer.phases.get("processing", 0.0) + first - begun
+            answer.phases.add_since("transfer", first)
 
 
-def _read_response(wire: _DeadlineSocket, target: _Target, answer: HttpResult) -> str | None:
-    connection = http.client.HTTPConnection(target.host, target.port)
-    connection.default_port = _PORTS["https" if target.secure else "http"]  # so that Host names only other ports
-    connection.sock = wire
-    begun = time.perf_counter()
-    try:
-        connection.request("GET", target.path, headers=target.request_headers())
-        with connection.getresponse() as response:
-            answer.status = response.status
-            answer.version = response.version / 10
-            answer.content_length = -1 if response.length is None else response.length
-            answer.body_length = 0
-            while answer.body_length < MAX_BODY_BYTES and (piece := response.read1(65536)):
-                answer.body_length += len(piece)
-            if answer.body_length < min(answer.content_length, MAX_BODY_BYTES):
-                raise http.client.IncompleteRead(b"")
-            return response.headers["Location"] if response.status in _REDIRECTS else None
-    finally:
-        first = wire.first_byte_at or time.perf_counter()
-        answer.phases["processing"] = answer.phases.get("processing", 0.0) + first - begun
-        answer.phases.add_since("transfer", first)
-        connection.close()
-
-
-def _certificate_expiry(secured: ssl.SSLSocket) -> float | None:
-    """Return when the server's certificate ends, as a Unix time."""
-    ends = (secured.getpeercert() or {}).get("notAfter")
-    return ssl.cert_time_to_seconds(ends) if isinstance(ends, str) else None
+async def _read_response(exchange: HttpExchange, target: _Target, answer: HttpResult) -> str | None:
+    head = await exchange.send_request(target.method, target.path, target.request_headers(), target.body)
+    answer.status, answer.version, answer.content_length = head.status, head.version, head.content_length
+    answer.headers = head.headers
+    answer.body_length = 0
+    limit = answer.keep_bytes or MAX_BODY_BYTES
+    kept = []
+    while answer.body_length < limit and (piece := await exchange.read_piece()):
+        answer.body_length += len(piece)
+        if answer.keep_bytes:
+            kept.append(piece)
+    answer.body = b"".join(kept)
+    return next(iter(answer.header_values("location")), None) if head.status in _REDIRECTS else None
 
 
 @dataclass(frozen=True)
 class _Target:
-    """A checked address. `credentials` from it are sent to its own host only."""
+    """A checked address. `credentials` from it, and `headers`, are sent to its own host only."""
 
     secure: bool
     host: str
@@ -123,6 +150,9 @@ class _Target:
     path: str
     credentials: str = ""
     url: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    method: str = "GET"
+    body: bytes = b""
 
     @classmethod
     def parse_url(cls, url: str) -> _Target:
@@ -139,59 +169,33 @@ class _Target:
         secure = parts.scheme == "https"
         return cls(secure, host, parts.port or _PORTS[parts.scheme], path, credentials, url)
 
-    def follow_redirect(self, location: str) -> _Target:
-        """Return where a redirect leads."""
+    def follow_redirect(self, location: str, status: int) -> _Target:
+        """Return where a redirect leads: by GET after 301 to 303, with the same method and body after 307 and 308."""
         there = _Target.parse_url(urljoin(self.url, location))
+        method, body = self.method, self.body
+        if status in _TO_GET and method != "HEAD":
+            method, body = "GET", b""
         at_home = (there.secure, there.host, there.port) == (self.secure, self.host, self.port)
-        if at_home and not there.credentials:
-            return _Target(there.secure, there.host, there.port, there.path, self.credentials, there.url)
-        return there
+        if at_home:
+            credentials = there.credentials or self.credentials
+            return dataclasses.replace(there, credentials=credentials, headers=self.headers, method=method, body=body)
+        return dataclasses.replace(there, method=method)
 
     def request_headers(self) -> dict[str, str]:
-        """Return the request headers except Host."""
-        sent = {"User-Agent": f"deckwatch/{__version__}", "Accept": "*/*", "Accept-Encoding": "identity"}
+        """Return the request headers; Host names only a port that is not the default."""
+        address = f"[{self.host.partition('%')[0]}]" if ":" in self.host else self.host
+        if self.port != _PORTS["https" if self.secure else "http"]:
+            address += f":{self.port}"
+        sent = {
+            "Host": address,
+            "User-Agent": f"deckwatch/{__version__}",
+            "Accept": "*/*",
+            "Accept-Encoding": "identity",
+        }
         if self.credentials:
             sent["Authorization"] = f"Basic {self.credentials}"
-        return sent | {"Connection": "close"}
-
-
-class _DeadlineSocket:
-    """A socket as http.client uses it, whose every read and write keeps the deadline.
-
-    A socket's timeout alone would begin anew with each byte that a slow server sends.
-    """
-
-    def __init__(self, wire: socket.socket, deadline: Deadline) -> None:
-        self._wire = wire
-        self._deadline = deadline
-        self.first_byte_at = 0.0
-
-    def sendall(self, data: bytes) -> None:
-        """Send all of it."""
-        self._wire.settimeout(self._deadline.seconds_left())
-        self._wire.sendall(data)
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return a buffered reader for http.client."""
-        return io.BufferedReader(_SocketReader(self))
-
-    def receive_into(self, buffer: memoryview) -> int:
-        """Read the available data."""
-        self._wire.settimeout(self._deadline.seconds_left())
-        size = self._wire.recv_into(buffer)
-        self.first_byte_at = self.first_byte_at or time.perf_counter()
-        return size
-
-    def close(self) -> None:
-        """Leave the socket to who opened it."""
-
-
-class _SocketReader(io.RawIOBase):
-    def __init__(self, wire: _DeadlineSocket) -> None:
-        self._wire = wire
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        return self._wire.receive_into(buffer)
+        if self.body or self.method in ("POST", "PUT", "PATCH"):
+            sent["Content-Length"] = str(len(self.body))
+        own = {name.lower() for name, _ in self.headers}
+        sent = {name: value for name, value in sent.items() if name.lower() not in own}
+        return sent | dict(self.headers) | {"Connection": "close"}

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from deckwatch.exporter.sources import procfs
 from deckwatch.exporter.sources.procfs import ParseError, decode_text
-from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
-    from deckwatch.exporter.world import World
+    from deckwatch.exporter.sources.readings import Readings
 
 STATES = ("active", "inactive", "recovering", "resync", "check")
 
@@ -21,40 +19,48 @@ _ACTIONS = {"recover": "recovering", "reshape": "recovering", "resync": "resync"
 class Array(NamedTuple):
     """An array: disks by state, and its size and the part in sync, in blocks of 1024 bytes.
 
-    `disks` is how many it has when nothing is missing. A disk that is being filled is neither active nor spare.
+    `disks` is how many it has when nothing is missing. A disk that is being filled is neither active nor spare. A value
+    is None where a file that it depends on cannot be read.
     """
 
-    state: str
-    disks: int
-    active: int
-    failed: int
-    spare: int
-    degraded: int
-    blocks: int
-    synced: int
+    state: str | None
+    disks: int | None
+    active: int | None
+    failed: int | None
+    spare: int | None
+    degraded: int | None
+    blocks: int | None
+    synced: int | None
 
 
-def read_array(world: World, name: str) -> Array:
-    """Return the array `/sys/block/<name>`; raises NoData if it is not an array, ValueError for malformed files."""
+def read_array(readings: Readings, name: str) -> Array | None:
+    """Return the array `/sys/block/<name>`; None if it is not an array, or has just been stopped."""
     folder = f"block/{name}/md"
-    stopped = _read_word(world, f"{folder}/array_state") in _STOPPED
-    # Empty where none is known yet, `4 (3)` while the array grows from 3.
-    disks = int((_read_word(world, f"{folder}/raid_disks").split() or ["0"])[0])
+    files = readings.list_names(folder)
+    if not files:
+        return None
+    array_state = readings.read_word(f"{folder}/array_state")
+    stopped = array_state in _STOPPED
+    disks = readings.read_value(f"{folder}/raid_disks", parse_raid_disks)
     # Levels without redundancy have neither of these: they cannot miss a disk, and there is nothing to rebuild.
-    degraded = int(_read_word(world, f"{folder}/degraded", absent="0"))
-    action = _read_word(world, f"{folder}/sync_action", absent="idle")
-    members = [
-        _member_state(world, f"{folder}/{entry}") for entry in procfs.list_sys(world, folder) if entry[:4] == "dev-"
-    ]
-    blocks = int(_read_word(world, f"block/{name}/size")) // 2  # sectors of 512 bytes
-    state = "inactive" if stopped else _ACTIONS.get(action, "active")
-    synced = blocks if state in ("active", "inactive") else _synced_blocks(world, folder)
+    degraded = readings.read_number(f"{folder}/degraded") if "degraded" in files else 0
+    action = readings.read_word(f"{folder}/sync_action") if "sync_action" in files else "idle"
+    members = [_member_state(readings, f"{folder}/{file}") for file in files if file.startswith("dev-")]
+    sectors = readings.read_number(f"block/{name}/size")
+    blocks = None if sectors is None else sectors // 2  # sectors of 512 bytes
+    state = None if array_state is None or action is None else _ACTIONS.get(action, "active")
+    state = "inactive" if stopped else state
+    synced = blocks
+    if state not in ("active", "inactive"):
+        done = None if state is None else readings.read_value(f"{folder}/sync_completed", parse_completed)
+        synced = None if done is None else done // 2
+    active = None if array_state is None or disks is None or degraded is None else disks - degraded
     return Array(
         state=state,
         disks=disks,
-        active=0 if stopped else disks - degraded,
-        failed=members.count("failed"),
-        spare=members.count("spare"),
+        active=0 if stopped else active,
+        failed=None if None in members else members.count("failed"),
+        spare=None if None in members else members.count("spare"),
         degraded=degraded,
         blocks=blocks,
         synced=synced,
@@ -72,24 +78,19 @@ def parse_completed(data: bytes) -> int:
     return int(done)
 
 
-def _synced_blocks(world: World, folder: str) -> int:
-    return parse_completed(procfs.read_sys(world, f"{folder}/sync_completed")) // 2
+def parse_raid_disks(data: bytes) -> int:
+    """Return raid_disks: empty where none is known yet, `4 (3)` while the array grows from 3."""
+    return int((data.split() or [b"0"])[0])
 
 
-def _member_state(world: World, folder: str) -> str:
-    """Return the state of a disk in the array: failed, spare or part."""
-    flags = _read_word(world, f"{folder}/state", absent="").split(",")
-    if "faulty" in flags:
+def _member_state(readings: Readings, folder: str) -> str | None:
+    """Return the state of a disk in the array: failed, spare or part; None where it cannot be read."""
+    flags = readings.read_word(f"{folder}/state", absent="")
+    if flags is None:
+        return None
+    if "faulty" in flags.split(","):
         return "failed"
-    return (
-        "spare" if "journal" not in flags and _read_word(world, f"{folder}/slot", absent="none") == "none" else "part"
-    )
-
-
-def _read_word(world: World, path: str, *, absent: str | None = None) -> str:
-    try:
-        return decode_text(procfs.read_sys(world, path)).strip()
-    except NoData:
-        if absent is None:
-            raise
-        return absent
+    if "journal" in flags.split(","):
+        return "part"
+    slot = readings.read_word(f"{folder}/slot", absent="none")
+    return None if slot is None else "spare" if slot == "none" else "part"

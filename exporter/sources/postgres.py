@@ -1,7 +1,8 @@
 """PostgreSQL servers: a persistent connection to each, shared by its collectors, reopened in the background.
 
-Guarantees for the server: at most `MAX_CONNECTIONS` at any time, no transaction left open, no statement over its limits
-(`postgres_link`). For the page: a server that is down delays it at most once, and shortly.
+Guarantees for the server: at most `MAX_CONNECTIONS` (`postgres_connect`) at any time for its own collectors, no
+transaction left open, no statement over its limits (`postgres_link`). For the page: a server that is down delays it at
+most once, and shortly.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from deckwatch.core import units
 from deckwatch.exporter.health_reason import HealthReason
 from deckwatch.exporter.sources import postgres_dsn
+from deckwatch.exporter.sources.postgres_connect import ConnectAttempt, open_connection
 from deckwatch.exporter.sources.postgres_dsn import ServerDown
-from deckwatch.exporter.world import Source
+from deckwatch.exporter.sources.postgres_failures import LOST, NO_STATEMENT
+from deckwatch.exporter.world import NoData, Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -27,9 +30,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("deckwatch.postgres")
 
-MAX_CONNECTIONS = 3  # one in use, and up to two whose server processes hang
 _PATIENCE_SECONDS = 2.0  # maximum time that a page waits for a pending connection
 _TURN_SECONDS = 4.0  # how long a collector waits for the others of its server
+_UP_TURN_SECONDS = 6.0  # how long pg_up waits for them: with the longest statement, 3 s, just within a page of 9.5 s
 _FIRST_PAUSE_SECONDS = 1.0
 _MAX_PAUSE_SECONDS = 15.0
 _RIGHTS_SECONDS = 30.0  # interval between checks of the role's privileges
@@ -59,6 +62,7 @@ class Servers(Source):
                 entry["name"],
                 partial(postgres_dsn.read_dsn, entry),
                 units.parse_duration(entry.get("slow_query", _SLOW_QUERY)),
+                entry.get("elsewhere", ""),
             )
             for entry in entries
         }
@@ -77,35 +81,59 @@ def configured_servers(world: World) -> Mapping[str, Server]:
 
 
 class Server:
-    """A server. `dsn` is called at every connect, so that the file of a secret may change."""
+    """A server. `dsn` is called at every connect: a secret may change. `elsewhere` says which other host reads it."""
 
-    def __init__(self, name: str, dsn: Callable[[], str], slow_seconds: float = 1.0) -> None:
+    def __init__(self, name: str, dsn: Callable[[], str], slow_seconds: float = 1.0, elsewhere: str = "") -> None:
         self.name = name
+        self.elsewhere = elsewhere
         self.slow_seconds = slow_seconds
         self._dsn = dsn
         self._turn = threading.Lock()
         self._link: Link | None = None
-        self._attempt: _ConnectAttempt | None = None
+        self._attempt: ConnectAttempt | None = None
         self._hanging: set[tuple[int, str]] = set()  # server processes that were left without an answer
         self.rights: tuple[str, ...] = ()  # of the role, beyond reading statistics
+        self.lacks_monitor = False  # whether PostgreSQL hides the sessions and statements of others from the role
         self._rights_at = 0.0
         self._reason = ""
         self._down_since = 0.0  # a time of the monotonic clock; of use only with a reason
+        self._unusable: HealthReason | None = None  # connected, and the time since which it does not answer
         self._pause = _FIRST_PAUSE_SECONDS
         self._retry_at = 0.0
 
-    def run_query(self, sql: Callable[[int], str]) -> QueryResult:
+    def run_query(
+        self, sql: Callable[[int], str], *, needs_monitor: bool = False, turn_seconds: float = _TURN_SECONDS
+    ) -> QueryResult:
         """Run the statement that `sql` makes for the server's version.
 
+        `needs_monitor` marks a statement whose rows PostgreSQL silently empties for a role without pg_monitor.
         Raises ServerDown, Busy, NoData where the role lacks a right, or an error whose class says why the server
         refused.
         """
-        if not self._turn.acquire(timeout=_TURN_SECONDS):
+        if not self._turn.acquire(timeout=turn_seconds):
             raise Busy(self.name)
         try:
-            return self._run_on_link(sql, again=True)
+            return self._run_on_link(sql, needs_monitor=needs_monitor, again=True)
         finally:
             self._turn.release()
+
+    def ask_if_up(self, sql: Callable[[int], str]) -> QueryResult:
+        """Run a statement that a healthy server answers at once; every failure is a ServerDown."""
+        from deckwatch.exporter.sources.postgres_link import Error  # noqa: PLC0415 - psycopg, only where configured
+
+        try:
+            result = self.run_query(sql, turn_seconds=_UP_TURN_SECONDS)
+        except Busy:
+            reason = f"no turn within {_UP_TURN_SECONDS:g} s; its statements are slow, or this machine is busy"
+        except (NoData, Error) as fault:
+            reason = f"the server refuses statements ({type(fault).__name__}); read its log"
+        else:
+            self._unusable = None
+            return result
+        if self._unusable is None or self._unusable.reason != reason:
+            log.warning("PostgreSQL server %s cannot be read: %s", self.name, reason)
+            self._unusable = HealthReason(reason, time.monotonic())
+        raise ServerDown(reason)
 
     def refresh_rights(self) -> None:
         """Refresh `rights` if they are older than half a minute; keep them if the query fails."""
@@ -114,28 +142,37 @@ class Server:
         if time.monotonic() - self._rights_at > _RIGHTS_SECONDS:
             self._rights_at = time.monotonic()
             with contextlib.suppress(Exception):  # that the server answers is known, and matters more
-                self._record_rights(tuple(right for (right,) in self.run_query(lambda _: RIGHTS).rows))
+                self._record_rights(self.run_query(lambda _: RIGHTS).rows)
 
-    def _record_rights(self, rights: tuple[str, ...]) -> None:
+    def _record_rights(self, rows: Collection[Row]) -> None:
+        rights = tuple(right for (right,) in rows if right is not None)
         if rights and rights != self.rights:
             excess = " and ".join(rights)
             log.warning("PostgreSQL server %s: the role %s; give it pg_monitor and nothing else", self.name, excess)
-        self.rights, self._rights_at = rights, time.monotonic()
+        lacks_monitor = any(right is None for (right,) in rows)
+        if lacks_monitor and not self.lacks_monitor:
+            log.warning(
+                "PostgreSQL server %s hides sessions, statements and replicas from the role; GRANT pg_monitor to it",
+                self.name,
+            )
+        self.rights, self.lacks_monitor, self._rights_at = rights, lacks_monitor, time.monotonic()
 
-    def _run_on_link(self, sql: Callable[[int], str], *, again: bool) -> QueryResult:
+    def _run_on_link(self, sql: Callable[[int], str], *, needs_monitor: bool, again: bool) -> QueryResult:
         from deckwatch.exporter.sources.postgres_link import Lost, Silent  # noqa: PLC0415 - psycopg, only where configured
 
         link = self._open_link()
+        if needs_monitor and self.lacks_monitor:
+            raise NoData("PostgreSQL hides this from the role; GRANT pg_monitor to it")
         try:
             return QueryResult(link.version, link.run_statement(sql(link.version)))
         except Silent:
             self._hanging.add(link.backend)
-            self._mark_down("silent")
+            self._mark_down(NO_STATEMENT)
         except Lost:
             self._link = None
             if again:  # the server was restarted since the last scrape
-                return self._run_on_link(sql, again=False)
-            self._mark_down("connection lost")
+                return self._run_on_link(sql, needs_monitor=needs_monitor, again=False)
+            self._mark_down(LOST)
         raise ServerDown(self._reason)
 
     def _open_link(self) -> Link:
@@ -146,7 +183,7 @@ class Server:
         if self._attempt is None:
             if now < self._retry_at:
                 raise ServerDown(self._reason)
-            self._attempt = _ConnectAttempt(self._dsn, self._hanging)
+            self._attempt = ConnectAttempt(self._dsn, self._hanging)
         if not self._attempt.done.wait(max(0.0, self._attempt.started + _PATIENCE_SECONDS - now)):
             raise ServerDown("no answer yet")
         attempt, self._attempt = self._attempt, None
@@ -160,6 +197,18 @@ class Server:
         self._link, self._reason, self._pause = attempt.link, "", _FIRST_PAUSE_SECONDS
         return attempt.link
 
+    def open_session(self, database: str = "") -> Link:
+        """Return a new connection, to another database of the server if one is named; raises ServerDown, not logged."""
+        try:
+            return open_connection(self._dsn, self._hanging, database)
+        except ServerDown as fault:
+            fault.logged = False
+            raise
+
+    def note_hanging(self, link: Link) -> None:
+        """Count the server process of a connection that got no answer and was closed."""
+        self._hanging.add(link.backend)
+
     @contextlib.contextmanager
     def visit_database(self, database: str) -> Iterator[Link]:
         """Give a connection to another database of the server, which is closed at the end; never two at once.
@@ -168,14 +217,14 @@ class Server:
         """
         from deckwatch.exporter.sources.postgres_link import Lost, Silent  # noqa: PLC0415 - psycopg, only where configured
 
-        link = _open_connection(self._dsn, self._hanging, database)
+        link = self.open_session(database)
         try:
             yield link
         except Silent:
-            self._hanging.add(link.backend)
-            raise ServerDown("silent") from None
+            self.note_hanging(link)
+            raise ServerDown(NO_STATEMENT) from None
         except Lost:
-            raise ServerDown("connection lost") from None
+            raise ServerDown(LOST) from None
         finally:
             link.close()
 
@@ -193,9 +242,14 @@ class Server:
         """Return why the server cannot be read; a file's or a variable's name stays in the log."""
         reason = self._reason
         if not reason:
-            return None
+            unusable = self._unusable
+            return unusable and unusable._replace(seconds=time.monotonic() - unusable.seconds)
         named = reason.startswith(postgres_dsn.LOCATION_PREFIXES)
         return HealthReason("no connection string" if named else reason, time.monotonic() - self._down_since)
+
+    def limitation(self, _world: World) -> str:
+        """Return the values that a server that is up hides; empty if none."""
+        return "its role lacks pg_monitor" if self.lacks_monitor else ""
 
     def close(self) -> None:
         """Close the connection, and a pending one as soon as it is established."""
@@ -203,51 +257,3 @@ class Server:
             self._attempt.abandon()
         if self._link is not None:
             self._link.close()
-
-
-class _ConnectAttempt:
-    """One attempt to connect, on a daemon thread: a name server or a handshake can hang for long."""
-
-    def __init__(self, dsn: Callable[[], str], hanging: set[tuple[int, str]]) -> None:
-        self.started = time.monotonic()
-        self.done = threading.Event()
-        self.link: Link | None = None
-        self.rights: tuple[str, ...] = ()
-        self.reason = ""
-        self._abandoned = False
-        self._lock = threading.Lock()
-        self._dsn = dsn
-        self._hanging = frozenset(hanging)
-        threading.Thread(target=self._connect, name="postgres-connect", daemon=True).start()
-
-    def _connect(self) -> None:
-        link = None
-        try:
-            link = _open_connection(self._dsn, self._hanging)
-            self.rights = tuple(link.read_rights())
-        except Exception as fault:  # noqa: BLE001 - whatever it is, the waiting page must hear of it
-            self.reason = str(fault) if isinstance(fault, ServerDown) else type(fault).__name__
-        with self._lock:
-            if self._abandoned and link is not None:
-                link.close()
-            else:
-                self.link = link
-            self.done.set()
-
-    def abandon(self) -> None:
-        """Close the connection that the attempt has opened or will open."""
-        with self._lock:
-            self._abandoned = True
-            if self.link is not None:
-                self.link.close()
-
-
-def _open_connection(dsn: Callable[[], str], hanging: Collection[tuple[int, str]], database: str = "") -> Link:
-    """Return a new connection; raises ServerDown, also where too many server processes hang that once were ours."""
-    from deckwatch.exporter.sources.postgres_link import open_link  # noqa: PLC0415 - psycopg, only where configured
-
-    link = open_link(dsn(), database)
-    if len(link.sessions.intersection(hanging)) >= MAX_CONNECTIONS - 1:
-        link.close()
-        raise ServerDown("processes of earlier connections hang")
-    return link

@@ -2,7 +2,8 @@
 
 `pg_stat_statements` holds thousands. Exposing the current top statements would create new series all the time, so a set
 is kept: a member is replaced only by a statement with clearly more time, and not soon after it entered. The others are
-summed in a counter, which never decreases.
+summed in a counter, which never decreases. The exporter's own statements are left out: on a quiet server they would be
+the top of the list.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from deckwatch.exporter.name_filter import NameFilter
 from deckwatch.exporter.sources.background import Background
 from deckwatch.exporter.sources.postgres import configured_servers
 from deckwatch.exporter.sources.postgres_view import schema_of
@@ -34,6 +36,19 @@ _TEXTS_SECONDS = 600.0  # interval between readings of texts, for which the serv
 # Texts of these contain no literals; all others may contain passwords, so that only their beginning is shown.
 _WITHOUT_LITERALS = re.compile(r"(select|insert|update|delete|merge|with|values)\b", re.IGNORECASE)
 _BEGINNING = re.compile(r"\W*(\w+(?: \w+)?)")
+
+_ROLES_SECONDS = 600.0  # interval between readings of the roles that the configuration selects
+
+# The role of the connection, unless an application may use it too: it then has rights, or owns or inherits something.
+_OWN_ROLE = """
+    SELECT oid FROM pg_roles WHERE rolname = current_user AND NOT rolsuper
+    AND NOT EXISTS (
+        SELECT FROM pg_shdepend
+        WHERE refclassid = 'pg_authid'::regclass AND refobjid = pg_roles.oid AND deptype = 'o'
+    )
+    AND NOT EXISTS (SELECT FROM pg_auth_members WHERE member = pg_roles.oid AND roleid >= 16384)
+"""  # object ids below 16384 are PostgreSQL's own, such as that of pg_monitor
+_ROLES = "SELECT oid, rolname FROM pg_roles"
 
 _INSTALLED = f"SELECT {schema_of('pg_stat_statements')}, current_setting('pg_stat_statements.max', true)"
 
@@ -111,8 +126,11 @@ class Ranking:
             self.members[key] = now
 
 
-def statements_sql(schema: str, version: int, members: Iterable[Key]) -> str:
-    """Return the SQL for members, top statements and total: rows of three ids, two names and five figures."""
+def statements_sql(schema: str, version: int, members: Iterable[Key], hidden: str) -> str:
+    """Return the SQL for members, top statements and total: rows of three ids, two names and five figures.
+
+    `hidden` is SQL for the ids of roles whose statements are left out.
+    """
     prefix = "shared_" if version >= _RENAMED else ""
     read, write = f"{prefix}blk_read_time", f"{prefix}blk_write_time"
     known = ", ".join(f"({user}, {database}, {query})" for user, database, query in members) or "(0, 0, 0)"
@@ -122,7 +140,7 @@ def statements_sql(schema: str, version: int, members: Iterable[Key]) -> str:
             SELECT userid, dbid, queryid, sum(calls)::float8 AS calls, sum(total_exec_time) / 1000 AS seconds,
                 sum(rows)::float8 AS rows, sum({read}) / 1000 AS reading, sum({write}) / 1000 AS writing
             FROM {schema}.pg_stat_statements(false)
-            WHERE queryid IS NOT NULL GROUP BY 1, 2, 3
+            WHERE queryid IS NOT NULL AND userid <> ALL (ARRAY({hidden})) GROUP BY 1, 2, 3
         ), first AS (SELECT * FROM one ORDER BY seconds DESC LIMIT {MAX_STATEMENTS})
         SELECT userid, dbid, queryid, {names}, calls, seconds, rows, reading, writing FROM first
         UNION SELECT userid, dbid, queryid, {names}, calls, seconds, rows, reading, writing FROM one
@@ -136,7 +154,11 @@ class Statements(Source):
     """The statements of every configured server; a Source of the World."""
 
     def __init__(self, world: World) -> None:
-        self._by_server = {name: _ServerStatements(world, server) for name, server in configured_servers(world).items()}
+        entries = {entry["name"]: entry for entry in world.config.get("postgres") or []}
+        self._by_server = {
+            name: _ServerStatements(world, server, entries[name].get("statement_users"))
+            for name, server in configured_servers(world).items()
+        }
 
     def read_figures(self, server: Server) -> list[Statement]:
         """Return the set with current figures, followed by the sum of all others; raises like Server.run_query."""
@@ -153,8 +175,11 @@ class Statements(Source):
 
 
 class _ServerStatements:
-    def __init__(self, world: World, server: Server) -> None:
+    def __init__(self, world: World, server: Server, choice: Mapping[str, str] | None) -> None:
         self._server = server
+        self._choice = NameFilter(choice, "") if choice else None
+        self._hidden = ""  # SQL for the roles that the choice leaves out
+        self._hidden_at = -_ROLES_SECONDS
         self._ranking = Ranking()
         self._lock = threading.Lock()
         what = f"texts of statements of PostgreSQL server {server.name}"
@@ -164,7 +189,10 @@ class _ServerStatements:
         schema = self._extension_schema()
         with self._lock:
             members = list(self._ranking.members)
-            rows = self._server.run_query(lambda version: statements_sql(schema, version, members)).rows
+            hidden = self._hidden_roles()
+            rows = self._server.run_query(
+                lambda version: statements_sql(schema, version, members, hidden), needs_monitor=True
+            ).rows
             row_of = {Key(*row[:3]): row for row in rows if row[0] is not None}
             [total] = [_row_figures(row) for row in rows if row[0] is None]
             shown = self._ranking.update_members(
@@ -175,6 +203,17 @@ class _ServerStatements:
                 for key, row in ((key, row_of[key]) for key in shown)
             ]
             return [*statements, Statement(*OTHERS, self._ranking.others)]
+
+    def _hidden_roles(self) -> str:
+        """Return SQL for the ids of the roles whose statements are left out."""
+        if self._choice is None:
+            return "SELECT 0::oid WHERE false" if self._server.rights else _OWN_ROLE
+        if time.monotonic() - self._hidden_at > _ROLES_SECONDS:
+            roles = self._server.run_query(lambda _: _ROLES).rows
+            hidden = [str(oid) for oid, name in roles if not self._choice.is_shown(str(name))]
+            self._hidden = f"SELECT unnest('{{{','.join(hidden)}}}'::oid[])"
+            self._hidden_at = time.monotonic()
+        return self._hidden
 
     def _extension_schema(self) -> str:
         [(schema, most)] = self._server.run_query(lambda _: _INSTALLED).rows

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 MAX_TABLES = 500  # of a database: ten thousand would be 300,000 series
 
 # Tables, materialized views and partitioned tables of users, by the size that the server last noted: no lock is taken
@@ -15,9 +20,17 @@ LARGEST = f"""(
 ) AS largest"""  # noqa: S608 - a constant of ours
 
 
-def with_view(view: str) -> str:
-    """Return the largest tables with their rows of a statistics view: `largest` and `stat`.
+def with_view(view: str, *, groups_before: int = 0) -> Callable[[int], str]:
+    """Return the largest tables with their rows of a statistics view, `largest` and `stat`, for a server's version.
 
-    As a lateral join the server looks those rows up, where a plain join would make all of the view's first.
+    `groups_before` is the major version before which the view groups its rows, to sum those of a table's indexes. The
+    planner merges the subquery into the query, and then groups the whole catalogue before it joins the 500 tables: 135
+    ms instead of 20 with 20,000 tables. It does not merge a subquery with an OFFSET, and looks up each row. Without
+    grouping it finds the cheapest join by itself.
     """
-    return f"{LARGEST}, LATERAL (SELECT * FROM {view} WHERE relid = largest.oid) AS stat"  # noqa: S608 - as above
+
+    def make_source(version: int) -> str:
+        offset = " OFFSET 0" if version // 10_000 < groups_before else ""
+        return f"{LARGEST}, LATERAL (SELECT * FROM {view} WHERE relid = largest.oid{offset}) AS stat"  # noqa: S608 - as above
+
+    return make_source

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deckwatch.exporter.metric import Metric, Sample
+from deckwatch.exporter.metric import Lines, Metric, Sample, format_value
 from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from deckwatch.exporter.sources.postgres import Row, Server
 
-_NEVER = 10_000
+NEVER = 10_000  # a major version that there will not be
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +23,21 @@ class Column:
     metric: Metric
     sql: str
     since: int = 0
-    before: int = _NEVER
+    before: int = NEVER
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Rows of `source`, a FROM clause. `labels` is SQL for the values of the labels after `server`."""
+    """Rows of `source`, a FROM clause or a function that makes it for a server's version (150018).
 
-    source: str
+    `labels` is SQL for the values of the labels after `server`.
+    `needs_monitor` marks a view whose rows PostgreSQL empties, without an error, for a role without pg_monitor.
+    """
+
+    source: str | Callable[[int], str]
     columns: tuple[Column, ...]
     labels: tuple[str, ...] = ()
+    needs_monitor: bool = False
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -49,7 +54,8 @@ class View:
             oldest = min(column.since for column in self.columns)
             raise NoData(f"PostgreSQL {oldest} and newer have it, this one is {version // 10_000}")
         wanted = ", ".join((*self.labels, *(column.sql for column in self.columns_for(version))))
-        return f"SELECT {wanted} FROM {self.source}"  # noqa: S608 - every part is a constant of ours
+        source = self.source if isinstance(self.source, str) else self.source(version)
+        return f"SELECT {wanted} FROM {source}"  # noqa: S608 - every part is a constant of ours
 
     def make_samples(self, server: str, version: int, rows: Iterable[Row]) -> Iterator[Sample]:
         """Turn rows into samples; a NULL drops its own field only."""
@@ -60,9 +66,16 @@ class View:
                 if value is not None:
                     yield Sample(column.metric, labels, to_number(value))
 
+    def render_rows(self, server: str, version: int, rows: Iterable[Row]) -> list[Lines]:
+        """Render rows that many pages show: the lines of `make_samples`, metric by metric."""
+        texts: dict[Metric, list[str]] = {}
+        for metric, labels, value in self.make_samples(server, version, rows):
+            texts.setdefault(metric, []).append(f"{metric.line_prefix(labels)}{format_value(value)}\n")
+        return [Lines(metric, ["".join(lines).encode()], len(lines)) for metric, lines in texts.items()]
+
     def read_samples(self, server: Server) -> Iterator[Sample]:
         """Ask the server and turn its answer into samples."""
-        version, rows = server.run_query(self.build_query)
+        version, rows = server.run_query(self.build_query, needs_monitor=self.needs_monitor)
         return self.make_samples(server.name, version, rows)
 
 

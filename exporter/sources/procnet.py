@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from deckwatch.exporter.sources.procfs import ParseError, decode_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Collection, Iterable
 
 
-def parse_dev(data: bytes) -> dict[str, tuple[int, ...]]:
-    """Return from net/dev for each interface 16 counters.
+def parse_dev(data: bytes, is_shown: Callable[[str], bool] | None = None) -> dict[str, tuple[int, ...]]:
+    """Return from net/dev for each interface 16 counters; only of interfaces for whose name `is_shown` is true.
 
+    The lines of the others, of which a host with containers has hundreds, are not parsed.
     Received: bytes, packets, errs, drop, fifo, frame, compressed, multicast; sent: bytes, packets, errs, drop, fifo,
     colls, carrier, compressed (net/core/net-procfs.c).
     """
@@ -22,11 +23,14 @@ def parse_dev(data: bytes) -> dict[str, tuple[int, ...]]:
     if not lines or b"|" not in lines[0]:
         raise ParseError("net/dev: its heading is missing")
     for line in lines[2:]:
-        name, _, rest = line.partition(b":")
+        before, _, rest = line.partition(b":")
+        name = decode_text(before.strip())
+        if is_shown is not None and not is_shown(name):
+            continue
         counters = tuple(map(int, rest.split()))
         if len(counters) != 16:
             raise ParseError(f"net/dev: {len(counters)} counters, not 16, in {decode_text(line)!r}")
-        devices[decode_text(name.strip())] = counters
+        devices[name] = counters
     return devices
 
 
@@ -99,6 +103,13 @@ def parse_udp(data: bytes) -> tuple[int, int]:
     return sent, received
 
 
+# In the kernel's order, from 1 (include/net/tcp_states.h).
+TCP_STATES = (
+    *("established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close", "close_wait"),
+    *("last_ack", "listen", "closing"),
+)
+
+
 class Sockets(NamedTuple):
     """TCP sockets by the kernel's number of their state (include/net/tcp_states.h), and the bytes in their queues."""
 
@@ -130,6 +141,23 @@ def count_tcp(lines: Iterable[bytes]) -> Sockets:
     for word, times in words.items():
         states[int(word, 16)] += times
     return Sockets(states, sent, received)
+
+
+def count_tcp_by_port(lines: Iterable[bytes], ports: Collection[int]) -> Counter[tuple[int, int]]:
+    """Count the sockets in net/tcp or net/tcp6 with one of these local ports, by port and number of the state."""
+    wanted = {b"%04X" % port: port for port in ports}
+    counts: Counter[tuple[bytes, bytes]] = Counter()
+    rest = iter(lines)
+    if b"local_address" not in next(rest, b""):
+        raise ParseError("net/tcp: its heading is missing")
+    for line in rest:
+        columns = line.split(None, 4)
+        if len(columns) < 5:
+            raise ParseError(f"net/tcp: {len(columns)} columns")
+        word = columns[1][-4:]
+        if word in wanted:
+            counts[word, columns[3]] += 1
+    return Counter({(wanted[port], int(state, 16)): count for (port, state), count in counts.items()})
 
 
 def parse_conntrack(data: bytes) -> tuple[int, dict[str, int]]:

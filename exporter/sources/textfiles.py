@@ -11,7 +11,7 @@ from deckwatch.exporter.sources import rootfs, textformat
 from deckwatch.exporter.world import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from deckwatch.exporter.metric import Sample
     from deckwatch.exporter.world import World
@@ -20,12 +20,16 @@ _MAX_BYTES = 8 << 20
 
 
 class TextFile(NamedTuple):
-    """A file: its path on the host, modification time (seconds since 1970), and its samples or the error."""
+    """A file: its path on the host, modification time (seconds since 1970), and its samples or the error.
+
+    `omissions` are the reasons for samples that were omitted.
+    """
 
     path: str
     changed: float
     samples: list[Sample]
     error: str = ""
+    omissions: Sequence[str] = ()
 
 
 class TextFiles(Source):
@@ -63,7 +67,7 @@ class TextFiles(Source):
         """Return a file with its version, which differs after a change."""
         version: tuple[int, ...] = ()
         changed = 0.0
-        samples: list[Sample] = []
+        parsed = textformat.ParsedText([], [])
         error_text = ""
         try:
             # O_NONBLOCK, not to wait for a writer where somebody put a pipe.
@@ -74,14 +78,14 @@ class TextFiles(Source):
                 before = self._known.get(path)
                 if before and before[0] == version:
                     return before
-                samples = textformat.parse_samples(_read_content(file, about), f"Read from {path}.")
+                parsed = textformat.parse_text(_read_content(file, about), f"Read from {path}.")
         except OSError as error:
             error_text = os.strerror(error.errno or 0)
         except UnicodeDecodeError:
             error_text = "it is not UTF-8"
         except ValueError as error:
             error_text = str(error)
-        return version, TextFile(path, changed, samples, error_text)
+        return version, TextFile(path, changed, parsed.samples, error_text, parsed.omissions)
 
 
 def _read_content(file: BinaryIO, about: os.stat_result) -> str:

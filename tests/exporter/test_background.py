@@ -15,16 +15,20 @@ from deckwatch.exporter.metric import Metric
 from deckwatch.exporter.scrape import Scraper
 from deckwatch.exporter.sources import background
 from deckwatch.exporter.sources.background import Background, NotReadYet, ReadingFailed
-from deckwatch.exporter.world import NoData, Reading, World
+from deckwatch.exporter.world import NoData, Reading, SourceDown, World
 
 SIZE = Metric("deckwatch_test_size_bytes", "gauge", "A size.")
 
 
 class Slow:
-    """A source that returns `answers` in order and then repeats the last one."""
+    """A source that returns `answers` in order and then repeats the last one.
 
-    def __init__(self, *answers: object) -> None:
+    With `hold`, the second reading waits for `gate` too, so that a test can see the result of the first.
+    """
+
+    def __init__(self, *answers: object, hold: bool = False) -> None:
         self.answers = list(answers)
+        self.hold = hold
         self.calls = 0
         self.inside = 0
         self.most_inside = 0
@@ -36,6 +40,8 @@ class Slow:
         self.most_inside = max(self.most_inside, self.inside)
         self.calls += 1
         assert self.gate.wait(20)
+        if self.calls == 1 and self.hold:
+            self.gate.clear()
         self.inside -= 1
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
@@ -72,9 +78,10 @@ def test_nothing_is_read_before_the_first_request(start):
 
 
 def test_the_value_is_refreshed_without_requests(start, eventually):
-    slow = Slow(1, 2, 3)
+    slow = Slow(1, 2, 3, hold=True)
     reader = start(slow)
     assert reader.latest_reading().value == 1
+    slow.gate.set()
     eventually(lambda: slow.calls >= 5)
     assert reader.latest_reading().value == 3
 
@@ -94,13 +101,30 @@ def test_concurrent_requests_share_one_reading(start):
 
 def test_a_failure_and_the_recovery_are_logged_once(start, eventually, caplog):
     caplog.set_level(logging.INFO)
-    slow = Slow(1, OSError("no"), OSError("no"), OSError("no"), 2)
+    slow = Slow(1, OSError("no"), OSError("no"), OSError("no"), 2, hold=True)
     reader = start(slow)
     assert reader.latest_reading().value == 1
+    slow.gate.set()
     eventually(lambda: slow.calls >= 6)
     assert reader.latest_reading().value == 2
     reported = [record.getMessage() for record in caplog.records]
     assert reported == ["the size cannot be read: OSError", "the size can be read again"]
+
+
+@pytest.mark.parametrize(
+    ("logged", "reported"), [(True, []), (False, ["the size cannot be read: too busy", "the size can be read again"])]
+)
+def test_a_shared_source_that_is_down_and_logged_it_is_not_logged_again(start, eventually, caplog, logged, reported):
+    caplog.set_level(logging.INFO)
+    down = SourceDown("too busy")
+    down.logged = logged
+    slow = Slow(1, down, down, 2, hold=True)
+    reader = start(slow)
+    assert reader.latest_reading().value == 1
+    slow.gate.set()
+    eventually(lambda: slow.calls >= 5)
+    assert reader.latest_reading().value == 2
+    assert [record.getMessage() for record in caplog.records] == reported
 
 
 @pytest.fixture
@@ -118,11 +142,26 @@ def pauses(monkeypatch):
     return of
 
 
+def test_each_reason_of_a_failure_is_logged_once_and_a_few_at_most(start, eventually, caplog):
+    texts = ("no answer in time", "status 500", "no answer in time", *(f"line {n}" for n in range(9)))
+    failures = [ReadingFailed(text) for text in texts]
+    for failure in failures:
+        failure.logged = False
+    slow = Slow(*failures)
+    reader = start(slow, seconds=0.001)
+    with contextlib.suppress(SourceDown, NoData):
+        reader.latest_reading()
+    eventually(lambda: slow.calls > len(texts))
+    logged = [record.getMessage().partition("read: ")[2] for record in caplog.records]
+    assert logged == ["no answer in time", "status 500", "line 0", "line 1", "line 2"]
+
+
 def test_after_a_failure_the_old_value_is_dropped_and_retries_slow_down(start, eventually, pauses):
-    slow = Slow(1, ValueError("no"))
+    slow = Slow(1, ValueError("no"), hold=True)
     reader = start(slow, seconds=0.05)
     seen = pauses(reader, 0.0)
     assert reader.latest_reading().value == 1
+    slow.gate.set()
     eventually(lambda: len(seen) >= 6)
     with pytest.raises(ReadingFailed):
         reader.latest_reading()
@@ -214,3 +253,33 @@ def test_the_age_of_a_collector_is_that_of_its_oldest_reading(start):
     scraper.collectors["host_size"] = Collector("host_size", (SIZE,), fresh, "", True, None, None, "server", 10)
     [outcome] = scraper.scrape()
     assert outcome.at == 1100.0, "the next collector on the thread is not affected"
+
+
+def test_without_requests_nothing_is_read_until_the_next_one(start, eventually, monkeypatch):
+    monkeypatch.setattr(background, "_IDLE_SECONDS", 0.3)
+    slow = Slow(1)
+    reader = start(slow)
+    assert reader.latest_reading().value == 1
+    first = reader._thread
+    eventually(lambda: not first.is_alive())
+    calls = slow.calls
+    assert calls > 1, "it went on reading for a while"
+    assert reader.latest_reading().value == 1, "what was read is not too old yet"
+    eventually(lambda: slow.calls > calls)
+
+
+def test_a_value_that_expired_without_requests_is_no_failure(start, eventually, monkeypatch):
+    monkeypatch.setattr(background, "_IDLE_SECONDS", 0.1)
+    slow = Slow(1, 2)
+    reader = start(slow, first_seconds=0.0)
+    eventually(lambda: not _raises(NotReadYet, reader.latest_reading))
+    first = reader._thread
+    eventually(lambda: not first.is_alive())
+    monkeypatch.setattr(background, "_MISSED_READINGS", 0)
+    slow.gate.clear()
+    with pytest.raises(NotReadYet):
+        reader.latest_reading()
+    monkeypatch.setattr(background, "_MISSED_READINGS", 10_000)
+    slow.gate.set()
+    eventually(lambda: not _raises(NotReadYet, reader.latest_reading))
+    assert reader.latest_reading().value == 2

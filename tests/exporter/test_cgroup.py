@@ -53,6 +53,11 @@ def test_proc_cgroup_raises_only_parse_error(data):
         (f"/../{ID}", f"/{ID}"),
         (f"/docker/{ID}/init.scope", f"/docker/{ID}"),
         (f"/docker/{OTHER}", None),
+        (f"/machine.slice/libpod-{ID}.scope/container", f"/machine.slice/libpod-{ID}.scope"),
+        (f"/machine.slice/libpod-conmon-{ID}.scope", None),
+        (f"/system.slice/crio-conmon-{ID}.scope", None),
+        (f"/system.slice/{ID}.service", None),  # a healthcheck of Podman
+        (f"/system.slice/var-lib-docker-containers-{ID}-mounts-shm.mount", None),
         ("/", None),
     ],
 )
@@ -65,6 +70,24 @@ def test_a_process_is_matched_to_its_container():
     assert belongs_to_container({"": "/"}, ID), "the exporter's own container, seen from inside"
     assert not belongs_to_container({"": "/user.slice"}, ID)
     assert not belongs_to_container({"memory": f"/docker/{OTHER}", "cpu": "/"}, ID)
+
+
+@pytest.mark.parametrize(
+    "helper", ["libpod-conmon-{}.scope", "{}.service", "{}-4c1d.service", "var-lib-containers-{}-shm.mount"]
+)
+def test_a_group_that_serves_the_container_is_not_its_own(unified, monkeypatch, helper):
+    unified.file("proc/96/cgroup", f"0::/../../libpod-{ID}.scope/../elsewhere/libpod-{ID}.scope\n")
+    unified.file(f"sys/fs/cgroup/machine.slice/{helper.format(ID)}/memory.current", "1000000\n")
+    unified.file(f"sys/fs/cgroup/machine.slice/libpod-{ID}.scope/memory.current", "4096\n")
+    real = os.scandir
+
+    @contextlib.contextmanager
+    def helpers_first(path):  # kernfs lists by hash, so any order occurs
+        with real(path) as entries:
+            yield sorted(entries, key=lambda entry: entry.name == f"libpod-{ID}.scope")
+
+    monkeypatch.setattr(os, "scandir", helpers_first)
+    assert unified.group(Container(ID, pid=96)).path == f"/machine.slice/libpod-{ID}.scope"
 
 
 def descriptors() -> int:

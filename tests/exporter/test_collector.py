@@ -78,7 +78,11 @@ def test_every_shipped_collector_is_well_declared(name):
     assert declared.name == name
     assert re.fullmatch(r"(host|container|postgres|app|deckwatch)_[a-z0-9_]+", name)
     assert re.fullmatch(r"[A-Z].{8,}\.", declared.help), "the first line of its docstring is a sentence"
-    prefixes = (load_contract()["own_prefix"], *load_contract()["peer_prefixes"])
+    prefixes = (
+        load_contract()["own_prefix"],
+        *load_contract()["peer_prefixes"],
+        *load_contract()["application_prefixes"],
+    )
     for metric in declared.metrics:
         assert metric.name.startswith(prefixes)
         assert metric.help

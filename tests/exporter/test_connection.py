@@ -8,6 +8,7 @@ import ssl
 import threading
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx
@@ -16,6 +17,7 @@ import pytest
 from deckwatch.exporter import connection
 from deckwatch.exporter.protection import connection_limits
 from deckwatch.exporter.scrape import Scraper
+from deckwatch.exporter.server import App
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,6 +201,150 @@ def test_busy_connections_of_a_client_leave_room_for_others(page, monkeypatch) -
     assert page.client("127.0.0.2").get("/healthz").status_code == 200
     page.hold.set()
     assert all(dialled.recv(4096).startswith(b"HTTP/1.1 200") for dialled in busy)
+
+
+def read_slowly(dialled: socket.socket, stop: threading.Event) -> None:
+    """Read a little at a time; until the connection is closed."""
+    with suppress(OSError, ssl.SSLError):
+        while not stop.is_set() and dialled.recv(512):
+            stop.wait(0.2)
+
+
+@pytest.fixture
+def large_page(monkeypatch):
+    """Make /healthz too large for the buffers of a socket."""
+    route = App._route_request
+
+    async def answer_large(self, method, path, query, headers):
+        response = await route(self, method, path, query, headers)
+        return replace(response, body=b"x" * (8 << 20)) if path == "/readyz" else response
+
+    monkeypatch.setattr(App, "_route_request", answer_large)
+
+
+def test_slow_readers_of_two_addresses_leave_room_for_others(page, monkeypatch, large_page) -> None:
+    monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 8)
+    monkeypatch.setattr(connection_limits, "MAX_PER_CLIENT", 4)
+    stop = threading.Event()
+    known = page.dial("127.0.0.5")
+    assert is_alive(known)
+    slow = [page.dial(f"127.0.0.{number}") for number in (2, 3) for _ in range(4)]
+    threads = [threading.Thread(target=read_slowly, args=(dialled, stop)) for dialled in slow]
+    for dialled, thread in zip(slow, threads, strict=True):
+        dialled.sendall(GET.replace(b"/healthz", b"/readyz") * 50)
+        thread.start()
+    time.sleep(0.5)
+    newcomer = page.dial("127.0.0.4")
+    assert is_alive(newcomer)
+    assert is_alive(known)
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_a_client_has_one_time_limit_for_everything_it_has_asked_for(page, monkeypatch, large_page) -> None:
+    monkeypatch.setattr(connection, "READ_SECONDS", 1.0)
+    dialled = page.dial()
+    dialled.sendall(GET.replace(b"/healthz", b"/readyz") * 10)
+    deadline, size = time.monotonic() + 30, 0
+    with suppress(OSError, ssl.SSLError):
+        while time.monotonic() < deadline and (data := dialled.recv(1 << 20)):
+            size += len(data)
+            time.sleep(0.05)
+    assert time.monotonic() < deadline
+    assert size < 10 * (8 << 20)
+    for _ in range(3):  # a client that reads its pages has the limit for each of them
+        assert len(page.client("127.0.0.2").get("/readyz").content) == 8 << 20
+
+
+def test_pipelined_requests_are_bounded(page) -> None:
+    dialled = page.dial()
+    dialled.sendall(GET * 60)
+    answers = b""
+    with suppress(ConnectionResetError, ssl.SSLError):
+        while data := dialled.recv(4096):
+            answers += data
+    assert answers.count(b"HTTP/1.1 200 OK") == connection.MAX_PIPELINED
+
+
+def test_a_client_with_many_busy_connections_loses_one_to_a_new_client(page, monkeypatch) -> None:
+    monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 10)
+    known = page.dial("127.0.0.5")
+    assert is_alive(known)
+    page.hold.clear()
+    busy = [page.dial() for _ in range(9)]
+    for dialled in busy:
+        dialled.sendall(GET.replace(b"/healthz", b"/metrics"))
+    wait_for_requests(page, 9)
+    newcomer = page.dial("127.0.0.4")
+    assert is_alive(newcomer)
+    assert is_alive(known)
+    page.hold.set()
+    assert sum(is_cut(dialled) for dialled in busy) == 1
+
+
+def end_sending(dialled: socket.socket) -> None:
+    """Close the client's side of TCP."""
+    socket.socket.shutdown(dialled, socket.SHUT_WR)
+
+
+@pytest.mark.parametrize("path", [b"/healthz", b"/metrics"])
+def test_a_client_that_ends_its_side_after_the_request_is_answered(page, path) -> None:
+    dialled = page.dial()
+    dialled.sendall(GET.replace(b"/healthz", path) * 2)
+    end_sending(dialled)
+    answers = b""
+    with suppress(ssl.SSLError):
+        while data := dialled.recv(4096):
+            answers += data
+    assert answers.count(b"HTTP/1.1 200 OK") == 2
+    ended = page.dial()
+    end_sending(ended)  # without a request
+    assert is_cut(ended)
+
+
+def test_a_client_that_ends_its_side_of_tls_is_answered(page) -> None:
+    if not page.is_tls:
+        pytest.skip("there is no close_notify")
+    plain, arrived, leaving = page.dial(raw=True), ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    tls = context.wrap_bio(arrived, leaving)
+    while True:
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            plain.sendall(leaving.read())
+            arrived.write(plain.recv(65536))
+    tls.write(GET)
+    with suppress(ssl.SSLError):
+        tls.unwrap()  # sends close_notify and would wait for the other one
+    plain.sendall(leaving.read())
+    answer = b""
+    while not answer.endswith(b"ok\n") and (data := plain.recv(65536)):
+        arrived.write(data)
+        with suppress(ssl.SSLError):
+            while piece := tls.read(65536):
+                answer += piece
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"http://127.0.0.1:9877/healthz", 200),
+        (b"HTTP://127.0.0.1/healthz?x=://", 200),
+        (b"http://127.0.0.1", 200),
+        (b"http://127.0.0.1/nowhere", 404),
+        (b"/http://127.0.0.1/healthz", 404),
+        (b"ftp://127.0.0.1/healthz", 404),
+    ],
+)
+def test_the_target_of_a_request_may_be_a_whole_address(page, target, status) -> None:
+    dialled = page.dial()
+    dialled.sendall(GET.replace(b"/healthz", target))
+    assert dialled.recv(4096).startswith(b"HTTP/1.1 %d " % status)
 
 
 def test_shutdown_leaves_no_socket_open(page_served) -> None:

@@ -10,9 +10,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from deckwatch.exporter import collector, exposition
-from deckwatch.exporter.collectors import _container
+from deckwatch.exporter.collectors import _container, container_state
 from deckwatch.exporter.metric import count_series
 from deckwatch.exporter.scrape import Scraper
+from deckwatch.exporter.sources.container import Container
 from deckwatch.exporter.sources.docker import Engine
 from deckwatch.exporter.world import NoData, World
 
@@ -41,6 +42,12 @@ def values(world: World, name: str, metric: str, scraper: Scraper | None = None)
         (WORLD, "container_memory", "container_oom_events_total", {"shop-worker-1": 1, "shop-web-1": 0}),
         (WORLD, "container_spec", "container_spec_memory_limit_bytes", {"shop-worker-1": 1 << 26, "shop-web-1": 0}),
         (WORLD, "container_spec", "container_spec_cpu_quota", {"shop-worker-1": 50_000}),
+        (
+            WORLD,
+            "container_memory_detail",
+            "container_spec_memory_reservation_limit_bytes",
+            {"shop-worker-1": 0, "shop-web-1": 0},
+        ),
         (WORLD, "container_pids", "container_processes", {"shop-worker-1": 1, "shop-web-1": 1}),
         (WORLD, "container_threads", "container_threads_max", {"shop-worker-1": 50, "shop-web-1": 0}),
         (
@@ -129,6 +136,68 @@ def test_lines_are_rendered_again_when_their_values_change(tmp_path):
         assert values(world, "container_pids", "container_processes", scraper) == {name: 1}
 
 
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("container_memory", "memory", "cgroup_enable=memory"),
+        ("container_memory_detail", "memory", "cgroup_enable=memory"),
+        ("container_threads", "pids", "enable it in the kernel"),
+        ("container_io", "io", "enable it in the kernel"),
+    ],
+)
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_missing_controller_is_the_reason_for_missing_series(tmp_path, caplog, version, case):
+    name, controller, remedy = case
+    id_ = "4f" * 32
+    data = json.loads((Path(__file__).parents[1] / "worlds" / WORLD / "engine.json").read_text())
+    container = {**data["containers"][0], "Id": id_, "State": {**data["containers"][0]["State"], "Pid": 7}}
+    (tmp_path / "engine.json").write_text(json.dumps({**data, "info": {}, "containers": [container], "events": []}))
+    (tmp_path / "proc/7").mkdir(parents=True)
+    root = tmp_path / "sys/fs/cgroup"
+    group = root / f"docker/{id_}" if version == 2 else root / f"cpuacct/docker/{id_}"
+    group.mkdir(parents=True)
+    if version == 2:
+        (root / "cgroup.controllers").write_text("cpu\n")
+        (tmp_path / "proc/7/cgroup").write_text(f"0::/docker/{id_}\n")
+        (group / "cgroup.procs").write_text("7\n")
+    else:
+        (tmp_path / "proc/7/cgroup").write_text(f"2:cpuacct:/docker/{id_}\n")
+        controller = {"io": "blkio"}.get(controller, controller)
+    host = f"file://{tmp_path}/engine.json"
+    with World(procfs=tmp_path / "proc", sysfs=tmp_path / "sys", docker_host=host) as world:
+        scraper = Scraper(world, {name: CONTAINER[name]})
+        for _ in range(2):
+            [outcome] = scraper.scrape()
+            assert outcome.absent is not None
+            assert f"lack the {controller} controller" in outcome.absent
+            assert remedy in outcome.absent
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [outcome.absent]
+
+
+def test_the_last_time_of_a_removed_container_is_kept_for_five_minutes() -> None:
+    clock = [50.0]
+    web, job = (
+        _container.KnownContainer(Container(id_, name, pid=pid), f'{{id="/docker/{id_}",name="{name}"')
+        for id_, name, pid in (("a" * 64, "web", 7), ("b" * 64, "job", 8))
+    )
+    with World(age_clock=lambda: clock[0]) as world:
+        last_seen = world.source(container_state._LastSeen)
+
+        def update(*running: _container.KnownContainer, at: float) -> dict[str, float]:
+            lines = last_seen.update(running, at)
+            return {line.split('name="')[1].split('"')[0]: float(line.split()[-1]) for line in lines}
+
+        assert update(web, job, at=1000.0) == {"web": 1000, "job": 1000}
+        stopped = job._replace(container=replace(job.container, pid=0))
+        assert update(web, stopped, at=1015.0) == {"web": 1015, "job": 1000}
+        clock[0] += 299
+        assert update(web, at=9_000_000.0) == {"web": 9_000_000, "job": 1000}  # the clock was set: nothing is dropped
+        assert update(web, job, at=1300.0) == {"web": 1300, "job": 1300}  # it was started again
+        assert update(web, at=1315.0) == {"web": 1315, "job": 1300}
+        clock[0] += 301
+        assert update(web, at=1600.0) == {"web": 1600}
+
+
 def test_states_are_marked_to_be_retained_and_counters_are_not():
     state = CONTAINER["container_state"].metrics
     held = {metric.name for metric in state if metric.state}
@@ -154,7 +223,7 @@ def test_every_series_of_a_container_has_the_same_first_labels():
 def test_without_an_engine_there_is_no_data():
     with World(docker_host="") as world:
         for name, declared in CONTAINER.items():
-            if name != "container_machine":
+            if name not in ("container_machine", "container_totals"):
                 with pytest.raises(NoData, match="no Docker engine"):
                     list(declared.collect(world))
 
@@ -207,3 +276,34 @@ def test_cgroups_of_a_remote_engine_are_not_expected_here(tmp_path):
     (groups / "cgroup.controllers").write_text("memory\n")
     with machine(tmp_path, kernel="5.10-linuxkit") as world, pytest.raises(NoData, match="another kernel"):
         _container.running_containers(world)
+
+
+def test_containers_of_which_some_lack_a_controller_are_named_once(tmp_path, caplog) -> None:
+    data = json.loads((Path(__file__).parents[1] / "worlds" / WORLD / "engine.json").read_text())
+    template, root = data["containers"][0], tmp_path / "sys/fs/cgroup"
+    root.mkdir(parents=True)
+    (root / "cgroup.controllers").write_text("memory pids\n")
+    containers = []
+    for number, name in enumerate(("web", "job", "db"), 7):
+        id_ = f"{number:x}" * 64
+        group = root / f"docker/{id_}"
+        group.mkdir(parents=True)
+        (tmp_path / f"proc/{number}").mkdir(parents=True)
+        (tmp_path / f"proc/{number}/cgroup").write_text(f"0::/docker/{id_}\n")
+        (group / "cgroup.procs").write_text(f"{number}\n")
+        if name != "job":
+            (group / "pids.current").write_text("3\n")
+            (group / "pids.max").write_text("max\n")
+        containers.append({**template, "Id": id_, "Name": f"/{name}", "State": {**template["State"], "Pid": number}})
+    (tmp_path / "engine.json").write_text(json.dumps({**data, "info": {}, "containers": containers, "events": []}))
+    host = f"file://{tmp_path}/engine.json"
+    with World(procfs=tmp_path / "proc", sysfs=tmp_path / "sys", docker_host=host) as world:
+        scraper = Scraper(world, {"container_threads": CONTAINER["container_threads"]})
+        for _ in range(3):
+            assert set(values(world, "container_threads", "container_threads", scraper)) == {"web", "db"}
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        (
+            "the control groups of 1 of 3 containers lack the pids controller (job): "
+            "enable it in cgroup.subtree_control of the groups above them"
+        )
+    ]

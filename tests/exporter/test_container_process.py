@@ -36,14 +36,14 @@ def test_a_file_of_a_container_process(world):
     process(world, 96, f"/docker/{ID}", status="x" * 40_000)
     processes = world.source(ContainerProcesses)
     for _ in range(2):
-        assert processes.read_file(Container(ID, pid=96), "status") == b"x" * 40_000
-    assert processes.read_file(Container(ID, pid=96), "absent") is None
+        assert processes.make_reader(Container(ID, pid=96), "status")() == b"x" * 40_000
+    assert processes.make_reader(Container(ID, pid=96), "absent")() is None
 
 
 def test_a_pid_reused_by_another_process(world):
     process(world, 96, "/system.slice/ssh.service", status="secret")
-    assert world.source(ContainerProcesses).read_file(Container(ID, pid=96), "status") is None
-    assert world.source(ContainerProcesses).read_file(Container(ID, pid=97), "status") is None
+    assert world.source(ContainerProcesses).make_reader(Container(ID, pid=96), "status")() is None
+    assert world.source(ContainerProcesses).make_reader(Container(ID, pid=97), "status")() is None
 
 
 def test_a_restarted_container_has_a_new_process(world):
@@ -51,8 +51,8 @@ def test_a_restarted_container_has_a_new_process(world):
     process(world, 98, f"/docker/{ID}", status="new")
     processes = world.source(ContainerProcesses)
     before = descriptors()
-    assert processes.read_file(Container(ID, pid=96), "status") == b"old"
-    assert processes.read_file(Container(ID, pid=98), "status") == b"new"
+    assert processes.make_reader(Container(ID, pid=96), "status")() == b"old"
+    assert processes.make_reader(Container(ID, pid=98), "status")() == b"new"
     assert descriptors() == before + 1
     processes.prune([])
     assert descriptors() == before
@@ -79,6 +79,6 @@ def test_beyond_the_descriptor_limit_folders_are_opened_per_reading(world, monke
         process(world, pid, f"/docker/{pid:064x}", status=str(pid))
     for _ in range(2):
         for pid in range(100, 105):
-            assert processes.read_file(Container(f"{pid:064x}", pid=pid), "status") == str(pid).encode()
-            assert processes.read_file(Container(f"{pid:064x}", pid=pid), "absent") is None
+            assert processes.make_reader(Container(f"{pid:064x}", pid=pid), "status")() == str(pid).encode()
+            assert processes.make_reader(Container(f"{pid:064x}", pid=pid), "absent")() is None
     assert descriptors() == before + 2

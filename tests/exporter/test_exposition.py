@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -109,12 +110,12 @@ def outcome(**changes: object) -> Outcome:
 
 def own(outcome_of_run: Outcome, record: Record | None = None) -> dict[str, float]:
     records = {("host_load", outcome_of_run.subject): record or Record()}
-    lines = exposition.render_text(exposition.self_samples([outcome_of_run], records, 103.0)).splitlines()
+    lines = exposition.render_text(exposition.self_samples([outcome_of_run], records, 103.0, 9.5)).splitlines()
     return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line[0] != "#"}
 
 
 def test_metrics_about_a_collector():
-    assert own(outcome(), Record(timeouts=2, dropped=7)) == {
+    assert own(outcome(), Record(timeouts=Counter({9.5: 2, 1.0: 5}), dropped=7)) == {
         'deckwatch_collector_success{collector="host_load"}': 1,
         'deckwatch_collector_duration_seconds{collector="host_load"}': 0.25,
         'deckwatch_collector_timeouts_total{collector="host_load"}': 2,
@@ -126,10 +127,29 @@ def test_metrics_about_a_collector():
     }
 
 
+def test_the_collectors_of_a_database_server_are_added_up():
+    runs = [outcome(peer=("pg", "locks"), subject=server) for server in ("shop-db", "shop-db", "other")]
+    samples = exposition.self_samples([*runs, outcome(), outcome(subject="shop-db", absent="no views")], {}, 103.0, 9.5)
+    text = exposition.render_text(sample for sample in samples if sample.metric.name.startswith("pg_exporter"))
+    assert text.splitlines()[2:] == [
+        'pg_exporter_last_scrape_duration_seconds{server="shop-db"} 0.5',
+        'pg_exporter_last_scrape_duration_seconds{server="other"} 0.25',
+    ]
+
+
 def test_a_failure_is_also_exposed_under_the_peers_name():
     metrics = own(outcome(error="OSError", peer=("pg", "locks"), subject="shop-db"))
     assert metrics['deckwatch_collector_success{collector="host_load",server="shop-db"}'] == 0
     assert metrics['pg_scrape_collector_success{collector="locks",server="shop-db"}'] == 0
+
+
+def test_a_failure_tells_whether_something_was_read():
+    partial = 'deckwatch_collector_partial{collector="host_load"}'
+    assert own(outcome(error="OSError"))[partial] == 1
+    old = [METRICS[0](1, "", "")]
+    assert own(outcome(error="OSError", samples=old, retained=old))[partial] == 0
+    assert own(outcome(error="Timeout", samples=()))[partial] == 0
+    assert partial not in own(outcome())
 
 
 def test_a_probe_has_its_service_label_and_no_peer_metrics():

@@ -10,7 +10,7 @@ import time
 import pytest
 import requests
 
-from deckwatch.exporter.collectors.app_probe import Probe, ProbeLog
+from deckwatch.exporter.collectors.app_probe import ConfiguredProbe, ProbeLog
 from deckwatch.exporter.sources import postgres
 from deckwatch.exporter.sources.docker_watch import EngineWatch
 from deckwatch.exporter.sources.errors import safe_message
@@ -93,7 +93,7 @@ def test_a_missing_connection_string_is_described(entry, reported, tmp_path, mon
 
 def test_a_probe_error_contains_no_foreign_text():
     with World() as world:
-        probe = Probe("shop")
+        probe = ConfiguredProbe("shop", "tcp")
         assert probe.health_reason(world) is None
         world.source(ProbeLog).record_result(probe, "certificate: hostname mismatch")
         trouble = probe.health_reason(world)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deckwatch.exporter.sources import files
-from deckwatch.exporter.sources.files import KeptFiles, read_once
+from deckwatch.exporter.sources.files import KeptFile, KeptFiles, read_once
 from deckwatch.exporter.world import World
 
 
@@ -41,6 +41,36 @@ def test_the_current_content_is_read(kept: KeptFiles, tmp_path: Path) -> None:
 def test_large_kernel_tables_are_read_completely(kept: KeptFiles) -> None:
     for path in ("/proc/crypto", "/proc/filesystems", "/proc/version", "/proc/sys/kernel/ostype"):
         assert kept.read(path) == read_once(path) == Path(path).read_bytes()
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 2047, 2048, 4000, 16_383, 16_384, 16_385, 50_000])
+def test_unchanged_content_is_the_same_object(kept: KeptFiles, tmp_path: Path, size: int) -> None:
+    file = tmp_path / "value"
+    file.write_bytes(b"a" * size)
+    first = kept.read(str(file))
+    assert kept.read(str(file)) is first
+    assert read_once(str(file), last=first) is first
+    longer = [b"a" * (size + more) for more in (1, 63, 64, 65, 40_000)]
+    for content in (*longer, b"a" * size + b"b", b"b" * size, b"", b"a" * size):
+        file.write_bytes(content)
+        assert kept.read(str(file)) == read_once(str(file), last=first) == content
+
+
+def test_a_content_that_outgrew_its_room_is_read_again_from_its_start(tmp_path: Path, monkeypatch) -> None:
+    file = tmp_path / "value"
+    file.write_bytes(b"old")
+    kept, real = KeptFile(str(file)), os.pread
+    assert kept.read() == b"old"
+    file.write_bytes(b"1" * 100)
+
+    def pread(descriptor: int, size: int, offset: int) -> bytes:
+        data = real(descriptor, size, offset)
+        file.write_bytes(b"2" * 100)
+        return data
+
+    monkeypatch.setattr(os, "pread", pread)
+    assert kept.read() == b"2" * 100
+    kept.close()
 
 
 def test_an_absent_file_raises(kept: KeptFiles, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deckwatch.exporter.collectors import host_disk, host_zram
+from deckwatch.exporter.collectors import host_disk
 from deckwatch.exporter.sources.procfs import ParseError
 from deckwatch.exporter.sources.timezone import TimeZone, parse_tzfile
 
@@ -38,16 +38,18 @@ def test_settings_of_an_interface_are_read_once_a_minute(machine, found, tmp_pat
     assert found(world, "host_network_device")["node_network_mtu_bytes", "eth0"] == 9000
 
 
-@pytest.mark.parametrize("change", ["number", "clock set back"])
+@pytest.mark.parametrize("change", ["number", "a minute later, with the clock set back"])
 def test_settings_of_a_replaced_interface_are_read_at_once(machine, found, tmp_path, change) -> None:
-    now = [1_000_000.0]
-    world = machine(clock=lambda: now[0])
+    now, age = [1_000_000.0], [50.0]
+    world = machine(clock=lambda: now[0], age_clock=lambda: age[0])
     found(world, "host_network_device")
     write(tmp_path / "sys/class/net/eth0", mtu="9000\n")
     if change == "number":
         write(tmp_path / "sys/class/net/eth0", ifindex="99\n")
     else:
         now[0] -= 3600
+        assert found(world, "host_network_device")["node_network_mtu_bytes", "eth0"] == 1400
+        age[0] += 60
     assert found(world, "host_network_device")["node_network_mtu_bytes", "eth0"] == 9000
 
 
@@ -108,11 +110,15 @@ def test_attributes_of_a_disk_are_read_once_a_minute(machine, found, tmp_path) -
 
 def test_a_bond_loses_a_link(machine, found, tmp_path) -> None:
     world = machine()
-    assert found(world, "host_bonding") == {("node_bonding_slaves", "bond0"): 2, ("node_bonding_active", "bond0"): 1}
+    assert found(world, "host_bonding") == {
+        ("node_bonding_slaves", "bond0"): 2,
+        ("node_bonding_active", "bond0"): 1,
+        ("deckwatch_collector_failed_readings", "host_bonding"): 0,
+    }
     (tmp_path / "sys/class/net/eth2/bonding_slave/mii_status").write_text("up\n")
     assert found(world, "host_bonding")["node_bonding_active", "bond0"] == 2
     (tmp_path / "sys/class/net/bonding_masters").write_text("bond0 bond7\n")  # bond7 has just been removed
-    assert len(found(world, "host_bonding")) == 2
+    assert len(found(world, "host_bonding")) == 3
 
 
 def test_a_raid_that_lost_a_disk_and_rebuilds_on_a_spare(machine, found, tmp_path) -> None:
@@ -218,8 +224,28 @@ def test_zram_before_linux_4_1_has_no_mm_stat(machine, found, tmp_path) -> None:
     assert ("deckwatch_zram_reads_completed_total", "zram0") in values
 
 
-def test_a_truncated_mm_stat_of_zram_is_a_failure(machine, tmp_path) -> None:
-    world = machine()
-    write(tmp_path / "sys/block/zram0", mm_stat="181977 57352 64512\n")
-    with pytest.raises(ParseError):
-        list(host_zram.collect.collect(world))
+@pytest.mark.parametrize(
+    "content", ["Node 0 MemTotal: lots kB\n", "MemTotal: 1 kB\n", f"Node 0 MemTotal: {'9' * 400} kB\n"]
+)
+def test_a_numa_node_with_a_malformed_file_costs_that_file_only(machine, found, tmp_path, content: str) -> None:
+    nodes = tmp_path / "sys/devices/system/node"
+    write(nodes / "node0", meminfo=content)
+    shown = found(machine(), "host_numa")
+    assert ("node_memory_numa_MemTotal", "0") not in shown
+    assert shown["node_memory_numa_numa_miss_total", "0"] == 12
+    assert shown["node_memory_numa_MemTotal", "1"] == 2064384 * 1024
+    assert shown["node_memory_numa_HugePages_Total", "1"] == 0
+    assert shown["deckwatch_collector_failed_readings", "host_numa"] == 1
+
+
+def test_fields_of_newer_kernels_are_shown_for_each_numa_node(machine, found, tmp_path) -> None:
+    write(tmp_path / "sys/devices/system/node/node1", meminfo="Node 1 Novel(anon):   3 kB\n")
+    assert found(machine(), "host_numa")["node_memory_numa_Novel_anon", "1"] == 3072
+
+
+def test_a_zram_device_without_a_size_is_not_in_use(machine, found, tmp_path) -> None:
+    zram = tmp_path / "sys/block/zram0"
+    write(zram, disksize="1073741824\n")
+    assert ("deckwatch_zram_memory_used_bytes", "zram0") in found(machine(), "host_zram")
+    write(zram, disksize="0\n")
+    assert found(machine(), "host_zram") == {}

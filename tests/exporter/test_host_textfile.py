@@ -136,3 +136,58 @@ def test_several_folders_with_one_absent(world: World, tmp_path: Path) -> None:
     (outcome,) = Scraper(world, COLLECTORS).scrape(seconds=30)
     assert outcome.error == "FileNotFoundError"
     assert page(world) == ["node_textfile_scrape_error 1", "b 1.0"]
+
+
+CONTENT_THAT_PEERS_ACCEPT = """\
+# HELP
+# HELP backup_size_bytes
+# TYPE backup_size_bytes Gauge
+backup_size_bytes{disk="a"} 1
+backup_size_bytes{disk="b"} 2
+#TYPE backup_runs_total COUNTER
+backup_runs_total 3
+# HELP late_total Help after a value.
+late_total 4
+# HELP after_total
+after_total 5 1700000000000
+backup_size_bytes{disk="a"} 6
+old 7
+# HELP old Late help.
+last 8
+"""
+
+
+def test_content_that_peers_accept_is_shown_but_for_the_lines_that_cannot_be(
+    world: World, folder: Path, caplog
+) -> None:
+    (folder / "a.prom").write_text(CONTENT_THAT_PEERS_ACCEPT)
+    with caplog.at_level(logging.WARNING, "deckwatch.textfile"):
+        for _ in range(2):
+            lines = page(world)
+    assert lines == [
+        "node_textfile_scrape_error 1",
+        'backup_size_bytes{disk="a"} 1.0',
+        'backup_size_bytes{disk="b"} 2.0',
+        "backup_runs_total 3.0",
+        "late_total 4.0",
+        "old 7.0",
+        "last 8.0",
+    ]
+    file = "/var/lib/deckwatch/textfile/a.prom"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{file}: line 11: after_total has a time stamp, which would hide that the value is old",
+        f"{file}: line 12: a second value for the same series of backup_size_bytes, first on line 4",
+    ]
+    (outcome,) = Scraper(world, COLLECTORS).scrape(seconds=30)
+    text = exposition.render_text(outcome.samples)
+    assert "# TYPE backup_size_bytes gauge\n" in text
+    assert "# TYPE backup_runs_total counter\n" in text
+    assert f'node_textfile_mtime_seconds{{file="{file}"}}' in text
+
+
+def test_the_omissions_that_are_reported_for_a_file_are_bounded(world: World, folder: Path, caplog) -> None:
+    (folder / "a.prom").write_text("".join(f"a{number} 1 1700000000000\n" for number in range(1000)) + "b 1\n")
+    with caplog.at_level(logging.WARNING, "deckwatch.textfile"):
+        assert page(world) == ["node_textfile_scrape_error 1", "b 1.0"]
+    assert len(caplog.records) == 6
+    assert caplog.records[-1].getMessage().endswith("a.prom: 995 more lines are omitted")

@@ -59,7 +59,11 @@ def missing_parts(declared: Collector, empty: Path) -> Iterator[str]:
         yield f'{file}:1: end the first line of the docstring with the source: """Title, from /proc/name."""'
     if not SENTENCE.fullmatch(declared.help):
         yield f'{file}:{line}: write a docstring of one sentence for collect: """What the metrics show."""'
-    prefixes = (load_contract()["own_prefix"], *load_contract()["peer_prefixes"])
+    prefixes = (
+        load_contract()["own_prefix"],
+        *load_contract()["peer_prefixes"],
+        *load_contract()["application_prefixes"],
+    )
     for metric in declared.metrics:
         if not metric.name.startswith(prefixes):
             yield f"{file}:{line}: begin the name of {metric.name} with one of {', '.join(prefixes)}"

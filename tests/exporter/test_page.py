@@ -4,17 +4,18 @@ import base64
 import hashlib
 import os
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from deckwatch.exporter import page, view
+from deckwatch.exporter import durations, page, view
 from deckwatch.exporter.collector import Collector, NoData
+from deckwatch.exporter.collectors._readings import FAILED
 from deckwatch.exporter.health_reason import HealthReason
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.scrape import Scraper
+from deckwatch.exporter.view_cards import Subject
 from deckwatch.exporter.world import World
 
 if TYPE_CHECKING:
@@ -75,32 +76,7 @@ def view_of(*collectors: Collector) -> view.View:
     return view.build_view(scraped(*collectors), 1000.0)
 
 
-class Elements(HTMLParser):
-    """Collect a page's elements, and its text without the style."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.open: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in ("meta", "path"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag != "path":
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open[-1:] != ["style"]:
-            self.text += data
-
-
-def test_external_text_is_escaped():
+def test_external_text_is_escaped(read_elements):
     hostile = lambda _: [UNAME(1, HOSTILE, HOSTILE, HOSTILE, HOSTILE)]  # noqa: E731
     scraper = scraped(
         make_collector("host_uname", hostile, UNAME, about=HOSTILE),
@@ -110,7 +86,7 @@ def test_external_text_is_escaped():
         make_collector("app_probe", raises(ValueError()), subjects=lambda _: {HOSTILE: 1}, subject_label="service"),
     )
     text = page.render_index(scraper).encode("utf-8", "replace").decode()
-    elements = Elements(text)
+    elements = read_elements(text)
     assert elements.open == []
     assert {tag for tag, _ in elements.tags} <= {
         *(
@@ -159,8 +135,8 @@ def test_the_content_security_policy_allows_only_this_style():
     assert "url(" not in style
 
 
-def test_the_page_is_accessible_to_screen_readers():
-    elements = Elements(page.render_index(scraped(containers("running"))))
+def test_the_page_is_accessible_to_screen_readers(read_elements):
+    elements = read_elements(page.render_index(scraped(containers("running"))))
     assert ("html", {"lang": "en"}) in elements.tags
     assert all(attributes.get("scope") in ("col", "row") for tag, attributes in elements.tags if tag == "th")
     assert [tag for tag, _ in elements.tags].count("h1") == 1
@@ -211,9 +187,39 @@ def test_the_verdict_names_what_is_down_with_reason_and_time():
     scraper = scraped(make_collector("postgres_up", up, UP, subjects=lambda _: {"shop": Sick()}), probes(a=1, b=0, c=0))
     looked = view.build_view(scraper, 1000.0)
     assert looked.verdict == ("bad", "1 of 1 database servers is down; 2 of 3 probes are down")
-    assert looked.cards[0].subjects == (view.Subject("shop", "down", "bad", "refused <b>, for 5 min"),)
+    assert looked.cards[0].subjects == (Subject("shop", "down", "bad", "refused <b>, for 5 min"),)
     assert [subject.reason for subject in looked.cards[1].subjects] == ["", "", ""]
     assert "refused &lt;b&gt;, for 5 min" in page.render_index(scraper)
+
+
+def partly(name: str) -> Collector:
+    def collect(_world: World) -> Iterator[Sample]:
+        yield UP(1, "shop")
+        raise OSError
+
+    return make_collector(name, collect, UP)
+
+
+def test_a_collector_that_leaves_out_files_is_incomplete():
+    failed = FAILED(2, "host_hwmon")
+    looked = view_of(
+        make_collector("host_hwmon", lambda _: [failed], FAILED), make_collector("host_load", lambda _: [], UP)
+    )
+    assert looked.verdict == ("late", "1 of 2 collectors does not read everything: host_hwmon")
+    (group,) = looked.groups
+    assert group.verdict == ("late", "1 of 2 incomplete")
+    assert [(row.name, row.status, row.tone) for row in group.rows] == [
+        ("host_hwmon", "2 files unreadable, see the log", "late"),
+        ("host_load", "ok", "good"),
+    ]
+    well = view_of(make_collector("host_hwmon", lambda _: [FAILED(0, "host_hwmon")], FAILED))
+    assert well.verdict[0] == "good"
+
+
+def test_a_collector_that_failed_halfway_is_told_from_one_that_read_nothing():
+    looked = view_of(partly("host_half"), make_collector("host_none", raises(OSError())))
+    statuses = {row.name: (row.status, row.tone) for row in looked.groups[0].rows}
+    assert statuses == {"host_half": ("OSError; partly read", "bad"), "host_none": ("OSError", "bad")}
 
 
 def test_services_that_are_down_do_not_hide_failed_collectors():
@@ -233,8 +239,8 @@ def test_probes_by_service():
     [card] = view_of(
         make_collector("app_probe", probe, SUCCESS, subjects=lambda _: names, subject_label="service")
     ).cards
-    assert card.figure == "1 of 3 well"
-    assert [subject.status for subject in card.subjects] == ["well", "down", "not known"]
+    assert card.figure == "1 of 3 up"
+    assert [subject.status for subject in card.subjects] == ["up", "down", "not known"]
 
 
 def test_empty_configuration_is_mentioned():
@@ -301,14 +307,14 @@ def test_the_verdict():
     ("seconds", "text"), [(0.0000123, "12 µs"), (0.0123, "12.3 ms"), (0.5, "0.50 s"), (75.2, "75 s")]
 )
 def test_durations(seconds, text):
-    assert view.format_duration(seconds) == text
+    assert durations.format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(-3, "0 s"), (7.4, "7 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (200_000, "2 d")]
 )
 def test_ages(seconds, text):
-    assert view.format_age(seconds) == text
+    assert durations.format_age(seconds) == text
 
 
 def luminance(colour: str) -> float:

@@ -22,6 +22,7 @@ from deckwatch import exporter
 from deckwatch.exporter.sources import procnet
 from deckwatch.exporter.sources.container import UNREADABLE
 from deckwatch.exporter.sources.procfs import ParseError
+from deckwatch.exporter.sources.source_failures import SourceFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -98,6 +99,8 @@ def inputs(function: Callable[..., Any]) -> st.SearchStrategy[tuple[Any, ...]]:
         "Iterable[bytes]": BYTES.map(bytes.splitlines),
         "str": st.text(max_size=200) | BYTES.map(lambda data: data.decode("utf-8", "replace")),
         "int": st.integers(1, 1000),
+        "Collection[int]": st.sets(st.integers(0, 65535), max_size=3),
+        "Callable[[str], bool] | None": st.sampled_from([None, str.isalpha]),
         "Mapping[str, Any]": structure,
         "Iterable[Mapping[str, Any]]": st.lists(structure, max_size=3),
     }
@@ -107,9 +110,9 @@ def inputs(function: Callable[..., Any]) -> st.SearchStrategy[tuple[Any, ...]]:
 
 
 def check_errors(function: Callable[..., Any], *arguments: Any) -> None:
-    """Call a parser; it may raise ValueError with a message, or one of UNREADABLE for responses of an engine."""
+    """Call a parser; it may raise ValueError or SourceFailure with a message, UNREADABLE for an engine's responses."""
     from_engine = "Mapping" in str(next(iter(inspect.signature(function).parameters.values())).annotation)
-    allowed = UNREADABLE if from_engine else (ValueError,)
+    allowed = UNREADABLE if from_engine else (ValueError, SourceFailure)
     try:
         function(*arguments)
     except allowed as error:
@@ -142,6 +145,8 @@ def test_truncated_and_garbled_input(name: str, data: st.DataObject):
 def test_small_and_huge_input(name: str, piece: bytes):
     for text in (b"", piece, piece * (HUGE // len(piece))):
         kinds = {"bytes": text, "str": text.decode(), "int": 100, "Iterable[bytes]": text.splitlines()}
+        kinds["Collection[int]"] = (22, 80)
+        kinds["Callable[[str], bool] | None"] = str.isalpha
         takes = inspect.signature(PARSERS[name]).parameters.values()
         check_errors(PARSERS[name], *(kinds[str(parameter.annotation)] for parameter in takes))
 

@@ -11,11 +11,15 @@ from deckwatch.exporter.collectors import (
     postgres_activity,
     postgres_bgwriter,
     postgres_buffercache_summary,
+    postgres_checkpointer,
+    postgres_conflicts,
     postgres_database,
+    postgres_io,
     postgres_locks,
     postgres_process_idle,
     postgres_replication,
     postgres_settings,
+    postgres_wal_activity,
 )
 from deckwatch.exporter.metric import Metric
 from deckwatch.exporter.sources.postgres_view import Column, View
@@ -67,8 +71,45 @@ def test_bgwriter_keeps_its_metric_names_on_version_17():
     assert "checkpoints_timed" not in postgres_bgwriter.VIEW.build_query(170000)
 
 
+def test_buffers_of_backends_are_shared_ones_in_blocks_on_every_version():
+    of_clients = "FROM pg_stat_io WHERE backend_type = 'client backend' AND object = 'relation'"
+    operations, fsyncs = f"(SELECT sum(writes)::int8 {of_clients})", f"(SELECT sum(fsyncs)::int8 {of_clients})"
+    assert operations in postgres_bgwriter.VIEW.build_query(170000)
+    assert fsyncs in postgres_bgwriter.VIEW.build_query(170000)
+    newer = postgres_bgwriter.VIEW.build_query(180000)
+    assert operations not in newer
+    assert f"(SELECT (sum(write_bytes) / current_setting('block_size')::int8)::int8 {of_clients})" in newer
+    assert fsyncs in newer
+
+
+def test_writes_of_the_log_come_from_pg_stat_io_on_version_18():
+    old, new = postgres_wal_activity.VIEW.columns_for(170000), postgres_wal_activity.VIEW.columns_for(180000)
+    assert [column.metric.name for column in old] == [column.metric.name for column in new]
+    assert "pg_stat_io" not in postgres_wal_activity.VIEW.build_query(170000)
+    written = "(SELECT sum(writes) FROM pg_stat_io WHERE object = 'wal' AND context = 'normal')"
+    assert written in postgres_wal_activity.VIEW.build_query(180000)
+    assert "wal_write," not in postgres_wal_activity.VIEW.build_query(180000)
+
+
+def test_io_includes_processes_that_only_synchronise():
+    assert "coalesce(fsyncs, 0) > 0" in postgres_io.VIEW.build_query(180000)
+
+
+@pytest.mark.parametrize(
+    ("view", "column", "since"),
+    [
+        (postgres_conflicts.VIEW, "confl_active_logicalslot", 16),
+        (postgres_checkpointer.VIEW, "num_done", 18),
+        (postgres_checkpointer.VIEW, "slru_written", 18),
+    ],
+)
+def test_a_newer_column_is_queried_from_its_version(view, column, since):
+    assert column in view.build_query(since * 10_000)
+    assert column not in view.build_query((since - 1) * 10_000)
+
+
 def test_replication_of_a_primary_has_no_age():
-    assert lines(postgres_replication.VIEW.make_samples("a", 150000, [(0, False, None)])) == {
+    assert lines(postgres_replication.VIEW.make_samples("a", 150000, [(0, False, None, None)])) == {
         'pg_replication_lag_seconds{server="a"} 0',
         'pg_replication_is_replica{server="a"} 0',
     }

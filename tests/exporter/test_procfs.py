@@ -189,3 +189,16 @@ def test_udev_properties() -> None:
         "ID_MODEL": "QEMU_DISK",
         "A": "b=c",
     }
+
+
+def test_lines_of_hidden_interfaces_are_not_parsed():
+    head = b"Inter-|   Receive\n face |bytes\n"
+    lines = b"  eth0: " + b"1 " * 16 + b"\nveth1: unreadable\n veth2:" + b"2 " * 16 + b"\n"
+    asked = []
+
+    def is_shown(name: str) -> bool:
+        asked.append(name)
+        return not name.startswith("veth")
+
+    assert procnet.parse_dev(head + lines, is_shown) == {"eth0": (1,) * 16}
+    assert asked == ["eth0", "veth1", "veth2"]

@@ -70,11 +70,12 @@ def test_only_the_correct_password_is_accepted(serve, web_config, client_of) -> 
     served = serve(web_config())
     for auth, status in ((AUTH, 200), (None, 401), (("prometheus", "wrong"), 401), (("root", "correct horse"), 401)):
         client = client_of(served, auth=auth)
-        for path in ("/metrics", "/", "/readyz"):
+        for path in ("/metrics", "/", "/collectors", "/readyz"):
             answer = client.get(path)
             assert answer.status_code == status
             assert ("www-authenticate" in answer.headers) is (status == 401)
-            assert ("app_test" in answer.text) is (status == 200 and path != "/readyz")
+            shown = {"/readyz": "ready", "/": "Nothing is wrong"}.get(path, "app_test")
+            assert (shown in answer.text) is (status == 200)
         assert client.get("/nowhere").status_code == (404 if status == 200 else 401)
         assert client.get("/healthz").text == "ok\n"  # a health check needs no password
         assert client.head("/metrics").status_code == status

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 import subprocess
 import sys
@@ -15,7 +17,7 @@ from deckwatch.exporter import scrape as scraping
 from deckwatch.exporter.collector import Collector, NoData
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.scrape import KEEP_STATE_SECONDS, Scraper
-from deckwatch.exporter.world import SourceDown, World
+from deckwatch.exporter.world import NotSupported, SourceDown, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +36,7 @@ def make_collector(name: str, collect: Callable, *metrics: Metric, **options: ob
 @pytest.fixture
 def scraper_of() -> Iterator[Callable[..., Scraper]]:
     scrapers: list[Scraper] = []
+    others = set(threading.enumerate())
 
     def make(*collectors: Collector, world: World | None = None) -> Scraper:
         scrapers.append(Scraper(world or World(), {each.name: each for each in collectors}))
@@ -42,6 +45,8 @@ def scraper_of() -> Iterator[Callable[..., Scraper]]:
     yield make
     for scraper in scrapers:
         scraper.close()
+    for thread in set(threading.enumerate()) - others:  # a run that ends later would log into the next test
+        thread.join(5)
 
 
 def values(outcome: Outcome) -> list[float]:
@@ -89,7 +94,7 @@ def test_a_stuck_collector_is_reported_and_the_others_are_served_in_time(scraper
         assert time.monotonic() - start < 0.6
         assert (stuck.error, values(stuck)) == ("Timeout", [])
         assert values(well) == [7]
-        assert scraper.records["stuck", ""].timeouts == scrapes
+        assert scraper.records["stuck", ""].timeouts.total() == scrapes
     assert gate.runs == 1
     assert stuck.seconds > 0.4  # of the whole run, not only of this scrape
     gate.open.set()
@@ -156,7 +161,19 @@ def test_samples_before_a_failure_are_shown_and_override_retained_states(scraper
     steps = [[STATE(1, "a"), STATE(1, "b")], [STATE(0, "a"), VALUE(3), RuntimeError()]]
     scraper = scraper_of(make_collector("states", flaky(steps), STATE, VALUE))
     scraper.scrape()
-    assert scraper.scrape()[0].samples == [STATE(0, "a"), VALUE(3), STATE(1, "b")]
+    [outcome] = scraper.scrape()
+    assert outcome.samples == [STATE(0, "a"), VALUE(3), STATE(1, "b")]
+    assert outcome.is_partial
+
+
+def test_a_metric_about_the_reading_is_not_a_part_of_it(scraper_of):
+    answers = Metric("x_scrape_error", "gauge", "Whether it answers.", is_about_reading=True)
+    steps = [[answers(0), STATE(1, "a")], [answers(1), RuntimeError()]]
+    scraper = scraper_of(make_collector("states", flaky(steps), STATE, answers))
+    scraper.scrape()
+    [outcome] = scraper.scrape()
+    assert outcome.samples == [answers(1), STATE(1, "a")]
+    assert not outcome.is_partial, "its alerts must be muted"
 
 
 def test_states_are_retained_while_the_collector_hangs(scraper_of):
@@ -172,6 +189,7 @@ def test_states_are_retained_while_the_collector_hangs(scraper_of):
     gate.open.clear()
     [outcome] = scraper.scrape(seconds=0.1)
     assert (outcome.error, outcome.samples) == ("Timeout", [STATE(1, "db")])
+    assert not outcome.is_partial
     gate.open.set()
 
 
@@ -187,6 +205,14 @@ def test_a_source_that_had_states_cannot_become_absent(scraper_of):
     scraper.scrape()
     [outcome] = scraper.scrape()
     assert (outcome.error, outcome.absent, outcome.samples) == ("NoData", None, [STATE(1, "web")])
+
+
+def test_a_source_that_answers_that_it_has_no_such_data_is_absent_even_with_states(scraper_of):
+    steps = [[STATE(1, "web")], [NotSupported("feature not supported")]]
+    scraper = scraper_of(make_collector("server", flaky(steps), STATE))
+    scraper.scrape()
+    [outcome] = scraper.scrape()
+    assert (outcome.error, outcome.absent, outcome.samples) == (None, "feature not supported", ())
 
 
 def test_a_source_without_states_may_become_absent(scraper_of):
@@ -210,6 +236,24 @@ def test_a_failure_and_its_end_are_logged_once_without_the_error_text(scraper_of
     assert "hunter2" not in caplog.text
     assert "in collect" in caplog.text  # the traceback is logged at level DEBUG
     assert scraper.records["pg", ""].errors == {"ValueError": 2, "PermissionError": 1}
+
+
+def test_alternating_deadlines_do_not_flood_the_log(scraper_of, caplog):
+    caplog.set_level(logging.INFO)
+
+    def take_long(_world):
+        time.sleep(0.1)
+        yield VALUE(1)
+
+    scraper = scraper_of(make_collector("slow", take_long))
+    for _ in range(5):
+        assert scraper.scrape(seconds=0.02)[0].error == "Timeout"
+        assert scraper.scrape(seconds=5)[0].success
+    assert [record.getMessage() for record in caplog.records] == [
+        "collector slow failed: it did not answer in time",
+        "collector slow works again",
+    ]
+    assert scraper.records["slow", ""].timeouts == {0.0: 5}
 
 
 def test_an_unavailable_source_logs_for_itself(scraper_of, caplog):
@@ -296,7 +340,7 @@ def test_server_selects_servers_and_keeps_other_collectors(scraper_of):
         make_collector("probe", by_name, subjects=lambda _: {"shop": 3}, subject_label="service"),
         make_collector("host", lambda _: [VALUE(4)]),
     )
-    assert [(each.collector.name, each.subject) for each in scraper.scrape(server="b")] == [
+    assert [(each.collector.name, each.subject) for each in scraper.scrape(subjects={"server": "b"})] == [
         ("pg", "b"),
         ("probe", "shop"),
         ("host", ""),
@@ -367,3 +411,33 @@ def test_the_process_exits_although_a_collector_is_stuck():
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, timeout=20, check=False
     )
     assert (ran.returncode, ran.stdout) == (0, "Timeout\n"), ran.stderr
+
+
+def test_collectors_that_are_coroutines_wait_beside_each_other_and_fail_alone(scraper_of):
+    async def slow(_world: World, number: int) -> list[Sample]:
+        await asyncio.sleep(0.3)
+        return [VALUE(1 // number)]  # the one of number 0 fails
+
+    declared = make_collector("slow", slow, subjects=lambda _: {str(number): number for number in range(100)})
+    world = World()
+    with contextlib.closing(world):
+        threads, begun = threading.active_count(), time.monotonic()
+        failed, *outcomes = scraper_of(declared, world=world).scrape(seconds=5)
+        assert time.monotonic() - begun < 3
+        assert threading.active_count() <= threads + 1
+    assert failed.error == "ZeroDivisionError"
+    assert [values(outcome) for outcome in outcomes] == [[1], *([[0]] * 98)]
+
+
+def test_a_coroutine_that_hangs_ends_with_its_world(scraper_of):
+    async def hang(_world: World) -> list[Sample]:
+        await asyncio.sleep(60)
+        return []
+
+    world = World()
+    scraper = scraper_of(make_collector("hang", hang), world=world)
+    assert [outcome.error for outcome in scraper.scrape(seconds=0.1)] == ["Timeout"]
+    [thread] = [thread for thread in threading.enumerate() if thread.name == "loop"]
+    world.close()
+    thread.join(5)
+    assert not thread.is_alive()

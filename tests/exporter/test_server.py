@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
+import logging
 import re
 import socket
 import threading
@@ -16,13 +16,13 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from deckwatch.exporter import connection, listen
+from deckwatch.exporter import collector, connection, listen
 from deckwatch.exporter.collector import Collector, NoData
-from deckwatch.exporter.gzip import compress, compress_with_zlib
 from deckwatch.exporter.metric import Metric, Sample
 from deckwatch.exporter.protection import connection_limits
 from deckwatch.exporter.scrape import Scraper
-from deckwatch.exporter.server import App, accepts_gzip, scrape_seconds
+from deckwatch.exporter.scrape_headers import accepts_gzip, scrape_seconds
+from deckwatch.exporter.server import App
 from deckwatch.exporter.world import World
 
 if TYPE_CHECKING:
@@ -172,14 +172,6 @@ def test_accept_encoding(header, accepted):
     assert accepts_gzip(header) is accepted
 
 
-@pytest.mark.parametrize("pack", [compress, compress_with_zlib])
-def test_both_compressors_write_gzip(pack):
-    pieces = [b"node_load1 0.5\n" * 600, b"", b"node_load5 0.5\n" * 400]
-    packed = pack(pieces)
-    assert gzip.decompress(packed) == b"".join(pieces)
-    assert len(packed) < 1000
-
-
 @pytest.mark.parametrize(
     ("header", "seconds"),
     [
@@ -187,6 +179,7 @@ def test_both_compressors_write_gzip(pack):
         ("10", 9.5),
         ("3.5", 3.0),
         ("0.6", 0.3),
+        ("0.001", 0.1),
         ("0", 9.5),
         ("-1", 9.5),
         ("x", 9.5),
@@ -219,6 +212,52 @@ def test_a_hanging_collector_does_not_delay_the_page():
         assert 'deckwatch_collector_timeouts_total{collector="app_hang"} 1' in response.text
         ready = client.get("/readyz")
         assert (ready.status_code, ready.text) == (503, "waiting for the first answer of:\napp_hang\n")
+
+
+@pytest.mark.parametrize("timeout", ["0.001", "0.6"])
+def test_a_timeout_too_short_for_a_page_is_no_failure_of_collectors(timeout, caplog):
+    release = threading.Event()
+
+    def hang(_world: World) -> Iterator[Sample]:
+        release.wait(30)
+        yield VALUE(1, "late")
+
+    with ExitStack() as stack:
+        shipped = collector.load_collectors()["deckwatch_scrapes"]
+        client = stack.enter_context(
+            running(make_collector("app_hang", hang), make_collector("host_cpu", name_collector("cpu")), shipped)
+        )
+        stack.callback(release.set)
+        with caplog.at_level(logging.INFO, "deckwatch.scrape"):
+            for _ in range(3):
+                response = client.get("/metrics", headers={"x-prometheus-scrape-timeout-seconds": timeout})
+                assert names(response) == {"cpu"}
+                assert 'collector="app_hang"' not in response.text
+        assert not caplog.records
+        counted = client.get("/metrics?collect[]=deckwatch_scrapes").text
+        assert "deckwatch_short_scrapes_total 3" in counted
+        late = client.get("/metrics", headers={"x-prometheus-scrape-timeout-seconds": "1"})
+        assert 'deckwatch_collector_timeouts_total{collector="app_hang"} 1' in late.text
+
+
+def test_timeouts_of_an_impatient_client_are_not_counted_for_others():
+    """A client's deadline raises no alert on what another client scrapes, which is counted by its own deadline."""
+    release = threading.Event()
+
+    def take_long(_world: World) -> Iterator[Sample]:
+        release.wait(1.5)
+        yield VALUE(1, "slow")
+
+    def timeouts(seconds: str) -> str:
+        text = client.get("/metrics", headers={"x-prometheus-scrape-timeout-seconds": seconds}).text
+        return text.partition('deckwatch_collector_timeouts_total{collector="app_slow"} ')[2].partition("\n")[0]
+
+    with ExitStack() as stack:
+        client = stack.enter_context(running(make_collector("app_slow", take_long)))
+        stack.callback(release.set)
+        assert [timeouts("1.1") for _ in range(2)] == ["1", "2"]
+        assert timeouts("10") == "0"
+        assert timeouts("1.2") == "3", "deadlines are counted in steps of half a second, which bounds them"
 
 
 def test_the_event_loop_is_responsive_while_a_scrape_hangs():

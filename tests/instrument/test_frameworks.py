@@ -78,3 +78,64 @@ def test_fastapi_routes_added_at_run_time_are_found(registry):
     app.add_api_route("/late/{number}", lambda number: number)
     _send_request(app, "/late/1")
     assert count_by_handler(registry)["/late/{number}", "200"] == 1
+
+
+class ScopeCopier:
+    """A middleware that passes on a copy of the scope, as ASGI allows."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        await self.app(dict(scope), receive, send)
+
+
+@pytest.mark.parametrize("position", ["inside the application", "around the application", "inside a mounted one"])
+def test_a_middleware_that_copies_the_scope_keeps_the_handler(registry, position):
+    router = fastapi.APIRouter(prefix="/orders")
+    router.add_api_route("/{number}", lambda number: number)
+    mounted, app = fastapi.FastAPI(), fastapi.FastAPI()
+    mounted.include_router(router)
+    app.include_router(router, prefix="/v1")
+    app.add_api_route("/late/{number}", lambda number: number)
+    app.mount("/old/{shop}", mounted)
+    if position == "around the application":
+        measured = AsgiMiddleware(ScopeCopier(app), registry=registry)
+    else:
+        (app if position == "inside the application" else mounted).add_middleware(ScopeCopier)
+        measured = AsgiMiddleware(app, registry=registry)
+    for path in ("/v1/orders/1", "/late/1", "/old/tea/orders/1", "/nowhere"):
+        _send_request(measured, path)
+    assert count_by_handler(registry) == {
+        ("/v1/orders/{number}", "200"): 1,
+        ("/late/{number}", "200"): 1,
+        ("/old/{shop}/orders/{number}", "200"): 1,
+        ("none", "404"): 1,
+    }
+
+
+@pytest.mark.parametrize("is_propagated", [False, True])
+def test_exceptions_that_flask_answers_itself_are_counted_once(registry, is_propagated):
+    app = flask.Flask(__name__)
+    app.config["PROPAGATE_EXCEPTIONS"] = is_propagated
+    app.add_url_rule("/orders/<int:number>", view_func=lambda number: number / 0)
+    app.wsgi_app = WsgiMiddleware(app.wsgi_app, registry=registry)
+    for _ in range(2):
+        if is_propagated:
+            with pytest.raises(ZeroDivisionError):
+                app.test_client().get("/orders/1")
+        else:
+            app.test_client().get("/orders/1").close()
+    labels = {"type": "ZeroDivisionError", "handler": "/orders/<int:number>"}
+    assert registry.get_sample_value("http_exceptions_total", labels) == 2
+    assert count_by_handler(registry) == {("/orders/<int:number>", "500"): 2}
+
+
+def test_exceptions_with_an_error_handler_are_not_counted(registry):
+    app = flask.Flask(__name__)
+    app.register_error_handler(ZeroDivisionError, lambda _error: ("none left", 409))
+    app.add_url_rule("/orders/<int:number>", view_func=lambda number: number / 0)
+    app.wsgi_app = WsgiMiddleware(app.wsgi_app, registry=registry)
+    app.test_client().get("/orders/1").close()
+    assert count_by_handler(registry) == {("/orders/<int:number>", "409"): 1}
+    assert not [s for family in registry.collect() for s in family.samples if s.name == "http_exceptions_total"]
