@@ -1,4 +1,4 @@
-"""Instrumentation for applications: ASGI and WSGI middleware, business metrics, and a metrics endpoint.
+"""Instrumentation for applications: ASGI and WSGI middleware, jobs, business metrics, and a metrics endpoint.
 
     from deckwatch.instrument import AsgiMiddleware, business
 
@@ -15,7 +15,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from deckwatch.instrument import business
+    from deckwatch.instrument import business, jobs
     from deckwatch.instrument.asgi import AsgiMiddleware
     from deckwatch.instrument.meters import BUCKETS, FINE_BUCKETS, MICROSECOND_BUCKETS
     from deckwatch.instrument.page import asgi_page, wsgi_page
@@ -29,6 +29,7 @@ __all__ = [
     "WsgiMiddleware",
     "asgi_page",
     "business",
+    "jobs",
     "wsgi_page",
 ]
 
@@ -44,8 +45,8 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "business":
-        return importlib.import_module("deckwatch.instrument.business")
+    if name in ("business", "jobs"):
+        return importlib.import_module(f"deckwatch.instrument.{name}")
     if name in _MODULES:
         return getattr(importlib.import_module(f"deckwatch.instrument.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'deckwatch.instrument' has no attribute {name!r}")

@@ -8,6 +8,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from deckwatch.instrument.meters import BUCKETS, FINE_BUCKETS, Meters, Recorder, Socket, protocol_label
 from deckwatch.instrument.page import asgi_page
+from deckwatch.instrument.reported_exceptions import handle_request, subscribe_to_frameworks
 from deckwatch.instrument.routes import Templates
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class AsgiMiddleware:
     """Measures the wrapped application.
 
     `metrics_path` serves the metrics; without it they are not served (see `asgi_page`). For frameworks other than
-    Starlette and FastAPI, `handler` returns the route's template, given the scope after the request.
+    Starlette and FastAPI, `handler` returns the route's template, given the scope after the request; or the application
+    sets it in the scope as `deckwatch.handler`, as described for WsgiMiddleware with `request.scope` for `environ`.
     """
 
     def __init__(
@@ -43,11 +45,12 @@ class AsgiMiddleware:
     ) -> None:
         self.app = app
         self._meters = Meters.shared_meters(registry, buckets, fine_buckets, most_handlers)
-        self._templates = Templates()
+        self._templates = Templates(app)
         self._handler = handler or self._templates.find_template
         self._metrics_path = metrics_path
         self._page = asgi_page(registry)
         self._started_router: Any = None
+        subscribe_to_frameworks()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection (ASGI)."""
@@ -97,7 +100,8 @@ class AsgiMiddleware:
                 request.record_end()
 
         try:
-            await self.app(scope, receive_counted, send_counted)
+            with handle_request(request):
+                await self.app(scope, receive_counted, send_counted)
         except Exception as fault:
             if disconnected and not request.done:
                 request.record_end(_CLIENT_GONE)
@@ -108,7 +112,7 @@ class AsgiMiddleware:
             request.record_end(_CLIENT_GONE)
             raise
         request.record_end(_CLIENT_GONE if disconnected and not request.status else 0)
-        self._start_routes_at_zero(scope.get("router"))
+        self._start_routes_at_zero(self._templates.find_router(scope))
 
     async def _handle_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = Socket(self._meters, lambda: self._handler(scope))

@@ -9,10 +9,14 @@ invalid declaration raises ValueError at import.
 
 from __future__ import annotations
 
+import itertools
 import re
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram, Summary
+
+from deckwatch.instrument import live_gauges
+from deckwatch.instrument.meters import BUCKETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,7 +43,17 @@ _BASE_UNITS = {
     "cents": "the currency's whole unit",
 }
 
-_Metric = TypeVar("_Metric", Counter, Gauge)
+_Metric = TypeVar("_Metric", Counter, Gauge, Histogram, Summary)
+
+# How the values of an application's processes become one, and prometheus-client's name for it. The latest value is kept
+# after its process has ended; sum, max and min are those of the living ones.
+Workers = Literal["sum", "latest", "max", "min"]
+_MODES: dict[Workers, Literal["livesum", "mostrecent", "livemax", "livemin"]] = {
+    "sum": "livesum",
+    "latest": "mostrecent",
+    "max": "livemax",
+    "min": "livemin",
+}
 
 
 def counter(
@@ -67,11 +81,49 @@ def gauge(
     unit: str = "",
     labels: Sequence[str] = (),
     start: Iterable[Sequence[str]] = (),
+    workers: Workers = "sum",
     registry: CollectorRegistry = REGISTRY,
 ) -> Gauge:
-    """Declare a gauge; the values of several processes of one application are added."""
+    """Declare a gauge. `workers` combines the values of several processes of one application.
+
+    A value that any process replaces, such as the time of the last import, is `latest`; it is set, not increased.
+    """
+    if workers not in _MODES:
+        raise ValueError(f"{name}: `workers` is one of {', '.join(_MODES)}, not {workers!r}")
     text = _validated_help(name, help, unit, labels)
-    return _with_series(Gauge(name, text, labels, registry=registry, multiprocess_mode="livesum"), start)
+    live_gauges.remove_own_orphans()
+    return _with_series(Gauge(name, text, labels, registry=registry, multiprocess_mode=_MODES[workers]), start)
+
+
+def histogram(
+    name: str,
+    help: str,  # noqa: A002 - the term of the exposition format
+    *,
+    unit: str = "",
+    labels: Sequence[str] = (),
+    buckets: Sequence[float] = BUCKETS,
+    start: Iterable[Sequence[str]] = (),
+    registry: CollectorRegistry = REGISTRY,
+) -> Histogram:
+    """Declare a histogram; `buckets` are upper bounds in the metric's unit, by default those of request durations."""
+    text = _validated_help(name, help, unit, labels)
+    if not buckets or any(lower >= upper for lower, upper in itertools.pairwise(buckets)):
+        raise ValueError(f"{name}: `buckets` are upper bounds in increasing order")
+    return _with_series(Histogram(name, text, labels, registry=registry, buckets=tuple(buckets)), start)
+
+
+def summary(
+    name: str,
+    help: str,  # noqa: A002 - the term of the exposition format
+    *,
+    unit: str = "",
+    labels: Sequence[str] = (),
+    start: Iterable[Sequence[str]] = (),
+    registry: CollectorRegistry = REGISTRY,
+) -> Summary:
+    """Declare a summary: the number and the sum of values, for rates and means where percentiles are not needed."""
+    text = _validated_help(name, help, unit, labels)
+    return _with_series(Summary(name, text, labels, registry=registry), start)
 
 
 def _with_series(metric: _Metric, start: Iterable[Sequence[str]]) -> _Metric:

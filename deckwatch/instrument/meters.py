@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 
+from deckwatch.instrument import live_gauges
 from deckwatch.instrument.metrics import METRICS, MetricDeclaration
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Meters:
             "http_request_duration_highr_seconds": fine_buckets,
             "websocket_connection_duration_seconds": _WEBSOCKET_BUCKETS,
         }
+        live_gauges.remove_own_orphans()
         metrics = {metric.name: _create_metric(metric, registry, steps.get(metric.name)) for metric in METRICS}
         self.requests = Children(metrics["http_requests_total"])
         self.duration = Children(metrics["http_request_duration_seconds"])
@@ -129,6 +131,7 @@ class Recorder:
     """
 
     __slots__ = (
+        "_fault",
         "_handler",
         "_meters",
         "_started",
@@ -145,6 +148,7 @@ class Recorder:
         self._meters = meters
         self._handler = handler
         self._template: str | None = None
+        self._fault: type[BaseException] | None = None  # the class of the exception that was counted
         self.done = False
         self.method = method_label(method)
         self.protocol = protocol
@@ -177,9 +181,15 @@ class Recorder:
         meters.response_size(handler).observe(self.sent)
         meters.in_progress(method).dec()
 
+    def count_exception(self, fault: BaseException) -> None:
+        """Count an exception, once if the framework reports it and raises it as well."""
+        if self._fault is not type(fault):
+            self._fault = type(fault)
+            self._meters.count_exception(fault, self.handler_label())
+
     def record_failure(self, fault: BaseException) -> None:
         """Record the request as failed with an exception that the caller re-raises."""
-        self._meters.count_exception(fault, self.handler_label())
+        self.count_exception(fault)
         self.record_end(500)
 
 

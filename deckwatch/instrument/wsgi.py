@@ -8,6 +8,8 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from deckwatch.instrument.meters import BUCKETS, FINE_BUCKETS, Meters, Recorder, protocol_label
 from deckwatch.instrument.page import wsgi_page
+from deckwatch.instrument.reported_exceptions import handle_request, subscribe_to_frameworks
+from deckwatch.instrument.routes import HANDLER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,15 +18,13 @@ if TYPE_CHECKING:
     StartResponse = Callable[..., Callable[[bytes], object]]
     App = Callable[[Environ, StartResponse], Iterable[bytes]]
 
-# The environ key for the route's template, for frameworks that do not store the route.
-HANDLER = "deckwatch.handler"
-
 
 class WsgiMiddleware:
     """Measures the wrapped application.
 
     `metrics_path` serves the metrics; without it they are not served (see `wsgi_page`). Flask and Bottle store the
-    route in `environ`. For other frameworks the application sets it, in Django through a middleware with this method:
+    route in `environ`. For other frameworks the application sets it as `deckwatch.handler`, in Django through a
+    middleware with this method:
 
         def process_view(self, request, *_):
             request.environ["deckwatch.handler"] = request.resolver_match.route
@@ -46,6 +46,7 @@ class WsgiMiddleware:
         self._handler = handler or find_route
         self._metrics_path = metrics_path
         self._page = wsgi_page(registry)
+        subscribe_to_frameworks()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Handle one request (WSGI)."""
@@ -68,7 +69,8 @@ class WsgiMiddleware:
             return write_counted
 
         try:
-            body = self.app(environ, start_counted)
+            with handle_request(request):
+                body = self.app(environ, start_counted)
         except BaseException as fault:
             request.record_failure(fault)
             raise

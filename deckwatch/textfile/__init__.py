@@ -1,0 +1,1 @@
+"""Metrics of jobs, test runs, plans and deployments, as `*.prom` files for the textfile collector."""
