@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, TypedDict
 
 from deckwatch.alerting.escalation import STEP_LABEL, TEAM_LABEL
 from deckwatch.core.http import Client
-from deckwatch.core.masking import mask_secrets
+from deckwatch.core.masking import mask_address
 from deckwatch.core.problems import DeckwatchError, Refused
 from deckwatch.core.targets import PROGRAMS, parse_version
 
@@ -51,6 +51,7 @@ class _AlertJson(TypedDict):
 class _SilenceJson(TypedDict):
     id: str
     matchers: list[_MatcherJson]
+    startsAt: str
     endsAt: str
     createdBy: str
     comment: str
@@ -70,6 +71,11 @@ class Matcher:
         value = labels.get(self.name, "")
         same = bool(re.fullmatch(self.value, value)) if self.regex else value == self.value
         return same is self.equal
+
+    @property
+    def is_selective(self) -> bool:
+        """Whether the matcher names what it selects, rather than what it leaves out."""
+        return self.equal and not (self.regex and re.fullmatch(self.value, "any other text"))
 
     def __str__(self) -> str:
         return f"{self.name}{'=' if self.equal else '!'}{'~' if self.regex else '' if self.equal else '='}{self.value}"
@@ -109,10 +115,11 @@ class FiringAlert:
 
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """An active or pending silence."""
+    """A silence: active, pending or expired."""
 
     id: str
     matchers: Sequence[Matcher]
+    starts: datetime
     ends: datetime
     author: str
     comment: str
@@ -142,7 +149,7 @@ class Alertmanager:
         self._client.close()
 
     def _check_version(self) -> None:
-        not_alertmanager = DeckwatchError(f"{mask_secrets(self.url)} answers, but is no Alertmanager")
+        not_alertmanager = DeckwatchError(f"{mask_address(self.url)} answers, but is no Alertmanager")
         try:
             status = self._client.get("/api/v2/status")
         except Refused as error:
@@ -155,17 +162,17 @@ class Alertmanager:
         oldest = PROGRAMS["alertmanager"].oldest
         # A build without a version reports '' or `(unknown)`, and is accepted.
         if re.match(r"\d+\.\d+", version) and parse_version(version) < parse_version(oldest):
-            raise DeckwatchError(f"{mask_secrets(self.url)} is Alertmanager {version}; {oldest} or newer is needed")
+            raise DeckwatchError(f"{mask_address(self.url)} is Alertmanager {version}; {oldest} or newer is needed")
 
     def list_alerts(self) -> list[FiringAlert]:
         """Return all firing alerts, escalation steps included, the longest-firing first."""
         alerts = [_parse_alert(data) for data in self._client.get("/api/v2/alerts")]
         return sorted(alerts, key=lambda alert: (alert.since, sorted(alert.labels.items())))
 
-    def list_silences(self) -> list[Silence]:
-        """Return the silences that have not expired, the first to end first."""
+    def list_silences(self, *, with_expired: bool = False) -> list[Silence]:
+        """Return the silences, the first to end first; Alertmanager forgets expired ones after five days by default."""
         entries = self._client.get("/api/v2/silences")
-        silences = [_parse_silence(data) for data in entries if data["status"]["state"] != "expired"]
+        silences = [_parse_silence(data) for data in entries if with_expired or data["status"]["state"] != "expired"]
         return sorted(silences, key=lambda silence: (silence.ends, silence.id))
 
     def create_silence(self, matchers: Iterable[Matcher], lasts: timedelta, author: str, comment: str) -> str:
@@ -246,7 +253,8 @@ def _parse_silence(data: _SilenceJson) -> Silence:
         Matcher(matcher["name"], matcher["value"], matcher["isRegex"], matcher.get("isEqual", True))
         for matcher in data["matchers"]
     ]
-    return Silence(data["id"], matchers, parse_time(data["endsAt"]), data["createdBy"], data["comment"])
+    starts, ends = parse_time(data["startsAt"]), parse_time(data["endsAt"])
+    return Silence(data["id"], matchers, starts, ends, data["createdBy"], data["comment"])
 
 
 def parse_time(text: str) -> datetime:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from deckwatch.alerting import escalation, inhibitions, routes, time_intervals
+from deckwatch.alerting import escalation, inhibitions, routes, time_intervals, watchdog
 from deckwatch.alerting.receivers import ReceiverKinds, jsonnet_table
 from deckwatch.core import yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.targets import parse_version
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from deckwatch.alerting.checking import Context
     from deckwatch.alerting.inhibitions import Inhibition
@@ -33,7 +33,11 @@ _KEY_ORDER = (
 class AlertmanagerConfig:
     """Alertmanager's configuration; `problems` is complete once it is constructed."""
 
-    def __init__(self, project: Project, context: Context, targets: Targets, renderer: Renderer) -> None:
+    def __init__(
+        self, project: Project, context: Context, targets: Targets, renderer: Renderer, *, address: str = ""
+    ) -> None:
+        """Read teams and routes; `address` is the URL at which people open Alertmanager, "" for its own."""
+        self.address = address
         self.project = project.document
         self.defaults = routes.shipped_document()
         self.renderer = renderer
@@ -47,8 +51,14 @@ class AlertmanagerConfig:
             *ReceiverKinds(renderer).find_problems(self.project, targets),
             *routes.find_problems(self.project, self.routes, alerts),
             *escalation.find_problems(self.project, self.routes, alerts),
+            *watchdog.find_problems(self.project, self.routes, alerts),
             *problems,
         ]
+
+    @property
+    def has_receivers(self) -> bool:
+        """Whether the project names anyone to notify."""
+        return bool({"teams", "watchdog"} & set(self.project.data or {}))
 
     def build_artifacts(self) -> Sequence[Artifact]:
         """Return the files; call it only where there are no problems."""
@@ -73,7 +83,10 @@ class AlertmanagerConfig:
         timing = {key: self.defaults.data[key] for key in _TIMING}
         return {
             "timing": {**timing, "group_by": [*timing["group_by"], *external]},
+            "group_probes_by": [*self.defaults.data["group_probes_by"], *external] if _has_probes(data) else [],
+            "address": self.address,
             "default": routes.NOBODY,
+            "watchdog": watchdog.read_input(self.project),
             "target": self.target[0] * 1000 + self.target[1],
             "teams": {routes.NOBODY: routes.team_input({}), **teams},
             "times": time_intervals.project_intervals(self.project),
@@ -81,3 +94,7 @@ class AlertmanagerConfig:
             "routes": [route.as_data() for route in self.routes],
             "inhibitions": [{**rule.as_data(), "equal": [*rule.equal, *external]} for rule in self.inhibitions],
         }
+
+
+def _has_probes(data: Mapping[str, Any]) -> bool:
+    return bool((data.get("watch") or {}).get("probes"))

@@ -20,6 +20,7 @@ from deckwatch.alerting import (
     render_rules,
     routes,
     runbooks,
+    threshold_rules,
 )
 from deckwatch.alerting.alertmanager_config import AlertmanagerConfig
 from deckwatch.alerting.checking import Context
@@ -50,7 +51,8 @@ class AlertSettings:
     `set` maps names of limits, `HostCpuHigh.above`, to the project's value and its place; names of signals' thresholds
     (`host.cpu.high`) may be among them. `disable` maps names of alerts to their places. `shipped` lists the files that
     come with the program: only their alerts may be replaced by another file's. `collectors` are the exporter's.
-    `panels` maps dashboards to panel ids by title, None where dashboards are not known.
+    `panels` maps dashboards to panel ids by title, None where dashboards are not known. `grafana`, `alertmanager` and
+    `runbooks` are the URLs that notifications link to; without the second, Alertmanager's own, without the third, none.
     """
 
     targets: Targets = field(default_factory=Targets)
@@ -60,6 +62,8 @@ class AlertSettings:
     shipped: Collection[str] = ()
     collectors: Collection[str] = ()
     panels: Mapping[str, Mapping[str, int]] | None = None
+    runbooks: str = ""
+    alertmanager: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,8 @@ def read_alerts(
     groups = topics.build_groups()
     owners = routes.known_owners(project.document)
     context = Context(groups, catalog, settings.panels, settings.collectors, owners, settings.shipped)
-    return AlertModels(groups, context, AlertmanagerConfig(project, context, settings.targets, renderer), problems)
+    configuration = AlertmanagerConfig(project, context, settings.targets, renderer, address=settings.alertmanager)
+    return AlertModels(groups, context, configuration, problems)
 
 
 def check_alerts(models: AlertModels, project: Project) -> list[Problem]:
@@ -136,17 +141,27 @@ def check_alerts(models: AlertModels, project: Project) -> list[Problem]:
 
 def render_alerts(models: AlertModels, project: Project, settings: AlertSettings, *, renderer: Renderer) -> AlertBundle:
     """Return the rules with their unit tests, Alertmanager's configuration and the runbooks; call it without errors."""
-    published: str = project.data.get("runbooks", render_rules.Links.runbooks)
-    links = render_rules.Links(settings.grafana, published, settings.panels, _deploy_options(project))
+    links = render_rules.Links(settings.grafana, settings.runbooks, settings.panels, _deploy_options(project))
     steps = render_rules.render_escalation(escalation.split_groups(models.configuration.steps), links, renderer)
     rules = render_rules.render_rules(models.groups, links, renderer)
+    thresholds = threshold_rules.render_thresholds(models.groups) if threshold_rules.are_recorded(project) else []
     return AlertBundle(
-        [*rules, *steps, *models.configuration.build_artifacts()],
+        [*rules, *thresholds, *steps, *models.configuration.build_artifacts()],
         runbooks.build_runbooks(models.groups),
         [],
         list(live_queries.build_queries(models.groups, models.context)),
         models.groups,
     )
+
+
+def try_alerts(models: AlertModels) -> list[LiveQuery]:
+    """Return the queries of alerts without errors, without their files.
+
+    Receivers are rendered where the project has any, to see that they can be; rules have no options that could fail.
+    """
+    if models.configuration.has_receivers:
+        models.configuration.build_artifacts()
+    return list(live_queries.build_queries(models.groups, models.context))
 
 
 def _add_to_catalog(topics: Topics, catalog: Catalog) -> None:

@@ -14,6 +14,7 @@ from deckwatch.alerting.model import SEVERITIES, Alert
 from deckwatch.alerting.render_rules import alert_expression
 from deckwatch.alerting.routes import Selection, format_matcher, parse_selection
 from deckwatch.core import expression_labels, promql
+from deckwatch.core.contract import load_contract
 from deckwatch.core.problems import Problem, did_you_mean
 
 if TYPE_CHECKING:
@@ -141,16 +142,23 @@ def _job_inhibitions(context: Context) -> Iterator[Inhibition]:
     alerts = list(context.iter_alerts())
     names = {alert.name for alert in alerts}
     targets = [alert for alert in alerts if alert.job and "instance" in possible_labels(alert, context)]
-    sources: list[tuple[str, list[Alert], tuple[str, ...]]] = [(_EXPORTER_ALERT, targets, ())]
+    jobs = load_contract()["jobs"]
+    of_host = [alert for alert in targets if "target_per" not in jobs[alert.job]]
+    # In the other jobs `instance` is a server or an address, and `host` the machine whose exporter reads it.
+    of_other = [alert for alert in targets if alert not in of_host and "host" in possible_labels(alert, context)]
+    sources: list[tuple[str, list[Alert], tuple[str, ...], str]] = [
+        (_EXPORTER_ALERT, of_host, (), "instance"),
+        (_EXPORTER_ALERT, of_other, (), "host"),
+    ]
     for job in dict.fromkeys(alert.job for alert in targets):
         chosen = [alert for alert in targets if alert.job == job]
-        sources.append((_TARGET_ALERT, chosen, (format_matcher("job", [job]),)))
-    for source, chosen, matchers in sources:
+        sources.append((_TARGET_ALERT, chosen, (format_matcher("job", [job]),), "instance"))
+    for source, chosen, matchers, label in sources:
         if source in names and chosen:
             yield Inhibition(
                 (source,),
                 tuple(alert.name for alert in chosen),
-                ("instance",),
+                (label,),
                 (format_matcher("alertname", [source]), *matchers),
                 (_topic_matcher(chosen, alerts),),
             )
@@ -199,12 +207,15 @@ def _blindness_inhibitions(context: Context, causes: set[str]) -> Iterator[Inhib
         labels = possible_labels(alert, context)
         for metric in sorted(find_metrics(alert.watched, context)):
             info = context.catalog.series(metric)
-            if info is None or info.source not in context.collectors:
+            # A metric of several collectors has the label `collector`; the catalogue knows one of them.
+            if info is None or info.source not in context.collectors or "collector" in info.labels:
                 continue
             equal = tuple(
                 label for label in (*_TARGET_LABELS, *_SUBJECT_LABELS) if label in labels and _has_label(label, info)
             )
-            if equal and alert.name not in readers[info.source, equal]:
+            # An alert on a service alone may be about another host, whose collector is healthy.
+            identified = not {"instance", "server"}.isdisjoint(equal)
+            if identified and alert.name not in readers[info.source, equal]:
                 readers[info.source, equal].append(alert.name)
     for (collector, equal), names in sorted(readers.items()):
         matchers: tuple[str, ...] = (

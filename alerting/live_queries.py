@@ -25,7 +25,8 @@ class LiveQuery:
 
     `kind` is `recording`, `side` for one side of a comparison in an alert, or `alert` for its whole expression, which
     only has to parse. `empty` is the reason why the result may be empty, '' if it must not be. The rule applies only
-    where the metrics of `needs` exist; some series of the result must have all `labels`.
+    where the metrics of `needs` exist; some series of the result must have all `labels`. Without those in `reads` an
+    empty result says nothing.
     """
 
     topic: str
@@ -36,6 +37,7 @@ class LiveQuery:
     empty: str = ""
     needs: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
 
 def build_queries(groups: Sequence[Group], context: Context) -> Iterator[LiveQuery]:

@@ -4,14 +4,15 @@
       shop-available: {service: shop, target: 99.9%, over: 30d}
       shop-fast: {service: shop, target: 99%, slower_than: 500ms}
 
-Each objective records the rate of all events (`objective:all:rate5m`), the rate of bad ones, the share that may be bad
-(`objective:budget:ratio`) and the good share over the whole period. `rules/objectives.yaml` holds the rest, which does
-not depend on the objective: error ratios over several windows, and alerts on how fast the error budget is used up
-(Google, The Site Reliability Workbook, chapter 5: multiwindow, multi-burn-rate alerts).
+Each objective records the rates of all and of bad events over 5m to 6h (`objective:all:rate5m`), the share that may be
+bad (`objective:budget:ratio`) and the good share over the whole period. `rules/objectives.yaml` holds the rest, which
+does not depend on the objective: error ratios over these windows and over days, and alerts on how fast the error budget
+is used up (Google, The Site Reliability Workbook, chapter 5: multiwindow, multi-burn-rate alerts).
 """
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -34,11 +35,17 @@ _PERIOD_TOPIC = "objectives_kept"  # looks back over the whole period, so that a
 _INTERVALS = {_PERIOD_TOPIC: {"interval": "1m"}}
 
 _DEFAULT_PERIOD = "30d"
+_BASE = "5m"  # the window of a project's own PromQL, and of the rates that are averaged over days
+# Over these windows events are counted: an average of 5m rates lacks half of the last 5 minutes. The longest reads so
+# many samples that it is computed once a minute.
+_WINDOWS = {"30m": _DECLARED_TOPIC, "1h": _DECLARED_TOPIC, "2h": _DECLARED_TOPIC, "6h": _PERIOD_TOPIC}
+_WINDOW = re.compile(r"\[\s*5m\s*\]")
 _BAD_KEYWORDS = ("errors", "down")  # values of `bad`; anything else is PromQL
 _REQUESTS, _DURATION, _PROBE = "http_requests_total", "http_request_duration_seconds", "probe_success"
 
 # The recordings: topic, description, unit, and why the result may be empty.
 _QUIET, _NEVER = "No request was counted in the last five minutes.", "There were no requests yet."
+_ALL, _BAD = "objective:all:rate", "objective:bad:rate"
 _RECORDINGS = {
     "objective:all:rate5m": (_DECLARED_TOPIC, "Events per second that an objective counts.", "", _QUIET),
     "objective:bad:rate5m": (_DECLARED_TOPIC, "Bad events per second.", "", _QUIET),
@@ -47,17 +54,20 @@ _RECORDINGS = {
     "objective:slower_than:seconds": (_DECLARED_TOPIC, "Duration above which a request is slow.", "seconds", ""),
     "objective:good:ratio": (_PERIOD_TOPIC, "Share of good events over the objective's period.", "ratio", _NEVER),
 }
-# The recordings that begin with the project's own PromQL, by its key.
-_FROM_PROJECT = {"bad": ("objective:bad:rate5m",), "of": ("objective:all:rate5m",)}
+_RECORDINGS |= {
+    f"{name}{window}": (topic, f"{about} per second over {window}.", "", _QUIET)
+    for window, topic in _WINDOWS.items()
+    for name, about in ((_ALL, "Events"), (_BAD, "Bad events"))
+}
 _OR = "\nor\n"
 
 
 class _Part(NamedTuple):
-    """One objective's part of a recording; `own` maps keys of the objective to the offset of their PromQL in it."""
+    """One objective's part of a recording over a window, which the objective's own PromQL has instead of 5m."""
 
     expr: str
     objective: str
-    own: Mapping[str, int]
+    window: str
 
 
 def build_documents(project: Project) -> list[Document]:
@@ -70,8 +80,8 @@ def build_documents(project: Project) -> list[Document]:
         return []
     parts: dict[str, list[_Part]] = {name: [] for name in _RECORDINGS}
     for name, objective in objectives.items():
-        for recording, (expr, own) in _recording_parts(name, objective).items():
-            parts[recording].append(_Part(expr, name, own))
+        for recording, expr in _recording_parts(name, objective).items():
+            parts[recording].append(_Part(expr, name, recording.partition(":rate")[2] or _BASE))
     return [_topic_document(name, parts, project.document) for name in (_DECLARED_TOPIC, _PERIOD_TOPIC)]
 
 
@@ -127,11 +137,11 @@ def _promql_problems(document: Document, name: str, objective: ObjectiveData) ->
                 yield Problem(place, "a rule has no variables", hint, "promql_syntax")
 
 
-def _recording_parts(name: str, objective: ObjectiveData) -> dict[str, tuple[str, Mapping[str, int]]]:
-    """Return an objective's part of each recording: the expression, and the offsets of the project's PromQL in it."""
+def _recording_parts(name: str, objective: ObjectiveData) -> dict[str, str]:
+    """Return the expression of an objective's part of each recording."""
     labels = {"objective": name, "service": objective.get("service", name)}
     period = objective.get("over", _DEFAULT_PERIOD)
-    bad, everything = _rate_expressions(objective, labels["service"])
+    bad, everything = _rate_expressions(objective, labels["service"], _BASE)
     window = f'{{objective="{name}"}}[{period}]'
     values = {
         "objective:all:rate5m": everything,
@@ -142,27 +152,41 @@ def _recording_parts(name: str, objective: ObjectiveData) -> dict[str, tuple[str
     if "slower_than" in objective:
         seconds = units.parse_duration(objective["slower_than"])
         values["objective:slower_than:seconds"] = _vector_expression(seconds)
+    for length in _WINDOWS if _has_free_window(objective) else ():
+        values[_BAD + length], values[_ALL + length] = _rate_expressions(objective, labels["service"], length)
     exprs = {recording: formatting.add_labels(expr, labels) for recording, expr in values.items()}
+    for length in () if _has_free_window(objective) else _WINDOWS:
+        for recording in (_BAD, _ALL):
+            exprs[recording + length] = f'avg_over_time({recording}{_BASE}{{objective="{name}"}}[{length}])'
     exprs["objective:good:ratio"] = (
         f"1 - avg_over_time(objective:bad:rate5m{window}) / (avg_over_time(objective:all:rate5m{window}) > 0)"
     )
-    own = {"bad": objective["bad"], "of": objective["of"]} if "of" in objective else {}
-    return {
-        recording: (expr, {key: expr.index(text) for key, text in own.items() if recording in _FROM_PROJECT[key]})
-        for recording, expr in exprs.items()
-    }
+    return exprs
 
 
 def _vector_expression(value: float) -> str:
     return f"vector({formatting.format_number(value)})"
 
 
-def _rate_expressions(objective: ObjectiveData, service: str) -> tuple[str, str]:
-    """Return PromQL for the rates of bad and of all events; each returns at most one series."""
-    selector, window = f'service="{service}"', "[5m]"
+def _has_free_window(objective: ObjectiveData) -> bool:
+    """Return whether the window of an objective's rates can be replaced: project's PromQL may be of any form."""
+    if "of" not in objective:
+        return True
+    functions = set()
+    for expr in (objective["bad"], objective["of"]):
+        selectors = [selector for selector in promql.find_selectors(expr) if selector.window]
+        if not selectors or len(selectors) != len(_WINDOW.findall(expr)):
+            return False
+        functions |= {selector.function for selector in selectors}
+    return functions in ({"rate"}, {"increase"})
+
+
+def _rate_expressions(objective: ObjectiveData, service: str, length: str) -> tuple[str, str]:
+    """Return PromQL for the rates of bad and of all events over a window; each returns at most one series."""
+    selector, window = f'service="{service}"', f"[{length}]"
     if "of" in objective:
-        everything = f"sum({objective['of']})"
-        return f"sum({objective['bad']}) or {everything} * 0", everything
+        own_bad, own_all = (_replace_window(objective[key], length) for key in ("bad", "of"))
+        return f"sum({own_bad}) or sum({own_all}) * 0", f"sum({own_all})"
     if "slower_than" in objective:
         everything = f"sum(rate({_DURATION}_count{{{selector}}}{window}))"
         limit = formatting.format_number(units.parse_duration(objective["slower_than"]))
@@ -174,7 +198,25 @@ def _rate_expressions(objective: ObjectiveData, service: str) -> tuple[str, str]
         probed = f"{_PROBE}{{{selector}}}{window}"
         return f"1 - avg(avg_over_time({probed}))", f"count(count_over_time({probed})) > bool 0"
     everything = f"sum(rate({_REQUESTS}{{{selector}}}{window}))"
-    return f'sum(rate({_REQUESTS}{{{selector}, code=~"5.."}}{window})) or {everything} * 0', everything
+    # Without the label `code` it is unknown which requests failed.
+    known = f'sum(rate({_REQUESTS}{{{selector}, code!=""}}{window}))'
+    return f'sum(rate({_REQUESTS}{{{selector}, code=~"5.."}}{window})) or {known} * 0', everything
+
+
+def _replace_window(expr: str, length: str) -> str:
+    return expr if length == _BASE else _WINDOW.sub(f"[{length}]", expr)
+
+
+def _original_offset(expr: str, length: str, offset: int) -> int:
+    """Return the offset in an expression of an offset in that expression with its windows replaced."""
+    if length == _BASE:
+        return offset
+    for match in _WINDOW.finditer(expr):
+        grown = len(f"[{length}]") - len(match[0])
+        if offset <= match.start():
+            return offset
+        offset = max(offset - grown, match.start())
+    return offset
 
 
 def _place_finder(parts: Sequence[_Part], document: Document) -> Callable[[int], Place]:
@@ -184,9 +226,13 @@ def _place_finder(parts: Sequence[_Part], document: Document) -> Callable[[int],
         start = 0
         for part in parts:
             if offset < start + len(part.expr) + len(_OR):
-                for key, begin in part.own.items():
-                    if 0 <= offset - start - begin <= len(document.value_at((TOPIC, part.objective, key))):
-                        return document.place_in_text((TOPIC, part.objective, key), offset - start - begin)
+                objective = document.value_at((TOPIC, part.objective))
+                for key in ("bad", "of") if "of" in objective else ():
+                    text = _replace_window(objective[key], part.window)
+                    begin = start + part.expr.find(text)
+                    if text in part.expr and begin <= offset <= begin + len(text):
+                        at = _original_offset(objective[key], part.window, offset - begin)
+                        return document.place_in_text((TOPIC, part.objective, key), at)
                 return document.place((TOPIC, part.objective), key=True)
             start += len(part.expr) + len(_OR)
         return document.place((TOPIC,), key=True)

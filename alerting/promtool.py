@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.alerting import formatting, rule_slices, unit_tests
 from deckwatch.alerting.render_rules import RULES_FOLDER
+from deckwatch.core.own_command import format_command
 from deckwatch.core.problems import DeckwatchError, Place, Problem
 from deckwatch.core.units import parse_duration
 
@@ -29,7 +31,11 @@ if TYPE_CHECKING:
 
 GET = "it comes with Prometheus: apt-get install prometheus, or https://prometheus.io/download"
 
-_TIMEOUT_SECONDS = 600.0
+TIMEOUT_SECONDS = 600.0  # for the tests of one alert, which take a second
+
+# promtool allocates at each evaluation: with Go's defaults, its garbage collector takes a fifth of the CPU time. This
+# takes 90 MiB instead of 60. A process for each processor runs at once, so that one thread is enough for each.
+_ENVIRONMENT = {"GOGC": "400", "GOMAXPROCS": "1"}
 
 _FAILURE = re.compile(
     r"""expr:\ ".*?ALERTS\{alertname=\\"(?P<alert>\w+)\\".*?",\ time:\ (?P<time>\w+),
@@ -56,36 +62,59 @@ class Outcome:
 
 
 def run(
-    groups: Sequence[Group], artifacts: Iterable[Artifact], done: Callable[[Outcome], None] = lambda _: None
+    groups: Sequence[Group],
+    artifacts: Iterable[Artifact],
+    done: Callable[[str], None] = lambda _: None,
+    *,
+    tested: Sequence[Group] | None = None,
+    seconds: float = TIMEOUT_SECONDS,
 ) -> list[Outcome]:
-    """Run the tests of all topics, whose rules are in `artifacts`, and call `done` with each outcome.
+    """Run the tests of all topics, or those of the alerts in `tested`; call `done` with each finished alert's name.
 
-    Raises NoPromtool, and DeckwatchError where promtool rejects a rule file.
+    The rules of `groups` are in `artifacts`. promtool has `seconds` for each alert. Raises NoPromtool, and
+    DeckwatchError where promtool rejects a rule file or cannot run at all.
     """
     program = shutil.which("promtool")
     if program is None:
         raise NoPromtool
     recordings = {recording.name: recording for group in groups for recording in group.recordings}
-    tested = [group for group in groups if group.alerts]
+    tested = [group for group in (groups if tested is None else tested) if group.alerts]
     with tempfile.TemporaryDirectory(prefix="deckwatch-test-") as name:
         folder = Path(name)
         written = _write_artifacts(folder, artifacts)
-        _check_rules(program, [path for path in written if path.parent.name != "tests"])
-        slices = rule_slices.write_slices(folder / RULES_FOLDER, [group.topic for group in tested], folder / "alerts")
+        _check_rules(program, [path for path in written if path.parent.name != "tests"], seconds)
+        alerts = {group.topic: [alert.name for alert in group.alerts] for group in tested}
+        slices = rule_slices.write_slices(folder / RULES_FOLDER, alerts, folder / "alerts")
 
-        def run_topic(group: Group) -> Outcome:
-            tests = [test for alert in group.alerts for test in unit_tests.build_tests(alert, recordings)]
-            output = _run_tests(program, slices[group.topic])
-            problems = explain(output, {alert.name: alert for alert in group.alerts}, recordings)
-            outcome = Outcome(group.topic, len(tests), sum(len(test["at"]) for test in tests), tuple(problems))
-            done(outcome)
-            return outcome
+        def test_alert(alert: Alert) -> list[Problem]:
+            try:
+                problems = explain(_run_tests(program, slices[alert.name], seconds), alert, recordings)
+            except Unfinished as error:
+                place = alert.document.place((*alert.path, "proof"), key=True)
+                problems = [Problem(place, f"{alert.name} was not tested: {error}", error.hint, check="proof")]
+            done(alert.name)
+            return problems
 
         # The longest first, so that no processor is left alone with it at the end.
-        longest_first = sorted(tested, key=lambda group: -sum(path.stat().st_size for path in slices[group.topic]))
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            outcomes = {outcome.topic: outcome for outcome in pool.map(run_topic, longest_first)}
-        return [outcomes[group.topic] for group in tested]
+        by_size = sorted(
+            (alert for group in tested for alert in group.alerts),
+            key=lambda alert: -slices[alert.name].stat().st_size,
+        )
+        pool = ThreadPoolExecutor(os.cpu_count())
+        try:
+            found = dict(zip((alert.name for alert in by_size), pool.map(test_alert, by_size), strict=True))
+        finally:
+            pool.shutdown(cancel_futures=True)  # so that Ctrl-C does not wait for all other alerts
+    return [_summarize_group(group, recordings, found) for group in tested]
+
+
+def _summarize_group(
+    group: Group, recordings: Mapping[str, Recording], found: Mapping[str, Sequence[Problem]]
+) -> Outcome:
+    """Return a topic's outcome from the problems of its alerts."""
+    tests = [test for alert in group.alerts for test in unit_tests.build_tests(alert, recordings)]
+    problems = tuple(problem for alert in group.alerts for problem in found[alert.name])
+    return Outcome(group.topic, len(tests), sum(len(test["at"]) for test in tests), problems)
 
 
 def _write_artifacts(folder: Path, artifacts: Iterable[Artifact]) -> list[Path]:
@@ -100,28 +129,57 @@ def _write_artifacts(folder: Path, artifacts: Iterable[Artifact]) -> list[Path]:
     return result
 
 
-def _check_rules(program: str, files: Sequence[Path]) -> None:
-    argv = [program, "check", "rules", *map(str, files)]
-    process = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=_TIMEOUT_SECONDS)
+def _check_rules(program: str, files: Sequence[Path], seconds: float) -> None:
+    try:
+        process = run_promtool([program, "check", "rules", *map(str, files)], seconds)
+    except Unfinished as error:
+        raise DeckwatchError(f"the rules could not be checked: {error}; {error.hint}") from None
     if process.returncode:
         raise DeckwatchError(f"promtool rejects the rules:\n{process.stderr or process.stdout}")
 
 
-def _run_tests(program: str, files: Sequence[Path]) -> str:
-    """Return promtool's output about test files if one of them fails, else an empty string."""
-    argv = [program, "test", "rules", *map(str, files)]
-    process = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=_TIMEOUT_SECONDS)
+def _run_tests(program: str, file: Path, seconds: float) -> str:
+    """Return promtool's output about a test file if it fails, else an empty string; raises Unfinished."""
+    process = run_promtool([program, "test", "rules", str(file)], seconds)
     return process.stdout + process.stderr if process.returncode else ""
 
 
-def explain(text: str, alerts: Mapping[str, Alert], recordings: Mapping[str, Recording]) -> list[Problem]:
-    """Return promtool's failures as problems at their proofs; output of an unknown form is one problem, verbatim."""
+class Unfinished(Exception):
+    """promtool has not finished; `hint` is what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def run_promtool(argv: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:
+    """Return a finished process; raises Unfinished if it is too slow or killed, DeckwatchError if it cannot start."""
+    environment = {**_ENVIRONMENT, **os.environ}
+    try:
+        process = subprocess.run(
+            argv, capture_output=True, text=True, check=False, timeout=seconds, errors="replace", env=environment
+        )
+    except subprocess.TimeoutExpired:
+        hint = f"test fewer alerts at a time (`{format_command('test', 'ALERT')}`), or give it longer with --timeout"
+        raise Unfinished(f"promtool took longer than {seconds:g} s", hint) from None
+    except OSError as error:
+        raise DeckwatchError(f"{argv[0]} cannot be run: {(error.strerror or str(error)).lower()}; {GET}") from None
+    if process.returncode < 0:
+        number = -process.returncode
+        name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+        fewer = f"test fewer alerts at a time (`{format_command('test', 'ALERT')}`)"
+        hint = f"out of memory, if nobody ended it: {fewer}"
+        raise Unfinished(f"promtool was killed by {name}", hint)
+    return process
+
+
+def explain(text: str, alert: Alert, recordings: Mapping[str, Recording]) -> list[Problem]:
+    """Return an alert's failures as problems at their proofs; output of an unknown form is one problem, verbatim."""
     if not text:
         return []
     problems = []
     for failure in _FAILURE.finditer(text):
-        alert = alerts.get(failure["alert"])
-        if alert is not None:
+        if failure["alert"] == alert.name:
             fired = failure["got"].strip() != "nil"
             wanted = failure["expected"].strip() != "nil"
             problems.append(_problem(alert, recordings, failure["time"], wanted=wanted, fired=fired))

@@ -29,13 +29,14 @@ class ProofReader:
         return tuple(self._read_proof((*path, i), proof) for i, proof in enumerate(data))
 
     def _read_proof(self, path: Path, data: ProofData) -> Proof:
-        give = data["give"]
         fires = units.parse_duration(data["fires"]) if "fires" in data else None
+        return Proof(path, self.read_series((*path, "give"), data["give"]), fires, data.get("labels"))
+
+    def read_series(self, path: Path, give: list[StepData] | dict[str, InputData]) -> tuple[InputSeries, ...]:
+        """Return the series that a proof gives at a path: the watched value as a list, or series by name."""
         if isinstance(give, list):
-            inputs = [self._read_input((*path, "give"), "", give)]
-        else:
-            inputs = [self._read_input((*path, "give", series), series, given) for series, given in give.items()]
-        return Proof(path, tuple(inputs), fires, data.get("labels"))
+            return (self._read_input(path, "", give),)
+        return tuple(self._read_input((*path, series), series, given) for series, given in give.items())
 
     def _read_input(self, path: Path, series: str, data: InputData) -> InputSeries:
         if not isinstance(data, list):

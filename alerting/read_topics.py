@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Literal
 
@@ -67,10 +67,15 @@ def shipped_documents(names: Iterable[str] | None = None) -> list[Document]:
     return [yaml_file.read_yaml(path, f"alerting/rules/{path.name}") for path in paths]
 
 
+@functools.cache
+def _load_schema() -> Schema:
+    return Schema(yaml_file.read_yaml(SCHEMA_FILE).data)
+
+
 def read_topics(documents: Iterable[Document], catalog: Catalog, signals: Signals) -> Topics:
     """Return the content of the topic files. Documents without alerts or recordings are skipped."""
     topics = Topics(catalog, signals)
-    schema = Schema(yaml_file.read_yaml(SCHEMA_FILE).data)
+    schema = _load_schema()
     for document in documents:
         if not isinstance(document.data, dict) or not {"alerts", "recordings"} & set(document.data):
             continue
@@ -98,7 +103,7 @@ def _expression_problems(document: Document, faults: Collection[Path], topics: T
             if path in faults or not isinstance(data.get(key), str):
                 continue
             if key == "expr":
-                place = partial(document.place_in_text, path)
+                place = functools.partial(document.place_in_text, path)
                 yield from expressions.expression_problems(data[key].rstrip(), topics.catalog, place)
                 continue
             try:

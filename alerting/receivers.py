@@ -17,16 +17,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from deckwatch.alerting import watchdog
 from deckwatch.alerting.render_rules import library_folder
 from deckwatch.alerting.routes import NON_RECEIVER_KEYS
 from deckwatch.core import plugins
+from deckwatch.core.json_types import walk_leaves
 from deckwatch.core.problems import DeckwatchError, Problem, did_you_mean
 from deckwatch.core.schema import Schema
 from deckwatch.core.targets import PROGRAMS, parse_version
 from deckwatch.core.yaml_file import Document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.targets import Targets
@@ -97,7 +99,10 @@ class ReceiverKinds:
     """
 
     def __init__(self, renderer: Renderer, table: str = "") -> None:
-        declared = renderer.evaluate(_FIELDS % (table or jsonnet_table()))
+        if table:
+            declared = renderer.evaluate(_FIELDS % table)
+        else:
+            declared = renderer.evaluate_shipped("receivers", _FIELDS % jsonnet_table())
         oldest = PROGRAMS["alertmanager"].oldest
         self.kinds: Mapping[str, ReceiverKind] = {
             name: ReceiverKind(
@@ -124,14 +129,19 @@ class ReceiverKinds:
         return {name: kind.options for name, kind in self.kinds.items()}
 
     def find_problems(self, document: Document, targets: Targets) -> Iterator[Problem]:
-        """Yield problems of the receivers of the project's teams, for the target version of Alertmanager."""
-        for team, options in (document.data or {}).get("teams", {}).items():
-            for key in options:
-                path = ("teams", team, key)
-                if key in NON_RECEIVER_KEYS:
+        """Yield problems of the receivers of teams and of the watchdog, for the target version of Alertmanager."""
+        data = document.data or {}
+        groups: list[tuple[tuple[str, ...], Collection[str], Collection[str]]] = [
+            (("teams", team), options, NON_RECEIVER_KEYS) for team, options in data.get("teams", {}).items()
+        ]
+        groups.append(((watchdog.KEY,), data.get(watchdog.KEY, ()), watchdog.OPTIONS))
+        for parent, keys, others in groups:
+            for key in keys:
+                path = (*parent, key)
+                if key in others:
                     continue
                 if key not in self.kinds:
-                    known = sorted([*self.kinds, *NON_RECEIVER_KEYS])
+                    known = sorted([*self.kinds, *others])
                     yield document.problem(path, f"unknown key {key}", did_you_mean(key, known), key=True)
                     continue
                 yield from _option_problems(self.kinds[key], document, path, targets)
@@ -142,6 +152,12 @@ def _option_problems(
 ) -> Iterator[Problem]:
     options = document.value_at(path)
     yield from Schema(kind.options).find_problems(_document_at(document, path))
+    for inner, text in walk_leaves(options):
+        if isinstance(text, str) and "{{" in text:
+            message = (
+                f"{'.'.join(map(str, inner))} contains {{{{, the beginning of a template, which Alertmanager expands"
+            )
+            yield document.problem((*path, *inner), message, "write the text itself", check="template")
     yield from targets.problems_if_older("alertmanager", kind.needs, kind.name, document.place(path, key=True))
     for option, since in kind.since.items():
         if isinstance(options, dict) and option in options:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from deckwatch.alerting import escalation, routes
-from deckwatch.core.problems import did_you_mean
+from deckwatch.alerting import escalation, routes, watchdog
+from deckwatch.core.problems import add_hint, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ def complete_labels(labels: Mapping[str, str], alerts: Sequence[Alert]) -> dict[
     alert = next((alert for alert in alerts if alert.name == name), None)
     if alert is None:
         hint = did_you_mean(name, [alert.name for alert in alerts])
-        raise ValueError(f"no alert is called {name}" + (f" ({hint})" if hint else ""))
+        raise ValueError(add_hint(f"no alert is called {name}", hint))
     static = {key: str(getattr(alert, key)) for key in _RULE_LABELS}
     plain = {key: text for key, text in alert.labels.items() if "{{" not in text}
     return {**static, **plain, **labels}
@@ -51,6 +51,9 @@ def resolve_recipients(project: Project, labels: Mapping[str, str]) -> list[Reci
     teams: Mapping[str, Mapping[str, Words]] = project.data.get("teams", {})
     if labels.get("alertname") == "NotificationTest" and labels.get("team") in teams:
         return [Recipient(labels["team"], "it is a test of this team's channels", "alerts notify-test")]
+    if labels.get("alertname") == watchdog.ALERT and watchdog.read_input(document) is not None:
+        place = str(document.place((watchdog.KEY,), key=True))
+        return [Recipient(watchdog.KEY, "it is the dead man's switch", place)]
     all_routes = routes.build_routes(document, routes.shipped_document())
     for route in all_routes:
         for i, step in enumerate(route.steps):

@@ -9,23 +9,29 @@ import yaml
 from deckwatch.core import promql, yaml_write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def write_slices(rules: Path, topics: Iterable[str], target: Path) -> dict[str, list[Path]]:
-    """Write a rule file and a test file for each alert of the topics; return the test files by topic.
+def write_slices(rules: Path, alerts: Mapping[str, Collection[str]], target: Path) -> dict[str, Path]:
+    """Write a rule file and a test file for each alert, given by topic; return the test files by alert.
 
     `rules` is the folder of the generated rule files, whose tests are in `tests` below it; `target` is created.
     """
     loaded = {path.stem: _load(path)["groups"] for path in sorted(rules.glob("*.yaml"))}
     target.mkdir()
-    return {topic: list(_write_topic(rules, topic, loaded, target)) for topic in topics}
+    slices: dict[str, Path] = {}
+    for topic, names in alerts.items():
+        slices.update(_write_topic(rules, topic, names, loaded, target))
+    return slices
 
 
-def _write_topic(rules: Path, topic: str, loaded: Mapping[str, list[dict[str, Any]]], target: Path) -> Iterable[Path]:
+def _write_topic(
+    rules: Path, topic: str, names: Collection[str], loaded: Mapping[str, list[dict[str, Any]]], target: Path
+) -> Iterator[tuple[str, Path]]:
+    """Yield the alerts of a topic, each with its test file."""
     file = _load(rules / "tests" / f"{topic}_test.yaml")
     used = [name.removeprefix("../").removesuffix(".yaml") for name in file["rule_files"]]
     groups = [group for name in used for group in loaded[name]]
@@ -33,12 +39,14 @@ def _write_topic(rules: Path, topic: str, loaded: Mapping[str, list[dict[str, An
     for test in file["tests"]:
         tests.setdefault(test["name"].partition(":")[0], []).append(test)
     for alert, own in tests.items():
+        if alert not in names:
+            continue
         slice_file = target / f"{alert}.yaml"
         slice_file.write_text(yaml_write.dump_yaml({"groups": slice_groups(groups, alert)}), encoding="utf-8")
         test_file = target / f"{alert}_test.yaml"
         content = {**file, "rule_files": [slice_file.name], "tests": own}
         test_file.write_text(yaml_write.dump_yaml(content), encoding="utf-8")
-        yield test_file
+        yield alert, test_file
 
 
 def slice_groups(groups: Iterable[Mapping[str, Any]], alert: str) -> list[dict[str, Any]]:

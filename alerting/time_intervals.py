@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 from deckwatch.core.problems import Problem, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from deckwatch.alerting.project_data import TimeData, Words
     from deckwatch.core.yaml_file import Document, Path
 
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _MONTHS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+# Alertmanager knows no leap years; 2100 is not one.
+_LEAP_YEARS = [str(year) for year in range(2024, 2100, 4)]
+_COMMON_YEARS = [f"{year}:{year + 2}" for year in range(2025, 2100, 4)]
 
 
 def quiet_name(quiet: str) -> str:
@@ -39,27 +42,50 @@ def to_intervals(time: TimeData) -> list[dict[str, object]]:
     """Return a time as Alertmanager's intervals; one that spans midnight is split in two."""
     zone = {"location": time["zone"]} if "zone" in time else {}
     days = _weekday_range(time["days"]["from"], time["days"]["to"]) if "days" in time else []
-    dates: list[dict[str, object]] = [
-        {"months": [str(int(date[:2]))], "days_of_month": [str(int(date[3:]))]} for date in time.get("dates", ())
-    ]
+    dates = time.get("dates", ())
+    start, end = time.get("from", ""), time.get("to", "")
+    if start <= (end or "24:00"):
+        return _intervals_of_day(days, start, end, map(_on_date, dates), zone)
+    intervals = _intervals_of_day(days, start, "24:00", map(_on_date, dates), zone)
+    if end > "00:00":
+        following = [_DAYS[(_DAYS.index(day) + 1) % 7] for day in days]
+        after = [interval for date in dates for interval in _day_after(date)]
+        intervals += _intervals_of_day(following, "00:00", end, after, zone)
+    return intervals
+
+
+def _intervals_of_day(
+    days: Sequence[str], start: str, end: str, dates: Iterable[dict[str, object]], zone: Mapping[str, str]
+) -> list[dict[str, object]]:
+    """Return one interval within a day for each date, or one for all dates."""
     return [
         {
-            **({"weekdays": weekdays} if weekdays else {}),
+            **({"weekdays": days} if days else {}),
             **({"times": [{"start_time": start, "end_time": end}]} if start else {}),
             **zone,
             **date,
         }
-        for weekdays, start, end in _split_at_midnight(days, time.get("from", ""), time.get("to", ""))
-        for date in dates or [{}]
+        for date in list(dates) or [{}]
     ]
 
 
-def _split_at_midnight(days: list[str], start: str, end: str) -> list[tuple[list[str], str, str]]:
-    """Return (days, start, end) as one interval, or as two if it spans midnight: Alertmanager's end within a day."""
-    if start <= (end or "24:00"):
-        return [(days, start, end)]
-    following = [_DAYS[(_DAYS.index(day) + 1) % 7] for day in days]
-    return [(days, start, "24:00"), *([(following, "00:00", end)] if end > "00:00" else [])]
+def _on_date(date: str) -> dict[str, object]:
+    return {"months": [str(int(date[:2]))], "days_of_month": [str(int(date[3:]))]}
+
+
+def _day_after(date: str) -> Iterator[dict[str, object]]:
+    """Yield the fields that select the day after a date; after 28 February it depends on the year."""
+    month, day = int(date[:2]), int(date[3:])
+    march = {"months": ["3"], "days_of_month": ["1"]}
+    if date == "02-28":
+        yield {"months": ["2"], "days_of_month": ["29"]}  # ignored in years without that day
+        yield {**march, "years": _COMMON_YEARS}
+    elif date == "02-29":
+        yield {**march, "years": _LEAP_YEARS}
+    elif day < _MONTHS[month - 1]:
+        yield {"months": [str(month)], "days_of_month": [str(day + 1)]}
+    else:
+        yield {"months": [str(month % 12 + 1)], "days_of_month": ["1"]}
 
 
 def find_problems(project: Document) -> Iterator[Problem]:
@@ -91,8 +117,10 @@ def _unknown_names(project: Document, path: Path, names: Words, known: Mapping[s
 
 
 def _zone_problems(project: Document, path: Path, time: TimeData) -> Iterator[Problem]:
-    known = zoneinfo.available_timezones()
-    if "zone" in time and known and time["zone"] not in known:
+    if "zone" not in time:
+        return
+    known = zoneinfo.available_timezones()  # reads hundreds of files
+    if known and time["zone"] not in known:
         hint = did_you_mean(time["zone"], known)
         yield project.problem((*path, "zone"), f"no time zone is called {time['zone']}", hint, check="route")
 

@@ -187,12 +187,20 @@ def _lookback_seconds(expr: str, recordings: Mapping[str, Recording]) -> float:
     pending = [expr]
     while pending:
         selectors = promql.find_selectors(pending.pop())
-        windows = [units.parse_duration(each.window.partition(":")[0]) for each in selectors if each.window]
+        windows = [_window_seconds(each.window) for each in selectors if each.window]
         seconds += max(windows, default=0.0)
         names = {each.metric for each in selectors if each.metric is not None and each.metric in recordings} - seen
         seen |= names
         pending += [recordings[name].expr for name in names]
     return seconds
+
+
+def _window_seconds(window: str) -> float:
+    """Return the length of a window; 0 for a variable, which is reported, and for a computed duration."""
+    try:
+        return units.parse_duration(window.partition(":")[0])
+    except ValueError:
+        return 0.0
 
 
 def _next_evaluation(seconds: float) -> float:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 from deckwatch.core import build_cache, plugins, signal_file
 from deckwatch.core.problems import Problem, has_errors
-from deckwatch.dashboards import checks, panel_types, partial_check
+from deckwatch.dashboards import checks, live, panel_types, partial_check
 from deckwatch.dashboards.draw import exports, screens
 from deckwatch.dashboards.model import Built
-from deckwatch.dashboards.output import Drawn, draw_dashboards, folder_of
 from deckwatch.dashboards.read import adjust, parts
 from deckwatch.dashboards.read.adjust import Changes
 from deckwatch.dashboards.read.reader import Reader
@@ -18,18 +17,19 @@ from deckwatch.dashboards.resolve import events, variables
 from deckwatch.dashboards.resolve.queries import Resolver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from deckwatch.core.artifact import Artifact
     from deckwatch.core.catalog import Catalog
+    from deckwatch.core.json_types import StrictObject
     from deckwatch.core.jsonnet import Engine, Renderer
     from deckwatch.core.problems import Place
     from deckwatch.core.signal_lookup import Signals
     from deckwatch.dashboards.draw.exports import Form
     from deckwatch.dashboards.draw.screens import Figures, Layout
     from deckwatch.dashboards.live import LiveQuery
-    from deckwatch.dashboards.output import Folder
+    from deckwatch.dashboards.output import Drawn, Folder
     from deckwatch.dashboards.panel_types import PanelType
     from deckwatch.dashboards.read.files import Source
     from deckwatch.dashboards.read.parts import Parts
@@ -138,10 +138,42 @@ def render_dashboards(models: DashboardModels, catalog: Catalog, settings: Setti
     problems: list[Problem] = []
     built = exports.drop_unsupported(models.built, settings.form, problems)
     public = {name: values for name, (values, _) in settings.public.items()}
+    from deckwatch.dashboards.output import draw_dashboards  # noqa: PLC0415 - for `check`, which draws little
+
     drawn = draw_dashboards(
         child, built, own_panels=settings.own_panels, form=settings.form, public=public, catalog=catalog
     )
     return _bundle(built, drawn, problems)
+
+
+def try_dashboards(
+    models: DashboardModels, settings: Settings, child: Renderer, *, shipped: Collection[str]
+) -> list[LiveQuery]:
+    """Return the queries of dashboards without errors, in their provisioned form.
+
+    Only what a project wrote or changed is drawn: a shipped dashboard by shipped panel types cannot fail. `shipped` are
+    the names of the files that come with the program.
+    """
+    as_shipped = [
+        settings.own_panels is None and item.dashboard.document.file in shipped and item.adjusted == adjust.Adjusted()
+        for item in models.built
+    ]
+    own = [item for item, is_as_shipped in zip(models.built, as_shipped, strict=True) if not is_as_shipped]
+    drawn = iter(_draw_models(own, models.built, settings, child)) if own else iter(())
+    pairs = zip(models.built, as_shipped, strict=True)
+    return [
+        query
+        for item, is_as_shipped in pairs
+        for query in live.list_queries(item, {} if is_as_shipped else next(drawn)[0])
+    ]
+
+
+def _draw_models(
+    own: Sequence[Built], others: Sequence[Built], settings: Settings, child: Renderer
+) -> list[list[StrictObject]]:
+    from deckwatch.dashboards.draw.render import render_models  # noqa: PLC0415 - needed only where something is drawn
+
+    return render_models(child, own, settings.own_panels, others)
 
 
 def _without_uncertain(problems: Sequence[Problem]) -> list[Problem]:
@@ -150,6 +182,8 @@ def _without_uncertain(problems: Sequence[Problem]) -> list[Problem]:
 
 
 def _bundle(built: Sequence[Built], drawn: Sequence[Drawn], problems: list[Problem]) -> Bundle:
+    from deckwatch.dashboards.output import folder_of  # noqa: PLC0415
+
     folders = {folder.path: folder for item in built for folder in (folder_of(item.dashboard),)}
     return Bundle(
         [artifact for item in drawn for artifact in item.artifacts],

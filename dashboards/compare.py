@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deckwatch.dashboards import grafana_defaults
 from deckwatch.dashboards.grafana_model import walk_panels
-from deckwatch.dashboards.importing.patch import MISSING, LeafPath, is_same_json, iterate_leaves
+from deckwatch.dashboards.importing.patch import MISSING, LeafPath, iterate_leaves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,6 +47,27 @@ def list_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[st
 def has_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Return whether two dashboards differ in anything but fields that Grafana sets itself."""
     return bool(list_changes(before, after))
+
+
+def list_layout_changes(layout: Any) -> list[str]:
+    """Return the parts of a v2 dashboard's layout that rows replace: tabs, and a grid without positions.
+
+    The classic form of such a dashboard, with which ours is compared, has rows in their place.
+    """
+    tabs: list[str] = []
+    grids = 0
+    pending = [layout]
+    while pending:
+        value = pending.pop(0)
+        if isinstance(value, list):
+            pending[:0] = value
+        elif isinstance(value, dict):
+            spec = value.get("spec")
+            title = spec.get("title") if isinstance(spec, dict) else ""
+            tabs += [str(title or "Tab")] if value.get("kind") == "TabsLayoutTab" else []
+            grids += value.get("kind") == "AutoGridLayout"
+            pending[:0] = list(value.values())
+    return ([f"tabs {', '.join(tabs)} → rows"] if tabs else []) + (["automatic grid → positions"] if grids else [])
 
 
 def list_panels(model: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -108,8 +130,12 @@ def _compare_lists(what: str, before: Mapping[str, Any], after: Mapping[str, Any
 
 
 def _without_selection(variable: Mapping[str, Any]) -> dict[str, Any]:
-    asked = variable.get("type") in ("query", "datasource")
-    return {key: one for key, one in variable.items() if not asked or key not in ("current", "options")}
+    if variable.get("type") not in ("query", "datasource"):
+        return dict(variable)
+    kept = {key: one for key, one in variable.items() if key not in ("current", "options", "definition")}
+    # Grafana's editor saves the text of a query together with the form in which it was entered.
+    query = kept.get("query")
+    return kept | ({"query": query["query"]} if isinstance(query, dict) and "query" in query else {})
 
 
 def _compare_values(what: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
@@ -119,7 +145,7 @@ def _compare_values(what: str, before: Mapping[str, Any], after: Mapping[str, An
     place = []
     for path in dict.fromkeys((*old, *new)):
         one, other = old.get(path, MISSING), new.get(path, MISSING)
-        if one is not MISSING and other is not MISSING and is_same_json(one, other):
+        if grafana_defaults.is_same_value(what.partition(" ")[0], path, one, other):
             continue
         if path[:1] == ("gridPos",):
             place.append(path)

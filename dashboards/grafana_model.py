@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from deckwatch.core import units
 from deckwatch.core.json_types import as_objects
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from deckwatch.core.json_types import JsonValue, StrictMapping, StrictObject
 
 MAX_UID = 40
+MIN_REFRESH = "5s"  # min_refresh_interval in Grafana's conf/defaults.ini
 _UID = re.compile(rf"[a-zA-Z0-9_-]{{1,{MAX_UID}}}\Z")
 # Later versions of Grafana derive names of Kubernetes objects from uids.
 _GENERATED_UID = re.compile(rf"[a-z][a-z0-9-]{{0,{MAX_UID - 1}}}\Z")
@@ -38,6 +40,14 @@ def is_generated_uid(text: str) -> bool:
 def make_slug(text: str) -> str:
     """Return a text in lower case with everything but letters and digits replaced by dashes."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def refreshes_too_fast(interval: JsonValue) -> bool:
+    """Return whether a refresh interval is below Grafana's default minimum; "", false and "auto" are not."""
+    try:
+        return isinstance(interval, str) and units.parse_duration(interval) < units.parse_duration(MIN_REFRESH)
+    except ValueError:
+        return False
 
 
 def find_variables(text: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from deckwatch.core.expected_result import NO_EXPECTATION, ExpectedResult
@@ -11,6 +11,7 @@ from deckwatch.core.json_types import as_list, as_object, as_text
 from deckwatch.dashboards.checks.too_many_series import MAX_SERIES
 from deckwatch.dashboards.grafana_model import list_variables, replace_variables, walk_targets
 from deckwatch.dashboards.model import panel_title
+from deckwatch.dashboards.offered_values import Offer, describe_offer, parse_offer_query
 from deckwatch.dashboards.resolve.variables import ALL
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from deckwatch.dashboards.resolve.queries import Query
 
 _LEGEND_LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+_AUTO_INTERVAL = "1m"  # of an interval variable that Grafana derives from the time range
+# Which labels the firing alerts carry depends on their rules.
+_ALERTS = re.compile(r"\bALERTS\b")
 _OPTIONAL = "container_label_"  # which of these labels a container has depends on who starts it
 
 Mode = Literal["range", "instant"]
@@ -33,7 +37,8 @@ class LiveQuery:
     """One query of a dashboard.
 
     `expr` contains Grafana's variables, which `to_promql` replaces. `empty` is the reason why it may return nothing,
-    '' if it may not. Without the metrics in `needs` this is not monitored here at all.
+    '' if it may not. Without the metrics in `needs` this is not monitored here at all; without those in `reads` an
+    empty result says nothing. `offer` is that of a variable.
     """
 
     uid: str
@@ -48,6 +53,8 @@ class LiveQuery:
     needs: tuple[str, ...] = ()
     inputs: tuple[tuple[str, str], ...] = ()
     wanted: ExpectedResult = NO_EXPECTATION
+    reads: tuple[str, ...] = ()
+    offer: Offer | None = None
 
     def to_promql(
         self,
@@ -83,8 +90,15 @@ def list_queries(built: Built, model: StrictMapping) -> Iterator[LiveQuery]:
     uid, title = dashboard.uid, dashboard.title
     needs = (dashboard.needs,) if dashboard.needs else ()
     for variable in built.variables:
-        expr, place = variable.expr, variable.place
-        yield LiveQuery(uid, title, "variable", variable.title, variable.name, expr, "instant", place, needs=needs)
+        expr, place, offer = variable.expr, variable.place, Offer(variable.name, variable.name)
+        yield LiveQuery(
+            uid, title, "variable", variable.title, variable.name, expr, "instant", place, needs=needs, offer=offer
+        )
+    own = {variable.name for variable in built.variables}
+    place = dashboard.document.place(("raw", "templating"))
+    for query in list_model_variables(model, place, inputs=tuple(_named_inputs(model))):
+        if query.ref not in own:
+            yield replace(query, uid=uid, dashboard=title, needs=needs)
     yield from _list_panel_queries(built, model)
     for event in built.events:
         if event.expr:
@@ -95,9 +109,38 @@ def list_queries(built: Built, model: StrictMapping) -> Iterator[LiveQuery]:
     yield LiveQuery(uid, title, "annotation", "Alerts", "Alerts", built.alerts, "range", place, reason)
 
 
+def list_model_variables(
+    model: StrictMapping, place: Place, empty: str = "", inputs: tuple[tuple[str, str], ...] = ()
+) -> Iterator[LiveQuery]:
+    """Yield the queries of the variables in a Grafana model; `empty` is the reason why they may offer nothing."""
+    uid, title = as_text(model.get("uid")), as_text(model.get("title"))
+    for variable in list_variables(model):
+        query = parse_offer_query(variable) if variable.get("type") == "query" else None
+        if query is not None:
+            offer = describe_offer(variable, query.label)
+            name = as_text(variable.get("label")) or offer.name
+            yield LiveQuery(
+                uid,
+                title,
+                "variable",
+                name,
+                offer.name,
+                query.expr,
+                "instant",
+                place,
+                empty,
+                inputs=inputs,
+                offer=offer,
+            )
+
+
+def _named_inputs(model: StrictMapping) -> Iterator[tuple[str, str]]:
+    """Yield the variables with a value before any query runs, each with it; they are part of queries."""
+    return ((as_text(variable["name"]), value) for variable, value in _list_inputs(model) if value)
+
+
 def _list_panel_queries(built: Built, model: StrictMapping) -> Iterator[LiveQuery]:
-    # A text field or a choice from fixed values is part of a query with its first value.
-    inputs = tuple((as_text(variable["name"]), value) for variable, value in _list_inputs(model) if value)
+    inputs = tuple(_named_inputs(model))
     modes = {(panel["id"], target["refId"]): target.get("range", True) for panel, target in walk_targets(model)}
     ids = built.ids_by_name()
     for panel in built.dashboard.panels():
@@ -123,8 +166,9 @@ def _list_panel_queries(built: Built, model: StrictMapping) -> Iterator[LiveQuer
 def _expect_result(panel: PanelSpec, query: Query) -> ExpectedResult:
     """Return the conditions on the result of a query, from its panel."""
     kind = panel.type.queries
-    legend_labels = _LEGEND_LABEL.findall(query.legend)
-    columns = panel.by or () if kind == "table" and "across" not in panel.options else ()
+    legend_labels = [] if _ALERTS.search(query.expr) else _LEGEND_LABEL.findall(query.legend)
+    by = () if _ALERTS.search(query.expr) else query.spec.by or panel.by or ()
+    columns = by if kind == "table" and "across" not in panel.options else ()
     return ExpectedResult(
         "table" if columns else "heatmap" if kind == "heatmap" else "",
         tuple(label for label in dict.fromkeys([*columns, *legend_labels]) if not label.startswith(_OPTIONAL)),
@@ -134,8 +178,10 @@ def _expect_result(panel: PanelSpec, query: Query) -> ExpectedResult:
 
 
 def _list_inputs(model: StrictMapping) -> Iterator[tuple[StrictMapping, str]]:
-    """Yield the text fields and choices from fixed values, each with its first value in a query; '' if none."""
+    """Yield the variables without a query, each with its first value in a query; '' if none."""
     for variable in list_variables(model):
-        if variable["type"] in ("custom", "textbox"):
-            value = as_object(variable.get("current")).get("value", "")
+        value = as_object(variable.get("current")).get("value", "")
+        if variable["type"] in ("custom", "textbox", "constant"):
             yield variable, "|".join(map(str, as_list(value))) if isinstance(value, list) else str(value)
+        elif variable["type"] == "interval":
+            yield variable, str(value) if value and "$" not in str(value) else _AUTO_INTERVAL

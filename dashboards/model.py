@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -95,16 +96,19 @@ class Built:
             if check not in panel.allow:
                 yield panel, self.queries[panel.path]
 
-    def ids_by_name(self) -> dict[str, int]:
+    def ids_by_name(self) -> Mapping[str, int]:
         """Return the ids of rows and panels; disabled ones keep theirs. Raises ValueError for duplicate names."""
-        names = self._all_names()
-        return dict(zip(names, panel_ids.assign_ids(names), strict=True))
+        return self._ids_by_name
+
+    @functools.cached_property
+    def _ids_by_name(self) -> dict[str, int]:
+        return dict(zip(self._all_names, panel_ids.assign_ids(self._all_names), strict=True))
 
     def has_duplicate_names(self) -> bool:
         """Return whether two rows or panels have the same name, so that ids cannot be assigned."""
-        names = self._all_names()
-        return len(set(names)) < len(names)
+        return len(set(self._all_names)) < len(self._all_names)
 
+    @functools.cached_property
     def _all_names(self) -> list[str]:
         return [*(name for name, _ in self.names()), *self.adjusted.hidden]
 
@@ -131,7 +135,7 @@ def panel_description(panel: PanelSpec, queries: Sequence[Query]) -> str:
     """Return a panel's description: its own, or those of its signals, as a list if there are several."""
     if panel.description is not None:
         return panel.description
-    descriptions = {query.signal.title if query.signal else "": query.about for query in queries}
+    descriptions = {query.spec.title or (query.signal.title if query.signal else ""): query.about for query in queries}
     if len(descriptions) == 1:
         return next(iter(descriptions.values()))
     return "\n".join(f"- **{name}**: {about}" for name, about in descriptions.items() if about)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
 
 from deckwatch.core import plugins
 from deckwatch.core.json_types import as_object, as_text
@@ -122,10 +123,22 @@ def load_types(child: Renderer, own: Path | None = None) -> dict[str, PanelType]
 
     Raises JsonnetError, and DeckwatchError for a file that lacks declarations or has unknown ones.
     """
+    if own is not None:
+        return _read_types(child.evaluate(import_table(own)), own)
+    if child not in _shipped_types:
+        _shipped_types[child] = _read_types(child.evaluate_shipped("panels", import_table()), None)
+    return _shipped_types[child]
+
+
+# By renderer: an import reads them for each dashboard that it generates.
+_shipped_types: WeakKeyDictionary[Renderer, dict[str, PanelType]] = WeakKeyDictionary()
+
+
+def _read_types(table: Mapping[str, Any], own: Path | None) -> dict[str, PanelType]:
     files = _list_files(own)
     owners: dict[str, str] = {}
     types = {}
-    for name, declared in child.evaluate(import_table(own)).items():
+    for name, declared in table.items():
         _check_declarations(declared, files[name], list_folders(own))
         for keyword in declared["words"]:
             if owners.setdefault(keyword, name) != name:

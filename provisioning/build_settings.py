@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from deckwatch.core import targets, units
 from deckwatch.dashboards.read.adjust import Changes
-from deckwatch.exporter import collector
+from deckwatch.provisioning import metric_catalog
+from deckwatch.provisioning.addresses import Addresses, read_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from deckwatch.core.targets import Targets
     from deckwatch.dashboards.draw.screens import Figures, Layout
 
-GRAFANA = "http://127.0.0.1:3000"
 INTERVAL = "15s"
 _MIN_REFRESH = "30s"
 
@@ -33,7 +33,7 @@ class Options:
 
     engine: Engine = "rjsonnet"
     every: str | None = None  # the scrape interval, such as 5s
-    grafana: str | None = None  # the URL at which users open Grafana
+    addresses: Addresses | None = None
     form: Form = "provisioned"  # `mixin` holds dashboards and rules, the other two only dashboards
     installed: Mapping[str, str] = field(default_factory=dict)  # versions that override `build: targets:`
 
@@ -49,7 +49,7 @@ class BuildSettings:
 
     engine: Engine
     form: Form
-    grafana: str
+    addresses: Addresses
     interval: str
     interval_seconds: float
     refresh: str
@@ -74,11 +74,11 @@ def read_settings(project: Project, options: Options) -> BuildSettings:
     interval: str = options.every or build.get("scrape_interval", INTERVAL)
     own_panels = project.folder / "panels"
     limits = _read_limits(project)
-    collectors = collector.load_collectors()
+    collectors, collector_names = metric_catalog.list_collectors()
     return BuildSettings(
         engine=options.engine,
         form=options.form,
-        grafana=options.grafana or build.get("grafana_url", GRAFANA),
+        addresses=options.addresses or read_addresses(project),
         interval=interval,
         interval_seconds=units.parse_duration(interval),
         refresh=max(interval, _MIN_REFRESH, key=units.parse_duration),
@@ -91,8 +91,8 @@ def read_settings(project: Project, options: Options) -> BuildSettings:
         changes=_read_changes(project),
         disabled_alerts=_read_disabled_alerts(project),
         public=_read_public_values(project),
-        collectors=list(collectors),
-        collector_names=collector.names_and_prefixes(collectors),
+        collectors=collectors,
+        collector_names=collector_names,
         problems=problems,
     )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from deckwatch.core import units, yaml_write
+from deckwatch.core import yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import load_contract
 from deckwatch.provisioning import scrape_targets
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.project import Project
+    from deckwatch.provisioning.build_settings import BuildSettings
 
-LIBRARY = Path(__file__).with_name("library")  # the renderer must serve it as `provisioning`
 _MAX_SCRAPE_SECONDS = 10  # Prometheus' default timeout; a shorter interval lowers it
+_LABELS_EXPANDED_SINCE = "3.0"  # before, only with --enable-feature=expand-external-labels
 _UNUSED = ("alerting", "notifiers", "plugins")
 _ORDER = ("apiVersion", "job_name", "name", "uid", "type", "global", "rule_files", "alerting", "scrape_interval")
 
@@ -33,25 +34,33 @@ class Folder:
     uid: str
 
 
-def render_files(project: Project, folders: Sequence[Folder], renderer: Renderer, *, interval: str) -> list[Artifact]:
-    """Return prometheus.yml and the provisioning files; `interval` is the scrape interval."""
+def render_files(
+    project: Project, folders: Sequence[Folder], renderer: Renderer, build: BuildSettings
+) -> list[Artifact]:
+    """Return prometheus.yml and the provisioning files."""
     jobs = load_contract()["jobs"]
     settings = {
-        "interval": interval,
-        "timeout": f"{min(_MAX_SCRAPE_SECONDS, units.parse_duration(interval)):g}s",
+        "interval": build.interval,
+        "timeout": f"{min(_MAX_SCRAPE_SECONDS, build.interval_seconds):g}s",
         "labels": project.data.get("build", {}).get("labels", {}),
+        "expands_labels": build.targets.supports("prometheus", _LABELS_EXPANDED_SINCE),
         "jobs": jobs,
         "order": list(jobs),  # the contract's order: Jsonnet sorts object fields
         "accesses": [dataclasses.asdict(access) for access in scrape_targets.read_accesses(project)],
+        "application_accesses": [dataclasses.asdict(one) for one in scrape_targets.application_accesses(project)],
         "access_label": scrape_targets.ACCESS,
         "engines": scrape_targets.docker_engines(project),
         "scrape_label": load_contract()["scrape_label"],
+        "speaks_label": load_contract()["speaks_label"],
+        "alertmanager": _server_settings(build.addresses.internal_alertmanager),
+        "prometheus": _server_settings(build.addresses.internal_prometheus),
     }
     grafana = "local grafana = import 'provisioning/grafana.libsonnet';"
     prometheus = renderer.evaluate("import 'provisioning/prometheus.libsonnet'", settings=settings)
     datasources = renderer.evaluate(
-        f"{grafana} function(interval, others) grafana.datasources(interval, others)",
-        interval=interval,
+        f"{grafana} function(interval, urls, others) grafana.datasources(interval, urls, others)",
+        interval=build.interval,
+        urls={"prometheus": build.addresses.internal_prometheus, "alertmanager": build.addresses.internal_alertmanager},
         others=project.data.get("build", {}).get("data_sources", {}),
     )
     providers = [{"path": folder.path, "title": folder.title, "uid": folder.uid} for folder in folders]
@@ -64,6 +73,12 @@ def render_files(project: Project, folders: Sequence[Folder], renderer: Renderer
         _yaml_artifact("grafana/provisioning/datasources/deckwatch.yaml", datasources),
         _yaml_artifact("grafana/provisioning/dashboards/deckwatch.yaml", dashboards),
     ]
+
+
+def _server_settings(url: str) -> dict[str, str]:
+    """Return the scheme and the path of a server's address, which target files do not hold; "" for the defaults."""
+    parts = urlsplit(url)
+    return {"scheme": "https" if parts.scheme == "https" else "", "path": parts.path.rstrip("/")}
 
 
 def _yaml_artifact(path: str, value: Any) -> Artifact:

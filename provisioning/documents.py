@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 # A project's folder of parts, which dashboards include with `use:`.
 PARTS = "parts"
+# A project's folder of insights.
+INSIGHTS = "insights"
 # A project's own folders, read where they exist unless `build: {include: …}` lists others.
 FOLDERS = ("signals", "dashboards", "alerts")
-_FIRST_KEYS = ("signals", "dashboard", "rows", "alerts", "recordings")
+FIRST_KEYS = ("signals", "dashboard", "rows", "alerts", "recordings")
 
 
 class TopicGenerator(Protocol):
@@ -93,7 +95,8 @@ def load_documents(project: Project) -> Documents:
 
 def _list_documents(documents: Documents) -> list[Document]:
     others = [source.document for source in documents.files] + documents.part_documents
-    return others + [topic for topic in documents.topics if topic not in others]
+    known = set(map(id, others))
+    return others + [topic for topic in documents.topics if id(topic) not in known]
 
 
 def _load_own_parts(documents: Documents, project: Project) -> None:
@@ -149,12 +152,10 @@ def _topics_of_sets(sets: Iterable[str]) -> set[str]:
 def _check_first_keys(document: Document) -> list[Problem]:
     """Return the unknown keys of a file without any known top-level key, probably a misspelt one."""
     if document.data is None:
-        return [document.problem((), "the file is empty", f"expected {', '.join(_FIRST_KEYS[:-1])} …")]
+        return [document.problem((), "the file is empty", f"expected {', '.join(FIRST_KEYS[:-1])} …")]
     if not isinstance(document.data, dict):
         return [document.problem((), "expected a mapping (key: value)")]
-    if set(document.data) & set(_FIRST_KEYS):
+    if set(document.data) & set(FIRST_KEYS):
         return []
-    misspelt = [key for key in document.data if nearest_word(key, _FIRST_KEYS)] or list(document.data)
-    return [
-        document.problem((key,), f"unknown key {key}", did_you_mean(key, _FIRST_KEYS), key=True) for key in misspelt
-    ]
+    misspelt = [key for key in document.data if nearest_word(key, FIRST_KEYS)] or list(document.data)
+    return [document.problem((key,), f"unknown key {key}", did_you_mean(key, FIRST_KEYS), key=True) for key in misspelt]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.metadata
 import json
 import os
 import sys
@@ -18,7 +17,7 @@ import sysconfig
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from deckwatch.core import plugins
+from deckwatch.core import code_cache, plugins
 from deckwatch.core.problems import Place, Problem
 from deckwatch.provisioning.plan import MANIFEST, hash_content, list_paths, read_manifest
 
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 RECORD = ".deckwatch/generated.json"
 _HOME = Path(__file__).parents[1]
 _PACKAGES = tuple(_HOME / name for name in plugins.PACKAGES)
-_ENGINES = ("rjsonnet", "jsonnet", "orjson", "pyyaml", "promql-parser", "jsonschema-rs")
 _MAX_FILES, _MAX_BYTES = 3000, 64 << 20  # of a project; hashing more takes longer than generating
 _EVENTS = frozenset(("open", "os.listdir", "os.scandir", "deckwatch.jsonnet"))
 _SKIPPED = frozenset(("__pycache__", "node_modules"))
@@ -43,6 +41,7 @@ class ReadTracker:
     def __init__(self, project: Path) -> None:
         paths = (project, _HOME, *_PACKAGES, sys.prefix, sys.base_prefix, *sysconfig.get_paths().values())
         self._known = tuple(os.path.realpath(str(path)) + os.sep for path in paths)
+        self._folders: dict[str, str] = {}  # without symbolic links, by their given path
         self.files: set[str] = set()
         self.complete = True
 
@@ -59,13 +58,23 @@ class ReadTracker:
         path = arguments[0]
         if not isinstance(path, (str, bytes, os.PathLike)):
             return  # a file descriptor, whose opening was recorded
-        name = os.path.realpath(os.fsdecode(path))
+        name = self._resolve_path(os.fsdecode(path))
         if (name + os.sep).startswith(self._known) or name.startswith(("/dev/", "/proc/", "/sys/")):
             return
         if event == "open" and arguments[1] in ("r", "rb"):
             self.files.add(name)
         elif event != "open":
             self.complete = False
+
+    def _resolve_path(self, path: str) -> str:
+        """Return a path without symbolic links; those in a folder are resolved once, as most files are in a few."""
+        folder, _, name = path.rpartition("/")
+        if not folder.startswith("/") or name in ("", ".", ".."):
+            return os.path.realpath(path)
+        if folder not in self._folders:
+            self._folders[folder] = os.path.realpath(folder)
+        resolved = f"{self._folders[folder]}/{name}"
+        return os.path.realpath(resolved) if os.path.islink(resolved) else resolved  # noqa: PTH114 - called for each file
 
 
 _active_trackers: list[ReadTracker] = []
@@ -103,9 +112,10 @@ def save_run(
     try:
         path.unlink(missing_ok=True)
         files = sorted(tracker.files)
-        key, output = _hash_inputs(project, out, options, files), _hash_output(out)
-        if not tracker.complete or key is None or output is None:
+        key = _hash_inputs(project, out, options, files)
+        if not tracker.complete or key is None:
             return
+        output = hash_content((out / MANIFEST).read_bytes())  # whether the files are those, `find_current_run` sees
         entries = [
             {
                 "place": [warning.place.file, warning.place.line, warning.place.column],
@@ -131,14 +141,12 @@ def _hash_inputs(project: Path, out: Path, options: Sequence[str], others: Itera
     result = hashlib.sha256()
     words = [*options, str(project.resolve()), str(out.resolve()), str(Path.cwd()), sys.version]
     words += [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("DECKWATCH_")]
-    words += [f"{name} {importlib.metadata.version(name)}" for name in _ENGINES]
+    words.append(code_cache.hash_code())
     result.update(json.dumps(words).encode())
     own_files = list(_iter_files(project, out.resolve()))
     if len(own_files) > _MAX_FILES or sum(path.stat().st_size for path in own_files) > _MAX_BYTES:
         return None
-    our_out = (_HOME / "provisioning" / "out").resolve()
-    code = [path for folder in (_HOME, *_PACKAGES) for path in _iter_files(folder, our_out) if path not in _PACKAGES]
-    for path in (*sorted(own_files), *sorted(code), *map(Path, sorted(others))):
+    for path in (*sorted(own_files), *map(Path, sorted(others))):
         if path.is_symlink() and not path.is_file():
             return None  # a link to a folder, or a broken one
         result.update(f"{path}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\0".encode())

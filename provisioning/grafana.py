@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from deckwatch.core.http import Client
-from deckwatch.core.masking import mask_secrets
+from deckwatch.core.masking import describe_secret_file, mask_address
+from deckwatch.core.own_command import format_command
 from deckwatch.core.problems import DeckwatchError, Refused, Unreachable
 from deckwatch.dashboards import compare
 
@@ -80,7 +81,7 @@ class Grafana:
         number = re.match(r"(\d+)\.(\d+)", version)
         if number and (int(number[1]), int(number[2])) < OLDEST:
             raise DeckwatchError(
-                f"{mask_secrets(self.url)} is Grafana {version}; the oldest supported is {OLDEST[0]}.{OLDEST[1]}"
+                f"{mask_address(self.url)} is Grafana {version}; the oldest supported is {OLDEST[0]}.{OLDEST[1]}"
             )
         if self._authenticated:
             # With anonymous access, all other requests ignore a wrong token or password.
@@ -95,35 +96,59 @@ class Grafana:
         """Return a dashboard as {dashboard, meta}; raises DeckwatchError if it does not exist."""
         answer = self._find_dashboard(uid)
         if answer is None:
-            raise DeckwatchError(f"{mask_secrets(self.url)} has no dashboard {uid}")
+            raise DeckwatchError(f"{mask_address(self.url)} has no dashboard {uid}")
         return answer
 
     def compare_dashboards(
-        self, dashboards: Sequence[GeneratedDashboard], done: Callable[[], None] = lambda: None
+        self,
+        dashboards: Sequence[GeneratedDashboard],
+        done: Callable[[], None] = lambda: None,
+        *,
+        folder: str | None = None,
     ) -> list[Comparison]:
-        """Return the comparison of each dashboard with the server's; `done` is called after each."""
+        """Return the comparison of each dashboard with the server's; `done` is called after each.
+
+        `folder` is the uid of the folder in which all of them belong, by default each in its own.
+        """
         comparisons = []
         for dashboard in dashboards:
-            comparisons.append(self._compare_dashboard(dashboard))
+            comparisons.append(self._compare_dashboard(dashboard, folder))
             done()
         return comparisons
 
-    def _compare_dashboard(self, generated: GeneratedDashboard) -> Comparison:
+    def _compare_dashboard(self, generated: GeneratedDashboard, wanted: str | None) -> Comparison:
         answer = self._find_dashboard(generated.uid)
         if answer is None:
             return Comparison(generated, "new")
         theirs, meta = answer["dashboard"], answer.get("meta") or {}
         version = int(theirs.get("version") or meta.get("version") or 0)
         lines = compare.list_changes(theirs, generated.model)
-        folder = str(meta.get("folderUid") or "")
-        if folder != generated.folder and (meta.get("folderTitle") or "General") != generated.folder_title:
-            lines.insert(0, f"folder {meta.get('folderTitle') or 'General'} → {generated.folder_title}")
+        lines[:0] = self._list_layout_changes(generated.uid, meta)
+        folder, title = str(meta.get("folderUid") or ""), str(meta.get("folderTitle") or "General")
+        if wanted is None and folder != generated.folder and title != generated.folder_title:
+            lines.insert(0, f"folder {title} → {generated.folder_title}")
+        elif wanted is not None and folder != wanted:
+            lines.insert(0, f"folder {title} → {wanted}")
         if not lines:
             return Comparison(generated, "same", version=version)
         if meta.get("provisioned"):
             return Comparison(generated, "provisioned", lines, version)
         state: State = "changed by us" if MARK in self._last_message(generated.uid) else "changed by hand"
         return Comparison(generated, state, lines, version, str(meta.get("updatedBy") or ""))
+
+    def _list_layout_changes(self, uid: str, meta: Mapping[str, Any]) -> list[str]:
+        """Return the parts that the classic form of a dashboard saved in Grafana's v2 schema does not show."""
+        version = str(meta.get("apiVersion") or "").rpartition("/")[2]
+        if not version.startswith("v2"):
+            return []
+        organization = meta.get("orgId") or 1
+        namespace = "default" if organization == 1 else f"org-{organization}"
+        path = f"/apis/dashboard.grafana.app/{version}/namespaces/{namespace}/dashboards/{uid}"
+        try:
+            spec = self._send_request("GET", path).get("spec")
+        except Refused:
+            return [f"layout of Grafana's {version} schema → rows"]
+        return compare.list_layout_changes(spec.get("layout") if isinstance(spec, dict) else None)
 
     def _find_dashboard(self, uid: str) -> dict[str, Any] | None:
         try:
@@ -164,9 +189,14 @@ class Grafana:
             if folder.get("title") == title:
                 return str(folder["uid"])
         if not create:
-            raise DeckwatchError(f"{mask_secrets(self.url)} has no folder {uid}")
+            raise DeckwatchError(f"{mask_address(self.url)} has no folder {uid}")
         self._send_request("POST", "/api/folders", json={"uid": uid, "title": title})
         return uid
+
+    def create_annotation(self, text: str, tags: Sequence[str], when: float) -> None:
+        """Add an annotation of the whole organization at a Unix time."""
+        body = {"time": round(when * 1000), "tags": list(tags), "text": text}
+        self._send_request("POST", "/api/annotations", json=body)
 
     def save_dashboard(self, comparison: Comparison, folder: str, message: str, *, force: bool) -> None:
         """Save a dashboard; the server refuses if another version was saved since the comparison, unless `force`."""
@@ -179,7 +209,7 @@ class Grafana:
             if error.status == 412:
                 raise DeckwatchError(
                     f"{generated.uid} was changed by someone else meanwhile, or another dashboard has its title; "
-                    "see `deckwatch grafana diff`"
+                    f"see `{format_command('grafana', 'diff')}`"
                 ) from None
             raise
 
@@ -198,7 +228,7 @@ class Grafana:
                     if error.status == 401
                     else "does not grant the permission for this request"
                 )
-                raise Refused(f"{mask_secrets(self.url)} {reason} ({error.status})", error.status) from None
+                raise Refused(f"{mask_address(self.url)} {reason} ({error.status})", error.status) from None
             raise
         if not isinstance(answer, kind):
             raise self._not_grafana_error()
@@ -206,7 +236,7 @@ class Grafana:
 
     def _not_grafana_error(self) -> DeckwatchError:
         return Unreachable(
-            f"{mask_secrets(self.url)} answers with a web page, not Grafana's API: is there a login proxy before it?"
+            f"{mask_address(self.url)} answers with a web page, not Grafana's API: is there a login proxy before it?"
         )
 
 
@@ -248,7 +278,9 @@ def _read_secret(path: Path) -> str:
         text = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise DeckwatchError(f"{path} cannot be read: {reason}") from None
+        raise DeckwatchError(f"{describe_secret_file(path)} cannot be read: {reason}") from None
     if not text or "\n" in text or not text.isascii():
-        raise DeckwatchError(f"{path} does not hold a token or password: expected one line of ASCII letters")
+        raise DeckwatchError(
+            f"{describe_secret_file(path)} does not hold a token or password: expected one line of ASCII letters"
+        )
     return text

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import yaml_file
 from deckwatch.core.artifact import Artifact
-from deckwatch.provisioning import configuration
+from deckwatch.provisioning.examination import LIBRARY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ def export_mixin(
         "    disable: [],  // names of alerts to leave out\n"
         "  },\n}\n"
     )
-    library = (configuration.LIBRARY / "mixin.libsonnet").read_text(encoding="utf-8")
+    library = (LIBRARY / "mixin.libsonnet").read_text(encoding="utf-8")
     return [
         Artifact("mixin.libsonnet", mixin),
         Artifact("config.libsonnet", config),

@@ -53,6 +53,11 @@ class Mixin:
     groups: tuple[tuple[Any, Place], ...] = ()
 
 
+def has_mixins(project: Project) -> bool:
+    """Return whether a project adds third-party mixins."""
+    return bool(project.data.get("build", {}).get("mixins"))
+
+
 def load_mixins(project: Project) -> tuple[list[Mixin], list[Problem]]:
     """Return the mixins of a project, and their problems."""
     mixins: list[Mixin] = []

@@ -49,6 +49,7 @@ class Plan:
 
     def __init__(self, artifacts: Iterable[Artifact]) -> None:
         self._texts: dict[str, str] = {}
+        self._files: list[Artifact] | None = None  # what `list_files` has returned
         for artifact in artifacts:
             self._add_artifact(artifact)
 
@@ -63,7 +64,10 @@ class Plan:
 
     def list_files(self) -> list[Artifact]:
         """Return the files sorted by path, the manifest last."""
-        return [Artifact(path, text) for path, text in sorted(self._texts.items())] + [self.build_manifest()]
+        if self._files is None:
+            files = [Artifact(path, text) for path, text in sorted(self._texts.items())]
+            self._files = [*files, self.build_manifest()]
+        return list(self._files)
 
     def file_text(self, path: str) -> str:
         """Return the text of a file; raises KeyError for an unplanned path."""

@@ -25,6 +25,6 @@ def with_project_paths(problems: Iterable[Problem], own_files: Collection[str], 
     for problem in problems:
         file = problem.place.file
         path = str(folder / file) if file in own_files else file
-        place = replace(problem.place, file=path, via=rewrite_paths(problem.place.via))
+        place = problem.place._replace(file=path, via=rewrite_paths(problem.place.via))
         result.append(replace(problem, place=place, hint=rewrite_paths(problem.hint)))
     return result

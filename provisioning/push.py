@@ -35,13 +35,13 @@ def generated_dashboards(plan: Plan) -> list[GeneratedDashboard]:
 
 def select_dashboards(dashboards: Sequence[GeneratedDashboard], uids: Sequence[str]) -> list[GeneratedDashboard]:
     """Return the dashboards with these uids, all if there are none; raises DeckwatchError for an unknown uid."""
-    from deckwatch.core.problems import did_you_mean  # noqa: PLC0415 - only for a misspelt uid
+    from deckwatch.core.problems import add_hint, did_you_mean  # noqa: PLC0415 - only for a misspelt uid
 
     known = {dashboard.uid: dashboard for dashboard in dashboards}
     for uid in uids:
         if uid not in known:
             hint = did_you_mean(uid, known)
-            raise DeckwatchError(f"no dashboard has the uid {uid}" + (f" ({hint})" if hint else ""))
+            raise DeckwatchError(add_hint(f"no dashboard has the uid {uid}", hint))
     return [known[uid] for uid in uids] or list(dashboards)
 
 

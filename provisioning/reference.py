@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,9 @@ from deckwatch.core.artifact import Artifact
 from deckwatch.exporter import self_metrics
 from deckwatch.exporter.collector import EVERY_COLLECTOR, Collector, load_collectors
 from deckwatch.exporter.deviations import load_deviations
-from deckwatch.instrument import metrics as instrument
-from deckwatch.provisioning import schemas
+from deckwatch.provisioning import dialect_reference, metric_catalog, schemas
+from deckwatch.provisioning.insights import read as insights
+from deckwatch.provisioning.insights.wording import format_quantity
 from deckwatch.provisioning.schema_keys import Key, SchemaKeys, Section, to_inline_yaml
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def build_pages() -> list[Artifact]:
         **dict(_key_pages()),
         "checks.md": _checks_page(),
         "deviations.md": _deviations_page(),
+        "dialects.md": dialect_reference.build_page(),
     }
     return [Artifact(name, HEAD + "\n".join(lines) + "\n") for name, lines in pages.items()]
 
@@ -63,14 +66,12 @@ def _metrics_page(collectors: Mapping[str, Collector]) -> Iterator[str]:
         yield from _metric_rows(collector.metrics)
     yield f"## {EVERY_COLLECTOR}\n"
     yield "Metrics about each collector, also under the names of the exporter that it replaces.\n"
-    yield from _metric_rows(
-        (*self_metrics.COLLECTOR_METRICS, *(metric for pair in self_metrics.PEER_METRICS.values() for metric in pair))
-    )
-    yield "## deckwatch.instrument\n"
-    yield "Metrics of an application that uses our middleware.\n"
-    yield from _metrics_table(
-        (name, kind, ", ".join(labels), unit, text) for name, kind, text, labels, unit in instrument.METRICS
-    )
+    yield from _metric_rows(self_metrics.ALL)
+    for source, metrics in itertools.groupby(metric_catalog.list_declared(), key=lambda metric: metric.source):
+        yield f"## {source}\n"
+        written = f"Metrics that `deckwatch collect {source}` writes for the textfile collector."
+        yield f"{_SOURCES.get(source, written)}\n"
+        yield from _metrics_table((m.name, m.kind, ", ".join(m.labels), m.unit, m.help) for m in metrics)
 
 
 def _metric_rows(metrics: Iterable[Metric]) -> Iterator[str]:
@@ -85,7 +86,16 @@ def _metrics_table(rows: Iterator[tuple[str, ...]]) -> Iterator[str]:
     yield ""
 
 
+_SOURCES = {
+    "deckwatch.instrument": "Metrics of an application that uses our middleware.",
+    "jobs": "Metrics of jobs, from `deckwatch job run` and from `deckwatch.instrument.jobs`.",
+}
 _INTRODUCTIONS = {
+    "plan": """# Plans
+
+A plan is the input of `deckwatch collect plan`; its file may have any name. Dates are ISO 8601, or in another form that
+can be read in only one way.
+""",
     "project": """# deckwatch.yaml
 
 All keys are optional; without this file, the shipped set is built. `deckwatch schema` writes the same as JSON Schema,
@@ -105,6 +115,11 @@ Each file is one topic. `signals:` may be in any file; see also the page on dash
 Each file in parts/ is a part, which dashboards include with `use:`. For its panels and signals, see the page on
 dashboards.
 """,
+    "insights": """# Insights
+
+Each file is one insight, named after the file; `deckwatch insights` asks Prometheus. A project's own are in insights/,
+and replace shipped ones of the same name. `insights: {off: [NAME]}` in deckwatch.yaml leaves one out.
+""",
 }
 _HEADINGS = {"": "The file"}
 
@@ -118,7 +133,7 @@ def key_sections() -> dict[str, tuple[dict[str, Any], list[Section]]]:
         schema = published[name]
         sections = [section for section in SchemaKeys(schema).iter_sections() if section.name not in elsewhere]
         result[kind] = (schema, sections)
-        if kind == "dashboard":
+        if kind in ("dashboard", "alerts"):
             elsewhere |= set(schema["$defs"])
     return result
 
@@ -126,7 +141,20 @@ def key_sections() -> dict[str, tuple[dict[str, Any], list[Section]]]:
 def _key_pages() -> Iterator[tuple[str, Iterator[str]]]:
     """Yield a page for each kind of file, with an example of every key."""
     for kind, (_, sections) in key_sections().items():
-        yield f"{kind}.md", _keys_page(_INTRODUCTIONS[kind], sections)
+        page = _keys_page(_INTRODUCTIONS[kind], sections)
+        yield f"{kind}.md", itertools.chain(page, _shipped_insights()) if kind == "insights" else page
+
+
+def _shipped_insights() -> Iterator[str]:
+    yield "## Shipped insights\n"
+    yield "| name | what it finds | found where | severity | benefit | for |"
+    yield "|---|---|---|---|---|---|"
+    for document in insights.shipped_documents():
+        rule, _ = insights.read_rule(document)
+        if rule is not None:
+            limit = f"{rule.operator} {format_quantity(rule.limit, rule.unit)}" if rule.operator else ""
+            cells = (_table_cell(rule.sentence), limit, rule.severity, rule.benefit, ", ".join(rule.audience))
+            yield f"| `{rule.name}` | {' | '.join(cells)} |"
 
 
 def _keys_page(introduction: str, sections: Iterable[Section]) -> Iterator[str]:
@@ -161,7 +189,7 @@ def _keys_table(title: str, description: str, keys: Iterable[Key]) -> Iterator[s
 def _deviations_page() -> Iterator[str]:
     yield "# Where our metrics differ\n"
     yield "Names, types, units and labels are those of the exporters that this program replaces, with the exceptions"
-    yield "listed here. A test compares their pages with ours. `*` matches anything."
+    yield "listed here. A test compares all families of theirs with ours. `*` matches anything."
     for peer in dict.fromkeys(deviation.peer for deviation in load_deviations()):
         yield f"\n## {peer}\n"
         yield "| metric | difference | why |"
@@ -186,9 +214,15 @@ def _checks_page() -> Iterator[str]:
     yield "A test applies these to every shipped dashboard and alert."
     rules = yaml_file.read_yaml(plugins.package_folder(plugins.import_package("dashboards"), "linter.yaml")).data
     for linter, enforced in rules.items():
+        if linter == "reported":
+            continue
         yield f"\n| {linter} | enforced by |\n|---|---|"
         for rule, by in enforced.items():
             yield f"| {rule} | {_table_cell(by)} |"
+    yield "\ndashboard-linter reports these, on purpose:\n\n| dashboard | rules | reason |\n|---|---|---|"
+    for entry in rules["reported"]:
+        where = f"{entry['dashboard']}: {entry['panel']}" if "panel" in entry else entry["dashboard"]
+        yield f"| {where} | {', '.join(entry['rules'])} | {_table_cell(entry['reason'])} |"
 
 
 def _table_cell(text: str) -> str:

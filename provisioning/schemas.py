@@ -15,6 +15,8 @@ from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.project import project_schema
 from deckwatch.dashboards import panel_types
 from deckwatch.dashboards.read import adjust, parts, schema
+from deckwatch.provisioning.insights import read as insights
+from deckwatch.textfile import plan_reader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,21 +27,29 @@ NAMES = {
     "dashboard": "dashboard.schema.json",
     "part": "part.schema.json",
     "alerts": "alerts.schema.json",
+    "insights": "insights.schema.json",
+    "plan": "plan.schema.json",
 }
 
 
 def schema_files(own_panels: Path | None = None) -> list[Artifact]:
     """Return the schemas as files, with the keywords of the panel types in a user's folder `own_panels`."""
+    return [Artifact(NAMES[kind], _to_json(content)) for kind, content in build_schemas(own_panels).items()]
+
+
+def build_schemas(own_panels: Path | None = None) -> dict[str, dict[str, Any]]:
+    """Return the schemas by kind, with the keywords of the panel types in a user's folder `own_panels`."""
     folders = panel_types.list_folders(own_panels) | {"alerting": alerting_render.library_folder()}
-    with Renderer(folders) as renderer:
+    with Renderer(folders, on_demand=True) as renderer:
         dashboard = schema.assemble_schema(panel_types.load_types(renderer, own_panels))
-        schemas = {
+        return {
             "project": build_project_schema(renderer, dashboard),
             "dashboard": dashboard,
             "part": parts.assemble_schema(dashboard),
             "alerts": build_alerts_schema(),
+            "insights": insights.build_schema(),
+            "plan": yaml_file.read_yaml(plan_reader.SCHEMA).data,
         }
-    return [Artifact(NAMES[kind], _to_json(content)) for kind, content in schemas.items()]
 
 
 def build_project_schema(renderer: Renderer, dashboard: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,8 +60,10 @@ def build_project_schema(renderer: Renderer, dashboard: Mapping[str, Any]) -> di
     patterns = result["properties"]["build"]["properties"]["set"]["patternProperties"]
     patterns["^[^/.]+$"]["properties"] = dashboard_properties
     team = result["$defs"]["team"]
-    team["properties"] |= ReceiverKinds(renderer).options_schema()
-    team["additionalProperties"] = False
+    receivers = ReceiverKinds(renderer).options_schema()
+    for definition in (team, result["$defs"]["watchdog"]):
+        definition["properties"] |= receivers
+        definition["additionalProperties"] = False
     return result
 
 

@@ -7,13 +7,17 @@ machines without touching anything else. Labels follow the contract: `instance` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from deckwatch.core import yaml_write
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import load_contract
+from deckwatch.core.problems import did_you_mean
+from deckwatch.exporter import placement, probe_entries
+from deckwatch.provisioning import scrape_options
+from deckwatch.provisioning.addresses import Addresses, read_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -50,22 +54,26 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How Prometheus authenticates to one or several hosts, which takes a scrape configuration of its own.
+    """How Prometheus reads one or several hosts or pages, which takes a scrape configuration of its own.
 
-    `config` holds Prometheus' scheme, tls_config and basic_auth; `host` is the first host that uses it.
+    `config` is its part of that, such as scheme, tls_config, basic_auth; `name` is the first host or page with it.
     """
 
     label: str
-    host: str
+    name: str
     config: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class ScrapeTargets:
-    """All targets of a Prometheus, by the file that lists them. `postgres` maps a server to the host that reads it."""
+    """All targets of a Prometheus, by the file that lists them.
+
+    `postgres` maps a server to the host that reads it; `probes` are targets of `probe_targets`.
+    """
 
     hosts: Sequence[Host]
     postgres: Mapping[str, Host] = field(default_factory=dict)
+    probes: Sequence[Target] = ()
     applications: Sequence[Target] = ()
     prometheus: Sequence[Target] = ()
     alertmanager: Sequence[Target] = ()
@@ -74,7 +82,11 @@ class ScrapeTargets:
         """Return the files in the format of file_sd."""
         groups = {
             "hosts": [host.to_target(instance=host.name) for host in self.hosts],
-            "postgres": [host.to_target(instance=name, __param_server=name) for name, host in self.postgres.items()],
+            "postgres": [
+                host.to_target(instance=name, host=host.name, __param_server=name)
+                for name, host in self.postgres.items()
+            ],
+            "blackbox": self.probes,
             "applications": self.applications,
             "prometheus": self.prometheus,
             "alertmanager": self.alertmanager,
@@ -82,16 +94,23 @@ class ScrapeTargets:
         return [Artifact(f"{FOLDER}/{name}.yaml", _targets_yaml(targets)) for name, targets in groups.items()]
 
 
-def compose_targets(project: Project) -> ScrapeTargets:
+def compose_targets(project: Project, addresses: Addresses | None = None) -> ScrapeTargets:
     """Return the targets of a project run by the Compose file, which names its services as hosts."""
+    addresses = addresses or read_addresses(project)
     hosts = declared_hosts(project) or [Host("this-host", f"deckwatch:{load_contract()['port']}")]
     return ScrapeTargets(
         hosts,
-        dict.fromkeys(postgres_servers(project), hosts[0]),
+        postgres_hosts(project, hosts),
+        probe_targets(project, hosts),
         application_targets(project),
-        [Target("prometheus:9090", {"instance": "prometheus"})],
-        [Target("alertmanager:9093", {"instance": "alertmanager"})],
+        [_server_target(addresses.internal_prometheus or "http://prometheus:9090")],
+        [_server_target(addresses.internal_alertmanager or "http://alertmanager:9093")],
     )
+
+
+def _server_target(url: str) -> Target:
+    """Return the target of a Prometheus or Alertmanager; its instance is the host's name."""
+    return Target(_host_and_port(url), {"instance": urlsplit(url).hostname or url})
 
 
 def find_problems(project: Project) -> Iterator[Problem]:
@@ -102,11 +121,30 @@ def find_problems(project: Project) -> Iterator[Problem]:
     for index, host in enumerate(project.data.get("hosts", ())):
         if host.get("scheme") == "http" and "tls_config" in host:
             yield project.document.problem(("hosts", index, "scheme"), "tls_config has no effect over http")
+    yield from _unknown_hosts(project)
     for path, identity in entries:
         if identity in seen:
             message = f"duplicate {' '.join(identity)}: both would produce the same series"
             yield project.document.problem(path, message, "give this one another name")
         seen.add(identity)
+
+
+def _unknown_hosts(project: Project) -> Iterator[Problem]:
+    """Yield the hosts in `from` of database servers and probes that `hosts:` does not declare."""
+    known = [host["name"] for host in project.data.get("hosts", ())]
+    watch = project.data.get("watch", {})
+    entries = {
+        (list_key, index): entry
+        for list_key in ("postgres", "probes")
+        for index, entry in enumerate(watch.get(list_key, ()))
+    }
+    for item, entry in entries.items():
+        for position, name in enumerate(placement.chosen_hosts(entry, ())):
+            if name not in known:
+                path: Path = ("watch", *item, "from")
+                path = path if isinstance(entry["from"], str) else (*path, position)
+                hint = did_you_mean(name, known) if known else "declare the machines in `hosts:`"
+                yield project.document.problem(path, f"no host is called {name!r}", hint)
 
 
 def declared_hosts(project: Project) -> list[Host]:
@@ -138,23 +176,83 @@ def _access_config(host: Mapping[str, Any]) -> dict[str, Any]:
     return {} if config.keys() <= {"scheme"} and scheme == "http" else {**config, "scheme": scheme}
 
 
-def postgres_servers(project: Project) -> list[str]:
-    """Return the names of the project's database servers."""
-    return [server["name"] for server in project.data.get("watch", {}).get("postgres", ())]
+def postgres_hosts(project: Project, hosts: Sequence[Host]) -> dict[str, Host]:
+    """Return the host that reads each database server of the project, of these hosts; by default the first."""
+    by_name = {host.name: host for host in hosts}
+    servers = project.data.get("watch", {}).get("postgres", ())
+    return {
+        server["name"]: by_name[host]
+        for server in servers
+        for host in placement.chosen_hosts(server, list(by_name))
+        if host in by_name
+    }
+
+
+def probe_targets(project: Project, hosts: Sequence[Host]) -> list[Target]:
+    """Return the targets of `watch: probes:`, one for each host that runs the probe; `hosts` are known ones by order.
+
+    As blackbox_exporter's users expect, `instance` is the probed address; `host` is the host that probes it.
+    """
+    by_name = {host.name: host for host in hosts}
+    entries = project.data.get("watch", {}).get("probes", ())
+    instances = probe_entries.probe_instances(entries)
+    return [
+        by_name[host].to_target(instance=instances[name], host=host, __param_probe=name)
+        for entry in entries
+        for host in placement.chosen_hosts(entry, list(by_name))
+        if host in by_name and (name := probe_entries.name_probe(entry))
+    ]
 
 
 def application_targets(project: Project) -> list[Target]:
     """Return the targets of `scrape:` that have a URL."""
-    return [
-        application_target(entry["service"], entry["url"], entry.get("instance"))
-        for entry in project.data.get("scrape", ())
-        if "url" in entry
-    ]
+    labels = [(access.config, access.label) for access in application_accesses(project)]
+    targets = []
+    for entry in _list_pages(project):
+        target = application_target(entry["service"], entry["url"], entry.get("instance"))
+        options = scrape_options.read_options(project, entry)
+        access = next(({ACCESS: label} for config, label in labels if config == options), {})
+        targets.append(replace(target, labels={**target.labels, **access}))
+    return targets
 
 
-def docker_engines(project: Project) -> list[dict[str, str]]:
-    """Return the Docker engines of `scrape:`, each with its `docker` address and optional `network`."""
-    return [entry for entry in project.data.get("scrape", ()) if "docker" in entry]
+def application_accesses(project: Project) -> list[Access]:
+    """Return the distinct options of pages in `scrape:`, named after the first page that has them."""
+    accesses: list[Access] = []
+    for entry in _list_pages(project):
+        config = scrape_options.read_options(project, entry)
+        if config and config not in [access.config for access in accesses]:
+            target = application_target(entry["service"], entry["url"], entry.get("instance"))
+            name = f"{entry['service']} {target.labels['instance']}"
+            accesses.append(Access(str(len(accesses) + 1), name, config))
+    return accesses
+
+
+def _list_pages(project: Project) -> list[dict[str, Any]]:
+    """Return the entries of `scrape:` with URLs, one for each URL."""
+    entries = project.data.get("scrape", ())
+    return [entry | {"url": url} for entry in entries for url in scrape_options.list_urls(entry)]
+
+
+def docker_engines(project: Project) -> list[dict[str, Any]]:
+    """Return the Docker engines of `scrape:`, with `docker` address, optional `network` and Prometheus' options.
+
+    An engine is listed once more for each dialect that its containers name with a label: `speaks` is that dialect,
+    `others` are all of them in the entry of the containers without.
+    """
+    engines: list[dict[str, Any]] = []
+    for entry in project.data.get("scrape", ()):
+        if "docker" not in entry:
+            continue
+        base = {key: entry[key] for key in ("docker", "network") if key in entry}
+        named = [] if isinstance(entry.get("speaks", ""), str) else entry["speaks"]
+        plain = {key: value for key, value in entry.items() if key != "speaks" or not named}
+        others = {"others": named} if named else {}
+        engines.append(base | others | {"config": scrape_options.read_options(project, plain)})
+        for name in named:
+            config = scrape_options.read_options(project, entry | {"speaks": name})
+            engines.append(base | {"speaks": name, "config": config})
+    return engines
 
 
 def _scrape_identities(project: Project) -> Iterator[tuple[Path, tuple[str, ...]]]:
@@ -162,23 +260,29 @@ def _scrape_identities(project: Project) -> Iterator[tuple[Path, tuple[str, ...]
     for index, entry in enumerate(project.data.get("scrape", ())):
         if "docker" in entry:
             yield ("scrape", index), ("docker", entry["docker"])
-        else:
-            labels = application_target(entry["service"], entry["url"], entry.get("instance")).labels
-            yield ("scrape", index), (labels["service"], labels["instance"])
+        for position, url in enumerate(scrape_options.list_urls(entry)):
+            labels = application_target(entry["service"], url, entry.get("instance")).labels
+            path: Path = ("scrape", index) if isinstance(entry["url"], str) else ("scrape", index, "url", position)
+            yield path, (labels["service"], labels["instance"])
 
 
 def application_target(service: str, url: str, instance: str | None = None) -> Target:
     """Return the target of an application's page; `instance` defaults to host and port."""
-    parts = urlsplit(url)
-    port = parts.port or _PORTS[parts.scheme]
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    address = f"{host}:{port}"
+    parts, address = urlsplit(url), _host_and_port(url)
     labels = {"instance": instance or address, "service": service}
     labels["__metrics_path__"] = parts.path or "/metrics"
     if parts.scheme != "http":
         labels["__scheme__"] = parts.scheme
-    labels |= {f"__param_{name}": value for name, value in parse_qsl(parts.query, keep_blank_values=True)}
+    parameters, _ = scrape_options.split_parameters(url)
+    labels |= {f"__param_{name}": value for name, value in parameters.items()}
     return Target(address, labels)
+
+
+def _host_and_port(url: str) -> str:
+    """Return the host:port of a URL, with the scheme's default port."""
+    parts = urlsplit(url)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{host}:{parts.port or _PORTS[parts.scheme]}"
 
 
 def _targets_yaml(targets: Sequence[Target]) -> str:

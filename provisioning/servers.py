@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,13 +35,17 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Site:
-    """Where a stack runs: state folder, project, ports by program, and options of the exporter."""
+    """Where a stack runs: state folder, project, ports by program, and options of the exporter.
+
+    `links` are the URLs at which people open the programs, by name; without one, the program's own.
+    """
 
     state: Path
     project: Path
     ports: Mapping[str, int]
     exporter_arguments: Sequence[str] = ()
     environment: Mapping[str, str] | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def bundle(self) -> Path:
@@ -55,6 +59,10 @@ class Site:
     def url(self, name: str) -> str:
         """Return the URL of a program."""
         return f"http://{self.listen_address(name)}"
+
+    def public_url(self, name: str) -> str:
+        """Return the URL at which people open a program, without a slash at the end."""
+        return self.links.get(name) or self.url(name)
 
     def data_folder(self, name: str) -> Path:
         """Return the data folder of a program, created if missing."""
@@ -94,7 +102,8 @@ def _prometheus_program(path: str, site: Site) -> Program:
         f"--config.file={site.bundle / 'prometheus' / 'prometheus.yml'}",
         f"--storage.tsdb.path={site.data_folder(PROMETHEUS)}",
         f"--web.listen-address={site.listen_address(PROMETHEUS)}",
-        f"--web.external-url={site.url(PROMETHEUS)}",
+        f"--web.external-url={site.public_url(PROMETHEUS)}",
+        "--web.route-prefix=/",  # by default the path of the external URL
     ]
     return Program(PROMETHEUS, argv, site.log_file(PROMETHEUS), site.url(PROMETHEUS) + "/-/ready", end_with_parent=True)
 
@@ -105,7 +114,8 @@ def _alertmanager_program(path: str, site: Site) -> Program:
         f"--config.file={site.bundle / 'alertmanager' / 'alertmanager.yml'}",
         f"--storage.path={site.data_folder(ALERTMANAGER)}",
         f"--web.listen-address={site.listen_address(ALERTMANAGER)}",
-        f"--web.external-url={site.url(ALERTMANAGER)}",
+        f"--web.external-url={site.public_url(ALERTMANAGER)}",
+        "--web.route-prefix=/",  # by default the path of the external URL
         "--cluster.listen-address=",  # a single instance: no gossip port
     ]
     return Program(
@@ -137,7 +147,7 @@ def _grafana_settings(folder: Path, site: Site) -> dict[str, str]:
         "server": {
             "http_addr": ADDRESS,
             "http_port": str(site.ports[GRAFANA]),
-            "root_url": site.url(GRAFANA) + "/",
+            "root_url": site.public_url(GRAFANA) + "/",
         },
         # Anyone who reaches loopback can query Prometheus too: viewing needs no password, editing does.
         "auth_anonymous": {"enabled": "true", "org_role": "Viewer"},

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.exporter import config
 from deckwatch.provisioning import scrape_targets, servers, stack
+from deckwatch.provisioning.addresses import LINK_NAMES, Addresses, read_addresses
 from deckwatch.provisioning.program import Program, free_port
 from deckwatch.provisioning.scrape_targets import Host, ScrapeTargets, Target
 from deckwatch.provisioning.servers import ADDRESS, ALERTMANAGER, EXPORTER, GRAFANA, PORTS, PROMETHEUS, Site
@@ -35,7 +36,7 @@ class LocalStack:
 
     As a context manager it runs inside the block. Its data is kept below `state`. `name` is the name of this machine;
     `hosts`, `postgres` and `applications` are scraped in addition to the project's; `every` overrides the project's
-    scrape interval; `ports` are preferred ports, 0 means any.
+    scrape interval; `ports` are preferred ports, 0 means any; `links` override the project's `addresses:` by name.
     """
 
     project: Project
@@ -49,6 +50,8 @@ class LocalStack:
     ports: Mapping[str, int] = field(default_factory=lambda: PORTS)
     exporter_arguments: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
+    addresses: Addresses = field(init=False)
     site: Site = field(init=False)
     built: Built = field(init=False)
     running: dict[str, Program] = field(init=False, default_factory=dict)
@@ -100,8 +103,12 @@ class LocalStack:
         self.state.mkdir(parents=True, exist_ok=True)
         self._lock_state()
         ports = {name: free_port(self.ports.get(name, 0)) for name in ALL}
-        self.site = Site(self.state.resolve(), self.project.folder, ports, self.exporter_arguments, self.environment)
-        options = stack.Options(every=self.every, grafana=self.site.url(GRAFANA), installed=_installed_versions())
+        self.addresses = self.choose_addresses({name: f"http://{ADDRESS}:{port}" for name, port in ports.items()})
+        links = {name: getattr(self.addresses, name) for name in LINK_NAMES}
+        self.site = Site(
+            self.state.resolve(), self.project.folder, ports, self.exporter_arguments, self.environment, links
+        )
+        options = stack.Options(every=self.every, addresses=self.addresses, installed=_installed_versions())
         self.built = stack.build(self.project, options)
         write_plan(self.built.plan.with_artifacts(self._build_targets().target_files()), self.site.bundle)
         for name in self.programs:
@@ -126,6 +133,12 @@ class LocalStack:
         self._lock.write(f"{os.getpid()}\n")
         self._lock.flush()
 
+    def choose_addresses(self, urls: Mapping[str, str]) -> Addresses:
+        """Return the addresses of links: those of the caller, of the project, or else of the started programs."""
+        declared = read_addresses(self.project)
+        known = {name: getattr(declared, name) or urls.get(name, "") for name in LINK_NAMES}
+        return Addresses(**{**known, **self.links})
+
     def _build_targets(self) -> ScrapeTargets:
         """Return the scrape targets: this machine over loopback, and those of the project and the caller."""
         here = Host(self.name, self.site.listen_address(EXPORTER))
@@ -133,10 +146,14 @@ class LocalStack:
         declared = scrape_targets.declared_hosts(self.project)
         others = [host for host in (*declared, *self.hosts) if host.name != self.name or not own]
         watched = config.watch_config(self.project, {**os.environ, **self.environment})["postgres"] if own else []
-        local_postgres = {server["name"]: here for server in watched}
+        local_postgres = {server["name"]: here for server in watched if "from" not in server}
+        # The first host in the project's order runs the probes by default; databases are read from here.
+        by_name = {host.name: host for host in (*own, *others)}
+        probing = [by_name[host.name] for host in declared] or [*own, *others]
         return ScrapeTargets(
             [*own, *others],
-            {**local_postgres, **self.postgres},
+            {**scrape_targets.postgres_hosts(self.project, probing), **local_postgres, **self.postgres},
+            scrape_targets.probe_targets(self.project, probing),
             [*scrape_targets.application_targets(self.project), *self.applications],
             self._own_target(PROMETHEUS),
             self._own_target(ALERTMANAGER),

@@ -37,6 +37,23 @@ def fault_reason(result: QueryResult) -> str:
     return result.detail if result.status in ("wrong", "error") else "no data"
 
 
+def result_fields(result: QueryResult) -> dict[str, str | float | bool]:
+    """Return a result for programs."""
+    query = result.query
+    return {
+        "page": query.page,
+        "kind": query.kind,
+        "title": query.title,
+        "status": result.status,
+        "good": result.is_good,
+        "detail": result.detail,
+        "remark": result.remark,
+        "seconds": round(result.seconds, 4),
+        "expression": " ".join(query.expr.split()),
+        "place": str(query.place),
+    }
+
+
 def slowest_results(results: Iterable[QueryResult], limit: int) -> list[QueryResult]:
     """Return the slowest results, slowest first."""
     return sorted(results, key=lambda result: -result.seconds)[:limit]

@@ -42,12 +42,29 @@ def write_plan(plan: Plan, folder: Path) -> list[Change]:
             refuse_foreign(folder)
             changes = plan.find_changes(folder)
             if changes:
-                _write_files(plan, _sibling_path(folder, "new"))
+                _stage_files(plan, _sibling_path(folder, "new"))
                 _swap_folder(_sibling_path(folder, "new"), folder)
                 _clean_up(folder)
     except OSError as error:
         raise DeckwatchError(f"{folder} cannot be written: {error.strerror}") from None
     return changes
+
+
+def remove_staging(folder: Path) -> None:
+    """Remove the staging folders of a killed run, if there are any, and restore the old folder if it left none."""
+    folder = folder.resolve()
+    if any(_sibling_path(folder, suffix).exists() for suffix in ("new", "old")):
+        with contextlib.suppress(OSError), _lock_folder(folder.parent):
+            _clean_up(folder)
+
+
+def _stage_files(plan: Plan, folder: Path) -> None:
+    """Write all files; if that fails, for example because the disk is full, remove those written."""
+    try:
+        _write_files(plan, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def refuse_foreign(folder: Path) -> None:

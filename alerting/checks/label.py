@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from deckwatch.alerting.render_rules import alert_expression
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from deckwatch.alerting.checking import Context
     from deckwatch.alerting.model import Alert
 
+_ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_COPY = re.compile(r"\{\{-?\s*(?:\$labels|\.Labels)\.\w+\s*-?\}\}")  # rendered as label_replace()
 _RULE_LABELS = frozenset(("alertname", "severity", "owner", "topic"))
 
 
@@ -27,6 +30,10 @@ def check(context: Context) -> Iterator[Problem]:
             if "$value" in text:
                 message = f"the label {label} contains $value, so every new value would be a new alert"
                 yield Problem(place, message, check="label")
+            elif not _COPY.fullmatch(text) and "{{" in text and not _ACTION.sub("", text).strip():
+                message = f"the label {label} may expand to nothing, and would then be the template itself in ALERTS"
+                hint = 'add text, or copy one label: "{{ $labels.NAME }}"'
+                yield Problem(place, message, hint, check="label", severity="warning")
         yield from _lost_labels(alert, context)
 
 

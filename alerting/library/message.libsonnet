@@ -10,7 +10,8 @@
 //   most: alerts listed individually, long: characters of each,
 //   far: maximum length of an address that is linked,
 // }
-// It defines deckwatch.NAME.title, deckwatch.NAME.text and deckwatch.NAME.value.
+// It defines deckwatch.NAME.title, deckwatch.NAME.text and deckwatch.NAME.value, and uses deckwatch.alertmanager, the
+// address of Alertmanager.
 local go(text) = std.escapeStringJson(text);
 
 // Line breaks and right-to-left overrides can deceive without any markup.
@@ -37,7 +38,7 @@ function(options)
   ];
   local line = format.line;
   local silence =
-    '{{ $.ExternalURL }}/#/silences/new?filter=%7B{{ range $i, $pair := ($.CommonLabels.Remove (stringSlice ' + own + ')).SortedPairs }}'
+    '{{ template "deckwatch.alertmanager" $ }}/#/silences/new?filter=%7B{{ range $i, $pair := ($.CommonLabels.Remove (stringSlice ' + own + ')).SortedPairs }}'
     + '{{ if $i }}%2C{{ end }}{{ .Name }}%3D{{ printf "%q" .Value ' + std.get(format, 'queried', '| urlquery | reReplaceAll "\\\\+" "%20"') + ' }}{{ end }}%7D';
   define(name + '.value', '{{ reReplaceAll %s %s . | printf "%%.%ds" | %s }}' % [
     go(oneLine[0][0]), go(oneLine[0][1]), format.long,

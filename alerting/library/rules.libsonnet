@@ -9,7 +9,8 @@
 //     labels: {}, each: [labels that distinguish the alerts of a rule],
 //     summary, means, threshold, metric,
 //     humanize: [template function, unit suffix], or null where the value has no meaning
-//     runbook, dashboard: {uid, panel?} or null
+//     runbook: its path in the bundle, '' if published; runbook_url: '' if not,
+//     dashboard: {uid, panel?} or null
 //   }],
 //   files: [rule files of the tests],
 //   tests: [{ name, alert, by, series: [{ series, values }], at: [{ time, labels or null }] }],
@@ -66,7 +67,8 @@ local rule(alert, links) = dropEmpty({
     description: description(alert),
     metric: alert.metric,
     threshold: alert.threshold,
-    runbook_url: alert.runbook,
+    runbook: alert.runbook,
+    runbook_url: alert.runbook_url,
     dashboard_url: dashboardUrl(alert, links),
     deploy: deploy(alert, links),
   }),

@@ -22,11 +22,11 @@ ACROSS = True  # compares dashboards with each other
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
     """Yield links to addresses that no shipped or own dashboard has."""
     del catalog
-    known = [item.dashboard.uid for item in built] + files.list_uids()
+    own = [item.dashboard.uid for item in built]
     for item in built:
         for panel, _ in item.panels_for_check("link"):
             for path, target in _list_targets(panel):
-                if target not in known:
+                if target not in own and target not in (known := [*own, *files.list_uids()]):
                     place = panel.document.place(path)
                     yield Problem(place, f"no dashboard has the address {target}", did_you_mean(target, known), "link")
 

@@ -9,10 +9,11 @@ from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.core.signals import title_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.dashboards.model import Built
+    from deckwatch.dashboards.read.spec import PanelSpec
 
 
 def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
@@ -36,8 +37,14 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
                     place = panel.document.place(path) if query.spec.title is not None else query.place
                     yield Problem(place, f"duplicate column {query.title}", check="table_columns")
                 seen.add(query.title)
-            column = panel.options.get("sort")
-            if isinstance(column, str) and column not in seen:
-                place = panel.document.place((*panel.path, "sort"))
-                message = f"no column is called {column}"
-                yield Problem(place, message, did_you_mean(column, sorted(seen)), "table_columns")
+            yield from _find_unknown_columns(panel, seen)
+
+
+def _find_unknown_columns(panel: PanelSpec, titles: Collection[str]) -> Iterator[Problem]:
+    """Yield the columns in `sort` that the table does not have."""
+    columns = panel.options.get("sort")
+    for i, column in enumerate(columns if isinstance(columns, list) else [columns]):
+        if isinstance(column, str) and column not in titles:
+            path = (*panel.path, "sort", i) if isinstance(columns, list) else (*panel.path, "sort")
+            message = f"no column is called {column}"
+            yield Problem(panel.document.place(path), message, did_you_mean(column, sorted(titles)), "table_columns")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deckwatch.core import units
@@ -14,13 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from deckwatch.core.json_types import StrictMapping, StrictObject
-    from deckwatch.dashboards.model import Built
     from deckwatch.dashboards.read.spec import PanelSpec, QuerySpec
     from deckwatch.dashboards.resolve.queries import Query
 
 
+@dataclass(frozen=True, slots=True)
+class LinkTarget:
+    """A dashboard that a click opens: its uid for this screen, its title, and the names of its variables."""
+
+    uid: str
+    title: str
+    variables: frozenset[str]
+
+
 def describe_panel(
-    panel: PanelSpec, queries: Sequence[Query], number: int, targets: Mapping[str, Built]
+    panel: PanelSpec, queries: Sequence[Query], number: int, targets: Mapping[str, LinkTarget]
 ) -> StrictObject:
     """Return a panel without its position; `targets` are the dashboards to which it may link, by uid."""
     unit = panel.unit or next((query.unit for query in queries if query.unit), "")
@@ -42,6 +51,8 @@ def describe_panel(
         result |= _describe_limits(panel, unit, shared)
     result |= panel.library_options
     result |= _describe_drawing(panel, unit)
+    if panel.empty and len(panel.queries) <= 1 and "no_data_text" not in panel.library_options:
+        result["no_data_text"] = panel.empty.rstrip(".")
     result |= _describe_links(panel, queries, targets)
     if count := panel.top or panel.lowest:
         result["top"] = count
@@ -56,7 +67,7 @@ def grafana_unit(unit: str) -> str:
 
 
 def _describe_queries(
-    panel: PanelSpec, queries: Sequence[Query], shared: Query | None, targets: Mapping[str, Built]
+    panel: PanelSpec, queries: Sequence[Query], shared: Query | None, targets: Mapping[str, LinkTarget]
 ) -> list[StrictObject]:
     colors = palette.assign_colors(panel, queries)
     result = []
@@ -68,7 +79,9 @@ def _describe_queries(
     return result or [_describe_foreign_query(panel, spec, i) for i, spec in enumerate(panel.foreign_queries)]
 
 
-def _describe_query(panel: PanelSpec, query: Query, shared: Query | None, targets: Mapping[str, Built]) -> StrictObject:
+def _describe_query(
+    panel: PanelSpec, query: Query, shared: Query | None, targets: Mapping[str, LinkTarget]
+) -> StrictObject:
     result: StrictObject = {
         "ref": query.ref,
         "expr": query.expr,
@@ -135,7 +148,7 @@ def _describe_series(looks: StrictMapping) -> StrictMapping:
     return {**looks, "unit": grafana_unit(unit)} if isinstance(unit, str) else looks
 
 
-def _describe_links(panel: PanelSpec, queries: Sequence[Query], targets: Mapping[str, Built]) -> StrictObject:
+def _describe_links(panel: PanelSpec, queries: Sequence[Query], targets: Mapping[str, LinkTarget]) -> StrictObject:
     """Return the link targets of clicks, without dashboards that are left out of this bundle."""
     result: StrictObject = {}
     if panel.link in targets:
@@ -157,9 +170,8 @@ def _describe_links(panel: PanelSpec, queries: Sequence[Query], targets: Mapping
     return result
 
 
-def _describe_link(target: Built, queries: Sequence[Query]) -> StrictObject:
+def _describe_link(target: LinkTarget, queries: Sequence[Query]) -> StrictObject:
     """Return a link to a dashboard with the labels of the queries that are variables there."""
-    variables = {variable.name for variable in target.variables}
     labels = [set(query.labels or ()) for query in queries]
-    common = sorted(set.intersection(*labels) & variables) if labels else []
-    return {"uid": target.dashboard.uid, "title": target.dashboard.title, "labels": common}
+    common = sorted(set.intersection(*labels) & target.variables) if labels else []
+    return {"uid": target.uid, "title": target.title, "labels": common}

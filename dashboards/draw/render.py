@@ -8,7 +8,7 @@ import orjson
 
 from deckwatch.dashboards import datasources, panel_types
 from deckwatch.dashboards.draw import layout, screens
-from deckwatch.dashboards.draw.panel_input import describe_panel
+from deckwatch.dashboards.draw.panel_input import LinkTarget, describe_panel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from deckwatch.dashboards.resolve.events import Event
 
 TAG = "deckwatch"
+_PHONE_TAG = "deckwatch-phone"  # of the variants for phones that exist beside a wide dashboard
 
 
 def render_models(
@@ -35,9 +36,8 @@ def render_models(
         f"local panels = {panel_types.import_table(own)}; local dashboard = import 'dashboards/dashboard.libsonnet'; "
         "function(values) [dashboard.new(spec, panels) for spec in values]"
     )
-    values = [
-        to_library_input(dashboard, others or built, variant) for dashboard in built for variant in dashboard.variants
-    ]
+    targets = LinkTargets(others or built)
+    values = [to_library_input(dashboard, targets, variant) for dashboard in built for variant in dashboard.variants]
     models: Iterator[StrictObject] = iter(child.evaluate_each(program, values))
     return [[next(models) for _ in dashboard.variants] for dashboard in built]
 
@@ -47,19 +47,32 @@ def format_model(model: StrictMapping) -> str:
     return orjson.dumps(model, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE).decode()
 
 
-def to_library_input(built: Built, others: Sequence[Built], variant: ScreenVariant) -> StrictObject:
-    """Return a dashboard as input of the Jsonnet library; `library/README.md` lists the fields.
+class LinkTargets:
+    """All dashboards to which panels may link."""
 
-    `others` are all dashboards to which its panels may link.
-    """
+    def __init__(self, built: Sequence[Built]) -> None:
+        self._built = built
+        self._by_variant: dict[ScreenVariant, Mapping[str, LinkTarget]] = {}
+
+    def list_for_variant(self, variant: ScreenVariant) -> Mapping[str, LinkTarget]:
+        """Return by uid what a link on this screen opens."""
+        if variant not in self._by_variant:
+            targets = {item.dashboard.uid: _find_link_target(item, variant) for item in self._built}
+            self._by_variant[variant] = targets
+        return self._by_variant[variant]
+
+
+def to_library_input(built: Built, others: LinkTargets, variant: ScreenVariant) -> StrictObject:
+    """Return a dashboard as input of the Jsonnet library; `library/README.md` lists the fields."""
     dashboard = built.dashboard
     variables = datasources.variable_names(dashboard)
     refresh = dashboard.refresh or built.refresh
+    own_tags = [TAG, _PHONE_TAG] if variant.second else [TAG]
     result: StrictObject = {
         "uid": variant.format_uid(dashboard.uid),
         "title": variant.format_title(dashboard.title),
         "description": dashboard.about,
-        "tags": list(dict.fromkeys([TAG, *dashboard.tags])),
+        "tags": list(dict.fromkeys([*own_tags, *dashboard.tags])),
         "range": dashboard.range,
         "refresh": refresh,
         "variables": [
@@ -67,10 +80,10 @@ def to_library_input(built: Built, others: Sequence[Built], variant: ScreenVaria
         ],
         "inputs": [_describe_input(spec) for spec in dashboard.inputs],
         "datasources": [{"name": name, "kind": kind} for kind, name in variables.items()],
-        "alerts": {"expr": built.alerts},
+        "alerts": {"expr": built.alerts, "shown": dashboard.marks_shown},
         "events": [_describe_event(event) for event in built.events],
         **_describe_datasource("prometheus", variables),
-        "links": [{"title": "Dashboards", "tag": TAG, "dropdown": True}],
+        "links": [{"title": "Dashboards", "tag": own_tags[-1], "dropdown": True}],
         "rows": _describe_rows(built, others, variant),
     }
     if dashboard.raw:
@@ -78,15 +91,15 @@ def to_library_input(built: Built, others: Sequence[Built], variant: ScreenVaria
     return result
 
 
-def _describe_rows(built: Built, others: Sequence[Built], variant: ScreenVariant) -> list[StrictObject]:
+def _describe_rows(built: Built, others: LinkTargets, variant: ScreenVariant) -> list[StrictObject]:
     """Return the rows with titles, and between them the panels of rows without, each with its position."""
-    targets = {target.dashboard.uid: target for target in others}
+    targets = others.list_for_variant(variant)
     variables = datasources.variable_names(built.dashboard)
     ids = built.ids_by_name()
     rows: list[StrictObject] = []
     top = 0
     for row in built.dashboard.rows:
-        boxes = [screens.enlarge_box(variant, _panel_box(panel, row.height), panel.type) for panel in row.panels]
+        boxes = [_variant_box(variant, panel, row.height) for panel in row.panels]
         spots, below = screens.place_panels(variant, boxes, top + bool(row.title))
         panels = [
             _adapt_panel(
@@ -96,16 +109,27 @@ def _describe_rows(built: Built, others: Sequence[Built], variant: ScreenVariant
             | {"grid": _describe_spot(spot)}
             for panel, spot in zip(row.panels, spots, strict=True)
         ]
-        rows += [_describe_row(row, ids[built.row_name(row)], top, panels)] if row.title else panels
-        top = top + 1 if row.collapsed else below
+        # On a phone, titles come first and are opened one by one: a page of 40 panels would be 12,000 pixels high.
+        collapsed = bool(row.title) and (row.collapsed or variant.phone)
+        rows += (
+            [_describe_row(row, ids[built.row_name(row)], top, panels, collapsed=collapsed)] if row.title else panels
+        )
+        top = top + 1 if collapsed else below
     return rows
 
 
-def _describe_row(row: Row, number: int, top: int, panels: Sequence[StrictObject]) -> StrictObject:
+def _find_link_target(target: Built, variant: ScreenVariant) -> LinkTarget:
+    """Return the dashboard that a link on this screen opens: the target's variant for the same screen, if any."""
+    uid = target.dashboard.uid
+    names = frozenset(variable.name for variable in target.variables)
+    return LinkTarget(variant.format_uid(uid) if variant in target.variants else uid, target.dashboard.title, names)
+
+
+def _describe_row(row: Row, number: int, top: int, panels: Sequence[StrictObject], *, collapsed: bool) -> StrictObject:
     result: StrictObject = {
         "id": number,
         "title": row.title,
-        "collapsed": row.collapsed,
+        "collapsed": collapsed,
         "grid": {"x": 0, "y": top, "w": layout.COLUMNS, "h": 1},
         "panels": panels,
     }
@@ -126,9 +150,15 @@ def _adapt_panel(variant: ScreenVariant, panel: StrictObject) -> StrictObject:
         result["options"] = screens.adapt_options(variant, options)
     if variant.large:
         result["large"] = True
+    if variant.phone:
+        result["phone"] = True
     if variant.phone and isinstance(repeat, dict):
         result["repeat"] = repeat | {"per_row": 1, "down": True}
     return result
+
+
+def _variant_box(variant: ScreenVariant, panel: PanelSpec, row_height: int | None) -> Box:
+    return screens.enlarge_box(variant, _panel_box(panel, row_height), panel.type, len(panel.queries) or 1)
 
 
 def _panel_box(panel: PanelSpec, row_height: int | None) -> Box:

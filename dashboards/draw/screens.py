@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 Layout = Literal["wide", "phone", "both"]
 Figures = Literal["normal", "large"]
+_PHONE_TILES_PER_ROW = 3
+_TWO_BY_TWO = 4  # this number of tiles is drawn as a square
+_PHONE_TILE_HEIGHT = 3
 
 
 def place_panels(variant: ScreenVariant, boxes: Sequence[Box], top: int) -> tuple[list[Spot], int]:
@@ -27,10 +30,16 @@ def place_panels(variant: ScreenVariant, boxes: Sequence[Box], top: int) -> tupl
     return layout.place_column(boxes, top) if variant.phone else layout.place_row(boxes, top)
 
 
-def enlarge_box(variant: ScreenVariant, box: Box, panel_type: PanelType) -> Box:
-    """Return the box of a panel, enlarged if it is a large figure."""
+def enlarge_box(variant: ScreenVariant, box: Box, panel_type: PanelType, tiles: int = 1) -> Box:
+    """Return the box of a panel, enlarged if it is a large figure; `tiles` is the number of its queries.
+
+    On a phone, Grafana puts two or three tiles of a panel side by side, but never two panels.
+    """
     if not variant.large or not panel_type.grafana.figure:
         return box
+    if variant.phone:
+        per_row = 2 if tiles == _TWO_BY_TWO else _PHONE_TILES_PER_ROW
+        return replace(box, height=max(box.height, 1 + _PHONE_TILE_HEIGHT * -(-tiles // per_row)))
     return replace(box, height=box.height + 1, min_width=min(box.min_width * 2, layout.COLUMNS))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from deckwatch.core.json_types import as_object, as_objects, as_text
+from deckwatch.core.json_types import as_object, as_objects, as_text, walk_leaves
 from deckwatch.dashboards.grafana_model import list_variables, walk_panels
 from deckwatch.dashboards.model import kind_of_type, panel_kind
 from deckwatch.dashboards.panel_types import NewField
@@ -39,9 +39,13 @@ def schema_version(targets: Targets) -> int:
 def strip_unsupported(model: StrictObject, targets: Targets, types: Mapping[str, PanelType]) -> StrictObject:
     """Return a model without fields unknown to the target; those that a user wrote are errors (`find_problems`)."""
     model["schemaVersion"] = schema_version(targets)
-    for panel in walk_panels(model):
+    known = {new.version for item in types.values() for new in item.grafana.since} | {
+        new.version for new in _FIELDS_OF_ALL
+    }
+    unsupported = {version for version in known if not targets.supports("grafana", version)}
+    for panel in walk_panels(model) if unsupported else ():
         for new in _list_fields(panel["type"], types):
-            if not targets.supports("grafana", new.version):
+            if new.version in unsupported:
                 _drop_field(panel, new.path)
     return model
 
@@ -61,7 +65,7 @@ def minimum_version(model: StrictMapping, oldest: str, types: Mapping[str, Panel
 def find_problems(built: Built, targets: Targets) -> Iterator[Problem]:
     """Yield what a file uses that the target's Grafana lacks: in `raw:`, or by a keyword that needs it."""
     document = built.dashboard.document
-    for path, value in _walk_leaves(built.dashboard.raw):
+    for path, value in walk_leaves(built.dashboard.raw):
         is_type = re.fullmatch(r"templating\.list\.\d+\.type", ".".join(map(str, path)))
         if is_type and isinstance(value, str) and value in _VARIABLES:
             place = document.place(("raw", *path))
@@ -78,6 +82,8 @@ def find_problems(built: Built, targets: Targets) -> Iterator[Problem]:
 
 
 def _find_raw_problems(panel: PanelSpec, targets: Targets, types: Mapping[str, PanelType]) -> Iterator[Problem]:
+    if not panel.raw:
+        return
     grafana_type = as_text(panel.raw.get("type")) or panel_kind(panel)
     known = types.get(kind_of_type(grafana_type))
     for new in _list_fields(grafana_type, types):
@@ -119,15 +125,3 @@ def _drop_field(data: StrictObject, path: str) -> None:
     for key in head:
         data = as_object(data.get(key))
     data.pop(last, None)
-
-
-def _walk_leaves(data: JsonValue, path: Path = ()) -> Iterator[tuple[Path, JsonValue]]:
-    """Yield every value that is neither a mapping nor a list, with its path."""
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield from _walk_leaves(value, (*path, key))
-    elif isinstance(data, list):
-        for i, value in enumerate(data):
-            yield from _walk_leaves(value, (*path, i))
-    else:
-        yield path, data

@@ -12,7 +12,6 @@ from deckwatch.dashboards.importing.patch import MISSING, is_same_json, iterate_
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Sequence
 
     from deckwatch.core.json_types import JsonMapping, JsonObject
 
@@ -63,7 +62,7 @@ def drop_defaults(raw: JsonObject, generated: JsonMapping) -> JsonObject:
         if path[: len(STEPS) - 1] == STEPS[:-1] and value is None:
             raw = remove_leaf(raw, path)  # they draw nothing
         mappings = value_at(generated, match_options.MAPPINGS)
-        if path == match_options.MAPPINGS and not value and isinstance(mappings, list) and _only_special(mappings):
+        if path == match_options.MAPPINGS and not value and match_options.is_no_data_text(mappings):
             raw = remove_leaf(raw, path)  # the text for missing values
         if path not in match_options.DEFAULTS:
             continue
@@ -73,10 +72,6 @@ def drop_defaults(raw: JsonObject, generated: JsonMapping) -> JsonObject:
         if removes_default or (current is MISSING and is_same_json(value, default)):
             raw = remove_leaf(raw, path)
     return raw
-
-
-def _only_special(mappings: Sequence[JsonMapping]) -> bool:
-    return all(mapping["type"] == "special" for mapping in mappings)
 
 
 def use_our_colors(wanted: JsonObject, generated: JsonMapping, lost: Counter[str]) -> JsonObject:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 import orjson
 
 from deckwatch import dashboards
-from deckwatch.core import signal_file, yaml_file, yaml_write
-from deckwatch.core.problems import DeckwatchError
+from deckwatch.core import signal_file, unwritten_yaml, yaml_file, yaml_write
+from deckwatch.core.problems import DeckwatchError, without_suggestions
 from deckwatch.core.signals import is_name
-from deckwatch.dashboards.importing import compare_panels, match_options, patch, queries, repair, variables
+from deckwatch.core.yaml_syntax import MAX_BYTES
+from deckwatch.dashboards import panel_ids
+from deckwatch.dashboards.importing import compare_panels, losses, match_options, patch, queries, repair, variables
 from deckwatch.dashboards.importing.dashboard_draft import DashboardDraft, Tools
 from deckwatch.dashboards.read.files import Source
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from deckwatch.core.json_types import JsonMapping, JsonObject
     from deckwatch.core.problems import Problem
+    from deckwatch.core.yaml_file import Document
     from deckwatch.dashboards.importing.draft import Draft
     from deckwatch.dashboards.importing.upgrade import UpgradedDashboard
 
@@ -50,42 +53,100 @@ class Imported:
     lost: Mapping[str, int]
 
 
-class Conversion:
-    """One run from a draft of the dashboard to its file."""
+# Nothing of such a panel is lost: its queries are of another data source, or no keyword draws what it shows.
+KEPT_AS_JSON = "panel kept as JSON under raw, with its queries"
 
-    def __init__(self, tools: Tools, original: UpgradedDashboard, name: str) -> None:
+
+def convert_dashboard(tools: Tools, original: UpgradedDashboard, name: str) -> Imported:
+    """Return the converted dashboard; raises DeckwatchError if it has too many panels or its file is too large.
+
+    Its file is written and read once, at the end. If it then differs from the draft, which YAML may read as other
+    values, or if there is an error, it is converted again with the file written and read at each step.
+    """
+    conversion = Conversion(tools, original, name)
+    conversion.check_count()
+    try:
+        return conversion.convert()
+    except (DeckwatchError, TypeError):  # TypeError: a value that JSON cannot represent
+        return Conversion(tools, original, name, through_text=True).convert()
+
+
+class Conversion:
+    """One run from a draft of the dashboard to its file, which `through_text` writes and reads at each step."""
+
+    def __init__(self, tools: Tools, original: UpgradedDashboard, name: str, *, through_text: bool = False) -> None:
         self._tools = tools
         self._draft = DashboardDraft(tools, original, name)
+        self._through_text = through_text
+        self._generated = (b"", b"")  # the content of the last file without errors as JSON, and the model made from it
         self._keeps_ids = self._draft.is_ours or any(
             "panelId" in target for panel in original.panels() for target in panel.get("targets") or []
         )
 
+    def check_count(self) -> None:
+        """Raise DeckwatchError if there are too many panels."""
+        count = len(self._draft.drafts()) + sum(header is not None for header, _ in self._draft.rows)
+        if count > panel_ids.MAX_ID:
+            raise DeckwatchError(
+                f"{self._draft.name} has {count} panels and rows; a dashboard has at most {panel_ids.MAX_ID}: "
+                "split it in Grafana and import its parts"
+            )
+
     def convert(self) -> Imported:
-        """Return the converted dashboard."""
-        self._compare_settings()
-        self._simplify_queries()
-        self._fill_raw(self._generate())
-        model = self._generate()
-        if self._keeps_ids and self._restore_ids(model):
+        """Return the converted dashboard; raises DeckwatchError if its file is too large or cannot be generated."""
+        with without_suggestions():
+            self._compare_settings()
+            self._simplify_queries()
+            self._fill_raw(self._generate())
             model = self._generate()
-        return self._summarize(model)
+            if self._keeps_ids and self._restore_ids(model):
+                model = self._generate()
+            return self._summarize(model)
 
     def _generate(self) -> JsonObject:
         """Return the generated model; what the checks reject is allowed or changed first."""
         errors: list[Problem] = []
         for _ in range(_MAX_ROUNDS):
-            document = yaml_file.parse_yaml(yaml_write.dump_yaml(self._draft.to_yaml()), f"{self._draft.name}.yaml")
+            document = self._make_document()
+            content = orjson.dumps(document.data)
+            if not self._through_text:
+                self._check_size(len(content))  # about as large as the file
+            if content == self._generated[0]:
+                unchanged: JsonObject = orjson.loads(self._generated[1])
+                return unchanged
             signals, problems = signal_file.load_signals([document], self._tools.catalog)
             source = Source(document, self._draft.name, (signal_file.subject_of(document.file),))
-            bundle = dashboards.build_dashboards([source], self._tools.catalog, signals, None, self._tools.child)
+            bundle = dashboards.build_dashboards(
+                [source], self._tools.catalog, signals, self._tools.settings, self._tools.child
+            )
             errors = [problem for problem in (*problems, *bundle.problems) if problem.severity == "error"]
             if not errors:
-                model: JsonObject = orjson.loads(bundle.artifacts[0].text)
+                self._generated = (content, bundle.artifacts[0].text.encode())
+                model: JsonObject = orjson.loads(self._generated[1])
                 return model
-            allowed: set[tuple[int, str]] = set()
+            handled: set[tuple[int, str, str]] = set()
+            index = repair.PlaceIndex(document)
             for problem in errors:
-                repair.repair_problem(self._draft, problem, document, checks=self._tools.checks, allowed=allowed)
+                repair.repair_problem(self._draft, problem, index, checks=self._tools.checks, handled=handled)
         raise DeckwatchError(f"{self._draft.name} cannot be imported: {errors[0]}")
+
+    def _make_document(self) -> Document:
+        """Return the file as a document; raises DeckwatchError if it is too large."""
+        file = f"{self._draft.name}.yaml"
+        if self._through_text:
+            return yaml_file.parse_yaml(self._write_text(), file)
+        return unwritten_yaml.build_document(self._draft.to_yaml(), file)
+
+    def _write_text(self) -> str:
+        """Return the text of the file; raises DeckwatchError if it is too large."""
+        text = yaml_write.dump_yaml(self._draft.to_yaml())
+        self._check_size(len(text.encode()))
+        return text
+
+    def _check_size(self, size: int) -> None:
+        if size > MAX_BYTES:
+            megabytes = MAX_BYTES // 1_000_000
+            raise DeckwatchError(f"{self._draft.name} is too large: its file would have more than {megabytes} MB")
 
     def _simplify_queries(self) -> None:
         """Remove query options that are defaults; keep panels as JSON whose queries cannot be expressed."""
@@ -158,16 +219,28 @@ class Conversion:
         panels = [inner for panel in model["panels"] for inner in (panel, *panel.get("panels", []))]
         yield from zip(self._draft.drafts(), (panel for panel in panels if panel["type"] != "row"), strict=True)
 
+    def _write_checked(self) -> str:
+        """Return the text of the last generated file; raises DeckwatchError if YAML reads other values from it."""
+        text = self._write_text()
+        if not self._through_text:
+            document = yaml_file.parse_yaml(text, f"{self._draft.name}.yaml")
+            if orjson.dumps(document.data) != self._generated[0]:
+                raise DeckwatchError(f"{self._draft.name} cannot be imported: its file reads differently")
+        return text
+
     def _summarize(self, model: JsonMapping) -> Imported:
         pairs = list(self._pair_panels(model))
+        if not self._draft.is_ours:
+            for draft, panel in pairs:
+                losses.count_panel(draft, panel, self._draft.lost)
         kept_as_json = sum(draft.word == "panel" and bool(draft.panel.get("targets")) for draft, _ in pairs)
         moved = sum(compare_panels.is_moved(draft.panel, panel) for draft, panel in pairs)
         self._draft.lost["panel at another position or of another size"] += moved
-        self._draft.lost["panel with queries of another data source, kept under raw"] += kept_as_json
+        self._draft.lost[KEPT_AS_JSON] += kept_as_json
         self._draft.lost["id of a panel"] += 0 if self._keeps_ids else len(pairs)
         return Imported(
             str(self._draft.header["dashboard"]),
-            yaml_write.dump_yaml(self._draft.to_yaml()),
+            self._write_checked(),
             model,
             len(pairs),
             sum(compare_panels.is_kept(draft.panel, panel) for draft, panel in pairs),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.json_types import JsonObject
     from deckwatch.core.jsonnet import Renderer
+    from deckwatch.dashboards.build import Settings
     from deckwatch.dashboards.importing.learn_effects import LearnedWord
     from deckwatch.dashboards.importing.upgrade import UpgradedDashboard
     from deckwatch.dashboards.panel_types import PanelType
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 class Tools:
     """What all imports of one run share. `words` are by Grafana's panel type, `checks` those that can be allowed."""
 
+    settings: Settings
     catalog: Catalog
     child: Renderer
     types: Mapping[str, PanelType]
@@ -49,6 +51,7 @@ class DashboardDraft:
             (dict(row.header) if row.header is not None else None, [self.drafter.make_draft(p) for p in row.panels])
             for row in original.rows
         ]
+        self._number_rows()
         self.header = variables.read_header(original.model, original.folder, self.lost)
         self.choices = variables.read_choices(original.model)
         variables.count_lost_settings(original.model, self.lost, is_ours=self.is_ours)
@@ -59,9 +62,27 @@ class DashboardDraft:
             for draft, size in zip(drafts, sizes, strict=True):
                 draft.size = size
 
+    def _number_rows(self) -> None:
+        """Give rows with the title of an earlier one a number: a dashboard file refers to rows by their titles."""
+        seen: Counter[str] = Counter()
+        for header, drafts in self.rows:
+            if header is None or not drafts:
+                continue
+            title = str(header.get("title") or "Row")
+            seen[title] += 1
+            while seen[title] > 1:
+                self.lost["title of a row, numbered because an earlier row has it"] += 1
+                title = f"{title} {seen[title]}"
+                seen[title] += 1
+            header["title"] = title
+
     def drafts(self) -> list[Draft]:
         """Return the drafts of all panels, in order."""
         return [draft for _, drafts in self.rows for draft in drafts]
+
+    def inline_signal(self, name: str) -> None:
+        """Write the query of a signal into each panel that uses it: a check rejects the signal."""
+        self.signals = {text: signal for text, signal in self.signals.items() if signal[0] != name}
 
     def to_yaml(self) -> JsonObject:
         """Return the content of the dashboard file."""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from deckwatch.core import plugins
 from deckwatch.dashboards import checks, panel_types
+from deckwatch.dashboards.build import Settings
 from deckwatch.dashboards.importing import learn_effects, upgrade
-from deckwatch.dashboards.importing.conversion import Conversion, Imported
+from deckwatch.dashboards.importing.conversion import Imported, convert_dashboard
 from deckwatch.dashboards.importing.dashboard_draft import Tools
 
 if TYPE_CHECKING:
@@ -24,11 +25,12 @@ class Importer:
     def __init__(self, catalog: Catalog, child: Renderer) -> None:
         types = panel_types.load_types(child)
         names = frozenset((*plugins.module_names(checks), "promql_syntax", "promql_metric", "promql_label"))
-        self._tools = Tools(catalog, child, types, learn_effects.learn_words(types, catalog, child), names)
+        words = learn_effects.learn_words(types, catalog, child)
+        self._tools = Tools(Settings(), catalog, child, types, words, names)
 
     def import_dashboard(self, data: Json, name: str) -> Imported:
         """Return a dashboard as a dashboard file. `name` is the file's name, which determines the uid.
 
         Raises DeckwatchError if `data` is not a dashboard or cannot be generated again.
         """
-        return Conversion(self._tools, upgrade.read_dashboard(data, name), name).convert()
+        return convert_dashboard(self._tools, upgrade.read_dashboard(data, name), name)

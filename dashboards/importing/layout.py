@@ -30,5 +30,5 @@ def find_sizes(panels: Sequence[tuple[JsonMapping, PanelType]]) -> list[JsonObje
 
 def _grid_size(panel: JsonMapping, panel_type: PanelType) -> tuple[int, int]:
     grid = panel.get("gridPos") or {}
-    width = min(max(int(grid.get("w", 12)), 1), layout.COLUMNS)
-    return width, min(max(int(grid.get("h", panel_type.height)), 1), 40)
+    width = min(max(int(grid.get("w") or 12), 1), layout.COLUMNS)
+    return width, min(max(int(grid.get("h") or panel_type.height), 1), 40)

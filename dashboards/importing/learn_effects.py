@@ -6,13 +6,14 @@ new type, a user's own included, can be imported as soon as its file exists.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from deckwatch import dashboards
-from deckwatch.core import plugins, yaml_file, yaml_write
+from deckwatch.core import code_cache, plugins, yaml_file, yaml_write
 from deckwatch.core.json_types import as_object
 from deckwatch.core.jsonnet import JsonnetError
 from deckwatch.core.signal_lookup import Signals
@@ -67,8 +68,9 @@ class Effect:
     is_free: bool = False
     words: Mapping[str, str] = field(default_factory=dict)  # of a list of words: each by its value in the JSON
 
+    @functools.cached_property
     def value_path(self) -> LeafPath:
-        """Return the path at which the value itself is found, else the first changed path."""
+        """The path at which the value itself is found, else the first changed path."""
         same = (path for path, value in self.leaves.items() if is_same_json(value, self.value))
         return next(same, next(iter(self.leaves)))
 
@@ -79,7 +81,7 @@ class LearnedWord:
 
     word: str
     type: PanelType
-    base: JsonMapping
+    base: Mapping[LeafPath, Json]
     effects: Sequence[Effect]
     thresholds: Mapping[tuple[str, ...], JsonMapping]
     content: LeafPath | None  # the path of the word's value, None for queries
@@ -96,39 +98,53 @@ _IDENTITY_KEYS = frozenset(
 
 
 def learn_words(types: Mapping[str, PanelType], catalog: Catalog, child: Renderer) -> dict[str, list[LearnedWord]]:
-    """Return the words that can be recognised in JSON, by Grafana's panel type."""
-    assembled = schema.assemble_schema(types)
+    """Return the words that can be recognised in JSON, by Grafana's panel type. `types` are the shipped ones.
+
+    What is generated for this is cached: its query reads no metric, so that nothing but our code determines it.
+    """
+    defs = as_object(schema.assemble_schema(types)["$defs"])
+    probes = {
+        word: _Probe.create(word, panel_type, defs)
+        for panel_type in types.values()
+        if panel_type.queries != "graph" and panel_type.source != "jaeger" and panel_type.name != "other"
+        for word in panel_type.words
+    }
+    generated: dict[str, list[JsonObject]] = code_cache.get_or_build(
+        "words", lambda: {word: _generate_panels(probe.specs, catalog, child) for word, probe in probes.items()}
+    )
     words: dict[str, list[LearnedWord]] = {}
-    for panel_type in types.values():
-        if panel_type.queries == "graph" or panel_type.source == "jaeger" or panel_type.name == "other":
-            continue
-        for word in panel_type.words:
-            try:
-                result = _learn_word(word, panel_type, as_object(assembled["$defs"]), catalog, child)
-            except JsonnetError:
-                continue  # it needs more than a query; such panels are kept as JSON
-            if result is not None:
-                words.setdefault(result[0], []).append(result[1])
+    for word, probe in probes.items():
+        if generated[word]:
+            grafana_type, learned = _learn_word(word, probe, generated[word])
+            words.setdefault(grafana_type, []).append(learned)
     return words
 
 
-def _learn_word(
-    word: str, panel_type: PanelType, defs: JsonMapping, catalog: Catalog, child: Renderer
-) -> tuple[str, LearnedWord] | None:
-    """Return Grafana's type of the word's panels, and the word; None if its panels are not valid.
+@dataclass(frozen=True)
+class _Probe:
+    """The panels that are generated to learn a word: one without options, then one for each sample and threshold."""
 
-    One dashboard is generated with a panel without options, one for each sample value of each key, and one for each
-    combination of thresholds; the effects are the differences from the first.
-    """
-    content = _QUERY if panel_type.queries else _sample_content(panel_type.content)
-    properties = defs[f"panel_{word}"]["properties"]
-    schemas = {key: _resolve_schema(properties[key], defs) for key in properties if key not in {*_SKIPPED_KEYS, word}}
-    samples = [(key, *sample) for key, schema_ in schemas.items() for sample in _sample_values(schema_)]
-    specs = [{word: content}, *({word: content, key: value} for key, value, _ in samples)]
-    specs += [{word: content, **thresholds} for thresholds in _THRESHOLDS] if panel_type.queries else []
-    panels = _generate_panels(specs, catalog, child)
-    if not panels:
-        return None
+    type: PanelType
+    content: Json
+    samples: Sequence[tuple[str, Json, bool]]
+    specs: Sequence[JsonMapping]
+
+    @classmethod
+    def create(cls, word: str, panel_type: PanelType, defs: JsonMapping) -> _Probe:
+        """Return the panels for a word: a sample value of each key, and each combination of thresholds."""
+        content = _QUERY if panel_type.queries else _sample_content(panel_type.content)
+        properties = defs[f"panel_{word}"]["properties"]
+        skipped = {*_SKIPPED_KEYS, word}
+        schemas = {key: _resolve_schema(properties[key], defs) for key in properties if key not in skipped}
+        samples = [(key, *sample) for key, schema_ in schemas.items() for sample in _sample_values(schema_)]
+        specs = [{word: content}, *({word: content, key: value} for key, value, _ in samples)]
+        specs += [{word: content, **thresholds} for thresholds in _THRESHOLDS] if panel_type.queries else []
+        return cls(panel_type, content, samples, specs)
+
+
+def _learn_word(word: str, probe: _Probe, panels: Sequence[JsonObject]) -> tuple[str, LearnedWord]:
+    """Return Grafana's type of the word's panels, and the word: effects are the differences from the first panel."""
+    panel_type, content, samples = probe.type, probe.content, probe.samples
     base, with_samples, with_thresholds = panels[0], panels[1 : len(samples) + 1], panels[len(samples) + 1 :]
     effects = [
         Effect(key, value, _changed_leaves(panel_body(base), panel_body(panel)), is_free)
@@ -140,7 +156,8 @@ def _learn_word(
         if steps is not MISSING:
             thresholds_by_colors.setdefault(tuple(step["color"] for step in steps), thresholds)
     path = None if panel_type.queries else _find_value(base, content)
-    learned = LearnedWord(word, panel_type, panel_body(base), _merge_effects(effects), thresholds_by_colors, path)
+    leaves = dict(iterate_leaves(panel_body(base)))
+    learned = LearnedWord(word, panel_type, leaves, _merge_effects(effects), thresholds_by_colors, path)
     return base["type"], learned
 
 
@@ -182,7 +199,7 @@ def _sample_values(schema_: JsonMapping) -> Iterator[tuple[Json, bool]]:
 
 
 def _generate_panels(specs: Sequence[JsonMapping], catalog: Catalog, child: Renderer) -> list[JsonObject]:
-    """Return the panels generated for these options; empty if one is not valid."""
+    """Return the panels generated for these options; empty if one is not valid, or needs more than a query."""
     allow = dict.fromkeys(plugins.module_names(checks), "probe")
     row = [
         {"title": "Probe", "description": "Probe.", "id": str(i), "allow": allow, **spec}
@@ -190,7 +207,10 @@ def _generate_panels(specs: Sequence[JsonMapping], catalog: Catalog, child: Rend
     ]
     data = {"dashboard": "Probe", "unscoped": "probe", "rows": [row]}
     document = yaml_file.parse_yaml(yaml_write.dump_yaml(data), "probe.yaml")
-    bundle = dashboards.build_dashboards([Source(document, "probe", ())], catalog, Signals(), None, child)
+    try:
+        bundle = dashboards.build_dashboards([Source(document, "probe", ())], catalog, Signals(), None, child)
+    except JsonnetError:
+        return []  # such panels are kept as JSON
     if not bundle.artifacts:
         return []
     panels: list[JsonObject] = orjson.loads(bundle.artifacts[0].text)["panels"]

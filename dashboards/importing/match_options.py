@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deckwatch.dashboards.importing.learn_effects import STEPS, Effect, LearnedWord, panel_body
-from deckwatch.dashboards.importing.patch import MISSING, LeafPath, is_same_json, iterate_leaves, value_at
+from deckwatch.dashboards.importing.patch import MISSING, LeafPath, is_same_json, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,17 +76,39 @@ _WEIGHTS: dict[LeafPath, int] = {(*_CUSTOM, "drawStyle"): 4}
 
 def match_word(panel: JsonMapping, words: Sequence[LearnedWord]) -> tuple[LearnedWord, JsonObject] | None:
     """Return the word that fits a panel best, with its options; None if no word draws panels of its type."""
-    matches = [(*_match_options(panel, word), word) for word in words]
+    values = _PanelValues(panel_body(panel))
+    matches = [(*_match_options(values, word), word) for word in words]
     if not matches:
         return None
     _, options, word = min(matches, key=lambda match: (match[0] + len(match[1]), len(match[1])))
     return word, options | _repeat_options(panel)
 
 
-def _match_options(panel: JsonMapping, word: LearnedWord) -> tuple[int, JsonObject]:
+class _PanelValues:
+    """The values of a panel by path, which the effects of all words are compared with."""
+
+    def __init__(self, body: JsonMapping) -> None:
+        self._body = body
+        self._values: dict[LeafPath, object] = {}  # stated or by default
+
+    def find_stated(self, path: LeafPath) -> Any:
+        """Return the value at a path; MISSING if there is none."""
+        return value_at(self._body, path)
+
+    def has_value(self, path: LeafPath, value: object) -> bool:
+        """Return whether the panel has a value at a path, stated or by default."""
+        if path not in self._values:
+            stated = self.find_stated(path)
+            self._values[path] = DEFAULTS.get(path, MISSING) if stated is MISSING or stated is None else stated
+        actual = self._values[path]
+        if value is MISSING:
+            value = DEFAULTS.get(path, MISSING)
+        return actual is value if actual is MISSING or value is MISSING else is_same_json(actual, value)
+
+
+def _match_options(wanted: _PanelValues, word: LearnedWord) -> tuple[int, JsonObject]:
     """Return how many leaves differ after all options that fit, and these options."""
-    wanted = panel_body(panel)
-    base = dict(iterate_leaves(word.base))
+    base = word.base
     options: JsonObject = {}
     gains: dict[str, int] = {}
     for effect in word.effects:
@@ -96,36 +118,26 @@ def _match_options(panel: JsonMapping, word: LearnedWord) -> tuple[int, JsonObje
             continue
         gain = 0
         for path, value in effect.leaves.items():
-            after, before = _has_value(wanted, path, value), _has_value(wanted, path, base.get(path, MISSING))
-            gain += int(after and not before) - int(before and not after)
+            gain += wanted.has_value(path, value) - wanted.has_value(path, base.get(path, MISSING))
         if gain > gains.get(effect.key, 0):
             options[effect.key], gains[effect.key] = effect.value, gain
-    differences = sum(_WEIGHTS.get(path, 1) for path, value in base.items() if not _has_value(wanted, path, value))
-    thresholds = _threshold_options(value_at(wanted, STEPS), base.get(STEPS, MISSING), word)
-    options |= thresholds | _value_options(value_at(wanted, MAPPINGS)) | _series_options(value_at(wanted, _OVERRIDES))
+    differences = sum(_WEIGHTS.get(path, 1) for path, value in base.items() if not wanted.has_value(path, value))
+    thresholds = _threshold_options(wanted.find_stated(STEPS), base.get(STEPS, MISSING), word)
+    mappings, overrides = wanted.find_stated(MAPPINGS), wanted.find_stated(_OVERRIDES)
+    options |= thresholds | _value_options(mappings) | _series_options(overrides)
     return differences - sum(gains.values()) - bool(thresholds), options
 
 
-def _read_free_value(wanted: JsonMapping, base: Mapping[LeafPath, Json], effect: Effect) -> Json:
+def _read_free_value(wanted: _PanelValues, base: Mapping[LeafPath, Json], effect: Effect) -> Json:
     """Return the value of a key that takes any value of a type; None where the panel has the default or none."""
-    path = effect.value_path()
-    value = value_at(wanted, path)
+    path = effect.value_path
+    value = wanted.find_stated(path)
     if value is MISSING or value is None or is_same_json(value, base.get(path, MISSING)):
         return None
     if effect.words:
         is_known = isinstance(value, list) and value and all(item in effect.words for item in value)
         return [effect.words[item] for item in value] if is_known else None
     return value if _has_type_of(value, effect.value) else None
-
-
-def _has_value(panel: JsonMapping, path: LeafPath, value: object) -> bool:
-    """Return whether a panel has a value at a path, stated or by default."""
-    actual = value_at(panel, path)
-    if actual is MISSING or actual is None:
-        actual = DEFAULTS.get(path, MISSING)
-    if value is MISSING:
-        value = DEFAULTS.get(path, MISSING)
-    return actual is value if MISSING in (actual, value) else is_same_json(actual, value)
 
 
 def _has_type_of(value: object, sample: object) -> bool:
@@ -150,7 +162,11 @@ def _threshold_options(steps: object, base: object, word: LearnedWord) -> JsonOb
         tuple(our_colors.get(color, color) for color in colors)
     )
     values = [step.get("value") for step in steps[1:]]
-    if positions is None or any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in values):
+    if (
+        positions is None
+        or len(values) < max(p for p in positions.values() if isinstance(p, int))
+        or any(isinstance(value, bool) or not isinstance(value, (int, float)) for value in values)
+    ):
         return {}
     return {key: values[position - 1] if key != "bad" else position for key, position in positions.items()}
 
@@ -168,6 +184,11 @@ def _value_options(mappings: object) -> JsonObject:
         elif mapping.get("type") != "special":
             return {}
     return {"values": texts} if texts else {}
+
+
+def is_no_data_text(mappings: object) -> bool:
+    """Return whether value mappings are only the text for missing values, which generated panels have."""
+    return isinstance(mappings, list) and all(mapping.get("type") == "special" for mapping in mappings)
 
 
 def _mapped_text(result: JsonMapping) -> Json:

@@ -21,6 +21,7 @@ KINDS = {
     "postgres": "postgres",
     "grafana-postgresql-datasource": "postgres",
 }
+_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*\Z")
 _UNSUPPORTED = ("-- Mixed --", "-- Dashboard --", "-- Grafana --", "__expr__", "mixed", "grafana", "datasource")
 
 
@@ -50,8 +51,9 @@ class Datasources:
         return kind if kind and name == self.main_sources[kind] else ""
 
     def variable_kinds(self) -> dict[str, str]:
-        """Return the kind of data source of each variable that holds one."""
-        return {name: KINDS.get(str(kind), "") for name, kind in self._variables.items()}
+        """Return the kind of data source of each variable that holds one, '' where it is not the main one."""
+        kinds = {name: KINDS.get(str(kind), "") for name, kind in self._variables.items()}
+        return {name: kind if self.main_sources.get(kind, name) == name else "" for name, kind in kinds.items()}
 
     def _identify_source(self, panel: JsonMapping, target: JsonMapping) -> tuple[str, str]:
         """Return the kind of a query's data source, '' for an unsupported one, and its name."""
@@ -136,7 +138,11 @@ def rename_queries(panel: JsonMapping) -> JsonObject:
             return [rename_in(item) for item in value]
         if isinstance(value, dict):
             is_reference = value.get("id") == "byFrameRefID" and value.get("options") in names
-            renamed = {rename_text(key): rename_in(item) for key, item in value.items()}
+            renamed: JsonObject = {}
+            for key, item in value.items():
+                name = rename_text(key)
+                if name != key or name not in renamed:  # the name of a query that was removed gives way
+                    renamed[name] = rename_in(item)
             return renamed | ({"options": names[value["options"]]} if is_reference else {})
         return value
 
@@ -149,5 +155,5 @@ def rename_queries(panel: JsonMapping) -> JsonObject:
 
 
 def escape_name(text: str) -> str:
-    """Return PromQL that is not mistaken for a signal: the name of an unknown metric gets braces."""
-    return text + "{}" if is_name(text) else text
+    """Return PromQL that is not mistaken for a signal: a name, recording rules' included, gets braces."""
+    return text + "{}" if is_name(text) or _METRIC.match(text) else text

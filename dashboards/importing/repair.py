@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import bisect
+import functools
 from typing import TYPE_CHECKING
 
 from deckwatch.core.problems import DeckwatchError
-from deckwatch.core.signals import is_name
 from deckwatch.dashboards.importing import queries
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
     from deckwatch.core.json_types import JsonObject
     from deckwatch.core.problems import Place, Problem
@@ -24,28 +25,39 @@ REASON = "imported as it was"
 def repair_problem(
     dashboard: DashboardDraft,
     problem: Problem,
-    document: Document,
+    index: PlaceIndex,
     *,
     checks: Collection[str],
-    allowed: set[tuple[int, str]],
+    handled: set[tuple[int, str, str]],
 ) -> None:
-    """Change what a problem is about, or allow its check. `allowed` are the (draft id, check) of this round.
+    """Change what a problem is about, or allow its check.
+
+    `handled` are the (draft id, check, option) of this round; without a check, the whole panel has been changed.
 
     Raises DeckwatchError if neither is possible.
     """
-    path = _path_of(problem, document)
+    path = index.find_path(problem.place)
     if path[:1] == ("choose",) or (path[:1] == ("dashboard",) and problem.check == "choose"):
         dashboard.choices = []
+        return
+    if path[:1] == ("signals",) and len(path) > 1:
+        dashboard.inline_signal(str(path[1]))
         return
     match = _draft_at(dashboard, path)
     if match is None:
         header = _row_at(dashboard, int(path[1]))[0] if path[:1] == ("rows",) and len(path) > 1 else None
+        if (id(header), "repeat", "") in handled:
+            return
         if header and header.pop("repeat", None):
+            handled.add((id(header), "repeat", ""))
             dashboard.lost["repeat of a row by something other than a variable"] += 1
             return
         raise DeckwatchError(f"{dashboard.name} cannot be imported: {problem}")
     draft, rest = match
     key = str(rest[0]) if rest else ""
+    if (id(draft), problem.check, "") in handled or (id(draft), "", "") in handled:
+        return  # the repair of an earlier problem covers this one, or the next round shows
+    handled.add((id(draft), problem.check, key if key in (*draft.options, *draft.size) else ""))
     if problem.check == "duplicate_panel":
         number = sum(1 for other in dashboard.drafts() if other.options.get("id"))
         draft.options["id"] = f"{draft.panel.get('title') or draft.word} {number + 2}"
@@ -53,31 +65,49 @@ def repair_problem(
         dashboard.lost["repeat by something other than a variable"] += 1
         draft.options.pop("for each", None)
         draft.options.pop("per_row", None)
-    elif (id(draft), problem.check) in allowed:
-        return  # reported twice for the same panel
     elif problem.check in checks and problem.check not in draft.options.get("allow", {}):
         draft.options.setdefault("allow", {})[problem.check] = REASON
-        allowed.add((id(draft), problem.check))
-    elif problem.check == "unknown_name" and draft.queries:
-        for query in draft.queries:
-            query["show"] = queries.escape_name(query["show"]) if is_name(query["show"]) else query["show"]
+    elif problem.check == "unknown_name" and _escape_names(draft):
+        pass
     elif key in draft.options:
         del draft.options[key]
     elif key in draft.size:
         del draft.size[key]
     else:
+        handled.add((id(draft), "", ""))
         dashboard.keep_json(draft)
 
 
-def _path_of(problem: Problem, document: Document) -> YamlPath:
-    """Return the path of the value that a problem is in: the last one that begins before its position."""
-    before = [(place, len(path), path) for path, place in _positions(document) if place <= problem.place]
-    return max(before, key=lambda entry: entry[:2], default=(problem.place, 0, ()))[2]
+def _escape_names(draft: Draft) -> bool:
+    """Add braces to the names of metrics that a draft queries; return whether there is one."""
+    names = [
+        query for query in draft.queries or [] if queries.escape_name(query.get("show", "")) != query.get("show", "")
+    ]
+    for query in names:
+        query["show"] = queries.escape_name(query["show"])
+    return bool(names)
 
 
-def _positions(document: Document) -> Iterator[tuple[YamlPath, Place]]:
-    yield from document.keys.items()
-    yield from document.values.items()
+class PlaceIndex:
+    """The paths of the values of a document by their positions."""
+
+    def __init__(self, document: Document) -> None:
+        self._paths: dict[Place, YamlPath] = {}  # the innermost one at each position
+        for paths in (document.keys, document.values):
+            for path, place in paths.items():
+                if len(path) >= len(self._paths.get(place, ())):
+                    self._paths[place] = path
+
+    @functools.cached_property
+    def _places(self) -> list[Place]:
+        return sorted(self._paths)
+
+    def find_path(self, place: Place) -> YamlPath:
+        """Return the path of the value that a position is in: the last and innermost one that begins before it."""
+        if place in self._paths:
+            return self._paths[place]
+        after = bisect.bisect_right(self._places, place)
+        return self._paths[self._places[after - 1]] if after else ()
 
 
 def _row_at(dashboard: DashboardDraft, index: int) -> tuple[JsonObject | None, list[Draft]]:

@@ -18,17 +18,21 @@ def find_signals(panels: Sequence[JsonMapping], sources: Datasources, catalog: C
     """Return a name and a title for each query that several panels share and that can be a signal unchanged."""
     titles_by_query: dict[str, list[str]] = {}
     for panel in panels:
-        for text in {str(target.get("expr") or "").strip() for target in panel.get("targets") or []}:
+        for text in dict.fromkeys(str(target.get("expr") or "").strip() for target in panel.get("targets") or []):
             if text and sources.common_kind(panel) == "prometheus":
                 titles_by_query.setdefault(text, []).append(str(panel.get("title") or ""))
     signals: dict[str, tuple[str, str]] = {}
+    taken: set[str] = set()
     for text, titles in titles_by_query.items():
         name = _slug(titles[0])
         if len(titles) < 2 or not name or not _is_valid_signal(text, name, catalog):
             continue
-        taken = {name for name, _ in signals.values()}
-        number = next(n for n in range(1, 1000) if (name if n == 1 else f"{name}_{n}") not in taken)
-        signals[text] = (name if number == 1 else f"{name}_{number}", titles[0])
+        unique, number = name, 1
+        while unique in taken:
+            number += 1
+            unique = f"{name}_{number}"
+        taken.add(unique)
+        signals[text] = (unique, titles[0])
     return signals
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from deckwatch.core import plugins
 from deckwatch.core.problems import DeckwatchError
-from deckwatch.dashboards.importing import older
+from deckwatch.dashboards.importing import losses, older, typed_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,7 +44,7 @@ class UpgradedDashboard:
         return [panel for row in self.rows for panel in row.panels]
 
 
-class _Upgrader(Protocol):
+class _Upgrader(losses.OldPanelType, Protocol):
     """A module of `older`."""
 
     def upgrade_panel(self, panel: JsonMapping) -> tuple[JsonObject, list[str]]:
@@ -65,22 +65,27 @@ def read_dashboard(data: Json, name: str) -> UpgradedDashboard:
     if not isinstance(data, dict) or not isinstance(data.get("panels", data.get("rows")), list):
         raise DeckwatchError(f"{name} is not a Grafana dashboard: it has no panels")
     lost: Counter[str] = Counter()
+    data = typed_json.clean_dashboard(data, name, lost)
     rows = _read_rows(data, lost)
     upgraders = {old: module for _, module in plugins.import_modules(older) for old in module.TYPES}
     for row in rows:
         row.panels = [_upgrade_panel(panel, upgraders, lost) for panel in row.panels]
-    return UpgradedDashboard(data, [row for row in rows if row.header is not None or row.panels], lost, folder)
+    if not any(row.panels for row in rows):
+        raise DeckwatchError(f"{name} has no panels")
+    lost["row without panels"] += sum(row.header is not None and not row.panels for row in rows)
+    return UpgradedDashboard(data, [row for row in rows if row.panels], lost, folder)
 
 
 def _read_rows(model: JsonMapping, lost: Counter[str]) -> list[Row]:
     if isinstance(model.get("rows"), list) and "panels" not in model:
-        return list(_read_old_rows(model["rows"]))
+        return list(_read_old_rows(model["rows"], lost))
     rows = [Row()]
     for panel in sorted(_objects_of(model["panels"]), key=_grid_position):
         if panel.get("type") != "row":
             rows[-1].panels.append(panel)
             continue
-        rows.append(Row(panel, sorted(_objects_of(panel.get("panels") or []), key=_grid_position)))
+        losses.count_row(panel, lost)
+        rows.append(Row(panel, sorted(_panels_inside(panel), key=_grid_position)))
         if panel.get("collapsed"):
             rows.append(Row())
     # Panels below a collapsed row belong to no row; in a dashboard file, a row ends only where another begins.
@@ -92,16 +97,25 @@ def _read_rows(model: JsonMapping, lost: Counter[str]) -> list[Row]:
     return rows
 
 
+def _panels_inside(row: JsonMapping) -> Iterable[JsonObject]:
+    """Yield the panels of a row; those of a row inside it belong to the outer one, as there is one level of rows."""
+    for panel in _objects_of(row.get("panels") or []):
+        if panel.get("type") == "row":
+            yield from _panels_inside(panel)
+        else:
+            yield panel
+
+
 def _objects_of(items: Iterable[object]) -> list[JsonObject]:
     return [item for item in items if isinstance(item, dict)]
 
 
 def _grid_position(panel: JsonMapping) -> tuple[float, float]:
     grid = panel.get("gridPos") or {}
-    return (grid.get("y", 0), grid.get("x", 0))
+    return (grid.get("y") or 0, grid.get("x") or 0)
 
 
-def _read_old_rows(rows: Iterable[object]) -> Iterable[Row]:
+def _read_old_rows(rows: Iterable[object], lost: Counter[str]) -> Iterable[Row]:
     """Yield the rows of a dashboard of Grafana 4 or older, where panels span twelve columns."""
     top = 0
     for row in _objects_of(rows):
@@ -119,6 +133,7 @@ def _read_old_rows(rows: Iterable[object]) -> Iterable[Row]:
         header = {"title": row.get("title") or "Row", "collapsed": bool(row.get("collapse"))} if has_header else None
         if header is not None and row.get("repeat"):
             header["repeat"] = row["repeat"]
+        losses.count_old_row(row, lost, is_shown=has_header)
         yield Row(header, panels)
 
 
@@ -134,10 +149,12 @@ def _upgrade_panel(panel: JsonObject, upgraders: Mapping[str, _Upgrader], lost: 
     if panel.get("libraryPanel"):
         result["type"] = "library-panel-ref"
     elif kind in upgraders or (kind == "table" and "styles" in panel):
-        upgraded, lost_keys = upgraders["table-old" if kind == "table" else kind].upgrade_panel(panel)
-        result = {key: value for key, value in panel.items() if key in _UNCHANGED_KEYS} | upgraded
+        module = upgraders["table-old" if kind == "table" else kind]
+        panel = typed_json.clean_old_panel(panel, lost)
+        upgraded, lost_keys = module.upgrade_panel(panel)
+        result = {key: value for key, value in panel.items() if key in losses.UNCHANGED_KEYS} | upgraded
         lost[f"{kind} panel, now {upgraded['type']}"] += 1
-        lost.update(f"{key} of a {kind} panel" for key in lost_keys)
+        lost.update(f"{key} of a {kind} panel" for key in [*lost_keys, *losses.find_unread_keys(panel, module)])
     defaults = (result.get("fieldConfig") or {}).get("defaults")
     if isinstance(defaults, dict):
         fields = _clean_fields(defaults, lost)
@@ -176,18 +193,15 @@ def _clean_fields(defaults: JsonMapping, lost: Counter[str]) -> JsonObject:
     steps = (fields.get("thresholds") or {}).get("steps")
     if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
         fields.pop("thresholds", None)
-    elif any(step.get("color") in _COLORS for step in steps):
-        named = [
-            {**step, "value": step.get("value"), "color": _COLORS.get(step.get("color"), step.get("color"))}
-            for step in steps
-        ]
+        steps = []
+    # The first step begins at minus infinity, whatever its value: Grafana 12 writes 0.
+    steps = [{**step, "value": step.get("value") if i else None} for i, step in enumerate(steps)]
+    if any(step.get("color") in _COLORS for step in steps):
+        named = [{**step, "color": _COLORS.get(step.get("color"), step.get("color"))} for step in steps]
         fields["thresholds"] = {**fields["thresholds"], "steps": named}
         lost["shade of a threshold's green, orange or red"] += 1
-    else:
-        fields["thresholds"] = {
-            **fields["thresholds"],
-            "steps": [{**step, "value": step.get("value")} for step in steps],
-        }
+    elif "thresholds" in fields:
+        fields["thresholds"] = {**fields["thresholds"], "steps": steps}
     mappings = fields.get("mappings") or []
     if len(mappings) == 1 and mappings[0].get("type") == "special":
         options = _mapping_options(mappings[0])
@@ -205,22 +219,15 @@ def _mapping_options(mapping: JsonMapping) -> JsonObject:
 
 
 def _has_idle_thresholds(fields: JsonMapping) -> bool:
-    """Return whether the thresholds of a graph draw nothing: Grafana writes green and red into every panel."""
+    """Return whether the thresholds of a graph are those that Grafana writes into every panel and does not draw."""
     style = (fields.get("custom") or {}).get("thresholdsStyle")
     mode = style.get("mode", "off") if isinstance(style, dict) else "off"
     sets_color = (fields.get("color") or {}).get("mode") == "thresholds"
     steps = (fields.get("thresholds") or {}).get("steps") or []
-    is_default = [step.get("color") for step in steps] == ["green", "red"]
+    is_default = [(step.get("color"), step.get("value")) for step in steps] == [("green", None), ("red", 80)]
     return "thresholds" in fields and mode == "off" and not sets_color and is_default
 
 
-# Keys that have the same name in a panel of any age.
-_UNCHANGED_KEYS = frozenset(
-    (
-        *("title", "description", "gridPos", "datasource", "targets", "interval", "maxDataPoints", "timeFrom"),
-        *("timeShift", "repeat", "repeatDirection", "maxPerRow", "links", "id", "transparent"),
-    )
-)
 _IDLE_KEYS = ("step", "intervalFactor", "metric", "requestId", "dsType", "target", "interval", "exemplar", "useBackend")
 
 

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from deckwatch.dashboards.draw.render import TAG
-from deckwatch.dashboards.grafana_model import replace_variables
+from deckwatch.dashboards.grafana_model import MIN_REFRESH, refreshes_too_fast, replace_variables
 from deckwatch.dashboards.importing.patch import is_same_json
 
 if TYPE_CHECKING:
@@ -19,25 +19,28 @@ _RANGE = re.compile(r"now-([0-9]+(?:ms|s|m|h|d|w))\Z")
 _REFRESH = re.compile(r"[0-9]+(ms|s|m|h|d|w)\Z")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
 _LABEL_VALUES = re.compile(r"label_values\((?P<from>.+), *(?P<label>\w+)\)\Z", re.DOTALL)
-# Keys whose value the generator, or Grafana itself, determines.
+# Bookkeeping of Grafana, what the generator determines, and what is read elsewhere.
 _IGNORED_KEYS = frozenset(
     (
-        *("panels", "rows", "title", "description", "tags", "uid", "id", "version", "schemaVersion", "refresh", "time"),
-        *("iteration", "gnetId", "style", "hideControls", "sharedCrosshair", "editable", "timepicker", "graphTooltip"),
-        *("liveNow", "fiscalYearStartMonth", "weekStart", "timezone", "preload", "snapshot", "overwrite"),
-        *("originalTitle", "templating", "annotations", "links"),
+        *("panels", "rows", "title", "description", "tags", "uid", "id", "version", "schemaVersion", "iteration"),
+        *("gnetId", "style", "hideControls", "sharedCrosshair", "editable", "snapshot", "overwrite", "originalTitle"),
+        *("templating", "annotations", "links"),
     )
 )
-_OWN_SETTINGS = (
-    "timezone",
-    "graphTooltip",
-    "weekStart",
-    "liveNow",
-    "fiscalYearStartMonth",
-    "editable",
-    "time",
-    "refresh",
+_SETTINGS = (
+    *("time", "refresh", "timezone", "graphTooltip", "weekStart", "liveNow", "fiscalYearStartMonth", "preload"),
+    *("timepicker", "editable"),
 )
+# Values of settings that mean the same as the generated ones.
+_DEFAULTS: dict[str, tuple[Json, ...]] = {
+    "timezone": ("", "browser", "default"),
+    "weekStart": ("", "browser"),
+    "liveNow": (False,),
+    "preload": (False,),
+    "fiscalYearStartMonth": (0,),
+}
+_TIME_PICKER_KEYS = ("hidden", "nowDelay", "quick_ranges", "refresh_intervals")
+_REFRESH_INTERVALS = ("5s", "10s", "30s", "1m", "5m", "15m", "30m", "1h", "2h", "1d")
 
 
 def read_header(model: JsonMapping, folder: str, lost: Counter[str]) -> JsonObject:
@@ -53,10 +56,12 @@ def read_header(model: JsonMapping, folder: str, lost: Counter[str]) -> JsonObje
     match = _RANGE.match(str(time.get("from", "")))
     if match and time.get("to", "now") == "now":
         options["range"] = match[1]
-    elif time:
-        lost["initial time range, now the last hour"] += 1
-    if _REFRESH.match(str(model.get("refresh") or "")):
-        options["refresh"] = model["refresh"]
+    refresh = model.get("refresh")
+    if _REFRESH.match(str(refresh or "")):
+        too_fast = refreshes_too_fast(refresh)
+        options["refresh"] = MIN_REFRESH if too_fast else refresh
+        if too_fast:
+            lost[f"refresh interval below Grafana's minimum, now {MIN_REFRESH}"] += 1
     return options
 
 
@@ -88,9 +93,18 @@ def make_raw(
 ) -> JsonObject:
     """Return the settings of a dashboard that only `raw:` can express."""
     raw: JsonObject = {}
-    generated_sources = [entry for entry in generated["templating"]["list"] if entry["type"] == "datasource"]
     original_variables = (model.get("templating") or {}).get("list") or []
     original_sources = [entry for entry in original_variables if entry.get("type") == "datasource"]
+    main_sources = {
+        _source_name(entry, source_kinds): entry
+        for entry in original_sources
+        if source_kinds.get(str(entry.get("name")))
+    }
+    generated_sources = [
+        {**entry, **_source_settings(main_sources.get(str(entry["name"]), {}))}
+        for entry in generated["templating"]["list"]
+        if entry["type"] == "datasource"
+    ]
     # Panels that are kept as JSON still use these variables.
     other_sources = [entry for entry in original_sources if not source_kinds.get(str(entry.get("name")))]
     renamed = [rename_sources(variable, source_kinds) for variable in _variables(model)]
@@ -102,24 +116,59 @@ def make_raw(
     annotations = [
         rename_sources(entry, source_kinds)
         for entry in (model.get("annotations") or {}).get("list") or []
-        if not entry.get("builtIn")
+        if not _is_default_annotation(entry)
     ]
     if (annotations or is_ours) and not is_same_json(annotations, generated["annotations"]["list"]):
         raw["annotations"] = {"list": annotations}
     links = model.get("links") or []
     if (links or is_ours) and not is_same_json(links, generated["links"]):
         raw["links"] = links
-    for key in _OWN_SETTINGS:
-        if is_ours and key in model and not is_same_json(model[key], generated.get(key)):
-            raw[key] = model[key]
+    for key in _SETTINGS:
+        value = model.get(key) if is_ours else _effective_setting(key, model.get(key))
+        if value is not None and not is_same_json(value, generated.get(key)):
+            raw[key] = value
     return raw
+
+
+def _effective_setting(key: str, value: Json) -> Json:
+    """Return the value of a setting of a foreign dashboard; None for a default and for what we choose ourselves."""
+    if value is None or key == "editable" or value in _DEFAULTS.get(key, ()):
+        return None
+    if key == "refresh":
+        return None if refreshes_too_fast(value) else value or ""
+    if key == "graphTooltip":  # all graphs share a crosshair unless they also share the tooltip
+        return value if value == 2 else None
+    if isinstance(value, dict) and key == "timepicker":
+        return _effective_time_picker(value) or None
+    return value
+
+
+def _effective_time_picker(picker: JsonMapping) -> JsonObject:
+    """Return the options of the time picker that differ from Grafana's."""
+    options = {name: picker[name] for name in _TIME_PICKER_KEYS if picker.get(name)}
+    intervals = options.get("refresh_intervals")
+    # The default; before Grafana 7 without the shortest.
+    if intervals in (list(_REFRESH_INTERVALS), list(_REFRESH_INTERVALS[1:])):
+        del options["refresh_intervals"]
+    return options
+
+
+def _is_default_annotation(entry: JsonMapping) -> bool:
+    """Return whether an entry is the one that Grafana adds to every dashboard, unchanged."""
+    is_shown = entry.get("enable", True) is not False and entry.get("hide", True) is not False
+    tags = entry.get("tags") or (entry.get("target") or {}).get("tags")
+    return bool(entry.get("builtIn")) and is_shown and not tags
 
 
 def count_lost_settings(model: JsonMapping, lost: Counter[str], *, is_ours: bool) -> None:
     """Count the settings of a dashboard that its file cannot hold."""
-    lost["the dashboard's uid; it now comes from the file's name"] += not is_ours
+    if is_ours:
+        return
+    lost["the dashboard's uid; it now comes from the file's name"] += 1
+    lost["separate crosshairs, now one in all graphs"] += model.get("graphTooltip") == 0
+    lost["library panel in the file"] += len(model.get("__elements") or ())
     for key, value in model.items():
-        if value and key not in _IGNORED_KEYS and not key.startswith("__"):
+        if value and key not in (*_IGNORED_KEYS, *_SETTINGS) and not key.startswith("__"):
             lost[f"{key} of the dashboard"] += 1
 
 
@@ -146,6 +195,17 @@ def rename_sources(value: Json, source_kinds: Mapping[str, str]) -> Json:
 def _source_variable(kind: str, kinds: list[str]) -> str:
     """Return the name of the variable that holds a data source of a kind; see `dashboards.read.files.variables`."""
     return f"{kind}_datasource" if set(kinds) - {"prometheus"} else "datasource"
+
+
+def _source_name(variable: JsonMapping, source_kinds: Mapping[str, str]) -> str:
+    """Return the generated name of the variable of a data source."""
+    kinds = list(dict.fromkeys(kind for kind in source_kinds.values() if kind))
+    return _source_variable(source_kinds[str(variable.get("name"))], kinds)
+
+
+def _source_settings(variable: JsonMapping) -> JsonObject:
+    """Return the settings of a data source's variable that have an effect."""
+    return {key: variable[key] for key in ("regex", "hide", "multi", "includeAll") if variable.get(key)}
 
 
 def _variables(model: JsonMapping) -> list[JsonObject]:

@@ -8,15 +8,20 @@ local transformations = import 'transformations.libsonnet';
   datasource: { type: 'prometheus', uid: '${datasource}' },
 
   // Bluish green, orange, vermillion and blue by Okabe and Ito, which can be distinguished with any colour vision,
-  // unlike Grafana's green, orange and red. No panel conveys anything by colour alone.
-  colors: { good: '#009E73', attention: '#E69F00', bad: '#D55E00', plain: 'text', neutral: '#0072B2', unknown: '#73767e' },
+  // unlike Grafana's green, orange and red. No panel conveys anything by colour alone. `alert` is the faint purple of
+  // the lines at which alerts started: no threshold has it.
+  colors: { good: '#009E73', attention: '#E69F00', bad: '#D55E00', plain: 'text', neutral: '#0072B2', unknown: '#73767e', alert: 'rgba(204, 121, 167, 0.5)' },
 
-  get(object, field, default):: if std.objectHas(object, field) && object[field] != null then object[field] else default,
+  // `in` and not a standard function: this is called a hundred times for each panel.
+  get(object, field, default):: if field in object && object[field] != null then object[field] else default,
 
   // The fields of every panel.
   panel(spec, type, rest):: {
     id: spec.id,
     type: type,
+    // The oldest version that reads this form. Without it, Grafana migrates the panel as if 6.1 had written it: it gives
+    // shares a maximum of 100 %, so that small bars look empty.
+    pluginVersion: '10.4.0',
     title: $.get(spec, 'title', ''),
     description: $.get(spec, 'description', ''),
     gridPos: spec.grid,
@@ -225,17 +230,18 @@ local transformations = import 'transformations.libsonnet';
          + std.join('', ['&var-' + label + '=${' + valueOf(label) + ':percentencode}' for label in link.labels]),
   },
 
-  // Text sizes in pixels for walls and phones; Grafana's automatic size is 50 at most.
-  figures(spec, value):: if $.get(spec, 'large', false) then { text: { titleSize: 20, valueSize: value } } else {},
+  // Text sizes in pixels for walls. On a phone the automatic size fits; a fixed one would be cut off.
+  figures(spec, value):: if $.get(spec, 'large', false) && !$.get(spec, 'phone', false) then { text: { titleSize: 20, valueSize: value } } else {},
 
   // Reduce a series to its last value.
   reduce: { calcs: ['lastNotNull'], fields: '', values: false },
 
-  // A legend, only for several series.
-  legend(spec)::
+  // A legend, only for several series. `usual` are the calculations beside each name by default.
+  legend(spec, usual=[])::
     local options = $.get(spec, 'options', {});
     local at = $.get(options, 'legend_at', 'bottom');
-    local values = $.get(options, 'legend_values', []);
+    local values = $.get(options, 'legend_values', usual);
+    local highest = if std.member(values, 'max') && values == usual then 'max' else if values != [] then values[0];
     local several = std.length(spec.queries) > 1
                     || std.length([q for q in spec.queries if std.length(std.findSubstr('{{', $.get(q, 'legend', '{{'))) > 0]) > 0;
     {
@@ -243,7 +249,7 @@ local transformations = import 'transformations.libsonnet';
       displayMode: if values == [] && at != 'right' then 'list' else 'table',
       placement: if at == 'right' then 'right' else 'bottom',
       calcs: [$.calculations[word] for word in values],
-      [if values != [] then 'sortBy']: { last: 'Last *', mean: 'Mean', max: 'Max', min: 'Min', total: 'Total' }[values[0]],
+      [if values != [] then 'sortBy']: { last: 'Last *', mean: 'Mean', max: 'Max', min: 'Min', total: 'Total' }[highest],
       [if values != [] then 'sortDesc']: true,
     },
 
@@ -257,7 +263,7 @@ local transformations = import 'transformations.libsonnet';
       default: 'bottom',
     },
     legend_values: {
-      description: 'Calculations beside each name: last value, mean, maximum, minimum, total.',
+      description: 'Calculations beside each name: last value, mean, maximum, minimum, total; [] for none. Graphs over time show min, mean and max.',
       type: 'array',
       items: { enum: ['last', 'mean', 'max', 'min', 'total'] },
     },

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.core.copy_with_places import copy_with_places
 from deckwatch.core.json_types import as_object
+from deckwatch.core.own_command import format_command
 from deckwatch.core.problems import did_you_mean
 from deckwatch.dashboards.read import parts
 from deckwatch.dashboards.read.part_origin import PartOrigin
@@ -65,7 +66,7 @@ class _PartWriter(DocumentWriter):
             if key in as_object(row.data):
                 written[key] = self.copy_key(at, self.source, use, key)
             elif key in part.row_options():
-                self.result.keys[*at, key] = replace(part.document.keys[key,], via=via)
+                self.result.keys[*at, key] = part.document.keys[key,]._replace(via=via)
                 written[key] = copy_with_places(self.result, (*at, key), part.document, (key,), via=via, fill=values)
         if "row" not in written:
             return self._write_part_panels(part, use, at, 0, _row_keys_for_panels(part))
@@ -96,7 +97,7 @@ class _PartWriter(DocumentWriter):
             panel = as_object(copied)
             for key in row_keys:
                 if key not in panel:
-                    self.result.keys[*here, key] = replace(part.document.keys[key,], via=str(place))
+                    self.result.keys[*here, key] = part.document.keys[key,]._replace(via=str(place))
                     panel[key] = copy_with_places(
                         self.result, (*here, key), part.document, (key,), via=str(place), fill=values
                     )
@@ -138,4 +139,4 @@ def _suggest_folder(name: str, known: Parts) -> str:
     """Return the hint for a name without its folder, or with a wrong one."""
     last = name.rpartition("/")[2]
     near = [path for path in known.files if path.rpartition("/")[2] == last]
-    return f"did you mean {near[0]}?" if near else "`deckwatch list parts` lists them"
+    return f"did you mean {near[0]}?" if near else f"`{format_command('list', 'parts')}` lists them"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,9 +55,10 @@ def list_sets() -> list[str]:
     return sorted(path.name for path in SPECS.iterdir() if path.is_dir())
 
 
-def list_uids() -> list[str]:
+@functools.cache
+def list_uids() -> tuple[str, ...]:
     """Return the uids of all shipped dashboards."""
-    return [make_uid(path.relative_to(SPECS)) for path in plugins.list_files(SPECS, ".yaml")]
+    return tuple(make_uid(path.relative_to(SPECS)) for path in plugins.list_files(SPECS, ".yaml"))
 
 
 def load_shipped(names: Iterable[str] | None = None) -> list[Source]:

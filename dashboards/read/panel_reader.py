@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deckwatch.core.json_types import as_object, as_text
 from deckwatch.dashboards.read.options import Options
@@ -10,7 +10,7 @@ from deckwatch.dashboards.read.part_origin import NO_PART
 from deckwatch.dashboards.read.spec import LANGUAGES, PER_ROW, THRESHOLDS, LinkSpec, PanelSpec, QuerySpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from deckwatch.core.json_types import JsonValue, StrictMapping
     from deckwatch.core.yaml_file import Document, Path
@@ -30,6 +30,7 @@ _LIBRARY_OPTIONS = (
     "max_points",
     "transform",
 )
+_QUANTITIES = (*THRESHOLDS, "min", "max", "target")
 _DRAWING = ("negative_y", "as", "decimals", "style", "axis", "color", "hidden", "width", "query_type")
 
 
@@ -61,34 +62,22 @@ def read_panel(
         library_options=options.select(_LIBRARY_OPTIONS),
         needs=needs,
         origin=origin,
-        id=options.get_optional_text("id"),
-        title=options.get_optional_text("title"),
-        description=options.get_optional_text("description"),
-        width=options.get_number("width") or options.get_optional_text("width"),
-        height=options.get_number("height"),
-        unit=options.get_text("unit"),
-        quantities=options.get_quantities((*THRESHOLDS, "min", "max", "target")),
-        bad=options.get_text("bad"),
-        values=options.get_object("values"),
-        legend=options.get_optional_text("legend"),
-        by=options.get_optional_texts("by"),
-        where=options.get_object("where"),
-        top=options.get_number("top"),
-        lowest=options.get_number("lowest"),
-        colors=options.get_text_map("colors"),
-        series={name: as_object(looks) for name, looks in options.get_object("series").items()},
-        transformations=tuple(options.get_objects("transform")),
-        repeat=options.get_text("for each"),
-        per_row=options.get_number("per_row") or PER_ROW,
-        link=options.get_text("link"),
-        label_links=options.get_text_map("label_links"),
-        links=tuple(_read_links(options)),
-        empty=options.get_text("empty"),
-        agrees_with=options.get_text("agrees_with"),
-        unscoped="unscoped" in options,
-        allow=tuple(options.get_object("allow")),
-        raw=options.get_object("raw"),
+        quantities=options.get_quantities(_QUANTITIES),
+        **_read_options(options, data),
     )
+
+
+def _read_options(options: Options, keys: Iterable[str]) -> dict[str, Any]:
+    """Return the fields for those of the common options that a panel has; most panels have few."""
+    return {_READERS[key][0]: _READERS[key][1](options, key) for key in keys if key in _READERS}
+
+
+def _read_width(options: Options, key: str) -> int | str | None:
+    return options.get_number(key) or options.get_optional_text(key)
+
+
+def _read_series(options: Options, key: str) -> StrictMapping:
+    return {name: as_object(looks) for name, looks in options.get_object(key).items()}
 
 
 def query_keyword(data: JsonValue) -> str:
@@ -96,8 +85,8 @@ def query_keyword(data: JsonValue) -> str:
     return next((language for language in LANGUAGES if language in data), "show") if isinstance(data, dict) else "show"
 
 
-def _read_links(options: Options) -> Iterator[LinkSpec]:
-    for data in options.get_objects("links"):
+def _read_links(options: Options, key: str) -> Iterator[LinkSpec]:
+    for data in options.get_objects(key):
         link = Options(data)
         yield LinkSpec(
             link.get_text("title"), link.get_text("dashboard"), link.get_text("url"), link.get_flag("new_tab")
@@ -138,5 +127,37 @@ def _read_query(data: JsonValue, path: Path) -> QuerySpec:
         color=options.get_text("color"),
         empty=options.get_text("empty"),
         agrees_with=options.get_text("agrees_with"),
+        unscoped="unscoped" in options,
         drawing=options.select(_DRAWING),
     )
+
+
+# The fields of the common options, each with the function that reads it.
+_READERS: Mapping[str, tuple[str, Callable[[Options, str], object]]] = {
+    "id": ("id", Options.get_optional_text),
+    "title": ("title", Options.get_optional_text),
+    "description": ("description", Options.get_optional_text),
+    "width": ("width", _read_width),
+    "height": ("height", Options.get_number),
+    "unit": ("unit", Options.get_text),
+    "bad": ("bad", Options.get_text),
+    "values": ("values", Options.get_object),
+    "legend": ("legend", Options.get_optional_text),
+    "by": ("by", Options.get_optional_texts),
+    "where": ("where", Options.get_object),
+    "top": ("top", Options.get_number),
+    "lowest": ("lowest", Options.get_number),
+    "colors": ("colors", Options.get_text_map),
+    "series": ("series", _read_series),
+    "transform": ("transformations", lambda options, key: tuple(options.get_objects(key))),
+    "for each": ("repeat", Options.get_text),
+    "per_row": ("per_row", lambda options, key: options.get_number(key) or PER_ROW),
+    "link": ("link", Options.get_text),
+    "label_links": ("label_links", Options.get_text_map),
+    "links": ("links", lambda options, key: tuple(_read_links(options, key))),
+    "empty": ("empty", Options.get_text),
+    "agrees_with": ("agrees_with", Options.get_text),
+    "unscoped": ("unscoped", Options.__contains__),
+    "allow": ("allow", lambda options, key: tuple(options.get_object(key))),
+    "raw": ("raw", Options.get_object),
+}

@@ -22,6 +22,16 @@ if TYPE_CHECKING:
     from deckwatch.dashboards.read.spec import Dashboard
 
 
+_compiled: list[tuple[Mapping[str, PanelType], Schema]] = []  # of the last panel types
+
+
+def _compile_schema(types: Mapping[str, PanelType]) -> Schema:
+    """Return the schema of dashboards; an import generates each dashboard several times with the same panel types."""
+    if not _compiled or _compiled[0][0] is not types:
+        _compiled[:] = [(types, Schema(schema.assemble_schema(types)))]
+    return _compiled[0][1]
+
+
 class Reader:
     """Reads dashboards by one schema.
 
@@ -33,7 +43,7 @@ class Reader:
         self.parts = known
         self.invalid: list[Dashboard] = []
         self.problems: list[Problem] = []
-        self._schema = Schema(schema.assemble_schema(types))
+        self._schema = _compile_schema(types)
 
     def read_all(self, sources: Sequence[Source]) -> list[tuple[Source, Dashboard]]:
         """Return the dashboards by uid, with parts expanded; a user's file replaces a shipped one."""

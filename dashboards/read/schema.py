@@ -171,6 +171,8 @@ def find_unusable(document: Document, problems: Collection[Problem]) -> set[Yaml
     data = as_object(document.data)
     if not isinstance(data.get("dashboard"), str) or not isinstance(data.get("rows"), list):
         return {()}
+    if not problems:
+        return set()
     paths: dict[Place, YamlPath] = {}
     for path, place in (*document.values.items(), *document.keys.items()):
         if len(path) >= len(paths.get(place, ())):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from deckwatch.dashboards.read.part_origin import NO_PART
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
     from deckwatch.core.json_types import JsonValue, StrictMapping
     from deckwatch.core.problems import Place
@@ -47,6 +48,7 @@ class QuerySpec:
     color: str = ""
     empty: str = ""
     agrees_with: str = ""
+    unscoped: bool = False
     drawing: StrictMapping = field(default_factory=dict)
 
 
@@ -187,13 +189,17 @@ class Dashboard:
     inputs: tuple[InputSpec, ...] = ()
     events: tuple[EventSpec, ...] = ()
     marks: StrictMapping = field(default_factory=dict)
+    marks_shown: bool = True
     layout: str = ""
     text_size: str = ""
     allow: tuple[str, ...] = ()
     raw: StrictMapping = field(default_factory=dict)
     needed_metrics: tuple[tuple[Path, str], ...] = ()  # anywhere in the file, each with its path
 
-    def panels(self) -> Iterator[PanelSpec]:
-        """Yield all panels, in order."""
-        for row in self.rows:
-            yield from row.panels
+    def panels(self) -> Sequence[PanelSpec]:
+        """Return all panels, in order."""
+        return self._panels
+
+    @functools.cached_property
+    def _panels(self) -> tuple[PanelSpec, ...]:
+        return tuple(panel for row in self.rows for panel in row.panels)

@@ -60,6 +60,7 @@ def read_dashboard(
         inputs=inputs,
         events=tuple(_read_events(options)),
         marks=options.get_object("marks"),
+        marks_shown=options.get_flag("marks_shown", default=True),
         layout=options.get_text("layout"),
         text_size=options.get_text("text_size"),
         allow=tuple(options.get_object("allow")),

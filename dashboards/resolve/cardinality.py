@@ -6,6 +6,7 @@ databases. Several labels of one object, such as a container's id and name, coun
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from typing import TYPE_CHECKING
@@ -52,12 +53,18 @@ def estimate_series(expr: str, catalog: Catalog) -> tuple[int, list[str]] | None
 
 def count_by_labels(labels: Iterable[str], expr: str) -> tuple[int, list[str]]:
     """Return the same for known labels of the result."""
+    count, names = _count_series(frozenset(labels), expr)
+    return count, list(names)
+
+
+@functools.lru_cache(maxsize=4096)  # many panels show the same expression
+def _count_series(labels: frozenset[str], expr: str) -> tuple[int, tuple[str, ...]]:
     fixed = _fixed_labels(expr)
-    sizes = _label_sizes(sorted(set(labels) - _SINGLE_VALUED - fixed.keys()))
+    sizes = _label_sizes(sorted(labels - _SINGLE_VALUED - fixed.keys()))
     count = math.prod(size for size, _ in sizes) * math.prod(fixed.values())
     if match := _LIMITED.match(expr):
         count = min(count, int(match[1]))
-    return count, [label for _, label in sizes]
+    return count, tuple(label for _, label in sizes)
 
 
 def _label_sizes(labels: list[str]) -> list[tuple[int, str]]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # Labels of the scrape, which distinguish nothing unless the expression groups by them.
 _SCRAPE_LABELS = frozenset(("job", "cluster", "environment", "service", "__name__"))
 _MAX_LABELS = 3
+_GROUPING = re.compile(r"\bby\s*\(([^)]*)\)")
+_WORD = re.compile(r"\w+")
 AUTO = "__auto"  # Grafana's keyword for "the labels that differ"
 
 
@@ -45,7 +47,7 @@ def distinguishing_labels(source: str, by: Sequence[str] | None, catalog: Catalo
 
 
 def _find_groupings(source: str) -> list[list[str]]:
-    return [re.findall(r"\w+", labels) for labels in re.findall(r"\bby\s*\(([^)]*)\)", source)]
+    return [_WORD.findall(labels) for labels in _GROUPING.findall(source)]
 
 
 def build_legend(template: str, labels: Sequence[str] | None, *, name: str, several: bool) -> str:

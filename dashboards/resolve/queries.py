@@ -92,7 +92,7 @@ class Resolver:
         is_valid = _is_promql(source)
         filtered = self._apply_where(panel, spec, source) if is_valid else source
         # The check of expressions reports invalid PromQL, at its position.
-        expr = self.add_scope(filtered) if is_valid and not panel.unscoped else filtered
+        expr = self.add_scope(filtered) if is_valid and not (panel.unscoped or spec.unscoped) else filtered
         grouping = by if by is not None else signal.by if signal is not None else None
         if reference is not None and reference.aspect == BUCKETS:
             grouping = None  # buckets keep `le`, whatever the signal groups by

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from deckwatch.dashboards.read.spec import Dashboard
 
 ALWAYS = ("job", "instance")
+MARK_LABELS = ("alertname", "instance", "service", "severity")  # alerts that start together are marked by one line
 ALL = ".+"
 # Where metrics of applications are declared; their scrapes add the label `service`.
 _APPLICATIONS = ("project", "deckwatch.instrument")
@@ -103,7 +104,10 @@ class Scope:
         for name, choice in self.choices.items():
             metric = self._choose_metric(choice, by_use, problems)
             if metric:
-                selector = self._chain_selector(metric, {variable.name for variable in variables})
+                # `job` and `instance` are loaded at the same time: a panel waits for every variable that it uses, and
+                # `instance` would wait for `job`.
+                names = {variable.name for variable in variables} if name not in ALWAYS else ()
+                selector = self._chain_selector(metric, names)
                 place = self.dashboard.document.place(choice.path)
                 variables.append(Variable(name, choice.title or title_of(name), selector, place))
         return variables
@@ -159,7 +163,11 @@ class Scope:
         chosen = [f'{name}=~"${name}"' if name == first else f'{name}=~"${name}|"' for name in names]
         # Watchdog always fires: it would start whenever Prometheus does. A step of an escalation is no event.
         matchers = ", ".join(['alertstate="firing", alertname!="Watchdog", escalation=""', *marks, *chosen])
-        return f"ALERTS{{{matchers}}} unless ALERTS{{{matchers}}} offset $__interval"
+        started = f"ALERTS{{{matchers}}} unless ALERTS{{{matchers}}} offset $__interval"
+        # Ten containers that stop together are one line.
+        grouped = f"group by ({', '.join(MARK_LABELS)}) ({started})"
+        # Grafana writes the name of a label that an alert lacks: the joined label always exists.
+        return f'label_join({grouped}, "object", " ", "service", "instance")'
 
 
 def _find_metrics(source: str) -> Iterable[str]:

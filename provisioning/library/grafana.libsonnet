@@ -22,8 +22,9 @@ local otherSource(kind, options) = {
 
 {
   // interval: the real scrape interval. Grafana derives $__rate_interval from it; a wrong one gives empty rates.
-  // others: {loki, jaeger, postgres}, as in the project's build: sources:.
-  datasources(interval, others={}):: {
+  // urls: {prometheus, alertmanager} as Grafana reaches them; '' for those from the environment.
+  // others: {loki, jaeger, postgres}, as in the project's build: data_sources:.
+  datasources(interval, urls, others={}):: {
     apiVersion: 1,
     prune: true,
     datasources: [
@@ -32,7 +33,7 @@ local otherSource(kind, options) = {
         uid: 'deckwatch-prometheus',
         type: 'prometheus',
         access: 'proxy',
-        url: '${DECKWATCH_PROMETHEUS_URL}',
+        url: if urls.prometheus == '' then '${DECKWATCH_PROMETHEUS_URL}' else literal(urls.prometheus),
         isDefault: true,
         editable: false,
         jsonData: {
@@ -41,6 +42,7 @@ local otherSource(kind, options) = {
           manageAlerts: true,
           alertmanagerUid: 'deckwatch-alertmanager',
           prometheusType: 'Prometheus',
+          disableRecordingRules: true,  // otherwise every page loads all rules, for hints in Explore
         },
       },
       {
@@ -48,7 +50,7 @@ local otherSource(kind, options) = {
         uid: 'deckwatch-alertmanager',
         type: 'alertmanager',
         access: 'proxy',
-        url: '${DECKWATCH_ALERTMANAGER_URL}',
+        url: if urls.alertmanager == '' then '${DECKWATCH_ALERTMANAGER_URL}' else literal(urls.alertmanager),
         editable: false,
         jsonData: { implementation: 'prometheus', handleGrafanaManagedAlerts: false },
       },
@@ -65,7 +67,7 @@ local otherSource(kind, options) = {
         disableDeletion: false,
         allowUiUpdates: false,
         updateIntervalSeconds: 30,
-        [if folder.uid != '' then 'folder']: folder.title,
+        [if folder.uid != '' then 'folder']: literal(folder.title),
         [if folder.uid != '' then 'folderUid']: folder.uid,
         options: { path: '${DECKWATCH_BUNDLE}/grafana/dashboards/' + folder.path, foldersFromFilesStructure: false },
       }

@@ -1,10 +1,14 @@
 // prometheus.yml: the jobs of the contract, with targets from files beside it.
 //
 // settings: {
-//   interval, timeout: durations; labels: external labels;
+//   interval, timeout: durations; labels: external labels; expands_labels: whether Prometheus expands them;
 //   jobs: {name: {collect?, exclude?, target_per?}} as in contract.yaml; order: their names;
-//   accesses: [{label, host, config}] for protected hosts, whose targets carry the label; access_label: its name
-//   engines: [{docker, network?}]; scrape_label: the container label with port and path of its page, as 8000/metrics
+//   accesses: [{label, name, config}] for protected hosts, whose targets carry the label; access_label: its name
+//   application_accesses: the same for applications' pages, whose config may contain any option of a scrape configuration
+//   prometheus, alertmanager: {scheme, path} of their addresses, '' for the defaults
+//   engines: [{docker, network?, config, speaks?, others?}]; scrape_label: the container label with port and path of its
+//     page, as 8000/metrics; speaks_label: that with its dialect. `speaks` is the dialect of the containers of this entry,
+//     `others` the dialects of which each has an entry of its own.
 // }
 local targets(name) = [{ files: ['targets/%s.yaml' % name], refresh_interval: '1m' }];
 
@@ -21,20 +25,26 @@ local exporterJob(name, job) = parameters(job) {
   file_sd_configs: targets(if 'target_per' in job then name else 'hosts'),
 };
 
-// Authentication is set per scrape configuration. So each job has one for the unprotected hosts and one for each access
+// Authentication is set per scrape configuration. So each job has one for the unprotected targets and one for each access
 // of protected ones; all read the same target files and keep different targets.
-local withAccesses(job, settings) =
+local withAccesses(job, accesses, settings) =
   local by(action, regex) = { source_labels: [settings.access_label], regex: regex, action: action };
-  if settings.accesses == [] then [job] else
+  if accesses == [] then [job] else
     [job { relabel_configs: [by('drop', '.+')] }] + [
       job + access.config + {
-        job_name: '%s (%s)' % [job.job_name, access.host],
-        relabel_configs: [by('keep', access.label), { target_label: 'job', replacement: job.job_name }],
+        job_name: '%s (%s)' % [job.job_name, access.name],
+        relabel_configs: [by('keep', access.label), { target_label: 'job', replacement: job.job_name }]
+                         + std.get(access.config, 'relabel_configs', []),
       }
-      for access in settings.accesses
+      for access in accesses
     ];
 
 local otherJob(name, file) = { job_name: name, file_sd_configs: targets(file) };
+
+local serverJob(name, server) = otherJob(name, name) {
+  [if server.scheme != '' then 'scheme']: server.scheme,
+  [if server.path != '' then 'metrics_path']: server.path + '/metrics',
+};
 
 local escaped(name) = std.join('', [if std.member('.+*?()[]{}|^$\\', c) then '\\' + c else c for c in std.stringChars(name)]);
 
@@ -42,10 +52,12 @@ local escaped(name) = std.join('', [if std.member('.+*?()[]{}|^$\\', c) then '\\
 // exposed port; the label's port reduces them to one.
 local engineJob(engine, settings) =
   local page = '__meta_docker_container_label_' + std.strReplace(settings.scrape_label, '.', '_');
+  local speaks = '__meta_docker_container_label_' + std.strReplace(settings.speaks_label, '.', '_');
   local network = '__meta_docker_network_name';
   local service = '__meta_docker_container_label_com_docker_compose_service';
-  {
-    job_name: 'app (%s)' % engine.docker,
+  engine.config {
+    [if 'tls_config' in engine.config then 'scheme']: 'https',
+    job_name: 'app (%s)' % std.join(' ', [engine.docker] + if 'speaks' in engine then [engine.speaks] else []),
     docker_sd_configs: [{
       host: engine.docker,
       refresh_interval: '15s',
@@ -55,6 +67,10 @@ local engineJob(engine, settings) =
       { source_labels: [page], regex: '[0-9]+(/.*)?', action: 'keep' },
     ] + (
       if 'network' in engine then [{ source_labels: [network], regex: escaped(engine.network), action: 'keep' }] else []
+    ) + (
+      if 'speaks' in engine then [{ source_labels: [speaks], regex: engine.speaks, action: 'keep' }] else []
+    ) + (
+      if 'others' in engine then [{ source_labels: [speaks], regex: std.join('|', engine.others), action: 'drop' }] else []
     ) + [
       { source_labels: ['__address__', page], regex: '(.+):[0-9]+;([0-9]+)(/.*)?', replacement: '$1:$2', target_label: '__address__' },
       { source_labels: [page], regex: '[0-9]+(/.+)', target_label: '__metrics_path__' },
@@ -62,21 +78,30 @@ local engineJob(engine, settings) =
       { source_labels: ['instance'], target_label: 'service' },
       { source_labels: [service], regex: '(.+)', target_label: 'service' },
       { target_label: 'job', replacement: 'app' },
-    ],
+    ] + std.get(engine.config, 'relabel_configs', []),
   };
+
+// Since 3.0 Prometheus expands $NAME in external labels from its environment; $$ is a literal $.
+local externalLabels(settings) =
+  if settings.expands_labels then std.mapWithKey(function(_, value) std.strReplace(value, '$', '$$'), settings.labels)
+  else settings.labels;
 
 function(settings) {
   global: {
     scrape_interval: settings.interval,
     scrape_timeout: settings.timeout,
     evaluation_interval: settings.interval,
-    [if settings.labels != {} then 'external_labels']: settings.labels,
+    [if settings.labels != {} then 'external_labels']: externalLabels(settings),
   },
   rule_files: ['rules/*.yaml'],
-  alerting: { alertmanagers: [{ file_sd_configs: targets('alertmanager') }] },
+  alerting: { alertmanagers: [{
+    file_sd_configs: targets('alertmanager'),
+    [if settings.alertmanager.scheme != '' then 'scheme']: settings.alertmanager.scheme,
+    [if settings.alertmanager.path != '' then 'path_prefix']: settings.alertmanager.path,
+  }] },
   scrape_configs:
-    std.flatMap(function(name) withAccesses(exporterJob(name, settings.jobs[name]), settings), settings.order)
-    + [otherJob('app', 'applications')]
+    std.flatMap(function(name) withAccesses(exporterJob(name, settings.jobs[name]), settings.accesses, settings), settings.order)
+    + withAccesses(otherJob('app', 'applications'), settings.application_accesses, settings)
     + [engineJob(engine, settings) for engine in settings.engines]
-    + [otherJob('prometheus', 'prometheus'), otherJob('alertmanager', 'alertmanager')],
+    + [serverJob('prometheus', settings.prometheus), serverJob('alertmanager', settings.alertmanager)],
 }

@@ -53,6 +53,17 @@ def test_the_share_of_an_hour_is_that_of_its_requests(found):
     assert 0.01 < share < 0.03
 
 
+def test_requests_without_the_label_code_have_no_error_ratio(found):
+    names = ["service:http_errors:ratio5m", "service_protocol:http_errors:rate5m"]
+    series = {
+        'http_requests_total{service="shop", protocol="http/2", status="500"}': "0+60x60",
+        'http_requests_total{service="shop", protocol="http/2", status="200"}': "0+60x60",
+    }
+    assert found(names, series, "30m") == dict.fromkeys(names)
+    healthy = {'http_requests_total{service="shop", protocol="http/2", code="200"}': "0+60x60"}
+    assert found(names, healthy, "30m") == dict.fromkeys(names, 0)
+
+
 def test_a_mean_of_an_hour_is_that_of_its_requests(found):
     names = ["service:http_request_duration_seconds:avg1h"]
     series = {

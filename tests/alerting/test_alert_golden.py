@@ -82,7 +82,6 @@ alerts:
         silent: true
 """
 PROJECT = """\
-runbooks: https://wiki.example/runbooks
 teams:
   shop:
     slack: {channel: "#shop", url_file: /run/secrets/slack}
@@ -112,7 +111,12 @@ def made(engine):
     signals, problems = signal_file.load_signals([topic], catalog)
     assert problems == []
     panels = {"shop": {"Errors": 7}}
-    settings = build.AlertSettings(grafana="https://grafana.example/", panels=panels)
+    settings = build.AlertSettings(
+        grafana="https://grafana.example/",
+        runbooks="https://wiki.example/runbooks",
+        alertmanager="https://alerts.example",
+        panels=panels,
+    )
     with Renderer({"alerting": render_rules.library_folder()}, engine=engine) as renderer:
         found = build.build_alerts([topic], catalog, signals, project, settings, renderer=renderer)
     assert [str(problem) for problem in found.problems] == []

@@ -30,9 +30,9 @@ scrape:
   - {service: mail, url: 'http://mail.internal:8000/metrics'}
   - {docker: unix:///var/run/docker.sock}
 """
-SHOP = 'probe_success{job="deckwatch", instance="web-1", service="shop", kind="component"}'
-STOCK = 'probe_success{job="deckwatch", instance="web-1", service="stock", kind="component"}'
-BANK = 'probe_success{job="deckwatch", instance="web-1", service="bank", kind="dependency"}'
+SHOP = 'probe_success{job="blackbox", instance="shop:80", host="web-1", service="shop", kind="component"}'
+STOCK = 'probe_success{job="blackbox", instance="stock:80", host="web-1", service="stock", kind="component"}'
+BANK = 'probe_success{job="blackbox", instance="bank:80", host="web-1", service="bank", kind="dependency"}'
 LEDGER = 'pg_up{job="postgres", instance="web-1", server="ledger"}'
 MAIL = 'up{job="app", instance="mail.internal:8000", service="mail"}'
 WELL = dict.fromkeys((SHOP, STOCK, BANK, LEDGER, MAIL), "1x240")  # an hour

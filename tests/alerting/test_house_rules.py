@@ -104,7 +104,7 @@ def test_texts(alerts):
         assert TEMPLATE.search(notes["description"])
         assert "{{" not in notes["summary"]
         assert re.match(r"[A-Z].*\.\Z", notes["summary"])
-        assert notes["runbook_url"]
+        assert notes["runbook"]
         assert notes["dashboard_url"]
         assert all(isinstance(value, str) for value in (*notes.values(), *rule["labels"].values()))
 

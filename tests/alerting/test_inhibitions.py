@@ -57,19 +57,46 @@ def test_every_shipped_entry_is_used(shipped_alerting):
         ("HostFilesystemCritical", "HostFilesystemFillPredicted", ("instance", "device", "mountpoint")),
         ("ApplicationErrorsCritical", "ApplicationErrorsHigh", ("service",)),
         ("ExporterDown", "ContainerNotRunning", ("instance",)),
-        ("ExporterDown", "TargetDown", ("instance",)),
-        ("ExporterDown", "ApplicationDown", ("instance",)),
+        ("ExporterDown", "ApplicationDown", ("host",)),
+        ("ExporterDown", "DependencyDown", ("host",)),
         ("PostgresDown", "PostgresLockWait", ("server",)),
         ("TargetDown", "ContainerNotRunning", ("instance",)),
         ("CollectorBlind", "ContainerNotRunning", ("job", "instance")),
         ("CollectorBlind", "PostgresQueryLong", ("server",)),
         ("CollectorBlind", "ApplicationDown", ("job", "instance", "service")),
-        ("PostgresDown", "CollectorBlind", ("job", "instance")),
-        ("ContainerNotRunning", "ApplicationDown", ("service",)),
+        ("PostgresDown", "CollectorBlind", ("job", "instance", "server")),
+        ("TargetDown", "PostgresDown", ("job", "instance")),
+        ("HostFilesystemStuck", "HostFilesystemFull", ("instance", "device", "mountpoint")),
+        ("ContainerNotRunning", "ApplicationDown", ("host", "service")),
     ],
 )
 def test_causes_mute_their_consequences(rules, source, target, equal):
     assert [rule.equal for rule in muting(rules, source, target)] == [equal]
+
+
+def test_a_missing_exporter_mutes_the_missing_targets_of_its_host(rules):
+    by_jobs = {rule.target_matchers[1]: rule.equal for rule in muting(rules, "ExporterDown", "TargetDown")}
+    assert by_jobs == {'job=~"node|cadvisor|deckwatch"': ("instance",), 'job=~"postgres|blackbox"': ("host",)}
+
+
+def test_an_alert_on_one_host_does_not_mute_alerts_on_a_service_of_all_hosts(rules, shipped_alerting):
+    alerts = {alert.name: alert for alert in shipped_alerting.context.iter_alerts()}
+    for rule in rules:
+        if {"instance", "host", "server"} & set(rule.equal):
+            continue
+        for name in (*rule.sources, *rule.targets):
+            assert "instance" not in inhibitions.possible_labels(alerts[name], shipped_alerting.context), (name, rule)
+
+
+def test_the_labels_that_identify_both_alerts_are_compared(rules, shipped_alerting):
+    alerts = {alert.name: alert for alert in shipped_alerting.context.iter_alerts()}
+    for rule in rules:
+        for source in rule.sources:
+            for target in rule.targets:
+                shared = set(alerts[source].each) & set(alerts[target].each)
+                if "host" in rule.equal:  # what is read or probed from a host has another instance
+                    shared -= {"instance"}
+                assert shared <= set(rule.equal), (source, target, rule)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +107,8 @@ def test_causes_mute_their_consequences(rules, source, target, equal):
         ("CollectorBlind", "PostgresDown"),  # which blinds the collectors
         ("ContainerNotRunning", "HostMemoryCritical"),
         ("ApplicationDown", "ContainerNotRunning"),
+        ("ContainerNotRunning", "ApplicationErrorsHigh"),  # of all hosts of a service
+        ("CollectorBlind", "CertificateExpiresSoon"),
     ],
 )
 def test_consequences_do_not_mute_their_causes(rules, source, target):
@@ -245,3 +274,11 @@ def select_alerts(matchers, alerts):
             key = {"alertname": "name"}.get(label, label)
             selected = [alert for alert in selected if getattr(alert, key) in text.split("|")]
     return selected
+
+
+def test_a_collector_that_is_blind_in_part_mutes_nothing(rules):
+    assert not [rule for rule in rules if "CollectorPartlyBlind" in rule.sources]
+
+
+def test_no_single_collector_mutes_a_metric_of_several(rules):
+    assert not [rule for rule in rules if "CollectorBlind" in rule.sources and "HardwareUnreadable" in rule.targets]

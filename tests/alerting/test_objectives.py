@@ -73,6 +73,30 @@ def test_each_kind_counts_what_is_bad_and_what_there_is(one, bad, everything):
     assert ("objective:slower_than:seconds" in found) == ("slower_than" in one)
 
 
+@pytest.mark.parametrize(
+    ("own", "bad", "everything"),
+    [
+        ("{bad: 'rate(lost[5m])', of: 'rate(sent[ 5m ])'}", "sum(rate(lost[2h]))", "sum(rate(sent[2h]))"),
+        ("{bad: 'increase(a[5m]) + increase(b[5m])', of: 'increase(c[5m])'}", "increase(b[2h])", "increase(c[2h])"),
+        ("{bad: 'lost:rate5m', of: 'sent:rate5m'}", "", ""),
+        ("{bad: 'rate(lost[5m])', of: 'sent:rate5m'}", "", ""),
+        ("{bad: 'rate(lost[10m])', of: 'rate(sent[5m])'}", "", ""),
+        ("{bad: 'rate(lost[5m])', of: 'increase(sent[5m])'}", "", ""),
+        ("{bad: 'sum(max_over_time(down[5m]))', of: 'count(max_over_time(down[5m]))'}", "", ""),
+        ("{bad: 'rate(lost{at=\"[5m]\"}[5m])', of: 'rate(sent[5m])'}", "", ""),
+        ("{bad: 'rate(lost[5m:1m])', of: 'rate(sent[5m])'}", "", ""),
+    ],
+)
+def test_own_rates_are_counted_over_each_window_and_other_promql_is_averaged(own, bad, everything):
+    found = recorded(f"objectives: {{a: {{target: 99%, {own[1:]}}}")
+    bad = bad or 'avg_over_time(objective:bad:rate5m{objective="a"}[2h])'
+    everything = everything or 'avg_over_time(objective:all:rate5m{objective="a"}[2h])'
+    assert bad in found["objective:bad:rate2h"]
+    assert everything in found["objective:all:rate2h"]
+    for expr in found.values():
+        promql.check_syntax(expr)
+
+
 def test_objectives_stand_side_by_side():
     found = recorded(AVAILABLE + "  shop-up: {service: shop, target: 99%, bad: down, over: 7d}\n")
     for name, expr in found.items():
@@ -125,9 +149,17 @@ def test_each_alert_compares_a_long_and_a_short_window_with_one_pace(shipped_ale
     windows = {}
     for recording in group.recordings:
         window = recording.name.removeprefix("objective:errors:ratio")
-        (seconds,) = {units.parse_duration(selector.window or "") for selector in promql.find_selectors(recording.expr)}
+        selectors = promql.find_selectors(recording.expr)
+        (seconds,) = {units.parse_duration(selector.window or "") for selector in selectors}
         windows[recording.name] = units.parse_duration(window)
-        assert seconds == (60 if window == "5m" else units.parse_duration(window)), recording.name
+        if window.endswith("d"):
+            assert {selector.metric for selector in selectors} == {"objective:all:rate5m", "objective:bad:rate5m"}
+            assert seconds == units.parse_duration(window), recording.name
+        else:
+            assert {selector.metric for selector in selectors} == {
+                f"objective:{one}:rate{window}" for one in ("all", "bad")
+            }
+            assert seconds == (120 if window == "6h" else 60), recording.name
     paces = {}
     for alert in (one for one in group.alerts if one.family):
         long, short = condition.split_condition(alert.watched)

@@ -1,13 +1,17 @@
 """promtool on generated rules: they load, their proofs pass, and mutated rules are caught."""
 
+import os
 import re
 import subprocess
+from dataclasses import replace
 
 import pytest
 import yaml
 
 from deckwatch.alerting import promtool, render_rules, unit_tests
 from deckwatch.alerting.promtool import explain
+from deckwatch.alerting.select_alerts import select_alerts
+from deckwatch.core.problems import DeckwatchError
 from deckwatch.core.yaml_write import dump_yaml
 
 GET = "apt-get install prometheus"
@@ -32,7 +36,7 @@ def test_shipped_proofs_pass(program, shipped_alerting):
     outcomes = promtool.run(shipped_alerting.groups, shipped_alerting.bundle.artifacts, reported.append)
     assert [str(problem) for outcome in outcomes for problem in outcome.problems] == []
     groups = [group for group in shipped_alerting.groups if group.alerts]  # the others have only recordings
-    assert {outcome.topic for outcome in reported} == {group.topic for group in groups}
+    assert sorted(reported) == sorted(alert.name for group in groups for alert in group.alerts)
     for outcome, group in zip(outcomes, groups, strict=True):
         assert outcome.topic == group.topic
         assert outcome.tests > 2 * len(group.alerts)
@@ -68,8 +72,129 @@ alerts:
     ]
 
 
-def test_unknown_output_of_promtool_is_shown_verbatim():
-    (problem,) = explain("panic: something new", {}, {})
+LOADS = """\
+owner: shop
+dashboard: mine
+alerts:
+  LoadHigh: &load
+    expr: node_load1
+    above: 4
+    for: 1m
+    severity: warning
+    each: [instance]
+    summary: The load is high.
+    means: It is high.
+    do: [Look.]
+    proof: [{give: [{value: 5, for: 5m}], fires: 1m}, {give: [{value: 3, for: 5m}], silent: true}]
+  LoadHigher: *load
+"""
+
+
+@pytest.fixture
+def loads(alerting_of):
+    return alerting_of({"load.yaml": LOADS, "other.yaml": LOADS.replace("Load", "Other").replace("mine", "yours")})
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (["LoadHigher"], ["LoadHigher"]),
+        (["load"], ["LoadHigh", "LoadHigher"]),
+        (["yours", "LoadHigh"], ["LoadHigh", "OtherHigh", "OtherHigher"]),
+    ],
+)
+def test_only_what_is_named_is_tested(program, loads, names, chosen):
+    tested, done = select_alerts(loads.groups, names, ()), []
+    outcomes = promtool.run(loads.groups, loads.bundle.artifacts, done.append, tested=tested)
+    assert sorted(done) == chosen
+    assert {outcome.topic for outcome in outcomes} == {group.topic for group in tested}
+    assert all(outcome.tests and not outcome.problems for outcome in outcomes)
+
+
+def test_the_alerts_on_an_objective_are_those_on_all(shipped_alerting):
+    groups = [replace(shipped_alerting.groups[0], topic="objectives")]
+    named = [replace(alert, topic="objectives") for alert in groups[0].alerts]
+    groups = [replace(groups[0], alerts=tuple(named))]
+    assert select_alerts(groups, ["shop-fast"], ["shop-fast", "shop-up"]) == groups
+
+
+def test_an_unknown_name_is_reported_with_the_nearest(loads):
+    with pytest.raises(DeckwatchError, match=r"is called LoadHihg \(did you mean LoadHigh\?\)"):
+        select_alerts(loads.groups, ["LoadHihg"], ())
+
+
+@pytest.mark.parametrize(
+    ("script", "message", "hint"),
+    [
+        ("sleep 60", "promtool took longer than 5 s", "deckwatch test ALERT"),
+        ("kill -KILL $$", "promtool was killed by SIGKILL", "out of memory"),
+    ],
+)
+def test_a_promtool_that_is_slow_or_killed_is_one_problem_of_each_alert(
+    *, program, loads, tmp_path, monkeypatch, script, message, hint
+):
+    """Only the test of LoadHigher goes wrong; promtool itself runs the others."""
+    broken = tmp_path / "promtool"
+    broken.write_text(f'#!/bin/sh\ncase "$*" in *LoadHigher_test*) {script};; esac\nexec {program} "$@"\n')
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    seconds = 5 if "sleep" in script else promtool.TIMEOUT_SECONDS
+    load, other = promtool.run(loads.groups, loads.bundle.artifacts, seconds=seconds)
+    assert other.problems == ()
+    (problem,) = load.problems
+    assert str(problem.place).startswith("load.yaml:13:")
+    assert problem.message == f"LoadHigher was not tested: {message}"
+    assert hint in problem.hint
+
+
+@pytest.mark.parametrize(("own", "expected"), [({}, "400 1"), ({"GOGC": "50"}, "50 1")])
+def test_promtool_collects_garbage_less_often(*, program, loads, tmp_path, monkeypatch, own, expected):
+    wrapper, seen = tmp_path / "promtool", tmp_path / "seen"
+    wrapper.write_text(f'#!/bin/sh\necho "$GOGC $GOMAXPROCS" >>{seen}\nexec {program} "$@"\n')
+    wrapper.chmod(0o755)
+    for name in ("GOGC", "GOMAXPROCS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    promtool.run(loads.groups, loads.bundle.artifacts)
+    assert set(seen.read_text().splitlines()) == {expected}
+
+
+def test_an_interruption_does_not_wait_for_the_other_alerts(program, loads, monkeypatch):
+    monkeypatch.setattr(promtool.os, "cpu_count", lambda: 1)
+    done = []
+
+    def interrupt(name: str) -> None:
+        done.append(name)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        promtool.run(loads.groups, loads.bundle.artifacts, interrupt)
+    assert len(done) <= 2
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("#!/bin/sh\nsleep 60\n", "the rules could not be checked: promtool took longer than 0.5 s"),
+        ("#!/bin/sh\nkill -KILL $$\n", "the rules could not be checked: promtool was killed by SIGKILL"),
+        ("#!/nowhere/sh\n", "cannot be run: no such file or directory"),
+        ("\x7fELF", "cannot be run: exec format error"),
+    ],
+)
+def test_a_promtool_that_cannot_check_the_rules_is_one_sentence(*, loads, tmp_path, monkeypatch, script, message):
+    broken = tmp_path / "promtool"
+    broken.write_text(script)
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(DeckwatchError, match=message):
+        promtool.run(loads.groups, loads.bundle.artifacts, seconds=0.5)
+
+
+def test_unknown_output_of_promtool_is_shown_verbatim(shipped_alerting):
+    alert = next(shipped_alerting.context.iter_alerts())
+    (problem,) = explain("panic: something new", alert, {})
     assert problem.message == "panic: something new"
 
 

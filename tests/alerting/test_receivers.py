@@ -186,7 +186,8 @@ def templates(jsonnet_renderer, tmp_path_factory):
     texts = jsonnet_renderer.evaluate(
         f"local all = {table}; [std.get(all[k], 'texts', '') for k in std.objectFields(all)]"
     )
-    path.write_text("".join(texts))
+    address = '{{ define "deckwatch.alertmanager" }}{{ .ExternalURL }}{{ end }}\n'
+    path.write_text(address + "".join(texts))
     return path
 
 

@@ -114,7 +114,7 @@ def test_secrets_stand_in_files_only(alerting_of):
         ("teams:\n  a: {slack: {chanel: x, url_file: y}}\n", "2:15: error: unknown key chanel (did you mean channel?)"),
         (
             "teams:\n  a: {webhook: {url: 'http://u:p@host/'}}\n",
-            "2:22: error: 'http://u:*@host/' is not an address such as",
+            "2:22: error: 'http://****host/' is not an address without a user",
         ),
         ("teams:\n  a: {webhook: {}}\n", "2:16: error: url_file is missing"),
         (
@@ -151,3 +151,20 @@ def test_a_fault_is_reported_at_its_place(alerting_of, project, wanted):
 def test_a_newer_alertmanager_knows_more(alerting_of):
     project = "teams:\n  a: {webhook: {url_file: /x}}\n"
     assert alerting_of(project=project, shipped=True, targets=Targets(alertmanager="0.26")).problem_lines() == []
+
+
+@pytest.mark.parametrize("probes", [True, False])
+def test_alerts_on_the_probes_of_a_machine_are_one_group(alerting_of, probes):
+    project = (
+        "teams: {ops: {webhook: {url: 'http://ops.internal/'}}}\n"
+        "routes: [{to: ops}, {topic: host, to: ops, group: [severity]}]\n"
+    )
+    project += "build: {labels: {cluster: east}}\n"
+    project += "watch: {probes: [{service: shop, tcp: 'shop:80'}]}\n" if probes else ""
+    texts = alerting_of(project=project, shipped=True).texts()
+    routes = yaml.safe_load(texts["alertmanager/alertmanager.yml"])["route"]["routes"]
+    of_team = [route for route in routes if route["receiver"] == "ops" and "group_wait" not in route]
+    assert {"group_by" in route for route in of_team} == {True, False}
+    for route in of_team:
+        groups = [child["group_by"] for child in route["routes"] if child["matchers"] == ['job="blackbox"']]
+        assert groups == ([["host", "cluster"]] if probes and "group_by" not in route else [])

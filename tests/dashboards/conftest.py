@@ -47,6 +47,14 @@ def build(catalog, child):
 # Grafana publishes these under other names than its panels have.
 PUBLISHED = {"dashlist": "dashboardlist", "annolist": "annotationslist"}
 
+# Options that came after the captured schemas, with 12.4; earlier versions ignore them.
+NEWER = {
+    "gauge": {
+        *("barShape", "barWidthFactor", "effects", "endpointMarker"),
+        *("segmentCount", "shape", "sparkline", "textMode"),
+    }
+}
+
 
 class GrafanasSchemas:
     """Grafana's own JSON Schemas of its dashboards and panels, from the folder of captured peers."""
@@ -78,7 +86,7 @@ class GrafanasSchemas:
             # The schemas of cells differ by type, whose value they leave open: several match the same cell.
             schemas = json.loads(self._file(panel).read_text().replace('"oneOf"', '"anyOf"'))
             for part, value in (
-                ("Options", panel["options"]),
+                ("Options", {key: v for key, v in panel["options"].items() if key not in NEWER.get(panel["type"], ())}),
                 ("FieldConfig", panel.get("fieldConfig", {}).get("defaults", {}).get("custom")),
             ):
                 if part in schemas["definitions"] and value is not None:

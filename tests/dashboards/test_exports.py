@@ -168,7 +168,9 @@ def test_the_public_form_queries_the_provisioned_data_sources():
     with Renderer({"provisioning": library}) as renderer:
         program = "(import 'provisioning/grafana.libsonnet').datasources"
         values = renderer.evaluate(
-            f"function(interval, others) {program}(interval, others)", interval="15s", others=others
+            f"function(interval, others) {program}(interval, {{prometheus: '', alertmanager: ''}}, others)",
+            interval="15s",
+            others=others,
         )
     result = {source["uid"] for source in values["datasources"]}
     assert {datasources.provisioned_uid(kind) for kind in datasources.TYPES} <= result

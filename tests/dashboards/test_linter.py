@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -25,9 +27,10 @@ NOT_LINTED = set(
     "rotghz eps recps rowsps reqpm epm recpm rowspm sishort mps mpm currencyUYU currencyILS".split()
 )
 # Dashboard and title of panels whose selectors ignore the variables; each has a reason in YAML.
-UNSCOPED = {("overview", "Critical"), ("overview", "Firing")}
+UNSCOPED = {("overview", "What is wrong now"), ("overview", "Alerts")}
 # Dashboards of recordings of components and objectives, which belong to no single target.
 WITHOUT_TARGET = {"health", "objectives"}
+WITHOUT_VARIABLES = {"health"}
 MAX_LETTERS, MAX_RULES = 40, 20
 
 
@@ -67,7 +70,7 @@ def template_datasource_rule(model):
 
 
 def _template(model, name):
-    if model["uid"] in WITHOUT_TARGET:
+    if model["uid"] in WITHOUT_VARIABLES:
         return True
     (variable,) = [variable for variable in variables(model) if variable["name"] == name]
     wanted = {"label": name.capitalize(), "multi": True, "allValue": ".+", "type": "query"}
@@ -239,6 +242,53 @@ def test_every_shipped_alert_follows_the_rule(rule, groups) -> None:
     assert [group["name"] for group in groups if not globals()[rule.replace("-", "_")](group)] == []
 
 
+@pytest.fixture
+def dashboard_linter():
+    return shutil.which("dashboard-linter") or pytest.skip("dashboard-linter is not installed")
+
+
+def _run_linter(program, *arguments):
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=True, timeout=60)
+    return re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
+
+
+def test_dashboard_linter_has_the_documented_rules(dashboard_linter) -> None:
+    rules = re.findall(r"^\* `([\w-]+)` - ", _run_linter(dashboard_linter, "rules"), re.MULTILINE)
+    assert sorted(rules) == sorted(RULES["dashboard-linter"])
+
+
+def test_dashboard_linter_reports_what_is_documented(dashboard_linter, models, tmp_path) -> None:
+    """A rule's results follow its description; an exception of a dashboard stands for all of its panels."""
+    described = re.findall(r"^\* `([\w-]+)` - (.+)$", _run_linter(dashboard_linter, "rules"), re.MULTILINE)
+    names = {text: name for name, text in described}
+    found = set()
+    for model in models:
+        path = tmp_path / f"{model['uid']}.json"
+        path.write_text(json.dumps(model))
+        rule = ""
+        for line in _run_linter(dashboard_linter, "lint", "--verbose", str(path)).splitlines():
+            rule = names.get(line, rule)
+            if (
+                match := re.match(r"\[.*\] Dashboard '(.*?)'(?:, panel '(.*?)')?[, ]", line)
+            ) and "(Excluded)" not in line:
+                found.add((rule, match[1], match[2] or ""))
+    entries = [(rule, entry) for entry in RULES["reported"] for rule in entry["rules"]]
+    covered = {
+        (rule, title, panel)
+        for rule, title, panel in found
+        for name, entry in entries
+        if (name, entry["dashboard"]) == (rule, title) and entry.get("panel", panel) == panel
+    }
+    assert found - covered == set()
+    expected = {(rule, entry["dashboard"]) for rule, entry in entries}
+    assert {(rule, title) for rule, title, _ in found} == expected, "nothing is listed that is not reported"
+
+
+def _list_queries(panel):
+    """Return the queries of a panel that have options."""
+    return [query for value in panel.values() if isinstance(value, list) for query in value if isinstance(query, dict)]
+
+
 def test_exceptions_have_reasons() -> None:
     sources = {
         (source.uid, panel.get("title"))
@@ -246,6 +296,6 @@ def test_exceptions_have_reasons() -> None:
         if source.is_dashboard
         for row in source.document.data["rows"]
         for panel in (row if isinstance(row, list) else row.get("panels", []))
-        if "unscoped" in panel
+        if "unscoped" in panel or any("unscoped" in query for query in _list_queries(panel))
     }
     assert sources == UNSCOPED

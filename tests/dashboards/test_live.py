@@ -47,3 +47,17 @@ def test_a_picked_variable_has_its_default_value(build):
     (query,) = [query for query in result.bundle.queries if query.kind == "panel"]
     assert query.to_promql().startswith("quantile(0.95, ")
     promql.check_syntax(query.to_promql())
+
+
+def test_no_label_of_an_alert_is_required(build):
+    """Which labels the firing alerts carry depends on their rules: a host's has no service."""
+    text = TEXT + (
+        "    - {table: 'max by (alertname, service) (ALERTS{alertstate=\"firing\"})', title: Mixed alerts,"
+        " description: All., by: [alertname, service]}\n"
+        "    - {table: up, title: Mixed others, description: All., by: [service]}\n"
+    )
+    result = build(text)
+    assert result.problems == []
+    alerts, others = (query for query in result.bundle.queries if query.title.startswith("Mixed"))
+    assert (alerts.wanted.shape, alerts.wanted.labels) == ("", ())
+    assert (others.wanted.shape, others.wanted.labels) == ("table", ("service",))

@@ -60,7 +60,7 @@ def test_quotes_in_a_value_stay_in_the_value(build):
         ),
         (
             "lines: http_requests_total\n      where: handler\n",
-            "5:14: error: expected a mapping (key: value), not 'handler'",
+            "5:14: error: expected a mapping (key: value), not a string",
         ),
         (
             "lines: {sql: SELECT 1, where: {a: b}}\n      title: T\n      description: D.\n",

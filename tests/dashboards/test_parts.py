@@ -163,7 +163,7 @@ def test_an_invalid_value_is_reported_where_it_is_given(make):
     [
         ("high: ${most}", "high: ${mots}", "11:11: error: the part has no parameter mots (did you mean most?)"),
         ("type: number", "type: nubmer", "4:16: error: unknown value 'nubmer' (did you mean number?)"),
-        ("default: [a, b]", "default: a", "5:30: error: expected a list, not 'a'"),
+        ("default: [a, b]", "default: a", "5:30: error: expected a list, not a string"),
         ("part: Waiting", "prat: Waiting", "1:1: error: unknown key prat (did you mean part?)"),
         ("parameters:", "takes:", "2:1: error: unknown key takes (takes was renamed to parameters)"),
         (

@@ -27,8 +27,9 @@ def test_a_signal_gives_query_title_unit_legend_and_thresholds(build):
     panel = build_panel(build, "lines: errors")
     requests = f"sum by (service) (rate(http_requests_total{{{SCOPE}}}[$__rate_interval]))"
     errors = f'sum by (service) (rate(http_requests_total{{{SCOPE}, code="5.."}}[$__rate_interval]))'
+    known = errors.replace('code="5.."', 'code!=""')
     errors = errors.replace('code="5.."', 'code=~"5.."')
-    assert expressions(panel) == [f"({errors} or 0 * {requests}) / ({requests} > 0)"]
+    assert expressions(panel) == [f"({errors} or 0 * {known}) / ({requests} > 0)"]
     assert panel["title"] == "Errors"
     assert panel["targets"][0]["legendFormat"] == "{{service}}"
     defaults = panel["fieldConfig"]["defaults"]
@@ -130,3 +131,11 @@ def test_promql_is_aggregated_by_the_labels_of_the_table(build):
     assert expressions(panel)[0].startswith("sum by (instance) (node_filesystem_avail_bytes")
     panel = build_panel(build, "{table: {show: 'node_load1 * 2', title: L}, title: T, by: [instance], description: D}")
     assert expressions(panel) == [f"max by (instance) (node_load1{{{SCOPE}}} * 2)"]
+
+
+def test_numbers_in_label_columns_of_tables_are_not_rounded(build):
+    panel = build_panel(build, "{table: latency.p50, title: Times, by: [service]}")
+    assert panel["fieldConfig"]["defaults"]["unit"] == "string"
+    overrides = panel["fieldConfig"]["overrides"]
+    (override,) = [item for item in overrides if item["matcher"]["options"] != "Service"]
+    assert {"id": "unit", "value": "s"} in override["properties"]

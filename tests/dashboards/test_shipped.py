@@ -75,7 +75,7 @@ def test_every_selector_uses_the_variables_or_has_a_reason_not_to(models):
                     has = {(matcher.label, matcher.op, matcher.value) for matcher in selector.matchers}
                     if not {("job", "=~", "$job"), ("instance", "=~", "$instance")} <= has:
                         unscoped.append((model["uid"], panel["title"]))
-    assert set(unscoped) == {("overview", "Critical"), ("overview", "Firing")}
+    assert unscoped == [("overview", "What is wrong now")] * 2 + [("overview", "Alerts")] * 4
 
 
 def test_the_dead_mans_switch_is_not_shown_as_a_firing_alert(models):
@@ -97,9 +97,10 @@ def test_the_dead_mans_switch_is_not_shown_as_a_firing_alert(models):
 
 def test_titles_of_the_top_panels_fit_a_small_screen(models):
     (overview,) = [model for model in models if model["uid"] == "overview"]
-    titles = [panel["title"] for panel in drawn(overview) if panel["type"] == "stat"]
-    assert len(titles) >= 8
-    assert [title for title in titles if len(title) > len("Unreachable")] == []
+    (stat,) = [panel for panel in drawn(overview) if panel["type"] == "stat"]
+    titles = [target["legendFormat"] for target in stat["targets"]]
+    assert len(titles) >= 7
+    assert [title for title in titles if len(title) > len("Restarts, 1 h")] == []
 
 
 def test_rates_use_the_rate_interval(models):
@@ -154,6 +155,111 @@ def test_colours_are_set_for_series_that_exist(models):
                     names = " ".join(target["legendFormat"] for target in panel["targets"])
                     name = override["matcher"]["options"]
                     assert name in names or "{{" in names, (model["title"], panel["title"], name)
+
+
+FIRST_SCREEN = 28  # steps of the grid that Grafana loads in a window of 1080 pixels: down to 100 below its edge
+MAX_FIRST_PANELS = 8
+
+
+def test_the_first_screen_has_few_panels_and_no_table_of_alerts(models):
+    """A browser spends its time on panels: those below the fold are loaded when they are scrolled to."""
+    for model in models:
+        titles = [
+            panel["title"]
+            for panel in model["panels"]
+            if panel["type"] != "row" and panel["gridPos"]["y"] < FIRST_SCREEN
+        ]
+        assert 4 <= len(titles) <= MAX_FIRST_PANELS, (model["uid"], titles)
+
+
+def test_no_query_runs_twice_on_a_dashboard(models):
+    for model in models:
+        queries = [
+            (target["expr"], target["instant"], panel.get("timeShift"))
+            for panel in drawn(model)
+            for target in panel.get("targets", [])
+        ]
+        assert sorted({query[0] for query in queries if queries.count(query) > 1}) == [], model["uid"]
+
+
+def test_values_of_a_row_have_one_size(models):
+    """Grafana chooses the size of the text per panel: the values of a row are tiles of one panel."""
+    for model in models:
+        rows = {}
+        for panel in drawn(model):
+            if panel["type"] == "stat":
+                rows.setdefault(panel["gridPos"]["y"], []).append(panel["title"])
+        assert all(len(titles) <= 3 for titles in rows.values()), (model["uid"], rows)
+
+
+def test_titles_are_not_cut_off(models):
+    """A column of the grid has at least 64 pixels in a window of 1920 with the menu open, a letter about 8."""
+    for model in models:
+        for panel in drawn(model):
+            assert len(panel["title"]) <= (panel["gridPos"]["w"] * 64 - 60) // 8, (model["uid"], panel["title"])
+
+
+def test_units_are_words_that_readers_know(models):
+    """Grafana writes cps as c/s, rps as rd/s, wps as wr/s, ops as ops/s, and four weeks as 4.29 weeks."""
+    for model in models:
+        text = json.dumps(model)
+        for unit in ("cps", "rps", "wps", "ops"):
+            assert f'"{unit}"' not in text, (model["uid"], unit)
+        for panel in drawn(model):
+            units = [(panel["title"], panel.get("fieldConfig", {}).get("defaults", {}).get("unit"))]
+            units += [
+                (override["matcher"]["options"], item["value"])
+                for override in panel.get("fieldConfig", {}).get("overrides", [])
+                for item in override["properties"]
+                if item["id"] == "unit"
+            ]
+            whole = panel["type"] == "stat"  # its uptimes have no decimals: 4 weeks
+            assert whole or not [name for name, unit in units if name in {"Uptime", "Period, days"} and unit == "s"]
+
+
+def test_the_overview_has_no_marks_of_alerts(models):
+    shown = {model["uid"]: model["annotations"]["list"][0]["enable"] for model in models}
+    assert {uid for uid, enabled in shown.items() if not enabled} == {"overview"}
+
+
+def test_months_have_no_time_range_in_their_heading(models):
+    (objectives,) = [model for model in models if model["uid"] == "objectives"]
+    months = [panel for panel in drawn(objectives) if "timeFrom" in panel]
+    assert [panel["title"] for panel in months] == ["This month", "Last month", "Two months ago"]
+    assert all(panel["hideTimeOverride"] for panel in months)
+
+
+def test_legends_below_the_axis_are_not_repeated(models):
+    """Received and sent of one device have one colour and one entry in the legend."""
+    mirrored = 0
+    for model in models:
+        for panel in drawn(model):
+            overrides = panel.get("fieldConfig", {}).get("overrides", [])
+            below = {
+                override["matcher"]["options"]
+                for override in overrides
+                if any(item["id"] == "custom.transform" for item in override["properties"])
+            }
+            for target in panel.get("targets", []):
+                if target["refId"] in below:
+                    others = [other["legendFormat"] for other in panel["targets"] if other is not target]
+                    assert target["legendFormat"] in others, panel["title"]
+                    mirrored += 1
+    assert mirrored >= 6
+
+
+def test_an_ended_container_is_grey_and_comes_first(models):
+    (containers,) = [model for model in models if model["uid"] == "containers"]
+    (table,) = [panel for panel in drawn(containers) if panel["title"] == "All containers"]
+    assert [entry["displayName"] for entry in table["options"]["sortBy"]] == ["Missing", "State", "CPU"]
+    (mappings,) = [
+        item["value"]
+        for override in table["fieldConfig"]["overrides"]
+        for item in override["properties"]
+        if item["id"] == "mappings" and override["matcher"]["options"] == "State"
+    ]
+    (values,) = [mapping["options"] for mapping in mappings if mapping["type"] == "value"]
+    assert values["6"] | {"text": "exited", "color": "#73767e"} == values["6"]
 
 
 @pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder with Grafana's schemas")

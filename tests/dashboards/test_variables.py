@@ -36,7 +36,7 @@ def test_values_come_from_the_given_selector(build, selector):
 def test_job_and_instance_can_come_from_another_metric_and_stay_first(build):
     result = choices(build, "choose: [code, {label: instance, from: up}]\n")
     assert list(result) == ["job", "instance", "code"]
-    assert result["instance"] == ("Instance", 'label_values(up{job=~"$job"}, instance)')
+    assert result["instance"] == ("Instance", "label_values(up, instance)")
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,25 @@ def test_job_and_instance_can_come_from_another_metric_and_stay_first(build):
 def test_alerts_are_filtered_by_the_variables(build, head, labels):
     (annotation,) = build(f"dashboard: Shop\n{head}{PANELS}").model["annotations"]["list"]
     firing = f'ALERTS{{alertstate="firing", alertname!="Watchdog", escalation="", {labels}}}'
-    assert annotation["expr"] == f"{firing} unless {firing} offset $__interval"
+    started = f"{firing} unless {firing} offset $__interval"
+    grouped = f"group by (alertname, instance, service, severity) ({started})"
+    assert annotation["expr"] == f'label_join({grouped}, "object", " ", "service", "instance")'
+    # Grafana writes the name of a label that a series lacks.
+    assert (annotation["titleFormat"], annotation["textFormat"]) == ("{{alertname}}", "{{object}}")
+    assert annotation["enable"] is True
+    assert annotation["iconColor"] not in {"#D55E00", "#E69F00"}  # those of thresholds
+
+
+def test_the_marks_of_alerts_can_be_off_initially(build):
+    (annotation,) = build(f"dashboard: Shop\nmarks_shown: false\n{PANELS}").model["annotations"]["list"]
+    assert annotation["enable"] is False
+
+
+def test_job_and_instance_do_not_wait_for_each_other(build):
+    result = choices(build, "choose: [code]\n")
+    assert "$job" not in result["instance"][1]
+    assert "$instance" not in result["job"][1]
+    assert 'job=~"$job", instance=~"$instance"' in result["code"][1]
 
 
 def test_the_variable_service_applies_to_application_metrics(build):

@@ -20,6 +20,8 @@ from deckwatch.provisioning import stack
 
 # Peers' metrics about the exporter or the machine, not about a container or database.
 OF_NO_SUBJECT = {"container_scrape_error", "pg_scrape_collector_success", "pg_scrape_collector_duration_seconds"}
+OF_EVERY_JOB = "deckwatch_process"
+CONTAINER_PREFIXES = ("container_", "deckwatch_container_")
 OTHER_JOBS = {"app", "prometheus", "alertmanager"}  # jobs that scrape other pages than the exporter's
 
 
@@ -48,8 +50,17 @@ def test_only_prometheus_sets_job_and_instance() -> None:
 
 def test_every_collector_runs_in_exactly_one_job() -> None:
     for name in collector.load_collectors():
-        jobs = [job for job, job_rule in load_contract()["jobs"].items() if _runs(name, job_rule)]
-        assert len(jobs) == 1, f"{name} runs in {jobs}"
+        if name != OF_EVERY_JOB:
+            jobs = [job for job, job_rule in load_contract()["jobs"].items() if _runs(name, job_rule)]
+            assert len(jobs) == 1, f"{name} runs in {jobs}"
+
+
+def test_the_job_of_each_peer_has_the_metrics_of_the_exporter_process() -> None:
+    # node_exporter, cAdvisor and postgres_exporter each show process_*, and dashboards look for them in their job.
+    jobs = [job for job, job_rule in load_contract()["jobs"].items() if _runs(OF_EVERY_JOB, job_rule)]
+    assert jobs == ["node", "cadvisor", "postgres"]
+    declared = {metric.name for metric in collector.load_collectors()[OF_EVERY_JOB].metrics}
+    assert {"process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"} <= declared
 
 
 def _runs(name: str, job_rule: dict) -> bool:
@@ -68,3 +79,20 @@ def test_dashboards_and_alerts_name_only_known_jobs(what: str) -> None:
                 if matcher.label == "job" and "$" not in matcher.value:
                     named |= set(re.split(r"\|", matcher.value))
     assert named - {""} <= known
+
+
+@pytest.mark.parametrize("what", ["dashboards", "rules"])
+def test_the_machine_is_not_counted_as_a_container(what: str) -> None:
+    """With container_totals, or with cAdvisor, the machine has the metrics of containers and an empty name."""
+    totals = {metric.name for metric in collector.load_collectors()["container_totals"].metrics}
+    totals.discard("container_last_seen")  # nothing adds it up
+    counting = []
+    for query in getattr(built(), what):
+        selectors = [
+            one for one in promql.find_selectors(query.expr) if (one.metric or "").startswith(CONTAINER_PREFIXES)
+        ]
+        of_totals = [one for one in selectors if one.metric in totals]
+        excluded = any((m.label, m.op, m.value) == ("name", "!=", "") for one in selectors for m in one.matchers)
+        if of_totals and not excluded and len(of_totals) == len(selectors):  # a join with others excludes it, too
+            counting.append(query.expr)
+    assert counting == []

@@ -197,6 +197,48 @@ def test_a_folder_is_found_by_title_or_created_and_a_given_folder_must_exist(tok
             grafana.ensure_folder("gone", "gone", create=False)
 
 
+def test_a_second_push_to_a_given_folder_changes_nothing(token):
+    mine = stored("a", folderUid="mine", folderTitle="My folder")
+    answers = {
+        "GET /api/health": HEALTH,
+        "GET /api/folders/mine": {"uid": "mine"},
+        "GET /api/dashboards/uid/a": [stored("a"), mine, mine],
+        "GET /api/dashboards/uid/a/versions": {
+            "versions": [{"version": 3, "parentVersion": 2, "message": f"x {MARK}"}]
+        },
+        "POST /api/dashboards/db": {"status": "success"},
+    }
+    with server(answers) as (url, posted), connect_grafana(url, token_file=token) as grafana:
+        (first,) = grafana.compare_dashboards([generated("a")], folder="mine")
+        assert (first.state, first.lines) == ("changed by us", ["folder Operations → mine"])
+        push_dashboards(grafana, [first], "", folder="mine")
+        assert [body["folderUid"] for _, body in posted] == ["mine"]
+        (second,) = grafana.compare_dashboards([generated("a")], folder="mine")
+        assert (second.state, second.lines) == ("same", [])
+        (elsewhere,) = grafana.compare_dashboards([generated("a")])
+        assert elsewhere.lines == ["folder My folder → Operations"]
+
+
+@pytest.mark.parametrize(
+    ("layout", "lines"),
+    [
+        ({"spec": {"layout": {"tabs": [{"kind": "TabsLayoutTab", "spec": {"title": "One"}}]}}}, ["tabs One → rows"]),
+        ({"spec": {"layout": {"kind": "RowsLayout"}}}, []),
+        (403, ["layout of Grafana's v2beta1 schema → rows"]),
+    ],
+)
+def test_tabs_in_a_dashboard_of_the_second_schema_are_reported(token, layout, lines):
+    answers = {
+        "GET /api/health": HEALTH,
+        "GET /api/dashboards/uid/a": stored("a", apiVersion="v2beta1", orgId=7, updatedBy="ann"),
+        "GET /api/dashboards/uid/a/versions": [{"version": 3, "parentVersion": 2, "message": "tabs"}],
+        "GET /apis/dashboard.grafana.app/v2beta1/namespaces/org-7/dashboards/a": layout,
+    }
+    with server(answers) as (url, _), connect_grafana(url, token_file=token) as grafana:
+        (found,) = grafana.compare_dashboards([generated("a")])
+        assert (found.state, found.lines) == ("changed by hand" if lines else "same", lines)
+
+
 @pytest.mark.parametrize("text", ["", "two\nlines\n", "\N{EURO SIGN}\n"])
 def test_a_file_without_a_token_is_reported_without_its_content(tmp_path, text):
     (tmp_path / "token").write_text(text)

@@ -9,16 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from deckwatch.core import project, promql, yaml_file
+from deckwatch.core import plugins, project, promql, yaml_file
 from deckwatch.core.contract import load_contract
 from deckwatch.exporter import collector, config
 from deckwatch.provisioning import scrape_targets, stack
 from deckwatch.provisioning.program import find_program
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide"
-FRAGMENTS = [
-    Path(__file__).parents[2] / name / "project.schema.yaml" for name in ("exporter", "alerting", "provisioning")
-]
+FRAGMENTS = plugins.schema_fragments()
 FILE = re.compile(r"```yaml\n# (\S+\.yaml)\n(.*?)```", re.DOTALL)
 PAGES = sorted(GUIDE.glob("*.md"))
 

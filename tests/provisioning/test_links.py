@@ -26,7 +26,7 @@ def test_every_link_in_a_notification_leads_into_the_bundle() -> None:
             continue
         for rule in (rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"] if "alert" in rule):
             annotations = rule["annotations"]
-            assert annotations["runbook_url"] in files, rule["alert"]
+            assert annotations["runbook"] in files, rule["alert"]
             url = urlsplit(annotations["dashboard_url"])
             model = dashboards[url.path.removeprefix("/d/")]
             panels = {str(one["id"]) for row in model["panels"] for one in (row, *row.get("panels", ()))}

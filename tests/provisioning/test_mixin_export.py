@@ -1,4 +1,4 @@
-"""The exported mixin, evaluate as third-party tools do: by the reference engine, from files, with its own imports."""
+"""The exported mixin, evaluated as third-party tools do: by the reference engine, from files, with its own imports."""
 
 import json
 import subprocess
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import _jsonnet
 import pytest
+import rjsonnet
 import yaml
 
 from deckwatch.core import plugins
@@ -27,8 +28,11 @@ def folder(tmp_path_factory):
 
 
 def evaluate(folder, what, settings="{}"):
-    snippet = f"local m = (import 'mixin.libsonnet') + {{ _config+:: {settings} }}; {what}"
-    return json.loads(_jsonnet.evaluate_snippet("x.jsonnet", snippet, jpathdir=[str(folder)]))
+    return json.loads(_jsonnet.evaluate_snippet("x.jsonnet", mixin_program(what, settings), jpathdir=[str(folder)]))
+
+
+def mixin_program(what, settings="{}"):
+    return f"local m = (import 'mixin.libsonnet') + {{ _config+:: {settings} }}; {what}"
 
 
 def test_its_dashboards_are_those_of_the_bundle(folder):
@@ -44,6 +48,9 @@ def test_its_rules_are_those_of_the_bundle_each_once(folder):
         for group in yaml.safe_load(path.read_text())["groups"]
         for rule in group["rules"]
     ]
+    for rule in bundled:
+        if "alert" in rule:  # a mixin's runbooks have a base URL, which is a setting
+            rule["annotations"]["runbook_url"] = rule["annotations"].pop("runbook")
     groups_by_kind = evaluate(folder, "[m.prometheusRules, m.prometheusAlerts]")
     rules, alerts = ([rule for group in one["groups"] for rule in group["rules"]] for one in groups_by_kind)
     assert {one["record"] for one in rules} == {one["record"] for one in bundled if "record" in one}
@@ -54,7 +61,14 @@ def test_promtool_accepts_the_output_of_mixin_tools(folder, tmp_path, need):
     promtool = need(PROMTOOL, get="apt-get install prometheus")
     for name in ("prometheusAlerts", "prometheusRules"):
         path = tmp_path / f"{name}.yaml"
-        path.write_text(evaluate(folder, f"std.manifestYamlDoc(m.{name})"))
+        # The mixin tools have std.manifestYamlDoc built in, as this engine has; the reference engine takes 10 s each.
+        path.write_text(
+            json.loads(
+                rjsonnet.evaluate_snippet(
+                    "x.jsonnet", mixin_program(f"std.manifestYamlDoc(m.{name})"), jpathdir=[str(folder)]
+                )
+            )
+        )
         ran = subprocess.run([promtool, "check", "rules", str(path)], capture_output=True, text=True, check=False)
         assert ran.returncode == 0, ran.stdout + ran.stderr
         assert "SUCCESS" in ran.stdout

@@ -145,7 +145,8 @@ def test_a_link_to_outside_the_project_is_not_followed(build, tmp_path, tmp_path
 
 
 def test_an_endless_mixin_is_stopped(build, tmp_path, monkeypatch):
-    monkeypatch.setattr(Renderer.__init__, "__kwdefaults__", {"engine": "rjsonnet", "seconds": 2.0})
+    defaults = Renderer.__init__.__kwdefaults__ | {"seconds": 2.0}
+    monkeypatch.setattr(Renderer.__init__, "__kwdefaults__", defaults)
     text = "local f(n) = if n == 0 then 0 else f(n - 1) + f(n - 1); { grafanaDashboards: { a: f(60) } }"
     (message,) = errors(build, tmp_path, "vendor/x/mixin.libsonnet", {"vendor/x/mixin.libsonnet": text})
     assert "Jsonnet took longer than 2 s" in message
@@ -253,7 +254,7 @@ def test_functions_that_the_target_version_lacks_are_errors(build, tmp_path):
 def test_suspicious_content_is_a_warning(build, tmp_path):
     panels = [{"title": "P", "targets": [{"expr": "sum(nowhere_total) + other_total"}, {"expr": "rate("}]}]
     files = {
-        "plain/a.json": json.dumps({"title": "A", "uid": "a", "panels": panels}),
+        "plain/a.json": json.dumps({"title": "A", "uid": "a", "panels": panels, "refresh": "1s"}),
         "plain/r.yaml": "groups: [{name: g, rules: [{alert: HostCpuHigh, expr: up == 0}]}]\n",
     }
     warnings = [str(one).replace(f"{tmp_path}/", "") for one in build("plain/", files).warnings]
@@ -261,6 +262,7 @@ def test_suspicious_content_is_a_warning(build, tmp_path):
     assert any(one.startswith(unknown) for one in warnings)
     assert any(one.startswith("plain/a.json: warning: a.json, P: ") for one in warnings)
     assert any("duplicate alert name HostCpuHigh in g" in one for one in warnings)
+    assert any("a.json refreshes every 1s; Grafana's minimum is 5s by default" in one for one in warnings)
 
 
 def test_names_never_become_paths_outside_the_output(build):

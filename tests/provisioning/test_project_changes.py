@@ -51,28 +51,28 @@ def test_panels_and_rows_are_changed_and_disabled_and_the_others_keep_their_ids(
         """\
 build:
   set:
-    overview/Busiest processor: {title: Busy, high: 50%, critical: ~, width: half}
+    overview/CPU by host: {title: Busy, high: 50%, critical: ~, width: half}
     overview/row Hosts: {row: Machines, collapsed: true}
-    overview/Fullest memory: {stat: host.load, link: ~}
-  disable: [overview/Databases, overview/Down, HostClockSkew]
+    overview/Top memory: {stat: host.load, link: ~}
+  disable: [overview/Databases, overview/State of containers, HostClockSkew]
 """,
     )
     assert built.warnings == []
     before, after = panels(shipped), panels(built)
-    busy = after["gauge Busy"]
-    assert busy["id"] == before["gauge Busiest processor"]["id"]
+    busy = after["timeseries Busy"]
+    assert busy["id"] == before["timeseries CPU by host"]["id"]
     assert busy["gridPos"]["w"] == 12
     steps = busy["fieldConfig"]["defaults"]["thresholds"]["steps"]
     assert [step["value"] for step in steps] == [None, 0.5]
     row = after["row Machines"]
     assert (row["id"], row["collapsed"]) == (before["row Hosts"]["id"], True)
-    load = after["stat Fullest memory"]
-    assert load["id"] == before["gauge Fullest memory"]["id"]
+    load = after["stat Top memory"]
+    assert load["id"] == before["bargauge Top memory"]["id"]
     assert "node_load1" in load["targets"][0]["expr"]
     assert not load["fieldConfig"]["defaults"].get("links")
-    gone = {"row Databases", "table Database servers", "stat Down"}
-    assert not {name for name in after if name in gone or name.endswith((" Transactions", " Connections"))}
-    changed = {"gauge Busiest processor", "gauge Fullest memory", "row Hosts"}
+    gone = {"row Databases", "table Database servers", "state-timeline State of containers"}
+    assert not {name for name in after if name in gone or name.endswith((" Transactions per second", " Connections"))}
+    changed = {"timeseries CPU by host", "bargauge Top memory", "row Hosts"}
     for name, panel in before.items():
         if name in after and name not in changed:
             assert panel["id"] == after[name]["id"], name
@@ -85,6 +85,15 @@ def test_a_retitled_dashboard_keeps_its_uid(tmp_path) -> None:
     model = json.loads(build(tmp_path, text).plan.file_text("grafana/dashboards/operations/overview.json"))
     assert (model["uid"], model["title"]) == ("overview", "Our machines")
     assert (model["time"]["from"], model["refresh"]) == ("now-6h", "1m")
+
+
+def test_a_refresh_interval_below_the_minimum_is_reported_where_it_is_set(tmp_path) -> None:
+    (message,) = problems(tmp_path, "build:\n  set:\n    host: {refresh: 1s}\n")
+    assert message == (
+        "deckwatch.yaml:3:21: error: Grafana's shortest refresh interval is 5s, not 1s "
+        "(write 5s, or allow: {refresh: REASON} where min_refresh_interval is lower) [refresh]"
+    )
+    build(tmp_path, "build: {set: {host: {refresh: 1s, allow: {refresh: The minimum here is 1s.}}}}\n")
 
 
 def test_an_update_of_a_changed_dashboard_keeps_the_change_and_the_ids(tmp_path) -> None:
@@ -106,8 +115,8 @@ def test_an_update_of_a_changed_dashboard_keeps_the_change_and_the_ids(tmp_path)
 def test_alerts_link_to_retitled_panels_and_to_the_dashboards_of_disabled_ones(tmp_path, shipped) -> None:
     rules = "prometheus/rules/application.yaml"
     drawn = panels(shipped, "grafana/dashboards/deckwatch/application.json")
-    number, gone = (drawn[f"timeseries {title}"]["id"] for title in ("Share that fails", "Response time"))
-    text = "build:\n  set: {application/Share that fails: {title: Failing}}\n  disable: [application/Response time]\n"
+    number, gone = (drawn[f"timeseries {title}"]["id"] for title in ("Error ratio", "Response time"))
+    text = "build:\n  set: {application/Error ratio: {title: Failing}}\n  disable: [application/Response time]\n"
     built = build(tmp_path, text)
     assert f"viewPanel={number}&" in built.plan.file_text(rules)
     leading = shipped.plan.file_text(rules).count(f"viewPanel={gone}&")
@@ -120,16 +129,17 @@ def test_alerts_link_to_retitled_panels_and_to_the_dashboards_of_disabled_ones(t
 def test_panels_of_a_part_are_changed_like_others(tmp_path) -> None:
     built = build(
         tmp_path,
-        "build:\n  set: {postgres-database/Work: {collapsed: true}, mine/Rows fetched: {unit: short, width: half}}\n"
-        "  disable: [mine/Worst cache hits, mine/Rows written]\n",
+        "build:\n  set: {postgres-database/Work: {collapsed: true}, "
+        "mine/Rows fetched per second: {unit: short, width: half}}\n"
+        "  disable: [mine/Lowest cache hit ratio, mine/Rows written per second, mine/Rollback ratio]\n",
         dashboards__mine="dashboard: Mine\nrows:\n  - {use: postgres/work, with: {database: shop}}\n"
-        "  - - {stat: postgres.cache_hits, title: Worst cache hits, empty: Nothing is read.}\n"
+        "  - - {stat: postgres.cache_hits, title: Lowest cache hit ratio, empty: Nothing is read.}\n"
         "    - stat: postgres.uptime\n",
     )
     assert panels(built, "grafana/dashboards/deckwatch/postgres-database.json")["row Work"]["collapsed"]
     mine = panels(built, "grafana/dashboards/deckwatch/mine.json")
-    assert set(mine) == {"row Work", "timeseries Cache hits", "timeseries Rows fetched", "stat Uptime"}
-    fetched = mine["timeseries Rows fetched"]
+    assert set(mine) == {"row Work", "timeseries Cache hit ratio", "timeseries Rows fetched per second", "stat Uptime"}
+    fetched = mine["timeseries Rows fetched per second"]
     assert (fetched["fieldConfig"]["defaults"]["unit"], fetched["gridPos"]["w"]) == ("short", 12)
     assert 'datname="shop"' in fetched["targets"][0]["expr"]
 
@@ -137,30 +147,30 @@ def test_panels_of_a_part_are_changed_like_others(tmp_path) -> None:
 FAULTS = [  # `>` marks the position
     ("set: {>overveiw: {range: 6h}}", "no dashboard is called overveiw (did you mean overview?) [names]"),
     (
-        "set: {>overview/Bussiest processor: {width: half}}",
-        "the dashboard overview has no panel or row Bussiest processor (did you mean Busiest processor?) [names]",
+        "set: {>overview/CPU by hots: {width: half}}",
+        "the dashboard overview has no panel or row CPU by hots (did you mean CPU by host?) [names]",
     ),
     (
         "set: {>overview/Hosts: {width: half}}",
         "Hosts is ambiguous on the dashboard overview (one of overview/row Hosts, overview/table Hosts) [names]",
     ),
-    ("set: {overview/Down: {>widht: half}}", "unknown key widht (did you mean width?) [input]"),
-    ("set: {overview/Down: {width: >hlaf}}", "unknown value 'hlaf' (did you mean half?) [input]"),
+    ("set: {overview/Alerts: {>widht: half}}", "unknown key widht (did you mean width?) [input]"),
+    ("set: {overview/Alerts: {width: >hlaf}}", "unknown value 'hlaf' (did you mean half?) [input]"),
     (
-        "set: {overview/Down: {stat: >host.lod}}",
+        "set: {overview/Alerts: {stat: >host.lod}}",
         "no signal or metric is called host.lod (did you mean host.load?) [unknown_name]",
     ),
-    ("set: {overview/Down: {stat: sum(>node_lod1)}}", "no metric is called node_lod1"),
+    ("set: {overview/CPU by host: {stat: sum(>node_lod1)}}", "no metric is called node_lod1"),
     ("set: {overview/row Hosts: {>panels: []}}", "panels is not allowed here [input]"),
     ("set: {overview: {>rows: []}}", "rows is not allowed here [input]"),
     ("set: {overview: {>foldr: x}}", "unknown key foldr (did you mean folder?) [input]"),
-    ("set: {overview/Down: >3}", "expected a mapping (key: value), not 3 [input]"),
-    ("set: {overview/Down: >{}}", "must not be empty [input]"),
+    ("set: {overview/Alerts: >3}", "expected a mapping (key: value), not 3 [input]"),
+    ("set: {overview/Alerts: >{}}", "must not be empty [input]"),
     (
-        "disable: [>overview/Doun]",
-        "the dashboard overview has no panel or row Doun (did you mean Down?) [names]",
+        "disable: [>overview/Alrets]",
+        "the dashboard overview has no panel or row Alrets (did you mean Alerts?) [names]",
     ),
-    ("disable: [>overvew/Down]", "no dashboard is called overvew (did you mean overview?) [names]"),
+    ("disable: [>overvew/Alerts]", "no dashboard is called overvew (did you mean overview?) [names]"),
     ("disable: [>overview]", "overview is a whole dashboard"),
     ("disable: [>HostClokSkew]", "no alert is called HostClokSkew (did you mean HostClockSkew?) [input]"),
 ]

@@ -9,8 +9,7 @@ import pytest
 
 from deckwatch.core.contract import load_contract
 from deckwatch.exporter import collector
-from deckwatch.instrument import metrics as instrument
-from deckwatch.provisioning import reference
+from deckwatch.provisioning import metric_catalog, reference
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 COLLECTORS = collector.load_collectors()
@@ -26,7 +25,7 @@ def listed() -> dict[str, tuple[str, tuple[str, ...], str]]:
 
 def test_every_metric_is_listed_with_type_labels_and_unit() -> None:
     declared = {one.name: (one.kind, one.labels, one.unit) for one in collector.list_metrics(COLLECTORS.values())}
-    declared |= {one.name: (one.kind, one.labels, one.unit) for one in instrument.METRICS}
+    declared |= {one.name: (one.kind, one.labels, one.unit) for one in metric_catalog.list_declared()}
     assert listed() == declared
     assert len(declared) > 800
 

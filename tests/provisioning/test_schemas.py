@@ -12,6 +12,7 @@ from deckwatch.core import plugins, yaml_file
 from deckwatch.dashboards.read import files as dashboard_files
 from deckwatch.dashboards.read import parts
 from deckwatch.provisioning import schemas
+from deckwatch.provisioning.insights.read import shipped_documents
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,8 +42,15 @@ def test_shipped_files_are_valid_by_the_published_schemas(published) -> None:
     assert files
     for path in files:
         part.validate(yaml_file.read_yaml(path).data)
+    insights = jsonschema_rs.Draft202012Validator(published["insights"])
+    for document in shipped_documents():
+        insights.validate(document.data)
+    plan = jsonschema_rs.Draft202012Validator(published["plan"])
+    for path in (*ROOT.glob("examples/*/plan.yml"), *ROOT.glob("deckwatch/templates/*/plan.yml")):
+        plan.validate(yaml_file.read_yaml(path).data)
+    kinds = {"dashboards": dashboard, "alerts": alerts, "signals": None, "insights": insights}
     for path in plugins.list_files(ROOT / "deckwatch" / "templates", ".yaml"):
-        one = {"dashboards": dashboard, "alerts": alerts, "signals": None}.get(path.parent.name, project)
+        one = kinds.get(path.parent.name, project)
         if one is not None:
             one.validate(yaml_file.read_yaml(path).data)
 
@@ -67,6 +75,8 @@ def test_a_teams_receivers_are_in_the_projects_schema(published) -> None:
     project = jsonschema_rs.Draft202012Validator(published["project"])
     project.validate({"teams": {"shop": {"webhook": {"url": "http://127.0.0.1:1/"}}}})
     assert not project.is_valid({"teams": {"shop": {"webhok": {"url": "http://127.0.0.1:1/"}}}})
+    project.validate({"watchdog": {"webhook": {"url": "http://127.0.0.1:1/"}, "repeat": "1m"}})
+    assert not project.is_valid({"watchdog": {"webhok": {"url": "http://127.0.0.1:1/"}}})
 
 
 def test_every_key_of_a_project_is_described(published) -> None:
@@ -80,7 +90,18 @@ def _properties(schema: Any, path: tuple[str, ...]):
             if isinstance(value, dict) and "$ref" not in value:
                 yield (*path, name), value
         for key, value in schema.items():
-            yield from _properties(value, (*path, key))
+            if key != "if":  # a condition repeats keys that are described elsewhere
+                yield from _properties(value, (*path, key))
     elif isinstance(schema, list):
         for value in schema:
             yield from _properties(value, path)
+
+
+def test_a_definition_in_several_fragments_only_adds_properties() -> None:
+    """Anything else would be lost where fragments are merged, and a key would accept what its own fragment refuses."""
+    known: dict[str, dict[str, Any]] = {}
+    for path in plugins.schema_fragments():
+        for name, value in yaml_file.read_yaml(path).data.get("$defs", {}).items():
+            first = known.setdefault(name, value)
+            lost = {key for key in value if key != "properties" and value[key] != first.get(key)}
+            assert not lost, f"{path.name}: {name}"

@@ -41,6 +41,89 @@ def test_the_instance_of_a_host_is_its_name() -> None:
     ]
 
 
+def database_labels(name: str, host: str = "this-host") -> dict[str, str]:
+    return {"instance": name, "host": host, "__param_server": name}
+
+
+HOSTS = """
+hosts:
+  - {name: web-1, address: a:1}
+  - {name: web-2, address: b:1, tls_config: {ca_file: ca.crt}}
+  - {name: web-3, address: c:1}
+"""
+
+
+def probed(hosts: str, *entries: str) -> list[dict]:
+    text = hosts + "watch:\n  probes:\n" + "".join(f"    - {entry}\n" for entry in entries)
+    assert list(scrape_targets.find_problems(project(text))) == []
+    return files(scrape_targets.compose_targets(project(text)))["blackbox"]
+
+
+def test_each_probe_is_a_target_with_its_address_as_instance() -> None:
+    assert probed("", "{service: shop, http: 'https://shop.example/health'}") == [
+        {
+            "targets": ["deckwatch:9877"],
+            "labels": {"instance": "https://shop.example/health", "host": "this-host", "__param_probe": "shop"},
+        }
+    ]
+
+
+def test_a_probe_runs_on_the_first_host_or_on_those_that_it_names() -> None:
+    listed = probed(
+        HOSTS,
+        "{service: shop, tcp: 'shop:1'}",
+        "{service: bank, tcp: 'bank:1', from: web-3}",
+        "{service: till, name: login, tcp: 'till:1', from: [web-2, web-3]}",
+    )
+    assert [(one["targets"], one["labels"]) for one in listed] == [
+        (["a:1"], {"instance": "shop:1", "host": "web-1", "__param_probe": "shop"}),
+        (["c:1"], {"instance": "bank:1", "host": "web-3", "__param_probe": "bank"}),
+        (["b:1"], {"instance": "till:1", "host": "web-2", "__param_probe": "till/login", "__tmp_access": "1"}),
+        (["c:1"], {"instance": "till:1", "host": "web-3", "__param_probe": "till/login"}),
+    ]
+
+
+def test_no_two_probes_from_one_host_have_the_same_instance() -> None:
+    listed = probed(
+        "",
+        "{service: shop, http: 'https://me:hunter2@a/x?token=1#here'}",
+        "{service: shop, name: other, http: 'https://a/x?token=2'}",
+        "{service: till, tcp: 'a:1'}",
+    )
+    instances = [one["labels"]["instance"] for one in listed]
+    assert instances == ["https://a/x (shop)", "https://a/x (shop/other)", "a:1"]
+
+
+@pytest.mark.parametrize(
+    ("value", "place", "hint"),
+    [
+        ("wbe-1", "7:41", "did you mean web-1?"),
+        ("[web-1, web2]", "7:49", "did you mean web-2?"),
+    ],
+)
+def test_a_probe_from_an_unknown_host_is_a_problem(value: str, place: str, hint: str) -> None:
+    text = f"{HOSTS}watch: {{probes: [\n  {{service: shop, tcp: 'shop:1',  from: {value}}}]}}"
+    [problem] = scrape_targets.find_problems(project(text))
+    assert (f"{problem.place.line}:{problem.place.column}", problem.hint) == (place, hint)
+    assert problem.message.startswith("no host is called ")
+
+
+def test_a_server_is_read_by_the_first_host_or_by_the_one_that_it_names() -> None:
+    text = f"{HOSTS}watch: {{postgres: [{{name: one, dsn_env: A}}, {{name: two, dsn_env: B, from: web-3}}]}}"
+    listed = files(scrape_targets.compose_targets(project(text)))["postgres"]
+    assert [(one["targets"], one["labels"]) for one in listed] == [
+        (["a:1"], database_labels("one", "web-1")),
+        (["c:1"], database_labels("two", "web-3")),
+    ]
+    [problem] = scrape_targets.find_problems(project(text.replace("web-3}]", "wbe-3}]")))
+    assert (problem.message, problem.hint) == ("no host is called 'wbe-3'", "did you mean web-3?")
+
+
+def test_a_probe_from_a_host_in_a_project_without_hosts_is_a_problem() -> None:
+    [problem] = scrape_targets.find_problems(project("watch: {probes: [{service: a, tcp: 'a:1', from: web-1}]}"))
+    assert problem.hint == "declare the machines in `hosts:`"
+
+
 def test_each_database_is_a_separate_target() -> None:
     listed = files(
         scrape_targets.compose_targets(
@@ -48,8 +131,8 @@ def test_each_database_is_a_separate_target() -> None:
         )
     )
     assert listed["postgres"] == [
-        {"targets": ["deckwatch:9877"], "labels": {"instance": "shop-db", "__param_server": "shop-db"}},
-        {"targets": ["deckwatch:9877"], "labels": {"instance": "crm-db", "__param_server": "crm-db"}},
+        {"targets": ["deckwatch:9877"], "labels": database_labels("shop-db")},
+        {"targets": ["deckwatch:9877"], "labels": database_labels("crm-db")},
     ]
 
 
@@ -110,7 +193,7 @@ watch: {postgres: [{name: shop-db, dsn_env: A}]}
 
 def test_hosts_with_the_same_access_share_a_configuration() -> None:
     listed = scrape_targets.read_accesses(project(PROTECTED))
-    assert [(one.label, one.host, one.config["scheme"]) for one in listed] == [
+    assert [(one.label, one.name, one.config["scheme"]) for one in listed] == [
         ("1", "web-1", "https"),
         ("2", "web-2", "http"),
         ("3", "web-4", "https"),
@@ -122,7 +205,7 @@ def test_hosts_with_the_same_access_share_a_configuration() -> None:
 def test_a_database_has_the_access_of_its_host() -> None:
     text = PROTECTED.replace("  - {name: open, address: a:1}\n", "")
     [listed] = files(scrape_targets.compose_targets(project(text)))["postgres"]
-    assert listed["labels"] == {"instance": "shop-db", "__param_server": "shop-db", "__tmp_access": "1"}
+    assert listed["labels"] == database_labels("shop-db", "web-1") | {"__tmp_access": "1"}
 
 
 def test_tls_config_with_http_is_an_error() -> None:

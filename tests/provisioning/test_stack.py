@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import subprocess
@@ -18,6 +19,7 @@ from deckwatch.core.jsonnet import ENGINES
 from deckwatch.core.problems import InvalidInput
 from deckwatch.core.project import Project
 from deckwatch.provisioning import metric_catalog, stack
+from deckwatch.provisioning.examination import gc_paused
 from deckwatch.provisioning.stack import Options
 from deckwatch.provisioning.write import write_plan
 
@@ -60,7 +62,7 @@ def test_the_bundle_in_the_repository_is_fresh(shipped: stack.Built) -> None:
 
 
 def test_both_engines_give_the_same_bytes(shipped: stack.Built) -> None:
-    for engine in ENGINES:
+    for engine in set(ENGINES) - {Options().engine}:
         assert stack.build(SHIPPED, Options(engine=engine)).plan.list_files() == shipped.plan.list_files()
 
 
@@ -117,10 +119,11 @@ def test_jobs_are_those_of_the_contract(shipped: stack.Built) -> None:
 
 
 def test_every_collector_is_scraped_by_one_job() -> None:
-    """No collector runs twice or is left out: the fourth job excludes what the other three collect."""
+    """None is left out: the last job excludes what the others collect, of which only one is in three of them."""
     jobs = load_contract()["jobs"]
     collected = [word for job_rule in jobs.values() for word in job_rule.get("collect", ())]
-    assert sorted(collected) == sorted(jobs["deckwatch"]["exclude"])
+    assert sorted(set(collected)) == sorted(jobs["deckwatch"]["exclude"])
+    assert [word for word in sorted(set(collected)) if collected.count(word) > 1] == ["deckwatch_process"]
 
 
 def test_the_scrape_interval_is_set_everywhere(tmp_path: Path) -> None:
@@ -139,7 +142,7 @@ def test_the_scrape_interval_is_set_everywhere(tmp_path: Path) -> None:
 
 def test_the_projects_data_sources_are_provisioned(tmp_path: Path) -> None:
     text = (
-        'build: {data_sources: {loki: {url: "http://loki:3100"}, jaeger: {url: "http://jaeger:16686"}, '
+        'build: {data_sources: {loki: {url: "http://loki:3100/$tenant"}, jaeger: {url: "http://jaeger:16686"}, '
         'postgres: {address: "db:5432", database: shop, user: gra$fana, '
         "password_file: /run/secrets/shop, tls: require}}}"
     )
@@ -147,12 +150,25 @@ def test_the_projects_data_sources_are_provisioned(tmp_path: Path) -> None:
     sources = yaml.safe_load(built.plan.file_text("grafana/provisioning/datasources/deckwatch.yaml"))["datasources"]
     assert [(one["uid"], one["type"], one["url"]) for one in sources[2:]] == [
         ("deckwatch-jaeger", "jaeger", "http://jaeger:16686"),
-        ("deckwatch-loki", "loki", "http://loki:3100"),
+        ("deckwatch-loki", "loki", "http://loki:3100/$$tenant"),
         ("deckwatch-postgres", "grafana-postgresql-datasource", "db:5432"),
     ]
     assert sources[4]["user"] == "gra$$fana"
     assert sources[4]["secureJsonData"] == {"password": "$__file{/run/secrets/shop}"}
     assert sources[4]["jsonData"] == {"database": "shop", "sslmode": "require"}
+
+
+def test_a_dollar_in_external_labels_and_folder_titles_is_not_expanded(tmp_path: Path) -> None:
+    mixin = tmp_path / "mix" / "m.json"
+    mixin.parent.mkdir()
+    mixin.write_text('{"uid": "m", "title": "M", "panels": [], "schemaVersion": 39}')
+    text = 'build: {labels: {cluster: "a$b"}, mixins: [{path: mix/, folder: "US$ per day"}]%s}'
+    built = stack.build(project(tmp_path, deckwatch=text % ""))
+    assert prometheus(built)["global"]["external_labels"] == {"cluster": "a$$b"}
+    providers = yaml.safe_load(built.plan.file_text("grafana/provisioning/dashboards/deckwatch.yaml"))["providers"]
+    assert "US$$ per day" in [one["folder"] for one in providers]
+    older = stack.build(project(tmp_path, deckwatch=text % ', targets: {prometheus: "2.55"}'))
+    assert prometheus(older)["global"]["external_labels"] == {"cluster": "a$b"}
 
 
 def test_a_short_interval_shortens_the_timeout() -> None:
@@ -270,3 +286,21 @@ def test_generating_without_changes_does_nothing(tmp_path: Path, shipped: stack.
     time.sleep(0.01)
     assert write_plan(shipped.plan, tmp_path / "out") == []
     assert (tmp_path / "out").stat().st_ino == before
+
+
+def test_what_was_built_is_not_visited_by_the_next_collection():
+    collections = []
+
+    def record_collection(phase, info):
+        collections.append((phase, info))
+
+    gc.callbacks.append(record_collection)
+    try:
+        with gc_paused():
+            kept = [[] for _ in range(10_000)]
+        assert gc.isenabled()
+        assert [[] for _ in range(10)] != kept
+        assert collections == []
+    finally:
+        gc.callbacks.remove(record_collection)
+    assert gc.get_freeze_count() == 0

@@ -75,6 +75,31 @@ def test_the_exchange_is_atomic_on_this_machine(tmp_path: Path) -> None:
     assert ((tmp_path / "b").stat().st_ino, (tmp_path / "a").stat().st_ino) == before
 
 
+def test_a_full_disk_leaves_no_staging_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    write_plan(plan("one"), out)
+    write_text = type(out).write_text
+
+    def fill_disk(path: Path, *args: object, **options: object) -> int:
+        if path.name == "7.json":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write_text(path, *args, **options)
+
+    monkeypatch.setattr(type(out), "write_text", fill_disk)
+    with pytest.raises(DeckwatchError, match="No space left on device"):
+        write_plan(plan("two"), out)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert tree(out) == expected("one")
+
+
+def test_the_staging_folder_of_a_killed_run_is_removed_without_changes(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write_plan(plan("one"), out)
+    (tmp_path / ".out.deckwatch-new" / "both").mkdir(parents=True)
+    writing.remove_staging(out)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_without_changes_nothing_is_touched(tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert write_plan(plan("one"), out)

@@ -14,7 +14,7 @@ local option = import 'alerting/options.libsonnet';
       description: 'The mail server, as host:port.',
       type: 'string',
       title: 'a host and a port such as mail.internal:587',
-      pattern: '^[^\\s:]+:[0-9]{1,5}$',
+      pattern: '^[^\\s:@?#]+:[0-9]{1,5}$',
     },
     user: option.text('The name to log in with, such as deckwatch.'),
     password_file: option.file('the password'),

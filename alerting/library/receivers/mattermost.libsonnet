@@ -21,7 +21,7 @@ local option = import 'alerting/options.libsonnet';
       // Title and colour of the message itself exist since 0.32; those of an attachment since 0.30.
       attachments: [{
         title: '{{ template "deckwatch.mattermost.title" . }}',
-        title_link: '{{ with .CommonAnnotations.dashboard_url }}{{ . }}{{ else }}{{ .ExternalURL }}{{ end }}',
+        title_link: '{{ with .CommonAnnotations.dashboard_url }}{{ . }}{{ else }}{{ template "deckwatch.alertmanager" . }}{{ end }}',
         fallback: '{{ template "deckwatch.mattermost.title" . }}',
         text: '{{ template "deckwatch.mattermost.text" . }}',
         color: '{{ if eq .Status "firing" }}#cc0000{{ else }}#2eb886{{ end }}',

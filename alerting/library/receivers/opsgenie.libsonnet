@@ -16,7 +16,7 @@ local option = import 'alerting/options.libsonnet';
         api_key_file: options.key_file,
         message: '{{ template "deckwatch.opsgenie.title" . }}',
         description: '{{ template "deckwatch.opsgenie.text" . }}',
-        source: '{{ .ExternalURL }}',
+        source: '{{ template "deckwatch.alertmanager" . }}',
         priority: '{{ with .CommonLabels.severity }}{{ if eq . "critical" }}P1{{ else if eq . "error" }}P2{{ else if eq . "warning" }}P3{{ else }}P5{{ end }}{{ else }}P3{{ end }}',
         tags: '{{ with .CommonLabels.severity }}{{ . }}{{ end }},{{ with .CommonLabels.topic }}{{ . }}{{ end }}',
         update_alerts: true,

@@ -16,7 +16,7 @@ local option = import 'alerting/options.libsonnet';
       option.notify_flags(options) {
         routing_key_file: options.key_file,
         client: 'Deckwatch',
-        client_url: '{{ .ExternalURL }}',
+        client_url: '{{ template "deckwatch.alertmanager" . }}',
         description: '{{ template "deckwatch.pagerduty.title" . }}',
         // PagerDuty has the same four severities.
         severity: '{{ with .CommonLabels.severity }}{{ . }}{{ else }}error{{ end }}',

@@ -30,7 +30,7 @@ local option = import 'alerting/options.libsonnet';
           token_file: options.token_file,
           title: '{{ template "deckwatch.pushover.title" . }}',
           message: '{{ template "deckwatch.pushover.text" . }}',
-          url: '{{ with .CommonAnnotations.dashboard_url }}{{ . }}{{ else }}{{ .ExternalURL }}{{ end }}',
+          url: '{{ with .CommonAnnotations.dashboard_url }}{{ . }}{{ else }}{{ template "deckwatch.alertmanager" . }}{{ end }}',
           url_title: 'Dashboard',
           priority: '{{ if eq .Status "firing" }}{{ if eq .CommonLabels.severity "critical" }}%s{{ else }}0{{ end }}{{ else }}-1{{ end }}' % worst,
           retry: '1m',

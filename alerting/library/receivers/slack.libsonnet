@@ -18,7 +18,7 @@ local option = import 'alerting/options.libsonnet';
       api_url_file: options.url_file,
       channel: options.channel,
       title: '{{ template "deckwatch.slack.title" . }}',
-      title_link: '{{ with .CommonAnnotations.dashboard_url }}{{ . }}{{ else }}{{ .ExternalURL }}{{ end }}',
+      title_link: '{{ with .CommonAnnotations.dashboard_url }}{{ . }}{{ else }}{{ template "deckwatch.alertmanager" . }}{{ end }}',
       text: '{{ template "deckwatch.slack.text" . }}',
       fallback: '{{ template "deckwatch.slack.title" . }}',
       color: '{{ if eq .Status "firing" }}danger{{ else }}good{{ end }}',

@@ -7,12 +7,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deckwatch.dashboards.importing.numbers import parse_number
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deckwatch.core.json_types import Json, JsonMapping, JsonObject
 
 TYPES = ("graph",)
+READ = frozenset(
+    (
+        *(
+            "lines",
+            "bars",
+            "points",
+            "fill",
+            "fillGradient",
+            "linewidth",
+            "pointradius",
+            "nullPointMode",
+            "steppedLine",
+        ),
+        *("stack", "percentage", "aliasColors", "seriesOverrides", "decimals", "alert", "thresholds", "timeRegions"),
+        *("legend.show", "legend.alignAsTable", "legend.rightSide", "legend.values", "legend.current", "legend.avg"),
+        *("legend.min", "legend.max", "legend.total", "tooltip.shared", "tooltip.sort", "yaxes.0.format"),
+        *("yaxes.0.min", "yaxes.0.max", "yaxes.0.label", "yaxes.0.show", "yaxes.0.logBase", "yaxes.1.format"),
+        *("y_formats", "grid.leftMin", "grid.leftMax", "grid.leftLogBase", "leftYAxisLabel"),
+    )
+)
+# Values without effect by path; an empty tuple stands for all values.
+IDLE = {
+    **dict.fromkeys(("dashLength", "spaceLength", "paceLength", "tooltip.msResolution", "yaxis.alignLevel"), ()),
+    **dict.fromkeys(("yaxes.1.show", "options.alertThreshold"), ()),
+    **dict.fromkeys(("x-axis", "y-axis", "xaxis.show"), (True,)),
+    **dict.fromkeys(("yaxes.1.logBase", "grid.rightLogBase", "scale"), (1,)),
+    **dict.fromkeys(("grid.threshold1Color", "grid.threshold2Color", "zerofill", "line", "resolution"), ()),
+    "tooltip.value_type": ("individual",),
+    "xaxis.mode": ("time",),
+}
 
 _GAPS = {"connected": True, "null": False, "null as zero": False}
 _CALCULATIONS = {"current": "lastNotNull", "avg": "mean", "min": "min", "max": "max", "total": "sum"}
@@ -22,7 +54,7 @@ _SERIES_KEYS: dict[str, Callable[[Any], list[tuple[str, Json]]]] = {
     "lines": lambda on: [("custom.drawStyle", "line")] if on else [("custom.lineWidth", 0)],
     "bars": lambda on: [("custom.drawStyle", "bars")] if on else [],
     "points": lambda on: [("custom.showPoints", "always" if on else "never")],
-    "fill": lambda value: [("custom.fillOpacity", value * 10)],
+    "fill": lambda value: [("custom.fillOpacity", (value or 0) * 10)],
     "linewidth": lambda value: [("custom.lineWidth", value)],
     "color": lambda value: [("color", {"mode": "fixed", "fixedColor": value})],
     "transform": lambda value: [("custom.transform", value)] if value == "negative-Y" else [],
@@ -36,11 +68,11 @@ _SERIES_KEYS: dict[str, Callable[[Any], list[tuple[str, Json]]]] = {
 
 def upgrade_panel(panel: JsonMapping) -> tuple[JsonObject, list[str]]:
     """Return the panel as a `timeseries`, and the keys that were lost."""
-    axes = list(panel.get("yaxes") or [{}, {}])
+    axes = list(panel.get("yaxes") or _read_first_axes(panel))
     left, right = axes[0], axes[1] if len(axes) > 1 else {}
     custom = _custom_fields(panel, left)
     defaults: JsonObject = {"unit": left.get("format", "short"), "color": {"mode": "palette-classic"}}
-    defaults |= {key: _parse_number(left[key]) for key in ("min", "max") if _parse_number(left.get(key)) is not None}
+    defaults |= {key: parse_number(left[key]) for key in ("min", "max") if parse_number(left.get(key)) is not None}
     if panel.get("decimals") is not None:
         defaults["decimals"] = panel["decimals"]
     lost = [key for key in ("alert", "thresholds", "timeRegions") if panel.get(key)]
@@ -65,6 +97,14 @@ def upgrade_panel(panel: JsonMapping) -> tuple[JsonObject, list[str]]:
     }, lost + lost_overrides
 
 
+def _read_first_axes(panel: JsonMapping) -> list[JsonObject]:
+    """Return the left axis of a panel of Grafana 1 or 2, which had its settings in several places."""
+    grid = panel.get("grid") or {}
+    unit, *_ = panel.get("y_formats") or ["short"]
+    axis = {"format": unit, "min": grid.get("leftMin"), "max": grid.get("leftMax"), "logBase": grid.get("leftLogBase")}
+    return [{**axis, "label": panel.get("leftYAxisLabel")}]
+
+
 def _custom_fields(panel: JsonMapping, axis: JsonMapping) -> JsonObject:
     style = (
         "bars" if panel.get("bars") else "points" if panel.get("points") and not panel.get("lines", True) else "line"
@@ -73,17 +113,19 @@ def _custom_fields(panel: JsonMapping, axis: JsonMapping) -> JsonObject:
     custom: JsonObject = {
         "drawStyle": style,
         "fillOpacity": 100 if style == "bars" else 10 * (panel.get("fill") or 0),
-        "lineWidth": panel.get("linewidth", 1),
+        "lineWidth": 1 if panel.get("linewidth") is None else panel["linewidth"],
         "lineInterpolation": "stepAfter" if panel.get("steppedLine") else "linear",
-        "pointSize": max(2, 2 * panel.get("pointradius", 2)),
+        "pointSize": max(2, 2 * (2 if panel.get("pointradius") is None else panel["pointradius"])),
         "showPoints": "always" if panel.get("points") else "never",
         "spanNulls": _GAPS.get(str(panel.get("nullPointMode", "null")), False),
         "stacking": {"mode": stacked if panel.get("stack") else "none", "group": "A"},
         "axisLabel": axis.get("label") or "",
         "axisPlacement": "auto" if axis.get("show", True) else "hidden",
     }
-    if (axis.get("logBase") or 1) > 1:
-        custom["scaleDistribution"] = {"type": "log", "log": axis["logBase"]}
+    if panel.get("fillGradient"):
+        custom["gradientMode"] = "opacity"
+    if (base := parse_number(axis.get("logBase")) or 1) > 1:
+        custom["scaleDistribution"] = {"type": "log", "log": int(base)}
     return custom
 
 
@@ -111,10 +153,3 @@ def _make_override(name: str, properties: list[tuple[str, Json]]) -> JsonObject:
     is_pattern = len(name) > 1 and name.startswith("/")
     matcher = {"id": "byRegexp" if is_pattern else "byName", "options": name}
     return {"matcher": matcher, "properties": [{"id": key, "value": value} for key, value in properties]}
-
-
-def _parse_number(value: Any) -> float | None:
-    try:
-        return None if value is None or value == "" else float(value)
-    except (TypeError, ValueError):
-        return None

@@ -7,10 +7,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deckwatch.dashboards.importing.numbers import parse_number, parse_numbers
+
 if TYPE_CHECKING:
     from deckwatch.core.json_types import JsonMapping, JsonObject
 
 TYPES = ("singlestat", "grafana-singlestat-panel")
+
+READ = frozenset(
+    (
+        *("colorBackground", "colorValue", "colors", "thresholds", "valueMaps", "rangeMaps", "mappingType", "decimals"),
+        *("nullText", "valueName", "format", "prefix", "postfix", "gauge", "sparkline.show"),
+    )
+)
+# Values without effect by path; an empty tuple stands for all values.
+IDLE = {
+    **dict.fromkeys(("mappingTypes", "nullPointMode", "sparkline.full", "sparkline.ymin", "sparkline.ymax"), ()),
+    "prefixFontSize": ("50%",),
+    "postfixFontSize": ("50%",),
+    "valueFontSize": ("80%",),
+    "sparkline.lineColor": ("rgb(31, 120, 193)",),
+    "sparkline.fillColor": ("rgba(31, 118, 189, 0.18)",),
+}
 
 _CALCULATIONS = {
     "current": "lastNotNull",
@@ -75,22 +93,13 @@ def _find_unit(panel: JsonMapping) -> str:
 
 def _make_steps(panel: JsonMapping) -> list[JsonObject]:
     colors = list(panel.get("colors") or ["green"])
-    limits = [float(text) for text in str(panel.get("thresholds") or "").split(",") if _is_number(text)]
-    values: list[float | None] = [None, *limits]
+    values: list[float | None] = [None, *parse_numbers(panel.get("thresholds"))]
     return [{"color": color, "value": value} for color, value in zip(colors, values, strict=False)]
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _make_mappings(panel: JsonMapping) -> list[JsonObject]:
     texts = {
-        str(entry["value"]): {"text": entry["text"]} for entry in panel.get("valueMaps") or [] if entry.get("text")
+        str(entry.get("value")): {"text": entry["text"]} for entry in panel.get("valueMaps") or [] if entry.get("text")
     }
     mappings: list[JsonObject] = []
     if "null" in texts:
@@ -101,7 +110,7 @@ def _make_mappings(panel: JsonMapping) -> list[JsonObject]:
         )
     if panel.get("mappingType") == 2:
         for entry in panel.get("rangeMaps") or []:
-            if _is_number(str(entry.get("from"))) and _is_number(str(entry.get("to"))):
-                ends = {"from": float(entry["from"]), "to": float(entry["to"])}
+            ends = {"from": parse_number(entry.get("from")), "to": parse_number(entry.get("to"))}
+            if None not in ends.values():
                 mappings.append({"type": "range", "options": ends | {"result": {"text": entry.get("text", "")}}})
     return mappings

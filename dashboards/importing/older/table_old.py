@@ -7,10 +7,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deckwatch.dashboards.importing.numbers import parse_numbers
+
 if TYPE_CHECKING:
     from deckwatch.core.json_types import Json, JsonMapping, JsonObject
 
 TYPES = ("table-old",)
+
+READ = frozenset(("styles", "columns", "sort", "transform", "showHeader"))
+# Values without effect by path; an empty tuple stands for all values.
+IDLE = {"scroll": (), "fontSize": ("100%",), "filterNull": ()}
+_STYLE_KEYS = frozenset(
+    (
+        *("alias", "pattern", "type", "unit", "decimals", "colorMode", "colors", "thresholds", "align", "dateFormat"),
+        *("link", "linkUrl", "linkTooltip", "linkTargetBlank", "mappingType", "$$hashKey", "preserveFormat"),
+    )
+)
 
 _CELLS = {"cell": "color-background", "row": "color-background", "value": "color-text"}
 
@@ -31,6 +43,8 @@ def upgrade_panel(panel: JsonMapping) -> tuple[JsonObject, list[str]]:
             entries = [{"id": key, "value": value} for key, value in properties]
             overrides.append({"matcher": matcher, "properties": entries})
     sort = panel.get("sort") or {}
+    if isinstance(sort.get("col"), (int, float)):
+        lost.append("sort.col")
     return {
         "type": "table",
         "fieldConfig": {"defaults": defaults, "overrides": overrides},
@@ -52,16 +66,21 @@ def _make_properties(style: JsonMapping) -> tuple[list[tuple[str, Json]], list[s
         properties.append(("custom.hidden", True))
     if style.get("type") == "number" and style.get("unit"):
         properties.append(("unit", style["unit"]))
+    if style.get("type") == "date" and style.get("dateFormat"):
+        properties.append(("unit", f"time: {style['dateFormat']}"))
+    if style.get("align") in ("left", "center", "right"):
+        properties.append(("custom.align", style["align"]))
     if style.get("decimals") is not None and style.get("type") == "number":
         properties.append(("decimals", style["decimals"]))
     if style.get("colorMode") in _CELLS:
         properties.append(("custom.cellOptions", {"type": _CELLS[style["colorMode"]]}))
-        limits: list[float | None] = [None, *(float(one) for one in style.get("thresholds") or [])]
+        limits: list[float | None] = [None, *parse_numbers(style.get("thresholds"))]
         steps = [
             {"color": color, "value": limit}
             for color, limit in zip(style.get("colors") or ["green"], limits, strict=False)
         ]
         properties.append(("thresholds", {"mode": "absolute", "steps": steps}))
     if style.get("link") and style.get("linkUrl"):
-        properties.append(("links", [{"title": style.get("linkTooltip", ""), "url": style["linkUrl"]}]))
-    return properties, [f"styles.{key}" for key in ("valueMaps", "rangeMaps") if style.get(key)]
+        new_tab = {"targetBlank": True} if style.get("linkTargetBlank") else {}
+        properties.append(("links", [{"title": style.get("linkTooltip", ""), "url": style["linkUrl"], **new_tab}]))
+    return properties, [f"styles.{key}" for key, value in style.items() if value and key not in _STYLE_KEYS]

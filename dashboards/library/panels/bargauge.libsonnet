@@ -23,7 +23,7 @@ local theme = import '../theme.libsonnet';
   },
   example: {
     bargauge: 'node_filesystem_avail_bytes',
-    title: 'Space left',
+    title: 'Space available',
     description: 'Free space on each file system.',
     legend: '{{mountpoint}}',
     top: 5,

@@ -1,10 +1,26 @@
 // A value in its range, as a dial.
 local theme = import '../theme.libsonnet';
 
+// What the gauge of Grafana 13 (in 12.4 by the feature toggle newGauge) needs to look like the former one: `shape` tells
+// it that the panel was written for it; otherwise it discards part of the options.
+local newer = {
+  shape: 'gauge',
+  textMode: 'value_and_name',
+  effects: { gradient: false },
+  sparkline: false,
+  segmentCount: 1,
+  barShape: 'flat',
+  barWidthFactor: 0.5,
+  endpointMarker: 'none',
+};
+
 {
   words: { gauge: 'The current value in its range, as a dial; set min and max, or use a ratio.' },
   called: { dial: 'gauge', radial: 'gauge' },
-  grafana: { type: 'gauge', name: 'Gauge', public: true, figure: true },
+  grafana: {
+    type: 'gauge', name: 'Gauge', public: true, figure: true,
+    since: { ['options.' + name]: { version: '12.4', default: newer[name] } for name in std.objectFields(newer) },
+  },
   content: { '$ref': '#/$defs/queries' },
   queries: 'instant',
   height: 6,
@@ -30,6 +46,6 @@ local theme = import '../theme.libsonnet';
         sizing: 'auto',
         minVizWidth: 75,
         minVizHeight: 75,
-      } + theme.figures(spec, 48),
+      } + newer + theme.figures(spec, 48),
     }),
 }

@@ -26,7 +26,7 @@ local theme = import '../theme.libsonnet';
   },
   example: {
     pie: 'count by (code) (http_requests_total)',
-    title: 'Answers by status',
+    title: 'Responses by status',
     description: 'Handlers by response status.',
     show: ['name', 'percent'],
   },

@@ -14,6 +14,7 @@ local theme = import '../theme.libsonnet';
   width: 3,
   options: {
     trend: { description: 'Draw the history of the value in the background.', type: 'boolean', default: false },
+    change: { description: 'Show the change over the time range, in percent.', type: 'boolean', default: false },
     color: {
       description: 'What the thresholds colour: the number, the whole tile, or nothing.',
       enum: ['value', 'background', 'none'],
@@ -30,7 +31,8 @@ local theme = import '../theme.libsonnet';
   panel(spec)::
     local options = theme.get(spec, 'options', {});
     local trend = theme.get(options, 'trend', false);
-    theme.queried(spec, 'stat', if trend then 'range' else 'instant', {
+    local change = theme.get(options, 'change', false);
+    theme.queried(spec, 'stat', if trend || change then 'range' else 'instant', {
       fieldConfig: theme.fieldConfig(spec, { mode: 'thresholds' }, {}, theme.nothing(spec)),
       options: {
         colorMode: theme.get(options, 'color', 'value'),
@@ -39,9 +41,9 @@ local theme = import '../theme.libsonnet';
         orientation: 'auto',
         percentChangeColorMode: 'standard',
         reduceOptions: theme.reduce,
-        showPercentChange: false,
+        showPercentChange: change,
         textMode: theme.get(options, 'show', 'auto'),
-        wideLayout: true,
+        wideLayout: std.length(spec.queries) == 1,  // tiles have their name above the value, whatever their width
       } + theme.figures(spec, 60),
     }),
 }

@@ -50,7 +50,12 @@ local override(query, valueOf) = {
   height: 8,
   width: 6,
   options: {
-    sort: { description: 'The title of the column to sort by, highest first.', type: 'string' },
+    sort: {
+      description: 'The title of the column to sort by, highest first; or several, of which the first counts most.',
+      type: ['string', 'array'],
+      items: { type: 'string' },
+      examples: ['Requests'],
+    },
     ascending: { description: 'Sort lowest first.', type: 'boolean', default: false },
     names: {
       examples: [{ name: 'Container' }],
@@ -87,6 +92,7 @@ local override(query, valueOf) = {
     local capital(word) = std.asciiUpper(std.substr(word, 0, 1)) + std.substr(word, 1, std.length(word) - 1);
     local titleOf(label) = theme.get(names, label, capital(std.strReplace(label, '_', ' ')));
     local labels = theme.get(spec, 'by', []);
+    local sorted = local titles = theme.get(options, 'sort', []); if std.isString(titles) then [titles] else titles;
     local shown = [label for label in labels if titleOf(label) != ''];
     local columns = shown + [column(spec, query) for query in spec.queries];
     local valueOf(label) = '__data.fields["' + titleOf(label) + '"]';
@@ -102,19 +108,23 @@ local override(query, valueOf) = {
       for label in shown
       if links(label) != []
     ];
+    // The text for missing data belongs to an empty table and to missing numbers, not to a label that a row lacks.
+    local emptyLabels = if std.objectHas(spec, 'no_data_text') then [{ matcher: { id: 'byType', options: 'string' }, properties: [{ id: 'noValue', value: '' }] }] else [];
+    local rowLabel = { matcher: { id: 'byName', options: titleOf(labels[0]) }, properties: [{ id: 'unit', value: 'string' }] };
     // The names of columns made of label values are unknown: the single query determines the style of all.
     local whole = if across == '' then {} else {
       defaults+: { unit: spec.queries[0].unit, thresholds: theme.thresholds(spec.queries[0]), mappings: theme.mappings(spec.queries[0]) },
     };
     theme.queried(spec, 'table', 'table', {
-      fieldConfig: theme.fieldConfig({ unit: theme.get(spec, 'unit', 'short') }, { mode: 'thresholds' }, {
+      // Label columns have no override: as a number, the id 1234567890123 would be shown as 1.23 Tri.
+      fieldConfig: theme.fieldConfig({ [if std.objectHas(spec, 'no_data_text') then 'no_data_text']: spec.no_data_text, unit: if foreign then theme.get(spec, 'unit', 'short') else 'string' }, { mode: 'thresholds' }, {
         align: 'auto',
         cellOptions: if across == '' then { type: 'auto' } else cell(spec.queries[0]),
         filterable: theme.get(options, 'filters', false),
         inspect: false,
         minWidth: 80,
       }) + whole + {
-        overrides: (if across == '' && !foreign then [override(query, valueOf) for query in spec.queries] else []) + linked + theme.seriesOverrides(spec),
+        overrides: emptyLabels + (if across == '' || foreign then [] else [rowLabel]) + (if across == '' && !foreign then [override(query, valueOf) for query in spec.queries] else []) + linked + theme.seriesOverrides(spec),
       },
       options: {
         showHeader: true,
@@ -127,8 +137,7 @@ local override(query, valueOf) = {
           fields: [],
           [if theme.get(options, 'page', false) then 'enablePagination']: true,
         },
-        sortBy: if std.objectHas(options, 'sort')
-        then [{ displayName: options.sort, desc: !theme.get(options, 'ascending', false) }] else [],
+        sortBy: [{ displayName: title, desc: !theme.get(options, 'ascending', false) } for title in sorted],
       },
       transformations: if foreign then [] else if across != '' then [
         { id: 'groupingToMatrix', options: { columnField: across, rowField: labels[0], valueField: 'Value', emptyValue: 'empty' } },
@@ -145,9 +154,9 @@ local override(query, valueOf) = {
         },
       ] + (
         if !std.objectHas(spec, 'top') then [] else (
-          if !std.objectHas(options, 'sort') then [] else [{
+          if sorted == [] then [] else [{
             id: 'sortBy',
-            options: { fields: {}, sort: [{ field: options.sort, desc: !theme.get(options, 'ascending', false) }] },
+            options: { fields: {}, sort: [{ field: title, desc: !theme.get(options, 'ascending', false) } for title in sorted] },
           }]
         ) + [{ id: 'limit', options: { limitField: spec.top } }]
       ),

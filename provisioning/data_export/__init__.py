@@ -1,0 +1,1 @@
+"""Samples of a PromQL expression over any length of time, as a file."""

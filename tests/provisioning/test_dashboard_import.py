@@ -1,0 +1,108 @@
+"""`grafana import`: names of files, and dashboards that are rejected one by one."""
+
+from __future__ import annotations
+
+import codecs
+import json
+
+import pytest
+
+from deckwatch.core.problems import DeckwatchError
+from deckwatch.core.project import Project
+from deckwatch.dashboards.grafana_model import is_generated_uid
+from deckwatch.dashboards.importing import Importer
+from deckwatch.provisioning import dashboard_import
+
+LONG = "panel tests of everything that can be shared between two of them"
+
+
+def text_dashboard(title, **more):
+    return {"title": title, "panels": [{"type": "text", "title": "Words", "options": {"content": "x"}}], **more}
+
+
+@pytest.fixture
+def run_import(tmp_path):
+    def run(models):
+        return dashboard_import.import_dashboards(Project(tmp_path), models, tmp_path / "dashboards")
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        ({"title": LONG}, "panel-tests-of-everything-that-can-be"),
+        ({"title": "x" * 60}, "x" * 40),
+        ({"title": "1860 Node"}, "dashboard-1860-node"),
+        ({"title": "Ωμέγα"}, "dashboard"),
+        ({"title": "Shop", "uid": "shop-api"}, "shop-api"),
+        ({"title": "Shop", "uid": "9-" + "y" * 50}, "shop"),
+        ({"title": "Shop", "uid": "a--b-"}, "shop"),
+        ({"dashboard": {"title": "Shop"}}, "shop"),
+    ],
+)
+def test_a_file_name_is_a_uid_that_grafana_accepts(model, name):
+    assert dashboard_import.file_name(model) == name
+    assert is_generated_uid(name)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_may_have_a_byte_order_mark(tmp_path, encoding):
+    path = tmp_path / "theirs.json"
+    path.write_bytes(json.dumps({"title": "größe"}, ensure_ascii=False).encode(encoding))
+    assert dashboard_import.read_model(path) == {"title": "größe"}
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", codecs.BOM_UTF8 + b"\xff", b"[" * 100_000, b'{"a": ' + b"9" * 5000 + b"}"]
+)
+def test_a_file_that_is_not_json_is_reported(tmp_path, content):
+    path = tmp_path / "theirs.json"
+    path.write_bytes(content)
+    with pytest.raises(DeckwatchError, match=r"theirs\.json is not JSON"):
+        dashboard_import.read_model(path)
+
+
+def test_a_rejected_dashboard_does_not_affect_the_others(run_import):
+    run = run_import({"one": text_dashboard("One"), "none": {"title": "None"}, "two": text_dashboard("Two")})
+    assert [file.path.name for file in run.files] == ["one.yaml", "two.yaml"]
+    assert run.rejected == ["none: none is not a Grafana dashboard: it has no panels"]
+
+
+def test_a_bug_of_ours_does_not_affect_the_others(run_import, monkeypatch):
+    import_dashboard = Importer.import_dashboard
+
+    def fail_once(self, model, name):
+        return {}["key"] if name == "one" else import_dashboard(self, model, name)
+
+    monkeypatch.setattr(Importer, "import_dashboard", fail_once)
+    run = run_import({"one.json": text_dashboard("One"), "two.json": text_dashboard("Two")})
+    assert [file.path.name for file in run.files] == ["two.yaml"]
+    assert len(run.rejected) == 1
+    assert run.rejected[0].startswith(
+        "one.json cannot be imported because of a bug, please report it: KeyError: 'key' ("
+    )
+
+
+def test_dashboards_with_the_same_title_get_a_number_and_the_same_dashboard_is_rejected(run_import):
+    titles = {str(i): text_dashboard(LONG, tags=[str(i)]) for i in range(2)}
+    run = run_import(
+        {**titles, "again": dict(titles["0"]), "a": text_dashboard("A", uid="Q1"), "b": text_dashboard("A", uid="Q1")}
+    )
+    names = [file.path.stem for file in run.files]
+    assert names == ["panel-tests-of-everything-that-can-be", "panel-tests-of-everything-that-can-be-2", "a"]
+    assert run.rejected == ["again is the same dashboard as 0", "b is the same dashboard as a"]
+
+
+def test_an_existing_file_is_kept_and_the_others_are_written(run_import, tmp_path):
+    existing = tmp_path / "dashboards" / "one.yaml"
+    existing.parent.mkdir()
+    existing.write_text("mine")
+    imported = run_import({"one": text_dashboard("One"), "two": text_dashboard("Two")})
+    run = dashboard_import.write_files(imported)
+    assert run.rejected == [f"{existing} already exists; --force overwrites"]
+    assert [file.path.name for file in run.files] == ["two.yaml"]
+    assert existing.read_text() == "mine"
+    assert (tmp_path / "dashboards" / "two.yaml").exists()
+    assert dashboard_import.write_files(imported, force=True).rejected == []
+    assert existing.read_text() != "mine"
