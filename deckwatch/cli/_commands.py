@@ -11,16 +11,15 @@ from typing import Any
 
 import click
 
-from deckwatch.core import plugins
-from deckwatch.core.problems import did_you_mean
+from deckwatch.cli._command_names import command_names
+from deckwatch.cli._project_option import add_project_option
+from deckwatch.core.problems import DeckwatchError, did_you_mean
 
-_NO_COMMAND = ("main",)
-
-
-def command_names(package: str) -> list[str]:
-    """Return the names of a package's commands, with `-` for `_`."""
-    names = plugins.module_names(importlib.import_module(package))
-    return [name.replace("_", "-") for name in names if name not in _NO_COMMAND]
+_EXPORTER_COMMANDS = (
+    "serve",
+    "scrape",
+    "top",
+)  # need no more than an extra for what they watch; others need `generate`
 
 
 class PackageGroup(click.Group):
@@ -41,7 +40,22 @@ class PackageGroup(click.Group):
             return None
         module = importlib.import_module(f"{self.package}.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
-        return command
+        return add_project_option(command)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; raises DeckwatchError where a package of an extra is not installed."""
+        try:
+            return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            from deckwatch.core import extras
+
+            name = ctx.invoked_subcommand or ""
+            needs_little = getattr(self.get_command(ctx, name), "reads_no_project", False)
+            preferred = "" if needs_little or name in _EXPORTER_COMMANDS else "generate"
+            message = extras.describe_missing_module(error.name or "", preferred)
+            if message is None:
+                raise
+            raise DeckwatchError(message) from None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

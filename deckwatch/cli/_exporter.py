@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import platform
 import sys
 import threading
 import time
@@ -19,12 +21,20 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
-LOG_LEVELS = ("debug", "info", "warning", "error")
+log = logging.getLogger("deckwatch.serve")
+
+_LOG_LEVELS = ("debug", "info", "warning", "error")
 _CLOSING_SECONDS = 2.0
 
 
 def add_source_options(command: F) -> F:
-    """Add the options for the sources of host and container metrics."""
+    """Add the options for the sources of host and container metrics, and for the name of this machine."""
+    command = click.option(
+        "--host",
+        metavar="NAME",
+        show_default="the one that is called like this machine",
+        help="Name of this machine in `hosts:`, which decides about the probes that it runs.",
+    )(command)
     for name, root in (("rootfs", "/"), ("sysfs", "/sys"), ("procfs", "/proc")):
         command = click.option(
             f"--path.{name}",
@@ -42,13 +52,35 @@ def add_source_options(command: F) -> F:
     )(command)
 
 
+def log_option(default: str) -> Callable[[F], F]:
+    """Return `--log-level`, passed as `log_level`."""
+    return click.option(
+        "--log-level",
+        type=click.Choice(_LOG_LEVELS),
+        default=default,
+        show_default=True,
+        help="Minimum log level.",
+    )
+
+
 def create_app(
-    project: Path, *, path_procfs: Path, path_sysfs: Path, path_rootfs: Path, docker_host: str | None
+    project: Path,
+    *,
+    path_procfs: Path,
+    path_sysfs: Path,
+    path_rootfs: Path,
+    docker_host: str | None,
+    host: str | None = None,
 ) -> App:
-    """Return the exporter for this machine, configured by the project's `watch:`; raises InvalidInput."""
+    """Return the exporter for this machine, configured by the project's `watch:`.
+
+    Raises InvalidInput, and DeckwatchError where a package is missing for what is configured.
+    """
     from deckwatch.cli import _project
+    from deckwatch.core import extras
     from deckwatch.core.problems import InvalidInput
-    from deckwatch.exporter import collector, config
+    from deckwatch.exporter import collector, config, health_endpoint, placement, watch_extensions
+    from deckwatch.exporter.live.project_rules import read_overrides
     from deckwatch.exporter.scrape import Scraper
     from deckwatch.exporter.server import App
     from deckwatch.exporter.world import World
@@ -57,10 +89,24 @@ def create_app(
     collectors = collector.load_collectors()
     if problems := [*loaded.problems, *config.find_problems(loaded, collector.names_and_prefixes(collectors))]:
         raise InvalidInput(problems)
-    watch = config.watch_config(loaded)
+    own_host = placement.find_own_host(loaded, platform.node(), host)
+    watch = config.watch_config(loaded, own_host=own_host)
+    placed = ("probes", "postgres", *watch_extensions.list_keys())
+    if not own_host and len(loaded.data.get("hosts") or ()) > 1 and any(watch.get(key) for key in placed):
+        log.warning(
+            "none of the machines in hosts: is called %s, so it is unknown which probes, database servers and other "
+            "sources are left to others: start with --host NAME",
+            platform.node(),
+        )
+    engine = os.environ.get("DOCKER_HOST", "") if docker_host is None else docker_host
+    if engine and not engine.startswith("file://"):  # a captured one
+        extras.require_module("docker", "a Docker engine is configured")
     world = World(path_procfs, path_sysfs, path_rootfs, docker_host, watch)
     chosen = collector.choose_collectors(collectors, config.collector_switches(watch), config.collector_budgets(watch))
-    return App(Scraper(world, chosen), list(collectors))
+    addresses = loaded.data.get("addresses") or {}
+    prometheus = (addresses.get("internal") or {}).get("prometheus") or addresses.get("prometheus")
+    endpoints = {health_endpoint.PATH: health_endpoint.build_endpoint(prometheus)}
+    return App(Scraper(world, chosen), list(collectors), endpoints, read_overrides(loaded))
 
 
 def absence_messages(app: App) -> Iterator[str]:

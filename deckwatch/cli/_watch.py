@@ -71,6 +71,7 @@ def shared_text(project: Path) -> str:
 
 def _generate_once(project: Path, out: Path, engine: Engine, form: Form, paths: Sequence[str]) -> None:
     from deckwatch.cli import _project, _show
+    from deckwatch.core.masking import mask_secrets
     from deckwatch.core.problems import DeckwatchError, InvalidInput
     from deckwatch.provisioning import stack
     from deckwatch.provisioning.write import write_plan
@@ -84,7 +85,7 @@ def _generate_once(project: Path, out: Path, engine: Engine, form: Form, paths: 
         _show.print_problems(error.problems)
         click.secho(f"{_clock_time()} {prefix}nothing is written until this is fixed", fg="red", err=True)
     except (DeckwatchError, OSError) as error:
-        click.secho(f"{_clock_time()} {prefix}{error}", fg="red", err=True)
+        click.secho(f"{_clock_time()} {prefix}{mask_secrets(str(error))}", fg="red", err=True)
     else:
         if built.warnings:
             _show.print_problems(built.warnings)

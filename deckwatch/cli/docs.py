@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deckwatch.cli import _project_option
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -27,6 +29,7 @@ def command(out: Path, check: bool) -> int:
 
     In a clone, `make docs` updates docs/reference, and CI checks it.
     """
+    from deckwatch.core.own_command import format_command
     from deckwatch.provisioning import reference
     from deckwatch.provisioning.plan import Plan
     from deckwatch.provisioning.write import write_plan
@@ -36,7 +39,7 @@ def command(out: Path, check: bool) -> int:
     for change in changes:
         click.echo(f"{change.kind} {out / change.path}", err=True)
     if check and changes:
-        click.echo(f"{out} is not up to date: run `deckwatch docs`", err=True)
+        click.echo(f"{out} is not up to date: run `{format_command('docs')}`", err=True)
         return 1
     return 0
 
@@ -53,7 +56,7 @@ def _command_lines() -> Iterator[str]:
     yield "# Commands\n"
     yield "Every option can also be set by the environment variable listed with it, and those of `serve`, `up`,"
     yield "`generate` and `verify` in `deckwatch.yaml` under the command's name. Precedence: flag, environment, file,"
-    yield "default. `--project DIR` goes before the command. Exit codes: 0 success, 1 invalid input or a failed check,"
+    yield "default. `--project DIR` may stand anywhere. Exit codes: 0 success, 1 invalid input or a failed check,"
     yield "3 a bug in deckwatch, 130 interrupted. Stopping `serve` or `up` with Ctrl-C exits with 0.\n"
     with click.Context(deckwatch, info_name="deckwatch", auto_envvar_prefix="DECKWATCH") as context:
         for name in deckwatch.list_commands(context):
@@ -67,7 +70,9 @@ def _command_section(parent: click.Context, name: str, command: click.Command) -
         yield f"## {context.command_path}\n"
         yield _clean_help(command.help or "") + "\n"
         rows = [
-            _option_row(each, context) for each in command.params if isinstance(each, click.Option) and not each.hidden
+            _option_row(each, context)
+            for each in command.params
+            if isinstance(each, click.Option) and not each.hidden and _project_option.NAME not in each.opts
         ]
         if rows:
             yield "| option | meaning | default | environment |"

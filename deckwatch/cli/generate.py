@@ -69,10 +69,11 @@ def command(
     """
     from deckwatch.cli import _show
     from deckwatch.provisioning import fingerprint
+    from deckwatch.provisioning.write import remove_staging
 
     if form != "provisioned" and context.get_parameter_source("out") is ParameterSource.DEFAULT_MAP:
         out = None  # the project's setting is for its bundle
-    repeat = _repeat_command(project, form, out)
+    repeat = _repeat_command(form, out)
     out = out or project / ("out" if form == "provisioned" else form)
     if watch:
         if check or summary:
@@ -82,6 +83,8 @@ def command(
         return _watch.watch_project(project, out, engine, form)
     if known := fingerprint.find_current_run(project, out, (engine, form)):
         count, warnings = known
+        if not check:
+            remove_staging(out)
         _write_summary(summary, ())
         if warnings:
             _show.print_problems(warnings)
@@ -130,13 +133,13 @@ def _write_summary(path: Path | None, changes: Sequence[Change]) -> None:
         path.write_text(render_summary(changes), encoding="utf-8")
 
 
-def _repeat_command(project: Path, form: Form, out: Path | None) -> str:
+def _repeat_command(form: Form, out: Path | None) -> str:
     """Return the command that writes what was checked."""
-    words = ["deckwatch"]
-    words += [] if project == Path() else ["--project", str(project)]
-    words += ["generate"] if form == "provisioned" else ["generate", "--export", form]
+    from deckwatch.core.own_command import format_command
+
+    words = ["generate"] if form == "provisioned" else ["generate", "--export", form]
     words += [] if out is None or out == Path() else ["--out", str(out)]
-    return " ".join(words)
+    return format_command(*words)
 
 
 def _count_changes(changes: Sequence[Change]) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+from deckwatch.cli import _options
 
-    from deckwatch.provisioning.dashboard_import import ImportedFile
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from deckwatch.provisioning.dashboard_import import ImportedFile, ImportRun
     from deckwatch.provisioning.grafana import Comparison, Grafana
 
 
@@ -29,13 +32,8 @@ def _add_server_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--password-file", type=click.Path(dir_okay=False, path_type=Path), help="File with the user's password."
         ),
-        click.option(
-            "--seconds",
-            type=click.FloatRange(min=0.1),
-            default=15.0,
-            show_default=True,
-            help="Timeout of each request.",
-        ),
+        _options.timeout_option(15.0, "Timeout of each request."),
+        _options.former_option("--seconds", "--timeout"),
     )
     for option in reversed(options):
         command = option(command)
@@ -65,41 +63,69 @@ def import_dashboards(
     """Convert Grafana dashboards, given as files or uids, to YAML.
 
     Settings without a keyword are kept under `raw:`, and generating again yields every panel with its title, type and
-    queries. Dropped settings are listed.
+    queries. Dropped settings are listed. A dashboard that cannot be imported is reported, and the others are imported.
     """
     from deckwatch.cli import _project, _show
     from deckwatch.provisioning import dashboard_import
 
     loaded = _project.load_project(project, keep_invalid=True)
-    models: dict[str, Any] = {}
-    uids = [source for source in what if not _is_file(source)]
-    if uids:
-        with _connect_grafana(**server) as grafana:
-            models |= {uid: grafana.get_dashboard(uid) for uid in uids}
-    models |= {source: dashboard_import.read_model(Path(source)) for source in what if _is_file(source)}
+    models, unreadable = _read_models(what, server)
     with _show.show_progress("importing", len(models)) as advance:
-        brought = dashboard_import.import_dashboards(loaded, models, out or project / "dashboards", advance)
+        run = dashboard_import.import_dashboards(loaded, models, out or project / "dashboards", advance)
+    run.rejected[:0] = unreadable
     if dry_run:
-        for each in brought:
+        for each in run.files:
             click.echo(f"# {each.path}\n{each.imported.text}", nl=False)
     else:
-        dashboard_import.write_files(brought, force=force)
-    _print_report(brought)
-    return 0 if all(each.imported.kept == each.imported.panels for each in brought) else 1
+        run = dashboard_import.write_files(run, force=force)
+    _print_report(run)
+    return 0 if not run.rejected and all(each.imported.kept == each.imported.panels for each in run.files) else 1
+
+
+def _read_models(sources: Sequence[str], server: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return the dashboards by file or uid, and for each one that cannot be read a sentence with the reason."""
+    from deckwatch.core.problems import DeckwatchError
+    from deckwatch.provisioning import dashboard_import
+
+    models: dict[str, Any] = {}
+    unreadable: list[str] = []
+    with contextlib.ExitStack() as stack:
+        grafana: Grafana | None = None
+        for source in dict.fromkeys(sources):
+            try:
+                if _is_file(source):
+                    models[source] = dashboard_import.read_model(Path(source))
+                    continue
+                grafana = grafana or stack.enter_context(_connect_grafana(**server))
+                models[source] = grafana.get_dashboard(source)
+            except DeckwatchError as error:
+                if str(error) not in unreadable:  # one sentence about a server for all its dashboards
+                    unreadable.append(str(error))
+    return models, unreadable
 
 
 def _is_file(text: str) -> bool:
     return "/" in text or text.endswith(".json") or Path(text).is_file()
 
 
-def _connect_grafana(**server: Any) -> Grafana:
+def _connect_grafana(timeout: float, **server: Any) -> Grafana:
     from deckwatch.provisioning.grafana import connect_grafana
 
-    return connect_grafana(**server)
+    return connect_grafana(seconds=timeout, **server)
 
 
-def _print_report(brought: Sequence[ImportedFile]) -> None:
-    """Print a row for each dashboard, and below its dropped settings."""
+def _print_report(run: ImportRun) -> None:
+    """Print a row for each dashboard, below it what was dropped, and at the end the rejected ones."""
+    if run.files:
+        _print_table(run.files)
+    for each in run.files:
+        for what, count in each.imported.lost.items():
+            click.echo(f"{each.path.name}: {count} x {what}", err=True)
+    for reason in run.rejected:
+        click.echo(f"deckwatch: {reason}", err=True)
+
+
+def _print_table(brought: Sequence[ImportedFile]) -> None:
     from deckwatch.cli import _show
 
     _show.print_rows(
@@ -113,16 +139,14 @@ def _print_report(brought: Sequence[ImportedFile]) -> None:
             for each in brought
         ],
     )
-    for each in brought:
-        for what, count in each.imported.lost.items():
-            click.echo(f"{each.path.name}: {count} x {what}", err=True)
 
 
 @command.command("diff")
 @click.argument("uids", nargs=-1, metavar="[UID]...")
+@_options.add_format_option
 @_add_server_options
 @click.pass_obj
-def diff_dashboards(project: Path, /, *, uids: Sequence[str], **server: Any) -> int:
+def diff_dashboards(project: Path, /, *, uids: Sequence[str], output: str, **server: Any) -> int:
     """Compare the dashboards in Grafana with those that would be generated.
 
     Each is new, the same, changed by us (the project is newer) or changed by hand, with the changed panels. Exit code
@@ -130,7 +154,10 @@ def diff_dashboards(project: Path, /, *, uids: Sequence[str], **server: Any) -> 
     """
     with _connect_grafana(**server) as grafana:
         comparisons = _compare_dashboards(project, grafana, uids)
-    _print_comparisons(comparisons)
+    if output == "json":
+        _options.print_json([_comparison_fields(comparison) for comparison in comparisons])
+    else:
+        _print_comparisons(comparisons)
     return int(any(comparison.state != "same" for comparison in comparisons))
 
 
@@ -161,7 +188,9 @@ def push_dashboards(
     from deckwatch.provisioning import push as pushing
 
     with _connect_grafana(**server) as grafana:
-        comparisons = _compare_dashboards(project, grafana, uids)
+        if folder is not None:
+            folder = grafana.ensure_folder(folder, folder, create=False)
+        comparisons = _compare_dashboards(project, grafana, uids, folder)
         _print_comparisons(comparisons)
         if not dry_run:
             pushing.push_dashboards(
@@ -175,7 +204,9 @@ def push_dashboards(
     return 0
 
 
-def _compare_dashboards(project: Path, grafana: Grafana, uids: Sequence[str]) -> list[Comparison]:
+def _compare_dashboards(
+    project: Path, grafana: Grafana, uids: Sequence[str], folder: str | None = None
+) -> list[Comparison]:
     from deckwatch.cli import _project, _show
     from deckwatch.provisioning import push as pushing
     from deckwatch.provisioning import stack
@@ -184,7 +215,16 @@ def _compare_dashboards(project: Path, grafana: Grafana, uids: Sequence[str]) ->
         built = stack.build(_project.load_project(project, keep_invalid=True))
         ours = pushing.select_dashboards(pushing.generated_dashboards(built.plan), uids)
     with _show.show_progress("comparing", len(ours)) as advance:
-        return grafana.compare_dashboards(ours, advance)
+        return grafana.compare_dashboards(ours, advance, folder=folder)
+
+
+def _comparison_fields(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "uid": comparison.generated.uid,
+        "state": comparison.state,
+        "author": comparison.author,
+        "changes": list(comparison.lines),
+    }
 
 
 _COLORS = {"new": "green", "same": None, "changed by us": "cyan", "changed by hand": "red", "provisioned": "yellow"}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from deckwatch.cli import _show
+from deckwatch.cli import _options, _show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +44,11 @@ def _list_alerts() -> Iterator[Item]:
             yield Item(name, alert.get("summary", ""), f"{topic}, {alert.get('severity', 'warning')}")
 
 
+def _list_insights() -> Iterator[Item]:
+    for name, data in _read_documents("provisioning", "insights", "library"):
+        yield Item(name, data["insight"], data["severity"])
+
+
 def _list_receivers() -> Iterator[Item]:
     return _first_comments("alerting", "library", "receivers")
 
@@ -62,6 +67,11 @@ def _list_parts() -> Iterator[Item]:
         yield Item(name, data.get("part", ""), f"takes {taken}" if taken else "")
 
 
+def _list_dialects() -> Iterator[Item]:
+    for name, data in _read_documents("provisioning", "dialects"):
+        yield Item(name, data.get("about", ""))
+
+
 def _list_templates() -> Iterator[Item]:
     from deckwatch.cli import new
 
@@ -76,26 +86,32 @@ KINDS: dict[str, Callable[[], Iterator[Item]]] = {
     "parts": _list_parts,
     "panels": _list_panels,
     "alerts": _list_alerts,
+    "insights": _list_insights,
     "receivers": _list_receivers,
     "checks": _list_checks,
+    "dialects": _list_dialects,
     "templates": _list_templates,
 }
 
 
 @click.command("list")
 @click.argument("kinds", metavar="[KIND]...", nargs=-1, type=click.Choice(list(KINDS)))
-def command(kinds: tuple[str, ...]) -> None:
-    """List shipped collectors, dashboards, parts, panels, alerts, receivers, checks and templates.
+@_options.add_format_option
+def command(kinds: tuple[str, ...], output: str) -> None:
+    """List collectors, dashboards, parts, panels, alerts, insights, receivers, checks, dialects, templates.
 
     Select collectors by name or prefix (host_cpu, host), alerts and dashboards by name. `use:` includes a part in a
-    dashboard, and `deckwatch new` copies a template.
+    dashboard, `speaks:` names the dialect of a page, and `deckwatch new` copies a template.
     """
     from rich import box
     from rich.table import Table
 
+    items_by_kind = {kind: sorted(KINDS[kind]()) for kind in kinds or KINDS}
+    if output == "json":
+        _options.print_json({kind: [item._asdict() for item in items] for kind, items in items_by_kind.items()})
+        return
     console = _show.create_console()
-    for kind in kinds or KINDS:
-        items = sorted(KINDS[kind]())
+    for kind, items in items_by_kind.items():
         if not items:
             continue
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))

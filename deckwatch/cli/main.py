@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import errno
 import gc
+import io
 import sys
 import traceback
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from deckwatch import __version__
+from deckwatch.cli import _project_option
 from deckwatch.cli._commands import PackageGroup
+from deckwatch.core.masking import mask_secrets
 from deckwatch.core.problems import DeckwatchError, InvalidInput
 
 if TYPE_CHECKING:
@@ -31,11 +34,11 @@ _ENVIRONMENT_ERRORS = frozenset((errno.EACCES, errno.EPERM, errno.EROFS, errno.E
 )
 @click.version_option(__version__, prog_name="deckwatch", message="%(prog)s %(version)s")
 @click.option(
-    "--project",
-    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    _project_option.NAME,
+    type=_project_option.FOLDER,
     default=Path(),
     show_default="working directory",
-    help="Folder with deckwatch.yaml. Without that file, the shipped set is used.",
+    help=_project_option.HELP,
 )
 @click.pass_context
 def deckwatch(ctx: click.Context, project: Path) -> None:
@@ -45,14 +48,12 @@ def deckwatch(ctx: click.Context, project: Path) -> None:
     into Grafana dashboards, Prometheus rules and Alertmanager routes; `deckwatch up` runs everything on this machine.
     """
     ctx.obj = project
-    if ctx.invoked_subcommand != "serve":
+    if ctx.invoked_subcommand not in ("serve", "scrape", "job"):
+        from deckwatch.core import packed_yaml
+
+        packed_yaml.turn_on()
         # A command keeps almost everything that it allocates until it ends; `serve` has a threshold for scrapes.
         gc.set_threshold(200_000)
-    # Flags and environment take precedence over a command's section of the file, such as `serve: {listen: …}`.
-    if ctx.invoked_subcommand and (project / "deckwatch.yaml").is_file():
-        from deckwatch.cli import _project
-
-        ctx.default_map = _project.option_defaults(project, lean=ctx.invoked_subcommand == "serve")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -70,7 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
     except click.ClickException as error:
-        error.show()
+        with io.StringIO() as shown:
+            error.show(file=shown)
+            click.echo(mask_secrets(shown.getvalue()), nl=False, err=True)
         sys.exit(EXIT_INPUT)
     except InvalidInput as error:
         from deckwatch.cli import _show
@@ -78,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _show.print_problems(error.problems)
         sys.exit(EXIT_INPUT)
     except DeckwatchError as error:
-        click.secho(f"deckwatch: {error}", err=True)
+        click.secho(f"deckwatch: {mask_secrets(str(error))}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
@@ -86,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         if error.errno not in _ENVIRONMENT_ERRORS:
             _report_bug()
-        click.secho(f"deckwatch: {_path_prefix(error)}{error.strerror}", err=True)
+        click.secho(f"deckwatch: {mask_secrets(_path_prefix(error))}{error.strerror}", err=True)
         sys.exit(EXIT_INPUT)
     except Exception:  # noqa: BLE001 - any other exception is a bug
         _report_bug()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deckwatch.cli import _show
+from deckwatch.cli import _options, _show
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("words", metavar="[WORD]...", nargs=-1)
+@_options.add_format_option
 @click.option(
-    "--format", type=click.Choice(["table", "json"]), default="table", show_default=True, help="Output format."
+    "--learn",
+    metavar="URL",
+    help="Print the `metrics:` block for the unknown metrics of an endpoint, and its dialect if it has one.",
 )
-@click.option("--learn", metavar="URL", help="Print the `metrics:` block for the unknown metrics of an endpoint.")
 @click.pass_obj
-def command(project: Path, /, *, words: tuple[str, ...], format: str, learn: str | None) -> None:  # noqa: A002
+def command(project: Path, /, *, words: tuple[str, ...], output: str, learn: str | None) -> None:
     """Show the metric catalogue that expressions are checked against.
 
     It contains the metrics of the collectors, of `deckwatch.instrument`, of Prometheus, Alertmanager and Grafana, and
@@ -33,25 +35,28 @@ def command(project: Path, /, *, words: tuple[str, ...], format: str, learn: str
     from deckwatch.exporter import collector
     from deckwatch.provisioning import metric_catalog
 
-    known = metric_catalog.load_catalog(_project.load_project(project))
+    loaded = _project.load_project(project)
+    known = metric_catalog.load_catalog(loaded)
     if learn:
-        from deckwatch.provisioning.learn import declare_metrics as block_of
+        from deckwatch.provisioning.dialect_guess import suggest_dialects
+        from deckwatch.provisioning.learn import declare_metrics, fetch_metrics, find_remarks
 
-        click.echo(block_of(learn, known), nl=False)
+        metrics = fetch_metrics(learn)
+        click.echo(declare_metrics(metrics, known), nl=False)
+        for remark in (*suggest_dialects(loaded, metrics), *find_remarks(metrics, known)):
+            click.secho(remark, fg="yellow", err=True)
         return
     collectors = collector.load_collectors()
     selected = [
         metric for metric in known if not words or any(word in metric.name or word in metric.source for word in words)
     ]
-    if format == "json":
+    if output == "json":
         _print_json(selected, collectors)
     else:
         _print_table(selected, collectors)
 
 
 def _print_json(metrics: list[MetricInfo], collectors: dict[str, Collector]) -> None:
-    import orjson
-
     rows: list[dict[str, Any]] = [
         {
             "name": metric.name,
@@ -66,7 +71,7 @@ def _print_json(metrics: list[MetricInfo], collectors: dict[str, Collector]) -> 
         }
         for metric in metrics
     ]
-    click.echo(orjson.dumps(rows, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE), nl=False)
+    _options.print_json(rows)
 
 
 def _print_table(listed: list[MetricInfo], collectors: dict[str, Collector]) -> None:

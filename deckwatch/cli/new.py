@@ -1,7 +1,8 @@
-"""`deckwatch new`: create a project from a template folder."""
+"""`deckwatch new`: create a project from template folders."""
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,28 +12,57 @@ import click
 from deckwatch.core import plugins
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from click.shell_completion import CompletionItem
+
+_SIMILAR = 0.75  # of a word and a template's name: more likely a misspelling than a folder
+_MERGED = {"deckwatch.yaml": "merge_projects", "README.md": "merge_readmes"}
+
+
+def _complete_template(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(path.name) for path in template_folders() if path.name.startswith(incomplete)]
 
 
 @click.command()
-@click.argument("template", callback=lambda _context, _parameter, value: _find_template(value))
-@click.argument("folder", type=click.Path(path_type=Path), required=False)
-def command(template: Path, folder: Path | None) -> None:
-    """Create a small project: deckwatch.yaml, dashboards, alerts with their proofs, a README.
+@click.argument("words", metavar="TEMPLATE... [FOLDER]", nargs=-1, required=True, shell_complete=_complete_template)
+def command(words: tuple[str, ...]) -> None:
+    """Create a small project: deckwatch.yaml, dashboards, alerts with their proofs, a README, schemas for editors.
 
-    `deckwatch list templates` lists the TEMPLATEs. FOLDER, by default named like the template, must not exist or be
-    empty; nothing is overwritten. The project can be checked, generated and tested right away.
+    `deckwatch list templates` lists the TEMPLATEs; several are combined: `deckwatch new web-shop api`. FOLDER, by
+    default named like the templates, must not exist or be empty; nothing is overwritten. The project can be checked,
+    generated and tested right away.
     """
-    folder = folder or Path(template.name)
+    from deckwatch.core.own_command import format_command
+
+    templates, folder = _split_words(words)
     _refuse_existing(folder)
-    for path in template_files(template):
+    for path, text in project_files(templates).items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("x", encoding="utf-8") as file:
-            file.write((template / path).read_text(encoding="utf-8"))
+            file.write(text)
         click.echo(target)
-    click.echo(f"next: deckwatch --project {folder} check", err=True)
-    click.echo(f"      deckwatch --project {folder} up", err=True)
+    click.echo(f"next: {format_command('check', project=folder)}", err=True)
+    click.echo(f"      {format_command('up', project=folder)}", err=True)
+
+
+def project_files(templates: Sequence[Path]) -> dict[Path, str]:
+    """Return the files of a project made from templates by path: theirs, and the JSON Schemas that they refer to."""
+    from deckwatch.cli import _merge_templates
+    from deckwatch.provisioning import schemas
+
+    texts: dict[Path, list[str]] = {}
+    for template in templates:
+        for path in template_files(template):
+            texts.setdefault(path, []).append((template / path).read_text(encoding="utf-8"))
+    files = {
+        path: found[0] if len(found) == 1 else getattr(_merge_templates, _MERGED[str(path)])(found)
+        for path, found in texts.items()
+    }
+    return files | {Path(".deckwatch", schema.path): schema.text for schema in schemas.schema_files()}
 
 
 def template_folders() -> list[Path]:
@@ -52,14 +82,21 @@ def read_summary(template: Path) -> tuple[str, str]:
     return title.removeprefix("#").strip(), rest.strip().partition(". ")[0].partition("\n")[0].rstrip(".") + "."
 
 
-def _find_template(name: str) -> Path:
-    """Return a template's folder; raises BadParameter with the nearest name."""
-    from deckwatch.core.problems import did_you_mean
+def _split_words(words: Sequence[str]) -> tuple[list[Path], Path]:
+    """Return the templates and the folder; raises BadParameter with the nearest template's name."""
+    from deckwatch.core.problems import add_hint, did_you_mean
 
     known = {path.name: path for path in template_folders()}
-    if name not in known:
-        raise click.BadParameter(f"no template is called {name} ({did_you_mean(name, known)})")
-    return known[name]
+    *names, last = words
+    if last in known or not names:
+        names, last = list(words), ""
+    for name in names:
+        if name not in known:
+            raise click.BadParameter(add_hint(f"no template is called {name}", did_you_mean(name, known)))
+    if last and (near := difflib.get_close_matches(last, known, n=1, cutoff=_SIMILAR)):
+        raise click.BadParameter(f"no template is called {last} (did you mean {near[0]}? A folder is written ./{last})")
+    names = list(dict.fromkeys(names))
+    return [known[name] for name in names], Path(last or "-".join(names))
 
 
 def _refuse_existing(folder: Path) -> None:

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import click
 
+_REPORT = "report"  # which we write, and nobody edits
+_KINDS = ("project", "dashboard", "part", "alerts", "insights", "plan", _REPORT)
+
 
 @click.command()
-@click.argument("kind", type=click.Choice(["project", "dashboard", "part", "alerts"]), required=False)
+@click.argument("kind", type=click.Choice(_KINDS), required=False)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -17,13 +20,20 @@ import click
 )
 @click.pass_obj
 def command(project: Path, /, *, kind: str | None, out: Path | None) -> None:
-    """Write the JSON Schemas of deckwatch.yaml, dashboards, parts and alerts; with KIND, print that one.
+    """Write the JSON Schemas of all kinds of files that we read, or print that of one KIND.
+
+    `report` is the schema of `deckwatch report --format json`.
 
     To use one in an editor with a YAML language server, begin a file with a line such as
     `# yaml-language-server: $schema=.deckwatch/schema.json`.
     """
     from deckwatch.provisioning import schemas
 
+    if kind == _REPORT:
+        from deckwatch.reports.formats import json
+
+        click.echo(json.read_schema(), nl=False)
+        return
     own_panels = project / "panels"
     files = schemas.schema_files(own_panels if own_panels.is_dir() else None)
     if kind is not None:

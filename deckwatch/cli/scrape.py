@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deckwatch.cli import _exporter
+from deckwatch.cli import _exporter, _options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,21 +21,10 @@ log = logging.getLogger("deckwatch.scrape")
 )
 @click.option("--exclude", multiple=True, metavar="WORD", help="Skip these collectors.")
 @click.option("--server", multiple=True, metavar="NAME", help="Query only this database server.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=9.5,
-    show_default=True,
-    help="Seconds to wait for collectors; late ones are omitted.",
-)
+@click.option("--probe", multiple=True, metavar="NAME", help="Run only this probe: its service, or SERVICE/NAME.")
+@_options.timeout_option(9.5, "How long to wait for collectors; late ones are omitted.", least=0.01)
 @_exporter.add_source_options
-@click.option(
-    "--log-level",
-    type=click.Choice(_exporter.LOG_LEVELS),
-    default="warning",
-    show_default=True,
-    help="Minimum log level.",
-)
+@_exporter.log_option("warning")
 @click.pass_obj
 def command(
     project: Path,
@@ -44,6 +33,7 @@ def command(
     collect: tuple[str, ...],
     exclude: tuple[str, ...],
     server: tuple[str, ...],
+    probe: tuple[str, ...],
     timeout: float,
     log_level: str,
     **sources: Any,
@@ -55,7 +45,7 @@ def command(
     _exporter.log_to_stderr(log_level)
     app = _exporter.create_app(project, **sources)
     try:
-        choice = app.select_collectors(collect, exclude, server)
+        choice = app.select_collectors(collect, exclude, {"server": server, "probe": probe})
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     try:

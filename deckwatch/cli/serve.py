@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deckwatch.cli import _exporter
+from deckwatch.cli import _exporter, _listener
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from deckwatch.exporter.listen import Address
-    from deckwatch.exporter.protection.reloading_config import ReloadingConfig
     from deckwatch.exporter.server import App
 
 log = logging.getLogger("deckwatch.serve")
@@ -25,70 +24,48 @@ _FIRST_SCRAPE_SECONDS = 9.5
 _M_ARENA_MAX = -8  # malloc.h
 
 
-class _Listen(click.ParamType["Address"]):
-    name = "HOST:PORT"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Address:
-        from deckwatch.exporter import listen
-
-        try:
-            return listen.parse_address(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
 @click.command()
+@_listener.listener_options("127.0.0.1:9877")
 @click.option(
-    "--listen",
-    type=_Listen(),
-    default="127.0.0.1:9877",
+    "--page-history/--no-page-history",
+    default=True,
     show_default=True,
-    help="Address to listen on; [::1]:9877 for IPv6.",
-)
-@click.option(
-    "--web.config.file",
-    "web_config_file",
-    metavar="FILE",
-    help="TLS, client certificates and passwords, in the format of Prometheus exporters; empty for none.",
+    help="Record the last hour for the page at /, in at most 8 MB and 0.2 % of a core.",
 )
 @_exporter.add_source_options
-@click.option(
-    "--log-level",
-    type=click.Choice(_exporter.LOG_LEVELS),
-    default="info",
-    show_default=True,
-    help="Minimum log level.",
-)
+@_exporter.log_option("info")
 @click.pass_obj
-def command(project: Path, /, *, listen: Address, web_config_file: str | None, log_level: str, **sources: Any) -> None:
+def command(
+    project: Path,
+    /,
+    *,
+    listen: Address,
+    web_config_file: str | None,
+    page_history: bool,
+    log_level: str,
+    **sources: Any,
+) -> None:
     """Serve the metrics of this machine at /metrics.
 
     Host and containers are discovered; databases and probes are configured in `watch:` of deckwatch.yaml, or a database
-    by DECKWATCH_POSTGRES_DSN. The page at / shows what is watched and the state of each collector.
+    by DECKWATCH_POSTGRES_DSN. The page at / shows them with live values, and what is wrong now.
     """
     from deckwatch.exporter import listen as listening
 
     _exporter.log_to_stderr(log_level)
     _raise_descriptor_limit()
     _limit_malloc_arenas()
-    protection = _load_protection(web_config_file) if web_config_file else None
-    scheme = "https" if protection is not None and protection.is_tls else "http"
+    protection = _listener.load_protection(web_config_file) if web_config_file else None
     app = _exporter.create_app(project, **sources)
     with contextlib.ExitStack() as stack:
         stack.callback(_exporter.close_app, app)
         sockets = listening.bind_sockets(listen)
-        for socket in sockets:
-            log.info("listening on %s://%s", scheme, listening.Address(*socket.getsockname()[:2]))
+        _listener.log_addresses(sockets, protection, "the metrics")
+        if page_history:
+            stack.callback(app.live.reader.close)
+            app.live.reader.start_history()
         threading.Thread(target=_scrape_once, args=(app,), name="first-scrape", daemon=True).start()
         listening.serve_app(app, sockets, protection)
-
-
-def _load_protection(file: str) -> ReloadingConfig:
-    from pathlib import Path
-
-    from deckwatch.exporter.protection.reloading_config import ReloadingConfig
-
-    return ReloadingConfig(Path(file))
 
 
 def _scrape_once(app: App) -> None:
@@ -96,7 +73,7 @@ def _scrape_once(app: App) -> None:
     from deckwatch.exporter import view
 
     app.scraper.scrape(seconds=_FIRST_SCRAPE_SECONDS)
-    seen = view.build_view(app.scraper, app.scraper.world.clock())
+    seen = view.build_view(app.scraper, app.scraper.world.age_clock())
     log.info("watching the host %s", seen.host)
     for card in seen.cards:
         about = f" ({card.about.rstrip('.')})" if card.about else ""

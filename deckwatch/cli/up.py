@@ -8,7 +8,7 @@ import sys
 import textwrap
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,18 @@ if TYPE_CHECKING:
 _REFRESH_SECONDS = 0.5
 _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+class _Link(click.ParamType[tuple[str, str]]):
+    name = "NAME=URL"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        from deckwatch.provisioning.addresses import parse_link
+
+        try:
+            return parse_link(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command()
@@ -30,8 +42,23 @@ _STOP_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 @click.option(
     "--open/--no-open", default=True, help="Open Grafana, or the exporter's page, in a browser, if there is a display."
 )
+@click.option(
+    "--address",
+    "links",
+    type=_Link(),
+    multiple=True,
+    help="Where others open a program, for links in notifications: grafana=https://grafana.example, or alertmanager, "
+    "prometheus, runbooks. By default as in `addresses:` of deckwatch.yaml.",
+)
 @click.pass_obj
-def command(project: Path, /, *, state_dir: Path | None, open: bool) -> int:  # noqa: A002 - the option's name
+def command(
+    project: Path,
+    /,
+    *,
+    state_dir: Path | None,
+    open: bool,  # noqa: A002 - the option's name
+    links: tuple[tuple[str, str], ...],
+) -> int:
     """Start the exporter, and Prometheus, Alertmanager and Grafana if they are installed.
 
     They are configured by the bundle, listen on loopback only and keep their state in one folder. Free ports replace
@@ -42,11 +69,13 @@ def command(project: Path, /, *, state_dir: Path | None, open: bool) -> int:  # 
 
     for number in _STOP_SIGNALS:
         signal.signal(number, signal.default_int_handler)
-    stack = LocalStack(_project.load_project(project, keep_invalid=True), state_dir or project / ".deckwatch")
+    loaded = _project.load_project(project, keep_invalid=True)
+    stack = LocalStack(loaded, state_dir or project / ".deckwatch", links=dict(links))
     try:
         with _show.show_spinner("starting"):
             stack.start()
         _print_programs(stack)
+        _print_links(stack)
         if open and (sys.platform == "darwin" or any(os.environ.get(name) for name in _SCREENS)):
             _open_browser(stack)
         _wait_until_stopped(stack)
@@ -92,15 +121,27 @@ def _print_programs(stack: LocalStack) -> None:
     _print_wrapped(f"State and logs: {_unbreakable_path(stack.state)} (press Ctrl-C to stop)", 0, width)
 
 
+def _print_links(stack: LocalStack) -> None:
+    """Print what notifications link to, if the project sends any."""
+    from deckwatch.cli import _show
+    from deckwatch.provisioning.addresses import describe_links
+
+    if stack.project.data.get("teams"):
+        click.echo("Links in notifications:")
+        for line in describe_links(stack.addresses):
+            _print_wrapped(line, 1, _show.create_console().width)
+
+
 def _program_row(stack: LocalStack, name: str) -> tuple[str, list[str]]:
     """Return the address of a program, and notes on it."""
+    from deckwatch.core.own_command import format_command
     from deckwatch.provisioning import servers
 
     if name not in stack.running:
         return "not installed", [f"docker compose up starts everything; or {servers.HOW_TO_GET[name]}"]
     about = {
         servers.EXPORTER: "status page and metrics",
-        servers.PROMETHEUS: f"deckwatch verify --prometheus {stack.site.url(servers.PROMETHEUS)}",
+        servers.PROMETHEUS: format_command("verify", "--prometheus", stack.site.url(servers.PROMETHEUS)),
         servers.ALERTMANAGER: "alerts and silences",
     }
     if name == servers.GRAFANA:

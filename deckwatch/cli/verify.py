@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deckwatch.cli import _options
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.table import Table
 
+    from deckwatch.provisioning.prometheus import Prometheus
     from deckwatch.provisioning.stack import Built
-    from deckwatch.provisioning.verify import Prometheus, Query, QueryResult
+    from deckwatch.provisioning.verify import Query, QueryResult
 
 _RETRY_SECONDS = 2.0
 _UNLIMITED = 10_000  # columns
@@ -25,14 +28,8 @@ _UNLIMITED = 10_000  # columns
 @click.option(
     "--prometheus", metavar="URL", default="http://127.0.0.1:9090", show_default=True, help="Address of Prometheus."
 )
-@click.option(
-    "--wait",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long to retry queries without data.",
-)
+@_options.timeout_option(0.0, "How long to retry queries without data before giving up.", least=0)
+@_options.former_option("--wait", "--timeout")
 @click.option("--slowest", type=click.IntRange(min=0), default=0, metavar="N", help="Also print the N slowest queries.")
 @click.option(
     "--junit",
@@ -46,41 +43,59 @@ _UNLIMITED = 10_000  # columns
     metavar="FILE",
     help="Also write a Markdown summary.",
 )
+@_options.add_format_option
 @click.pass_obj
 def command(
-    project: Path, /, *, prometheus: str, wait: int, slowest: int, junit: Path | None, markdown: Path | None
+    project: Path,
+    /,
+    *,
+    prometheus: str,
+    timeout: float,
+    slowest: int,
+    junit: Path | None,
+    markdown: Path | None,
+    output: str,
 ) -> int:
     """Run every query of the bundle on a live Prometheus and report which have data.
 
     Covers panels, variables and annotations of dashboards, recording rules, and both sides of alert conditions. Tables
-    must have rows, heat maps buckets, legends their labels, and values must match `agrees_with`. Exit code 1 means
-    that a query failed, has the wrong result, or has no data and no reason for that in its YAML.
+    must have rows, heat maps buckets, legends their labels, values must match `agrees_with`, and panels must have data
+    for the values that the dashboard's variables offer. Exit code 1 means that a query failed, has the wrong result, or
+    has no data and no reason for that in its YAML.
     """
     from deckwatch.cli import _project, _show
-    from deckwatch.core.masking import mask_secrets
+    from deckwatch.core.masking import mask_address, mask_secrets
     from deckwatch.core.problems import DeckwatchError
     from deckwatch.provisioning import stack, verify_report
-    from deckwatch.provisioning.verify import Prometheus, list_queries
+    from deckwatch.provisioning.prometheus import Prometheus
+    from deckwatch.provisioning.verify import find_missing_labels, find_unmapped_pages, list_queries
 
     with _show.show_spinner("generating"):
-        built = stack.build(_project.load_project(project, keep_invalid=True))
+        loaded = _project.load_project(project, keep_invalid=True)
+        built = stack.build(loaded)
     with contextlib.closing(Prometheus(prometheus)) as server:
-        answers = _run_queries(server, list_queries(built, server.interval), built, wait)
+        answers = _run_queries(server, list_queries(built, server.interval), built, timeout)
         targets = server.target_states()
+        remarks = [*find_missing_labels(server), *find_unmapped_pages(server, loaded)]
     if not targets:
-        raise DeckwatchError(f"{mask_secrets(prometheus)} has no targets: is it configured with a generated bundle?")
-    _print_table(answers)
-    _print_slowest(verify_report.slowest_results(answers, slowest))
+        raise DeckwatchError(f"{mask_address(prometheus)} has no targets: is it configured with a generated bundle?")
+    if output == "json":
+        _options.print_json([verify_report.result_fields(answer) for answer in answers])
+    else:
+        _print_table(answers)
+        _print_slowest(verify_report.slowest_results(answers, slowest))
     if junit is not None:
         junit.write_text(verify_report.render_junit(answers), encoding="utf-8")
     if markdown is not None:
         markdown.write_text(verify_report.render_markdown(answers), encoding="utf-8")
     unread = [target for target, read in targets.items() if not read]
     for target in unread:
-        click.echo(f"not scraped yet: {target}", err=True)
+        click.echo(f"not scraped yet: {mask_secrets(target)}", err=True)
     for answer in answers:
         if answer.remark:
             click.secho(f"{answer.query.place}: {answer.query.title}: {answer.remark}", fg="yellow", err=True)
+    for remark in remarks:
+        click.secho(remark, fg="yellow", err=True)
     faults = [answer for answer in answers if not answer.is_good]
     for answer in faults:
         _print_fault(answer)
@@ -89,17 +104,20 @@ def command(
     return 1 if faults or unread else 0
 
 
-def _run_queries(server: Prometheus, questions: Sequence[Query], built: Built, wait: int) -> list[QueryResult]:
+def _run_queries(server: Prometheus, questions: Sequence[Query], built: Built, seconds: float) -> list[QueryResult]:
     """Return an answer to each question; retry those without data until the deadline."""
     from deckwatch.cli import _show
+    from deckwatch.provisioning.variable_choices import read_choices
     from deckwatch.provisioning.verify import verify_queries
 
-    deadline = time.monotonic() + wait
+    deadline = time.monotonic() + seconds
     answers: dict[Query, QueryResult] = {}
     left = list(questions)
     while left:
+        choices = read_choices(server, questions)
         with _show.show_progress("querying", len(left)) as advance:
-            answers |= {answer.query: answer for answer in verify_queries(server, left, built.catalog, advance)}
+            results = verify_queries(server, left, built.catalog, advance, choices)
+        answers |= {answer.query: answer for answer in results}
         # A source that seems not watched may not have been scraped yet.
         left = [each for each in left if not answers[each].is_good or answers[each].status == "not watched"]
         targets = server.target_states()

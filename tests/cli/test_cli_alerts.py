@@ -85,7 +85,7 @@ def test_a_container_name_cannot_control_the_terminal(server):
     assert "\x1b" not in completed.stdout
     assert "[red]" in completed.stdout
     assert max(map(len, completed.stdout.splitlines())) <= 80
-    (row,) = json.loads(list_alerts(server, "--json").stdout)
+    (row,) = json.loads(list_alerts(server, "--format", "json").stdout)
     assert row["receivers"] == ["operations"]
 
 
@@ -105,6 +105,22 @@ def test_an_acknowledgement_excludes_steps_already_taken(server):
         for labels in (ALERT["labels"], step["labels"], later)
     ]
     assert results == [False, False, True]
+
+
+@pytest.mark.parametrize("words", [["severity!="], ["severity!=info", "name!~x.*"], ["name=~.+"]])
+def test_a_silence_of_almost_all_alerts_asks_first(server, words):
+    server |= {
+        "/api/v2/status": (200, json.dumps(STATUS)),
+        "/api/v2/alerts": (200, json.dumps([ALERT])),
+    }
+    argv = [DECKWATCH, "alerts", "silence", *words, "--comment", "x", "--alertmanager", server["url"]]
+    completed = subprocess.run(argv, capture_output=True, text=True, check=False, input="n\n")
+    assert completed.returncode == 130
+    assert "this silences almost all alerts: " in completed.stderr
+    assert "501" not in completed.stderr
+    confirmed = subprocess.run([*argv, "--yes"], capture_output=True, text=True, check=False)
+    assert "Silence them?" not in confirmed.stderr
+    assert "501" in confirmed.stderr  # the server accepts no silences: it was asked to create one
 
 
 @pytest.mark.parametrize(

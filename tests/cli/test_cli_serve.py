@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -47,6 +48,21 @@ def start(tmp_path) -> Iterator[Callable[..., tuple[subprocess.Popen[str], str]]
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.mark.parametrize(("listen", "warned"), [("0.0.0.0:0", True), ("127.0.0.1:0", False), ("localhost:0", False)])
+@pytest.mark.parametrize("users", [False, True])
+def test_a_listener_that_others_reach_without_a_password_is_warned_of(start, tmp_path, listen, warned, users) -> None:
+    hash_of_password = "$2y$10$abcdefghijklmnopqrstuuJSd0Uo9kYYwbTfgzNTNyKnkbrxPsnte"
+    (tmp_path / "web.yaml").write_text(f"basic_auth_users: {{prometheus: '{hash_of_password}'}}\n" if users else "{}\n")
+    process, address = start("--listen", listen, "--web.config.file", str(tmp_path / "web.yaml"))
+    with contextlib.suppress(urllib.error.HTTPError):  # any answer comes after the warning
+        fetch_text(f"{address}/healthz")
+    process.send_signal(signal.SIGTERM)
+    log = process.stderr.read()
+    port = address.rpartition(":")[2]
+    warning = f"anyone who reaches port {port} can read the metrics: require a password or a client certificate"
+    assert (warning in log) is (warned and not users)
 
 
 def fetch_text(address: str) -> str:
@@ -101,6 +117,29 @@ def test_the_log_lists_what_is_watched_and_once_what_is_missing(start):
     absent = [message for message in messages if message.startswith("nothing to watch for ")]
     assert any("container_state" in message for message in absent)
     assert len(absent) == len(set(absent)) < 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "warned"), [((), True), (("--host", "web-2"), False), (("--host", "web-1"), False)]
+)
+def test_a_machine_that_is_not_found_in_hosts_is_told_how_to_say_it(tmp_path, arguments, warned):
+    hosts = "hosts: [{name: web-1, address: 'web-1.invalid:1'}, {name: web-2, address: 'web-2.invalid:1'}]\n"
+    (tmp_path / "deckwatch.yaml").write_text(hosts + "watch: {probes: [{service: shop, tcp: '127.0.0.1:1'}]}\n")
+    argv = [DECKWATCH, "scrape", "--collect", "app_probe", "--docker-host", "", *arguments]
+    completed = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=20, check=True)
+    assert ("start with --host NAME" in completed.stderr) == warned
+    is_elsewhere = "web-2" in arguments
+    assert ("nothing to watch for app_probe (shop): probed from web-1" in completed.stderr) == is_elsewhere
+    assert ("probe_success{" in completed.stdout) != is_elsewhere
+
+
+def test_an_unknown_name_of_the_machine_is_reported_in_one_sentence(tmp_path):
+    (tmp_path / "deckwatch.yaml").write_text("hosts: [{name: web-1, address: 'web-1.invalid:1'}]\n")
+    argv = [DECKWATCH, "serve", "--host", "wbe-1"]
+    completed = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False)
+    assert completed.returncode == 1
+    assert "no host in `hosts:` is called 'wbe-1'; did you mean web-1?" in completed.stderr
+    assert "Traceback" not in completed.stderr
 
 
 def test_a_hanging_source_does_not_delay_shutdown(start, tmp_path):
@@ -185,6 +224,6 @@ def test_an_invalid_web_configuration_is_reported_with_lines_but_without_secrets
     completed = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, timeout=20, check=False)
     assert completed.returncode == 1
     assert "web.yml:1:21: error: unknown key certfile (did you mean cert_file?)" in completed.stderr
-    assert "    1 | tls_server_config: {certfile: a}\n      |                     ^\n" in completed.stderr
+    assert "    1 | tls_server_config: {certfile: *}\n      |                     ^\n" in completed.stderr
     assert "web.yml:3:3: error: the value of prometheus is not a bcrypt hash" in completed.stderr
     assert "hunter2" not in completed.stderr

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from deckwatch.core.problems import DeckwatchError, did_you_mean
+from deckwatch.cli._options import timeout_option
+from deckwatch.core.problems import DeckwatchError, add_hint, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,25 +22,36 @@ Decorated = TypeVar("Decorated", bound="Callable[..., Any]")
 _MATCHER = re.compile(r"([a-zA-Z_][a-zA-Z0-9_]*)(=~|!~|!=|=)(.*)", re.DOTALL)
 
 
+def add_range_options(command: Decorated) -> Decorated:
+    """Add the options for Prometheus' address and the period to look back."""
+    command = click.option(
+        "--range",
+        "span",
+        metavar="DURATION",
+        default="7d",
+        show_default=True,
+        help="Period to look back, such as 1d or 2w.",
+    )(command)
+    return click.option(
+        "--prometheus", metavar="URL", default="http://127.0.0.1:9090", show_default=True, help="Address of Prometheus."
+    )(command)
+
+
 def add_alertmanager_options(command: Decorated) -> Decorated:
     """Add the options for Alertmanager's address and timeout."""
-    address = click.option(
+    return add_address_option(timeout_option(5.0, "Timeout of each request.")(command))
+
+
+def add_address_option(command: Decorated) -> Decorated:
+    """Add the option for Alertmanager's address."""
+    return click.option(
         "--alertmanager",
         metavar="URL",
         default="http://127.0.0.1:9093",
         show_default=True,
         envvar="DECKWATCH_ALERTMANAGER",
         help="Address of Alertmanager.",
-    )
-    timeout = click.option(
-        "--timeout",
-        type=click.FloatRange(min=0.1),
-        default=5.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="Timeout of each request.",
-    )
-    return address(timeout(command))
+    )(command)
 
 
 def add_author_options(command: Decorated) -> Decorated:
@@ -89,7 +101,7 @@ def matching_alerts(chosen: Sequence[Matcher], firing: Sequence[FiringAlert]) ->
     name = next((matcher.value for matcher in chosen if matcher.name == "alertname" and not matcher.regex), "")
     hint = did_you_mean(name, names) if name not in names else "it is firing with other labels"
     selection = " ".join(map(str, chosen))
-    raise DeckwatchError(f"no firing alert matches {printable_text(selection)}" + (f" ({hint})" if hint else ""))
+    raise DeckwatchError(add_hint(f"no firing alert matches {printable_text(selection)}", hint))
 
 
 def parse_duration(text: str) -> timedelta:

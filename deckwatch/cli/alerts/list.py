@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deckwatch.cli import _options
 from deckwatch.cli.alerts import _shared
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ _COLORS = {"critical": "red", "error": "red", "warning": "yellow"}
 
 @click.command("list")
 @click.argument("words", nargs=-1, metavar="[ALERT] [LABEL=VALUE]...")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@_options.add_format_option
+@_options.former_option("--json", "--format json", is_flag=True)
 @_shared.add_alertmanager_options
-def command(words: tuple[str, ...], *, as_json: bool, alertmanager: str, timeout: float) -> None:
+def command(words: tuple[str, ...], *, output: str, alertmanager: str, timeout: float) -> None:
     """List firing alerts, most severe first; with arguments, only those that match.
 
     Escalation steps are shown with their alert. Silenced and inhibited alerts are included, with the reason.
@@ -37,8 +39,8 @@ def command(words: tuple[str, ...], *, as_json: bool, alertmanager: str, timeout
         if TEAM_LABEL not in alert.labels and all(matcher.matches_labels(alert.labels) for matcher in chosen)
     ]
     rows = [_alert_row(alert, firing, silences) for alert in sorted(alerts, key=_severity_order)]
-    if as_json:
-        _print_json(rows)
+    if output == "json":
+        _options.print_json([{**row, "since": row["since"].isoformat()} for row in rows])
     elif rows:
         _print_table(rows)
     else:
@@ -94,12 +96,6 @@ def _is_acknowledgement_of(silence: Silence, alert: FiringAlert) -> bool:
         for matcher in silence.matchers
         if matcher.name not in (TEAM_LABEL, STEP_LABEL)
     )
-
-
-def _print_json(rows: Sequence[dict[str, Any]]) -> None:
-    import json
-
-    click.echo(json.dumps([{**row, "since": row["since"].isoformat()} for row in rows], indent=2))
 
 
 def _print_table(rows: Sequence[dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deckwatch.cli import _options
 from deckwatch.cli.alerts import _shared
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deckwatch.alerting.alertmanager import Alertmanager
+    from deckwatch.provisioning.addresses import Addresses
 
 _ALERT_DURATION = timedelta(minutes=1)
 _POLL_SECONDS = 0.2
@@ -24,52 +26,53 @@ _POLL_SECONDS = 0.2
 @click.option(
     "--channel", metavar="NAME", help="Only this team, or only teams with this kind of channel, such as slack."
 )
-@click.option(
-    "--wait",
-    type=click.IntRange(min=1),
-    default=20,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long to wait for Alertmanager to send everything.",
-)
-@_shared.add_alertmanager_options
+@_options.timeout_option(20.0, "How long to wait for Alertmanager to send everything.", least=1)
+@_options.former_option("--wait", "--timeout")
+@_shared.add_address_option
 @click.pass_obj
-def command(project: Path, /, *, channel: str | None, wait: int, alertmanager: str, timeout: float) -> int:
+def command(project: Path, /, *, channel: str | None, alertmanager: str, timeout: float) -> int:
     """Send a test message to the channels of the project's teams, through Alertmanager like a real alert.
 
     It is sent regardless of the teams' hours, and a resolved message follows within minutes. The result is what
-    Alertmanager counts as accepted by the service; check the channel to see the message. Exit code 1: a channel failed.
+    Alertmanager counts as accepted by the service; check the channel to see the message, and follow its links, which
+    are printed as well. Exit code 1: a channel failed.
     """
     from deckwatch.alerting.alertmanager import Alertmanager
     from deckwatch.alerting.routes import NON_RECEIVER_KEYS
     from deckwatch.cli import _project
     from deckwatch.core.problems import DeckwatchError
+    from deckwatch.provisioning import addresses
 
-    configured = _project.load_project(project).data.get("teams", {})
+    loaded = _project.load_project(project)
+    configured = loaded.data.get("teams", {})
     teams = {name: sorted(set(team) - NON_RECEIVER_KEYS) for name, team in configured.items()}
     if not teams:
         raise DeckwatchError("the project has no teams, so no notifications are sent: see docs/guide/alerts.md")
     chosen = _select_teams(teams, channel)
-    with Alertmanager(alertmanager, seconds=timeout) as manager:
+    links = addresses.read_addresses(loaded)
+    with Alertmanager(alertmanager) as manager:
         missing = sorted(set(chosen) - set(manager.list_receivers()))
         if missing:
             raise DeckwatchError(f"this Alertmanager has no receiver for team {missing[0]}: load the new bundle first")
         before = manager.count_notifications()
         for team in chosen:
-            manager.send_alert(*_test_alert(team), _ALERT_DURATION)
+            manager.send_alert(*_test_alert(team, links), _ALERT_DURATION)
         expected: dict[str, int] = {}
         for kinds in chosen.values():
             for kind in kinds:
                 expected[kind] = expected.get(kind, 0) + 1
-        failed = _wait_for_delivery(manager, before, expected, wait)
+        failed = _wait_for_delivery(manager, before, expected, timeout)
     for team, kinds in chosen.items():
         for kind in kinds:
             click.echo(f"{team}: {kind} {failed.get(kind, 'sent')}")
+    click.echo("links in the message:", err=True)
+    for line in addresses.describe_links(links):
+        click.echo(f"  {line}", err=True)
     return 1 if failed else 0
 
 
 def _select_teams(teams: Mapping[str, list[str]], channel: str | None) -> dict[str, list[str]]:
-    from deckwatch.core.problems import DeckwatchError, did_you_mean
+    from deckwatch.core.problems import DeckwatchError, add_hint, did_you_mean
 
     if channel is None:
         return dict(teams)
@@ -78,17 +81,21 @@ def _select_teams(teams: Mapping[str, list[str]], channel: str | None) -> dict[s
     matching = {team: kinds for team, kinds in teams.items() if channel in kinds}
     if not matching:
         known = sorted({*teams, *(kind for kinds in teams.values() for kind in kinds)})
-        raise DeckwatchError(
-            f"no team or channel is called {_shared.printable_text(channel)} ({did_you_mean(channel, known)})"
-        )
+        hint = did_you_mean(channel, known)
+        raise DeckwatchError(add_hint(f"no team or channel is called {_shared.printable_text(channel)}", hint))
     return matching
 
 
-def _test_alert(team: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the labels and annotations of a test alert; a route of the generated configuration matches them."""
+def _test_alert(team: str, addresses: Addresses) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the labels and annotations of a test alert; a route of the generated configuration matches them.
+
+    It links to Grafana's start page and the index of runbooks, as real alerts link to their pages.
+    """
+    links = addresses.links()
     labels = {"alertname": "NotificationTest", "team": team, "severity": "info", "trial": str(time.time_ns())}
     text = f"This is a test of {team}'s channels by deckwatch alerts notify-test. Nothing is wrong."
-    return labels, {"summary": "This is a test.", "description": text}
+    annotations = {"summary": "This is a test.", "description": text, "dashboard_url": f"{links['grafana']}/"}
+    return labels, annotations | ({"runbook_url": f"{links['runbooks']}/README.md"} if links["runbooks"] else {})
 
 
 def _wait_for_delivery(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deckwatch.cli import _options
 from deckwatch.cli.alerts import _shared
 
 if TYPE_CHECKING:
@@ -14,13 +15,16 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("words", nargs=-1, required=True, metavar="[ALERT] LABEL=VALUE...")
+@_options.add_format_option
 @click.pass_obj
-def command(project: Path, /, words: tuple[str, ...]) -> None:
+def command(project: Path, /, words: tuple[str, ...], *, output: str) -> None:
     """Show the teams that receive an alert with these labels, and the lines that route it.
 
     Severity, owner and topic default to those of the named alert: `alerts route HostCpuHigh instance=web-1`, `alerts
     route severity=critical topic=host`. Reads only the project's files.
     """
+    import dataclasses
+
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -41,10 +45,13 @@ def command(project: Path, /, words: tuple[str, ...]) -> None:
         labels = resolve_route.complete_labels({matcher.name: matcher.value for matcher in matchers}, alerts)
     except ValueError as error:
         raise DeckwatchError(_shared.printable_text(str(error))) from None
+    rows = resolve_route.resolve_recipients(loaded, labels)
+    if output == "json":
+        _options.print_json([dataclasses.asdict(row) for row in rows])
+        return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for title in ("Team", "When", "Reason", "Defined in"):
         table.add_column(title, overflow="fold")
-    rows = resolve_route.resolve_recipients(loaded, labels)
     for row in rows:
         when = ["in the team's hours"] if row.hours else ["immediately"]
         when += [f"not in {name}" for name in row.quiet]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from deckwatch.cli import _options
 from deckwatch.cli.alerts import _shared
 
 if TYPE_CHECKING:
@@ -23,19 +24,10 @@ _MIN_STEP_SECONDS = 15.0
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[ALERT]...")
-@click.option(
-    "--prometheus", metavar="URL", default="http://127.0.0.1:9090", show_default=True, help="Address of Prometheus."
-)
-@click.option(
-    "--range",
-    "span",
-    metavar="DURATION",
-    default="7d",
-    show_default=True,
-    help="Period to look back, such as 1d or 2w.",
-)
+@_shared.add_range_options
+@_options.add_format_option
 @click.pass_obj
-def command(project: Path, /, names: tuple[str, ...], *, prometheus: str, span: str) -> None:
+def command(project: Path, /, names: tuple[str, ...], *, prometheus: str, span: str, output: str) -> None:
     """Show how often each alert would have fired, and the threshold at which it would not have.
 
     The suggestion is slightly beyond the worst value that lasted as long as the alert's `for`. Judge whether the period
@@ -44,7 +36,7 @@ def command(project: Path, /, names: tuple[str, ...], *, prometheus: str, span: 
     from deckwatch.alerting import suggest_limit
     from deckwatch.cli import _project, _show
     from deckwatch.core.http import Client
-    from deckwatch.core.problems import DeckwatchError, did_you_mean
+    from deckwatch.core.problems import DeckwatchError, add_hint, did_you_mean
     from deckwatch.provisioning import stack
 
     seconds = _shared.parse_duration(span).total_seconds()
@@ -53,9 +45,8 @@ def command(project: Path, /, names: tuple[str, ...], *, prometheus: str, span: 
     alerts = {alert.name: alert for topic in built.topics for alert in topic.alerts}
     for name in names:
         if name not in alerts:
-            raise DeckwatchError(
-                f"no alert is called {_shared.printable_text(name)} ({did_you_mean(name, list(alerts))})"
-            )
+            hint = did_you_mean(name, list(alerts))
+            raise DeckwatchError(add_hint(f"no alert is called {_shared.printable_text(name)}", hint))
     chosen = [alert for alert in alerts.values() if _has_threshold(alert) and (not names or alert.name in names)]
     step = max(_MIN_STEP_SECONDS, seconds / _MAX_POINTS)
     suggestions: list[Suggestion] = []
@@ -64,11 +55,29 @@ def command(project: Path, /, names: tuple[str, ...], *, prometheus: str, span: 
             suggestion = suggest_limit.suggest_limit(alert, _query_history(client, alert, seconds, step), step)
             suggestions += [suggestion] if suggestion is not None else []
             advance()
+    suggestions.sort(key=lambda each: (-each.fired, each.alert.name))
+    if output == "json":
+        _options.print_json([_suggestion_fields(suggestion) for suggestion in suggestions])
+        return
     if not suggestions:
         click.echo(f"no alert with a threshold has data in the last {span}", err=True)
         return
-    _print_table(sorted(suggestions, key=lambda each: (-each.fired, each.alert.name)))
+    _print_table(suggestions)
     _print_settings([each for each in suggestions if each.is_noisy])
+
+
+def _suggestion_fields(suggestion: Suggestion) -> dict[str, str | float]:
+    return {
+        "alert": suggestion.alert.name,
+        "unit": suggestion.alert.unit,
+        "threshold": suggestion.alert.limit.value if suggestion.alert.limit is not None else 0.0,
+        "usual": suggestion.usual,
+        "worst": suggestion.worst,
+        "fired": suggestion.fired,
+        "seconds_beyond": suggestion.beyond,
+        "silent_at": suggestion.limit,
+        "setting": suggestion.setting_name,
+    }
 
 
 def _has_threshold(alert: Alert) -> bool:
@@ -79,15 +88,12 @@ def _has_threshold(alert: Alert) -> bool:
 
 
 def _query_history(client: Client, alert: Alert, seconds: float, step: float) -> list[list[tuple[float, float]]]:
+    from deckwatch.core.query_response import read_series
+
     now = time.time()
     form = {"query": alert.watched, "start": f"{now - seconds:.3f}", "end": f"{now:.3f}", "step": f"{step:.3f}"}
-    response: Any = client.post("/api/v1/query_range", data=form)
-    result = response["data"]["result"] if isinstance(response, dict) and "data" in response else None
-    if result is None:
-        from deckwatch.core.problems import DeckwatchError
-
-        raise DeckwatchError(f"{client.base} responds, but is not Prometheus")
-    return [[(at, float(value)) for at, value in series["values"]] for series in result]
+    result = read_series(client.post("/api/v1/query_range", data=form), client.base)
+    return [[(at, float(value)) for at, value in series.get("values", [])] for series in result]
 
 
 def _print_table(suggestions: Sequence[Suggestion]) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deckwatch.cli import _options
 from deckwatch.cli.alerts import _shared
 
 if TYPE_CHECKING:
@@ -14,14 +15,19 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("words", nargs=-1, metavar="[ID | ALERT | LABEL=VALUE]...")
+@_options.add_format_option
 @_shared.add_alertmanager_options
-def command(words: tuple[str, ...], *, alertmanager: str, timeout: float) -> None:
+def command(words: tuple[str, ...], *, alertmanager: str, timeout: float, output: str) -> None:
     """End silences and acknowledgements by id or by exactly these matchers; without arguments, list them."""
     from deckwatch.alerting.alertmanager import Alertmanager
+    from deckwatch.core.own_command import format_command
     from deckwatch.core.problems import DeckwatchError
 
     with Alertmanager(alertmanager, seconds=timeout) as manager:
         silences = manager.list_silences()
+        if output == "json" and not words:
+            _options.print_json([_silence_fields(silence) for silence in silences])
+            return
         if not words:
             for silence in silences:
                 matchers = " ".join(map(str, silence.matchers))
@@ -35,12 +41,26 @@ def command(words: tuple[str, ...], *, alertmanager: str, timeout: float) -> Non
             selected = [silence for silence in silences if _own_matchers(silence) == wanted]
         if not selected:
             raise DeckwatchError(
-                f"no silence matches {_shared.printable_text(' '.join(words))}; `alerts unsilence` lists them"
+                f"no silence matches {_shared.printable_text(' '.join(words))}; "
+                f"`{format_command('alerts', 'unsilence')}` lists them"
             )
         for silence in selected:
             manager.expire_silence(silence.id)
-            matchers = " ".join(map(str, silence.matchers))
-            click.echo(_shared.printable_text(f"ended: {matchers} ({silence.author}: {silence.comment})"))
+            if output == "text":
+                matchers = " ".join(map(str, silence.matchers))
+                click.echo(_shared.printable_text(f"ended: {matchers} ({silence.author}: {silence.comment})"))
+        if output == "json":
+            _options.print_json([_silence_fields(silence) for silence in selected])
+
+
+def _silence_fields(silence: Silence) -> dict[str, str | list[str]]:
+    return {
+        "id": silence.id,
+        "matchers": list(map(str, silence.matchers)),
+        "ends": silence.ends.isoformat(),
+        "author": silence.author,
+        "comment": silence.comment,
+    }
 
 
 def _own_matchers(silence: Silence) -> set[str]:

@@ -1,0 +1,24 @@
+"""The servers of `addresses:` for commands that must start fast: validating the file takes longer than they do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deckwatch.core import yaml_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_SERVERS = ("prometheus", "alertmanager")
+
+
+def read_addresses(file: Path) -> dict[str, str]:
+    """Return the addresses of a project's file by the names of options; raises InvalidInput if it is not YAML.
+
+    Whether they are addresses is found out by who uses them, and `deckwatch check` reports all other mistakes.
+    """
+    data = yaml_file.read_yaml(file).data
+    addresses = data.get("addresses") if isinstance(data, dict) else None
+    if not isinstance(addresses, dict):
+        return {}
+    return {name: str(addresses[name]) for name in _SERVERS if addresses.get(name) is not None}
