@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ class Options:
     loads: tuple[str, ...] = LOADS
     quick: bool = False
     first: bool = False
+    save: bool = False
+    against: Path | None = None  # another checkout
 
     def container_counts(self, *usual: int) -> tuple[int, ...]:
         """Return the numbers of containers to measure: those given, else the second usual one or all."""
@@ -38,9 +41,9 @@ class Options:
         return 15.0 if self.quick else 30.0
 
     @property
-    def rounds(self) -> int:
-        """Number of 15-second intervals with one scrape each."""
-        return 1 if self.quick else 4
+    def minutes(self) -> int:
+        """Number of minutes with a scrape every 15 seconds."""
+        return 1 if self.quick else 2
 
     @property
     def scrapes(self) -> int:
@@ -58,6 +61,10 @@ def parse_options(argv: Sequence[str], names: Sequence[str]) -> Options:
     parser.add_argument("--load", choices=LOADS, help="only idle or only working containers")
     parser.add_argument("--quick", action="store_true", help="one size, idle containers, shorter measurements")
     parser.add_argument("--first", action="store_true", help="highest CPU weight, for a busy machine")
+    parser.add_argument(
+        "--against", type=Path, metavar="CHECKOUT", help="another build to compare with, with its .venv"
+    )
+    parser.add_argument("--save", action="store_true", help="write bench/results/NAME.json and the README's figures")
     given = parser.parse_args(argv)
     if unknown := set(given.names) - set(names):
         parser.error(f"unknown measurement {', '.join(sorted(unknown))}; expected {', '.join(names)}")
@@ -66,7 +73,10 @@ def parse_options(argv: Sequence[str], names: Sequence[str]) -> Options:
     except ValueError:
         parser.error("--sizes: expected whole numbers separated by commas")
     loads = (given.load,) if given.load else LOADS[:1] if given.quick else LOADS
-    return Options(tuple(given.names or names), sizes, loads, given.quick, given.first)
+    if given.against and not (given.against / ".venv/bin/deckwatch").exists():
+        parser.error(f"--against: {given.against} has no .venv/bin/deckwatch; run `make check` there once")
+    against = given.against.resolve() if given.against else None
+    return Options(tuple(given.names or names), sizes, loads, given.quick, given.first, given.save, against)
 
 
 def print_progress(text: str) -> None:

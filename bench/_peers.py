@@ -2,13 +2,15 @@
 
 A peer is taken from PATH or from an environment variable that names its program:
 
-    DECKWATCH_BENCH_CADVISOR, DECKWATCH_BENCH_NODE_EXPORTER, DECKWATCH_BENCH_POSTGRES_EXPORTER
+    DECKWATCH_BENCH_CADVISOR, DECKWATCH_BENCH_NODE_EXPORTER, DECKWATCH_BENCH_POSTGRES_EXPORTER,
+    DECKWATCH_BENCH_PROCESS_EXPORTER, DECKWATCH_BENCH_PROMETHEUS_SQL_EXPORTER
 
 A missing peer is left out and reported.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -71,10 +73,18 @@ class Server:
 
 
 def deckwatch_server(
-    docker_host: str | None, *more: str, project: Path | None = None, title: str = "deckwatch"
+    docker_host: str | None,
+    *more: str,
+    project: Path | None = None,
+    title: str = "deckwatch",
+    checkout: Path | None = None,
 ) -> Server:
-    """Return deckwatch, monitoring this engine or none, with this project folder if any."""
-    program, address = str(Path(sys.executable).with_name("deckwatch")), _free_address()
+    """Return deckwatch, monitoring this engine or none, with this project folder if any.
+
+    It is this build, or that of another checkout with its own `.venv`.
+    """
+    program = str(checkout / ".venv/bin/deckwatch" if checkout else Path(sys.executable).with_name("deckwatch"))
+    address = _free_address()
     project_option = ("--project", str(project)) if project else ()
     argv = (program, *project_option, "serve", "--log-level=warning", f"--listen={address}")
     return Server(title, (*argv, f"--docker-host={docker_host or ''}", *more), address, ready="/readyz")
@@ -108,6 +118,87 @@ def postgres_exporter_servers(dsn: str) -> Iterator[Server]:
             yield Server(title, argv, address, ready="/", environment=(("DATA_SOURCE_NAME", dsn),))
 
 
+def sql_exporter_servers(folder: Path, queries: Sequence[str], dsn: str) -> Iterator[Server]:
+    """Yield sql_exporter with these queries of the label `branch` and the column `value`, each run once a minute."""
+    if path := _find_program("prometheus-sql-exporter"):
+        address = _free_address()
+        listed = [
+            {"name": f"accounts_{number}", "help": "-", "labels": ["branch"], "values": ["value"], "query": query}
+            for number, query in enumerate(queries)
+        ]
+        job = {"name": "bench", "interval": "1m", "connections": [dsn], "queries": listed}
+        (folder / "sql-exporter.yml").write_text(json.dumps({"jobs": [job]}))
+        argv = (path, "-config.file", str(folder / "sql-exporter.yml"), "-web.listen-address", address)
+        yield Server("sql_exporter", argv, address)
+
+
+# What mtail's users write for this format (its examples/apache_combined.mtail), with the labels that are comparable.
+_MTAIL_PROGRAM = r"""
+counter http_requests by method, code
+counter http_bytes by method, code
+/^\S+ \S+ \S+ \[[^\]]+\] "(?P<method>[A-Z]+) (?P<path>\S+) \S+" (?P<code>\d{3}) (?P<size>\d+)/ {
+  http_requests[$method][$code]++
+  http_bytes[$method][$code] += $size
+}
+"""
+_COMBINED = (
+    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
+)
+_NGINXLOG_CONFIGURATION = """
+listen:
+  address: 127.0.0.1
+  port: {port}
+  metrics_endpoint: /metrics
+namespaces:
+  - name: shop
+    format: '{log_format}'
+    source:
+      files: [{log}]
+"""
+
+
+def log_servers(folder: Path) -> Iterator[tuple[str, Server, str]]:
+    """Yield mtail and prometheus-nginxlog-exporter on `NAME/access.log`, with the metric that counts lines."""
+    if path := _find_program("mtail"):
+        own, address = folder / "mtail", _free_address()
+        own.mkdir()
+        (own / "access.mtail").write_text(_MTAIL_PROGRAM)
+        host, _, port = address.rpartition(":")
+        program, log = str(own / "access.mtail"), str(own / "access.log")
+        options = ("--progs", program, "--logs", log, "--address", host, "--port", port)
+        server = Server("mtail", (path, *options), address, ready="/metrics")
+        yield "mtail", server, "http_requests"
+    if path := _find_program("prometheus-nginxlog-exporter"):
+        own, address = folder / "nginxlog-exporter", _free_address()
+        own.mkdir()
+        port, log = address.rpartition(":")[2], str(own / "access.log")
+        text = _NGINXLOG_CONFIGURATION.format(port=port, log=log, log_format=_COMBINED)
+        (own / "config.yaml").write_text(text)
+        argv = (path, "-config-file", str(own / "config.yaml"))
+        yield "nginxlog-exporter", Server("nginxlog-exporter", argv, address), "shop_http_response_count_total"
+
+
+_PROCESS_CONFIGURATION = """
+process_names:
+  - name: "{{.Comm}}"
+    cmdline: ['.+']
+"""
+
+
+def process_servers(folder: Path) -> Iterator[Server]:
+    """Yield process-exporter, with default settings and without metrics for each thread and smaps."""
+    if path := _find_program("process-exporter", "prometheus-process-exporter"):
+        configuration = folder / "process-exporter.yml"
+        configuration.write_text(_PROCESS_CONFIGURATION)
+        for title, more in (
+            ("process-exporter", ()),
+            ("process-exporter, tuned", ("-threads=false", "-gather-smaps=false")),
+        ):
+            address = _free_address()
+            argv = (path, "-config.path", str(configuration), f"-web.listen-address={address}", *more)
+            yield Server(title, argv, address, ready="/")
+
+
 def installed_versions(names: Sequence[str] = ("cadvisor", "node_exporter", "postgres_exporter")) -> str:
     """Return the versions of the installed programs and the names of the missing ones."""
     others = {"node_exporter": ("prometheus-node-exporter",), "postgres_exporter": ("prometheus-postgres-exporter",)}
@@ -122,7 +213,7 @@ def _program_version(path: str) -> str:
 
 
 def _find_program(*names: str) -> str | None:
-    variable = f"DECKWATCH_BENCH_{names[0].upper()}"
+    variable = f"DECKWATCH_BENCH_{names[0].upper().replace('-', '_')}"
     if given := os.environ.get(variable):
         if not os.access(given, os.X_OK):
             sys.exit(f"{variable}: {given} is not executable")

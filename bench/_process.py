@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import gzip
 import http.client
+import random
 import re
-import statistics
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from bench._options import print_progress
+from bench._samples import Samples
 from bench._series import Series
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ _SCHED = 2  # CPUCLOCK_SCHED, include/linux/posix-timers.h
 _WARMUP = 5  # scrapes before the measured ones
 _MIN_SCRAPES = 20  # where scrapes are slow
 _LONG_SECONDS = 30.0
+_SEED = 19  # the order of the scrapes is random, but the same in each run
 PAUSE_SECONDS = 0.05  # between two scrapes
 
 
@@ -58,10 +60,13 @@ def count_descriptors(pid: int) -> int:
 
 @dataclass(frozen=True)
 class Scrapes:
-    """Cost of a run of scrapes: wall times in ms, CPU in ms per scrape, and the last page."""
+    """Cost of a run of scrapes, in order: wall times and CPU in ms, and the last page.
 
-    wall: list[float]
-    cpu: float
+    CPU is that from the request until a pause after the response, without what the server uses at rest.
+    """
+
+    walls: Samples
+    pages: Samples
     text: bytes
 
     @cached_property
@@ -69,12 +74,17 @@ class Scrapes:
         return Series.from_page(self.text)
 
     @property
+    def cpu(self) -> float:
+        """Median CPU of a scrape in ms."""
+        return self.pages.median
+
+    @property
     def p50(self) -> float:
-        return statistics.median(self.wall)
+        return self.walls.median
 
     @property
     def p99(self) -> float:
-        return sorted(self.wall)[min(len(self.wall) - 1, int(len(self.wall) * 0.99))]
+        return self.walls.p99
 
 
 class Client:
@@ -109,6 +119,31 @@ class _Packed(bytes):
     """A page as received: decompression is not part of the scrape's time."""
 
 
+class Visit(NamedTuple):
+    """One scrape: wall time and CPU in ms, and the page as received."""
+
+    wall: float
+    cpu: float
+    text: bytes
+
+
+class VisitLog:
+    """The figures of one target's visits, and its last page."""
+
+    def __init__(self) -> None:
+        self._walls: list[float] = []
+        self._pages: list[float] = []
+        self._text = b""
+
+    def add_visit(self, visit: Visit) -> None:
+        self._walls.append(visit.wall)
+        self._pages.append(visit.cpu)
+        self._text = visit.text
+
+    def to_scrapes(self) -> Scrapes:
+        return Scrapes(Samples(tuple(self._walls)), Samples(tuple(self._pages)), _page_text(self._text))
+
+
 class Target(NamedTuple):
     """A scrape target: its page, its process, and the share of a core that it uses at rest."""
 
@@ -117,12 +152,16 @@ class Target(NamedTuple):
     rest_share: float = 0.0
 
 
-def scrape_targets(targets: Mapping[T, Target], *, times: int) -> dict[T, Scrapes]:
-    """Scrape all targets in turn, with pauses, so that other load on the machine affects all alike.
+def scrape_targets(
+    targets: Mapping[T, Target], *, times: int, pause: float = PAUSE_SECONDS, longest: float = _LONG_SECONDS
+) -> dict[T, Scrapes]:
+    """Scrape all targets in rounds, in random order and with pauses.
 
-    The first few scrapes do not count, and slow ones are repeated less often. CPU used at rest is subtracted,
-    so that only the scrapes are left.
+    Other load on the machine then affects all alike, and none always follows one that empties the processor's caches.
+    The first few scrapes do not count. `longest` is the number of seconds per target after which slow ones are no
+    longer repeated.
     """
+    order = random.Random(_SEED)
     with contextlib.ExitStack() as stack:
         clients = {
             name: stack.enter_context(contextlib.closing(Client(target.url))) for name, target in targets.items()
@@ -130,24 +169,25 @@ def scrape_targets(targets: Mapping[T, Target], *, times: int) -> dict[T, Scrape
         for client in clients.values():
             for _ in range(_WARMUP):
                 client.get_page()
-        walls: dict[T, list[float]] = {name: [] for name in targets}
-        pages: dict[T, bytes] = {}
-        started, done = time.perf_counter(), 0
-        before = {name: cpu_seconds(target.pid) for name, target in targets.items()}
-        longest = _LONG_SECONDS * len(targets)
-        while done < times and (done < _MIN_SCRAPES or time.perf_counter() - started < longest):
-            for name, client in clients.items():
-                time.sleep(PAUSE_SECONDS)
-                start = time.perf_counter()
-                pages[name] = client.get_page()
-                walls[name].append((time.perf_counter() - start) * 1000)
-            done += 1
-        duration = time.perf_counter() - started
-        used = {
-            name: cpu_seconds(target.pid) - before[name] - target.rest_share * duration
-            for name, target in targets.items()
-        }
-    return {name: Scrapes(walls[name], max(0.0, used[name]) * 1000 / done, _page_text(pages[name])) for name in targets}
+        logs = {name: VisitLog() for name in targets}
+        started, names = time.perf_counter(), list(targets)
+        for done in range(times):
+            if done >= _MIN_SCRAPES and time.perf_counter() - started > longest * len(targets):
+                break
+            order.shuffle(names)
+            for name in names:
+                logs[name].add_visit(visit_page(clients[name], targets[name], pause))
+    return {name: log.to_scrapes() for name, log in logs.items()}
+
+
+def visit_page(client: Client, target: Target, pause: float = PAUSE_SECONDS) -> Visit:
+    """Scrape a target and pause, during which the server finishes what it does after its response."""
+    used, start = cpu_seconds(target.pid), time.perf_counter()
+    text = client.get_page()
+    wall = time.perf_counter() - start
+    time.sleep(pause)
+    rest = target.rest_share * (time.perf_counter() - start)
+    return Visit(1000 * wall, max(0.0, 1000 * (cpu_seconds(target.pid) - used - rest)), text)
 
 
 def _page_text(page: bytes) -> bytes:

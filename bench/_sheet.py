@@ -19,6 +19,7 @@ class Sheet:
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     note: str = ""
+    targets: Sequence[Target] = ()  # the same as figures, for the result file
 
     def to_table(self) -> Table:
         table = Table(title=self.title, title_justify="left", title_style="bold")
@@ -33,13 +34,18 @@ class Sheet:
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of deckwatch and of its reference; None where there is none."""
+    """One figure of deckwatch and of its reference; None where there is none.
+
+    `spread` are the quartiles of the ratio, where it was measured in rounds; `key` names the row in result files.
+    """
 
     figure: str
     ours: float | None
     reference: float | None = None
     unit: str = "ms"
     what: str = ""
+    spread: tuple[float, float] | None = None
+    key: str = ""
 
     @property
     def ratio(self) -> float | None:
@@ -57,7 +63,8 @@ class Target:
         row, ratio = self.row, self.row.ratio
         met = "-" if ratio is None else "yes" if ratio <= self.max_ratio else "no"
         figures = [format_value(row.ours, row.unit), format_value(row.reference, row.unit)]
-        return [row.figure, *figures, _format_ratio(ratio), _format_ratio(self.max_ratio), met, row.what]
+        spread = "-".join(map(format_ratio, row.spread)) if row.spread else ""
+        return [row.figure, *figures, format_ratio(ratio), spread, format_ratio(self.max_ratio), met, row.what]
 
 
 @dataclass
@@ -71,8 +78,9 @@ class Targets:
         self.targets.append(Target(row, max_ratio))
 
     def to_sheet(self) -> Sheet:
-        columns = ("figure", "deckwatch", "reference", "ratio", "target", "met", "comparison")
-        return Sheet(self.title, columns, [target.row_texts() for target in self.targets])
+        columns = ("figure", "deckwatch", "reference", "ratio", "quartiles", "target", "met", "comparison")
+        rows = [target.row_texts() for target in self.targets]
+        return Sheet(self.title, columns, rows, targets=self.targets)
 
 
 def comparison_sheet(doc: str | None, rows: Iterable[Row]) -> Sheet:
@@ -82,7 +90,7 @@ def comparison_sheet(doc: str | None, rows: Iterable[Row]) -> Sheet:
             row.figure,
             format_value(row.ours, row.unit),
             format_value(row.reference, row.unit),
-            _format_ratio(row.ratio),
+            format_ratio(row.ratio),
             row.what,
         ]
         for row in rows
@@ -99,5 +107,6 @@ def format_value(value: float | None, unit: str = "") -> str:
     return f"{value:,.{decimals}f} {unit}".rstrip()
 
 
-def _format_ratio(value: float | None) -> str:
+def format_ratio(value: float | None) -> str:
+    """Format a ratio with three decimals below 1, two above; "-" for None."""
     return "-" if value is None else f"{value:.3f}" if value < 1 else f"{value:.2f}"

@@ -43,13 +43,13 @@ _DECKWATCH = str(Path(sys.executable).with_name("deckwatch"))
 
 def sheets(options: Options) -> Iterator[Sheet]:
     with tempfile.TemporaryDirectory() as folder:
-        rows = list(_time_runs(_make_project(Path(folder)), 2 if options.quick else 5))
+        rows = list(_time_runs(make_project(Path(folder)), 2 if options.quick else 5))
     columns = ("figure", "wall", "CPU", "target", "met")
     yield Sheet((__doc__ or "").partition("\n")[0], columns, rows)
     yield Sheet("Brevity of the YAML", ("figure", "value", "minimum", "met"), list(_brevity_rows()))
 
 
-def _make_project(folder: Path) -> Path:
+def make_project(folder: Path) -> Path:
     for name in ("dashboards", "alerts"):
         (folder / name).mkdir()
     (folder / "deckwatch.yaml").write_text("build: {include: [host, dashboards/, alerts/]}\n")

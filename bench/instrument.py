@@ -20,6 +20,8 @@ from deckwatch.instrument import AsgiMiddleware, WsgiMiddleware
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from starlette.requests import Request
+
     from bench._options import Options
     from bench._sheet import Sheet
 
@@ -39,7 +41,7 @@ def _rows() -> Iterator[Row]:
 
 
 def _starlette_app() -> Starlette:
-    async def hello(_request):
+    async def hello(_request: Request) -> PlainTextResponse:
         return PlainTextResponse("hello")
 
     return Starlette(routes=[Route("/hello/{name}", hello)])
@@ -48,13 +50,13 @@ def _starlette_app() -> Starlette:
 def _time_asgi(app: Any) -> float:
     message = {"type": "http.request", "body": b""}
 
-    async def receive():
+    async def receive() -> dict[str, Any]:
         return message
 
-    async def send(_message):
+    async def send(_message: dict[str, Any]) -> None:
         pass
 
-    async def run():
+    async def run() -> None:
         for _ in range(TIMES):
             scope = {"type": "http", "method": "GET", "path": "/hello/a", "http_version": "1.1"}
             await app(scope | {"headers": [], "query_string": b"", "root_path": ""}, receive, send)
@@ -70,7 +72,7 @@ def _wsgi_app(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
 def _time_wsgi(app: Any) -> float:
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "SERVER_PROTOCOL": "HTTP/1.1"}
 
-    def run():
+    def run() -> None:
         for _ in range(TIMES):
             body = app(environ, lambda *_: None)
             for _piece in body:
