@@ -22,6 +22,14 @@ import pytest
 from deckwatch.provisioning import program
 from deckwatch.provisioning.program import find_program
 
+# As in a shell in which messages may call us by our name.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+
+# The commands that tests run share a cache, which is not the user's.
+CACHE = Path(__file__).parents[1] / ".deckwatch" / "cache"
+CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
+os.environ["XDG_CACHE_HOME"] = str(CACHE)
+
 FIXTURES = Path(__file__).parent / "fixtures"
 REQUIRED = os.environ.get("DECKWATCH_LIVE") == "required"
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")

@@ -70,7 +70,8 @@ class Page:
 
     def ids(self) -> dict[str, str]:
         """Return the path of each container that has memory figures, by its name."""
-        return {found["name"]: found["id"] for found, _ in self.series["container_memory_usage_bytes"]}
+        containers = [labels for labels, _ in self.series["container_memory_usage_bytes"] if "name" in labels]
+        return {labels["name"]: labels["id"] for labels in containers}  # without the machine, whose id is /
 
     def agrees(self, pattern: str, unit: float, metric: str, **labels: str) -> bool:
         """Whether a counter is between the kernel's values before and after."""

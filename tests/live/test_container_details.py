@@ -59,3 +59,30 @@ def test_when_it_was_made(engine, watch):
     engine.run(name=NAME)
     made = watch(engine.url, ["container_created"]).page().value("container_creation_time_seconds", name=NAME)
     assert before - 1 < made < time.time() + 1
+
+
+def test_threads_by_state_and_load(engine, watch, eventually):
+    engine.run("sleep 1000 & sleep 1000 & while :; do :; done", name=NAME)
+    watched = watch(engine.url, ["container_tasks"])
+
+    def busy() -> bool:
+        page = watched.page()
+        assert not page.errors
+        return page.value("container_cpu_load_average_10s", name=NAME) > 500
+
+    assert watched.page().value("container_tasks_state", name=NAME, state="sleeping") == 2
+    eventually(busy)
+    page = watched.page()
+    assert page.value("container_tasks_state", name=NAME, state="running") == 1
+    assert page.value("container_tasks_state", name=NAME, state="stopped") == 0
+
+
+def test_sectors_are_the_bytes_in_other_units(engine, watch, eventually):
+    engine.run("while :; do dd if=/dev/zero of=/tmp/x bs=4k count=9 conv=fsync; sleep 0.2; done", name=NAME)
+    watched = watch(engine.url, ["container_io", "container_io_detail"])
+    eventually(lambda: sum(watched.page().values("container_fs_writes_bytes_total", name=NAME)) > 0)
+    page = watched.page()
+    written = page.value("container_fs_writes_bytes_total", name=NAME, device=engine.disk)
+    assert page.value("container_fs_sector_writes_total", name=NAME, device=engine.disk) * 512 == written
+    usage = {"device": engine.disk, "operation": "Write"}
+    assert page.value("container_blkio_device_usage_total", name=NAME, **usage) == written

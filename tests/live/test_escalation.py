@@ -43,6 +43,7 @@ metrics:
   shop_queue_length: {{kind: gauge, labels: [service]}}
   shop_build_info: {{kind: gauge, labels: [service, version]}}
 deploys: {{metric: shop_build_info, version: version}}
+addresses: {{grafana: https://grafana.example/, runbooks: https://wiki.example/runbooks}}
 teams:
   operations: {{webhook: {{url: "{url}/operations"}}}}
   management: {{webhook: {{url: "{url}/management"}}}}
@@ -74,7 +75,7 @@ class Chain:
         return done.stdout + done.stderr
 
     def state(self):
-        (one,) = json.loads(self.run("list", "--json"))
+        (one,) = json.loads(self.run("list", "--format", "json"))
         return one["state"]
 
 
@@ -206,12 +207,25 @@ def test_a_silence_holds_for_the_alert_and_its_steps_until_it_is_ended(chain, in
 
 
 def test_a_test_message_uses_every_channel_and_a_dead_one_is_reported(chain, inbox):
-    assert chain.run("notify-test").splitlines() == ["operations: webhook sent", "management: webhook sent"]
+    links = [
+        "links in the message:",
+        "  grafana: https://grafana.example",
+        (
+            "  alertmanager: http://127.0.0.1:9093, which only this machine reaches; "
+            "set addresses: {alertmanager: https://alertmanager.example} in deckwatch.yaml"
+        ),
+        "  runbooks: https://wiki.example/runbooks",
+    ]
+    sent = ["operations: webhook sent", "management: webhook sent"]
+    assert chain.run("notify-test").splitlines() == [*sent, *links]
+    annotations = [alert["annotations"] for _, post in inbox.posts for alert in post["alerts"]]
+    assert {texts["dashboard_url"] for texts in annotations} == {"https://grafana.example/"}
+    assert {texts["runbook_url"] for texts in annotations} == {"https://wiki.example/runbooks/README.md"}
     for path in ("/operations", "/management"):
         assert {one["alertname"] for one in inbox.alerts(path)} == {"NotificationTest"}
     before = len(inbox.posts)
-    assert chain.run("notify-test", "--channel", "management") == "management: webhook sent\n"
+    assert chain.run("notify-test", "--channel", "management").splitlines() == ["management: webhook sent", *links]
     assert [path for path, _ in inbox.posts[before:] if path != "/management"] == []
     inbox.refuses = {"/operations", "/management"}
-    output = chain.run("notify-test", "--channel", "webhook", "--wait", "3", code=1)
+    output = chain.run("notify-test", "--channel", "webhook", "--timeout", "3", code=1)
     assert "operations: webhook failed: see Alertmanager's log" in output

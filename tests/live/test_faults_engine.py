@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 pytestmark = pytest.mark.live
@@ -47,6 +49,22 @@ def test_the_page_of_a_process_whose_engine_is_lost_and_comes_back(engine, servi
     if how == "freeze":
         eventually(lambda: len(exporter.page()) >= series - 20)
     eventually(lambda: exporter.threads() <= threads + STAYING)
+
+
+@docker_py_forgets
+@pytest.mark.parametrize(("how", "seconds"), [("freeze", 5 + 4), ("kill", 0)])
+def test_a_lost_engine_is_reported_after_a_ping_and_its_timeout_at_the_latest(
+    engine, serving, eventually, how, seconds
+):
+    exporter = serving(engine.url)
+    eventually(lambda: exporter.page().failed == set())
+    lose, bring_back = ways(engine)[how]
+    started = time.monotonic()
+    lose()
+    eventually(lambda: exporter.page().failed == BLIND)
+    took = time.monotonic() - started
+    bring_back()
+    assert took < seconds + 2, "the page itself takes a moment"
 
 
 @docker_py_forgets

@@ -6,12 +6,15 @@ import contextlib
 import socket
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
 import pytest
 import requests
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import CounterMetricFamily
 
 from deckwatch.provisioning.program import Program, free_port
 
@@ -22,6 +25,7 @@ PROJECT = """\
 scrape:
   - {{service: shop, instance: shop-1, url: '{shop}/metrics'}}
   - {{service: desk, instance: desk-1, url: 'http://127.0.0.1:{desk}/metrics'}}
+  - {{service: till, instance: till-1, url: 'http://127.0.0.1:{till}/metrics'}}
 watch:
   probes:
     - {{service: cart, http: 'http://127.0.0.1:{port}/'}}
@@ -33,6 +37,7 @@ FAULTS = {
     "DependencyDown": {"service": "payments"},
     "ApplicationErrorsHigh": {"service": "shop"},
     "ApplicationErrorsCritical": {"service": "shop"},
+    "ApplicationStatusUnknown": {"service": "till"},
     "ApplicationSlow": {"service": "shop"},
     "ApplicationSlowOnAverage": {"service": "shop"},
     "ApplicationFilesOpenHigh": {"service": "desk", "instance": "desk-1"},
@@ -69,7 +74,27 @@ def customers(shop, paths):
         one.result()
 
 
-def test_applications_that_fail_are_slow_are_gone_or_run_out(shop, authority, alarm, tmp_path):
+@pytest.fixture
+def till():
+    """An application whose label for the status has a name of its own, until `named` is set; its port."""
+    registry = CollectorRegistry()
+    named = threading.Event()
+
+    class Requests:
+        def collect(self):
+            family = CounterMetricFamily("http_requests", "Requests.", labels=["code" if named.is_set() else "status"])
+            family.add_metric(["500"], time.monotonic())
+            yield family
+
+    registry.register(Requests())
+    server, thread = start_http_server(0, "127.0.0.1", registry)
+    yield server.server_port, named
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_applications_that_fail_are_slow_are_gone_or_run_out(shop, authority, alarm, till, tmp_path):
     port, tls, page = free_port(), free_port(), free_port()
     log = tmp_path / "servers.log"
     cart = Program("cart", [sys.executable, "-m", "http.server", str(port)], log, f"http://127.0.0.1:{port}/")
@@ -82,7 +107,8 @@ def test_applications_that_fail_are_slow_are_gone_or_run_out(shop, authority, al
         argv = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(tls), "--ssl-certfile", issued.certificate]
         return Program("login", [*argv, "--ssl-keyfile", issued.key], log, ready=lambda: True, folder=FOLDER)
 
-    project_text = PROJECT.format(shop=shop, port=port, tls=tls, desk=page, authority=authority.certificate)
+    places = {"shop": shop, "port": port, "tls": tls, "desk": page, "till": till[0]}
+    project_text = PROJECT.format(**places, authority=authority.certificate)
     with desk, cart, login(SOON_DAYS), customers(shop, BROKEN), contextlib.ExitStack() as visitors:
         chain = alarm("", project=project_text, hurried=True)
         chain.wait_for_series("count(probe_success == 1) == 3")
@@ -91,5 +117,6 @@ def test_applications_that_fail_are_slow_are_gone_or_run_out(shop, authority, al
         for _ in range(VISITORS):
             visitors.enter_context(socket.create_connection(("127.0.0.1", page)))
         chain.fire(FAULTS)
+        till[1].set()
     with desk, cart, login(LATE_DAYS), customers(shop, WELL):
         chain.end(FAULTS)

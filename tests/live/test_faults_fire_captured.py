@@ -30,6 +30,8 @@ CAPTURED = {
     "HardwareArrayDegraded": "it takes a RAID array that loses a disk",
     "HardwareBondDegraded": "it takes two network cards",
     "HardwareMemoryErrors": "it takes a memory module that fails",
+    "CollectorPartlyBlind": "it takes a kernel whose file changes its form halfway",
+    "HardwareUnreadable": "it takes a device that answers with an error",
     "PrometheusStorageFailing": "Prometheus puts its database in order every two hours",
 }
 
@@ -60,6 +62,9 @@ REPLACED = {
     'grafana_frontend_boot_load_time_seconds_bucket{le="+Inf"}': grows(10),
     "prometheus_tsdb_compactions_failed_total": grows(1),
     'node_md_degraded{device="md0"}': 1,
+    'deckwatch_collector_success{collector="host_netstat"}': 0,
+    'deckwatch_collector_partial{collector="host_netstat"}': 1,
+    'deckwatch_collector_failed_readings{collector="host_thermal"}': 1,
     'node_bonding_slaves{master="bond0"}': 2,
     'node_bonding_active{master="bond0"}': 1,
     'node_edac_uncorrectable_errors_total{controller="0"}': grows(1),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deckwatch.provisioning import verify
+from deckwatch.provisioning.prometheus import Prometheus
 from deckwatch.provisioning.servers import PROMETHEUS
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Watched:
         built = self.alarm.stack.built
         asked = [one for one in verify.list_queries(built, 1.0) if "bjectives" in one.page]
         assert {"Objectives", "Rules: objectives", "Rules: objectives_said"} <= {one.page for one in asked}
-        prometheus = verify.Prometheus(self.alarm.stack.url(PROMETHEUS))
+        prometheus = Prometheus(self.alarm.stack.url(PROMETHEUS))
         with contextlib.closing(prometheus):
             answers = list(verify.verify_queries(prometheus, asked, built.catalog))
         return {
@@ -126,7 +127,7 @@ def test_what_is_promised_is_watched(alarm, shop, eventually) -> None:
         watched.alarm.fire(FAULTS)
         assert watched.of("objective:errors:ratio5m")["shop-fast"] > 0
         arrived = watched.alarm.arrival(SECONDS, alertname="ObjectiveBurnsFast", objective="shop-available")
-        assert "The error budget is used up fourteen times too fast" in arrived["annotations"]["description"]
+        assert "The error budget burns fourteen times too fast" in arrived["annotations"]["description"]
         good = watched.of("objective:good:ratio")
         assert good["door-open"] == 1
         assert good["shop-available"] < 0.999

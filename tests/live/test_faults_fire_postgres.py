@@ -41,6 +41,8 @@ FAULTS = {
     "PostgresDeadlocks": SHOP,
     "PostgresCacheHitLow": SHOP,
     "PostgresReplicationLag": {"server": "shop-db-2"},
+    "PostgresReplicaCutOff": {"server": "shop-db-2"},
+    "PostgresRoleLimited": {"server": "old"},
     "PostgresSlowQueries": SHOP,
     "PostgresLockWait": SHOP,
     "PostgresWraparoundNear": {"server": "old", "datname": "shop"},
@@ -124,6 +126,7 @@ def test_servers_that_are_locked_crowded_old_behind_and_gone(servers, alarm, tmp
         entries.append(f"    - {{name: {name}, dsn_file: {tmp_path / name}}}")
     shop, replica = servers["shop-db"], servers["shop-db-2"]
     shop.sql("GRANT pg_write_server_files TO deckwatch")
+    servers["old"].sql("REVOKE pg_monitor FROM deckwatch")
     chain = alarm("", project=PROJECT % "\n".join(entries), hurried=True)
     chain.wait_for_series(f"count(pg_up == 1) == {len(servers)}")
     chain.wait_for_series('pg_stat_database_deadlocks{server="shop-db", datname="shop"} == 0')
@@ -146,6 +149,11 @@ def test_servers_that_are_locked_crowded_old_behind_and_gone(servers, alarm, tmp
 
     servers["gone"].stop()
     replica.sql("SELECT pg_wal_replay_pause()")
+    rules = shop.folder / "data/pg_hba.conf"
+    admitting = rules.read_text()
+    rules.write_text(f"local replication all reject\n{admitting}")
+    shop.sql("SELECT pg_reload_conf()")
+    shop.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_replication")
     shop.sql("SELECT pg_create_physical_replication_slot('nobody', true)")
     shop.sql("CREATE TABLE large AS SELECT repeat('x', 1000) FROM generate_series(1, 30000)", "shop")
     deadlock(shop)
@@ -163,7 +171,10 @@ def test_servers_that_are_locked_crowded_old_behind_and_gone(servers, alarm, tmp
         shop.sql("REVOKE pg_write_server_files FROM deckwatch")
 
     servers["gone"].start()
+    rules.write_text(admitting)
+    shop.sql("SELECT pg_reload_conf()")
     replica.sql("SELECT pg_wal_replay_resume()")
+    servers["old"].sql("GRANT pg_monitor TO deckwatch")
     shop.sql("SELECT pg_drop_replication_slot('nobody')")
     shop.sql("ALTER SYSTEM SET archive_command = 'true'")
     shop.sql("SELECT pg_reload_conf()")

@@ -42,9 +42,10 @@ def test_labels_of_containers_come_back_as_they_were_given(engine, serving, even
             assert shown == HOSTILE
     assert "up" not in page.series
     assert "deckwatch_forged" not in page.series
-    people = exporter.get("/")
-    assert f"{len(HOSTILE)} of {len(HOSTILE)} running" in people
-    assert "<script" not in people
+    for path, scripts in (("/", 1), ("/collectors", 0)):
+        people = exporter.get(path)
+        assert f"{len(HOSTILE)} of {len(HOSTILE)} running" in people
+        assert people.count("<script") == scripts
 
 
 @pytest.fixture

@@ -99,5 +99,5 @@ def test_the_dashboard_has_data(folder, deckwatch_up) -> None:
     assert find_program("prometheus")
     with deckwatch_up(folder) as url:
         assert is_answering(f"{url}/-/ready")
-        verified = run(folder, "verify", "--wait", "60", "--prometheus", url)
+        verified = run(folder, "verify", "--timeout", "60", "--prometheus", url)
         assert re.search(r"^ Shop .* good", verified.stdout, re.MULTILINE), verified.stdout + verified.stderr

@@ -79,7 +79,7 @@ def run(stack, login, project):
 
 
 def theirs(grafana):
-    return grafana._dashboard("web-shop")
+    return grafana.get_dashboard("web-shop")
 
 
 def by_hand(grafana, change):
@@ -164,7 +164,7 @@ def test_what_is_provisioned_takes_no_other(run, grafana, tmp_path):
     (folder / "deckwatch.yaml").write_text("build: {include: [dashboards/]}\n")
     (folder / "dashboards").mkdir()
     (folder / "dashboards" / "host.yaml").write_text(SHOP)
-    assert "Grafana reads this from files" in run("push", code=1, folder=folder, uid="host")
+    assert "provisioned from files, so Grafana rejects other changes" in run("push", code=1, folder=folder, uid="host")
     assert grafana.get_dashboard("host")["dashboard"]["title"] != "Web shop"
 
 
@@ -173,6 +173,9 @@ def test_a_folder_that_is_named_must_be_there(run, grafana):
     grafana._send_request("POST", "/api/folders", json={"uid": "here", "title": "Here"})
     run("push", "--folder", "here")
     assert theirs(grafana)["meta"]["folderUid"] == "here"
+    version = theirs(grafana)["dashboard"]["version"]
+    assert "web-shop: same" in run("push", "--folder", "here")
+    assert theirs(grafana)["dashboard"]["version"] == version
 
 
 def test_secrets_that_are_refused_are_not_shown(stack, tmp_path):
@@ -186,7 +189,7 @@ def test_secrets_that_are_refused_are_not_shown(stack, tmp_path):
         connect_grafana(stack.url(GRAFANA), token_file=wrong)
     with (
         connect_grafana(stack.url(GRAFANA)) as nobody,
-        pytest.raises(DeckwatchError, match=r"does not allow this \(403\)|401"),
+        pytest.raises(DeckwatchError, match=r"does not grant the permission for this request \(403\)|401"),
     ):
         nobody.ensure_folder("new", "New", create=True)
 
@@ -207,3 +210,14 @@ def test_a_service_account_lets_us_in(stack, grafana, project, tmp_path):
     with connect_grafana(stack.url(GRAFANA), token_file=tmp_path / "token") as editor:
         work.push_dashboards(editor, editor.compare_dashboards(ours), "by a token")
         assert [one.state for one in editor.compare_dashboards(ours)] == ["same"]
+
+
+def test_a_deployment_is_an_annotation_with_the_tag_that_panels_select(stack, grafana, tmp_path):
+    account = grafana._send_request("POST", "/api/serviceaccounts", json={"name": "ci", "role": "Editor"})
+    token = grafana._send_request("POST", f"/api/serviceaccounts/{account['id']}/tokens", json={"name": "deploy"})
+    (tmp_path / "token").write_text(token["key"] + "\n")
+    words = ["collect", "deploy", "--service", "shop", "--version", "1.4.2", "--at", "2026-10-25T14:30+02:00"]
+    words += ["--grafana", stack.url(GRAFANA), "--token-file", tmp_path / "token", "--textfile", tmp_path]
+    subprocess.run([Path(sys.executable).with_name("deckwatch"), *words], check=True, capture_output=True)
+    (found,) = grafana._send_request("GET", "/api/annotations", params={"tags": "deploy"}, kind=list)
+    assert (found["text"], found["tags"], found["time"]) == ("shop 1.4.2", ["deploy", "shop"], 1792931400_000)

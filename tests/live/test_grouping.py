@@ -11,8 +11,15 @@ from deckwatch.alerting import inhibitions
 
 pytestmark = pytest.mark.live
 
-JOBS = {"host": "node", "host_totals": "node", "containers": "cadvisor", "postgres": "postgres"}
-SAME = {"instance": "web-1", "server": "main", "service": "shop"}
+JOBS = {
+    "host": "node",
+    "host_totals": "node",
+    "containers": "cadvisor",
+    "postgres": "postgres",
+    "application": "blackbox",
+}
+SAME = {"instance": "web-1", "host": "web-1", "server": "main", "service": "shop"}
+INSTANCES = {"postgres": "main", "blackbox": "https://shop.example/{}"}  # where it is not the machine
 SEVERAL = 10  # of each disk, container, database and whatever else there are several of on a machine
 REBOOTED = {"alertname": "HostRebooted", "topic": "host", "severity": "warning", "owner": "operations"}
 
@@ -26,6 +33,9 @@ teams:
   oncall: {{webhook: {{url: "{inbox.url}/oncall"}}}}
 routes:
   - {{severity: critical, to: oncall}}
+watch:
+  probes:
+    - {{service: shop, http: "https://shop.example/health"}}
 """,
         group_wait="1s",
     )
@@ -46,21 +56,28 @@ def firing(shipped, *topics):
         ):
             continue
         own = {"alertname": alert.name, "severity": alert.severity, "owner": alert.owner, "topic": alert.topic}
-        there = {name: SAME[name] for name in carried if name in SAME} | own
+        there = {name: SAME[name] for name in carried if name in SAME and name not in ("instance", "host")} | own
         several = [name for name in alert.each if name not in SAME and name != "job"]
         job = JOBS.get(alert.topic, "deckwatch")
         found += [
-            there | {"job": one} | dict.fromkeys(several, f"x{i}")
+            there | labels_of_job(alert, one, i) | dict.fromkeys(several, f"x{i}")
             for one in ((*set(JOBS.values()), "deckwatch") if "job" in alert.each else (job,))
-            for i in range(SEVERAL if several else 1)
+            for i in range(SEVERAL if several or one == "blackbox" else 1)
         ]
     return found
+
+
+def labels_of_job(alert, job, number):
+    """Return the labels of a target of the machine in this job, and `host` where the alert itself has it."""
+    labels = {"job": job, "instance": INSTANCES.get(job, "web-1").format(number)}
+    return labels | ({"host": "web-1"} if job in INSTANCES or "host" in alert.labels else {})
 
 
 def messages_about(inbox, path):
     """Return the messages on the machine, as the sets of alerts' names in each."""
     found = [[one["labels"] for one in body["alerts"]] for body in inbox.bodies(path)]
-    return [{one["alertname"] for one in alerts} for alerts in found if alerts[0].get("instance") == "web-1"]
+    of_machine = [alerts for alerts in found if "web-1" in (alerts[0].get("instance"), alerts[0].get("host"))]
+    return sorted(({one["alertname"] for one in alerts} for alerts in of_machine), key=len, reverse=True)
 
 
 def test_a_machine_that_is_gone_is_one_message_whatever_else_fires(alertmanager, inbox, shipped_alerting):
@@ -79,7 +96,8 @@ def test_a_machine_on_which_everything_fails_is_one_message_to_each_team(alertma
     alertmanager.fire(*alerts)
     inbox.wait(lambda: messages_about(inbox, "/oncall") and messages_about(inbox, "/operations"))
     time.sleep(3)
-    (critical,), (others,) = messages_about(inbox, "/oncall"), messages_about(inbox, "/operations")
+    (critical,), (others, probes) = messages_about(inbox, "/oncall"), messages_about(inbox, "/operations")
+    assert probes == {"DependencyDown"}, "those on all targets of its probes are a message of their own"
     assert {"ContainerNotRunning", "ContainerUnhealthy", "HostMemoryCritical"} <= critical
     assert {"HostCpuHigh", "HostOomKill", "ContainerRestartLoop"} <= others
     assert "HostMemoryHigh" not in others, "the worse alert of its family fires"

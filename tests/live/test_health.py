@@ -8,14 +8,18 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
+import subprocess
+import sys
 import threading
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from deckwatch.provisioning import verify
 from deckwatch.provisioning.program import free_port
+from deckwatch.provisioning.prometheus import Prometheus
 from deckwatch.provisioning.servers import EXPORTER, PROMETHEUS
 
 if TYPE_CHECKING:
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
+DECKWATCH = Path(sys.executable).with_name("deckwatch")
 NO_ENGINE = "unix:///nowhere/docker.sock"
 SECONDS = 60
 PROJECT = """\
@@ -121,12 +126,19 @@ class Watched:
     def colors(self) -> dict[str, tuple[str, str]]:
         return {one["id"]: (one["subtitle"], one["color"]) for one in self.graph()["nodes"]}
 
+    def command(self) -> tuple[int, dict[str, tuple[str, str]]]:
+        """Return the exit code of `deckwatch health`, and the state and reason of each component."""
+        argv = [DECKWATCH, "health", "--format", "json", "--prometheus", self.alarm.stack.url(PROMETHEUS)]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        components = json.loads(done.stdout)["components"]
+        return done.returncode, {one["name"]: (one["state"], one["reason"]) for one in components}
+
     def statuses(self) -> dict[str, str]:
         """Return what `verify` says of every query of the dashboard and of every rule, or what is wrong with it."""
         built = self.alarm.stack.built
         asked = [one for one in verify.list_queries(built, 1.0) if one.page in ("Health", "Rules: health")]
         assert {one.page for one in asked} == {"Health", "Rules: health"}
-        prometheus = verify.Prometheus(self.alarm.stack.url(PROMETHEUS))
+        prometheus = Prometheus(self.alarm.stack.url(PROMETHEUS))
         with contextlib.closing(prometheus):
             return {
                 f"{one.query.page}: {one.query.title}": one.status if one.is_good else one.detail
@@ -142,6 +154,9 @@ def test_what_is_needed_stops_and_comes_back(alarm, services, eventually) -> Non
     watched.becomes(score=WELL, state=dict.fromkeys(WELL, 2.0), because={}, overall=100.0, overall_state=2.0)
     green = ("healthy", "#009E73")
     assert watched.colors() == {"shop": green, "stock": green, "payments": green}
+    code, components = watched.command()
+    assert components == dict.fromkeys(WELL, ("healthy", ""))
+    assert code in (0, 1)  # an alert on this machine may fire
     assert [(one["source"], one["target"]) for one in watched.graph()["edges"]] == [("shop", "payments")]
 
     services["payments"].stop()
@@ -158,6 +173,11 @@ def test_what_is_needed_stops_and_comes_back(alarm, services, eventually) -> Non
         "payments": ("not well", "#D55E00"),
     }
     watched.alarm.fire({"ApplicationDown": {"service": "shop"}, "DependencyDown": {"service": "payments"}})
+    code, components = watched.command()
+    assert code == 2
+    assert components["shop"][0] == components["payments"][0] == "critical"
+    assert components["shop"][1].startswith("because of payments; answers ")
+    assert components["shop"][1].endswith("; ApplicationDown fires (critical)")
     silent = dict.fromkeys(("Rules: health: HealthScoreLow", "Rules: health: HealthScoreCritical"), "empty")
     assert {title: status for title, status in watched.statuses().items() if status != "data"} == silent
     assert watched.alarm.query('ALERTS{topic="health", alertstate="firing"}') == {}
@@ -168,3 +188,4 @@ def test_what_is_needed_stops_and_comes_back(alarm, services, eventually) -> Non
     watched.alarm.stack.running.pop(EXPORTER).stop()
     watched.becomes(score={}, state=dict.fromkeys(WELL, -1.0), because={}, overall=None, overall_state=-1.0)
     assert set(watched.colors().values()) == {("unknown", "#73767e")}
+    assert watched.command()[1] == dict.fromkeys(WELL, ("unknown", "no data for five minutes"))

@@ -200,14 +200,15 @@ def table(rows: list[tuple[Query, int, list[Reason]]]) -> str:
 @pytest.mark.skipif(PEERS is None, reason="DECKWATCH_PEERS does not name the folder of other people's dashboards")
 def test_what_dashboards_use_is_on_by_default() -> None:
     collectors = collector.load_collectors()
-    by_name = {metric.name: one.name for one in collectors.values() for metric in one.metrics}
+    by_name = {metric.name: metric.source for metric in collector.list_metrics(collectors.values())}
     used = {
         selector.metric
         for name, model in dashboards().items()
         for query in queries(name, model)
         for selector in promql.find_selectors(query.expr)
     }
-    off = {by_name[name] for name in used if name in by_name and not collectors[by_name[name]].default}
+    sources = {by_name[name] for name in used if name in by_name} & collectors.keys()
+    off = {name for name in sources if not collectors[name].default}
     assert off == set(OFF)
 
 

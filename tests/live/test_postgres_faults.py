@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import subprocess
+import time
 
 import psycopg
 import pytest
@@ -49,6 +51,23 @@ def test_at_its_most_connections(postgres_server, watch_postgres, eventually, ca
         page = watched.page()
         assert page['pg_up{server="a"}'] == 1, "it has its connection"
         assert page['deckwatch_postgres_connections_used{server="a"}'] == 7
+
+
+def test_a_server_that_is_away_is_logged_once_and_not_by_everything_that_reads_it(
+    postgres_server, watch_postgres, eventually, caplog
+):
+    server = postgres_server(shared_preload_libraries="pg_stat_statements")
+    server.sql("CREATE EXTENSION pg_stat_statements")
+    watched = watch_postgres(a={"dsn": server.dsn, "databases_every": "1s"})
+    eventually(lambda: 'deckwatch_postgres_databases_visited{server="a"}' in watched.page())
+    server.stop()
+    ends = time.monotonic() + 5  # several attempts, and rounds through the databases
+    while time.monotonic() < ends:
+        assert watched.page()['pg_up{server="a"}'] == 0
+        time.sleep(0.3)
+    warnings = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    reason = "refused, since no server listens there; start it, or check host and port"
+    assert warnings == [f"PostgreSQL server a cannot be read: {reason}"]
 
 
 def test_a_network_that_swallows_packets(postgres_server, watch_postgres, swallow, eventually):

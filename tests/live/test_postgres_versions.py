@@ -14,6 +14,8 @@ pytestmark = [pytest.mark.live, pytest.mark.sampled]
 
 FOLDER = Path(os.environ.get("DECKWATCH_POSTGRES_VERSIONS", "/nowhere"))
 VERSIONS = (13, 14, 15, 16, 17, 18)
+CHECKPOINTS_DONE = 18  # the version that counts them
+TEMPORARY_BLOCKS = 1000  # fewer than the temporary table has
 SINCE = {
     "postgres_buffercache_summary": 16,
     "postgres_checkpointer": 17,
@@ -48,9 +50,24 @@ def test_nothing_fails_and_what_is_absent_is_newer(server_of, watch_postgres, ev
         "postgres_statement_texts",
     }
     assert absent == {name for name, since in SINCE.items() if version < since}
-    # What 17 moved elsewhere keeps its name.
+    # What 17 and 18 moved elsewhere keeps its name.
+    server.sql("CREATE TEMPORARY TABLE own AS SELECT repeat('x', 1000) FROM generate_series(1, 20000)")
     server.sql("CHECKPOINT")
     eventually(lambda: watched.page()['pg_stat_bgwriter_checkpoints_req_total{server="a"}'] >= 1)
+    page = watched.page()
+    if version >= SINCE["postgres_wal_activity"]:
+        assert page['deckwatch_postgres_wal_writes_total{server="a"}'] > 0
+        assert page['deckwatch_postgres_wal_syncs_total{server="a"}'] >= 0
+    if version >= SINCE["postgres_io"]:
+        conflicts = [series for series in page if "confl_active_logicalslot" in series]
+        assert conflicts
+    if version >= SINCE["postgres_checkpointer"]:
+        assert page['pg_stat_bgwriter_buffers_backend_total{server="a"}'] < TEMPORARY_BLOCKS, "they are not shared"
+    if version >= CHECKPOINTS_DONE:
+        assert page['pg_stat_checkpointer_num_done_total{server="a"}'] >= 1
+        assert page['pg_stat_checkpointer_slru_written_total{server="a"}'] >= 0
+        logs = [series for series in page if series.startswith("deckwatch_postgres_io_writes_total")]
+        assert any('object="wal"' in series for series in logs)
     [[size]] = server.sql("SELECT pg_database_size('shop')")
     assert watched.page()['pg_database_size_bytes{server="a",datname="shop"}'] == pytest.approx(size, rel=0.05)
     if version >= SINCE["postgres_buffercache_summary"]:

@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import socket
 import time
 
 import pytest
 
-from deckwatch.exporter import exposition
-from deckwatch.exporter.collectors import app_probe
 from deckwatch.exporter.sources import http
-from deckwatch.exporter.world import World
 
 pytestmark = pytest.mark.live
 
 DAY = 86400
-
-
-class Probed:
-    def __init__(self):
-        self.world = World()
-        self.seconds = 0.0
-
-    def __call__(self, **entry):
-        """Run one probe and return its series without the labels that all of them have."""
-        probe = app_probe.Probe.from_entry({"service": "shop", "timeout": "2s", **entry})
-        begun = time.monotonic()
-        page = exposition.render_text(app_probe.collect.collect(self.world, probe))
-        self.seconds = time.monotonic() - begun
-        lines = (line.rpartition(" ") for line in page.splitlines() if not line.startswith("#"))
-        return {
-            series.replace('service="shop",kind="component"', "").replace("{}", "").replace("{,", "{"): float(value)
-            for series, _, value in lines
-        }
-
-
-@pytest.fixture
-def probe():
-    probed = Probed()
-    with contextlib.closing(probed.world):
-        yield probed
 
 
 def test_a_service_that_answers(nginx, probe):

@@ -21,6 +21,7 @@ from deckwatch.core.project import Project
 from deckwatch.provisioning import stack as bundles
 from deckwatch.provisioning import verify as verifying
 from deckwatch.provisioning.program import free_port
+from deckwatch.provisioning.prometheus import Prometheus
 from deckwatch.provisioning.servers import EXPORTER, PROMETHEUS
 from deckwatch.provisioning.up import LocalStack
 
@@ -113,7 +114,7 @@ NAMED = [
     Sabotage(
         "an alert at a panel that is gone",
         "alerts/host.yaml",
-        "panel: CPU by kind of work",
+        "panel: CPU by mode",
         "panel: CPU by kind of fun",
     ),
     Sabotage("an alert above a limit in another unit", "alerts/host.yaml", "above: high", "above: 5m"),
@@ -175,8 +176,8 @@ NAMED = [
         "- lines: load",
         "- lines: [{sql: select 1}, load]",
     ),
-    Sabotage("a tab", "dashboards/host/host.yaml", "    - stat: cores", "\t- stat: cores"),
-    Sabotage("a key of a panel of another type", "dashboards/host/host.yaml", "trend: true", "collapsed: true"),
+    Sabotage("a tab", "dashboards/host/host.yaml", "        - cores", "\t- cores"),
+    Sabotage("a key of a panel of another type", "dashboards/host/host.yaml", "legend_at: hidden", "trend: true"),
     Sabotage("a part that is not there", "dashboards/host/host.yaml", "use: host/memory", "use: host/memroy"),
     Sabotage(
         "what is needed and nobody has",
@@ -224,7 +225,7 @@ def server(need, tmp_path_factory):
     none = ("--docker-host", f"tcp://127.0.0.1:{free_port()}")
     options = {"programs": (EXPORTER, PROMETHEUS), "name": "deck-1", "every": "1s", "ports": {}}
     with LocalStack(Project(folder), folder / "state", **options, exporter_arguments=none) as running:
-        found = verifying.Prometheus(running.url(PROMETHEUS))
+        found = Prometheus(running.url(PROMETHEUS))
         yield found
         found.close()
 

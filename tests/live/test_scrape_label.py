@@ -67,9 +67,9 @@ def prometheus(engine, relay, tmp_path, need):
         network.remove()
 
 
-def page(port: int, path: str) -> str:
+def page(port: int, path: str, line: str = "shop_things 1") -> str:
     """Return a script that serves a page with one figure."""
-    return f"mkdir -p /tmp/w && echo 'shop_things 1' >/tmp/w/{path} && exec httpd -f -p {port} -h /tmp/w"
+    return f"mkdir -p /tmp/w && echo '{line}' >/tmp/w/{path} && exec httpd -f -p {port} -h /tmp/w"
 
 
 def found(prometheus: Prometheus) -> dict[str, tuple[str, str, str]]:
@@ -101,6 +101,31 @@ def test_a_label_is_enough(engine, prometheus, relay, eventually):
         assert method in ("GET", "HEAD")
         assert re.fullmatch(rule, path) or (method, path) == ("HEAD", "/_ping"), one
     assert not re.fullmatch(rule, "/containers/web/json")
+
+
+def test_containers_name_the_dialects_of_their_pages(engine, prometheus, eventually):
+    lines = {
+        "micrometer": 'http_server_requests_seconds_count{status="500",uri="/tea"} 1',
+        "promhttp": 'requests_total{status="404",route="/tea"} 1',
+    }
+    for dialect, line in lines.items():
+        labels = {"deckwatch.scrape": "8000", "deckwatch.speaks": dialect}
+        engine.run(page(8000, "metrics", line), name=f"in-{dialect}", labels=labels)
+    engine.run(page(8000, "metrics"), name="plain", labels={"deckwatch.scrape": "8000"})
+    running = prometheus({"docker": "unix:///var/run/docker.sock", "speaks": ["micrometer", "promhttp"]})
+
+    def mapped() -> set[tuple[str, ...]]:
+        series = running.series('{__name__=~"shop_things|http_requests_total"}')
+        # Both counters come from rules, which leave out the mark: of a histogram, and of the second name to look for.
+        return {tuple(one.get(name, "") for name in ("service", "code", "handler", "speaks", "job")) for one in series}
+
+    expected = {
+        ("in-micrometer", "500", "/tea", "", "app"),
+        ("in-promhttp", "404", "/tea", "", "app"),
+        ("plain", "", "", "", "app"),
+    }
+    eventually(lambda: mapped() == expected, 60)
+    assert len(running.series('up{job="app"}')) == 3, "one target for each"
 
 
 def test_of_several_networks_the_named_one_is_taken(engine, prometheus, eventually):

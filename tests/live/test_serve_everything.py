@@ -16,7 +16,7 @@ from deckwatch.provisioning.program import Program, free_port
 pytestmark = pytest.mark.live
 
 DECKWATCH = Path(sys.executable).with_name("deckwatch")
-MOST_RESIDENT_KB = 60 * 1024
+MOST_RESIDENT_KB = (60 + 4) * 1024  # the history of the page at / takes a part
 
 
 def get(address: str) -> str:
@@ -59,20 +59,36 @@ def test_one_process_shows_all_four_kinds(everything):
     assert 'pg_up{server="shop-db"} 1' in page
     assert 'pg_up{server="crm-db"} 0' in page
     assert re.search(r"^node_load1 ", page, re.MULTILINE)
-    for path in ("/metrics", "/", "/readyz"):
+    for path in ("/metrics", "/", "/collectors", "/readyz"):
         assert server.password not in get(address + path)
         assert "hunter2" not in get(address + path)
 
 
 def test_the_page_for_people_counts_them(everything):
     address, _, _ = everything
-    page = get(address)
+    page = get(f"{address}/collectors")
     assert "2 of 3 running" in page
     assert "1 exited" in page
     assert "1 of 2 up" in page
     if folder := os.environ.get("DECKWATCH_PICTURES"):
         for name, size in (("wide", "1280x1800"), ("narrow", "375x1900")):
             subprocess.run(["screenshot", address, f"{folder}/{name}.png", size], check=True)
+
+
+def test_the_live_page_shows_the_values_of_the_metrics(everything):
+    address, _, server = everything
+    page = get(f"{address}/metrics")
+    live = get(address)
+    assert "2 of 3 running" in live
+    root = r'(?=.*mountpoint="/")(?=.*fstype="(?:ext4|xfs|btrfs)")'
+    sizes = re.findall(rf"^node_filesystem_size_bytes\{{{root}.*\}} (\S+)$", page, re.MULTILINE)
+    limits = re.findall(r"^pg_settings_max_connections\{.*\} (\S+)$", page, re.MULTILINE)
+    assert limits
+    assert all(f'<data value="{float(size):.0f}' in live for size in sizes)
+    assert all(f" of {float(limit):.0f}</data>" in live for limit in limits)
+    assert "A database server does not respond." in live
+    assert live.index("crm-db") < live.index("shop-web"), "what is wrong comes first"
+    assert server.password not in live
 
 
 def test_each_job_has_its_own_part(everything):

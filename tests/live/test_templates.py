@@ -22,7 +22,7 @@ DECKWATCH = Path(sys.executable).with_name("deckwatch")
 TEMPLATES = ("web-shop", "workflow", "migration")
 # The words that labels have, where queries ask for them; any other label has the one value `one`.
 WORDS = {
-    "status": ("paid", "refused", "succeeded", "failed", "in_progress", "pending"),
+    "status": ("paid", "refused", "succeeded", "failed", "in_progress", "pending", "open"),
     "state": ("migrated", "pending", "failed", "busy", "idle"),
     "result": ("success", "failure", "passed", "failed", "match", "mismatch"),
     "severity": ("critical", "warning"),
@@ -93,7 +93,7 @@ def counting(folder):
 
 def test_every_panel_of_the_templates_has_data(counting, deckwatch_up) -> None:
     with deckwatch_up(counting) as url:
-        command = [DECKWATCH, "verify", "--wait", "120", "--prometheus", url]
+        command = [DECKWATCH, "verify", "--timeout", "120", "--prometheus", url]
         ran = subprocess.run(command, cwd=counting, capture_output=True, text=True, check=False)
         own = [*counting.glob("dashboards/*.yaml"), *counting.glob("alerts/*.yaml")]
         printed = ran.stdout + ran.stderr

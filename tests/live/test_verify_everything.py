@@ -25,7 +25,7 @@ GET = "apt-get install prometheus prometheus-alertmanager"
 WAIT_SECONDS = 60
 PROJECT = """\
 watch:
-  postgres: [{name: shop-db, dsn_file: shop.dsn}]
+  postgres: [{name: shop-db, dsn_file: shop.dsn, sizes_every: 5s}]
   probes: [{service: shop, http: 'SHOP/health'}]
 scrape: [{service: shop, instance: shop-1, url: 'SHOP/metrics'}]
 """
@@ -105,7 +105,7 @@ def test_every_query_of_every_shipped_dashboard_and_rule_has_data(deck) -> None:
     ran = subprocess.run(
         [
             *(DECKWATCH, "--project", deck.project.folder, "verify"),
-            *("--prometheus", deck.url(PROMETHEUS), "--wait", str(WAIT_SECONDS)),
+            *("--prometheus", deck.url(PROMETHEUS), "--timeout", str(WAIT_SECONDS)),
         ],
         capture_output=True,
         text=True,
@@ -121,22 +121,27 @@ def test_every_query_of_every_shipped_dashboard_and_rule_has_data(deck) -> None:
 
 SCRAPE_SECONDS = 2.0  # by which an age is older in one place than in the other, with one scrape a second
 FIGURES = {
-    "Server answers": "SELECT 1",
+    "Reachable": "SELECT 1",
     "Uptime": "SELECT extract(epoch FROM now() - pg_postmaster_start_time())",
     "Connections used": "SELECT sum(numbackends) / current_setting('max_connections')::float8 FROM pg_stat_database",
-    "Oldest open": """SELECT max(extract(epoch FROM now() - xact_start)) FROM pg_stat_activity
+    "Transaction": """SELECT max(extract(epoch FROM now() - xact_start)) FROM pg_stat_activity
         WHERE backend_type = 'client backend'""",
     "Size": "SELECT sum(pg_database_size(oid)) FROM pg_database",
 }
-AGES = ("Uptime", "Oldest open")
+AGES = ("Uptime", "Transaction")
 
 
 def test_the_figures_of_the_database_dashboard_are_those_that_psql_tells(deck, database, eventually) -> None:
     folder = deck.project.folder / "psql"
     subprocess.run([DECKWATCH, "--project", deck.project.folder, "generate", "--out", folder], check=True)
     page = json.loads((folder / "grafana/dashboards/deckwatch/postgres-database.json").read_text())
-    asked = {
-        panel["title"]: panel["targets"][0]["expr"] for panel in page["panels"] if panel["type"] in ("stat", "gauge")
+    figures = [panel for panel in page["panels"] if panel["type"] in ("stat", "gauge")]
+    asked = {panel["title"]: panel["targets"][0]["expr"] for panel in figures if len(panel["targets"]) == 1}
+    asked |= {
+        target["legendFormat"].removesuffix(" {{server}}"): target["expr"]
+        for panel in figures
+        for target in panel["targets"]
+        if len(panel["targets"]) > 1
     }
 
     def shown(title: str) -> float | None:
