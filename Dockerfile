@@ -19,7 +19,9 @@ COPY requirements-dev.lock ./
 RUN python -m pip install --require-hashes --requirement requirements-dev.lock
 
 FROM python:3.13.9-slim-trixie AS runtime
-RUN useradd --uid 9877 --no-create-home --shell /usr/sbin/nologin deckwatch
+# The folder is for positions in logs and watermarks of queries: a volume that is mounted there gets its owner.
+RUN useradd --uid 9877 --no-create-home --shell /usr/sbin/nologin deckwatch \
+  && install --directory --owner=9877 --group=9877 /var/lib/deckwatch
 ENV PATH=/opt/deckwatch/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 USER 9877:9877
 

@@ -26,6 +26,7 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts, freshness of gener
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/deckwatch generate --check --out provisioning/out
 	$(BIN)/deckwatch docs --check
+	$(BIN)/python -m bench._readme --check
 
 golden: $(VENV)/.dev ## Regenerate the golden files
 	DECKWATCH_GOLDEN=refresh $(BIN)/python -m pytest -q tests -k golden
@@ -33,8 +34,9 @@ golden: $(VENV)/.dev ## Regenerate the golden files
 generate: $(VENV)/.run ## Regenerate provisioning/out
 	$(BIN)/deckwatch generate --out provisioning/out
 
-docs: $(VENV)/.run ## Regenerate docs/reference
+docs: $(VENV)/.run ## Regenerate docs/reference and the README's figures
 	$(BIN)/deckwatch docs
+	$(BIN)/python -m bench._readme
 
 bench: $(VENV)/.dev ## Measure against the installed peers
 	$(BIN)/python -m bench $(ARGS)
@@ -42,9 +44,9 @@ bench: $(VENV)/.dev ## Measure against the installed peers
 lock: $(VENV)/.dev ## Pin the newest versions by hash
 	$(PIP) install uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
-	  --group build pyproject.toml -o requirements.lock
+	  --extra all --group build pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade \
-	  --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	  --extra all --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean: ## Remove .venv and the caches of tools
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .deckwatch
