@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from deckwatch.exporter.sources.source_failures import DatabaseDown, QueryTimeout
 
 if TYPE_CHECKING:
-
     from deckwatch.exporter.sources.sql import Query, Rows
 
 _SESSIONS = 2  # of one database: a query that runs into its timeout leaves room for the others
