@@ -10,9 +10,12 @@ from urllib.parse import urlsplit
 
 from deckwatch.core import plugins, yaml_file
 from deckwatch.exporter import probes
+from deckwatch.exporter.sources.pattern_fault import find_pattern_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+_PATTERN = "regex"  # the format of a key whose value is a regular expression, as JSON Schema calls it
 
 
 def name_probe(entry: Mapping[str, Any]) -> str:
@@ -48,20 +51,36 @@ def find_entry_problems(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
         yield (), f"expected one of {', '.join(list_kinds())}; {actual}"
         return
     for kind in list_kinds():
-        for key in sorted(_declared_keys(kind) & entry.keys()) if kind != given[0] else ():
+        for key in sorted(_declared_keys(kind).keys() & entry.keys()) if kind != given[0] else ():
             yield (key,), f"{key} is for a probe with `{kind}:`, and this one has `{given[0]}:`"
     if "key_file" in entry and "cert_file" not in entry:
         yield ("key_file",), "a key needs the certificate in `cert_file`"
+    yield from _find_pattern_problems(given[0], entry)
     module = importlib.import_module(f"{probes.__name__}.{given[0]}")
     if hasattr(module, "find_entry_problems"):
         yield from module.find_entry_problems(entry)
 
 
+def _find_pattern_problems(kind: str, entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the faults of regular expressions, whose keys have `format: regex` in the schema."""
+    for key in sorted(_declared_keys(kind).keys() & entry.keys()):
+        schema, value = _declared_keys(kind)[key], entry[key]
+        patterns: Mapping[tuple[str, ...], str] = {}
+        if schema.get("format") == _PATTERN:
+            patterns = {(key,): value}
+        elif isinstance(value, dict) and (schema.get("additionalProperties") or {}).get("format") == _PATTERN:
+            patterns = {(key, name): pattern for name, pattern in value.items()}
+        for path, pattern in patterns.items():
+            if fault := find_pattern_fault(pattern):
+                yield path, fault
+
+
 @functools.cache
-def _declared_keys(kind: str) -> frozenset[str]:
-    """Return the keys of entries that a kind of probe declares."""
+def _declared_keys(kind: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return the keys of entries that a kind of probe declares, with their schemas."""
     schema = yaml_file.read_yaml(plugins.package_folder(probes, f"{kind}.schema.yaml"))
-    return frozenset(schema.data["$defs"]["watch_probe"]["properties"])
+    keys: Mapping[str, Mapping[str, Any]] = schema.data["$defs"]["watch_probe"]["properties"]
+    return keys
 
 
 def probe_instances(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:

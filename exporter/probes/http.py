@@ -89,13 +89,6 @@ async def run_probe(world: World, probe: Probe) -> ProbeResult:
 
 def find_entry_problems(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield the keys of an entry that the schema accepts and that are wrong, each with a message."""
-    for key in ("body_matches", "body_not_matches", "header_matches", "header_not_matches"):
-        value = entry.get(key, {})
-        for path, pattern in [((key,), value)] if isinstance(value, str) else [((key, n), p) for n, p in value.items()]:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                yield path, f"not a regular expression: {error}"
     if {"body", "body_file"} <= entry.keys():
         yield ("body_file",), "expected one of body, body_file; not both"
     if {"basic_auth", "bearer_token_file"} <= entry.keys():

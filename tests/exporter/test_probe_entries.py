@@ -225,6 +225,8 @@ def test_a_kind_of_probe_is_complete(kind):
         ("tcp: 'a:1', expect: 200", "40 expect is for a probe with `http:`, and this one has `tcp:`"),
         ("http: 'http://a/', body_matches: 'a('", "not a regular expression: missing ), unterminated subpattern"),
         ("http: 'http://a/', header_matches: {Via: '*'}", "not a regular expression: nothing to repeat at position 0"),
+        ("http: 'http://a/', body_matches: '(a+)+b'", "53 a repetition is repeated, as in (a+)+"),
+        ("http: 'http://a/', header_not_matches: {Via: '(a*)*b'}", "a repetition is repeated, as in (a+)+"),
         ("http: 'http://a/', body: x", "a body needs `method: POST`, PUT, PATCH or DELETE"),
         ("http: 'http://a/', method: POST, body: x, body_file: y", "expected one of body, body_file; not both"),
         (
@@ -264,3 +266,11 @@ def test_credentials_do_not_follow_a_redirect_to_another_host():
 def test_invalid_http_addresses(url):
     with pytest.raises(ValueError, match=r"."):
         _Target.parse_url(url)
+
+
+@pytest.mark.parametrize("kind", probe_entries.list_kinds())
+def test_regular_expressions_are_marked_in_the_schema(kind):
+    for key, schema in probe_entries._declared_keys(kind).items():
+        for each in (schema, schema.get("additionalProperties")):
+            if isinstance(each, dict) and "regular expression" in each.get("title", ""):
+                assert each.get("format") == "regex", f"{key}: without `format: regex` its faults are not found"
