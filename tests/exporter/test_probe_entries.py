@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import inspect
@@ -152,14 +153,15 @@ def test_a_target_is_a_probes_name_or_address(tmp_path, target):
     collectors = {"app_probe": collector.load_collectors()["app_probe"]}
     world = World(config=config.watch_config(loaded, {}))
     with contextlib.closing(Scraper(world, collectors)) as scraper, contextlib.closing(world):
-        response = App(scraper, collectors).probe_response(urlencode({"target": target}).encode(), {})
+        app = App(scraper, collectors)
+        response = asyncio.run(app.probe_response(urlencode({"target": target}).encode(), {}))
         assert response.status == 200
         assert 'probe_success{service="shop",kind="component",probe="login"} 0' in response.body.decode()
         assert 'kind="component"} ' not in response.body.decode()
         for other in ("http://127.0.0.1:2/", "shop/logn", "", "http://127.0.0.1:1/login?a=b"):
-            response = App(scraper, collectors).probe_response(urlencode({"target": other}).encode(), {})
+            response = asyncio.run(app.probe_response(urlencode({"target": other}).encode(), {}))
             assert response.status == 400
-        assert App(scraper, collectors).probe_response(b"target=shop&target=shop/login", {}).status == 400
+        assert asyncio.run(app.probe_response(b"target=shop&target=shop/login", {})).status == 400
 
 
 def test_the_brackets_of_an_ipv6_address_are_removed():
