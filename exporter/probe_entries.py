@@ -10,12 +10,10 @@ from urllib.parse import urlsplit
 
 from deckwatch.core import plugins, yaml_file
 from deckwatch.exporter import probes
-from deckwatch.exporter.sources.pattern_fault import find_pattern_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-_PATTERN = "regex"  # the format of a key whose value is a regular expression, as JSON Schema calls it
+    from types import ModuleType
 
 
 def name_probe(entry: Mapping[str, Any]) -> str:
@@ -50,37 +48,40 @@ def find_entry_problems(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
         actual = f"not {' and '.join(given)}" if given else "found none"
         yield (), f"expected one of {', '.join(list_kinds())}; {actual}"
         return
+    module = _import_kind(given[0])
+    shared: frozenset[str] = getattr(module, "SHARED_KEYS", frozenset())
     for kind in list_kinds():
-        for key in sorted(_declared_keys(kind).keys() & entry.keys()) if kind != given[0] else ():
+        for key in sorted((_declared_keys(kind) - shared) & entry.keys()) if kind != given[0] else ():
             yield (key,), f"{key} is for a probe with `{kind}:`, and this one has `{given[0]}:`"
     if "key_file" in entry and "cert_file" not in entry:
         yield ("key_file",), "a key needs the certificate in `cert_file`"
-    yield from _find_pattern_problems(given[0], entry)
-    module = importlib.import_module(f"{probes.__name__}.{given[0]}")
     if hasattr(module, "find_entry_problems"):
         yield from module.find_entry_problems(entry)
 
 
-def _find_pattern_problems(kind: str, entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the faults of regular expressions, whose keys have `format: regex` in the schema."""
-    for key in sorted(_declared_keys(kind).keys() & entry.keys()):
-        schema, value = _declared_keys(kind)[key], entry[key]
-        patterns: Mapping[tuple[str, ...], str] = {}
-        if schema.get("format") == _PATTERN:
-            patterns = {(key,): value}
-        elif isinstance(value, dict) and (schema.get("additionalProperties") or {}).get("format") == _PATTERN:
-            patterns = {(key, name): pattern for name, pattern in value.items()}
-        for path, pattern in patterns.items():
-            if fault := find_pattern_fault(pattern):
-                yield path, fault
+def require_packages(entries: Sequence[Mapping[str, Any]]) -> None:
+    """Raise DeckwatchError if a package that a kind of probe in these entries needs is not installed."""
+    for entry in filter(find_kind, entries):
+        module = _import_kind(find_kind(entry))
+        if hasattr(module, "require_packages"):
+            module.require_packages(entry)
+
+
+def _import_kind(kind: str) -> ModuleType:
+    return importlib.import_module(f"{probes.__name__}.{kind}")
 
 
 @functools.cache
-def _declared_keys(kind: str) -> Mapping[str, Mapping[str, Any]]:
-    """Return the keys of entries that a kind of probe declares, with their schemas."""
+def _declared_schemas(kind: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return the schemas of the keys that a kind of probe declares for its entries."""
     schema = yaml_file.read_yaml(plugins.package_folder(probes, f"{kind}.schema.yaml"))
-    keys: Mapping[str, Mapping[str, Any]] = schema.data["$defs"]["watch_probe"]["properties"]
-    return keys
+    schemas: Mapping[str, Mapping[str, Any]] = schema.data["$defs"]["watch_probe"]["properties"]
+    return schemas
+
+
+def _declared_keys(kind: str) -> frozenset[str]:
+    """Return the keys of entries that a kind of probe declares."""
+    return frozenset(_declared_schemas(kind))
 
 
 def probe_instances(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:

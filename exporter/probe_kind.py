@@ -10,6 +10,7 @@ from deckwatch.core import units
 from deckwatch.exporter import probe_entries
 from deckwatch.exporter.metric import Metric
 from deckwatch.exporter.sources.dial import Endpoint
+from deckwatch.exporter.sources.pattern_fault import find_pattern_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,6 +31,7 @@ EXPIRY = Metric(
 TLS = Metric(
     "probe_tls_version_info", "gauge", "TLS version of the connection, in a label; always 1.", (*LABELS, "version")
 )
+MISMATCH = Metric("probe_failed_due_to_regex", "gauge", "1 if the answer did not match as expected, else 0.", LABELS)
 
 
 class ProbeResult(NamedTuple):
@@ -105,3 +107,15 @@ class Probe:
             yield EXPIRY(expiry, *self.labels)
         if version:
             yield TLS(1, *self.labels, version)
+
+
+def find_pattern_problems(entry: Mapping[str, Any], *keys: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the paths of those values that are no regular expressions, or could take years, each with a message.
+
+    The value of a key is an expression or a mapping of several.
+    """
+    for key in keys:
+        value = entry.get(key, {})
+        for path, pattern in [((key,), value)] if isinstance(value, str) else [((key, n), p) for n, p in value.items()]:
+            if fault := find_pattern_fault(pattern):
+                yield path, fault
