@@ -85,10 +85,12 @@ class Probe:
         """Return the service, followed by the probe's own name where it has one."""
         return probe_entries.name_probe({"service": self.service, "name": self.name})
 
-    def endpoint(self, *, secure: bool = False) -> Endpoint:
-        """Return the service at HOST:PORT, with the entry's certificates and IP version."""
-        host, _, port = self.target.rpartition(":")
-        return Endpoint(host.strip("[]"), int(port or 0), secure, **self.connection_options())
+    def endpoint(self, *, secure: bool = False, default_port: int = 0) -> Endpoint:
+        """Return the service at HOST:PORT or HOST, with the entry's certificates and IP version."""
+        host, colon, port = self.target.rpartition(":")
+        if not colon or port.endswith("]"):
+            host, port = self.target, ""
+        return Endpoint(host.strip("[]"), int(port or default_port), secure, **self.connection_options())
 
     def connection_options(self) -> dict[str, Any]:
         """Return the entry's certificates and IP version, as arguments of an Endpoint."""

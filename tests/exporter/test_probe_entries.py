@@ -180,6 +180,11 @@ def test_the_brackets_of_an_ipv6_address_are_removed():
         "{service: a, http: 'http://a/', expect: 99}",
         "{service: a, http: 'http://a/', expect: ok}",
         "{service: a, http: 'http://a/', expect: []}",
+        "{service: a, http: 'http://a/', http_version: 3}",
+        "{service: a, dns: 'a:0x', query_name: b}",
+        "{service: a, dns: a, query_name: b..c}",
+        "{service: a, dns: a, query_name: b, query_type: XX}",
+        "{service: a, dns: a, query_name: b, rcodes: [FINE]}",
     ],
 )
 def test_entries_rejected_by_the_schema(tmp_path, entry):
@@ -197,12 +202,13 @@ def test_problems_across_the_list(tmp_path):
         "{service: c, name: x, tcp: 'c:3'}",
         "{service: c, name: x, tcp: 'c:4'}",
     )
+    kinds = ", ".join(probe_entries.list_kinds())
     messages = [
         f"{problem.place.line}:{problem.place.column} {problem.message}" for problem in config.find_problems(loaded, [])
     ]
     assert messages == [
-        "3:7 expected one of http, tcp, tls; found none",
-        "4:7 expected one of http, tcp, tls; not http and tcp",
+        f"3:7 expected one of {kinds}; found none",
+        f"4:7 expected one of {kinds}; not http and tcp",
         "6:17 duplicate probe of 'c'",
         "8:26 duplicate name 'x'",
     ]
@@ -235,6 +241,8 @@ def test_a_kind_of_probe_is_complete(kind):
             "http: 'http://a/', basic_auth: {username: x}, bearer_token_file: y",
             "expected one of basic_auth, bearer_token_file; not both",
         ),
+        ("dns: a", "expected query_name: the name to ask the server for"),
+        ("dns: a, query_name: b, answer_matches: '('", "not a regular expression: missing )"),
         ("tls: 'a:1', key_file: x", "a key needs the certificate in `cert_file`"),
     ],
 )
