@@ -33,8 +33,14 @@ def find_kind(entry: Mapping[str, Any]) -> str:
 
 
 def probe_address(entry: Mapping[str, Any]) -> str:
-    """Return the probed URL or HOST:PORT without user, password and query, which labels must not show."""
-    target = str(entry.get(find_kind(entry), ""))
+    """Return the probed URL or HOST:PORT without user, password and query, which labels must not show.
+
+    A kind of probes whose entries have something else there says what, by `name_address`.
+    """
+    kind = find_kind(entry)
+    if kind and hasattr(module := _import_kind(kind), "name_address"):
+        return str(module.name_address(entry))
+    target = str(entry.get(kind, ""))
     if "://" not in target:
         return target
     parts = urlsplit(target)
