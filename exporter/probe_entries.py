@@ -47,8 +47,13 @@ def probe_address(entry: Mapping[str, Any]) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def find_entry_problems(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield what the schema cannot find in an entry: the path of a key in it, or () for the entry, and a message."""
+def find_entry_problems(
+    entry: Mapping[str, Any], watch: Mapping[str, Any] | None = None
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield what the schema cannot find in an entry: the path of a key in it, or () for the entry, and a message.
+
+    `watch` is the block with the entry.
+    """
     given = [kind for kind in list_kinds() if kind in entry]
     if len(given) != 1:
         actual = f"not {' and '.join(given)}" if given else "found none"
@@ -63,6 +68,8 @@ def find_entry_problems(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
         yield ("key_file",), "a key needs the certificate in `cert_file`"
     if hasattr(module, "find_entry_problems"):
         yield from module.find_entry_problems(entry)
+    if watch is not None and hasattr(module, "find_watch_problems"):
+        yield from module.find_watch_problems(entry, watch)
 
 
 def require_packages(entries: Sequence[Mapping[str, Any]]) -> None:
