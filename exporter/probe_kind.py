@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -11,6 +10,7 @@ from deckwatch.core import units
 from deckwatch.exporter import probe_entries
 from deckwatch.exporter.metric import Metric
 from deckwatch.exporter.sources.dial import Endpoint
+from deckwatch.exporter.sources.pattern_fault import find_pattern_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -120,14 +120,12 @@ def find_credential_problems(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[s
 
 
 def find_pattern_problems(entry: Mapping[str, Any], *keys: str) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield the paths of those values that are no regular expressions, each with a message.
+    """Yield the paths of those values that are no regular expressions, or could take years, each with a message.
 
     The value of a key is an expression or a mapping of several.
     """
     for key in keys:
         value = entry.get(key, {})
         for path, pattern in [((key,), value)] if isinstance(value, str) else [((key, n), p) for n, p in value.items()]:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                yield path, f"not a regular expression: {error}"
+            if fault := find_pattern_fault(pattern):
+                yield path, fault
