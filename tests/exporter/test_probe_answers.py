@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import dns.message
 import dns.rrset
+from grpc_health.v1 import health_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
 from deckwatch.exporter.probes.dns import format_record
 from deckwatch.exporter.sources.dns_exchange import parse_response
 from deckwatch.exporter.sources.errors import UnexpectedAnswer
+from deckwatch.exporter.sources.grpc_health import HEALTH_STATUSES, decode_response, encode_request
 
 QUERY = dns.message.make_query("shop.example", "MX")
 RECORDS = {
@@ -64,3 +68,17 @@ def test_damaged_responses(changes, cut):
         damaged[position] = value
     read_any(bytes(damaged))
     read_any(bytes(damaged[:cut]))
+
+
+@given(st.text(max_size=300))
+def test_requests_for_the_health_of_a_service(service):
+    assert encode_request(service)[5:] == health_pb2.HealthCheckRequest(service=service).SerializeToString()
+
+
+@given(st.binary(max_size=40), st.sampled_from(range(4)))
+def test_answers_about_health(noise, status):
+    message = health_pb2.HealthCheckResponse(status=status).SerializeToString()
+    assert decode_response(b"\0" + len(message).to_bytes(4) + message) == HEALTH_STATUSES[status]
+    for body in (noise, b"\0" + len(noise).to_bytes(4) + noise):
+        with contextlib.suppress(UnexpectedAnswer):
+            assert decode_response(body) in HEALTH_STATUSES

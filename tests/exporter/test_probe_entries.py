@@ -241,6 +241,8 @@ def test_a_kind_of_probe_is_complete(kind):
             "http: 'http://a/', basic_auth: {username: x}, bearer_token_file: y",
             "expected one of basic_auth, bearer_token_file; not both",
         ),
+        ("grpc: 'a:1', body: x", "body is for a probe with `http:`, and this one has `grpc:`"),
+        ("grpc: 'a:1', basic_auth: {username: x}, bearer_token_file: y", "expected one of basic_auth"),
         ("dns: a", "expected query_name: the name to ask the server for"),
         ("dns: a, query_name: b, answer_matches: '('", "not a regular expression: missing )"),
         ("tls: 'a:1', key_file: x", "a key needs the certificate in `cert_file`"),
