@@ -72,10 +72,16 @@ def _import_kind(kind: str) -> ModuleType:
 
 
 @functools.cache
+def _declared_schemas(kind: str) -> Mapping[str, Mapping[str, Any]]:
+    """Return the schemas of the keys that a kind of probe declares for its entries."""
+    schema = yaml_file.read_yaml(plugins.package_folder(probes, f"{kind}.schema.yaml"))
+    schemas: Mapping[str, Mapping[str, Any]] = schema.data["$defs"]["watch_probe"]["properties"]
+    return schemas
+
+
 def _declared_keys(kind: str) -> frozenset[str]:
     """Return the keys of entries that a kind of probe declares."""
-    schema = yaml_file.read_yaml(plugins.package_folder(probes, f"{kind}.schema.yaml"))
-    return frozenset(schema.data["$defs"]["watch_probe"]["properties"])
+    return frozenset(_declared_schemas(kind))
 
 
 def probe_instances(entries: Sequence[Mapping[str, Any]]) -> dict[str, str]:

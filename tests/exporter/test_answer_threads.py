@@ -37,7 +37,22 @@ def test_tasks_in_a_row_share_a_thread():
     assert threads_of("row") == 1
 
 
-def test_no_task_waits_for_another():
+def test_many_short_tasks_share_a_few_threads():
+    threads, most, done = AnswerThreads("short", most=4), [], threading.Semaphore(0)
+
+    def work() -> None:
+        most.append(threads_of("short"))
+        threading.Event().wait(0.001)
+        done.release()
+
+    for _ in range(300):
+        threads.run_task(work)
+    assert all(done.acquire(timeout=5) for _ in range(300))
+    assert max(most) <= 4 + 1, "and the one that watches whether they are stuck"
+    wait_idle(threads, 1)
+
+
+def test_no_task_waits_for_one_that_hangs():
     threads, release = AnswerThreads("held"), threading.Event()
     entered = [threading.Event() for _ in range(20)]
     for event in entered:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import inspect
@@ -152,14 +153,15 @@ def test_a_target_is_a_probes_name_or_address(tmp_path, target):
     collectors = {"app_probe": collector.load_collectors()["app_probe"]}
     world = World(config=config.watch_config(loaded, {}))
     with contextlib.closing(Scraper(world, collectors)) as scraper, contextlib.closing(world):
-        response = App(scraper, collectors).probe_response(urlencode({"target": target}).encode(), {})
+        app = App(scraper, collectors)
+        response = asyncio.run(app.probe_response(urlencode({"target": target}).encode(), {}))
         assert response.status == 200
         assert 'probe_success{service="shop",kind="component",probe="login"} 0' in response.body.decode()
         assert 'kind="component"} ' not in response.body.decode()
         for other in ("http://127.0.0.1:2/", "shop/logn", "", "http://127.0.0.1:1/login?a=b"):
-            response = App(scraper, collectors).probe_response(urlencode({"target": other}).encode(), {})
+            response = asyncio.run(app.probe_response(urlencode({"target": other}).encode(), {}))
             assert response.status == 400
-        assert App(scraper, collectors).probe_response(b"target=shop&target=shop/login", {}).status == 400
+        assert asyncio.run(app.probe_response(b"target=shop&target=shop/login", {})).status == 400
 
 
 def test_the_brackets_of_an_ipv6_address_are_removed():
@@ -178,6 +180,11 @@ def test_the_brackets_of_an_ipv6_address_are_removed():
         "{service: a, http: 'http://a/', expect: 99}",
         "{service: a, http: 'http://a/', expect: ok}",
         "{service: a, http: 'http://a/', expect: []}",
+        "{service: a, http: 'http://a/', http_version: 3}",
+        "{service: a, dns: 'a:0x', query_name: b}",
+        "{service: a, dns: a, query_name: b..c}",
+        "{service: a, dns: a, query_name: b, query_type: XX}",
+        "{service: a, dns: a, query_name: b, rcodes: [FINE]}",
     ],
 )
 def test_entries_rejected_by_the_schema(tmp_path, entry):
@@ -195,12 +202,13 @@ def test_problems_across_the_list(tmp_path):
         "{service: c, name: x, tcp: 'c:3'}",
         "{service: c, name: x, tcp: 'c:4'}",
     )
+    kinds = ", ".join(probe_entries.list_kinds())
     messages = [
         f"{problem.place.line}:{problem.place.column} {problem.message}" for problem in config.find_problems(loaded, [])
     ]
     assert messages == [
-        "3:7 expected one of http, tcp, tls; found none",
-        "4:7 expected one of http, tcp, tls; not http and tcp",
+        f"3:7 expected one of {kinds}; found none",
+        f"4:7 expected one of {kinds}; not http and tcp",
         "6:17 duplicate probe of 'c'",
         "8:26 duplicate name 'x'",
     ]
@@ -225,12 +233,16 @@ def test_a_kind_of_probe_is_complete(kind):
         ("tcp: 'a:1', expect: 200", "40 expect is for a probe with `http:`, and this one has `tcp:`"),
         ("http: 'http://a/', body_matches: 'a('", "not a regular expression: missing ), unterminated subpattern"),
         ("http: 'http://a/', header_matches: {Via: '*'}", "not a regular expression: nothing to repeat at position 0"),
+        ("http: 'http://a/', body_matches: '(a+)+b'", "53 a repetition is repeated, as in (a+)+"),
+        ("http: 'http://a/', header_not_matches: {Via: '(a*)*b'}", "a repetition is repeated, as in (a+)+"),
         ("http: 'http://a/', body: x", "a body needs `method: POST`, PUT, PATCH or DELETE"),
         ("http: 'http://a/', method: POST, body: x, body_file: y", "expected one of body, body_file; not both"),
         (
             "http: 'http://a/', basic_auth: {username: x}, bearer_token_file: y",
             "expected one of basic_auth, bearer_token_file; not both",
         ),
+        ("dns: a", "expected query_name: the name to ask the server for"),
+        ("dns: a, query_name: b, answer_matches: '('", "not a regular expression: missing )"),
         ("tls: 'a:1', key_file: x", "a key needs the certificate in `cert_file`"),
     ],
 )
@@ -264,3 +276,13 @@ def test_credentials_do_not_follow_a_redirect_to_another_host():
 def test_invalid_http_addresses(url):
     with pytest.raises(ValueError, match=r"."):
         _Target.parse_url(url)
+
+
+@pytest.mark.parametrize("kind", probe_entries.list_kinds())
+def test_regular_expressions_that_could_take_years_are_reported(kind):
+    for key, schema in probe_entries._declared_schemas(kind).items():
+        for each, value in ((schema, "(a+)+b"), (schema.get("additionalProperties"), {"a": "(a+)+b"})):
+            if isinstance(each, dict) and "regular expression" in each.get("title", ""):
+                example = probe_entries._declared_schemas(kind)[kind]["examples"][0]
+                found = probe_entries.find_entry_problems({"service": "a", kind: example, key: value})
+                assert [path[0] for path, message in found if "repeat once" in message] == [key]
