@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from typing import TYPE_CHECKING
 
 import dns.message
 import dns.rrset
+import pytest
 from grpc_health.v1 import health_pb2
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +17,10 @@ from deckwatch.exporter.probes.dns import format_record
 from deckwatch.exporter.sources.dns_exchange import parse_response
 from deckwatch.exporter.sources.errors import UnexpectedAnswer
 from deckwatch.exporter.sources.grpc_health import HEALTH_STATUSES, decode_response, encode_request
+from deckwatch.exporter.sources.websocket_exchange import MessageExchange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 QUERY = dns.message.make_query("shop.example", "MX")
 RECORDS = {
@@ -82,3 +89,62 @@ def test_answers_about_health(noise, status):
     for body in (noise, b"\0" + len(noise).to_bytes(4) + noise):
         with contextlib.suppress(UnexpectedAnswer):
             assert decode_response(body) in HEALTH_STATUSES
+
+
+class Received:
+    """A connection from which these bytes come, then its end; what is sent is ignored."""
+
+    def __init__(self, data: bytes) -> None:
+        self.reader = asyncio.StreamReader()
+        self.reader.feed_data(data)
+        self.reader.feed_eof()
+        self.writer = self
+
+    def writelines(self, _pieces: Iterable[bytes]) -> None: ...
+
+    async def drain(self) -> None: ...
+
+
+async def read_messages(data: bytes) -> tuple[list[bytes], str]:
+    messages, reason = [], ""
+    exchange = MessageExchange(Received(data), b"")
+    while not reason:
+        try:
+            messages.append(await exchange.read_message())
+        except UnexpectedAnswer as fault:
+            reason = str(fault)
+    return messages, reason
+
+
+ENDED, INVALID = "connection closed without a message", "the answer is not WebSocket"
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", ([], ENDED)),
+        (b"\x81\x02ab\x82\x01\xff", ([b"ab", b"\xff"], ENDED)),
+        (b"\x01\x01a\x89\x00\x00\x00\x80\x01b", ([b"ab"], ENDED)),  # a ping and an empty piece between two pieces
+        (b"\x81\x02ab\x88\x00\x81\x02cd", ([b"ab"], ENDED)),  # nothing counts after the end
+        (b"\x81\x05ab", ([], ENDED)),
+        (b"\x80\x01a", ([], INVALID)),  # the end of no message
+        (b"\x01\x01a\x81\x01b", ([], INVALID)),  # a message within another
+        (b"\x81\x82\0\0\0\0ab", ([], INVALID)),  # masked, as only clients do
+        (b"\xc1\x01a", ([], INVALID)),  # of an extension
+        (b"\x83\x01a", ([], INVALID)),
+        (b"\x89\x7e\x01\x00" + bytes(256), ([], INVALID)),  # a ping that is too long
+        (b"\x81\x7f\x7f" + b"\xff" * 7, ([], "a message is larger than 256 KiB")),
+        (
+            b"".join(opcode + b"\x7f" + (200_000).to_bytes(8) + bytes(200_000) for opcode in (b"\x01", b"\x80")),
+            ([], "a message is larger than 256 KiB"),
+        ),
+    ],
+)
+def test_frames(data, expected):
+    assert asyncio.run(read_messages(data)) == expected
+
+
+@given(st.binary(max_size=60))
+def test_binary_frames(noise):
+    asyncio.run(read_messages(noise))
+    asyncio.run(read_messages(b"\x01\x01a" + noise))

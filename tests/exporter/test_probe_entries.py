@@ -17,7 +17,7 @@ from deckwatch.exporter.collectors.app_probe import configured_probes
 from deckwatch.exporter.probe_kind import LABELS, Probe
 from deckwatch.exporter.scrape import Scraper
 from deckwatch.exporter.server import App
-from deckwatch.exporter.sources.http import _Target
+from deckwatch.exporter.sources.http_target import HttpTarget
 from deckwatch.exporter.world import World
 
 
@@ -182,6 +182,9 @@ def test_the_brackets_of_an_ipv6_address_are_removed():
         "{service: a, http: 'http://a/', expect: []}",
         "{service: a, http: 'http://a/', http_version: 3}",
         "{service: a, dns: 'a:0x', query_name: b}",
+        "{service: a, websocket: 'http://a/'}",
+        "{service: a, websocket: 'ws://a/?token=b'}",
+        "{service: a, websocket: 'ws://b:c@a/'}",
         "{service: a, dns: a, query_name: b..c}",
         "{service: a, dns: a, query_name: b, query_type: XX}",
         "{service: a, dns: a, query_name: b, rcodes: [FINE]}",
@@ -241,6 +244,7 @@ def test_a_kind_of_probe_is_complete(kind):
             "http: 'http://a/', basic_auth: {username: x}, bearer_token_file: y",
             "expected one of basic_auth, bearer_token_file; not both",
         ),
+        ("websocket: 'ws://a', message_matches: '('", "not a regular expression: missing )"),
         ("grpc: 'a:1', body: x", "body is for a probe with `http:`, and this one has `grpc:`"),
         ("grpc: 'a:1', basic_auth: {username: x}, bearer_token_file: y", "expected one of basic_auth"),
         ("dns: a", "expected query_name: the name to ask the server for"),
@@ -270,12 +274,12 @@ def test_problems_of_one_entry(tmp_path, keys, message):
     ],
 )
 def test_a_url_is_split(url, host, port, path):
-    target = _Target.parse_url(url)
+    target = HttpTarget.parse_url(url)
     assert (target.host, target.port, target.path) == (host, port, path)
 
 
 def test_credentials_do_not_follow_a_redirect_to_another_host():
-    start = _Target.parse_url("https://me:secret@a/")
+    start = HttpTarget.parse_url("https://me:secret@a/")
     assert start.follow_redirect("/b", 302).credentials == start.credentials != ""
     for elsewhere in ("https://b/", "http://a/", "https://a:8443/", "//b/"):
         assert start.follow_redirect(elsewhere, 302).credentials == ""
@@ -284,7 +288,7 @@ def test_credentials_do_not_follow_a_redirect_to_another_host():
 @pytest.mark.parametrize("url", ["ftp://a/", "http:///x", "nonsense", "http://a:port/"])
 def test_invalid_http_addresses(url):
     with pytest.raises(ValueError, match=r"."):
-        _Target.parse_url(url)
+        HttpTarget.parse_url(url)
 
 
 @pytest.mark.parametrize("kind", probe_entries.list_kinds())
