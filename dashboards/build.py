@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from deckwatch.core.jsonnet import Engine, Renderer
     from deckwatch.core.problems import Place
     from deckwatch.core.signal_lookup import Signals
+    from deckwatch.core.yaml_file import Path as YamlPath
     from deckwatch.dashboards.draw.exports import Form
     from deckwatch.dashboards.draw.screens import Figures, Layout
     from deckwatch.dashboards.live import LiveQuery
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from deckwatch.dashboards.read.files import Source
     from deckwatch.dashboards.read.parts import Parts
     from deckwatch.dashboards.read.spec import Dashboard
+    from deckwatch.dashboards.resolve.queries import Query
 
 
 @dataclass(frozen=True)
@@ -244,7 +246,10 @@ class _Builder:
         """Return a dashboard with its queries resolved, and what is wrong with them."""
         scope = variables.Scope(dashboard, self.catalog)
         resolver = Resolver(self.signals, self.catalog, dashboard.subjects, scope.add_conditions)
-        queries = {panel.path: resolver.resolve_panel(panel) for panel in dashboard.panels()}
+        queries: dict[YamlPath, Sequence[Query]] = {}
+        for row in dashboard.rows:
+            in_row = resolver.with_scope(scope.for_row(row)) if any(row.sections()) else resolver
+            queries |= {panel.path: in_row.resolve_panel(panel) for panel in row.panels}
         resolved_events = list(events.resolve_events(dashboard, resolver))
         problems = list(resolver.problems)
         expressions = [query.source for resolved in queries.values() for query in resolved]
