@@ -44,6 +44,7 @@ def watch_config(
         extras.require_module("psycopg", "a PostgreSQL server is configured")
     watch_extensions.require_packages(block)
     config["probes"] = _entries_here("probes", "probed", project, own_host)
+    probe_entries.require_packages([entry for entry in config["probes"] if "elsewhere" not in entry])
     for key in watch_extensions.list_keys():
         if isinstance(block.get(key), list):
             config[key] = _entries_here(key, "read", project, own_host)

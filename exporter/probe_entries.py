@@ -13,6 +13,7 @@ from deckwatch.exporter import probes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from types import ModuleType
 
 
 def name_probe(entry: Mapping[str, Any]) -> str:
@@ -47,14 +48,27 @@ def find_entry_problems(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
         actual = f"not {' and '.join(given)}" if given else "found none"
         yield (), f"expected one of {', '.join(list_kinds())}; {actual}"
         return
+    module = _import_kind(given[0])
+    shared: frozenset[str] = getattr(module, "SHARED_KEYS", frozenset())
     for kind in list_kinds():
-        for key in sorted(_declared_keys(kind) & entry.keys()) if kind != given[0] else ():
+        for key in sorted((_declared_keys(kind) - shared) & entry.keys()) if kind != given[0] else ():
             yield (key,), f"{key} is for a probe with `{kind}:`, and this one has `{given[0]}:`"
     if "key_file" in entry and "cert_file" not in entry:
         yield ("key_file",), "a key needs the certificate in `cert_file`"
-    module = importlib.import_module(f"{probes.__name__}.{given[0]}")
     if hasattr(module, "find_entry_problems"):
         yield from module.find_entry_problems(entry)
+
+
+def require_packages(entries: Sequence[Mapping[str, Any]]) -> None:
+    """Raise DeckwatchError if a package that a kind of probe in these entries needs is not installed."""
+    for entry in filter(find_kind, entries):
+        module = _import_kind(find_kind(entry))
+        if hasattr(module, "require_packages"):
+            module.require_packages(entry)
+
+
+def _import_kind(kind: str) -> ModuleType:
+    return importlib.import_module(f"{probes.__name__}.{kind}")
 
 
 @functools.cache

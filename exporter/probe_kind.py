@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -30,6 +31,7 @@ EXPIRY = Metric(
 TLS = Metric(
     "probe_tls_version_info", "gauge", "TLS version of the connection, in a label; always 1.", (*LABELS, "version")
 )
+MISMATCH = Metric("probe_failed_due_to_regex", "gauge", "1 if the answer did not match as expected, else 0.", LABELS)
 
 
 class ProbeResult(NamedTuple):
@@ -105,3 +107,17 @@ class Probe:
             yield EXPIRY(expiry, *self.labels)
         if version:
             yield TLS(1, *self.labels, version)
+
+
+def find_pattern_problems(entry: Mapping[str, Any], *keys: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the paths of those values that are no regular expressions, each with a message.
+
+    The value of a key is an expression or a mapping of several.
+    """
+    for key in keys:
+        value = entry.get(key, {})
+        for path, pattern in [((key,), value)] if isinstance(value, str) else [((key, n), p) for n, p in value.items()]:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                yield path, f"not a regular expression: {error}"

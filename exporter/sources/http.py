@@ -1,4 +1,4 @@
-"""One request over HTTP/1.1, timed phase by phase, within one deadline and with bounds on what is read."""
+"""One request over HTTP, timed phase by phase, within one deadline and with bounds on what is read."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from deckwatch import __version__
 from deckwatch.exporter.sources.dial import Dialer, Endpoint, Phases
-from deckwatch.exporter.sources.errors import safe_message
+from deckwatch.exporter.sources.errors import UnexpectedAnswer, safe_message
+from deckwatch.exporter.sources.http2_exchange import ALPN, Http2Exchange
 from deckwatch.exporter.sources.http_exchange import HttpExchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from deckwatch.exporter.sources.dial import Stream
+
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
+HTTP1 = "http/1.1"  # as ALPN names it
 MAX_REDIRECTS = 10
 MAX_BODY_BYTES = 1 << 20  # the rest is not read
 
@@ -57,7 +61,8 @@ class FetchOptions:
 
     `headers` and `body` are sent to the host of the URL, not to others that it redirects to. `keep_bytes` of the body
     are kept, and no more are read. `may_visit` decides about a redirect by the host's name; one that it refuses is an
-    error. `connection` has arguments of an Endpoint.
+    error. `connection` has arguments of an Endpoint. `protocols` are offered to the server, by their names in ALPN;
+    HTTP/2 alone is also spoken without TLS.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -68,6 +73,7 @@ class FetchOptions:
     follow: bool = True
     max_redirects: int = MAX_REDIRECTS
     connection: Mapping[str, Any] = field(default_factory=dict)
+    protocols: tuple[str, ...] = (HTTP1,)
 
 
 async def fetch_url(dialler: Dialer, url: str, *, seconds: float, options: FetchOptions) -> HttpResult:
@@ -110,12 +116,12 @@ async def _send_request(
 ) -> str | None:
     """Send one request and read its answer; returns where it redirects to."""
     answer.status, answer.tls_version = 0, ""
-    endpoint = Endpoint(target.host, target.port, target.secure, alpn=("http/1.1",), **options.connection)
+    endpoint = Endpoint(target.host, target.port, target.secure, alpn=options.protocols, **options.connection)
     async with dialler.open_stream(endpoint, seconds, answer.phases) as stream:
         answer.ip_protocol, answer.tls_version = stream.ip_protocol, stream.tls_version
         ends = [end for end in (stream.certificate_ends, answer.certificate_ends) if end is not None]
         answer.certificate_ends = min(ends, default=None)
-        exchange = HttpExchange(stream)
+        exchange = _open_exchange(stream, options.protocols)
         begun = time.perf_counter()
         try:
             return await _read_response(exchange, target, answer)
@@ -125,7 +131,15 @@ async def _send_request(
             answer.phases.add_since("transfer", first)
 
 
-async def _read_response(exchange: HttpExchange, target: _Target, answer: HttpResult) -> str | None:
+def _open_exchange(stream: Stream, protocols: tuple[str, ...]) -> HttpExchange | Http2Exchange:
+    """Return an exchange in the protocol that the server has chosen; without TLS it has no choice."""
+    chosen = stream.alpn or (HTTP1 if stream.tls_version or HTTP1 in protocols else ALPN)
+    if chosen not in protocols:
+        raise UnexpectedAnswer("the server does not offer HTTP/2")
+    return Http2Exchange(stream) if chosen == ALPN else HttpExchange(stream)
+
+
+async def _read_response(exchange: HttpExchange | Http2Exchange, target: _Target, answer: HttpResult) -> str | None:
     head = await exchange.send_request(target.method, target.path, target.request_headers(), target.body)
     answer.status, answer.version, answer.content_length = head.status, head.version, head.content_length
     answer.headers = head.headers

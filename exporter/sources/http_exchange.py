@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.sources.dial import Stream
 
+NO_CONTENT = (204, 304)  # statuses of responses that have no body
+
 _MAX_HEAD_BYTES = 1 << 16
 _PIECE_BYTES = 1 << 16
-_NO_CONTENT = (204, 304)
 
 
 class ResponseHead(NamedTuple):
@@ -61,7 +62,7 @@ class HttpExchange:
         self._has_head = True
         found = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers)
         by_name = dict(found)
-        length = int(by_name.get("content-length", 0 if event.status_code in _NO_CONTENT else -1))
+        length = int(by_name.get("content-length", 0 if event.status_code in NO_CONTENT else -1))
         is_chunked = "transfer-encoding" in by_name
         return ResponseHead(event.status_code, float(event.http_version), -1 if is_chunked else length, found)
 
