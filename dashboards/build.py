@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from deckwatch.dashboards.draw.exports import Form
     from deckwatch.dashboards.draw.screens import Figures, Layout
     from deckwatch.dashboards.live import LiveQuery
-    from deckwatch.dashboards.output import Drawn, Folder
+    from deckwatch.dashboards.output import Drawn, Folder, Model
     from deckwatch.dashboards.panel_types import PanelType
     from deckwatch.dashboards.read.files import Source
     from deckwatch.dashboards.read.parts import Parts
@@ -68,6 +68,7 @@ class Bundle:
     folders: list[Folder] = field(default_factory=list)
     # The ids of panels by dashboard and title, for links from alerts.
     panels: dict[str, dict[str, int]] = field(default_factory=dict)
+    models: list[Model] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -193,6 +194,7 @@ def _bundle(built: Sequence[Built], drawn: Sequence[Drawn], problems: list[Probl
         [query for item in drawn for query in item.queries],
         [folders[path] for path in sorted(folders)],
         {item.dashboard.uid: item.ids_by_title() for item in built},
+        [model for item in drawn for model in item.models],
     )
 
 

@@ -193,7 +193,7 @@ def _containing_item(data: StrictMapping, path: YamlPath) -> YamlPath:
         if inside[:1] != ("rows",) or len(inside) < 2:
             return path[:3]
         return (*path[:2], *_containing_item(as_object(tabs[int(path[1])]), inside))
-    if path[:1] != ("rows",):
+    if path[:1] != ("rows",) or (len(path) < 2 and "tabs" in data):
         return path[:1]
     if len(path) < 2:
         return ()
