@@ -244,6 +244,8 @@ def test_a_kind_of_probe_is_complete(kind):
             "http: 'http://a/', basic_auth: {username: x}, bearer_token_file: y",
             "expected one of basic_auth, bearer_token_file; not both",
         ),
+        ("smtp: 'a:465', starttls: true", "port 465 speaks TLS from the start"),
+        ("smtp: a, banner_matches: '('", "not a regular expression: missing )"),
         ("websocket: 'ws://a', message_matches: '('", "not a regular expression: missing )"),
         ("grpc: 'a:1', body: x", "body is for a probe with `http:`, and this one has `grpc:`"),
         ("grpc: 'a:1', basic_auth: {username: x}, bearer_token_file: y", "expected one of basic_auth"),
