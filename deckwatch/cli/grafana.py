@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deckwatch.cli import _options
+from deckwatch.cli import _grafana_convert, _options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,7 +42,10 @@ def _add_server_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group("grafana")
 def command() -> None:
-    """Import dashboards from Grafana, compare with it, and push to it."""
+    """Import and convert dashboards of Grafana, compare with it, and push to it."""
+
+
+command.add_command(_grafana_convert.command)
 
 
 @command.command("import")

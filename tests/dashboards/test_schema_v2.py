@@ -187,7 +187,8 @@ def test_data_sources_are_identified(source, group, name):
 def test_a_data_source_by_name_has_no_type_and_is_reported():
     spec, losses = panel_of({"type": "stat", "datasource": "Prod", "targets": [{"refId": "A", "expr": "up"}]})
     assert spec["data"]["spec"]["queries"][0]["spec"]["query"]["datasource"] == {"name": "Prod"}
-    assert losses == ["panels[0].targets[0]: data source Prod without a type, prometheus assumed because of its query"]
+    text = "data source Prod without a type, prometheus assumed because of its query; v2 identifies it by its uid"
+    assert losses == [f"panels[0].targets[0]: {text}"]
 
 
 def test_keys_that_v2_lacks_are_listed_with_their_path():

@@ -21,7 +21,9 @@ MIXIN = """\
   },
 }
 """
-PROJECT = "build:\n  include: [host]\n  targets: {grafana: '%s'}\n  mixins: [{path: things.libsonnet, folder: Things}]\n"
+PROJECT = (
+    "build:\n  include: [host]\n  targets: {grafana: '%s'}\n  mixins: [{path: things.libsonnet, folder: Things}]\n"
+)
 
 
 def build(folder, form, grafana="13.0.10"):
