@@ -101,6 +101,7 @@ def test_every_dashboard_is_valid_by_the_types_of_three_versions(models, compile
 def test_every_exported_v2_dashboard_is_valid_by_the_types_of_three_versions(compile_types, tmp_path):
     """The form `v2` of the shipped set, of the templates, and of a dashboard with everything that only v2 has."""
     (example,) = re.findall(r"```yaml\n# dashboards/\S+\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    (tmp_path / "deckwatch.yaml").write_text("build: {include: [dashboards/]}\n")
     (tmp_path / "dashboards").mkdir()
     (tmp_path / "dashboards" / "service.yaml").write_text(example)
     specs = {}
