@@ -17,6 +17,7 @@ from deckwatch.exporter.probes.dns import format_record
 from deckwatch.exporter.sources.dns_exchange import parse_response
 from deckwatch.exporter.sources.errors import UnexpectedAnswer
 from deckwatch.exporter.sources.grpc_health import HEALTH_STATUSES, decode_response, encode_request
+from deckwatch.exporter.sources.smtp_dialogue import parse_reply_line
 from deckwatch.exporter.sources.websocket_exchange import MessageExchange
 
 if TYPE_CHECKING:
@@ -148,3 +149,23 @@ def test_frames(data, expected):
 def test_binary_frames(noise):
     asyncio.run(read_messages(noise))
     asyncio.run(read_messages(b"\x01\x01a" + noise))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b"220 mail.example ESMTP\r\n", (220, True, "mail.example ESMTP")),
+        (b"250-SIZE 1000\r\n", (250, False, "SIZE 1000")),
+        (b"250\n", (250, True, "")),
+        (b"354 gr\xc3\xb6\xc3\x9fe\xff\n", (354, True, "größe\ufffd")),
+    ],
+)
+def test_lines_of_a_mail_server(line, expected):
+    assert parse_reply_line(line) == expected
+
+
+@given(st.binary(max_size=20))
+def test_binary_lines(noise):
+    for line in (noise, b"250" + noise, b"250-" + noise):
+        with contextlib.suppress(UnexpectedAnswer):
+            assert 200 <= parse_reply_line(line)[0] < 600

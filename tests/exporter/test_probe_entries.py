@@ -244,11 +244,20 @@ def test_a_kind_of_probe_is_complete(kind):
             "http: 'http://a/', basic_auth: {username: x}, bearer_token_file: y",
             "expected one of basic_auth, bearer_token_file; not both",
         ),
+        ("smtp: 'a:465', starttls: true", "port 465 speaks TLS from the start"),
+        ("smtp: a, banner_matches: '('", "not a regular expression: missing )"),
         ("websocket: 'ws://a', message_matches: '('", "not a regular expression: missing )"),
         ("grpc: 'a:1', body: x", "body is for a probe with `http:`, and this one has `grpc:`"),
         ("grpc: 'a:1', basic_auth: {username: x}, bearer_token_file: y", "expected one of basic_auth"),
         ("dns: a", "expected query_name: the name to ask the server for"),
         ("dns: a, query_name: b, answer_matches: '('", "not a regular expression: missing )"),
+        ("command: [./check.sh]", "expected an absolute path, or a name that is looked up in the usual folders"),
+        ("command: [check], output_matches: '('", "not a regular expression"),
+        ("sql: SELECT 1", "expected one of postgres, sqlite_file, mysql, which names the database; found none"),
+        ("sql: DELETE FROM a, sqlite_file: a.db", "DELETE does not begin a query"),
+        ("sql: SELECT 1, sqlite_file: a.db, database: b", "only a server in `postgres:` has several databases"),
+        ("sql: SELECT 1, postgres: shp", "unknown server of postgres: 'shp'"),
+        ("sql: SELECT 1, mysql: {dsn: 'mysql://a:b@c/d'}", "the dsn contains a password"),
         ("tls: 'a:1', key_file: x", "a key needs the certificate in `cert_file`"),
     ],
 )
@@ -292,3 +301,18 @@ def test_regular_expressions_that_could_take_years_are_reported(kind):
                 example = probe_entries._declared_schemas(kind)[kind]["examples"][0]
                 found = probe_entries.find_entry_problems({"service": "a", kind: example, key: value})
                 assert [path[0] for path, message in found if "repeat once" in message] == [key]
+
+
+def test_labels_show_neither_arguments_nor_queries():
+    entries = [
+        {"service": "a", "command": ["/bin/check", "--password", "swordfish"]},
+        {"service": "b", "sql": "SELECT 'swordfish'", "postgres": "shop-db", "database": "shop"},
+        {"service": "c", "sql": "SELECT 'swordfish'", "postgres": "shop-db", "database": "shop"},
+        {"service": "d", "sql": "SELECT 'swordfish'", "mysql": {"dsn": "mysql://swordfish@db/shop"}},
+    ]
+    assert probe_entries.probe_instances(entries) == {
+        "a": "/bin/check",
+        "b": "shop-db/shop (b)",
+        "c": "shop-db/shop (c)",
+        "d": "mysql",
+    }
