@@ -78,4 +78,6 @@ def _message_for(error: BaseException) -> str:
             return message
     if isinstance(error, OSError) and isinstance(error.errno, int):
         return os.strerror(error.errno).lower()
+    if isinstance(error, ConnectionError):  # of asyncio, where the connection ends during the TLS handshake
+        return "connection lost"
     return ""

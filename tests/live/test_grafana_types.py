@@ -22,6 +22,7 @@ pytestmark = pytest.mark.live
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ROOT / "tests" / "grafana_types"
+GUIDE = ROOT / "docs" / "guide" / "grafana-13.md"
 VERSIONS = ("13.0", "13.1", "13.2")
 PEERS = os.environ.get("DECKWATCH_PEERS")
 OPTIONS = ["--strict", "--noEmit", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"]
@@ -94,6 +95,24 @@ def test_every_dashboard_is_valid_by_the_types_of_three_versions(models, compile
         restored, losses = convert_to_classic(spec)
         assert losses == []
         assert convert_to_v2(restored).model == spec, name
+    assert compile_types(write_sources(specs.items())) == []
+
+
+def test_every_exported_v2_dashboard_is_valid_by_the_types_of_three_versions(compile_types, tmp_path):
+    """The form `v2` of the shipped set, of the templates, and of a dashboard with everything that only v2 has."""
+    (example,) = re.findall(r"```yaml\n# dashboards/\S+\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    (tmp_path / "deckwatch.yaml").write_text("build: {include: [dashboards/]}\n")
+    (tmp_path / "dashboards").mkdir()
+    (tmp_path / "dashboards" / "service.yaml").write_text(example)
+    specs = {}
+    for folder in (tmp_path, *sorted((ROOT / "deckwatch" / "templates").iterdir())):
+        plan = stack.build(_project.load_project(folder), stack.Options(form="v2")).plan
+        files = [file for file in plan.list_files() if file.path.endswith(".json")]
+        specs |= {f"{folder.name}/{Path(file.path).stem}": json.loads(file.text)["spec"] for file in files}
+    text = json.dumps(specs[f"{tmp_path.name}/service"])
+    for kind in ("TabsLayout", "RowsLayout", "AutoGridLayout", "GridLayout", "ConditionalRenderingData", "variables"):
+        assert f'"{kind}"' in text
+    assert len(specs) >= 14
     assert compile_types(write_sources(specs.items())) == []
 
 
