@@ -92,7 +92,7 @@ def find_problems(project: Project, words: Collection[str]) -> Iterator[Problem]
                 yield problem((*path, "dsn"), message)
             given = [choice for choice in choices if choice in entry]
             if key == "probes":
-                for keys, message in probe_entries.find_entry_problems(entry):
+                for keys, message in probe_entries.find_entry_problems(entry, block):
                     yield problem((*path, *keys), message)
             elif len(given) != 1:
                 actual = f"not {' and '.join(given)}" if given else "found none"

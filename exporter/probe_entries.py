@@ -33,16 +33,27 @@ def find_kind(entry: Mapping[str, Any]) -> str:
 
 
 def probe_address(entry: Mapping[str, Any]) -> str:
-    """Return the probed URL or HOST:PORT without user, password and query, which labels must not show."""
-    target = str(entry.get(find_kind(entry), ""))
+    """Return the probed URL or HOST:PORT without user, password and query, which labels must not show.
+
+    A kind of probes whose entries have something else there says what, by `name_address`.
+    """
+    kind = find_kind(entry)
+    if kind and hasattr(module := _import_kind(kind), "name_address"):
+        return str(module.name_address(entry))
+    target = str(entry.get(kind, ""))
     if "://" not in target:
         return target
     parts = urlsplit(target)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def find_entry_problems(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield what the schema cannot find in an entry: the path of a key in it, or () for the entry, and a message."""
+def find_entry_problems(
+    entry: Mapping[str, Any], watch: Mapping[str, Any] | None = None
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield what the schema cannot find in an entry: the path of a key in it, or () for the entry, and a message.
+
+    `watch` is the block with the entry.
+    """
     given = [kind for kind in list_kinds() if kind in entry]
     if len(given) != 1:
         actual = f"not {' and '.join(given)}" if given else "found none"
@@ -57,6 +68,8 @@ def find_entry_problems(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
         yield ("key_file",), "a key needs the certificate in `cert_file`"
     if hasattr(module, "find_entry_problems"):
         yield from module.find_entry_problems(entry)
+    if watch is not None and hasattr(module, "find_watch_problems"):
+        yield from module.find_watch_problems(entry, watch)
 
 
 def require_packages(entries: Sequence[Mapping[str, Any]]) -> None:

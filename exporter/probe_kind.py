@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from deckwatch.exporter.metric import Sample
 
 LABELS = ("service", "kind", "probe")
+# Keys of `http:` that every kind with a request over HTTP has: `json_document.read_headers` reads them.
+REQUEST_KEYS = frozenset({"headers", "basic_auth", "bearer_token_file"})
 
 LOOKUP = Metric("probe_dns_lookup_time_seconds", "gauge", "Duration of the DNS lookup.", LABELS)
 PROTOCOL = Metric("probe_ip_protocol", "gauge", "IP version of the connection: 4 or 6.", LABELS)
@@ -109,6 +111,12 @@ class Probe:
             yield EXPIRY(expiry, *self.labels)
         if version:
             yield TLS(1, *self.labels, version)
+
+
+def find_credential_problems(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the path of a second way to authenticate, with a message."""
+    if {"basic_auth", "bearer_token_file"} <= entry.keys():
+        yield ("bearer_token_file",), "expected one of basic_auth, bearer_token_file; not both"
 
 
 def find_pattern_problems(entry: Mapping[str, Any], *keys: str) -> Iterator[tuple[tuple[str, ...], str]]:

@@ -17,11 +17,11 @@ from urllib.parse import parse_qs
 
 from deckwatch.core.problems import did_you_mean
 from deckwatch.exporter import collector, exposition, page
-from deckwatch.exporter.answer_threads import AnswerThreads
 from deckwatch.exporter.gzip import PageCompressor
 from deckwatch.exporter.live.lazy_page import LivePage
 from deckwatch.exporter.pending_scrape import CollectorSelection
 from deckwatch.exporter.scrape_headers import accepts_gzip, scrape_seconds
+from deckwatch.exporter.task_threads import TaskThreads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,7 +45,7 @@ _MAX_FIELDS = 200  # of a query
 # The parameters that choose one subject: the label of these subjects, and what they are called in messages.
 SUBJECT_PARAMETERS = {"server": ("server", "database server"), "probe": ("service", "probe")}
 
-_ANSWER_THREADS = AnswerThreads("answer")
+_ANSWER_THREADS = TaskThreads("answer")
 
 T = TypeVar("T")
 

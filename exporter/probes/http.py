@@ -16,6 +16,7 @@ from deckwatch.exporter.probe_kind import (
     TLS,
     Probe,
     ProbeResult,
+    find_credential_problems,
     find_pattern_problems,
 )
 from deckwatch.exporter.sources import http, http2_exchange, json_document
@@ -102,8 +103,7 @@ def find_entry_problems(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, .
     yield from find_pattern_problems(entry, "body_matches", "body_not_matches", "header_matches", "header_not_matches")
     if {"body", "body_file"} <= entry.keys():
         yield ("body_file",), "expected one of body, body_file; not both"
-    if {"basic_auth", "bearer_token_file"} <= entry.keys():
-        yield ("bearer_token_file",), "expected one of basic_auth, bearer_token_file; not both"
+    yield from find_credential_problems(entry)
     for key in sorted({"body", "body_file"} & entry.keys()):
         if entry.get("method", "GET") in ("GET", "HEAD"):
             yield (key,), "a body needs `method: POST`, PUT, PATCH or DELETE"

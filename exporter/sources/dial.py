@@ -112,19 +112,33 @@ class Dialer(Source):
         finally:
             writer.transport.abort()
 
-    async def start_tls(self, stream: Stream, to: Endpoint, seconds: float, phases: Phases) -> Stream:
-        """Return an open connection that goes on over TLS, as after STARTTLS; raises OSError.
+    @contextlib.asynccontextmanager
+    async def start_tls(self, stream: Stream, to: Endpoint, seconds: float, phases: Phases) -> AsyncIterator[Stream]:
+        """Continue an open connection over TLS, as after STARTTLS; raises OSError.
 
-        The phase `tls` is the duration of the handshake. What the server sent before it must have been read.
+        What the server has sent before the handshake is discarded: anybody on the way could have (RFC 3207, 6).
         """
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
         begun = time.perf_counter()
         try:
-            await stream.writer.start_tls(
-                self._tls_context(to), server_hostname=to.host, ssl_handshake_timeout=seconds + 1
+            transport = await loop.start_tls(
+                stream.writer.transport,
+                protocol,
+                self._tls_context(to),
+                server_hostname=to.host,
+                ssl_handshake_timeout=seconds + 1,
             )
         finally:
             phases.add_since("tls", begun)
-        return _describe_stream(stream.reader, stream.writer, stream.ip_protocol)
+        if transport is None:  # the connection was lost
+            raise ConnectionResetError
+        try:
+            protocol.connection_made(transport)
+            yield _describe_stream(reader, asyncio.StreamWriter(transport, protocol, reader, loop), stream.ip_protocol)
+        finally:
+            transport.abort()
 
     async def find_addresses(self, to: Endpoint, phases: Phases) -> list[Address]:
         """Return the host's addresses of the wanted IP version; raises OSError if there are none."""

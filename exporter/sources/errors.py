@@ -19,6 +19,10 @@ class NoAddress(OSError):
     """A name has no address of the IP version that is asked for."""
 
 
+class StillRunning(OSError):
+    """The call before has not ended, long after its time limit."""
+
+
 class UnexpectedAnswer(OSError):
     """A server answers otherwise than its protocol says; the text is our own and contains nothing of the answer."""
 
@@ -27,6 +31,7 @@ _MESSAGES: tuple[tuple[type[BaseException], str], ...] = (  # the first match wi
     (socket.gaierror, "name not known"),
     (NoAddress, "the name has no address of this IP version"),
     (TimeoutError, "no answer in time"),
+    (StillRunning, "the call before has not ended"),
     (ConnectionRefusedError, "connection refused"),
     (http.client.RemoteDisconnected, "connection closed without an answer"),
     (http.client.IncompleteRead, "answer cut short"),
@@ -73,4 +78,6 @@ def _message_for(error: BaseException) -> str:
             return message
     if isinstance(error, OSError) and isinstance(error.errno, int):
         return os.strerror(error.errno).lower()
+    if isinstance(error, ConnectionError):  # of asyncio, where the connection ends during the TLS handshake
+        return "connection lost"
     return ""

@@ -17,7 +17,7 @@ from deckwatch.exporter.collectors.app_probe import configured_probes
 from deckwatch.exporter.probe_kind import LABELS, Probe
 from deckwatch.exporter.scrape import Scraper
 from deckwatch.exporter.server import App
-from deckwatch.exporter.sources.http import _Target
+from deckwatch.exporter.sources.http_target import HttpTarget
 from deckwatch.exporter.world import World
 
 
@@ -182,6 +182,14 @@ def test_the_brackets_of_an_ipv6_address_are_removed():
         "{service: a, http: 'http://a/', expect: []}",
         "{service: a, http: 'http://a/', http_version: 3}",
         "{service: a, dns: 'a:0x', query_name: b}",
+        "{service: a, websocket: 'http://a/'}",
+        "{service: a, icmp: 'a:1'}",
+        "{service: a, tcp: 'a:1', query_response: []}",
+        "{service: a, tcp: 'a:1', query_response: [{}]}",
+        "{service: a, tcp: 'a:1', query_response: [{expects: b}]}",
+        "{service: a, icmp: a, payload_bytes: 8}",
+        "{service: a, websocket: 'ws://a/?token=b'}",
+        "{service: a, websocket: 'ws://b:c@a/'}",
         "{service: a, dns: a, query_name: b..c}",
         "{service: a, dns: a, query_name: b, query_type: XX}",
         "{service: a, dns: a, query_name: b, rcodes: [FINE]}",
@@ -241,8 +249,23 @@ def test_a_kind_of_probe_is_complete(kind):
             "http: 'http://a/', basic_auth: {username: x}, bearer_token_file: y",
             "expected one of basic_auth, bearer_token_file; not both",
         ),
+        ("tcp: 'a:1', query_response: [{send: b}, {expect: '('}]", "not a regular expression: missing )"),
+        ("tls: 'a:1', query_response: [{starttls: true}]", "is over TLS from the start"),
+        ("http: 'http://a/', query_response: [{send: b}]", "query_response is for a probe with `tcp:`"),
+        ("smtp: 'a:465', starttls: true", "port 465 speaks TLS from the start"),
+        ("smtp: a, banner_matches: '('", "not a regular expression: missing )"),
+        ("websocket: 'ws://a', message_matches: '('", "not a regular expression: missing )"),
+        ("grpc: 'a:1', body: x", "body is for a probe with `http:`, and this one has `grpc:`"),
+        ("grpc: 'a:1', basic_auth: {username: x}, bearer_token_file: y", "expected one of basic_auth"),
         ("dns: a", "expected query_name: the name to ask the server for"),
         ("dns: a, query_name: b, answer_matches: '('", "not a regular expression: missing )"),
+        ("command: [./check.sh]", "expected an absolute path, or a name that is looked up in the usual folders"),
+        ("command: [check], output_matches: '('", "not a regular expression"),
+        ("sql: SELECT 1", "expected one of postgres, sqlite_file, mysql, which names the database; found none"),
+        ("sql: DELETE FROM a, sqlite_file: a.db", "DELETE does not begin a query"),
+        ("sql: SELECT 1, sqlite_file: a.db, database: b", "only a server in `postgres:` has several databases"),
+        ("sql: SELECT 1, postgres: shp", "unknown server of postgres: 'shp'"),
+        ("sql: SELECT 1, mysql: {dsn: 'mysql://a:b@c/d'}", "the dsn contains a password"),
         ("tls: 'a:1', key_file: x", "a key needs the certificate in `cert_file`"),
     ],
 )
@@ -261,12 +284,12 @@ def test_problems_of_one_entry(tmp_path, keys, message):
     ],
 )
 def test_a_url_is_split(url, host, port, path):
-    target = _Target.parse_url(url)
+    target = HttpTarget.parse_url(url)
     assert (target.host, target.port, target.path) == (host, port, path)
 
 
 def test_credentials_do_not_follow_a_redirect_to_another_host():
-    start = _Target.parse_url("https://me:secret@a/")
+    start = HttpTarget.parse_url("https://me:secret@a/")
     assert start.follow_redirect("/b", 302).credentials == start.credentials != ""
     for elsewhere in ("https://b/", "http://a/", "https://a:8443/", "//b/"):
         assert start.follow_redirect(elsewhere, 302).credentials == ""
@@ -275,7 +298,7 @@ def test_credentials_do_not_follow_a_redirect_to_another_host():
 @pytest.mark.parametrize("url", ["ftp://a/", "http:///x", "nonsense", "http://a:port/"])
 def test_invalid_http_addresses(url):
     with pytest.raises(ValueError, match=r"."):
-        _Target.parse_url(url)
+        HttpTarget.parse_url(url)
 
 
 @pytest.mark.parametrize("kind", probe_entries.list_kinds())
@@ -286,3 +309,18 @@ def test_regular_expressions_that_could_take_years_are_reported(kind):
                 example = probe_entries._declared_schemas(kind)[kind]["examples"][0]
                 found = probe_entries.find_entry_problems({"service": "a", kind: example, key: value})
                 assert [path[0] for path, message in found if "repeat once" in message] == [key]
+
+
+def test_labels_show_neither_arguments_nor_queries():
+    entries = [
+        {"service": "a", "command": ["/bin/check", "--password", "swordfish"]},
+        {"service": "b", "sql": "SELECT 'swordfish'", "postgres": "shop-db", "database": "shop"},
+        {"service": "c", "sql": "SELECT 'swordfish'", "postgres": "shop-db", "database": "shop"},
+        {"service": "d", "sql": "SELECT 'swordfish'", "mysql": {"dsn": "mysql://swordfish@db/shop"}},
+    ]
+    assert probe_entries.probe_instances(entries) == {
+        "a": "/bin/check",
+        "b": "shop-db/shop (b)",
+        "c": "shop-db/shop (c)",
+        "d": "mysql",
+    }

@@ -146,7 +146,7 @@ def respond(query, code=b"\x80"):
 def test_datagrams_that_are_no_answer(serve_datagrams, probe, answer):
     make, reason = ANSWERS[answer]
     assert probe.reason(dns=f"127.0.0.1:{serve_datagrams(make)}", timeout="500ms", **WWW) == reason
-    assert probe.seconds < 1
+    assert probe.seconds < 2
 
 
 @pytest.mark.parametrize(
@@ -162,4 +162,4 @@ def test_datagrams_that_are_no_answer(serve_datagrams, probe, answer):
 def test_connections_that_are_no_answer(serve_script, probe, script, reason):
     port = serve_script(**script, asked=True)
     assert probe.reason(dns=f"127.0.0.1:{port}", transport="tcp", timeout="500ms", **WWW) == reason
-    assert probe.seconds < 1
+    assert probe.seconds < 2

@@ -1,4 +1,4 @@
-"""Threads that answer requests, of which one is kept for the next request, since starting it is not free."""
+"""Threads for tasks that may hang, such as answering a request; one is kept, since starting it is not free."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _STALLED_SECONDS = 0.02  # tasks that wait for threads of which none ends for this long get one more
 
 
-class AnswerThreads:
+class TaskThreads:
     """Daemon threads, so that one that hangs does not keep the process from exiting, as an executor's would.
 
     Up to `most` tasks run at a time. Further ones wait: hundreds of requests that take a millisecond each need no

@@ -3,14 +3,14 @@ from __future__ import annotations
 import threading
 import weakref
 
-from deckwatch.exporter.answer_threads import AnswerThreads
+from deckwatch.exporter.task_threads import TaskThreads
 
 
 def threads_of(name: str) -> int:
     return sum(thread.name == name for thread in threading.enumerate())
 
 
-def run_and_wait(threads: AnswerThreads) -> int:
+def run_and_wait(threads: TaskThreads) -> int:
     """Run a task and return the id of its thread."""
     done, found = threading.Event(), []
     threads.run_task(lambda: (found.append(threading.get_ident()), done.set()))
@@ -18,7 +18,7 @@ def run_and_wait(threads: AnswerThreads) -> int:
     return found[0]
 
 
-def wait_idle(threads: AnswerThreads, count: int) -> None:
+def wait_idle(threads: TaskThreads, count: int) -> None:
     for _ in range(1000):
         with threads._lock:
             if threads._idle == count:
@@ -28,7 +28,7 @@ def wait_idle(threads: AnswerThreads, count: int) -> None:
 
 
 def test_tasks_in_a_row_share_a_thread():
-    threads = AnswerThreads("row")
+    threads = TaskThreads("row")
     used = set()
     for _ in range(5):
         used.add(run_and_wait(threads))
@@ -38,7 +38,7 @@ def test_tasks_in_a_row_share_a_thread():
 
 
 def test_many_short_tasks_share_a_few_threads():
-    threads, most, done = AnswerThreads("short", most=4), [], threading.Semaphore(0)
+    threads, most, done = TaskThreads("short", most=4), [], threading.Semaphore(0)
 
     def work() -> None:
         most.append(threads_of("short"))
@@ -53,7 +53,7 @@ def test_many_short_tasks_share_a_few_threads():
 
 
 def test_no_task_waits_for_one_that_hangs():
-    threads, release = AnswerThreads("held"), threading.Event()
+    threads, release = TaskThreads("held"), threading.Event()
     entered = [threading.Event() for _ in range(20)]
     for event in entered:
         threads.run_task(lambda event=event: (event.set(), release.wait(10)))
@@ -73,7 +73,7 @@ def test_a_task_is_freed_when_it_has_ended():
         def __call__(self) -> None:
             pass
 
-    threads, task = AnswerThreads("freed"), Task()
+    threads, task = TaskThreads("freed"), Task()
     gone = weakref.ref(task)
     threads.run_task(task)
     del task
