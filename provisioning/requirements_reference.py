@@ -116,7 +116,7 @@ def build_page() -> Iterator[str]:
     systems = load_systems()
     yield _INTRODUCTION.format(rows=sum(len(system.rows) for system in systems))
     yield "| system | works | in part | declined | all |\n|---|---:|---:|---:|---:|"
-    total: Counter[str] = Counter()
+    total: Counter[State] = Counter()
     for system in systems:
         counts = Counter(row.state for row in system.rows)
         total.update(counts)
@@ -153,7 +153,7 @@ def _read_reference(text: str) -> Reference:
     return Reference(kind, name)
 
 
-def _count_cells(counts: Mapping[str, int]) -> str:
+def _count_cells(counts: Mapping[State, int]) -> str:
     return " | ".join(str(number) for number in (*(counts.get(state, 0) for state in STATES), sum(counts.values())))
 
 
