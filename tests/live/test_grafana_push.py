@@ -17,7 +17,8 @@ from deckwatch.core.problems import DeckwatchError
 from deckwatch.core.project import Project
 from deckwatch.provisioning import push as work
 from deckwatch.provisioning import stack as bundles
-from deckwatch.provisioning.grafana import MARK, connect_grafana
+from deckwatch.provisioning.grafana import MARK
+from deckwatch.provisioning.grafana_login import connect_grafana
 from deckwatch.provisioning.servers import GRAFANA, HOW_TO_GET, admin_password, installed_path
 from deckwatch.provisioning.up import LocalStack
 
