@@ -9,7 +9,7 @@ from deckwatch.dashboards import compare, compare_layout
 from deckwatch.dashboards.schema_v2 import convert_to_classic
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from deckwatch.core.json_types import JsonMapping
     from deckwatch.provisioning.resource_api import Schema, StoredDashboard
@@ -61,7 +61,34 @@ class Comparison:
     manager: str = ""
 
 
-def list_stored_changes(stored: StoredDashboard, generated: GeneratedDashboard) -> list[str]:
+def compare_stored(
+    generated: GeneratedDashboard,
+    stored: StoredDashboard,
+    wanted: str | None,
+    *,
+    find_title: Callable[[str], str],
+    is_ours: Callable[[], bool],
+) -> Comparison:
+    """Return the comparison with a dashboard that was read through the API of resources.
+
+    `wanted` is the uid of the folder for all dashboards, None for their own; `find_title` returns a folder's title by
+    its uid, and `is_ours` whether this program saved the dashboard last.
+    """
+    lines = _list_changes(stored, generated)
+    if stored.folder != (generated.folder if wanted is None else wanted):
+        title, expected = find_title(stored.folder), generated.folder_title if wanted is None else wanted
+        if wanted is not None or title != expected:
+            lines.insert(0, f"folder {title} → {expected}")
+    if not lines:
+        return Comparison(generated, "same", stored=stored)
+    if stored.manager:
+        return Comparison(generated, "provisioned", lines, stored=stored, manager=stored.manager)
+    if generated.find_spec(stored.schema) is not None and is_ours():
+        return Comparison(generated, "changed by us", lines, stored=stored)
+    return Comparison(generated, "changed by hand", lines, author=stored.author, stored=stored)
+
+
+def _list_changes(stored: StoredDashboard, generated: GeneratedDashboard) -> list[str]:
     """Return the changes from a stored dashboard to the generated one, in our keywords.
 
     A stored v2 dashboard of which there is only a classic form loses its layout.

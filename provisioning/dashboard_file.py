@@ -13,6 +13,7 @@ from deckwatch.dashboards import schema_v2
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from deckwatch.core.json_types import Json
     from deckwatch.dashboards.schema_v2 import FoundDashboard
 
 SUFFIXES = (".json", ".yaml", ".yml")
@@ -22,14 +23,20 @@ _DOCUMENT_START = re.compile(r"^---(?:[ \t].*)?$", re.MULTILINE)
 
 def read_dashboards(path: Path) -> list[FoundDashboard]:
     """Return the dashboards of a file, `-` for standard input; raises DeckwatchError, also if there is none."""
-    source = "standard input" if str(path) == "-" else str(path)
+    source = _source_name(path)
+    return [found for document in read_documents(path) for found in schema_v2.find_dashboards(document, source)]
+
+
+def read_documents(path: Path) -> list[Json]:
+    """Return the contents of a file: one, or those of a YAML file that `---` separates; raises DeckwatchError."""
+    source = _source_name(path)
     text = _decode_text(_read_bytes(path, source), source)
     documents = [text] if text.lstrip()[:1] in ("{", "[") else _split_documents(text)
-    return [
-        found
-        for document in documents
-        for found in schema_v2.find_dashboards(schema_v2.parse_document(document, source), source)
-    ]
+    return [schema_v2.parse_document(document, source) for document in documents]
+
+
+def _source_name(path: Path) -> str:
+    return "standard input" if str(path) == "-" else str(path)
 
 
 def _read_bytes(path: Path, source: str) -> bytes:

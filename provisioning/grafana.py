@@ -8,6 +8,7 @@ we save has a mark in its message: a dashboard whose newest version has none was
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from deckwatch.core.http import Client
@@ -15,12 +16,15 @@ from deckwatch.core.masking import mask_address
 from deckwatch.core.own_command import format_command
 from deckwatch.core.problems import DeckwatchError, Refused, Unreachable
 from deckwatch.dashboards import compare
-from deckwatch.provisioning.comparison import Comparison, GeneratedDashboard, list_stored_changes
+from deckwatch.dashboards.schema_v2 import find_dashboards
+from deckwatch.provisioning import grafana_resources
+from deckwatch.provisioning.comparison import Comparison, GeneratedDashboard, compare_stored
 from deckwatch.provisioning.resource_api import ResourceApi, find_resource_api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from deckwatch.dashboards.schema_v2 import FoundDashboard
     from deckwatch.provisioning.comparison import State
     from deckwatch.provisioning.resource_api import Schema, StoredDashboard
 
@@ -68,6 +72,27 @@ class Grafana:
             raise DeckwatchError(f"{mask_address(self.url)} has no dashboard {uid}")
         return answer
 
+    def read_dashboard(self, uid: str) -> FoundDashboard:
+        """Return a dashboard in the form in which it is stored; raises DeckwatchError if it does not exist."""
+        versions = grafana_resources.list_versions(self._send_request)
+        if not versions:
+            return find_dashboards(self.get_dashboard(uid), uid)[0]
+        namespace = grafana_resources.find_namespace(self._send_request)
+        resource = grafana_resources.read_resource(self._send_request, uid, versions, namespace)
+        if resource is None:
+            raise DeckwatchError(f"{mask_address(self.url)} has no dashboard {uid}")
+        found = find_dashboards(resource, uid)[0]
+        return replace(found, folder_title=self._find_folder_title(found.folder))
+
+    def _find_folder_title(self, uid: str) -> str:
+        """Return the title of a folder, '' if there is none or it may not be read."""
+        if not uid:
+            return ""
+        try:
+            return str(self._send_request("GET", f"/api/folders/{uid}").get("title") or "")
+        except Refused:
+            return ""
+
     def compare_dashboards(
         self,
         dashboards: Sequence[GeneratedDashboard],
@@ -98,21 +123,13 @@ class Grafana:
         stored = resources.find_dashboard(generated.uid)
         if stored is None:
             return Comparison(generated, "new")
-        lines = list_stored_changes(stored, generated)
-        if stored.folder != (generated.folder if wanted is None else wanted):
-            title = self._folder_title(stored.folder)
-            if wanted is not None:
-                lines.insert(0, f"folder {title} → {wanted}")
-            elif title != generated.folder_title:
-                lines.insert(0, f"folder {title} → {generated.folder_title}")
-        if not lines:
-            return Comparison(generated, "same", stored=stored)
-        if stored.manager:
-            return Comparison(generated, "provisioned", lines, stored=stored, manager=stored.manager)
-        is_ours = generated.find_spec(stored.schema) is not None and self._is_saved_by_us(stored, generated.uid)
-        state: State = "changed by us" if is_ours else "changed by hand"
-        author = stored.author if state == "changed by hand" else ""
-        return Comparison(generated, state, lines, author=author, stored=stored)
+        return compare_stored(
+            generated,
+            stored,
+            wanted,
+            find_title=lambda uid: self._find_folder_title(uid) or uid or "General",
+            is_ours=lambda: self._is_saved_by_us(stored, generated.uid),
+        )
 
     def _is_saved_by_us(self, stored: StoredDashboard, uid: str) -> bool:
         if stored.message:
@@ -123,15 +140,6 @@ class Grafana:
             if error.status == 404:  # without a history, rather keep what may have been changed
                 return False
             raise
-
-    def _folder_title(self, uid: str) -> str:
-        """Return the title of a folder; its uid if it cannot be read."""
-        if not uid:
-            return "General"
-        try:
-            return str(self._send_request("GET", f"/api/folders/{uid}").get("title") or uid)
-        except Refused:
-            return uid
 
     def _compare_classic(self, generated: GeneratedDashboard, wanted: str | None) -> Comparison:
         answer = self._find_dashboard(generated.uid)
@@ -238,24 +246,17 @@ class Grafana:
             raise
 
     def _save_resource(
-        self,
-        resources: ResourceApi,
-        comparison: Comparison,
-        folder: str,
-        text: str,
-        *,
-        force: bool,
-        schema: Schema,
+        self, api: ResourceApi, comparison: Comparison, folder: str, text: str, *, force: bool, schema: Schema
     ) -> None:
         generated, stored = comparison.generated, comparison.stored
         if force and stored is not None:
-            stored = resources.find_dashboard(generated.uid)
+            stored = api.find_dashboard(generated.uid)
         if stored is None:
-            resources.create_dashboard(schema, generated.uid, generated.find_spec(schema) or {}, folder, text)
+            api.create_dashboard(schema, generated.uid, generated.find_spec(schema) or {}, folder, text)
             return
         spec = generated.find_spec(stored.schema)
         if spec is not None:
-            resources.update_dashboard(stored, spec, folder, text)
+            api.update_dashboard(stored, spec, folder, text)
         elif force:
             self._save_classic(comparison, folder, text, force=True)  # converts it down, as requested
         else:

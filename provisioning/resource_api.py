@@ -1,9 +1,8 @@
 """Grafana's API of resources: reads dashboards in the schema in which they are stored, and saves them.
 
 A dashboard keeps the schema with which it was created: writing another one converts it silently (mcp-grafana's notes).
-So each is read in v1 first, its `status.conversion.storedVersion` decides in which version it is read again, compared
-and written. Only versions without "alpha" and "beta" are used, which Grafana has since 13.0; none of this was observed
-on a Grafana yet, as decision 37 says.
+So `status.conversion.storedVersion` decides in which version it is read, compared and written. Only versions without
+"alpha" and "beta" are used, which Grafana has since 13.0. None of this was observed on a Grafana: see decision 37.
 """
 
 from __future__ import annotations
@@ -11,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from deckwatch.core.json_types import as_object, as_objects, as_text
-from deckwatch.core.problems import Refused
+from deckwatch.core.json_types import as_object, as_text
 from deckwatch.dashboards.schema_v2.resource import API_GROUP, FOLDER
+from deckwatch.provisioning import grafana_resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -74,7 +73,7 @@ class StoredDashboard:
 class ResourceApi:
     """The dashboards of one namespace. `send` sends a request and returns the JSON object of the response."""
 
-    def __init__(self, send: Callable[..., Any], namespace: str, versions: frozenset[str]) -> None:
+    def __init__(self, send: Callable[..., Any], namespace: str, versions: list[str]) -> None:
         self._send = send
         self._namespace = namespace
         self._versions = versions
@@ -85,18 +84,12 @@ class ResourceApi:
 
     def find_dashboard(self, uid: str) -> StoredDashboard | None:
         """Return a dashboard in the schema in which it is stored; None if it does not exist."""
-        first = self._get("classic", uid)
-        if first is None:
-            return None
-        conversion = as_object(as_object(first.get("status")).get("conversion"))
-        stored = as_text(conversion.get("storedVersion")) or _VERSIONS["classic"]
-        schema: Schema = "v2" if stored.startswith("v2") else "classic"
-        if schema == "v2" and not self.has_schema("v2"):
-            return StoredDashboard("", stored, as_object(first.get("spec")), as_object(first.get("metadata")))
-        found = self._get("v2", uid) if schema == "v2" else first
+        found = grafana_resources.read_resource(self._send, uid, self._versions, self._namespace)
         if found is None:
-            return None  # deleted meanwhile
-        return StoredDashboard(schema, stored, as_object(found.get("spec")), as_object(found.get("metadata")))
+            return None
+        version = grafana_resources.stored_version(found) or as_text(found.get("apiVersion")).rpartition("/")[2]
+        schema: Schema | Literal[""] = "classic" if not version.startswith("v2") else "v2" if version == "v2" else ""
+        return StoredDashboard(schema, version, as_object(found.get("spec")), as_object(found.get("metadata")))
 
     def create_dashboard(self, schema: Schema, uid: str, spec: JsonMapping, folder: str, message: str) -> None:
         """Create a dashboard in a schema, which it keeps; raises Refused with 409 if it exists."""
@@ -112,15 +105,6 @@ class ResourceApi:
         path = self._path(stored.schema, as_text(metadata.get("name")))
         self._send("PUT", path, json=_to_body(stored.schema, metadata, spec))
 
-    def _get(self, schema: Schema, uid: str) -> JsonObject | None:
-        try:
-            answer: JsonObject = self._send("GET", self._path(schema, uid))
-        except Refused as error:
-            if error.status == 404:
-                return None
-            raise
-        return answer
-
     def _path(self, schema: Schema, uid: str = "") -> str:
         path = f"{_BASE}/{_VERSIONS[schema]}/namespaces/{self._namespace}/dashboards"
         return f"{path}/{uid}" if uid else path
@@ -128,25 +112,10 @@ class ResourceApi:
 
 def find_resource_api(send: Callable[..., Any]) -> ResourceApi | None:
     """Return the API of a server; None if it has none without "alpha" and "beta", as before 13."""
-    try:
-        group = send("GET", _BASE)
-    except Refused as error:
-        if error.status in (401, 403, 404, 406):  # before 12, or without permission for the list of versions
-            return None
-        raise
-    versions = frozenset(as_text(item.get("version")) for item in as_objects(group.get("versions")))
+    versions = grafana_resources.list_versions(send)
     if _VERSIONS["classic"] not in versions:
         return None
-    return ResourceApi(send, _find_namespace(send), versions)
-
-
-def _find_namespace(send: Callable[..., Any]) -> str:
-    """Return the namespace of the current organization: default, org-N, or stacks-N in Grafana Cloud."""
-    namespace = as_text(send("GET", "/api/frontend/settings").get("namespace"))
-    if namespace:
-        return namespace
-    number = send("GET", "/api/org").get("id") or 1
-    return "default" if number == 1 else f"org-{number}"
+    return ResourceApi(send, grafana_resources.find_namespace(send), versions)
 
 
 def _annotate(annotations: Mapping[str, Any], folder: str, message: str) -> JsonObject:

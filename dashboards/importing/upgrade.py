@@ -56,8 +56,6 @@ def read_dashboard(data: Json, name: str) -> UpgradedDashboard:
         folder = str(meta.get("folderTitle") or "") if isinstance(meta, dict) else ""
         data = data["dashboard"]
     if isinstance(data, dict) and isinstance(data.get("spec"), dict):
-        if "elements" in data["spec"]:
-            raise DeckwatchError(f"{name} is a dashboard in Grafana's v2 schema; export it as classic JSON")
         data = data["spec"]
     if not isinstance(data, dict) or not isinstance(data.get("panels", data.get("rows")), list):
         raise DeckwatchError(f"{name} is not a Grafana dashboard: it has no panels")

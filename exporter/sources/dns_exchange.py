@@ -7,13 +7,14 @@ import socket
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from deckwatch.exporter.sources.datagrams import connect_datagrams
 from deckwatch.exporter.sources.dial import ip_version
 from deckwatch.exporter.sources.errors import UnexpectedAnswer
 
 if TYPE_CHECKING:
     import dns.message
 
-    from deckwatch.exporter.sources.dial import Address, Dialer, Endpoint, Phases
+    from deckwatch.exporter.sources.dial import Dialer, Endpoint, Phases
 
 PHASES = ("resolve", "connect", "tls", "request")
 
@@ -35,7 +36,7 @@ async def query_over_udp(dialler: Dialer, to: Endpoint, query: dns.message.Query
     """Send a query in a datagram, once, and return the response; raises OSError."""
     addresses = await dialler.find_addresses(to, phases)
     begun = time.perf_counter()
-    with _connect_datagrams(addresses) as connection:
+    with connect_datagrams(addresses, _open_socket) as connection:
         begun = phases.add_since("connect", begun)
         loop = asyncio.get_running_loop()
         try:
@@ -84,17 +85,5 @@ def parse_response(query: dns.message.QueryMessage, wire: bytes) -> dns.message.
         raise UnexpectedAnswer(_NOT_DNS) from fault
 
 
-def _connect_datagrams(addresses: list[Address]) -> socket.socket:
-    """Return a socket that exchanges datagrams with the first address that there is a route to; raises OSError."""
-    for number, (family, _, _, _, address) in enumerate(addresses, 1):
-        connection = socket.socket(family, socket.SOCK_DGRAM)
-        try:
-            connection.setblocking(False)
-            connection.connect(address)
-        except OSError:
-            connection.close()
-            if number == len(addresses):
-                raise
-        else:
-            return connection
-    raise AssertionError("no addresses")
+def _open_socket(family: int) -> socket.socket:
+    return socket.socket(family, socket.SOCK_DGRAM)

@@ -310,14 +310,14 @@ def test_tabs_in_rows_in_tabs_become_rows_with_all_titles():
     model, _, losses = classic_of(layout, "abc")
     deep = "spec.layout.spec.tabs[0].spec.layout.spec.rows[0].spec.layout.spec.tabs"
     assert [(row["title"], row["collapsed"]) for row in model["panels"] if row["type"] == "row"] == [
-        ("One / R / T1", False),
-        ("One / R / T2", True),
-        ("Two", True),
+        ("One: R: T1", False),
+        ("One: R: T2", False),
+        ("Two", False),
     ]
     assert losses == [
-        "spec.layout.spec.tabs: tabs become rows, all but the first collapsed",
+        "spec.layout.spec.tabs: tabs become rows",
         "spec.layout.spec.tabs[0].spec.layout.spec.rows: nested rows become rows named after all that contain them",
-        f"{deep}: tabs become rows, all but the first collapsed",
+        f"{deep}: tabs become rows",
     ]
 
 

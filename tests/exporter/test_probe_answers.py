@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from typing import TYPE_CHECKING
 
 import dns.message
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deckwatch.exporter.probes.dns import format_record
+from deckwatch.exporter.sources import icmp_echo
 from deckwatch.exporter.sources.dns_exchange import parse_response
 from deckwatch.exporter.sources.errors import UnexpectedAnswer
 from deckwatch.exporter.sources.grpc_health import HEALTH_STATUSES, decode_response, encode_request
@@ -169,3 +171,42 @@ def test_binary_lines(noise):
     for line in (noise, b"250" + noise, b"250-" + noise):
         with contextlib.suppress(UnexpectedAnswer):
             assert 200 <= parse_reply_line(line)[0] < 600
+
+
+@given(st.binary(max_size=100))
+def test_the_checksum_of_a_request(payload):
+    request = icmp_echo.build_request(socket.AF_INET, 7, payload)
+    assert request[:2] == b"\x08\0"
+    assert request[4:] == b"\0\7\0\1" + payload
+    assert icmp_echo.compute_checksum(request) == 0  # as a receiver verifies it: RFC 1071, 1
+
+
+def test_a_checksum_by_hand():
+    assert (
+        icmp_echo.compute_checksum(bytes.fromhex("0001f203f4f5f6f7")) == 0xFFFF - 0xDDF2
+    )  # the example of RFC 1071, 3
+
+
+TOKEN = bytes(range(icmp_echo.TOKEN_BYTES))
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (b"\0\0\xff\xff\0\7\0\1" + TOKEN + b"...", True),
+        (b"\x08\0\xff\xff\0\7\0\1" + TOKEN + b"...", False),  # the request, which a raw socket sees on loopback
+        (b"\0\0\xff\xff\0\7\0\1" + TOKEN[::-1], False),
+        (b"\0\0\xff\xff\0\7\0\1" + TOKEN[:-1], False),
+        (b"\x03\1\xff\xff\0\0\0\0" + TOKEN, False),
+        (b"", False),
+    ],
+)
+def test_replies(message, expected):
+    assert icmp_echo.is_reply(socket.AF_INET, message, TOKEN) == expected
+    with_options = b"\x46" + bytes(23) + message
+    assert icmp_echo.strip_ipv4_header(with_options) == message
+
+
+@given(st.binary(max_size=80))
+def test_binary_packets(noise):
+    assert not icmp_echo.is_reply(socket.AF_INET, icmp_echo.strip_ipv4_header(noise), TOKEN)

@@ -183,6 +183,8 @@ def test_the_brackets_of_an_ipv6_address_are_removed():
         "{service: a, http: 'http://a/', http_version: 3}",
         "{service: a, dns: 'a:0x', query_name: b}",
         "{service: a, websocket: 'http://a/'}",
+        "{service: a, icmp: 'a:1'}",
+        "{service: a, icmp: a, payload_bytes: 8}",
         "{service: a, websocket: 'ws://a/?token=b'}",
         "{service: a, websocket: 'ws://b:c@a/'}",
         "{service: a, dns: a, query_name: b..c}",

@@ -47,6 +47,7 @@ CASES = {
         "localhost:{grpc_server.tls_port}",
         {"grpc": "localhost:{grpc_server.tls_port}", "grpc_tls": True, "ca_file": "{grpc_server.authority}"},
     ),
+    "icmp": ({}, "127.0.0.1", {"icmp": "127.0.0.1"}),
     "dns": (
         {"dns": {"query_name": "www.shop.example", "query_type": "A"}},
         "{named.address}",
