@@ -47,6 +47,29 @@ CASES = {
         "localhost:{grpc_server.tls_port}",
         {"grpc": "localhost:{grpc_server.tls_port}", "grpc_tls": True, "ca_file": "{grpc_server.authority}"},
     ),
+    "tcp": ({}, "127.0.0.1:{nginx.port}", {"tcp": "127.0.0.1:{nginx.port}"}),
+    "tcp refused": ({}, "127.0.0.1:1", {"tcp": "127.0.0.1:1"}),
+    "tcp tls": (
+        {"tcp": {"tls": True, "tls_config": {"ca_file": "{nginx.authority}"}}},
+        "localhost:{nginx.tls_port}",
+        {"tls": "localhost:{nginx.tls_port}", "ca_file": "{nginx.authority}"},
+    ),
+    "tcp lines": (
+        {"tcp": {"query_response": [{"send": "GET /ok HTTP/1.0\r"}, {"send": "\r"}, {"expect": "^fine"}]}},
+        "127.0.0.1:{nginx.port}",
+        {
+            "tcp": "127.0.0.1:{nginx.port}",
+            "query_response": [{"send": "GET /ok HTTP/1.0\r"}, {"send": "\r"}, {"expect": "^fine"}],
+        },
+    ),
+    "tcp other lines": (
+        {"tcp": {"query_response": [{"send": "GET /ok HTTP/1.0\r"}, {"send": "\r"}, {"expect": "^bad"}]}},
+        "127.0.0.1:{nginx.port}",
+        {
+            "tcp": "127.0.0.1:{nginx.port}",
+            "query_response": [{"send": "GET /ok HTTP/1.0\r"}, {"send": "\r"}, {"expect": "^bad"}],
+        },
+    ),
     "icmp": ({}, "127.0.0.1", {"icmp": "127.0.0.1"}),
     "dns": (
         {"dns": {"query_name": "www.shop.example", "query_type": "A"}},
