@@ -69,7 +69,8 @@ def test_an_interval_that_leaves_no_sample_is_an_error(tmp_path):
 def test_a_shorter_window_of_an_own_rule_counts_for_the_probes_that_it_reads(tmp_path):
     (tmp_path / "alerts").mkdir()
     (tmp_path / "alerts/shop.yaml").write_text(
-        "owner: ops\nalerts:\n  ShopSlow:\n    expr: max_over_time(probe_duration_seconds{service='shop'}[1m])\n    above: 2\n"
+        "owner: ops\nalerts:\n  ShopSlow:\n"
+        "    expr: max_over_time(probe_duration_seconds{service='shop'}[1m])\n    above: 2\n"
         "    for: 1m\n    severity: warning\n    summary: Slow.\n    means: x\n    do: [look]\n    proof:\n"
         "      - give: {'probe_duration_seconds{service=\"shop\"}': [{value: 5, for: 10m}]}\n        fires: 5m\n"
         "      - give: {'probe_duration_seconds{service=\"shop\"}': 1}\n        silent: true\n"
