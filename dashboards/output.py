@@ -73,8 +73,7 @@ def draw_dashboards(
     fresh = []
     for item, models in zip(stale, render.render_models(child, stale, own_panels, built), strict=True):
         final = [
-            exports.to_form(versions.strip_unsupported(model, catalog.targets, item.panel_types), item, form, public)
-            for model in models
+            exports.to_form(versions.strip_unsupported(model, catalog.targets), item, form, public) for model in models
         ]
         artifacts = [_to_artifact(model, item) for model in final]
         fresh.append(Drawn(targets, artifacts, list(live.list_queries(item, final[0]))))

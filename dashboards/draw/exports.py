@@ -130,7 +130,7 @@ def _to_importable(model: StrictObject, built: Built) -> StrictObject:
 
 def _list_requirements(model: StrictObject, built: Built, kinds: Collection[str]) -> Iterator[StrictObject]:
     """Yield the version of Grafana, the panels and the data sources that a model needs."""
-    oldest = versions.minimum_version(model, PROGRAMS["grafana"].oldest, built.panel_types)
+    oldest = versions.minimum_version(model, PROGRAMS["grafana"].oldest)
     yield {"type": "grafana", "id": "grafana", "name": "Grafana", "version": f"{oldest}.0"}
     for panel_type in {str(panel["type"]) for panel in walk_panels(model)} - {"row"}:
         known = built.panel_types.get(kind_of_type(panel_type))

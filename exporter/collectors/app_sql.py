@@ -22,7 +22,7 @@ from deckwatch.exporter.sources.series_table import SeriesTable
 from deckwatch.exporter.sources.source_failures import TooManyRows
 from deckwatch.exporter.sources.state_file import StateFile
 from deckwatch.exporter.sources.watermark import Columns
-from deckwatch.exporter.world import NoData, Source
+from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,14 +51,14 @@ _MAX_SERIES = 1000
 _STATE_FOLDER = "/var/lib/deckwatch/sql"
 
 
-class SqlQuery:
-    """A query of a database; a subject of the collector. `elsewhere` says which other host runs it."""
+class SqlQuery(_measured.Measured):
+    """A query of a database."""
 
     def __init__(
         self, world: World, database: sql.Database, place: Mapping[str, Any], entry: Mapping[str, Any]
     ) -> None:
-        self.name: str = entry["name"]
-        self.elsewhere = _name_other_host(world, place)
+        interval_seconds = units.parse_duration(entry.get("interval", _INTERVAL))
+        super().__init__(world, "query", entry["name"], interval_seconds, _name_other_host(world, place))
         self._database = database
         self._sql: str = entry["query"]
         self._seconds = units.parse_duration(entry.get("timeout", _TIMEOUT))
@@ -70,25 +70,10 @@ class SqlQuery:
             SqlMetric(name, each, static_labels, self.name, counts=counts) for name, each in entry["metrics"].items()
         ]
         self._counter = self._build_counter(place, entry["watermark"]) if counts else None
-        self._measured = _measured.Measured(
-            world,
-            f"the query {self.name}",
-            f"the query {self.name}",
-            self._read,
-            units.parse_duration(entry.get("interval", _INTERVAL)),
-        )
-
-    def latest_reading(self) -> Reading[list[Sample | Lines]]:
-        """Return the newest series; raises as Background.latest_reading does."""
-        return self._measured.latest_reading()
 
     def limitation(self, _world: World) -> str:
         """Return what the role may do besides reading."""
         return f"its role {self._database.excess}" if self._database.excess else ""
-
-    def close(self) -> None:
-        """End the readings."""
-        self._measured.close()
 
     def _build_counter(self, place: Mapping[str, Any], watermark: str | Mapping[str, Any]) -> RowCounter:
         entry = {"column": watermark} if isinstance(watermark, str) else watermark
@@ -96,7 +81,8 @@ class SqlQuery:
         state = StateFile(place.get("state", _STATE_FOLDER), self.name)
         return RowCounter(state, columns, entry.get("start", 0), self._metrics, self._max_series)
 
-    def _read(self) -> tuple[SeriesTable, list[Sample]]:
+    def read_series(self) -> tuple[SeriesTable, list[Sample]]:
+        """Return the series of the rows, and how the query fared; raises SourceFailure and NoData."""
         started = time.monotonic()
         table = SeriesTable(self._max_series)
         rows = self._read_rows(table) if self._counter is None else self._count_rows(table, self._counter)
@@ -131,22 +117,21 @@ class SqlQuery:
         return [{column: values[at] for column, at in columns.items()} for values in result.rows], result.is_cut
 
 
-class SqlQueries(Source):
+class SqlQueries(_measured.MeasuredEntries):
     """The configured queries; a Source of the World."""
 
     def __init__(self, world: World) -> None:
         self._databases: list[sql.Database] = []
-        self.by_name: dict[str, SqlQuery] = {}
+        queries = []
         for place in world.config.get("sql") or ():
             database = sql.open_database(world, place)
             self._databases.append(database)
-            queries = (SqlQuery(world, database, place, entry) for entry in place["queries"])
-            self.by_name |= {query.name: query for query in queries}
+            queries += [SqlQuery(world, database, place, entry) for entry in place["queries"]]
+        super().__init__(queries)
 
     def close(self) -> None:
         """End the readings and close the databases."""
-        for query in self.by_name.values():
-            query.close()
+        super().close()
         for database in self._databases:
             database.close()
 
@@ -159,13 +144,13 @@ def _name_other_host(world: World, place: Mapping[str, Any]) -> str:
     return elsewhere
 
 
-def configured_queries(world: World) -> Mapping[str, SqlQuery]:
+def configured_queries(world: World) -> Mapping[str, _measured.Measured]:
     """Return the queries by name."""
     return world.source(SqlQueries).by_name if world.config.get("sql") else {}
 
 
 @collector(DURATION, ROWS, MAY_WRITE, subjects=configured_queries, subject_label="query")
-def collect(_world: World, query: SqlQuery) -> Reading[list[Sample | Lines]]:
+def collect(_world: World, query: _measured.Measured) -> Reading[list[Sample | Lines]]:
     """Metrics from the queries in `watch: sql:`, and how each query fares."""
     return query.latest_reading()
 

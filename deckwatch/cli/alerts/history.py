@@ -201,10 +201,10 @@ def _duration(seconds: float) -> str:
 
 def _write_metrics(path: Path, text: str) -> None:
     """Replace a file as a whole, since the collector may read it at any time; raises DeckwatchError."""
-    from deckwatch.core import own_file
     from deckwatch.core.problems import DeckwatchError
+    from deckwatch.core.whole_file import replace_file
 
     try:
-        own_file.write_file(path, text.encode())
+        replace_file(path, text.encode())
     except OSError as error:
         raise DeckwatchError(f"{path} was not written: {error.strerror}") from None
