@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from deckwatch.core import plugins
 from deckwatch.core.problems import DeckwatchError
+from deckwatch.dashboards import old_rows
 from deckwatch.dashboards.importing import losses, older, typed_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from deckwatch.core.json_types import Json, JsonMapping, JsonObject
-
-_COLUMNS = 24
-_ROW_HEIGHT = 250  # pixels; the default of old rows
-_CELL = 38  # pixels per grid step, gap included
 
 
 @dataclass
@@ -78,7 +74,10 @@ def read_dashboard(data: Json, name: str) -> UpgradedDashboard:
 
 def _read_rows(model: JsonMapping, lost: Counter[str]) -> list[Row]:
     if isinstance(model.get("rows"), list) and "panels" not in model:
-        return list(_read_old_rows(model["rows"], lost))
+        read = list(old_rows.iterate_old_rows(model["rows"]))
+        for old in read:
+            losses.count_old_row(old.row, lost, is_shown=old.header is not None)
+        return [Row(old.header, old.panels) for old in read]
     rows = [Row()]
     for panel in sorted(_objects_of(model["panels"]), key=_grid_position):
         if panel.get("type") != "row":
@@ -113,34 +112,6 @@ def _objects_of(items: Iterable[object]) -> list[JsonObject]:
 def _grid_position(panel: JsonMapping) -> tuple[float, float]:
     grid = panel.get("gridPos") or {}
     return (grid.get("y") or 0, grid.get("x") or 0)
-
-
-def _read_old_rows(rows: Iterable[object], lost: Counter[str]) -> Iterable[Row]:
-    """Yield the rows of a dashboard of Grafana 4 or older, where panels span twelve columns."""
-    top = 0
-    for row in _objects_of(rows):
-        height = _height_steps(row.get("height", _ROW_HEIGHT))
-        has_header = bool(row.get("showTitle") or row.get("collapse") or row.get("repeat"))
-        x, panels = 0, []
-        for panel in _objects_of(row.get("panels") or []):
-            width = min(_COLUMNS, max(1, round(2 * float(panel.get("span") or 4))))
-            panel_height = _height_steps(panel["height"]) if panel.get("height") else height
-            if x + width > _COLUMNS:
-                x, top = 0, top + height
-            panels.append({**panel, "gridPos": {"x": x, "y": top, "w": width, "h": panel_height}})
-            x += width
-        top += height
-        header = {"title": row.get("title") or "Row", "collapsed": bool(row.get("collapse"))} if has_header else None
-        if header is not None and row.get("repeat"):
-            header["repeat"] = row["repeat"]
-        losses.count_old_row(row, lost, is_shown=has_header)
-        yield Row(header, panels)
-
-
-def _height_steps(height: Json) -> int:
-    """Return a height in pixels, such as `250px`, in grid steps."""
-    match = re.match(r"\d+", str(height))
-    return max(3, round(int(match[0]) / _CELL)) if match else round(_ROW_HEIGHT / _CELL)
 
 
 def _upgrade_panel(panel: JsonObject, upgraders: Mapping[str, _Upgrader], lost: Counter[str]) -> JsonObject:

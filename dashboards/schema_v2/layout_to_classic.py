@@ -1,0 +1,231 @@
+"""The layouts of v2 as rows and positions of the classic model.
+
+Rows may not contain rows there, and there are no tabs: both become rows, named after all that contain them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from deckwatch.core.json_types import as_object, as_objects, as_text
+from deckwatch.dashboards.schema_v2.values import log_unknown, read_number, read_string
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deckwatch.core.json_types import JsonMapping, JsonObject, JsonValue
+    from deckwatch.dashboards.schema_v2.loss import LossLog, Path
+
+_COLUMNS = 24
+_CELL_PIXELS = 38  # of one grid line, gap included
+_ROW_HEIGHTS = {"short": 5, "standard": 9, "tall": 14}
+_DEFAULT_COLUMNS = 3
+_ITEM_KEYS = ("x", "y", "width", "height", "element", "repeat", "conditionalRendering")
+_SECTION_KEYS = (
+    *("title", "collapse", "hideHeader", "fillScreen", "conditionalRendering", "repeat", "layout", "variables"),
+)
+_AUTO_GRID_KEYS = (
+    *("maxColumnCount", "columnWidthMode", "columnWidth", "rowHeightMode", "rowHeight", "fillScreen", "items"),
+)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """An element at its position in a section, with the keys of a classic panel about its repetition."""
+
+    element: str
+    path: Path
+    x: float
+    y: float
+    w: float
+    h: float
+    repeat: JsonObject
+
+
+@dataclass
+class FlatSection:
+    """A classic row with its panels; `title` is None where it has no header. `variables` are those of its section."""
+
+    title: str | None = None
+    is_collapsed: bool = False
+    repeat: str = ""
+    placements: list[Placement] = field(default_factory=list)
+    variables: list[tuple[Path, JsonValue]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Context:
+    """What contains a layout: the titles of rows and tabs around it, whether any is collapsed, their repetition."""
+
+    titles: tuple[str, ...] = ()
+    has_header: bool = False
+    is_collapsed: bool = False
+    repeat: str = ""
+
+
+class LayoutReader:
+    """Reads one layout; `log` gets what the classic form cannot express."""
+
+    def __init__(self, log: LossLog) -> None:
+        self._log = log
+        self._depth = 0
+
+    def flatten_layout(self, layout: object, path: Path) -> list[FlatSection]:
+        """Return the sections of a layout in display order."""
+        return list(self._flatten(as_object(layout), path, _Context()))
+
+    def _flatten(self, layout: JsonMapping, path: Path, context: _Context) -> Iterator[FlatSection]:
+        kind, spec = as_text(layout.get("kind")), as_object(layout.get("spec"))
+        path = (*path, "spec")
+        if kind == "GridLayout":
+            log_unknown(spec, ("items",), path, "unknown, dropped", self._log)
+            yield self._make_section(context, self._place_grid(spec, path))
+        elif kind == "AutoGridLayout":
+            log_unknown(spec, _AUTO_GRID_KEYS, path, "unknown, dropped", self._log)
+            yield self._make_section(context, self._place_auto_grid(spec, path))
+        elif kind == "RowsLayout":
+            yield from self._flatten_sections(spec, "rows", path, context)
+        elif kind == "TabsLayout":
+            yield from self._flatten_sections(spec, "tabs", path, context)
+        else:
+            names = list(_find_references(layout, path[:-1]))
+            self._log.add(path[:-1], f"unknown kind {kind or 'without a name'}, its panels are placed in a grid")
+            yield self._make_section(context, _place_evenly(names, _DEFAULT_COLUMNS, _ROW_HEIGHTS["standard"], {}))
+
+    def _flatten_sections(self, spec: JsonMapping, key: str, path: Path, context: _Context) -> Iterator[FlatSection]:
+        """Yield the sections of rows or tabs. All tabs but the first are collapsed: their content is not shown."""
+        if key == "tabs" and as_objects(spec.get(key)):
+            self._log.add((*path, key), "tabs become rows, all but the first collapsed")
+        elif context.titles:
+            self._log.add((*path, key), "nested rows become rows named after all that contain them")
+        for index, entry in enumerate(as_objects(spec.get(key))):
+            section = as_object(entry.get("spec"))
+            place = (*path, key, index, "spec")
+            log_unknown(section, _SECTION_KEYS, place, "unknown, dropped", self._log)
+            self._log_condition(section, place)
+            if section.get("fillScreen"):
+                self._log.add((*place, "fillScreen"), "no equivalent in the classic form")
+            inner = self._enter_section(section, key, index, place, context)
+            flat = list(self._flatten(as_object(section.get("layout")), (*place, "layout"), inner))
+            variables = as_objects(section.get("variables"))
+            if flat:
+                flat[0].variables[:0] = [((*place, "variables", i), each) for i, each in enumerate(variables)]
+            yield from flat
+
+    def _enter_section(self, section: JsonMapping, key: str, index: int, path: Path, context: _Context) -> _Context:
+        title = read_string(section.get("title"))
+        is_hidden = key == "rows" and bool(section.get("hideHeader"))
+        if is_hidden and title:
+            self._log.add((*path, "hideHeader"), f"row {title!r} has no header, so it is not a row in the classic form")
+        repeat = read_string(as_object(section.get("repeat")).get("value"))
+        if repeat and is_hidden:
+            self._log.add((*path, "repeat"), "a row without a header is not repeated in the classic form")
+            repeat = ""
+        if repeat and context.repeat:
+            self._log.add((*path, "repeat"), f"repeated only for ${repeat}, not for ${context.repeat} around it")
+        is_closed = bool(section.get("collapse")) or (key == "tabs" and index > 0)
+        return replace(
+            context,
+            titles=context.titles if is_hidden else (*context.titles, title),
+            has_header=context.has_header or not is_hidden,
+            is_collapsed=context.is_collapsed or is_closed,
+            repeat=repeat or context.repeat,
+        )
+
+    def _make_section(self, context: _Context, placements: list[Placement]) -> FlatSection:
+        title = " / ".join(title for title in context.titles if title) if context.has_header else None
+        return FlatSection(title, context.is_collapsed and title is not None, context.repeat, placements)
+
+    def _place_grid(self, spec: JsonMapping, path: Path) -> list[Placement]:
+        placements = []
+        for index, item in enumerate(as_objects(spec.get("items"))):
+            inner, place = as_object(item.get("spec")), (*path, "items", index, "spec")
+            log_unknown(inner, _ITEM_KEYS, place, "unknown, dropped", self._log)
+            self._log_condition(inner, place)
+            x, y, w, h = (
+                read_number(inner.get(key), default)
+                for key, default in (("x", 0), ("y", 0), ("width", 6), ("height", 3))
+            )
+            placements.append(Placement(_element_name(inner), place, x, y, w, h, _restore_repeat(inner.get("repeat"))))
+        return placements
+
+    def _place_auto_grid(self, spec: JsonMapping, path: Path) -> list[Placement]:
+        columns = min(max(int(read_number(spec.get("maxColumnCount"), _DEFAULT_COLUMNS)), 1), _COLUMNS)
+        pixels = read_number(spec.get("rowHeight"), 0)
+        mode = as_text(spec.get("rowHeightMode"))
+        height = math.ceil(pixels / _CELL_PIXELS) if mode == "custom" and pixels > 0 else _ROW_HEIGHTS.get(mode, 9)
+        references, repeats = [], {}
+        for index, item in enumerate(as_objects(spec.get("items"))):
+            inner, place = as_object(item.get("spec")), (*path, "items", index, "spec")
+            log_unknown(inner, _ITEM_KEYS, place, "unknown, dropped", self._log)
+            self._log_condition(inner, place)
+            references.append((place, _element_name(inner)))
+            if repeat := _restore_repeat(inner.get("repeat")):
+                repeats[place] = {"repeatDirection": "h", "maxPerRow": columns, **repeat}
+        if spec.get("fillScreen"):
+            self._log.add((*path, "fillScreen"), "no equivalent in the classic form")
+        return _place_evenly(references, columns, height, repeats)
+
+    def _log_condition(self, spec: JsonMapping, path: Path) -> None:
+        if condition := as_object(spec.get("conditionalRendering")):
+            text = describe_condition(condition)
+            self._log.add((*path, "conditionalRendering"), f"{text}; always shown in the classic form")
+
+
+def _element_name(spec: JsonMapping) -> str:
+    return as_text(as_object(spec.get("element")).get("name"))
+
+
+def _restore_repeat(repeat: object) -> JsonObject:
+    """Return the keys of a classic panel for a repetition."""
+    options = as_object(repeat)
+    if not options.get("value"):
+        return {}
+    keys = {"repeat": "value", "repeatDirection": "direction", "maxPerRow": "maxPerRow"}
+    return {classic: options[key] for classic, key in keys.items() if options.get(key) is not None}
+
+
+def _place_evenly(
+    references: list[tuple[Path, str]], columns: int, height: int, repeats: dict[Path, JsonObject]
+) -> list[Placement]:
+    """Return elements in equal columns that together fill the width, also where 24 is not a multiple of them."""
+    placements = []
+    for index, (path, name) in enumerate(references):
+        line, column = divmod(index, columns)
+        left, right = (round(edge * _COLUMNS / columns) for edge in (column, column + 1))
+        placements.append(Placement(name, path, left, line * height, right - left, height, repeats.get(path, {})))
+    return placements
+
+
+def _find_references(value: object, path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield path and name of each reference to an element inside a value of any structure."""
+    if isinstance(value, dict):
+        if value.get("kind") == "ElementReference":
+            yield path, as_text(value.get("name"))
+        for key, inner in value.items():
+            yield from _find_references(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _find_references(inner, (*path, index))
+
+
+def describe_condition(condition: JsonMapping) -> str:
+    """Return a condition of `conditionalRendering` in words."""
+    spec = as_object(condition.get("spec"))
+    word = "hidden" if spec.get("visibility") == "hide" else "shown"
+    joint = f" {read_string(spec.get('condition')) or 'and'} "
+    return f"{word} if {joint.join(_describe_item(item) for item in as_objects(spec.get('items'))) or 'nothing'}"
+
+
+def _describe_item(item: JsonMapping) -> str:
+    kind, spec = as_text(item.get("kind")), as_object(item.get("spec"))
+    value = read_string(spec.get("value"))
+    if kind == "ConditionalRenderingVariable":
+        return f"${read_string(spec.get('variable'))} {read_string(spec.get('operator'))} {value!r}"
+    if kind == "ConditionalRenderingData":
+        return "there is data" if spec.get("value") else "there is no data"
+    if kind == "ConditionalRenderingTimeRangeSize":
+        return f"the time range is at most {value}"
+    return f"{kind or 'an unknown condition'} holds"
