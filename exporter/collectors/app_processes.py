@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.core import units
 from deckwatch.core.problems import did_you_mean
 from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors import _thread_metrics
 from deckwatch.exporter.metric import Metric
 from deckwatch.exporter.sources import procfs
 from deckwatch.exporter.sources.docker import Engine
@@ -20,6 +21,7 @@ from deckwatch.exporter.sources.process_groups import ProcessGroups, find_name_f
 from deckwatch.exporter.sources.process_proportions import Proportions
 from deckwatch.exporter.sources.process_ranking import ProcessRanking
 from deckwatch.exporter.sources.process_table import ProcessTable
+from deckwatch.exporter.sources.process_threads import ThreadGroups
 from deckwatch.exporter.world import NoData, Source
 
 if TYPE_CHECKING:
@@ -110,6 +112,7 @@ class Processes(Source):
             block.get("max_groups", _MAX_GROUPS),
             with_children=block.get("children", True),
         )
+        self._threads = ThreadGroups(block["threads"]) if block.get("threads") else None
         self._proportions = Proportions(world, units.parse_duration(block["smaps"])) if "smaps" in block else None
         self._lock = threading.Lock()
 
@@ -133,7 +136,12 @@ class Processes(Source):
             samples = list(self._describe_groups())
             if self._ranking is not None:
                 samples += self._describe_ranking(self._ranking, now)
-            return [*samples, UNREADABLE(self._table.unreadable), PARTIAL(self._groups.partial_failures)]
+            partial_failures = self._groups.partial_failures
+            if self._threads is not None:
+                self._threads.add_scan(self._table.folder, self._groups.groups, self._groups.members)
+                samples += _thread_metrics.describe_threads(self._threads, self._world.user_hz)
+                partial_failures += self._threads.partial_failures
+            return [*samples, UNREADABLE(self._table.unreadable), PARTIAL(partial_failures)]
 
     def _describe_groups(self) -> Iterator[Sample]:
         booted = procfs.required_value(procfs.parse_stat(procfs.read_proc(self._world, "stat")), b"btime")
@@ -232,6 +240,7 @@ def configured_processes(world: World) -> Mapping[str, Processes]:
 @collector(
     *(NUM_PROCS, THREADS, CPU, MINOR_FAULTS, MAJOR_FAULTS, MEMORY, SWITCHES, READ, WRITTEN, OPEN_FILES, FD_RATIO),
     *(STATES, OLDEST, EXPECTED, UNREADABLE, PARTIAL, TOP_CPU, TOP_MEMORY, TOP_DISK),
+    *_thread_metrics.METRICS,
     subjects=configured_processes,
     subject_label="source",
 )
