@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 DATA = Path(__file__).with_name("grafana_versions.yaml")
 
-Kind = Literal["forms", "schema_versions", "files", "apis", "panels", "transformations", "variables", "options"]
+Kind = Literal[
+    "forms", "schema_versions", "files", "apis", "layouts", "panels", "transformations", "variables", "options"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 

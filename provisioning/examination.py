@@ -137,7 +137,7 @@ def _resolve_models(
         settings.own_panels,
         documents.parts,
         settings.changes,
-        form="provisioned" if settings.form == "mixin" else settings.form,
+        form=settings.drawn_form,
         public=settings.public,
         layout=settings.layout,
         figures=settings.figures,

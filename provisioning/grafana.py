@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from deckwatch.core.http import Client
@@ -18,10 +18,14 @@ from deckwatch.core.masking import describe_secret_file, mask_address
 from deckwatch.core.own_command import format_command
 from deckwatch.core.problems import DeckwatchError, Refused, Unreachable
 from deckwatch.dashboards import compare
+from deckwatch.dashboards.schema_v2 import find_dashboards
+from deckwatch.provisioning import grafana_resources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from deckwatch.dashboards.schema_v2 import FoundDashboard
 
 TOKEN = "DECKWATCH_GRAFANA_TOKEN"  # noqa: S105 - the name of a variable
 OLDEST = (10, 4)
@@ -98,6 +102,27 @@ class Grafana:
         if answer is None:
             raise DeckwatchError(f"{mask_address(self.url)} has no dashboard {uid}")
         return answer
+
+    def read_dashboard(self, uid: str) -> FoundDashboard:
+        """Return a dashboard in the form in which it is stored; raises DeckwatchError if it does not exist."""
+        versions = grafana_resources.list_versions(self._send_request)
+        if not versions:
+            return find_dashboards(self.get_dashboard(uid), uid)[0]
+        namespace = grafana_resources.find_namespace(self._send_request)
+        resource = grafana_resources.read_resource(self._send_request, uid, versions, namespace)
+        if resource is None:
+            raise DeckwatchError(f"{mask_address(self.url)} has no dashboard {uid}")
+        found = find_dashboards(resource, uid)[0]
+        return replace(found, folder_title=self._find_folder_title(found.folder))
+
+    def _find_folder_title(self, uid: str) -> str:
+        """Return the title of a folder, '' if there is none or it may not be read."""
+        if not uid:
+            return ""
+        try:
+            return str(self._send_request("GET", f"/api/folders/{uid}").get("title") or "")
+        except Refused:
+            return ""
 
     def compare_dashboards(
         self,

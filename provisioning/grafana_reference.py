@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     from deckwatch.dashboards.grafana_versions import Feature, Kind
 
 _SECTIONS: Mapping[Kind, tuple[str, str]] = {
-    "forms": ("Forms of a dashboard", "The bundle has the classic form."),
+    "forms": (
+        "Forms of a dashboard",
+        "The bundle has the classic form; `deckwatch generate --export` writes `v2` and `git-sync`.",
+    ),
     "schema_versions": ("`schemaVersion` of the classic form", "The bundle has the one that the target itself writes."),
     "files": ("Files for provisioning", "What Grafana reads from files (`type: file`)."),
     "apis": ("APIs", "What `deckwatch grafana push` and `diff` use, the newest that a server has."),
+    "layouts": ("Layouts", "Only the v2 form has them; the classic form has the nearest equivalent."),
     "panels": ("Panel types", "All others exist in every supported version."),
     "transformations": ("Transformations", "All others exist in every supported version, as far as known."),
     "variables": ("Types of variables", "All others exist in every supported version."),

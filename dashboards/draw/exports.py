@@ -56,7 +56,7 @@ def to_form(model: StrictObject, built: Built, form: Form, values: Mapping[str, 
 def find_problems(values: Mapping[str, Place], built: Sequence[Built], form: Form) -> Iterator[Problem]:
     """Yield names of `build: public:` that no dashboard has as a variable, and values that the public form lacks."""
     known = {variable.name for item in built for variable in item.variables}
-    known |= {spec.name for item in built for spec in item.dashboard.inputs}
+    known |= {spec.name for item in built for spec in item.dashboard.all_inputs()}
     for name, place in values.items():
         if name not in known:
             hint = did_you_mean(name, sorted(known))

@@ -54,7 +54,7 @@ class DashboardDraft:
         self._number_rows()
         self.header = variables.read_header(original.model, original.folder, self.lost)
         self.choices = variables.read_choices(original.model)
-        variables.count_lost_settings(original.model, self.lost, is_ours=self.is_ours)
+        variables.count_lost_settings(original.model, name, self.lost, is_ours=self.is_ours)
         self.raw: JsonObject = {}
         self.without_repeats = False
         for _, drafts in self.rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections import Counter
 from dataclasses import dataclass, field
@@ -55,17 +56,14 @@ def read_dashboard(data: Json, name: str) -> UpgradedDashboard:
         folder = str(meta.get("folderTitle") or "") if isinstance(meta, dict) else ""
         data = data["dashboard"]
     if isinstance(data, dict) and isinstance(data.get("spec"), dict):
-        if "elements" in data["spec"]:
-            raise DeckwatchError(f"{name} is a dashboard in Grafana's v2 schema; export it as classic JSON")
         data = data["spec"]
     if not isinstance(data, dict) or not isinstance(data.get("panels", data.get("rows")), list):
         raise DeckwatchError(f"{name} is not a Grafana dashboard: it has no panels")
     lost: Counter[str] = Counter()
     data = typed_json.clean_dashboard(data, name, lost)
     rows = _read_rows(data, lost)
-    upgraders = {old: module for _, module in plugins.import_modules(older) for old in module.TYPES}
     for row in rows:
-        row.panels = [_upgrade_panel(panel, upgraders, lost) for panel in row.panels]
+        row.panels = [_upgrade_panel(panel, lost) for panel in row.panels]
     if not any(row.panels for row in rows):
         raise DeckwatchError(f"{name} has no panels")
     lost["row without panels"] += sum(row.header is not None and not row.panels for row in rows)
@@ -114,18 +112,35 @@ def _grid_position(panel: JsonMapping) -> tuple[float, float]:
     return (grid.get("y") or 0, grid.get("x") or 0)
 
 
-def _upgrade_panel(panel: JsonObject, upgraders: Mapping[str, _Upgrader], lost: Counter[str]) -> JsonObject:
+@functools.cache
+def _load_upgraders() -> Mapping[str, _Upgrader]:
+    """Return the modules of removed panel types by type."""
+    return {old: module for _, module in plugins.import_modules(older) for old in module.TYPES}
+
+
+def is_removed_type(panel: JsonMapping) -> bool:
+    """Return whether Grafana has removed the type of a panel; the table before Grafana 7 has styles."""
+    kind = panel.get("type")
+    return isinstance(kind, str) and (kind in _load_upgraders() or (kind == "table" and "styles" in panel))
+
+
+def upgrade_type(panel: JsonObject, lost: Counter[str]) -> JsonObject:
+    """Return a panel of a removed type as one of its successor, and count what that lacks."""
+    kind = str(panel["type"])
+    module = _load_upgraders()["table-old" if kind == "table" else kind]
+    panel = typed_json.clean_old_panel(panel, lost)
+    upgraded, lost_keys = module.upgrade_panel(panel)
+    lost[f"{kind} panel, now {upgraded['type']}"] += 1
+    lost.update(f"{key} of a {kind} panel" for key in [*lost_keys, *losses.find_unread_keys(panel, module)])
+    return {key: value for key, value in panel.items() if key in losses.UNCHANGED_KEYS} | upgraded
+
+
+def _upgrade_panel(panel: JsonObject, lost: Counter[str]) -> JsonObject:
     result = dict(panel)
-    kind = str(panel.get("type", ""))
     if panel.get("libraryPanel"):
         result["type"] = "library-panel-ref"
-    elif kind in upgraders or (kind == "table" and "styles" in panel):
-        module = upgraders["table-old" if kind == "table" else kind]
-        panel = typed_json.clean_old_panel(panel, lost)
-        upgraded, lost_keys = module.upgrade_panel(panel)
-        result = {key: value for key, value in panel.items() if key in losses.UNCHANGED_KEYS} | upgraded
-        lost[f"{kind} panel, now {upgraded['type']}"] += 1
-        lost.update(f"{key} of a {kind} panel" for key in [*lost_keys, *losses.find_unread_keys(panel, module)])
+    elif is_removed_type(panel):
+        result = upgrade_type(panel, lost)
     defaults = (result.get("fieldConfig") or {}).get("defaults")
     if isinstance(defaults, dict):
         fields = _clean_fields(defaults, lost)

@@ -95,9 +95,9 @@ class LayoutReader:
             yield self._make_section(context, _place_evenly(names, _DEFAULT_COLUMNS, _ROW_HEIGHTS["standard"], {}))
 
     def _flatten_sections(self, spec: JsonMapping, key: str, path: Path, context: _Context) -> Iterator[FlatSection]:
-        """Yield the sections of rows or tabs. All tabs but the first are collapsed: their content is not shown."""
+        """Yield the sections of rows or tabs."""
         if key == "tabs" and as_objects(spec.get(key)):
-            self._log.add((*path, key), "tabs become rows, all but the first collapsed")
+            self._log.add((*path, key), "tabs become rows")
         elif context.titles:
             self._log.add((*path, key), "nested rows become rows named after all that contain them")
         for index, entry in enumerate(as_objects(spec.get(key))):
@@ -107,14 +107,14 @@ class LayoutReader:
             self._log_condition(section, place)
             if section.get("fillScreen"):
                 self._log.add((*place, "fillScreen"), "no equivalent in the classic form")
-            inner = self._enter_section(section, key, index, place, context)
+            inner = self._enter_section(section, key, place, context)
             flat = list(self._flatten(as_object(section.get("layout")), (*place, "layout"), inner))
             variables = as_objects(section.get("variables"))
             if flat:
                 flat[0].variables[:0] = [((*place, "variables", i), each) for i, each in enumerate(variables)]
             yield from flat
 
-    def _enter_section(self, section: JsonMapping, key: str, index: int, path: Path, context: _Context) -> _Context:
+    def _enter_section(self, section: JsonMapping, key: str, path: Path, context: _Context) -> _Context:
         title = read_string(section.get("title"))
         is_hidden = key == "rows" and bool(section.get("hideHeader"))
         if is_hidden and title:
@@ -125,17 +125,16 @@ class LayoutReader:
             repeat = ""
         if repeat and context.repeat:
             self._log.add((*path, "repeat"), f"repeated only for ${repeat}, not for ${context.repeat} around it")
-        is_closed = bool(section.get("collapse")) or (key == "tabs" and index > 0)
         return replace(
             context,
             titles=context.titles if is_hidden else (*context.titles, title),
             has_header=context.has_header or not is_hidden,
-            is_collapsed=context.is_collapsed or is_closed,
+            is_collapsed=context.is_collapsed or bool(section.get("collapse")),
             repeat=repeat or context.repeat,
         )
 
     def _make_section(self, context: _Context, placements: list[Placement]) -> FlatSection:
-        title = " / ".join(title for title in context.titles if title) if context.has_header else None
+        title = ": ".join(title for title in context.titles if title) if context.has_header else None
         return FlatSection(title, context.is_collapsed and title is not None, context.repeat, placements)
 
     def _place_grid(self, spec: JsonMapping, path: Path) -> list[Placement]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deckwatch.core.json_types import as_list, as_object, as_objects, as_text
-from deckwatch.dashboards.schema_v2.normalize_layout import normalize_layout
+from deckwatch.dashboards.schema_v2.loss import Converted, LossLog
+from deckwatch.dashboards.schema_v2.normalize_layout import LAYOUT_KINDS, iterate_layouts, normalize_layout
 from deckwatch.dashboards.schema_v2.panels_to_v2 import complete_field_config
 from deckwatch.dashboards.schema_v2.settings import complete_link
 from deckwatch.dashboards.schema_v2.sources import QUERY_VERSION
@@ -25,10 +26,31 @@ from deckwatch.dashboards.schema_v2.values import (
 from deckwatch.dashboards.schema_v2.variable_kinds import TYPES_BY_KIND, VARIABLE_KINDS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from deckwatch.core.json_types import JsonMapping, JsonObject
-    from deckwatch.dashboards.schema_v2.loss import LossLog
+    from deckwatch.dashboards.schema_v2.loss import Path
 
 _GROUPED_KINDS = ("AdhocVariable", "GroupByVariable")
+
+
+def complete_spec(spec: JsonMapping) -> Converted:
+    """Return a spec of any draft as a complete one of v2; unknown kinds are kept and listed."""
+    log = LossLog()
+    normalized = normalize_spec(spec, log)
+    for name, element in normalized["elements"].items():
+        _log_unknown_kind(element, ("Panel", "LibraryPanel"), ("spec", "elements", name), log)
+    for index, variable in enumerate(normalized["variables"]):
+        _log_unknown_kind(variable, TYPES_BY_KIND, ("spec", "variables", index), log)
+    for path, layout in iterate_layouts(normalized["layout"], ("spec", "layout")):
+        _log_unknown_kind(layout, LAYOUT_KINDS, path, log)
+    return Converted(normalized, log.entries)
+
+
+def _log_unknown_kind(value: JsonMapping, known: Collection[str], path: Path, log: LossLog) -> None:
+    kind = as_text(value.get("kind"))
+    if kind not in known:
+        log.add(path, f"unknown kind {kind or 'without a name'}, kept as it is")
 
 
 def normalize_spec(spec: JsonMapping, log: LossLog) -> JsonObject:

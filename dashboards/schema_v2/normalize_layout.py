@@ -8,11 +8,22 @@ from deckwatch.core.json_types import as_object, as_objects, as_text
 from deckwatch.dashboards.schema_v2.values import read_number, read_string
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from deckwatch.core.json_types import JsonMapping, JsonObject
+    from deckwatch.dashboards.schema_v2.loss import Path
 
 _CHILDREN = {"RowsLayout": "rows", "TabsLayout": "tabs"}
+LAYOUT_KINDS = ("GridLayout", "AutoGridLayout", *_CHILDREN)
+
+
+def iterate_layouts(layout: JsonMapping, path: Path) -> Iterator[tuple[Path, JsonMapping]]:
+    """Yield a layout and all layouts inside it, each with its path."""
+    yield path, layout
+    key = _CHILDREN.get(as_text(layout.get("kind")), "")
+    for index, entry in enumerate(as_objects(as_object(layout.get("spec")).get(key))):
+        inner = as_object(as_object(entry.get("spec")).get("layout"))
+        yield from iterate_layouts(inner, (*path, "spec", key, index, "spec", "layout"))
 
 
 def normalize_layout(layout: JsonMapping, normalize_variable: Callable[[JsonMapping], JsonObject]) -> JsonObject:

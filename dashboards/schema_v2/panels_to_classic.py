@@ -53,8 +53,9 @@ def restore_panel(element: JsonMapping, path: Path, log: LossLog) -> JsonObject:
         **_restore_data(group, data_path, log),
         **{key: value for key, value in query_options.items() if value is not None},
         "options": options,
-        "fieldConfig": as_object(viz.get("fieldConfig")),
     }
+    if any(as_object(viz.get("fieldConfig")).values()):
+        panel["fieldConfig"] = viz["fieldConfig"]
     if config.get("version"):
         panel["pluginVersion"] = config["version"]
     return {key: value for key, value in panel.items() if key not in ("description", "links") or value}

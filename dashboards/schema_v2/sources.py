@@ -33,6 +33,7 @@ class ClassicSources:
             if variable.get("type") == "datasource"
         }
         self._count = Counter(self._inputs.values())
+        self._logged: set[str] = set()
 
     def convert_source(self, source: object, query: JsonMapping, path: Path, log: LossLog) -> JsonObject:
         """Return `group`, `datasource` and `labels` of a v2 query; `query` is the classic one, for the group."""
@@ -41,10 +42,10 @@ class ClassicSources:
             return {"group": self._inputs[name], **self._make_label(name)}
         if not group:
             group = _guess_group(query)
-            if group and name:
-                log.add(path, f"data source {name} without a type, {group} assumed because of its query")
-            elif name and name != MIXED:
-                log.add(path, f"data source {name} without a type, which v2 requires")
+            if name not in ("", MIXED, *self._logged):
+                self._logged.add(name)
+                guess = f"{group} assumed because of its query" if group else "which v2 requires"
+                log.add(path, f"data source {name} without a type, {guess}; v2 identifies it by its uid")
         return {"group": group, **({"datasource": {"name": name}} if name else {})}
 
     def _identify(self, source: object) -> tuple[str, str]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deckwatch.cli import _options
+from deckwatch.cli import _grafana_convert, _options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from deckwatch.provisioning.dashboard_import import ImportedFile, ImportRun
     from deckwatch.provisioning.grafana import Comparison, Grafana
@@ -42,11 +42,14 @@ def _add_server_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group("grafana")
 def command() -> None:
-    """Import dashboards from Grafana, compare with it, and push to it."""
+    """Import and convert dashboards of Grafana, compare with it, and push to it."""
+
+
+command.add_command(_grafana_convert.command)
 
 
 @command.command("import")
-@click.argument("what", nargs=-1, required=True, metavar="FILE|UID...")
+@click.argument("what", nargs=-1, required=True, metavar="FILE|FOLDER|UID...")
 @_add_server_options
 @click.option(
     "--out",
@@ -60,19 +63,23 @@ def command() -> None:
 def import_dashboards(
     project: Path, /, *, what: Sequence[str], out: Path | None, force: bool, dry_run: bool, **server: Any
 ) -> int:
-    """Convert Grafana dashboards, given as files or uids, to YAML.
+    """Convert Grafana dashboards, given as files, folders or uids, to YAML.
 
+    Files are JSON or YAML, in any of Grafana's forms; a folder may be a repository of Git Sync.
     Settings without a keyword are kept under `raw:`, and generating again yields every panel with its title, type and
     queries. Dropped settings are listed. A dashboard that cannot be imported is reported, and the others are imported.
     """
     from deckwatch.cli import _project, _show
-    from deckwatch.provisioning import dashboard_import
+    from deckwatch.provisioning import dashboard_import, dashboard_sources
 
     loaded = _project.load_project(project, keep_invalid=True)
-    models, unreadable = _read_models(what, server)
-    with _show.show_progress("importing", len(models)) as advance:
-        run = dashboard_import.import_dashboards(loaded, models, out or project / "dashboards", advance)
-    run.rejected[:0] = unreadable
+    with contextlib.ExitStack() as stack:
+        read = dashboard_sources.read_sources(what, lambda: stack.enter_context(_connect_grafana(**server)))
+    with _show.show_progress("importing", len(read.found)) as advance:
+        run = dashboard_import.import_dashboards(loaded, read.found, out or project / "dashboards", advance)
+    run.rejected[:0] = read.rejected
+    for note in read.notes:
+        click.echo(note, err=True)
     if dry_run:
         for each in run.files:
             click.echo(f"# {each.path}\n{each.imported.text}", nl=False)
@@ -80,32 +87,6 @@ def import_dashboards(
         run = dashboard_import.write_files(run, force=force)
     _print_report(run)
     return 0 if not run.rejected and all(each.imported.kept == each.imported.panels for each in run.files) else 1
-
-
-def _read_models(sources: Sequence[str], server: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the dashboards by file or uid, and for each one that cannot be read a sentence with the reason."""
-    from deckwatch.core.problems import DeckwatchError
-    from deckwatch.provisioning import dashboard_import
-
-    models: dict[str, Any] = {}
-    unreadable: list[str] = []
-    with contextlib.ExitStack() as stack:
-        grafana: Grafana | None = None
-        for source in dict.fromkeys(sources):
-            try:
-                if _is_file(source):
-                    models[source] = dashboard_import.read_model(Path(source))
-                    continue
-                grafana = grafana or stack.enter_context(_connect_grafana(**server))
-                models[source] = grafana.get_dashboard(source)
-            except DeckwatchError as error:
-                if str(error) not in unreadable:  # one sentence about a server for all its dashboards
-                    unreadable.append(str(error))
-    return models, unreadable
-
-
-def _is_file(text: str) -> bool:
-    return "/" in text or text.endswith(".json") or Path(text).is_file()
 
 
 def _connect_grafana(timeout: float, **server: Any) -> Grafana:
@@ -119,6 +100,8 @@ def _print_report(run: ImportRun) -> None:
     if run.files:
         _print_table(run.files)
     for each in run.files:
+        for note in each.notes:
+            click.echo(f"{each.path.name}: {note}", err=True)
         for what, count in each.imported.lost.items():
             click.echo(f"{each.path.name}: {count} x {what}", err=True)
     for reason in run.rejected:

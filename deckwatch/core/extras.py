@@ -10,7 +10,8 @@ from deckwatch.core.problems import DeckwatchError
 
 _DISTRIBUTION = "deckwatch"
 _REQUIREMENT = re.compile(r"""(?P<name>[\w.-]+).*;.*extra == ['"](?P<extra>[\w-]+)['"]""")
-_MODULES = {"_jsonnet": "jsonnet", "arro3": "arro3-io"}  # modules that are not named after their distribution
+# Modules that are not named after their distribution.
+_MODULES = {"_jsonnet": "jsonnet", "arro3": "arro3-io", "dns": "dnspython"}
 
 
 def describe_missing_module(module: str, preferred: str = "") -> str | None:

@@ -5,7 +5,6 @@ The names of the groups' metrics are those of process-exporter. Off unless `watc
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from deckwatch.exporter.collectors import _thread_metrics
 from deckwatch.exporter.metric import Metric
 from deckwatch.exporter.sources import procfs
 from deckwatch.exporter.sources.docker import Engine
+from deckwatch.exporter.sources.pattern_fault import find_pattern_fault
 from deckwatch.exporter.sources.process_groups import ProcessGroups, find_name_faults, has_template
 from deckwatch.exporter.sources.process_proportions import Proportions
 from deckwatch.exporter.sources.process_ranking import ProcessRanking
@@ -262,12 +262,8 @@ def find_settings_problems(project: Project) -> Iterator[Problem]:
             if isinstance(patterns, str)
             else {("cmdline", place): pattern for place, pattern in enumerate(patterns)}
         )
-        faults = []
-        for below, pattern in by_path.items():
-            try:
-                re.compile(pattern)
-            except re.error as fault:
-                faults.append(problem((*path, *below), f"not a regular expression: {fault}"))
+        found = ((below, find_pattern_fault(pattern)) for below, pattern in by_path.items())
+        faults = [problem((*path, *below), fault) for below, fault in found if fault]
         yield from faults
         for word, known in find_name_faults(entry["name"], () if faults else by_path.values()):
             yield problem((*path, "name"), f"unknown word {{{word}}}", did_you_mean(word, known))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from deckwatch.core import extras, units
 from deckwatch.exporter.collector import collector
@@ -43,7 +42,6 @@ MAY_WRITE = Metric(
     ("query",),
 )
 
-_ADDRESSES = ("dsn_file", "dsn_env", "dsn_command", "dsn")
 _INTERVAL = "1m"  # defaults of the configuration
 _TIMEOUT = "10s"
 _MAX_ROWS = 1000
@@ -176,26 +174,14 @@ def find_settings_problems(project: Project) -> Iterator[Problem]:
             servers = [entry["name"] for entry in watch.get("postgres") or ()]
             where = (*path, "postgres")
             yield from _measured.find_unknown_name(project, where, place["postgres"], servers, "server of postgres:")
-        if "mysql" in place:
-            yield from _find_address_problems(project, (*path, "mysql"), place["mysql"])
+        for keys, message in sql.find_address_faults(place.get("mysql")):
+            yield problem((*path, "mysql", *keys), message)
         for number, entry in enumerate(place["queries"]):
             here = (*path, "queries", number)
             names.append(((*here, "name"), entry["name"]))
             yield from _find_query_problems(project, here, entry, is_mysql="mysql" in place)
     yield from _measured.find_duplicate_names(project, names)
     yield from _measured.find_name_problems(project, _list_declarations(block))
-
-
-def _find_address_problems(project: Project, path: _measured.Path, entry: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield the problems of where the address of a MySQL server is."""
-    given = [key for key in _ADDRESSES if key in entry]
-    if len(given) != 1:
-        found = f"not {' and '.join(given)}" if given else "found none"
-        yield project.document.problem(path, f"expected one of {', '.join(_ADDRESSES)}; {found}")
-    parts = urlsplit(entry.get("dsn", ""))
-    if parts.password or "password" in parts.query.lower():
-        message = "the dsn contains a password: put it into a file and name that in dsn_file"
-        yield project.document.problem((*path, "dsn"), message)
 
 
 def require_packages(block: list[Mapping[str, Any]]) -> None:

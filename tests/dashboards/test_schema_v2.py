@@ -187,7 +187,8 @@ def test_data_sources_are_identified(source, group, name):
 def test_a_data_source_by_name_has_no_type_and_is_reported():
     spec, losses = panel_of({"type": "stat", "datasource": "Prod", "targets": [{"refId": "A", "expr": "up"}]})
     assert spec["data"]["spec"]["queries"][0]["spec"]["query"]["datasource"] == {"name": "Prod"}
-    assert losses == ["panels[0].targets[0]: data source Prod without a type, prometheus assumed because of its query"]
+    text = "data source Prod without a type, prometheus assumed because of its query; v2 identifies it by its uid"
+    assert losses == [f"panels[0].targets[0]: {text}"]
 
 
 def test_keys_that_v2_lacks_are_listed_with_their_path():
@@ -309,14 +310,14 @@ def test_tabs_in_rows_in_tabs_become_rows_with_all_titles():
     model, _, losses = classic_of(layout, "abc")
     deep = "spec.layout.spec.tabs[0].spec.layout.spec.rows[0].spec.layout.spec.tabs"
     assert [(row["title"], row["collapsed"]) for row in model["panels"] if row["type"] == "row"] == [
-        ("One / R / T1", False),
-        ("One / R / T2", True),
-        ("Two", True),
+        ("One: R: T1", False),
+        ("One: R: T2", False),
+        ("Two", False),
     ]
     assert losses == [
-        "spec.layout.spec.tabs: tabs become rows, all but the first collapsed",
+        "spec.layout.spec.tabs: tabs become rows",
         "spec.layout.spec.tabs[0].spec.layout.spec.rows: nested rows become rows named after all that contain them",
-        f"{deep}: tabs become rows, all but the first collapsed",
+        f"{deep}: tabs become rows",
     ]
 
 
