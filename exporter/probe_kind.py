@@ -95,7 +95,7 @@ class Probe:
         return Endpoint(host.strip("[]"), int(port or default_port), secure, **self.connection_options())
 
     def connection_options(self) -> dict[str, Any]:
-        """Return the entry's certificates and IP version, as arguments of an Endpoint."""
+        """Return the entry's certificates, server name and IP version, as arguments of an Endpoint."""
         authority, certificate, key = (
             Path(self.entry[name]) if name in self.entry else None for name in ("ca_file", "cert_file", "key_file")
         )
@@ -103,6 +103,7 @@ class Probe:
             "authority": authority,
             "client": (certificate, key or certificate) if certificate else None,
             "ip_protocol": self.entry.get("ip_protocol", 0),
+            "server_name": self.entry.get("server_name", ""),
         }
 
     def tls_samples(self, version: str, expiry: float | None) -> Iterator[Sample]:

@@ -68,11 +68,7 @@ def normalize_spec(spec: JsonMapping, log: LossLog) -> JsonObject:
         ],
         "annotations": [_normalize_annotation(each) for each in as_objects(spec.get("annotations"))],
         "variables": [normalize_variable(each) for each in as_objects(spec.get("variables"))],
-        "elements": {
-            name: _normalize_element(element)
-            for name, element in as_object(spec.get("elements")).items()
-            if isinstance(element, dict)
-        },
+        "elements": _normalize_elements(as_object(spec.get("elements"))),
         "layout": normalize_layout(as_object(spec.get("layout")), normalize_variable),
         "timeSettings": {
             **{key: value for key, value in time.items() if value is not None},
@@ -89,6 +85,21 @@ def normalize_spec(spec: JsonMapping, log: LossLog) -> JsonObject:
     return normalized
 
 
+def _normalize_elements(elements: JsonMapping) -> JsonObject:
+    """Return the elements; ids that are not positive or not unique, as the SDKs write them, become new ones."""
+    normalized = {name: _normalize_element(each) for name, each in elements.items() if isinstance(each, dict)}
+    specs = [each["spec"] for each in normalized.values() if isinstance(each.get("spec"), dict)]
+    last = max((int(read_number(spec.get("id"), 0)) for spec in specs), default=0)
+    taken: set[float] = set()
+    for spec in specs:
+        number = read_number(spec.get("id"), 0)
+        if number <= 0 or number in taken:
+            last = max(last, 0) + 1
+            spec["id"] = number = last
+        taken.add(number)
+    return normalized
+
+
 def _normalize_element(element: JsonMapping) -> JsonObject:
     spec = as_object(element.get("spec"))
     identity = {"id": read_number(spec.get("id"), 0), "title": read_string(spec.get("title"))}
@@ -97,7 +108,7 @@ def _normalize_element(element: JsonMapping) -> JsonObject:
         library = {"uid": read_string(reference.get("uid")), "name": read_string(reference.get("name"))}
         return {**element, "spec": {**identity, "libraryPanel": library}}
     if element.get("kind") != "Panel":
-        return dict(element)
+        return {**element, "spec": dict(spec)}
     data = as_object(spec.get("data"))
     group = as_object(data.get("spec"))
     return {

@@ -137,11 +137,13 @@ def convert_transformation(transformation: JsonMapping) -> JsonObject:
 
 
 def complete_field_config(config: object) -> JsonObject:
-    """Return the field options with the keys that v2 requires: base steps have the value null, and overrides a list."""
+    """Return the field options with the keys that v2 requires; the value of a base step is null."""
     defaults = dict(as_object(as_object(config).get("defaults")))
     thresholds = defaults.get("thresholds")
     if isinstance(thresholds, dict):
-        steps = [{"value": None, **step} for step in as_objects(thresholds.get("steps"))]
+        listed = as_objects(thresholds.get("steps"))
+        # The first step begins at minus infinity, whatever its value: Grafana 12 writes 0.
+        steps = [{**step, "value": step.get("value") if i else None} for i, step in enumerate(listed)]
         defaults["thresholds"] = {"mode": "absolute", **thresholds, "steps": steps}
     overrides = [
         {

@@ -41,7 +41,7 @@ class Endpoint(NamedTuple):
     """A service to connect to; `secure` is whether over TLS, with the protocols in `alpn` on offer.
 
     `authority` is a file with certificates to trust, `client` the files of one's own certificate and its key.
-    `ip_protocol` is 4 or 6, or 0 for any.
+    `ip_protocol` is 4 or 6, or 0 for any. `server_name` is what the certificate is for, instead of `host`.
     """
 
     host: str
@@ -51,6 +51,7 @@ class Endpoint(NamedTuple):
     client: tuple[Path, Path] | None = None
     ip_protocol: int = 0
     alpn: tuple[str, ...] = ()
+    server_name: str = ""
 
 
 class Stream(NamedTuple):
@@ -98,7 +99,7 @@ class Dialer(Source):
             reader, writer = await asyncio.open_connection(
                 sock=connection,
                 ssl=context,
-                server_hostname=to.host if to.secure else None,
+                server_hostname=(to.server_name or to.host) if to.secure else None,
                 ssl_handshake_timeout=seconds + 1 if to.secure else None,
             )
         except BaseException:
@@ -127,7 +128,7 @@ class Dialer(Source):
                 stream.writer.transport,
                 protocol,
                 self._tls_context(to),
-                server_hostname=to.host,
+                server_hostname=to.server_name or to.host,
                 ssl_handshake_timeout=seconds + 1,
             )
         finally:

@@ -91,7 +91,10 @@ async def fetch_url(dialler: Dialer, url: str, *, seconds: float, options: Fetch
                     answer.error = f"more than {options.max_redirects} redirects"
                     break
                 answer.redirects += 1
-                target = target.follow_redirect(location, answer.status)
+                before, target = target, target.follow_redirect(location, answer.status)
+                if target.host != before.host:
+                    connection = {name: value for name, value in options.connection.items() if name != "server_name"}
+                    options = dataclasses.replace(options, connection=connection)
                 if options.may_visit is not None and not options.may_visit(target.host):
                     answer.error = "redirected to a host that the project does not name"
                     break

@@ -70,8 +70,9 @@ def described(entry):
 
 def with_base_values(defaults):
     defaults = copy.deepcopy(defaults)
-    for step in (defaults.get("thresholds") or {}).get("steps") or []:
-        step.setdefault("value", None)
+    steps = (defaults.get("thresholds") or {}).get("steps") or []
+    for index, step in enumerate(steps):
+        step["value"] = step.get("value") if index else None  # of any value, it is minus infinity
     return defaults
 
 

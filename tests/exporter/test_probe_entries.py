@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from deckwatch.core import plugins, project
+from deckwatch.core import extras, plugins, project
 from deckwatch.core.problems import DeckwatchError, InvalidInput
 from deckwatch.exporter import collector, config, page, placement, probe_entries, view
 from deckwatch.exporter.collectors.app_probe import configured_probes
@@ -198,6 +198,26 @@ def test_the_brackets_of_an_ipv6_address_are_removed():
 def test_entries_rejected_by_the_schema(tmp_path, entry):
     with pytest.raises(InvalidInput, match=r"deckwatch.yaml:3:"):
         read(tmp_path, entry)
+
+
+@pytest.mark.parametrize(
+    ("entry", "package"),
+    [
+        ("{service: a, dns: a, query_name: b}", "dnspython"),
+        ("{service: a, grpc: 'a:1'}", "h2"),
+        ("{service: a, websocket: 'ws://a'}", "websockets"),
+        ("{service: a, http: 'http://a', http_version: 2}", "h2"),
+        ("{service: a, http: 'http://a'}", ""),
+        ("{service: a, smtp: a}", ""),
+        ("{service: a, icmp: a}", ""),
+    ],
+)
+def test_a_missing_package_is_an_error_at_the_start(tmp_path, monkeypatch, entry, package):
+    monkeypatch.setattr(extras, "_is_installed", lambda _: False)
+    loaded = read(tmp_path, entry)
+    expected = pytest.raises(DeckwatchError, match=rf"{package} is not installed: pip install 'deckwatch\[probes\]'")
+    with expected if package else contextlib.nullcontext():
+        config.watch_config(loaded, {})
 
 
 def test_problems_across_the_list(tmp_path):

@@ -15,7 +15,7 @@ import pytest
 
 from deckwatch.cli import _project
 from deckwatch.dashboards.grafana_model import walk_panels
-from deckwatch.dashboards.schema_v2 import convert_to_classic, convert_to_v2
+from deckwatch.dashboards.schema_v2 import complete_spec, convert_to_classic, convert_to_v2, find_dashboards
 from deckwatch.provisioning import stack
 
 pytestmark = pytest.mark.live
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.live
 ROOT = Path(__file__).parents[2]
 PACKAGES = ROOT / "tests" / "grafana_types"
 GUIDE = ROOT / "docs" / "guide" / "grafana-13.md"
+BUILT = ROOT / "tests" / "dashboards" / "foundation_sdk" / "built.json"
 VERSIONS = ("13.0", "13.1", "13.2")
 PEERS = os.environ.get("DECKWATCH_PEERS")
 OPTIONS = ["--strict", "--noEmit", "--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"]
@@ -95,6 +96,8 @@ def test_every_dashboard_is_valid_by_the_types_of_three_versions(models, compile
         restored, losses = convert_to_classic(spec)
         assert losses == []
         assert convert_to_v2(restored).model == spec, name
+    (built,) = find_dashboards(json.loads(BUILT.read_text()), "built.json")
+    specs["of the Python SDK"] = complete_spec(built.spec).model
     assert compile_types(write_sources(specs.items())) == []
 
 

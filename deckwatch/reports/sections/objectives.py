@@ -29,7 +29,7 @@ _COLUMNS = (
     Column("used", "Budget used"),
     Column("lost_seconds", "Equivalent downtime"),
     Column("budget_left", "Budget left"),
-    Column("budget_window", "of the last"),
+    Column("budget_window", "Budget window"),
     Column("result", "Result", is_number=False),
 )
 _DECIMALS = 2
