@@ -113,7 +113,7 @@ def examine_files(project: Project, settings: BuildSettings, renderer: Renderer)
     vocabulary = load_vocabulary(project, settings, documents)
     models = _resolve_models(project, settings, documents, vocabulary, renderer)
     problems = [*vocabulary.problems, *documents.problems, *_run_checks(project, settings, vocabulary, models)]
-    problems += _check_insights(project, documents, vocabulary.catalog)
+    problems += _check_insights(project, documents, vocabulary)
     problems += unread_files.find_problems(project, documents)
     return Examined(documents, vocabulary, models, problems)
 
@@ -179,16 +179,21 @@ def _run_checks(project: Project, settings: BuildSettings, vocabulary: Vocabular
     yield from alert_build.check_alerts(models.alerts, project)
 
 
-def _check_insights(project: Project, documents: Documents, catalog: Catalog) -> list[Problem]:
+def _check_insights(project: Project, documents: Documents, vocabulary: Vocabulary) -> list[Problem]:
     """Return the problems of a project's insights, whose files become its own."""
     if not project.data.get(INSIGHTS) and not (project.folder / INSIGHTS).is_dir():
         return []
-    from deckwatch.provisioning.insights import read as insights  # noqa: PLC0415 - most projects have none
+    from deckwatch.provisioning.insights import limits  # noqa: PLC0415 - most projects have none
+    from deckwatch.provisioning.insights import read as insights  # noqa: PLC0415
 
     rule_set = insights.load_own_rules(project)
     documents.own |= rule_set.own
     rules = [*rule_set.rules.values(), *rule_set.faulty]
-    return [*rule_set.problems, *insights.find_problems(rules, catalog)]
+    return [
+        *insights.load_rules(project).problems,
+        *insights.find_problems(rules, vocabulary.catalog),
+        *limits.find_threshold_problems(rules, vocabulary.signals),
+    ]
 
 
 def summarize_checks(
