@@ -75,12 +75,12 @@ class Grafana:
     def read_dashboard(self, uid: str) -> FoundDashboard:
         """Return a dashboard in the form in which it is stored; raises DeckwatchError if it does not exist."""
         versions = grafana_resources.list_versions(self._send_request)
-        if not versions:
+        resource = None
+        if versions:
+            namespace = grafana_resources.find_namespace(self._send_request)
+            resource = grafana_resources.read_resource(self._send_request, uid, versions, namespace)
+        if resource is None:  # also where the newer API is not enabled for dashboards
             return find_dashboards(self.get_dashboard(uid), uid)[0]
-        namespace = grafana_resources.find_namespace(self._send_request)
-        resource = grafana_resources.read_resource(self._send_request, uid, versions, namespace)
-        if resource is None:
-            raise DeckwatchError(f"{mask_address(self.url)} has no dashboard {uid}")
         found = find_dashboards(resource, uid)[0]
         return replace(found, folder_title=self._find_folder_title(found.folder))
 
