@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.dashboards import grafana_defaults
 from deckwatch.dashboards.grafana_model import walk_panels
 from deckwatch.dashboards.importing.patch import MISSING, LeafPath, iterate_leaves
+from deckwatch.dashboards.table_footer import complete_footer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -90,7 +91,8 @@ def _list_by_name(model: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _list_items(model: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{key: value for key, value in panel.items() if key != "panels"} for panel in walk_panels(model)]
+    panels = map(complete_footer, walk_panels(model))
+    return [{key: value for key, value in panel.items() if key != "panels"} for panel in panels]
 
 
 def _match_panels(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> dict[int, int]:

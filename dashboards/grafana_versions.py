@@ -31,7 +31,7 @@ class Feature:
 
     `since` is the first version with it, `until` the first without it again; '' where there is none. An option has a
     dotted path as its name and the `panel` type that has it, '' for all; without the option a panel behaves as with
-    the `default`. `source` is the evidence.
+    the `default`, and earlier versions read the option `older` instead. `source` is the evidence.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Feature:
     since: str = ""
     until: str = ""
     default: JsonValue = None
+    older: str = ""
     note: str = ""
 
     def find_problems(self, targets: Targets, what: str, place: Place) -> Iterator[Problem]:

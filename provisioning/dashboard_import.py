@@ -56,7 +56,8 @@ def import_dashboards(
         for each in found:
             source, name = each.source, file_name(each)
             if name in seen and _is_same_dashboard(each, seen[name]):
-                run.rejected.append(f"{source} is the same dashboard as {seen[name].source}")
+                same = "is the same dashboard as" if each.spec == seen[name].spec else f"has the uid {each.name} of"
+                run.rejected.append(f"{source} {same} {seen[name].source}")
                 continue
             name = _make_unique(name, seen)
             seen[name] = each

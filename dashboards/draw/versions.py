@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from deckwatch.core.problems import Place, Problem
     from deckwatch.core.targets import Targets
     from deckwatch.core.yaml_file import Path
+    from deckwatch.dashboards.grafana_versions import Feature
     from deckwatch.dashboards.model import Built
     from deckwatch.dashboards.panel_types import PanelType
     from deckwatch.dashboards.read.spec import PanelSpec
@@ -47,7 +48,7 @@ def minimum_version(model: StrictMapping, oldest: str) -> str:
     versions = [oldest]
     for panel in walk_panels(model):
         present = [option for option in list_options(as_text(panel["type"])) if _has_field(panel, option.name)]
-        versions += [option.since for option in present if _get_field(panel, option.name) != option.default]
+        versions += [option.since for option in present if not _is_drawn_by_older(panel, option)]
         steps = [as_text(step["id"]) for step in as_objects(panel.get("transformations"))]
         versions += [feature.since for name in steps if (feature := find_feature("transformations", name)) is not None]
     types = [as_text(variable["type"]) for variable in list_variables(model)]
@@ -109,6 +110,13 @@ def _has_field(data: JsonValue, path: str) -> bool:
             return False
         data = data[key]
     return True
+
+
+def _is_drawn_by_older(panel: StrictMapping, option: Feature) -> bool:
+    """Return whether versions without an option draw the same: by their default, or by the option that they have."""
+    if option.older and _has_field(panel, option.older):
+        return True
+    return _get_field(panel, option.name) == option.default
 
 
 def _get_field(data: JsonValue, path: str) -> JsonValue:

@@ -12,6 +12,7 @@ from deckwatch.core import plugins
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.dashboards import old_rows
 from deckwatch.dashboards.importing import losses, older, typed_json
+from deckwatch.dashboards.table_footer import complete_footer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -141,6 +142,7 @@ def _upgrade_panel(panel: JsonObject, lost: Counter[str]) -> JsonObject:
         result["type"] = "library-panel-ref"
     elif is_removed_type(panel):
         result = upgrade_type(panel, lost)
+    result = complete_footer(result)
     defaults = (result.get("fieldConfig") or {}).get("defaults")
     if isinstance(defaults, dict):
         fields = _clean_fields(defaults, lost)

@@ -145,7 +145,7 @@ def _read_resource(data: JsonMapping, version: str, source: str) -> FoundDashboa
     if not isinstance(spec, dict) or not spec:
         raise DeckwatchError(f"{source} has an empty spec")
     metadata = as_object(data.get("metadata"))
-    bare = _read_bare(spec, source)
+    bare = _read_bare(spec, source, is_v2=version.startswith("v2"))
     return replace(
         bare,
         form="v2" if bare.form == "v2" else "v1",
@@ -155,8 +155,9 @@ def _read_resource(data: JsonMapping, version: str, source: str) -> FoundDashboa
     )
 
 
-def _read_bare(data: JsonObject, source: str) -> FoundDashboard:
-    if isinstance(data.get("elements"), dict) and "panels" not in data:
+def _read_bare(data: JsonObject, source: str, *, is_v2: bool = False) -> FoundDashboard:
+    """Return the dashboard of a model; one that has the keys of both schemas is v2 if its resource states v2."""
+    if isinstance(data.get("elements"), dict) and (is_v2 or "panels" not in data):
         return FoundDashboard("v2", data, source)
     if isinstance(data.get("panels", data.get("rows")), list):
         return FoundDashboard("classic", data, source, name=as_text(data.get("uid")))

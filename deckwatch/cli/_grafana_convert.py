@@ -31,7 +31,7 @@ class _Convert(click.Command):
     "--out",
     type=click.Path(path_type=Path),
     show_default="standard output",
-    help="Output file, in YAML if its name ends in .yaml or .yml, or folder.",
+    help="Output file, in YAML if its name ends in .yaml or .yml, or folder; it is made if its name has no suffix.",
 )
 def command(file: Path, target: Target, out: Path | None) -> int:
     """Convert a dashboard between Grafana's classic model and the schemas of Grafana 12 and 13.
@@ -53,18 +53,22 @@ def command(file: Path, target: Target, out: Path | None) -> int:
 
 
 def _write_dashboards(converted: list[ConvertedDashboard], out: Path | None) -> None:
-    """Write one dashboard to a file or standard output, or any number of them into a folder."""
+    """Write one dashboard to a file or standard output, or any number of them into a folder.
+
+    A path that does not exist and has no suffix is a folder too, and is made.
+    """
     from deckwatch.core.problems import DeckwatchError
     from deckwatch.core.whole_file import replace_file
     from deckwatch.provisioning import dashboard_conversion
 
     names = [dashboard.name for dashboard in converted]
-    if out is not None and out.is_dir():
+    if out is not None and (out.is_dir() or not (out.suffix or out.exists())):
         if twins := sorted({name for name in names if names.count(name) > 1}):
             raise DeckwatchError(f"several dashboards are called {twins[0]}: their names are their files' names")
+        out.mkdir(parents=True, exist_ok=True)
         paths = [out / f"{dashboard_conversion.file_stem(name)}.json" for name in names]
     elif len(converted) != 1:
-        raise DeckwatchError(f"{len(converted)} dashboards ({', '.join(names)}): --out must be an existing folder")
+        raise DeckwatchError(f"{len(converted)} dashboards ({', '.join(names)}): --out must be a folder")
     else:
         paths = [out] if out is not None else []
     if not paths:

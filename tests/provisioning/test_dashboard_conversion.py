@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from deckwatch.cli import _grafana_convert
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.core.yaml_file import parse_yaml
+from deckwatch.core.yaml_write import dump_yaml
 from deckwatch.dashboards.schema_v2 import build_resource, find_dashboards
 from deckwatch.provisioning import dashboard_conversion, dashboard_file
 
@@ -93,3 +96,24 @@ def test_five_megabytes_are_converted():
     assert len(converted.content["spec"]["elements"]) == len(panels)
     again = convert(converted.content, "classic")
     assert [panel["id"] for panel in again.content["panels"]] == [panel["id"] for panel in panels]
+
+
+def test_a_resource_that_states_v2_is_v2_even_if_it_has_panels():
+    spec = {"title": "T", "elements": {}, "layout": {"kind": "GridLayout", "spec": {"items": []}}, "panels": [PANEL]}
+    resource = {"apiVersion": "dashboard.grafana.app/v2", "kind": "Dashboard", "metadata": {"name": "t"}, "spec": spec}
+    converted = convert(resource, "classic")
+    assert converted.content["panels"] == []
+    assert converted.losses == ["spec.panels: unknown, dropped"]
+    resource["apiVersion"] = "dashboard.grafana.app/v1beta1"
+    assert convert(resource, "classic").content["panels"] == [PANEL]
+
+
+@pytest.mark.parametrize("names", [["one"], ["one", "two"]])
+def test_a_path_without_a_suffix_is_a_folder_that_is_made(tmp_path, names):
+    texts = {f"{name}.json": json.dumps({"title": name, "uid": name, "panels": [PANEL]}) for name in names}
+    source = tmp_path / "configmap.yaml"
+    source.write_text(dump_yaml({"apiVersion": "v1", "kind": "ConfigMap", "data": texts}))
+    out = tmp_path / "new" / "dashboards"
+    result = CliRunner().invoke(_grafana_convert.command, [str(source), "--to", "classic", "-o", str(out)])
+    assert (result.exit_code, result.output) == (0, "")
+    assert sorted(path.name for path in out.iterdir()) == [f"{name}.json" for name in names]

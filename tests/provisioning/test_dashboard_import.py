@@ -95,11 +95,17 @@ def test_a_bug_of_ours_does_not_affect_the_others(run_import, monkeypatch):
 def test_dashboards_with_the_same_title_get_a_number_and_the_same_dashboard_is_rejected(run_import):
     titles = {str(i): text_dashboard(LONG, tags=[str(i)]) for i in range(2)}
     run = run_import(
-        {**titles, "again": dict(titles["0"]), "a": text_dashboard("A", uid="Q1"), "b": text_dashboard("A", uid="Q1")}
+        {
+            **titles,
+            "again": dict(titles["0"]),
+            "a": text_dashboard("A", uid="Q1"),
+            "b": text_dashboard("A", uid="Q1"),
+            "c": text_dashboard("A", uid="Q1", tags=["later"]),
+        }
     )
     names = [file.path.stem for file in run.files]
     assert names == ["panel-tests-of-everything-that-can-be", "panel-tests-of-everything-that-can-be-2", "a"]
-    assert run.rejected == ["again is the same dashboard as 0", "b is the same dashboard as a"]
+    assert run.rejected == ["again is the same dashboard as 0", "b is the same dashboard as a", "c has the uid Q1 of a"]
 
 
 def test_an_existing_file_is_kept_and_the_others_are_written(run_import, tmp_path):

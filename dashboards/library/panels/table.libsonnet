@@ -119,6 +119,8 @@ local override(query, valueOf) = {
         filterable: theme.get(options, 'filters', false),
         inspect: false,
         minWidth: 80,
+        // Grafana 12.2 and later; earlier versions read the option `footer` of the panel.
+        [if theme.get(options, 'totals', false) then 'footer']: { reducers: ['sum'] },
       }) + whole + {
         overrides: emptyLabels + (if across == '' || foreign then [] else [rowLabel]) + (if across == '' && !foreign then [override(query, valueOf) for query in spec.queries] else []) + linked + theme.seriesOverrides(spec),
       },
@@ -126,6 +128,8 @@ local override(query, valueOf) = {
         showHeader: true,
         cellHeight: { low: 'sm', middle: 'md', high: 'lg' }[theme.get(options, 'line_height', if theme.get(spec, 'large', false) then 'high' else 'low')],
         frameIndex: 0,
+        [if theme.get(options, 'page', false) then 'enablePagination']: true,
+        // Until 12.1; later versions migrate it to `custom.footer` and `enablePagination`, to the same values.
         footer: {
           show: theme.get(options, 'totals', false),
           reducer: ['sum'],
