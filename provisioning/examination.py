@@ -19,7 +19,7 @@ from deckwatch.core.problems import InvalidInput, has_errors
 from deckwatch.dashboards import build as dashboard_build
 from deckwatch.dashboards import panel_types
 from deckwatch.exporter import config
-from deckwatch.provisioning import addresses, scrape_options, scrape_targets, unread_files
+from deckwatch.provisioning import addresses, probe_intervals, scrape_options, scrape_targets, unread_files
 from deckwatch.provisioning.documents import INSIGHTS, load_documents
 from deckwatch.provisioning.metric_catalog import load_catalog
 from deckwatch.provisioning.project_paths import with_project_paths
@@ -122,6 +122,7 @@ def load_vocabulary(project: Project, settings: BuildSettings, documents: Docume
     """Return the catalog and signals, with the metrics that alert topics record."""
     catalog = load_catalog(project, settings.targets)
     catalog.interval = settings.interval_seconds
+    probe_intervals.register_intervals(project, catalog)
     signals, problems = signal_file.load_signals(documents.all_documents, catalog, settings.thresholds)
     alert_build.register_recordings(documents.topics, signals, catalog)
     return Vocabulary(catalog, signals, problems)
@@ -167,6 +168,9 @@ def _run_checks(project: Project, settings: BuildSettings, vocabulary: Vocabular
     yield from config.find_problems(project, settings.collector_names)
     yield from scrape_targets.find_problems(project)
     yield from scrape_options.find_problems(project, settings.targets, settings.interval_seconds)
+    yield from probe_intervals.find_problems(
+        project, vocabulary.catalog, models.alerts.groups, settings.interval_seconds
+    )
     if scrape_options.uses_dialects(project):
         from deckwatch.provisioning import dialect_problems  # noqa: PLC0415 - most projects have none
 
