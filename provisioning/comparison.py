@@ -88,6 +88,33 @@ def compare_stored(
     return Comparison(generated, "changed by hand", lines, author=stored.author, stored=stored)
 
 
+def compare_answer(
+    generated: GeneratedDashboard,
+    answer: Mapping[str, Any],
+    wanted: str | None,
+    lost: Sequence[str],
+    is_ours: Callable[[], bool],
+) -> Comparison:
+    """Return the comparison with an answer of the older API, {dashboard, meta}.
+
+    `lost` are the parts of the stored dashboard that its classic form does not show: only a person has added these.
+    """
+    theirs, meta = answer["dashboard"], answer.get("meta") or {}
+    version = int(theirs.get("version") or meta.get("version") or 0)
+    lines = [*lost, *compare.list_changes(theirs, generated.model)]
+    folder, title = str(meta.get("folderUid") or ""), str(meta.get("folderTitle") or "General")
+    if wanted is None and folder != generated.folder and title != generated.folder_title:
+        lines.insert(0, f"folder {title} → {generated.folder_title}")
+    elif wanted is not None and folder != wanted:
+        lines.insert(0, f"folder {title} → {wanted}")
+    if not lines:
+        return Comparison(generated, "same", version=version)
+    if meta.get("provisioned"):
+        return Comparison(generated, "provisioned", lines, version)
+    state: State = "changed by us" if not lost and is_ours() else "changed by hand"
+    return Comparison(generated, state, lines, version, str(meta.get("updatedBy") or ""))
+
+
 def _list_changes(stored: StoredDashboard, generated: GeneratedDashboard) -> list[str]:
     """Return the changes from a stored dashboard to the generated one, in our keywords.
 

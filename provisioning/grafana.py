@@ -15,20 +15,22 @@ from deckwatch.core.http import Client
 from deckwatch.core.masking import mask_address
 from deckwatch.core.own_command import format_command
 from deckwatch.core.problems import DeckwatchError, Refused, Unreachable
+from deckwatch.core.targets import PROGRAMS, parse_version
 from deckwatch.dashboards import compare
+from deckwatch.dashboards.grafana_versions import get_feature
 from deckwatch.dashboards.schema_v2 import find_dashboards
 from deckwatch.provisioning import grafana_resources
-from deckwatch.provisioning.comparison import Comparison, GeneratedDashboard, compare_stored
-from deckwatch.provisioning.resource_api import ResourceApi, find_resource_api
+from deckwatch.provisioning.comparison import Comparison, GeneratedDashboard, compare_answer, compare_stored
+from deckwatch.provisioning.resource_api import ResourceApi, has_stable_api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from deckwatch.dashboards.schema_v2 import FoundDashboard
-    from deckwatch.provisioning.comparison import State
     from deckwatch.provisioning.resource_api import Schema, StoredDashboard
 
-OLDEST = (10, 4)
+_OLDEST = PROGRAMS["grafana"].oldest
+_RESOURCES_SINCE = get_feature("apis", "/apis/dashboard.grafana.app/v1beta1").since
 MARK = "(deckwatch)"
 
 
@@ -39,7 +41,9 @@ class Grafana:
         self.url = url
         self._authenticated = "Authorization" in headers
         self._client = Client(url, seconds=seconds, headers=headers)
-        self._resources: list[ResourceApi | None] = []  # empty until it is looked for
+        self._version = ""  # as `check_version` finds it
+        self._api_versions: list[str] | None = None  # of resources; None until they are asked for
+        self._resources: ResourceApi | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -52,10 +56,9 @@ class Grafana:
         health = self._send_request("GET", "/api/health")
         version = str(health.get("version") or self._build_info().get("version") or "")
         number = re.match(r"(\d+)\.(\d+)", version)
-        if number and (int(number[1]), int(number[2])) < OLDEST:
-            raise DeckwatchError(
-                f"{mask_address(self.url)} is Grafana {version}; the oldest supported is {OLDEST[0]}.{OLDEST[1]}"
-            )
+        self._version = number[0] if number else ""
+        if number and parse_version(number[0]) < parse_version(_OLDEST):
+            raise DeckwatchError(f"{mask_address(self.url)} is Grafana {version}; the oldest supported is {_OLDEST}")
         if self._authenticated:
             # With anonymous access, all other requests ignore a wrong token or password.
             try:
@@ -74,13 +77,13 @@ class Grafana:
 
     def read_dashboard(self, uid: str) -> FoundDashboard:
         """Return a dashboard in the form in which it is stored; raises DeckwatchError if it does not exist."""
-        versions = grafana_resources.list_versions(self._send_request)
-        if not versions:
+        versions = self._list_api_versions()
+        resource = None
+        if versions:
+            namespace = grafana_resources.find_namespace(self._send_request)
+            resource = grafana_resources.read_resource(self._send_request, uid, versions, namespace)
+        if resource is None:  # also where the newer API is not enabled for dashboards
             return find_dashboards(self.get_dashboard(uid), uid)[0]
-        namespace = grafana_resources.find_namespace(self._send_request)
-        resource = grafana_resources.read_resource(self._send_request, uid, versions, namespace)
-        if resource is None:
-            raise DeckwatchError(f"{mask_address(self.url)} has no dashboard {uid}")
         found = find_dashboards(resource, uid)[0]
         return replace(found, folder_title=self._find_folder_title(found.folder))
 
@@ -112,9 +115,18 @@ class Grafana:
 
     def find_resources(self) -> ResourceApi | None:
         """Return the API of resources for dashboards; None if the server has none, as before 13."""
-        if not self._resources:
-            self._resources.append(find_resource_api(self._send_request))
-        return self._resources[0]
+        if self._resources is None and has_stable_api(versions := self._list_api_versions()):
+            namespace = grafana_resources.find_namespace(self._send_request)
+            self._resources = ResourceApi(self._send_request, namespace, versions)
+        return self._resources
+
+    def _list_api_versions(self) -> list[str]:
+        """Return the versions of the API of resources; an older server answers such a request with its web page."""
+        if self._version and parse_version(self._version) < parse_version(_RESOURCES_SINCE):
+            return []
+        if self._api_versions is None:
+            self._api_versions = grafana_resources.list_versions(self._send_request)
+        return self._api_versions
 
     def _compare_dashboard(self, generated: GeneratedDashboard, wanted: str | None) -> Comparison:
         resources = self.find_resources()
@@ -145,21 +157,8 @@ class Grafana:
         answer = self._find_dashboard(generated.uid)
         if answer is None:
             return Comparison(generated, "new")
-        theirs, meta = answer["dashboard"], answer.get("meta") or {}
-        version = int(theirs.get("version") or meta.get("version") or 0)
-        lines = compare.list_changes(theirs, generated.model)
-        lines[:0] = self._list_layout_changes(generated.uid, meta)
-        folder, title = str(meta.get("folderUid") or ""), str(meta.get("folderTitle") or "General")
-        if wanted is None and folder != generated.folder and title != generated.folder_title:
-            lines.insert(0, f"folder {title} → {generated.folder_title}")
-        elif wanted is not None and folder != wanted:
-            lines.insert(0, f"folder {title} → {wanted}")
-        if not lines:
-            return Comparison(generated, "same", version=version)
-        if meta.get("provisioned"):
-            return Comparison(generated, "provisioned", lines, version)
-        state: State = "changed by us" if MARK in self._last_message(generated.uid) else "changed by hand"
-        return Comparison(generated, state, lines, version, str(meta.get("updatedBy") or ""))
+        lost = self._list_layout_changes(generated.uid, answer.get("meta") or {})
+        return compare_answer(generated, answer, wanted, lost, lambda: MARK in self._last_message(generated.uid))
 
     def _list_layout_changes(self, uid: str, meta: Mapping[str, Any]) -> list[str]:
         """Return the parts that the classic form of a dashboard saved in Grafana's v2 schema does not show."""

@@ -8,6 +8,7 @@ import orjson
 import yaml
 
 from deckwatch.core.problems import DeckwatchError
+from deckwatch.dashboards.grafana_versions import get_feature
 from deckwatch.provisioning.comparison import GeneratedDashboard
 
 if TYPE_CHECKING:
@@ -119,11 +120,12 @@ def _check_schema(grafana: Grafana, comparisons: Sequence[Comparison], schema: S
             f"stored in another schema than {schema}: {names}; Grafana keeps it: delete them there first; "
             "nothing was saved"
         )
+    since = get_feature("forms", schema).since
     resources = grafana.find_resources()
     if schema == "v2" and (resources is None or not resources.has_schema("v2")):
-        raise DeckwatchError("this Grafana has no schema v2, which came with 13.0; nothing was saved")
+        raise DeckwatchError(f"this Grafana has no schema v2, which came with {since}; nothing was saved")
     if missing := [item.generated.uid for item in comparisons if item.generated.find_spec(schema) is None]:
-        hint = "set build: {targets: {grafana: '13.0'}} or newer"
+        hint = f"set build: {{targets: {{grafana: '{since}'}}}} or newer"
         raise DeckwatchError(f"the project's target has no schema {schema}: {', '.join(missing)} ({hint})")
 
 

@@ -15,7 +15,7 @@ from deckwatch.dashboards.schema_v2.resource import API_GROUP, FOLDER
 from deckwatch.provisioning import grafana_resources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from deckwatch.core.json_types import JsonMapping, JsonObject
 
@@ -110,12 +110,9 @@ class ResourceApi:
         return f"{path}/{uid}" if uid else path
 
 
-def find_resource_api(send: Callable[..., Any]) -> ResourceApi | None:
-    """Return the API of a server; None if it has none without "alpha" and "beta", as before 13."""
-    versions = grafana_resources.list_versions(send)
-    if _VERSIONS["classic"] not in versions:
-        return None
-    return ResourceApi(send, grafana_resources.find_namespace(send), versions)
+def has_stable_api(versions: Collection[str]) -> bool:
+    """Return whether a server with these versions of the API has one without "alpha" and "beta", as from 13 on."""
+    return _VERSIONS["classic"] in versions
 
 
 def _annotate(annotations: Mapping[str, Any], folder: str, message: str) -> JsonObject:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from deckwatch.core import promql
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.core.signals import title_of
 from deckwatch.dashboards.draw.render import TAG
@@ -58,6 +60,7 @@ class DashboardDraft:
             for row in original.rows
         ]
         self._number_rows()
+        self._find_needs()
         self.header = variables.read_header(original.model, original.folder, self.lost)
         self.choices = variables.read_choices(original.model)
         variables.count_lost_settings(original.model, name, self.lost, is_ours=self.is_ours)
@@ -69,6 +72,20 @@ class DashboardDraft:
                 draft.size = size
                 if header is not None and header.get(SECTION, {}).get("columns"):
                     draft.size.pop("width", None)
+
+    def _find_needs(self) -> None:
+        """Find a metric for the rows and tabs that are shown only if there is data."""
+        self.needs: dict[int, str] = {}  # by the id of a row's header
+        self.tab_needs: dict[str, str] = {}
+        for header, drafts in self.rows:
+            section = header.get(SECTION, {}) if header is not None else {}
+            metric = _find_metric(drafts)
+            if section.get("needs_data") and drafts:
+                self.needs[id(header)] = metric
+            if section.get("tab_needs_data") and not self.tab_needs.get(section["tab"]):
+                self.tab_needs[section["tab"]] = metric
+        missing = sum(not metric for metric in (*self.needs.values(), *self.tab_needs.values()))
+        self.lost["condition of a row or tab that there is data, which needs a metric in a query"] += missing
 
     def _number_rows(self) -> None:
         """Give rows with the title of an earlier one a number: a dashboard file refers to rows by their titles."""
@@ -119,7 +136,7 @@ class DashboardDraft:
             section = header.get(SECTION, {}) if header is not None else {}
             tab = tab_of(header)
             if tab and (not tabs or tabs[-1]["tab"] != tab):
-                tabs.append({"tab": tab, "rows": []})
+                tabs.append({"tab": tab, **_needs_option(self.tab_needs.get(tab)), "rows": []})
             target = tabs[-1]["rows"] if tab else rows
             if header is None or (tab and not section["row"]):
                 target.append(panels)
@@ -130,6 +147,7 @@ class DashboardDraft:
                     {
                         "row": title,
                         **({"collapsed": True} if header.get("collapsed") else {}),
+                        **_needs_option(self.needs.get(id(header))),
                         **({"for each": repeat} if repeat else {}),
                         **({"per_row": section["columns"]} if section.get("columns") else {}),
                         "panels": panels,
@@ -145,3 +163,18 @@ class DashboardDraft:
         draft.panel = draft.original
         draft.type, draft.word, draft.content, draft.queries = kept.type, kept.word, kept.content, None
         draft.options = {key: draft.options[key] for key in draft.options if key in ("for each", "per_row", "id")}
+
+
+def _find_metric(drafts: list[Draft]) -> str:
+    """Return the first metric that the panels query; '' if they query none."""
+    for draft in drafts:
+        for target in draft.panel.get("targets") or []:
+            with contextlib.suppress(promql.PromqlError):
+                for selector in promql.find_selectors(str(target.get("expr") or "")):
+                    if selector.metric:
+                        return selector.metric
+    return ""
+
+
+def _needs_option(metric: str | None) -> JsonObject:
+    return {"needs": metric} if metric else {}

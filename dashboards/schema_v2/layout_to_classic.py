@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from deckwatch.core.json_types import as_object, as_objects, as_text
+from deckwatch.dashboards.schema_v2.conditions import describe_condition, is_data_condition
 from deckwatch.dashboards.schema_v2.values import log_unknown, read_number, read_string
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ class FlatSection:
     """A classic row with its panels; `title` is None where it has no header. `variables` are those of its section.
 
     Where tabs and automatic grids are kept, `tab` is the title of the tab in which the row is, `row` its own title and
-    `columns` the number of columns of its automatic grid.
+    `columns` the number of columns of its automatic grid; `needs_data` and `tab_needs_data` are the condition that the
+    row or its tab is shown only if there is data.
     """
 
     title: str | None = None
@@ -61,6 +63,8 @@ class FlatSection:
     tab: str = ""
     row: str = ""
     columns: int = 0
+    needs_data: bool = False
+    tab_needs_data: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,14 +152,28 @@ class LayoutReader:
     def _flatten_section(self, section: JsonMapping, path: Path, context: _Context) -> list[FlatSection]:
         """Return the sections inside a row or tab; `context` is that of its content."""
         log_unknown(section, _SECTION_KEYS, path, "unknown, dropped", self._log)
-        self._log_condition(section, path)
         if section.get("fillScreen"):
             self._log.add((*path, "fillScreen"), "no equivalent in the classic form")
         flat = list(self._flatten(as_object(section.get("layout")), (*path, "layout"), context))
+        if not self._keeps_condition(section, flat, is_tab=context.tab != "" and not context.has_header):
+            self._log_condition(section, path)
         if flat:
             variables = enumerate(as_objects(section.get("variables")))
             flat[0].variables[:0] = [((*path, "variables", index), variable) for index, variable in variables]
         return flat
+
+    def _keeps_condition(self, section: JsonMapping, flat: list[FlatSection], *, is_tab: bool) -> bool:
+        """Return whether the condition of a row or tab is now one of its sections: that there is data."""
+        if not self._keeps_sections or not is_data_condition(as_object(section.get("conditionalRendering"))):
+            return False
+        if is_tab:
+            for each in flat:
+                each.tab_needs_data = True
+            return True
+        if len(flat) == 1 and flat[0].row:
+            flat[0].needs_data = True
+            return True
+        return False
 
     def _enter_section(self, section: JsonMapping, key: str, path: Path, context: _Context) -> _Context:
         title = read_string(section.get("title"))
@@ -258,23 +276,3 @@ def _find_references(value: object, path: Path) -> Iterator[tuple[Path, str]]:
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _find_references(inner, (*path, index))
-
-
-def describe_condition(condition: JsonMapping) -> str:
-    """Return a condition of `conditionalRendering` in words."""
-    spec = as_object(condition.get("spec"))
-    word = "hidden" if spec.get("visibility") == "hide" else "shown"
-    joint = f" {read_string(spec.get('condition')) or 'and'} "
-    return f"{word} if {joint.join(_describe_item(item) for item in as_objects(spec.get('items'))) or 'nothing'}"
-
-
-def _describe_item(item: JsonMapping) -> str:
-    kind, spec = as_text(item.get("kind")), as_object(item.get("spec"))
-    value = read_string(spec.get("value"))
-    if kind == "ConditionalRenderingVariable":
-        return f"${read_string(spec.get('variable'))} {read_string(spec.get('operator'))} {value!r}"
-    if kind == "ConditionalRenderingData":
-        return "there is data" if spec.get("value") else "there is no data"
-    if kind == "ConditionalRenderingTimeRangeSize":
-        return f"the time range is at most {value}"
-    return f"{kind or 'an unknown condition'} holds"

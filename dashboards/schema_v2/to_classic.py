@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from deckwatch.core.json_types import JsonMapping, JsonObject
     from deckwatch.dashboards.schema_v2.layout_to_classic import FlatSection, Placement
 
-SECTION = "v2Section"  # of a row: {tab, row, columns}
+SECTION = "v2Section"  # of a row: tab, row, columns, needs_data and tab_needs_data of its FlatSection
 SCHEMA_VERSION = 39  # of Grafana 10.4; every later version reads and migrates it
 _KNOWN_KEYS = (
     *("title", "description", "tags", "editable", "liveNow", "preload", "revision", "links", "timeSettings"),
@@ -32,7 +32,8 @@ _KNOWN_KEYS = (
 def convert_to_classic(spec: JsonMapping, *, keeps_sections: bool = False) -> Converted:
     """Return the classic model of a spec, without `uid`, and what it lacks; paths begin with `spec`.
 
-    With `keeps_sections` a row has its tab and the columns of its automatic grid under the key SECTION.
+    With `keeps_sections` a row has its tab, the columns of its automatic grid and the condition that there is data
+    under the key SECTION.
     """
     log = LossLog()
     spec = normalize_spec(spec, log)
@@ -109,8 +110,14 @@ class _PanelList:
                 row["gridPos"] = {"x": 0, "y": top, "w": 24, "h": 1}
                 if section.repeat:
                     row["repeat"] = section.repeat
-                if self._keeps_sections and (section.tab or section.columns):
-                    row[SECTION] = {"tab": section.tab, "row": section.row, "columns": section.columns}
+                if self._keeps_sections:
+                    row[SECTION] = {
+                        "tab": section.tab,
+                        "row": section.row,
+                        "columns": section.columns,
+                        "needs_data": section.needs_data,
+                        "tab_needs_data": section.tab_needs_data,
+                    }
                 rows.append(row)
                 panels.append(row)
                 top += 1

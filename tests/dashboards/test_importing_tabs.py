@@ -129,3 +129,37 @@ def test_an_automatic_grid_outside_of_rows_gets_positions(importer):
     data, losses = read_layout(importer, auto_grid(4, "a", "b"), "ab")
     assert [panel["width"] for panel in data["rows"][0]] == ["quarter", "quarter"]
     assert losses == ["spec.layout: automatic grid with at most 4 columns, now a grid with positions"]
+
+
+HAS_DATA = {"kind": "ConditionalRenderingData", "spec": {"value": True}}
+
+
+def condition(*items, visibility="show"):
+    spec = {"visibility": visibility, "condition": "and", "items": list(items)}
+    return {"conditionalRendering": {"kind": "ConditionalRenderingGroup", "spec": spec}}
+
+
+def test_a_row_and_a_tab_that_are_shown_only_if_there_is_data_need_a_metric(importer):
+    inner = rows(("R", grid("a")), ("S", grid("b")))
+    inner["spec"]["rows"][0]["spec"] |= condition(HAS_DATA)
+    layout = tabs(("A", inner), ("B", grid("c", "d")))
+    layout["spec"]["tabs"][1]["spec"] |= condition(HAS_DATA)
+    data, losses = read_layout(importer, layout)
+    assert losses == []
+    assert [row.get("needs") for row in data["tabs"][0]["rows"]] == ["node_load1", None]
+    assert [tab.get("needs") for tab in data["tabs"]] == [None, "node_load1"]
+
+
+def test_other_conditions_are_listed(importer):
+    layout = rows(("R", grid("a")), ("S", rows(("T", grid("b")), ("U", grid("c")))), ("V", grid("d")))
+    sections = layout["spec"]["rows"]
+    sections[0]["spec"] |= condition(HAS_DATA, visibility="hide")
+    sections[1]["spec"] |= condition(HAS_DATA)
+    sections[2]["spec"] |= condition(HAS_DATA, {"kind": "ConditionalRenderingTimeRangeSize", "spec": {"value": "7d"}})
+    data, losses = read_layout(importer, layout)
+    assert not any("needs" in row for row in data["rows"])
+    assert [text.partition("conditionalRendering: ")[2] for text in losses if "conditionalRendering" in text] == [
+        "hidden if there is data; always shown in the classic form",
+        "shown if there is data; always shown in the classic form",
+        "shown if there is data and the time range is at most 7d; always shown in the classic form",
+    ]

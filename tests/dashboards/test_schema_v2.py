@@ -346,8 +346,8 @@ def test_what_no_row_can_express_is_listed_by_name():
     model, _, losses = classic_of(layout, "a")
     place = "spec.layout.spec.rows[0].spec"
     assert losses == [
-        f"{place}.conditionalRendering: shown if there is data and $env equals 'p'; always shown in the classic form",
         f"{place}.fillScreen: no equivalent in the classic form",
+        f"{place}.conditionalRendering: shown if there is data and $env equals 'p'; always shown in the classic form",
         f"{place}.variables[0]: variable depth of a row or tab, now one of the dashboard",
     ]
     assert [variable["name"] for variable in model["templating"]["list"]] == ["depth"]

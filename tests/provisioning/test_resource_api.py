@@ -298,3 +298,17 @@ def test_a_move_to_another_folder_is_reported_and_done(serve):
         assert comparison.lines == ["folder Operations → Shops"]
         assert store.dashboards["shop"][1]["annotations"]["grafana.app/folder"] == "shops"
         assert grafana.compare_dashboards([moved])[0].state == "same"
+
+
+@pytest.mark.parametrize(("schema", "form"), [("classic", "v1"), ("v2", "v2")])
+def test_a_dashboard_is_read_as_it_is_stored_with_the_title_of_its_folder(serve, schema, form):
+    store = Store(ALL)
+    with serve(store) as grafana:
+        push(grafana, generated(v2=TABS), schema=schema)
+        found = grafana.read_dashboard("shop")
+        assert (found.form, found.name, found.folder, found.folder_title) == (form, "shop", "operations", "Operations")
+        assert ("tabs" in str(found.spec)) == (form == "v2")
+        store.folders.clear()
+        assert grafana.read_dashboard("shop").folder_title == ""
+        with pytest.raises(DeckwatchError, match="has no dashboard other"):
+            grafana.read_dashboard("other")
