@@ -26,14 +26,16 @@ if TYPE_CHECKING:
     from deckwatch.core.jsonnet import Engine, Renderer
     from deckwatch.core.problems import Place
     from deckwatch.core.signal_lookup import Signals
+    from deckwatch.core.yaml_file import Path as YamlPath
     from deckwatch.dashboards.draw.exports import Form
     from deckwatch.dashboards.draw.screens import Figures, Layout
     from deckwatch.dashboards.live import LiveQuery
-    from deckwatch.dashboards.output import Drawn, Folder
+    from deckwatch.dashboards.output import Drawn, Folder, Model
     from deckwatch.dashboards.panel_types import PanelType
     from deckwatch.dashboards.read.files import Source
     from deckwatch.dashboards.read.parts import Parts
     from deckwatch.dashboards.read.spec import Dashboard
+    from deckwatch.dashboards.resolve.queries import Query
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Bundle:
     folders: list[Folder] = field(default_factory=list)
     # The ids of panels by dashboard and title, for links from alerts.
     panels: dict[str, dict[str, int]] = field(default_factory=dict)
+    models: list[Model] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -191,6 +194,7 @@ def _bundle(built: Sequence[Built], drawn: Sequence[Drawn], problems: list[Probl
         [query for item in drawn for query in item.queries],
         [folders[path] for path in sorted(folders)],
         {item.dashboard.uid: item.ids_by_title() for item in built},
+        [model for item in drawn for model in item.models],
     )
 
 
@@ -244,7 +248,10 @@ class _Builder:
         """Return a dashboard with its queries resolved, and what is wrong with them."""
         scope = variables.Scope(dashboard, self.catalog)
         resolver = Resolver(self.signals, self.catalog, dashboard.subjects, scope.add_conditions)
-        queries = {panel.path: resolver.resolve_panel(panel) for panel in dashboard.panels()}
+        queries: dict[YamlPath, Sequence[Query]] = {}
+        for row in dashboard.rows:
+            in_row = resolver.with_scope(scope.for_row(row)) if any(row.sections()) else resolver
+            queries |= {panel.path: in_row.resolve_panel(panel) for panel in row.panels}
         resolved_events = list(events.resolve_events(dashboard, resolver))
         problems = list(resolver.problems)
         expressions = [query.source for resolved in queries.values() for query in resolved]

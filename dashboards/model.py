@@ -10,6 +10,7 @@ from deckwatch.core.json_types import as_text
 from deckwatch.dashboards import panel_ids
 from deckwatch.dashboards.grafana_model import MAX_UID
 from deckwatch.dashboards.read.adjust import Adjusted, NamedItem
+from deckwatch.dashboards.read.sections import list_sections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from deckwatch.core.yaml_file import Path as YamlPath
     from deckwatch.dashboards.panel_types import PanelType
     from deckwatch.dashboards.read.part_origin import PartOrigin
+    from deckwatch.dashboards.read.sections import Section
     from deckwatch.dashboards.read.spec import Dashboard, PanelSpec, Row
     from deckwatch.dashboards.resolve.events import Event
     from deckwatch.dashboards.resolve.queries import Query
@@ -71,15 +73,22 @@ class Built:
         return _qualify_name(f"{panel.keyword} {label}", panel.origin)
 
     def row_name(self, row: Row) -> str:
-        """Return the name from which the id of a row with a title is made."""
-        return self.adjusted.names.get(row.path) or _qualify_name(f"row {row.title}", row.origin)
+        """Return the name from which the id of a row with a title is made; two tabs may have rows of the same title."""
+        tab = f"{row.tab.title}: " if row.tab is not None else ""
+        return self.adjusted.names.get(row.path) or _qualify_name(f"row {tab}{row.title}", row.origin)
+
+    def section_name(self, section: Section) -> str:
+        """Return the name from which the id of a section's row in the classic form is made; '' without one."""
+        if section.row is not None:
+            return self.row_name(section.row)
+        return f"tab {section.tab.title}" if section.tab is not None else ""
 
     def names(self) -> Iterator[tuple[str, YamlPath]]:
         """Yield the names of all rows and panels, in order, each with the path for messages about it."""
-        for row in self.dashboard.rows:
-            if row.title:
-                yield self.row_name(row), (*row.path, "row")
-            for panel in row.panels:
+        for section in list_sections(self.dashboard):
+            if name := self.section_name(section):
+                yield name, (*section.row.path, "row") if section.row is not None else section.rows[0].path
+            for panel in section.panels():
                 yield self.panel_name(panel), panel.path
 
     def named_items(self) -> Iterator[NamedItem]:

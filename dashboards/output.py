@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deckwatch.core.json_types import StrictObject
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.dashboards.draw.exports import Form
-    from deckwatch.dashboards.model import Built
+    from deckwatch.dashboards.model import Built, ScreenVariant
     from deckwatch.dashboards.read.spec import Dashboard
 
 FILES = "grafana/dashboards"
@@ -35,10 +35,30 @@ class Folder:
 
 
 @dataclass(frozen=True)
+class Model:
+    """A rendered dashboard in the classic form, for one screen; `built` is what it was rendered from."""
+
+    built: Built
+    variant: ScreenVariant
+    classic: StrictObject
+
+    @property
+    def uid(self) -> str:
+        """Its uid in Grafana."""
+        return as_text(self.classic["uid"])
+
+    @property
+    def title(self) -> str:
+        """Its title."""
+        return as_text(self.classic["title"])
+
+
+@dataclass(frozen=True)
 class Drawn:
-    """The files and queries of a dashboard. `link_targets` is what its links depend on."""
+    """The models, files and queries of a dashboard. `link_targets` is what its links depend on."""
 
     link_targets: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    models: list[Model] = field(default_factory=list)
     artifacts: list[Artifact] = field(default_factory=list)
     queries: list[live.LiveQuery] = field(default_factory=list)
 
@@ -73,11 +93,12 @@ def draw_dashboards(
     fresh = []
     for item, models in zip(stale, render.render_models(child, stale, own_panels, built), strict=True):
         final = [
-            exports.to_form(versions.strip_unsupported(model, catalog.targets, item.panel_types), item, form, public)
-            for model in models
+            exports.to_form(versions.strip_unsupported(model, catalog.targets), item, form, public) for model in models
         ]
         artifacts = [_to_artifact(model, item) for model in final]
-        fresh.append(Drawn(targets, artifacts, list(live.list_queries(item, final[0]))))
+        pairs = zip(item.variants, final, strict=True)
+        kept = [Model(item, variant, model) for variant, model in pairs]
+        fresh.append(Drawn(targets, kept, artifacts, list(live.list_queries(item, final[0]))))
     remaining = iter(fresh)
     result = [drawn if drawn.link_targets == targets else next(remaining) for drawn in known]
     for item, drawn in zip(built, result, strict=True):

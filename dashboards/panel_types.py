@@ -15,7 +15,7 @@ from deckwatch.core.problems import DeckwatchError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from deckwatch.core.json_types import JsonValue, StrictMapping, StrictObject
+    from deckwatch.core.json_types import StrictMapping, StrictObject
     from deckwatch.core.jsonnet import Engine
 
 LIBRARY = Path(__file__).with_name("library")
@@ -23,24 +23,11 @@ _OWN = "own"
 
 
 @dataclass(frozen=True, slots=True)
-class NewField:
-    """A field of a panel's model that came with a version of Grafana.
-
-    `path` has dots. Without the field an older version behaves as with the `default`.
-    """
-
-    path: str
-    version: str
-    default: JsonValue = None
-
-
-@dataclass(frozen=True, slots=True)
 class GrafanaPanel:
     """What Grafana knows of a panel type: its `type` and `name` (plugin.json), and what works without a login.
 
     `public` panels are shown in public dashboards, `portable` ones work in another Grafana. A `figure` gets more room
-    where figures are large; a panel with a `palette` gets colours for a known number of series. `since` are fields
-    newer than the oldest supported version.
+    where figures are large; a panel with a `palette` gets colours for a known number of series.
     """
 
     type: str
@@ -49,7 +36,6 @@ class GrafanaPanel:
     portable: bool = True
     figure: bool = False
     palette: bool = False
-    since: tuple[NewField, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +173,8 @@ def _read_grafana(declared: StrictMapping, name: str) -> GrafanaPanel:
     """Return the declaration about Grafana; a user's file without one has the type of its name."""
     if not declared:
         return GrafanaPanel(name, name, public=True)
-    since = tuple(
-        NewField(path, as_text(as_object(item).get("version")), as_object(item).get("default"))
-        for path, item in as_object(declared.get("since")).items()
-    )
     flags = {key: bool(declared[key]) for key in ("portable", "figure", "palette") if key in declared}
-    return GrafanaPanel(
-        as_text(declared["type"]), as_text(declared["name"]), public=bool(declared["public"]), since=since, **flags
-    )
+    return GrafanaPanel(as_text(declared["type"]), as_text(declared["name"]), public=bool(declared["public"]), **flags)
 
 
 def types_by_keyword(types: Mapping[str, PanelType]) -> dict[str, PanelType]:

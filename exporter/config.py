@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.core import extras
 from deckwatch.core.problems import DeckwatchError, did_you_mean
 from deckwatch.exporter import placement, probe_entries, watch_extensions
+from deckwatch.exporter.sources.pattern_fault import find_pattern_fault
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -44,6 +45,7 @@ def watch_config(
         extras.require_module("psycopg", "a PostgreSQL server is configured")
     watch_extensions.require_packages(block)
     config["probes"] = _entries_here("probes", "probed", project, own_host)
+    probe_entries.require_packages([entry for entry in config["probes"] if "elsewhere" not in entry])
     for key in watch_extensions.list_keys():
         if isinstance(block.get(key), list):
             config[key] = _entries_here(key, "read", project, own_host)
@@ -79,10 +81,8 @@ def find_problems(project: Project, words: Collection[str]) -> Iterator[Problem]
                 message = f"unknown collector {word!r}"
                 yield problem(("watch", "collectors", key, index), message, hint, key=key == "budget")
     for path, pattern in _regular_expressions(block):
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            yield problem(("watch", *path), f"not a regular expression: {error}")
+        if fault := find_pattern_fault(pattern):
+            yield problem(("watch", *path), fault)
     for key, choices in _ONE_OF.items():
         seen: set[tuple[str, str]] = set()
         for index, entry in enumerate(block.get(key) or []):
@@ -92,7 +92,7 @@ def find_problems(project: Project, words: Collection[str]) -> Iterator[Problem]
                 yield problem((*path, "dsn"), message)
             given = [choice for choice in choices if choice in entry]
             if key == "probes":
-                for keys, message in probe_entries.find_entry_problems(entry):
+                for keys, message in probe_entries.find_entry_problems(entry, block):
                     yield problem((*path, *keys), message)
             elif len(given) != 1:
                 actual = f"not {' and '.join(given)}" if given else "found none"

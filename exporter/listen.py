@@ -155,9 +155,9 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def make_server(app: Any, protection: ReloadingConfig | None = None) -> Server:
-    """Return a server for this application, not yet started."""
-    pool = ConnectionPool()
+def make_server(app: Any, protection: ReloadingConfig | None = None, targets: int = 0) -> Server:
+    """Return a server for this application, not yet started; `targets` are pages that are read at the same time."""
+    pool = ConnectionPool(targets)
     if protection is not None:
         from deckwatch.exporter.protection.auth_middleware import AuthMiddleware  # noqa: PLC0415 - only with a web configuration
 
@@ -210,6 +210,8 @@ def _protocol_factory(pool: ConnectionPool, protection: ReloadingConfig | None) 
     return make_protocol
 
 
-def serve_app(app: Any, sockets: list[socket.socket], protection: ReloadingConfig | None = None) -> None:
-    """Serve the application on these sockets until SIGTERM or SIGINT, then close them."""
-    asyncio.run(make_server(app, protection).serve(sockets))
+def serve_app(
+    app: Any, sockets: list[socket.socket], protection: ReloadingConfig | None = None, targets: int = 0
+) -> None:
+    """Serve the application on these sockets until SIGTERM or SIGINT, then close them; `targets` as in make_server."""
+    asyncio.run(make_server(app, protection, targets).serve(sockets))

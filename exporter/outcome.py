@@ -8,17 +8,21 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from deckwatch.exporter.metric import count_series
+from deckwatch.exporter.metric import Lines, count_series
 from deckwatch.exporter.sources.errors import drop_tracebacks
 from deckwatch.exporter.world import NoData, NotSupported, SourceDown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from deckwatch.exporter.collector import Collector
-    from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.metric import Metric, Sample
+    from deckwatch.exporter.world import World
 
 log = logging.getLogger("deckwatch.scrape")
+
+KEEP_STATE_SECONDS = 15 * 60.0  # how long a state that can no longer be read is still exported
 
 
 class Outcome(NamedTuple):
@@ -64,6 +68,18 @@ class Record:
     timeouts: Counter[float] = field(default_factory=Counter)  # by the deadline of the scrape: see round_deadline
     dropped: int = 0
     errors: Counter[str] = field(default_factory=Counter)
+
+    def list_retained(self, samples: Sequence[Sample | Lines], now: float) -> list[Sample | Lines]:
+        """Return the known states that a failed run has not read, if they are not too old."""
+        if self.good_at is None or now - self.good_at > KEEP_STATE_SECONDS:
+            return []
+        fresh = {_series_of(sample) for sample in samples}
+        return [sample for sample in self.states if _series_of(sample) not in fresh]
+
+
+def _series_of(sample: Sample | Lines) -> tuple[Metric, tuple[str, ...] | None]:
+    """Return the identity of a sample's series; for Lines, of all series of their metric."""
+    return sample.metric, None if isinstance(sample, Lines) else sample.labels
 
 
 def round_deadline(seconds: float) -> float:
@@ -111,6 +127,14 @@ class Failure:
 
 
 TIMEOUT = Failure("Timeout", "it did not answer in time")
+
+
+def list_subjects(collector: Collector, world: World) -> Mapping[str, Any] | Failure:
+    """Return the subjects of a collector, which has some, or why they cannot be listed."""
+    try:
+        return collector.subjects(world)  # type: ignore[misc]
+    except Exception as error:  # noqa: BLE001 - reported as the outcome of their collectors, like a failure of a run
+        return Failure.from_exception(error)
 
 
 def _system_message(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from deckwatch.core import units
 from deckwatch.exporter import probe_entries
 from deckwatch.exporter.metric import Metric
 from deckwatch.exporter.sources.dial import Endpoint
+from deckwatch.exporter.sources.pattern_fault import find_pattern_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from deckwatch.exporter.metric import Sample
 
 LABELS = ("service", "kind", "probe")
+# Keys of `http:` that every kind with a request over HTTP has: `json_document.read_headers` reads them.
+REQUEST_KEYS = frozenset({"headers", "basic_auth", "bearer_token_file"})
 
 LOOKUP = Metric("probe_dns_lookup_time_seconds", "gauge", "Duration of the DNS lookup.", LABELS)
 PROTOCOL = Metric("probe_ip_protocol", "gauge", "IP version of the connection: 4 or 6.", LABELS)
@@ -30,6 +33,7 @@ EXPIRY = Metric(
 TLS = Metric(
     "probe_tls_version_info", "gauge", "TLS version of the connection, in a label; always 1.", (*LABELS, "version")
 )
+MISMATCH = Metric("probe_failed_due_to_regex", "gauge", "1 if the answer did not match as expected, else 0.", LABELS)
 
 
 class ProbeResult(NamedTuple):
@@ -83,13 +87,15 @@ class Probe:
         """Return the service, followed by the probe's own name where it has one."""
         return probe_entries.name_probe({"service": self.service, "name": self.name})
 
-    def endpoint(self, *, secure: bool = False) -> Endpoint:
-        """Return the service at HOST:PORT, with the entry's certificates and IP version."""
-        host, _, port = self.target.rpartition(":")
-        return Endpoint(host.strip("[]"), int(port or 0), secure, **self.connection_options())
+    def endpoint(self, *, secure: bool = False, default_port: int = 0) -> Endpoint:
+        """Return the service at HOST:PORT or HOST, with the entry's certificates and IP version."""
+        host, colon, port = self.target.rpartition(":")
+        if not colon or port.endswith("]"):
+            host, port = self.target, ""
+        return Endpoint(host.strip("[]"), int(port or default_port), secure, **self.connection_options())
 
     def connection_options(self) -> dict[str, Any]:
-        """Return the entry's certificates and IP version, as arguments of an Endpoint."""
+        """Return the entry's certificates, server name and IP version, as arguments of an Endpoint."""
         authority, certificate, key = (
             Path(self.entry[name]) if name in self.entry else None for name in ("ca_file", "cert_file", "key_file")
         )
@@ -97,6 +103,7 @@ class Probe:
             "authority": authority,
             "client": (certificate, key or certificate) if certificate else None,
             "ip_protocol": self.entry.get("ip_protocol", 0),
+            "server_name": self.entry.get("server_name", ""),
         }
 
     def tls_samples(self, version: str, expiry: float | None) -> Iterator[Sample]:
@@ -105,3 +112,21 @@ class Probe:
             yield EXPIRY(expiry, *self.labels)
         if version:
             yield TLS(1, *self.labels, version)
+
+
+def find_credential_problems(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the path of a second way to authenticate, with a message."""
+    if {"basic_auth", "bearer_token_file"} <= entry.keys():
+        yield ("bearer_token_file",), "expected one of basic_auth, bearer_token_file; not both"
+
+
+def find_pattern_problems(entry: Mapping[str, Any], *keys: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the paths of those values that are no regular expressions, or could take years, each with a message.
+
+    The value of a key is an expression or a mapping of several.
+    """
+    for key in keys:
+        value = entry.get(key, {})
+        for path, pattern in [((key,), value)] if isinstance(value, str) else [((key, n), p) for n, p in value.items()]:
+            if fault := find_pattern_fault(pattern):
+                yield path, fault

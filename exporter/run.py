@@ -40,6 +40,7 @@ class Run:
         self.outcome = outcome
         self.done = outcome is not None
         self._ended: threading.Event | None = None  # only of a run that is waited for: most end before their turn
+        self._callbacks: list[Callable[[], None]] = []
 
     def wait(self, seconds: float) -> bool:
         """Wait until the run has ended; return whether it has."""
@@ -47,13 +48,25 @@ class Run:
             ended = self._ended = self._ended or threading.Event()
         return self.done or ended.wait(seconds)
 
+    def call_when_done(self, callback: Callable[[], None]) -> None:
+        """Call a function that does not block once the run has ended, on its thread, or at once if it has."""
+        with _LOCK:
+            is_late = self.done
+            if not is_late:
+                self._callbacks.append(callback)
+        if is_late:
+            callback()
+
     def mark_done(self) -> None:
         """Wake those that wait for the run; its outcome is set."""
         self.done = True
         with _LOCK:
-            ended = self._ended
+            ended, callbacks = self._ended, self._callbacks
+            self._callbacks = []
         if ended is not None:
             ended.set()
+        for callback in callbacks:
+            callback()
 
 
 def call_collector(plan: Plan, world: World) -> Result:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.exporter.collector import Collector, NoData, matches_name
 from deckwatch.exporter.log_throttle import LogThrottle
 from deckwatch.exporter.metric import Lines, take_within_budget
-from deckwatch.exporter.outcome import TIMEOUT, Failure, Outcome, Record, round_deadline
+from deckwatch.exporter.outcome import TIMEOUT, Failure, Outcome, Record, list_subjects, round_deadline
+from deckwatch.exporter.pending_scrape import CollectorSelection, PendingScrape
 from deckwatch.exporter.run import Plan, Run, await_collector, call_collector
 from deckwatch.exporter.short_scrapes import ShortScrapes
 from deckwatch.exporter.sources.event_loop import EventLoop
@@ -28,13 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from deckwatch.exporter.collector import Subjects
-    from deckwatch.exporter.metric import Metric, Sample
+    from deckwatch.exporter.metric import Sample
     from deckwatch.exporter.run import Result
     from deckwatch.exporter.world import World
 
 log = logging.getLogger("deckwatch.scrape")
 
-KEEP_STATE_SECONDS = 15 * 60.0  # how long a state that can no longer be read is still exported
 SAME_MOMENT_SECONDS = 1.0  # a run that started longer than this before a scrape does not count as its reading
 _NETWORK_THREADS = 8  # kept for collectors that wait for a network
 _STALLED_SECONDS = 0.02  # a pool in which no task ends for this long gets one more thread
@@ -74,27 +74,51 @@ class Scraper:
         subject to one of them, by the label of these subjects: {"server": "shop-db"}. `is_short` omits collectors that
         have not ended in time: a deadline that is shorter than a page takes is no failure of theirs.
         """
-        started = time.monotonic()
-        only, exclude = tuple(only), tuple(exclude)
+        chosen = CollectorSelection(tuple(only), tuple(exclude), subjects)
+        pending = self.begin_scrape(chosen, seconds, is_short=is_short)
+        self.advance_scrape(pending, waits_for_loop=True)
+        return self.end_scrape(pending)
+
+    def begin_scrape(self, chosen: CollectorSelection, seconds: float, *, is_short: bool = False) -> PendingScrape:
+        """Start the runs of a scrape, which `advance_scrape` and `end_scrape` complete; see `scrape`."""
+        pending = PendingScrape([], seconds, is_short)
         listings: dict[Subjects, Mapping[str, Any] | Failure] = {}
         plans = [
             plan
             for collector in self.collectors.values()
-            if (not only or any(matches_name(collector.name, prefix) for prefix in only))
-            and not any(matches_name(collector.name, prefix) for prefix in exclude)
-            for plan in self._plan_runs(collector, (subjects or {}).get(collector.subject_label), listings)
+            if (not chosen.only or any(matches_name(collector.name, prefix) for prefix in chosen.only))
+            and not any(matches_name(collector.name, prefix) for prefix in chosen.exclude)
+            for plan in self._plan_runs(collector, (chosen.subjects or {}).get(collector.subject_label), listings)
         ]
-        runs = [self._start_run(plan) if plan.failure is None else self._end_run(plan, plan.failure) for plan in plans]
-        self._wait_for(runs, started + seconds)
-        # A run that was joined long after its start has read old counters, which would distort rates.
-        for index, run in enumerate(runs):
-            if run.done and run.started < started - SAME_MOMENT_SECONDS:
-                runs[index] = self._start_run(run.plan)
-        self._wait_for(runs, started + seconds)
-        if is_short and not all(run.done for run in runs):
+        pending.runs = [
+            self._start_run(plan) if plan.failure is None else self._end_run(plan, plan.failure) for plan in plans
+        ]
+        return pending
+
+    def advance_scrape(self, pending: PendingScrape, *, waits_for_loop: bool) -> bool:
+        """Wait for the runs on threads, and with `waits_for_loop` for all; return whether the scrape can end."""
+        while True:
+            runs = pending.runs
+            if not waits_for_loop:
+                runs = [run for run in runs if not run.plan.collector.is_coroutine]
+            self._wait_for(runs, pending.deadline)
+            if pending.is_waiting:
+                return False
+            if pending.is_refreshed:
+                return True
+            pending.is_refreshed = True
+            # A run that was joined long after its start has read old counters, which would distort rates.
+            for index, run in enumerate(pending.runs):
+                if run.done and run.started < pending.started - SAME_MOMENT_SECONDS:
+                    pending.runs[index] = self._start_run(run.plan)
+
+    def end_scrape(self, pending: PendingScrape) -> list[Outcome]:
+        """Return the outcomes of a scrape; of runs that have not ended, a timeout."""
+        runs = pending.runs
+        if pending.is_short and not all(run.done for run in runs):
             self.world.source(ShortScrapes).record_scrape()
             runs = [run for run in runs if run.done]
-        return [self._result(run, seconds) for run in runs]
+        return [self._result(run, pending.seconds) for run in runs]
 
     def close(self) -> None:
         """End the threads that are not stuck."""
@@ -121,7 +145,7 @@ class Scraper:
             return
         subjects = listings.get(collector.subjects)
         if subjects is None:
-            subjects = listings[collector.subjects] = _list_subjects(collector.subjects, self.world)
+            subjects = listings[collector.subjects] = list_subjects(collector, self.world)
         if isinstance(subjects, Failure):
             yield Plan(collector, failure=subjects)
             return
@@ -226,10 +250,7 @@ class Scraper:
         # A subject with known states that can no longer be found is unreadable, not absent, and must not vanish.
         if failure.absent is not None and (failure.final or not has_states or record.good_at is None):
             return Outcome(collector, subject, (), seconds, read_at, absent=failure.absent)
-        retained: list[Sample | Lines] = []
-        if record.good_at is not None and self.world.age_clock() - record.good_at <= KEEP_STATE_SECONDS:
-            fresh = {_series_of(sample) for sample in samples}
-            retained = [sample for sample in record.states if _series_of(sample) not in fresh]
+        retained = record.list_retained(samples, self.world.age_clock())
         samples = [*samples, *retained]
         return Outcome(collector, subject, samples, seconds, record.good_at, failure.name, retained=retained)
 
@@ -272,19 +293,7 @@ class Scraper:
         return None
 
 
-def _list_subjects(list_subjects: Subjects, world: World) -> Mapping[str, Any] | Failure:
-    try:
-        return list_subjects(world)
-    except Exception as error:  # noqa: BLE001 - reported as the outcome of their collectors, like a failure of a run
-        return Failure.from_exception(error)
-
-
 def _log(line: _LogLine | None) -> None:
     """Write a line to the log; call it without the lock, since the log's reader may be slow."""
     if line is not None:
         log.log(line[0], "%s", line[1])
-
-
-def _series_of(sample: Sample | Lines) -> tuple[Metric, tuple[str, ...] | None]:
-    """Return the identity of a sample's series; for Lines, of all series of their metric."""
-    return sample.metric, None if isinstance(sample, Lines) else sample.labels

@@ -17,10 +17,11 @@ from urllib.parse import parse_qs
 
 from deckwatch.core.problems import did_you_mean
 from deckwatch.exporter import collector, exposition, page
-from deckwatch.exporter.answer_threads import AnswerThreads
 from deckwatch.exporter.gzip import PageCompressor
 from deckwatch.exporter.live.lazy_page import LivePage
+from deckwatch.exporter.pending_scrape import CollectorSelection
 from deckwatch.exporter.scrape_headers import accepts_gzip, scrape_seconds
+from deckwatch.exporter.task_threads import TaskThreads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from deckwatch.exporter.collector import Subjects
     from deckwatch.exporter.live.project_rules import Overrides
     from deckwatch.exporter.metric import Lines, Sample
+    from deckwatch.exporter.pending_scrape import PendingScrape
     from deckwatch.exporter.scrape import Key, Scraper
 
     Scope = dict[str, Any]
@@ -43,7 +45,7 @@ _MAX_FIELDS = 200  # of a query
 # The parameters that choose one subject: the label of these subjects, and what they are called in messages.
 SUBJECT_PARAMETERS = {"server": ("server", "database server"), "probe": ("service", "probe")}
 
-_ANSWER_THREADS = AnswerThreads("answer")
+_ANSWER_THREADS = TaskThreads("answer")
 
 T = TypeVar("T")
 
@@ -62,12 +64,11 @@ class Response:
 Endpoint = Callable[[bytes], Awaitable[Response]]
 
 
-class CollectorSelection(NamedTuple):
-    """Collectors to run or to exclude, by name or prefix, and the one subject to read, by the label of its kind."""
+class _Scrape(NamedTuple):
+    """A scrape that has begun, with what was chosen."""
 
-    only: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    subjects: Mapping[str, str] | None = None
+    chosen: CollectorSelection
+    pending: PendingScrape
 
 
 @dataclass
@@ -107,9 +108,9 @@ class App:
             case "/metrics" if method == "HEAD":
                 return Response(200, b"", exposition.CONTENT_TYPE)
             case "/metrics":
-                return await run_in_thread(lambda: self.metrics_response(query, headers))
+                return await self.metrics_response(query, headers)
             case "/probe":
-                return await run_in_thread(lambda: self.probe_response(query, headers))
+                return await self.probe_response(query, headers)
             case "/" | "/collectors":
                 body, policy = await run_in_thread(lambda: self.live.render_page(path, query))
                 return Response(200, body, page.HTML, policy)
@@ -122,29 +123,52 @@ class App:
             case _:
                 return Response(404, page.render_not_found().encode(), page.HTML, page.HEADERS)
 
-    def metrics_response(self, query: bytes, headers: dict[str, str]) -> Response:
+    async def metrics_response(self, query: bytes, headers: dict[str, str]) -> Response:
         """Return the metrics page: status 200 whatever failed in collectors, 400 for an invalid request."""
-        try:
-            fields = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
-            chosen = self.select_collectors(fields.get("collect[]", []), fields.get("exclude[]", []), fields)
-        except ValueError as error:
-            return Response(400, f"{error}\n".encode("utf-8", "replace"))
-        return self._page_response(chosen, headers)
 
-    def probe_response(self, query: bytes, headers: dict[str, str]) -> Response:
+        def select(fields: dict[str, list[str]]) -> CollectorSelection:
+            return self.select_collectors(fields.get("collect[]", []), fields.get("exclude[]", []), fields)
+
+        return await self._answer_scrape(select, query, headers)
+
+    async def probe_response(self, query: bytes, headers: dict[str, str]) -> Response:
         """Return the metrics of the database server or the probe that `target` names, or of the probe of this address.
 
         Only what is configured is read: with any address, a client could make the exporter send passwords anywhere.
         """
-        try:
-            fields = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
-            chosen = self._select_target(fields.get("target") or [""])
-        except ValueError as error:
-            return Response(400, f"{error}\n".encode("utf-8", "replace"))
-        return self._page_response(chosen, headers)
+        return await self._answer_scrape(
+            lambda fields: self._select_target(fields.get("target") or [""]), query, headers
+        )
 
-    def _page_response(self, chosen: CollectorSelection, headers: dict[str, str]) -> Response:
-        samples = self._scrape_samples(chosen, scrape_seconds(headers))
+    async def _answer_scrape(
+        self,
+        select: Callable[[dict[str, list[str]]], CollectorSelection],
+        query: bytes,
+        headers: dict[str, str],
+    ) -> Response:
+        """Scrape what `select` returns for the query, without a thread while only the World's EventLoop is busy."""
+
+        def begin() -> Response | _Scrape:
+            try:
+                fields = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
+                chosen = select(fields)
+            except ValueError as error:
+                return Response(400, f"{error}\n".encode("utf-8", "replace"))
+            return advance(_Scrape(chosen, self._begin_scrape(chosen, scrape_seconds(headers))))
+
+        def advance(scrape: _Scrape) -> Response | _Scrape:
+            if not self.scraper.advance_scrape(scrape.pending, waits_for_loop=False):
+                return scrape
+            return self._page_response(scrape, headers)
+
+        answer = await run_in_thread(begin)
+        while isinstance(answer, _Scrape):
+            await answer.pending.wait_on_loop()
+            answer = await run_in_thread(functools.partial(advance, answer))
+        return answer
+
+    def _page_response(self, scrape: _Scrape, headers: dict[str, str]) -> Response:
+        chosen, samples = scrape.chosen, self._take_samples(scrape.pending)
         extra = [("vary", "accept-encoding")]
         if accepts_gzip(headers.get("accept-encoding", "")):
             request = chosen.only, chosen.exclude, *sorted((chosen.subjects or {}).items())
@@ -156,18 +180,17 @@ class App:
 
     def scrape_page(self, chosen: CollectorSelection, seconds: float) -> Iterator[bytes]:
         """Scrape these collectors within `seconds` and return the pieces of the page."""
-        return exposition.render_chunks(self._scrape_samples(chosen, seconds))
+        pending = self._begin_scrape(chosen, seconds)
+        self.scraper.advance_scrape(pending, waits_for_loop=True)
+        return exposition.render_chunks(self._take_samples(pending))
 
-    def _scrape_samples(self, chosen: CollectorSelection, seconds: float) -> list[Sample | Lines]:
-        outcomes = self.scraper.scrape(
-            seconds=seconds,
-            only=chosen.only,
-            exclude=chosen.exclude,
-            subjects=chosen.subjects,
-            is_short=seconds < _SHORT_SCRAPE_SECONDS,
-        )
+    def _begin_scrape(self, chosen: CollectorSelection, seconds: float) -> PendingScrape:
+        return self.scraper.begin_scrape(chosen, seconds, is_short=seconds < _SHORT_SCRAPE_SECONDS)
+
+    def _take_samples(self, pending: PendingScrape) -> list[Sample | Lines]:
+        outcomes = self.scraper.end_scrape(pending)
         now = self.live.scraped_at = self.scraper.world.age_clock()
-        own = exposition.self_samples(outcomes, self.scraper.records, now, seconds)
+        own = exposition.self_samples(outcomes, self.scraper.records, now, pending.seconds)
         samples: list[Sample | Lines] = []
         for outcome in outcomes:
             samples += outcome.samples
@@ -250,7 +273,7 @@ def readiness_response(waiting: list[Key]) -> Response:
 
 
 async def run_in_thread(work: Callable[[], T]) -> T:
-    """Run `work` on a thread of its own."""
+    """Run `work` on a thread."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from deckwatch.core import targets, units
 from deckwatch.dashboards.read.adjust import Changes
-from deckwatch.provisioning import metric_catalog
+from deckwatch.provisioning import form_problems, metric_catalog
 from deckwatch.provisioning.addresses import Addresses, read_addresses
 
 if TYPE_CHECKING:
@@ -18,13 +18,16 @@ if TYPE_CHECKING:
     from deckwatch.core.problems import Place, Problem
     from deckwatch.core.project import Project
     from deckwatch.core.targets import Targets
+    from deckwatch.dashboards.draw.exports import Form as DrawnForm
     from deckwatch.dashboards.draw.screens import Figures, Layout
 
 INTERVAL = "15s"
 _MIN_REFRESH = "30s"
 
-Form = Literal["provisioned", "importable", "public", "mixin"]
+Form = Literal["provisioned", "importable", "public", "mixin", "v2", "git-sync"]
 FORMS: tuple[Form, ...] = get_args(Form)
+# Forms whose files are made from the same rendered dashboards as the bundle.
+_DRAWN_AS_PROVISIONED = ("mixin", "v2", "git-sync")
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Options:
     engine: Engine = "rjsonnet"
     every: str | None = None  # the scrape interval, such as 5s
     addresses: Addresses | None = None
-    form: Form = "provisioned"  # `mixin` holds dashboards and rules, the other two only dashboards
+    form: Form = "provisioned"  # `mixin` holds dashboards and rules, the others only dashboards
     installed: Mapping[str, str] = field(default_factory=dict)  # versions that override `build: targets:`
 
 
@@ -66,6 +69,15 @@ class BuildSettings:
     collector_names: Sequence[str]
     problems: Sequence[Problem]
 
+    @property
+    def drawn_form(self) -> DrawnForm:
+        """The form in which dashboards are drawn, from which the files of this form are made."""
+        return "provisioned" if self.form in _DRAWN_AS_PROVISIONED else self.form  # type: ignore[return-value]
+
+    def is_drawn_as(self, other: BuildSettings) -> bool:
+        """Return whether a build in another form has the same dashboards and rules; a mixin has other links."""
+        return self.drawn_form == other.drawn_form and (self.form == "mixin") == (other.form == "mixin")
+
 
 def read_settings(project: Project, options: Options) -> BuildSettings:
     """Return the settings of a build; unknown target versions are in `problems`."""
@@ -75,6 +87,8 @@ def read_settings(project: Project, options: Options) -> BuildSettings:
     own_panels = project.folder / "panels"
     limits = _read_limits(project)
     collectors, collector_names = metric_catalog.list_collectors()
+    versions = replace(read_versions, **options.installed)
+    problems += form_problems.find_problems(project.document, versions, options.form)
     return BuildSettings(
         engine=options.engine,
         form=options.form,
@@ -82,7 +96,7 @@ def read_settings(project: Project, options: Options) -> BuildSettings:
         interval=interval,
         interval_seconds=units.parse_duration(interval),
         refresh=max(interval, _MIN_REFRESH, key=units.parse_duration),
-        targets=replace(read_versions, **options.installed),
+        targets=versions,
         own_panels=own_panels if own_panels.is_dir() else None,
         layout=build.get("layout", "wide"),
         figures=build.get("text_size", "normal"),

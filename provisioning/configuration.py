@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _MAX_SCRAPE_SECONDS = 10  # Prometheus' default timeout; a shorter interval lowers it
 _LABELS_EXPANDED_SINCE = "3.0"  # before, only with --enable-feature=expand-external-labels
+_GRAFANA = "local grafana = import 'provisioning/grafana.libsonnet';"
 _UNUSED = ("alerting", "notifiers", "plugins")
 _ORDER = ("apiVersion", "job_name", "name", "uid", "type", "global", "rule_files", "alerting", "scrape_interval")
 
@@ -55,24 +56,30 @@ def render_files(
         "alertmanager": _server_settings(build.addresses.internal_alertmanager),
         "prometheus": _server_settings(build.addresses.internal_prometheus),
     }
-    grafana = "local grafana = import 'provisioning/grafana.libsonnet';"
     prometheus = renderer.evaluate("import 'provisioning/prometheus.libsonnet'", settings=settings)
     datasources = renderer.evaluate(
-        f"{grafana} function(interval, urls, others) grafana.datasources(interval, urls, others)",
+        f"{_GRAFANA} function(interval, urls, others) grafana.datasources(interval, urls, others)",
         interval=build.interval,
         urls={"prometheus": build.addresses.internal_prometheus, "alertmanager": build.addresses.internal_alertmanager},
         others=project.data.get("build", {}).get("data_sources", {}),
     )
-    providers = [{"path": folder.path, "title": folder.title, "uid": folder.uid} for folder in folders]
-    dashboards = renderer.evaluate(f"{grafana} function(folders) grafana.dashboards(folders)", folders=providers)
     # Grafana logs an error for each of its provisioning folders that does not exist.
     unused = [_yaml_artifact(f"grafana/provisioning/{name}/deckwatch.yaml", {"apiVersion": 1}) for name in _UNUSED]
     return [
         *unused,
         _yaml_artifact("prometheus/prometheus.yml", prometheus),
         _yaml_artifact("grafana/provisioning/datasources/deckwatch.yaml", datasources),
-        _yaml_artifact("grafana/provisioning/dashboards/deckwatch.yaml", dashboards),
+        render_providers(folders, renderer),
     ]
+
+
+def render_providers(folders: Sequence[Folder], renderer: Renderer) -> Artifact:
+    """Return the file that makes Grafana read the dashboards of these folders."""
+    providers = [{"path": folder.path, "title": folder.title, "uid": folder.uid} for folder in folders]
+    program = f"{_GRAFANA} function(folders) grafana.dashboards(folders)"
+    return _yaml_artifact(
+        "grafana/provisioning/dashboards/deckwatch.yaml", renderer.evaluate(program, folders=providers)
+    )
 
 
 def _server_settings(url: str) -> dict[str, str]:

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deckwatch.core.problems import DeckwatchError
-from deckwatch.dashboards import panel_types
+from deckwatch.dashboards import panel_types, schema_v2
 from deckwatch.dashboards.grafana_model import MAX_UID, is_generated_uid, make_slug
 from deckwatch.dashboards.importing import Imported, Importer
+from deckwatch.dashboards.schema_v2.resource import FOLDER
 from deckwatch.provisioning import metric_catalog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Container, Sequence
 
+    from deckwatch.core.json_types import JsonObject
     from deckwatch.core.project import Project
+    from deckwatch.dashboards.schema_v2 import FoundDashboard
 
 HEADER = "Imported from Grafana by `deckwatch grafana import`; this file is yours to edit."
 
 
 @dataclass(frozen=True)
 class ImportedFile:
-    """An imported dashboard and the file to write it to."""
+    """An imported dashboard, the file to write it to, and sentences about what the classic model cannot express."""
 
     path: Path
     imported: Imported
+    notes: Sequence[str] = ()
 
 
 @dataclass
@@ -40,36 +43,28 @@ class ImportRun:
     rejected: list[str] = field(default_factory=list)
 
 
-def read_model(path: Path) -> Any:
-    """Return the JSON of a file, with or without a byte order mark; DeckwatchError if it cannot be read as JSON."""
-    try:
-        return json.loads(path.read_bytes())  # finds UTF-8, UTF-16 and UTF-32 by itself
-    except OSError as error:
-        raise DeckwatchError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise DeckwatchError(f"{path} is not JSON: {error}") from None
-
-
 def import_dashboards(
-    project: Project, models: Mapping[str, Any], folder: Path, done: Callable[[], None] = lambda: None
+    project: Project, found: Sequence[FoundDashboard], folder: Path, done: Callable[[], None] = lambda: None
 ) -> ImportRun:
-    """Return the files of imported dashboards without writing them. `models` are by file name or uid, for messages."""
+    """Return the files of imported dashboards without writing them."""
     own_panels = project.folder / "panels"
     catalog = metric_catalog.load_catalog(project)
     run = ImportRun()
-    seen: dict[str, tuple[str, Any]] = {}
+    seen: dict[str, FoundDashboard] = {}
     with panel_types.start_renderer(own_panels if own_panels.is_dir() else None) as renderer:
         importer = Importer(catalog, renderer)
-        for source, model in models.items():
-            name = file_name(model)
-            if name in seen and _is_same_dashboard(model, seen[name][1]):
-                run.rejected.append(f"{source} is the same dashboard as {seen[name][0]}")
+        for each in found:
+            source, name = each.source, file_name(each)
+            if name in seen and _is_same_dashboard(each, seen[name]):
+                run.rejected.append(f"{source} is the same dashboard as {seen[name].source}")
                 continue
             name = _make_unique(name, seen)
-            seen[name] = (source, model)
+            seen[name] = each
             try:
-                run.files.append(ImportedFile(folder / f"{name}.yaml", importer.import_dashboard(model, name)))
+                model, notes = _read_classic(each)
+                run.files.append(ImportedFile(folder / f"{name}.yaml", importer.import_dashboard(model, name), notes))
             except DeckwatchError as error:
+                del seen[name]  # another dashboard of this name may be valid
                 run.rejected.append(f"{source}: {error}")
             except Exception as error:  # noqa: BLE001 - a bug of ours must not take the other dashboards with it
                 run.rejected.append(
@@ -101,14 +96,28 @@ def write_files(run: ImportRun, *, force: bool = False) -> ImportRun:
     return written
 
 
-def file_name(model: Any) -> str:
+def file_name(found: FoundDashboard) -> str:
     """Return the name of a dashboard's file, which is its uid: the given uid if that is readable, else the title."""
-    dashboard = _inner_model(model)
-    uid = str(dashboard.get("uid") or "")
+    uid = found.name
     if is_generated_uid(uid) and make_slug(uid) == uid and not re.search(r"\d{3}", uid):
         return uid
-    slug = make_slug(str(dashboard.get("title") or "")) or "dashboard"
+    slug = make_slug(str(found.spec.get("title") or "")) or "dashboard"
     return _shorten_slug(slug if slug[0].isalpha() else f"dashboard-{slug}", MAX_UID)
+
+
+def _read_classic(found: FoundDashboard) -> tuple[JsonObject, list[str]]:
+    """Return the answer of Grafana's API that has this dashboard, and what its form cannot express."""
+    model, notes = found.spec, []
+    if found.form == "v2":
+        converted = schema_v2.convert_to_classic(found.spec, keeps_sections=True)
+        model, notes = converted.model, [str(loss) for loss in converted.losses]
+    title = found.folder_title
+    if found.folder and not title:
+        title = found.folder
+        notes.append(f'metadata.annotations["{FOLDER}"]: the folder is known only by its uid, now its title')
+    if found.name:
+        model = {**model, "uid": found.name}
+    return {"dashboard": model, "meta": {"folderTitle": title}}, notes
 
 
 def _shorten_slug(slug: str, length: int) -> str:
@@ -127,11 +136,5 @@ def _make_unique(name: str, taken: Container[str]) -> str:
     return next(numbered for numbered in names if numbered not in taken)
 
 
-def _is_same_dashboard(model: Any, other: Any) -> bool:
-    first, second = _inner_model(model), _inner_model(other)
-    return first == second or (bool(first.get("uid")) and first.get("uid") == second.get("uid"))
-
-
-def _inner_model(model: Any) -> Mapping[str, Any]:
-    inner = model.get("dashboard", model) if isinstance(model, dict) else {}
-    return inner if isinstance(inner, dict) else {}
+def _is_same_dashboard(first: FoundDashboard, second: FoundDashboard) -> bool:
+    return first.spec == second.spec or (bool(first.name) and first.name == second.name)

@@ -27,7 +27,7 @@ PARTS = "parts"
 INSIGHTS = "insights"
 # A project's own folders, read where they exist unless `build: {include: …}` lists others.
 FOLDERS = ("signals", "dashboards", "alerts")
-FIRST_KEYS = ("signals", "dashboard", "rows", "alerts", "recordings")
+FIRST_KEYS = ("signals", "dashboard", "rows", "tabs", "alerts", "recordings")
 
 
 class TopicGenerator(Protocol):

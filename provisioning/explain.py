@@ -29,6 +29,7 @@ _FILES = {
     "part": "parts",
     "alerts": "alert files",
     "insights": "insights",
+    "plan": "plans",
 }
 _MAX_PLACES = 6
 _WEEK_SECONDS = 7 * 86400  # the usual range of insights

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from deckwatch.core import code_cache, plugins
 from deckwatch.core.problems import Place, Problem
+from deckwatch.core.whole_file import replace_file
 from deckwatch.provisioning.plan import MANIFEST, hash_content, list_paths, read_manifest
 
 if TYPE_CHECKING:
@@ -129,9 +130,7 @@ def save_run(
         ]
         text = json.dumps({"key": key, "out": output, "files": files, "count": count, "warnings": entries})
         path.parent.mkdir(exist_ok=True)
-        temporary = path.with_suffix(".new")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        replace_file(path, text.encode(), is_synced=False)
     except OSError:
         return  # a read-only project folder: every run generates
 

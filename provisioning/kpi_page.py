@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deckwatch.core import own_file
+from deckwatch.core.whole_file import replace_file
 from deckwatch.provisioning.kpi_format import SMALLEST, format_reading, format_value
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def check_replaceable(path: Path, *, force: bool) -> None:
 
 def write_page(path: Path, text: str) -> None:
     """Write the file as a whole or, for example on a full disk, not at all; raises OSError."""
-    own_file.write_file(path, text.encode(errors="replace"))
+    replace_file(path, text.encode(errors="replace"))
 
 
 def _render_system(system: System) -> Iterator[str]:

@@ -13,7 +13,13 @@ from deckwatch.core.artifact import Artifact
 from deckwatch.exporter import self_metrics
 from deckwatch.exporter.collector import EVERY_COLLECTOR, Collector, load_collectors
 from deckwatch.exporter.deviations import load_deviations
-from deckwatch.provisioning import dialect_reference, metric_catalog, schemas
+from deckwatch.provisioning import (
+    dialect_reference,
+    grafana_reference,
+    metric_catalog,
+    requirements_reference,
+    schemas,
+)
 from deckwatch.provisioning.insights import read as insights
 from deckwatch.provisioning.insights.wording import format_quantity
 from deckwatch.provisioning.schema_keys import Key, SchemaKeys, Section, to_inline_yaml
@@ -36,6 +42,8 @@ def build_pages() -> list[Artifact]:
         "checks.md": _checks_page(),
         "deviations.md": _deviations_page(),
         "dialects.md": dialect_reference.build_page(),
+        "grafana.md": grafana_reference.build_page(),
+        "five-systems.md": requirements_reference.build_page(),
     }
     return [Artifact(name, HEAD + "\n".join(lines) + "\n") for name, lines in pages.items()]
 

@@ -6,7 +6,7 @@ writes the plan to a folder.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -14,8 +14,10 @@ from deckwatch.alerting import build as alert_build
 from deckwatch.alerting import render_rules as alerting_render
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.problems import has_errors
+from deckwatch.core.targets import read_targets
 from deckwatch.dashboards import build as dashboard_build
 from deckwatch.dashboards import output
+from deckwatch.dashboards.grafana_versions import find_feature
 from deckwatch.provisioning import configuration, mixin_export, mixins, scrape_options, scrape_targets
 from deckwatch.provisioning.build_settings import FORMS, Form, Options, read_settings
 from deckwatch.provisioning.configuration import Folder
@@ -24,13 +26,15 @@ from deckwatch.provisioning.mixin_files import MixinFiles, MixinWriter
 from deckwatch.provisioning.plan import Plan
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.core.problems import Problem
     from deckwatch.core.project import Project
     from deckwatch.provisioning.build_settings import BuildSettings
     from deckwatch.provisioning.examination import Examined
 
-__all__ = ["FORMS", "Built", "Form", "Options", "build"]
+__all__ = ["FORMS", "Built", "Form", "Options", "build", "build_forms", "supports_form"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Files:
 
     def summarize(self, project: Project, settings: BuildSettings, examined: Examined) -> Checked:
         """Return the result of the checks and of rendering; raises InvalidInput if they found errors."""
-        mixin_files = self.mixins if settings.form == "provisioned" else MixinFiles()
+        mixin_files = self.mixins if settings.form in ("provisioned", "v2", "git-sync") else MixinFiles()
         queries = [*self.dashboards.queries, *mixin_files.queries]
         rules = [*self.alerts.queries, *mixin_files.rules]
         return summarize_checks(project, examined, self.problems, queries, rules)
@@ -63,13 +67,38 @@ class Files:
 
 def build(project: Project, options: Options | None = None) -> Built:
     """Return a project's bundle; raises InvalidInput with every problem of all its files."""
-    settings = read_settings(project, options or Options())
-    with gc_paused(), start_renderer(settings) as renderer:
-        examined = examine_files(project, settings, renderer)
-        files = render_files(project, examined, renderer)
-        checked = files.summarize(project, settings, examined)
-        plan = _plan_files(project, settings, files, renderer)
-    return Built(checked.catalog, checked.dashboards, checked.rules, checked.topics, checked.warnings, plan)
+    options = options or Options()
+    return build_forms(project, options, (options.form,))[options.form]
+
+
+def build_forms(project: Project, options: Options, forms: Sequence[Form]) -> dict[Form, Built]:
+    """Return a project's bundle in several forms; those that are drawn alike are examined and rendered once.
+
+    Raises InvalidInput with every problem of all its files.
+    """
+    settings = {form: read_settings(project, replace(options, form=form)) for form in forms}
+    results: dict[Form, Built] = {}
+    while pending := [form for form in forms if form not in results]:
+        first = settings[pending[0]]
+        alike = [form for form in pending if settings[form].is_drawn_as(first)]
+        problems = [problem for form in alike for problem in settings[form].problems]
+        shared = replace(first, problems=list(dict.fromkeys(problems)))
+        with gc_paused(), start_renderer(shared) as renderer:
+            examined = examine_files(project, shared, renderer)
+            files = render_files(project, examined, renderer)
+            for form in alike:
+                checked = files.summarize(project, settings[form], examined)
+                plan = _plan_files(project, settings[form], files, renderer)
+                results[form] = Built(
+                    checked.catalog, checked.dashboards, checked.rules, checked.topics, checked.warnings, plan
+                )
+    return results
+
+
+def supports_form(project: Project, form: Form) -> bool:
+    """Return whether the project's target version of Grafana has a form."""
+    known = find_feature("forms", form)
+    return known is None or known.is_in(read_targets(project.document)[0])
 
 
 def render_files(project: Project, examined: Examined, renderer: Renderer) -> Files:
@@ -104,6 +133,11 @@ def _plan_files(project: Project, settings: BuildSettings, files: Files, rendere
             files.dashboards.artifacts, rules, grafana=links["grafana"], runbooks=runbooks
         )
         return Plan(exported)
+    if settings.form in ("v2", "git-sync"):
+        from deckwatch.provisioning import v2_files  # noqa: PLC0415 - for the bundle, which needs no conversion
+
+        is_sync = settings.form == "git-sync"
+        return Plan(v2_files.render_git_sync(files) if is_sync else v2_files.render_files(files, settings, renderer))
     if settings.form != "provisioned":
         prefix = f"{output.FILES}/"
         return Plan(Artifact(file.path.removeprefix(prefix), file.text) for file in files.dashboards.artifacts)

@@ -56,7 +56,7 @@ def to_form(model: StrictObject, built: Built, form: Form, values: Mapping[str, 
 def find_problems(values: Mapping[str, Place], built: Sequence[Built], form: Form) -> Iterator[Problem]:
     """Yield names of `build: public:` that no dashboard has as a variable, and values that the public form lacks."""
     known = {variable.name for item in built for variable in item.variables}
-    known |= {spec.name for item in built for spec in item.dashboard.inputs}
+    known |= {spec.name for item in built for spec in item.dashboard.all_inputs()}
     for name, place in values.items():
         if name not in known:
             hint = did_you_mean(name, sorted(known))
@@ -130,7 +130,7 @@ def _to_importable(model: StrictObject, built: Built) -> StrictObject:
 
 def _list_requirements(model: StrictObject, built: Built, kinds: Collection[str]) -> Iterator[StrictObject]:
     """Yield the version of Grafana, the panels and the data sources that a model needs."""
-    oldest = versions.minimum_version(model, PROGRAMS["grafana"].oldest, built.panel_types)
+    oldest = versions.minimum_version(model, PROGRAMS["grafana"].oldest)
     yield {"type": "grafana", "id": "grafana", "name": "Grafana", "version": f"{oldest}.0"}
     for panel_type in {str(panel["type"]) for panel in walk_panels(model)} - {"row"}:
         known = built.panel_types.get(kind_of_type(panel_type))

@@ -63,6 +63,17 @@ def place_row(boxes: Sequence[Box], top: int) -> tuple[list[Spot], int]:
     return spots, top
 
 
+def place_grid(boxes: Sequence[Box], top: int, per_row: int) -> tuple[list[Spot], int]:
+    """Return the same for panels of equal width and height, this many in a line; given widths are ignored."""
+    height = max((box.height for box in boxes), default=0)
+    widths = _share_width([Box(None, height, 1)] * per_row)
+    starts = list(itertools.accumulate(widths, initial=0))
+    spots = [
+        Spot(starts[i % per_row], top + i // per_row * height, widths[i % per_row], height) for i in range(len(boxes))
+    ]
+    return spots, top + -(-len(boxes) // per_row) * height
+
+
 def place_column(boxes: Sequence[Box], top: int) -> tuple[list[Spot], int]:
     """Return the same for a phone: panels with the full width, stacked."""
     spots = []

@@ -9,6 +9,7 @@ import orjson
 from deckwatch.dashboards import datasources, panel_types
 from deckwatch.dashboards.draw import layout, screens
 from deckwatch.dashboards.draw.panel_input import LinkTarget, describe_panel
+from deckwatch.dashboards.read.sections import list_sections
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from deckwatch.core.jsonnet import Renderer
     from deckwatch.dashboards.draw.layout import Box, Spot
     from deckwatch.dashboards.model import Built, ScreenVariant
-    from deckwatch.dashboards.read.spec import InputSpec, PanelSpec, Row
+    from deckwatch.dashboards.read.sections import Section
+    from deckwatch.dashboards.read.spec import InputSpec, PanelSpec
     from deckwatch.dashboards.resolve.events import Event
 
 TAG = "deckwatch"
@@ -78,7 +80,7 @@ def to_library_input(built: Built, others: LinkTargets, variant: ScreenVariant) 
         "variables": [
             {"name": variable.name, "title": variable.title, "query": variable.query} for variable in built.variables
         ],
-        "inputs": [_describe_input(spec) for spec in dashboard.inputs],
+        "inputs": [_describe_input(spec) for spec in dashboard.all_inputs()],
         "datasources": [{"name": name, "kind": kind} for kind, name in variables.items()],
         "alerts": {"expr": built.alerts, "shown": dashboard.marks_shown},
         "events": [_describe_event(event) for event in built.events],
@@ -98,24 +100,39 @@ def _describe_rows(built: Built, others: LinkTargets, variant: ScreenVariant) ->
     ids = built.ids_by_name()
     rows: list[StrictObject] = []
     top = 0
-    for row in built.dashboard.rows:
-        boxes = [_variant_box(variant, panel, row.height) for panel in row.panels]
-        spots, below = screens.place_panels(variant, boxes, top + bool(row.title))
+    for section in list_sections(built.dashboard):
+        spots, below = _place_section(variant, section, top + bool(section.title))
         panels = [
             _adapt_panel(
                 variant, describe_panel(panel, built.queries[panel.path], ids[built.panel_name(panel)], targets)
             )
             | _describe_datasource(panel.source, variables)
             | {"grid": _describe_spot(spot)}
-            for panel, spot in zip(row.panels, spots, strict=True)
+            for panel, spot in zip(section.panels(), spots, strict=True)
         ]
-        # On a phone, titles come first and are opened one by one: a page of 40 panels would be 12,000 pixels high.
-        collapsed = bool(row.title) and (row.collapsed or variant.phone)
-        rows += (
-            [_describe_row(row, ids[built.row_name(row)], top, panels, collapsed=collapsed)] if row.title else panels
-        )
+        collapsed = is_collapsed(section, variant)
+        number = ids.get(built.section_name(section), 0)
+        rows += [_describe_row(section, number, top, panels, collapsed=collapsed)] if section.title else panels
         top = top + 1 if collapsed else below
     return rows
+
+
+def is_collapsed(section: Section, variant: ScreenVariant) -> bool:
+    """Return whether a row is initially collapsed.
+
+    On a phone, titles come first and are opened one by one: a page of 40 panels would be 12,000 pixels high.
+    """
+    return bool(section.title) and (variant.phone or (section.row is not None and section.row.collapsed))
+
+
+def _place_section(variant: ScreenVariant, section: Section, top: int) -> tuple[list[Spot], int]:
+    """Return the positions of the panels of a section, and the first free step below them."""
+    spots: list[Spot] = []
+    for row in section.rows:
+        boxes = [_variant_box(variant, panel, row.height) for panel in row.panels]
+        placed, top = screens.place_panels(variant, boxes, top, row.per_row)
+        spots += placed
+    return spots, top
 
 
 def _find_link_target(target: Built, variant: ScreenVariant) -> LinkTarget:
@@ -125,16 +142,18 @@ def _find_link_target(target: Built, variant: ScreenVariant) -> LinkTarget:
     return LinkTarget(variant.format_uid(uid) if variant in target.variants else uid, target.dashboard.title, names)
 
 
-def _describe_row(row: Row, number: int, top: int, panels: Sequence[StrictObject], *, collapsed: bool) -> StrictObject:
+def _describe_row(
+    section: Section, number: int, top: int, panels: Sequence[StrictObject], *, collapsed: bool
+) -> StrictObject:
     result: StrictObject = {
         "id": number,
-        "title": row.title,
+        "title": section.title,
         "collapsed": collapsed,
         "grid": {"x": 0, "y": top, "w": layout.COLUMNS, "h": 1},
         "panels": panels,
     }
-    if row.repeat:
-        result["repeat"] = row.repeat
+    if section.row is not None and section.row.repeat:
+        result["repeat"] = section.row.repeat
     return result
 
 

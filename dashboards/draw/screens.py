@@ -25,9 +25,16 @@ _TWO_BY_TWO = 4  # this number of tiles is drawn as a square
 _PHONE_TILE_HEIGHT = 3
 
 
-def place_panels(variant: ScreenVariant, boxes: Sequence[Box], top: int) -> tuple[list[Spot], int]:
-    """Return the positions of the panels of a row, and the first free step below them."""
-    return layout.place_column(boxes, top) if variant.phone else layout.place_row(boxes, top)
+def place_panels(
+    variant: ScreenVariant, boxes: Sequence[Box], top: int, per_row: int | None = None
+) -> tuple[list[Spot], int]:
+    """Return the positions of the panels of a row, and the first free step below them.
+
+    With `per_row`, that many panels of equal width are in a line.
+    """
+    if variant.phone:
+        return layout.place_column(boxes, top)
+    return layout.place_grid(boxes, top, per_row) if per_row else layout.place_row(boxes, top)
 
 
 def enlarge_box(variant: ScreenVariant, box: Box, panel_type: PanelType, tiles: int = 1) -> Box:

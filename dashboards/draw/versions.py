@@ -1,7 +1,4 @@
-"""Fields of Grafana's model that came with a version: in a user's file they are errors, in our output left out.
-
-From Grafana's release notes (docs/sources/whatsnew) and from the schemas that Grafana generated of 10.4 to 11.4.
-"""
+"""What a version of Grafana lacks (`grafana_versions.yaml`): in a user's file an error, in our output left out."""
 
 from __future__ import annotations
 
@@ -10,55 +7,51 @@ from typing import TYPE_CHECKING
 
 from deckwatch.core.json_types import as_object, as_objects, as_text, walk_leaves
 from deckwatch.dashboards.grafana_model import list_variables, walk_panels
+from deckwatch.dashboards.grafana_versions import find_feature, list_options, load_features
 from deckwatch.dashboards.model import kind_of_type, panel_kind
-from deckwatch.dashboards.panel_types import NewField
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from deckwatch.core.json_types import JsonValue, StrictMapping, StrictObject
-    from deckwatch.core.problems import Problem
+    from deckwatch.core.problems import Place, Problem
     from deckwatch.core.targets import Targets
     from deckwatch.core.yaml_file import Path
     from deckwatch.dashboards.model import Built
     from deckwatch.dashboards.panel_types import PanelType
     from deckwatch.dashboards.read.spec import PanelSpec
 
-# The first version seen to write each schemaVersion. Grafana migrates a lower one and does not know a higher one.
-_SCHEMAS = (("13.0", 42), ("12.0", 41), ("11.5", 40), ("10.4", 39))
-_FIELDS_OF_ALL = (NewField("timeCompare", "12.3"),)
-_TRANSFORMATIONS = {"transpose": "11.2"}
-_VARIABLES = {"switch": "12.3"}
-
 
 def schema_version(targets: Targets) -> int:
-    """Return the schemaVersion of the model for a version of Grafana."""
-    return next(number for version, number in _SCHEMAS if targets.supports("grafana", version))
+    """Return the schemaVersion of the model for a version of Grafana.
+
+    Grafana migrates a lower one and does not know a higher one.
+    """
+    return max(int(item.name) for item in load_features()["schema_versions"] if item.is_in(targets))
 
 
-def strip_unsupported(model: StrictObject, targets: Targets, types: Mapping[str, PanelType]) -> StrictObject:
+def strip_unsupported(model: StrictObject, targets: Targets) -> StrictObject:
     """Return a model without fields unknown to the target; those that a user wrote are errors (`find_problems`)."""
     model["schemaVersion"] = schema_version(targets)
-    known = {new.version for item in types.values() for new in item.grafana.since} | {
-        new.version for new in _FIELDS_OF_ALL
-    }
-    unsupported = {version for version in known if not targets.supports("grafana", version)}
-    for panel in walk_panels(model) if unsupported else ():
-        for new in _list_fields(panel["type"], types):
-            if new.version in unsupported:
-                _drop_field(panel, new.path)
+    if all(option.is_in(targets) for option in load_features()["options"]):
+        return model
+    for panel in walk_panels(model):
+        for option in list_options(as_text(panel["type"])):
+            if not option.is_in(targets):
+                _drop_field(panel, option.name)
     return model
 
 
-def minimum_version(model: StrictMapping, oldest: str, types: Mapping[str, PanelType]) -> str:
+def minimum_version(model: StrictMapping, oldest: str) -> str:
     """Return the oldest version that supports all of a model, at least the oldest supported one."""
     versions = [oldest]
     for panel in walk_panels(model):
-        present = [new for new in _list_fields(panel["type"], types) if _has_field(panel, new.path)]
-        versions += [new.version for new in present if _get_field(panel, new.path) != new.default]
-        transformations = as_objects(panel.get("transformations"))
-        versions += [_TRANSFORMATIONS.get(as_text(item["id"]), oldest) for item in transformations]
-    versions += [_VARIABLES.get(as_text(variable["type"]), oldest) for variable in list_variables(model)]
+        present = [option for option in list_options(as_text(panel["type"])) if _has_field(panel, option.name)]
+        versions += [option.since for option in present if _get_field(panel, option.name) != option.default]
+        steps = [as_text(step["id"]) for step in as_objects(panel.get("transformations"))]
+        versions += [feature.since for name in steps if (feature := find_feature("transformations", name)) is not None]
+    types = [as_text(variable["type"]) for variable in list_variables(model)]
+    versions += [feature.since for name in types if (feature := find_feature("variables", name)) is not None]
     return max(versions, key=lambda version: tuple(map(int, version.split("."))))
 
 
@@ -67,43 +60,47 @@ def find_problems(built: Built, targets: Targets) -> Iterator[Problem]:
     document = built.dashboard.document
     for path, value in walk_leaves(built.dashboard.raw):
         is_type = re.fullmatch(r"templating\.list\.\d+\.type", ".".join(map(str, path)))
-        if is_type and isinstance(value, str) and value in _VARIABLES:
-            place = document.place(("raw", *path))
-            yield from targets.problems_if_older("grafana", _VARIABLES[value], f"a variable of type {value}", place)
+        feature = find_feature("variables", value) if is_type and isinstance(value, str) else None
+        if feature is not None:
+            yield from feature.find_problems(targets, f"a variable of type {value}", document.place(("raw", *path)))
     for panel in built.dashboard.panels():
+        yield from _find_type_problems(panel, targets)
         yield from _find_raw_problems(panel, targets, built.panel_types)
         for i, step in enumerate(panel.transformations):
             ((keyword, value),) = step.items()
             name = as_text(as_object(value).get("id")) if keyword == "raw" else keyword
-            if name in _TRANSFORMATIONS:
-                place = panel.document.place((*panel.path, "transform", i, keyword), key=True)
-                feature = f"the transformation {name}"
-                yield from targets.problems_if_older("grafana", _TRANSFORMATIONS[name], feature, place)
+            place = panel.document.place((*panel.path, "transform", i, keyword), key=True)
+            yield from _find_transformation_problems(name, targets, place)
+
+
+def _find_type_problems(panel: PanelSpec, targets: Targets) -> Iterator[Problem]:
+    """Yield a problem if Grafana's panel type, written as `panel: TYPE`, does not exist in the target version."""
+    feature = find_feature("panels", as_text(panel.content)) if panel.type.name == "other" else None
+    if feature is not None:
+        place = panel.document.place((*panel.path, panel.keyword))
+        yield from feature.find_problems(targets, f"the panel type {feature.name}", place)
+
+
+def _find_transformation_problems(name: str, targets: Targets, place: Place) -> Iterator[Problem]:
+    feature = find_feature("transformations", name)
+    if feature is not None:
+        yield from feature.find_problems(targets, f"the transformation {name}", place)
 
 
 def _find_raw_problems(panel: PanelSpec, targets: Targets, types: Mapping[str, PanelType]) -> Iterator[Problem]:
     if not panel.raw:
         return
-    grafana_type = as_text(panel.raw.get("type")) or panel_kind(panel)
-    known = types.get(kind_of_type(grafana_type))
-    for new in _list_fields(grafana_type, types):
-        if _has_field(panel.raw, new.path):
-            path: Path = (*panel.path, "raw", *new.path.split("."))
+    written = as_text(panel.raw.get("type")) or panel_kind(panel)
+    known = types.get(kind_of_type(written))
+    grafana_type = known.grafana.type if known is not None else written
+    for option in list_options(grafana_type):
+        if _has_field(panel.raw, option.name):
+            path: Path = (*panel.path, "raw", *option.name.split("."))
             place = panel.document.place(path, key=True)
-            owner = known.grafana.type if known is not None and new not in _FIELDS_OF_ALL else grafana_type
-            yield from targets.problems_if_older("grafana", new.version, f"{new.path} of {owner}", place)
+            yield from option.find_problems(targets, f"{option.name} of {grafana_type}", place)
     for i, step in enumerate(as_objects(panel.raw.get("transformations"))):
-        name = as_text(step.get("id"))
-        if name in _TRANSFORMATIONS:
-            place = panel.document.place((*panel.path, "raw", "transformations", i, "id"))
-            feature = f"the transformation {name}"
-            yield from targets.problems_if_older("grafana", _TRANSFORMATIONS[name], feature, place)
-
-
-def _list_fields(grafana_type: JsonValue, types: Mapping[str, PanelType]) -> tuple[NewField, ...]:
-    """Return the fields of a panel type of Grafana that are newer than the oldest supported version."""
-    known = types.get(kind_of_type(as_text(grafana_type)))
-    return (*(known.grafana.since if known is not None else ()), *_FIELDS_OF_ALL)
+        place = panel.document.place((*panel.path, "raw", "transformations", i, "id"))
+        yield from _find_transformation_problems(as_text(step.get("id")), targets, place)
 
 
 def _has_field(data: JsonValue, path: str) -> bool:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from deckwatch.core import plugins
 from deckwatch.core.problems import DeckwatchError
+from deckwatch.dashboards import old_rows
 from deckwatch.dashboards.importing import losses, older, typed_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from deckwatch.core.json_types import Json, JsonMapping, JsonObject
-
-_COLUMNS = 24
-_ROW_HEIGHT = 250  # pixels; the default of old rows
-_CELL = 38  # pixels per grid step, gap included
 
 
 @dataclass
@@ -59,17 +56,14 @@ def read_dashboard(data: Json, name: str) -> UpgradedDashboard:
         folder = str(meta.get("folderTitle") or "") if isinstance(meta, dict) else ""
         data = data["dashboard"]
     if isinstance(data, dict) and isinstance(data.get("spec"), dict):
-        if "elements" in data["spec"]:
-            raise DeckwatchError(f"{name} is a dashboard in Grafana's v2 schema; export it as classic JSON")
         data = data["spec"]
     if not isinstance(data, dict) or not isinstance(data.get("panels", data.get("rows")), list):
         raise DeckwatchError(f"{name} is not a Grafana dashboard: it has no panels")
     lost: Counter[str] = Counter()
     data = typed_json.clean_dashboard(data, name, lost)
     rows = _read_rows(data, lost)
-    upgraders = {old: module for _, module in plugins.import_modules(older) for old in module.TYPES}
     for row in rows:
-        row.panels = [_upgrade_panel(panel, upgraders, lost) for panel in row.panels]
+        row.panels = [_upgrade_panel(panel, lost) for panel in row.panels]
     if not any(row.panels for row in rows):
         raise DeckwatchError(f"{name} has no panels")
     lost["row without panels"] += sum(row.header is not None and not row.panels for row in rows)
@@ -78,7 +72,10 @@ def read_dashboard(data: Json, name: str) -> UpgradedDashboard:
 
 def _read_rows(model: JsonMapping, lost: Counter[str]) -> list[Row]:
     if isinstance(model.get("rows"), list) and "panels" not in model:
-        return list(_read_old_rows(model["rows"], lost))
+        read = list(old_rows.iterate_old_rows(model["rows"]))
+        for old in read:
+            losses.count_old_row(old.row, lost, is_shown=old.header is not None)
+        return [Row(old.header, old.panels) for old in read]
     rows = [Row()]
     for panel in sorted(_objects_of(model["panels"]), key=_grid_position):
         if panel.get("type") != "row":
@@ -115,46 +112,35 @@ def _grid_position(panel: JsonMapping) -> tuple[float, float]:
     return (grid.get("y") or 0, grid.get("x") or 0)
 
 
-def _read_old_rows(rows: Iterable[object], lost: Counter[str]) -> Iterable[Row]:
-    """Yield the rows of a dashboard of Grafana 4 or older, where panels span twelve columns."""
-    top = 0
-    for row in _objects_of(rows):
-        height = _height_steps(row.get("height", _ROW_HEIGHT))
-        has_header = bool(row.get("showTitle") or row.get("collapse") or row.get("repeat"))
-        x, panels = 0, []
-        for panel in _objects_of(row.get("panels") or []):
-            width = min(_COLUMNS, max(1, round(2 * float(panel.get("span") or 4))))
-            panel_height = _height_steps(panel["height"]) if panel.get("height") else height
-            if x + width > _COLUMNS:
-                x, top = 0, top + height
-            panels.append({**panel, "gridPos": {"x": x, "y": top, "w": width, "h": panel_height}})
-            x += width
-        top += height
-        header = {"title": row.get("title") or "Row", "collapsed": bool(row.get("collapse"))} if has_header else None
-        if header is not None and row.get("repeat"):
-            header["repeat"] = row["repeat"]
-        losses.count_old_row(row, lost, is_shown=has_header)
-        yield Row(header, panels)
+@functools.cache
+def _load_upgraders() -> Mapping[str, _Upgrader]:
+    """Return the modules of removed panel types by type."""
+    return {old: module for _, module in plugins.import_modules(older) for old in module.TYPES}
 
 
-def _height_steps(height: Json) -> int:
-    """Return a height in pixels, such as `250px`, in grid steps."""
-    match = re.match(r"\d+", str(height))
-    return max(3, round(int(match[0]) / _CELL)) if match else round(_ROW_HEIGHT / _CELL)
+def is_removed_type(panel: JsonMapping) -> bool:
+    """Return whether Grafana has removed the type of a panel; the table before Grafana 7 has styles."""
+    kind = panel.get("type")
+    return isinstance(kind, str) and (kind in _load_upgraders() or (kind == "table" and "styles" in panel))
 
 
-def _upgrade_panel(panel: JsonObject, upgraders: Mapping[str, _Upgrader], lost: Counter[str]) -> JsonObject:
+def upgrade_type(panel: JsonObject, lost: Counter[str]) -> JsonObject:
+    """Return a panel of a removed type as one of its successor, and count what that lacks."""
+    kind = str(panel["type"])
+    module = _load_upgraders()["table-old" if kind == "table" else kind]
+    panel = typed_json.clean_old_panel(panel, lost)
+    upgraded, lost_keys = module.upgrade_panel(panel)
+    lost[f"{kind} panel, now {upgraded['type']}"] += 1
+    lost.update(f"{key} of a {kind} panel" for key in [*lost_keys, *losses.find_unread_keys(panel, module)])
+    return {key: value for key, value in panel.items() if key in losses.UNCHANGED_KEYS} | upgraded
+
+
+def _upgrade_panel(panel: JsonObject, lost: Counter[str]) -> JsonObject:
     result = dict(panel)
-    kind = str(panel.get("type", ""))
     if panel.get("libraryPanel"):
         result["type"] = "library-panel-ref"
-    elif kind in upgraders or (kind == "table" and "styles" in panel):
-        module = upgraders["table-old" if kind == "table" else kind]
-        panel = typed_json.clean_old_panel(panel, lost)
-        upgraded, lost_keys = module.upgrade_panel(panel)
-        result = {key: value for key, value in panel.items() if key in losses.UNCHANGED_KEYS} | upgraded
-        lost[f"{kind} panel, now {upgraded['type']}"] += 1
-        lost.update(f"{key} of a {kind} panel" for key in [*lost_keys, *losses.find_unread_keys(panel, module)])
+    elif is_removed_type(panel):
+        result = upgrade_type(panel, lost)
     defaults = (result.get("fieldConfig") or {}).get("defaults")
     if isinstance(defaults, dict):
         fields = _clean_fields(defaults, lost)
@@ -196,8 +182,8 @@ def _clean_fields(defaults: JsonMapping, lost: Counter[str]) -> JsonObject:
         steps = []
     # The first step begins at minus infinity, whatever its value: Grafana 12 writes 0.
     steps = [{**step, "value": step.get("value") if i else None} for i, step in enumerate(steps)]
-    if any(step.get("color") in _COLORS for step in steps):
-        named = [{**step, "color": _COLORS.get(step.get("color"), step.get("color"))} for step in steps]
+    if any(str(step.get("color")) in _COLORS for step in steps):
+        named = [{**step, "color": _COLORS.get(str(step.get("color")), step.get("color"))} for step in steps]
         fields["thresholds"] = {**fields["thresholds"], "steps": named}
         lost["shade of a threshold's green, orange or red"] += 1
     elif "thresholds" in fields:

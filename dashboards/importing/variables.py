@@ -160,11 +160,11 @@ def _is_default_annotation(entry: JsonMapping) -> bool:
     return bool(entry.get("builtIn")) and is_shown and not tags
 
 
-def count_lost_settings(model: JsonMapping, lost: Counter[str], *, is_ours: bool) -> None:
-    """Count the settings of a dashboard that its file cannot hold."""
+def count_lost_settings(model: JsonMapping, name: str, lost: Counter[str], *, is_ours: bool) -> None:
+    """Count the settings of a dashboard that its file, called `name`, cannot hold."""
     if is_ours:
         return
-    lost["the dashboard's uid; it now comes from the file's name"] += 1
+    lost["the dashboard's uid; it now comes from the file's name"] += model.get("uid") not in (None, "", name)
     lost["separate crosshairs, now one in all graphs"] += model.get("graphTooltip") == 0
     lost["library panel in the file"] += len(model.get("__elements") or ())
     for key, value in model.items():

@@ -13,7 +13,7 @@ from deckwatch.core.copy_with_places import copy_with_places
 from deckwatch.core.json_types import as_object
 from deckwatch.core.problems import Problem, did_you_mean
 from deckwatch.core.yaml_file import Document
-from deckwatch.dashboards.read.walk import DocumentWriter
+from deckwatch.dashboards.read.walk import DocumentWriter, walk_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from deckwatch.dashboards.read.files import Source
     from deckwatch.dashboards.read.walk import PanelNode, RowNode
 
-_NOT_SETTABLE = ("rows", "signals")  # keys of a dashboard
+_NOT_SETTABLE = ("rows", "tabs", "signals")  # keys of a dashboard
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def apply_changes(
         types=types,
     )
     document = writer.write()
-    if not document.data["rows"]:
+    if not any(walk_rows(document)):
         place = changes.document.place(next(iter(changes.disable.values())))
         return source, Adjusted(), [Problem(place, f"nothing is left of {source.uid}", "keep a panel", "names")]
     inside = [item for item in items for row, _ in hidden if item.path[: len(row.path)] == row.path and item is not row]
@@ -199,7 +199,7 @@ class _ChangeWriter(DocumentWriter):
 
     def write_top(self) -> StrictObject:
         """Return the top-level keys with the changes of the dashboard itself."""
-        return self._write_changed((), (), self.whole, without="rows")
+        return self._write_changed((), (), self.whole, without=("rows", "tabs"))
 
     def write_row(self, row: RowNode, at: Path) -> JsonValue:
         """Return a row; None if it is disabled or has no panels left."""
@@ -212,7 +212,7 @@ class _ChangeWriter(DocumentWriter):
 
     def write_row_keys(self, row: RowNode, at: Path) -> StrictObject:
         """Return a row's keys with its changes."""
-        return self._write_changed(at, row.path, self.changed.get(row.path), without="panels")
+        return self._write_changed(at, row.path, self.changed.get(row.path), without=("panels",))
 
     def write_panel(self, panel: PanelNode, at: Path, index: int) -> list[JsonValue]:
         """Return a panel with its changes; nothing if it is disabled."""
@@ -223,12 +223,14 @@ class _ChangeWriter(DocumentWriter):
         self.result.values[here] = self.source.place(panel.path)
         return [self._write_changed(here, panel.path, self.changed.get(panel.path))]
 
-    def _write_changed(self, at: Path, path: Path, change: Path | None, *, without: str = "") -> StrictObject:
+    def _write_changed(
+        self, at: Path, path: Path, change: Path | None, *, without: Collection[str] = ()
+    ) -> StrictObject:
         """Return a mapping with the keys of a change; null (~) removes a key."""
         if change is None:
-            return self.copy_keys(at, path, without=(without,))
+            return self.copy_keys(at, path, without=without)
         values = as_object(self.changes.value_at(change))
-        removed = {without, *values, *self._keys_of_former_type(self.source.value_at(path), values)}
+        removed = {*without, *values, *self._keys_of_former_type(self.source.value_at(path), values)}
         written = self.copy_keys(at, path, without=removed)
         for key, value in values.items():
             if value is not None:

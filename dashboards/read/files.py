@@ -45,7 +45,7 @@ class Source:
         Alerts may name a dashboard to open, so the key `dashboard` alone does not define one.
         """
         data = self.document.data
-        if not isinstance(data, dict) or "rows" in data:
+        if not isinstance(data, dict) or "rows" in data or "tabs" in data:
             return isinstance(data, dict)
         return "dashboard" in data and not {"alerts", "recordings"} & set(data)
 

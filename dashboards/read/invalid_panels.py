@@ -57,7 +57,7 @@ def _list_panels(document: Document, unusable: Collection[Path]) -> Iterator[tup
         if row.path in unusable and not panels and row.is_mapping:
             yield row.path, as_object(row.data)
         for panel in panels:
-            if isinstance(panel.data, dict) and (panel.path in unusable or row.path in unusable):
+            if isinstance(panel.data, dict) and {panel.path, row.path, row.tab} & set(unusable):
                 yield panel.path, panel.data
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.core import signal_file, yaml_file
 from deckwatch.core.json_types import as_object
-from deckwatch.dashboards.read.walk import walk_panels, walk_rows
+from deckwatch.dashboards.read.walk import strip_tab, walk_panels, walk_rows
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -47,7 +47,10 @@ def assemble_schema(types: Mapping[str, PanelType]) -> StrictObject:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Deckwatch dashboard",
         "type": "object",
-        "required": ["dashboard", "rows"],
+        "required": ["dashboard"],
+        "if": {"required": ["tabs"]},
+        "then": {"properties": {"rows": False}},
+        "else": {"required": ["rows"]},
         "additionalProperties": False,
         "properties": core["properties"] | signals["properties"],
         "$defs": definitions,
@@ -129,7 +132,7 @@ def _explain_grafana_key(problem: Problem, document: Document, types: Mapping[st
     if key == problem.message:
         return problem
     path = next((path for path, place in document.keys.items() if place == problem.place), ())
-    if path[:1] != ("rows",) or len(path) not in (4, 6):
+    if strip_tab(path)[:1] != ("rows",) or len(strip_tab(path)) not in (4, 6):
         return problem
     called = {name: ours for owner in types.values() for name, ours in owner.called.items()}
     if key == "type":
@@ -169,7 +172,7 @@ def find_unusable(document: Document, problems: Collection[Problem]) -> set[Yaml
     The rest of the file is checked further, so that one run reports all problems.
     """
     data = as_object(document.data)
-    if not isinstance(data.get("dashboard"), str) or not isinstance(data.get("rows"), list):
+    if not isinstance(data.get("dashboard"), str) or not isinstance(data.get("rows", data.get("tabs")), list):
         return {()}
     if not problems:
         return set()
@@ -181,8 +184,16 @@ def find_unusable(document: Document, problems: Collection[Problem]) -> set[Yaml
 
 
 def _containing_item(data: StrictMapping, path: YamlPath) -> YamlPath:
-    """Return the path of the panel, row or top-level key that contains a path."""
-    if path[:1] != ("rows",):
+    """Return the path of the panel, row, key of a tab or top-level key that contains a path."""
+    if path[:1] == ("tabs",):
+        tabs = data["tabs"]
+        if len(path) < 2 or not isinstance(tabs, list):
+            return ()
+        inside = path[2:]
+        if inside[:1] != ("rows",) or len(inside) < 2:
+            return path[:3]
+        return (*path[:2], *_containing_item(as_object(tabs[int(path[1])]), inside))
+    if path[:1] != ("rows",) or (len(path) < 2 and "tabs" in data):
         return path[:1]
     if len(path) < 2:
         return ()

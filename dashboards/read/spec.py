@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from deckwatch.dashboards.read.part_origin import NO_PART
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from deckwatch.core.json_types import JsonValue, StrictMapping
     from deckwatch.core.problems import Place
@@ -122,19 +122,6 @@ class PanelSpec:
         return self.type.source or ("prometheus" if self.type.queries else "")
 
 
-@dataclass(frozen=True)
-class Row:
-    """Panels side by side; with a title, a Grafana row."""
-
-    panels: tuple[PanelSpec, ...]
-    path: Path
-    title: str = ""
-    collapsed: bool = False
-    height: int | None = None
-    repeat: str = ""
-    origin: PartOrigin = NO_PART
-
-
 @dataclass(frozen=True, slots=True)
 class ChoiceSpec:
     """A variable for a label, chosen at the top of the dashboard; its values come from `metric` if given."""
@@ -156,6 +143,51 @@ class InputSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class SectionScope:
+    """The variables of a tab or row itself, and the metric that it needs to be shown; '' for none."""
+
+    needs: str = ""
+    choices: tuple[ChoiceSpec, ...] = ()
+    inputs: tuple[InputSpec, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A tab, which contains rows; a row in Grafana's classic form."""
+
+    title: str
+    path: Path
+    scope: SectionScope = SectionScope()
+
+
+@dataclass(frozen=True)
+class Row:
+    """Panels side by side; with a title, a Grafana row.
+
+    With `per_row` they are equally wide, this many in a line. `needs` are the metrics that all its panels need.
+    """
+
+    panels: tuple[PanelSpec, ...]
+    path: Path
+    title: str = ""
+    collapsed: bool = False
+    height: int | None = None
+    repeat: str = ""
+    origin: PartOrigin = NO_PART
+    per_row: int | None = None
+    needs: tuple[str, ...] = ()
+    scope: SectionScope = SectionScope()
+    tab: Tab | None = None
+
+    def sections(self) -> Iterator[tuple[Path, SectionScope]]:
+        """Yield its tab and itself, each by its path, as far as they have variables of their own."""
+        tab = ((self.tab.path, self.tab.scope),) if self.tab is not None else ()
+        for path, scope in (*tab, (self.path, self.scope)):
+            if scope.choices or scope.inputs:
+                yield path, scope
+
+
+@dataclass(frozen=True, slots=True)
 class EventSpec:
     """Events drawn in graphs: changes of the value of an expression, or Grafana annotations with certain tags."""
 
@@ -171,7 +203,10 @@ class EventSpec:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A dashboard file. `uid` is its id in Grafana's URLs; signals of `subjects` have short names in it."""
+    """A dashboard file. `uid` is its id in Grafana's URLs; signals of `subjects` have short names in it.
+
+    `rows` are all rows, also those in tabs; `choices` and `inputs` are the variables of the whole dashboard.
+    """
 
     uid: str
     subjects: tuple[str, ...]
@@ -196,9 +231,23 @@ class Dashboard:
     raw: StrictMapping = field(default_factory=dict)
     needed_metrics: tuple[tuple[Path, str], ...] = ()  # anywhere in the file, each with its path
 
+    @property
+    def content_path(self) -> Path:
+        """Path of the keyword for its content, for messages about all of it."""
+        return ("tabs",) if any(row.tab is not None for row in self.rows) else ("rows",)
+
     def panels(self) -> Sequence[PanelSpec]:
         """Return all panels, in order."""
         return self._panels
+
+    def sections(self) -> dict[Path, SectionScope]:
+        """Return the tabs and rows that have variables of their own, by path, in order."""
+        return {path: scope for row in self.rows for path, scope in row.sections()}
+
+    def all_inputs(self) -> list[InputSpec]:
+        """Return the text fields and choices from fixed values of the dashboard and of its sections."""
+        inputs = [*self.inputs, *(spec for scope in self.sections().values() for spec in scope.inputs)]
+        return list({spec.name: spec for spec in reversed(inputs)}.values())[::-1]
 
     @functools.cached_property
     def _panels(self) -> tuple[PanelSpec, ...]:

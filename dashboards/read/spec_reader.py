@@ -11,8 +11,17 @@ from deckwatch.core.signals import title_of
 from deckwatch.dashboards.read.options import Options
 from deckwatch.dashboards.read.panel_reader import query_keyword, read_panel
 from deckwatch.dashboards.read.part_origin import NO_PART
-from deckwatch.dashboards.read.spec import ChoiceSpec, Dashboard, EventSpec, InputSpec, PanelSpec, Row
-from deckwatch.dashboards.read.walk import walk_row_panels, walk_rows
+from deckwatch.dashboards.read.spec import (
+    ChoiceSpec,
+    Dashboard,
+    EventSpec,
+    InputSpec,
+    PanelSpec,
+    Row,
+    SectionScope,
+    Tab,
+)
+from deckwatch.dashboards.read.walk import walk_row_panels, walk_rows, walk_tabs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -40,9 +49,9 @@ def read_dashboard(
     rows = tuple(
         reader.read(row, (needs,) if needs else ())
         for row in walk_rows(document)
-        if row.path not in unusable and not (isinstance(row.data, dict) and "use" in row.data)
+        if not {row.path, row.tab} & set(unusable) and not (isinstance(row.data, dict) and "use" in row.data)
     )
-    choices, inputs = _read_choices(options)
+    choices, inputs = _read_choices(options, ())
     dashboard = Dashboard(
         source.uid,
         source.subjects,
@@ -81,14 +90,23 @@ class _RowReader:
         self.types = types
         self.unusable = unusable
         self.problems: list[Problem] = []
+        self.tabs = {path: self._read_tab(path, as_object(data)) for path, data in walk_tabs(document)}
+
+    def _read_tab(self, path: Path, data: StrictMapping) -> Tab:
+        options = Options({key: value for key, value in data.items() if (*path, key) not in self.unusable})
+        return Tab(options.get_text("tab"), path, _read_scope(options, path))
 
     def read(self, row: RowNode, needs: tuple[str, ...]) -> Row:
         """Return a row; `needs` are metrics that the dashboard needs as a whole."""
+        tab = self.tabs.get(row.tab)
+        if tab is not None and tab.scope.needs:
+            needs = (*needs, tab.scope.needs)
         if not row.is_mapping:
-            return Row(tuple(self._read_panels(row, needs)), row.path)
+            return Row(tuple(self._read_panels(row, needs)), row.path, needs=needs, tab=tab)
         options = Options(as_object(row.data))
-        if "needs" in options:
-            needs = (*needs, options.get_text("needs"))
+        scope = _read_scope(options, row.path)
+        if scope.needs:
+            needs = (*needs, scope.needs)
         return Row(
             tuple(self._read_panels(row, needs)),
             row.path,
@@ -97,6 +115,10 @@ class _RowReader:
             options.get_number("height"),
             options.get_text("for each"),
             self.origins.get(row.path, NO_PART),
+            options.get_number("per_row"),
+            needs,
+            scope,
+            tab,
         )
 
     def _read_panels(self, row: RowNode, needs: tuple[str, ...]) -> Iterator[PanelSpec]:
@@ -124,12 +146,17 @@ class _RowReader:
                 return
 
 
-def _read_choices(options: Options) -> tuple[tuple[ChoiceSpec, ...], tuple[InputSpec, ...]]:
-    """Return the variables at the top: labels, and inputs (text fields or fixed values)."""
+def _read_scope(options: Options, path: Path) -> SectionScope:
+    """Return the variables and the condition of a tab or of a row at `path`."""
+    return SectionScope(options.get_text("needs"), *_read_choices(options, path))
+
+
+def _read_choices(options: Options, section: Path) -> tuple[tuple[ChoiceSpec, ...], tuple[InputSpec, ...]]:
+    """Return the variables of a dashboard or section: labels, and inputs (text fields or fixed values)."""
     choices, inputs = [], []
     value = options.get_value("choose")
     for i, item in enumerate(value if isinstance(value, list) else []):
-        path: Path = ("choose", i)
+        path: Path = (*section, "choose", i)
         if isinstance(item, str):
             choices.append(ChoiceSpec(item, path))
         elif isinstance(item, dict) and "label" in item:

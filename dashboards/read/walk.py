@@ -1,4 +1,4 @@
-"""The only traversal of a dashboard document's rows and panels; it accepts any structure below `rows:`."""
+"""The only traversal of a dashboard document's tabs, rows and panels; it accepts any structure below them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from deckwatch.core.copy_with_places import copy_with_places
-from deckwatch.core.json_types import as_object
+from deckwatch.core.json_types import as_list, as_object
 from deckwatch.core.yaml_file import Document
 
 if TYPE_CHECKING:
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RowNode:
-    """One item of `rows:`. `panels_path` leads to its list of panels; `panels` is None if it has none."""
+    """One item of `rows:`. `panels_path` leads to its list of panels; `panels` is None if it has none.
+
+    `tab` is the path of the tab that contains it, () if none does.
+    """
 
     path: Path
     data: JsonValue
     panels_path: Path
     panels: list[JsonValue] | None
+    tab: Path = ()
 
     @property
     def is_mapping(self) -> bool:
@@ -40,14 +44,30 @@ class PanelNode:
     row: RowNode
 
 
+def walk_tabs(document: Document) -> Iterator[tuple[Path, JsonValue]]:
+    """Yield the tabs of a document, in order, each with its path."""
+    for i, data in enumerate(as_list(as_object(document.data).get("tabs"))):
+        yield ("tabs", i), data
+
+
+def strip_tab(path: Path) -> Path:
+    """Return a path relative to the tab that contains it, or unchanged."""
+    return path[2:] if path[:1] == ("tabs",) else path
+
+
 def walk_rows(document: Document) -> Iterator[RowNode]:
-    """Yield the rows of a document, in order."""
-    rows = as_object(document.data).get("rows")
-    for i, data in enumerate(rows if isinstance(rows, list) else []):
-        path: Path = ("rows", i)
+    """Yield the rows of a document, in order, those in tabs last."""
+    yield from _walk_rows_of(as_object(document.data), ())
+    for path, data in walk_tabs(document):
+        yield from _walk_rows_of(as_object(data), path)
+
+
+def _walk_rows_of(parent: StrictObject, tab: Path) -> Iterator[RowNode]:
+    for i, data in enumerate(as_list(parent.get("rows"))):
+        path: Path = (*tab, "rows", i)
         panels = data.get("panels") if isinstance(data, dict) else data
         panels_path: Path = (*path, "panels") if isinstance(data, dict) else path
-        yield RowNode(path, data, panels_path, panels if isinstance(panels, list) else None)
+        yield RowNode(path, data, panels_path, panels if isinstance(panels, list) else None, tab)
 
 
 def walk_row_panels(row: RowNode) -> Iterator[PanelNode]:
@@ -77,20 +97,46 @@ class DocumentWriter:
         result = self.result
         result.values[()] = self.source.place()
         data = self.write_top()
-        if ("rows",) in self.source.keys:
-            result.keys["rows",] = self.source.keys["rows",]
-        result.values["rows",] = self.source.place(("rows",))
-        rows: list[JsonValue] = []
-        for row in walk_rows(self.source):
-            written = self.write_row(row, ("rows", len(rows)))
-            if written is not None:
-                rows.append(written)
-        result.data = data | {"rows": rows}
+        if "rows" in self.source.data or "tabs" not in self.source.data:
+            data["rows"] = self._write_rows((), ())
+        if "tabs" in self.source.data:
+            data["tabs"] = self._write_tabs()
+        result.data = data
         return result
 
     def write_top(self) -> StrictObject:
-        """Return the copy of the top-level keys other than `rows`."""
-        return self.copy_keys((), (), without=("rows",))
+        """Return the copy of the top-level keys other than `rows` and `tabs`."""
+        return self.copy_keys((), (), without=("rows", "tabs"))
+
+    def _write_rows(self, tab: Path, at: Path) -> list[JsonValue]:
+        """Return the copies of the rows of a tab, or of those in none, as the key `rows` of the mapping at `at`."""
+        if (*tab, "rows") in self.source.keys:
+            self.result.keys[*at, "rows"] = self.source.keys[*tab, "rows"]
+        self.result.values[*at, "rows"] = self.source.place((*tab, "rows"))
+        rows: list[JsonValue] = []
+        for row in walk_rows(self.source):
+            if row.tab == tab and (written := self.write_row(row, (*at, "rows", len(rows)))) is not None:
+                rows.append(written)
+        return rows
+
+    def _write_tabs(self) -> JsonValue:
+        """Return the copies of the tabs without those that have no rows left."""
+        if not isinstance(self.source.data["tabs"], list):
+            return self.copy_key((), self.source, (), "tabs")
+        self.result.keys["tabs",] = self.source.place(("tabs",), key=True)
+        self.result.values["tabs",] = self.source.place(("tabs",))
+        tabs: list[JsonValue] = []
+        for path, data in walk_tabs(self.source):
+            at: Path = ("tabs", len(tabs))
+            if not isinstance(as_object(data).get("rows"), list):
+                tabs.append(self.copy_value(at, self.source, path))
+                continue
+            self.result.values[at] = self.source.place(path)
+            written = self.copy_keys(at, path, without=("rows",))
+            written["rows"] = self._write_rows(path, at)
+            if written["rows"]:
+                tabs.append(written)
+        return tabs
 
     def write_row(self, row: RowNode, at: Path) -> JsonValue:
         """Return the copy of a row as the item at `at`; None leaves it out."""

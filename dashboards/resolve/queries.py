@@ -62,6 +62,12 @@ class Resolver:
         self.add_scope = add_scope
         self.problems: list[Problem] = []
 
+    def with_scope(self, add_scope: Callable[[str], str]) -> Resolver:
+        """Return a resolver with the variables of a section; it adds to the same problems."""
+        resolver = Resolver(self.signals, self.catalog, self.subjects, add_scope)
+        resolver.problems = self.problems
+        return resolver
+
     def resolve_panel(self, panel: PanelSpec) -> list[Query]:
         """Return a panel's queries; what is wrong with them is added to `problems`."""
         queries: list[Query] = []

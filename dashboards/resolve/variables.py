@@ -6,6 +6,7 @@ has the label at all.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,13 +18,13 @@ from deckwatch.core.signals import label_matchers, title_of
 from deckwatch.dashboards.read.spec import ChoiceSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from deckwatch.core.catalog import Catalog
     from deckwatch.core.problems import Place
     from deckwatch.core.promql import Selector
     from deckwatch.core.yaml_file import Path
-    from deckwatch.dashboards.read.spec import Dashboard
+    from deckwatch.dashboards.read.spec import Dashboard, Row
 
 ALWAYS = ("job", "instance")
 MARK_LABELS = ("alertname", "instance", "service", "severity")  # alerts that start together are marked by one line
@@ -34,12 +35,16 @@ _APPLICATIONS = ("project", "deckwatch.instrument")
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A Grafana variable. It offers the values that a label has in the series of `selector`."""
+    """A Grafana variable. It offers the values that a label has in the series of `selector`.
+
+    `sections` are the paths of the tabs and rows that have it; () if the dashboard has it.
+    """
 
     name: str
     title: str
     selector: str
     place: Place
+    sections: tuple[Path, ...] = ()
 
     @property
     def query(self) -> str:
@@ -61,13 +66,22 @@ class Scope:
         always = () if dashboard.unscoped else [ChoiceSpec(name, ("dashboard",)) for name in ALWAYS]
         self.choices = {choice.label: choice for choice in (*always, *dashboard.choices)}
 
-    def list_conditions(self, selector: Selector) -> list[str]:
-        """Return the matchers of a selector, such as `job=~"$job"`, for the labels that its metric has."""
+    def list_conditions(self, selector: Selector, further: Collection[str] = ()) -> list[str]:
+        """Return the matchers of a selector, such as `job=~"$job"`, for the labels that its metric has.
+
+        `further` are the names of a section's variables.
+        """
         if self.dashboard.unscoped:
             return []
-        return [f'{name}=~"${name}"' for name in self.choices if self._has_label(selector.metric, name)]
+        names = dict.fromkeys((*self.choices, *further))
+        return [f'{name}=~"${name}"' for name in names if self._has_label(selector.metric, name)]
 
-    def add_conditions(self, expr: str) -> str:
+    def for_row(self, row: Row) -> Callable[[str], str]:
+        """Return the function that adds the conditions of the dashboard, and of a row and its tab."""
+        further = [choice.label for _, scope in row.sections() for choice in scope.choices]
+        return functools.partial(self.add_conditions, further=further)
+
+    def add_conditions(self, expr: str, further: Collection[str] = ()) -> str:
         """Return an expression with the conditions added to each of its selectors.
 
         A label with a matcher in one selector is left alone in the others: in the ratio of `code=~"5.."` to all
@@ -81,7 +95,7 @@ class Scope:
         }
 
         def select_matchers(selector: Selector) -> list[str]:
-            conditions = self.list_conditions(selector)
+            conditions = self.list_conditions(selector, further)
             return [condition for condition in conditions if condition.partition("=")[0] not in matched]
 
         return promql.with_matchers(expr, select_matchers)
@@ -101,16 +115,49 @@ class Scope:
         used = Counter(metric for source in sources for metric in _find_metrics(source))
         by_use = [metric for metric, _ in used.most_common()]
         variables: list[Variable] = []
-        for name, choice in self.choices.items():
-            metric = self._choose_metric(choice, by_use, problems)
-            if metric:
-                # `job` and `instance` are loaded at the same time: a panel waits for every variable that it uses, and
-                # `instance` would wait for `job`.
-                names = {variable.name for variable in variables} if name not in ALWAYS else ()
-                selector = self._chain_selector(metric, names)
+        for choice in self.choices.values():
+            self._add_variable(choice, (), by_use, variables, problems)
+        sections = self.dashboard.sections()
+        # A label that several sections have is one variable in the classic form.
+        choices = [choice for scope in sections.values() for choice in scope.choices]
+        first: dict[str, ChoiceSpec] = {}
+        for choice in choices:
+            first.setdefault(choice.label, choice)
+        for label, choice in first.items():
+            paths = tuple(path for path, scope in sections.items() if any(c.label == label for c in scope.choices))
+            if label in self.choices:
+                message = f"{label} is a variable of the whole dashboard"
                 place = self.dashboard.document.place(choice.path)
-                variables.append(Variable(name, choice.title or title_of(name), selector, place))
+                problems.append(Problem(place, message, "remove it here or at the top", "choose"))
+            else:
+                self._add_variable(choice, paths, by_use, variables, problems)
         return variables
+
+    def _add_variable(
+        self,
+        choice: ChoiceSpec,
+        sections: tuple[Path, ...],
+        by_use: Sequence[str],
+        variables: list[Variable],
+        problems: list[Problem],
+    ) -> None:
+        """Add the variable of a label to `variables`, whose values those before it limit; nothing if it has none."""
+        name = choice.label
+        metric = self._choose_metric(choice, by_use, problems)
+        if not metric:
+            return
+        # `job` and `instance` are loaded at the same time: a panel waits for every variable that it uses, and
+        # `instance` would wait for `job`.
+        visible = {
+            variable.name
+            for variable in variables
+            if not variable.sections
+            or (sections and all(is_visible(variable.sections, section) for section in sections))
+        }
+        names = visible if name not in ALWAYS else ()
+        selector = self._chain_selector(metric, names)
+        place = self.dashboard.document.place(choice.path)
+        variables.append(Variable(name, choice.title or title_of(name), selector, place, sections))
 
     def _choose_metric(self, choice: ChoiceSpec, by_use: Sequence[str], problems: list[Problem]) -> str:
         """Return the metric whose series offer the values, '' if no metric has the label.
@@ -145,7 +192,7 @@ class Scope:
         """Return a selector with the conditions of the variables before it, which limit its values."""
 
         def select_matchers(selected: Selector) -> list[str]:
-            conditions = self.list_conditions(selected)
+            conditions = self.list_conditions(selected, names)
             return [condition for condition in conditions if condition.partition("=")[0] in names]
 
         try:
@@ -168,6 +215,11 @@ class Scope:
         grouped = f"group by ({', '.join(MARK_LABELS)}) ({started})"
         # Grafana writes the name of a label that an alert lacks: the joined label always exists.
         return f'label_join({grouped}, "object", " ", "service", "instance")'
+
+
+def is_visible(sections: Sequence[Path], path: Path) -> bool:
+    """Return whether what is at `path` has a variable of these sections; () are variables of the dashboard."""
+    return not sections or any(path[: len(section)] == section for section in sections)
 
 
 def _find_metrics(source: str) -> Iterable[str]:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deckwatch.cli import _options
+from deckwatch.cli import _grafana_convert, _options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from deckwatch.provisioning.comparison import Comparison
     from deckwatch.provisioning.dashboard_import import ImportedFile, ImportRun
-    from deckwatch.provisioning.grafana import Comparison, Grafana
+    from deckwatch.provisioning.grafana import Grafana
+    from deckwatch.provisioning.resource_api import Schema
 
 
 def _add_server_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,11 +44,14 @@ def _add_server_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group("grafana")
 def command() -> None:
-    """Import dashboards from Grafana, compare with it, and push to it."""
+    """Import and convert dashboards of Grafana, compare with it, and push to it."""
+
+
+command.add_command(_grafana_convert.command)
 
 
 @command.command("import")
-@click.argument("what", nargs=-1, required=True, metavar="FILE|UID...")
+@click.argument("what", nargs=-1, required=True, metavar="FILE|FOLDER|UID...")
 @_add_server_options
 @click.option(
     "--out",
@@ -60,19 +65,23 @@ def command() -> None:
 def import_dashboards(
     project: Path, /, *, what: Sequence[str], out: Path | None, force: bool, dry_run: bool, **server: Any
 ) -> int:
-    """Convert Grafana dashboards, given as files or uids, to YAML.
+    """Convert Grafana dashboards, given as files, folders or uids, to YAML.
 
+    Files are JSON or YAML, in any of Grafana's forms; a folder may be a repository of Git Sync.
     Settings without a keyword are kept under `raw:`, and generating again yields every panel with its title, type and
     queries. Dropped settings are listed. A dashboard that cannot be imported is reported, and the others are imported.
     """
     from deckwatch.cli import _project, _show
-    from deckwatch.provisioning import dashboard_import
+    from deckwatch.provisioning import dashboard_import, dashboard_sources
 
     loaded = _project.load_project(project, keep_invalid=True)
-    models, unreadable = _read_models(what, server)
-    with _show.show_progress("importing", len(models)) as advance:
-        run = dashboard_import.import_dashboards(loaded, models, out or project / "dashboards", advance)
-    run.rejected[:0] = unreadable
+    with contextlib.ExitStack() as stack:
+        read = dashboard_sources.read_sources(what, lambda: stack.enter_context(_connect_grafana(**server)))
+    with _show.show_progress("importing", len(read.found)) as advance:
+        run = dashboard_import.import_dashboards(loaded, read.found, out or project / "dashboards", advance)
+    run.rejected[:0] = read.rejected
+    for note in read.notes:
+        click.echo(note, err=True)
     if dry_run:
         for each in run.files:
             click.echo(f"# {each.path}\n{each.imported.text}", nl=False)
@@ -82,34 +91,8 @@ def import_dashboards(
     return 0 if not run.rejected and all(each.imported.kept == each.imported.panels for each in run.files) else 1
 
 
-def _read_models(sources: Sequence[str], server: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return the dashboards by file or uid, and for each one that cannot be read a sentence with the reason."""
-    from deckwatch.core.problems import DeckwatchError
-    from deckwatch.provisioning import dashboard_import
-
-    models: dict[str, Any] = {}
-    unreadable: list[str] = []
-    with contextlib.ExitStack() as stack:
-        grafana: Grafana | None = None
-        for source in dict.fromkeys(sources):
-            try:
-                if _is_file(source):
-                    models[source] = dashboard_import.read_model(Path(source))
-                    continue
-                grafana = grafana or stack.enter_context(_connect_grafana(**server))
-                models[source] = grafana.get_dashboard(source)
-            except DeckwatchError as error:
-                if str(error) not in unreadable:  # one sentence about a server for all its dashboards
-                    unreadable.append(str(error))
-    return models, unreadable
-
-
-def _is_file(text: str) -> bool:
-    return "/" in text or text.endswith(".json") or Path(text).is_file()
-
-
 def _connect_grafana(timeout: float, **server: Any) -> Grafana:
-    from deckwatch.provisioning.grafana import connect_grafana
+    from deckwatch.provisioning.grafana_login import connect_grafana
 
     return connect_grafana(seconds=timeout, **server)
 
@@ -119,6 +102,8 @@ def _print_report(run: ImportRun) -> None:
     if run.files:
         _print_table(run.files)
     for each in run.files:
+        for note in each.notes:
+            click.echo(f"{each.path.name}: {note}", err=True)
         for what, count in each.imported.lost.items():
             click.echo(f"{each.path.name}: {count} x {what}", err=True)
     for reason in run.rejected:
@@ -167,6 +152,12 @@ def diff_dashboards(project: Path, /, *, uids: Sequence[str], output: str, **ser
 @click.option("--message", default="", metavar="TEXT", help="Message of the new versions in Grafana.")
 @click.option("--folder", metavar="UID", help="Existing folder for all dashboards, instead of their own.")
 @click.option("--force", is_flag=True, help="Also overwrite dashboards changed by hand.")
+@click.option(
+    "--schema",
+    type=click.Choice(["classic", "v2"]),
+    show_default="that of the stored dashboard; classic for new ones",
+    help="Schema of new dashboards. Grafana keeps the one with which a dashboard was created.",
+)
 @click.option("--dry-run", is_flag=True, help="Save nothing; show what would be saved.")
 @click.pass_obj
 def push_dashboards(
@@ -177,6 +168,7 @@ def push_dashboards(
     message: str,
     folder: str | None,
     force: bool,
+    schema: Schema | None,
     dry_run: bool,
     **server: Any,
 ) -> int:
@@ -199,6 +191,7 @@ def push_dashboards(
                 message,
                 folder=folder,
                 force=force,
+                schema=schema,
                 done=lambda comparison: click.echo(f"saved {comparison.generated.uid}", err=True),
             )
     return 0
@@ -212,8 +205,14 @@ def _compare_dashboards(
     from deckwatch.provisioning import stack
 
     with _show.show_spinner("generating"):
-        built = stack.build(_project.load_project(project, keep_invalid=True))
-        ours = pushing.select_dashboards(pushing.generated_dashboards(built.plan), uids)
+        loaded = _project.load_project(project, keep_invalid=True)
+        forms: list[stack.Form] = ["provisioned"]
+        resources = grafana.find_resources()
+        if resources is not None and resources.has_schema("v2") and stack.supports_form(loaded, "v2"):
+            forms.append("v2")
+        builds = stack.build_forms(loaded, stack.Options(), forms)
+        plans = [builds[form].plan for form in forms]
+        ours = pushing.select_dashboards(pushing.generated_dashboards(*plans), uids)
     with _show.show_progress("comparing", len(ours)) as advance:
         return grafana.compare_dashboards(ours, advance, folder=folder)
 

@@ -85,6 +85,7 @@ def command(project: Path, /, *, output: str, out: Path | None, team: str | None
     `--send` is for cron: nothing is printed unless it fails, and the exit code is then 1.
     """
     from deckwatch.core import own_file
+    from deckwatch.core.whole_file import replace_file
     from deckwatch.reports import formats
 
     chosen = formats.load_format(output)
@@ -100,7 +101,7 @@ def command(project: Path, /, *, output: str, out: Path | None, team: str | None
         sys.stdout.buffer.write(data)
     elif target:
         try:
-            own_file.write_file(target, data)
+            replace_file(target, data)
         except OSError as error:
             raise DeckwatchError(f"{target} was not written: {error.strerror or error}") from None
         if not team:

@@ -65,7 +65,8 @@ def command(
             stack.callback(app.live.reader.close)
             app.live.reader.start_history()
         threading.Thread(target=_scrape_once, args=(app,), name="first-scrape", daemon=True).start()
-        listening.serve_app(app, sockets, protection)
+        probes = len(app.scraper.world.config.get("probes") or ())
+        listening.serve_app(app, sockets, protection, targets=probes)
 
 
 def _scrape_once(app: App) -> None:

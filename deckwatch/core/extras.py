@@ -12,7 +12,8 @@ from deckwatch.core.problems import DeckwatchError
 _DISTRIBUTION = "deckwatch"
 _DEBIAN_SITE = Path("/usr/lib/deckwatch")  # of the Debian package, whose other package has what is not there
 _REQUIREMENT = re.compile(r"""(?P<name>[\w.-]+).*;.*extra == ['"](?P<extra>[\w-]+)['"]""")
-_MODULES = {"_jsonnet": "jsonnet", "arro3": "arro3-io"}  # modules that are not named after their distribution
+# Modules that are not named after their distribution.
+_MODULES = {"_jsonnet": "jsonnet", "arro3": "arro3-io", "dns": "dnspython"}
 
 
 def describe_missing_module(module: str, preferred: str = "") -> str | None:

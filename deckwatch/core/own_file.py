@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from typing import TYPE_CHECKING
 
 from deckwatch.core.problems import DeckwatchError
@@ -32,18 +30,3 @@ def check_replaceable(path: Path, mark: bytes, *, force: bool | None, option: st
     if not is_ours and not force:
         hint = "" if force is None else ", or add --force"
         raise DeckwatchError(f"{path} was not written by this command: choose another {option}{hint}")
-
-
-def write_file(path: Path, data: bytes) -> None:
-    """Write the file as a whole or, for example on a full disk, not at all; raises OSError."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with fresh.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())  # some file systems notice only here that they are full
-        fresh.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            fresh.unlink()
-        raise

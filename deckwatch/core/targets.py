@@ -22,28 +22,32 @@ ProgramName = Literal["grafana", "prometheus", "alertmanager"]
 
 
 class Program(NamedTuple):
-    """A program that reads the bundle, with its oldest and newest supported version."""
+    """A program that reads the bundle, with its oldest and newest supported version and the default.
+
+    The default is the newest; that of Grafana is the one in docker-compose.yml, since it ignores unknown options.
+    """
 
     title: str
     oldest: str
     newest: str
+    default: str
 
 
 PROGRAMS: dict[ProgramName, Program] = {
-    "grafana": Program("Grafana", "10.4", "13.0"),
-    "prometheus": Program("Prometheus", "2.42", "3.16"),
-    "alertmanager": Program("Alertmanager", "0.25", "0.35"),
+    "grafana": Program("Grafana", "10.4", "13.2", "13.0.10"),
+    "prometheus": Program("Prometheus", "2.42", "3.16", "3.16"),
+    "alertmanager": Program("Alertmanager", "0.25", "0.35", "0.35"),
 }
 _HINT = "build: targets:"
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """The versions the bundle is written for, such as "0.25"; by default the newest."""
+    """The versions the bundle is written for, such as "0.25"; by default the current ones."""
 
-    grafana: str = PROGRAMS["grafana"].newest
-    prometheus: str = PROGRAMS["prometheus"].newest
-    alertmanager: str = PROGRAMS["alertmanager"].newest
+    grafana: str = PROGRAMS["grafana"].default
+    prometheus: str = PROGRAMS["prometheus"].default
+    alertmanager: str = PROGRAMS["alertmanager"].default
 
     def version_of(self, program: ProgramName) -> str:
         """Return a program's version."""
@@ -51,8 +55,8 @@ class Targets:
         return version
 
     def supports(self, program: ProgramName, since: str) -> bool:
-        """Return whether the target version of a program is at least `since`."""
-        return parse_version(self.version_of(program)) >= parse_version(since)
+        """Return whether the target version of a program is at least `since`; 13.0 stands for 13.0.0."""
+        return _parse_release(self.version_of(program)) >= _parse_release(since)
 
     def problems_if_older(self, program: ProgramName, since: str, what: str, place: Place) -> Iterator[Problem]:
         """Yield a problem if `what` needs version `since` and the target is older."""
@@ -98,6 +102,11 @@ def read_targets(document: Document) -> tuple[Targets, list[Problem]]:
 
 @functools.cache
 def parse_version(version: str) -> tuple[int, int]:
-    """Return the major and minor number of a version such as 0.26 or 0.26.1."""
-    major, minor, *_ = version.split(".")
-    return int(major), int(minor)
+    """Return the major and minor number of a version such as 13, 0.26 or 0.26.1."""
+    return _parse_release(version)[:2]
+
+
+@functools.cache
+def _parse_release(version: str) -> tuple[int, int, int]:
+    major, minor, patch, *_ = (*version.split("."), "0", "0")
+    return int(major), int(minor), int(patch)

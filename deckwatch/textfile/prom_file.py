@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from deckwatch.core.problems import DeckwatchError
+from deckwatch.core.whole_file import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -126,20 +127,10 @@ def write_text(path: Path, text: str) -> None:
     content = text.encode("utf-8", "replace")
     if len(content) > MAX_BYTES:
         raise DeckwatchError(f"{path} would have more than {MAX_BYTES >> 20} MiB, and was not written")
-    fresh = path.with_name(f".{path.name}.{os.getpid()}-{time.monotonic_ns()}.new")
     try:
         create_folder(path.parent)
-        # In a folder that others may write to, the name could be a link to another file: it is created or nothing.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with open(os.open(fresh, flags, 0o644), "wb") as file:  # noqa: PTH123 - a descriptor
-            file.write(content)
-            os.fchmod(file.fileno(), 0o644)  # the exporter is another user, and cron jobs often have a umask of 077
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
+        replace_file(path, content, mode=0o644)  # the exporter is another user, and cron jobs often have a umask of 077
     except OSError as error:
-        with contextlib.suppress(OSError):
-            fresh.unlink()
         raise DeckwatchError(f"{path} cannot be written: {error.strerror}") from None
 
 

@@ -6,7 +6,6 @@ Imported only where logs are configured: nobody else pays for it.
 from __future__ import annotations
 
 import fnmatch
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,13 +31,13 @@ _ONE_OF_FORMATS = ("format", "log_format", "pattern")
 
 def read_settings(world: World, entry: Mapping[str, Any]) -> LogSettings:
     """Return the files and the format of an entry that has been checked."""
-    found, from_start = read_format(entry), entry.get("begin") == "start"
+    found, from_start, is_optional = read_format(entry), entry.get("begin") == "start", entry.get("optional", False)
     key = f"{name_source(entry)} {next((entry[key] for key in _ONE_OF_FORMATS if key in entry), 'combined')}"
     if "container" in entry:
         containers = _ContainerFiles(world, entry["container"])
-        return LogSettings(key, found, containers.list_files, ContainerLines(), from_start)
+        return LogSettings(key, found, containers.list_files, ContainerLines(), from_start, is_optional)
     files = LogFiles(world, _as_list(entry["file"]), entry.get("links_to") or ())
-    return LogSettings(key, found, files.list_files, None, from_start)
+    return LogSettings(key, found, files.list_files, None, from_start, is_optional)
 
 
 def read_format(entry: Mapping[str, Any]) -> Format:
@@ -66,7 +65,9 @@ class _ContainerFiles:
             return Listing(is_complete=False)  # it has not answered yet
         matching = [each for each in snapshot.containers if fnmatch.fnmatchcase(each.name, self._name)]
         paths = [each.log_path for each in matching if each.log_path]
-        if matching and not paths:
+        if not matching:
+            return Listing(missing=[f"container {self._name}"])
+        if not paths:
             return Listing(faults={f"container {self._name}": "its log is not in a file that the engine reports"})
         listing = LogFiles(self._world, paths).list_files()
         missing = [path for path in paths if not Path(rootfs.host_path(self._world, path)).exists()]
@@ -106,7 +107,5 @@ def find_problems(project: Project) -> Iterator[Problem]:
             if key in entry:
                 try:
                     compile_text(entry[key])
-                except re.error as fault:
-                    yield project.document.problem((*path, key), f"not a regular expression: {fault}")
                 except ValueError as fault:
                     yield project.document.problem((*path, key), str(fault))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from deckwatch.exporter.sources.source_failures import DuplicateLabels
 from deckwatch.exporter.world import Reading, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from deckwatch.core.problems import Problem
     from deckwatch.core.project import Project
@@ -29,21 +30,19 @@ Declaration = tuple[Path, str, "Mapping[str, Any]", tuple[str, ...]]  # path, na
 _FIRST_SECONDS = 1.0  # how long the first scrape waits for a first reading
 
 
-class Measured:
-    """One configured reading, repeated every `seconds`; `name` is unique among all, and `what` names it in the log.
+class Measured(abc.ABC):
+    """A configured reading, repeated every `seconds`; a subject of its collector.
 
-    `read` returns the series, and samples about the reading itself. It raises SourceFailure, or NoData where the source
-    answers that there is nothing.
+    `what` is what messages and the log call it, and `elsewhere` says which other host reads it.
     """
 
-    def __init__(
-        self, world: World, name: str, what: str, read: Callable[[], tuple[SeriesTable, list[Sample]]], seconds: float
-    ) -> None:
+    def __init__(self, world: World, what: str, name: str, seconds: float, elsewhere: str = "") -> None:
+        self.name = name
+        self.elsewhere = elsewhere
         self._world = world
-        self._name = name
-        self._read = read
+        self._title = f"the {what} {name}"
         self._readings: Background[list[Sample | Lines]] = Background(
-            world, what, self._read_and_render, seconds=seconds, first_seconds=min(seconds, _FIRST_SECONDS)
+            world, self._title, self._read_and_render, seconds=seconds, first_seconds=min(seconds, _FIRST_SECONDS)
         )
 
     def latest_reading(self) -> Reading[list[Sample | Lines]]:
@@ -54,10 +53,26 @@ class Measured:
         """End the readings."""
         self._readings.close()
 
+    @abc.abstractmethod
+    def read_series(self) -> tuple[SeriesTable, list[Sample]]:
+        """Return the series, and samples about the reading itself; raises SourceFailure and NoData."""
+
     def _read_and_render(self) -> list[Sample | Lines]:
-        table, about = self._read()
-        self._world.source(SeriesOwners).claim(self._name, table)
+        table, about = self.read_series()
+        self._world.source(SeriesOwners).claim(self._title, table)
         return [*about, *table.render_lines()]
+
+
+class MeasuredEntries(Source):
+    """The configured readings of one kind by name; a Source of the World."""
+
+    def __init__(self, readings: Iterable[Measured]) -> None:
+        self.by_name = {reading.name: reading for reading in readings}
+
+    def close(self) -> None:
+        """End the readings."""
+        for reading in self.by_name.values():
+            reading.close()
 
 
 class SeriesOwners(Source):

@@ -17,7 +17,7 @@ from deckwatch.exporter.metric import Metric
 from deckwatch.exporter.sources import json_document
 from deckwatch.exporter.sources.series_table import SeriesTable, to_label, to_number
 from deckwatch.exporter.sources.source_failures import NotANumber, PathNotFound
-from deckwatch.exporter.world import NoData, Source
+from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,32 +96,20 @@ class JsonMetric:
             raise NotANumber(f"{where} is not a time such as 2026-01-31T12:00:00Z") from None
 
 
-class JsonDocument:
-    """A document; a subject of the collector. `elsewhere` says which other host reads it."""
+class JsonDocument(_measured.Measured):
+    """A document."""
 
     def __init__(self, world: World, entry: Mapping[str, Any], hosts: frozenset[str]) -> None:
-        self.name: str = entry["name"]
-        self.elsewhere: str = entry.get("elsewhere", "")
-        self._world = world
+        seconds = units.parse_duration(entry.get("interval", _INTERVAL))
+        super().__init__(world, "document", entry["name"], seconds, entry.get("elsewhere", ""))
         self._entry = entry
         self._hosts = hosts
         self._max_series: int = entry.get("max_series", _MAX_SERIES)
         static_labels = entry.get("static_labels", {})
         self._metrics = [JsonMetric(name, each, static_labels, self.name) for name, each in entry["metrics"].items()]
-        seconds = units.parse_duration(entry.get("interval", _INTERVAL))
-        self._measured = _measured.Measured(
-            world, f"the document {self.name}", f"the document {self.name}", self._read, seconds
-        )
 
-    def latest_reading(self) -> Reading[list[Sample | Lines]]:
-        """Return the newest series; raises as Background.latest_reading does."""
-        return self._measured.latest_reading()
-
-    def close(self) -> None:
-        """End the readings."""
-        self._measured.close()
-
-    def _read(self) -> tuple[SeriesTable, list[Sample]]:
+    def read_series(self) -> tuple[SeriesTable, list[Sample]]:
+        """Return the series of the document, and its size; raises SourceFailure and NoData."""
         entry = self._entry
         document, size = json_document.read_document(
             self._world,
@@ -142,27 +130,22 @@ class JsonDocument:
         return table, [SIZE(size, self.name)]
 
 
-class JsonDocuments(Source):
+class JsonDocuments(_measured.MeasuredEntries):
     """The configured documents; a Source of the World."""
 
     def __init__(self, world: World) -> None:
         entries = world.config.get("json") or ()
         hosts = json_document.named_hosts(entries)
-        self.by_name = {entry["name"]: JsonDocument(world, entry, hosts) for entry in entries}
-
-    def close(self) -> None:
-        """End the readings."""
-        for each in self.by_name.values():
-            each.close()
+        super().__init__(JsonDocument(world, entry, hosts) for entry in entries)
 
 
-def configured_documents(world: World) -> Mapping[str, JsonDocument]:
+def configured_documents(world: World) -> Mapping[str, _measured.Measured]:
     """Return the documents by name."""
     return world.source(JsonDocuments).by_name if world.config.get("json") else {}
 
 
 @collector(SIZE, subjects=configured_documents, subject_label="document")
-def collect(_world: World, document: JsonDocument) -> Reading[list[Sample | Lines]]:
+def collect(_world: World, document: _measured.Measured) -> Reading[list[Sample | Lines]]:
     """Metrics from the documents in `watch: json:`."""
     return document.latest_reading()
 

@@ -51,6 +51,13 @@ SLOW = Metric("pg_slow_queries_total", "counter", "Slow queries in PostgreSQL's 
 READABLE = Metric(
     "deckwatch_log_readable", "gauge", "1 if all of the service's logs can be read, else 0.", ("service",), state=True
 )
+MISSING = Metric(
+    "deckwatch_log_missing",
+    "gauge",
+    "Configured paths and containers of the service's logs of which there is nothing.",
+    ("service",),
+    state=True,
+)
 LINES = Metric("deckwatch_log_lines_total", "counter", "Lines read.", ("service",))
 UNMATCHED = Metric(
     "deckwatch_log_unmatched_lines_total", "counter", "Lines that do not have the log's format.", ("service",)
@@ -73,9 +80,11 @@ class Service:
     elsewhere: str = ""
 
     def limitation(self, world: World) -> str:
-        """Return the first lines that have no known form, masked."""
+        """Return the logs that do not exist, and the first lines that have no known form, masked."""
         newest = world.source(Followers).find_newest(self.name)
-        return "no format fits: " + " ⏎ ".join(newest.examples) if newest and newest.examples else ""
+        missing = f"no such log: {', '.join(newest.missing)}" if newest and newest.missing else ""
+        unknown = "no format fits: " + " ⏎ ".join(newest.examples) if newest and newest.examples else ""
+        return "; ".join(filter(None, (missing, unknown)))
 
 
 class Followers(Source):
@@ -137,7 +146,7 @@ def configured_services(world: World) -> Mapping[str, Service]:
 
 @collector(
     *(REQUESTS, DURATION, FINE_DURATION, REQUEST_SIZE, RESPONSE_SIZE, MESSAGES, ERRORS, SLOW),
-    *(READABLE, LINES, UNMATCHED, UNREAD),
+    *(READABLE, MISSING, LINES, UNMATCHED, UNREAD),
     subjects=configured_services,
     subject_label="log",
     budget=10_000,
@@ -147,13 +156,14 @@ def collect(world: World, service: Service) -> Reading[Iterator[Sample]]:
     newest = world.source(Followers).follow(service).newest()
     if newest is None:
         raise NoData("the first reading is under way")
-    if not newest.file_count and not newest.faults:
+    if not newest.file_count and not newest.faults and not newest.missing:
         raise NoData(f"no such log: {service.entries[0].get('file') or service.entries[0]['container']}")
     return Reading(_yield_published(service, newest), newest.at)
 
 
 def _yield_published(service: Service, newest: Published[list[Sample]]) -> Iterator[Sample]:
-    yield READABLE(int(not newest.faults), service.name)
+    yield READABLE(int(not newest.faults and not newest.missing), service.name)
+    yield MISSING(len(newest.missing), service.name)
     yield from newest.value or ()
     if newest.faults:
         raise LogUnreadable(next(iter(newest.faults.values())))

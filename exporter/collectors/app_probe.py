@@ -84,7 +84,7 @@ def configured_probes(world: World) -> Mapping[str, Probe]:
     subject_label="service",
 )
 async def collect(world: World, probe: Probe) -> list[Sample]:
-    """Whether a configured service answers over HTTP, TCP or TLS, how fast, and when its certificate expires."""
+    """Whether a configured service answers over the network, how fast, and when its certificate expires."""
     async with world.source(Dialer).slots:
         started = time.perf_counter()
         result: ProbeResult = await _KINDS[probe.what].run_probe(world, probe)

@@ -18,7 +18,7 @@ from deckwatch.exporter.sources import json_document
 from deckwatch.exporter.sources.instant_query import list_points
 from deckwatch.exporter.sources.series_table import SeriesTable, to_number
 from deckwatch.exporter.sources.source_failures import QueryTimeout
-from deckwatch.exporter.world import NoData, Source
+from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,13 +39,12 @@ _MAX_SERIES = 1000
 _BYTES_PER_SERIES = 2048  # of an answer: labels may be long
 
 
-class PromqlPoll:
-    """The expressions that one Prometheus evaluates; a subject of the collector."""
+class PromqlPoll(_measured.Measured):
+    """The expressions that one Prometheus evaluates."""
 
     def __init__(self, world: World, entry: Mapping[str, Any], hosts: frozenset[str]) -> None:
-        self.name: str = entry["name"]
-        self.elsewhere: str = entry.get("elsewhere", "")
-        self._world = world
+        interval_seconds = units.parse_duration(entry.get("interval", _INTERVAL))
+        super().__init__(world, "poll", entry["name"], interval_seconds, entry.get("elsewhere", ""))
         self._entry = entry
         self._hosts = hosts
         self._seconds = units.parse_duration(entry.get("timeout", _TIMEOUT))
@@ -55,20 +54,9 @@ class PromqlPoll:
             (_measured.build_metric(name, each, _label_names(each, fixed), f"the poll {self.name}"), each)
             for name, each in entry["metrics"].items()
         ]
-        seconds = units.parse_duration(entry.get("interval", _INTERVAL))
-        self._measured = _measured.Measured(
-            world, f"the poll {self.name}", f"the poll {self.name}", self._read, seconds
-        )
 
-    def latest_reading(self) -> Reading[list[Sample | Lines]]:
-        """Return the newest series; raises as Background.latest_reading does."""
-        return self._measured.latest_reading()
-
-    def close(self) -> None:
-        """End the readings."""
-        self._measured.close()
-
-    def _read(self) -> tuple[SeriesTable, list[Sample]]:
+    def read_series(self) -> tuple[SeriesTable, list[Sample]]:
+        """Return the series of all expressions, and how long they took; raises SourceFailure and NoData."""
         started = time.monotonic()
         headers = json_document.read_headers(self._entry)
         table = SeriesTable(self._max_series, "series")
@@ -99,27 +87,22 @@ class PromqlPoll:
         return json_document.read_document(self._world, request)[0]
 
 
-class PromqlPolls(Source):
+class PromqlPolls(_measured.MeasuredEntries):
     """The configured polls; a Source of the World."""
 
     def __init__(self, world: World) -> None:
         entries = world.config.get("promql") or ()
         hosts = json_document.named_hosts(entries)
-        self.by_name = {entry["name"]: PromqlPoll(world, entry, hosts) for entry in entries}
-
-    def close(self) -> None:
-        """End the readings."""
-        for each in self.by_name.values():
-            each.close()
+        super().__init__(PromqlPoll(world, entry, hosts) for entry in entries)
 
 
-def configured_polls(world: World) -> Mapping[str, PromqlPoll]:
+def configured_polls(world: World) -> Mapping[str, _measured.Measured]:
     """Return the polls by name."""
     return world.source(PromqlPolls).by_name if world.config.get("promql") else {}
 
 
 @collector(DURATION, subjects=configured_polls, subject_label="poll")
-def collect(_world: World, poll: PromqlPoll) -> Reading[list[Sample | Lines]]:
+def collect(_world: World, poll: _measured.Measured) -> Reading[list[Sample | Lines]]:
     """Metrics from the expressions in `watch: promql:`, which another Prometheus evaluates."""
     return poll.latest_reading()
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from deckwatch.core import extras, units
+from deckwatch.core.problems import did_you_mean
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors import _measured
 from deckwatch.exporter.collectors._sql_metrics import RowCounter, SqlMetric, find_columns, label_names, value_columns
@@ -22,7 +22,7 @@ from deckwatch.exporter.sources.series_table import SeriesTable
 from deckwatch.exporter.sources.source_failures import TooManyRows
 from deckwatch.exporter.sources.state_file import StateFile
 from deckwatch.exporter.sources.watermark import Columns
-from deckwatch.exporter.world import NoData, Source
+from deckwatch.exporter.world import NoData
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,7 +43,6 @@ MAY_WRITE = Metric(
     ("query",),
 )
 
-_ADDRESSES = ("dsn_file", "dsn_env", "dsn_command", "dsn")
 _INTERVAL = "1m"  # defaults of the configuration
 _TIMEOUT = "10s"
 _MAX_ROWS = 1000
@@ -51,14 +50,14 @@ _MAX_SERIES = 1000
 _STATE_FOLDER = "/var/lib/deckwatch/sql"
 
 
-class SqlQuery:
-    """A query of a database; a subject of the collector. `elsewhere` says which other host runs it."""
+class SqlQuery(_measured.Measured):
+    """A query of a database."""
 
     def __init__(
         self, world: World, database: sql.Database, place: Mapping[str, Any], entry: Mapping[str, Any]
     ) -> None:
-        self.name: str = entry["name"]
-        self.elsewhere = _name_other_host(world, place)
+        interval_seconds = units.parse_duration(entry.get("interval", _INTERVAL))
+        super().__init__(world, "query", entry["name"], interval_seconds, _name_other_host(world, place))
         self._database = database
         self._sql: str = entry["query"]
         self._seconds = units.parse_duration(entry.get("timeout", _TIMEOUT))
@@ -70,25 +69,10 @@ class SqlQuery:
             SqlMetric(name, each, static_labels, self.name, counts=counts) for name, each in entry["metrics"].items()
         ]
         self._counter = self._build_counter(place, entry["watermark"]) if counts else None
-        self._measured = _measured.Measured(
-            world,
-            f"the query {self.name}",
-            f"the query {self.name}",
-            self._read,
-            units.parse_duration(entry.get("interval", _INTERVAL)),
-        )
-
-    def latest_reading(self) -> Reading[list[Sample | Lines]]:
-        """Return the newest series; raises as Background.latest_reading does."""
-        return self._measured.latest_reading()
 
     def limitation(self, _world: World) -> str:
         """Return what the role may do besides reading."""
         return f"its role {self._database.excess}" if self._database.excess else ""
-
-    def close(self) -> None:
-        """End the readings."""
-        self._measured.close()
 
     def _build_counter(self, place: Mapping[str, Any], watermark: str | Mapping[str, Any]) -> RowCounter:
         entry = {"column": watermark} if isinstance(watermark, str) else watermark
@@ -96,7 +80,8 @@ class SqlQuery:
         state = StateFile(place.get("state", _STATE_FOLDER), self.name)
         return RowCounter(state, columns, entry.get("start", 0), self._metrics, self._max_series)
 
-    def _read(self) -> tuple[SeriesTable, list[Sample]]:
+    def read_series(self) -> tuple[SeriesTable, list[Sample]]:
+        """Return the series of the rows, and how the query fared; raises SourceFailure and NoData."""
         started = time.monotonic()
         table = SeriesTable(self._max_series)
         rows = self._read_rows(table) if self._counter is None else self._count_rows(table, self._counter)
@@ -131,22 +116,21 @@ class SqlQuery:
         return [{column: values[at] for column, at in columns.items()} for values in result.rows], result.is_cut
 
 
-class SqlQueries(Source):
+class SqlQueries(_measured.MeasuredEntries):
     """The configured queries; a Source of the World."""
 
     def __init__(self, world: World) -> None:
         self._databases: list[sql.Database] = []
-        self.by_name: dict[str, SqlQuery] = {}
+        queries = []
         for place in world.config.get("sql") or ():
             database = sql.open_database(world, place)
             self._databases.append(database)
-            queries = (SqlQuery(world, database, place, entry) for entry in place["queries"])
-            self.by_name |= {query.name: query for query in queries}
+            queries += [SqlQuery(world, database, place, entry) for entry in place["queries"]]
+        super().__init__(queries)
 
     def close(self) -> None:
         """End the readings and close the databases."""
-        for query in self.by_name.values():
-            query.close()
+        super().close()
         for database in self._databases:
             database.close()
 
@@ -159,13 +143,13 @@ def _name_other_host(world: World, place: Mapping[str, Any]) -> str:
     return elsewhere
 
 
-def configured_queries(world: World) -> Mapping[str, SqlQuery]:
+def configured_queries(world: World) -> Mapping[str, _measured.Measured]:
     """Return the queries by name."""
     return world.source(SqlQueries).by_name if world.config.get("sql") else {}
 
 
 @collector(DURATION, ROWS, MAY_WRITE, subjects=configured_queries, subject_label="query")
-def collect(_world: World, query: SqlQuery) -> Reading[list[Sample | Lines]]:
+def collect(_world: World, query: _measured.Measured) -> Reading[list[Sample | Lines]]:
     """Metrics from the queries in `watch: sql:`, and how each query fares."""
     return query.latest_reading()
 
@@ -191,26 +175,14 @@ def find_settings_problems(project: Project) -> Iterator[Problem]:
             servers = [entry["name"] for entry in watch.get("postgres") or ()]
             where = (*path, "postgres")
             yield from _measured.find_unknown_name(project, where, place["postgres"], servers, "server of postgres:")
-        if "mysql" in place:
-            yield from _find_address_problems(project, (*path, "mysql"), place["mysql"])
+        for keys, message in sql.find_address_faults(place.get("mysql")):
+            yield problem((*path, "mysql", *keys), message)
         for number, entry in enumerate(place["queries"]):
             here = (*path, "queries", number)
             names.append(((*here, "name"), entry["name"]))
             yield from _find_query_problems(project, here, entry, is_mysql="mysql" in place)
     yield from _measured.find_duplicate_names(project, names)
     yield from _measured.find_name_problems(project, _list_declarations(block))
-
-
-def _find_address_problems(project: Project, path: _measured.Path, entry: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield the problems of where the address of a MySQL server is."""
-    given = [key for key in _ADDRESSES if key in entry]
-    if len(given) != 1:
-        found = f"not {' and '.join(given)}" if given else "found none"
-        yield project.document.problem(path, f"expected one of {', '.join(_ADDRESSES)}; {found}")
-    parts = urlsplit(entry.get("dsn", ""))
-    if parts.password or "password" in parts.query.lower():
-        message = "the dsn contains a password: put it into a file and name that in dsn_file"
-        yield project.document.problem((*path, "dsn"), message)
 
 
 def require_packages(block: list[Mapping[str, Any]]) -> None:
@@ -226,6 +198,8 @@ def _find_query_problems(
     fault = sql_statement.find_fault(entry["query"], has_watermark=has_watermark, is_mysql=is_mysql)
     if fault is not None:
         yield project.document.problem((*path, "query"), fault)
+    else:
+        yield from _find_missing_columns(project, path, entry, is_mysql=is_mysql)
     for name, metric in entry["metrics"].items():
         where = (*path, "metrics", name)
         if metric.get("kind") == "histogram" and not has_watermark:
@@ -239,6 +213,37 @@ def _find_query_problems(
             yield project.document.problem(
                 (*where, "values"), "several values need a label that distinguishes them", hint
             )
+
+
+def _find_missing_columns(
+    project: Project, path: _measured.Path, entry: Mapping[str, Any], *, is_mysql: bool
+) -> Iterator[Problem]:
+    """Yield the columns that the query surely does not select; where that cannot be said, the reading fails."""
+    columns = sql_statement.read_select_list(entry["query"], is_mysql=is_mysql)
+    if columns is None:
+        return
+    for where, column in _list_needed_columns(entry):
+        if not columns.may_have(column):
+            hint = did_you_mean(column, columns.names)
+            yield project.document.problem((*path, *where), f"the query does not select the column {column}", hint)
+
+
+def _list_needed_columns(entry: Mapping[str, Any]) -> Iterator[tuple[_measured.Path, str]]:
+    """Yield the columns that an entry names, each with its path."""
+    watermark = entry.get("watermark")
+    if isinstance(watermark, str):
+        yield ("watermark",), watermark
+    elif watermark is not None:
+        yield from ((("watermark", key), watermark[key]) for key in ("column", "key") if key in watermark)
+    for name, metric in entry["metrics"].items():
+        yield from ((("metrics", name, "key_labels", i), each) for i, each in enumerate(metric.get("key_labels", ())))
+        values = metric.get("values")
+        if isinstance(values, list):
+            yield from ((("metrics", name, "values", i), each) for i, each in enumerate(values))
+        elif values is not None:
+            yield ("metrics", name, "values"), values
+        elif watermark is None or metric.get("kind") != "counter":  # a counter without values counts rows
+            yield ("metrics", name), value_columns(metric)[0]
 
 
 def _list_declarations(block: list[Mapping[str, Any]]) -> Iterator[_measured.Declaration]:

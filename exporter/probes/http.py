@@ -5,9 +5,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from deckwatch.core import extras
 from deckwatch.exporter.metric import Metric
-from deckwatch.exporter.probe_kind import EXPIRY, LABELS, LOOKUP, PROTOCOL, TLS, Probe, ProbeResult
-from deckwatch.exporter.sources import http, json_document
+from deckwatch.exporter.probe_kind import (
+    EXPIRY,
+    LABELS,
+    LOOKUP,
+    MISMATCH,
+    PROTOCOL,
+    TLS,
+    Probe,
+    ProbeResult,
+    find_credential_problems,
+    find_pattern_problems,
+)
+from deckwatch.exporter.sources import http, http2_exchange, json_document
 from deckwatch.exporter.sources.dial import Dialer
 from deckwatch.exporter.sources.errors import safe_message
 from deckwatch.exporter.sources.files import read_start
@@ -19,6 +31,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
+_HTTP2 = 2
 _MAX_SENT_BYTES = 1 << 20
 _MAX_MATCHED_BYTES = 1 << 18  # of a body; hundreds of probes may hold theirs at a time
 
@@ -40,9 +53,6 @@ LENGTH = Metric(
     unit="bytes",
 )
 BODY = Metric("probe_http_uncompressed_body_length", "gauge", "Bytes read of the response body.", LABELS, unit="bytes")
-MISMATCH = Metric(
-    "probe_failed_due_to_regex", "gauge", "1 if the body or a header did not match as expected, else 0.", LABELS
-)
 METRICS = (*(LOOKUP, PROTOCOL, PHASE, STATUS, VERSION, SSL, REDIRECTS, LENGTH, BODY, MISMATCH, EXPIRY, TLS),)
 
 
@@ -60,6 +70,7 @@ async def run_probe(world: World, probe: Probe) -> ProbeResult:
             follow=not any(status.startswith("3") for status in expect),
             max_redirects=entry.get("max_redirects", http.MAX_REDIRECTS),
             connection=probe.connection_options(),
+            protocols=_offered_protocols(entry),
         )
     except (SecretNotReadable, OSError) as fault:
         reason = f"a file cannot be read: {fault if isinstance(fault, SecretNotReadable) else safe_message(fault)}"
@@ -89,20 +100,27 @@ async def run_probe(world: World, probe: Probe) -> ProbeResult:
 
 def find_entry_problems(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield the keys of an entry that the schema accepts and that are wrong, each with a message."""
-    for key in ("body_matches", "body_not_matches", "header_matches", "header_not_matches"):
-        value = entry.get(key, {})
-        for path, pattern in [((key,), value)] if isinstance(value, str) else [((key, n), p) for n, p in value.items()]:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                yield path, f"not a regular expression: {error}"
+    yield from find_pattern_problems(entry, "body_matches", "body_not_matches", "header_matches", "header_not_matches")
     if {"body", "body_file"} <= entry.keys():
         yield ("body_file",), "expected one of body, body_file; not both"
-    if {"basic_auth", "bearer_token_file"} <= entry.keys():
-        yield ("bearer_token_file",), "expected one of basic_auth, bearer_token_file; not both"
+    yield from find_credential_problems(entry)
     for key in sorted({"body", "body_file"} & entry.keys()):
         if entry.get("method", "GET") in ("GET", "HEAD"):
             yield (key,), "a body needs `method: POST`, PUT, PATCH or DELETE"
+
+
+def require_packages(entry: Mapping[str, Any]) -> None:
+    """Raise DeckwatchError if the entry asks for HTTP/2 and its library is not installed."""
+    if entry.get("http_version") == _HTTP2:
+        extras.require_module("h2", "a probe with `http_version: 2` is configured")
+
+
+def _offered_protocols(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the protocols for the server to choose from, the preferred first."""
+    version = entry.get("http_version")
+    if version is None:
+        return (http2_exchange.ALPN, http.HTTP1) if http2_exchange.is_available() else (http.HTTP1,)
+    return (http2_exchange.ALPN if version == _HTTP2 else http.HTTP1,)
 
 
 def _expected_statuses(entry: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,28 +1,26 @@
-"""A TCP connection that is opened and closed."""
+"""A TCP connection, and lines of text that are sent and expected."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from deckwatch.exporter.probe_kind import LOOKUP, PROTOCOL, Probe, ProbeResult
-from deckwatch.exporter.sources.dial import Dialer, Phases
-from deckwatch.exporter.sources.errors import safe_message
+from deckwatch.exporter.probe_kind import EXPIRY, LOOKUP, MISMATCH, PROTOCOL, TLS, Probe, ProbeResult
+from deckwatch.exporter.probes import _dialogue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
     from deckwatch.exporter.world import World
 
-METRICS = (LOOKUP, PROTOCOL)
+METRICS = (LOOKUP, PROTOCOL, MISMATCH, EXPIRY, TLS)
 
 
 async def run_probe(world: World, probe: Probe) -> ProbeResult:
-    """Connect within the probe's time limit."""
-    phases, protocol, reason = Phases(), 0, ""
-    connection = world.source(Dialer).open_stream(probe.endpoint(), probe.seconds, phases)
-    try:
-        async with asyncio.timeout(probe.seconds), connection as stream:
-            protocol = stream.ip_protocol
-    except OSError as fault:
-        reason = safe_message(fault)
-    samples = [LOOKUP(phases.get("resolve", 0.0), *probe.labels)]
-    return ProbeResult(reason, [*samples, PROTOCOL(protocol, *probe.labels)] if protocol else samples)
+    """Connect, and go through the entry's dialogue within the probe's time limit."""
+    return await _dialogue.run_dialogue(world, probe, probe.endpoint())
+
+
+def find_entry_problems(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield the keys of an entry that the schema accepts and that are wrong, each with a message."""
+    yield from _dialogue.find_step_problems(entry)

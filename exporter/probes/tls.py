@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-from deckwatch.exporter.probe_kind import EXPIRY, LOOKUP, PROTOCOL, TLS, Probe, ProbeResult
-from deckwatch.exporter.sources.dial import Dialer, Phases
-from deckwatch.exporter.sources.errors import safe_message
+from deckwatch.exporter.probe_kind import EXPIRY, LOOKUP, MISMATCH, PROTOCOL, TLS, Probe, ProbeResult
+from deckwatch.exporter.probes import _dialogue
 
 if TYPE_CHECKING:
-    from deckwatch.exporter.metric import Sample
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
     from deckwatch.exporter.world import World
 
-METRICS = (LOOKUP, PROTOCOL, EXPIRY, TLS)
+METRICS = (LOOKUP, PROTOCOL, MISMATCH, EXPIRY, TLS)
+SHARED_KEYS = frozenset({_dialogue.KEY})
 
 
 async def run_probe(world: World, probe: Probe) -> ProbeResult:
-    """Connect and shake hands within the probe's time limit."""
-    phases, reason = Phases(), ""
-    samples: list[Sample] = []
-    connection = world.source(Dialer).open_stream(probe.endpoint(secure=True), probe.seconds, phases)
-    try:
-        async with asyncio.timeout(probe.seconds), connection as stream:
-            samples = [
-                PROTOCOL(stream.ip_protocol, *probe.labels),
-                *probe.tls_samples(stream.tls_version, stream.certificate_ends),
-            ]
-    except OSError as fault:
-        reason = safe_message(fault)
-    return ProbeResult(reason, [LOOKUP(phases.get("resolve", 0.0), *probe.labels), *samples])
+    """Connect, shake hands, and go through the entry's dialogue within the probe's time limit."""
+    return await _dialogue.run_dialogue(world, probe, probe.endpoint(secure=True))
+
+
+def find_entry_problems(entry: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield the keys of an entry that the schema accepts and that are wrong, each with a message."""
+    yield from _dialogue.find_step_problems(entry)
+    for index, step in enumerate(entry.get(_dialogue.KEY, ())):
+        if step.get("starttls"):
+            yield (_dialogue.KEY, index, "starttls"), "the connection of a probe with `tls:` is over TLS from the start"

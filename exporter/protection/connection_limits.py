@@ -90,7 +90,9 @@ class ConnectionSlot:
 class ConnectionPool:
     """The connections of a server."""
 
-    def __init__(self) -> None:
+    def __init__(self, targets: int = 0) -> None:
+        """`targets` are pages that a scraper reads at a time besides the usual ones, such as those of probes."""
+        self._targets = targets
         self._by_client: dict[str, set[ConnectionSlot]] = {}
         self._count = 0
         self._throttle = LogThrottle()
@@ -98,10 +100,12 @@ class ConnectionPool:
     def add_slot(self, slot: ConnectionSlot) -> bool:
         """Add a connection, closing another if necessary; return False if it has to be refused."""
         slots = self._by_client.get(slot.client, set())
-        if len(slots) >= MAX_PER_CLIENT:
+        if len(slots) >= MAX_PER_CLIENT + self._targets:
             has_room = self._make_room(other for other in slots if other.state != "busy")
         else:
-            has_room = self._count < MAX_CONNECTIONS or self._make_room(self._displaceable_slots(slot.client))
+            has_room = self._count < MAX_CONNECTIONS + self._targets or self._make_room(
+                self._displaceable_slots(slot.client)
+            )
         if not has_room:
             if (more := self._throttle(slot.client)) is not None:
                 log.warning("a connection of %s was refused: all others are busy%s", slot.client, more)

@@ -41,7 +41,7 @@ class Endpoint(NamedTuple):
     """A service to connect to; `secure` is whether over TLS, with the protocols in `alpn` on offer.
 
     `authority` is a file with certificates to trust, `client` the files of one's own certificate and its key.
-    `ip_protocol` is 4 or 6, or 0 for any.
+    `ip_protocol` is 4 or 6, or 0 for any. `server_name` is what the certificate is for, instead of `host`.
     """
 
     host: str
@@ -51,12 +51,14 @@ class Endpoint(NamedTuple):
     client: tuple[Path, Path] | None = None
     ip_protocol: int = 0
     alpn: tuple[str, ...] = ()
+    server_name: str = ""
 
 
 class Stream(NamedTuple):
     """An open connection; `tls_version` is empty without TLS.
 
-    `certificate_ends` is the earliest end of the certificates that the server sent, as a Unix time.
+    `certificate_ends` is the earliest end of the certificates that the server sent, as a Unix time. `alpn` is the
+    protocol that the server chose of those on offer, empty if none.
     """
 
     reader: asyncio.StreamReader
@@ -64,6 +66,7 @@ class Stream(NamedTuple):
     ip_protocol: int
     tls_version: str = ""
     certificate_ends: float | None = None
+    alpn: str = ""
 
 
 class Dialer(Source):
@@ -96,7 +99,7 @@ class Dialer(Source):
             reader, writer = await asyncio.open_connection(
                 sock=connection,
                 ssl=context,
-                server_hostname=to.host if to.secure else None,
+                server_hostname=(to.server_name or to.host) if to.secure else None,
                 ssl_handshake_timeout=seconds + 1 if to.secure else None,
             )
         except BaseException:
@@ -106,23 +109,55 @@ class Dialer(Source):
             if to.secure:
                 phases.add_since("tls", begun)
         try:
-            protocol = 6 if connection.family == socket.AF_INET6 else 4
-            tls: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
-            version = "" if tls is None else (tls.version() or "").replace("TLSv", "TLS ")
-            ends = min(_certificate_expiries(tls), default=None) if tls is not None else None
-            yield Stream(reader, writer, protocol, version, ends)
+            yield _describe_stream(reader, writer, ip_version(connection.family))
         finally:
             writer.transport.abort()
 
-    async def _open_socket(self, to: Endpoint, seconds: float, phases: Phases) -> socket.socket:
+    @contextlib.asynccontextmanager
+    async def start_tls(self, stream: Stream, to: Endpoint, seconds: float, phases: Phases) -> AsyncIterator[Stream]:
+        """Continue an open connection over TLS, as after STARTTLS; raises OSError.
+
+        What the server has sent before the handshake is discarded: anybody on the way could have (RFC 3207, 6).
+        """
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
         begun = time.perf_counter()
-        ends = begun + seconds
+        try:
+            transport = await loop.start_tls(
+                stream.writer.transport,
+                protocol,
+                self._tls_context(to),
+                server_hostname=to.server_name or to.host,
+                ssl_handshake_timeout=seconds + 1,
+            )
+        finally:
+            phases.add_since("tls", begun)
+        if transport is None:  # the connection was lost
+            raise ConnectionResetError
+        try:
+            protocol.connection_made(transport)
+            yield _describe_stream(reader, asyncio.StreamWriter(transport, protocol, reader, loop), stream.ip_protocol)
+        finally:
+            transport.abort()
+
+    async def find_addresses(self, to: Endpoint, phases: Phases) -> list[Address]:
+        """Return the host's addresses of the wanted IP version; raises OSError if there are none."""
+        begun = time.perf_counter()
         try:
             addresses = await self._resolve_host(to.host, to.port)
         finally:
-            begun = phases.add_since("resolve", begun)
-        family = _FAMILIES.get(to.ip_protocol)
-        addresses = [address for address in addresses if family in (None, address[0])]
+            phases.add_since("resolve", begun)
+        wanted = _FAMILIES.get(to.ip_protocol)
+        addresses = [address for address in addresses if wanted in (None, address[0])]
+        if not addresses:
+            raise NoAddress
+        return addresses
+
+    async def _open_socket(self, to: Endpoint, seconds: float, phases: Phases) -> socket.socket:
+        ends = time.perf_counter() + seconds
+        addresses = await self.find_addresses(to, phases)
+        begun = time.perf_counter()
         fault: OSError = NoAddress()
         try:
             for index, (family, kind, protocol, _, address) in enumerate(addresses):
@@ -202,6 +237,20 @@ class Dialer(Source):
             context.load_cert_chain(*to.client, password="")
         self._contexts[key] = times, context
         return context
+
+
+def ip_version(family: int) -> int:
+    """Return 4 or 6 for a family of addresses."""
+    return 6 if family == socket.AF_INET6 else 4
+
+
+def _describe_stream(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, ip_protocol: int) -> Stream:
+    tls: ssl.SSLObject | None = writer.get_extra_info("ssl_object")
+    if tls is None:
+        return Stream(reader, writer, ip_protocol)
+    version = (tls.version() or "").replace("TLSv", "TLS ")
+    ends = min(_certificate_expiries(tls), default=None)
+    return Stream(reader, writer, ip_protocol, version, ends, tls.selected_alpn_protocol() or "")
 
 
 def _certificate_expiries(secured: ssl.SSLObject) -> Iterator[float]:

@@ -19,14 +19,24 @@ class NoAddress(OSError):
     """A name has no address of the IP version that is asked for."""
 
 
+class StillRunning(OSError):
+    """The call before has not ended, long after its time limit."""
+
+
+class UnexpectedAnswer(OSError):
+    """A server answers otherwise than its protocol says; the text is our own and contains nothing of the answer."""
+
+
 _MESSAGES: tuple[tuple[type[BaseException], str], ...] = (  # the first match wins
     (socket.gaierror, "name not known"),
     (NoAddress, "the name has no address of this IP version"),
     (TimeoutError, "no answer in time"),
+    (StillRunning, "the call before has not ended"),
     (ConnectionRefusedError, "connection refused"),
     (http.client.RemoteDisconnected, "connection closed without an answer"),
     (http.client.IncompleteRead, "answer cut short"),
     (http.client.HTTPException, "the answer is not HTTP"),
+    (EOFError, "answer cut short"),
 )
 
 
@@ -61,9 +71,13 @@ def _message_for(error: BaseException) -> str:
         return f"certificate: {getattr(error, 'verify_message', 'not trusted')}"
     if isinstance(error, ssl.SSLError):
         return f"TLS: {(getattr(error, 'reason', None) or 'failed').replace('_', ' ').lower()}"
+    if isinstance(error, UnexpectedAnswer):
+        return str(error)
     for kind, message in _MESSAGES:
         if isinstance(error, kind):
             return message
     if isinstance(error, OSError) and isinstance(error.errno, int):
         return os.strerror(error.errno).lower()
+    if isinstance(error, ConnectionError):  # of asyncio, where the connection ends during the TLS handshake
+        return "connection lost"
     return ""

@@ -1,31 +1,31 @@
-"""One request over HTTP/1.1, timed phase by phase, within one deadline and with bounds on what is read."""
+"""One request over HTTP, timed phase by phase, within one deadline and with bounds on what is read."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import dataclasses
 import http.client
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
-from deckwatch import __version__
 from deckwatch.exporter.sources.dial import Dialer, Endpoint, Phases
-from deckwatch.exporter.sources.errors import safe_message
+from deckwatch.exporter.sources.errors import UnexpectedAnswer, safe_message
+from deckwatch.exporter.sources.http2_exchange import ALPN, Http2Exchange
 from deckwatch.exporter.sources.http_exchange import HttpExchange
+from deckwatch.exporter.sources.http_target import HttpTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from deckwatch.exporter.sources.dial import Stream
+
 PHASES = ("resolve", "connect", "tls", "processing", "transfer")
+HTTP1 = "http/1.1"  # as ALPN names it
 MAX_REDIRECTS = 10
 MAX_BODY_BYTES = 1 << 20  # the rest is not read
 
 _REDIRECTS = (301, 302, 303, 307, 308)
-_TO_GET = (301, 302, 303)
-_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass
@@ -57,7 +57,8 @@ class FetchOptions:
 
     `headers` and `body` are sent to the host of the URL, not to others that it redirects to. `keep_bytes` of the body
     are kept, and no more are read. `may_visit` decides about a redirect by the host's name; one that it refuses is an
-    error. `connection` has arguments of an Endpoint.
+    error. `connection` has arguments of an Endpoint. `protocols` are offered to the server, by their names in ALPN;
+    HTTP/2 alone is also spoken without TLS.
     """
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -68,6 +69,7 @@ class FetchOptions:
     follow: bool = True
     max_redirects: int = MAX_REDIRECTS
     connection: Mapping[str, Any] = field(default_factory=dict)
+    protocols: tuple[str, ...] = (HTTP1,)
 
 
 async def fetch_url(dialler: Dialer, url: str, *, seconds: float, options: FetchOptions) -> HttpResult:
@@ -79,7 +81,7 @@ async def fetch_url(dialler: Dialer, url: str, *, seconds: float, options: Fetch
     ends = time.monotonic() + seconds
     try:
         target = dataclasses.replace(
-            _Target.parse_url(url), headers=options.headers, method=options.method, body=options.body
+            HttpTarget.parse_url(url), headers=options.headers, method=options.method, body=options.body
         )
         async with asyncio.timeout(seconds):
             while location := await _send_request(dialler, target, ends - time.monotonic(), options, answer):
@@ -89,7 +91,10 @@ async def fetch_url(dialler: Dialer, url: str, *, seconds: float, options: Fetch
                     answer.error = f"more than {options.max_redirects} redirects"
                     break
                 answer.redirects += 1
-                target = target.follow_redirect(location, answer.status)
+                before, target = target, target.follow_redirect(location, answer.status)
+                if target.host != before.host:
+                    connection = {name: value for name, value in options.connection.items() if name != "server_name"}
+                    options = dataclasses.replace(options, connection=connection)
                 if options.may_visit is not None and not options.may_visit(target.host):
                     answer.error = "redirected to a host that the project does not name"
                     break
@@ -102,20 +107,20 @@ async def fetch_url(dialler: Dialer, url: str, *, seconds: float, options: Fetch
 
 def host_of(url: str) -> str:
     """Return the host of a URL as redirects name it; raises ValueError where it is none of HTTP's."""
-    return _Target.parse_url(url).host
+    return HttpTarget.parse_url(url).host
 
 
 async def _send_request(
-    dialler: Dialer, target: _Target, seconds: float, options: FetchOptions, answer: HttpResult
+    dialler: Dialer, target: HttpTarget, seconds: float, options: FetchOptions, answer: HttpResult
 ) -> str | None:
     """Send one request and read its answer; returns where it redirects to."""
     answer.status, answer.tls_version = 0, ""
-    endpoint = Endpoint(target.host, target.port, target.secure, alpn=("http/1.1",), **options.connection)
+    endpoint = Endpoint(target.host, target.port, target.secure, alpn=options.protocols, **options.connection)
     async with dialler.open_stream(endpoint, seconds, answer.phases) as stream:
         answer.ip_protocol, answer.tls_version = stream.ip_protocol, stream.tls_version
         ends = [end for end in (stream.certificate_ends, answer.certificate_ends) if end is not None]
         answer.certificate_ends = min(ends, default=None)
-        exchange = HttpExchange(stream)
+        exchange = _open_exchange(stream, options.protocols)
         begun = time.perf_counter()
         try:
             return await _read_response(exchange, target, answer)
@@ -125,7 +130,15 @@ async def _send_request(
             answer.phases.add_since("transfer", first)
 
 
-async def _read_response(exchange: HttpExchange, target: _Target, answer: HttpResult) -> str | None:
+def _open_exchange(stream: Stream, protocols: tuple[str, ...]) -> HttpExchange | Http2Exchange:
+    """Return an exchange in the protocol that the server has chosen; without TLS it has no choice."""
+    chosen = stream.alpn or (HTTP1 if stream.tls_version or HTTP1 in protocols else ALPN)
+    if chosen not in protocols:
+        raise UnexpectedAnswer("the server does not offer HTTP/2")
+    return Http2Exchange(stream) if chosen == ALPN else HttpExchange(stream)
+
+
+async def _read_response(exchange: HttpExchange | Http2Exchange, target: HttpTarget, answer: HttpResult) -> str | None:
     head = await exchange.send_request(target.method, target.path, target.request_headers(), target.body)
     answer.status, answer.version, answer.content_length = head.status, head.version, head.content_length
     answer.headers = head.headers
@@ -138,64 +151,3 @@ async def _read_response(exchange: HttpExchange, target: _Target, answer: HttpRe
             kept.append(piece)
     answer.body = b"".join(kept)
     return next(iter(answer.header_values("location")), None) if head.status in _REDIRECTS else None
-
-
-@dataclass(frozen=True)
-class _Target:
-    """A checked address. `credentials` from it, and `headers`, are sent to its own host only."""
-
-    secure: bool
-    host: str
-    port: int
-    path: str
-    credentials: str = ""
-    url: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
-    method: str = "GET"
-    body: bytes = b""
-
-    @classmethod
-    def parse_url(cls, url: str) -> _Target:
-        """Read an address; raises ValueError where it is none of HTTP's."""
-        parts: SplitResult = urlsplit(url)
-        if parts.scheme not in _PORTS or not parts.hostname:
-            raise ValueError("not an address of HTTP")
-        path = quote(parts.path, safe="/%:@!$&'()*+,;=~") or "/"
-        if parts.query:
-            path += "?" + quote(parts.query, safe="/%:@!$&'()*+,;=~?")
-        host = parts.hostname if ":" in parts.hostname else parts.hostname.encode("idna").decode()
-        name = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-        credentials = base64.b64encode(name.encode()).decode() if parts.username else ""
-        secure = parts.scheme == "https"
-        return cls(secure, host, parts.port or _PORTS[parts.scheme], path, credentials, url)
-
-    def follow_redirect(self, location: str, status: int) -> _Target:
-        """Return where a redirect leads: by GET after 301 to 303, with the same method and body after 307 and 308."""
-        there = _Target.parse_url(urljoin(self.url, location))
-        method, body = self.method, self.body
-        if status in _TO_GET and method != "HEAD":
-            method, body = "GET", b""
-        at_home = (there.secure, there.host, there.port) == (self.secure, self.host, self.port)
-        if at_home:
-            credentials = there.credentials or self.credentials
-            return dataclasses.replace(there, credentials=credentials, headers=self.headers, method=method, body=body)
-        return dataclasses.replace(there, method=method)
-
-    def request_headers(self) -> dict[str, str]:
-        """Return the request headers; Host names only a port that is not the default."""
-        address = f"[{self.host.partition('%')[0]}]" if ":" in self.host else self.host
-        if self.port != _PORTS["https" if self.secure else "http"]:
-            address += f":{self.port}"
-        sent = {
-            "Host": address,
-            "User-Agent": f"deckwatch/{__version__}",
-            "Accept": "*/*",
-            "Accept-Encoding": "identity",
-        }
-        if self.credentials:
-            sent["Authorization"] = f"Basic {self.credentials}"
-        if self.body or self.method in ("POST", "PUT", "PATCH"):
-            sent["Content-Length"] = str(len(self.body))
-        own = {name.lower() for name, _ in self.headers}
-        sent = {name: value for name, value in sent.items() if name.lower() not in own}
-        return sent | dict(self.headers) | {"Connection": "close"}

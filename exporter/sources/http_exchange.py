@@ -11,9 +11,12 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.sources.dial import Stream
 
+NO_CONTENT = (204, 304)  # statuses of responses that have no body
+
 _MAX_HEAD_BYTES = 1 << 16
 _PIECE_BYTES = 1 << 16
-_NO_CONTENT = (204, 304)
+_SWITCHING_PROTOCOLS = 101
+_MAX_INTERIM_RESPONSES = 100
 
 
 class ResponseHead(NamedTuple):
@@ -54,16 +57,24 @@ class HttpExchange:
         self._stream.writer.write(request + (self._connection.send(h11.EndOfMessage()) or b""))
         await self._stream.writer.drain()
         event = await self._next_event()
-        while isinstance(event, h11.InformationalResponse):
+        for _ in range(_MAX_INTERIM_RESPONSES):
+            if not isinstance(event, h11.InformationalResponse) or event.status_code == _SWITCHING_PROTOCOLS:
+                break
             event = await self._next_event()
-        if not isinstance(event, h11.Response):
+        else:
+            raise http.client.HTTPException("many interim responses")
+        if not isinstance(event, h11.Response | h11.InformationalResponse):
             raise http.client.HTTPException(type(event).__name__)
         self._has_head = True
         found = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers)
         by_name = dict(found)
-        length = int(by_name.get("content-length", 0 if event.status_code in _NO_CONTENT else -1))
+        length = int(by_name.get("content-length", 0 if event.status_code in NO_CONTENT else -1))
         is_chunked = "transfer-encoding" in by_name
         return ResponseHead(event.status_code, float(event.http_version), -1 if is_chunked else length, found)
+
+    def trailing_data(self) -> bytes:
+        """Return what has been received after the head of a response that switches to another protocol."""
+        return self._connection.trailing_data[0]
 
     async def read_piece(self) -> bytes:
         """Return the next piece of the body, empty at its end; raises IncompleteRead where it is cut short."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from deckwatch.exporter.world import World
 
 # The key of an entry that says which kind of database it is, and the module with its `open_database(world, entry)`.
 KINDS = {"postgres": "sql_postgres", "sqlite_file": "sql_sqlite", "mysql": "sql_mysql"}
+_ADDRESSES = ("dsn_file", "dsn_env", "dsn_command", "dsn")
 
 
 class Rows(NamedTuple):
@@ -43,6 +45,19 @@ class Database(Protocol):
 
     def close(self) -> None:
         """Close the connections that are not in use."""
+
+
+def find_address_faults(entry: Mapping[str, Any] | None) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield what is wrong with where the address of a MySQL server is: a path in `entry` and a message."""
+    if entry is None:
+        return
+    given = [key for key in _ADDRESSES if key in entry]
+    if len(given) != 1:
+        found = f"not {' and '.join(given)}" if given else "found none"
+        yield (), f"expected one of {', '.join(_ADDRESSES)}; {found}"
+    parts = urlsplit(entry.get("dsn", ""))
+    if parts.password or "password" in parts.query.lower():
+        yield ("dsn",), "the dsn contains a password: put it into a file and name that in dsn_file"
 
 
 def open_database(world: World, entry: Mapping[str, Any]) -> Database:

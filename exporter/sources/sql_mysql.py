@@ -6,7 +6,6 @@ A result is not buffered: a connection whose rows were not all fetched is closed
 from __future__ import annotations
 
 import ssl
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -22,6 +21,7 @@ from deckwatch.exporter.sources.source_failures import (
     WriteRefused,
 )
 from deckwatch.exporter.sources.sql import Query, Rows
+from deckwatch.exporter.sources.sql_sessions import SessionPool
 from deckwatch.exporter.sources.sql_statement import WATERMARK, to_percent_style, without_end
 
 if TYPE_CHECKING:
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.world import World
 
-_CONNECTIONS = 2  # to one database: a query that runs into its timeout leaves room for the others
 _CONNECT_SECONDS = 5
-_IDLE_SECONDS = 300.0  # after which a connection is not used again; servers end idle ones
 _MARGIN_SECONDS = 1.0  # between the server's limit and ours
 _LOCK_SECONDS = 1
 _GRANTS_SECONDS = 300.0  # between two looks at what the role may do
@@ -59,12 +57,9 @@ class MysqlDatabase:
 
     def __init__(self, entry: Mapping[str, Any]) -> None:
         self._entry = entry
-        self._slots = threading.BoundedSemaphore(_CONNECTIONS)
-        self._idle: list[tuple[Any, float]] = []  # with the time of their last use
-        self._lock = threading.Lock()
+        self._sessions: SessionPool[Any] = SessionPool(self)
         self._excess = ""
         self._grants_at = 0.0
-        self._closed = False
 
     @property
     def excess(self) -> str:
@@ -73,38 +68,23 @@ class MysqlDatabase:
 
     def read_rows(self, query: Query) -> Rows:
         """Run a query; raises SourceFailure."""
-        if not self._slots.acquire(timeout=query.seconds):
-            raise QueryTimeout(f"no turn within {query.seconds:g} s, since other queries of this database are slow")
-        try:
-            connection, is_used = self._take_connection()
-            try:
-                return self._run_query(connection, query)
-            except DatabaseDown:
-                if not is_used:
-                    raise
-                return self._run_query(self._connect(), query)  # the server was restarted since the last query
-        finally:
-            self._slots.release()
+        return self._sessions.run_query(query)
 
     def close(self) -> None:
-        """Close the connections that are not in use; those in use are closed after it."""
-        with self._lock:
-            self._closed = True
-            connections, self._idle = self._idle, []
-        for connection, _ in connections:
-            _abandon(connection)
+        """Close the connections."""
+        self._sessions.close()
 
-    def _take_connection(self) -> tuple[Any, bool]:
-        """Return a connection, and whether it was used before; raises DatabaseDown."""
-        with self._lock:
-            known, used_at = self._idle.pop() if self._idle else (None, 0.0)
-        if known is not None and time.monotonic() - used_at < _IDLE_SECONDS:
-            return known, True
-        if known is not None:
-            _abandon(known)
-        return self._connect(), False
+    def is_open(self, connection: Any) -> bool:
+        """Whether another query can be run on the connection."""
+        is_open: bool = connection.open
+        return is_open
 
-    def _connect(self) -> Any:
+    def close_session(self, connection: Any) -> None:
+        """Close the connection."""
+        _close_socket(connection)
+
+    def open_session(self) -> Any:
+        """Connect; raises DatabaseDown."""
         import pymysql  # noqa: PLC0415 - only where such a database is configured
 
         try:
@@ -122,7 +102,8 @@ class MysqlDatabase:
             reason = safe_message(fault)
         raise DatabaseDown(reason)  # outside of the `except`, so that it does not carry the library's text along
 
-    def _run_query(self, connection: Any, query: Query) -> Rows:
+    def run_query(self, connection: Any, query: Query) -> Rows:
+        """Run a query, and look at what the role may do if that is long ago; raises SourceFailure."""
         import pymysql  # noqa: PLC0415 - only where such a database is configured
         from pymysql.cursors import SSCursor  # noqa: PLC0415
 
@@ -138,24 +119,16 @@ class MysqlDatabase:
             rows = list(cursor.fetchmany(query.max_rows + 1))
             is_cut = len(rows) > query.max_rows
             if is_cut:
-                _abandon(connection)
+                _close_socket(connection)
             else:
                 cursor.close()
                 connection.rollback()
                 self._refresh_grants(connection)
-                self._return_connection(connection)
         except (pymysql.MySQLError, OSError, ValueError) as fault:
             failure = _explain_error(fault, query.seconds)
-            _abandon(connection)
+            _close_socket(connection)
             raise failure from None
         return Rows(columns, rows[: query.max_rows], is_cut)
-
-    def _return_connection(self, connection: Any) -> None:
-        with self._lock:
-            if not self._closed:
-                self._idle.append((connection, time.monotonic()))
-                return
-        _abandon(connection)
 
     def _refresh_grants(self, connection: Any) -> None:
         """Look what the role may do, if that is long ago."""
@@ -219,8 +192,8 @@ def _set_limits(connection: Any, seconds: float) -> None:
         cursor.execute("START TRANSACTION READ ONLY")
 
 
-def _abandon(connection: Any) -> None:
-    """Close the socket without a word: the rest of a result would have to be read first."""
+def _close_socket(connection: Any) -> None:
+    """Close the socket without ending the session: the rest of a result would have to be read first."""
     result, connection._result = connection._result, None  # noqa: SLF001 - or its cursor would read it to the end
     if result is not None:
         result.unbuffered_active = False

@@ -6,7 +6,6 @@ The role, the connection string and the limits are those of the server; the data
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from deckwatch.exporter.sources.source_failures import (
     WriteRefused,
 )
 from deckwatch.exporter.sources.sql import Query, Rows
+from deckwatch.exporter.sources.sql_sessions import SessionPool
 from deckwatch.exporter.sources.sql_statement import WATERMARK, to_percent_style, without_end
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from deckwatch.exporter.sources.postgres_link import Link
     from deckwatch.exporter.world import World
 
-_CONNECTIONS = 2  # to one database: a query that runs into its timeout leaves room for the others
-_IDLE_SECONDS = 300.0  # after which a connection is not used again: something between may have dropped it
 _RIGHTS_SECONDS = 300.0  # between two looks at what the role may do
 _RIGHTS_QUERY_SECONDS = 2.0
 
@@ -57,12 +55,9 @@ class PostgresDatabase:
     def __init__(self, server: Server, name: str) -> None:
         self._server = server
         self._name = name
-        self._slots = threading.BoundedSemaphore(_CONNECTIONS)
-        self._idle: list[tuple[Link, float]] = []  # with the time of their last use
-        self._lock = threading.Lock()
+        self._sessions: SessionPool[Link] = SessionPool(self)
         self._excess = ""
         self._rights_at = 0.0
-        self._closed = False
 
     @property
     def excess(self) -> str:
@@ -71,56 +66,36 @@ class PostgresDatabase:
 
     def read_rows(self, query: Query) -> Rows:
         """Run a query; raises SourceFailure."""
-        if not self._slots.acquire(timeout=query.seconds):
-            raise QueryTimeout(f"no turn within {query.seconds:g} s, since other queries of this database are slow")
-        try:
-            link, is_used = self._take_link()
-            try:
-                rows = self._run_query(link, query)
-            except DatabaseDown:
-                if not is_used:
-                    raise
-                link, _ = self._take_link(is_new=True)  # the server was restarted since the last query
-                rows = self._run_query(link, query)
-            self._refresh_rights(link)
-            self._return_link(link)
-            return rows
-        finally:
-            self._slots.release()
+        return self._sessions.run_query(query)
 
     def close(self) -> None:
-        """Close the connections that are not in use; those in use are closed after it."""
-        with self._lock:
-            self._closed = True
-            links, self._idle = self._idle, []
-        for link, _ in links:
-            link.close()
+        """Close the connections."""
+        self._sessions.close()
 
-    def _take_link(self, *, is_new: bool = False) -> tuple[Link, bool]:
-        """Return a connection, and whether it was used before; raises DatabaseDown."""
-        with self._lock:
-            expired = [link for link, used_at in self._idle if is_new or time.monotonic() - used_at > _IDLE_SECONDS]
-            self._idle = [(link, used_at) for link, used_at in self._idle if link not in expired]
-            known = self._idle.pop()[0] if self._idle else None
-        for link in expired:
-            link.close()
-        if known is not None:
-            return known, True
+    def open_session(self) -> Link:
+        """Connect; raises DatabaseDown."""
         try:
             link = self._server.open_session(self._name)
         except ServerDown as fault:
             raise DatabaseDown(fault.reason) from None
         link.decode_leniently()
-        return link, False
+        return link
 
-    def _return_link(self, link: Link) -> None:
-        with self._lock:
-            if not self._closed and not link.is_closed:
-                self._idle.append((link, time.monotonic()))
-                return
+    def is_open(self, link: Link) -> bool:
+        """Whether another query can be run on the connection."""
+        return not link.is_closed
+
+    def close_session(self, link: Link) -> None:
+        """Close the connection."""
         link.close()
 
-    def _run_query(self, link: Link, query: Query) -> Rows:
+    def run_query(self, link: Link, query: Query) -> Rows:
+        """Run a query, and look at what the role may do if that is long ago; raises SourceFailure."""
+        rows = self._run_statement(link, query)
+        self._refresh_rights(link)
+        return rows
+
+    def _run_statement(self, link: Link, query: Query) -> Rows:
         from deckwatch.exporter.sources.postgres_link import Error, Lost, Silent  # noqa: PLC0415 - psycopg, only where configured
 
         sql = without_end(query.sql)
@@ -135,7 +110,6 @@ class PostgresDatabase:
         except Lost:
             raise DatabaseDown(LOST) from None
         except Error as fault:
-            self._return_link(link)
             raise _explain_error(fault, query.seconds) from None
         return Rows(tuple(columns), rows[: query.max_rows], len(rows) > query.max_rows)
 
@@ -145,7 +119,7 @@ class PostgresDatabase:
             return
         self._rights_at = time.monotonic()
         with contextlib.suppress(SourceFailure):
-            ((tables, is_superuser),) = self._run_query(link, Query(_WRITABLE, _RIGHTS_QUERY_SECONDS, 1)).rows
+            ((tables, is_superuser),) = self._run_statement(link, Query(_WRITABLE, _RIGHTS_QUERY_SECONDS, 1)).rows
             tables_text = f"may write to {tables} table{'' if tables == 1 else 's'}" if tables else ""
             self._excess = "is a superuser" if is_superuser else tables_text
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from deckwatch.core.whole_file import replace_file
 from deckwatch.exporter.sources.source_failures import StateFault
 
 _MAX_BYTES = 64 << 20
@@ -38,13 +37,8 @@ class StateFile:
 
     def write(self, state: dict[str, Any]) -> None:
         """Replace the stored state; raises StateFault."""
-        temporary = self.path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.new")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:  # noqa: PTH123 - a descriptor
-                file.write(json.dumps(state, separators=(",", ":")).encode())
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
+            replace_file(self.path, json.dumps(state, separators=(",", ":")).encode(), mode=0o600)
         except OSError as fault:
             raise StateFault(f"{self.path} cannot be written: {fault.strerror}") from None

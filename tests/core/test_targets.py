@@ -15,10 +15,10 @@ def read_targets(text):
     return targets.read_targets(yaml_file.parse_yaml(text, "deckwatch.yaml"))
 
 
-def test_the_default_is_the_newest_version_in_code_and_schema():
+def test_the_default_is_the_same_in_code_and_schema():
     schema = project_schema(plugins.schema_fragments())["properties"]["build"]["properties"]["targets"]["properties"]
     for name, program in PROGRAMS.items():
-        assert Targets().version_of(name) == program.newest == schema[name]["default"]
+        assert Targets().version_of(name) == program.default == schema[name]["default"]
         assert program.oldest in schema[name]["description"]
 
 
@@ -28,7 +28,7 @@ def test_versions_that_are_not_set_keep_their_defaults():
     assert versions == Targets(grafana="11.2", alertmanager="0.26.1")
 
 
-@pytest.mark.parametrize("version", ["10.4", "10.4.19", "13.0", "12.3"])
+@pytest.mark.parametrize("version", ["10.4", "10.4.19", "12.3", "13", "13.0", "13.2.3"])
 def test_a_version_within_the_range_is_supported(version):
     assert read_targets(f'build: {{targets: {{grafana: "{version}"}}}}')[1] == []
 
@@ -36,7 +36,7 @@ def test_a_version_within_the_range_is_supported(version):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ('grafana: "9.5"', "2:22: error: Grafana 9.5 is not supported (supported: 10.4 to 13.0) [target]"),
+        ('grafana: "9.5"', "2:22: error: Grafana 9.5 is not supported (supported: 10.4 to 13.2) [target]"),
         ('prometheus: "2.41"', "2:25: error: Prometheus 2.41 is not supported (supported: 2.42 to 3.16) [target]"),
         ('alertmanager: "0.24"', "2:27: error: Alertmanager 0.24 is not supported (supported: 0.25 to 0.35) [target]"),
     ],
@@ -51,8 +51,8 @@ def test_an_unsupported_version_is_reported_with_the_range(setting, message):
     ("setting", "message"),
     [
         (
-            'grafana: "13.1"',
-            "2:22: warning: Grafana 13.1 is newer than the newest known version (treated as 13.0) [target]",
+            'grafana: "13.3"',
+            "2:22: warning: Grafana 13.3 is newer than the newest known version (treated as 13.2) [target]",
         ),
         (
             'prometheus: "3.100"',
@@ -63,7 +63,20 @@ def test_an_unsupported_version_is_reported_with_the_range(setting, message):
 def test_a_newer_version_is_treated_as_the_newest(setting, message):
     versions, problems = read_targets(f"build:\n  targets: {{{setting}}}\n")
     assert [str(problem) for problem in problems] == [f"deckwatch.yaml:{message}"]
-    assert versions == Targets()
+    name = setting.partition(":")[0]
+    assert versions == Targets(**{name: PROGRAMS[name].newest})
+
+
+def test_a_version_without_its_last_number_is_the_first_one():
+    assert not Targets(grafana="13").supports("grafana", "13.0.1")
+    assert not Targets(grafana="13.0").supports("grafana", "13.0.1")
+    assert Targets(grafana="13.0.2").supports("grafana", "13.0.1")
+    assert Targets(grafana="13.1").supports("grafana", "13.0.1")
+
+
+def test_the_default_grafana_is_the_one_of_compose():
+    compose = (Path(__file__).parents[2] / "docker-compose.yml").read_text()
+    assert f"grafana/grafana:{PROGRAMS['grafana'].default}\n" in compose
 
 
 @pytest.mark.parametrize("setting", ['prometheus: "3.16"', 'alertmanager: "0.35.1"'])

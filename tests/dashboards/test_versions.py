@@ -9,7 +9,7 @@ from deckwatch import dashboards
 from deckwatch.core import signal_file, targets, yaml_file
 from deckwatch.core.project import Project
 from deckwatch.core.targets import PROGRAMS, Targets
-from deckwatch.dashboards import panel_types
+from deckwatch.dashboards import grafana_versions, panel_types
 from deckwatch.dashboards.draw import versions
 from deckwatch.dashboards.read import files
 from deckwatch.dashboards.read.files import Source
@@ -82,9 +82,7 @@ def test_generated_fields_are_omitted_and_the_schema_version_matches(child):
         _, stat, bars = model["panels"]
         assert model["schemaVersion"] == number
         assert ("percentChangeColorMode" in stat["options"], "legend" in bars["options"]) == (ours, ours)
-        assert (
-            versions.minimum_version(model, "10.4", panel_types.load_types(child)) == "10.4"
-        )  # without them an older one draws the same
+        assert versions.minimum_version(model, "10.4") == "10.4"  # without them an older one draws the same
 
 
 def test_the_shipped_dashboards_support_the_oldest_versions(child):
@@ -97,9 +95,33 @@ def test_the_shipped_dashboards_support_the_oldest_versions(child):
     assert [str(problem) for problem in problems + bundle.problems if problem.check == "target"] == []
 
 
-def test_every_version_of_a_field_is_between_the_oldest_and_the_newest(child):
-    declared = [new for panel_type in panel_types.load_types(child).values() for new in panel_type.grafana.since]
-    assert {new.path for new in declared} >= {"options.percentChangeColorMode", "options.legend", "options.perPage"}
-    fields = [*declared, *versions._FIELDS_OF_ALL]
-    for since in (*(new.version for new in fields), *versions._TRANSFORMATIONS.values()):
-        assert targets.parse_version("10.4") < targets.parse_version(since) <= targets.parse_version("13.0")
+def test_every_version_is_between_the_oldest_and_the_newest():
+    known = grafana_versions.load_features()
+    options = {feature.name for feature in known["options"]}
+    assert options >= {"options.percentChangeColorMode", "options.legend", "options.perPage", "timeCompare"}
+    for feature in (*known["options"], *known["transformations"], *known["variables"], *known["panels"]):
+        for version in filter(None, (feature.since, feature.until)):
+            assert (10, 4) < targets.parse_version(version) <= targets.parse_version(PROGRAMS["grafana"].newest)
+
+
+@pytest.mark.parametrize("kind", grafana_versions.KINDS)
+def test_every_line_has_a_source_and_a_name_of_its_own(kind):
+    features = grafana_versions.load_features()[kind]
+    assert features
+    assert all(feature.source and feature.name for feature in features)
+    names = [(feature.panel, feature.name) for feature in features]
+    assert len(set(names)) == len(names)
+
+
+def test_every_panel_with_options_is_a_panel_type(child):
+    known = {item.grafana.type for item in panel_types.load_types(child).values()}
+    assert {feature.panel for feature in grafana_versions.load_features()["options"]} - {""} <= known
+
+
+def test_a_panel_type_that_was_removed_is_reported(child):
+    text = "dashboard: Shop\nrows:\n  - - panel: datagrid\n      title: A\n      description: A\n"
+    (problem,) = [item for item in build_dashboard(child, text, "13.0").problems if item.check == "target"]
+    assert str(problem).startswith(
+        "shop.yaml:3:14: error: the panel type datagrid was removed in Grafana 13.0, the target is 13.0"
+    )
+    assert [item for item in build_dashboard(child, text, "12.4").problems if item.check == "target"] == []

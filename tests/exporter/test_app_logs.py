@@ -149,8 +149,32 @@ def test_a_fault_of_one_log_is_reported_and_the_others_are_read(tmp_path, export
     read_page(scraper, 'deckwatch_log_lines_total{service="shop"} 1')
     by_subject = {outcome.subject: outcome for outcome in scraper.scrape()}
     assert by_subject["shop"].error == "LogUnreadable"
-    assert by_subject["other"].absent == f"no such log: {tmp_path}/missing"
+    assert by_subject["other"].error is by_subject["other"].absent is None, "it has an alert of its own"
     assert f"{tmp_path}/pipe.log: a pipe, not a file" in caplog.text
+
+
+def test_a_log_that_does_not_exist_is_counted_until_it_does(tmp_path, exporter, caplog):
+    (tmp_path / "access.log").touch()
+    paths = [str(tmp_path / name) for name in ("access.log", "error.log", "job-*.log")]
+    scraper = exporter(
+        {"service": "shop", "file": paths, "format": "combined"},
+        {"service": "shop", "file": str(tmp_path / "rare.log"), "format": "combined", "optional": True},
+        {"service": "job", "file": str(tmp_path / "deep/er/job.log"), "format": "combined"},
+    )
+    text = read_page(scraper, 'deckwatch_log_missing{service="shop"} 2')
+    assert 'deckwatch_log_readable{service="shop"} 0' in text
+    assert 'deckwatch_log_missing{service="job"} 1' in text
+    service = app_logs.configured_services(scraper.world)["shop"]
+    assert service.limitation(scraper.world) == f"no such log: {paths[1]}, {paths[2]}"
+    assert caplog.text.count(f"log of shop: {paths[1]} does not exist") == 1
+    write(tmp_path / "error.log", LINE.format("GET", "/a", 200))
+    (tmp_path / "job-1.log").touch()
+    read_page(scraper, 'deckwatch_log_missing{service="shop"} 0')
+    read_page(scraper, 'deckwatch_log_readable{service="shop"} 1')
+    read_page(scraper, 'deckwatch_log_lines_total{service="shop"} 1')
+    (tmp_path / "access.log").rename(tmp_path / "access.log.1")
+    text = read_page(scraper, 'deckwatch_log_missing{service="shop"} 1')
+    assert 'deckwatch_log_lines_total{service="shop"} 1' in text, "counters do not vanish with a file"
 
 
 def test_a_damaged_state_is_reported_and_not_used(tmp_path, exporter, caplog):

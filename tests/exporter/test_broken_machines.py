@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from deckwatch.exporter import collector
+from deckwatch.exporter.pending_scrape import CollectorSelection
 from deckwatch.exporter.scrape import Scraper
-from deckwatch.exporter.server import App, CollectorSelection
+from deckwatch.exporter.server import App
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,8 @@ from deckwatch.exporter import exposition, page
 from deckwatch.exporter.collector import load_collectors
 from deckwatch.exporter.collectors import _container
 from deckwatch.exporter.metric import count_series
-from deckwatch.exporter.scrape import KEEP_STATE_SECONDS, Scraper
+from deckwatch.exporter.outcome import KEEP_STATE_SECONDS
+from deckwatch.exporter.scrape import Scraper
 from deckwatch.exporter.sources.container import Container
 from deckwatch.exporter.sources.docker_snapshot import EngineUnreachable, Snapshot
 from deckwatch.exporter.world import World

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import shutil
 import sys
@@ -128,7 +129,7 @@ def test_scrapes_leave_no_reference_cycles(captured, tmp_path, name: str) -> Non
     app = App(scraper, collectors)
 
     def scrape_page() -> None:
-        app.metrics_response(b"", {"accept-encoding": "gzip"})
+        asyncio.run(app.metrics_response(b"", {"accept-encoding": "gzip"}))
 
     for _ in range(5):
         scrape_page()

@@ -270,6 +270,39 @@ def test_postgresqls_log():
         assert dict(counts.slow_queries) == {"shop": expected}
 
 
+CSV = (
+    '2026-11-30 02:00:00.123 UTC,"app","sh""op",80,"127.0.0.1:5",66ec.1,1,"SELECT",2026-11-30 01:59:59 UTC,3/0,0,LOG,'
+    '00000,"duration: 1500.123 ms  statement: select "", \n2, 3\n from x",,,,,,,,,"psql","client backend",,0\n'
+    '2026-11-30 02:00:01.000 UTC,"app","shop",80,"[local]",66ec.1,2,"",2026-11-30 01:59:59 UTC,3/0,0,ERROR,42P01,'
+    '"relation ""x"" does not exist",,,,,,"select *\n\nfrom x",15,,"psql","client backend",,0\n'
+    "2026-11-30 02:00:02.000 +0545,,,81,,66ec.2,1,,2026-11-30 01:59:59 +0545,,0,DEBUG1,00000,"
+    '"starting",,,,,,,,,"","postmaster",,0\n'
+)
+JSON = (
+    '{"timestamp":"2026-11-30 02:00:00.123 UTC","user":"app","dbname":"sh\\"op","pid":80,"error_severity":"LOG",'
+    '"message":"duration: 1500.123 ms  statement: select\\n1"}\n'
+    '{"timestamp":"2026-11-30 02:00:01.000 UTC","user":"app","dbname":"shop","pid":80,"error_severity":"ERROR",'
+    '"state_code":"42P01","message":"relation \\"x\\" does not exist","statement":"select * from x"}\n'
+    '{"timestamp":"2026-11-30 02:00:02.000 UTC","pid":81,"error_severity":"DEBUG1","message":"starting"}\n'
+)
+
+
+@pytest.mark.parametrize(("name", "text"), [("postgresql_csv", CSV), ("postgresql_json", JSON)])
+def test_postgresqls_log_as_csv_and_json(name, text):
+    found = formats.load_format(name)
+    levels, errors, unmatched = messages(found, text)
+    assert levels == {"info": 1, "error": 1, "debug": 1}
+    assert errors == {"42P01": 1}
+    assert unmatched == []
+    for slow_seconds, expected in ((1.0, 1), (2.0, 0)):
+        counts = MessageCounts(slow_seconds)
+        counts.add_messages(found.parse(text.encode()))
+        assert dict(counts.slow_queries) == {'sh"op': expected}
+    assert len(messages(found, POSTGRES)[2]) >= 4, "the format on stderr is another"
+    rest = text.partition("\n")[2]
+    assert messages(found, rest)[2] == []
+
+
 def test_labels_are_bounded():
     counts = MessageCounts()
     lines = "".join(f'{{"level":"error","error_type":"Error{number}"}}\n' for number in range(500))

@@ -90,3 +90,17 @@ def test_a_server_that_asks_for_the_certificate_of_its_client(authority, serve_t
     assert probe.reason(http=url, **entry, cert_file=str(client.certificate), key_file=str(client.key)) == ""
     assert probe.reason(http=url, **entry, cert_file=str(client.certificate), key_file=str(server.key)) == "TLS"
     assert probe.reason(http=url, **entry, cert_file=str(client.key) + "-absent") == "no such file or directory"
+
+
+def test_a_server_whose_certificate_has_another_name(authority, serve_tls, probe):
+    server = authority.issue("server", names="DNS:shop.example")
+    target = authority.issue("target")
+    entry = {"ca_file": str(authority.certificate), "timeout": "30s"}
+    url = serve_tls(server.certificate, key=server.key)
+    assert probe.reason(http=url, **entry) == "certificate"
+    assert probe.reason(http=url, **entry, server_name="shop.example") == ""
+    assert probe.reason(tls=url[len("https://") : -1], **entry, server_name="shop.example") == ""
+    assert probe.reason(http=url, **entry, server_name="till.example") == "certificate"
+    elsewhere = serve_tls(target.certificate, key=target.key).replace("localhost", "127.0.0.1")
+    redirecting = serve_tls(server.certificate, key=server.key, location=elsewhere)
+    assert probe.reason(http=redirecting, **entry, server_name="shop.example") == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib
 import inspect
@@ -9,14 +10,14 @@ from urllib.parse import urlencode
 
 import pytest
 
-from deckwatch.core import plugins, project
+from deckwatch.core import extras, plugins, project
 from deckwatch.core.problems import DeckwatchError, InvalidInput
 from deckwatch.exporter import collector, config, page, placement, probe_entries, view
 from deckwatch.exporter.collectors.app_probe import configured_probes
 from deckwatch.exporter.probe_kind import LABELS, Probe
 from deckwatch.exporter.scrape import Scraper
 from deckwatch.exporter.server import App
-from deckwatch.exporter.sources.http import _Target
+from deckwatch.exporter.sources.http_target import HttpTarget
 from deckwatch.exporter.world import World
 
 
@@ -152,14 +153,15 @@ def test_a_target_is_a_probes_name_or_address(tmp_path, target):
     collectors = {"app_probe": collector.load_collectors()["app_probe"]}
     world = World(config=config.watch_config(loaded, {}))
     with contextlib.closing(Scraper(world, collectors)) as scraper, contextlib.closing(world):
-        response = App(scraper, collectors).probe_response(urlencode({"target": target}).encode(), {})
+        app = App(scraper, collectors)
+        response = asyncio.run(app.probe_response(urlencode({"target": target}).encode(), {}))
         assert response.status == 200
         assert 'probe_success{service="shop",kind="component",probe="login"} 0' in response.body.decode()
         assert 'kind="component"} ' not in response.body.decode()
         for other in ("http://127.0.0.1:2/", "shop/logn", "", "http://127.0.0.1:1/login?a=b"):
-            response = App(scraper, collectors).probe_response(urlencode({"target": other}).encode(), {})
+            response = asyncio.run(app.probe_response(urlencode({"target": other}).encode(), {}))
             assert response.status == 400
-        assert App(scraper, collectors).probe_response(b"target=shop&target=shop/login", {}).status == 400
+        assert asyncio.run(app.probe_response(b"target=shop&target=shop/login", {})).status == 400
 
 
 def test_the_brackets_of_an_ipv6_address_are_removed():
@@ -178,11 +180,44 @@ def test_the_brackets_of_an_ipv6_address_are_removed():
         "{service: a, http: 'http://a/', expect: 99}",
         "{service: a, http: 'http://a/', expect: ok}",
         "{service: a, http: 'http://a/', expect: []}",
+        "{service: a, http: 'http://a/', http_version: 3}",
+        "{service: a, dns: 'a:0x', query_name: b}",
+        "{service: a, websocket: 'http://a/'}",
+        "{service: a, icmp: 'a:1'}",
+        "{service: a, tcp: 'a:1', query_response: []}",
+        "{service: a, tcp: 'a:1', query_response: [{}]}",
+        "{service: a, tcp: 'a:1', query_response: [{expects: b}]}",
+        "{service: a, icmp: a, payload_bytes: 8}",
+        "{service: a, websocket: 'ws://a/?token=b'}",
+        "{service: a, websocket: 'ws://b:c@a/'}",
+        "{service: a, dns: a, query_name: b..c}",
+        "{service: a, dns: a, query_name: b, query_type: XX}",
+        "{service: a, dns: a, query_name: b, rcodes: [FINE]}",
     ],
 )
 def test_entries_rejected_by_the_schema(tmp_path, entry):
     with pytest.raises(InvalidInput, match=r"deckwatch.yaml:3:"):
         read(tmp_path, entry)
+
+
+@pytest.mark.parametrize(
+    ("entry", "package"),
+    [
+        ("{service: a, dns: a, query_name: b}", "dnspython"),
+        ("{service: a, grpc: 'a:1'}", "h2"),
+        ("{service: a, websocket: 'ws://a'}", "websockets"),
+        ("{service: a, http: 'http://a', http_version: 2}", "h2"),
+        ("{service: a, http: 'http://a'}", ""),
+        ("{service: a, smtp: a}", ""),
+        ("{service: a, icmp: a}", ""),
+    ],
+)
+def test_a_missing_package_is_an_error_at_the_start(tmp_path, monkeypatch, entry, package):
+    monkeypatch.setattr(extras, "_is_installed", lambda _: False)
+    loaded = read(tmp_path, entry)
+    expected = pytest.raises(DeckwatchError, match=rf"{package} is not installed: pip install 'deckwatch\[probes\]'")
+    with expected if package else contextlib.nullcontext():
+        config.watch_config(loaded, {})
 
 
 def test_problems_across_the_list(tmp_path):
@@ -195,12 +230,13 @@ def test_problems_across_the_list(tmp_path):
         "{service: c, name: x, tcp: 'c:3'}",
         "{service: c, name: x, tcp: 'c:4'}",
     )
+    kinds = ", ".join(probe_entries.list_kinds())
     messages = [
         f"{problem.place.line}:{problem.place.column} {problem.message}" for problem in config.find_problems(loaded, [])
     ]
     assert messages == [
-        "3:7 expected one of http, tcp, tls; found none",
-        "4:7 expected one of http, tcp, tls; not http and tcp",
+        f"3:7 expected one of {kinds}; found none",
+        f"4:7 expected one of {kinds}; not http and tcp",
         "6:17 duplicate probe of 'c'",
         "8:26 duplicate name 'x'",
     ]
@@ -225,12 +261,31 @@ def test_a_kind_of_probe_is_complete(kind):
         ("tcp: 'a:1', expect: 200", "40 expect is for a probe with `http:`, and this one has `tcp:`"),
         ("http: 'http://a/', body_matches: 'a('", "not a regular expression: missing ), unterminated subpattern"),
         ("http: 'http://a/', header_matches: {Via: '*'}", "not a regular expression: nothing to repeat at position 0"),
+        ("http: 'http://a/', body_matches: '(a+)+b'", "53 a repetition is repeated, as in (a+)+"),
+        ("http: 'http://a/', header_not_matches: {Via: '(a*)*b'}", "a repetition is repeated, as in (a+)+"),
         ("http: 'http://a/', body: x", "a body needs `method: POST`, PUT, PATCH or DELETE"),
         ("http: 'http://a/', method: POST, body: x, body_file: y", "expected one of body, body_file; not both"),
         (
             "http: 'http://a/', basic_auth: {username: x}, bearer_token_file: y",
             "expected one of basic_auth, bearer_token_file; not both",
         ),
+        ("tcp: 'a:1', query_response: [{send: b}, {expect: '('}]", "not a regular expression: missing )"),
+        ("tls: 'a:1', query_response: [{starttls: true}]", "is over TLS from the start"),
+        ("http: 'http://a/', query_response: [{send: b}]", "query_response is for a probe with `tcp:`"),
+        ("smtp: 'a:465', starttls: true", "port 465 speaks TLS from the start"),
+        ("smtp: a, banner_matches: '('", "not a regular expression: missing )"),
+        ("websocket: 'ws://a', message_matches: '('", "not a regular expression: missing )"),
+        ("grpc: 'a:1', body: x", "body is for a probe with `http:`, and this one has `grpc:`"),
+        ("grpc: 'a:1', basic_auth: {username: x}, bearer_token_file: y", "expected one of basic_auth"),
+        ("dns: a", "expected query_name: the name to ask the server for"),
+        ("dns: a, query_name: b, answer_matches: '('", "not a regular expression: missing )"),
+        ("command: [./check.sh]", "expected an absolute path, or a name that is looked up in the usual folders"),
+        ("command: [check], output_matches: '('", "not a regular expression"),
+        ("sql: SELECT 1", "expected one of postgres, sqlite_file, mysql, which names the database; found none"),
+        ("sql: DELETE FROM a, sqlite_file: a.db", "DELETE does not begin a query"),
+        ("sql: SELECT 1, sqlite_file: a.db, database: b", "only a server in `postgres:` has several databases"),
+        ("sql: SELECT 1, postgres: shp", "unknown server of postgres: 'shp'"),
+        ("sql: SELECT 1, mysql: {dsn: 'mysql://a:b@c/d'}", "the dsn contains a password"),
         ("tls: 'a:1', key_file: x", "a key needs the certificate in `cert_file`"),
     ],
 )
@@ -249,12 +304,12 @@ def test_problems_of_one_entry(tmp_path, keys, message):
     ],
 )
 def test_a_url_is_split(url, host, port, path):
-    target = _Target.parse_url(url)
+    target = HttpTarget.parse_url(url)
     assert (target.host, target.port, target.path) == (host, port, path)
 
 
 def test_credentials_do_not_follow_a_redirect_to_another_host():
-    start = _Target.parse_url("https://me:secret@a/")
+    start = HttpTarget.parse_url("https://me:secret@a/")
     assert start.follow_redirect("/b", 302).credentials == start.credentials != ""
     for elsewhere in ("https://b/", "http://a/", "https://a:8443/", "//b/"):
         assert start.follow_redirect(elsewhere, 302).credentials == ""
@@ -263,4 +318,29 @@ def test_credentials_do_not_follow_a_redirect_to_another_host():
 @pytest.mark.parametrize("url", ["ftp://a/", "http:///x", "nonsense", "http://a:port/"])
 def test_invalid_http_addresses(url):
     with pytest.raises(ValueError, match=r"."):
-        _Target.parse_url(url)
+        HttpTarget.parse_url(url)
+
+
+@pytest.mark.parametrize("kind", probe_entries.list_kinds())
+def test_regular_expressions_that_could_take_years_are_reported(kind):
+    for key, schema in probe_entries._declared_schemas(kind).items():
+        for each, value in ((schema, "(a+)+b"), (schema.get("additionalProperties"), {"a": "(a+)+b"})):
+            if isinstance(each, dict) and "regular expression" in each.get("title", ""):
+                example = probe_entries._declared_schemas(kind)[kind]["examples"][0]
+                found = probe_entries.find_entry_problems({"service": "a", kind: example, key: value})
+                assert [path[0] for path, message in found if "repeat once" in message] == [key]
+
+
+def test_labels_show_neither_arguments_nor_queries():
+    entries = [
+        {"service": "a", "command": ["/bin/check", "--password", "swordfish"]},
+        {"service": "b", "sql": "SELECT 'swordfish'", "postgres": "shop-db", "database": "shop"},
+        {"service": "c", "sql": "SELECT 'swordfish'", "postgres": "shop-db", "database": "shop"},
+        {"service": "d", "sql": "SELECT 'swordfish'", "mysql": {"dsn": "mysql://swordfish@db/shop"}},
+    ]
+    assert probe_entries.probe_instances(entries) == {
+        "a": "/bin/check",
+        "b": "shop-db/shop (b)",
+        "c": "shop-db/shop (c)",
+        "d": "mysql",
+    }

@@ -6,6 +6,7 @@ each scrape what it has read. Only the durations of the collectors differ.
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
 from typing import TYPE_CHECKING, Any
@@ -68,7 +69,7 @@ class Exporter:
         """Return the lines of a page, except for durations."""
         if self._forgets:
             self._forget()
-        response = self._app.metrics_response(query, {"accept-encoding": encoding})
+        response = asyncio.run(self._app.metrics_response(query, {"accept-encoding": encoding}))
         body = gzip.decompress(response.body) if ("content-encoding", "gzip") in response.headers else response.body
         return [line for line in body.splitlines() if not line.startswith(DURATIONS)]
 

@@ -16,7 +16,8 @@ import pytest
 from deckwatch.exporter import scrape as scraping
 from deckwatch.exporter.collector import Collector, NoData
 from deckwatch.exporter.metric import Metric, Sample
-from deckwatch.exporter.scrape import KEEP_STATE_SECONDS, Scraper
+from deckwatch.exporter.outcome import KEEP_STATE_SECONDS
+from deckwatch.exporter.scrape import Scraper
 from deckwatch.exporter.world import NotSupported, SourceDown, World
 
 if TYPE_CHECKING:

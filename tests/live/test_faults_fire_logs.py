@@ -1,4 +1,4 @@
-"""Every alert on logs: a log whose format is another than configured. How to add one: `test_faults_fire.py`."""
+"""Every alert on logs: one of another format than configured, one that does not exist. See `test_faults_fire.py`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ watch:
   logs:
     - {{service: shop, file: {folder}/access.log, format: combined, state: {folder}/state}}
 """
-FAULTS = {"LogNotUnderstood": {"service": "shop", "severity": "warning"}}
+FAULTS = {
+    "LogNotUnderstood": {"service": "shop", "severity": "warning"},
+    "LogMissing": {"service": "shop", "severity": "warning"},
+}
+OTHER_FORMAT, MISSING = ({name: labels} for name, labels in FAULTS.items())
 GOOD = '127.0.0.1 - - [30/Nov/2026:02:00:00 +0000] "GET / HTTP/1.1" 200 5 "-" "-"\n'
 OTHER = "GET / 200 5\n"
 
@@ -44,6 +48,16 @@ def test_a_log_of_another_format(alarm, tmp_path):
     chain = alarm("", project=PROJECT.format(folder=tmp_path), hurried=True)
     with written(log, OTHER):
         chain.wait_for_series('deckwatch_log_unmatched_lines_total{service="shop"} > 0')
-        chain.fire(FAULTS)
+        chain.fire(OTHER_FORMAT)
     with written(log, GOOD):
-        chain.end(FAULTS)
+        chain.end(OTHER_FORMAT)
+
+
+def test_a_log_that_does_not_exist(alarm, tmp_path):
+    (tmp_path / "error.log").touch()
+    second = "    - {{service: shop, file: {folder}/error.log, format: text, state: {folder}/state}}\n"
+    chain = alarm("", project=(PROJECT + second).format(folder=tmp_path), hurried=True)
+    chain.wait_for_series('deckwatch_log_missing{service="shop"} == 1')
+    chain.fire(MISSING)
+    (tmp_path / "access.log").touch()
+    chain.end(MISSING)

@@ -148,19 +148,35 @@ def test_a_servers_log(need, tmp_path, tmp_path_factory, log_exporter, make):
     assert ("http_request_duration_seconds_count" in page) == (log_format != "combined")
 
 
-def test_postgresqls_own_log(postgres_server, log_exporter):
-    server = postgres_server(log_min_duration_statement="100ms", log_line_prefix="%m [%p] %q%u@%d ")
+@pytest.mark.parametrize(
+    ("log_format", "file"), [("postgresql", "log"), ("postgresql_csv", "csv"), ("postgresql_json", "json")]
+)
+def test_postgresqls_own_log(postgres_server, log_exporter, log_format, file):
+    server = postgres_server(
+        log_min_duration_statement="100ms",
+        log_line_prefix="%m [%p] %q%u@%d ",
+        logging_collector="on",
+        log_destination="stderr,csvlog,jsonlog",
+        log_directory="..",
+        log_filename="collected.log",
+        log_file_mode="0644",
+    )
     server.folder.chmod(0o755)
-    watched = log_exporter(f"service: shop-db, file: {server.folder}/server.log, format: postgresql, slow_query: 200ms")
+    log = server.folder / f"collected.{file}"
+    watched = log_exporter(f"service: shop-db, file: {log}, format: {log_format}, slow_query: 200ms")
     watched.wait_for('log_messages_total{service="shop-db",level="error"} 0')
-    server.sql("SELECT pg_sleep(0.3)", database="shop")
+    server.sql("SELECT pg_sleep(0.3)\n\n, 'a \"quoted\", text'", database="shop")
     server.sql("SELECT pg_sleep(0.15)", database="shop")  # logged, but not slow for us
     server.sql("SELECT 1", database="shop")
     with pytest.raises(Exception, match="does not exist"):
-        server.sql("SELECT * FROM missing", database="shop")
+        server.sql("SELECT *\nFROM missing", database="shop")
     page = watched.wait_for('log_messages_total{service="shop-db",level="error"} 1')
     assert 'pg_slow_queries_total{server="shop-db",datname="shop"} 1' in page
     assert 'deckwatch_log_unmatched_lines_total{service="shop-db"} 0' in page
+    kind = "none" if log_format == "postgresql" else "42P01"  # with the next message
+    with pytest.raises(Exception, match="does not exist"):
+        server.sql("SELECT * FROM missing", database="shop")
+    watched.wait_for(f'app_errors_total{{service="shop-db",type="{kind}"}} 2')
 
 
 def test_a_containers_log_that_the_engine_rotates(engine, log_exporter):

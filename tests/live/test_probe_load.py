@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 import time
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -40,6 +42,55 @@ def test_500_probes_of_a_second_within_one_scrape_and_few_threads(probed_app):
     print(f"{PROBES} probes in {seconds:.1f} s, {max(counts)} threads")
     assert sum(sample.value for sample in succeeded) == PROBES
     assert seconds < 9.5
+    assert max(counts) <= MOST_THREADS
+
+
+async def read_pages(address: str, queries: list[str]) -> list[str]:
+    """Return the pages of these queries, which are sent at the same moment, each over a connection of its own."""
+    parts = urlsplit(address)
+    at_once = asyncio.Semaphore(32)
+
+    async def connect():
+        async with at_once:
+            return await asyncio.open_connection(parts.hostname, parts.port)
+
+    async def read_page(streams, query: str) -> str:
+        reader, writer = streams
+        header = f"GET /metrics?{query} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n"
+        writer.write(f"{header}X-Prometheus-Scrape-Timeout-Seconds: 10\r\n\r\n".encode())
+        try:
+            return (await reader.read()).decode()
+        finally:
+            writer.close()
+
+    connections = await asyncio.gather(*(connect() for _ in queries))
+    return await asyncio.gather(*map(read_page, connections, queries))
+
+
+def test_500_requests_for_one_probe_each_at_the_same_time(probed_app, serving):
+    """As Prometheus scrapes them: each probe is a target of its own (decision 20)."""
+    entries = [f"    - {{service: shop-{number}, http: '{probed_app}/1?{number}'}}\n" for number in range(PROBES)]
+    server = serving("", project="watch:\n  probes:\n" + "".join(entries))
+    server.get("/metrics?" + urlencode({"collect[]": "app_probe", "probe": "shop-0"}))
+    counts: list[int] = []
+    ended = threading.Event()
+
+    def count_threads() -> None:
+        while not ended.wait(0.02):
+            counts.append(server.threads())
+
+    counter = threading.Thread(target=count_threads, daemon=True)
+    counter.start()
+    begun = time.monotonic()
+    queries = [urlencode({"collect[]": "app_probe", "probe": f"shop-{number}"}) for number in range(PROBES)]
+    pages = asyncio.run(read_pages(server.address, queries))
+    seconds = time.monotonic() - begun
+    ended.set()
+    counter.join()
+    print(f"{PROBES} requests in {seconds:.1f} s, {max(counts)} threads")
+    assert [page for page in pages if "\nprobe_success{" not in page] == []
+    assert [page for page in pages if '"} 1\n' not in page.partition("\nprobe_success{")[2].partition("#")[0]] == []
+    assert seconds < 10
     assert max(counts) <= MOST_THREADS
 
 

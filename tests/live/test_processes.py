@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import subprocess
 import sys
 import time
@@ -26,18 +27,20 @@ with open(sys.argv[1], "wb") as file:
 print("done", flush=True)
 time.sleep(120)
 """
-PEER_CONFIGURATION = """
+# Groups are of the whole machine, where several runs of this file may be at work at a time.
+WORD = f"deck{secrets.token_hex(4)}"
+PEER_CONFIGURATION = f"""
 process_names:
-  - name: "deck-{{.Matches.kind}}"
-    cmdline: ['deck_(?P<kind>[a-z]+)']
+  - name: "deck-{{{{.Matches.kind}}}}"
+    cmdline: ['{WORD}_(?P<kind>[a-z]+)']
 """
-GROUPS = "groups: [{name: 'deck-{kind}', cmdline: 'deck_(?P<kind>[a-z]+)'}]"
+GROUPS = f"groups: [{{name: 'deck-{{kind}}', cmdline: '{WORD}_(?P<kind>[a-z]+)'}}]"
 
 
 @contextlib.contextmanager
 def working(tmp_path, kind: str):
-    """Run a process with `deck_KIND` in its command line, from the moment at which its work is done."""
-    script = tmp_path / f"deck_{kind}.py"
+    """Run a process with `WORD_KIND` in its command line, from the moment at which its work is done."""
+    script = tmp_path / f"{WORD}_{kind}.py"
     script.write_text(WORK)
     command = [sys.executable, str(script), str(tmp_path / f"{kind}.data")]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
@@ -60,7 +63,7 @@ def test_a_process_is_counted_and_its_counters_stay_after_its_end(tmp_path, watc
     before = time.time()
     with working(tmp_path, "mail") as process:
         time.sleep(1.2)
-        page = watched.page()
+        page, elapsed = watched.page(), time.time() - before
         assert page[series("num_procs", "deck-mail")] == 1
         cpu = sum(page[series("cpu_seconds_total", "deck-mail", mode=mode)] for mode in ("user", "system"))
         assert 0.45 < cpu < 1.5
@@ -68,10 +71,10 @@ def test_a_process_is_counted_and_its_counters_stay_after_its_end(tmp_path, watc
         assert page[series("write_bytes_total", "deck-mail")] >= 0
         assert page[series("open_filedesc", "deck-mail")] == len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
         assert before - 1 < page[series("oldest_start_time_seconds", "deck-mail")] < time.time() + 1
-        (name,) = (each for each in page if each.startswith("deckwatch_top_memory_bytes") and "deck_mail.py" in each)
+        (name,) = (each for each in page if each.startswith("deckwatch_top_memory_bytes") and f"{WORD}_mail.py" in each)
         assert page[name] > 48 << 20
-        (name,) = (each for each in page if each.startswith("deckwatch_top_cpu_cores") and "deck_mail.py" in each)
-        assert 0.1 < page[name] < 1.1
+        (name,) = (each for each in page if each.startswith("deckwatch_top_cpu_cores") and f"{WORD}_mail.py" in each)
+        assert 0.4 < page[name] * elapsed < 1.5  # its CPU seconds, over the time between the two pages
     after = watched.page()
     user = series("cpu_seconds_total", "deck-mail", mode="user")
     assert after[series("num_procs", "deck-mail")] == 0
@@ -105,16 +108,25 @@ def peer_page(url: str) -> dict[str, float]:
     return {sort_labels(key): float(value) for key, _, value in found}
 
 
-def test_the_values_are_those_of_process_exporter(need, tmp_path, watch_sources):
+@contextlib.contextmanager
+def process_exporter(need, tmp_path):
+    """Run process-exporter on the groups `deck-…`; its address."""
     names = ("process-exporter", "prometheus-process-exporter")
     program = need(*names, get="apt-get install prometheus-process-exporter")
     (tmp_path / "peer.yml").write_text(PEER_CONFIGURATION)
     url = f"http://127.0.0.1:{free_port()}/metrics"
     options = ("-config.path", str(tmp_path / "peer.yml"), f"-web.listen-address={url[7:].partition('/')[0]}")
     server = Program("process-exporter", (program, *options), tmp_path / "peer.log", url, end_with_parent=True)
-    watched = watch_sources(f"  processes: {{top: 0, {GROUPS}}}\n")
     server.start().wait_ready(60)
     try:
+        yield url
+    finally:
+        server.stop()
+
+
+def test_the_values_are_those_of_process_exporter(need, tmp_path, watch_sources):
+    watched = watch_sources(f"  processes: {{top: 0, {GROUPS}}}\n")
+    with process_exporter(need, tmp_path) as url:
         watched.page()
         peer_page(url)
         # The peer knows starts to a second or two, and takes what began just after its own start for older.
@@ -122,8 +134,6 @@ def test_the_values_are_those_of_process_exporter(need, tmp_path, watch_sources)
         with working(tmp_path, "mail"), working(tmp_path, "pdf"):
             time.sleep(0.5)
             before, page, after = peer_page(url), watched.page(), peer_page(url)
-    finally:
-        server.stop()
     ours = {sort_labels(key): value for key, value in page.items()}
     compared = [
         key for key in before if key in after and key.startswith("namedprocess_namegroup_") and "thread" not in key
@@ -140,6 +150,69 @@ def test_the_values_are_those_of_process_exporter(need, tmp_path, watch_sources)
         if not low - slack <= ours[key] <= high + slack:
             different[key] = (low, ours[key], high)
     assert not different
+
+
+THREADED = """
+import os, sys, threading
+# WORD_threaded
+begin, ends, finished = threading.Event(), threading.Event(), threading.Barrier(4)
+def work(path):
+    with open("/proc/thread-self/comm", "w") as file: file.write(path.rpartition("-")[2])
+    begun.wait()
+    begin.wait()
+    import time
+    until = time.thread_time() + 0.4
+    while time.thread_time() < until: pass
+    with open(path, "wb") as file:
+        file.write(bytes(4 << 20)); file.flush(); os.fsync(file.fileno())
+    finished.wait()
+    ends.wait()
+begun = threading.Barrier(4)
+for name in ("first-mill", "second-mill", "third-press"):
+    threading.Thread(target=work, args=(sys.argv[1] + name,), daemon=True).start()
+begun.wait()
+print("ready", flush=True)
+sys.stdin.readline()
+begin.set()
+finished.wait()
+print("done", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_the_threads_are_those_of_process_exporter(need, tmp_path, watch_sources):
+    argv = [sys.executable, "-c", THREADED.replace("WORD", WORD), str(tmp_path / "file-")]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == b"ready\n"
+            watched = watch_sources(f"  processes: {{top: 0, threads: 5, {GROUPS}}}\n")
+            with process_exporter(need, tmp_path) as url:
+                peer_page(url)
+                watched.page()
+                peer_page(url)  # at its first reading of a thread it counts nothing
+                process.stdin.write(b"\n")
+                process.stdin.flush()
+                assert process.stdout.readline() == b"done\n"
+                page, theirs = watched.page(), peer_page(url)
+        finally:
+            process.kill()
+    ours = {sort_labels(key): value for key, value in page.items() if "_thread_" in key}
+    compared = {key: value for key, value in theirs.items() if "_namegroup_thread_" in key}
+    assert ours.keys() == compared.keys()
+    assert len(ours) == 3 * 9  # mill, press and the main thread
+    different = {
+        key: (ours[key], value)
+        for key, value in compared.items()
+        if abs(ours[key] - value) > 0.05 * value + (0.03 if "seconds" in key else 2)
+    }
+    assert not different
+    mill = {"threadname": "mill"}
+    cpu = [series("thread_cpu_seconds_total", "deck-threaded", mode=mode, **mill) for mode in ("user", "system")]
+    assert 0.7 < sum(ours[sort_labels(key)] for key in cpu) < 1.5
+    assert ours[sort_labels(series("thread_count", "deck-threaded", **mill))] == 2
+    assert not watched.errors()
 
 
 def test_the_largest_user_of_a_container_has_its_name(engine, watch_sources, eventually):

@@ -11,7 +11,8 @@ from deckwatch.core.problems import DeckwatchError
 from deckwatch.core.project import Project
 from deckwatch.dashboards.grafana_model import is_generated_uid
 from deckwatch.dashboards.importing import Importer
-from deckwatch.provisioning import dashboard_import
+from deckwatch.dashboards.schema_v2 import find_dashboards
+from deckwatch.provisioning import dashboard_file, dashboard_import
 
 LONG = "panel tests of everything that can be shared between two of them"
 
@@ -23,7 +24,8 @@ def text_dashboard(title, **more):
 @pytest.fixture
 def run_import(tmp_path):
     def run(models):
-        return dashboard_import.import_dashboards(Project(tmp_path), models, tmp_path / "dashboards")
+        found = [each for source, model in models.items() for each in find_dashboards(model, source)]
+        return dashboard_import.import_dashboards(Project(tmp_path), found, tmp_path / "dashboards")
 
     return run
 
@@ -42,15 +44,19 @@ def run_import(tmp_path):
     ],
 )
 def test_a_file_name_is_a_uid_that_grafana_accepts(model, name):
-    assert dashboard_import.file_name(model) == name
+    panels = {"panels": []}
+    inner = {**model["dashboard"], **panels} if "dashboard" in model else {**model, **panels}
+    (found,) = find_dashboards({"dashboard": inner} if "dashboard" in model else inner, "a file")
+    assert dashboard_import.file_name(found) == name
     assert is_generated_uid(name)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_file_may_have_a_byte_order_mark(tmp_path, encoding):
     path = tmp_path / "theirs.json"
-    path.write_bytes(json.dumps({"title": "größe"}, ensure_ascii=False).encode(encoding))
-    assert dashboard_import.read_model(path) == {"title": "größe"}
+    path.write_bytes(json.dumps({"title": "größe", "panels": []}, ensure_ascii=False).encode(encoding))
+    (found,) = dashboard_file.read_dashboards(path)
+    assert found.spec["title"] == "größe"
 
 
 @pytest.mark.parametrize(
@@ -59,14 +65,16 @@ def test_a_file_may_have_a_byte_order_mark(tmp_path, encoding):
 def test_a_file_that_is_not_json_is_reported(tmp_path, content):
     path = tmp_path / "theirs.json"
     path.write_bytes(content)
-    with pytest.raises(DeckwatchError, match=r"theirs\.json is not JSON"):
-        dashboard_import.read_model(path)
+    with pytest.raises(DeckwatchError, match=r"theirs\.json (is not JSON|cannot be read: it is not UTF-8)"):
+        dashboard_file.read_dashboards(path)
 
 
 def test_a_rejected_dashboard_does_not_affect_the_others(run_import):
-    run = run_import({"one": text_dashboard("One"), "none": {"title": "None"}, "two": text_dashboard("Two")})
+    run = run_import(
+        {"one": text_dashboard("One"), "none": {"title": "None", "panels": []}, "two": text_dashboard("Two")}
+    )
     assert [file.path.name for file in run.files] == ["one.yaml", "two.yaml"]
-    assert run.rejected == ["none: none is not a Grafana dashboard: it has no panels"]
+    assert run.rejected == ["none: none has no panels"]
 
 
 def test_a_bug_of_ours_does_not_affect_the_others(run_import, monkeypatch):

@@ -107,15 +107,6 @@ def test_a_file_that_cannot_be_written_is_a_sentence(tmp_path) -> None:
     assert not (tmp_path / "a.prom").exists()
 
 
-def test_a_link_in_place_of_the_new_file_is_not_followed(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(prom_file.time, "monotonic_ns", lambda: 7)
-    (tmp_path / "victim").write_text("precious")
-    (tmp_path / f".a.prom.{os.getpid()}-7.new").symlink_to(tmp_path / "victim")
-    with pytest.raises(DeckwatchError, match="cannot be written: File exists"):
-        prom_file.write_text(tmp_path / "a.prom", "x 1\n")
-    assert (tmp_path / "victim").read_text() == "precious"
-
-
 def test_a_link_in_place_of_the_file_is_replaced(tmp_path) -> None:
     (tmp_path / "victim").write_text("precious")
     (tmp_path / "a.prom").symlink_to(tmp_path / "victim")

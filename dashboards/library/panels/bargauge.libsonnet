@@ -6,12 +6,6 @@ local theme = import '../theme.libsonnet';
   called: { bar_gauge: 'bargauge', barGauge: 'bargauge', ranking: 'bargauge' },
   grafana: {
     type: 'bargauge', name: 'Bar gauge', public: true,
-    since: {
-      'options.legend': {
-        version: '11.3',
-        default: { showLegend: false, displayMode: 'list', placement: 'bottom', calcs: [] },
-      },
-    },
   },
   content: { '$ref': '#/$defs/queries' },
   queries: 'instant',

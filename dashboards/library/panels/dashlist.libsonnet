@@ -6,7 +6,6 @@ local theme = import '../theme.libsonnet';
   called: { dashlist: 'dashboards', dashboardlist: 'dashboards' },
   grafana: {
     type: 'dashlist', name: 'Dashboard list', public: false,
-    since: { 'options.showFolderNames': { version: '11.1', default: false } },
   },
   content: { description: 'Tags that a dashboard must have, all of them.', type: 'array', items: { type: 'string', minLength: 1 } },
   queries: '',

@@ -19,7 +19,6 @@ local newer = {
   called: { dial: 'gauge', radial: 'gauge' },
   grafana: {
     type: 'gauge', name: 'Gauge', public: true, figure: true,
-    since: { ['options.' + name]: { version: '12.4', default: newer[name] } for name in std.objectFields(newer) },
   },
   content: { '$ref': '#/$defs/queries' },
   queries: 'instant',

@@ -6,7 +6,6 @@ local theme = import '../theme.libsonnet';
   called: { 'heatmap-new': 'heatmap', density: 'heatmap' },
   grafana: {
     type: 'heatmap', name: 'Heatmap', public: true,
-    since: { 'options.selectionMode': { version: '11.1' } },
   },
   content: { '$ref': '#/$defs/query' },
   queries: 'heatmap',

@@ -6,7 +6,6 @@ local theme = import '../theme.libsonnet';
   called: { log: 'logs', loki: 'logs' },
   grafana: {
     type: 'logs', name: 'Logs', public: true,
-    since: { 'options.displayedFields': { version: '11.2' } },
   },
   content: { description: 'LogQL, or a list of it.', type: ['string', 'array'], minLength: 1, minItems: 1, items: { type: 'string', minLength: 1 } },
   queries: '',

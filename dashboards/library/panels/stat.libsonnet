@@ -6,7 +6,6 @@ local theme = import '../theme.libsonnet';
   called: { singlestat: 'stat', number: 'stat', value: 'stat' },
   grafana: {
     type: 'stat', name: 'Stat', public: true, figure: true,
-    since: { 'options.percentChangeColorMode': { version: '11.1', default: 'standard' } },
   },
   content: { '$ref': '#/$defs/queries' },
   queries: 'instant',

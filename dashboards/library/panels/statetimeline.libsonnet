@@ -6,7 +6,6 @@ local theme = import '../theme.libsonnet';
   called: { 'state-timeline': 'states', statetimeline: 'states', state_timeline: 'states', timeline: 'states' },
   grafana: {
     type: 'state-timeline', name: 'State timeline', public: true,
-    since: { 'options.perPage': { version: '11.2' } },
   },
   content: { '$ref': '#/$defs/queries' },
   queries: 'range',

@@ -40,10 +40,6 @@ local override(query, valueOf) = {
   called: { list: 'table', grid: 'table' },
   grafana: {
     type: 'table', name: 'Table', public: true,
-    since: {
-      'fieldConfig.defaults.custom.cellOptions.wrapText': { version: '11.1' },
-      'fieldConfig.defaults.custom.cellOptions.alt': { version: '11.2' },
-    },
   },
   content: { '$ref': '#/$defs/queries' },
   queries: 'table',

@@ -6,10 +6,6 @@ local theme = import '../theme.libsonnet';
   called: { xychart: 'xy', xyChart: 'xy', xy_chart: 'xy', scatterplot: 'xy' },
   grafana: {
     type: 'xychart', name: 'XY Chart', public: true,
-    since: {
-      'options.mapping': { version: '11.1', default: 'auto' },
-      'options.series': { version: '11.1', default: [{}] },
-    },
   },
   content: { '$ref': '#/$defs/queries' },
   queries: 'table',

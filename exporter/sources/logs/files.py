@@ -54,12 +54,14 @@ class LogFile(NamedTuple):
 class Listing:
     """The files of a log, the oldest first, and the reasons why some cannot be read, by their paths on the host.
 
-    `is_complete` is false where it is not known yet which files there are.
+    `missing` are the patterns, or the container, of which there is nothing. `is_complete` is false where it is not
+    known yet which files there are.
     """
 
     files: list[LogFile] = field(default_factory=list)
     faults: dict[str, str] = field(default_factory=dict)
     is_complete: bool = True
+    missing: list[str] = field(default_factory=list)
 
 
 class LogFiles:
@@ -83,11 +85,15 @@ class LogFiles:
             for path in matches:
                 folder, _, name = path.rpartition("/")
                 by_folder.setdefault(folder, set()).add(name)
+            is_missing = True
             for folder, names in by_folder.items():
                 rotated = set(_rotated_names(folder, names))
                 for name in names | rotated:
                     is_live = name not in rotated and not name.endswith(".gz")
-                    self._add_file(found, listing, f"{folder}/{name}", pattern, is_live=is_live)
+                    exists = self._add_file(found, listing, f"{folder}/{name}", pattern, is_live=is_live)
+                    is_missing = is_missing and not (exists and is_live)
+            if is_missing:
+                listing.missing.append(pattern)
         oldest_first = sorted(found.values(), key=lambda file: (file.is_live, file.changed, file.path))
         if len(oldest_first) > MAX_FILES:
             listing.faults[self._patterns[0]] = f"more than {MAX_FILES} files; only the newest are read"
@@ -103,7 +109,8 @@ class LogFiles:
 
     def _add_file(
         self, found: dict[tuple[int, int], LogFile], listing: Listing, path: str, pattern: str, *, is_live: bool
-    ) -> None:
+    ) -> bool:
+        """Add a file, or a fault if it cannot be read; return whether it exists."""
         shown = path[len(self._root) :]
         try:
             about = os.lstat(path)
@@ -111,23 +118,24 @@ class LogFiles:
                 target = self._resolve_link(shown)
                 if not self._is_allowed(target, pattern):
                     listing.faults[shown] = f"a link to {target}, which is outside the folders that are allowed"
-                    return
+                    return True
                 path = self._root + target
                 about = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
-            return
+            return False
         except OSError as fault:
             listing.faults[shown] = os.strerror(fault.errno or 0).lower()
-            return
+            return True
         if not stat.S_ISREG(about.st_mode):
             kind = next((words for test, words in _KINDS if test(about.st_mode)), "not a regular file")
             listing.faults[shown] = f"{kind}, not a file"
-            return
+            return True
         known = found.get((about.st_dev, about.st_ino))
         if known is None or (is_live and not known.is_live):
             found[about.st_dev, about.st_ino] = LogFile(
                 path, is_live, about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns
             )
+        return True
 
     def _resolve_link(self, path: str) -> str:
         """Return the path on the host that a path with links leads to. Raises OSError."""

@@ -36,7 +36,8 @@ T = TypeVar("T")
 class Published(Generic[T]):
     """What a reading has found: `value` is made of the counters, at a time of World.age_clock; None if unknown.
 
-    `faults` are the reasons why files cannot be read or the state cannot be stored, by path.
+    `faults` are the reasons why files cannot be read or the state cannot be stored, by path; `missing` are the paths
+    and containers of which there is nothing.
     """
 
     value: T | None
@@ -44,6 +45,7 @@ class Published(Generic[T]):
     file_count: int = 0
     faults: dict[str, str] = field(default_factory=dict)
     examples: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
 
 class Follower(Generic[T]):
@@ -146,8 +148,9 @@ class Follower(Generic[T]):
         """Store the state and publish the counters; return how many seconds that took."""
         started = time.monotonic()
         identity = logs.identify_state()
-        if identity == self._stored and faults == self._logged and self._newest is not None:
-            self._newest = replace(self._newest, at=at)
+        newest = self._newest
+        if newest is not None and (identity, faults, logs.missing) == (self._stored, self._logged, newest.missing):
+            self._newest = replace(newest, at=at)
             return 0.0
         if identity != self._stored:
             try:
@@ -166,5 +169,11 @@ class Follower(Generic[T]):
         if logs is None:
             self._newest = Published(None, at, faults=faults)
         else:
-            self._newest = Published(self._render(logs), at, logs.file_count, faults, logs.examples())
+            known = self._newest.missing if self._newest else []
+            for path in logs.missing:
+                if path not in known:
+                    log.warning("log of %s: %s does not exist", self._name, path)
+            self._newest = Published(
+                self._render(logs), at, logs.file_count, faults, logs.examples(), list(logs.missing)
+            )
         self._first.set()

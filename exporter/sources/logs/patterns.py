@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from deckwatch.core.problems import did_you_mean
-from deckwatch.exporter.sources.logs.ambiguity import is_ambiguous
 from deckwatch.exporter.sources.logs.format import MAX_PATTERN_LINE, Message, MessageFormat, line_format
 from deckwatch.exporter.sources.logs.messages import SERIOUS, normalize_level
 from deckwatch.exporter.sources.logs.requests import FIELDS
+from deckwatch.exporter.sources.pattern_fault import find_pattern_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,11 +36,11 @@ def compile_pattern(text: str) -> Format:
     """Return the format of lines that a regular expression matches from their start.
 
     Groups make it the format of an access log (`status`, and `request` or `path`) or of an application's log (`level`,
-    `type`). Raises re.error, and ValueError if the groups are neither, or if a line could be matched for years.
+    `type`). Raises ValueError if it is invalid, if the groups are neither, or if a line could be matched for years.
     """
+    if fault := find_pattern_fault(text):
+        raise ValueError(fault)
     pattern = re.compile(text.encode())
-    if is_ambiguous(text):
-        raise ValueError("a repetition is repeated, as in (a+)+, so that a line may be matched for years; repeat once")
     names = set(pattern.groupindex)
     known = (*FIELDS, *_MESSAGE_GROUPS)
     for name in sorted(names - set(known)):

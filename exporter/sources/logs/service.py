@@ -29,13 +29,17 @@ _MAX_EXAMPLE_LENGTH = 120
 
 @dataclass(frozen=True)
 class LogSettings:
-    """One log of a service: `key` identifies it in the state; `list_files` returns its present files."""
+    """One log of a service: `key` identifies it in the state; `list_files` returns its present files.
+
+    One that is optional may be missing.
+    """
 
     key: str
     format: Format
     list_files: Callable[[], Listing]
     envelope: Envelope | None = None
     from_start: bool = False
+    is_optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,15 +102,17 @@ class ServiceLogs:
         if message_formats:
             self.messages.start_at_zero(queries=any(each.has_queries for each in message_formats))
         self.faults: dict[str, str] = {}
+        self.missing: list[str] = []
         self.file_count = 0
 
     def read_new(self) -> bool:
         """Read new lines of every log; return whether there are more of them right now. Never raises OSError."""
-        self.faults, self.file_count, more = {}, 0, False
+        self.faults, self.missing, self.file_count, more = {}, [], 0, False
         for each in self._logs:
             listing = each.settings.list_files()
             more = each.reader.read_new(listing) or more
             self.faults |= listing.faults | each.reader.faults
+            self.missing += [] if each.settings.is_optional else listing.missing
             self.file_count += len(listing.files)
         return more
 

@@ -13,6 +13,8 @@ import zlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from deckwatch.core.whole_file import replace_file
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -56,10 +58,7 @@ class StateFile:
     def write(self, state: dict[str, Any]) -> None:
         """Replace the stored state. Raises OSError."""
         body = json.dumps({"version": _VERSION, **state}, separators=(",", ":")).encode()
-        temporary = self.path.with_suffix(".new")
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:  # noqa: PTH123 - a descriptor
-            file.write(_checksum(body) + b"\n" + body)
-        temporary.replace(self.path)
+        replace_file(self.path, _checksum(body) + b"\n" + body, mode=0o600, is_synced=False)
 
     def release(self) -> None:
         """Let another process have the file."""

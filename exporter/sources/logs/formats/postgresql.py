@@ -1,4 +1,4 @@
-"""PostgreSQL: its log on stderr or from the logging collector, with slow queries (log_min_duration_statement)."""
+"""PostgreSQL: its log on stderr, also from the logging collector, with slow queries (log_min_duration_statement)."""
 
 from __future__ import annotations
 
@@ -32,9 +32,14 @@ def _parse(text: bytes) -> Iterator[Message]:
         level = normalize_level(re.sub(r"\d$", "", match["level"].decode()))
         found = _DATABASE.search(match["prefix"])
         database = found["database"].decode("utf-8", "replace") if found else ""
-        duration = _DURATION.match(match["text"])
-        seconds = float(duration["milliseconds"]) / 1000 if duration else None
+        seconds = read_duration(match["text"])
         yield Message(line, level, "", database if seconds is not None else "", seconds)
+
+
+def read_duration(text: bytes) -> float | None:
+    """Return the seconds that a query took, of the text of a message; None if it is about something else."""
+    duration = _DURATION.match(text)
+    return float(duration["milliseconds"]) / 1000 if duration else None
 
 
 FORMAT = MessageFormat(_parse, has_queries=True)

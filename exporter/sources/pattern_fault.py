@@ -1,13 +1,29 @@
-"""Whether a regular expression may take exponential time: a repetition whose whole body is itself a repetition."""
+"""Faults of regular expressions that users write: they are invalid, or may take exponential time.
+
+The latter are repetitions whose whole body is itself a repetition. Matching holds the interpreter's lock, so that one
+such expression stops the whole exporter.
+"""
 
 from __future__ import annotations
 
+import re
 from re import _constants, _parser  # type: ignore[attr-defined]  # the parse tree has no public interface
 from typing import Any
 
 _REPEATS = (_constants.MAX_REPEAT, _constants.MIN_REPEAT)
 _POSITIONS = (_constants.AT, _constants.ASSERT, _constants.ASSERT_NOT)
 _MANY = 8  # repetitions; the number of ways to divide a text among fewer is small
+
+
+def find_pattern_fault(pattern: str) -> str:
+    """Return what is wrong with a regular expression, for a Problem; empty if nothing is."""
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        return f"not a regular expression: {error}"
+    if is_ambiguous(pattern):
+        return "a repetition is repeated, as in (a+)+, so that matching may take years; repeat once"
+    return ""
 
 
 def is_ambiguous(pattern: str) -> bool:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from deckwatch.exporter.sources.logs.ambiguity import is_ambiguous
+from deckwatch.exporter.sources.pattern_fault import find_pattern_fault, is_ambiguous
 
 EXPONENTIAL = [r"(a+)+b", r"(a*)*b", r"(\w+\s?)*:", r"(?:(?P<x>a{1,9})|c)+b", r"x(\s*\w+)*;", r"((a+)?b?)+c"]
 
@@ -37,3 +37,9 @@ def test_a_repeated_repetition_is_ambiguous(pattern: str) -> None:
 )
 def test_usual_patterns_are_not(pattern: str) -> None:
     assert not is_ambiguous(pattern)
+
+
+def test_the_fault_is_in_words() -> None:
+    assert find_pattern_fault("a(") == "not a regular expression: missing ), unterminated subpattern at position 1"
+    assert "repeat once" in find_pattern_fault("(a+)+b")
+    assert find_pattern_fault("(a )+b") == ""

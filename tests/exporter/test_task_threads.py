@@ -3,14 +3,14 @@ from __future__ import annotations
 import threading
 import weakref
 
-from deckwatch.exporter.answer_threads import AnswerThreads
+from deckwatch.exporter.task_threads import TaskThreads
 
 
 def threads_of(name: str) -> int:
     return sum(thread.name == name for thread in threading.enumerate())
 
 
-def run_and_wait(threads: AnswerThreads) -> int:
+def run_and_wait(threads: TaskThreads) -> int:
     """Run a task and return the id of its thread."""
     done, found = threading.Event(), []
     threads.run_task(lambda: (found.append(threading.get_ident()), done.set()))
@@ -18,7 +18,7 @@ def run_and_wait(threads: AnswerThreads) -> int:
     return found[0]
 
 
-def wait_idle(threads: AnswerThreads, count: int) -> None:
+def wait_idle(threads: TaskThreads, count: int) -> None:
     for _ in range(1000):
         with threads._lock:
             if threads._idle == count:
@@ -28,7 +28,7 @@ def wait_idle(threads: AnswerThreads, count: int) -> None:
 
 
 def test_tasks_in_a_row_share_a_thread():
-    threads = AnswerThreads("row")
+    threads = TaskThreads("row")
     used = set()
     for _ in range(5):
         used.add(run_and_wait(threads))
@@ -37,8 +37,23 @@ def test_tasks_in_a_row_share_a_thread():
     assert threads_of("row") == 1
 
 
-def test_no_task_waits_for_another():
-    threads, release = AnswerThreads("held"), threading.Event()
+def test_many_short_tasks_share_a_few_threads():
+    threads, most, done = TaskThreads("short", most=4), [], threading.Semaphore(0)
+
+    def work() -> None:
+        most.append(threads_of("short"))
+        threading.Event().wait(0.001)
+        done.release()
+
+    for _ in range(300):
+        threads.run_task(work)
+    assert all(done.acquire(timeout=5) for _ in range(300))
+    assert max(most) <= 4 + 1, "and the one that watches whether they are stuck"
+    wait_idle(threads, 1)
+
+
+def test_no_task_waits_for_one_that_hangs():
+    threads, release = TaskThreads("held"), threading.Event()
     entered = [threading.Event() for _ in range(20)]
     for event in entered:
         threads.run_task(lambda event=event: (event.set(), release.wait(10)))
@@ -58,7 +73,7 @@ def test_a_task_is_freed_when_it_has_ended():
         def __call__(self) -> None:
             pass
 
-    threads, task = AnswerThreads("freed"), Task()
+    threads, task = TaskThreads("freed"), Task()
     gone = weakref.ref(task)
     threads.run_task(task)
     del task

@@ -1,0 +1,165 @@
+"""The dashboards in a file or an answer: which form each has, and what is wrapped around it.
+
+Recognized are the classic model, resources of dashboard.grafana.app (v0alpha1 to v2) and a bare v2 spec; and around
+these `{"dashboard", "meta"}`, `DashboardWithAccessInfo`, `GrafanaManifest`, the operator's `GrafanaDashboard`,
+Kubernetes' `ConfigMap` and lists.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from deckwatch.core.json_types import as_object, as_text
+from deckwatch.core.problems import DeckwatchError, InvalidInput
+from deckwatch.dashboards.schema_v2.resource import API_GROUP, FOLDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deckwatch.core.json_types import Json, JsonMapping, JsonObject
+
+_MAX_DEPTH = 100
+_EXPECTED = "expected `panels`, or `elements` and `layout`, or a resource of dashboard.grafana.app"
+_TEXT_SUFFIXES = (".json", ".yaml", ".yml")
+
+Form = Literal["classic", "v1", "v2"]
+
+
+@dataclass(frozen=True)
+class FoundDashboard:
+    """A dashboard: `spec` is the classic model for the forms classic and v1, else a v2 spec of any draft.
+
+    `version` is that of the API, "" for a bare model; `name` is the uid, `folder` the uid of its folder and
+    `folder_title` its title, each "" where it is not stated. `source` is its file with the key inside it.
+    """
+
+    form: Form
+    spec: JsonObject
+    source: str
+    version: str = ""
+    name: str = ""
+    folder: str = ""
+    folder_title: str = ""
+
+
+class NotADashboardError(DeckwatchError):
+    """The data is of another kind, such as a folder."""
+
+
+def find_dashboards(data: Json, source: str) -> list[FoundDashboard]:
+    """Return the dashboards in the data of a file or answer.
+
+    Raises NotADashboardError if it holds none, and DeckwatchError for an empty or too deeply nested one.
+    """
+    _check_depth(data, source)
+    return list(_unwrap(data, source))
+
+
+def _check_depth(data: Json, source: str) -> None:
+    level: list[object] = [data]
+    for _ in range(_MAX_DEPTH):
+        level = [
+            inner
+            for value in level
+            if isinstance(value, (dict, list))
+            for inner in (value.values() if isinstance(value, dict) else value)
+            if isinstance(inner, (dict, list))
+        ]
+        if not level:
+            return
+    raise DeckwatchError(f"{source} is nested more than {_MAX_DEPTH} levels deep")
+
+
+def _unwrap(data: object, source: str) -> Iterator[FoundDashboard]:
+    if not isinstance(data, dict):
+        raise NotADashboardError(f"{source} is not a Grafana dashboard: {_EXPECTED}")
+    kind, version = as_text(data.get("kind")), as_text(data.get("apiVersion"))
+    if isinstance(data.get("dashboard"), dict) and "panels" not in data:
+        yield from _unwrap_answer(data, source)
+    elif version.startswith(f"{API_GROUP}/") and kind in ("Dashboard", "DashboardWithAccessInfo", ""):
+        yield _read_resource(data, version.partition("/")[2], source)
+    elif kind == "GrafanaManifest":
+        yield from _unwrap(as_object(data.get("spec")).get("template"), source)
+    elif kind == "GrafanaDashboard":
+        yield from _unwrap_text(as_object(data.get("spec")).get("json"), source)
+    elif kind == "ConfigMap":
+        yield from _unwrap_config_map(data, source)
+    elif isinstance(data.get("items"), list) and (kind.endswith("List") or kind == ""):
+        for index, item in enumerate(data["items"]):
+            yield from _unwrap(item, f"{source}:items[{index}]")
+    elif version or (kind and "spec" in data):
+        raise NotADashboardError(f"{source} is not a dashboard: it is a {kind or 'resource'} of {version or 'no API'}")
+    elif isinstance(data.get("spec"), dict) and "panels" not in data:
+        yield _read_resource(data, "", source)
+    else:
+        yield _read_bare(data, source)
+
+
+def _unwrap_answer(data: JsonMapping, source: str) -> Iterator[FoundDashboard]:
+    """Yield the dashboards of an answer of `/api/dashboards/uid/…`, with the folder that it states."""
+    meta = as_object(data.get("meta"))
+    for found in _unwrap(data["dashboard"], source):
+        yield replace(
+            found,
+            folder=found.folder or as_text(meta.get("folderUid")) or as_text(data.get("folderUid")),
+            folder_title=as_text(meta.get("folderTitle")),
+        )
+
+
+def _unwrap_config_map(data: JsonMapping, source: str) -> Iterator[FoundDashboard]:
+    texts = {key: text for key, text in as_object(data.get("data")).items() if key.endswith(_TEXT_SUFFIXES)}
+    if not texts:
+        raise NotADashboardError(f"{source} is a ConfigMap without a JSON or YAML file in its `data`")
+    for key, text in texts.items():
+        yield from _unwrap_text(text, f"{source}:{key}")
+
+
+def _unwrap_text(text: object, source: str) -> Iterator[FoundDashboard]:
+    data = parse_document(as_text(text), source)
+    _check_depth(data, source)
+    yield from _unwrap(data, source)
+
+
+def parse_document(text: str, source: str) -> Json:
+    """Return the content of a text in JSON or YAML; raises DeckwatchError, for YAML with line and column."""
+    from deckwatch.core import yaml_file  # noqa: PLC0415 - JSON is read without the YAML parser
+
+    try:
+        data: Json = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if text.lstrip()[:1] in ("{", "[", ""):
+            raise DeckwatchError(f"{source} is not JSON: {error}") from None
+    else:
+        return data
+    try:
+        data = yaml_file.parse_yaml(text, source).data
+    except InvalidInput as error:
+        raise DeckwatchError(str(error.problems[0])) from None
+    return data
+
+
+def _read_resource(data: JsonMapping, version: str, source: str) -> FoundDashboard:
+    spec = data.get("spec")
+    if not isinstance(spec, dict) or not spec:
+        raise DeckwatchError(f"{source} has an empty spec")
+    metadata = as_object(data.get("metadata"))
+    bare = _read_bare(spec, source)
+    return replace(
+        bare,
+        form="v2" if bare.form == "v2" else "v1",
+        version=version,
+        name=as_text(metadata.get("name")) or bare.name,
+        folder=as_text(as_object(metadata.get("annotations")).get(FOLDER)),
+    )
+
+
+def _read_bare(data: JsonObject, source: str) -> FoundDashboard:
+    if isinstance(data.get("elements"), dict) and "panels" not in data:
+        return FoundDashboard("v2", data, source)
+    if isinstance(data.get("panels", data.get("rows")), list):
+        return FoundDashboard("classic", data, source, name=as_text(data.get("uid")))
+    if "layout" in data or "title" in data:
+        raise DeckwatchError(f"{source} is not a Grafana dashboard: it has no panels")
+    raise NotADashboardError(f"{source} is not a Grafana dashboard: {_EXPECTED}")

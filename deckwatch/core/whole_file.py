@@ -1,0 +1,44 @@
+"""Files that are replaced as a whole: at any moment, a reader finds the former content or the new one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def replace_file(path: Path, data: bytes, *, mode: int | None = None, is_synced: bool = True) -> None:
+    """Replace a file, or create it; raises OSError, after which the former content is still there.
+
+    `mode` is independent of the umask; without it, new files have the umask's. `is_synced` waits for the disk: without
+    it, a power failure may undo the write, and some file systems do not report that they are full.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.new")
+    try:
+        # In a folder that others may write to, the name could be a link to another file: it is created or nothing.
+        with open(_create_file(fresh, 0o666 if mode is None else mode), "wb") as file:
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            if is_synced:
+                os.fsync(file.fileno())
+        fresh.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            fresh.unlink()
+        raise
+
+
+def _create_file(path: Path, mode: int) -> int:
+    """Create a file and return its descriptor, after removing what a killed process with this id has left."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, mode)
+    except FileExistsError:
+        path.unlink()
+        return os.open(path, flags, mode)
