@@ -54,12 +54,12 @@ def command(out: Path, check: bool, man: Path | None) -> int:
 
 def _write_man_pages(folder: Path) -> None:
     from deckwatch.cli.main import deckwatch
-    from deckwatch.core.own_file import write_file
+    from deckwatch.core.whole_file import replace_file
     from deckwatch.packaging.man_pages import build_man_pages
 
     folder.mkdir(parents=True, exist_ok=True)
     for page in build_man_pages(deckwatch, "deckwatch"):
-        write_file(folder / page.path, page.text.encode())
+        replace_file(folder / page.path, page.text.encode())
 
 
 def _commands_page() -> Artifact:

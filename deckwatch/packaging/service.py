@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from deckwatch import __version__
-from deckwatch.core.own_file import write_file
 from deckwatch.core.problems import DeckwatchError
+from deckwatch.core.whole_file import replace_file
 from deckwatch.packaging.service_unit import UNIT, render_unit
 
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ class Step:
             self.path.mkdir(parents=True, exist_ok=True)
         elif self.action == "write":
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_file(self.path, self.text.encode())
-            self.path.chmod(0o644)
+            replace_file(self.path, self.text.encode(), mode=0o644)
         elif self.action == "remove":
             self.path.unlink(missing_ok=True)
         else:
