@@ -477,3 +477,30 @@ def test_any_structure_is_converted(model):
     classic, _ = convert_to_classic(spec)
     convert_to_v2(classic)
     convert_to_classic(model)
+
+
+def shared_panel(number, label):
+    query = {"kind": "DataQuery", "group": "prometheus", "labels": {"grafana.app/export-label": label}, "spec": {}}
+    data = {"queries": [{"kind": "PanelQuery", "spec": {"refId": "A", "query": query}}]}
+    return {"kind": "Panel", "spec": {"id": number, "title": label, "data": {"kind": "QueryGroup", "spec": data}}}
+
+
+@pytest.mark.parametrize(("labels", "losses"), [(("prometheus-1",) * 2, 0), (("prometheus-1", "prometheus-2"), 2)])
+def test_data_sources_that_only_a_label_distinguishes_become_the_default_one(labels, losses):
+    elements = {f"panel-{i}": shared_panel(i, label) for i, label in enumerate(labels, 1)}
+    model, found = convert_to_classic({"title": "T", "elements": elements, "layout": auto_grid(*elements)})
+    assert [panel["targets"][0]["datasource"] for panel in model["panels"]] == [{"type": "prometheus"}] * 2
+    texts = [str(loss) for loss in found if "data source" in loss.text]
+    assert len(texts) == losses
+    assert all("becomes the default of its type" in text for text in texts)
+
+
+def test_inputs_of_one_type_are_distinguished_by_labels():
+    inputs = [{"name": name, "type": "datasource", "pluginId": "prometheus"} for name in ("DS_ONE", "DS_TWO")]
+    spec, losses = panel_of(
+        {"type": "stat", "targets": [{"refId": "A", "expr": "up", "datasource": {"uid": "${DS_TWO}"}}]}, __inputs=inputs
+    )
+    assert losses == []
+    query = spec["data"]["spec"]["queries"][0]["spec"]["query"]
+    assert (query["group"], query["labels"]) == ("prometheus", {"grafana.app/export-label": "prometheus-2"})
+    assert "datasource" not in query

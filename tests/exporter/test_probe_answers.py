@@ -136,6 +136,7 @@ ENDED, INVALID = "connection closed without a message", "the answer is not WebSo
         (b"\x01\x01a\x89\x00\x00\x00\x80\x01b", ([b"ab"], ENDED)),  # a ping and an empty piece between two pieces
         (b"\x81\x02ab\x88\x00\x81\x02cd", ([b"ab"], ENDED)),  # nothing counts after the end
         (b"\x81\x05ab", ([], ENDED)),
+        (b"\x89\x00" * 600_000, ([], "more than 1 MiB without the expected message")),  # pings
         (b"\x80\x01a", ([], INVALID)),  # the end of no message
         (b"\x01\x01a\x81\x01b", ([], INVALID)),  # a message within another
         (b"\x81\x82\0\0\0\0ab", ([], INVALID)),  # masked, as only clients do

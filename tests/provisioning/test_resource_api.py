@@ -1,25 +1,24 @@
 """The wire format of Grafana's API of resources: paths, bodies, versions and conflicts.
 
-The server here keeps what is sent as Grafana documents it; how a real Grafana stores it is for `tests/live`.
+The server in `tests/fixtures` keeps what is sent as Grafana documents it; how a real one stores it is for `tests/live`.
 """
 
 from __future__ import annotations
 
 import copy
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from deckwatch.core.problems import DeckwatchError
-from deckwatch.dashboards.schema_v2 import convert_to_classic, convert_to_v2
+from deckwatch.dashboards.schema_v2 import convert_to_v2
 from deckwatch.provisioning.comparison import GeneratedDashboard
 from deckwatch.provisioning.grafana import MARK
-from deckwatch.provisioning.grafana_login import connect_grafana
 from deckwatch.provisioning.push import push_dashboards
+from tests.fixtures.resource_server import API, ResourceStore
 
-API = "/apis/dashboard.grafana.app"
 MODEL = {
     "uid": "shop",
     "title": "Shop",
@@ -44,107 +43,6 @@ TABS = {
 }
 
 
-class Store:
-    """Dashboards as a server keeps them: each in the version with which it was created."""
-
-    def __init__(self, versions):
-        self.versions = versions
-        self.dashboards = {}  # uid: (stored version, metadata, spec)
-        self.folders = {}
-        self.requests = []
-        self.revision = 100
-
-    def get(self, version, name):
-        stored, metadata, spec = self.dashboards[name]
-        status = {}
-        if stored != version:
-            status = {"conversion": {"storedVersion": stored, "failed": False}}
-            spec = convert_to_classic(spec).model if stored == "v2" else convert_to_v2(spec).model
-        return {"apiVersion": f"dashboard.grafana.app/{version}", "metadata": metadata, "spec": spec, "status": status}
-
-    def put(self, version, name, body, *, create):
-        metadata = copy.deepcopy(body["metadata"])
-        if create and "resourceVersion" in metadata:
-            return 400
-        if create and name in self.dashboards:
-            return 409
-        stored = version if create else self.dashboards[name][0]
-        sent = metadata.get("resourceVersion")
-        if not create and sent is not None and sent != self.dashboards[name][1]["resourceVersion"]:
-            return 409
-        spec = body["spec"]
-        if stored != version:
-            spec = convert_to_classic(spec).model if version == "v2" else convert_to_v2(spec).model
-        self.revision += 1
-        metadata["resourceVersion"] = str(self.revision)
-        self.dashboards[name] = (stored, metadata, spec)
-        return 200
-
-
-@pytest.fixture
-def serve():
-    """Start a server for a store; return its address."""
-    running = []
-
-    def start(store):
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                length = int(self.headers.get("Content-Length") or 0)
-                body = json.loads(self.rfile.read(length)) if length else None
-                path = self.path.partition("?")[0]
-                if self.command != "GET":
-                    store.requests.append((self.command, path, body))
-                status, answer = answer_request(store, self.command, path, body)
-                data = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            do_POST = do_PUT = do_GET  # noqa: N815 - http.server's names
-
-            def log_message(self, *_):
-                pass
-
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        running.append(server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        return connect_grafana(f"http://127.0.0.1:{server.server_address[1]}")
-
-    yield start
-    for server in running:
-        server.shutdown()
-        server.server_close()
-
-
-def answer_request(store, method, path, body):
-    if path == "/api/health":
-        return 200, {"version": "13.0.2"}
-    if path == "/api/frontend/settings":
-        return 200, {"namespace": "org-7"}
-    if path == API:
-        return 200, {"kind": "APIGroup", "versions": [{"version": version} for version in store.versions]}
-    if path.startswith("/api/folders"):
-        uid = path.removeprefix("/api/folders").strip("/")
-        if method == "POST":
-            store.folders[body["uid"]] = body["title"]
-            return 200, body
-        if uid and uid not in store.folders:
-            return 404, {}
-        return 200, ({"uid": uid, "title": store.folders[uid]} if uid else [])
-    if path.startswith(API):
-        version, kind, namespace, resource, *name = path.removeprefix(f"{API}/").split("/")
-        assert (kind, namespace, resource) == ("namespaces", "org-7", "dashboards")
-        if version not in store.versions:
-            return 404, {}
-        if method == "GET":
-            return (200, store.get(version, name[0])) if name[0] in store.dashboards else (404, {})
-        uid = name[0] if name else body["metadata"]["name"]
-        return store.put(version, uid, body, create=method == "POST"), {}
-    return 404, {}
-
-
 def generated(model=MODEL, v2=GRID):
     return GeneratedDashboard(model, "operations", "Operations", v2)
 
@@ -159,9 +57,9 @@ ALL = ["v2", "v1", "v1beta1", "v2beta1"]
 
 
 @pytest.mark.parametrize(("schema", "version"), [(None, "v1"), ("classic", "v1"), ("v2", "v2")])
-def test_a_new_dashboard_is_created_with_its_folder_and_its_manager(serve, schema, version):
-    store = Store(ALL)
-    with serve(store) as grafana:
+def test_a_new_dashboard_is_created_with_its_folder_and_its_manager(serve_resources, schema, version):
+    store = ResourceStore(ALL)
+    with serve_resources(store) as grafana:
         assert push(grafana, generated(), schema=schema).state == "new"
         assert grafana.compare_dashboards([generated()])[0].state == "same"
     method, path, body = store.requests[-1]
@@ -182,9 +80,9 @@ def test_a_new_dashboard_is_created_with_its_folder_and_its_manager(serve, schem
 
 
 @pytest.mark.parametrize(("schema", "version"), [("classic", "v1"), ("v2", "v2")])
-def test_a_change_is_saved_in_the_stored_schema_and_a_second_push_saves_nothing(serve, schema, version):
-    store = Store(ALL)
-    with serve(store) as grafana:
+def test_a_change_is_saved_in_the_stored_schema_and_a_second_push_saves_nothing(serve_resources, schema, version):
+    store = ResourceStore(ALL)
+    with serve_resources(store) as grafana:
         push(grafana, generated(), schema=schema)
         changed = {**MODEL, "panels": [{**MODEL["panels"][0], "title": "Reachable"}]}
         newer = generated(changed, convert_to_v2(changed).model)
@@ -199,9 +97,9 @@ def test_a_change_is_saved_in_the_stored_schema_and_a_second_push_saves_nothing(
     assert store.dashboards["shop"][0] == version
 
 
-def test_a_manual_change_of_the_layout_is_reported_in_keywords_and_kept(serve):
-    store = Store(ALL)
-    with serve(store) as grafana:
+def test_a_manual_change_of_the_layout_is_reported_in_keywords_and_kept(serve_resources):
+    store = ResourceStore(ALL)
+    with serve_resources(store) as grafana:
         push(grafana, generated(v2=TABS), schema="v2")
         stored, metadata, spec = store.dashboards["shop"]
         tabs = copy.deepcopy(spec)
@@ -217,9 +115,9 @@ def test_a_manual_change_of_the_layout_is_reported_in_keywords_and_kept(serve):
         assert store.dashboards["shop"][2]["layout"] == TABS["layout"]
 
 
-def test_a_dashboard_that_is_saved_meanwhile_is_not_overwritten(serve):
-    store = Store(ALL)
-    with serve(store) as grafana:
+def test_a_dashboard_that_is_saved_meanwhile_is_not_overwritten(serve_resources):
+    store = ResourceStore(ALL)
+    with serve_resources(store) as grafana:
         push(grafana, generated())
         changed = generated({**MODEL, "title": "Other"})
         comparisons = grafana.compare_dashboards([changed])
@@ -231,10 +129,10 @@ def test_a_dashboard_that_is_saved_meanwhile_is_not_overwritten(serve):
         assert store.dashboards["shop"][2]["title"] == "Other"
 
 
-def test_a_stored_v2_dashboard_is_not_converted_down(serve):
+def test_a_stored_v2_dashboard_is_not_converted_down(serve_resources):
     """The project's target is older than the server: there is no v2 form."""
-    store = Store(ALL)
-    with serve(store) as grafana:
+    store = ResourceStore(ALL)
+    with serve_resources(store) as grafana:
         push(grafana, generated(v2=TABS), schema="v2")
         (comparison,) = grafana.compare_dashboards([generated(v2=None)])
         assert comparison.state == "changed by hand"
@@ -244,9 +142,9 @@ def test_a_stored_v2_dashboard_is_not_converted_down(serve):
         assert store.dashboards["shop"][0] == "v2"
 
 
-def test_a_dashboard_stored_in_a_draft_of_v2_is_not_written(serve):
-    store = Store(["v1", "v1beta1", "v2beta1"])
-    with serve(store) as grafana:
+def test_a_dashboard_stored_in_a_draft_of_v2_is_not_written(serve_resources):
+    store = ResourceStore(["v1", "v1beta1", "v2beta1"])
+    with serve_resources(store) as grafana:
         store.dashboards["shop"] = ("v2beta1", {"name": "shop", "resourceVersion": "1"}, GRID)
         store.get = lambda version, _: {
             "apiVersion": f"dashboard.grafana.app/{version}",
@@ -261,9 +159,9 @@ def test_a_dashboard_stored_in_a_draft_of_v2_is_not_written(serve):
     assert [request for request in store.requests if "dashboards" in request[1]] == []
 
 
-def test_a_schema_that_cannot_be_had_is_refused_before_anything_is_saved(serve):
-    store = Store(ALL)
-    with serve(store) as grafana:
+def test_a_schema_that_cannot_be_had_is_refused_before_anything_is_saved(serve_resources):
+    store = ResourceStore(ALL)
+    with serve_resources(store) as grafana:
         push(grafana, generated())
         changed = generated({**MODEL, "title": "Other"})
         with pytest.raises(DeckwatchError, match="stored in another schema than v2: shop; Grafana keeps it"):
@@ -271,15 +169,15 @@ def test_a_schema_that_cannot_be_had_is_refused_before_anything_is_saved(serve):
         other = GeneratedDashboard({**MODEL, "uid": "new"}, "operations", "Operations", None)
         with pytest.raises(DeckwatchError, match="the project's target has no schema v2: new"):
             push(grafana, other, schema="v2")
-    older = Store(["v1", "v1beta1"])
-    with serve(older) as grafana, pytest.raises(DeckwatchError, match="this Grafana has no schema v2"):
+    older = ResourceStore(["v1", "v1beta1"])
+    with serve_resources(older) as grafana, pytest.raises(DeckwatchError, match="this Grafana has no schema v2"):
         push(grafana, generated(), schema="v2")
 
 
 @pytest.mark.parametrize("kind", ["terraform", "repo", "classic-file-provisioning"])
-def test_a_dashboard_with_another_manager_is_left_alone(serve, kind):
-    store = Store(ALL)
-    with serve(store) as grafana:
+def test_a_dashboard_with_another_manager_is_left_alone(serve_resources, kind):
+    store = ResourceStore(ALL)
+    with serve_resources(store) as grafana:
         push(grafana, generated())
         stored, metadata, spec = store.dashboards["shop"]
         annotations = {**metadata["annotations"], "grafana.app/managedBy": kind, "grafana.app/managerId": "team"}
@@ -289,9 +187,9 @@ def test_a_dashboard_with_another_manager_is_left_alone(serve, kind):
             push(grafana, generated({**MODEL, "title": "Other"}), force=True)
 
 
-def test_a_move_to_another_folder_is_reported_and_done(serve):
-    store = Store(ALL)
-    with serve(store) as grafana:
+def test_a_move_to_another_folder_is_reported_and_done(serve_resources):
+    store = ResourceStore(ALL)
+    with serve_resources(store) as grafana:
         push(grafana, generated())
         moved = GeneratedDashboard(MODEL, "shops", "Shops", GRID)
         comparison = push(grafana, moved)
@@ -301,9 +199,9 @@ def test_a_move_to_another_folder_is_reported_and_done(serve):
 
 
 @pytest.mark.parametrize(("schema", "form"), [("classic", "v1"), ("v2", "v2")])
-def test_a_dashboard_is_read_as_it_is_stored_with_the_title_of_its_folder(serve, schema, form):
-    store = Store(ALL)
-    with serve(store) as grafana:
+def test_a_dashboard_is_read_as_it_is_stored_with_the_title_of_its_folder(serve_resources, schema, form):
+    store = ResourceStore(ALL)
+    with serve_resources(store) as grafana:
         push(grafana, generated(v2=TABS), schema=schema)
         found = grafana.read_dashboard("shop")
         assert (found.form, found.name, found.folder, found.folder_title) == (form, "shop", "operations", "Operations")
@@ -312,3 +210,38 @@ def test_a_dashboard_is_read_as_it_is_stored_with_the_title_of_its_folder(serve,
         assert grafana.read_dashboard("shop").folder_title == ""
         with pytest.raises(DeckwatchError, match="has no dashboard other"):
             grafana.read_dashboard("other")
+
+
+PROJECT = """\
+dashboard: Shop
+about: Is it well?
+tabs:
+  - tab: Sales
+    rows: [{row: Figures, per_row: 3, panels: [{stat: up, title: Up, description: Whether it answers.}]}]
+"""
+
+
+def test_the_commands_use_the_form_of_the_stored_schema(serve_resources, tmp_path):
+    (tmp_path / "deckwatch.yaml").write_text("build: {include: [dashboards/]}\n")
+    (tmp_path / "dashboards").mkdir()
+    (tmp_path / "dashboards" / "shop.yaml").write_text(PROJECT)
+    store = ResourceStore(ALL)
+    with serve_resources(store) as grafana:
+
+        def run(*words):
+            argv = [Path(sys.executable).with_name("deckwatch"), "--project", tmp_path, "grafana", *words]
+            done = subprocess.run(
+                [*argv, "--url", grafana.url], capture_output=True, text=True, check=False, timeout=60
+            )
+            assert "Traceback" not in done.stderr
+            return done.returncode, done.stdout
+
+        run("push", "--schema", "v2", "shop")
+        assert run("diff", "shop") == (0, "shop: same\n")
+        _, _, spec = store.dashboards["shop"]
+        (row,) = spec["layout"]["spec"]["tabs"][0]["spec"]["layout"]["spec"]["rows"]
+        row["spec"]["layout"]["spec"]["maxColumnCount"] = 2
+        assert run("diff", "shop") == (1, "shop: changed by us\n    tab Sales, row Figures: per_row 2 → 3\n")
+        run("push")
+        assert {uid: version for uid, (version, _, _) in store.dashboards.items()} == {"shop": "v2", "overview": "v1"}
+        assert run("diff") == (0, "overview: same\nshop: same\n")
