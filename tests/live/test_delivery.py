@@ -196,6 +196,9 @@ def test_signals_of_the_migration(stack) -> None:
     assert query(stack, signal(stack, "migration.objective")) == {("satisfaction",): 2}
     assert query(stack, signal(stack, "migration.suite_passed")) == {("unit",): 2 / 3}
     assert query(stack, signal(stack, "migration.tests_passed")) == {("storage",): 2 / 3}
+    assert query(stack, signal(stack, "migration.component_issues")) == {("storage",): 1}
+    assert query(stack, signal(stack, "migration.component_health")) == {("storage",): 0}  # alerts take minutes to fire
+    assert query(stack, "max by (suite) (test_case_failed_attempts)") == {("unit",): 1}
     assert query(stack, "max by (component) (test_coverage_ratio)") == {("storage",): 0.75}
     assert query(stack, "max by (phase) (migration_phase_progress_ratio)") == {
         ("config",): 1,
