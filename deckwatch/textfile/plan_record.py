@@ -157,15 +157,24 @@ def _issue_families(plan: Plan, now: float, resolved_before: dict[str, float]) -
     issues = [issue for issue in plan.issues if is_open(issue.resolved, now)]
     listed = sorted(issues, key=lambda issue: (-_SEVERITIES.index(issue.severity), issue.detected))[:MAX_ISSUES]
     yield metrics.ISSUE_DETECTED, [Series(one.detected, (one.id, one.severity, one.component)) for one in listed]
-    yield metrics.ISSUE_INFO, [Series(1, (one.id, _cut(one.title))) for one in listed if one.title]
+    texts = [(one.id, _cut(one.title), _cut(one.description)) for one in listed if one.title or one.description]
+    yield metrics.ISSUE_INFO, [Series(1, labels) for labels in texts]
+    yield metrics.ISSUE_TEST, [Series(1, (one.id, one.test)) for one in listed if one.test]
     yield metrics.ISSUE_DATASETS, _known((one.id, one.datasets) for one in listed)
     yield metrics.ISSUE_USERS, _known((one.id, one.users) for one in listed)
     yield metrics.ISSUE_DOWNTIME, _known((one.id, one.downtime) for one in listed)
     counts = Counter(issue.severity for issue in issues)
     yield metrics.ISSUES_OPEN, [Series(counts[severity], (severity,)) for severity in _SEVERITIES]
-    resolved = Counter(_resolution(issue) for issue in plan.issues if not is_open(issue.resolved, now))
+    ended = [(one.resolved, one) for one in plan.issues if one.resolved is not None and not is_open(one.resolved, now)]
+    newest = sorted(ended, key=lambda pair: -pair[0])[:MAX_ISSUES]
+    yield metrics.ISSUE_RESOLVED, [Series(when, _resolved_labels(issue)) for when, issue in newest]
+    resolved = Counter(_resolution(issue) for _, issue in ended)
     totals = {name: max(resolved[name], resolved_before.get(name, 0)) for name in _RESOLUTIONS}
     yield metrics.ISSUES_RESOLVED, [Series(number, (name,)) for name, number in totals.items()]
+
+
+def _resolved_labels(issue: Issue) -> tuple[str, ...]:
+    return (issue.id, issue.severity, issue.component, _resolution(issue), issue.resolved_by)
 
 
 def _resolution(issue: Issue) -> str:
