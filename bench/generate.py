@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -67,9 +68,24 @@ def make_project(folder: Path) -> Path:
 def _time_runs(folder: Path, times: int) -> Iterator[list[str]]:
     cold = [_time_generate(folder, f"--out={folder}/out-{n}") for n in range(times)]
     yield _result_row("100 dashboards of 30 panels, cold", cold, 1000)
+    yield _two_forms_row(folder, times)
     _time_generate(folder)
     yield _result_row("repeated without changes", [_time_generate(folder) for _ in range(3 * times)], 300)
     yield _result_row("one change, generate --watch", list(_time_watched_changes(folder, 2 * times)), 300)
+
+
+def _two_forms_row(folder: Path, times: int) -> list[str]:
+    """Return the cost of the bundle together with the form v2, relative to the bundle; rounds are interleaved."""
+    ratios = []
+    for _ in range(times):
+        measured = []
+        for forms in (("provisioned",), ("provisioned", "v2")):
+            for name in (".deckwatch", "out", "v2"):
+                shutil.rmtree(folder / name, ignore_errors=True)
+            measured.append(_time_generate(folder, *(word for form in forms for word in ("--export", form))))
+        ratios.append([after / before for before, after in zip(*measured, strict=True)])
+    wall, cpu = (statistics.median(column) for column in zip(*ratios, strict=True))
+    return ["with the form v2 / without", f"{wall:.2f}", f"{cpu:.2f}", "1.2", "yes" if cpu <= 1.2 else "no"]
 
 
 def _result_row(figure: str, times: list[tuple[float, float]], target: float) -> list[str]:

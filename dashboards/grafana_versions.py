@@ -77,6 +77,11 @@ def find_feature(kind: Kind, name: str) -> Feature | None:
     return _index_by_name(kind).get(name)
 
 
+def get_feature(kind: Kind, name: str) -> Feature:
+    """Return the feature of a name that is in the file; raises KeyError otherwise."""
+    return _index_by_name(kind)[name]
+
+
 @functools.cache
 def list_options(panel: str) -> Sequence[Feature]:
     """Return the options of a panel type of Grafana that are newer than the oldest supported version."""

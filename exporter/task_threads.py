@@ -50,6 +50,14 @@ class TaskThreads:
                 self._is_watched = True
         self._start_thread(self._watch_tasks if is_waiting else self._run_tasks)
 
+    def close(self) -> None:
+        """End the idle threads; a busy one ends with its task."""
+        with self._lock:
+            self._keep = 0
+            idle, self._idle = self._idle, 0
+        for _ in range(idle):
+            self._tasks.put(lambda: None)
+
     def _start_thread(self, run: Callable[[], None]) -> None:
         threading.Thread(target=run, name=self._name, daemon=True).start()
 

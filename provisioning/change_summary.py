@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from deckwatch.core.markdown import separate_mentions
 from deckwatch.dashboards import compare
 
 if TYPE_CHECKING:
@@ -129,4 +130,5 @@ def _parse_model(text: str) -> dict[str, Any]:
 
 
 def _escape_markdown(text: str) -> str:
-    return "".join(f"\\{character}" if character in "\\`*_<>[]|" else character for character in text)
+    escaped = "".join(f"\\{character}" if character in "\\`*_<>[]|" else character for character in text)
+    return separate_mentions(escaped)

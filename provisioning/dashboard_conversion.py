@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -102,4 +103,7 @@ def write_text(content: JsonObject, *, as_yaml: bool) -> str:
     """Return a dashboard as text, in JSON or YAML, with a line break at the end."""
     if as_yaml:
         return yaml_write.dump_yaml(content)
-    return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    try:
+        return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    except TypeError:  # integers of more than 64 bits, lone surrogates: both were in the input
+        return f"{json.dumps(content, indent=2)}\n"

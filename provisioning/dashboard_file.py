@@ -62,7 +62,11 @@ def _decode_text(data: bytes, source: str) -> str:
 
 
 def _split_documents(text: str) -> list[str]:
-    """Return the documents of a YAML file that `---` separates; those with comments only are left out."""
-    parts = _DOCUMENT_START.split(text)
-    documents = [part for part in parts if any(line.strip() and line.lstrip()[0] != "#" for line in part.splitlines())]
-    return documents if len(documents) > 1 else [text]
+    """Return the documents of a YAML file that `---` separates, each with its line numbers; empty ones are left out."""
+    documents = []
+    lines = 0
+    for part in _DOCUMENT_START.split(text):
+        if any(line.strip() and line.lstrip()[0] != "#" for line in part.splitlines()):
+            documents.append("\n" * lines + part)
+        lines += part.count("\n")
+    return documents or [text]

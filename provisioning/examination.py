@@ -19,7 +19,7 @@ from deckwatch.core.problems import InvalidInput, has_errors
 from deckwatch.dashboards import build as dashboard_build
 from deckwatch.dashboards import panel_types
 from deckwatch.exporter import config
-from deckwatch.provisioning import addresses, scrape_options, scrape_targets, unread_files
+from deckwatch.provisioning import addresses, probe_intervals, scrape_options, scrape_targets, unread_files
 from deckwatch.provisioning.documents import INSIGHTS, load_documents
 from deckwatch.provisioning.metric_catalog import load_catalog
 from deckwatch.provisioning.project_paths import with_project_paths
@@ -113,7 +113,7 @@ def examine_files(project: Project, settings: BuildSettings, renderer: Renderer)
     vocabulary = load_vocabulary(project, settings, documents)
     models = _resolve_models(project, settings, documents, vocabulary, renderer)
     problems = [*vocabulary.problems, *documents.problems, *_run_checks(project, settings, vocabulary, models)]
-    problems += _check_insights(project, documents, vocabulary.catalog)
+    problems += _check_insights(project, documents, vocabulary)
     problems += unread_files.find_problems(project, documents)
     return Examined(documents, vocabulary, models, problems)
 
@@ -122,6 +122,7 @@ def load_vocabulary(project: Project, settings: BuildSettings, documents: Docume
     """Return the catalog and signals, with the metrics that alert topics record."""
     catalog = load_catalog(project, settings.targets)
     catalog.interval = settings.interval_seconds
+    probe_intervals.register_intervals(project, catalog)
     signals, problems = signal_file.load_signals(documents.all_documents, catalog, settings.thresholds)
     alert_build.register_recordings(documents.topics, signals, catalog)
     return Vocabulary(catalog, signals, problems)
@@ -167,6 +168,9 @@ def _run_checks(project: Project, settings: BuildSettings, vocabulary: Vocabular
     yield from config.find_problems(project, settings.collector_names)
     yield from scrape_targets.find_problems(project)
     yield from scrape_options.find_problems(project, settings.targets, settings.interval_seconds)
+    yield from probe_intervals.find_problems(
+        project, vocabulary.catalog, models.alerts.groups, settings.interval_seconds
+    )
     if scrape_options.uses_dialects(project):
         from deckwatch.provisioning import dialect_problems  # noqa: PLC0415 - most projects have none
 
@@ -179,16 +183,21 @@ def _run_checks(project: Project, settings: BuildSettings, vocabulary: Vocabular
     yield from alert_build.check_alerts(models.alerts, project)
 
 
-def _check_insights(project: Project, documents: Documents, catalog: Catalog) -> list[Problem]:
+def _check_insights(project: Project, documents: Documents, vocabulary: Vocabulary) -> list[Problem]:
     """Return the problems of a project's insights, whose files become its own."""
     if not project.data.get(INSIGHTS) and not (project.folder / INSIGHTS).is_dir():
         return []
-    from deckwatch.provisioning.insights import read as insights  # noqa: PLC0415 - most projects have none
+    from deckwatch.provisioning.insights import limits  # noqa: PLC0415 - most projects have none
+    from deckwatch.provisioning.insights import read as insights  # noqa: PLC0415
 
     rule_set = insights.load_own_rules(project)
     documents.own |= rule_set.own
     rules = [*rule_set.rules.values(), *rule_set.faulty]
-    return [*rule_set.problems, *insights.find_problems(rules, catalog)]
+    return [
+        *insights.load_rules(project).problems,
+        *insights.find_problems(rules, vocabulary.catalog),
+        *limits.find_threshold_problems(rules, vocabulary.signals),
+    ]
 
 
 def summarize_checks(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from deckwatch.dashboards.grafana_versions import find_feature
+from deckwatch.dashboards.grafana_versions import find_feature, get_feature
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,6 @@ def find_problems(document: Document, targets: Targets, form: str) -> Iterator[P
     problems = list(known.find_problems(targets, f"the form {form}", place)) if known is not None else []
     yield from problems
     if form == "v2" and not problems:
-        files = find_feature("files", form)
-        for problem in files.find_problems(targets, "file provisioning of the form v2", place) if files else ():
+        for problem in get_feature("files", form).find_problems(targets, "file provisioning of the form v2", place):
             hint = "the export has no provider: push the dashboards, or set build: targets:"
             yield replace(problem, severity="warning", hint=hint)

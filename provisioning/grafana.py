@@ -1,67 +1,37 @@
 """A client of Grafana's HTTP API: reads its dashboards, compares ours with them, and saves ours.
 
 It supports Grafana 10.4 and later (developers/http_api: `/api/health`, `/api/folders`, `/api/dashboards/uid/…`,
-`/api/dashboards/db`). Every version that we save has a mark in its message: a dashboard whose newest version has none
-was changed by hand.
+`/api/dashboards/db`), and from 13 on uses the API of resources for dashboards (`resource_api`). Every version that
+we save has a mark in its message: a dashboard whose newest version has none was changed by hand.
 """
 
 from __future__ import annotations
 
-import base64
-import os
 import re
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, Self
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
 
 from deckwatch.core.http import Client
-from deckwatch.core.masking import describe_secret_file, mask_address
+from deckwatch.core.masking import mask_address
 from deckwatch.core.own_command import format_command
 from deckwatch.core.problems import DeckwatchError, Refused, Unreachable
+from deckwatch.core.targets import PROGRAMS, parse_version
 from deckwatch.dashboards import compare
+from deckwatch.dashboards.grafana_versions import get_feature
 from deckwatch.dashboards.schema_v2 import find_dashboards
 from deckwatch.provisioning import grafana_resources
+from deckwatch.provisioning.comparison import Comparison, GeneratedDashboard, compare_answer, compare_stored
+from deckwatch.provisioning.resource_api import ResourceApi, has_stable_api
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from deckwatch.dashboards.schema_v2 import FoundDashboard
+    from deckwatch.provisioning.resource_api import Schema, StoredDashboard
 
-TOKEN = "DECKWATCH_GRAFANA_TOKEN"  # noqa: S105 - the name of a variable
-OLDEST = (10, 4)
+_OLDEST = PROGRAMS["grafana"].oldest
+_RESOURCES_SINCE = get_feature("apis", "/apis/dashboard.grafana.app/v1beta1").since
 MARK = "(deckwatch)"
-
-State = Literal["new", "same", "changed by us", "changed by hand", "provisioned"]
-
-
-@dataclass(frozen=True)
-class GeneratedDashboard:
-    """A generated dashboard, and the uid and title of its folder in Grafana."""
-
-    model: Mapping[str, Any]
-    folder: str
-    folder_title: str
-
-    @property
-    def uid(self) -> str:
-        """The dashboard's uid."""
-        return str(self.model["uid"])
-
-    @property
-    def title(self) -> str:
-        """The dashboard's title."""
-        return str(self.model["title"])
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A generated dashboard compared with the server's: state, differences, and the server's version and its author."""
-
-    generated: GeneratedDashboard
-    state: State
-    lines: Sequence[str] = field(default_factory=list)
-    version: int = 0
-    author: str = ""
 
 
 class Grafana:
@@ -71,6 +41,9 @@ class Grafana:
         self.url = url
         self._authenticated = "Authorization" in headers
         self._client = Client(url, seconds=seconds, headers=headers)
+        self._version = ""  # as `check_version` finds it
+        self._api_versions: list[str] | None = None  # of resources; None until they are asked for
+        self._resources: ResourceApi | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -83,10 +56,9 @@ class Grafana:
         health = self._send_request("GET", "/api/health")
         version = str(health.get("version") or self._build_info().get("version") or "")
         number = re.match(r"(\d+)\.(\d+)", version)
-        if number and (int(number[1]), int(number[2])) < OLDEST:
-            raise DeckwatchError(
-                f"{mask_address(self.url)} is Grafana {version}; the oldest supported is {OLDEST[0]}.{OLDEST[1]}"
-            )
+        self._version = number[0] if number else ""
+        if number and parse_version(number[0]) < parse_version(_OLDEST):
+            raise DeckwatchError(f"{mask_address(self.url)} is Grafana {version}; the oldest supported is {_OLDEST}")
         if self._authenticated:
             # With anonymous access, all other requests ignore a wrong token or password.
             try:
@@ -105,13 +77,13 @@ class Grafana:
 
     def read_dashboard(self, uid: str) -> FoundDashboard:
         """Return a dashboard in the form in which it is stored; raises DeckwatchError if it does not exist."""
-        versions = grafana_resources.list_versions(self._send_request)
-        if not versions:
+        versions = self._list_api_versions()
+        resource = None
+        if versions:
+            namespace = grafana_resources.find_namespace(self._send_request)
+            resource = grafana_resources.read_resource(self._send_request, uid, versions, namespace)
+        if resource is None:  # also where the newer API is not enabled for dashboards
             return find_dashboards(self.get_dashboard(uid), uid)[0]
-        namespace = grafana_resources.find_namespace(self._send_request)
-        resource = grafana_resources.read_resource(self._send_request, uid, versions, namespace)
-        if resource is None:
-            raise DeckwatchError(f"{mask_address(self.url)} has no dashboard {uid}")
         found = find_dashboards(resource, uid)[0]
         return replace(found, folder_title=self._find_folder_title(found.folder))
 
@@ -141,25 +113,52 @@ class Grafana:
             done()
         return comparisons
 
+    def find_resources(self) -> ResourceApi | None:
+        """Return the API of resources for dashboards; None if the server has none, as before 13."""
+        if self._resources is None and has_stable_api(versions := self._list_api_versions()):
+            namespace = grafana_resources.find_namespace(self._send_request)
+            self._resources = ResourceApi(self._send_request, namespace, versions)
+        return self._resources
+
+    def _list_api_versions(self) -> list[str]:
+        """Return the versions of the API of resources; an older server answers such a request with its web page."""
+        if self._version and parse_version(self._version) < parse_version(_RESOURCES_SINCE):
+            return []
+        if self._api_versions is None:
+            self._api_versions = grafana_resources.list_versions(self._send_request)
+        return self._api_versions
+
     def _compare_dashboard(self, generated: GeneratedDashboard, wanted: str | None) -> Comparison:
+        resources = self.find_resources()
+        if resources is None:
+            return self._compare_classic(generated, wanted)
+        stored = resources.find_dashboard(generated.uid)
+        if stored is None:
+            return Comparison(generated, "new")
+        return compare_stored(
+            generated,
+            stored,
+            wanted,
+            find_title=lambda uid: self._find_folder_title(uid) or uid or "General",
+            is_ours=lambda: self._is_saved_by_us(stored, generated.uid),
+        )
+
+    def _is_saved_by_us(self, stored: StoredDashboard, uid: str) -> bool:
+        if stored.message:
+            return MARK in stored.message
+        try:
+            return MARK in self._last_message(uid)
+        except Refused as error:
+            if error.status == 404:  # without a history, rather keep what may have been changed
+                return False
+            raise
+
+    def _compare_classic(self, generated: GeneratedDashboard, wanted: str | None) -> Comparison:
         answer = self._find_dashboard(generated.uid)
         if answer is None:
             return Comparison(generated, "new")
-        theirs, meta = answer["dashboard"], answer.get("meta") or {}
-        version = int(theirs.get("version") or meta.get("version") or 0)
-        lines = compare.list_changes(theirs, generated.model)
-        lines[:0] = self._list_layout_changes(generated.uid, meta)
-        folder, title = str(meta.get("folderUid") or ""), str(meta.get("folderTitle") or "General")
-        if wanted is None and folder != generated.folder and title != generated.folder_title:
-            lines.insert(0, f"folder {title} → {generated.folder_title}")
-        elif wanted is not None and folder != wanted:
-            lines.insert(0, f"folder {title} → {wanted}")
-        if not lines:
-            return Comparison(generated, "same", version=version)
-        if meta.get("provisioned"):
-            return Comparison(generated, "provisioned", lines, version)
-        state: State = "changed by us" if MARK in self._last_message(generated.uid) else "changed by hand"
-        return Comparison(generated, state, lines, version, str(meta.get("updatedBy") or ""))
+        lost = self._list_layout_changes(generated.uid, answer.get("meta") or {})
+        return compare_answer(generated, answer, wanted, lost, lambda: MARK in self._last_message(generated.uid))
 
     def _list_layout_changes(self, uid: str, meta: Mapping[str, Any]) -> list[str]:
         """Return the parts that the classic form of a dashboard saved in Grafana's v2 schema does not show."""
@@ -223,20 +222,50 @@ class Grafana:
         body = {"time": round(when * 1000), "tags": list(tags), "text": text}
         self._send_request("POST", "/api/annotations", json=body)
 
-    def save_dashboard(self, comparison: Comparison, folder: str, message: str, *, force: bool) -> None:
-        """Save a dashboard; the server refuses if another version was saved since the comparison, unless `force`."""
-        generated = comparison.generated
-        model = {key: value for key, value in generated.model.items() if key != "id"} | {"version": comparison.version}
-        body = {"dashboard": model, "folderUid": folder, "message": f"{message} {MARK}".strip(), "overwrite": force}
+    def save_dashboard(
+        self, comparison: Comparison, folder: str, message: str, *, force: bool, schema: Schema = "classic"
+    ) -> None:
+        """Save a dashboard; the server refuses if another version was saved since the comparison, unless `force`.
+
+        A new one is saved in `schema`, one that exists in the schema that it has.
+        """
+        generated, resources = comparison.generated, self.find_resources()
+        text = f"{message} {MARK}".strip()
         try:
-            self._send_request("POST", "/api/dashboards/db", json=body)
+            if resources is None:
+                self._save_classic(comparison, folder, text, force=force)
+            else:
+                self._save_resource(resources, comparison, folder, text, force=force, schema=schema)
         except Refused as error:
-            if error.status == 412:
+            if error.status in (409, 412):
                 raise DeckwatchError(
                     f"{generated.uid} was changed by someone else meanwhile, or another dashboard has its title; "
                     f"see `{format_command('grafana', 'diff')}`"
                 ) from None
             raise
+
+    def _save_resource(
+        self, api: ResourceApi, comparison: Comparison, folder: str, text: str, *, force: bool, schema: Schema
+    ) -> None:
+        generated, stored = comparison.generated, comparison.stored
+        if force and stored is not None:
+            stored = api.find_dashboard(generated.uid)
+        if stored is None:
+            api.create_dashboard(schema, generated.uid, generated.find_spec(schema) or {}, folder, text)
+            return
+        spec = generated.find_spec(stored.schema)
+        if spec is not None:
+            api.update_dashboard(stored, spec, folder, text)
+        elif force:
+            self._save_classic(comparison, folder, text, force=True)  # converts it down, as requested
+        else:
+            raise DeckwatchError(f"{generated.uid} is stored as {stored.version}, which would be converted down")
+
+    def _save_classic(self, comparison: Comparison, folder: str, text: str, *, force: bool) -> None:
+        generated = comparison.generated
+        model = {key: value for key, value in generated.model.items() if key != "id"} | {"version": comparison.version}
+        body = {"dashboard": model, "folderUid": folder, "message": text, "overwrite": force}
+        self._send_request("POST", "/api/dashboards/db", json=body)
 
     def _build_info(self) -> dict[str, Any]:
         """Return the build information of the frontend: `/api/health` may hide the version."""
@@ -263,49 +292,3 @@ class Grafana:
         return Unreachable(
             f"{mask_address(self.url)} answers with a web page, not Grafana's API: is there a login proxy before it?"
         )
-
-
-def connect_grafana(
-    url: str,
-    *,
-    token_file: Path | None = None,
-    user: str | None = None,
-    password_file: Path | None = None,
-    seconds: float = 15.0,
-) -> Grafana:
-    """Return a Grafana client whose server has answered; raises as `Grafana` does.
-
-    The token comes from its file or from DECKWATCH_GRAFANA_TOKEN; without a token and a user, access is anonymous.
-    """
-    headers = {"Accept": "application/json"}
-    if token_file is not None:
-        headers["Authorization"] = f"Bearer {_read_secret(token_file)}"
-    elif user is not None:
-        if password_file is None:
-            raise DeckwatchError("--user needs --password-file")
-        pair = f"{user}:{_read_secret(password_file)}".encode()
-        headers["Authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-    elif token := os.environ.get(TOKEN, "").strip():
-        if not token.isascii() or not token.isprintable():
-            raise DeckwatchError(f"{TOKEN} is not a token: expected one line of ASCII letters")
-        headers["Authorization"] = f"Bearer {token}"
-    grafana = Grafana(url, headers, seconds=seconds)
-    try:
-        grafana.check_version()
-    except BaseException:
-        grafana.__exit__()
-        raise
-    return grafana
-
-
-def _read_secret(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise DeckwatchError(f"{describe_secret_file(path)} cannot be read: {reason}") from None
-    if not text or "\n" in text or not text.isascii():
-        raise DeckwatchError(
-            f"{describe_secret_file(path)} does not hold a token or password: expected one line of ASCII letters"
-        )
-    return text

@@ -19,7 +19,7 @@ _SECTIONS: Mapping[Kind, tuple[str, str]] = {
     ),
     "schema_versions": ("`schemaVersion` of the classic form", "The bundle has the one that the target itself writes."),
     "files": ("Files for provisioning", "What Grafana reads from files (`type: file`)."),
-    "apis": ("APIs", "What `deckwatch grafana push` and `diff` use, the newest that a server has."),
+    "apis": ("APIs", "What `deckwatch grafana push` and `diff` use: the first one up to 12, the others from 13 on."),
     "layouts": ("Layouts", "Only the v2 form has them; the classic form has the nearest equivalent."),
     "panels": ("Panel types", "All others exist in every supported version."),
     "transformations": ("Transformations", "All others exist in every supported version, as far as known."),

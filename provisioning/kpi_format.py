@@ -67,6 +67,17 @@ def format_value(value: float, unit: str, decimals: int | None = None) -> str:
     return f"{number} {names[size]}{suffix}".rstrip()
 
 
+def format_part(share: float, decimals: int = 0) -> str:
+    """Return a share as a percentage that is 0 % or 100 % only if the share is 0 or 1: 0.004 is `less than 1 %`."""
+    least = 10.0**-decimals
+    percent = 100 * share
+    if 0 < percent < least:
+        return f"less than {least:.{decimals}f} %"
+    if 100 - least < percent < 100:
+        return f"more than {100 - least:.{decimals}f} %"
+    return f"{percent:.{decimals}f} %"
+
+
 def draw_sparkline(values: Sequence[float | None], *, plain: bool = False) -> str:
     """Return a character for each value, from the lowest to the highest; a space for a gap. `plain` is ASCII."""
     bars = _PLAIN_BARS if plain else _BARS

@@ -10,7 +10,7 @@ from deckwatch.alerting.live_queries import LiveQuery as RuleQuery
 from deckwatch.alerting.render_rules import RULES_FOLDER
 from deckwatch.core import promql, promql_versions, yaml_write
 from deckwatch.core.artifact import Artifact
-from deckwatch.core.problems import Problem, has_errors
+from deckwatch.core.problems import DeckwatchError, Problem, has_errors
 from deckwatch.dashboards.draw import render
 from deckwatch.dashboards.grafana_model import (
     MAX_UID,
@@ -27,6 +27,7 @@ from deckwatch.provisioning.mixin_model import (
     datasource_type,
     initial_values,
     only_mappings,
+    read_classic,
     to_provisioned,
 )
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 _DASHBOARD_REASON, _RULE_REASON = "third-party dashboard", "third-party rule"
 _MAX_NAMES = 5  # of unknown metrics, in one warning
+_MAX_LOSSES = 3  # of a converted dashboard, in one warning
 _ORDER = ("groups", "name", "interval", "record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations")
 
 
@@ -102,9 +104,14 @@ class MixinWriter:
             self._add_error(place, f"{file} is not a dashboard", "expected a mapping")
             return
         if "spec" in model or "elements" in model:
-            hint = "file provisioning rejects it: export it as Classic"
-            self._add_error(place, f"{file} uses Grafana's dashboard schema v2", hint)
-            return
+            try:
+                model, losses = read_classic(model, file)
+            except DeckwatchError as error:
+                self._add_error(place, str(error))
+                return
+            if losses:
+                message = f"{file} has {len(losses)} settings of Grafana's v2 schema without a classic form"
+                self._add_warning(place, message, "; ".join(losses[:_MAX_LOSSES]))
         title = model.get("title")
         if not isinstance(title, str) or not title.strip():
             self._add_error(place, f"the dashboard {file} has no title", "Grafana rejects it")

@@ -4,11 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deckwatch.core.problems import DeckwatchError
 from deckwatch.dashboards import datasources
 from deckwatch.dashboards.grafana_model import fill_inputs, list_variables, map_texts
+from deckwatch.dashboards.schema_v2 import convert_to_classic, find_dashboards
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from deckwatch.core.json_types import Json
+
+
+def read_classic(data: Json, file: str) -> tuple[dict[str, Any], list[str]]:
+    """Return the classic model of a dashboard as a resource or in the v2 schema, and what it loses.
+
+    File provisioning accepts it in every version. Raises DeckwatchError if there is not exactly one dashboard.
+    """
+    found = find_dashboards(data, file)
+    if len(found) != 1:
+        raise DeckwatchError(f"{file} holds {len(found)} dashboards: write each into a file of its own")
+    model, losses = found[0].spec, []
+    if found[0].form == "v2":
+        converted = convert_to_classic(model)
+        model, losses = converted.model, [str(loss) for loss in converted.losses]
+    return ({**model, "uid": found[0].name} if found[0].name else model), losses
 
 
 def to_provisioned(model: Mapping[str, Any], uid: str) -> dict[str, Any]:

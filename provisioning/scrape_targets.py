@@ -16,7 +16,7 @@ from deckwatch.core.artifact import Artifact
 from deckwatch.core.contract import load_contract
 from deckwatch.core.problems import did_you_mean
 from deckwatch.exporter import placement, probe_entries
-from deckwatch.provisioning import scrape_options
+from deckwatch.provisioning import probe_intervals, scrape_options
 from deckwatch.provisioning.addresses import Addresses, read_addresses
 
 if TYPE_CHECKING:
@@ -197,7 +197,12 @@ def probe_targets(project: Project, hosts: Sequence[Host]) -> list[Target]:
     entries = project.data.get("watch", {}).get("probes", ())
     instances = probe_entries.probe_instances(entries)
     return [
-        by_name[host].to_target(instance=instances[name], host=host, __param_probe=name)
+        by_name[host].to_target(
+            instance=instances[name],
+            host=host,
+            __param_probe=name,
+            **probe_intervals.scrape_labels(project, entry),
+        )
         for entry in entries
         for host in placement.chosen_hosts(entry, list(by_name))
         if host in by_name and (name := probe_entries.name_probe(entry))

@@ -14,8 +14,10 @@ from deckwatch.alerting import build as alert_build
 from deckwatch.alerting import render_rules as alerting_render
 from deckwatch.core.artifact import Artifact
 from deckwatch.core.problems import has_errors
+from deckwatch.core.targets import read_targets
 from deckwatch.dashboards import build as dashboard_build
 from deckwatch.dashboards import output
+from deckwatch.dashboards.grafana_versions import find_feature
 from deckwatch.provisioning import configuration, mixin_export, mixins, scrape_options, scrape_targets
 from deckwatch.provisioning.build_settings import FORMS, Form, Options, read_settings
 from deckwatch.provisioning.configuration import Folder
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from deckwatch.provisioning.build_settings import BuildSettings
     from deckwatch.provisioning.examination import Examined
 
-__all__ = ["FORMS", "Built", "Form", "Options", "build", "build_forms"]
+__all__ = ["FORMS", "Built", "Form", "Options", "build", "build_forms", "supports_form"]
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,12 @@ def build_forms(project: Project, options: Options, forms: Sequence[Form]) -> di
                     checked.catalog, checked.dashboards, checked.rules, checked.topics, checked.warnings, plan
                 )
     return results
+
+
+def supports_form(project: Project, form: Form) -> bool:
+    """Return whether the project's target version of Grafana has a form."""
+    known = find_feature("forms", form)
+    return known is None or known.is_in(read_targets(project.document)[0])
 
 
 def render_files(project: Project, examined: Examined, renderer: Renderer) -> Files:

@@ -17,7 +17,7 @@ from deckwatch.core.json_types import as_text
 from deckwatch.dashboards import output
 from deckwatch.dashboards.draw import v2_form
 from deckwatch.dashboards.draw.render import format_model
-from deckwatch.dashboards.grafana_versions import find_feature
+from deckwatch.dashboards.grafana_versions import get_feature
 from deckwatch.dashboards.schema_v2 import build_resource, convert_to_v2
 from deckwatch.provisioning import configuration
 from deckwatch.provisioning.configuration import Folder
@@ -68,8 +68,7 @@ def list_folders(files: Files) -> list[Folder]:
 def render_files(files: Files, settings: BuildSettings, renderer: Renderer) -> list[Artifact]:
     """Return the dashboards as the bundle has them, with their provider if the target reads v2 from files."""
     artifacts = _list_dashboards(files, f"{output.FILES}/")
-    accepted = find_feature("files", "v2")
-    if accepted is not None and accepted.is_in(settings.targets):
+    if get_feature("files", "v2").is_in(settings.targets):
         artifacts.append(configuration.render_providers(list_folders(files), renderer))
     return artifacts
 

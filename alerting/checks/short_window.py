@@ -19,7 +19,7 @@ def check(context: Context) -> Iterator[Problem]:
     rules += [(alert.watched, alert.place_in_expr) for alert in context.iter_alerts()]
     for expr, place in rules:
         try:
-            windows = list(rate_windows.find_short_windows(expr, context.catalog.interval))
+            windows = list(rate_windows.find_short_windows(expr, lambda _: context.catalog.interval))
         except promql.PromqlError:
             continue  # reported by the check `expression`
         for offset, message, hint in windows:

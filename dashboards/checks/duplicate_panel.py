@@ -28,4 +28,4 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
             seen.setdefault(key, document.place(path).line)
         if len(seen) > MAX_ID:
             message = f"{len(seen)} panels and rows exceed the limit of {MAX_ID} for a dashboard"
-            yield Problem(document.place(("rows",), key=True), message, check="duplicate_panel")
+            yield Problem(document.place(item.dashboard.content_path, key=True), message, check="duplicate_panel")

@@ -1,6 +1,7 @@
 """Every window holds as many samples as its function needs: a rate needs at least two scrapes.
 
-A warning, by the project's `scrape_interval`; `allow: {short_window: REASON}` for what is scraped more often.
+A warning, by the project's `scrape_interval` and the longest `interval` of a probe; `allow: {short_window: REASON}` for
+what is scraped more often.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
         for _, queries in item.panels_for_check("short_window"):
             for query in queries:
                 for offset, message, hint in (
-                    rate_windows.find_short_windows(query.source, catalog.interval) if query.is_valid else ()
+                    rate_windows.find_short_windows(query.source, catalog.find_interval) if query.is_valid else ()
                 ):
                     # A signal without an expression uses `$__rate_interval`.
                     if query.signal is None or query.signal.expr:

@@ -26,7 +26,7 @@ def check(built: Sequence[Built], catalog: Catalog) -> Iterator[Problem]:
         open_panels = [panel for row in item.dashboard.rows if not row.collapsed for panel in row.panels]
         querying = [panel for panel in open_panels if panel.type.queries]
         if len(querying) > MAX_PANELS and "too_many_panels" not in item.dashboard.allow:
-            place = item.dashboard.document.place(("rows",), key=True)
+            place = item.dashboard.document.place(item.dashboard.content_path, key=True)
             message = (
                 f"{len(querying)} panels query at every refresh; "
                 f"more than {MAX_PANELS} are slow to load and hard to read"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from deckwatch.dashboards.importing.match_options import DEFAULTS, MAPPINGS, is_no_data_text
 from deckwatch.dashboards.importing.patch import MISSING, LeafPath, is_same_json, iterate_leaves, value_at
+from deckwatch.dashboards.schema_v2.to_classic import SECTION
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -38,6 +39,7 @@ _IDLE_ROW_KEYS = frozenset(
         *("panels", "title", "type", "id", "gridPos", "collapse", "collapsed", "repeat", "height", "showTitle"),
         *("titleSize", "editable", "datasource", "targets", "span", "repeatIteration", "repeatRowId", "repeatPanelId"),
         *("scopedVars", "$$hashKey", "repeatDirection", "fieldConfig", "options", "pluginVersion", "isNew"),
+        SECTION,
     )
 )
 # Keys of an expressed query that only Grafana's editors read, that belong to other data sources, or that are compared

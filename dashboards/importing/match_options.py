@@ -179,7 +179,10 @@ def _value_options(mappings: object) -> JsonObject:
         if mapping.get("type") == "value" and all(_NUMBER.match(str(key)) for key in options):
             texts |= {str(key): _mapped_text(result) for key, result in options.items()}
         elif mapping.get("type") == "range":
-            ends = ["" if options.get(end) is None else f"{options[end]:g}" for end in ("from", "to")]
+            limits = [options.get(end) for end in ("from", "to")]
+            if not all(limit is None or isinstance(limit, (int, float)) for limit in limits):
+                return {}
+            ends = ["" if limit is None else f"{limit:g}" for limit in limits]
             texts["..".join(ends)] = _mapped_text(options.get("result") or {})
         elif mapping.get("type") != "special":
             return {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.dashboards.importing import queries
+from deckwatch.dashboards.importing.dashboard_draft import tab_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,7 +37,7 @@ def repair_problem(
 
     Raises DeckwatchError if neither is possible.
     """
-    path = index.find_path(problem.place)
+    path = _strip_tab(dashboard, index.find_path(problem.place))
     if path[:1] == ("choose",) or (path[:1] == ("dashboard",) and problem.check == "choose"):
         dashboard.choices = []
         return
@@ -110,9 +111,23 @@ class PlaceIndex:
         return self._paths[self._places[after - 1]] if after else ()
 
 
+def _strip_tab(dashboard: DashboardDraft, path: YamlPath) -> YamlPath:
+    """Return a path inside a tab as one that counts the rows of all tabs; others unchanged."""
+    if path[:1] != ("tabs",) or len(path) < 4:
+        return path
+    tabs = [tab_of(header) for header, _ in _list_rows(dashboard)]
+    title = list(dict.fromkeys(tabs))[int(path[1])]
+    inside = [index for index, tab in enumerate(tabs) if tab == title]
+    return ("rows", inside[int(path[3])], *path[4:])
+
+
+def _list_rows(dashboard: DashboardDraft) -> list[tuple[JsonObject | None, list[Draft]]]:
+    """Return the rows in the file, from which rows without panels are left out."""
+    return [row for row in dashboard.rows if row[0] is None or row[1]]
+
+
 def _row_at(dashboard: DashboardDraft, index: int) -> tuple[JsonObject | None, list[Draft]]:
-    """Return a row by its index in the file, from which rows without panels are left out."""
-    return [row for row in dashboard.rows if row[0] is None or row[1]][index]
+    return _list_rows(dashboard)[index]
 
 
 def _draft_at(dashboard: DashboardDraft, path: YamlPath) -> tuple[Draft, YamlPath] | None:

@@ -91,6 +91,8 @@ def _clean_value(value: Any, shape: Any, name: str, lost: Counter[str], depth: i
         return accepted
     if isinstance(value, float) and not math.isfinite(value):
         return _REJECTED
+    if isinstance(value, int) and abs(value) >= 1 << 63:  # JavaScript reads it as a double, ours cannot be written
+        return float(value) if abs(value) < 10**300 else _REJECTED
     return _drop_surrogates(value) if isinstance(value, str) else value
 
 

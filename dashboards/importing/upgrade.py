@@ -182,8 +182,8 @@ def _clean_fields(defaults: JsonMapping, lost: Counter[str]) -> JsonObject:
         steps = []
     # The first step begins at minus infinity, whatever its value: Grafana 12 writes 0.
     steps = [{**step, "value": step.get("value") if i else None} for i, step in enumerate(steps)]
-    if any(step.get("color") in _COLORS for step in steps):
-        named = [{**step, "color": _COLORS.get(step.get("color"), step.get("color"))} for step in steps]
+    if any(str(step.get("color")) in _COLORS for step in steps):
+        named = [{**step, "color": _COLORS.get(str(step.get("color")), step.get("color"))} for step in steps]
         fields["thresholds"] = {**fields["thresholds"], "steps": named}
         lost["shade of a threshold's green, orange or red"] += 1
     elif "thresholds" in fields:

@@ -231,6 +231,11 @@ class Dashboard:
     raw: StrictMapping = field(default_factory=dict)
     needed_metrics: tuple[tuple[Path, str], ...] = ()  # anywhere in the file, each with its path
 
+    @property
+    def content_path(self) -> Path:
+        """Path of the keyword for its content, for messages about all of it."""
+        return ("tabs",) if any(row.tab is not None for row in self.rows) else ("rows",)
+
     def panels(self) -> Sequence[PanelSpec]:
         """Return all panels, in order."""
         return self._panels

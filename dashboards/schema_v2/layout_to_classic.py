@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from deckwatch.core.json_types import as_object, as_objects, as_text
+from deckwatch.dashboards.schema_v2.conditions import describe_condition, is_data_condition
 from deckwatch.dashboards.schema_v2.values import log_unknown, read_number, read_string
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _COLUMNS = 24
 _CELL_PIXELS = 38  # of one grid line, gap included
 _ROW_HEIGHTS = {"short": 5, "standard": 9, "tall": 14}
 _DEFAULT_COLUMNS = 3
+_MAX_KEPT_COLUMNS = 8  # `per_row` of a row
 _ITEM_KEYS = ("x", "y", "width", "height", "element", "repeat", "conditionalRendering")
 _SECTION_KEYS = (
     *("title", "collapse", "hideHeader", "fillScreen", "conditionalRendering", "repeat", "layout", "variables"),
@@ -46,35 +48,71 @@ class Placement:
 
 @dataclass
 class FlatSection:
-    """A classic row with its panels; `title` is None where it has no header. `variables` are those of its section."""
+    """A classic row with its panels; `title` is None where it has no header. `variables` are those of its section.
+
+    Where tabs and automatic grids are kept, `tab` is the title of the tab in which the row is, `row` its own title and
+    `columns` the number of columns of its automatic grid; `needs_data` and `tab_needs_data` are the condition that the
+    row or its tab is shown only if there is data.
+    """
 
     title: str | None = None
     is_collapsed: bool = False
     repeat: str = ""
     placements: list[Placement] = field(default_factory=list)
     variables: list[tuple[Path, JsonValue]] = field(default_factory=list)
+    tab: str = ""
+    row: str = ""
+    columns: int = 0
+    needs_data: bool = False
+    tab_needs_data: bool = False
 
 
 @dataclass(frozen=True)
 class _Context:
-    """What contains a layout: the titles of rows and tabs around it, whether any is collapsed, their repetition."""
+    """What contains a layout: the titles of rows and tabs around it, whether any is collapsed, their repetition.
+
+    `tab` is the title of a tab that is kept; it is not among the `titles`.
+    """
 
     titles: tuple[str, ...] = ()
+    tab: str = ""
     has_header: bool = False
     is_collapsed: bool = False
     repeat: str = ""
 
 
 class LayoutReader:
-    """Reads one layout; `log` gets what the classic form cannot express."""
+    """Reads one layout; `log` gets what the classic form cannot express.
 
-    def __init__(self, log: LossLog) -> None:
+    `keeps_sections` is for a reader of the result that has tabs and automatic grids in rows: these are no losses.
+    """
+
+    def __init__(self, log: LossLog, *, keeps_sections: bool = False) -> None:
         self._log = log
-        self._depth = 0
+        self._keeps_sections = keeps_sections
 
     def flatten_layout(self, layout: object, path: Path) -> list[FlatSection]:
         """Return the sections of a layout in display order."""
-        return list(self._flatten(as_object(layout), path, _Context()))
+        outer = as_object(layout)
+        tabs = as_objects(as_object(outer.get("spec")).get("tabs")) if outer.get("kind") == "TabsLayout" else []
+        if self._keeps_sections and tabs and not any(as_object(tab.get("spec")).get("repeat") for tab in tabs):
+            return list(self._flatten_kept_tabs(tabs, (*path, "spec", "tabs")))
+        return list(self._flatten(outer, path, _Context()))
+
+    def _flatten_kept_tabs(self, tabs: list[JsonObject], path: Path) -> Iterator[FlatSection]:
+        """Yield the sections of tabs, each with the title of its tab; later tabs of the same title get a number."""
+        titles: list[str] = []
+        for index, tab in enumerate(tabs):
+            section, place = as_object(tab.get("spec")), (*path, index, "spec")
+            wanted = title = read_string(section.get("title")) or "Tab"
+            number = 1
+            while title in titles:
+                number += 1
+                title = f"{wanted} {number}"
+            if title != section.get("title"):
+                self._log.add((*place, "title"), f"now {title!r}: tabs have a title of their own")
+            titles.append(title)
+            yield from self._flatten_section(section, place, _Context(tab=title))
 
     def _flatten(self, layout: JsonMapping, path: Path, context: _Context) -> Iterator[FlatSection]:
         kind, spec = as_text(layout.get("kind")), as_object(layout.get("spec"))
@@ -84,7 +122,13 @@ class LayoutReader:
             yield self._make_section(context, self._place_grid(spec, path))
         elif kind == "AutoGridLayout":
             log_unknown(spec, _AUTO_GRID_KEYS, path, "unknown, dropped", self._log)
-            yield self._make_section(context, self._place_auto_grid(spec, path))
+            section = self._make_section(context, self._place_auto_grid(spec, path))
+            columns = _count_columns(spec)
+            if self._keeps_sections and section.row and columns <= _MAX_KEPT_COLUMNS:
+                section.columns = columns
+            else:
+                self._log.add(path[:-1], f"automatic grid with at most {columns} columns, now a grid with positions")
+            yield section
         elif kind == "RowsLayout":
             yield from self._flatten_sections(spec, "rows", path, context)
         elif kind == "TabsLayout":
@@ -103,16 +147,33 @@ class LayoutReader:
         for index, entry in enumerate(as_objects(spec.get(key))):
             section = as_object(entry.get("spec"))
             place = (*path, key, index, "spec")
-            log_unknown(section, _SECTION_KEYS, place, "unknown, dropped", self._log)
-            self._log_condition(section, place)
-            if section.get("fillScreen"):
-                self._log.add((*place, "fillScreen"), "no equivalent in the classic form")
-            inner = self._enter_section(section, key, place, context)
-            flat = list(self._flatten(as_object(section.get("layout")), (*place, "layout"), inner))
-            variables = as_objects(section.get("variables"))
-            if flat:
-                flat[0].variables[:0] = [((*place, "variables", i), each) for i, each in enumerate(variables)]
-            yield from flat
+            yield from self._flatten_section(section, place, self._enter_section(section, key, place, context))
+
+    def _flatten_section(self, section: JsonMapping, path: Path, context: _Context) -> list[FlatSection]:
+        """Return the sections inside a row or tab; `context` is that of its content."""
+        log_unknown(section, _SECTION_KEYS, path, "unknown, dropped", self._log)
+        if section.get("fillScreen"):
+            self._log.add((*path, "fillScreen"), "no equivalent in the classic form")
+        flat = list(self._flatten(as_object(section.get("layout")), (*path, "layout"), context))
+        if not self._keeps_condition(section, flat, is_tab=context.tab != "" and not context.has_header):
+            self._log_condition(section, path)
+        if flat:
+            variables = enumerate(as_objects(section.get("variables")))
+            flat[0].variables[:0] = [((*path, "variables", index), variable) for index, variable in variables]
+        return flat
+
+    def _keeps_condition(self, section: JsonMapping, flat: list[FlatSection], *, is_tab: bool) -> bool:
+        """Return whether the condition of a row or tab is now one of its sections: that there is data."""
+        if not self._keeps_sections or not is_data_condition(as_object(section.get("conditionalRendering"))):
+            return False
+        if is_tab:
+            for each in flat:
+                each.tab_needs_data = True
+            return True
+        if len(flat) == 1 and flat[0].row:
+            flat[0].needs_data = True
+            return True
+        return False
 
     def _enter_section(self, section: JsonMapping, key: str, path: Path, context: _Context) -> _Context:
         title = read_string(section.get("title"))
@@ -134,8 +195,11 @@ class LayoutReader:
         )
 
     def _make_section(self, context: _Context, placements: list[Placement]) -> FlatSection:
-        title = ": ".join(title for title in context.titles if title) if context.has_header else None
-        return FlatSection(title, context.is_collapsed and title is not None, context.repeat, placements)
+        row = ": ".join(filter(None, context.titles)) if context.has_header else ""
+        has_title = context.has_header or bool(context.tab)
+        title = ": ".join(filter(None, (context.tab, row))) if has_title else None
+        is_collapsed = context.is_collapsed and has_title
+        return FlatSection(title, is_collapsed, context.repeat, placements, tab=context.tab, row=row)
 
     def _place_grid(self, spec: JsonMapping, path: Path) -> list[Placement]:
         placements = []
@@ -151,7 +215,7 @@ class LayoutReader:
         return placements
 
     def _place_auto_grid(self, spec: JsonMapping, path: Path) -> list[Placement]:
-        columns = min(max(int(read_number(spec.get("maxColumnCount"), _DEFAULT_COLUMNS)), 1), _COLUMNS)
+        columns = _count_columns(spec)
         pixels = read_number(spec.get("rowHeight"), 0)
         mode = as_text(spec.get("rowHeightMode"))
         height = math.ceil(pixels / _CELL_PIXELS) if mode == "custom" and pixels > 0 else _ROW_HEIGHTS.get(mode, 9)
@@ -171,6 +235,10 @@ class LayoutReader:
         if condition := as_object(spec.get("conditionalRendering")):
             text = describe_condition(condition)
             self._log.add((*path, "conditionalRendering"), f"{text}; always shown in the classic form")
+
+
+def _count_columns(spec: JsonMapping) -> int:
+    return min(max(int(read_number(spec.get("maxColumnCount"), _DEFAULT_COLUMNS)), 1), _COLUMNS)
 
 
 def _element_name(spec: JsonMapping) -> str:
@@ -208,23 +276,3 @@ def _find_references(value: object, path: Path) -> Iterator[tuple[Path, str]]:
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _find_references(inner, (*path, index))
-
-
-def describe_condition(condition: JsonMapping) -> str:
-    """Return a condition of `conditionalRendering` in words."""
-    spec = as_object(condition.get("spec"))
-    word = "hidden" if spec.get("visibility") == "hide" else "shown"
-    joint = f" {read_string(spec.get('condition')) or 'and'} "
-    return f"{word} if {joint.join(_describe_item(item) for item in as_objects(spec.get('items'))) or 'nothing'}"
-
-
-def _describe_item(item: JsonMapping) -> str:
-    kind, spec = as_text(item.get("kind")), as_object(item.get("spec"))
-    value = read_string(spec.get("value"))
-    if kind == "ConditionalRenderingVariable":
-        return f"${read_string(spec.get('variable'))} {read_string(spec.get('operator'))} {value!r}"
-    if kind == "ConditionalRenderingData":
-        return "there is data" if spec.get("value") else "there is no data"
-    if kind == "ConditionalRenderingTimeRangeSize":
-        return f"the time range is at most {value}"
-    return f"{kind or 'an unknown condition'} holds"

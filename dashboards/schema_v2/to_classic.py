@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from deckwatch.core.json_types import JsonMapping, JsonObject
     from deckwatch.dashboards.schema_v2.layout_to_classic import FlatSection, Placement
 
+SECTION = "v2Section"  # of a row: tab, row, columns, needs_data and tab_needs_data of its FlatSection
 SCHEMA_VERSION = 39  # of Grafana 10.4; every later version reads and migrates it
 _KNOWN_KEYS = (
     *("title", "description", "tags", "editable", "liveNow", "preload", "revision", "links", "timeSettings"),
@@ -28,14 +29,18 @@ _KNOWN_KEYS = (
 )
 
 
-def convert_to_classic(spec: JsonMapping) -> Converted:
-    """Return the classic model of a spec, without `uid`, and what it lacks; paths begin with `spec`."""
+def convert_to_classic(spec: JsonMapping, *, keeps_sections: bool = False) -> Converted:
+    """Return the classic model of a spec, without `uid`, and what it lacks; paths begin with `spec`.
+
+    With `keeps_sections` a row has its tab, the columns of its automatic grid and the condition that there is data
+    under the key SECTION.
+    """
     log = LossLog()
     spec = normalize_spec(spec, log)
     log_unknown(spec, _KNOWN_KEYS, ("spec",), "unknown, dropped", log)
     if spec.get("preferences"):
         log.add(("spec", "preferences"), "no equivalent in the classic form")
-    sections = LayoutReader(log).flatten_layout(spec["layout"], ("spec", "layout"))
+    sections = LayoutReader(log, keeps_sections=keeps_sections).flatten_layout(spec["layout"], ("spec", "layout"))
     elements = as_object(spec["elements"])
     placed = {placement.element for section in sections for placement in section.placements}
     for name in elements:
@@ -52,7 +57,7 @@ def convert_to_classic(spec: JsonMapping) -> Converted:
             ]
         },
         "templating": {"list": _restore_variables(as_objects(spec["variables"]), sections, log)},
-        "panels": _PanelList(elements, log).build_panels(sections),
+        "panels": _PanelList(elements, log, keeps_sections=keeps_sections).build_panels(sections),
     }
     return Converted(model, log.entries)
 
@@ -85,8 +90,9 @@ def _iterate_queries(elements: JsonMapping) -> Iterator[tuple[tuple[str | int, .
 class _PanelList:
     """Builds the list of classic panels: ids are unique, rows follow each other without gaps."""
 
-    def __init__(self, elements: JsonMapping, log: LossLog) -> None:
+    def __init__(self, elements: JsonMapping, log: LossLog, *, keeps_sections: bool) -> None:
         self._elements = elements
+        self._keeps_sections = keeps_sections
         self._log = log
         ids = [read_number(as_object(as_object(each).get("spec")).get("id")) for each in elements.values()]
         self._last_id = max((int(number) for number in ids if number is not None), default=0)
@@ -104,6 +110,14 @@ class _PanelList:
                 row["gridPos"] = {"x": 0, "y": top, "w": 24, "h": 1}
                 if section.repeat:
                     row["repeat"] = section.repeat
+                if self._keeps_sections:
+                    row[SECTION] = {
+                        "tab": section.tab,
+                        "row": section.row,
+                        "columns": section.columns,
+                        "needs_data": section.needs_data,
+                        "tab_needs_data": section.tab_needs_data,
+                    }
                 rows.append(row)
                 panels.append(row)
                 top += 1

@@ -71,4 +71,4 @@ def _write_dashboards(converted: list[ConvertedDashboard], out: Path | None) -> 
         click.echo(dashboard_conversion.write_text(converted[0].content, as_yaml=False), nl=False)
     for path, dashboard in zip(paths, converted, strict=False):
         text = dashboard_conversion.write_text(dashboard.content, as_yaml=path.suffix in (".yaml", ".yml"))
-        replace_file(path, text.encode())
+        replace_file(path, text.encode("utf-8", "replace"))

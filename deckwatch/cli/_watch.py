@@ -41,7 +41,7 @@ def watch_project(project: Path, out: Path, engine: Engine, form: Form) -> int:
 
 
 _DASHBOARD_FILE = re.compile(r"dashboards/.+\.ya?ml")
-_SHARED = re.compile(r"^(signals|alerts|recordings|rows):|\buse:", re.MULTILINE)
+_SHARED = re.compile(r"^(signals|alerts|recordings|rows|tabs):|\buse:", re.MULTILINE)
 
 
 def clear_unless_isolated(paths: Sequence[str], before: str, now: str) -> None:
@@ -64,7 +64,7 @@ def shared_text(project: Path) -> str:
         except OSError:
             continue  # deleted meanwhile
         keys = {match[0] for match in _SHARED.finditer(text)}
-        if keys - {"rows:"} or "rows:" not in keys:
+        if keys - {"rows:", "tabs:"} or not keys:
             texts.append(f"{path}\n{text}")
     return "\n".join(texts)
 

@@ -13,8 +13,10 @@ from deckwatch.cli import _grafana_convert, _options
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from deckwatch.provisioning.comparison import Comparison
     from deckwatch.provisioning.dashboard_import import ImportedFile, ImportRun
-    from deckwatch.provisioning.grafana import Comparison, Grafana
+    from deckwatch.provisioning.grafana import Grafana
+    from deckwatch.provisioning.resource_api import Schema
 
 
 def _add_server_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -90,7 +92,7 @@ def import_dashboards(
 
 
 def _connect_grafana(timeout: float, **server: Any) -> Grafana:
-    from deckwatch.provisioning.grafana import connect_grafana
+    from deckwatch.provisioning.grafana_login import connect_grafana
 
     return connect_grafana(seconds=timeout, **server)
 
@@ -150,6 +152,12 @@ def diff_dashboards(project: Path, /, *, uids: Sequence[str], output: str, **ser
 @click.option("--message", default="", metavar="TEXT", help="Message of the new versions in Grafana.")
 @click.option("--folder", metavar="UID", help="Existing folder for all dashboards, instead of their own.")
 @click.option("--force", is_flag=True, help="Also overwrite dashboards changed by hand.")
+@click.option(
+    "--schema",
+    type=click.Choice(["classic", "v2"]),
+    show_default="that of the stored dashboard; classic for new ones",
+    help="Schema of new dashboards. Grafana keeps the one with which a dashboard was created.",
+)
 @click.option("--dry-run", is_flag=True, help="Save nothing; show what would be saved.")
 @click.pass_obj
 def push_dashboards(
@@ -160,6 +168,7 @@ def push_dashboards(
     message: str,
     folder: str | None,
     force: bool,
+    schema: Schema | None,
     dry_run: bool,
     **server: Any,
 ) -> int:
@@ -182,6 +191,7 @@ def push_dashboards(
                 message,
                 folder=folder,
                 force=force,
+                schema=schema,
                 done=lambda comparison: click.echo(f"saved {comparison.generated.uid}", err=True),
             )
     return 0
@@ -195,8 +205,14 @@ def _compare_dashboards(
     from deckwatch.provisioning import stack
 
     with _show.show_spinner("generating"):
-        built = stack.build(_project.load_project(project, keep_invalid=True))
-        ours = pushing.select_dashboards(pushing.generated_dashboards(built.plan), uids)
+        loaded = _project.load_project(project, keep_invalid=True)
+        forms: list[stack.Form] = ["provisioned"]
+        resources = grafana.find_resources()
+        if resources is not None and resources.has_schema("v2") and stack.supports_form(loaded, "v2"):
+            forms.append("v2")
+        builds = stack.build_forms(loaded, stack.Options(), forms)
+        plans = [builds[form].plan for form in forms]
+        ours = pushing.select_dashboards(pushing.generated_dashboards(*plans), uids)
     with _show.show_progress("comparing", len(ours)) as advance:
         return grafana.compare_dashboards(ours, advance, folder=folder)
 

@@ -63,6 +63,7 @@ def command(
     from deckwatch.cli import _project, _show
     from deckwatch.core.problems import DeckwatchError
     from deckwatch.provisioning.insights.find import find_insights
+    from deckwatch.provisioning.kpi_format import format_part
     from deckwatch.provisioning.prometheus import Prometheus
 
     seconds = _shared.parse_duration(span).total_seconds()
@@ -90,19 +91,19 @@ def command(
         click.echo(f"not measured here, {len(unmeasured)} of {len(rules)} insights: {shown}", err=True)
     if covered < _COMPLETE:
         click.echo(
-            f"Prometheus has samples for {int(100 * covered)} % of the last {span}; what needs all of it is not found",
+            f"Prometheus has samples for {format_part(covered)} of the last {span}; what needs all of it is not found",
             err=True,
         )
 
 
 def choose_rules(project: Project, names: tuple[str, ...]) -> list[Rule]:
     """Return the rules with these names, all without names; raises InvalidInput, and DeckwatchError for others."""
-    from deckwatch.core.problems import DeckwatchError, InvalidInput, add_hint, did_you_mean
+    from deckwatch.core.problems import DeckwatchError, InvalidInput, add_hint, did_you_mean, has_errors
     from deckwatch.provisioning.insights import read
     from deckwatch.provisioning.project_paths import with_project_paths
 
     rule_set = read.load_rules(project)
-    if rule_set.problems:
+    if has_errors(rule_set.problems):
         raise InvalidInput(with_project_paths(rule_set.problems, rule_set.own, project.folder))
     for name in names:
         if name not in rule_set.rules:

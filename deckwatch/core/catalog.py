@@ -40,6 +40,7 @@ class Catalog:
     def __init__(self, metrics: Iterable[MetricInfo] = (), targets: Targets | None = None) -> None:
         self.targets = targets or Targets()
         self.interval = DEFAULT_SCRAPE_SECONDS
+        self.intervals: dict[str, float] = {}  # of metrics that are scraped more rarely
         self.labels_by_expression: dict[str, frozenset[str] | None] = {}  # a cache of `expression_labels`
         self.units_by_expression: dict[str, str | None] = {}  # a cache of `expression_unit`
         self._labels: dict[str, frozenset[str]] = {}  # a cache of `labels`
@@ -68,6 +69,10 @@ class Catalog:
 
     def __contains__(self, name: str) -> bool:
         return name in self._metrics
+
+    def find_interval(self, name: str | None) -> float:
+        """Return the longest scrape interval of a metric, in seconds."""
+        return max(self.interval, self.intervals.get(name or "", 0.0))
 
     def get(self, name: str) -> MetricInfo | None:
         """Return a declared metric by its own name (for a histogram: without `_bucket`)."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from deckwatch.core import promql, units
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # https://prometheus.io/docs/prometheus/latest/querying/functions/: these need at least two samples.
 _NEED_TWO_SAMPLES = frozenset(
@@ -15,14 +15,15 @@ _NEED_TWO_SAMPLES = frozenset(
 )
 
 
-def find_short_windows(text: str, interval: float) -> Iterator[tuple[int, str, str]]:
+def find_short_windows(text: str, find_interval: Callable[[str | None], float]) -> Iterator[tuple[int, str, str]]:
     """Yield offset, message and hint for each window of an expression that is too short.
 
-    `interval` is the scrape interval in seconds. Raises PromqlError.
+    `find_interval` returns the scrape interval of a metric, in seconds. Raises PromqlError.
     """
     for selector in promql.find_selectors(text):
         if not selector.window or ":" in selector.window or "$" in selector.window:
             continue
+        interval = find_interval(selector.metric)
         needed = interval * (2 if selector.function in _NEED_TWO_SAMPLES else 1)
         try:
             seconds = units.parse_duration(selector.window)

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from deckwatch.instrument.meters import BUCKETS, FINE_BUCKETS, Meters, Recorder, Socket, protocol_label
 from deckwatch.instrument.page import asgi_page
-from deckwatch.instrument.reported_exceptions import handle_request, subscribe_to_frameworks
+from deckwatch.instrument.reported_exceptions import RequestContext, subscribe_to_frameworks
 from deckwatch.instrument.routes import Templates
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class AsgiMiddleware:
                 request.record_end()
 
         try:
-            with handle_request(request):
+            with RequestContext(request):
                 await self.app(scope, receive_counted, send_counted)
         except Exception as fault:
             if disconnected and not request.done:
@@ -112,7 +112,8 @@ class AsgiMiddleware:
             request.record_end(_CLIENT_GONE)
             raise
         request.record_end(_CLIENT_GONE if disconnected and not request.status else 0)
-        self._start_routes_at_zero(self._templates.find_router(scope))
+        if scope.get("router") is not self._started_router or self._started_router is None:
+            self._start_routes_at_zero(self._templates.find_router(scope))
 
     async def _handle_websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = Socket(self._meters, lambda: self._handler(scope))

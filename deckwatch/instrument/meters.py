@@ -63,6 +63,7 @@ class Meters:
         self.socket_duration: Histogram = metrics["websocket_connection_duration_seconds"]
         messages = Children(metrics["websocket_messages_total"])
         self.received, self.sent = messages("received"), messages("sent")
+        self._routes: dict[tuple[str, str, str], RouteMeters] = {}
         self._handlers: set[str] = {NO_HANDLER}
         self._exceptions: set[str] = set()
         self._most_handlers = most_handlers
@@ -93,6 +94,14 @@ class Meters:
             return OTHER
         self._handlers.add(template)
         return template
+
+    def route_meters(self, method: str, handler: str, protocol: str) -> RouteMeters:
+        """Return the metrics of requests with these labels."""
+        key = (method, handler, protocol)
+        meters = self._routes.get(key)
+        if meters is None:
+            meters = self._routes[key] = RouteMeters(self, *key)
+        return meters
 
     def start_at_zero(self, method: str, handler: str, protocol: str) -> None:
         """Create the failure series at zero, so that the first failure is seen as an increase."""
@@ -125,6 +134,30 @@ class Children:
         return child
 
 
+class RouteMeters:
+    """The children that a request with these labels changes, so that it looks up one object instead of each child."""
+
+    __slots__ = ("_counters", "_labels", "_meters", "duration", "response_size")
+
+    def __init__(self, meters: Meters, method: str, handler: str, protocol: str) -> None:
+        meters.start_at_zero(method, handler, protocol)
+        self._meters = meters
+        self._labels = (method, handler, protocol)
+        self._counters: dict[int, Any] = {}  # of requests, by status
+        self.duration = meters.duration(method, handler)
+        self.response_size = meters.response_size(handler)
+
+    def count_request(self, status: int) -> None:
+        """Count a request with the status of its response, 0 if there was none."""
+        counter = self._counters.get(status)
+        if counter is None:
+            method, handler, protocol = self._labels
+            counter = self._meters.requests(method, handler, code := code_label(status), protocol)
+            if code != OTHER:  # whose statuses are unbounded
+                self._counters[status] = counter
+        counter.inc()
+
+
 class Recorder:
     """One request, from its arrival to `record_end`. `handler` returns the route's template after routing.
 
@@ -134,6 +167,7 @@ class Recorder:
     __slots__ = (
         "_fault",
         "_handler",
+        "_in_progress",
         "_meters",
         "_started",
         "_template",
@@ -156,7 +190,8 @@ class Recorder:
         self.status = 0
         self.received: int | None = 0  # None if unknown
         self.sent = 0
-        meters.in_progress(self.method).inc()
+        self._in_progress = meters.in_progress(self.method)
+        self._in_progress.inc()
         self._started = time.perf_counter()
 
     def handler_label(self) -> str:
@@ -171,17 +206,16 @@ class Recorder:
             return
         self.done = True
         seconds = time.perf_counter() - self._started
-        meters, method = self._meters, self.method
-        handler = self.handler_label()
-        meters.start_at_zero(method, handler, self.protocol)
-        meters.requests(method, handler, code_label(status or self.status), self.protocol).inc()
-        meters.duration(method, handler).observe(seconds)
+        meters, handler = self._meters, self.handler_label()
+        route = meters.route_meters(self.method, handler, self.protocol)
+        route.count_request(status or self.status)
+        route.duration.observe(seconds)
         meters.fine_duration.observe(seconds)
         meters.protocol_duration(self.protocol).observe(seconds)
         if self.received is not None:
             meters.request_size(handler).observe(self.received)
-        meters.response_size(handler).observe(self.sent)
-        meters.in_progress(method).dec()
+        route.response_size.observe(self.sent)
+        self._in_progress.dec()
 
     def count_exception(self, fault: BaseException) -> None:
         """Count an exception, once if the framework reports it and raises it as well."""
@@ -249,7 +283,7 @@ def code_label(status: int) -> str:
 
 def protocol_label(version: str) -> str:
     """Return the `protocol` label for a version as ASGI and WSGI servers write it (`1.1`, `2`, `HTTP/2`)."""
-    return _PROTOCOLS.get(version.upper().removeprefix("HTTP/"), OTHER)
+    return _PROTOCOLS.get(version) or _PROTOCOLS.get(version.upper().removeprefix("HTTP/"), OTHER)
 
 
 _PROTOCOLS = {"1.0": "http/1.0", "1.1": "http/1.1", "2": "http/2", "2.0": "http/2", "3": "http/3", "3.0": "http/3"}

@@ -54,7 +54,8 @@ class Templates:
         else:
             mount, template = endpoint, self._endpoint_template(endpoint, scope.get("path_params") or ()) or ""
         # The scope ends at a mount only if the mounted application's routing is not in it.
-        return _match_routes(getattr(mount, "routes", None) or (), scope, template) or template or None
+        nested = getattr(mount, "routes", None)
+        return (_match_routes(nested, scope, template) if nested else None) or template or None
 
     def find_router(self, scope: MutableMapping[str, Any]) -> Any:
         """Return the router in a scope, else that of the application; None if neither has one."""

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from deckwatch.instrument.meters import BUCKETS, FINE_BUCKETS, Meters, Recorder, protocol_label
 from deckwatch.instrument.page import wsgi_page
-from deckwatch.instrument.reported_exceptions import handle_request, subscribe_to_frameworks
+from deckwatch.instrument.reported_exceptions import RequestContext, subscribe_to_frameworks
 from deckwatch.instrument.routes import HANDLER
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class WsgiMiddleware:
             return write_counted
 
         try:
-            with handle_request(request):
+            with RequestContext(request):
                 body = self.app(environ, start_counted)
         except BaseException as fault:
             request.record_failure(fault)

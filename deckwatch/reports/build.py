@@ -12,6 +12,7 @@ from deckwatch.core.http import Client
 from deckwatch.core.masking import mask_address
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.provisioning.insights.find import find_insights
+from deckwatch.provisioning.kpi_format import format_part
 from deckwatch.provisioning.prometheus import Prometheus
 from deckwatch.reports import coverage as coverages
 from deckwatch.reports import sections, texts
@@ -190,15 +191,13 @@ class _Builder:
             since = texts.format_time(coverage.since, zone)
             notes.append(f"Prometheus has samples only since {since}: all figures are of the time from then on.")
         if not coverage.is_comparable:
-            percent = int(100 * coverage.covered_before)
-            notes.append(
-                f"There is no comparison with the previous period: Prometheus has samples for {percent} % of it."
-            )
+            part = format_part(coverage.covered_before)
+            notes.append(f"There is no comparison with the previous period: Prometheus has samples for {part} of it.")
         if coverage.gaps:
             spans = [f"{texts.format_time(a, zone)} to {texts.format_time(b, zone)}" for a, b in coverage.gaps]
-            shown = f"{100 * coverage.covered:.{1 if coverage.covered >= _COMPLETE else 0}f}"
+            part = format_part(coverage.covered, 1 if coverage.covered >= _COMPLETE else 0)
             notes.append(
-                f"Prometheus has samples for {shown} % of the time. It has none from "
+                f"Prometheus has samples for {part} of the time. It has none from "
                 f"{texts.join_names(spans, _SHOWN_GAPS)}; what happened then is not in this report."
             )
         if self._project.silences is None:

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 from deckwatch.core import units
 from deckwatch.core.problems import did_you_mean
 from deckwatch.exporter.collector import collector
+from deckwatch.exporter.collectors import _thread_metrics
 from deckwatch.exporter.metric import Metric
 from deckwatch.exporter.sources import procfs
 from deckwatch.exporter.sources.docker import Engine
 from deckwatch.exporter.sources.pattern_fault import find_pattern_fault
-from deckwatch.exporter.sources.process_groups import ProcessGroups, find_name_faults
+from deckwatch.exporter.sources.process_groups import ProcessGroups, find_name_faults, has_template
 from deckwatch.exporter.sources.process_proportions import Proportions
 from deckwatch.exporter.sources.process_ranking import ProcessRanking
 from deckwatch.exporter.sources.process_table import ProcessTable
+from deckwatch.exporter.sources.process_threads import ThreadGroups
 from deckwatch.exporter.world import NoData, Source
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ ON_EVERY_HOST = True  # every host has processes of its own
 
 _TOP = 10  # defaults of the configuration
 _MAX_GROUPS = 200
+_INIT = "1"  # the number of the first process, which every /proc has
 _SHORT_ID = 12  # digits of a container's id where its name is not known
 
 
@@ -57,6 +60,12 @@ FD_RATIO = _declare("worst_fd_ratio", "gauge", "Open files over their limit, of 
 OLDEST = _declare("oldest_start_time_seconds", "gauge", "Start of the group's oldest process, as a Unix time.")
 THREADS = _declare("num_threads", "gauge", "Threads of the group's processes.")
 STATES = _declare("states", "gauge", "Processes of the group by state.", "state")
+EXPECTED = Metric(
+    "deckwatch_process_group_expected",
+    "gauge",
+    "Minimum number of processes of the group that should run, from `expected:` in deckwatch.yaml.",
+    ("groupname",),
+)
 UNREADABLE = Metric("namedprocess_scrape_procread_errors", "counter", "Processes that could not be read, in total.")
 PARTIAL = Metric(
     "namedprocess_scrape_partial_errors",
@@ -93,14 +102,17 @@ class Processes(Source):
     def __init__(self, world: World) -> None:
         block: Mapping[str, Any] = world.config["processes"]
         count = block.get("top", _TOP)
+        entries = block.get("groups") or ()
+        self._expected = {entry["name"]: entry["expected"] for entry in entries if "expected" in entry}
         self._world = world
         self._table = ProcessTable(world.procfs, with_containers=count > 0)
         self._ranking = ProcessRanking(count) if count else None
         self._groups = ProcessGroups(
-            block.get("groups") or (),
+            entries,
             block.get("max_groups", _MAX_GROUPS),
             with_children=block.get("children", True),
         )
+        self._threads = ThreadGroups(block["threads"]) if block.get("threads") else None
         self._proportions = Proportions(world, units.parse_duration(block["smaps"])) if "smaps" in block else None
         self._lock = threading.Lock()
 
@@ -124,7 +136,12 @@ class Processes(Source):
             samples = list(self._describe_groups())
             if self._ranking is not None:
                 samples += self._describe_ranking(self._ranking, now)
-            return [*samples, UNREADABLE(self._table.unreadable), PARTIAL(self._groups.partial_failures)]
+            partial_failures = self._groups.partial_failures
+            if self._threads is not None:
+                self._threads.add_scan(self._table.folder, self._groups.groups, self._groups.members)
+                samples += _thread_metrics.describe_threads(self._threads, self._world.user_hz)
+                partial_failures += self._threads.partial_failures
+            return [*samples, UNREADABLE(self._table.unreadable), PARTIAL(partial_failures)]
 
     def _describe_groups(self) -> Iterator[Sample]:
         booted = procfs.required_value(procfs.parse_stat(procfs.read_proc(self._world, "stat")), b"btime")
@@ -133,6 +150,9 @@ class Processes(Source):
             yield from _describe_group(name, group, hertz, self._world.page_size)
             if group.oldest is not None:
                 yield OLDEST(booted + group.oldest / hertz, name)
+        if _INIT in self._table.processes:  # else /proc hides the processes of other users (hidepid), or has none
+            for name, count in self._expected.items():
+                yield EXPECTED(count, name)
         yield from self._describe_proportions()
 
     def _describe_proportions(self) -> Iterator[Sample]:
@@ -219,7 +239,8 @@ def configured_processes(world: World) -> Mapping[str, Processes]:
 
 @collector(
     *(NUM_PROCS, THREADS, CPU, MINOR_FAULTS, MAJOR_FAULTS, MEMORY, SWITCHES, READ, WRITTEN, OPEN_FILES, FD_RATIO),
-    *(STATES, OLDEST, UNREADABLE, PARTIAL, TOP_CPU, TOP_MEMORY, TOP_DISK),
+    *(STATES, OLDEST, EXPECTED, UNREADABLE, PARTIAL, TOP_CPU, TOP_MEMORY, TOP_DISK),
+    *_thread_metrics.METRICS,
     subjects=configured_processes,
     subject_label="source",
 )
@@ -246,3 +267,6 @@ def find_settings_problems(project: Project) -> Iterator[Problem]:
         yield from faults
         for word, known in find_name_faults(entry["name"], () if faults else by_path.values()):
             yield problem((*path, "name"), f"unknown word {{{word}}}", did_you_mean(word, known))
+        if "expected" in entry and has_template(entry["name"]):
+            message = f"expected needs a fixed name, and {entry['name']} makes a group for each word in braces"
+            yield problem((*path, "expected"), message)

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from deckwatch.core import extras, units
+from deckwatch.core.problems import did_you_mean
 from deckwatch.exporter.collector import collector
 from deckwatch.exporter.collectors import _measured
 from deckwatch.exporter.collectors._sql_metrics import RowCounter, SqlMetric, find_columns, label_names, value_columns
@@ -197,6 +198,8 @@ def _find_query_problems(
     fault = sql_statement.find_fault(entry["query"], has_watermark=has_watermark, is_mysql=is_mysql)
     if fault is not None:
         yield project.document.problem((*path, "query"), fault)
+    else:
+        yield from _find_missing_columns(project, path, entry, is_mysql=is_mysql)
     for name, metric in entry["metrics"].items():
         where = (*path, "metrics", name)
         if metric.get("kind") == "histogram" and not has_watermark:
@@ -210,6 +213,37 @@ def _find_query_problems(
             yield project.document.problem(
                 (*where, "values"), "several values need a label that distinguishes them", hint
             )
+
+
+def _find_missing_columns(
+    project: Project, path: _measured.Path, entry: Mapping[str, Any], *, is_mysql: bool
+) -> Iterator[Problem]:
+    """Yield the columns that the query surely does not select; where that cannot be said, the reading fails."""
+    columns = sql_statement.read_select_list(entry["query"], is_mysql=is_mysql)
+    if columns is None:
+        return
+    for where, column in _list_needed_columns(entry):
+        if not columns.may_have(column):
+            hint = did_you_mean(column, columns.names)
+            yield project.document.problem((*path, *where), f"the query does not select the column {column}", hint)
+
+
+def _list_needed_columns(entry: Mapping[str, Any]) -> Iterator[tuple[_measured.Path, str]]:
+    """Yield the columns that an entry names, each with its path."""
+    watermark = entry.get("watermark")
+    if isinstance(watermark, str):
+        yield ("watermark",), watermark
+    elif watermark is not None:
+        yield from ((("watermark", key), watermark[key]) for key in ("column", "key") if key in watermark)
+    for name, metric in entry["metrics"].items():
+        yield from ((("metrics", name, "key_labels", i), each) for i, each in enumerate(metric.get("key_labels", ())))
+        values = metric.get("values")
+        if isinstance(values, list):
+            yield from ((("metrics", name, "values", i), each) for i, each in enumerate(values))
+        elif values is not None:
+            yield ("metrics", name, "values"), values
+        elif watermark is None or metric.get("kind") != "counter":  # a counter without values counts rows
+            yield ("metrics", name), value_columns(metric)[0]
 
 
 def _list_declarations(block: list[Mapping[str, Any]]) -> Iterator[_measured.Declaration]:

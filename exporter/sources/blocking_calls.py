@@ -32,6 +32,10 @@ class BlockingCalls(Source):
         self._threads = TaskThreads("call", most=_AT_A_TIME)
         self._ends: dict[str, asyncio.Event] = {}  # of the calls under way, by key
 
+    def close(self) -> None:
+        """End the threads that are not stuck."""
+        self._threads.close()
+
     async def run_call(
         self, key: str, call: Callable[[], T], seconds: float, discard: Callable[[T], None] | None = None
     ) -> T:

@@ -12,6 +12,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
+from deckwatch.exporter.sources.errors import UnexpectedAnswer
 from deckwatch.exporter.sources.http_exchange import NO_CONTENT, ResponseHead
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ ALPN = "h2"
 _STREAM = 1  # the first of a client
 _PIECE_BYTES = 1 << 16
 _FRAME_HEAD_BYTES = 9
+_MAX_IDLE_FRAMES = 1000  # of the connection, such as pings, before an answer
 _MAX_HEAD_BYTES = 1 << 16
 # Of HTTP/1.1 alone: RFC 9113, 8.2.2.
 _CONNECTION_FIELDS = frozenset({"connection", "host", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"})
@@ -57,6 +59,7 @@ class Http2Exchange:
         self._events: deque[object] = deque()  # of our stream, or the end of the connection
         self._received = bytearray()  # the start of a frame
         self._has_head = False
+        self._idle_frames = 0
 
     async def send_request(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> ResponseHead:
         """Send a request and return the head of its response; raises HTTPException, OSError, and ValueError.
@@ -136,8 +139,12 @@ class Http2Exchange:
         self._received += data
         try:
             for frame in self._split_frames():
+                known = len(self._events)
                 for event in self._connection.receive_data(frame):
                     self._take_event(event)
+                self._idle_frames += len(self._events) == known
+                if self._idle_frames > _MAX_IDLE_FRAMES:
+                    raise UnexpectedAnswer("many frames without an answer")
         except h2.exceptions.InvalidBodyLengthError:
             raise http.client.IncompleteRead(b"") from None
         except h2.exceptions.ProtocolError as fault:
@@ -154,6 +161,8 @@ class Http2Exchange:
             self._connection.state_machine.state = ConnectionState.CLIENT_OPEN
             return
         if isinstance(event, h2.events.WindowUpdated):
+            return
+        if isinstance(event, h2.events.DataReceived) and not event.flow_controlled_length:
             return
         if isinstance(event, h2.events.DataReceived):
             self._connection.acknowledge_received_data(event.flow_controlled_length, _STREAM)

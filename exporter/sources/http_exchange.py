@@ -15,6 +15,8 @@ NO_CONTENT = (204, 304)  # statuses of responses that have no body
 
 _MAX_HEAD_BYTES = 1 << 16
 _PIECE_BYTES = 1 << 16
+_SWITCHING_PROTOCOLS = 101
+_MAX_INTERIM_RESPONSES = 100
 
 
 class ResponseHead(NamedTuple):
@@ -55,8 +57,12 @@ class HttpExchange:
         self._stream.writer.write(request + (self._connection.send(h11.EndOfMessage()) or b""))
         await self._stream.writer.drain()
         event = await self._next_event()
-        while isinstance(event, h11.InformationalResponse) and event.status_code != http.HTTPStatus.SWITCHING_PROTOCOLS:
+        for _ in range(_MAX_INTERIM_RESPONSES):
+            if not isinstance(event, h11.InformationalResponse) or event.status_code == _SWITCHING_PROTOCOLS:
+                break
             event = await self._next_event()
+        else:
+            raise http.client.HTTPException("many interim responses")
         if not isinstance(event, h11.Response | h11.InformationalResponse):
             raise http.client.HTTPException(type(event).__name__)
         self._has_head = True

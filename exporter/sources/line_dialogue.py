@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from deckwatch.exporter.sources.dial import Dialer, Endpoint, Phases, Stream
 
+_MAX_READ_BYTES = 1 << 18
 _GROUP = re.compile(r"\$\{([0-9]+)\}")  # as in blackbox_exporter
 
 
@@ -29,6 +30,7 @@ class Dialogue:
     steps: Sequence[Mapping[str, Any]]
     stream: Stream
     mismatch: int = 0
+    _read_bytes: int = 0
 
     async def run_steps(self, dialler: Dialer, to: Endpoint, seconds: float, phases: Phases) -> None:
         """Go through the steps; raises OSError. The caller bounds the time."""
@@ -46,12 +48,14 @@ class Dialogue:
 
     async def _find_line(self, pattern: str, number: int) -> re.Match[str]:
         """Return the match of the first line that matches; raises OSError where there is none."""
-        while True:
+        while self._read_bytes < _MAX_READ_BYTES:
             line = await self._read_line()
             if match := re.search(pattern, line):
                 self.mismatch = 0
                 return match
             self.mismatch = number
+            await asyncio.sleep(0)  # many lines that are there already must not hold up the loop
+        raise UnexpectedAnswer("more than 256 KiB without the expected line")
 
     async def _read_line(self) -> str:
         try:
@@ -62,6 +66,7 @@ class Dialogue:
             line = fault.partial
         except asyncio.LimitOverrunError:
             raise UnexpectedAnswer("a line is longer than 64 KiB") from None
+        self._read_bytes += len(line)
         return line.decode("utf-8", "replace").rstrip("\r\n")
 
 

@@ -35,7 +35,7 @@ class GroupRule:
 
     def __init__(self, entry: Mapping[str, Any]) -> None:
         self.name: str = entry["name"]
-        self.has_template = bool(_BRACES.search(self.name))
+        self.has_template = has_template(self.name)
         self._comms = frozenset(_as_list(entry.get("comm")))
         programs = _as_list(entry.get("exe"))
         self._paths = frozenset(path for path in programs if "/" in path)
@@ -244,6 +244,11 @@ class ProcessGroups:
             pass
         except (OSError, ValueError):
             self.partial_failures += 1
+
+
+def has_template(name: str) -> bool:
+    """Return whether a group's name has words in braces, so that its processes decide on the groups."""
+    return bool(_BRACES.search(name))
 
 
 def find_name_faults(name: str, patterns: Iterable[str]) -> Iterable[tuple[str, list[str]]]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 WATERMARK = "watermark"
 _PARAMETER = f":{WATERMARK}"
+_LIST_ENDS = ("FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "FETCH", "WINDOW")
 _READING_WORDS = ("SELECT", "WITH", "VALUES", "TABLE")
 
 # Strings, quoted names and comments first: what they contain is no SQL. An unterminated one extends to the end.
@@ -63,6 +64,69 @@ def find_fault(sql: str, *, has_watermark: bool, is_mysql: bool = False) -> str 
     if parameters and not has_watermark:
         return f"{_PARAMETER} needs `watermark:`, the column whose newest value it stands for"
     return None
+
+
+class SelectList(NamedTuple):
+    """The columns of a result, in lower case: `names` are certain, `possible` may be the names of the other ones."""
+
+    names: tuple[str, ...]
+    possible: frozenset[str]
+
+    def may_have(self, column: str) -> bool:
+        """Return whether the result may have a column.
+
+        Databases differ in how they fold letters, and name an expression by its function, its column or its text.
+        """
+        is_expression = bool(self.possible) and not column.isidentifier()
+        return is_expression or column.lower() in self.names or column.lower() in self.possible
+
+
+def read_select_list(sql: str, *, is_mysql: bool = False) -> SelectList | None:
+    """Return the columns that a statement selects; None where only the database knows, as with an asterisk."""
+    names: list[str] = []
+    possible: set[str] = set()
+    items = list(_split_select_list(sql, is_mysql=is_mysql))
+    for item in items:
+        words = [_unquote(text).lower() for kind, text in item if kind in ("word", "quoted")]
+        if not words or item[-1][1] == "*":
+            return None
+        is_chain = all(
+            kind in ("word", "quoted") if at % 2 == 0 else text == "." for at, (kind, text) in enumerate(item)
+        )
+        has_alias = len(item) > 1 and item[-2][1].upper() == "AS" and item[-1][0] in ("word", "quoted")
+        if (is_chain and item[0][0] == "word") or has_alias:
+            names.append(words[-1])
+        else:
+            possible.update(words)
+    return SelectList(tuple(names), frozenset(possible)) if items else None
+
+
+def _split_select_list(sql: str, *, is_mysql: bool) -> Iterator[list[tuple[str, str]]]:
+    """Yield the tokens of each item between the first SELECT outside of brackets and its FROM."""
+    depth, is_inside, before = 0, False, ""
+    item: list[tuple[str, str]] = []
+    for kind, text in _split_tokens(sql, is_mysql=is_mysql):
+        if kind == "space":
+            continue
+        word = text.upper() if kind == "word" and depth == 0 else ""
+        depth += {"(": 1, ")": -1}.get(text, 0)
+        if not is_inside:
+            is_inside = word == "SELECT"
+        elif (word in _LIST_ENDS and before not in ("DISTINCT", "WITHIN")) or kind == "end":  # but IS DISTINCT FROM
+            break
+        elif text == "," and depth == 0:
+            yield item
+            item = []
+        elif item or word not in ("ALL", "DISTINCT"):
+            item.append((kind, text))
+        before = word
+    if item:
+        yield item
+
+
+def _unquote(text: str) -> str:
+    quote = text[0]
+    return text[1:].removesuffix(quote).replace(quote * 2, quote) if quote in "\"'`" else text
 
 
 def without_end(sql: str, *, is_mysql: bool = False) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,6 +20,7 @@ UPGRADED = 101  # Switching Protocols
 
 _PIECE_BYTES = 1 << 16
 _MAX_MESSAGE_BYTES = 1 << 18
+_MAX_READ_BYTES = 1 << 20
 # A logger that no configuration reaches: what servers send is not logged.
 _SILENT = logging.Logger("websocket", logging.CRITICAL)  # noqa: LOG001
 _NOT_WEBSOCKET = "the answer is not WebSocket"
@@ -56,6 +58,7 @@ class MessageExchange:
         self._stream = stream
         self._protocol = Protocol(CLIENT, max_size=_MAX_MESSAGE_BYTES, logger=_SILENT)
         self._received = received
+        self._read_bytes = 0
         self._parts: list[bytes] = []
         self._messages: list[bytes] = []
 
@@ -67,15 +70,19 @@ class MessageExchange:
     async def read_message(self) -> bytes:
         """Return the next message, of text or binary; raises OSError, and UnexpectedAnswer where there is none."""
         while not self._messages:
+            if self._read_bytes > _MAX_READ_BYTES:
+                raise UnexpectedAnswer("more than 1 MiB without the expected message")
             data, self._received = self._received or await self._stream.reader.read(_PIECE_BYTES), b""
             if not data:
                 raise UnexpectedAnswer("connection closed without a message")
+            self._read_bytes += len(data)
             self._protocol.receive_data(data)
             for event in self._protocol.events_received():
                 self._take_frame(event)
             await self._flush()
             if not self._messages:
                 self._check_state()
+        await asyncio.sleep(0)  # many messages that are there already must not hold up the loop
         return self._messages.pop(0)
 
     async def close(self) -> None:

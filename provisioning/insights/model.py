@@ -44,8 +44,10 @@ class InsightProof:
 class Rule:
     """A rule. `expr` and the other expressions may contain `$range`; `each` are the labels that identify a subject.
 
-    Without an `operator` the expression contains the comparison. `observed` is a selector whose series must exist since
-    the beginning of the range, '' for none. `order_by` is the field by which subjects are sorted, the highest first.
+    Without an `operator` the expression contains the comparison. `threshold` names that of a signal which the limit is,
+    '' for none; a limit that a project has set is `adjusted`, and then there are no proofs. `observed` is a selector
+    whose series must exist since the beginning of the range, '' for none. `order_by` is the field by which subjects are
+    sorted, the highest first.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Rule:
     expr: str
     operator: Literal[">", "<", ""]
     limit: float
+    threshold: str
     unit: str
     each: tuple[str, ...]
     observed: str
@@ -67,6 +70,7 @@ class Rule:
     shown: int
     proofs: tuple[InsightProof, ...]
     document: Document
+    adjusted: bool = False
 
     @property
     def subject(self) -> str:

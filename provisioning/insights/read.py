@@ -14,7 +14,7 @@ from deckwatch.core import expression_labels, expressions, plugins, promql, unit
 from deckwatch.core.problems import InvalidInput, Problem, did_you_mean
 from deckwatch.core.schema import Schema
 from deckwatch.provisioning.documents import INSIGHTS
-from deckwatch.provisioning.insights import wording
+from deckwatch.provisioning.insights import limits, wording
 from deckwatch.provisioning.insights.model import RANGE, SHOWN, VALUE, InsightProof, Quantity, Rule
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ def load_rules(project: Project) -> RuleSet:
     shipped = [_RuleReader(document, []).read_rule() for document in shipped_documents()]
     off = (project.data.get(INSIGHTS) or {}).get(OFF, ())
     rules = {rule.name: rule for rule in shipped} | rule_set.rules
-    rule_set.rules = {name: rule for name, rule in sorted(rules.items()) if name not in off}
+    adjusted, problems = limits.apply_limits(rules, project)
+    rule_set.problems += problems
+    rule_set.rules = {name: rule for name, rule in sorted(adjusted.items()) if name not in off}
     return rule_set
 
 
@@ -189,6 +191,7 @@ class _RuleReader:
             expr=data["expr"],
             operator=">" if keyword == "above" else "<" if keyword else "",
             limit=self._read_limit(keyword, unit) if keyword else 0.0,
+            threshold=data.get("threshold", ""),
             unit=unit,
             each=each,
             observed=data.get("observed", ""),

@@ -22,7 +22,9 @@ WRITTEN = re.compile(
 )
 
 FOR_OTHERS = (
+    "provisioning/grafana_reference.py",
     "provisioning/reference.py",
+    "provisioning/requirements_reference.py",
     "provisioning/verify_report.py",
     "deckwatch/cli/alerts/notify_test.py",
     "deckwatch/reports/formats/json.py",

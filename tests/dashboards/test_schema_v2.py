@@ -294,15 +294,19 @@ def classic_of(layout, names="abcdef", **spec):
         for number, name in enumerate(names, 1)
     }
     model, losses = convert_to_classic({"title": "T", "elements": elements, "layout": layout, **spec})
-    return model, {panel["title"]: panel for panel in walk_panels(model)}, [str(loss) for loss in losses]
+    texts = [str(loss) for loss in losses if not loss.text.startswith("automatic grid")]
+    return model, {panel["title"]: panel for panel in walk_panels(model)}, texts
 
 
 def test_an_auto_grid_fills_the_width_with_equal_columns():
-    _, panels, losses = classic_of(auto_grid(*"abcdef", maxColumnCount=5, rowHeightMode="short"))
+    _, panels, _ = classic_of(auto_grid(*"abcdef", maxColumnCount=5, rowHeightMode="short"))
     assert [tuple(panels[name]["gridPos"].values()) for name in "abcdef"] == [
         (0, 0, 5, 5), (5, 0, 5, 5), (10, 0, 4, 5), (14, 0, 5, 5), (19, 0, 5, 5), (0, 5, 5, 5)
     ]  # fmt: skip
-    assert losses == []
+    _, losses = convert_to_classic({"title": "T", "elements": {}, "layout": auto_grid(maxColumnCount=5)})
+    assert [str(loss) for loss in losses] == [
+        "spec.layout: automatic grid with at most 5 columns, now a grid with positions"
+    ]
 
 
 def test_tabs_in_rows_in_tabs_become_rows_with_all_titles():
@@ -342,8 +346,8 @@ def test_what_no_row_can_express_is_listed_by_name():
     model, _, losses = classic_of(layout, "a")
     place = "spec.layout.spec.rows[0].spec"
     assert losses == [
-        f"{place}.conditionalRendering: shown if there is data and $env equals 'p'; always shown in the classic form",
         f"{place}.fillScreen: no equivalent in the classic form",
+        f"{place}.conditionalRendering: shown if there is data and $env equals 'p'; always shown in the classic form",
         f"{place}.variables[0]: variable depth of a row or tab, now one of the dashboard",
     ]
     assert [variable["name"] for variable in model["templating"]["list"]] == ["depth"]
@@ -473,3 +477,30 @@ def test_any_structure_is_converted(model):
     classic, _ = convert_to_classic(spec)
     convert_to_v2(classic)
     convert_to_classic(model)
+
+
+def shared_panel(number, label):
+    query = {"kind": "DataQuery", "group": "prometheus", "labels": {"grafana.app/export-label": label}, "spec": {}}
+    data = {"queries": [{"kind": "PanelQuery", "spec": {"refId": "A", "query": query}}]}
+    return {"kind": "Panel", "spec": {"id": number, "title": label, "data": {"kind": "QueryGroup", "spec": data}}}
+
+
+@pytest.mark.parametrize(("labels", "losses"), [(("prometheus-1",) * 2, 0), (("prometheus-1", "prometheus-2"), 2)])
+def test_data_sources_that_only_a_label_distinguishes_become_the_default_one(labels, losses):
+    elements = {f"panel-{i}": shared_panel(i, label) for i, label in enumerate(labels, 1)}
+    model, found = convert_to_classic({"title": "T", "elements": elements, "layout": auto_grid(*elements)})
+    assert [panel["targets"][0]["datasource"] for panel in model["panels"]] == [{"type": "prometheus"}] * 2
+    texts = [str(loss) for loss in found if "data source" in loss.text]
+    assert len(texts) == losses
+    assert all("becomes the default of its type" in text for text in texts)
+
+
+def test_inputs_of_one_type_are_distinguished_by_labels():
+    inputs = [{"name": name, "type": "datasource", "pluginId": "prometheus"} for name in ("DS_ONE", "DS_TWO")]
+    spec, losses = panel_of(
+        {"type": "stat", "targets": [{"refId": "A", "expr": "up", "datasource": {"uid": "${DS_TWO}"}}]}, __inputs=inputs
+    )
+    assert losses == []
+    query = spec["data"]["spec"]["queries"][0]["spec"]["query"]
+    assert (query["group"], query["labels"]) == ("prometheus", {"grafana.app/export-label": "prometheus-2"})
+    assert "datasource" not in query

@@ -120,6 +120,7 @@ def test_a_dashboard_of_the_sdk_gets_ids_and_keeps_every_query():
         "tabs become rows",
         "nested rows become rows named after all that contain them",
         "shown if there is data; always shown in the classic form",
+        "automatic grid with at most 2 columns, now a grid with positions",
     ]
     panels = {panel["title"]: panel for panel in walk_panels(model) if panel["type"] != "row"}
     assert {title: panel["targets"][0]["expr"] for title, panel in panels.items()} == {

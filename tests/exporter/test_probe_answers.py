@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import socket
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from deckwatch.exporter.sources import icmp_echo
 from deckwatch.exporter.sources.dns_exchange import parse_response
 from deckwatch.exporter.sources.errors import UnexpectedAnswer
 from deckwatch.exporter.sources.grpc_health import HEALTH_STATUSES, decode_response, encode_request
+from deckwatch.exporter.sources.http2_exchange import Http2Exchange
 from deckwatch.exporter.sources.smtp_dialogue import parse_reply_line
 from deckwatch.exporter.sources.websocket_exchange import MessageExchange
 
@@ -97,6 +99,8 @@ def test_answers_about_health(noise, status):
 class Received:
     """A connection from which these bytes come, then its end; what is sent is ignored."""
 
+    tls_version = ""
+
     def __init__(self, data: bytes) -> None:
         self.reader = asyncio.StreamReader()
         self.reader.feed_data(data)
@@ -104,6 +108,8 @@ class Received:
         self.writer = self
 
     def writelines(self, _pieces: Iterable[bytes]) -> None: ...
+
+    def write(self, _piece: bytes) -> None: ...
 
     async def drain(self) -> None: ...
 
@@ -130,6 +136,7 @@ ENDED, INVALID = "connection closed without a message", "the answer is not WebSo
         (b"\x01\x01a\x89\x00\x00\x00\x80\x01b", ([b"ab"], ENDED)),  # a ping and an empty piece between two pieces
         (b"\x81\x02ab\x88\x00\x81\x02cd", ([b"ab"], ENDED)),  # nothing counts after the end
         (b"\x81\x05ab", ([], ENDED)),
+        (b"\x89\x00" * 600_000, ([], "more than 1 MiB without the expected message")),  # pings
         (b"\x80\x01a", ([], INVALID)),  # the end of no message
         (b"\x01\x01a\x81\x01b", ([], INVALID)),  # a message within another
         (b"\x81\x82\0\0\0\0ab", ([], INVALID)),  # masked, as only clients do
@@ -210,3 +217,60 @@ def test_replies(message, expected):
 @given(st.binary(max_size=80))
 def test_binary_packets(noise):
     assert not icmp_echo.is_reply(socket.AF_INET, icmp_echo.strip_ipv4_header(noise), TOKEN)
+
+
+async def read_response(data: bytes) -> tuple[int, bytes]:
+    """Return status and body of an answer over HTTP/2; raises HTTPException."""
+    exchange = Http2Exchange(Received(data))
+    head = await exchange.send_request("GET", "/", {"Host": "shop.example"})
+    body = b""
+    while piece := await exchange.read_piece():
+        body += piece
+    return head.status, body
+
+
+def make_frame(kind: int, flags: int, payload: bytes, stream: int = 1) -> bytes:
+    return len(payload).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + payload
+
+
+SETTINGS = make_frame(4, 0, b"", 0)
+HEAD = make_frame(1, 4, b"\x88\x0f\x0d\x013")  # :status 200, content-length 3
+GOAWAY = make_frame(7, 0, (1).to_bytes(4) + bytes(4), 0)
+WHOLE = SETTINGS + GOAWAY + HEAD + make_frame(0, 0, b"fi") + GOAWAY + make_frame(0, 1, b"n")
+
+
+def test_a_response_over_http2_around_goaway():
+    assert asyncio.run(read_response(WHOLE)) == (200, b"fin")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        WHOLE[:-1],
+        SETTINGS + make_frame(7, 0, bytes(8), 0) + HEAD,  # the server does not take our request
+        SETTINGS + make_frame(7, 0, (1).to_bytes(4) + (2).to_bytes(4), 0) + HEAD,  # an error
+        SETTINGS + HEAD + make_frame(3, 0, (8).to_bytes(4)),  # the stream is reset
+        SETTINGS + HEAD + make_frame(0, 1, b"fi"),  # shorter than announced
+        SETTINGS + HEAD + make_frame(0, 1, b"find"),
+        SETTINGS + make_frame(0, 1, b"fin"),
+        SETTINGS + make_frame(1, 5, b"\xff\xff\xff\xff\xff\xff"),
+        SETTINGS + make_frame(5, 4, bytes(8)),  # a push, which we do not accept
+        make_frame(4, 0, b"\0\5" + bytes(4), 0) + HEAD,  # frames of at most no bytes
+    ],
+)
+def test_responses_over_http2_that_are_not_whole(data):
+    with pytest.raises(http.client.HTTPException):
+        asyncio.run(read_response(data))
+
+
+@given(
+    st.lists(
+        st.builds(make_frame, st.integers(0, 12), st.integers(0, 255), st.binary(max_size=30), st.integers(0, 3))
+        | st.binary(max_size=12)
+        | st.sampled_from([HEAD, GOAWAY, make_frame(0, 1, b"fin")]),
+        max_size=6,
+    )
+)
+def test_binary_frames_of_http2(frames):
+    with contextlib.suppress(http.client.HTTPException):
+        asyncio.run(read_response(SETTINGS + b"".join(frames)))

@@ -133,6 +133,17 @@ def test_counters_never_fall_when_processes_end_or_their_numbers_are_used_again(
     assert group("job", "oldest_start_time_seconds") not in page
 
 
+def test_the_number_of_expected_processes_is_shown_unless_processes_are_hidden(machine):
+    made = machine(groups=[{"name": "web", "comm": "nginx", "expected": 2}, {"name": "backup", "comm": "pg_dump"}])
+    made.set_process(20, "nginx")
+    expected = ("deckwatch_process_group_expected", "web")
+    assert expected not in made.page()  # of another user than the first process
+    made.set_process(1, "init")
+    page = made.page()
+    assert (page[expected], page[group("web", "num_procs")], page[group("backup", "num_procs")]) == (2, 1, 0)
+    assert ("deckwatch_process_group_expected", "backup") not in page
+
+
 def test_a_group_from_a_template_disappears_five_minutes_after_its_last_process(machine):
     made = machine(groups=[{"name": "worker-{queue}", "cmdline": r"worker\.py --queue=(?P<queue>\w+)"}])
     made.set_process(20, "python3", ["python3", "/srv/worker.py", "--queue=mail"])
@@ -241,15 +252,19 @@ def test_the_settings_are_checked_with_their_place(project_problems):
         "      - {name: '{queue}', cmdline: '(?P<quue>x)'}\n"
         "      - {name: b, cmdline: ['x', '(']}\n"
         "      - {name: c, com: x, exe: x}\n"
+        "      - {name: '{comm}', cmdline: ., expected: 1}\n"
+        "      - {name: d, comm: x, expected: 0}\n"
     )
     assert [line.partition(": error: ")[2].removesuffix(" [input]") for line in problems] == [
         "100 is greater than the maximum of 50",
         "'5s' is not a duration of at least a minute, such as 5m or 1h",
         "unknown key com (did you mean comm?)",
+        "0 is less than the minimum of 1",
         "expected at least one of comm, exe, cmdline",
         "unknown word {com} (did you mean comm?)",
         "unknown word {queue} (did you mean quue?)",
         "not a regular expression: missing ), unterminated subpattern at position 0",
+        "expected needs a fixed name, and {comm} makes a group for each word in braces",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sqlite3
 import threading
@@ -72,7 +73,12 @@ def test_rows_become_series(shop, watch_sources):
         ("SELECT NULL AS value", "{v: {}}", "NotANumber", "column value is nothing (NULL)"),
         ("SELECT 9e999 AS value", "{v: {}}", "NotANumber", "column value is infinite"),
         ("SELECT x'00' AS value", "{v: {}}", "NotANumber", "column value is binary"),
-        ("SELECT 1 AS valu", "{v: {}}", "UnknownColumn", "column value is not in the result, which has valu"),
+        (
+            "SELECT * FROM (SELECT 1 AS valu)",
+            "{v: {}}",
+            "UnknownColumn",
+            "column value is not in the result, which has valu",
+        ),
         ("SELECT 1 AS value, 2 AS value", "{v: {}}", "UnknownColumn", "column value is twice in the result"),
         ("SELECT 1 AS value FROM missing", "{v: {}}", "QueryRefused", "no such table: missing"),
         ("SELECT value FROM", "{v: {}}", "QueryRefused", "incomplete input"),
@@ -229,6 +235,91 @@ def test_a_statement_is_checked_without_a_database(sql, fault):
     assert (found is None) if fault is None else (found and fault in found)
 
 
+ITEMS = [
+    "id",
+    "o.id",
+    "id AS n",
+    "id AS 'N'",
+    "id n",
+    '"id"',
+    "max(id, 2)",
+    "id + 1",
+    "CAST(id AS text)",
+    "'a, b' AS text",
+]
+ITEMS += [
+    "(SELECT max(id) FROM orders) AS most",
+    "CASE WHEN id > 1 THEN 2 END",
+    "count(*) OVER ()",
+    "id IS DISTINCT FROM 2",
+]
+ITEMS += [
+    "(SELECT id FROM orders LIMIT 1)",
+    "total AS [x]",
+    "note /* AS y, */ AS z",
+    "group_concat(id) FILTER (WHERE id)",
+]
+
+
+@pytest.mark.parametrize(
+    "end", [" FROM orders o", " FROM orders o WHERE id > 1 LIMIT 1", " FROM orders o UNION SELECT 1, 2, 3"]
+)
+@pytest.mark.parametrize(
+    "start", ["SELECT ", "WITH a AS (SELECT 1 AS b) SELECT ", "SELECT DISTINCT ", "SELECT -- x\n ALL "]
+)
+def test_no_column_that_a_query_selects_is_reported_as_missing(shop, start, end):
+    for items in itertools.permutations(ITEMS, 3):
+        if hash(items) % 20:  # the others in other runs
+            continue
+        sql = start + ", ".join(items) + end
+        known = sql_statement.read_select_list(sql)
+        for column in shop.execute(sql).description:
+            assert known.may_have(column[0]), sql
+        assert not known.may_have("nowhere"), sql
+
+
+@pytest.mark.parametrize(
+    ("sql", "names"),
+    [
+        ("SELECT id, at AS finished_at, count(*) n FROM jobs WHERE id > 1", ("id", "finished_at")),
+        ('SELECT j.id, "Total" AS "Sum ""x" FROM jobs j', ("id", 'sum "x')),
+        ("WITH a(b) AS (SELECT c FROM d) SELECT b FROM a", ("b",)),
+        ("SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY x) AS median, id FROM jobs GROUP BY id", ("median", "id")),
+        ("SELECT * FROM jobs", None),
+        ("SELECT id, j.* FROM jobs j", None),
+        ("VALUES (1, 2)", None),
+        ("TABLE jobs", None),
+        ("(SELECT id FROM jobs) UNION (SELECT 1)", None),
+        ("SELECT 1", None),
+    ],
+)
+def test_the_columns_of_a_statement(sql, names):
+    found = sql_statement.read_select_list(sql)
+    assert names == (None if found is None else found.names)
+
+
+def test_columns_that_the_query_does_not_select_are_problems(project_problems):
+    sql = "SELECT id, status, total AS value, max(at) FROM orders WHERE id > :watermark GROUP BY id"
+    more = "key_labels: [statsu], values: [value, totl], value_label: what"
+    problems = project_problems(
+        "  sql:\n    - sqlite_file: x\n      queries:\n"
+        f"        - {{name: a, query: '{sql}', watermark: finished_at, metrics: {{shop_a: {{kind: counter}}}}}}\n"
+        f"        - {{name: b, query: '{sql}', watermark: {{column: id, key: happened}}, "
+        f"metrics: {{shop_b: {{{more}}}}}}}\n"
+        f"        - {{name: c, query: '{sql}', watermark: at, metrics: {{shop_c: {{}}}}}}\n"
+        "        - {name: d, query: SELECT id FROM orders, metrics: {shop_d: {}}}\n"
+        "        - {name: e, query: SELECT * FROM orders, metrics: {shop_e: {values: nothing}}}\n"
+    )
+    other = "one of id, status, value"
+    assert [line.removesuffix(" [input]").partition("error: ")[2] for line in problems] == [
+        f"the query does not select the column finished_at ({other})",
+        f"the query does not select the column happened ({other})",
+        "the query does not select the column statsu (did you mean status?)",
+        f"the query does not select the column totl ({other})",
+        "the query does not select the column value (only id)",
+    ]
+
+
 def test_the_settings_are_checked_with_their_place(project_problems):
     problems = project_problems(
         "  postgres: [{name: shop-db, dsn: dbname=shop}]\n"
@@ -238,7 +329,7 @@ def test_the_settings_are_checked_with_their_place(project_problems):
         "    - sqlite_file: x\n"
         "      queries:\n"
         "        - {name: b, query: SELECT 1 AS value, metrics: {node_load1: {}}}\n"
-        "        - {name: c, query: SELECT 1 AS value, metrics: {shop_value: {key_labels: [x]}}}\n"
+        "        - {name: c, query: 'SELECT 1 AS value, x', metrics: {shop_value: {key_labels: [x]}}}\n"
         "        - {name: d, query: SELECT 1, metrics: {shop_two: {values: [a, b]}}}\n"
         "        - {name: e, query: SELECT 1, metrics: {shop_e: {key_labels: [x], static_labels: {x: y}}}}\n"
         "        - {name: f, query: SELECT 1, metrics: {http_requests_total: {}, app_errors_total: {kind: counter}}}\n"
@@ -251,7 +342,7 @@ def test_the_settings_are_checked_with_their_place(project_problems):
         f"deckwatch.yaml:10:67: error: {several} (add value_label, the label that says which column a value is from)",
         "deckwatch.yaml:5:60: error: duplicate name 'a'",
         "deckwatch.yaml:8:57: error: node_load1 is a name that Deckwatch itself uses (begin it with the application's)",
-        "deckwatch.yaml:9:57: error: shop_value is declared with another kind or other labels above",
+        "deckwatch.yaml:9:62: error: shop_value is declared with another kind or other labels above",
         "deckwatch.yaml:11:48: error: the label x is set twice",
         "deckwatch.yaml:12:48: error: http_requests_total is a counter wherever Deckwatch has it",
     ]

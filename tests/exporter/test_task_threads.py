@@ -68,6 +68,24 @@ def test_no_task_waits_for_one_that_hangs():
     assert threads_of("held") == 1, "the others have ended"
 
 
+def test_no_thread_stays_after_the_end():
+    threads, release, entered = TaskThreads("ended", keep=2), threading.Event(), threading.Event()
+    run_and_wait(threads)
+    wait_idle(threads, 1)
+    threads.run_task(lambda: (entered.set(), release.wait(10)))
+    assert entered.wait(5)
+    run_and_wait(threads)
+    wait_idle(threads, 1)
+    assert threads_of("ended") == 2
+    threads.close()
+    release.set()
+    for thread in threading.enumerate():
+        if thread.name == "ended":
+            thread.join(5)
+    assert threads_of("ended") == 0
+    run_and_wait(threads)  # a late task runs all the same
+
+
 def test_a_task_is_freed_when_it_has_ended():
     class Task:
         def __call__(self) -> None:

@@ -11,35 +11,22 @@ from collections import Counter
 
 import pytest
 
-from deckwatch.provisioning.program import Program, free_port
+from deckwatch.provisioning.program import free_port
 
 pytestmark = pytest.mark.live
 
 COUNT = re.compile(r'^http_requests_total\{.*handler="([^"]*)",code="(\d+)".*\} (\d+)$', re.MULTILINE)
 
 TIMED = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent $request_time'
-NGINX = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log stderr warn;
-user root;
-events {{}}
-http {{
+HTTP = """
     log_format timed '{timed}';
     access_log {folder}/access.log combined;
     access_log {folder}/timed.log timed;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        location /ok {{ return 200 "fine\\n"; }}
-        location /orders {{ return 201; }}
-        location /error {{ return 500; }}
-    }}
-}}
+"""
+SERVER = """
+        location /ok { return 200 "fine\\n"; }
+        location /orders { return 201; }
+        location /error { return 500; }
 """
 
 
@@ -52,15 +39,13 @@ def request(url: str) -> int:
 
 
 @pytest.mark.parametrize("name", ["access.log", "timed.log"])
-def test_nginx_that_is_rotated_and_reopened(need, tmp_path, log_exporter, name):
-    program = need("nginx", get="apt-get install nginx-light")
+def test_nginx_that_is_rotated_and_reopened(nginx_server, tmp_path, log_exporter, name):
     port = free_port()
-    (tmp_path / "nginx.conf").write_text(NGINX.format(folder=tmp_path, port=port, timed=TIMED))
-    argv = [program, "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path), "-e", "stderr"]
+    http = HTTP.format(folder=tmp_path, timed=TIMED)
     log_format = "format: combined"
     if name == "timed.log":
         log_format = f"log_format: '{TIMED}'"
-    with Program("nginx", argv, log=tmp_path / "nginx.log", ready=(tmp_path / "nginx.pid").exists) as nginx:
+    with nginx_server(tmp_path, port, SERVER, http=http, master=True) as nginx:
         watched = log_exporter(f"service: shop, file: {tmp_path}/{name}, {log_format}")
         watched.wait_for('deckwatch_log_readable{service="shop"} 1')
         sent: Counter[tuple[str, str]] = Counter()

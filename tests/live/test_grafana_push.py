@@ -17,7 +17,8 @@ from deckwatch.core.problems import DeckwatchError
 from deckwatch.core.project import Project
 from deckwatch.provisioning import push as work
 from deckwatch.provisioning import stack as bundles
-from deckwatch.provisioning.grafana import MARK, connect_grafana
+from deckwatch.provisioning.grafana import MARK
+from deckwatch.provisioning.grafana_login import connect_grafana
 from deckwatch.provisioning.servers import GRAFANA, HOW_TO_GET, admin_password, installed_path
 from deckwatch.provisioning.up import LocalStack
 
@@ -221,3 +222,35 @@ def test_a_deployment_is_an_annotation_with_the_tag_that_panels_select(stack, gr
     subprocess.run([Path(sys.executable).with_name("deckwatch"), *words], check=True, capture_output=True)
     (found,) = grafana._send_request("GET", "/api/annotations", params={"tags": "deploy"}, kind=list)
     assert (found["text"], found["tags"], found["time"]) == ("shop 1.4.2", ["deploy", "shop"], 1792931400_000)
+
+
+TABS = """dashboard: Web shop
+folder: Operations
+about: Is the shop selling?
+tabs:
+  - tab: Sales
+    rows: [[{lines: node_load1, title: Load, description: Processes that wait., unit: short}]]
+  - tab: Machine
+    rows: [{row: Grid, per_row: 2, panels: [{stat: up, title: Up, description: Whether it answers.}]}]
+"""
+
+
+def test_a_dashboard_in_the_v2_schema_keeps_it(run, grafana, project, need):
+    resources = grafana.find_resources()
+    need.luck(resources is not None and resources.has_schema("v2"), "Grafana 13 or newer")
+    (project / "dashboards" / "web-shop.yaml").write_text(TABS)
+    run("push", "--schema", "v2")
+    assert run("diff").strip() == "web-shop: same"
+    stored = resources.find_dashboard("web-shop")
+    assert (stored.schema, stored.spec["layout"]["kind"]) == ("v2", "TabsLayout")
+    run("push")
+    assert resources.find_dashboard("web-shop").metadata["generation"] == stored.metadata["generation"]
+    stored.spec["layout"]["spec"]["tabs"][0]["spec"]["title"] = "Selling"
+    resources.update_dashboard(stored, stored.spec, stored.folder, "mine")
+    output = run("diff", code=1)
+    assert "web-shop: changed by hand" in output
+    assert "- tab Selling" in output
+    assert "nothing was saved" in run("push", code=1)
+    run("push", "--force")
+    assert resources.find_dashboard("web-shop").schema == "v2"
+    assert run("diff").strip() == "web-shop: same"

@@ -83,6 +83,24 @@ def test_a_form_and_an_api_are_in_the_types_of_their_version_and_not_in_those_be
             assert ((before / path).is_file(), (since / path).is_file()) == (False, True), feature
 
 
+# What the types of the v2 schema contain for a layout; an earlier version has no such types.
+LAYOUTS = {
+    "tabs": "export interface TabsLayoutTabSpec ",
+    "automatic grid": "export interface AutoGridLayoutSpec ",
+    "conditions": "export interface ConditionalRenderingDataSpec ",
+    "variables of a section": "variables?: VariableKind[];",
+}
+
+
+def test_a_layout_is_in_the_types_of_its_version_and_not_in_those_before(types):
+    assert {feature.name for feature in load_features()["layouts"]} == set(LAYOUTS)
+    for feature in load_features()["layouts"]:
+        before, since = (types[minor] / "schema/dashboard/v2/types.spec.gen.d.ts" for minor in find_minors("13.0"))
+        assert feature.since == "13.0"
+        assert not before.is_file()
+        assert LAYOUTS[feature.name] in since.read_text()
+
+
 def test_a_type_of_variable_is_in_the_types_of_its_version_and_not_in_those_before(types):
     for feature in load_features()["variables"]:
         texts = [

@@ -3,45 +3,24 @@
 from __future__ import annotations
 
 import http.client
-import os
 
 import pytest
 
-from deckwatch.provisioning.program import Program, free_port
+from deckwatch.provisioning.program import free_port
 
 pytestmark = pytest.mark.live
 
-CONFIGURATION = """
-daemon off;
-master_process off;
-pid {folder}/nginx.pid;
-error_log stderr warn;
-{user}
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        location = /stub_status {{ stub_status; }}
-        location = /ok {{ return 200 "fine\\n"; }}
-        location = /moved {{ return 302 /stub_status; }}
-    }}
-}}
+SERVER = """
+        location = /stub_status { stub_status; }
+        location = /ok { return 200 "fine\\n"; }
+        location = /moved { return 302 /stub_status; }
 """
 
 
 @pytest.fixture
-def port(need, tmp_path):
-    program, port = need("nginx", get="apt-get install nginx-light"), free_port()
-    user = "user root;" if os.geteuid() == 0 else ""
-    (tmp_path / "nginx.conf").write_text(CONFIGURATION.format(folder=tmp_path, port=port, user=user))
-    argv = [program, "-c", str(tmp_path / "nginx.conf"), "-p", str(tmp_path), "-e", "stderr"]
-    with Program("nginx", argv, log=tmp_path / "nginx.log", ready=f"http://127.0.0.1:{port}/ok"):
+def port(nginx_server, tmp_path):
+    port = free_port()
+    with nginx_server(tmp_path, port, SERVER):
         yield port
 
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import re
+import shutil
+import sqlite3
 import time
 from pathlib import Path
 
 import pytest
+
+from deckwatch.core import plugins, project
+from deckwatch.exporter import config
+from tests.fixtures.probed import Probed
 
 pytestmark = pytest.mark.live
 
@@ -58,8 +65,8 @@ def test_a_command_succeeds_by_its_exit_code(probe):
         (shell("exec >&- 2>&-; exit 5"), 5, "exit code 5, expected 0"),
         ({"command": ["/nonexistent"]}, None, "the command cannot be started (no such file or directory)"),
         ({"command": ["/etc/passwd"]}, None, "the command cannot be started (permission denied)"),
-        (shell("sleep 60") | {"timeout": "200ms"}, None, "the command has not ended within 0.2 s and was killed"),
-        (shell("exec >&-; exec 2>&-; sleep 60") | {"timeout": "200ms"}, None, "has not ended within 0.2 s"),
+        (shell("sleep 60") | {"timeout": "800ms"}, None, "the command has not ended within 0.8 s and was killed"),
+        (shell("exec >&-; exec 2>&-; sleep 60") | {"timeout": "800ms"}, None, "has not ended within 0.8 s"),
         (shell("yes"), None, "the command has written more than 1 MiB and was killed"),
     ],
 )
@@ -67,14 +74,14 @@ def test_results(probe, entry, code, reason):
     assert reason in probe.reason(**entry)
     assert (probe.reason(**entry) == "") == (reason == "")
     assert probe(**entry).get("deckwatch_probe_exit_code") == code
-    assert probe.seconds < 1.9
+    assert probe.seconds < 3
 
 
 def test_nothing_is_left_of_a_command_that_never_ends(probe, tmp_path):
     numbers = [tmp_path / "parent", tmp_path / "child"]
     script = f"echo $$ >{numbers[0]}; trap '' TERM INT HUP; sleep 60 & echo $! >{numbers[1]}; while :; do wait; done"
-    assert "was killed" in probe.reason(**shell(script), timeout="500ms")
-    assert probe.seconds < 1.5
+    assert "was killed" in probe.reason(**shell(script), timeout="1s")
+    assert probe.seconds < 3
     for file in numbers:
         wait_until_gone(file)
 
@@ -82,7 +89,7 @@ def test_nothing_is_left_of_a_command_that_never_ends(probe, tmp_path):
 def test_what_a_command_leaves_in_the_background_is_killed_and_not_waited_for(probe, tmp_path):
     left = tmp_path / "left"
     assert probe(**shell(f"sleep 60 & echo $! >{left}"))["probe_success"] == 1
-    assert probe.seconds < 1
+    assert probe.seconds < 10
     wait_until_gone(left)
 
 
@@ -125,3 +132,19 @@ def test_commands_need_few_threads_and_leave_no_descriptors(probe):
         probe(**shell("sleep 60"), timeout="20ms")
     assert measure()[0] <= before[0]
     assert measure()[1] <= before[1] + 1
+
+
+def test_the_example(tmp_path):
+    shutil.copytree(Path(__file__).parents[2] / "examples/checks", tmp_path, dirs_exist_ok=True)
+    with contextlib.closing(sqlite3.connect(tmp_path / "orders.db")) as connection:
+        connection.executescript((tmp_path / "orders.sql").read_text())
+    loaded = project.load_project(tmp_path, plugins.schema_fragments())
+    assert list(config.find_problems(loaded, [])) == []
+    entries = config.watch_config(loaded, {})["probes"]
+    probed = Probed()
+    with contextlib.closing(probed.world):
+        assert [probed.reason(**entry) for entry in entries] == ["", "", ""]
+        with contextlib.closing(sqlite3.connect(tmp_path / "orders.db")) as connection:
+            connection.execute("UPDATE orders SET minutes = 45 WHERE id = 3")
+            connection.commit()
+        assert probed.reason(**entries[1]) == "the number of rows is 1, not 0"

@@ -102,10 +102,11 @@ def test_nobody_listens(probe, transport):
 def serve_datagrams():
     """Return a function that answers each datagram with those that a function makes of it, and returns the port."""
     with contextlib.ExitStack() as stack:
+        ended = threading.Event()
 
         def answer(listener, make):
-            with contextlib.suppress(OSError):
-                while True:
+            while not ended.is_set():
+                with contextlib.suppress(OSError):
                     data, client = listener.recvfrom(1 << 16)
                     for each in make(data):
                         listener.sendto(each, client)
@@ -113,8 +114,11 @@ def serve_datagrams():
         def serve(make):
             listener = stack.enter_context(socket.socket(type=socket.SOCK_DGRAM))
             listener.bind(("127.0.0.1", 0))
+            listener.settimeout(0.05)
             thread = threading.Thread(target=answer, args=(listener, make), daemon=True)
             thread.start()
+            stack.callback(thread.join)
+            stack.callback(ended.set)
             return listener.getsockname()[1]
 
         yield serve

@@ -108,16 +108,25 @@ def peer_page(url: str) -> dict[str, float]:
     return {sort_labels(key): float(value) for key, _, value in found}
 
 
-def test_the_values_are_those_of_process_exporter(need, tmp_path, watch_sources):
+@contextlib.contextmanager
+def process_exporter(need, tmp_path):
+    """Run process-exporter on the groups `deck-…`; its address."""
     names = ("process-exporter", "prometheus-process-exporter")
     program = need(*names, get="apt-get install prometheus-process-exporter")
     (tmp_path / "peer.yml").write_text(PEER_CONFIGURATION)
     url = f"http://127.0.0.1:{free_port()}/metrics"
     options = ("-config.path", str(tmp_path / "peer.yml"), f"-web.listen-address={url[7:].partition('/')[0]}")
     server = Program("process-exporter", (program, *options), tmp_path / "peer.log", url, end_with_parent=True)
-    watched = watch_sources(f"  processes: {{top: 0, {GROUPS}}}\n")
     server.start().wait_ready(60)
     try:
+        yield url
+    finally:
+        server.stop()
+
+
+def test_the_values_are_those_of_process_exporter(need, tmp_path, watch_sources):
+    watched = watch_sources(f"  processes: {{top: 0, {GROUPS}}}\n")
+    with process_exporter(need, tmp_path) as url:
         watched.page()
         peer_page(url)
         # The peer knows starts to a second or two, and takes what began just after its own start for older.
@@ -125,8 +134,6 @@ def test_the_values_are_those_of_process_exporter(need, tmp_path, watch_sources)
         with working(tmp_path, "mail"), working(tmp_path, "pdf"):
             time.sleep(0.5)
             before, page, after = peer_page(url), watched.page(), peer_page(url)
-    finally:
-        server.stop()
     ours = {sort_labels(key): value for key, value in page.items()}
     compared = [
         key for key in before if key in after and key.startswith("namedprocess_namegroup_") and "thread" not in key
@@ -143,6 +150,69 @@ def test_the_values_are_those_of_process_exporter(need, tmp_path, watch_sources)
         if not low - slack <= ours[key] <= high + slack:
             different[key] = (low, ours[key], high)
     assert not different
+
+
+THREADED = """
+import os, sys, threading
+# WORD_threaded
+begin, ends, finished = threading.Event(), threading.Event(), threading.Barrier(4)
+def work(path):
+    with open("/proc/thread-self/comm", "w") as file: file.write(path.rpartition("-")[2])
+    begun.wait()
+    begin.wait()
+    import time
+    until = time.thread_time() + 0.4
+    while time.thread_time() < until: pass
+    with open(path, "wb") as file:
+        file.write(bytes(4 << 20)); file.flush(); os.fsync(file.fileno())
+    finished.wait()
+    ends.wait()
+begun = threading.Barrier(4)
+for name in ("first-mill", "second-mill", "third-press"):
+    threading.Thread(target=work, args=(sys.argv[1] + name,), daemon=True).start()
+begun.wait()
+print("ready", flush=True)
+sys.stdin.readline()
+begin.set()
+finished.wait()
+print("done", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_the_threads_are_those_of_process_exporter(need, tmp_path, watch_sources):
+    argv = [sys.executable, "-c", THREADED.replace("WORD", WORD), str(tmp_path / "file-")]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            assert process.stdout.readline() == b"ready\n"
+            watched = watch_sources(f"  processes: {{top: 0, threads: 5, {GROUPS}}}\n")
+            with process_exporter(need, tmp_path) as url:
+                peer_page(url)
+                watched.page()
+                peer_page(url)  # at its first reading of a thread it counts nothing
+                process.stdin.write(b"\n")
+                process.stdin.flush()
+                assert process.stdout.readline() == b"done\n"
+                page, theirs = watched.page(), peer_page(url)
+        finally:
+            process.kill()
+    ours = {sort_labels(key): value for key, value in page.items() if "_thread_" in key}
+    compared = {key: value for key, value in theirs.items() if "_namegroup_thread_" in key}
+    assert ours.keys() == compared.keys()
+    assert len(ours) == 3 * 9  # mill, press and the main thread
+    different = {
+        key: (ours[key], value)
+        for key, value in compared.items()
+        if abs(ours[key] - value) > 0.05 * value + (0.03 if "seconds" in key else 2)
+    }
+    assert not different
+    mill = {"threadname": "mill"}
+    cpu = [series("thread_cpu_seconds_total", "deck-threaded", mode=mode, **mill) for mode in ("user", "system")]
+    assert 0.7 < sum(ours[sort_labels(key)] for key in cpu) < 1.5
+    assert ours[sort_labels(series("thread_count", "deck-threaded", **mill))] == 2
+    assert not watched.errors()
 
 
 def test_the_largest_user_of_a_container_has_its_name(engine, watch_sources, eventually):

@@ -49,6 +49,7 @@ CHECKS: dict[tuple[str, str], tuple[tuple[str, ...], dict[str, str]]] = {
             "used": f"(1 - ({KEPT})) / objective:budget:ratio",
             "lost_seconds": f"(1 - ({KEPT})) * {WEEK}",
             "budget_left": "1 - (1 - objective:good:ratio) / objective:budget:ratio",
+            "budget_window": "objective:period:seconds",
         },
     ),
     ("alerts", "alerts"): (

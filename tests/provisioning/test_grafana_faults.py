@@ -14,7 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from deckwatch.core.problems import DeckwatchError
-from deckwatch.provisioning.grafana import MARK, TOKEN, GeneratedDashboard, connect_grafana
+from deckwatch.provisioning.comparison import GeneratedDashboard
+from deckwatch.provisioning.grafana import MARK
+from deckwatch.provisioning.grafana_login import TOKEN, connect_grafana
 from deckwatch.provisioning.push import push_dashboards
 
 HEALTH = {"database": "ok", "version": "10.4.3"}

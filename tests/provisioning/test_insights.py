@@ -19,6 +19,7 @@ from deckwatch.provisioning.build_settings import Options, read_settings
 from deckwatch.provisioning.documents import load_documents
 from deckwatch.provisioning.insights import proof, queries, read, wording
 from deckwatch.provisioning.insights.find import build_insights, sort_insights
+from deckwatch.provisioning.insights.limits import find_threshold_problems
 
 TEMPLATES = Path(__file__).parents[2] / "deckwatch" / "templates"
 GET = "apt-get install prometheus"
@@ -253,6 +254,51 @@ def test_insights_of_a_project_replace_shipped_ones_and_can_be_off(tmp_path):
     assert rule_set.rules["container_idle"].title == "Idle workers"
     assert "container_restarts" not in rule_set.rules
     assert len(rule_set.rules) == len(SHIPPED) - 1
+
+
+def test_limits_are_those_that_a_project_sets(tmp_path):
+    (tmp_path / "deckwatch.yaml").write_text(
+        "insights: {set: {postgres_unused_index: 100MiB, container_throttled: 50%}}\n"
+        "build: {set: {postgres.connections_used.high: 60%, containers.throttled.high: 30%}}\n"
+    )
+    rule_set = read.load_rules(load_project(tmp_path, plugins.schema_fragments()))
+    assert rule_set.problems == []
+    limits = {name: rule.limit for name, rule in rule_set.rules.items() if rule.adjusted}
+    # The name of the insight goes before that of the signal.
+    assert limits == {"postgres_unused_index": 100 << 20, "postgres_connections": 0.6, "container_throttled": 0.5}
+    assert not any(rule.proofs for rule in rule_set.rules.values() if rule.adjusted)
+    assert "> 0.6" in queries.build_condition(rule_set.rules["postgres_connections"], 86400)
+
+
+def test_the_limit_of_a_shipped_insight_is_the_shipped_threshold_that_it_names(tmp_path):
+    signals = named_query.load_vocabulary(Project(tmp_path)).signals
+    rules = [rule for rule in read.load_rules(Project(tmp_path)).rules.values() if rule.threshold]
+    assert len(rules) >= 5
+    assert list(find_threshold_problems(rules, signals)) == []
+    for rule in rules:
+        signal, _, word = rule.threshold.rpartition(".")
+        assert rule.limit == signals[signal].thresholds[word], rule.name
+
+
+def test_wrong_limits_are_reported_at_once(tmp_path):
+    (tmp_path / "insights").mkdir()
+    text = TEXT.replace("unit: count\neach", "threshold: host.laod.high\nunit: count\neach", 1)
+    assert "threshold" in text
+    (tmp_path / "insights" / "own.yaml").write_text(text)
+    (tmp_path / "deckwatch.yaml").write_text(
+        "insights:\n  set: {container_idel: 1, postgres_unused_index: 5m, postgres_connections: 60, target_empty: 3}\n"
+    )
+    project = load_project(tmp_path, plugins.schema_fragments())
+    problems = [str(each).removeprefix(f"{tmp_path}/") for each in read.load_rules(project).problems]
+    assert problems == [
+        "deckwatch.yaml:2:9: error: no insight is called container_idel (did you mean container_idle?) [input]",
+        "deckwatch.yaml:2:51: error: a duration fits the unit seconds, not bytes [insight]",
+        "deckwatch.yaml:2:55: warning: 60 of a ratio is 6000% (did you mean 60%?) [input]",
+        "deckwatch.yaml:2:81: error: the limit of target_empty is in its expression and cannot be set [input]",
+    ]
+    signals = named_query.load_vocabulary(Project(tmp_path / "none")).signals
+    (found,) = find_threshold_problems([read.load_own_rules(project).rules["own"]], signals)
+    assert "no threshold is called host.laod.high (did you mean host.load.high?)" in str(found)
 
 
 def test_every_mistake_in_the_folder_is_reported_and_the_rest_is_kept(tmp_path):

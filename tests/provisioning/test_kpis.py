@@ -8,7 +8,7 @@ import pytest
 
 from deckwatch.core.problems import DeckwatchError
 from deckwatch.provisioning import kpi_page
-from deckwatch.provisioning.kpi_format import draw_sparkline, format_reading, format_value
+from deckwatch.provisioning.kpi_format import draw_sparkline, format_part, format_reading, format_value
 from deckwatch.provisioning.kpis import POINTS, Kpi, Reading, System, _spread
 
 STEPS = [(-math.inf, "#009E73"), (0.8, "#E69F00"), (0.95, "red")]
@@ -123,3 +123,20 @@ def test_a_page_that_cannot_be_written_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="directory"):
         kpi_page.write_page(tmp_path / "stats.html", "text")
     assert [path.name for path in tmp_path.iterdir()] == ["stats.html"]
+
+
+@pytest.mark.parametrize(
+    ("share", "decimals", "shown"),
+    [
+        (0.0, 0, "0 %"),
+        (0.004, 0, "less than 1 %"),
+        (0.426, 0, "43 %"),
+        (0.9999, 0, "more than 99 %"),
+        (1.0, 0, "100 %"),
+        (0.0004, 1, "less than 0.1 %"),
+        (2 / 3, 1, "66.7 %"),
+        (0.99951, 1, "more than 99.9 %"),
+    ],
+)
+def test_a_part_is_neither_nothing_nor_all(share, decimals, shown):
+    assert format_part(share, decimals) == shown

@@ -15,6 +15,7 @@ from deckwatch.core.catalog import Catalog
 from deckwatch.core.jsonnet import Renderer
 from deckwatch.core.problems import InvalidInput, Place
 from deckwatch.core.project import load_project
+from deckwatch.dashboards.schema_v2 import convert_to_v2
 from deckwatch.provisioning import stack
 from deckwatch.provisioning.mixin_files import MixinWriter
 from deckwatch.provisioning.mixins import Mixin
@@ -44,6 +45,10 @@ FILES = {
         "{ panel(expr):: { id: 1, type: 'stat', title: 'A', targets: [{ refId: 'A', expr: expr, instant: true }] } }"
     ),
     "vendor/github.com/example/words/words.libsonnet": "{ summary: 'Things are down.' }",
+}
+CONDITION = {
+    "kind": "ConditionalRenderingGroup",
+    "spec": {"visibility": "show", "condition": "and", "items": []},
 }
 PROJECT = "build:\n  include: [host]\n  mixins:\n    - {entry}\n"
 
@@ -179,6 +184,24 @@ def test_a_folder_of_json_and_rules(build):
     assert "PlainDown" in files["prometheus/rules/plain.yaml"]
 
 
+def test_a_dashboard_in_the_v2_schema_is_provisioned_in_the_classic_one(build):
+    classic = {"title": "B", "panels": [{"id": 1, "type": "stat", "title": "Up", "targets": [{"expr": "up"}]}]}
+    spec = convert_to_v2(classic).model
+    tab = {"kind": "TabsLayoutTab", "spec": {"title": "T", "layout": spec["layout"], "conditionalRendering": CONDITION}}
+    spec["layout"] = {"kind": "TabsLayout", "spec": {"tabs": [tab]}}
+    resource = {"apiVersion": "dashboard.grafana.app/v2", "kind": "Dashboard", "metadata": {"name": "b"}, "spec": spec}
+    v1 = {**resource, "apiVersion": "dashboard.grafana.app/v1", "metadata": {"name": "c"}}
+    v1["spec"] = {**classic, "title": "C"}
+    files = {**PLAIN, "plain/b.json": json.dumps(resource), "plain/c.json": json.dumps(v1)}
+    built = build("plain/", files)
+    models = {uid: json.loads(built.plan.file_text(f"grafana/dashboards/plain/{uid}.json")) for uid in ("b", "c")}
+    assert {uid: model["uid"] for uid, model in models.items()} == {"b": "b", "c": "c"}
+    assert [panel["type"] for panel in models["b"]["panels"]] == ["row", "stat"]
+    (warning,) = [problem for problem in built.warnings if "v2" in problem.message]
+    assert warning.message == "b.json has 2 settings of Grafana's v2 schema without a classic form"
+    assert "conditionalRendering" in warning.hint
+
+
 @pytest.mark.parametrize(
     ("name", "text", "wanted"),
     [
@@ -195,7 +218,7 @@ def test_a_folder_of_json_and_rules(build):
         (
             "b.json",
             '{"apiVersion": "v2", "spec": {}}',
-            "plain/b.json: error: b.json uses Grafana's dashboard schema v2",
+            "plain/b.json: error: b.json is not a dashboard: it is a resource of v2",
         ),
         ("b.yaml", "groups:\n- {name: h, rules: [{alert: A, expr: 'up =='}]}", "plain/b.yaml:2:3: error: A of h: "),
         ("b.yaml", "groups:\n- {rules: []}", "plain/b.yaml:2:3: error: a rule group of plain has no name or no rules"),

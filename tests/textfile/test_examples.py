@@ -29,7 +29,7 @@ ENVIRONMENT = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ[
         (
             "delivery",
             {"junit@unit@@storage", "coverage@storage", "plan@plan", "deploy@shop@production"},
-            ["unit: 2 passed, 1 failed, 1 skipped", "storage: 3 of 4 lines covered, 75.0%"],
+            ["unit: 2 passed, 1 failed, 1 skipped", "storage: 3 of 4 lines covered, 75.0 %"],
         ),
     ],
 )

@@ -50,6 +50,7 @@ def command(
     from deckwatch.alerting import alert_history
     from deckwatch.core import own_file
     from deckwatch.core.http import Client
+    from deckwatch.provisioning.kpi_format import format_part
 
     chosen = _shared.parse_matchers(words)
     seconds = _shared.parse_duration(span).total_seconds()
@@ -71,10 +72,8 @@ def command(
     else:
         click.echo(f"no alert fired in the last {span}")
     if history.covered < _COMPLETE:
-        share = int(100 * history.covered)
-        click.echo(
-            f"Prometheus has samples for {share} % of the last {span}; what fired otherwise is unknown", err=True
-        )
+        share = format_part(history.covered)
+        click.echo(f"Prometheus has samples for {share} of the last {span}; what fired otherwise is unknown", err=True)
     if metrics is not None:
         _write_metrics(Path(metrics), alert_history.render_metrics(history))
 

@@ -19,10 +19,11 @@ def command(words: tuple[str, ...], *, component: str, textfile: Path | None) ->
 
     The format is recognized. Several reports count each source once: a line that one of them covers is covered.
     """
+    from deckwatch.provisioning.kpi_format import format_part
     from deckwatch.textfile.coverage import read_reports, write_coverage
 
     coverage = read_reports(_shared.find_files(words, (".xml", ".info", ".lcov")))
     path = write_coverage(textfile or Path(_textfile.FOLDER), component, coverage)
     covered, lines = coverage.count_lines()
-    click.echo(f"{component or 'code'}: {covered} of {lines} lines covered, {covered / lines:.1%}")
+    click.echo(f"{component or 'code'}: {covered} of {lines} lines covered, {format_part(covered / lines, 1)}")
     _shared.report_file(path)

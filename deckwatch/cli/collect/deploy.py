@@ -45,7 +45,7 @@ def command(
     path = write_deployment(textfile or Path(_textfile.FOLDER), service, environment, version, moment)
     _shared.report_file(path)
     if grafana is not None:
-        from deckwatch.provisioning.grafana import connect_grafana
+        from deckwatch.provisioning.grafana_login import connect_grafana
 
         tags = [*filter(None, ["deploy", service, environment])]
         with connect_grafana(grafana, token_file=token_file) as server:

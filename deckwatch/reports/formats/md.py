@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import statistics
 from typing import TYPE_CHECKING
 
+from deckwatch.core.markdown import separate_mentions
 from deckwatch.provisioning.kpi_format import draw_sparkline, format_value
 from deckwatch.reports.model import NO_VALUE, Advice, Graph, Table
 from deckwatch.reports.numbers import mean_of
@@ -33,10 +35,11 @@ def render(report: Report) -> bytes:
 
 
 def escape_text(text: str) -> str:
-    """Return text that Markdown shows as it is, on one line: neither markup nor HTML."""
+    """Return text that Markdown shows as it is, on one line: neither markup nor HTML, nor GitHub's mentions."""
     line = " ".join(text.split())
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _LINE_START.sub(r"\\", _NUMBERED.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", line)))
+    escaped = _LINE_START.sub(r"\\", _NUMBERED.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", line)))
+    return separate_mentions(escaped)
 
 
 def _render_lines(report: Report) -> Iterator[str]:
@@ -144,11 +147,11 @@ def _render_table(table: Table, report: Report) -> Iterator[str]:
 def _render_graph(graph: Graph) -> Iterator[str]:
     yield f"**{escape_text(graph.title)}**"
     yield ""
-    yield "| Series | Low | Average | Peak | Trend |"
+    yield "| Series | Low | Median | Peak | Trend |"  # a mean of points is not the ratio of the whole time
     yield "|---|---:|---:|---:|---|"
     for line in graph.lines:
         known = [value for value in line.values if value is not None]
-        figures = (min(known, default=None), mean_of(line.values), max(known, default=None))
+        figures = (min(known), statistics.median(known), max(known)) if known else (None, None, None)
         cells = [NO_VALUE if figure is None else escape_text(format_value(figure, graph.unit)) for figure in figures]
         step = max(len(line.values) // _SPARK_POINTS, 1)
         course = [mean_of(line.values[start : start + step]) for start in range(0, len(line.values), step)]

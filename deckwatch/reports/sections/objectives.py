@@ -29,6 +29,7 @@ _COLUMNS = (
     Column("used", "Budget used"),
     Column("lost_seconds", "Equivalent downtime"),
     Column("budget_left", "Budget left"),
+    Column("budget_window", "Budget window"),
     Column("result", "Result", is_number=False),
 )
 _DECIMALS = 2
@@ -52,6 +53,8 @@ def list_queries(context: Context) -> Mapping[str, Query]:
         "actual": Query(_by_objective(actual)),
         "actual_before": Query(_by_objective(actual), "start"),
         "budget_left": Query(context.signal_over_range("objectives.budget_left")),
+        # The window of the budget that is left; all other figures are of the range.
+        "budget_window": Query(f"max by (objective, service) (last_over_time(objective:period:seconds[{window}]))"),
         "lost": Query(_by_objective(context.signal_over_range("objectives.time_lost_in_range"))),
         "series": Query(f"{bad} / ({everything} > 0)", "grid"),
     }
@@ -62,7 +65,8 @@ def build_section(context: Context, results: Results) -> Section | None:
     allowed = _read_values(results, "allowed")
     if not allowed:
         return None
-    figures = {name: _read_values(results, name) for name in ("actual", "actual_before", "budget_left", "lost")}
+    names = ("actual", "actual_before", "budget_left", "budget_window", "lost")
+    figures = {name: _read_values(results, name) for name in names}
     rows, missed, unknown, low = [], [], [], []
     for key in sorted(allowed):
         actual, target = figures["actual"].get(key), 1 - allowed[key]
@@ -85,6 +89,7 @@ def build_section(context: Context, results: Results) -> Section | None:
                 Value(used, "percentunit", decimals=0),
                 Value(figures["lost"].get(key), "s"),
                 Value(left, "percentunit", decimals=0, tone=_judge_budget(left)),
+                Value(figures["budget_window"].get(key), "s"),
                 Value(text=result, tone=tone),
             ]
         )
