@@ -98,8 +98,14 @@ ISSUE_RESOLVED = Metric(
     "migration_issue_resolved_timestamp_seconds",
     "gauge",
     "Time at which an issue was resolved; the newest hundred.",
-    ("id", "severity", "component", "resolution_type", "resolved_by"),
+    ("id", "severity", "resolution_type"),
     "seconds",
+)
+ISSUE_RESOLVER = Metric(
+    "migration_issue_resolver_info",
+    "gauge",
+    "1 for each of these issues, with its component and who resolved it.",
+    ("id", "component", "resolved_by"),
 )
 ISSUES_RESOLVED = Metric(
     "migration_issues_resolved_total",

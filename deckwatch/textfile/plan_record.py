@@ -167,14 +167,12 @@ def _issue_families(plan: Plan, now: float, resolved_before: dict[str, float]) -
     yield metrics.ISSUES_OPEN, [Series(counts[severity], (severity,)) for severity in _SEVERITIES]
     ended = [(one.resolved, one) for one in plan.issues if one.resolved is not None and not is_open(one.resolved, now)]
     newest = sorted(ended, key=lambda pair: -pair[0])[:MAX_ISSUES]
-    yield metrics.ISSUE_RESOLVED, [Series(when, _resolved_labels(issue)) for when, issue in newest]
+    yield metrics.ISSUE_RESOLVED, [Series(when, (one.id, one.severity, _resolution(one))) for when, one in newest]
+    resolvers = [(one.id, one.component, one.resolved_by) for _, one in newest if one.component or one.resolved_by]
+    yield metrics.ISSUE_RESOLVER, [Series(1, labels) for labels in resolvers]
     resolved = Counter(_resolution(issue) for _, issue in ended)
     totals = {name: max(resolved[name], resolved_before.get(name, 0)) for name in _RESOLUTIONS}
     yield metrics.ISSUES_RESOLVED, [Series(number, (name,)) for name, number in totals.items()]
-
-
-def _resolved_labels(issue: Issue) -> tuple[str, ...]:
-    return (issue.id, issue.severity, issue.component, _resolution(issue), issue.resolved_by)
 
 
 def _resolution(issue: Issue) -> str:

@@ -210,9 +210,7 @@ def test_signals_of_the_migration(stack) -> None:
     with_issue = f'count by (id) (label_replace({runs["show"]}, "id", "$1", "issue", "(.+)"))'
     assert query(stack, runs["show"]) == {("unit",): 1}
     assert query(stack, with_issue) == {("I-1",): 1}
-    assert query(stack, 'max by (id) (migration_issue_resolved_timestamp_seconds{resolved_by="Ann"})').keys() == {
-        ("I-2",)
-    }
+    assert query(stack, 'max by (id) (migration_issue_resolver_info{resolved_by="Ann"})').keys() == {("I-2",)}
     assert query(stack, "max by (component) (test_coverage_ratio)") == {("storage",): 0.75}
     assert query(stack, "max by (phase) (migration_phase_progress_ratio)") == {
         ("config",): 1,
