@@ -192,6 +192,9 @@ class _Reader:
                 datasets=item.get("datasets"),
                 users=item.get("users"),
                 downtime=units.parse_duration(item["downtime"]) if item.get("downtime") else None,
+                description=item.get("description") or "",
+                test=str(item.get("test") or ""),
+                resolved_by=str(item.get("resolved_by") or ""),
             )
 
     def read_components(self) -> Iterator[Component]:

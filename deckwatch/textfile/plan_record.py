@@ -157,13 +157,22 @@ def _issue_families(plan: Plan, now: float, resolved_before: dict[str, float]) -
     issues = [issue for issue in plan.issues if is_open(issue.resolved, now)]
     listed = sorted(issues, key=lambda issue: (-_SEVERITIES.index(issue.severity), issue.detected))[:MAX_ISSUES]
     yield metrics.ISSUE_DETECTED, [Series(one.detected, (one.id, one.severity, one.component)) for one in listed]
-    yield metrics.ISSUE_INFO, [Series(1, (one.id, _cut_title(one.title))) for one in listed if one.title]
+    texts = [
+        (one.id, _cut_title(one.title), _cut_title(one.description)) for one in listed if one.title or one.description
+    ]
+    yield metrics.ISSUE_INFO, [Series(1, labels) for labels in texts]
+    yield metrics.ISSUE_TEST, [Series(1, (one.id, one.test)) for one in listed if one.test]
     yield metrics.ISSUE_DATASETS, _list_known_series((one.id, one.datasets) for one in listed)
     yield metrics.ISSUE_USERS, _list_known_series((one.id, one.users) for one in listed)
     yield metrics.ISSUE_DOWNTIME, _list_known_series((one.id, one.downtime) for one in listed)
     counts = Counter(issue.severity for issue in issues)
     yield metrics.ISSUES_OPEN, [Series(counts[severity], (severity,)) for severity in _SEVERITIES]
-    resolved = Counter(_name_resolution(issue) for issue in plan.issues if not is_open(issue.resolved, now))
+    ended = [(one.resolved, one) for one in plan.issues if one.resolved is not None and not is_open(one.resolved, now)]
+    newest = sorted(ended, key=lambda pair: -pair[0])[:MAX_ISSUES]
+    yield metrics.ISSUE_RESOLVED, [Series(when, (one.id, one.severity, _name_resolution(one))) for when, one in newest]
+    resolvers = [(one.id, one.component, one.resolved_by) for _, one in newest if one.component or one.resolved_by]
+    yield metrics.ISSUE_RESOLVER, [Series(1, labels) for labels in resolvers]
+    resolved = Counter(_name_resolution(issue) for _, issue in ended)
     totals = {name: max(resolved[name], resolved_before.get(name, 0)) for name in _RESOLUTIONS}
     yield metrics.ISSUES_RESOLVED, [Series(number, (name,)) for name, number in totals.items()]
 
